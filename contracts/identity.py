@@ -1,0 +1,143 @@
+"""Who asks, and what they may do."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from contracts.base import Asked, Said
+from contracts.ids import OwnerId, UserId
+
+
+class Scope(StrEnum):
+    """What a token or a key allows. Every operation of the API names one."""
+
+    READ = "catalogue:read"
+    WRITE = "catalogue:write"
+    JOBS = "jobs:write"
+    ACCOUNT = "account"
+    """Change password, keys, account: never given to an API key."""
+    ADMIN = "admin"
+    """Operate the house: only of an administrator's session."""
+
+
+class Audience(StrEnum):
+    """For whom a token is meant."""
+
+    GATEWAY = "gateway"
+    LIBRARY = "library"
+
+
+class Principal(Said):
+    """Who asks, as a verified token says."""
+
+    user: UserId
+    owner: OwnerId
+    scopes: frozenset[Scope]
+    admin: bool = False
+    token: str
+    """The token's own id (`jti`)."""
+    expires: datetime
+
+
+class Service(Said):
+    """A service of ours that asks on its own behalf, over the internal port."""
+
+    name: str
+
+
+Email = Annotated[
+    str, StringConstraints(pattern=r"^[^@\s\x00]{1,64}@[^@\s\x00]{1,190}$", max_length=254)
+]
+"""An address; compared without regard to case."""
+Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]
+"""Eight characters or more."""
+
+
+class AccountCreate(Asked):
+    """Open an account. The first one on a fresh house administers it."""
+
+    email: Email
+    password: Password
+    name: Annotated[str, StringConstraints(max_length=100)] = ""
+
+
+class SessionCreate(Asked):
+    """Log in."""
+
+    email: Email
+    password: Annotated[str, StringConstraints(max_length=256)]
+
+
+class SessionRefresh(Asked):
+    """Trade a refresh token, once, for a new pair."""
+
+    refresh_token: Annotated[str, StringConstraints(min_length=20, max_length=200)]
+
+
+class PasswordChange(Asked):
+    """Change the password; every session ends."""
+
+    current: Annotated[str, StringConstraints(max_length=256)]
+    new: Password
+
+
+class AccountDelete(Asked):
+    """Delete the account and all its data; the password says that it is meant."""
+
+    password: Annotated[str, StringConstraints(max_length=256)]
+
+
+class Account(Said):
+    """An account as its owner sees it."""
+
+    id: UserId
+    email: str
+    name: str
+    admin: bool
+    created: datetime
+
+
+class TokenPair(Said):
+    """A session: a short access token and a refresh token that works once."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str = "Bearer"  # noqa: S105
+    expires_in: Annotated[int, Field(ge=0)]
+    """Seconds until the access token ends."""
+
+
+class KeyCreate(Asked):
+    """Make an API key."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    scopes: Annotated[frozenset[Scope], Field(min_length=1)]
+    days: Annotated[int, Field(ge=1, le=366)] = 90
+    """How long it is valid."""
+
+
+class ApiKey(Said):
+    """An API key as its owner sees it; the secret is shown once, when it is made."""
+
+    id: str
+    name: str
+    prefix: str
+    scopes: frozenset[Scope]
+    created: datetime
+    expires: datetime
+    last_used: datetime | None = None
+
+
+class ApiKeyMade(ApiKey):
+    """A new key with its secret."""
+
+    key: str
+
+
+class TicketMade(Said):
+    """A single-use ticket that opens one live stream within its lifetime."""
+
+    ticket: str
+    expires_in: int

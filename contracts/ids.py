@@ -1,0 +1,28 @@
+"""Identifiers: UUIDs of version 7 as text, told apart by type."""
+
+from typing import Annotated, NewType
+
+from pydantic import StringConstraints
+
+_UUID = StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+
+UserId = NewType("UserId", Annotated[str, _UUID])
+"""An account."""
+OwnerId = NewType("OwnerId", Annotated[str, _UUID])
+"""Who owns catalogue data; today the account that uploaded it."""
+ItemId = NewType("ItemId", Annotated[str, _UUID])
+"""Anything in the catalogue that can be listened to."""
+ArtifactId = NewType("ArtifactId", Annotated[str, _UUID])
+"""A stored file that belongs to an item."""
+UploadId = NewType("UploadId", Annotated[str, _UUID])
+"""An upload under way."""
+JobId = NewType("JobId", Annotated[str, _UUID])
+"""One task over one input."""
+RunId = NewType("RunId", Annotated[str, _UUID])
+"""One walk of a pipeline over one item."""
+PipelineId = NewType("PipelineId", Annotated[str, _UUID])
+"""A stored pipeline."""
+EventId = NewType("EventId", Annotated[str, _UUID])
+"""One event; consumers drop a second one of the same id."""
+WorkerId = NewType("WorkerId", Annotated[str, _UUID])
+"""A worker process, made anew at every start."""

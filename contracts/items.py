@@ -1,0 +1,139 @@
+"""Items of the catalogue, their lineage, and the artifacts that belong to them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from contracts.base import Asked, Said
+from contracts.ids import ArtifactId, ItemId, JobId
+from contracts.music import Bpm, SampleRate, Samples, Seconds, Stem
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 digest in lower-case hexadecimal."""
+MediaType = Annotated[str, StringConstraints(pattern=r"^[a-z]+/[A-Za-z0-9.+-]+$", max_length=100)]
+"""A media type, such as `audio/flac`."""
+ArtifactName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}\.[a-z0-9]{1,10}$")
+]
+"""A file's name inside its job: server-made, lower case, one dot."""
+
+
+class ItemKind(StrEnum):
+    """What an item is to a musician."""
+
+    TRACK = "track"
+    """A whole song or mix."""
+    STEM = "stem"
+    """One part of a track."""
+    SAMPLE = "sample"
+    """A one-shot or a loop."""
+    RECORDING = "recording"
+    """A take, a field recording, anything else that was recorded."""
+
+
+class ItemState(StrEnum):
+    """Where an item is on its way into the catalogue."""
+
+    INGESTING = "ingesting"
+    READY = "ready"
+    REJECTED = "rejected"
+
+
+class ArtifactKind(StrEnum):
+    """What a stored file is."""
+
+    ORIGINAL = "original"
+    """The uploaded bytes, untouched."""
+    CANONICAL = "canonical"
+    """The FLAC that every service but ingest reads."""
+    PEAKS = "peaks"
+    """A waveform in audiowaveform's `.dat` form."""
+    STEM = "stem"
+    SAMPLE = "sample"
+    LOOP = "loop"
+    MIDI = "midi"
+    NOTES = "notes"
+    LYRICS = "lyrics"
+    TAGS = "tags"
+    EMBEDDING = "embedding"
+    SLICES = "slices"
+    """Where the samples of a track start and end."""
+    ANALYSIS = "analysis"
+    IMAGE = "image"
+
+
+class Lineage(Said):
+    """Where an item was cut from."""
+
+    parent: ItemId
+    job: JobId | None = None
+    """The job that made it."""
+    stem: Stem | None = None
+    start: Samples | None = None
+    """First sample in the parent's canonical audio."""
+    end: Samples | None = None
+    """One past the last sample in the parent's canonical audio."""
+
+
+class AudioFacts(Said):
+    """What is known of an item's canonical audio."""
+
+    duration: Seconds
+    sample_rate: SampleRate
+    channels: Annotated[int, Field(ge=1, le=2)]
+    samples: Samples
+
+
+class Artifact(Said):
+    """A stored file as the API shows it."""
+
+    id: ArtifactId
+    item: ItemId
+    job: JobId | None
+    kind: ArtifactKind
+    name: str
+    media_type: MediaType
+    size: Annotated[int, Field(ge=0)]
+    """In bytes."""
+    sha256: Sha256
+    stem: Stem | None = None
+    created: datetime
+
+
+class Item(Said):
+    """An item as the API shows it."""
+
+    id: ItemId
+    kind: ItemKind
+    state: ItemState
+    name: str
+    metadata: dict[str, str] = Field(default_factory=dict)
+    """What the user, or the file's embedded tags, say of it: artist, title, licence …"""
+    audio: AudioFacts | None = None
+    bpm: Bpm | None = None
+    lineage: Lineage | None = None
+    rejection: str | None = None
+    """Why the file was refused, for a person; only in state `rejected`."""
+    created: datetime
+    updated: datetime
+
+
+class ItemEdit(Asked):
+    """What an owner may change of an item; what is absent stays."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
+    kind: ItemKind | None = None
+    metadata: (
+        Annotated[
+            dict[
+                Annotated[str, StringConstraints(min_length=1, max_length=64)],
+                Annotated[str, StringConstraints(max_length=2000)],
+            ],
+            Field(max_length=64),
+        ]
+        | None
+    ) = None
+    """Replaces the whole of the metadata."""
+    bpm: Bpm | None = None

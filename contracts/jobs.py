@@ -1,0 +1,352 @@
+"""Jobs: tasks, states, outcomes, and what a worker and the library say to each other."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from contracts.base import Asked, Said
+from contracts.ids import ArtifactId, ItemId, JobId, OwnerId, RunId, WorkerId
+from contracts.items import (
+    ArtifactKind,
+    ArtifactName,
+    AudioFacts,
+    ItemKind,
+    MediaType,
+    Sha256,
+)
+from contracts.music import Bpm, Samples, Seconds, Stem
+
+Params = dict[str, Any]
+"""A task's parameters as JSON, already validated by the task's own model."""
+ResultData = dict[str, Any]
+"""A task's result as JSON, dumped from the task's own model."""
+
+
+class TaskName(StrEnum):
+    """The tasks, one word each; the word is also the service, the topic prefix and the label."""
+
+    INGEST = "ingest"
+    SEPARATION = "separation"
+    SLICING = "slicing"
+    TAGGING = "tagging"
+    MIDI = "midi"
+    TRANSCRIBE = "transcribe"
+    ANALYSIS = "analysis"
+    EXPORT = "export"
+
+
+class JobState(StrEnum):
+    """Where a job is; the last four never change again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+class JobClass(StrEnum):
+    """How long a job may wait behind others."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
+class FailureReason(StrEnum):
+    """Why a job failed, for programs; the message beside it is for people."""
+
+    INPUT = "input"
+    """The audio cannot be used; trying again would not help."""
+    LIMITS = "limits"
+    """The audio is longer or larger than this service takes."""
+    TIMEOUT = "timeout"
+    """The work was not done within the time its length allows."""
+    EXPIRED = "expired"
+    """No worker took the job in time."""
+    CRASH = "crash"
+    """The work brought its process down three times; the file is in quarantine."""
+    EXHAUSTED = "exhausted"
+    """Every retry of a passing fault was used up."""
+    INTERNAL = "internal"
+    """A fault of ours."""
+
+
+class Progress(Said):
+    """How far a running job is."""
+
+    fraction: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    message: Annotated[str, StringConstraints(max_length=200)] = ""
+    previews: tuple[str, ...] = ()
+    """Object keys of previews stored so far: never artifacts, gone with the attempt."""
+
+
+class Failure(Said):
+    """Why a job failed or was skipped."""
+
+    reason: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$", max_length=64)]
+    """A `FailureReason`, or for a skipped job the task's own word, such as `silent`."""
+    message: Annotated[str, StringConstraints(max_length=2000)]
+    """For a person: what was wrong and what to do."""
+
+
+class Make(Said):
+    """What a worker's results are made with; results are reused only of a make still offered."""
+
+    engine: Annotated[str, StringConstraints(max_length=100)]
+    version: Annotated[str, StringConstraints(max_length=40)]
+    """The service's version: it changes when results would."""
+    weights: Annotated[str, StringConstraints(max_length=200)] = ""
+    """Names and versions of the weights in use, for people."""
+    fingerprint: Sha256
+    """Digest of all of the above and of the weights' own digests."""
+
+
+class InputRef(Said):
+    """One file that a job reads."""
+
+    artifact: ArtifactId | None = None
+    """`None` for the original that ingest opens."""
+    item: ItemId
+    kind: ArtifactKind
+    name: str
+    bucket: str
+    key: str
+    size: int
+    sha256: Sha256
+    stem: Stem | None = None
+    start: Samples | None = None
+    """Where this file lies in the job's item, when it was cut from it."""
+    end: Samples | None = None
+
+
+class ItemFacts(Said):
+    """What a worker may know of the item it works for."""
+
+    id: ItemId
+    kind: ItemKind
+    name: str
+    declared: ItemKind | None = None
+    """What the uploader said it is; only for ingest."""
+    audio: AudioFacts | None = None
+    bpm: Bpm | None = None
+
+
+class ClaimRequest(Asked):
+    """A worker asks for the next job of its kind."""
+
+    task: TaskName
+    worker: WorkerId
+    make: Make
+
+
+class Claim(Said):
+    """A job handed to a worker, under a lease and a fencing number."""
+
+    job: JobId
+    epoch: int
+    attempt: int
+    task: TaskName
+    owner: OwnerId
+    item: ItemFacts
+    inputs: tuple[InputRef, ...]
+    params: Params
+    lease: Seconds
+    """The lease ends this long after the last heartbeat."""
+    budget: Seconds
+    """The work must end this long after the claim."""
+    traceparent: str = ""
+
+
+class Heartbeat(Asked):
+    """A worker says that it is alive and how far it is."""
+
+    worker: WorkerId
+    epoch: int
+    progress: Progress = Progress()
+
+
+class Standing(StrEnum):
+    """What the library answers to a heartbeat or a release."""
+
+    HELD = "held"
+    """Yours; go on."""
+    CANCELLED = "cancelled"
+    """Yours still, but nobody wants it: stop, then say `job.released`."""
+    LOST = "lost"
+    """Not yours any more: kill the child, upload nothing more."""
+
+
+class HeartbeatAnswer(Said):
+    """Whether the job is still the worker's."""
+
+    standing: Standing
+
+
+class ReleaseRequest(Asked):
+    """A draining worker, or one told to stop, gives a job back; the attempt is refunded."""
+
+    worker: WorkerId
+    epoch: int
+
+
+class StoredFile(Said):
+    """One file that an attempt stored, as its manifest lists it."""
+
+    name: ArtifactName
+    kind: ArtifactKind
+    media_type: MediaType
+    size: Annotated[int, Field(ge=0)]
+    sha256: Sha256
+    stem: Stem | None = None
+    item: ItemKind | None = None
+    """When set, the file becomes an item of its own with lineage to the job's item."""
+    title: Annotated[str, StringConstraints(max_length=200)] = ""
+    """A name for that item."""
+    start: Samples | None = None
+    end: Samples | None = None
+    audio: AudioFacts | None = None
+
+
+class Manifest(Said):
+    """The last object of an attempt: what it made. Its presence makes the attempt complete."""
+
+    job: JobId
+    epoch: int
+    make: Make
+    result: ResultData
+    files: tuple[StoredFile, ...] = ()
+
+
+# What workers say on `jobs.events`. Every one carries the epoch that fences it.
+
+
+class JobStarted(Said):
+    """A worker's child began the work."""
+
+    job: JobId
+    epoch: int
+    worker: WorkerId
+
+
+class JobCompleted(Said):
+    """An attempt is complete: its manifest is stored."""
+
+    job: JobId
+    epoch: int
+    worker: WorkerId
+    manifest_key: str
+    manifest_sha256: Sha256
+
+
+class JobSkipped(Said):
+    """There was nothing to do: silence, too short, nothing found."""
+
+    job: JobId
+    epoch: int
+    worker: WorkerId
+    make: Make
+    failure: Failure
+
+
+class FailureKind(StrEnum):
+    """What kind of failure an attempt met: it decides whether the job runs again."""
+
+    REJECTED = "rejected"
+    """Bad input: never retried."""
+    RETRYABLE = "retryable"
+    """A passing fault: retried with backoff."""
+    CRASH = "crash"
+    """The child died: the third time quarantines the file."""
+    TIMEOUT = "timeout"
+    """The deadline passed: never retried."""
+    INTERNAL = "internal"
+    """The handler raised what no outcome names: retried with backoff."""
+
+
+class JobFailed(Said):
+    """An attempt failed."""
+
+    job: JobId
+    epoch: int
+    worker: WorkerId
+    kind: FailureKind
+    failure: Failure
+    detail: Annotated[str, StringConstraints(max_length=8000)] = ""
+    """For operators: signal, tail of the child's log. Never shown to users."""
+
+
+class JobReleased(Said):
+    """A worker gave a job back untouched."""
+
+    job: JobId
+    epoch: int
+    worker: WorkerId
+
+
+# What the library says on `<word>.commands` and `jobs.progress`.
+
+
+class JobRequested(Said):
+    """There is work of this kind; whoever is free claims the next job, not necessarily this one."""
+
+    job: JobId
+    task: TaskName
+    priority: JobClass
+
+
+class JobProgressed(Said):
+    """How far a running job is, for live streams; losing some is harmless."""
+
+    job: JobId
+    item: ItemId
+    owner: OwnerId
+    run: RunId | None = None
+    task: TaskName
+    progress: Progress
+
+
+# What users see.
+
+
+class Job(Said):
+    """A job as the API shows it."""
+
+    id: JobId
+    item: ItemId
+    task: TaskName
+    state: JobState
+    priority: JobClass
+    params: Params
+    inputs: tuple[ArtifactId, ...] = ()
+    """The artifacts it reads; empty when it reads the item's own audio."""
+    progress: Progress
+    result: ResultData | None = None
+    failure: Failure | None = None
+    make: Make | None = None
+    attempt: int = 0
+    run: RunId | None = None
+    retry_of: JobId | None = None
+    cancel_requested: bool = False
+    created: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+
+
+class JobCreate(Asked):
+    """Ask for a task over an item, or over artifacts of it."""
+
+    item: ItemId
+    task: TaskName
+    params: dict[str, Any] = Field(default_factory=dict)
+    inputs: Annotated[tuple[ArtifactId, ...], Field(max_length=1000)] = ()
+    priority: JobClass = JobClass.INTERACTIVE
+    force: bool = False
+    """Run again even when a finished result could be reused."""

@@ -1,0 +1,46 @@
+"""Units and label grammars of music. Every number is finite."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A position or a length in seconds."""
+Samples = Annotated[int, Field(ge=0)]
+"""A position or a length in samples of the canonical audio."""
+SampleRate = Annotated[int, Field(ge=1, le=768_000)]
+"""Samples a second."""
+Decibels = Annotated[float, Field(allow_inf_nan=False)]
+"""A level or a gain in dB; what it is relative to stands in the field's name or text."""
+Hertz = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A frequency."""
+Bpm = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+"""A tempo in beats a minute."""
+MidiNote = Annotated[int, Field(ge=0, le=127)]
+"""A note number; 60 is middle C, 69 is A at 440 Hz."""
+Velocity = Annotated[int, Field(ge=1, le=127)]
+"""How hard a note is struck."""
+Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+"""How sure an engine is, 0 to 1."""
+KeyLabel = Annotated[str, StringConstraints(pattern=r"^[A-G][#b]?:(maj|min)$")]
+"""A key, such as `C:maj` or `F#:min`."""
+ChordLabel = Annotated[str, StringConstraints(pattern=r"^(N|X|[A-G][#b]?:[a-z0-9#b]+)$")]
+"""A chord in Harte's grammar as far as we use it: `A:min`, `E:maj`; `N` is none."""
+CamelotCode = Annotated[str, StringConstraints(pattern=r"^(1[0-2]|[1-9])[AB]$")]
+"""A key on the Camelot wheel, such as `8A`."""
+
+
+class Stem(StrEnum):
+    """What a separated track holds."""
+
+    DRUMS = "drums"
+    BASS = "bass"
+    OTHER = "other"
+    VOCALS = "vocals"
+    GUITAR = "guitar"
+    PIANO = "piano"
+    ACCOMPANIMENT = "accompaniment"
+    """Everything but the vocals."""
+    MIX = "mix"
+    """Several stems summed; the artifact's name says which."""

@@ -1,0 +1,118 @@
+"""Pipelines as data: steps over one item, and the runs that walk them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from contracts.base import Asked, Said
+from contracts.ids import ItemId, JobId, PipelineId, RunId
+from contracts.items import ArtifactKind
+from contracts.jobs import JobClass, JobState, Progress, TaskName
+from contracts.music import Stem
+
+StepName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+"""A step's name, unique in its pipeline."""
+PipelineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
+"""A pipeline's name, unique for its owner."""
+
+
+class FromStep(Asked):
+    """Take artifacts of a kind from an earlier step."""
+
+    step: StepName
+    kind: ArtifactKind
+    stems: tuple[Stem, ...] = ()
+    """Only these stems; empty is all."""
+
+
+class Step(Asked):
+    """One task, its parameters, and where its input comes from."""
+
+    name: StepName
+    task: TaskName
+    params: dict[str, Any] = Field(default_factory=dict)
+    inputs: tuple[FromStep, ...] = ()
+    """Empty: the item's own canonical audio."""
+    with_item: bool = False
+    """Whether the item's own audio is the first input besides those of `inputs`."""
+    together: bool = False
+    """One job over all inputs, where the task takes a list; else one job each."""
+
+
+class PipelineSpec(Asked):
+    """What a pipeline does; a user can store one."""
+
+    name: PipelineName
+    title: Annotated[str, StringConstraints(max_length=200)] = ""
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=50)]
+
+    @model_validator(mode="after")
+    def _steps_follow(self) -> Self:
+        seen: set[str] = set()
+        for step in self.steps:
+            if step.name in seen:
+                raise ValueError(f"two steps are named {step.name!r}; give each its own name")
+            for source in step.inputs:
+                if source.step not in seen:
+                    raise ValueError(
+                        f"step {step.name!r} takes input from {source.step!r}, "
+                        "which is not an earlier step"
+                    )
+            seen.add(step.name)
+        return self
+
+
+class Pipeline(Said):
+    """A pipeline as the API shows it."""
+
+    id: PipelineId | None
+    """`None` for the built-in ones."""
+    spec: PipelineSpec
+    builtin: bool
+    created: datetime | None = None
+
+
+class RunState(StrEnum):
+    """Where a run is."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    """Some steps failed; the others' results stand."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class RunCreate(Asked):
+    """Run a pipeline, stored or given here, over an item."""
+
+    item: ItemId
+    pipeline: PipelineName | PipelineSpec
+    priority: JobClass = JobClass.INTERACTIVE
+    force: bool = False
+
+
+class StepStatus(Said):
+    """One step of a run: its jobs, or why it has none."""
+
+    name: StepName
+    task: TaskName
+    jobs: tuple[JobId, ...] = ()
+    states: tuple[JobState, ...] = ()
+    skipped: str | None = None
+    """Why the step had nothing to do."""
+
+
+class Run(Said):
+    """A run as the API shows it."""
+
+    id: RunId
+    item: ItemId
+    pipeline: PipelineSpec
+    state: RunState
+    progress: Progress
+    steps: tuple[StepStatus, ...]
+    created: datetime
+    finished: datetime | None = None

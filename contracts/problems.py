@@ -1,0 +1,117 @@
+"""Problem codes: what every refusal says, as `application/problem+json` (RFC 9457).
+
+Problem                        400
+├── InvalidRequest             422  a field is missing, malformed or out of range
+├── InvalidParameters          422  a task's parameters are
+├── Unauthenticated            401
+│   ├── TokenExpired           401
+│   └── WrongCredentials       401
+├── Forbidden                  403  the scope is missing
+├── NotFound                   404  unknown, or somebody else's: the same answer
+├── MethodNotAllowed           405
+├── Conflict                   409
+│   ├── InFlight               409  the first request with this Idempotency-Key has not ended
+│   ├── AlreadyExists          409
+│   └── WrongState             409
+├── Gone                       410
+├── TooLarge                   413
+├── RangeNotSatisfiable        416
+├── KeyReused                  422  Idempotency-Key with another body
+├── Quarantined                422  this file brought a worker down three times
+├── TooManyRequests            429  with Retry-After   (retryable)
+├── Internal                   500
+├── UpstreamFailed             502                     (retryable)
+└── Unavailable                503  with Retry-After   (retryable)
+"""
+
+from enum import StrEnum
+
+from contracts.base import Said
+
+
+class ProblemCode(StrEnum):
+    """Every refusal has one; clients branch on it."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_PARAMETERS = "invalid_parameters"
+    UNAUTHENTICATED = "unauthenticated"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    WRONG_CREDENTIALS = "wrong_credentials"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    CONFLICT = "conflict"
+    IN_FLIGHT = "in_flight"
+    ALREADY_EXISTS = "already_exists"
+    WRONG_STATE = "wrong_state"
+    GONE = "gone"
+    TOO_LARGE = "too_large"
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
+    KEY_REUSED = "key_reused"
+    QUARANTINED = "quarantined"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    INTERNAL = "internal"
+    UPSTREAM_FAILED = "upstream_failed"
+    UNAVAILABLE = "unavailable"
+
+    @property
+    def status(self) -> int:
+        """The HTTP status it travels under."""
+        return _STATUS[self]
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self in _RETRYABLE
+
+
+_STATUS = {
+    ProblemCode.INVALID_REQUEST: 422,
+    ProblemCode.INVALID_PARAMETERS: 422,
+    ProblemCode.UNAUTHENTICATED: 401,
+    ProblemCode.TOKEN_EXPIRED: 401,
+    ProblemCode.WRONG_CREDENTIALS: 401,
+    ProblemCode.FORBIDDEN: 403,
+    ProblemCode.NOT_FOUND: 404,
+    ProblemCode.METHOD_NOT_ALLOWED: 405,
+    ProblemCode.CONFLICT: 409,
+    ProblemCode.IN_FLIGHT: 409,
+    ProblemCode.ALREADY_EXISTS: 409,
+    ProblemCode.WRONG_STATE: 409,
+    ProblemCode.GONE: 410,
+    ProblemCode.TOO_LARGE: 413,
+    ProblemCode.RANGE_NOT_SATISFIABLE: 416,
+    ProblemCode.KEY_REUSED: 422,
+    ProblemCode.QUARANTINED: 422,
+    ProblemCode.TOO_MANY_REQUESTS: 429,
+    ProblemCode.INTERNAL: 500,
+    ProblemCode.UPSTREAM_FAILED: 502,
+    ProblemCode.UNAVAILABLE: 503,
+}
+_RETRYABLE = frozenset(
+    {ProblemCode.TOO_MANY_REQUESTS, ProblemCode.UPSTREAM_FAILED, ProblemCode.UNAVAILABLE}
+)
+
+
+class FieldProblem(Said):
+    """One field that was wrong."""
+
+    field: str
+    """A dotted path from the body, the query or the path."""
+    message: str
+
+
+class Problem(Said):
+    """The body of every refusal."""
+
+    type: str
+    """`urn:cratedig:problem:<code>`."""
+    title: str
+    status: int
+    detail: str
+    """What was wrong and what to do."""
+    code: ProblemCode
+    retryable: bool
+    trace: str
+    """Quote it when you ask for help; the logs carry it."""
+    fields: tuple[FieldProblem, ...] = ()

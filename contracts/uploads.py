@@ -1,0 +1,80 @@
+"""Uploads: parts to signed URLs, then completion with a check of size and digest."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from contracts.base import Asked, Said
+from contracts.ids import ItemId, JobId, UploadId
+from contracts.items import ItemKind, Sha256
+
+PartNumber = Annotated[int, Field(ge=1, le=10_000)]
+"""Parts are counted from one."""
+
+
+class UploadState(StrEnum):
+    """Where an upload is."""
+
+    OPEN = "open"
+    COMPLETED = "completed"
+    ABORTED = "aborted"
+
+
+class UploadCreate(Asked):
+    """Announce a file."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    """The file's name: shown, never used as a path."""
+    size: Annotated[int, Field(ge=0, le=1 << 43)]
+    """In bytes."""
+    sha256: Sha256
+    kind: ItemKind | None = None
+    """What it is; without it the length decides."""
+    metadata: Annotated[dict[str, str], Field(max_length=64)] = Field(default_factory=dict)
+
+
+class UploadPart(Said):
+    """One part and where to PUT its bytes."""
+
+    number: PartNumber
+    offset: int
+    size: int
+    url: str
+    """Signed, for this part and PUT only; a relative one is below the gateway's address."""
+    expires: datetime
+
+
+class UploadedPart(Said):
+    """One part that has arrived."""
+
+    number: PartNumber
+    size: int
+    etag: str
+
+
+class Upload(Said):
+    """An upload as the API shows it: what arrived, and URLs for what is missing."""
+
+    id: UploadId
+    state: UploadState
+    name: str
+    size: int
+    part_size: int
+    arrived: tuple[UploadedPart, ...] = ()
+    missing: tuple[UploadPart, ...] = ()
+    """At most 100 at a time: ask again for the next ones."""
+    item: ItemId | None = None
+    job: JobId | None = None
+    """The ingest job, once completed."""
+    duplicate: bool = False
+    """The same bytes were there already: `item` is the earlier one."""
+    expires: datetime
+
+
+class Download(Said):
+    """Where to GET an artifact's bytes."""
+
+    url: str
+    expires: datetime
