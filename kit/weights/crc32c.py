@@ -1,6 +1,5 @@
 """CRC-32C (Castagnoli), the checksum of LevelDB tables and TensorFlow checkpoints, in numpy."""
 
-from typing_extensions import Buffer
 from functools import lru_cache
 
 import numpy as np
@@ -41,7 +40,7 @@ def _zeros_operator(length: int) -> NDArray[np.uint32]:
     return result
 
 
-def crc32c(data: Buffer) -> int:
+def crc32c(data: bytes) -> int:
     """Return the CRC-32C of `data`.
 
     The bytes are split into equal lanes that advance together, and the lanes' checksums are joined
