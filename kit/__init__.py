@@ -1,0 +1,1 @@
+"""The machinery of Cratedig: it knows protocols, not products."""

@@ -1,0 +1,114 @@
+"""What a service is: a word, settings, and where its parts are found.
+
+Parts are named by strings (`package.module:attribute`) and imported when they are needed, so
+that listing the services of the house imports no engine.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+from starlette.types import ASGIApp
+
+from contracts.jobs import TaskName
+from contracts.music import Seconds
+from kit.settings import ServiceSettings
+
+Background = Callable[[asyncio.Event], Awaitable[None]]
+"""A task that runs until the event is set."""
+
+
+def resolve(name: str) -> Any:
+    """Import `package.module:attribute` and return the attribute."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a job may run: `max(least, base + per_second · duration)` seconds."""
+
+    base: Seconds = 60.0
+    per_second: float = 2.0
+    least: Seconds = 120.0
+
+    def seconds(self, duration: Seconds) -> Seconds:
+        """Return the budget for audio of a duration."""
+        return max(self.least, self.base + self.per_second * duration)
+
+
+class WorkerSettings(ServiceSettings):
+    """What every worker service can be told; a subclass sets `env_prefix`."""
+
+    slots: int = 1
+    """Jobs at a time, each in its own child process."""
+    device: str = "auto"
+    """`cpu`, `cuda` or `auto`."""
+    threads: int = 0
+    """Threads of an engine; 0 is one for each processor, shared between the slots."""
+    memory_mib: int = 0
+    """Address space of a child in MiB; 0 is no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerService:
+    """A service that turns (parameters, audio) into (result, files)."""
+
+    word: TaskName
+    version: str
+    """Changes when results would."""
+    params: type[BaseModel]
+    result: type[BaseModel]
+    settings: type[WorkerSettings]
+    handler: str
+    """`services.<word>.handler:handle`."""
+    engine: str
+    """`services.<word>.engine:load_engine`."""
+    weights: Path | None = None
+    """Its `weights.toml`."""
+    budget: Budget = field(default_factory=Budget)
+
+
+class Serving(Protocol):
+    """A running HTTP service, as its builder returns it."""
+
+    public: ASGIApp
+    """What callers with a token may reach."""
+    internal: ASGIApp | None
+    """What only services may reach, on a port of its own."""
+    background: tuple[Background, ...]
+
+    async def ready(self) -> dict[str, bool]:
+        """Return what must be reachable, and whether it is."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+class HttpSettings(ServiceSettings):
+    """What every HTTP service can be told; a subclass sets `env_prefix`."""
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+    """Where its public application listens; none when it is only reached in-process."""
+    internal_port: int | None = None
+    """Where its internal application listens, likewise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpService:
+    """A service that answers requests."""
+
+    word: str
+    settings: type[HttpSettings]
+    build: str
+    """`package.app:build`: an async function of (platform, settings) that returns a `Serving`."""
+
+
+Service = WorkerService | HttpService

@@ -1,0 +1,66 @@
+"""Settings: the only place that reads the environment."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.music import Seconds
+
+
+class ServiceSettings(BaseSettings):
+    """Base of every service's settings; a subclass sets `env_prefix` to its word.
+
+    Values given to the constructor win over the environment, so whoever composes the house
+    can decide without touching it.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=None)
+
+
+def cache_root() -> Path:
+    """Return the folder for what can be fetched or made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cratedig"
+
+
+class KitSettings(ServiceSettings):
+    """What every service needs to know of the house around it."""
+
+    model_config = SettingsConfigDict(env_prefix="KIT_")
+
+    bus_url: str = "memory://"
+    """`kafka://host:port[,host:port]`, or `memory://`."""
+    objects_url: SecretStr = SecretStr("")
+    """`s3+https://KEY:SECRET@host[:port]?region=…`, `s3+http://…`, or `file:///folder`."""
+    objects_public_url: str = ""
+    """Where browsers reach the store, when it differs; signed URLs name it."""
+    objects_signing_secret: SecretStr = SecretStr("")
+    """Signs local URLs of a `file://` store; unused by S3."""
+    library_url: str = "http://127.0.0.1:8081"
+    """The library's public catalogue routes, as the gateway reaches them."""
+    library_internal_url: str = "http://127.0.0.1:8082"
+    """The library's internal port, as workers reach it."""
+    gateway_url: str = "http://127.0.0.1:8080"
+    """The gateway, as the library reaches its public keys."""
+    internal_secret: SecretStr = SecretStr("")
+    """Shared by services: proves one to another on internal ports. 32 characters or more."""
+    weights_dir: Path = Field(default_factory=lambda: cache_root() / "weights")
+    """Where verified weights lie."""
+    scratch_dir: Path | None = None
+    """Where workers keep files while a job runs; the system's temporary folder by default."""
+    lease: Seconds = 60.0
+    """A job whose worker is silent this long is handed to another."""
+    heartbeat: Seconds = 10.0
+    """How often a worker says that it is alive."""
+    poll: Seconds = 5.0
+    """How often an idle worker asks for work without being told."""
+    grace: Seconds = 30.0
+    """How long a stopping service may finish what it has begun."""
+    log_level: Annotated[str, Field(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    log_format: Annotated[str, Field(pattern=r"^(json|text)$")] = "json"
+    health_host: str = "127.0.0.1"
+    """Where workers answer health checks and metrics."""
+    health_port: int | None = None
+    """Port for the above; none by default."""

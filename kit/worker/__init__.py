@@ -1,0 +1,1 @@
+"""The worker runtime: claims jobs and runs them in child processes."""

@@ -1,0 +1,129 @@
+"""A job as its handler sees it: inputs as local files, outputs to be stored, progress."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from contracts.ids import ItemId, JobId
+from contracts.items import ArtifactKind, AudioFacts, ItemKind
+from contracts.jobs import ItemFacts
+from contracts.music import Samples, Stem
+
+
+@dataclass(frozen=True, slots=True)
+class JobInput:
+    """One file to read."""
+
+    path: Path
+    kind: ArtifactKind
+    name: str
+    item: ItemId
+    sha256: str
+    stem: Stem | None = None
+    start: Samples | None = None
+    """Where it lies in the job's item, when it was cut from it."""
+    end: Samples | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One file that the handler made, to be stored as an artifact."""
+
+    path: Path
+    name: str
+    kind: ArtifactKind
+    media_type: str
+    stem: Stem | None = None
+    item: ItemKind | None = None
+    """When set, the file becomes an item of its own."""
+    title: str = ""
+    start: Samples | None = None
+    end: Samples | None = None
+    audio: AudioFacts | None = None
+
+
+class Reporter(Protocol):
+    """Where progress and previews go; the child's end of the pipe."""
+
+    def progress(self, fraction: float, message: str) -> None:
+        """Tell how far the work is."""
+        ...
+
+    def preview(self, path: Path) -> None:
+        """Offer a finished part of a file for listening while the job runs."""
+        ...
+
+
+@dataclass(slots=True)
+class Job:
+    """What a handler is given besides its parameters."""
+
+    id: JobId
+    item: ItemFacts
+    inputs: tuple[JobInput, ...]
+    scratch: Path
+    """A private folder; whatever is left in it is removed after the job."""
+    reporter: Reporter
+    outputs: list[Output] = field(default_factory=list)
+
+    @property
+    def input(self) -> JobInput:
+        """The only input."""
+        if len(self.inputs) != 1:
+            raise ValueError(f"this task takes one input, not {len(self.inputs)}")
+        return self.inputs[0]
+
+    def output(
+        self,
+        name: str,
+        kind: ArtifactKind,
+        *,
+        media_type: str,
+        stem: Stem | None = None,
+        item: ItemKind | None = None,
+        title: str = "",
+        start: Samples | None = None,
+        end: Samples | None = None,
+        audio: AudioFacts | None = None,
+    ) -> Path:
+        """Reserve a file in the scratch folder that will be stored as an artifact.
+
+        Parameters
+        ----------
+        name
+            Lower case, unique in the job, such as `vocals.flac`.
+        item, title, start, end, audio
+            When `item` is set, the file becomes an item of that kind, named `title`, with
+            lineage to the job's item; `start` and `end` are samples of the parent's canonical
+            audio.
+
+        Returns
+        -------
+        Path
+            Where to write it. A reserved file that is not there at the end is an error.
+        """
+        if any(output.name == name for output in self.outputs):
+            raise ValueError(f"the job already has an output named {name!r}")
+        folder = self.scratch / "outputs"
+        folder.mkdir(exist_ok=True)
+        path = folder / name
+        self.outputs.append(
+            Output(path, name, kind, media_type, stem, item, title, start, end, audio)
+        )
+        return path
+
+    def describe(self, name: str, *, audio: AudioFacts) -> None:
+        """Add what became known of an output's audio while it was written."""
+        for index, output in enumerate(self.outputs):
+            if output.name == name:
+                self.outputs[index] = replace(output, audio=audio)
+                return
+        raise ValueError(f"the job has no output named {name!r}")
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Tell how far the work is, 0 to 1; costs nothing when told often."""
+        self.reporter.progress(min(1.0, max(0.0, fraction)), message)
+
+    def preview(self, path: Path) -> None:
+        """Offer a file, already written, for listening while the job runs (never an artifact)."""
+        self.reporter.preview(path)
