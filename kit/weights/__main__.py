@@ -1,0 +1,129 @@
+"""`python -m kit.weights fetch|verify|list [word …]`: the one way weights come to a machine."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from kit.settings import KitSettings
+from kit.weights.manifest import Manifest, Weights, find_manifests
+from kit.weights.store import FetchFailed, Store
+
+_BAR = 24
+_EVERY = 0.1
+
+
+@dataclass(slots=True)
+class Bar:
+    """Progress on one line of a terminal; in a log, one line for each thing begun."""
+
+    stream: TextIO
+    _what: str = ""
+    _drawn: float = field(default=0.0)
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Draw, at most ten times a second."""
+        fresh, finished = what != self._what, bool(total) and done >= total
+        self._what = what
+        if not self.stream.isatty():
+            if fresh:
+                self.stream.write(f"  {what} …\n")
+            return
+        now = time.monotonic()
+        if not fresh and not finished and now - self._drawn < _EVERY:
+            return
+        self._drawn = now
+        filled = _BAR * done // total if total else 0
+        size = f"{done / 1e6:7.1f} of {total / 1e6:.1f} MB" if total else "…"
+        self.stream.write(f"\r\x1b[K  {'█' * filled}{'░' * (_BAR - filled)} {size}  {what}")
+        self.stream.flush()
+
+    def clear(self) -> None:
+        """Take the bar off the terminal."""
+        if self.stream.isatty() and self._what:
+            self.stream.write("\r\x1b[K")
+        self._what = ""
+
+
+def _chosen(
+    manifests: Sequence[Manifest], *, everything: bool
+) -> Iterator[tuple[Manifest, Weights]]:
+    for manifest in manifests:
+        for weights in manifest.weights:
+            if weights.default or everything:
+                yield manifest, weights
+
+
+def _list(store: Store, manifests: Sequence[Manifest]) -> int:
+    for manifest, weights in _chosen(manifests, everything=True):
+        state = "here" if store.present(weights) else "missing"
+        default = "default" if weights.default else "on request"
+        print(
+            f"{manifest.word:<12} {weights.name:<24} {weights.version:<14} "
+            f"{weights.licence:<14} {weights.bytes / 1e6:8.1f} MB  {default:<10}  {state}"
+        )
+    return 0
+
+
+def _verify(store: Store, manifests: Sequence[Manifest], *, everything: bool) -> int:
+    bad = 0
+    for manifest, weights in _chosen(manifests, everything=everything):
+        good = store.verify(weights)
+        bad += not good
+        print(f"{'ok     ' if good else 'MISSING'} {manifest.word} {weights.name}")
+        if not good:
+            print(f"        fetch it with: {manifest.command}")
+    return 1 if bad else 0
+
+
+def _fetch(store: Store, manifests: Sequence[Manifest], *, everything: bool) -> int:
+    failures = 0
+    bar = Bar(sys.stderr)
+    for manifest, weights in _chosen(manifests, everything=everything):
+        try:
+            path = store.fetch(weights, progress=bar)
+        except FetchFailed as error:
+            failures += 1
+            bar.clear()
+            print(f"FAILED  {manifest.word} {weights.name}: {error}", file=sys.stderr)
+            continue
+        bar.clear()
+        print(f"ok      {manifest.word} {weights.name}  {path}")
+    return 1 if failures else 0
+
+
+def main(arguments: Sequence[str], *, services: Path, store: Store) -> int:
+    """Run the command and return its exit status: 0 when all that was asked for is there."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kit.weights", description="Fetch, verify or list the weights of networks."
+    )
+    parser.add_argument("action", choices=["fetch", "verify", "list"])
+    parser.add_argument("words", nargs="*", metavar="word", help="services; all by default")
+    parser.add_argument(
+        "--all", action="store_true", help="also weights that are not a service's default"
+    )
+    asked = parser.parse_args(arguments)
+    manifests = find_manifests(services)
+    unknown = set(asked.words) - {manifest.word for manifest in manifests}
+    if unknown:
+        known = ", ".join(manifest.word for manifest in manifests)
+        parser.error(f"no weights of {', '.join(sorted(unknown))}; there are some of: {known}")
+    chosen = [m for m in manifests if not asked.words or m.word in asked.words]
+    if asked.action == "list":
+        return _list(store, chosen)
+    act = _verify if asked.action == "verify" else _fetch
+    return act(store, chosen, everything=asked.all)
+
+
+if __name__ == "__main__":
+    # Services lie beside the kit, in a checkout as in an installed package.
+    sys.exit(
+        main(
+            sys.argv[1:],
+            services=Path(__file__).resolve().parents[2] / "services",
+            store=Store(KitSettings().weights_dir),
+        )
+    )
