@@ -8,7 +8,7 @@ Outcome
 """
 
 
-class Outcome(Exception):  # noqa: N818
+class Outcome(Exception):
     """Base of the ways to end without a result.
 
     Parameters

@@ -1,0 +1,118 @@
+# `make` alone prints help. CI, the README and people use the same targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+READY := $(VENV)/.ready
+WEIGHTS_READY := $(VENV)/.weights
+EXTRAS := gateway library ingest midi separation slicing analysis
+SONG ?=
+ARGS ?=
+
+export PYTHONUNBUFFERED := 1
+export UV_LINK_MODE ?= copy
+
+##@ Use
+.PHONY: run
+run: setup weights ## Start the whole house in one process tree, on one port
+	$(BIN)/python -m embedded $(ARGS)
+
+.PHONY: demo
+demo: setup weights ## The same, and take a song apart; SONG=path takes one of yours
+	$(BIN)/python -m embedded.demo $(if $(SONG),--song "$(SONG)") $(ARGS)
+
+.PHONY: weights
+weights: $(WEIGHTS_READY) ## Fetch and verify the networks' weights
+
+$(WEIGHTS_READY): $(READY) $(wildcard services/*/weights.toml)
+	$(BIN)/python -m kit.weights fetch
+	@touch $@
+
+##@ Build
+.PHONY: setup
+setup: $(READY) ## Make the project's own virtual environment
+
+$(READY): requirements/dev.txt pyproject.toml clients/python/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Cratedig needs Python 3.11 to 3.13; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Set PYTHON=… to another one." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "'$(PYTHON) -m venv' failed: on Debian and Ubuntu install python3-venv." >&2; exit 1; }
+	@echo "Installing Cratedig's dependencies into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes --no-deps -r requirements/dev.txt
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps -e . -e clients/python
+	@touch $@
+
+.PHONY: lock
+lock: ## Resolve the dependencies again into requirements/*.txt
+	@for extra in dev $(EXTRAS); do \
+	  case $$extra in dev|gateway|library|ingest|slicing|analysis) engines= ;; *) engines="--extra cpu" ;; esac; \
+	  echo "requirements/$$extra.txt"; \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	    --extra $$extra $$engines pyproject.toml -o requirements/$$extra.txt; \
+	done
+
+.PHONY: schemas
+schemas: setup ## Write contracts/schemas from the code
+	$(BIN)/python -m embedded.schemas
+
+##@ Check
+.PHONY: lint
+lint: setup ## Style, import rules, schemas that are current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python -m embedded.schemas --check
+
+.PHONY: types
+types: setup ## Static types
+	$(BIN)/mypy
+
+.PHONY: test
+test: setup weights ## Every test that needs no server
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not slow and not gpu" $(ARGS)
+
+.PHONY: test-cluster
+test-cluster: setup weights ## The same suites on real Kafka, S3 and Postgres; needs Java, Maven and Go
+	@$(BIN)/python -m deploy.servers up
+	@status=0; $(BIN)/python -m deploy.servers env > .services/env || status=$$?; \
+	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \
+	  CRATEDIG_CLUSTER=required $(BIN)/python -m pytest -m "cluster and not slow" $(ARGS) || status=$$?; fi; \
+	$(BIN)/python -m deploy.servers down; exit $$status
+
+.PHONY: test-all
+test-all: setup weights ## Everything, the long runs too
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu" $(ARGS)
+	$(MAKE) test-cluster
+
+.PHONY: bench
+bench: setup weights ## Print the figures that README and docs state
+	$(BIN)/python -m benchmarks $(ARGS)
+
+##@ Servers
+.PHONY: services-up
+services-up: setup ## Start Kafka, an S3 store and Postgres as native processes on loopback
+	$(BIN)/python -m deploy.servers up
+
+.PHONY: services-down
+services-down: ## Stop them
+	$(BIN)/python -m deploy.servers down
+
+##@ Tidy
+.PHONY: clean
+clean: ## Remove what was built here; data and caches elsewhere stay
+	-@test -x $(BIN)/python && $(BIN)/python -m deploy.servers down
+	rm -rf $(VENV) .services .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## Print this
+	@awk 'BEGIN {FS = ":.*## "; printf "Usage: make \033[36m<target>\033[0m\n"} \
+	  /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
+	  /^[a-zA-Z_-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,227 @@
+"""The worker's end of a child process: start it, give it jobs, stop it whatever it does."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.music import Seconds
+from kit.service import WorkerService
+from kit.worker.wire import (
+    FROM_CHILD,
+    Ended,
+    Finished,
+    FromChild,
+    Load,
+    Loaded,
+    Unloadable,
+    Work,
+)
+
+LOG_TAIL = 60
+"""Lines of a child's log that are kept for an operator."""
+_LINE_LIMIT = 64 << 20
+"""Bytes in one message of a child: a result with very many slices is large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The child is gone and did not say why."""
+
+    code: int
+    """The exit code; negative is the signal."""
+    log: str
+
+    @property
+    def cause(self) -> str:
+        """What ended it, for an operator."""
+        if self.code < 0:
+            with contextlib.suppress(ValueError):
+                return f"signal {signal.Signals(-self.code).name}"
+        return f"exit code {self.code}"
+
+
+class LoadFailed(Exception):
+    """The engine cannot be loaded; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSetup:
+    """How a child's engine is to be loaded."""
+
+    weights: Mapping[str, Path]
+    device: str
+    threads: int
+    segment: float = 1.0
+    memory_mib: int = 0
+
+
+class Child:
+    """One spawned process with a warm engine, in a process group of its own.
+
+    Its environment holds no settings of ours, so it has no credentials.
+    """
+
+    def __init__(self, service: WorkerService, setup: EngineSetup, *, scratch: Path) -> None:
+        self._service = service
+        self._setup = setup
+        self._scratch = scratch
+        self._process: asyncio.subprocess.Process | None = None
+        self._said: asyncio.StreamReader | None = None
+        self._transport: asyncio.BaseTransport | None = None
+        self._log: deque[str] = deque(maxlen=LOG_TAIL)
+        self._log_task: asyncio.Task[None] | None = None
+        self.engine = ""
+        """What the engine calls itself, once loaded."""
+
+    @property
+    def setup(self) -> EngineSetup:
+        """How its engine was loaded."""
+        return self._setup
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self, *, within: Seconds = 300.0) -> None:
+        """Start the process and wait until its engine is warm.
+
+        Raises
+        ------
+        LoadFailed
+            The engine could not be loaded, or not in time.
+        """
+        reading, writing = os.pipe()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "kit.worker.child",
+                str(writing),
+                str(os.getpid()),
+                str(self._setup.memory_mib),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                pass_fds=(writing,),
+                start_new_session=True,
+                env=child_environment(self._setup.threads),
+            )
+        finally:
+            os.close(writing)
+        loop = asyncio.get_running_loop()
+        self._said = asyncio.StreamReader(limit=_LINE_LIMIT)
+        said = self._said
+        self._transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(said), os.fdopen(reading, "rb", 0)
+        )
+        self._log_task = asyncio.create_task(self._keep_log())
+        service = self._service
+        self._send(
+            Load(
+                handler=service.handler,
+                engine=service.engine,
+                params=f"{service.params.__module__}:{service.params.__name__}",
+                result=f"{service.result.__module__}:{service.result.__name__}",
+                weights=dict(self._setup.weights),
+                device=self._setup.device,
+                threads=self._setup.threads,
+                scratch=self._scratch,
+                segment=self._setup.segment,
+            ).model_dump_json()
+        )
+        try:
+            async with asyncio.timeout(within):
+                answer = await self._hear()
+        except TimeoutError:
+            answer = None
+        match answer:
+            case Loaded(engine=engine):
+                self.engine = engine
+            case Unloadable(message=message):
+                await self.kill()
+                raise LoadFailed(message)
+            case _:
+                died = await self.kill()
+                raise LoadFailed(f"the engine's process ended with {died.cause}\n{died.log}")
+
+    async def run(self, work: Work) -> AsyncIterator[FromChild | Died]:
+        """Give the child a job and yield what it says; the last one tells how it ended."""
+        self._send(work.model_dump_json())
+        while True:
+            said = await self._hear()
+            if said is None:
+                yield await self.kill()
+                return
+            yield said
+            if isinstance(said, Finished | Ended):
+                return
+
+    async def kill(self, *, grace: Seconds = 0.0) -> Died:
+        """End the process and whatever it started; after `grace` seconds by force.
+
+        Returns
+        -------
+        Died
+            How it ended and the tail of its log.
+        """
+        process = self._process
+        if process is None:
+            return Died(0, "")
+        if process.returncode is None and grace > 0:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await process.wait()
+        # The group outlives its leader when the child had started programs of its own.
+        self._signal(signal.SIGKILL)
+        code = await process.wait()
+        if self._log_task is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._log_task
+        if self._transport is not None:
+            self._transport.close()
+        return Died(code, "\n".join(self._log))
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+
+    def _send(self, line: str) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(line.encode() + b"\n")
+
+    async def _hear(self) -> FromChild | None:
+        if self._said is None:
+            return None
+        try:
+            line = await self._said.readline()
+        except (ConnectionError, ValueError):
+            return None
+        return FROM_CHILD.validate_json(line) if line.endswith(b"\n") else None
+
+    async def _keep_log(self) -> None:
+        if self._process is None or self._process.stdout is None:
+            return
+        while chunk := await self._process.stdout.read(65536):
+            self._log.extend(chunk.decode(errors="replace").splitlines())
+
+
+def child_environment(threads: int) -> dict[str, str]:
+    """Return the environment of a child: what programs need, and no secret of ours."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "TZ")
+    devices = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+    environment = {name: os.environ[name] for name in (*kept, *devices) if name in os.environ}
+    environment |= {
+        name: str(threads)
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    }
+    return environment | {"PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}

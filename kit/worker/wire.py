@@ -1,0 +1,121 @@
+"""What a worker and its child process say to each other: one JSON object a line."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from contracts.base import Asked
+from contracts.ids import JobId
+from contracts.items import ArtifactKind, AudioFacts, ItemKind
+from contracts.jobs import ItemFacts
+from contracts.music import Samples, Stem
+from kit.worker.job import JobInput, Output
+
+
+class Load(Asked):
+    """To the child, first: which service it is and what its engine gets."""
+
+    handler: str
+    engine: str
+    params: str
+    result: str
+    weights: dict[str, Path]
+    device: str
+    threads: int
+    scratch: Path
+    segment: float
+
+
+class Work(Asked):
+    """To the child: one job."""
+
+    job: JobId
+    item: ItemFacts
+    inputs: tuple[JobInput, ...]
+    params: dict[str, Any]
+    scratch: Path
+
+
+class Loaded(Asked):
+    """From the child: the engine is warm."""
+
+    said: Literal["loaded"] = "loaded"
+    engine: str
+
+
+class Unloadable(Asked):
+    """From the child: the engine cannot be loaded, and why."""
+
+    said: Literal["unloadable"] = "unloadable"
+    message: str
+
+
+class Moved(Asked):
+    """From the child: progress."""
+
+    said: Literal["moved"] = "moved"
+    fraction: float
+    message: str
+
+
+class Previewed(Asked):
+    """From the child: a file to listen to while the job runs."""
+
+    said: Literal["previewed"] = "previewed"
+    path: Path
+
+
+class Made(Asked):
+    """One output file."""
+
+    path: Path
+    name: str
+    kind: ArtifactKind
+    media_type: str
+    stem: Stem | None
+    item: ItemKind | None
+    title: str
+    start: Samples | None
+    end: Samples | None
+    audio: AudioFacts | None
+
+    @classmethod
+    def of(cls, output: Output) -> "Made":
+        """Return what the pipe carries of an output."""
+        return cls(
+            path=output.path,
+            name=output.name,
+            kind=output.kind,
+            media_type=output.media_type,
+            stem=output.stem,
+            item=output.item,
+            title=output.title,
+            start=output.start,
+            end=output.end,
+            audio=output.audio,
+        )
+
+
+class Finished(Asked):
+    """From the child: the result."""
+
+    said: Literal["finished"] = "finished"
+    result: dict[str, Any]
+    outputs: tuple[Made, ...]
+
+
+class Ended(Asked):
+    """From the child: no result, and why."""
+
+    said: Literal["ended"] = "ended"
+    outcome: Literal["skipped", "rejected", "retryable", "memory", "device", "internal"]
+    reason: str
+    message: str
+    detail: str = ""
+
+
+FromChild = Annotated[
+    Loaded | Unloadable | Moved | Previewed | Finished | Ended, Field(discriminator="said")
+]
+FROM_CHILD: TypeAdapter[FromChild] = TypeAdapter(FromChild)
