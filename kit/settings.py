@@ -64,3 +64,15 @@ class KitSettings(ServiceSettings):
     """Where workers answer health checks and metrics."""
     health_port: int | None = None
     """Port for the above; none by default."""
+
+
+def child_environment(threads: int) -> dict[str, str]:
+    """Return the environment of a child: what programs need, and no secret of ours."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "TZ")
+    devices = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+    environment = {name: os.environ[name] for name in (*kept, *devices) if name in os.environ}
+    environment |= {
+        name: str(threads)
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    }
+    return environment | {"PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from contracts.music import Seconds
 from kit.service import WorkerService
+from kit.settings import child_environment
 from kit.worker.wire import (
     FROM_CHILD,
     Ended,
@@ -213,15 +214,3 @@ class Child:
             return
         while chunk := await self._process.stdout.read(65536):
             self._log.extend(chunk.decode(errors="replace").splitlines())
-
-
-def child_environment(threads: int) -> dict[str, str]:
-    """Return the environment of a child: what programs need, and no secret of ours."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "TZ")
-    devices = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
-    environment = {name: os.environ[name] for name in (*kept, *devices) if name in os.environ}
-    environment |= {
-        name: str(threads)
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    }
-    return environment | {"PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}

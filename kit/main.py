@@ -1,0 +1,204 @@
+"""The one way to start services: build the platform, start them on it, drain on a signal."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import cast
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from kit.http.health import health_app
+from kit.observability import logging as logs
+from kit.observability.metrics import LOOP_LAG
+from kit.platform import Platform, open_platform
+from kit.service import (
+    Background,
+    HttpService,
+    HttpSettings,
+    Service,
+    Serving,
+    WorkerService,
+    WorkerSettings,
+    resolve,
+)
+from kit.settings import KitSettings, ServiceSettings
+from kit.worker.desk import HttpDesk
+from kit.worker.runtime import WorkerRuntime
+
+log = logging.getLogger(__name__)
+
+Chosen = Mapping[str, ServiceSettings]
+"""Settings by word, for whoever composes the house; the environment gives the others."""
+
+
+def run(*services: Service) -> None:
+    """Run services in this process until a signal comes."""
+    settings = KitSettings()
+    logs.configure(settings.log_level, settings.log_format)
+    asyncio.run(serve(services, settings))
+
+
+async def serve(
+    services: Sequence[Service],
+    settings: KitSettings,
+    *,
+    chosen: Chosen | None = None,
+    started: Callable[["House"], Awaitable[None]] | None = None,
+) -> None:
+    """Run services on one platform until SIGTERM or Ctrl-C; a second one stops them at once.
+
+    Parameters
+    ----------
+    services
+        What to run; HTTP services are built in the order given.
+    settings
+        Addresses of bus, store and library.
+    chosen
+        Settings by word that win over the environment.
+    started
+        Called once everything runs.
+    """
+    house = House(open_platform(settings), chosen or {})
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, house.stop)
+    await house.run(services, started=started)
+
+
+class House:
+    """The services of one process and how they stop."""
+
+    def __init__(self, platform: Platform, chosen: Chosen) -> None:
+        self.platform = platform
+        self.servings: dict[str, Serving] = {}
+        self.workers: list[WorkerRuntime] = []
+        self._chosen = chosen
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Drain; when called again, release running jobs at once."""
+        if self._stopping.is_set():
+            log.warning("stopping at once")
+            for worker in self.workers:
+                worker.hurry()
+        else:
+            log.info("stopping: no new work; what runs may finish")
+            self._stopping.set()
+
+    async def run(
+        self,
+        services: Sequence[Service],
+        *,
+        started: Callable[["House"], Awaitable[None]] | None = None,
+    ) -> None:
+        """Start everything, wait for `stop`, then stop workers first and what they need last."""
+        async with AsyncExitStack() as stack:
+            await self.platform.open(stack)
+            late = asyncio.Event()
+            tasks: list[asyncio.Task[None]] = [asyncio.create_task(_measure_lag(late))]
+            servers: list[_Server] = []
+            for service in services:
+                if isinstance(service, HttpService):
+                    background = await self._build(service, stack, servers)
+                    tasks += [asyncio.create_task(one(late)) for one in background]
+            for service in services:
+                if isinstance(service, WorkerService):
+                    await self._hire(service, stack, servers)
+            tasks += [asyncio.create_task(server.serve()) for server in servers]
+            work = [asyncio.create_task(one.run(self._stopping)) for one in self.workers]
+            watched = {asyncio.create_task(self._stopping.wait()), *tasks, *work}
+            try:
+                if started is not None:
+                    await _until_listening(servers)
+                    await started(self)
+                done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                self._stopping.set()
+                await asyncio.gather(*work, return_exceptions=True)
+                for server in servers:
+                    server.should_exit = True
+                late.set()
+                ended = await asyncio.gather(*tasks, return_exceptions=True)
+                for error in ended:
+                    if isinstance(error, BaseException):
+                        log.error("a task ended badly", exc_info=error)
+
+    async def _build(
+        self, service: HttpService, stack: AsyncExitStack, servers: "list[_Server]"
+    ) -> tuple[Background, ...]:
+        settings = cast(HttpSettings, self._chosen.get(service.word) or service.settings())
+        serving = cast(Serving, await resolve(service.build)(self.platform, settings))
+        stack.push_async_callback(serving.close)
+        self.servings[service.word] = serving
+        self.platform.offer(service.word, serving.public)
+        if settings.port is not None:
+            servers.append(_Server(serving.public, settings.host, settings.port))
+        if serving.internal is not None:
+            self.platform.offer(f"{service.word}-internal", serving.internal)
+            if settings.internal_port is not None:
+                servers.append(_Server(serving.internal, settings.host, settings.internal_port))
+        return serving.background
+
+    async def _hire(
+        self, service: WorkerService, stack: AsyncExitStack, servers: "list[_Server]"
+    ) -> None:
+        settings = cast(WorkerSettings, self._chosen.get(service.word) or service.settings())
+        client = self.platform.client(self.platform.settings.library_internal_url)
+        stack.push_async_callback(client.aclose)
+        secret = self.platform.settings.internal_secret.get_secret_value()
+        desk = HttpDesk(client, secret=secret)
+        worker = WorkerRuntime(service, settings, platform=self.platform, desk=desk)
+        self.workers.append(worker)
+        port = self.platform.settings.health_port
+        if port is not None:
+
+            async def ready() -> dict[str, bool]:
+                return {"engine": worker.ready, "bus": await self.platform.bus.ready()}
+
+            host = self.platform.settings.health_host
+            servers.append(_Server(health_app(ready), host, port))
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the house."""
+
+    def __init__(self, application: ASGIApp, host: str, port: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application,
+                host=host,
+                port=port,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=10,
+                h11_max_incomplete_event_size=32 * 1024,
+            )
+        )
+
+    async def serve(self, sockets: object = None) -> None:
+        """Serve until told to exit."""
+        await self._serve()
+
+
+async def _until_listening(servers: Sequence[_Server]) -> None:
+    while not all(server.started for server in servers):
+        await asyncio.sleep(0.01)
+
+
+async def _measure_lag(stopping: asyncio.Event) -> None:
+    """Keep an eye on the event loop: nothing in this process may block it."""
+    loop = asyncio.get_running_loop()
+    while not stopping.is_set():
+        before = loop.time()
+        await asyncio.sleep(0.5)
+        lag = loop.time() - before - 0.5
+        LOOP_LAG.set(lag)
+        if lag > 1.0:
+            log.warning("the event loop was blocked for %.1f s", lag)

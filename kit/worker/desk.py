@@ -1,0 +1,52 @@
+"""The library as a worker sees it: claims and heartbeats over its internal port."""
+
+from typing import Protocol
+
+import httpx
+
+from contracts.ids import JobId
+from contracts.jobs import Claim, ClaimRequest, Heartbeat, HeartbeatAnswer, Standing
+
+
+class DeskClosed(Exception):
+    """The library could not be asked; ask again later."""
+
+
+class Desk(Protocol):
+    """Where a worker claims jobs."""
+
+    async def claim(self, request: ClaimRequest) -> Claim | None:
+        """Take the next job, or nothing. Raises `DeskClosed`."""
+        ...
+
+    async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
+        """Say that the work goes on. Raises `DeskClosed`."""
+        ...
+
+
+class HttpDesk:
+    """The real desk."""
+
+    def __init__(self, client: httpx.AsyncClient, *, secret: str) -> None:
+        self._client = client
+        self._headers = {"Authorization": f"Bearer {secret}"}
+
+    async def claim(self, request: ClaimRequest) -> Claim | None:
+        """Take the next job, or nothing."""
+        answer = await self._post("/internal/claims", request.model_dump_json())
+        return None if answer.status_code == 204 else Claim.model_validate_json(answer.content)
+
+    async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
+        """Say that the work goes on."""
+        answer = await self._post(f"/internal/jobs/{job}/heartbeat", beat.model_dump_json())
+        return HeartbeatAnswer.model_validate_json(answer.content).standing
+
+    async def _post(self, path: str, body: str) -> httpx.Response:
+        headers = {**self._headers, "Content-Type": "application/json"}
+        try:
+            answer = await self._client.post(path, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise DeskClosed(f"the library cannot be reached: {error}") from error
+        if answer.is_error:
+            raise DeskClosed(f"the library answered {answer.status_code} to {path}")
+        return answer

@@ -1,0 +1,292 @@
+"""The worker runtime: one task listens, one claims, one for each slot runs a job.
+
+None of the first two ever awaits a job, the event loop never computes, and whatever happens to a
+child process becomes one of the outcomes that the job table knows.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import os
+import random
+import shutil
+import tempfile
+from pathlib import Path
+from typing import cast
+
+from contracts.ids import WorkerId
+from contracts.jobs import Claim, ClaimRequest, Make
+from contracts.topics import commands
+from kit.clock import new_id
+from kit.inference.devices import available_device
+from kit.observability.logging import bind
+from kit.observability.metrics import JOBS_RUNNING, SLOTS
+from kit.platform import ServicePlatform
+from kit.service import WorkerService, WorkerSettings
+from kit.weights.manifest import Manifest, read_manifest
+from kit.weights.store import MissingWeights, Store
+from kit.worker.attempt import Attempt, Ending
+from kit.worker.compute import Child, EngineSetup, LoadFailed
+from kit.worker.desk import Desk, DeskClosed
+
+log = logging.getLogger(__name__)
+
+RETRY_LOAD = 30.0
+"""Seconds between two tries to make an engine ready."""
+DEVICE_FAILURES = 3
+"""Failures of a device in a row after which this worker takes no more work."""
+
+
+class WorkerRuntime:
+    """Claims the jobs of one service and runs them in child processes.
+
+    Parameters
+    ----------
+    service
+        What to run.
+    settings
+        Of the service.
+    platform
+        What this process is built on.
+    desk
+        Where jobs are claimed.
+    """
+
+    def __init__(
+        self,
+        service: WorkerService,
+        settings: WorkerSettings,
+        *,
+        platform: ServicePlatform,
+        desk: Desk,
+    ) -> None:
+        self.service = service
+        self.settings = settings
+        self.platform = platform
+        self.desk = desk
+        self.worker = WorkerId(new_id())
+        self.make: Make | None = None
+        self.problem = "The engine is being loaded."
+        """Why the worker is not ready; empty when it is."""
+        self._news = asyncio.Event()
+        self._news.set()
+        self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._device_failures = 0
+        self._free: asyncio.Queue[Slot] = asyncio.Queue()
+        self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it claims jobs."""
+        return not self.problem and not self._stopping.is_set()
+
+    def hurry(self) -> None:
+        """Release running jobs now instead of finishing them (the second signal)."""
+        self._hurry.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until `stopping` is set; then finish what fits the grace and release the rest."""
+        bind({"task": self.service.word})
+        scratch = scratch_folder(self.platform.settings.scratch_dir, self.service.word)
+        slots = [
+            Slot(self, scratch / f"slot{number}") for number in range(max(1, self.settings.slots))
+        ]
+        SLOTS.labels(self.service.word).set(len(slots))
+        listening = asyncio.create_task(self._listen())
+        claiming = asyncio.create_task(self._claim(slots))
+        try:
+            await stopping.wait()
+        finally:
+            self._stopping.set()
+            claiming.cancel()
+            listening.cancel()
+            await asyncio.gather(claiming, listening, return_exceptions=True)
+            if self._running:
+                log.info("draining %d running jobs", len(self._running))
+                await asyncio.gather(*self._running, return_exceptions=True)
+            for slot in slots:
+                await slot.close()
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    async def _listen(self) -> None:
+        """Turn news of this kind of work into a wake-up; never await a job."""
+        topic = commands(self.service.word)
+        while True:
+            try:
+                async for _ in self.platform.bus.news(topic):
+                    self._news.set()
+            except Exception:
+                log.warning("the bus gives no news; work is found by asking", exc_info=True)
+            await self.platform.clock.sleep(1.0)
+
+    async def _claim(self, slots: "list[Slot]") -> None:
+        """Claim a job for each free slot; never await one."""
+        await self._prepare(slots)
+        for slot in slots:
+            self._free.put_nowait(slot)
+        while True:
+            slot = await self._free.get()
+            if not await self._usable(slot):
+                self._free.put_nowait(slot)
+                await self.platform.clock.sleep(RETRY_LOAD)
+                continue
+            claim = await self._next()
+            JOBS_RUNNING.labels(self.service.word).inc()
+            task = asyncio.create_task(self._work(slot, claim))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _prepare(self, slots: "list[Slot]") -> None:
+        """Wait until the weights are verified and every slot's engine is warm."""
+        while True:
+            try:
+                setup, fingerprint = await asyncio.to_thread(self._setup)
+                for slot in slots:
+                    slot.setup = setup
+                    await slot.warm()
+            except (MissingWeights, LoadFailed) as error:
+                self.problem = str(error)
+                log.error("%s is not ready: %s", self.service.word, error)
+                await self.platform.clock.sleep(RETRY_LOAD)
+                continue
+            self.make = self._make(slots[0].engine, setup, fingerprint)
+            self.problem = ""
+            log.info("%s is ready: %s on %s", self.service.word, self.make.engine, setup.device)
+            return
+
+    async def _usable(self, slot: "Slot") -> bool:
+        """Return whether a slot's engine is warm, warming it when it is not."""
+        if self._device_failures >= DEVICE_FAILURES:
+            self.problem = "The device failed three times in a row; restart this worker."
+            return False
+        try:
+            await slot.warm()
+        except LoadFailed as error:
+            self.problem = str(error)
+            log.error("%s is not ready: %s", self.service.word, error)
+            return False
+        self.problem = ""
+        return True
+
+    async def _next(self) -> Claim:
+        """Ask for work until there is some."""
+        request = ClaimRequest(
+            task=self.service.word, worker=self.worker, make=cast(Make, self.make)
+        )
+        poll = self.platform.settings.poll
+        while True:
+            self._news.clear()  # Before asking, so that news which comes meanwhile is kept.
+            try:
+                if claim := await self.desk.claim(request):
+                    return claim
+            except DeskClosed as error:
+                log.warning("no work can be claimed: %s", error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(poll * random.uniform(0.8, 1.2)):  # noqa: S311
+                    await self._news.wait()
+                    # Idle workers do not all ask at once.
+                    await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311
+
+    async def _work(self, slot: "Slot", claim: Claim) -> None:
+        """Run one job to its outcome, then free the slot."""
+        bind({"job_id": claim.job, "epoch": str(claim.epoch)})
+        attempt = Attempt(
+            claim,
+            slot=slot,
+            runtime=self,
+            make=cast(Make, self.make),
+            stopping=self._stopping,
+            hurry=self._hurry,
+        )
+        try:
+            ending = await attempt.run()
+        except Exception:
+            # The lease runs out and the job is handed to another worker.
+            log.exception("the attempt broke; its lease will run out")
+            await slot.close()
+            ending = Ending.BROKEN
+        finally:
+            JOBS_RUNNING.labels(self.service.word).dec()
+        failed = ending is Ending.DEVICE
+        self._device_failures = self._device_failures + 1 if failed else 0
+        self._free.put_nowait(slot)
+
+    def _setup(self) -> tuple[EngineSetup, str]:
+        """Verify the weights and decide how engines are loaded."""
+        manifest = (
+            read_manifest(self.service.weights)
+            if self.service.weights
+            else Manifest(word=self.service.word, weights=())
+        )
+        weights = Store(self.platform.settings.weights_dir).verified(manifest)
+        slots = max(1, self.settings.slots)
+        threads = self.settings.threads or max(1, (os.cpu_count() or 1) // slots)
+        setup = EngineSetup(
+            weights=weights,
+            device=available_device(self.settings.device),
+            threads=threads,
+            memory_mib=self.settings.memory_mib,
+        )
+        digests = [w.digest for w in manifest.weights if w.name in weights]
+        return setup, "\n".join([self.service.version, *digests])
+
+    def _make(self, engine: str, setup: EngineSetup, fingerprint: str) -> Make:
+        return Make(
+            engine=engine,
+            version=self.service.version,
+            weights=", ".join(sorted(setup.weights))[:200],
+            fingerprint=hashlib.sha256(f"{engine}\n{fingerprint}".encode()).hexdigest(),
+        )
+
+
+class Slot:
+    """Room for one job at a time: a warm child process and a scratch folder."""
+
+    def __init__(self, runtime: WorkerRuntime, folder: Path) -> None:
+        self._runtime = runtime
+        self.folder = folder
+        self.setup: EngineSetup | None = None
+        self.child: Child | None = None
+
+    @property
+    def engine(self) -> str:
+        """What the warm engine calls itself."""
+        return self.child.engine if self.child else ""
+
+    async def warm(self, setup: EngineSetup | None = None) -> Child:
+        """Return a child whose engine is loaded as asked, by default in the slot's own way.
+
+        Raises
+        ------
+        LoadFailed
+        """
+        wanted = setup or self.setup
+        if wanted is None:
+            raise LoadFailed("the slot was not set up")
+        if self.child is not None and self.child.alive and self.child.setup == wanted:
+            return self.child
+        await self.close()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        child = Child(self._runtime.service, wanted, scratch=self.folder)
+        await child.start()
+        self.child = child
+        return child
+
+    async def close(self) -> None:
+        """End the child."""
+        if self.child is not None:
+            child, self.child = self.child, None
+            await child.kill()
+
+
+def scratch_folder(root: Path | None, word: str) -> Path:
+    """Make a private scratch folder, and remove those that dead processes left behind."""
+    base = root or Path(tempfile.gettempdir())
+    base.mkdir(parents=True, exist_ok=True)
+    for left in base.glob(f"cratedig-{word}-*-*"):
+        pid = left.name.split("-")[2]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"cratedig-{word}-{os.getpid()}-", dir=base))
