@@ -1,0 +1,177 @@
+"""What a network is, and which engine runs it.
+
+InferenceError
+├── DeviceMissing   the device or the engine that was asked for is not on this machine
+├── BadNetwork      the file is not a graph that the engine can run
+└── BadInput        the arrays are not what the graph takes
+"""
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Device = Literal["cpu", "cuda"]
+EngineName = Literal["auto", "onnxruntime", "openvino"]
+Precision = Literal["exact", "balanced", "fast"]
+"""`exact` keeps to float32; `balanced` multiplies matrices in bfloat16; `fast` does all it can in
+bfloat16 (TF32 on CUDA). A machine that gains nothing from it runs more exactly than asked."""
+
+
+class InferenceError(Exception):
+    """Base of what can go wrong with a network; the message says what to do."""
+
+
+class DeviceMissing(InferenceError):
+    """The device or the engine that was asked for is not on this machine."""
+
+
+class BadNetwork(InferenceError):
+    """The file is not a graph that the engine can run."""
+
+
+class BadInput(InferenceError):
+    """The arrays are not what the graph takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Shape and type of an array; `None` in the shape is any length."""
+
+    shape: tuple[int | None, ...]
+    dtype: np.dtype[Any]
+
+    def takes(self, array: Array) -> bool:
+        """Return whether an array is of this shape and type."""
+        return (
+            array.dtype == self.dtype
+            and array.ndim == len(self.shape)
+            and all(
+                want in (None, have) for want, have in zip(self.shape, array.shape, strict=True)
+            )
+        )
+
+    def __str__(self) -> str:
+        return f"{self.dtype.name}[{', '.join('?' if n is None else str(n) for n in self.shape)}]"
+
+
+class Network(Protocol):
+    """A graph that is loaded and ready."""
+
+    @property
+    def inputs(self) -> Mapping[str, TensorSpec]:
+        """What it takes, by name."""
+        ...
+
+    @property
+    def outputs(self) -> Mapping[str, TensorSpec]:
+        """What it gives, by name."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """Engine, its version and the device, for results: `openvino 2026.4.1 cpu`."""
+        ...
+
+    @property
+    def precision(self) -> Precision:
+        """The precision in force, which may be better than the one asked for."""
+        ...
+
+    def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the graph.
+
+        Raises
+        ------
+        BadInput
+            The names, types or shapes are not those of `inputs`.
+        kit.worker.outcomes.OutOfMemory
+            The device is too small for these arrays.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the graph and its memory; `run` must not be called again."""
+        ...
+
+
+def open_network(
+    path: Path,
+    *,
+    device: Device = "cpu",
+    threads: int = 1,
+    engine: EngineName = "auto",
+    precision: Precision = "exact",
+    cache: Path | None = None,
+) -> Network:
+    """Load an ONNX graph.
+
+    Parameters
+    ----------
+    path
+        The `.onnx` file.
+    device
+        Where it runs. There is no silent fallback from `cuda` to `cpu`.
+    threads
+        Threads of one run on a CPU.
+    engine
+        `auto` is OpenVINO on x86 CPUs where it is installed, else ONNX Runtime.
+    precision
+        What may be given up for speed.
+    cache
+        A folder in which OpenVINO keeps compiled graphs; it makes the next start faster.
+
+    Raises
+    ------
+    DeviceMissing
+        The device or the engine is not on this machine.
+    BadNetwork
+        The file is not there or cannot be run by this engine.
+    """
+    if not path.is_file():
+        raise BadNetwork(f"There is no network at {path}.")
+    if threads < 1:
+        raise ValueError(f"threads must be 1 or more, not {threads}")
+    chosen = _choose(device) if engine == "auto" else engine
+    if find_spec(chosen) is None:
+        raise DeviceMissing(
+            f"{chosen} is not installed. Install the extra `cpu`, or `gpu` for CUDA devices."
+        )
+    if chosen == "openvino":
+        if device != "cpu":
+            raise DeviceMissing("OpenVINO runs networks on CPUs only here; use onnxruntime.")
+        # OpenVINO's conversion tools, which are never used here, would report their use if this
+        # package were installed; its absence is made certain before they are imported.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+        from kit.inference.openvino import OpenVinoNetwork
+
+        return OpenVinoNetwork(path, threads=threads, precision=precision, cache=cache)
+    from kit.inference.onnxruntime import OnnxRuntimeNetwork
+
+    return OnnxRuntimeNetwork(path, device=device, threads=threads, precision=precision)
+
+
+def _choose(device: Device) -> Literal["onnxruntime", "openvino"]:
+    x86 = platform.machine() in ("x86_64", "AMD64")
+    if device == "cpu" and x86 and find_spec("openvino") is not None:
+        return "openvino"
+    return "onnxruntime"
+
+
+def check(inputs: Mapping[str, TensorSpec], arrays: Mapping[str, Array]) -> None:
+    """Raise `BadInput` unless the arrays are those that a graph takes."""
+    if arrays.keys() != inputs.keys():
+        raise BadInput(
+            f"The network takes {', '.join(sorted(inputs))}, not {', '.join(sorted(arrays))}."
+        )
+    for name, spec in inputs.items():
+        if not spec.takes(arrays[name]):
+            given = TensorSpec(arrays[name].shape, arrays[name].dtype)
+            raise BadInput(f"Input {name} must be {spec}, not {given}.")
