@@ -1,0 +1,1 @@
+"""The database: one port, SQLite and Postgres behind it."""

@@ -1,0 +1,234 @@
+"""A database by its address: read sessions, write transactions, its clock, its migrations.
+
+On SQLite there is one writer, whose transactions begin at once as writes (`BEGIN IMMEDIATE`), and
+readers that never wait for it (WAL). On Postgres both have a bounded pool. Reads are statements of
+their own: each sees what was committed when it began.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, event, func, literal, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import create_async_engine as create_engine
+
+from contracts.music import Seconds
+from kit.clock import Clock
+from kit.database.base import DatabaseUnavailable, Utc
+
+STATEMENT_TIMEOUT: Seconds = 5.0
+"""How long one statement may take on Postgres (S22)."""
+BUSY_TIMEOUT: Seconds = 10.0
+"""How long a writer waits for another process on SQLite, and anyone for a connection."""
+_SIGNALS = "signals"
+
+
+class Database:
+    """A database; make it inside the event loop that uses it."""
+
+    def __init__(
+        self, url: str, *, clock: Clock, pool: int = 10, statement_timeout: Seconds | None = None
+    ) -> None:
+        parsed = make_url(url)
+        self._clock = clock
+        self._signals: dict[str, asyncio.Event] = {}
+        self.sqlite = parsed.drivername == "sqlite+aiosqlite"
+        if self.sqlite:
+            if parsed.database in (None, "", ":memory:"):
+                raise ValueError(
+                    f"{url!r} names no file; use sqlite+aiosqlite:////absolute/path/name.db"
+                )
+            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+            self._reader, self._writer = _sqlite_engines(url, readers=min(pool, 4))
+        elif parsed.drivername == "postgresql+asyncpg":
+            timeout = STATEMENT_TIMEOUT if statement_timeout is None else statement_timeout
+            self._reader, self._writer = _postgres_engines(url, pool=pool, timeout=timeout)
+        else:
+            raise ValueError(
+                f"a database's address begins with sqlite+aiosqlite:// or postgresql+asyncpg://, "
+                f"not {parsed.drivername}://"
+            )
+        self._reads = async_sessionmaker(self._reader, expire_on_commit=False, autoflush=False)
+        self._writes = async_sessionmaker(self._writer, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """Give a session that only reads; each statement sees what is committed by then.
+
+        Raises
+        ------
+        DatabaseUnavailable
+        """
+        with _unavailable():
+            async with self._reads() as session:
+                yield session
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Give a session that writes: committed at the end, undone if the block raises.
+
+        Raises
+        ------
+        DatabaseUnavailable
+        """
+        with _unavailable():
+            async with self._writes() as session, session.begin():
+                yield session
+        for name in session.info.get(_SIGNALS, ()):
+            self.signal(name).set()
+
+    def signal(self, name: str) -> asyncio.Event:
+        """Return the event that is set when a transaction which used `announce(name)` commits."""
+        return self._signals.setdefault(name, asyncio.Event())
+
+    def now(self, *, offset: timedelta = timedelta()) -> ColumnElement[datetime]:
+        """Return the database's own time as an expression: the only clock rows are compared with.
+
+        SQLite has none that is fine enough; it lives in this process, whose clock is passed in.
+        """
+        if self.sqlite:
+            return literal(self._clock.now() + offset, Utc())
+        if not offset:
+            return func.clock_timestamp(type_=Utc())
+        return func.clock_timestamp(type_=Utc()) + literal(offset)
+
+    async def time(self, session: AsyncSession) -> datetime:
+        """Return the database's own time."""
+        if self.sqlite:
+            return self._clock.now()
+        return (await session.execute(select(self.now()))).scalar_one()
+
+    async def lock(self, session: AsyncSession, name: str) -> None:
+        """Hold a named lock until the transaction ends; on SQLite a writer is alone anyway."""
+        if not self.sqlite:
+            await session.execute(_LOCK, {"key": _lock_key(name)})
+
+    async def try_lock(self, session: AsyncSession, name: str) -> bool:
+        """Take a named lock until the transaction ends, or return that another has it."""
+        if self.sqlite:
+            return True
+        return bool((await session.execute(_TRY_LOCK, {"key": _lock_key(name)})).scalar_one())
+
+    async def ready(self) -> bool:
+        """Return whether the database answers now."""
+        try:
+            async with asyncio.timeout(STATEMENT_TIMEOUT), self.session() as session:
+                await session.execute(text("SELECT 1"))
+        except (DatabaseUnavailable, TimeoutError):
+            return False
+        return True
+
+    async def migrate(self, folder: Path) -> None:
+        """Bring the tables up to the newest of a folder of migrations; concurrent starts wait."""
+        from kit.database.migrations import upgrade
+
+        def run(connection: Connection) -> None:
+            if not self.sqlite:
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
+                connection.execute(_LOCK, {"key": _lock_key("migrations")})
+            upgrade(connection, folder)
+
+        with _unavailable():
+            async with self._writer.begin() as connection:
+                await connection.run_sync(run)
+
+    async def run_sync(self, function: Any) -> Any:
+        """Call a function with a synchronous connection inside a write transaction."""
+        async with self._writer.begin() as connection:
+            return await connection.run_sync(function)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+
+def announce(session: AsyncSession, name: str) -> None:
+    """Set `Database.signal(name)` in this process once the session's transaction has committed."""
+    session.info.setdefault(_SIGNALS, set()).add(name)
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
+
+
+def _lock_key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+
+
+class _unavailable:  # noqa: N801
+    """Turn what a database that is away or overrun raises into `DatabaseUnavailable`."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        away = isinstance(error, OperationalError | InterfaceError | PoolTimeout | OSError)
+        if away or (isinstance(error, DBAPIError) and error.connection_invalidated):
+            raise DatabaseUnavailable(f"the database cannot be used now: {error}") from error
+
+
+def _sqlite_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]:
+    settings: dict[str, Any] = {
+        "connect_args": {"timeout": BUSY_TIMEOUT},
+        "max_overflow": 0,
+        "pool_timeout": BUSY_TIMEOUT,
+    }
+    writer = create_engine(url, pool_size=1, **settings)
+    reader = create_engine(url, pool_size=readers, isolation_level="AUTOCOMMIT", **settings)
+
+    def prepare(connection: Any, pragmas: tuple[str, ...]) -> None:
+        # The driver's own idea of transactions is switched off; `begin` below says when.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    busy = f"busy_timeout={int(BUSY_TIMEOUT * 1000)}"
+
+    @event.listens_for(writer.sync_engine, "connect")
+    def _connect_writer(connection: Any, _: object) -> None:
+        prepare(connection, (busy, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"))
+
+    @event.listens_for(reader.sync_engine, "connect")
+    def _connect_reader(connection: Any, _: object) -> None:
+        prepare(connection, (busy, "query_only=ON"))
+
+    @event.listens_for(writer.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return reader, writer
+
+
+def _postgres_engines(url: str, *, pool: int, timeout: Seconds) -> tuple[AsyncEngine, AsyncEngine]:
+    common = {
+        "application_name": "cratedig",
+        "statement_timeout": str(int(timeout * 1000)),
+        "idle_in_transaction_session_timeout": "60000",
+        "timezone": "UTC",
+    }
+
+    def engine(server_settings: dict[str, str], **settings: Any) -> AsyncEngine:
+        return create_engine(
+            url,
+            pool_size=pool,
+            max_overflow=0,
+            pool_timeout=BUSY_TIMEOUT,
+            pool_pre_ping=False,
+            pool_recycle=1800,
+            connect_args={"server_settings": server_settings, "timeout": 5.0},
+            **settings,
+        )
+
+    reading = {**common, "default_transaction_read_only": "on"}
+    return engine(reading, isolation_level="AUTOCOMMIT"), engine(common)

@@ -1,0 +1,67 @@
+"""Rows of one owner: what belongs to somebody else is as absent as what never was."""
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Select, delete, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel
+
+Row = TypeVar("Row", bound=SQLModel)
+
+Position = tuple[datetime, str]
+"""Where a page ended: the time its last row was made, and its id."""
+
+
+class OwnedRows(Generic[Row]):
+    """Reads and writes the rows of a table that one owner has.
+
+    The table has the columns `id`, `owner` and `created`.
+    """
+
+    def __init__(self, session: AsyncSession, table: type[Row], owner: str) -> None:
+        self.session = session
+        self.owner = owner
+        self._table = table
+        self._columns: Any = table
+
+    def select(self) -> Select[Row]:
+        """Return a query of the owner's rows, to be narrowed further."""
+        return select(self._table).where(self._columns.owner == self.owner)
+
+    async def get(self, id_: str, *, for_update: bool = False) -> Row | None:
+        """Return one row, locked until the transaction ends when it will be written."""
+        query = self.select().where(self._columns.id == id_)
+        if for_update:
+            query = query.with_for_update()
+        return (await self.session.scalars(query)).one_or_none()
+
+    async def page(
+        self, query: Select[Row], *, limit: int, after: Position | None = None
+    ) -> tuple[list[Row], Position | None]:
+        """Return the newest rows of a query first, and where the next page begins."""
+        created, id_ = self._columns.created, self._columns.id
+        if after is not None:
+            query = query.where(tuple_(created, id_) < after)
+        query = query.order_by(created.desc(), id_.desc()).limit(limit + 1)
+        rows = list(await self.session.scalars(query))
+        if len(rows) <= limit:
+            return rows, None
+        last: Any = rows[limit - 1]
+        return rows[:limit], (last.created, last.id)
+
+    def add(self, row: Row) -> Row:
+        """Store a new row, which must be the owner's."""
+        owned: Any = row
+        if owned.owner != self.owner:
+            raise ValueError("a row of another owner cannot be stored here")
+        self.session.add(row)
+        return row
+
+    async def delete(self, id_: str) -> bool:
+        """Remove one row; return whether it was there."""
+        statement = delete(self._table).where(
+            self._columns.owner == self.owner, self._columns.id == id_
+        )
+        result: Any = await self.session.execute(statement)
+        return bool(result.rowcount)

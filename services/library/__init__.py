@@ -1,0 +1,1 @@
+"""The memory: items, artifacts, jobs, pipelines; the only writer of job state."""

@@ -1,0 +1,328 @@
+"""Every row the library keeps. Ids are text, times are UTC, what has a shape of its own is JSON."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, MetaData, UniqueConstraint, false, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from kit.database.base import Json, Serial, Utc
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+METADATA = MetaData(naming_convention=_NAMES)
+
+
+class Table(SQLModel, registry=registry(metadata=METADATA)):
+    """Base of the library's tables."""
+
+
+class ItemRow(Table, table=True):
+    """An item. `sha256` is that of the original; an item cut from another has none."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        UniqueConstraint("owner", "sha256"),
+        Index("ix_items_page", "owner", "created", "id"),
+        Index("ix_items_parent", "parent"),
+    )
+
+    id: str = Field(primary_key=True)
+    owner: str
+    kind: str
+    declared: str | None = None
+    """What the uploader said it is, for ingest."""
+    state: str
+    name: str
+    labels: dict[str, str] = Field(default_factory=dict, sa_type=Json, nullable=False)
+    """What `metadata` is called in the API; the name is taken in here."""
+    search: str = ""
+    """Name and labels, folded, for text search."""
+    sha256: str | None = None
+    audio: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    bpm: float | None = None
+    parent: str | None = Field(default=None, foreign_key="items.id", ondelete="CASCADE")
+    parent_job: str | None = None
+    stem: str | None = None
+    start: int | None = Field(default=None, sa_type=BigInteger)
+    end: int | None = Field(default=None, sa_type=BigInteger)
+    rejection: str | None = None
+    created: datetime = Field(sa_type=Utc)
+    updated: datetime = Field(sa_type=Utc)
+
+
+class ArtifactRow(Table, table=True):
+    """A stored file that belongs to an item."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (
+        Index("ix_artifacts_page", "owner", "created", "id"),
+        Index("ix_artifacts_item", "item", "kind"),
+        Index("ix_artifacts_job", "job"),
+    )
+
+    id: str = Field(primary_key=True)
+    owner: str
+    item: str = Field(foreign_key="items.id", ondelete="CASCADE")
+    job: str | None = None
+    kind: str
+    name: str
+    media_type: str
+    size: int = Field(sa_type=BigInteger)
+    sha256: str
+    bucket: str
+    object_key: str
+    stem: str | None = None
+    start: int | None = Field(default=None, sa_type=BigInteger)
+    end: int | None = Field(default=None, sa_type=BigInteger)
+    audio: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    created: datetime = Field(sa_type=Utc)
+
+
+class UploadRow(Table, table=True):
+    """An upload under way, or what became of it."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (
+        Index("ix_uploads_page", "owner", "created", "id"),
+        Index("ix_uploads_state", "state", "created"),
+    )
+
+    id: str = Field(primary_key=True)
+    owner: str
+    state: str
+    name: str
+    size: int = Field(sa_type=BigInteger)
+    sha256: str
+    kind: str | None = None
+    labels: dict[str, str] = Field(default_factory=dict, sa_type=Json, nullable=False)
+    object_key: str
+    reference: str
+    """The store's own name of the multipart upload."""
+    part_size: int = Field(sa_type=BigInteger)
+    item: str | None = None
+    job: str | None = None
+    duplicate: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    created: datetime = Field(sa_type=Utc)
+    expires: datetime = Field(sa_type=Utc)
+
+
+class PipelineRow(Table, table=True):
+    """A pipeline that an owner stored."""
+
+    __tablename__ = "pipelines"
+    __table_args__ = (UniqueConstraint("owner", "name"),)
+
+    id: str = Field(primary_key=True)
+    owner: str
+    name: str
+    spec: dict[str, Any] = Field(sa_type=Json)
+    created: datetime = Field(sa_type=Utc)
+    updated: datetime = Field(sa_type=Utc)
+
+
+class RunRow(Table, table=True):
+    """One walk of a pipeline over one item; its copy of the spec cannot change under it."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index("ix_runs_page", "owner", "created", "id"),
+        Index("ix_runs_item", "item"),
+    )
+
+    id: str = Field(primary_key=True)
+    owner: str
+    item: str = Field(foreign_key="items.id", ondelete="CASCADE")
+    spec: dict[str, Any] = Field(sa_type=Json)
+    state: str
+    priority: str
+    force: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    steps: dict[str, Any] = Field(default_factory=dict, sa_type=Json, nullable=False)
+    """What the run has decided of each step so far."""
+    cancel_requested: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    traceparent: str = ""
+    created: datetime = Field(sa_type=Utc)
+    finished: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class JobRow(Table, table=True):
+    """A job: the only truth about what was asked and how it ended."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_page", "owner", "created", "id"),
+        Index("ix_jobs_item", "item"),
+        Index("ix_jobs_run", "run"),
+        Index("ix_jobs_natural", "owner", "task", "inputs_sha256", "params_sha256"),
+        # Only live rows are claimed, swept or counted; these stay small whatever the history.
+        Index(
+            "ix_jobs_queued",
+            "task",
+            "queued",
+            postgresql_where=text("state = 'queued'"),
+            sqlite_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_jobs_running",
+            "lease_until",
+            postgresql_where=text("state = 'running'"),
+            sqlite_where=text("state = 'running'"),
+        ),
+        Index(
+            "ix_jobs_live",
+            "owner",
+            "state",
+            postgresql_where=text("state IN ('queued', 'running')"),
+            sqlite_where=text("state IN ('queued', 'running')"),
+        ),
+    )
+
+    id: str = Field(primary_key=True)
+    owner: str
+    item: str = Field(foreign_key="items.id", ondelete="CASCADE")
+    run: str | None = Field(default=None, foreign_key="runs.id", ondelete="SET NULL")
+    step: str | None = None
+    """The step of the run that it belongs to."""
+    task: str
+    state: str
+    priority: str
+    params: dict[str, Any] = Field(sa_type=Json)
+    params_sha256: str
+    inputs: list[dict[str, Any]] = Field(sa_type=Json)
+    """`InputRef`s."""
+    inputs_sha256: str
+    """Digest of the inputs' digests, in order."""
+    epoch: int = 0
+    """The fencing number: grows with every claim."""
+    attempt: int = 0
+    """Claims so far that were not given back."""
+    retries: int = 0
+    """Passing faults so far."""
+    crashes: int = 0
+    """Deaths of a child so far, as told by a living worker."""
+    lost: int = 0
+    """Leases that ran out so far."""
+    seq: int = 0
+    """Counts this job's events."""
+    worker: str | None = None
+    lease_until: datetime | None = Field(default=None, sa_type=Utc)
+    budget: float
+    """Seconds that an attempt may take."""
+    deadline: datetime | None = Field(default=None, sa_type=Utc)
+    """When the running attempt's budget ends."""
+    not_before: datetime = Field(sa_type=Utc)
+    queued: datetime = Field(sa_type=Utc)
+    """When it was first queued: its place in the line, whatever happened since."""
+    start_by: datetime = Field(sa_type=Utc)
+    """Unclaimed by then, it has expired."""
+    close_by: datetime = Field(sa_type=Utc)
+    """Not to be tried again after this."""
+    cancel_requested: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    progress: dict[str, Any] = Field(default_factory=dict, sa_type=Json, nullable=False)
+    result: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    failure: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    detail: str = ""
+    """For operators: what the last failed attempt left in its log."""
+    make: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    fingerprint: str | None = None
+    retry_of: str | None = None
+    traceparent: str = ""
+    created: datetime = Field(sa_type=Utc)
+    started: datetime | None = Field(default=None, sa_type=Utc)
+    finished: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class EventRow(Table, table=True):
+    """An event: written with what it tells of, published by the relay, read again by the feed."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index(
+            "ix_events_unpublished",
+            "xid",
+            "seq",
+            postgresql_where=text("published IS NULL"),
+            sqlite_where=text("published IS NULL"),
+        ),
+        Index("ix_events_feed", "owner", "topic", "xid", "seq"),
+        Index("ix_events_time", "time"),
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    id: str = Field(unique=True)
+    xid: int = Field(default=0, sa_type=BigInteger)
+    """The transaction that wrote it, on Postgres: readers with a cursor stop before live ones."""
+    topic: str
+    key: str
+    type: str
+    subject: str
+    data: dict[str, Any] = Field(sa_type=Json)
+    time: datetime = Field(sa_type=Utc)
+    traceparent: str = ""
+    owner: str | None = None
+    item: str | None = None
+    job: str | None = None
+    run: str | None = None
+    sequence: int | None = None
+    """The job's own count of its events."""
+    published: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class InboxRow(Table, table=True):
+    """An event that was handled: a second delivery of it is dropped."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (Index("ix_inbox_received", "received"),)
+
+    consumer: str = Field(primary_key=True)
+    event: str = Field(primary_key=True)
+    received: datetime = Field(sa_type=Utc)
+
+
+class IdempotencyRow(Table, table=True):
+    """What was answered to a request that carried an Idempotency-Key."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (Index("ix_idempotency_created", "created"),)
+
+    owner: str = Field(primary_key=True)
+    route: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    body_sha256: str
+    status: int | None = None
+    """Absent while the first request is under way."""
+    answer: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    created: datetime = Field(sa_type=Utc)
+
+
+class MakeRow(Table, table=True):
+    """What workers of a task make results with, and when one last offered it."""
+
+    __tablename__ = "makes"
+
+    task: str = Field(primary_key=True)
+    fingerprint: str = Field(primary_key=True)
+    make: dict[str, Any] = Field(sa_type=Json)
+    first_seen: datetime = Field(sa_type=Utc)
+    last_seen: datetime = Field(sa_type=Utc)
+
+
+class GarbageRow(Table, table=True):
+    """Objects to be removed: written with what made them useless, done by the reaper."""
+
+    __tablename__ = "garbage"
+    __table_args__ = (Index("ix_garbage_due", "due"),)
+
+    id: str = Field(primary_key=True)
+    bucket: str
+    prefix: str
+    """A prefix that ends in `/`, or one whole key."""
+    due: datetime = Field(sa_type=Utc)
+    """Not before: an attempt that lost its lease may still be writing."""
+    created: datetime = Field(sa_type=Utc)
