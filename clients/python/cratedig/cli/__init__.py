@@ -1,0 +1,5 @@
+"""The command `cratedig`."""
+
+from cratedig.cli.app import main
+
+__all__ = ["main"]

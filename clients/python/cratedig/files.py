@@ -1,0 +1,44 @@
+"""Files on their way: digests, slices and safe names."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+BLOCK = 1 << 20
+"""Bytes that are read or sent at a time."""
+
+Told = Callable[[int, int], None]
+"""Told how many bytes of how many are done."""
+
+
+def silent(done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def digest(path: Path, told: Told = silent) -> tuple[int, str]:
+    """Return a file's size in bytes and its SHA-256."""
+    total = path.stat().st_size
+    sha256 = hashlib.sha256()
+    done = 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            sha256.update(block)
+            done += len(block)
+            told(done, total)
+    return done, sha256.hexdigest()
+
+
+def part(path: Path, offset: int, size: int) -> Iterator[bytes]:
+    """Yield `size` bytes of a file from `offset`, a block at a time."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        left = size
+        while left and (block := file.read(min(BLOCK, left))):
+            left -= len(block)
+            yield block
+
+
+def safe_name(name: str) -> str:
+    """Return a name that is only a name: no folders, no control characters, never hidden."""
+    kept = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)
+    return kept.strip(" .")[:150] or "unnamed"

@@ -1,0 +1,54 @@
+"""Who is logged in where, kept between commands in a file that only its owner can read."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An address and what proves who asks: an API key, or a session's two tokens."""
+
+    url: str = DEFAULT_URL
+    access_token: str = ""
+    refresh_token: str = ""
+    email: str = ""
+
+
+Saver = Callable[[Credentials], None]
+"""Told whenever a session's tokens change, since a refresh token works once."""
+
+
+def default_path() -> Path:
+    """Return where credentials are kept, by the setting `CRATEDIG_CONFIG` or below the home."""
+    if given := os.environ.get("CRATEDIG_CONFIG"):
+        return Path(given)
+    root = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(root) / "cratedig" / "credentials.json"
+
+
+def load(path: Path | None = None) -> Credentials:
+    """Read the credentials; `CRATEDIG_URL` and `CRATEDIG_API_KEY` win over the file."""
+    path = path or default_path()
+    try:
+        stored = Credentials(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        stored = Credentials()
+    url = os.environ.get("CRATEDIG_URL", stored.url)
+    if key := os.environ.get("CRATEDIG_API_KEY"):
+        return Credentials(url=url, access_token=key)
+    return stored if url == stored.url else Credentials(url=url)
+
+
+def save(credentials: Credentials, path: Path | None = None) -> None:
+    """Write the credentials so that only their owner can read them, as a whole or not at all."""
+    path = path or default_path()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_suffix(f".{os.getpid()}")
+    new.touch(mode=0o600)
+    new.write_text(json.dumps(asdict(credentials)), encoding="utf-8")
+    new.replace(path)
