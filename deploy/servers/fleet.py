@@ -1,0 +1,165 @@
+"""All servers of a checkout: start, stop, kill and find them."""
+
+import time
+from pathlib import Path
+
+from deploy.servers.base import Launch, Say, Server, ServerError
+from deploy.servers.kafka import Kafka
+from deploy.servers.objectstore import ObjectStoreServer
+from deploy.servers.postgres import Postgres
+from deploy.servers.processes import Running, alive, kill, spawn, stop
+from deploy.servers.state import CHECKOUT, State, load, locked
+
+SERVERS: tuple[Server, ...] = (Postgres(), ObjectStoreServer(), Kafka())
+START_PATIENCE = 90.0
+"""Seconds a server may take to answer."""
+STOP_PATIENCE = 20.0
+"""Seconds a server may take to stop in good order."""
+
+
+def find(name: str) -> Server:
+    """Return a server by its name."""
+    for server in SERVERS:
+        if server.name == name:
+            return server
+    names = ", ".join(server.name for server in SERVERS)
+    raise ServerError(f"there is no server named {name!r}; there are {names}")
+
+
+def up(say: Say, root: Path = CHECKOUT) -> None:
+    """Fetch what is missing, start what does not run, and wait until all answer."""
+    for server in SERVERS:
+        server.fetch(say)
+    with locked(root) as state:
+        waiting = [(server, _launch(server, state)) for server in SERVERS if not _up(server, state)]
+        for server, launch in waiting:
+            _await(server, launch, state, say)
+
+
+def start(name: str, say: Say, root: Path = CHECKOUT) -> None:
+    """Start one server, on the ports it had."""
+    server = find(name)
+    server.fetch(say)
+    with locked(root) as state:
+        if _up(server, state):
+            say(f"{name} runs already")
+        else:
+            _await(server, _launch(server, state), state, say)
+
+
+def down(say: Say, root: Path = CHECKOUT) -> None:
+    """Stop every server that runs; data, ports and passwords stay for the next time."""
+    if not (root / ".services").exists():
+        return
+    with locked(root) as state:
+        for server in reversed(SERVERS):
+            running = state.of(server.name).running
+            if running is not None and alive(running):
+                forced = stop(running, number=server.stop_signal, patience=STOP_PATIENCE)
+                say(f"{server.name} {'had to be killed' if forced else 'stopped'}")
+            state.of(server.name).running = None
+            state.save()
+
+
+def kill_now(name: str, root: Path = CHECKOUT) -> None:
+    """Kill one server without warning, as a power cut would."""
+    server = find(name)
+    with locked(root) as state:
+        running = state.of(server.name).running
+        if running is None or not alive(running):
+            raise ServerError(f"{name} does not run")
+        kill(running)
+        state.of(server.name).running = None
+
+
+def status(root: Path = CHECKOUT) -> dict[str, str]:
+    """Return each server's state in words."""
+    state = load(root)
+    words = {}
+    for server in SERVERS:
+        mine = state.of(server.name)
+        if mine.running is None or not alive(mine.running):
+            words[server.name] = "down"
+        else:
+            health = "up" if server.healthy(mine.ports) else "does not answer"
+            words[server.name] = f"{health}, port {mine.ports['clients']}, pid {mine.running.pid}"
+    return words
+
+
+def environment(root: Path = CHECKOUT) -> dict[str, str]:
+    """Return the settings by which services find the servers.
+
+    Raises
+    ------
+    ServerError
+        One of them does not run.
+    """
+    state = load(root)
+    found: dict[str, str] = {}
+    for server in SERVERS:
+        mine = state.of(server.name)
+        if mine.running is None or not alive(mine.running):
+            raise ServerError(f"{server.name} does not run: `make services-up` starts it")
+        found |= server.lines(mine.ports, mine.secrets)
+    return found
+
+
+def _up(server: Server, state: State) -> bool:
+    """Return whether a server runs and answers; one that runs dumb is killed."""
+    mine = state.of(server.name)
+    if mine.running is None or not alive(mine.running):
+        return False
+    until = time.monotonic() + START_PATIENCE
+    while alive(mine.running):
+        if server.healthy(mine.ports):
+            return True
+        if time.monotonic() > until:
+            kill(mine.running)
+        time.sleep(0.2)
+    return False
+
+
+def _launch(server: Server, state: State) -> Launch:
+    """Start a server's process and write down that it is ours."""
+    mine = state.of(server.name)
+    state.choose(server)
+    folder = state.folder / server.name
+    folder.mkdir(exist_ok=True)
+    launch = server.prepare(folder, mine.ports, mine.secrets)
+    _log(server, state).write_bytes(b"")
+    _spawn(server, launch, state)
+    return launch
+
+
+def _spawn(server: Server, launch: Launch, state: State) -> Running:
+    running = spawn(launch, folder=state.folder / server.name, log=_log(server, state))
+    state.of(server.name).running = running
+    state.save()
+    return running
+
+
+def _await(server: Server, launch: Launch, state: State, say: Say) -> None:
+    """Wait until a server answers, starting it again where its log says that this will help."""
+    mine = state.of(server.name)
+    running = mine.running
+    began = time.monotonic()
+    while True:
+        if running is None or not alive(running):
+            tail = _log(server, state).read_text(errors="replace")[-3000:]
+            if not server.passing(tail) or time.monotonic() > began + START_PATIENCE:
+                raise ServerError(f"{server.name} did not start:\n{tail[-1500:].strip()}")
+            time.sleep(0.5)
+            running = _spawn(server, launch, state)
+        elif server.healthy(mine.ports):
+            break
+        elif time.monotonic() > began + START_PATIENCE:
+            log = _log(server, state)
+            raise ServerError(f"{server.name} does not answer after {START_PATIENCE:.0f} s: {log}")
+        else:
+            time.sleep(0.1)
+    server.settle(state.folder / server.name, mine.ports, mine.secrets)
+    say(f"{server.name} is up on 127.0.0.1:{mine.ports['clients']}")
+
+
+def _log(server: Server, state: State) -> Path:
+    return state.folder / f"{server.name}.log"

@@ -1,0 +1,106 @@
+"""The state of a checkout's servers: one small file, changed by one process at a time."""
+
+import contextlib
+import fcntl
+import json
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploy.servers.base import Server
+from deploy.servers.processes import Running
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FOLDER = ".services"
+
+
+@dataclass(slots=True)
+class ServerState:
+    """What is remembered of one server."""
+
+    ports: dict[str, int] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    running: Running | None = None
+
+
+@dataclass(slots=True)
+class State:
+    """What is remembered of all servers, below one folder."""
+
+    folder: Path
+    servers: dict[str, ServerState]
+
+    def of(self, name: str) -> ServerState:
+        """Return the state of a server, empty at first."""
+        return self.servers.setdefault(name, ServerState())
+
+    def save(self) -> None:
+        """Write the file; readers see the old or the new one, and only this user reads it."""
+        path = self.folder / "state.json"
+        draft = path.with_suffix(".part")
+        content = {name: asdict(server) for name, server in self.servers.items()}
+        draft.unlink(missing_ok=True)
+        draft.touch(0o600)
+        draft.write_text(json.dumps({"servers": content}, indent=2))
+        draft.replace(path)
+
+    def choose(self, server: Server) -> None:
+        """Give a server that does not run its ports and secrets, the old ones where possible."""
+        mine = self.of(server.name)
+        for name in server.secrets:
+            mine.secrets.setdefault(name, secrets.token_hex(16))
+        if set(mine.ports) != set(server.ports) or not all(map(_free, mine.ports.values())):
+            mine.ports = dict(zip(server.ports, _free_ports(len(server.ports)), strict=True))
+
+
+def load(root: Path = CHECKOUT) -> State:
+    """Read the state of a checkout; what cannot be read counts as nothing."""
+    folder = root / FOLDER
+    servers: dict[str, ServerState] = {}
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        content: dict[str, Any] = json.loads((folder / "state.json").read_text())["servers"]
+        for name, one in content.items():
+            process = one["running"]
+            servers[name] = ServerState(
+                {key: int(port) for key, port in one["ports"].items()},
+                {key: str(secret) for key, secret in one["secrets"].items()},
+                Running(int(process["pid"]), str(process["birth"])) if process else None,
+            )
+    return State(folder, servers)
+
+
+@contextlib.contextmanager
+def locked(root: Path = CHECKOUT) -> Iterator[State]:
+    """Hold the checkout's servers alone, and save what was changed."""
+    folder = root / FOLDER
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        state = load(root)
+        try:
+            yield state
+        finally:
+            state.save()
+
+
+def _free(port: int) -> bool:
+    """Return whether nothing listens on a port (connections that linger do not matter)."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that the system says are free, all different."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
