@@ -291,7 +291,19 @@ class JobReleased(Said):
     worker: WorkerId
 
 
-# What the library says on `<word>.commands` and `jobs.progress`.
+# What the library says on `dead.letters`, `<word>.commands` and `jobs.progress`.
+
+
+class JobQuarantined(Said):
+    """A file brought its workers down as often as is allowed: for operators, to look into."""
+
+    job: JobId
+    epoch: int
+    worker: WorkerId
+    inputs: tuple[Sha256, ...]
+    """Digests of the files it worked on."""
+    detail: str = ""
+    """Signal and tail of the child's log."""
 
 
 class JobRequested(Said):

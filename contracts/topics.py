@@ -78,8 +78,14 @@ JOBS_PROGRESS = Topic(
 )
 """Progress of running jobs, for live streams; losing some is harmless."""
 
-DEAD_LETTERS = Topic("dead.letters", {}, Reading.WORK, partitions=3, retention_ms=30 * _DAY)
-"""Records that no reader could use, with the reason in their headers."""
+DEAD_LETTERS = Topic(
+    "dead.letters",
+    {"job.quarantined": jobs.JobQuarantined},
+    Reading.WORK,
+    partitions=3,
+    retention_ms=30 * _DAY,
+)
+"""For operators: files in quarantine, and records that no reader could use, with the reason."""
 
 
 def commands(task: TaskName) -> Topic:

@@ -28,6 +28,7 @@ STATEMENT_TIMEOUT: Seconds = 5.0
 """How long one statement may take on Postgres (S22)."""
 BUSY_TIMEOUT: Seconds = 10.0
 """How long a writer waits for another process on SQLite, and anyone for a connection."""
+_DATABASE = "database"
 _SIGNALS = "signals"
 
 
@@ -56,8 +57,11 @@ class Database:
                 f"a database's address begins with sqlite+aiosqlite:// or postgresql+asyncpg://, "
                 f"not {parsed.drivername}://"
             )
-        self._reads = async_sessionmaker(self._reader, expire_on_commit=False, autoflush=False)
-        self._writes = async_sessionmaker(self._writer, expire_on_commit=False)
+        info = {_DATABASE: self}
+        self._reads = async_sessionmaker(
+            self._reader, expire_on_commit=False, autoflush=False, info=info
+        )
+        self._writes = async_sessionmaker(self._writer, expire_on_commit=False, info=info)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -149,6 +153,12 @@ class Database:
         """Close every connection."""
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+def database_of(session: AsyncSession) -> Database:
+    """Return the database that a session belongs to."""
+    database: Database = session.info[_DATABASE]
+    return database
 
 
 def announce(session: AsyncSession, name: str) -> None:

@@ -226,6 +226,8 @@ class JobRow(Table, table=True):
     progress: dict[str, Any] = Field(default_factory=dict, sa_type=Json, nullable=False)
     result: dict[str, Any] | None = Field(default=None, sa_type=Json)
     failure: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    reason: str | None = None
+    """The failure's reason, once it has ended in one."""
     detail: str = ""
     """For operators: what the last failed attempt left in its log."""
     make: dict[str, Any] | None = Field(default=None, sa_type=Json)

@@ -1,0 +1,195 @@
+"""Jobs as workers see them: claim the next one under a lease, keep it, give it back."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.ids import ItemId, JobId, OwnerId
+from contracts.items import AudioFacts, ItemKind
+from contracts.jobs import (
+    Claim,
+    ClaimRequest,
+    Heartbeat,
+    InputRef,
+    ItemFacts,
+    JobClass,
+    JobState,
+    Standing,
+    TaskName,
+)
+from kit.database.engine import database_of
+from services.library.arrows import running, to_running
+from services.library.policy import Policy
+from services.library.tables import ItemRow, JobRow, MakeRow
+
+SEEN_EVERY = timedelta(minutes=1)
+"""How often it is written that a make is still offered."""
+
+
+async def claim(
+    session: AsyncSession, request: ClaimRequest, *, policy: Policy
+) -> tuple[Claim, JobRow] | None:
+    """Hand the next job of a task to a worker, or nothing.
+
+    Interactive work and what has waited long goes first, then the owner who has the least
+    running, then the oldest.
+    """
+    database = database_of(session)
+    await _seen(session, request)
+    if not await _anything(session, request.task):
+        return None
+    # Claims come one at a time, so that an owner's share is exact and not a guess (R3).
+    await database.lock(session, "claims")
+    row = await _next(session, request.task, policy)
+    if row is None:
+        return None
+    taken = await to_running(
+        session,
+        row,
+        {
+            "worker": request.worker,
+            "lease_until": database.now(offset=policy.lease),
+            "deadline": database.now(offset=timedelta(seconds=row.budget)),
+            "make": request.make.model_dump(mode="json"),
+            "fingerprint": request.make.fingerprint,
+        },
+    )
+    if taken is None:
+        return None
+    return await _claim_of(session, taken, policy), taken
+
+
+async def heartbeat(
+    session: AsyncSession, job: str, beat: Heartbeat, *, policy: Policy
+) -> tuple[Standing, JobRow | None]:
+    """Prolong a lease; say whether the job is still this worker's and still wanted."""
+    statement = (
+        update(JobRow)
+        .where(col(JobRow.id) == job, *running(beat.epoch), col(JobRow.worker) == beat.worker)
+        .values(
+            lease_until=database_of(session).now(offset=policy.lease),
+            progress=beat.progress.model_dump(mode="json"),
+        )
+        .returning(JobRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    row = (await session.scalars(statement)).one_or_none()
+    if row is None:
+        return Standing.LOST, None
+    return (Standing.CANCELLED if row.cancel_requested else Standing.HELD), row
+
+
+async def offered(session: AsyncSession, task: TaskName, *, policy: Policy) -> Sequence[str]:
+    """Return the fingerprints that results may be reused of.
+
+    These are what workers asked with lately, and in any case the newest: a house that has just
+    started knows what its workers will offer.
+    """
+    since = database_of(session).now(offset=-policy.offered)
+    newest = (
+        select(col(MakeRow.fingerprint))
+        .where(col(MakeRow.task) == task)
+        .order_by(col(MakeRow.last_seen).desc(), col(MakeRow.fingerprint))
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(col(MakeRow.fingerprint)).where(
+        col(MakeRow.task) == task,
+        or_(col(MakeRow.last_seen) > since, col(MakeRow.fingerprint) == newest),
+    )
+    return list(await session.scalars(query))
+
+
+async def _anything(session: AsyncSession, task: TaskName) -> bool:
+    waiting = and_(
+        col(JobRow.task) == task,
+        col(JobRow.state) == JobState.QUEUED,
+        col(JobRow.not_before) <= database_of(session).now(),
+    )
+    query = select(col(JobRow.id)).where(waiting).limit(1)
+    return (await session.execute(query)).scalar_one_or_none() is not None
+
+
+async def _next(session: AsyncSession, task: TaskName, policy: Policy) -> JobRow | None:
+    """Return the job whose turn it is, its row held."""
+    database = database_of(session)
+    busy = (
+        select(col(JobRow.owner), func.count().label("n"))
+        .where(col(JobRow.state) == JobState.RUNNING)
+        .group_by(col(JobRow.owner))
+        .cte("running")
+    )
+    share = func.coalesce(busy.c.n, 0)
+    first = or_(
+        col(JobRow.priority) == JobClass.INTERACTIVE,
+        col(JobRow.queued) < database.now(offset=-policy.ageing),
+    )
+    query = (
+        select(JobRow)
+        .outerjoin(busy, busy.c.owner == col(JobRow.owner))
+        .where(
+            col(JobRow.task) == task,
+            col(JobRow.state) == JobState.QUEUED,
+            col(JobRow.not_before) <= database.now(),
+            share < policy.owner_running,
+        )
+        .order_by(case((first, 0), else_=1), share, col(JobRow.queued), col(JobRow.id))
+        .limit(1)
+        .with_for_update(of=JobRow, skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+async def _claim_of(session: AsyncSession, row: JobRow, policy: Policy) -> Claim:
+    item = (await session.scalars(select(ItemRow).where(col(ItemRow.id) == row.item))).one()
+    return Claim(
+        job=JobId(row.id),
+        epoch=row.epoch,
+        attempt=row.attempt,
+        task=TaskName(row.task),
+        owner=OwnerId(row.owner),
+        item=ItemFacts(
+            id=ItemId(item.id),
+            kind=ItemKind(item.kind),
+            name=item.name,
+            declared=ItemKind(item.declared) if item.declared else None,
+            audio=AudioFacts.model_validate(item.audio) if item.audio else None,
+            bpm=item.bpm,
+        ),
+        inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
+        params=row.params,
+        lease=policy.lease.total_seconds(),
+        budget=row.budget,
+        traceparent=row.traceparent,
+    )
+
+
+async def _seen(session: AsyncSession, request: ClaimRequest) -> None:
+    """Note, at most once a minute, what a worker offers to make results with."""
+    database = database_of(session)
+    fresh = select(col(MakeRow.task)).where(
+        col(MakeRow.task) == request.task,
+        col(MakeRow.fingerprint) == request.make.fingerprint,
+        col(MakeRow.last_seen) > database.now(offset=-SEEN_EVERY),
+    )
+    if (await session.execute(fresh)).scalar_one_or_none() is not None:
+        return
+    insert: Any = sqlite.insert if database.sqlite else postgresql.insert
+    statement = insert(MakeRow).values(
+        task=request.task.value,
+        fingerprint=request.make.fingerprint,
+        make=request.make.model_dump(mode="json"),
+        first_seen=database.now(),
+        last_seen=database.now(),
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=["task", "fingerprint"],
+        set_={"last_seen": statement.excluded.last_seen},
+    )
+    await session.execute(statement)

@@ -1,0 +1,216 @@
+"""How attempts end: completed, skipped, failed, given back, or never heard of again.
+
+Each takes the epoch of the attempt it speaks of; if that is not the one that runs, nothing
+changes and nothing is returned (R8).
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.jobs import (
+    Failure,
+    FailureKind,
+    FailureReason,
+    JobFailed,
+    JobQuarantined,
+    JobState,
+    Make,
+    Progress,
+    ResultData,
+)
+from contracts.topics import DEAD_LETTERS
+from kit.database.engine import database_of
+from services.library.arrows import about, current, to_end, to_queued
+from services.library.outbox import record
+from services.library.policy import Policy
+from services.library.tables import JobRow
+
+_DONE = Progress(fraction=1.0).model_dump(mode="json")
+
+
+async def complete(
+    session: AsyncSession, job: str, epoch: int, *, make: Make, result: ResultData
+) -> JobRow | None:
+    """RUNNING to SUCCEEDED, with what was found and what it was made with."""
+    row = await current(session, job, epoch)
+    if row is None:
+        return None
+    values = {"result": result, "progress": _DONE, **_made(make)}
+    return await to_end(session, row, JobState.SUCCEEDED, to=values)
+
+
+async def skip(
+    session: AsyncSession, job: str, epoch: int, *, make: Make, failure: Failure
+) -> JobRow | None:
+    """RUNNING to SKIPPED: there was nothing to do."""
+    row = await current(session, job, epoch)
+    if row is None:
+        return None
+    values = {"progress": _DONE, **_made(make)}
+    return await to_end(session, row, JobState.SKIPPED, to=values, failure=failure)
+
+
+async def fail(session: AsyncSession, failed: JobFailed, *, policy: Policy) -> JobRow | None:
+    """RUNNING to FAILED, or back to QUEUED where trying again may help (R16, R17)."""
+    row = await current(session, failed.job, failed.epoch)
+    if row is None:
+        return None
+    if row.cancel_requested:
+        return await to_end(session, row, JobState.CANCELLED)
+    detail = {"detail": failed.detail}
+    match failed.kind:
+        case FailureKind.REJECTED | FailureKind.TIMEOUT:
+            return await to_end(session, row, JobState.FAILED, to=detail, failure=failed.failure)
+        case FailureKind.CRASH:
+            return await _crashed(session, row, failed, policy)
+        case FailureKind.RETRYABLE | FailureKind.INTERNAL:
+            return await _faulted(session, row, failed, policy)
+
+
+async def release(session: AsyncSession, job: str, epoch: int) -> JobRow | None:
+    """RUNNING to QUEUED with the attempt refunded; to CANCELLED if nobody wants it (R21, R22)."""
+    row = await current(session, job, epoch)
+    if row is None:
+        return None
+    if row.cancel_requested:
+        return await to_end(session, row, JobState.CANCELLED)
+    return await to_queued(session, row, {"attempt": row.attempt - 1})
+
+
+async def lose(session: AsyncSession, job: str, epoch: int, *, policy: Policy) -> JobRow | None:
+    """RUNNING to QUEUED because the lease ran out: nobody's fault, so it runs again (R9, R17)."""
+    row = await current(session, job, epoch)
+    if row is None:
+        return None
+    if not await _holds(session, row, col(JobRow.lease_until) < database_of(session).now()):
+        return None
+    if row.cancel_requested:
+        return await to_end(session, row, JobState.CANCELLED)
+    lost = row.lost + 1
+    if lost > policy.lost:
+        failure = Failure(
+            reason=FailureReason.EXHAUSTED,
+            message=f"{lost} workers in a row went silent over this job. Try it again later.",
+        )
+        return await to_end(session, row, JobState.FAILED, to={"lost": lost}, failure=failure)
+    # The first loss is most often a worker that was stopped: the job does not wait for it.
+    pause = policy.pause(lost - 1) if lost > 1 else timedelta()
+    return await to_queued(session, row, {"lost": lost}, pause=pause)
+
+
+async def requeue(session: AsyncSession, job: str, epoch: int) -> JobRow | None:
+    """RUNNING to QUEUED because its worker is known to be gone; counted against nobody (R12)."""
+    return await release(session, job, epoch)
+
+
+async def time_out(session: AsyncSession, job: str, epoch: int, *, policy: Policy) -> JobRow | None:
+    """RUNNING to FAILED because its worker did not end it in time (R19)."""
+    row = await current(session, job, epoch)
+    if row is None:
+        return None
+    late = col(JobRow.deadline) < database_of(session).now(offset=-policy.overrun)
+    if not await _holds(session, row, late):
+        return None
+    if row.cancel_requested:
+        return await to_end(session, row, JobState.CANCELLED)
+    failure = Failure(
+        reason=FailureReason.TIMEOUT,
+        message=f"The work was not done within the {row.budget:.0f} s it is given.",
+    )
+    return await to_end(session, row, JobState.FAILED, failure=failure)
+
+
+async def expire(session: AsyncSession, job: str) -> JobRow | None:
+    """QUEUED to FAILED because nobody took it in time (R19)."""
+    now = database_of(session).now()
+    never = (col(JobRow.epoch) == 0) & (col(JobRow.start_by) < now)
+    query = (
+        select(JobRow)
+        .where(col(JobRow.id) == job, col(JobRow.state) == JobState.QUEUED)
+        .where(or_(never, col(JobRow.close_by) < now))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    row = (await session.scalars(query)).one_or_none()
+    if row is None:
+        return None
+    failure = Failure(
+        reason=FailureReason.EXPIRED,
+        message=(
+            "No worker took this job in time. Check that a worker for "
+            f"{row.task} runs, then ask again."
+        ),
+    )
+    return await to_end(session, row, JobState.FAILED, failure=failure)
+
+
+async def overdue(session: AsyncSession, *, policy: Policy) -> Sequence[JobRow]:
+    """Return jobs whose lease or time has run out, or that waited too long; the oldest first."""
+    database = database_of(session)
+    now = database.now()
+    runs = (col(JobRow.state) == JobState.RUNNING) & or_(
+        col(JobRow.lease_until) < now,
+        col(JobRow.deadline) < database.now(offset=-policy.overrun),
+    )
+    never = (col(JobRow.epoch) == 0) & (col(JobRow.start_by) < now)
+    waits = (col(JobRow.state) == JobState.QUEUED) & or_(never, col(JobRow.close_by) < now)
+    query = select(JobRow).where(or_(runs, waits)).order_by(col(JobRow.queued)).limit(500)
+    return list(await session.scalars(query))
+
+
+async def _crashed(
+    session: AsyncSession, row: JobRow, failed: JobFailed, policy: Policy
+) -> JobRow | None:
+    crashes = row.crashes + 1
+    values = {"crashes": crashes, "detail": failed.detail}
+    if crashes < policy.crashes:
+        return await to_queued(session, row, values, pause=policy.pause(crashes))
+    failure = Failure(
+        reason=FailureReason.CRASH,
+        message=(
+            f"Working on this audio broke the program down {crashes} times, so it is in "
+            "quarantine. Try another version of the file."
+        ),
+    )
+    ended = await to_end(session, row, JobState.FAILED, to=values, failure=failure)
+    if ended is not None:
+        data = JobQuarantined(
+            job=failed.job,
+            epoch=failed.epoch,
+            worker=failed.worker,
+            inputs=tuple(i["sha256"] for i in row.inputs),
+            detail=failed.detail,
+        )
+        await record(session, DEAD_LETTERS, "job.quarantined", data, about=about(ended))
+    return ended
+
+
+async def _faulted(
+    session: AsyncSession, row: JobRow, failed: JobFailed, policy: Policy
+) -> JobRow | None:
+    retries = row.retries + 1
+    values = {"retries": retries, "detail": failed.detail}
+    pause = policy.pause(retries)
+    now = await database_of(session).time(session)
+    if retries < policy.attempts and now + pause < row.close_by:
+        return await to_queued(session, row, values, pause=pause)
+    reason = FailureReason.EXHAUSTED
+    if failed.kind is FailureKind.INTERNAL:
+        reason = FailureReason.INTERNAL
+    message = f"It was tried {retries} times; the last time: {failed.failure.message}"
+    failure = Failure(reason=reason, message=message[:2000])
+    return await to_end(session, row, JobState.FAILED, to=values, failure=failure)
+
+
+async def _holds(session: AsyncSession, row: JobRow, condition: object) -> bool:
+    """Return whether a condition holds of a row, by the database's own clock."""
+    query = select(col(JobRow.id)).where(col(JobRow.id) == row.id, condition)  # type: ignore[arg-type]
+    return (await session.execute(query)).scalar_one_or_none() is not None
+
+
+def _made(make: Make) -> dict[str, object]:
+    return {"make": make.model_dump(mode="json"), "fingerprint": make.fingerprint}

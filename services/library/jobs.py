@@ -1,0 +1,291 @@
+"""Jobs as those who ask for them see them: create, reuse, cancel, ask again."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.ids import ArtifactId, ItemId, JobId, OwnerId, RunId
+from contracts.jobs import (
+    Failure,
+    FailureReason,
+    InputRef,
+    Job,
+    JobClass,
+    JobState,
+    Make,
+    Params,
+    Progress,
+    TaskName,
+)
+from contracts.music import Seconds
+from kit.clock import new_id
+from kit.database.engine import database_of
+from kit.observability.tracing import current_traceparent
+from services.library.arrows import tell_queued, to_end
+from services.library.claims import offered
+from services.library.policy import Policy
+from services.library.tables import ItemRow, JobRow
+
+
+class NotAdmitted(Exception):
+    """A job cannot be taken now."""
+
+    def __init__(self, message: str, *, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+
+
+class OwnerQueueFull(NotAdmitted):
+    """This owner has enough jobs waiting: 429."""
+
+
+class HouseQueueFull(NotAdmitted):
+    """All owners together have enough jobs waiting: 503."""
+
+
+class Quarantined(Exception):
+    """This input brought this task's workers down lately: 422."""
+
+    def __init__(self, failure: Failure, job: JobId) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.job = job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to be: its parameters were checked by the task's own model, defaults filled in."""
+
+    item: ItemId
+    task: TaskName
+    params: Params
+    inputs: tuple[InputRef, ...]
+    budget: Seconds
+    """How long an attempt may take."""
+    priority: JobClass = JobClass.INTERACTIVE
+    force: bool = False
+    """Do it even when the same was done, or is under way."""
+    run: RunId | None = None
+    step: str | None = None
+    retry_of: JobId | None = None
+    admitted: bool = False
+    """Part of something that was admitted before: queues that are full do not refuse it."""
+
+
+async def create(
+    session: AsyncSession, owner: OwnerId, new: NewJob, *, policy: Policy
+) -> tuple[JobRow, bool]:
+    """Return a job for what is asked, and whether it is new.
+
+    The same owner, item, inputs, task and parameters give the job that waits or runs for them, or
+    the one whose result was made with what workers still offer (R2). Such a job keeps the run that
+    it was made for.
+
+    Raises
+    ------
+    Quarantined, OwnerQueueFull, HouseQueueFull
+    """
+    database = database_of(session)
+    # What is counted and looked for below cannot change under us, for this owner.
+    await database.lock(session, f"owner:{owner}")
+    now = await database.time(session)
+    query = select(col(ItemRow.bpm)).where(col(ItemRow.id) == new.item)
+    bpm = (await session.execute(query)).scalar_one_or_none()
+    inputs_sha256 = _digest(
+        [[i.sha256, i.kind, i.stem, i.start, i.end] for i in new.inputs] or [new.item]
+    )
+    # The tempo is the user's to change, and results depend on it like on a parameter.
+    params_sha256 = _digest([new.params, bpm])
+    await _refuse_quarantined(session, owner, new.task, inputs_sha256, policy)
+    if not new.force:
+        same = (
+            col(JobRow.owner) == owner,
+            col(JobRow.item) == new.item,
+            col(JobRow.task) == new.task,
+            col(JobRow.inputs_sha256) == inputs_sha256,
+            col(JobRow.params_sha256) == params_sha256,
+        )
+        if found := await _reusable(session, new.task, same, policy):
+            return found, False
+    if not new.admitted:
+        await _admit(session, owner, new.priority, policy)
+    row = JobRow(
+        id=new_id(),
+        owner=owner,
+        item=new.item,
+        run=new.run,
+        step=new.step,
+        task=new.task.value,
+        state=JobState.QUEUED.value,
+        priority=new.priority.value,
+        params=new.params,
+        params_sha256=params_sha256,
+        inputs=[i.model_dump(mode="json") for i in new.inputs],
+        inputs_sha256=inputs_sha256,
+        seq=1,
+        budget=new.budget,
+        not_before=now,
+        queued=now,
+        start_by=now + policy.start_within,
+        close_by=now + policy.close_within,
+        retry_of=new.retry_of,
+        traceparent=current_traceparent(),
+        created=now,
+    )
+    session.add(row)
+    await session.flush()
+    await tell_queued(session, row, news=True)
+    return row, True
+
+
+async def create_again(
+    session: AsyncSession, owner: OwnerId, row: JobRow, *, policy: Policy
+) -> JobRow:
+    """Return a new job like one that has ended.
+
+    Raises
+    ------
+    Quarantined, OwnerQueueFull, HouseQueueFull
+    """
+    new = NewJob(
+        item=ItemId(row.item),
+        task=TaskName(row.task),
+        params=row.params,
+        inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
+        budget=row.budget,
+        priority=JobClass(row.priority),
+        force=True,
+        retry_of=JobId(row.id),
+    )
+    return (await create(session, owner, new, policy=policy))[0]
+
+
+async def cancel(session: AsyncSession, owner: OwnerId, job: str) -> JobRow | None:
+    """Cancel a job: at once if it waits, at its worker's next heartbeat if it runs.
+
+    Returns
+    -------
+    JobRow or None
+        The job as it stands now, perhaps ended otherwise before; `None` if the owner has no such.
+    """
+    query = (
+        select(JobRow)
+        .where(col(JobRow.id) == job, col(JobRow.owner) == owner)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    row = (await session.scalars(query)).one_or_none()
+    if row is None:
+        return None
+    if row.state == JobState.QUEUED:
+        return await to_end(session, row, JobState.CANCELLED) or row
+    if row.state == JobState.RUNNING:
+        asked = (
+            update(JobRow)
+            .where(col(JobRow.id) == job, col(JobRow.state) == JobState.RUNNING)
+            .values(cancel_requested=True)
+            .returning(JobRow)
+            .execution_options(synchronize_session=False, populate_existing=True)
+        )
+        return (await session.scalars(asked)).one_or_none() or row
+    return row
+
+
+def show(row: JobRow) -> Job:
+    """Return a job as the API shows it."""
+    artifacts = [i.get("artifact") for i in row.inputs]
+    return Job(
+        id=JobId(row.id),
+        item=ItemId(row.item),
+        task=TaskName(row.task),
+        state=JobState(row.state),
+        priority=JobClass(row.priority),
+        params=row.params,
+        inputs=tuple(ArtifactId(a) for a in artifacts if a),
+        progress=Progress.model_validate(row.progress),
+        result=row.result,
+        failure=Failure.model_validate(row.failure) if row.failure else None,
+        make=Make.model_validate(row.make) if row.make else None,
+        attempt=row.attempt,
+        run=RunId(row.run) if row.run else None,
+        retry_of=JobId(row.retry_of) if row.retry_of else None,
+        cancel_requested=row.cancel_requested,
+        created=row.created,
+        started=row.started,
+        finished=row.finished,
+    )
+
+
+async def _reusable(
+    session: AsyncSession, task: TaskName, same: tuple[Any, ...], policy: Policy
+) -> JobRow | None:
+    makes = await offered(session, task, policy=policy)
+    live = and_(
+        col(JobRow.state).in_((JobState.QUEUED, JobState.RUNNING)),
+        col(JobRow.cancel_requested).is_(False),
+    )
+    done = and_(
+        col(JobRow.state).in_((JobState.SUCCEEDED, JobState.SKIPPED)),
+        col(JobRow.fingerprint).in_(makes),
+    )
+    query = (
+        select(JobRow)
+        .where(*same, or_(live, done))
+        .order_by(col(JobRow.created).desc(), col(JobRow.id).desc())
+        .limit(1)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+async def _refuse_quarantined(
+    session: AsyncSession, owner: OwnerId, task: TaskName, inputs_sha256: str, policy: Policy
+) -> None:
+    since = database_of(session).now(offset=-policy.quarantine)
+    query = (
+        select(JobRow)
+        .where(
+            col(JobRow.owner) == owner,
+            col(JobRow.task) == task,
+            col(JobRow.inputs_sha256) == inputs_sha256,
+            col(JobRow.state) == JobState.FAILED,
+            col(JobRow.reason) == FailureReason.CRASH,
+            col(JobRow.finished) > since,
+        )
+        .limit(1)
+    )
+    if row := (await session.scalars(query)).one_or_none():
+        raise Quarantined(Failure.model_validate(row.failure), JobId(row.id))
+
+
+async def _admit(session: AsyncSession, owner: OwnerId, priority: JobClass, policy: Policy) -> None:
+    waiting = col(JobRow.state) == JobState.QUEUED
+
+    async def at_least(limit: int, *where: Any) -> bool:
+        found = select(col(JobRow.id)).where(waiting, *where).limit(limit).subquery()
+        return (
+            await session.execute(select(func.count()).select_from(found))
+        ).scalar_one() >= limit
+
+    if await at_least(policy.owner_queued, col(JobRow.owner) == owner):
+        raise OwnerQueueFull(
+            f"{policy.owner_queued} jobs of yours wait already; send more when some have ended",
+            retry_after=timedelta(seconds=30),
+        )
+    limit = policy.house_queued * (1 if priority is JobClass.BATCH else 2)
+    if await at_least(limit):
+        raise HouseQueueFull(
+            "too many jobs wait in this house; try again later",
+            retry_after=timedelta(minutes=1),
+        )
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

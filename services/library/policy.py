@@ -1,0 +1,45 @@
+"""The numbers of the job table: leases, limits, retries."""
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How long jobs may wait and run, how often they are tried, how many an owner may have."""
+
+    lease: timedelta = timedelta(seconds=60)
+    """A worker that is silent this long has lost its job (R9)."""
+    overrun: timedelta = timedelta(seconds=60)
+    """How much later than the worker itself the sweep ends a job that is out of time (R19)."""
+    attempts: int = 5
+    """Tries of a job that meets passing faults (R16)."""
+    crashes: int = 3
+    """Deaths of a child after which a file is in quarantine (R17)."""
+    lost: int = 10
+    """Leases that may run out before a job is given up (R17)."""
+    backoff: timedelta = timedelta(seconds=5)
+    """The wait after the first passing fault; it doubles with each, and is drawn from zero up."""
+    backoff_most: timedelta = timedelta(minutes=10)
+    start_within: timedelta = timedelta(hours=24)
+    """An unclaimed job older than this has expired (R19)."""
+    close_within: timedelta = timedelta(hours=24)
+    """A job is not tried again when it is older than this (R16)."""
+    ageing: timedelta = timedelta(minutes=30)
+    """A batch job that has waited this long goes with the interactive ones (R25)."""
+    owner_running: int = 64
+    """Jobs of one owner that may run at once (R3)."""
+    owner_queued: int = 1000
+    """Jobs of one owner that may wait at once (R3)."""
+    house_queued: int = 20_000
+    """Waiting jobs of all owners above which batch jobs are refused; the others, at twice it."""
+    quarantine: timedelta = timedelta(hours=24)
+    """How long a file that crashed a task is refused by it (R17)."""
+    offered: timedelta = timedelta(minutes=10)
+    """How long after a worker's last claim its make still counts as offered."""
+
+    def pause(self, fault: int) -> timedelta:
+        """Return how long to wait after the n-th fault: full jitter, doubling, with a cap."""
+        most = min(self.backoff_most, self.backoff * float(2 ** min(fault - 1, 30)))
+        return most * random.random()
