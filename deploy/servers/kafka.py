@@ -40,7 +40,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-broker.session.timeout.ms=9000
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 """
 
 

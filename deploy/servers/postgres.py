@@ -59,6 +59,7 @@ class Postgres:
             password.unlink()
             if done.returncode != 0:
                 raise ServerError(f"Postgres could not make its folder: {done.stderr[-1500:]}")
+        _forget_pid(data)
         options = OPTIONS | {"port": str(ports["clients"])}
         flags = tuple(part for key, value in options.items() for part in ("-c", f"{key}={value}"))
         return Launch((*_unprivileged(), _program("postgres"), "-D", str(data), *flags), {})
@@ -130,6 +131,20 @@ def _hand_over(*paths: Path) -> None:
         user = _account()
         for path in paths:
             os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def _forget_pid(data: Path) -> None:
+    """Let Postgres start though its killed predecessor still has a pid.
+
+    Its lock file names the predecessor, known to be dead, which stays in the process table for
+    as long as its parent does not ask for its status; and a later process may get its number.
+    With a pid that cannot be, Postgres goes on to the check that matters: whether a session
+    that outlived it still holds the shared memory, which the other lines tell.
+    """
+    lock = data / "postmaster.pid"
+    if lock.exists():
+        lines = lock.read_text().splitlines(keepends=True)
+        lock.write_text("".join((f"{2**31 - 1}\n", *lines[1:])))
 
 
 def _query(statement: str, ports: dict[str, int], secrets: dict[str, str]) -> str:
