@@ -27,6 +27,10 @@ run: setup weights ## Start the whole house in one process tree, on one port
 demo: setup weights ## The same, and take a song apart; SONG=path takes one of yours
 	$(BIN)/python -m embedded.demo $(if $(SONG),--song "$(SONG)") $(ARGS)
 
+.PHONY: stop
+stop: setup ## Stop the house that the demo left running
+	$(BIN)/python -m embedded.demo --stop
+
 .PHONY: weights
 weights: $(WEIGHTS_READY) ## Fetch and verify the networks' weights
 
