@@ -1,0 +1,178 @@
+"""Canonical audio as a stream of blocks, resampled and folded as the reader needs it."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+Block = NDArray[np.float32]
+"""Audio, `[channels, samples]`, full scale at -1 and 1."""
+
+BLOCK = 65_536
+"""Samples in a block when the reader does not say."""
+
+
+class UnreadableAudio(Exception):
+    """The file is not audio that one of our services wrote, or it is damaged."""
+
+
+@contextmanager
+def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a file for reading.
+
+    Raises
+    ------
+    UnreadableAudio
+        The file is missing, is no audio or is damaged, also when that shows only while reading.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except soundfile.LibsndfileError as error:
+        raise UnreadableAudio(
+            f"{path.name} cannot be read as audio ({error.error_string}); "
+            "only canonical files and what services made of them can be read here"
+        ) from error
+
+
+def read_blocks(
+    path: Path, block: int = BLOCK, *, start: int = 0, stop: int | None = None
+) -> Iterator[Block]:
+    """Yield the audio of a file, or a part of it, block by block.
+
+    Parameters
+    ----------
+    path
+        A file that libsndfile reads: canonical FLAC, WAV, OGG, MP3.
+    block
+        Samples in a block, at least 1; only the last one may be shorter, and none is empty.
+    start, stop
+        First sample, and one past the last one; `None` is the end of the file.
+
+    Yields
+    ------
+    NDArray[float32]
+        `[channels, samples]`, contiguous, the reader's own.
+
+    Raises
+    ------
+    UnreadableAudio
+        See `open_audio`.
+    ValueError
+        `block`, `start` or `stop` make no sense for this file.
+    """
+    if block < 1:
+        raise ValueError(f"a block holds at least one sample, not {block}")
+    with open_audio(path) as file:
+        end = file.frames if stop is None else stop
+        if not 0 <= start <= end <= file.frames:
+            raise ValueError(
+                f"samples {start} to {end} are not in {path.name}, which has {file.frames}"
+            )
+        if start:
+            file.seek(start)
+        left = end - start
+        while left > 0:
+            read = file.read(min(block, left), dtype="float32", always_2d=True)
+            if not len(read):
+                raise UnreadableAudio(f"{path.name} ends {left} samples before its stated length")
+            left -= len(read)
+            yield np.ascontiguousarray(read.T)
+
+
+def mono_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield each block's mean over channels, `[1, samples]`."""
+    for block in blocks:
+        yield block if len(block) == 1 else block.mean(axis=0, keepdims=True, dtype=np.float32)
+
+
+def resample_stream(
+    blocks: Iterable[Block], source: int, target: int, *, quality: str = "HQ"
+) -> Iterator[Block]:
+    """Yield a stream at another rate, in blocks of whatever length comes out.
+
+    Parameters
+    ----------
+    blocks
+        Float32 `[channels, samples]`; every block has the same channels.
+    source, target
+        Rates in Hz, at least 1.
+    quality
+        A recipe of soxr: `QQ`, `LQ`, `MQ`, `HQ` or `VHQ`.
+
+    Yields
+    ------
+    NDArray[float32]
+        `[channels, samples]`. In all they hold `round(samples · target / source)` samples, and
+        sample `n` lies at the time `n / target` of the source: the filter's delay is removed.
+
+    Notes
+    -----
+    The SoX resampler library (`libsoxr`), linear phase.
+    """
+    if source < 1 or target < 1:
+        raise ValueError(f"a rate is at least 1 Hz, not {min(source, target)}")
+    if source == target:
+        yield from blocks
+        return
+    stream: soxr.ResampleStream | None = None
+    channels = 0
+    for block in blocks:
+        if stream is None:
+            channels = len(block)
+            stream = soxr.ResampleStream(source, target, channels, "float32", quality)
+        elif len(block) != channels:
+            raise ValueError(f"a block has {len(block)} channels, those before had {channels}")
+        made = stream.resample_chunk(np.ascontiguousarray(block.T, dtype=np.float32))
+        if len(made):
+            yield np.ascontiguousarray(made.T)
+    if stream is not None:
+        rest = stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
+        if len(rest):
+            yield np.ascontiguousarray(rest.T)
+
+
+def read(
+    path: Path,
+    sample_rate: int | None = None,
+    *,
+    mono: bool = False,
+    start: int = 0,
+    stop: int | None = None,
+) -> Block:
+    """Return the audio of a file, or a part of it, in one array.
+
+    Parameters
+    ----------
+    path
+        See `read_blocks`.
+    sample_rate
+        In Hz; `None` keeps the file's own.
+    mono
+        Fold the channels to their mean.
+    start, stop
+        Samples of the file, before resampling.
+
+    Returns
+    -------
+    NDArray[float32]
+        `[channels, samples]`; long files take much memory, so prefer `read_blocks` for them.
+
+    Raises
+    ------
+    UnreadableAudio, ValueError
+        See `read_blocks`.
+    """
+    with open_audio(path) as file:
+        source, channels = int(file.samplerate), 1 if mono else int(file.channels)
+    blocks = read_blocks(path, start=start, stop=stop)
+    if mono:
+        blocks = mono_blocks(blocks)
+    if sample_rate is not None:
+        blocks = resample_stream(blocks, source, sample_rate)
+    made = list(blocks)
+    return np.concatenate(made, axis=1) if made else np.zeros((channels, 0), np.float32)

@@ -1,0 +1,214 @@
+"""Write audio files as a stream, through libsndfile."""
+
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from contracts.items import AudioFacts
+from kit.audio.decode import Block
+
+MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+"""The rates that MPEG-1, -2 and -2.5 layer III know."""
+VORBIS_MOST = 200_000
+"""The highest rate that libvorbis encodes."""
+FLAC_PLAIN_MOST = 65_535
+"""Above this rate FLAC's streamable subset takes multiples of 10 Hz only."""
+FLAC_MOST = 655_350
+
+# libvorbis keeps a block's windows on the stack: a long write overflows it.
+_WRITE = 16_384
+
+
+class AudioForm(StrEnum):
+    """A file format and, where it has one, its sample format."""
+
+    FLAC_16 = "flac16"
+    FLAC_24 = "flac24"
+    """What canonical audio is."""
+    WAV_16 = "wav16"
+    WAV_24 = "wav24"
+    WAV_FLOAT = "wavfloat"
+    """32-bit float; keeps what is beyond full scale."""
+    OGG = "ogg"
+    """Vorbis."""
+    MP3 = "mp3"
+
+    @property
+    def suffix(self) -> str:
+        """The end of a file's name, with its dot."""
+        return f".{_SUBTYPES[self][0].lower()}"
+
+    @property
+    def media_type(self) -> str:
+        """The media type of such a file."""
+        kinds = {".flac": "audio/flac", ".wav": "audio/wav", ".ogg": "audio/ogg"}
+        return kinds.get(self.suffix, "audio/mpeg")
+
+    @property
+    def bits(self) -> int | None:
+        """Bits of an integer sample, `None` for float and lossy forms."""
+        return {"16": 16, "24": 24}.get(self.value[-2:])
+
+
+_SUBTYPES = {
+    AudioForm.FLAC_16: ("FLAC", "PCM_16"),
+    AudioForm.FLAC_24: ("FLAC", "PCM_24"),
+    AudioForm.WAV_16: ("WAV", "PCM_16"),
+    AudioForm.WAV_24: ("WAV", "PCM_24"),
+    AudioForm.WAV_FLOAT: ("WAV", "FLOAT"),
+    AudioForm.OGG: ("OGG", "VORBIS"),
+    AudioForm.MP3: ("MP3", "MPEG_LAYER_III"),
+}
+
+
+def nearest_rate(form: AudioForm, sample_rate: int) -> int:
+    """Return the rate nearest to one in Hz that a form can hold: often the same.
+
+    Raises
+    ------
+    ValueError
+        The rate is below 1 Hz.
+    """
+    if sample_rate < 1:
+        raise ValueError(f"a rate is at least 1 Hz, not {sample_rate}")
+    if form is AudioForm.MP3:
+        return min(MP3_RATES, key=lambda rate: (abs(rate - sample_rate), -rate))
+    if form is AudioForm.OGG:
+        return min(sample_rate, VORBIS_MOST)
+    if form in (AudioForm.FLAC_16, AudioForm.FLAC_24) and sample_rate > FLAC_PLAIN_MOST:
+        return min(round(sample_rate / 10) * 10, FLAC_MOST)
+    return sample_rate
+
+
+def quantise(block: Block, bits: int) -> NDArray[np.int32]:
+    """Round samples to integers of some bits, left-aligned in 32.
+
+    Parameters
+    ----------
+    block
+        Float32 `[channels, samples]`; finite. What is beyond full scale is clipped.
+    bits
+        2 to 24.
+
+    Returns
+    -------
+    NDArray[int32]
+        `[channels, samples]`; 1.0 stands for `2**31`, one above the largest. Samples that came
+        from integers of as many bits come back as the same integers.
+    """
+    scale = float(2 ** (bits - 1))
+    whole = np.clip(np.rint(block.astype(np.float64) * scale), -scale, scale - 1)
+    return whole.astype(np.int32) << (32 - bits)
+
+
+class Encoder:
+    """An audio file that is written block by block; a context manager.
+
+    Parameters
+    ----------
+    path
+        Where to write; replaced if it exists. Removed again when the `with` block raises.
+    sample_rate
+        In Hz; one that the form can hold, see `nearest_rate`.
+    channels
+        1 to 8; MP3 takes 1 or 2.
+    form
+        What to write.
+    quality
+        For OGG and MP3, 0 (small) to 1 (best).
+
+    Raises
+    ------
+    ValueError
+        The form cannot hold this rate or these channels, or `quality` is out of range.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        sample_rate: int,
+        *,
+        channels: int,
+        form: AudioForm = AudioForm.FLAC_24,
+        quality: float = 0.8,
+    ) -> None:
+        nearest = nearest_rate(form, sample_rate)
+        if nearest != sample_rate:
+            raise ValueError(
+                f"{form} cannot hold {sample_rate} Hz; resample to {nearest} Hz, the nearest it can"
+            )
+        most = 2 if form is AudioForm.MP3 else 8
+        if not 1 <= channels <= most:
+            raise ValueError(f"{form} takes 1 to {most} channels, not {channels}")
+        if not 0.0 <= quality <= 1.0:
+            raise ValueError(f"quality lies between 0 and 1, not at {quality}")
+        self._path = path
+        self._form = form
+        self._channels = channels
+        self._rate = sample_rate
+        self._samples = 0
+        container, subtype = _SUBTYPES[form]
+        lossy = form in (AudioForm.OGG, AudioForm.MP3)
+        self._file = soundfile.SoundFile(
+            path,
+            "w",
+            samplerate=sample_rate,
+            channels=channels,
+            format=container,
+            subtype=subtype,
+            compression_level=1.0 - quality if lossy else None,
+        )
+
+    @property
+    def facts(self) -> AudioFacts:
+        """What was written so far; for one or two channels."""
+        return AudioFacts(
+            duration=self._samples / self._rate,
+            sample_rate=self._rate,
+            channels=self._channels,
+            samples=self._samples,
+        )
+
+    @property
+    def samples(self) -> int:
+        """Samples of one channel written so far."""
+        return self._samples
+
+    def write(self, block: Block) -> None:
+        """Append a block, `[channels, samples]`.
+
+        Raises
+        ------
+        ValueError
+            The block has other channels than the file.
+        """
+        if block.ndim != 2 or len(block) != self._channels:
+            raise ValueError(f"the file has {self._channels} channels, the block {block.shape}")
+        bits = self._form.bits
+        for first in range(0, block.shape[1], _WRITE):
+            part = block[:, first : first + _WRITE]
+            whole = part.astype(np.float32) if bits is None else quantise(part, bits)
+            self._file.write(np.ascontiguousarray(whole.T))
+        self._samples += block.shape[1]
+
+    def close(self) -> None:
+        """Write what is left of the file; closing again does nothing."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+        if kind is not None:
+            self._path.unlink(missing_ok=True)
