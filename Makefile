@@ -63,8 +63,9 @@ lock: ## Resolve the dependencies again into requirements/*.txt
 	done
 
 .PHONY: schemas
-schemas: setup ## Write contracts/schemas from the code
+schemas: setup ## Write contracts/schemas and the synchronous client from the code
 	$(BIN)/python -m embedded.schemas
+	$(BIN)/python clients/python/make_sync.py
 
 ##@ Check
 .PHONY: lint
@@ -73,10 +74,12 @@ lint: setup ## Style, import rules, schemas that are current
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m embedded.schemas --check
+	$(BIN)/python clients/python/make_sync.py --check
 
 .PHONY: types
 types: setup ## Static types
 	$(BIN)/mypy
+	cd clients/python && ../../$(BIN)/mypy --strict cratedig
 
 .PHONY: test
 test: setup weights ## Every test that needs no server

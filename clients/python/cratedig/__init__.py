@@ -1,5 +1,6 @@
 """Cratedig from Python: send songs, run tasks and pipelines, fetch what they make."""
 
+from cratedig.aio import AsyncClient
 from cratedig.client import Client
 from cratedig.errors import (
     Busy,
@@ -14,6 +15,7 @@ from cratedig.errors import (
 from cratedig.session import Credentials
 
 __all__ = [
+    "AsyncClient",
     "Busy",
     "Client",
     "CratedigError",

@@ -1,8 +1,7 @@
-"""The synchronous client."""
+"""The synchronous client, made from `aio.py` by `make_sync.py`: change that one."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -171,25 +170,24 @@ class Client:
         while upload.state == "open" and upload.missing:
             done = sum(part.size for part in upload.arrived)
             told(done, size)
-            with ThreadPoolExecutor(4) as pool:
-                for sent in pool.map(lambda part: self._put(path, part), upload.missing):
-                    done += sent
-                    told(done, size)
+            for part in upload.missing:
+                self._put(path, part)
+                done += part.size
+                told(done, size)
             upload = self.send(calls.upload(upload.id))
         told(size, size)
         return upload if upload.state != "open" else self.send(calls.complete_upload(upload.id))
 
-    def _put(self, path: Path, part: types.Part) -> int:
+    def _put(self, path: Path, part: types.Part) -> None:
         """Send one part; a lost connection is met with another try."""
         for attempt in range(wire.TRIES):
             try:
                 answer = self._http.put(
                     wire.absolute(self._who, part.url),
                     content=files.part(path, part.offset, part.size),
-                    headers={"Content-Length": str(part.size)},
                 )
                 if answer.is_success:
-                    return part.size
+                    return
                 error: Exception = wire.failure(answer)
             except httpx.TransportError as lost:
                 error = Unreachable(f"the store does not answer: {lost}")
@@ -252,7 +250,7 @@ class Client:
         return path
 
     def _fetch(self, url: str, partial: Path, size: int, told: files.Told) -> None:
-        have = partial.stat().st_size if partial.exists() else 0
+        have = files.size_of(partial)
         if have >= size > 0:
             return
         headers = {"Range": f"bytes={have}-"} if have else {}

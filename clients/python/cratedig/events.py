@@ -1,7 +1,7 @@
 """Server-sent events, as the HTML standard defines their lines."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
 from cratedig.types import Event
 
@@ -41,5 +41,13 @@ def read_events(lines: Iterable[str]) -> Iterator[Event]:
     """Yield the events of a stream of lines."""
     parser = EventParser()
     for line in lines:
+        if (event := parser.feed(line)) is not None:
+            yield event
+
+
+async def aread_events(lines: AsyncIterable[str]) -> AsyncIterator[Event]:
+    """Yield the events of an asynchronous stream of lines."""
+    parser = EventParser()
+    async for line in lines:
         if (event := parser.feed(line)) is not None:
             yield event

@@ -1,7 +1,7 @@
 """Files on their way: digests, slices and safe names."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 BLOCK = 1 << 20
@@ -28,14 +28,16 @@ def digest(path: Path, told: Told = silent) -> tuple[int, str]:
     return done, sha256.hexdigest()
 
 
-def part(path: Path, offset: int, size: int) -> Iterator[bytes]:
-    """Yield `size` bytes of a file from `offset`, a block at a time."""
+def size_of(path: Path) -> int:
+    """Return a file's size in bytes, 0 where there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def part(path: Path, offset: int, size: int) -> bytes:
+    """Return `size` bytes of a file from `offset`; parts are a few MiB."""
     with path.open("rb") as file:
         file.seek(offset)
-        left = size
-        while left and (block := file.read(min(BLOCK, left))):
-            left -= len(block)
-            yield block
+        return file.read(size)
 
 
 def safe_name(name: str) -> str:

@@ -1,0 +1,393 @@
+"""The asynchronous client; the synchronous one is made from it by `make_sync.py`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from cratedig import calls, files, session, types, wire
+from cratedig.errors import Busy, CratedigError, JobFailed, NotLoggedIn, Unreachable
+from cratedig.events import aread_events
+
+T = TypeVar("T")
+Ended = TypeVar("Ended", types.Job, types.Run)
+
+
+class AsyncClient:
+    """A house, seen from asyncio.
+
+    Parameters
+    ----------
+    credentials
+        Address and tokens; by default those that `cratedig login` left.
+    save
+        Told whenever the session's tokens change.
+    transport
+        Another way to reach the house; for tests.
+    """
+
+    def __init__(
+        self,
+        credentials: session.Credentials | None = None,
+        *,
+        save: session.Saver | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._who = credentials or session.load()
+        self._save = save or (session.save if credentials is None else _forget)
+        self._http = httpx.AsyncClient(timeout=wire.TIMEOUT, transport=transport)
+
+    @property
+    def credentials(self) -> session.Credentials:
+        """The address and the tokens in use."""
+        return self._who
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self._http.aclose()
+
+    async def send(self, call: calls.Call[T]) -> T:
+        """Send a call; a repeatable one again when the house is busy or out of reach."""
+        for attempt in range(wire.TRIES):
+            try:
+                return calls.read(call, (await self._answer(call)).content)
+            except (Busy, Unreachable) as error:
+                if attempt + 1 == wire.TRIES or not call.repeatable:
+                    raise
+                await asyncio.sleep(wire.pause(attempt, error))
+        raise AssertionError("unreachable")
+
+    async def _answer(self, call: calls.Call[T]) -> httpx.Response:
+        answer = await self._once(wire.request(self._http, call, self._who))
+        if wire.expired(answer, call, self._who):
+            await self._refresh()
+            answer = await self._once(wire.request(self._http, call, self._who))
+        if answer.is_error:
+            raise wire.failure(answer)
+        return answer
+
+    async def _once(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._http.send(request)
+        except httpx.TransportError as error:
+            raise Unreachable(f"{self._who.url} does not answer: {error}") from error
+
+    async def _refresh(self) -> None:
+        call = calls.refresh(self._who.refresh_token)
+        answer = await self._once(wire.request(self._http, call, self._who))
+        if answer.is_error:
+            raise NotLoggedIn("the session ended: run `cratedig login`")
+        self._keep(calls.read(call, answer.content))
+
+    def _keep(self, made: types.Session) -> None:
+        self._who = replace(
+            self._who, access_token=made.access_token, refresh_token=made.refresh_token
+        )
+        self._save(self._who)
+
+    # Accounts
+
+    async def signup(self, email: str, password: str, *, name: str = "") -> types.Account:
+        """Open an account and log in."""
+        account = await self.send(calls.signup(email, password, name))
+        await self.login(email, password)
+        return account
+
+    async def login(self, email: str, password: str) -> None:
+        """Log in."""
+        made = await self.send(calls.login(email, password))
+        self._who = replace(self._who, email=email)
+        self._keep(made)
+
+    async def logout(self) -> None:
+        """End the session here and in the house."""
+        await self.send(calls.logout())
+        self._who = session.Credentials(url=self._who.url)
+        self._save(self._who)
+
+    async def account(self) -> types.Account:
+        """Show the account."""
+        return await self.send(calls.account())
+
+    async def make_key(self, name: str, scopes: frozenset[str], *, days: int = 90) -> types.ApiKey:
+        """Make an API key; its secret is shown only now."""
+        return await self.send(calls.make_key(name, scopes, days))
+
+    # Uploads
+
+    async def upload(
+        self,
+        path: Path,
+        *,
+        kind: types.ItemKind | None = None,
+        metadata: Mapping[str, str] | None = None,
+        told: files.Told = files.silent,
+        resume: str | None = None,
+        opened: Callable[[str], None] = lambda _: None,
+    ) -> types.Upload:
+        """Send a file and return its item and the job that takes it in.
+
+        Parameters
+        ----------
+        path
+            The file.
+        kind
+            What it is; without it its length decides.
+        told
+            Told how many bytes have arrived.
+        resume
+            An upload of the same file that broke off earlier.
+        opened
+            Told the upload's id as soon as it has one, to resume it by.
+
+        Raises
+        ------
+        Refused
+            The house does not take it; the message tells why.
+        """
+        size, sha256 = await asyncio.to_thread(files.digest, path)
+        if resume is None:
+            announced = calls.create_upload(path.name, size, sha256, kind, metadata or {})
+            upload = await self.send(announced)
+        else:
+            upload = await self.send(calls.upload(resume))
+        opened(upload.id)
+        while upload.state == "open" and upload.missing:
+            done = sum(part.size for part in upload.arrived)
+            told(done, size)
+            for part in upload.missing:
+                await self._put(path, part)
+                done += part.size
+                told(done, size)
+            upload = await self.send(calls.upload(upload.id))
+        told(size, size)
+        return (
+            upload if upload.state != "open" else await self.send(calls.complete_upload(upload.id))
+        )
+
+    async def _put(self, path: Path, part: types.Part) -> None:
+        """Send one part; a lost connection is met with another try."""
+        for attempt in range(wire.TRIES):
+            try:
+                answer = await self._http.put(
+                    wire.absolute(self._who, part.url),
+                    content=files.part(path, part.offset, part.size),
+                )
+                if answer.is_success:
+                    return
+                error: Exception = wire.failure(answer)
+            except httpx.TransportError as lost:
+                error = Unreachable(f"the store does not answer: {lost}")
+            if attempt + 1 == wire.TRIES:
+                raise error
+            await asyncio.sleep(wire.pause(attempt, error))
+        raise AssertionError("unreachable")
+
+    # Catalogue
+
+    def items(
+        self,
+        *,
+        q: str | None = None,
+        kind: str | None = None,
+        state: str | None = None,
+        parent: str | None = None,
+    ) -> AsyncIterator[types.Item]:
+        """Yield items, newest first, fetching pages as they are needed."""
+        return self._pages(lambda page: calls.items(q, kind, state, parent, page))
+
+    async def item(self, item_id: str) -> types.Item:
+        """Show an item."""
+        return await self.send(calls.item(item_id))
+
+    async def edit_item(self, item_id: str, changes: Mapping[str, Any]) -> types.Item:
+        """Change an item's name, kind, tempo or metadata."""
+        return await self.send(calls.edit_item(item_id, changes))
+
+    async def delete_item(self, item_id: str) -> None:
+        """Delete an item with all that was made of it."""
+        await self.send(calls.delete_item(item_id))
+
+    def artifacts(self, item_id: str) -> AsyncIterator[types.Artifact]:
+        """Yield an item's files."""
+        return self._pages(lambda page: calls.artifacts(item_id, page))
+
+    async def artifact(self, artifact_id: str) -> types.Artifact:
+        """Show a file's facts."""
+        return await self.send(calls.artifact(artifact_id))
+
+    async def download(
+        self, artifact: types.Artifact, path: Path, *, told: files.Told = files.silent
+    ) -> Path:
+        """Fetch a file, going on where an earlier try broke off, and check its digest."""
+        partial = path.with_name(path.name + ".partial")
+        for attempt in range(wire.TRIES):
+            signed = await self.send(calls.download(artifact.id))
+            try:
+                await self._fetch(signed.url, partial, artifact.size, told)
+                break
+            except httpx.TransportError as error:
+                if attempt + 1 == wire.TRIES:
+                    raise Unreachable(f"the store does not answer: {error}") from error
+                await asyncio.sleep(wire.pause(attempt, error))
+        if (await asyncio.to_thread(files.digest, partial))[1] != artifact.sha256:
+            partial.unlink()
+            raise CratedigError(f"{artifact.name} arrived damaged; fetch it again")
+        partial.replace(path)
+        return path
+
+    async def _fetch(self, url: str, partial: Path, size: int, told: files.Told) -> None:
+        have = files.size_of(partial)
+        if have >= size > 0:
+            return
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        url = wire.absolute(self._who, url)
+        async with self._http.stream("GET", url, headers=headers) as answer:
+            if answer.is_error:
+                await answer.aread()
+                raise wire.failure(answer)
+            have = have if answer.status_code == 206 else 0
+            with partial.open("ab" if have else "wb") as file:
+                async for block in answer.aiter_bytes(files.BLOCK):
+                    file.write(block)
+                    have += len(block)
+                    told(have, size)
+
+    # Work
+
+    async def create_job(
+        self,
+        item_id: str,
+        task: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        inputs: tuple[str, ...] = (),
+        force: bool = False,
+    ) -> types.Job:
+        """Ask for a task over an item, or over artifacts of it."""
+        return await self.send(calls.create_job(item_id, task, params or {}, inputs, force))
+
+    def jobs(
+        self, *, item: str | None = None, state: str | None = None, run: str | None = None
+    ) -> AsyncIterator[types.Job]:
+        """Yield jobs, newest first."""
+        return self._pages(lambda page: calls.jobs(item, state, run, page))
+
+    async def job(self, job_id: str) -> types.Job:
+        """Show a job."""
+        return await self.send(calls.job(job_id))
+
+    async def cancel_job(self, job_id: str) -> types.Job:
+        """Stop a job."""
+        return await self.send(calls.cancel_job(job_id))
+
+    def pipelines(self) -> AsyncIterator[types.Pipeline]:
+        """Yield the pipelines that can be run."""
+        return self._pages(calls.pipelines)
+
+    async def create_run(
+        self, item_id: str, pipeline: str | Mapping[str, Any], *, force: bool = False
+    ) -> types.Run:
+        """Run a pipeline over an item."""
+        return await self.send(calls.create_run(item_id, pipeline, force))
+
+    async def run(self, run_id: str) -> types.Run:
+        """Show a run."""
+        return await self.send(calls.run(run_id))
+
+    async def cancel_run(self, run_id: str) -> types.Run:
+        """Stop a run and its jobs."""
+        return await self.send(calls.cancel_run(run_id))
+
+    async def wait_job(
+        self, job_id: str, *, told: Callable[[types.Job], None] = lambda _: None
+    ) -> types.Job:
+        """Wait until a job has ended; `told` hears of its progress.
+
+        Raises
+        ------
+        JobFailed
+            It failed or was cancelled. A skipped job is a result.
+        """
+        job = await self._until_ended(lambda: self.job(job_id), told)
+        if job.state in ("failed", "cancelled"):
+            why = job.failure or types.Failure(reason=job.state, message="")
+            raise JobFailed(job.id, job.state, why.reason, why.message)
+        return job
+
+    async def wait_run(
+        self, run_id: str, *, told: Callable[[types.Run], None] = lambda _: None
+    ) -> types.Run:
+        """Wait until every step of a run has ended; `told` hears of its progress."""
+        return await self._until_ended(lambda: self.run(run_id), told)
+
+    async def _until_ended(
+        self, look: Callable[[], Awaitable[Ended]], told: Callable[[Ended], None]
+    ) -> Ended:
+        pause = 0.1
+        while True:
+            seen = await look()
+            told(seen)
+            if seen.ended:
+                return seen
+            await asyncio.sleep(pause)
+            pause = min(1.0, pause * 1.3)
+
+    async def events(
+        self, *, item: str | None = None, job: str | None = None, after: str = ""
+    ) -> AsyncIterator[types.Event]:
+        """Yield live events for ever, resuming after a lost connection."""
+        filters = {name: value for name, value in (("item", item), ("job", job)) if value}
+        attempt = 0
+        while True:
+            await self.account()  # Refreshes a token that has ended.
+            headers = {"Authorization": f"Bearer {self._who.access_token}"}
+            if after:
+                headers["Last-Event-ID"] = after
+            url = wire.absolute(self._who, "/v1/events")
+            try:
+                async with self._http.stream(
+                    "GET", url, params=filters, headers=headers, timeout=60.0
+                ) as answer:
+                    if answer.is_error:
+                        await answer.aread()
+                        raise wire.failure(answer)
+                    async for event in aread_events(answer.aiter_lines()):
+                        attempt, after = 0, event.id or after
+                        yield event
+            except (httpx.TransportError, Busy) as error:
+                attempt += 1
+                if attempt == wire.TRIES:
+                    raise Unreachable(f"the live events broke off: {error}") from error
+                await asyncio.sleep(wire.pause(attempt, error))
+
+    async def _pages(
+        self, of: Callable[[str | None], calls.Call[types.Page[T]]]
+    ) -> AsyncIterator[T]:
+        page: str | None = None
+        while True:
+            answer = await self.send(of(page))
+            for one in answer.items:
+                yield one
+            page = answer.next
+            if page is None:
+                return
+
+
+def _forget(credentials: session.Credentials) -> None:
+    """Keep nothing: whoever gave the credentials keeps them."""

@@ -1,0 +1,24 @@
+"""A clock that moves when it is told to."""
+
+from datetime import UTC, datetime, timedelta
+
+
+class ManualClock:
+    """Time that stands still but for a millisecond each time it is asked for."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+        self._begin = self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        self._now += timedelta(milliseconds=1)
+        return self._now
+
+    def monotonic(self) -> float:
+        return (self.now() - self._begin).total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)

@@ -1,0 +1,126 @@
+"""A worker service that does what a test tells it: finish, fail, hang, crash, run out of memory."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from contracts.base import Asked, Said
+from contracts.items import ArtifactKind, ItemKind
+from contracts.jobs import TaskName
+from kit.service import Budget, WorkerService, WorkerSettings
+from kit.worker.engines import EngineContext
+from kit.worker.job import Job
+from kit.worker.outcomes import OutOfMemory, Rejected, Retryable, Skipped
+
+Deed = Literal[
+    "finish",
+    "skip",
+    "reject",
+    "retry",
+    "raise",
+    "crash",
+    "exit",
+    "hang",
+    "memory",
+    "device",
+    "children",
+    "forget",
+    "work",
+]
+
+
+class TrialParams(Asked):
+    """What to do."""
+
+    do: Deed = "finish"
+    seconds: float = 0.0
+    enough: float = 1.0
+    """The segment scale at which memory suffices."""
+
+
+class TrialResult(Said):
+    """What was done."""
+
+    segment: float
+    read: int
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEngine:
+    """An engine that only knows how it was loaded."""
+
+    name: str
+    segment: float
+    device: str
+
+
+def load_engine(context: EngineContext) -> TrialEngine:
+    """Load at once."""
+    return TrialEngine("trial", context.segment, context.device)
+
+
+def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
+    """Do what the parameters say."""
+    match params.do:
+        case "skip":
+            raise Skipped("silent", "There is nothing but silence.")
+        case "reject":
+            raise Rejected("input", "This cannot be used.")
+        case "retry":
+            raise Retryable("io", "The disk was busy.")
+        case "raise":
+            raise KeyError("a bug of the handler")
+        case "crash":
+            print("last words", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "exit":
+            os._exit(3)
+        case "hang":
+            # A call into C that keeps the interpreter's lock: no Python code can interrupt it.
+            ctypes.PyDLL(None).sleep(60)
+        case "memory":
+            if engine.segment > params.enough:
+                raise OutOfMemory("memory", "Too large.")
+        case "device":
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        case "children":
+            subprocess.Popen(["sleep", "60"])
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "forget":
+            job.output("lost.bin", ArtifactKind.SAMPLE, media_type="audio/flac")
+        case "work":
+            steps = max(1, int(params.seconds / 0.05))
+            for step in range(steps):
+                job.progress(step / steps, f"step {step}")
+                time.sleep(0.05)
+        case "finish":
+            pass
+    read = sum(one.path.stat().st_size for one in job.inputs)
+    if params.do != "forget":
+        path = job.output(
+            "made.bin",
+            ArtifactKind.SAMPLE,
+            media_type="application/octet-stream",
+            item=ItemKind.SAMPLE,
+            title="Made",
+        )
+        path.write_bytes(b"made of " + b"".join(one.path.read_bytes() for one in job.inputs))
+    return TrialResult(segment=engine.segment, read=read, device=engine.device)
+
+
+SERVICE = WorkerService(
+    word=TaskName.EXPORT,
+    version="1",
+    params=TrialParams,
+    result=TrialResult,
+    settings=WorkerSettings,
+    handler="tests.support.trial:handle",
+    engine="tests.support.trial:load_engine",
+    budget=Budget(base=5, per_second=0, least=5),
+)

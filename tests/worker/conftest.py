@@ -1,0 +1,165 @@
+"""A worker runtime on the memory bus and a folder store, with a desk that tests fill."""
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from contracts.ids import ItemId, JobId, OwnerId
+from contracts.items import ArtifactKind, ItemKind
+from contracts.jobs import (
+    Claim,
+    ClaimRequest,
+    Heartbeat,
+    InputRef,
+    ItemFacts,
+    JobRequested,
+    Standing,
+    TaskName,
+)
+from contracts.objects import Bucket
+from contracts.topics import JOBS_EVENTS, commands
+from kit.bus.base import AnyEvent
+from kit.clock import new_id
+from kit.platform import Platform, open_platform
+from kit.service import WorkerSettings
+from kit.settings import KitSettings
+from kit.worker.runtime import WorkerRuntime
+from tests.support.events import make_event
+from tests.support.trial import SERVICE, TrialParams
+
+OWNER = OwnerId(new_id())
+
+
+class TrialDesk:
+    """A desk that hands out what a test put there, and answers heartbeats as it was told."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Claim] = deque()
+        self.standing = Standing.HELD
+        self.beats: list[Heartbeat] = []
+        self.asked = 0
+
+    async def claim(self, request: ClaimRequest) -> Claim | None:
+        self.asked += 1
+        return self.waiting.popleft() if self.waiting else None
+
+    async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
+        self.beats.append(beat)
+        return self.standing
+
+
+class Bench:
+    """Everything a test of the runtime needs."""
+
+    def __init__(self, platform: Platform, desk: TrialDesk) -> None:
+        self.platform = platform
+        self.desk = desk
+        self.said: list[AnyEvent] = []
+        self.stopping = asyncio.Event()
+        self._changed = asyncio.Event()
+        self.runtime = WorkerRuntime(
+            SERVICE, WorkerSettings(slots=1, device="cpu"), platform=platform, desk=desk
+        )
+
+    async def hear(self, event: AnyEvent) -> None:
+        self.said.append(event)
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], bool], *, within: float = 20.0) -> None:
+        """Wait for a condition that events or heartbeats bring about."""
+        async with asyncio.timeout(within):
+            while not condition():
+                self._changed.clear()
+                try:
+                    async with asyncio.timeout(0.02):
+                        await self._changed.wait()
+                except TimeoutError:
+                    continue
+
+    async def offer(self, budget: float = 20.0, **params: Any) -> Claim:
+        """Put a job on the desk and tell the worker that work waits."""
+        job, item = JobId(new_id()), ItemId(new_id())
+        data = b"sound of " + job.encode()
+        key = f"{OWNER}/{item}/input"
+        await self.platform.objects.put_bytes(
+            Bucket.DERIVED, key, data, media_type="application/octet-stream"
+        )
+        claim = Claim(
+            job=job,
+            epoch=1,
+            attempt=1,
+            task=TaskName.EXPORT,
+            owner=OWNER,
+            item=ItemFacts(id=item, kind=ItemKind.TRACK, name="song"),
+            inputs=(
+                InputRef(
+                    item=item,
+                    kind=ArtifactKind.CANONICAL,
+                    name="canonical.flac",
+                    bucket=Bucket.DERIVED,
+                    key=key,
+                    size=len(data),
+                    sha256=hashlib.sha256(data).hexdigest(),
+                ),
+            ),
+            params=TrialParams.model_validate(params).model_dump(),
+            lease=1.0,
+            budget=budget,
+        )
+        self.desk.waiting.append(claim)
+        await self.platform.bus.publish(
+            commands(TaskName.EXPORT),
+            make_event(
+                "export.requested",
+                JobRequested(job=job, task=TaskName.EXPORT, priority="interactive"),
+            ),
+            key=job,
+        )
+        return claim
+
+    def of(self, claim: Claim) -> list[AnyEvent]:
+        """Return what was said of a job, without its start."""
+        return [e for e in self.said if e.subject == claim.job and e.type != "job.started"]
+
+    async def ending(self, claim: Claim, *, within: float = 20.0) -> AnyEvent:
+        """Return how a job ended."""
+        await self.until(lambda: bool(self.of(claim)), within=within)
+        (event,) = self.of(claim)
+        return event
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    settings = KitSettings(
+        bus_url="memory://",
+        objects_url=SecretStr(f"file://{tmp_path / 'objects'}"),
+        objects_signing_secret=SecretStr("s" * 40),
+        weights_dir=tmp_path / "weights",
+        scratch_dir=tmp_path / "scratch",
+        heartbeat=0.2,
+        poll=0.2,
+        grace=6.0,
+    )
+    async with AsyncExitStack() as stack:
+        platform = open_platform(settings)
+        await platform.open(stack)
+        bench = Bench(platform, TrialDesk())
+        stop = asyncio.Event()
+        consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=bench.hear)
+        listening = asyncio.create_task(consumer.run(stop))
+        working = asyncio.create_task(bench.runtime.run(bench.stopping))
+        try:
+            yield bench
+        finally:
+            bench.stopping.set()
+            bench.runtime.hurry()
+            await working
+            stop.set()
+            await listening

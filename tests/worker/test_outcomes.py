@@ -1,0 +1,116 @@
+"""Whatever a handler does becomes one of the outcomes that the job table knows (R13, R16–R20)."""
+
+import hashlib
+
+import pytest
+
+from contracts.jobs import FailureKind, JobCompleted, Manifest
+from contracts.objects import Bucket
+from kit.objects.base import ObjectFacts
+from tests.worker.conftest import Bench
+
+
+async def stored(bench: Bench, prefix: str) -> list[ObjectFacts]:
+    return [facts async for facts in bench.platform.objects.walk(Bucket.DERIVED, prefix)]
+
+
+async def test_a_finished_job_has_its_files_its_manifest_and_one_event(bench: Bench) -> None:
+    claim = await bench.offer(do="finish")
+    event = await bench.ending(claim)
+    assert event.type == "job.completed"
+    completed = JobCompleted.model_validate(event.data.model_dump())
+    data = await bench.platform.objects.get_bytes(Bucket.DERIVED, completed.manifest_key)
+    assert hashlib.sha256(data).hexdigest() == completed.manifest_sha256
+    manifest = Manifest.model_validate_json(data)
+    (file,) = manifest.files
+    key = completed.manifest_key.replace("manifest.json", file.name)
+    made = await bench.platform.objects.get_bytes(Bucket.DERIVED, key)
+    assert made == b"made of sound of " + claim.job.encode()
+    assert (file.size, file.sha256) == (len(made), hashlib.sha256(made).hexdigest())
+    assert manifest.make == bench.runtime.make
+    assert f"/export/{claim.job}/1/" in completed.manifest_key
+
+
+async def test_scratch_is_empty_after_a_job(bench: Bench) -> None:
+    claim = await bench.offer(do="finish")
+    await bench.ending(claim)
+    await bench.offer(do="skip")
+    scratch = bench.platform.settings.scratch_dir
+    assert scratch is not None
+    await bench.until(lambda: not [p for p in scratch.rglob("*") if p.is_file()])
+
+
+async def test_silence_is_skipped_with_its_reason(bench: Bench) -> None:
+    event = await bench.ending(await bench.offer(do="skip"))
+    assert event.type == "job.skipped"
+    assert event.data.failure.reason == "silent"
+
+
+@pytest.mark.parametrize(
+    ("deed", "kind", "reason"),
+    [
+        ("reject", FailureKind.REJECTED, "input"),
+        ("retry", FailureKind.RETRYABLE, "io"),
+        ("raise", FailureKind.INTERNAL, "internal"),
+        ("forget", FailureKind.INTERNAL, "internal"),
+    ],
+)
+async def test_a_failure_says_its_kind(
+    bench: Bench, deed: str, kind: FailureKind, reason: str
+) -> None:
+    event = await bench.ending(await bench.offer(do=deed))
+    assert event.type == "job.failed"
+    assert (event.data.kind, event.data.failure.reason) == (kind, reason)
+
+
+async def test_what_a_bug_says_is_for_operators_only(bench: Bench) -> None:
+    event = await bench.ending(await bench.offer(do="raise"))
+    assert "a bug of the handler" in event.data.detail
+    assert "a bug of the handler" not in event.data.failure.message
+
+
+@pytest.mark.parametrize(
+    ("deed", "cause"), [("crash", "SIGSEGV"), ("exit", "exit code 3"), ("children", "SIGKILL")]
+)
+async def test_a_crash_takes_down_the_child_only(bench: Bench, deed: str, cause: str) -> None:
+    event = await bench.ending(await bench.offer(do=deed))
+    assert event.data.kind == FailureKind.CRASH
+    assert cause in event.data.detail
+    after = await bench.ending(await bench.offer(do="finish"))
+    assert after.type == "job.completed"
+
+
+async def test_the_log_of_a_crash_is_kept_for_operators(bench: Bench) -> None:
+    event = await bench.ending(await bench.offer(do="crash"))
+    assert "last words" in event.data.detail
+
+
+async def test_memory_that_runs_out_is_met_with_smaller_segments(bench: Bench) -> None:
+    event = await bench.ending(await bench.offer(do="memory", enough=0.5))
+    assert event.type == "job.completed"
+    data = await bench.platform.objects.get_bytes(Bucket.DERIVED, event.data.manifest_key)
+    assert Manifest.model_validate_json(data).result["segment"] == 0.5
+    again = await bench.ending(await bench.offer(do="finish"))
+    data = await bench.platform.objects.get_bytes(Bucket.DERIVED, again.data.manifest_key)
+    assert Manifest.model_validate_json(data).result["segment"] == 1.0
+
+
+async def test_memory_that_never_suffices_is_a_passing_fault_not_a_bad_file(bench: Bench) -> None:
+    event = await bench.ending(await bench.offer(do="memory", enough=0.0))
+    assert event.data.kind == FailureKind.RETRYABLE
+    assert event.data.failure.reason == "memory"
+
+
+async def test_a_job_that_hangs_in_c_is_killed_at_its_deadline(bench: Bench) -> None:
+    claim = await bench.offer(budget=1.0, do="hang")
+    event = await bench.ending(claim, within=30.0)
+    assert event.data.kind == FailureKind.TIMEOUT
+    assert not await stored(bench, f"{claim.owner}/{claim.item.id}/export/")
+
+
+async def test_three_failures_of_the_device_in_a_row_end_the_claims(bench: Bench) -> None:
+    for _ in range(3):
+        event = await bench.ending(await bench.offer(do="device"))
+        assert event.data.kind == FailureKind.RETRYABLE
+    await bench.until(lambda: not bench.runtime.ready)
+    assert "device" in bench.runtime.problem
