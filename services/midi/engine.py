@@ -1,0 +1,95 @@
+"""What finds pitches in audio: Basic Pitch's network, windows of mono audio in, posteriors out."""
+
+from typing import Protocol
+
+import numpy as np
+
+from kit.worker.engines import EngineContext
+from services.midi.dsp import HOP, Float, Posteriors
+
+WINDOW = 43844
+"""Samples of one window, at `dsp.RATE`."""
+EDGE_FRAMES = 15
+"""Frames at each end of a window that are not used: they lack context."""
+KEPT_FRAMES = 142
+"""Frames of a window that are used; windows follow each other by as many."""
+BATCH = 4
+"""Windows in one run."""
+
+_WEIGHTS = "basic-pitch"
+_VERSION = "icassp-2022"
+_INPUT = "serving_default_input_2:0"
+_CONTOUR = "StatefulPartitionedCall:0"
+_NOTE = "StatefulPartitionedCall:1"
+_ONSET = "StatefulPartitionedCall:2"
+
+
+class Engine(Protocol):
+    """Gives posteriors of overlapping windows."""
+
+    @property
+    def description(self) -> str:
+        """What runs the network."""
+        ...
+
+    @property
+    def weights(self) -> str:
+        """Which network."""
+        ...
+
+    def listen(self, windows: Float) -> Posteriors:
+        """Return the posteriors of consecutive windows, joined.
+
+        Parameters
+        ----------
+        windows
+            [n, `WINDOW`], n up to `BATCH`; each begins `KEPT_FRAMES` · `dsp.HOP` samples after the
+            one before.
+
+        Returns
+        -------
+        Posteriors
+            n · `KEPT_FRAMES` frames; frame 0 is centred `EDGE_FRAMES` · `dsp.HOP` samples into
+            the first window.
+        """
+        ...
+
+
+class BasicPitch:
+    """The network of Bittner et al. (2022), as its authors published it."""
+
+    def __init__(self, context: EngineContext) -> None:
+        from kit.inference.base import open_network
+
+        self._network = open_network(
+            context.weights[_WEIGHTS],
+            device="cuda" if context.device == "cuda" else "cpu",
+            threads=context.threads,
+        )
+        self.description = self._network.engine
+        self.weights = f"{_WEIGHTS} {_VERSION}"
+
+    def listen(self, windows: Float) -> Posteriors:
+        """Return the posteriors of consecutive windows, joined."""
+        count = len(windows)
+        # An engine prepares itself anew for every number of windows, so it is always the same.
+        batch = np.zeros((BATCH, WINDOW, 1), np.float32)
+        batch[:count, :, 0] = windows
+        given = self._network.run({_INPUT: batch})
+        kept = slice(EDGE_FRAMES, EDGE_FRAMES + KEPT_FRAMES)
+        onset, note, contour = (
+            np.ascontiguousarray(given[name][:count, kept].reshape(count * KEPT_FRAMES, -1))
+            for name in (_ONSET, _NOTE, _CONTOUR)
+        )
+        return Posteriors(onset, note, contour)
+
+
+STEP = KEPT_FRAMES * HOP
+"""Samples from one window to the next."""
+EDGE = EDGE_FRAMES * HOP
+"""Samples of silence before the audio, so that its first frame is the first one kept."""
+
+
+def load_engine(context: EngineContext) -> Engine:
+    """Load the network on the device that was chosen."""
+    return BasicPitch(context)

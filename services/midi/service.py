@@ -1,0 +1,20 @@
+"""What the midi service is; the only module of it that others may import."""
+
+from pathlib import Path
+
+from contracts.jobs import TaskName
+from contracts.midi import MidiParams, MidiResult
+from kit.service import Budget, WorkerService
+from services.midi.settings import Settings
+
+SERVICE = WorkerService(
+    word=TaskName.MIDI,
+    version="1",
+    params=MidiParams,
+    result=MidiResult,
+    settings=Settings,
+    handler="services.midi.handler:handle",
+    engine="services.midi.engine:load_engine",
+    weights=Path(__file__).with_name("weights.toml"),
+    budget=Budget(base=60.0, per_second=0.5, least=120.0),
+)
