@@ -162,6 +162,15 @@ async def overdue(session: AsyncSession, *, policy: Policy) -> Sequence[JobRow]:
     return list(await session.scalars(query))
 
 
+async def settle(session: AsyncSession, row: JobRow, *, policy: Policy) -> JobRow | None:
+    """Do what is due of a row that `overdue` found, if it still is."""
+    if row.state == JobState.QUEUED:
+        return await expire(session, row.id)
+    if late := await time_out(session, row.id, row.epoch, policy=policy):
+        return late
+    return await lose(session, row.id, row.epoch, policy=policy)
+
+
 async def _crashed(
     session: AsyncSession, row: JobRow, failed: JobFailed, policy: Policy
 ) -> JobRow | None:

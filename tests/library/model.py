@@ -1,0 +1,476 @@
+"""The job table as a model: what must be true after any schedule of what can happen to a job."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from contracts.ids import JobId, OwnerId, WorkerId
+from contracts.jobs import (
+    Claim,
+    ClaimRequest,
+    Failure,
+    FailureKind,
+    Heartbeat,
+    JobClass,
+    JobFailed,
+    JobState,
+    Make,
+    Progress,
+    Standing,
+    TaskName,
+)
+from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, commands
+from services.library.tables import JobRow
+from tests.library.world import FILES, ITEMS, MAKES, OWNERS, POLICY, WORKERS, Store, World, input_of
+
+S = JobState
+TASK = TaskName.MIDI
+BUDGET = 120.0
+SAID = Failure(reason="said", message="as the worker said")
+SLACK = 2.4
+"""Real seconds that may pass unseen on a database with a clock of its own."""
+
+
+@dataclass
+class Expected:
+    """What the model knows of one job."""
+
+    id: str
+    owner: OwnerId
+    file: str
+    params: int
+    priority: JobClass
+    created: float
+    number: int
+    state: JobState = S.QUEUED
+    epoch: int = 0
+    attempt: int = 0
+    retries: int = 0
+    crashes: int = 0
+    lost: int = 0
+    cancel: bool = False
+    worker: WorkerId | None = None
+    beat: float = 0.0
+    claimed: float = 0.0
+    ended: float = 0.0
+    make: str | None = None
+    reason: str | None = None
+    news: int = 1
+    told: list[str] = field(default_factory=lambda: ["job.queued"])
+
+    @property
+    def live(self) -> bool:
+        return self.state in (S.QUEUED, S.RUNNING)
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A claim that was handed out at some time, perhaps long stale."""
+
+    job: str
+    epoch: int
+    worker: WorkerId
+
+
+class JobTable(RuleBasedStateMachine):
+    """Whatever is done in whatever order, the table and the model agree."""
+
+    world: World
+    store: Store
+    jobs_: Bundle[str] = Bundle("jobs")
+    tickets: Bundle[Ticket] = Bundle("tickets")
+
+    def __init__(self) -> None:
+        super().__init__()
+        random.seed(0)
+        self.world.fresh()
+        self.time = 0.0
+        self.expected: dict[str, Expected] = {}
+        self.makes: dict[str, float] = {}
+        self.heard = 0
+        self.told: dict[str, list[str]] = {}
+        self.news: dict[str, int] = {}
+        self.quarantined: set[str] = set()
+
+    # What owners do.
+
+    @rule(
+        target=jobs_,
+        owner=st.sampled_from(OWNERS),
+        file=st.sampled_from(FILES),
+        params=st.integers(0, 2),
+        priority=st.sampled_from(JobClass),
+        force=st.booleans(),
+    )
+    def create(
+        self, owner: OwnerId, file: str, params: int, priority: JobClass, force: bool
+    ) -> object:
+        new = self.store.jobs.NewJob(
+            item=ITEMS[owner],
+            task=TASK,
+            params={"n": params},
+            inputs=(input_of(owner, file),),
+            budget=BUDGET,
+            priority=priority,
+            force=force,
+        )
+        jobs = self.store.jobs
+        refused = self._refusal(owner, file, priority)
+        reused = None if force else self._reusable(owner, file, params)
+        try:
+            row, made = self.world.do(lambda s: jobs.create(s, owner, new, policy=POLICY))
+        except jobs.Quarantined:
+            assert refused == "quarantine", "a file was refused that is not in quarantine"
+            return multiple()
+        except jobs.OwnerQueueFull:
+            assert refused == "owner"
+            assert reused is None
+            return multiple()
+        except jobs.HouseQueueFull:
+            assert refused == "house"
+            assert reused is None
+            return multiple()
+        assert refused != "quarantine", "a file in quarantine was taken"
+        if reused is not None:
+            assert (row.id, made) == (reused.id, False), "what exists was done again"
+            return multiple()
+        assert made, "a job was reused that must not be"
+        assert refused is None, "a job was admitted over the limit"
+        self.expected[row.id] = Expected(
+            row.id, owner, file, params, priority, self.time, len(self.expected)
+        )
+        return row.id
+
+    @rule(job=jobs_)
+    def cancel(self, job: str) -> None:
+        known = self.expected[job]
+        row = self.world.do(lambda s: self.store.jobs.cancel(s, known.owner, job))
+        assert row is not None
+        if known.state is S.QUEUED:
+            self._end(known, S.CANCELLED)
+        elif known.state is S.RUNNING:
+            known.cancel = True
+        assert row.state == known.state, "whoever cancels is told the state that stands"
+
+    @rule(job=jobs_, other=st.sampled_from(OWNERS))
+    def cancel_another_owners(self, job: str, other: OwnerId) -> None:
+        if other != self.expected[job].owner:
+            assert self.world.do(lambda s: self.store.jobs.cancel(s, other, job)) is None
+
+    # What workers do.
+
+    @rule(target=tickets, worker=st.sampled_from(WORKERS), make=st.sampled_from(MAKES))
+    def claim(self, worker: WorkerId, make: Make) -> object:
+        waiting = self._claimable()
+        request = ClaimRequest(task=TASK, worker=worker, make=make)
+        claimed = self.world.do(lambda s: self.store.claims.claim(s, request, policy=POLICY))
+        seen = self.makes.get(make.fingerprint)
+        if seen is None or self.time - seen > 60:
+            self.makes[make.fingerprint] = self.time
+        if claimed is None:
+            assert not waiting, "a job waits and was not handed out"
+            return multiple()
+        claim: Claim = claimed[0]
+        assert waiting, "a job was handed out that may not run"
+        turn = min(waiting, key=self._turn)
+        assert claim.job == turn.id, "it was another job's turn"
+        turn.state, turn.worker = S.RUNNING, worker
+        turn.epoch, turn.attempt = turn.epoch + 1, turn.attempt + 1
+        turn.beat = turn.claimed = self.time
+        turn.make = make.fingerprint
+        turn.told.append("job.running")
+        assert claim.epoch == turn.epoch
+        assert claim.budget == BUDGET
+        return Ticket(claim.job, claim.epoch, worker)
+
+    @rule(ticket=tickets)
+    def heartbeat(self, ticket: Ticket) -> None:
+        beat = Heartbeat(worker=ticket.worker, epoch=ticket.epoch, progress=Progress(fraction=0.5))
+        claims = self.store.claims
+        standing, _ = self.world.do(lambda s: claims.heartbeat(s, ticket.job, beat, policy=POLICY))
+        known = self._holder(ticket)
+        if known is None:
+            assert standing is Standing.LOST, "a stale worker was told to go on"
+            return
+        known.beat = self.time
+        assert standing is (Standing.CANCELLED if known.cancel else Standing.HELD)
+
+    @rule(ticket=tickets, make=st.sampled_from(MAKES))
+    def complete(self, ticket: Ticket, make: Make) -> None:
+        result = {"by": f"{ticket.job}:{ticket.epoch}"}
+        row = self.world.do(
+            lambda s: self.store.endings.complete(
+                s, ticket.job, ticket.epoch, make=make, result=result
+            )
+        )
+        if known := self._applied(ticket, row):
+            known.make = make.fingerprint
+            self._end(known, S.SUCCEEDED)
+
+    @rule(ticket=tickets, make=st.sampled_from(MAKES))
+    def skip(self, ticket: Ticket, make: Make) -> None:
+        row = self.world.do(
+            lambda s: self.store.endings.skip(s, ticket.job, ticket.epoch, make=make, failure=SAID)
+        )
+        if known := self._applied(ticket, row):
+            known.make = make.fingerprint
+            self._end(known, S.SKIPPED, "said")
+
+    @rule(ticket=tickets, kind=st.sampled_from(FailureKind))
+    def fail(self, ticket: Ticket, kind: FailureKind) -> None:
+        failed = JobFailed(
+            job=JobId(ticket.job), epoch=ticket.epoch, worker=ticket.worker, kind=kind, failure=SAID
+        )
+        row = self.world.do(lambda s: self.store.endings.fail(s, failed, policy=POLICY))
+        known = self._applied(ticket, row)
+        if known is not None:
+            self._failed(known, kind, row)
+
+    def _failed(self, known: Expected, kind: FailureKind, row: JobRow) -> None:
+        if known.cancel:
+            return self._end(known, S.CANCELLED)
+        if kind in (FailureKind.REJECTED, FailureKind.TIMEOUT):
+            return self._end(known, S.FAILED, "said")
+        if kind is FailureKind.CRASH:
+            known.crashes += 1
+            if known.crashes < POLICY.crashes:
+                return self._requeue(known, pause=POLICY.backoff * 2 ** (known.crashes - 1))
+            self.quarantined.add(known.id)
+            return self._end(known, S.FAILED, "crash")
+        known.retries += 1
+        left = known.created + POLICY.close_within.total_seconds() - self.time
+        if abs(left) < 20:  # The pause, which is drawn by chance, decides whether there is time.
+            left = 1 if row.state == S.QUEUED else 0
+        if known.retries < POLICY.attempts and left > 0:
+            return self._requeue(known, pause=POLICY.backoff * 2 ** (known.retries - 1))
+        return self._end(
+            known, S.FAILED, "internal" if kind is FailureKind.INTERNAL else "exhausted"
+        )
+
+    @rule(ticket=tickets)
+    def release(self, ticket: Ticket) -> None:
+        row = self.world.do(lambda s: self.store.endings.release(s, ticket.job, ticket.epoch))
+        if known := self._applied(ticket, row):
+            self._given_back(known)
+
+    # What time and the library do.
+
+    @rule(seconds=st.sampled_from([25, 70, 70, 210, 2_000, 50_000]))
+    def wait(self, seconds: int) -> None:
+        self.world.advance(seconds)
+        self.time += seconds
+
+    @precondition(lambda self: self.expected)
+    @rule()
+    def sweep(self) -> None:
+        endings = self.store.endings
+        due = self.world.do(lambda s: endings.overdue(s, policy=POLICY))
+        found = {row.id for row in due}
+        assert found == {k.id for k in self.expected.values() if self._overdue(k)}
+        for row in due:
+            self._swept(self.expected[row.id], row)
+
+    @precondition(lambda self: self.expected)
+    @rule(data=st.data())
+    def sweep_with_old_eyes(self, data: st.DataObject) -> None:
+        """A sweep that read the table before others wrote to it changes nothing it should not."""
+        known = self.expected[data.draw(st.sampled_from(sorted(self.expected)))]
+        epoch = max(0, known.epoch - data.draw(st.integers(0, 1)))
+        row = self.world.do(lambda s: self.store.endings.lose(s, known.id, epoch, policy=POLICY))
+        if epoch == known.epoch and known.state is S.RUNNING and self._silent(known):
+            assert row is not None
+            self._lost(known)
+        else:
+            assert row is None, "a lease was taken that had not run out"
+
+    @precondition(lambda self: any(k.state is S.RUNNING for k in self.expected.values()))
+    @rule()
+    def boot(self) -> None:
+        for known in self.expected.values():
+            if known.state is S.RUNNING:
+                row = self.world.do(lambda s, k=known: self.store.endings.requeue(s, k.id, k.epoch))
+                assert row is not None
+                self._given_back(known)
+
+    # What must be true at any time.
+
+    @invariant()
+    def the_table_is_as_expected(self) -> None:
+        rows = self.world.rows()
+        assert rows.keys() == self.expected.keys()
+        for known in self.expected.values():
+            row = rows[known.id]
+            held = known.state is S.RUNNING
+            assert (row.state, row.epoch, row.attempt) == (
+                known.state,
+                known.epoch,
+                known.attempt,
+            )
+            assert (row.retries, row.crashes, row.lost) == (
+                known.retries,
+                known.crashes,
+                known.lost,
+            )
+            assert row.cancel_requested == known.cancel
+            assert row.reason == known.reason
+            assert row.worker == (known.worker if held else None)
+            assert (row.lease_until is not None) == held
+            assert (row.deadline is not None) == held
+            assert (row.finished is not None) == (not known.live)
+            assert (row.result is not None) == (known.state is S.SUCCEEDED)
+            assert row.seq == len(known.told)
+            if row.result is not None:
+                assert row.result == {"by": f"{row.id}:{row.epoch}"}, "another epoch's result"
+
+    @invariant()
+    def every_change_was_told_once(self) -> None:
+        for event in self.world.events(self.heard):
+            self.heard = event.seq or 0
+            job = str(event.job)
+            if event.topic == LIBRARY_EVENTS.name:
+                told = self.told.setdefault(job, [])
+                told.append(event.type)
+                assert event.sequence == len(told), "a job's events are not counted one by one"
+                assert event.owner == self.expected[job].owner
+                if event.type != "job.queued":
+                    assert event.data["epoch"] == self.expected[job].epoch
+            elif event.topic == DEAD_LETTERS.name:
+                assert job in self.quarantined
+            else:
+                assert event.topic == commands(TASK).name
+                self.news[job] = self.news.get(job, 0) + 1
+        for known in self.expected.values():
+            assert self.told[known.id] == known.told
+            assert self.news[known.id] == known.news
+
+    # The model.
+
+    def _turn(self, k: Expected) -> tuple[int, int, int]:
+        """The order in which jobs run: who is first in line, who has least, who is oldest."""
+        aged = self.time - k.created > POLICY.ageing.total_seconds()
+        first = 0 if k.priority is JobClass.INTERACTIVE or aged else 1
+        return first, self._running(k.owner), k.number
+
+    def _running(self, owner: OwnerId) -> int:
+        mine = (k for k in self.expected.values() if k.owner == owner)
+        return sum(k.state is S.RUNNING for k in mine)
+
+    def _claimable(self) -> list[Expected]:
+        rows, now = self.world.rows(), self.world.now()
+        return [
+            k
+            for k in self.expected.values()
+            if k.state is S.QUEUED
+            and rows[k.id].not_before <= now
+            and self._running(k.owner) < POLICY.owner_running
+        ]
+
+    def _refusal(self, owner: OwnerId, file: str, priority: JobClass) -> str | None:
+        for k in self.expected.values():
+            mine = k.owner == owner and k.file == file and k.reason == "crash"
+            if mine and self.time - k.ended < POLICY.quarantine.total_seconds():
+                return "quarantine"
+        waiting = [k for k in self.expected.values() if k.state is S.QUEUED]
+        if sum(k.owner == owner for k in waiting) >= POLICY.owner_queued:
+            return "owner"
+        factor = 1 if priority is JobClass.BATCH else 2
+        return "house" if len(waiting) >= POLICY.house_queued * factor else None
+
+    def _reusable(self, owner: OwnerId, file: str, params: int) -> Expected | None:
+        newest = max(self.makes, key=lambda f: (self.makes[f], -int(f[0])), default=None)
+        lately = POLICY.offered.total_seconds()
+        offered = {f for f, t in self.makes.items() if self.time - t < lately} | {newest}
+        same = [
+            k
+            for k in self.expected.values()
+            if (k.owner, k.file, k.params) == (owner, file, params)
+            and (
+                (k.live and not k.cancel)
+                or (k.state in (S.SUCCEEDED, S.SKIPPED) and k.make in offered)
+            )
+        ]
+        return max(same, key=lambda k: k.number, default=None)
+
+    def _holder(self, ticket: Ticket) -> Expected | None:
+        known = self.expected[ticket.job]
+        current = known.state is S.RUNNING and known.epoch == ticket.epoch
+        return known if current else None
+
+    def _applied(self, ticket: Ticket, row: object) -> Expected | None:
+        """Check that a worker's word counted exactly if it holds the job; return the job then."""
+        known = self._holder(ticket)
+        assert (row is not None) == (known is not None), "a stale worker's word counted"
+        return known
+
+    def _end(self, known: Expected, state: JobState, reason: str | None = None) -> None:
+        known.state, known.reason, known.ended = state, reason, self.time
+        known.told.append(f"job.{state}")
+
+    def _requeue(self, known: Expected, *, pause: timedelta) -> None:
+        known.state = S.QUEUED
+        known.told.append("job.queued")
+        row = self.world.rows()[known.id]
+        waits = (row.not_before - self.world.now()).total_seconds()
+        assert waits <= min(pause, POLICY.backoff_most).total_seconds(), "it waits too long"
+        if pause:
+            assert waits > -SLACK
+        else:
+            known.news += 1
+
+    def _given_back(self, known: Expected) -> None:
+        if known.cancel:
+            return self._end(known, S.CANCELLED)
+        known.attempt -= 1
+        return self._requeue(known, pause=timedelta())
+
+    def _silent(self, known: Expected) -> bool:
+        return self.time - known.beat > POLICY.lease.total_seconds()
+
+    def _out_of_time(self, known: Expected) -> bool:
+        return self.time - known.claimed > BUDGET + POLICY.overrun.total_seconds()
+
+    def _expired(self, known: Expected) -> bool:
+        age = self.time - known.created
+        never = known.epoch == 0 and age > POLICY.start_within.total_seconds()
+        return never or age > POLICY.close_within.total_seconds()
+
+    def _overdue(self, known: Expected) -> bool:
+        if known.state is S.RUNNING:
+            return self._silent(known) or self._out_of_time(known)
+        return known.state is S.QUEUED and self._expired(known)
+
+    def _swept(self, known: Expected, row: object) -> None:
+        endings = self.store.endings
+        assert self.world.do(lambda s: endings.settle(s, row, policy=POLICY)) is not None
+        if known.state is S.QUEUED:
+            self._end(known, S.FAILED, "expired")
+        elif self._out_of_time(known) and not known.cancel:
+            self._end(known, S.FAILED, "timeout")
+        else:
+            self._lost(known)
+
+    def _lost(self, known: Expected) -> None:
+        if known.cancel:
+            return self._end(known, S.CANCELLED)
+        known.lost += 1
+        if known.lost > POLICY.lost:
+            return self._end(known, S.FAILED, "exhausted")
+        again = known.lost - 1
+        return self._requeue(
+            known, pause=POLICY.backoff * 2 ** (again - 1) if again else timedelta()
+        )
+
+
+def machine_of(world: World, store: Store) -> type[JobTable]:
+    """Return the model bound to a store on a database."""
+    return type("BoundJobTable", (JobTable,), {"world": world, "store": store})
