@@ -1,0 +1,101 @@
+"""Segments: their places and weights, and that streaming changes nothing."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from services.separation.dsp import Samples, triangle
+from services.separation.streaming import separate_stream
+from tests.separation.toys import SHARES, Shares, snr
+
+
+def noise(samples: int, seed: int = 0) -> Samples:
+    generator = np.random.default_rng(seed)
+    return (0.1 + 0.3 * generator.normal(size=(2, samples))).astype(np.float32)
+
+
+def cut(audio: Samples, *lengths: int) -> Iterator[Samples]:
+    start = 0
+    while start < audio.shape[1]:
+        for length in lengths:
+            yield audio[:, start : start + length]
+            start += length
+
+
+def whole(audio: Samples, separator: Shares, *, overlap: float) -> Samples:
+    """The same by the definition of `demucs.apply`: the whole track in memory, in float64."""
+    size, length = separator.segment, audio.shape[1]
+    total = np.zeros((separator.sources, 2, length))
+    weights = np.zeros(length)
+    weight = triangle(size).astype(np.float64)
+    for offset in range(0, length, int((1 - overlap) * size)):
+        count = min(size, length - offset)
+        start = offset - ((size - count) // 2 if separator.centred else 0)
+        window = np.zeros((2, size), np.float32)
+        low, high = max(0, start), min(length, start + size)
+        window[:, low - start : high - start] = audio[:, low:high]
+        made = separator.separate(window)[..., offset - start : offset - start + count]
+        total[..., offset : offset + count] += weight[:count] * made
+        weights[offset : offset + count] += weight[:count]
+    return (total / weights).astype(np.float32)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5, 0.9])
+@pytest.mark.parametrize("length", [1, 700, 1000, 1001, 2250, 10_007])
+@pytest.mark.parametrize("centred", [True, False])
+def test_a_stream_equals_the_whole_track_at_once(
+    length: int, overlap: float, centred: bool
+) -> None:
+    audio = noise(length)
+    expected = whole(audio, Shares(centred=centred), overlap=overlap)
+    for lengths in ((length,), (1, 999, 37), (4096,)):
+        parts = separate_stream(cut(audio, *lengths), Shares(centred=centred), overlap=overlap)
+        made = np.concatenate(list(parts), axis=-1)
+        assert made.shape == expected.shape
+        assert snr(expected, made) > 120
+
+
+def test_samples_come_out_as_soon_as_no_later_segment_covers_them() -> None:
+    audio = noise(5000)
+    separator = Shares()
+    stream = separate_stream(cut(audio, 1000), separator, overlap=0.25)
+    first = next(stream)
+    assert separator.windows == 1
+    assert first.shape[-1] == 750
+
+
+def test_shifts_are_undone_and_averaged() -> None:
+    audio = noise(90_000)
+    separator = Shares(segment=20_000)
+    parts = list(separate_stream(cut(audio, 30_000), separator, overlap=0.25, shifts=3))
+    made = np.concatenate(parts, axis=-1)
+    assert made.shape == (3, 2, 90_000)
+    expected = np.float32(SHARES[0] * 1.1) * audio
+    assert snr(expected, made[0]) > 20
+    single = np.concatenate(
+        list(separate_stream(cut(audio, 30_000), separator, overlap=0.25)), axis=-1
+    )
+    assert not np.array_equal(made, single)
+
+
+def test_nothing_in_gives_nothing_out() -> None:
+    assert list(separate_stream(iter(()), Shares(), overlap=0.25)) == []
+
+
+def test_what_is_held_does_not_grow() -> None:
+    """The generator's own arrays are bounded; a long track passes through in constant memory."""
+    import tracemalloc
+
+    block = noise(10_000)
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        stream = separate_stream((block for _ in range(count)), Shares(), overlap=0.25)
+        for _ in stream:
+            pass
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(200) < 1.1 * peak(10)

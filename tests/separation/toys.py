@@ -1,0 +1,130 @@
+"""Separators that need no weights, and jobs to run them on."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from contracts.ids import ItemId, JobId
+from contracts.items import ArtifactKind, ItemKind
+from contracts.jobs import ItemFacts
+from contracts.music import Stem
+from contracts.separation import Precision, Weights
+from kit.audio.decode import Block
+from kit.audio.encode import AudioForm, Encoder
+from kit.worker.job import Job, JobInput
+from services.separation.dsp import Samples, triangle
+from services.separation.engine import Opened
+from services.separation.streaming import Plan, Separator
+
+SHARES = (0.5, 0.3, 0.15)
+
+
+class Shares:
+    """Gives each stem a share of the input that depends on what else is in its segment.
+
+    So a wrong window, a wrong place or a wrong weight all show.
+    """
+
+    rate = 44_100
+    lead = 0
+
+    def __init__(self, *, segment: int = 1000, centred: bool = True) -> None:
+        self.segment = segment
+        self.sources = len(SHARES)
+        self.centred = centred
+        self.windows = 0
+
+    def plan(self, overlap: float) -> Plan:
+        return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
+
+    def separate(self, window: Samples) -> Samples:
+        assert window.shape == (2, self.segment)
+        self.windows += 1
+        lean = np.float32(1 + window.mean())
+        ramp = np.linspace(0.9, 1.1, self.segment, dtype=np.float32)
+        return np.stack([np.float32(share) * lean * ramp * window for share in SHARES])
+
+
+class Honest:
+    """Three stems that are exact shares of the input, whatever the segment."""
+
+    rate = 44_100
+    segment = 8192
+    sources = 3
+    lead = 0
+    centred = True
+
+    def plan(self, overlap: float) -> Plan:
+        return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
+
+    def separate(self, window: Samples) -> Samples:
+        return np.stack([np.float32(share) * window for share in SHARES])
+
+
+@dataclass(slots=True)
+class ToyEngine:
+    """An engine of one separator; it remembers what it was asked for."""
+
+    separator: Separator = field(default_factory=Honest)
+    stems: tuple[Stem, ...] = (Stem.DRUMS, Stem.VOCALS, Stem.OTHER)
+    precision: Precision = Precision.EXACT
+    name: str = "toy"
+    asked: list[tuple[Weights | None, Precision]] = field(default_factory=list)
+
+    def open(self, weights: Weights | None, precision: Precision) -> Opened:
+        self.asked.append((weights, precision))
+        return Opened(
+            separator=self.separator,
+            stems=self.stems,
+            weights=Weights.HTDEMUCS,
+            engine="toy 1 cpu",
+            precision=self.precision,
+            overlap=0.25,
+            levelled=True,
+        )
+
+    def better(self, weights: Weights) -> str:
+        return "ask for more"
+
+
+@dataclass(slots=True)
+class Listener:
+    """A reporter that keeps what it is told."""
+
+    fractions: list[float] = field(default_factory=list)
+    previews: list[Path] = field(default_factory=list)
+
+    def progress(self, fraction: float, message: str) -> None:
+        self.fractions.append(fraction)
+
+    def preview(self, path: Path) -> None:
+        assert path.is_file()
+        self.previews.append(path)
+
+
+def make_job(
+    folder: Path, audio: Block, *, rate: int = 44_100, form: AudioForm = AudioForm.FLAC_24
+) -> tuple[Job, Listener]:
+    """Return a job over audio of (channels, samples), and who listens to it."""
+    path = folder / f"input{form.suffix}"
+    with Encoder(path, rate, channels=len(audio), form=form) as encoder:
+        encoder.write(audio)
+        facts = encoder.facts
+    item, listener = ItemId("01900000-0000-7000-8000-000000000001"), Listener()
+    job = Job(
+        id=JobId("01900000-0000-7000-8000-000000000002"),
+        item=ItemFacts(id=item, kind=ItemKind.TRACK, name="Song", audio=facts),
+        inputs=(JobInput(path, ArtifactKind.CANONICAL, "audio.flac", item, "0" * 64),),
+        scratch=folder,
+        reporter=listener,
+    )
+    return job, listener
+
+
+def snr(reference: Samples, estimate: Samples) -> float:
+    """Return how far an estimate is below its error, in dB; (…) arrays of one shape."""
+    assert reference.shape == estimate.shape
+    wide = reference.astype(np.float64)
+    error = float(np.square(wide - estimate).sum())
+    return 10 * float(np.log10(np.square(wide).sum() / max(error, 1e-300)))

@@ -1,0 +1,227 @@
+"""Whole houses for tests: in one process, or every service its own process on real servers."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from cratedig import Client, Credentials
+
+ROOT = Path(__file__).parents[2]
+WORKERS = ("ingest", "midi")
+START_WITHIN = 90.0
+FAST = {
+    "KIT_LEASE": "2",
+    "KIT_HEARTBEAT": "0.3",
+    "KIT_POLL": "0.5",
+    "KIT_GRACE": "5",
+    "KIT_LOG_LEVEL": "INFO",
+}
+"""Times that tests can wait for."""
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(condition: Callable[[], bool], *, within: float, what: str) -> None:
+    """Wait until a condition holds, looking often; fail with words when it does not."""
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come about within {within:g} s")
+        time.sleep(0.05)
+
+
+@dataclass(slots=True)
+class Part:
+    """One process of a house."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        """Where it logs."""
+        return self.folder / f"{self.name}.log"
+
+    def start(self) -> None:
+        """Start it."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it as a power cut would; its children must find out by themselves."""
+        self.signal(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait(10)
+
+    def stop(self, *, within: float = 20.0) -> int:
+        """Ask it to stop, and return its exit code."""
+        if self.process is None:
+            return 0
+        self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.name} did not stop within {within:g} s") from None
+
+    def tail(self, lines: int = 40) -> str:
+        """Return the end of its log."""
+        return "\n".join(self.log.read_text(encoding="utf-8").splitlines()[-lines:])
+
+
+@dataclass(slots=True)
+class House:
+    """Processes that are a house together, behind one address."""
+
+    url: str
+    folder: Path
+    parts: dict[str, Part] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Start every part and wait until the house is ready."""
+        for part in self.parts.values():
+            part.start()
+        self.until_ready()
+
+    def until_ready(self) -> None:
+        """Wait until the gateway and everything behind it is ready."""
+        try:
+            eventually(self.ready, within=START_WITHIN, what="the house being ready")
+        except AssertionError as error:
+            logs = "\n".join(f"--- {p.name}\n{p.tail()}" for p in self.parts.values())
+            raise AssertionError(f"{error}\n{logs}") from None
+
+    def ready(self) -> bool:
+        """Return whether it is ready now."""
+        dead = [p for p in self.parts.values() if p.process and p.process.poll() is not None]
+        if dead:
+            raise AssertionError(f"{dead[0].name} ended:\n{dead[0].tail()}")
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=2.0).is_success
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        """Stop every part, workers first."""
+        for part in reversed(self.parts.values()):
+            part.signal(signal.SIGTERM)
+        for part in reversed(self.parts.values()):
+            part.stop()
+
+    def client(self) -> Client:
+        """Return a client of nobody yet."""
+        return Client(Credentials(self.url), save=lambda _: None)
+
+    def user(self, name: str = "user") -> Client:
+        """Return a client of a new account."""
+        client = self.client()
+        client.signup(f"{name}-{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16))
+        return client
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("KIT_", "GATEWAY_", "LIBRARY_", "CRATEDIG_"))
+    }
+    kept.pop("KIT_WEIGHTS_DIR", None)
+    if "KIT_WEIGHTS_DIR" in os.environ:
+        kept["KIT_WEIGHTS_DIR"] = os.environ["KIT_WEIGHTS_DIR"]
+    return {**kept, **FAST, **extra, "PYTHONUNBUFFERED": "1"}
+
+
+def embedded_house(folder: Path, *, extra: Mapping[str, str] | None = None) -> House:
+    """Return a house in one process on a data folder of its own, not yet started."""
+    port = free_port()
+    environment = _environment(
+        {"CRATEDIG_DATA": str(folder / "data"), "CRATEDIG_PORT": str(port), **(extra or {})}
+    )
+    part = Part("house", [sys.executable, "-m", "embedded"], environment, folder)
+    return House(f"http://127.0.0.1:{port}", folder, {"house": part})
+
+
+def cluster_house(
+    folder: Path,
+    servers: Mapping[str, str],
+    *,
+    workers: int = 1,
+    libraries: int = 1,
+    extra: Mapping[str, str] | None = None,
+) -> House:
+    """Return a house of one process for each service on real servers, not yet started.
+
+    Parameters
+    ----------
+    servers
+        The settings that `python -m deploy.servers env` prints, with databases of its own.
+    """
+    gateway, public, internal = free_port(), free_port(), free_port()
+    shared = {
+        **servers,
+        "KIT_LIBRARY_URL": f"http://127.0.0.1:{public}",
+        "KIT_LIBRARY_INTERNAL_URL": f"http://127.0.0.1:{internal}",
+        "KIT_GATEWAY_URL": f"http://127.0.0.1:{gateway}",
+        "KIT_INTERNAL_SECRET": "cluster-tests-" + "x" * 32,
+        "KIT_SCRATCH_DIR": str(folder),
+        **(extra or {}),
+    }
+    house = House(f"http://127.0.0.1:{gateway}", folder)
+
+    def add(name: str, module: str, own: Mapping[str, str]) -> None:
+        environment = _environment({**shared, **own})
+        command = [sys.executable, "-m", module]
+        house.parts[name] = Part(name, command, environment, folder)
+
+    add("gateway", "gateway", {"GATEWAY_PORT": str(gateway)})
+    for number in range(libraries):
+        ports = (public, internal) if number == 0 else (free_port(), free_port())
+        own = {"LIBRARY_PORT": str(ports[0]), "LIBRARY_INTERNAL_PORT": str(ports[1])}
+        add(f"library{number}", "services.library", own)
+    for word in WORKERS:
+        for number in range(workers):
+            add(f"{word}{number}", f"services.{word}", {})
+    return house
+
+
+@contextmanager
+def running(house: House) -> Iterator[House]:
+    """Start a house and stop it at the end, whatever happens."""
+    house.start()
+    try:
+        yield house
+    finally:
+        for part in house.parts.values():
+            part.signal(signal.SIGCONT)
+        house.stop()
