@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, event, func, literal, select, 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.ext.asyncio import create_async_engine as create_engine
 
 from contracts.music import Seconds
@@ -28,6 +28,8 @@ STATEMENT_TIMEOUT: Seconds = 5.0
 """How long one statement may take on Postgres (S22)."""
 BUSY_TIMEOUT: Seconds = 10.0
 """How long a writer waits for another process on SQLite, and anyone for a connection."""
+FOLLOWER_PAUSE: Seconds = 1.0
+"""How often one that does not lead asks whether it may."""
 _DATABASE = "database"
 _SIGNALS = "signals"
 
@@ -121,6 +123,30 @@ class Database:
             return True
         return bool((await session.execute(_TRY_LOCK, {"key": _lock_key(name)})).scalar_one())
 
+    @asynccontextmanager
+    async def leadership(self, name: str) -> AsyncIterator["Leadership"]:
+        """Wait until no other process leads by this name, then lead until the block ends.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            Also from the block, where `Leadership.confirm` finds that the lead is gone.
+        """
+        if self.sqlite:
+            # A file has one process that writes to it.
+            yield Leadership(None)
+            return
+        key = {"key": _lock_key(name)}
+        with _unavailable():
+            async with self._reader.connect() as connection:
+                while not (await connection.execute(_TRY_LEAD, key)).scalar_one():
+                    await self._clock.sleep(FOLLOWER_PAUSE)
+                try:
+                    yield Leadership(connection)
+                finally:
+                    # The connection ends, and with it the lock, however the block was left.
+                    await connection.invalidate()
+
     async def ready(self) -> bool:
         """Return whether the database answers now."""
         try:
@@ -155,6 +181,19 @@ class Database:
         await self._writer.dispose()
 
 
+class Leadership:
+    """The lead under a name: held as long as its connection lives."""
+
+    def __init__(self, connection: AsyncConnection | None) -> None:
+        self._connection = connection
+
+    async def confirm(self) -> None:
+        """Make sure that the lead is still ours. Raises `DatabaseUnavailable`."""
+        if self._connection is not None:
+            with _unavailable():
+                await self._connection.execute(text("SELECT 1"))
+
+
 def database_of(session: AsyncSession) -> Database:
     """Return the database that a session belongs to."""
     database: Database = session.info[_DATABASE]
@@ -168,6 +207,7 @@ def announce(session: AsyncSession, name: str) -> None:
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
+_TRY_LEAD = text("SELECT pg_try_advisory_lock(:key)")
 
 
 def _lock_key(name: str) -> int:
@@ -226,6 +266,10 @@ def _postgres_engines(url: str, *, pool: int, timeout: Seconds) -> tuple[AsyncEn
         "statement_timeout": str(int(timeout * 1000)),
         "idle_in_transaction_session_timeout": "60000",
         "timezone": "UTC",
+        # A process that vanished without a word gives up what it holds within seconds.
+        "tcp_keepalives_idle": "3",
+        "tcp_keepalives_interval": "1",
+        "tcp_keepalives_count": "2",
     }
 
     def engine(server_settings: dict[str, str], **settings: Any) -> AsyncEngine:

@@ -40,12 +40,14 @@ async def claim(
     running, then the oldest.
     """
     database = database_of(session)
+    row = None
+    if await _anything(session, request.task):
+        # Claims come one at a time, so that an owner's share is exact and not a guess (R3).
+        await database.lock(session, "claims")
+        row = await _next(session, request.task, policy)
+    # Nothing is written before the job's row is held: the order of transactions is then also
+    # the order of each job's events, on which readers with a cursor rely (R6).
     await _seen(session, request)
-    if not await _anything(session, request.task):
-        return None
-    # Claims come one at a time, so that an owner's share is exact and not a guess (R3).
-    await database.lock(session, "claims")
-    row = await _next(session, request.task, policy)
     if row is None:
         return None
     taken = await to_running(
