@@ -1,0 +1,148 @@
+"""Ingest: an upload in, canonical audio and what is known of it out."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from contracts.base import Asked, Said
+from contracts.items import AudioFacts, ItemKind
+from contracts.music import Decibels, Samples, Seconds
+
+CANONICAL = "canonical.flac"
+"""The artifact that holds the canonical audio."""
+PEAKS = "peaks.dat"
+"""The artifact that holds the waveform."""
+
+MOST_CHANNELS = 8
+LEAST_RATE = 8_000
+MOST_RATE = 384_000
+MOST_RATIO = 2_000
+"""Bytes of decoded audio for each byte of the upload; more is a bomb."""
+RATIO_FREE = 16 << 20
+"""Bytes of decoded audio before the ratio counts: short silence packs very well."""
+MOST_TAG_BYTES = 10 << 20
+
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+TagText = Annotated[str, StringConstraints(max_length=2000)]
+
+
+class IngestParams(Asked):
+    """What the house allows an upload to be."""
+
+    shortest: Annotated[Seconds, Field(le=60)] = 0.005
+    """Sound that is shorter is refused; 5 ms is the shortest click worth keeping."""
+    longest: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
+    """Sound that is longer is refused, counted while it is decoded."""
+    most_bytes: Annotated[int, Field(gt=0)] = 32 << 30
+    """Bound of samples · channels · 4 bytes of the decoded audio."""
+
+
+class Refusal(StrEnum):
+    """Why an upload was refused, for programs; the message beside it is for people."""
+
+    EMPTY = "empty"
+    """There are no bytes, or no sound in them."""
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    TOO_LARGE = "too_large"
+    """Too many bytes once decoded."""
+    TOO_DENSE = "too_dense"
+    """It unpacks to thousands of times its size."""
+    CHANNELS = "channels"
+    RATE = "rate"
+    TAGS = "tags"
+    """Its tags or pictures are larger than the house takes."""
+    PLAYLIST = "playlist"
+    """It names other files instead of holding sound."""
+    ARCHIVE = "archive"
+    UNSUPPORTED = "unsupported"
+    """It is not one of the formats that the house opens."""
+    NO_AUDIO = "no_audio"
+    """A container without a sound track."""
+    DAMAGED = "damaged"
+    """It cannot be decoded."""
+    TIMEOUT = "timeout"
+    """Decoding it took longer than any honest file does."""
+    CRASH = "crash"
+    """It brought the decoder down, inside its sandbox."""
+
+
+class Remark(StrEnum):
+    """What was noticed of an upload that was taken all the same."""
+
+    DAMAGED = "damaged"
+    """Parts could not be decoded and were left out."""
+    TRUNCATED = "truncated"
+    """It holds less sound than it says."""
+    RESAMPLED = "resampled"
+    """Its rate cannot be stored in FLAC; the nearest one that can was taken."""
+    DOWNMIXED = "downmixed"
+    """It had more than two channels."""
+    SCALED = "scaled"
+    """Samples beyond full scale: everything was scaled by `gain_db`."""
+    REPAIRED = "repaired"
+    """Samples that are no numbers, or absurd ones, were replaced by silence."""
+    SILENT = "silent"
+    """There is nothing above -60 dBFS in it."""
+    FIRST_OF_MANY = "first_of_many"
+    """It had several sound tracks; the first was taken."""
+
+
+class Source(Said):
+    """What the upload was."""
+
+    container: str
+    """Such as `wav`, `mp3`, `mov`."""
+    codec: str
+    """Such as `pcm_s16le`, `mp3float`, `aac`."""
+    sample_rate: Annotated[int, Field(ge=LEAST_RATE, le=MOST_RATE)]
+    """In Hz."""
+    channels: Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
+    size: Annotated[int, Field(ge=1)]
+    """In bytes."""
+    stated_duration: Seconds | None = None
+    """What its header says, where it says something."""
+
+
+class Span(Said):
+    """A part of the canonical audio."""
+
+    start: Samples
+    """Its first sample."""
+    end: Samples
+    """One past its last sample."""
+
+
+class Levels(Said):
+    """How loud the canonical audio is."""
+
+    integrated_lufs: Decibels | None
+    """ITU-R BS.1770-4, gated; `None` for silence and for less than 400 ms."""
+    true_peak_dbtp: Decibels | None
+    """ITU-R BS.1770-4 annex 2, over full scale; `None` for digital silence."""
+    sample_peak_dbfs: Decibels | None
+    """`None` for digital silence."""
+    dc_offset: tuple[Annotated[float, Field(ge=-1, le=1)], ...]
+    """The mean of each channel; full scale is 1."""
+    clipped_samples: Annotated[int, Field(ge=0)]
+    """Samples in runs of three or more at the source's highest level, when that is full scale or
+    above it."""
+
+
+class IngestResult(Said):
+    """What was made of an upload."""
+
+    audio: AudioFacts
+    """The canonical audio."""
+    kind: ItemKind
+    """As declared, else judged by its length."""
+    source: Source
+    gain_db: Decibels = 0.0
+    """What the audio was scaled by to lie within full scale: 0 or less."""
+    levels: Levels
+    silence: tuple[Span, ...] = ()
+    """Every part of 200 ms or more in which no channel rises above -60 dBFS."""
+    tags: dict[Tag, TagText] = Field(default_factory=dict)
+    """Embedded tags: title, artist, album …; at most 64, cleaned of control characters."""
+    remarks: tuple[Remark, ...] = ()
