@@ -7,6 +7,7 @@ from services.separation.dsp import (
     SILENCE_DBFS,
     Confidence,
     Loudness,
+    Samples,
     decibels,
     hann,
     overlap_add,
@@ -18,7 +19,7 @@ from services.separation.dsp import (
 from tests.separation.toys import snr
 
 
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
+def noise(*shape: int, seed: int = 0) -> Samples:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32) * np.float32(0.1)
 
 
@@ -35,7 +36,9 @@ def test_a_spectrum_gives_its_signal_back() -> None:
     signal, window = noise(2, 20_480), hann(4096)
     spectrum = stft(signal, window, 1024)
     power = window_power(window, 1024, spectrum.shape[-2])
-    made = overlap_add(spectrum, window, 1024) / np.maximum(power, np.float32(1e-9))
+    made = overlap_add(spectrum, window, 1024) / np.maximum(power, np.float32(1e-9)).astype(
+        np.float32
+    )
     assert snr(signal[:, 3072:-3072], made[:, 3072:-3072]) > 120
     assert power[3072:-3072] == pytest.approx(1.5, abs=1e-5)
 

@@ -20,8 +20,9 @@ from contracts.separation import (
 from kit.audio.decode import Block, read
 from kit.audio.encode import AudioForm
 from kit.worker.outcomes import Rejected, Skipped
+from services.separation.dsp import Samples
 from services.separation.handler import handle
-from tests.separation.toys import SHARES, ToyEngine, make_job, snr
+from tests.separation.toys import SHARES, Honest, ToyEngine, make_job, snr
 
 
 def music(seconds: float, *, rate: int = 44_100, channels: int = 2) -> Block:
@@ -119,8 +120,8 @@ def test_clipping_is_counted_and_float_keeps_it(tmp_path: Path) -> None:
     assert result.stems[0].peak_dbfs > 5
 
 
-class _Loud(type(ToyEngine().separator)):  # type: ignore[misc]
-    def separate(self, window: np.ndarray) -> np.ndarray:
+class _Loud(Honest):
+    def separate(self, window: Samples) -> Samples:
         return np.stack([2 * window, window, window])
 
 

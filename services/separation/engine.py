@@ -1,0 +1,174 @@
+"""Which networks there are, which of them run a job, and how they are opened."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from contracts.music import Stem
+from contracts.separation import Precision, Weights
+from kit.inference.base import Device, Network, open_network
+from kit.worker.engines import EngineContext
+from kit.worker.outcomes import Rejected
+from services.separation.streaming import Separator
+
+FOUR = (Stem.DRUMS, Stem.BASS, Stem.OTHER, Stem.VOCALS)
+STEMS: Mapping[Weights, tuple[Stem, ...]] = {
+    Weights.SPLEETER: (Stem.VOCALS, Stem.ACCOMPANIMENT),
+    Weights.HTDEMUCS: FOUR,
+    Weights.HTDEMUCS_FT: FOUR,
+    Weights.HTDEMUCS_6S: (*FOUR, Stem.GUITAR, Stem.PIANO),
+}
+"""What each network gives, in the order in which it gives it."""
+BEST = (Weights.HTDEMUCS, Weights.HTDEMUCS_FT, Weights.SPLEETER, Weights.HTDEMUCS_6S)
+"""Which to take when none is asked for. The tuned four cost four times as much for about a third of
+a dB (Demucs' README), and six stems come at a price in quality, so both are for the asking."""
+_PARTS: Mapping[Weights, tuple[str, ...]] = {
+    Weights.SPLEETER: ("spleeter-2stems",),
+    Weights.HTDEMUCS: ("htdemucs",),
+    Weights.HTDEMUCS_FT: tuple(f"htdemucs_ft-{stem}" for stem in FOUR),
+    Weights.HTDEMUCS_6S: ("htdemucs_6s",),
+}
+"""Names in `weights.toml`."""
+FETCH = "python -m kit.weights fetch separation --all"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Networks that are ready to take a track apart."""
+
+    separator: Separator
+    stems: tuple[Stem, ...]
+    weights: Weights
+    engine: str
+    precision: Precision
+    overlap: float
+    """What their authors, or our measurements, use."""
+    levelled: bool
+    """Whether a track is brought to unit variance first."""
+
+
+class Engine(Protocol):
+    """All that the handler needs to know of networks."""
+
+    @property
+    def name(self) -> str:
+        """What the engine calls itself."""
+        ...
+
+    def open(self, weights: Weights | None, precision: Precision) -> Opened:
+        """Return networks that are ready.
+
+        Raises
+        ------
+        kit.worker.outcomes.Rejected
+            The weights are not on this worker; the message is how to get them.
+        """
+        ...
+
+    def better(self, weights: Weights) -> str:
+        """Return how to get better weights than these; empty where there are none."""
+        ...
+
+
+Open = Callable[[Path, Precision], Network]
+
+
+class NetworkEngine:
+    """Networks from the store of weights; one set is kept open.
+
+    Parameters
+    ----------
+    paths
+        Graphs by name in `weights.toml`.
+    opener
+        Loads a graph.
+    """
+
+    def __init__(self, paths: Mapping[str, Path], opener: Open) -> None:
+        self._paths = paths
+        self._opener = opener
+        self._opened: tuple[Weights, Precision, Opened] | None = None
+        self._networks: list[Network] = []
+
+    @property
+    def available(self) -> tuple[Weights, ...]:
+        """Weights that are on this worker, the best first."""
+        return tuple(w for w in BEST if all(part in self._paths for part in _PARTS[w]))
+
+    @property
+    def name(self) -> str:
+        """What the engine calls itself."""
+        return "separation: " + ", ".join(self.available)
+
+    def open(self, weights: Weights | None, precision: Precision) -> Opened:
+        """Return networks that are ready; those of the last job are closed if they differ."""
+        chosen = weights or next(iter(self.available), Weights.SPLEETER)
+        if chosen not in self.available:
+            raise Rejected(
+                "weights",
+                f"The weights {chosen} are not on this worker. Fetch them with: {FETCH}",
+            )
+        if self._opened and self._opened[:2] == (chosen, precision):
+            return self._opened[2]
+        self.close()
+        self._networks = [self._opener(self._paths[part], precision) for part in _PARTS[chosen]]
+        opened = _assemble(chosen, self._networks)
+        self._opened = (chosen, precision, opened)
+        return opened
+
+    def better(self, weights: Weights) -> str:
+        """Return how to get better weights than these; empty where there are none."""
+        if weights is not Weights.SPLEETER:
+            return ""
+        if Weights.HTDEMUCS in self.available:
+            return "This worker has htdemucs: ask for it by leaving `weights` out."
+        return (
+            "Four stems and less bleed come with htdemucs. Whoever runs this worker can fetch its "
+            f"weights with: {FETCH}"
+        )
+
+    def close(self) -> None:
+        """Let go of the networks."""
+        for network in self._networks:
+            network.close()
+        self._networks = []
+        self._opened = None
+
+
+def _assemble(weights: Weights, networks: list[Network]) -> Opened:
+    from services.separation.htdemucs import Bag, HtdemucsSeparator
+    from services.separation.spleeter import SpleeterSeparator
+
+    stems = STEMS[weights]
+    separator: Separator
+    if weights is Weights.SPLEETER:
+        separator = SpleeterSeparator(networks[0])
+    elif len(networks) == 1:
+        separator = HtdemucsSeparator(networks[0])
+    else:
+        separator = Bag([HtdemucsSeparator(network) for network in networks])
+    if separator.sources != len(stems):
+        raise ValueError(f"{weights} gives {separator.sources} stems where {len(stems)} are known")
+    return Opened(
+        separator=separator,
+        stems=stems,
+        weights=weights,
+        engine=networks[0].engine,
+        precision=Precision(networks[0].precision),
+        overlap=0.25,
+        levelled=weights is not Weights.SPLEETER,
+    )
+
+
+def load_engine(context: EngineContext) -> NetworkEngine:
+    """Load the best weights of this worker, so that its first job need not wait for them."""
+    device = cast(Device, context.device)
+
+    def opener(path: Path, precision: Precision) -> Network:
+        named: Literal["exact", "balanced", "fast"] = precision.value
+        return open_network(path, device=device, threads=context.threads, precision=named)
+
+    engine = NetworkEngine(context.weights, opener)
+    engine.open(None, Precision.EXACT)
+    return engine

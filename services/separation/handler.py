@@ -1,0 +1,240 @@
+"""One job: a track in, its stems out, at any length in the same memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from contracts.items import ArtifactKind, AudioFacts, ItemKind
+from contracts.music import Stem
+from contracts.separation import (
+    Precision,
+    Residual,
+    SeparationParams,
+    SeparationResult,
+    StemResult,
+)
+from kit.audio.decode import read_blocks, resample_stream
+from kit.audio.encode import Encoder
+from kit.audio.probe import probe
+from kit.worker.job import Job
+from kit.worker.outcomes import Rejected, Skipped
+from services.separation.dsp import Confidence, Loudness, Samples, decibels
+from services.separation.engine import Engine, Opened
+from services.separation.files import FORMS, Aligner, Exact, Previews, StemFile, fit, quantise
+from services.separation.streaming import separate_stream
+
+_SILENT_DBFS = -80.0
+"""Peak below which nothing can be heard, so nothing can be separated."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What is known of the input before it is taken apart."""
+
+    path: Path
+    rate: int
+    channels: int
+    samples: int
+    scale: float
+    """Standard deviation over all channels' mean; what Demucs divides by."""
+
+
+def handle(params: SeparationParams, job: Job, engine: Engine) -> SeparationResult:
+    """Take the job's input apart.
+
+    Raises
+    ------
+    kit.worker.outcomes.Rejected
+        The weights are not here, or they do not give the stems that were asked for.
+    kit.worker.outcomes.Skipped
+        The input is silent.
+    """
+    opened = engine.open(params.weights, params.precision)
+    wanted = _wanted(params, opened)
+    source = _examine(job.input.path)
+    overlap = opened.overlap if params.overlap is None else params.overlap
+    work = _Work(params, job, opened, source, wanted)
+    for stems in _streams(source, opened, overlap=overlap, shifts=params.shifts):
+        work.take(stems)
+    results = work.finish()
+    return SeparationResult(
+        weights=opened.weights.value,
+        engine=opened.engine,
+        precision=opened.precision,
+        precision_note=_note(params.precision, opened.precision),
+        better=engine.better(opened.weights),
+        sample_rate=source.rate,
+        samples=source.samples,
+        overlap=overlap,
+        shifts=params.shifts,
+        residual=params.residual,
+        residual_level_db=work.residual_level_db,
+        stems=results,
+    )
+
+
+def _wanted(params: SeparationParams, opened: Opened) -> tuple[Stem, ...]:
+    unknown = [s for s in (*params.stems, *params.without) if s not in opened.stems]
+    if unknown:
+        raise Rejected(
+            "stems",
+            f"The weights {opened.weights} give {', '.join(opened.stems)}, not "
+            f"{', '.join(dict.fromkeys(unknown))}. Ask for other stems, or for other weights.",
+        )
+    return params.stems or opened.stems
+
+
+def _note(asked: Precision, used: Precision) -> str:
+    if asked == used:
+        return ""
+    return f"This machine gains nothing from '{asked}', so it ran '{used}', which is closer."
+
+
+def _examine(path: Path) -> _Source:
+    """Read the whole input once: its length, whether it is silent, how loud it is."""
+    facts = probe(path)
+    loudness, count, mean, spread = Loudness(), 0, 0.0, 0.0
+    for block in read_blocks(path):
+        loudness.add(block)
+        mono = block.astype(np.float64).mean(axis=0)
+        count += mono.size
+        mean += float(mono.sum())
+        spread += float(np.square(mono).sum())
+    if loudness.peak_dbfs < _SILENT_DBFS:
+        raise Skipped("silent", "The audio is silent, so there is nothing to separate.")
+    variance = (spread - mean * mean / count) / max(1, count - 1)
+    # What is alike but of opposite sign in both channels cancels here, and would be scaled up
+    # without end.
+    scale = max(float(np.sqrt(max(0.0, variance))), loudness.peak * 1e-3)
+    return _Source(path, facts.sample_rate, facts.channels, count, scale)
+
+
+def _streams(source: _Source, opened: Opened, *, overlap: float, shifts: int) -> Iterator[Samples]:
+    """Yield stems at the input's rate, channels and exact length: (stems, channels, samples)."""
+    scale = np.float32(source.scale if opened.levelled else 1.0)
+    separator = opened.separator
+    stereo = (_stereo(block) / scale for block in read_blocks(source.path))
+    inward = resample_stream(stereo, source.rate, separator.rate)
+    separated = separate_stream(inward, separator, overlap=overlap, shifts=shifts)
+    flat = (block.reshape(-1, block.shape[-1]) for block in separated)
+    outward = resample_stream(flat, separator.rate, source.rate)
+    for block in fit(outward, source.samples):
+        stems = block.reshape(separator.sources, 2, -1) * scale
+        yield stems if source.channels == 2 else stems.mean(axis=1, keepdims=True)
+
+
+def _stereo(block: Samples) -> Samples:
+    return block if block.shape[0] == 2 else np.repeat(block, 2, axis=0)
+
+
+class _Work:
+    """Turns separated blocks into files, measures and previews."""
+
+    def __init__(
+        self,
+        params: SeparationParams,
+        job: Job,
+        opened: Opened,
+        source: _Source,
+        wanted: Sequence[Stem],
+    ) -> None:
+        self._params = params
+        self._job = job
+        self._form = FORMS[params.format, params.depth]
+        self._stems = opened.stems
+        self._source = source
+        self._mixture = Aligner(read_blocks(source.path))
+        self._rest = Stem.OTHER if Stem.OTHER in opened.stems else Stem.ACCOMPANIMENT
+        self._confidence = Confidence(source.rate)
+        self._left, self._whole, self._done = 0.0, 0.0, 0
+        self._files = {stem: self._reserve(stem.value, stem) for stem in wanted}
+        self._mixes = {
+            stem: self._reserve(f"without_{stem.value}", Stem.MIX) for stem in params.without
+        }
+        folder = job.scratch / "previews"
+        folder.mkdir(exist_ok=True)
+        self._previews = Previews(
+            folder, rate=source.rate, channels=source.channels, samples=source.samples
+        )
+
+    def _reserve(self, name: str, stem: Stem) -> StemFile:
+        source, form = self._source, self._form
+        path = self._job.output(
+            f"{name}{form.suffix}",
+            ArtifactKind.STEM,
+            media_type=form.media_type,
+            stem=stem,
+            item=ItemKind.STEM,
+            title=f"{self._job.item.name} – {name.replace('_', ' ')}"[:200],
+            start=0,
+            end=source.samples,
+            audio=AudioFacts(
+                duration=source.samples / source.rate,
+                sample_rate=source.rate,
+                channels=source.channels,
+                samples=source.samples,
+            ),
+        )
+        encoder = Encoder(path, source.rate, channels=source.channels, form=form)
+        return StemFile(path, encoder)
+
+    def take(self, stems: Samples) -> None:
+        """Take the next samples of all stems."""
+        mixture = self._mixture.take(stems.shape[-1])
+        self._confidence.add(stems, mixture)
+        self._left += float(np.square(mixture - stems.sum(axis=0), dtype=np.float64).sum())
+        self._whole += float(np.square(mixture, dtype=np.float64).sum())
+        exact = self._settle(stems, mixture)
+        for stem, file in self._files.items():
+            file.write(exact[stem][0], clipped=exact[stem][1])
+        for stem, file in self._mixes.items():
+            total = sum((exact[s][0] for s in self._stems if s is not stem), np.zeros(1))
+            mixed, clipped = quantise(total, self._form)
+            file.write(mixed, clipped=clipped)
+        self._done += stems.shape[-1]
+        if self._params.previews:
+            shown = {stem.value: exact[stem][0] for stem in self._files}
+            for path in self._previews.add(shown):
+                self._job.preview(path)
+        self._job.progress(self._done / self._source.samples, "separating")
+
+    def _settle(self, stems: Samples, mixture: Samples) -> dict[Stem, tuple[Exact, int]]:
+        """Return every stem as its file will hold it, and its clipped samples."""
+        exact = {
+            stem: quantise(block, self._form)
+            for stem, block in zip(self._stems, stems, strict=True)
+        }
+        if self._params.residual is Residual.OTHER:
+            others = sum((exact[s][0] for s in self._stems if s is not self._rest), np.zeros(1))
+            exact[self._rest] = quantise(mixture.astype(np.float64) - others, self._form)
+        return exact
+
+    @property
+    def residual_level_db(self) -> float:
+        """Energy that the networks left over, relative to the input."""
+        return decibels(self._left / self._whole) if self._whole else decibels(0.0)
+
+    def finish(self) -> tuple[StemResult, ...]:
+        """Close the files and return what is told of them."""
+        self._confidence.finish()
+        overall = self._confidence.overall()
+        seconds = np.array(self._confidence.seconds)
+        results = []
+        for files in (self._files, self._mixes):
+            for stem, file in files.items():
+                file.encoder.close()
+                index = self._stems.index(stem)
+                results.append(
+                    StemResult(
+                        stem=stem if files is self._files else Stem.MIX,
+                        name=file.path.name,
+                        level_dbfs=round(file.loudness.level_dbfs, 2),
+                        peak_dbfs=round(file.loudness.peak_dbfs, 2),
+                        clipped=file.clipped,
+                        confidence=round(float(overall[index]), 3),
+                        seconds=tuple(round(float(x), 2) for x in seconds[:, index]),
+                    )
+                )
+        return tuple(results)

@@ -1,0 +1,83 @@
+"""A small writer of ONNX graphs: nodes in order, weights by name, deterministic bytes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+Array = NDArray[Any]
+OPSET = 18
+"""Old enough for every runtime in use, new enough for `axes` as an input of reductions."""
+
+
+class Graph:
+    """Gathers nodes and weights; every method that adds a node returns its output's name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._nodes: list[onnx.NodeProto] = []
+        self._weights: dict[str, onnx.TensorProto] = {}
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+        self._count = 0
+
+    def input(self, name: str, shape: Sequence[int]) -> str:
+        """Declare an input of float32."""
+        self._inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
+        return name
+
+    def output(self, value: str, name: str, shape: Sequence[int]) -> None:
+        """Declare that a value is an output of float32."""
+        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
+
+    def weight(self, name: str, array: Array) -> str:
+        """Add an array under its own name."""
+        if name not in self._weights:
+            self._weights[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        return name
+
+    def scalar(self, value: float) -> str:
+        """Add a number of float32."""
+        return self.weight(f"scalar.{value!r}", np.array(value, np.float32))
+
+    def integers(self, *values: int) -> str:
+        """Add a list of integers, as shapes, axes and bounds need it."""
+        return self.weight("integers." + ".".join(map(str, values)), np.array(values, np.int64))
+
+    def node(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        """Add a node with one output."""
+        self._count += 1
+        output = name or f"{kind.lower()}.{self._count}"
+        self._nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
+        return output
+
+    def reshape(self, value: str, *shape: int) -> str:
+        """Add a reshape."""
+        return self.node("Reshape", value, self.integers(*shape))
+
+    def transpose(self, value: str, *order: int) -> str:
+        """Add a transposition."""
+        return self.node("Transpose", value, perm=list(order))
+
+    def slice(self, value: str, start: int, end: int, *, axis: int) -> str:
+        """Add a slice along one axis."""
+        return self.node(
+            "Slice", value, self.integers(start), self.integers(end), self.integers(axis)
+        )
+
+    def save(self, path: Path) -> None:
+        """Check the graph and write it; the same graph gives the same bytes."""
+        graph = helper.make_graph(
+            self._nodes, self._name, self._inputs, self._outputs, list(self._weights.values())
+        )
+        network = helper.make_model(
+            graph, producer_name="cratedig", opset_imports=[helper.make_opsetid("", OPSET)]
+        )
+        network.ir_version = 9
+        onnx.checker.check_model(network)
+        path.write_bytes(network.SerializeToString(deterministic=True))

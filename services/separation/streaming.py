@@ -1,0 +1,193 @@
+"""Segments of a long track: which there are, how they overlap, and when samples are final.
+
+Written once for every engine. Audio goes in as blocks and comes out as blocks; what is held at any
+time is about two segments, however long the track is.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from services.separation.dsp import Samples
+
+_TINY = np.float32(1e-30)
+MAX_SHIFT_SECONDS = 0.5
+"""Longest shift of a pass; that of Demucs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How an engine's segments overlap."""
+
+    hop: int
+    """Samples between the starts of two segments."""
+    weight: Samples
+    """How much each sample of a segment counts where several cover a place: (segment,)."""
+
+
+class Separator(Protocol):
+    """Networks that take a segment of stereo audio apart."""
+
+    @property
+    def segment(self) -> int:
+        """Samples of one segment."""
+        ...
+
+    @property
+    def sources(self) -> int:
+        """How many stems come out."""
+        ...
+
+    @property
+    def rate(self) -> int:
+        """Samples a second that the networks were trained on."""
+        ...
+
+    @property
+    def lead(self) -> int:
+        """Zeros before the first sample in the first segment."""
+        ...
+
+    @property
+    def centred(self) -> bool:
+        """Whether a short last segment lies in the middle of its window, with audio before it."""
+        ...
+
+    def plan(self, overlap: float) -> Plan:
+        """Return how segments overlap when each covers a share of the one before it again."""
+        ...
+
+    def separate(self, window: Samples) -> Samples:
+        """Return the stems of one segment: (2, segment) to (sources, 2, segment)."""
+        ...
+
+
+class Pass:
+    """One pass over a track: blocks in, blocks of finished samples out.
+
+    Parameters
+    ----------
+    separator
+        The networks.
+    plan
+        How segments overlap.
+    lead
+        Zeros before the first sample.
+    """
+
+    def __init__(self, separator: Separator, plan: Plan, *, lead: int) -> None:
+        self._separator = separator
+        self._plan = plan
+        size = separator.segment
+        # A short last segment reaches back before its start for half of what it lacks.
+        self._history = size // 2 + 1 if separator.centred else 0
+        self._audio = np.zeros((2, self._history + lead), np.float32)
+        self._origin = -lead - self._history
+        self._start = -lead
+        self._received = 0
+        self._sum = np.zeros((separator.sources, 2, size), np.float32)
+        self._weight = np.zeros(size, np.float32)
+        self._emitted = 0
+
+    def push(self, block: Samples) -> Iterator[Samples]:
+        """Take (2, samples) and yield what is final now: (sources, 2, samples)."""
+        self._audio = np.concatenate([self._audio, block], axis=1)
+        self._received += block.shape[1]
+        while self._start + self._separator.segment <= self._received:
+            yield from self._run(self._received)
+
+    def finish(self) -> Iterator[Samples]:
+        """Yield the rest."""
+        while self._start < self._received:
+            yield from self._run(self._received)
+
+    def _run(self, end: int) -> Iterator[Samples]:
+        size, start = self._separator.segment, self._start
+        count = min(size, end - start)
+        first = (size - count) // 2 if self._separator.centred else 0
+        window = self._window(start - first)
+        weight = self._plan.weight[:count]
+        self._sum[..., :count] += (
+            self._separator.separate(window)[..., first : first + count] * weight
+        )
+        self._weight[:count] += weight
+        hop = self._plan.hop
+        done = min(hop, count) if start + hop < end else count
+        skip = max(0, self._emitted - start)
+        if done > skip:
+            self._emitted = start + done
+            divisor: Samples = np.maximum(self._weight[skip:done], _TINY)
+            yield self._sum[..., skip:done] / divisor
+        self._advance(hop)
+
+    def _window(self, start: int) -> Samples:
+        size = self._separator.segment
+        window = self._audio[:, start - self._origin : start - self._origin + size]
+        return np.pad(window, ((0, 0), (0, size - window.shape[1])))
+
+    def _advance(self, hop: int) -> None:
+        for buffer in (self._sum, self._weight):
+            buffer[..., :-hop] = buffer[..., hop:]
+            buffer[..., -hop:] = 0
+        self._start += hop
+        spare = self._start - self._history - self._origin
+        self._audio = self._audio[:, spare:].copy()
+        self._origin += spare
+
+
+def separate_stream(
+    blocks: Iterable[Samples], separator: Separator, *, overlap: float, shifts: int = 0
+) -> Iterator[Samples]:
+    """Take a track apart as a stream.
+
+    Parameters
+    ----------
+    blocks
+        Stereo audio at the separator's rate: (2, samples), any number of them.
+    separator
+        The networks.
+    overlap
+        Share of a segment that the next one covers again, 0 to 0.9.
+    shifts
+        Number of passes, each delayed by another part of half a second and undone afterwards, which
+        are averaged; 0 is one pass without delay. The delays are spread evenly, not drawn, so that
+        the same input gives the same output.
+
+    Yields
+    ------
+    ndarray
+        (sources, 2, samples); as many samples in all as came in.
+    """
+    plan = separator.plan(overlap)
+    longest = int(MAX_SHIFT_SECONDS * separator.rate)
+    delays = [longest * (2 * k + 1) // (2 * shifts) for k in range(shifts)] if shifts else [0]
+    passes = [Pass(separator, plan, lead=separator.lead + delay) for delay in delays]
+    waiting: list[list[Samples]] = [[] for _ in passes]
+    for block in blocks:
+        for queue, one in zip(waiting, passes, strict=True):
+            queue.extend(one.push(block))
+        yield from _average(waiting)
+    for queue, one in zip(waiting, passes, strict=True):
+        queue.extend(one.finish())
+    yield from _average(waiting)
+
+
+def _average(waiting: list[list[Samples]]) -> Iterator[Samples]:
+    """Yield the mean of what every pass has finished, and keep the rest."""
+    if len(waiting) == 1:
+        yield from waiting[0]
+        waiting[0].clear()
+        return
+    ready = min(sum(part.shape[-1] for part in queue) for queue in waiting)
+    if not ready:
+        return
+    total: Samples | None = None
+    for queue in waiting:
+        joined = np.concatenate(queue, axis=-1)
+        head, rest = joined[..., :ready], joined[..., ready:]
+        queue[:] = [rest.copy()] if rest.shape[-1] else []
+        total = head.copy() if total is None else total + head
+    if total is not None:
+        yield total / np.float32(len(waiting))
