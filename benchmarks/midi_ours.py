@@ -1,0 +1,65 @@
+"""Runs the midi service's handler in a process of its own, so that its memory can be seen.
+
+One JSON request a line on stdin, one JSON answer a line on stdout.
+"""
+
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from contracts.ids import ItemId, JobId
+from contracts.items import ArtifactKind, ItemKind
+from contracts.jobs import ItemFacts
+from contracts.midi import MidiParams
+from kit.clock import new_id
+from kit.worker.engines import EngineContext
+from kit.worker.job import Job, JobInput
+from kit.worker.outcomes import Skipped
+from services.midi.engine import Engine, load_engine
+from services.midi.handler import handle
+
+
+class Quiet:
+    """A reporter that nobody listens to."""
+
+    def progress(self, fraction: float, message: str) -> None:
+        """Take note of nothing."""
+
+    def preview(self, path: Path) -> None:
+        """Take note of nothing."""
+
+
+def transcribe(path: Path, engine: Engine) -> dict[str, object]:
+    """Run a whole job on a file and return its notes, and the seconds it took."""
+    with tempfile.TemporaryDirectory() as scratch:
+        item = ItemFacts(id=ItemId(new_id()), kind=ItemKind.RECORDING, name=path.stem)
+        given = JobInput(path, ArtifactKind.CANONICAL, path.name, item.id, "0" * 64)
+        job = Job(JobId(new_id()), item, (given,), Path(scratch), Quiet())
+        started = time.perf_counter()
+        try:
+            handle(MidiParams(), job, engine)
+        except Skipped:
+            return {"seconds": time.perf_counter() - started, "notes": []}
+        seconds = time.perf_counter() - started
+        file = next(output.path for output in job.outputs if output.name == "notes.json")
+        notes = json.loads(file.read_text(encoding="utf-8"))["notes"]
+    return {"seconds": seconds, "notes": [[n["start"], n["end"], n["pitch"]] for n in notes]}
+
+
+def main() -> None:
+    """Answer requests until stdin ends."""
+    weights = {"basic-pitch": Path(sys.argv[1])}
+    engine = load_engine(EngineContext(weights=weights, threads=os.cpu_count() or 1))
+    for line in sys.stdin:
+        answer = transcribe(Path(json.loads(line)["path"]), engine)
+        answer["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        answer["engine"] = engine.description
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Runs inside the reference environment: upstream's transcription, and mir_eval's judgement.
+
+One JSON request a line on stdin, one JSON answer a line on stdout. Nothing of the project is
+imported here, and nothing of this environment is imported by the project.
+"""
+
+import contextlib
+import json
+import logging
+import resource
+import sys
+import time
+import warnings
+
+import numpy as np
+
+
+def transcribe(path, network):
+    """Return upstream's notes with its default thresholds, and the seconds it took."""
+    from basic_pitch.inference import predict
+
+    started = time.perf_counter()
+    with contextlib.redirect_stdout(sys.stderr):
+        _, _, events = predict(path, network)
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "notes": [[float(e[0]), float(e[1]), int(e[2])] for e in events]}
+
+
+def judge(truth, found):
+    """Return F1 of notes by onset (50 ms) and by onset and end (20 %, at least 50 ms)."""
+    from mir_eval.transcription import precision_recall_f1_overlap
+
+    if not found:
+        return {"onset": 0.0, "end": 0.0, "precision": 0.0, "recall": 0.0}
+
+    def arrays(notes):
+        times = np.array([[max(0.0, start), max(end, start + 0.01)] for start, end, _ in notes])
+        return times, 440 * 2 ** ((np.array([pitch for *_, pitch in notes]) - 69) / 12)
+
+    pair = (*arrays(truth), *arrays(found))
+    precision, recall, onset, _ = precision_recall_f1_overlap(*pair, offset_ratio=None)
+    _, _, end, _ = precision_recall_f1_overlap(*pair, offset_ratio=0.2)
+    return {"onset": onset, "end": end, "precision": precision, "recall": recall}
+
+
+def main():
+    """Answer requests until stdin ends."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    from basic_pitch import ICASSP_2022_MODEL_PATH  # noqa: F401 - importing it takes long.
+    from basic_pitch.inference import Model
+
+    network = Model(sys.argv[1])
+    for line in sys.stdin:
+        request = json.loads(line)
+        if request["do"] == "transcribe":
+            answer = transcribe(request["path"], network)
+        else:
+            answer = judge(request["truth"], request["found"])
+        answer["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
