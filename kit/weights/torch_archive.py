@@ -91,7 +91,44 @@ def _rebuild_fraction(*parts: object) -> Fraction:
     raise CheckpointError("The checkpoint holds a fraction that cannot be read.")
 
 
+class _NumberType:
+    """Stands for a `numpy.dtype` in the description of a single number."""
+
+    def __init__(self, code: str, *_: object) -> None:
+        if not isinstance(code, str) or not re.fullmatch(r"f[248]|[iu][1248]|b1", code):
+            raise CheckpointError("The checkpoint holds a number of an unknown type.")
+        self.dtype = np.dtype("<" + code)
+
+    def __setstate__(self, state: object) -> None:
+        # The state is numpy's own; all that matters of it is the byte order.
+        if not isinstance(state, tuple) or state[1:2] not in [("<",), ("|",)]:
+            raise CheckpointError("The checkpoint holds a number in another byte order.")
+
+
+def _rebuild_number(kind: object, data: object) -> float | int | bool:
+    """Rebuild a numpy scalar, as training statistics hold them, as a plain number."""
+    if (
+        not isinstance(kind, _NumberType)
+        or not isinstance(data, bytes)
+        or len(data) != kind.dtype.itemsize
+    ):
+        raise CheckpointError("The checkpoint holds a number that cannot be read.")
+    number: float | int | bool = np.frombuffer(data, kind.dtype)[0].item()
+    return number
+
+
+def _rebuild_bytes(text: object, encoding: object = "latin1") -> bytes:
+    """Rebuild bytes from text, the form that old pickles have for them."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise CheckpointError("The checkpoint holds bytes that cannot be read.")
+    return text.encode("latin1")
+
+
 _TORCH_CALLABLES: dict[tuple[str, str], Any] = {
+    ("_codecs", "encode"): _rebuild_bytes,
+    ("numpy", "dtype"): _NumberType,
+    ("numpy.core.multiarray", "scalar"): _rebuild_number,
+    ("numpy._core.multiarray", "scalar"): _rebuild_number,
     ("collections", "OrderedDict"): OrderedDict,
     ("fractions", "Fraction"): _rebuild_fraction,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,

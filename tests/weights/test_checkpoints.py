@@ -276,6 +276,15 @@ def test_torch_checkpoint_gives_arrays_and_config(tmp_path: Path) -> None:
     }
 
 
+def test_numpy_numbers_among_training_figures_become_plain_ones(tmp_path: Path) -> None:
+    """The official Demucs files hold such: `numpy.dtype`, `scalar` and `_codecs.encode`."""
+    figures = {"loss": np.float64(0.25), "epoch": np.int64(-3), "done": np.bool_(True)}
+    path = write_torch(tmp_path / "a.th", {"state": {}, "training_args": figures})
+    read = read_torch(path).config["training_args"]
+    assert read == {"loss": 0.25, "epoch": -3, "done": True}
+    assert [type(value) for value in read.values()] == [float, int, bool]
+
+
 def test_torch_file_that_is_the_state_itself(tmp_path: Path) -> None:
     path = write_torch(tmp_path / "a.pt", {"w": tensor("IntStorage", np.int32([3]))})
     read = read_torch(path, state=None)
@@ -293,8 +302,22 @@ def test_torch_file_that_is_the_state_itself(tmp_path: Path) -> None:
         {"state": {}, "x": Call(Global("demucs.htdemucs", "HTDemucs"))},
         {"state": {}, "x": Call(Global("fractions", "Fraction"), "1e999999999")},
         {"state": {"x": Call(Global("torch.storage", "_load_from_bytes"), b"")}},
+        {"state": {}, "x": Call(Global("numpy", "dtype"), "O8", False, True)},
+        {"state": {}, "x": Call(Global("numpy.core.multiarray", "scalar"), "O8", b"12345678")},
+        {"state": {}, "x": Call(Global("_codecs", "encode"), "a", "rot13")},
     ],
-    ids=["system", "eval", "subprocess", "exec", "construct", "huge-fraction", "nested-load"],
+    ids=[
+        "system",
+        "eval",
+        "subprocess",
+        "exec",
+        "construct",
+        "huge-fraction",
+        "nested-load",
+        "object-type",
+        "object-number",
+        "other-codec",
+    ],
 )
 def test_hostile_pickles_run_nothing(tmp_path: Path, content: object) -> None:
     marker = tmp_path / "ran"
