@@ -24,6 +24,13 @@ class Unreadable(BusError):
     """A record is not an event that this topic carries."""
 
 
+class NotNow(Exception):
+    """Raised by a handler that cannot work at present, its database being away for instance.
+
+    The event is handed over again after a pause, for as long as it takes; this is not a failure.
+    """
+
+
 class Consumer(Protocol):
     """One member of a group on one topic."""
 

@@ -1,0 +1,91 @@
+"""Events as records: CloudEvents 1.0 in binary mode, attributes in headers and data as JSON.
+
+See the Kafka protocol binding of CloudEvents 1.0.2: every attribute is a `ce_…` header in UTF-8,
+`datacontenttype` is the header `content-type`, and the record's value is the data alone.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.envelope import SCHEMA_ROOT, Event
+from contracts.topics import Topic
+from kit.bus.base import AnyEvent, BusError, Unreadable
+
+PREFIX = "ce_"
+CONTENT_TYPE = "content-type"
+MAJOR = 1
+"""The one major version of every event type that this code reads."""
+RECORD_LIMIT = 256 * 1024 - 4096
+"""Bytes in a record's value and headers: below what a topic takes, with its framing."""
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as a topic holds it."""
+
+    key: bytes
+    headers: Headers
+    value: bytes
+
+
+def encode(topic: Topic, event: AnyEvent, *, key: str) -> Record:
+    """Return the record that carries an event.
+
+    Raises
+    ------
+    ValueError
+        The topic does not carry events of this type.
+    BusError
+        The event is larger than a record may be; records carry references, never audio.
+    """
+    if topic.events and event.type not in topic.events:
+        raise ValueError(f"{topic.name} does not carry {event.type}: see contracts/topics.py")
+    attributes = event.model_dump(mode="json", exclude={"data"}, exclude_none=True)
+    content_type = attributes.pop("datacontenttype")
+    headers = [(CONTENT_TYPE, content_type.encode())]
+    headers += [(PREFIX + name, str(value).encode()) for name, value in attributes.items()]
+    record = Record(key.encode(), tuple(headers), event.data.model_dump_json().encode())
+    size = len(record.value) + sum(len(name) + len(value) for name, value in headers)
+    if size > RECORD_LIMIT:
+        raise BusError(f"{event.type} takes {size} bytes; a record holds at most {RECORD_LIMIT}")
+    return record
+
+
+def decode(
+    topic: Topic, headers: Iterable[tuple[str, bytes | None]], value: bytes | None
+) -> AnyEvent:
+    """Return the event that a record carries.
+
+    Raises
+    ------
+    Unreadable
+        It is no event, or none that this topic carries, or of a version that came later.
+    """
+    attributes: dict[str, Any] = {}
+    try:
+        for name, raw in headers:
+            if name == CONTENT_TYPE:
+                attributes["datacontenttype"] = (raw or b"").decode()
+            elif name.startswith(PREFIX):
+                attributes[name.removeprefix(PREFIX)] = (raw or b"").decode()
+    except UnicodeDecodeError as error:
+        raise Unreadable("a header is not UTF-8") from error
+    type_ = attributes.get("type", "")
+    model = topic.events.get(type_)
+    if model is None:
+        raise Unreadable(f"{topic.name} carries no {type_!r}")
+    if attributes.get("dataschema") != f"{SCHEMA_ROOT}{type_}:{MAJOR}":
+        raise Unreadable(f"{type_} has the schema {attributes.get('dataschema', '')!r}")
+    try:
+        data = model.model_validate_json(value or b"")
+        return Event[model].model_validate(attributes | {"data": data})  # type: ignore[valid-type]
+    except ValidationError as error:
+        where = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]
+        )
+        raise Unreadable(f"{type_} is not valid: {where}") from error

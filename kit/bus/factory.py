@@ -1,0 +1,28 @@
+"""A bus from its address."""
+
+from urllib.parse import urlsplit
+
+from kit.bus.base import Bus
+from kit.settings import KitSettings
+
+
+def open_bus(settings: KitSettings) -> Bus:
+    """Return the bus that `KIT_BUS_URL` names, not yet connected.
+
+    Raises
+    ------
+    ValueError
+        The address is none that we know.
+    """
+    address = urlsplit(settings.bus_url)
+    if address.scheme == "memory":
+        from kit.bus.memory import MemoryBus
+
+        return MemoryBus()
+    if address.scheme == "kafka" and address.netloc:
+        from kit.bus.kafka import KafkaBus
+
+        return KafkaBus(address.netloc)
+    raise ValueError(
+        f"KIT_BUS_URL is {settings.bus_url!r}: use memory:// or kafka://host:port[,host:port]"
+    )

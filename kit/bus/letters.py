@@ -1,0 +1,66 @@
+"""Dead letters: records that no reader could use, kept as they were with the reason."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kit.bus.codec import PREFIX, Headers, Record
+
+MARK = "dead_"
+"""Prefix of the headers that a dead letter has beside those of the record."""
+REASON_LIMIT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that was set aside, and where it came from."""
+
+    topic: str
+    partition: int
+    offset: int
+    group: str
+    reason: str
+    record: Record
+
+
+def pack(letter: DeadLetter) -> Record:
+    """Return the record that goes to the dead letters: the old one with more headers."""
+    marks = {
+        "reason": letter.reason[:REASON_LIMIT],
+        "topic": letter.topic,
+        "partition": str(letter.partition),
+        "offset": str(letter.offset),
+        "group": letter.group,
+        "trace": _trace_id(letter.record.headers),
+    }
+    added = tuple((MARK + name, text.encode()) for name, text in marks.items())
+    old = letter.record
+    return Record(old.key, (*old.headers, *added), old.value)
+
+
+def unpack(
+    key: bytes | None, headers: Iterable[tuple[str, bytes | None]], value: bytes | None
+) -> DeadLetter | None:
+    """Return the dead letter in a record, or `None` for a record that is something else."""
+    all_headers = tuple((name, raw or b"") for name, raw in headers)
+    marks = {
+        name.removeprefix(MARK): raw.decode(errors="replace")
+        for name, raw in all_headers
+        if name.startswith(MARK)
+    }
+    kept = tuple((name, raw) for name, raw in all_headers if not name.startswith(MARK))
+    try:
+        return DeadLetter(
+            topic=marks["topic"],
+            partition=int(marks["partition"]),
+            offset=int(marks["offset"]),
+            group=marks["group"],
+            reason=marks["reason"],
+            record=Record(key or b"", kept, value or b""),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def _trace_id(headers: Headers) -> str:
+    parts = dict(headers).get(f"{PREFIX}traceparent", b"").decode(errors="replace").split("-")
+    return parts[1] if len(parts) == 4 else ""

@@ -1,0 +1,171 @@
+"""What the suite needs of a bus beyond its port: raw records in, dead letters out, own topics."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from contracts.ids import JobId, WorkerId
+from contracts.jobs import JobStarted
+from contracts.topics import DEAD_LETTERS, JOBS_EVENTS, Topic
+from kit.bus.base import AnyEvent, Bus, Handler
+from kit.bus.codec import Headers, Record
+from kit.bus.kafka import KafkaBus
+from kit.bus.letters import DeadLetter, unpack
+from kit.bus.memory import MemoryBus
+from kit.bus.watch import KafkaTimes
+from kit.clock import new_id
+from tests.support.events import make_event
+
+QUICK = KafkaTimes(session=6.0, heartbeat=1.0, poll=0.1, backoff=0.2, metadata=2.0)
+
+
+class Harness(Protocol):
+    """A started bus under test."""
+
+    @property
+    def bus(self) -> Bus:
+        """The bus."""
+        ...
+
+    async def put(self, topic: Topic, *, key: str, headers: Headers, value: bytes) -> None:
+        """Append a record that is no event."""
+        ...
+
+    async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
+        """Return the dead letters of a topic."""
+        ...
+
+    async def another(self) -> Bus:
+        """Return the bus as another process would have it."""
+        ...
+
+
+class MemoryHarness:
+    """The bus in this process: there is no other process to share it with."""
+
+    def __init__(self) -> None:
+        self.bus = MemoryBus()
+
+    async def put(self, topic: Topic, *, key: str, headers: Headers, value: bytes) -> None:
+        """Append a record that is no event."""
+        self.bus.append(topic.name, Record(key.encode(), headers, value))
+
+    async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
+        """Return the dead letters of a topic."""
+        found = [
+            unpack(one.key, one.headers, one.value) for one in self.bus.records("dead.letters")
+        ]
+        return [one for one in found if one is not None and one.topic == topic.name]
+
+    async def another(self) -> Bus:
+        """Return the same bus."""
+        return self.bus
+
+
+class KafkaHarness:
+    """A bus on a real broker."""
+
+    def __init__(self, servers: str) -> None:
+        self.bus = KafkaBus(servers, times=QUICK)
+        self.others: list[KafkaBus] = []
+
+    async def put(self, topic: Topic, *, key: str, headers: Headers, value: bytes) -> None:
+        """Append a record that is no event."""
+        await self.bus.send(topic.name, Record(key.encode(), headers, value))
+
+    async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
+        """Read the topic of dead letters from its beginning to its end."""
+        reader = AIOKafkaConsumer(bootstrap_servers=self.bus.servers)
+        await reader.start()
+        try:
+            places = [TopicPartition(DEAD_LETTERS.name, n) for n in range(DEAD_LETTERS.partitions)]
+            reader.assign(places)
+            await reader.seek_to_beginning(*places)
+            ends = await reader.end_offsets(places)
+            found: list[DeadLetter | None] = []
+            while any([await reader.position(place) < end for place, end in ends.items()]):
+                for records in (await reader.getmany(timeout_ms=200)).values():
+                    found += [unpack(one.key, one.headers, one.value) for one in records]
+        finally:
+            await reader.stop()
+        return [one for one in found if one is not None and one.topic == topic.name]
+
+    async def another(self) -> Bus:
+        """Connect once more."""
+        bus = KafkaBus(self.bus.servers, times=QUICK)
+        await bus.start()
+        self.others.append(bus)
+        return bus
+
+
+def fresh_topic(partitions: int = 3) -> Topic:
+    """Return a topic that nobody used before, carrying what `jobs.events` does."""
+    return replace(JOBS_EVENTS, name=f"test.{new_id()}", partitions=partitions)
+
+
+def started(number: int, *, job: str = "") -> AnyEvent:
+    """Return an event that is told from others by its epoch."""
+    data = JobStarted(job=JobId(job or new_id()), epoch=number, worker=WorkerId(new_id()))
+    return make_event("job.started", data, subject=data.job)
+
+
+async def eventually(condition: Callable[[], bool], *, limit: float = 20.0) -> None:
+    """Wait until something holds, and fail when it does not within the limit."""
+    async with asyncio.timeout(limit):
+        while not condition():  # noqa: ASYNC110 Conditions of any kind have no event.
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def member(
+    bus: Bus, topic: Topic, handler: Handler, *, group: str = "library"
+) -> AsyncIterator["Member"]:
+    """Run a member of a group while the block lasts."""
+    one = Member(bus, topic, handler, group)
+    try:
+        yield one
+    finally:
+        await one.stop()
+
+
+class Member:
+    """A running consumer."""
+
+    def __init__(self, bus: Bus, topic: Topic, handler: Handler, group: str) -> None:
+        self.consumer = bus.consumer(topic, group=group, handler=handler)
+        self._stopping = asyncio.Event()
+        self.task = asyncio.create_task(self.consumer.run(self._stopping))
+
+    async def stop(self) -> None:
+        """Ask it to stop, and wait."""
+        self._stopping.set()
+        if not self.task.cancelled():
+            await self.task
+
+    async def crash(self) -> None:
+        """End it in the middle of whatever it does."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+class Seen:
+    """A handler that writes down what it is given."""
+
+    def __init__(self, also: Callable[[AnyEvent], Awaitable[None]] | None = None) -> None:
+        self.events: list[AnyEvent] = []
+        self._also = also
+
+    async def __call__(self, event: AnyEvent) -> None:
+        """Take an event."""
+        self.events.append(event)
+        if self._also is not None:
+            await self._also(event)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The events' epochs, in the order they came."""
+        return [event.data.epoch for event in self.events]

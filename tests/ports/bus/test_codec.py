@@ -1,0 +1,99 @@
+"""Events as records."""
+
+import json
+from typing import Any
+
+import pytest
+
+from contracts.envelope import Event
+from contracts.ids import OwnerId
+from contracts.topics import JOBS_EVENTS
+from kit.bus.base import Unreadable
+from kit.bus.codec import Headers, Record, decode, encode
+from kit.bus.letters import DeadLetter, pack, unpack
+from kit.clock import new_id
+from tests.ports.bus.harness import started
+
+
+def record() -> Record:
+    return encode(JOBS_EVENTS, started(3), key="k")
+
+
+def with_header(headers: Headers, name: str, value: bytes | None) -> Headers:
+    kept = tuple((one, raw) for one, raw in headers if one != name)
+    return kept if value is None else (*kept, (name, value))
+
+
+def test_attributes_are_headers_and_the_value_is_the_data_alone() -> None:
+    event = started(3).model_copy(update={"sequence": 4, "traceparent": "00-a-b-01"})
+    made = encode(JOBS_EVENTS, event, key="k")
+    headers = {name: raw.decode() for name, raw in made.headers}
+    assert headers.pop("ce_time") == event.time.isoformat().replace("+00:00", "Z")
+    assert headers == {
+        "content-type": "application/json",
+        "ce_specversion": "1.0",
+        "ce_id": event.id,
+        "ce_type": "job.started",
+        "ce_source": "/library",
+        "ce_subject": event.subject,
+        "ce_dataschema": "urn:cratedig:schema:job.started:1",
+        "ce_traceparent": "00-a-b-01",
+        "ce_sequence": "4",
+    }
+    assert json.loads(made.value) == event.data.model_dump(mode="json")
+    assert made.key == b"k"
+
+
+def test_there_and_back_again() -> None:
+    event = started(3).model_copy(update={"sequence": 4})
+    made = encode(JOBS_EVENTS, event, key="k")
+    assert decode(JOBS_EVENTS, made.headers, made.value) == event
+
+
+def test_fields_and_attributes_of_later_versions_are_ignored() -> None:
+    made = record()
+    value = json.dumps(json.loads(made.value) | {"later": 1}).encode()
+    headers = (*made.headers, ("ce_later", b"x"), ("other", b"y"))
+    assert decode(JOBS_EVENTS, headers, value).data.epoch == 3
+
+
+def test_an_owner_survives() -> None:
+    owner = OwnerId(new_id())
+    event = Event[Any].model_validate(started(3).model_dump() | {"owner": owner})
+    event = event.model_copy(update={"data": started(3).data})
+    made = encode(JOBS_EVENTS, event, key="k")
+    assert decode(JOBS_EVENTS, made.headers, made.value).owner == owner
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ce_type", None, "carries no ''"),
+        ("ce_type", b"item.added", "carries no 'item.added'"),
+        ("ce_dataschema", b"urn:cratedig:schema:job.started:2", "has the schema"),
+        ("ce_dataschema", None, "has the schema ''"),
+        ("ce_id", b"17", "id: "),
+        ("ce_id", None, "id: "),
+        ("ce_time", b"yesterday", "time: "),
+        ("ce_specversion", b"0.3", "specversion: "),
+        ("ce_subject", b"\xff\xfe", "not UTF-8"),
+        ("content-type", b"application/avro", "datacontenttype: "),
+    ],
+)
+def test_a_wrong_attribute_is_unreadable(name: str, value: bytes | None, said: str) -> None:
+    made = record()
+    with pytest.raises(Unreadable, match=said):
+        decode(JOBS_EVENTS, with_header(made.headers, name, value), made.value)
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b"{}", b'{"epoch": "many"}', b"\xff"])
+def test_a_wrong_value_is_unreadable(value: bytes | None) -> None:
+    with pytest.raises(Unreadable, match=r"job\.started is not valid"):
+        decode(JOBS_EVENTS, record().headers, value)
+
+
+def test_a_dead_letter_keeps_the_record_and_says_why() -> None:
+    letter = DeadLetter("jobs.events", 3, 17, "library", "handler: a bug", record())
+    packed = pack(letter)
+    assert unpack(packed.key, packed.headers, packed.value) == letter
+    assert unpack(b"", (), b"") is None

@@ -1,0 +1,90 @@
+"""Kafka goes away and comes back: nothing acknowledged is lost, nobody has to be restarted."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from asyncio.subprocess import DEVNULL
+from contextlib import aclosing
+
+import pytest
+
+from contracts.topics import Topic
+from kit.bus.base import BusError
+from tests.ports.bus.harness import Harness, KafkaHarness, Seen, eventually, member, started
+from tests.support.servers import server_setting
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+async def harness() -> KafkaHarness:
+    """Only Kafka has outages; the servers must be this checkout's own to be killed."""
+    from deploy.servers import fleet
+
+    setting = server_setting("KIT_BUS_URL")
+    if fleet.environment()["KIT_BUS_URL"] != setting:
+        pytest.fail("KIT_BUS_URL is not the Kafka of this checkout, which this test would kill")
+    kafka = KafkaHarness(setting.removeprefix("kafka://"))
+    await kafka.bus.start()
+    return kafka
+
+
+async def servers(*arguments: str) -> None:
+    """Do something to the servers of this checkout."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.servers", *arguments),
+        stdout=DEVNULL,
+        stderr=DEVNULL,
+        env=os.environ,
+    )
+    assert await process.wait() == 0
+
+
+async def test_a_killed_broker_costs_no_acknowledged_event(harness: Harness, topic: Topic) -> None:
+    acknowledged: list[int] = []
+    seen = Seen()
+    news: list[int] = []
+    publishing = True
+
+    async def publish() -> None:
+        number = 0
+        while publishing:
+            event = started(number)
+            while publishing:
+                with contextlib.suppress(BusError):
+                    await harness.bus.publish(topic, event, key="same")
+                    acknowledged.append(number)
+                    break
+            number += 1
+            await asyncio.sleep(0.005)
+
+    async def read() -> None:
+        async with aclosing(harness.bus.news(topic)) as heard:  # type: ignore[type-var]
+            async for event in heard:
+                news.append(event.data.epoch if event else -1)
+
+    async with member(harness.bus, topic, seen):
+        tasks = [asyncio.create_task(publish()), asyncio.create_task(read())]
+        try:
+            for _ in range(2):
+                count, heard = len(seen.events), len(news)
+                await eventually(lambda c=count: len(seen.events) > c + 50, limit=60)  # type: ignore[misc]
+                await eventually(lambda h=heard: len(news) > h + 50, limit=60)  # type: ignore[misc]
+                await servers("kill", "kafka")
+                await servers("start", "kafka")
+            count = len(acknowledged)
+            await eventually(lambda: len(acknowledged) > count + 50, limit=60)
+            publishing = False
+            await tasks[0]
+            last = acknowledged[-1]
+            await eventually(lambda: last in seen.numbers and last in news, limit=60)
+        finally:
+            publishing = False
+            tasks[1].cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await harness.bus.close()
+    assert set(acknowledged) <= set(seen.numbers)
+    assert set(range(news[0], last + 1)) & set(acknowledged) <= set(news)
+    firsts = list(dict.fromkeys(seen.numbers))
+    assert firsts == sorted(firsts)
