@@ -1,0 +1,1 @@
+"""Signal work that several services need, in numpy: spectra, novelty, onsets, pulse."""

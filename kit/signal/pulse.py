@@ -1,0 +1,313 @@
+"""Tempo and beats of a novelty curve."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kit.signal.onsets import Float, moving
+
+SLOWEST, FASTEST = 40.0, 240.0
+"""Range of tempi that are looked for, in beats a minute."""
+_STEP = 1.01
+"""Ratio of neighbouring tempi in the search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """One candidate for the tempo, in beats a minute, and its share of all the evidence."""
+
+    bpm: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """Tempo and beats of a recording."""
+
+    bpm: float
+    """From the beats themselves; 0 where none was found."""
+    confidence: float
+    """0 to 1: how strongly the recording repeats at the tempo (an estimate, not calibrated)."""
+    candidates: tuple[Tempo, ...]
+    """The strongest tempi, best first, with half and double of the best; weights sum to 1."""
+    beats: Float
+    """Times in seconds."""
+    steadiness: float
+    """0 to 1: the share of steps from beat to beat within 4 % of the median step."""
+
+
+NO_PULSE = Pulse(0.0, 0.0, (), np.zeros(0), 0.0)
+"""What is found in silence."""
+
+
+def find_pulse(novelty: Float, rate: float) -> Pulse:
+    """Find the tempo and the beats of a novelty curve.
+
+    The tempo is the one whose multiples the autocorrelation supports best, weighted by how common
+    it is in music; it may drift by 2 % a second. The beats follow it by dynamic programming over
+    the cube root of the curve: as loudness does, that lets a soft hi-hat on the beat count beside
+    a loud snare off it.
+
+    Parameters
+    ----------
+    novelty
+        `[frames]`, ≥ 0, such as `Novelty.total`.
+    rate
+        Frames a second.
+
+    Returns
+    -------
+    Pulse
+        `NO_PULSE` where the curve is empty, flat or shorter than a second.
+    """
+    if novelty.size < rate or novelty.max() <= 0:
+        return NO_PULSE
+    accents = flatten(novelty, rate)
+    if not np.any(accents > 0):
+        return NO_PULSE
+    bpms = tempo_grid()
+    evidence = comb(tempogram(accents, rate), rate, bpms)
+    prior = preference(bpms) * whole_beats(bpms, accents.size / rate)
+    weighted = np.maximum(0.0, evidence.mean(axis=0)) * prior
+    if weighted.max() <= 0:
+        return NO_PULSE
+    best = int(np.argmax(weighted))
+    path = _follow(evidence * prior, best)
+    step = max(1, round(rate))
+    local = np.interp(np.arange(accents.size), np.arange(path.size) * step, bpms[path])
+    curve = _even(np.cbrt(accents))
+    beats = track(curve, rate, 60.0 * rate / local)
+    if beats.size < 2:
+        return NO_PULSE
+    steps = np.diff(beats)
+    usual = float(np.median(steps))
+    near = np.abs(steps / usual - 1.0) < 0.04
+    # The mean of the usual steps is finer than the frames that a median is made of.
+    bpm = 60.0 / float(steps[near].mean() if near.any() else usual)
+    return Pulse(
+        bpm=bpm,
+        confidence=float(np.clip(evidence.mean(axis=0)[best], 0.0, 1.0)),
+        candidates=_candidates(bpms, weighted, bpm),
+        beats=beats,
+        steadiness=float(near.mean()),
+    )
+
+
+def _even(curve: Float) -> Float:
+    kernel = np.exp(-0.5 * (np.arange(-8, 9) / 2.0) ** 2)
+    smooth = np.convolve(curve, kernel / kernel.sum(), mode="same")
+    even: Float = smooth / max(float(np.sqrt(np.mean(smooth**2))), 1e-12)
+    return even
+
+
+def _follow(evidence: Float, best: int) -> NDArray[np.int64]:
+    """Return the likeliest tempo of each stretch: near the overall best, 2 % a step at most."""
+    reach = 18  # Steps of 1 %: a fifth slower or faster than the overall tempo at most.
+    low, high = max(0, best - reach), min(evidence.shape[1], best + reach + 1)
+    near = evidence[:, low:high]
+    score = near[0].copy()
+    links = np.zeros(near.shape, np.int64)
+    index = np.arange(near.shape[1])
+    for row in range(1, near.shape[0]):
+        moves = np.full((5, near.shape[1]), -np.inf)
+        for offset in range(-2, 3):
+            source = index + offset
+            inside = (source >= 0) & (source < near.shape[1])
+            moves[offset + 2, inside] = score[source[inside]] - 0.05 * abs(offset)
+        chosen = np.argmax(moves, axis=0)
+        links[row] = index + chosen - 2
+        score = near[row] + moves[chosen, index]
+    path = np.empty(near.shape[0], np.int64)
+    path[-1] = int(np.argmax(score))
+    for row in range(near.shape[0] - 1, 0, -1):
+        path[row - 1] = links[row, path[row]]
+    return path + low
+
+
+def _candidates(bpms: Float, weighted: Float, bpm: float) -> tuple[Tempo, ...]:
+    inner = weighted[1:-1]
+    peaks = np.flatnonzero((inner >= weighted[:-2]) & (inner > weighted[2:])) + 1
+    strongest = peaks[np.argsort(-weighted[peaks])][:4]
+    wanted = [bpm]
+    for other in (*bpms[strongest], 0.5 * bpm, 2.0 * bpm):
+        if all(abs(np.log(other / known)) > 0.04 for known in wanted):
+            wanted.append(float(other))
+    weights = np.interp(wanted, bpms, weighted, left=0.0, right=0.0)
+    weights /= max(float(weights.sum()), 1e-12)
+    order = [0, *sorted(range(1, len(wanted)), key=lambda index: -weights[index])]
+    return tuple(Tempo(wanted[index], float(weights[index])) for index in order)
+
+
+def flatten(curve: Float, rate: float) -> Float:
+    """Return a novelty curve with slow swells removed and its accents evened out.
+
+    The mean of the surrounding second is subtracted and what stays is divided by the root mean
+    square of the surrounding eight, so that a quiet verse counts as much as a loud chorus.
+    """
+    half = round(0.5 * rate)
+    raised = np.maximum(0.0, curve - moving(curve, before=half, after=half, over=np.mean))
+    span = round(4 * rate)
+    power = np.cumsum(np.concatenate([[0.0], raised**2]))
+    index = np.arange(raised.size)
+    first, last = np.maximum(0, index - span), np.minimum(raised.size, index + span + 1)
+    local = np.sqrt((power[last] - power[first]) / np.maximum(1, last - first))
+    floor = 0.1 * float(np.sqrt(np.mean(raised**2))) if raised.size else 0.0
+    evened: Float = raised / np.maximum(np.maximum(local, floor), 1e-12)
+    return evened
+
+
+def tempogram(curve: Float, rate: float, *, window: float = 8.0, hop: float = 1.0) -> Float:
+    """Measure how strongly each stretch of a curve repeats after each lag.
+
+    Parameters
+    ----------
+    curve
+        A flattened novelty curve, `[frames]`.
+    rate
+        Frames a second.
+    window, hop
+        Of the stretches, in seconds.
+
+    Returns
+    -------
+    Float
+        Autocorrelation `[stretches, lags]` at lags of 0 to `window` / 2 seconds, corrected for the
+        shrinking overlap; 1 at lag 0 (0 where the stretch is silent).
+    """
+    # What is shorter than the window is looked at as a whole.
+    size, step = min(round(window * rate), max(2, curve.size)), max(1, round(hop * rate))
+    padded = curve if size == curve.size else np.pad(curve, (size // 2, size // 2 + 1))
+    taper = np.hanning(size)
+    stretches = np.lib.stride_tricks.sliding_window_view(padded, size)[::step] * taper
+    spectra = np.fft.rfft(stretches, 2 * size, axis=1)
+    correlation = np.fft.irfft(np.abs(spectra) ** 2, axis=1)[:, : size // 2]
+    overlap = np.fft.irfft(np.abs(np.fft.rfft(taper, 2 * size)) ** 2)[: size // 2]
+    correlation /= overlap
+    return np.asarray(correlation / np.maximum(correlation[:, :1], 1e-12), dtype=np.float64)
+
+
+def tempo_grid() -> Float:
+    """Return the tempi that are compared: 1 % apart."""
+    return np.asarray(
+        SLOWEST * 2.0 ** np.arange(0.0, np.log2(FASTEST / SLOWEST), np.log2(_STEP)), np.float64
+    )
+
+
+def comb(correlation: Float, rate: float, bpms: Float) -> Float:
+    """Return how well pulses at each tempo fit autocorrelations.
+
+    Parameters
+    ----------
+    correlation
+        `[stretches, lags]` from `tempogram`.
+    rate
+        Frames a second.
+    bpms
+        Tempi to try.
+
+    Returns
+    -------
+    Float
+        `[stretches, tempi]`: mean correlation at one, two, three and four beats, less that half way
+        between them.
+    """
+    period = 60.0 * rate / bpms
+    total = np.zeros((correlation.shape[0], bpms.size))
+    lags = np.arange(correlation.shape[1])
+    count = np.zeros(bpms.size)
+    for multiple in (1, 2, 3, 4):
+        at = multiple * period
+        inside = at <= lags[-1]
+        count += inside
+        for row in range(correlation.shape[0]):
+            total[row] += np.where(inside, np.interp(at, lags, correlation[row]), 0.0)
+    return np.asarray(total / np.maximum(count, 1), dtype=np.float64)
+
+
+def preference(bpms: Float, *, centre: float = 110.0, octaves: float = 0.8) -> Float:
+    """Return how likely each tempo is before hearing: log-normal around `centre`."""
+    return np.asarray(np.exp(-0.5 * (np.log2(bpms / centre) / octaves) ** 2), dtype=np.float64)
+
+
+def whole_beats(bpms: Float, duration: float) -> Float:
+    """Return a slight preference, in clips under 20 s, for tempi at which they are whole bars.
+
+    A short clip is often a loop, cut to 4, 8, 16 or 32 beats; 1 where it is longer.
+    """
+    factor = np.ones_like(bpms)
+    if 0.0 < duration < 20.0:
+        for beats in (4, 8, 16, 32):
+            off = np.log(bpms * duration / (60.0 * beats)) / 0.015
+            factor *= 1.0 + 0.3 * np.exp(-0.5 * off**2)
+    return factor
+
+
+def track(curve: Float, rate: float, periods: Float, *, tightness: float = 100.0) -> Float:
+    """Follow the beats of a curve at known, slowly changing periods.
+
+    Dynamic programming over the curve: the best sequence that ends in a frame is the best one
+    that ends about a period before it, less a penalty on the squared logarithm of the ratio of
+    the step to the period (D. P. W. Ellis, "Beat tracking by dynamic programming", 2007).
+
+    Parameters
+    ----------
+    curve
+        A flattened novelty curve, `[frames]`.
+    rate
+        Frames a second.
+    periods
+        Expected frames from beat to beat at each frame, `[frames]`.
+    tightness
+        Weight of the penalty, against a curve whose root mean square is about 1.
+
+    Returns
+    -------
+    Float
+        Times of the beats in seconds, refined between frames.
+    """
+    frames = curve.size
+    if frames < 3 or not np.any(curve > 0):
+        return np.zeros(0)
+    score = np.zeros(frames)
+    link = np.full(frames, -1, np.int64)
+    # Penalties depend on the period only, which takes few distinct whole values.
+    whole = np.maximum(2, np.round(periods)).astype(np.int64)
+    penalties = {}
+    for period in np.unique(whole):
+        steps = np.arange(max(1, period // 2), 2 * period + 1)
+        penalties[int(period)] = (steps, tightness * np.log(steps / period) ** 2)
+    for frame in range(frames):
+        steps, penalty = penalties[int(whole[frame])]
+        first = frame - int(steps[-1])
+        here = float(curve[frame])
+        last = frame - int(steps[0])
+        if last < 0:
+            score[frame] = here
+            continue
+        usable = steps.size if first >= 0 else steps.size + first
+        candidates = score[last - usable + 1 : last + 1][::-1] - penalty[:usable]
+        best = int(np.argmax(candidates))
+        if candidates[best] > 0:
+            score[frame] = here + candidates[best]
+            link[frame] = last - best
+        else:
+            score[frame] = here
+    # The end is the best of the last period's frames: any of them may be the last beat.
+    tail = int(whole[-1])
+    frame = frames - tail + int(np.argmax(score[-tail:])) if frames > tail else int(score.argmax())
+    beats: list[int] = []
+    while frame >= 0:
+        beats.append(frame)
+        frame = int(link[frame])
+    return refine(curve, np.array(beats[::-1], np.int64)) / rate
+
+
+def refine(curve: Float, peaks: NDArray[np.int64]) -> Float:
+    """Move peaks between frames by the parabola through their neighbours."""
+    inner = np.clip(peaks, 1, curve.size - 2)
+    left, middle, right = curve[inner - 1], curve[inner], curve[inner + 1]
+    bend = left - 2 * middle + right
+    peaked = (middle >= left) & (middle >= right) & (bend < 0) & (inner == peaks)
+    shift = np.where(peaked, 0.5 * (left - right) / np.where(bend < 0, bend, -1.0), 0.0)
+    return np.asarray(peaks + np.clip(shift, -0.5, 0.5), dtype=np.float64)

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from kit.signal.onsets import loudness, novelty
+from kit.signal.pulse import NO_PULSE, Pulse, find_pulse, tempo_grid, whole_beats
+from kit.signal.spectra import Array
+from tests.support import signals
+
+
+def pulse_of(audio: Array) -> Pulse:
+    heard = novelty([audio], 44_100, level=loudness([audio]))
+    return find_pulse(heard.total, heard.rate)
+
+
+@pytest.mark.parametrize("bpm", [96.0, 100.0, 120.0, 128.0, 150.0])
+def test_the_tempo_and_beats_of_a_drum_loop(bpm: float) -> None:
+    loop = signals.drum_loop(bpm, 8)
+    pulse = pulse_of(loop.audio)
+    assert pulse.bpm == pytest.approx(bpm, rel=0.005)
+    assert pulse.steadiness > 0.9
+    beats = np.array(loop.beats)
+    near = [float(np.abs(beats - beat).min()) for beat in pulse.beats]
+    assert max(near) < 0.03
+    assert len(pulse.beats) >= len(beats) - 2
+
+
+def test_half_and_double_are_among_the_candidates() -> None:
+    pulse = pulse_of(signals.drum_loop(100.0, 8).audio)
+    offered = [candidate.bpm for candidate in pulse.candidates]
+    assert offered[0] == pytest.approx(100.0, rel=0.01)
+    assert any(bpm == pytest.approx(50.0, rel=0.04) for bpm in offered)
+    assert any(bpm == pytest.approx(200.0, rel=0.04) for bpm in offered)
+    assert sum(candidate.weight for candidate in pulse.candidates) == pytest.approx(1.0)
+
+
+def test_a_short_clip_is_taken_for_a_loop() -> None:
+    bpms = tempo_grid()
+    factor = whole_beats(bpms, 5.0)
+    assert bpms[np.argmax(factor[bpms < 130])] == pytest.approx(96.0, rel=0.01)
+    assert (whole_beats(bpms, 60.0) == 1.0).all()
+
+
+def test_a_slow_drift_is_followed() -> None:
+    steps = np.linspace(0.55, 0.45, 60)
+    times = np.concatenate([[0.2], 0.2 + np.cumsum(steps)])
+    curve = np.zeros(round((times[-1] + 0.5) * 200))
+    curve[np.round(times * 200).astype(int)] = 1.0
+    pulse = find_pulse(curve, 200.0)
+    near = [float(np.abs(times - beat).min()) for beat in pulse.beats]
+    assert float(np.mean(np.array(near) < 0.03)) > 0.95
+
+
+def test_what_has_no_beat_has_low_confidence() -> None:
+    steady = pulse_of(signals.drum_loop(120.0, 8).audio)
+    drone = pulse_of(signals.noise(16.0))
+    assert drone.confidence < 0.5 * steady.confidence
+
+
+def test_silence_has_no_pulse() -> None:
+    assert find_pulse(np.zeros(2000), 200.0) is NO_PULSE
+    assert find_pulse(np.ones(20), 200.0) is NO_PULSE
+    assert find_pulse(np.ones(4000), 200.0).confidence <= 1.0
