@@ -43,7 +43,7 @@ class SlicingParams(Asked):
     bpm: Bpm | None = None
     """The tempo, where it is known; else it is found."""
     beats_per_bar: Annotated[int, Field(ge=2, le=12)] = 4
-    similarity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.85
+    similarity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.95
     """Hits at least this alike are one group."""
     best_only: bool = False
     """Store only the best hit of each group; all are listed either way."""

@@ -1,0 +1,115 @@
+"""Groups, scores, and which slices become files."""
+
+import numpy as np
+
+from contracts.slicing import Ending, Slice, SliceKind, SlicingParams
+from kit.signal.onsets import Float
+from services.slicing.dsp import decibels
+from services.slicing.grouping import Grouping, group
+from services.slicing.measuring import Measured
+
+
+def describe(
+    found: list[Measured],
+    params: SlicingParams,
+    kind: SliceKind,
+    *,
+    sample_rate: int,
+    first: int,
+) -> list[Slice]:
+    """Group slices, score them and mark the best of each group.
+
+    Parameters
+    ----------
+    found
+        Slices of one kind. Loops are grouped among those of the same length only.
+    params
+        How alike is alike.
+    kind
+        What they are.
+    sample_rate
+        In Hz.
+    first
+        Index of the first.
+    """
+    if not found:
+        return []
+    clean = _cleanness(found)
+    labels = np.zeros(len(found), np.int64)
+    alike = np.zeros(len(found))
+    offset = 0
+    lengths = np.array([piece.stretch.bars if piece.stretch else 0 for piece in found])
+    for length in np.unique(lengths):
+        members = np.flatnonzero(lengths == length)
+        vectors = np.stack([found[index].timbre for index in members])
+        grouping: Grouping = group(
+            vectors,
+            np.argsort(-clean[members], kind="stable"),
+            similarity=params.similarity,
+        )
+        labels[members] = grouping.labels + offset
+        alike[members] = grouping.similarity
+        offset = int(labels[members].max()) + 1
+    scores = np.clip(0.75 * clean + 0.25 * alike, 0.0, 1.0)
+    best = {
+        int(label): int(np.argmax(np.where(labels == label, scores, -1.0)))
+        for label in set(labels.tolist())
+    }
+    return [
+        Slice(
+            index=first + index,
+            kind=kind,
+            start=piece.start,
+            end=piece.end,
+            onset=piece.onset,
+            ending=piece.ending,
+            strength=piece.strength,
+            level_dbfs=decibels(piece.level),
+            peak_dbfs=decibels(piece.peak),
+            group=int(labels[index]),
+            similarity=float(alike[index]),
+            score=float(scores[index]),
+            best=best[int(labels[index])] == index,
+            bars=piece.stretch.bars if piece.stretch else None,
+            bpm=60.0 * piece.stretch.beats * sample_rate / (piece.end - piece.start)
+            if piece.stretch
+            else None,
+        )
+        for index, piece in enumerate(found)
+    ]
+
+
+def _cleanness(found: list[Measured]) -> Float:
+    """Return how clean and complete each is: quiet before it, died away after it, loud, whole."""
+    loudest = max(piece.level for piece in found)
+    longest = max(piece.end - piece.start for piece in found)
+    scores = []
+    for piece in found:
+        if piece.ending is Ending.GRID:
+            scores.append(min(1.0, piece.level / loudest))
+            continue
+        rise = decibels(piece.level) - decibels(max(piece.before, 1e-6))
+        alone = np.clip(rise / 40.0, 0.0, 1.0)
+        complete = (
+            1.0 if piece.ending is Ending.DECAY else 0.6 * (piece.end - piece.start) / longest
+        )
+        loud = np.clip(1.0 + (decibels(piece.level) - decibels(loudest)) / 40.0, 0.0, 1.0)
+        # What touches full scale may be clipped.
+        whole = 0.5 if piece.peak >= 0.999 else 1.0
+        scores.append(float(whole * (0.4 * alone + 0.4 * complete + 0.2 * loud)))
+    return np.array(scores)
+
+
+def choose(slices: list[Slice], params: SlicingParams) -> list[Slice]:
+    """Return the slices that become files.
+
+    One-shots: the best of each group, the largest groups first, then the others by score, as many
+    as `max_one_shots` admits. Loops: only the best of each group, `max_loops` at most.
+    """
+    shots = [piece for piece in slices if piece.kind is SliceKind.ONE_SHOT]
+    if params.best_only:
+        shots = [piece for piece in shots if piece.best]
+    shots.sort(key=lambda piece: (not piece.best, piece.group if piece.best else 0, -piece.score))
+    loops = [piece for piece in slices if piece.kind is SliceKind.LOOP and piece.best]
+    loops.sort(key=lambda piece: -piece.score)
+    return [*shots[: params.max_one_shots], *loops[: params.max_loops]]

@@ -1,0 +1,248 @@
+"""Where a sound's samples begin and end, and how it is faded. Pure numpy."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kit.signal.onsets import Float
+from kit.signal.spectra import Array
+
+_BACKTRACK = 0.05
+"""Seconds before the peak of the novelty curve in which an attack may begin."""
+_SETTLE = 0.02
+"""Seconds after it in which the attack may still rise."""
+_CROSSING = 0.004
+"""Seconds in which a zero crossing is looked for."""
+_ATTACK_SHARE = 0.05
+"""The attack begins where the envelope has risen this far from the floor to its top."""
+
+
+class Rolling:
+    """A window that moves along a stream of audio and holds only what is still needed.
+
+    Parameters
+    ----------
+    blocks
+        Audio, each block `[channels, samples]`.
+    """
+
+    def __init__(self, blocks: Iterator[Array]) -> None:
+        self._blocks = blocks
+        self._held: Array | None = None
+        self._first = 0
+        """The sample that `_held` begins with."""
+        self._next = 0
+        """The sample that the next block begins with."""
+        self._floor = 0
+        """What lies before is not needed any more."""
+
+    @property
+    def held(self) -> int:
+        """Samples in memory."""
+        return 0 if self._held is None else self._held.shape[1]
+
+    def take(self, start: int, end: int) -> Array:
+        """Return samples `start` to `end`, `[channels, ≤ end - start]`: less where audio ends.
+
+        Raises
+        ------
+        ValueError
+            When `start` lies before what was forgotten.
+        """
+        if start < self._floor:
+            raise ValueError(f"sample {start} is gone; the window begins at {self._floor}")
+        fresh: list[Array] = []
+        while self._next < end:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            self._next += block.shape[1]
+            if self._next > self._floor:
+                fresh.append(block)
+        if fresh:
+            parts = fresh if self._held is None else [self._held, *fresh]
+            self._held = np.concatenate(parts, axis=1)
+            self._first = self._next - self._held.shape[1]
+            self._trim()
+        if self._held is None:
+            return np.zeros((1, 0), np.float32)
+        return self._held[:, max(0, start - self._first) : max(0, end - self._first)]
+
+    def forget(self, before: int) -> None:
+        """Drop what lies before a sample, also where it is not read yet."""
+        self._floor = max(self._floor, before)
+        self._trim()
+
+    def _trim(self) -> None:
+        if self._held is None or self._floor <= self._first:
+            return
+        if self._floor >= self._next:
+            self._held, self._first = None, self._next
+            return
+        # A copy, or the view would keep all of it alive.
+        self._held = self._held[:, self._floor - self._first :].copy()
+        self._first = self._floor
+
+
+def envelope(signal: Array, hop: int) -> Float:
+    """Return the root mean square of each `hop` samples, the louder channel counting.
+
+    Parameters
+    ----------
+    signal
+        `[channels, samples]`.
+    hop
+        Samples of a step; what is left over at the end is dropped.
+
+    Returns
+    -------
+    Float
+        `[samples // hop]`.
+    """
+    count = signal.shape[1] // hop
+    body = signal[:, : count * hop].reshape(signal.shape[0], count, hop).astype(np.float64)
+    power = np.mean(body**2, axis=2)
+    return np.asarray(np.sqrt(power.max(axis=0)), dtype=np.float64)
+
+
+def attack(signal: Array, onset: int, *, sample_rate: int, opening: bool = False) -> int:
+    """Return the sample at which the attack of an onset begins.
+
+    From the steepest rise near the peak of the novelty curve the envelope is followed back into
+    the valley before it, to where it stands 5 % above that valley: the cut is made there, the
+    score is kept at the peak.
+
+    Parameters
+    ----------
+    signal
+        `[channels, samples]` around the onset.
+    onset
+        Sample of the novelty peak in `signal`.
+    sample_rate
+        In Hz.
+    opening
+        Whether the recording begins with `signal`: silence lies before it.
+    """
+    hop = max(1, sample_rate // 1000)
+    low = max(0, onset - round(_BACKTRACK * sample_rate))
+    high = min(signal.shape[1], onset + round(_SETTLE * sample_rate))
+    # The difference of neighbouring samples lets a soft hi-hat show above the tail of a kick.
+    curve = envelope(np.diff(signal[:, low:high], axis=1, prepend=signal[:, low : low + 1]), hop)
+    if curve.size < 4:
+        return min(max(low, onset), int(signal.shape[1]))
+    silent = opening and low == 0
+    if silent:
+        curve = np.concatenate([np.zeros(2), curve])
+    rise = curve[2:] - curve[:-2]
+    steepest = int(np.argmax(rise)) + 1
+    top = float(curve[steepest : steepest + 15].max())
+    # Before the attack lies a valley: silence, or the tail of the sound before. It ends where,
+    # going back, that tail rises again.
+    valley = steepest
+    for step in range(steepest, -1, -1):
+        if curve[step] < curve[valley]:
+            valley = step
+        elif curve[step] > 1.5 * curve[valley] and step < valley - 1:
+            break
+    threshold = float(curve[valley]) + _ATTACK_SHARE * (top - float(curve[valley]))
+    at = steepest
+    while at > valley and curve[at] > threshold:
+        at -= 1
+    # The step that first exceeds the threshold may hold the attack anywhere inside.
+    return low + max(0, at - (2 if silent else 0)) * hop
+
+
+def crossing(signal: Array, at: int, *, earliest: int, sample_rate: int) -> int:
+    """Return the last zero crossing at or before a sample, within 4 ms.
+
+    The channels' sum decides. Where it does not cross zero, the sample where the channels are
+    nearest to zero is taken.
+    """
+    low = max(0, earliest, at - round(_CROSSING * sample_rate))
+    at = min(at, signal.shape[1])
+    if at - low < 2:
+        return max(low, at)
+    middle: Array = signal[:, low:at].sum(axis=0)
+    crossings = np.flatnonzero(np.signbit(middle[:-1]) != np.signbit(middle[1:]))
+    if crossings.size:
+        last = int(crossings[-1])
+        return low + last + int(np.abs(middle[last : last + 2]).argmin())
+    return low + int(np.argmin(np.abs(signal[:, low:at]).max(axis=0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Where a sound ends, and whether it had died away by then."""
+
+    end: int
+    decayed: bool
+
+
+def tail(signal: Array, *, sample_rate: int, tail_db: float, quietest: float) -> Tail:
+    """Find where a sound has died away.
+
+    Parameters
+    ----------
+    signal
+        `[channels, samples]` from the attack to the latest possible end.
+    sample_rate
+        In Hz.
+    tail_db
+        Below the sound's own peak; at this level it counts as gone.
+    quietest
+        Linear level below which everything counts as silence.
+
+    Returns
+    -------
+    Tail
+        The first sample after which the envelope stays below the level for 50 ms; or, where a
+        background of more than that level lies under the sound, the one where the sound has sunk
+        into it: at least 20 dB below the peak and level for 150 ms.
+    """
+    hop = max(1, round(0.005 * sample_rate))
+    curve = envelope(signal, hop)
+    if curve.size < 2:
+        return Tail(signal.shape[1], False)
+    top = int(np.argmax(curve[: max(2, round(0.15 * sample_rate / hop))]))
+    peak = float(curve[top])
+    gone = max(peak * 10.0 ** (tail_db / 20.0), quietest)
+    end = _stays_below(curve, gone, since=top, steps=round(0.05 * sample_rate / hop))
+    if end is None:
+        floor = float(np.percentile(curve[top:], 5))
+        if floor < 0.1 * peak:
+            end = _stays_below(curve, 1.4 * floor, since=top, steps=round(0.15 * sample_rate / hop))
+    if end is None:
+        return Tail(signal.shape[1], False)
+    return Tail(min(signal.shape[1], (end + 1) * hop), True)
+
+
+def _stays_below(curve: Float, level: float, *, since: int, steps: int) -> int | None:
+    below = curve < level
+    below[: since + 1] = False
+    steps = max(1, steps)
+    if below.size < steps:
+        return None
+    runs = np.convolve(below, np.ones(steps), mode="valid") >= steps
+    return int(np.argmax(runs)) if runs.any() else None
+
+
+def faded(signal: Array, *, fade_in: int, fade_out: int, gain: float = 1.0) -> Array:
+    """Return a copy with raised-cosine fades of so many samples, times a gain."""
+    result = signal * np.float32(gain)
+    fade_in = min(fade_in, result.shape[1])
+    fade_out = min(fade_out, result.shape[1] - fade_in)
+    if fade_in > 0:
+        result[:, :fade_in] *= _ramp(fade_in)
+    if fade_out > 0:
+        result[:, -fade_out:] *= _ramp(fade_out)[::-1]
+    return np.asarray(result, dtype=np.float32)
+
+
+def _ramp(length: int) -> Array:
+    return (0.5 - 0.5 * np.cos(np.pi * np.arange(length) / length)).astype(np.float32)
+
+
+def decibels(level: float) -> float:
+    """Return a linear level in dB, -200 at least."""
+    return float(20.0 * np.log10(max(level, 1e-10)))

@@ -1,0 +1,226 @@
+"""From onsets to one-shots and loops: positions, levels, timbre; one pass over the recording."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from contracts.slicing import Ending, SlicingParams
+from kit.signal.onsets import Float
+from kit.signal.spectra import Array
+from services.slicing.dsp import Rolling, attack, crossing, envelope, tail
+from services.slicing.engine import Heard
+from services.slicing.grouping import timbre
+from services.slicing.loops import Stretch
+
+_LOOP_STEPS = 16
+"""Parts of a loop whose spectra are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A slice as it lies in the recording, and what it sounds like."""
+
+    start: int
+    end: int
+    onset: int
+    attack: int
+    """Where the envelope begins to rise; between `start` and here a fade costs nothing."""
+    ending: Ending
+    strength: float
+    level: float
+    """Linear root mean square of the loudest 10 ms."""
+    peak: float
+    before: float
+    """Linear level of the 20 ms before the start."""
+    timbre: Float
+    stretch: Stretch | None = None
+
+
+def measure_one_shots(
+    blocks: Iterator[Array],
+    heard: Heard,
+    params: SlicingParams,
+    *,
+    sample_rate: int,
+    samples: int,
+    progress: Callable[[float], None],
+) -> list[Measured]:
+    """Measure every onset's slice, one after the other; they never overlap.
+
+    Parameters
+    ----------
+    blocks
+        The recording from its beginning.
+    heard
+        Its onsets.
+    params
+        Spacing, lengths and gates.
+    sample_rate, samples
+        Of the recording.
+    progress
+        Told how much is done, 0 to 1.
+    """
+    rolling = Rolling(blocks)
+    reach = round(0.06 * sample_rate)
+    longest = round(params.max_length * sample_rate)
+    gate = heard.level * 10.0 ** (params.gate_db / 20.0)
+    found: list[Measured] = []
+    begin: tuple[int, int] | None = None
+    previous = 0
+    onsets = [int(onset) for onset in heard.onsets]
+    for index, onset in enumerate(onsets):
+        if begin is None:
+            rolling.forget(max(0, onset - 2 * reach))
+        first, start = begin or _begin(rolling, onset, previous, reach, sample_rate)
+        begin = None
+        limit, ending = min(samples, start + longest), Ending.LIMIT
+        if start + longest >= samples:
+            ending = Ending.FILE
+        if index + 1 < len(onsets) and onsets[index + 1] - reach < limit:
+            # The next slice's start is this one's latest end.
+            begin = _begin(rolling, onsets[index + 1], onset, reach, sample_rate)
+            if begin[1] < limit:
+                limit, ending = begin[1], Ending.NEXT
+        # What lies before the start is needed to tell how clean the attack is.
+        origin = max(0, start - round(0.02 * sample_rate))
+        local = rolling.take(origin, limit)
+        head = start - origin
+        measured = _one_shot(
+            local[:, head:], first - start, ending, params, sample_rate=sample_rate, gate=gate
+        )
+        if measured is not None:
+            end, ending, level, peak = measured
+            before = local[:, :head]
+            found.append(
+                Measured(
+                    start=start,
+                    end=start + end,
+                    onset=min(max(onset, start), start + end - 1),
+                    attack=first,
+                    ending=ending,
+                    strength=float(heard.strengths[index]),
+                    level=level,
+                    peak=peak,
+                    before=float(np.sqrt(np.mean(before**2))) if before.size else 0.0,
+                    timbre=timbre(local[:, head : head + end], sample_rate),
+                )
+            )
+        rolling.forget(max(0, start - reach))
+        previous = onset
+        progress((index + 1) / len(onsets))
+    return found
+
+
+def _begin(
+    rolling: Rolling, onset: int, earliest: int, reach: int, sample_rate: int
+) -> tuple[int, int]:
+    """Return where an onset's attack begins and the zero crossing before it."""
+    origin = max(earliest, onset - reach - reach // 4)
+    local = rolling.take(origin, onset + reach)
+    first = attack(local, onset - origin, sample_rate=sample_rate, opening=origin == 0)
+    start = crossing(local, first, earliest=0, sample_rate=sample_rate)
+    return origin + first, origin + start
+
+
+def _one_shot(
+    signal: Array,
+    attack_at: int,
+    ending: Ending,
+    params: SlicingParams,
+    *,
+    sample_rate: int,
+    gate: float,
+) -> tuple[int, Ending, float, float] | None:
+    """Return end, why it ends, level and peak of a one-shot; `None` where it is gated."""
+    if signal.shape[1] < params.min_length * sample_rate:
+        return None
+    peak = float(np.abs(signal).max())
+    if peak < gate:
+        return None
+    died = tail(
+        signal[:, attack_at:],
+        sample_rate=sample_rate,
+        tail_db=params.tail_db,
+        quietest=gate * 0.03,
+    )
+    end = signal.shape[1]
+    if died.decayed:
+        end, ending = attack_at + died.end, Ending.DECAY
+    if ending is not Ending.NEXT:
+        # Where the next one begins is a zero crossing already.
+        end = crossing(signal, end, earliest=attack_at, sample_rate=sample_rate) or end
+    end = max(end, min(signal.shape[1], round(params.min_length * sample_rate)))
+    curve = envelope(signal[:, :end], max(1, round(0.01 * sample_rate)))
+    level = float(curve.max()) if curve.size else float(np.sqrt(np.mean(signal[:, :end] ** 2)))
+    return end, ending, level, peak
+
+
+def measure_loops(
+    blocks: Iterator[Array],
+    stretches: list[Stretch],
+    beats: Float,
+    one_shots: list[Measured],
+    *,
+    sample_rate: int,
+    samples: int,
+    quietest: float,
+    progress: Callable[[float], None],
+) -> list[Measured]:
+    """Measure loops: whole bars of the grid, both edges moved to an attack where one is near.
+
+    Parameters
+    ----------
+    blocks
+        The recording from its beginning.
+    stretches
+        Candidates, in beats.
+    beats
+        Times in seconds.
+    one_shots
+        Those found before: a loop begins where the hit on its first beat begins.
+    sample_rate, samples
+        Of the recording.
+    quietest
+        Linear level below which a stretch counts as silence.
+    progress
+        Told how much is done, 0 to 1.
+    """
+    rolling = Rolling(blocks)
+    starts = np.array([hit.start for hit in one_shots] or [-samples], np.int64)
+    onsets = np.array([hit.onset for hit in one_shots] or [-samples], np.int64)
+    near = round(0.04 * sample_rate)
+
+    def edge(beat: int) -> int:
+        at = round(float(beats[beat]) * sample_rate)
+        closest = int(np.argmin(np.abs(onsets - at)))
+        return int(starts[closest]) if abs(int(onsets[closest]) - at) <= near else at
+
+    found: list[Measured] = []
+    ordered = sorted(stretches, key=lambda stretch: (stretch.first, stretch.beats))
+    for index, stretch in enumerate(ordered):
+        start, end = edge(stretch.first), edge(stretch.first + stretch.beats)
+        if 0 <= start < end <= samples:
+            rolling.forget(start - near)
+            signal = rolling.take(start, end)
+            level = float(np.sqrt(np.mean(signal**2)))
+            if level > quietest:
+                seconds = signal.shape[1] / sample_rate
+                edges = tuple(np.linspace(0.0, seconds, _LOOP_STEPS + 1))
+                found.append(
+                    Measured(
+                        start=start,
+                        end=end,
+                        onset=start,
+                        attack=start,
+                        ending=Ending.GRID,
+                        strength=1.0,
+                        level=level,
+                        peak=float(np.abs(signal).max()),
+                        before=0.0,
+                        timbre=timbre(signal, sample_rate, edges=edges),
+                        stretch=stretch,
+                    )
+                )
+        progress((index + 1) / len(ordered))
+    return found

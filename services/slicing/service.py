@@ -1,0 +1,17 @@
+"""What the slicing service is; the only module of it that others may import."""
+
+from contracts.jobs import TaskName
+from contracts.slicing import SlicingParams, SlicingResult
+from kit.service import Budget, WorkerService
+from services.slicing.settings import Settings
+
+SERVICE = WorkerService(
+    word=TaskName.SLICING,
+    version="1",
+    params=SlicingParams,
+    result=SlicingResult,
+    settings=Settings,
+    handler="services.slicing.handler:handle",
+    engine="services.slicing.engine:load_engine",
+    budget=Budget(base=60.0, per_second=0.5, least=120.0),
+)
