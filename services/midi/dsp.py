@@ -12,21 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+from services.midi.partials import Float, fall, rise
 
-RATE = 22050
-HOP = 256
 PITCHES = 88
 LOWEST = 21
 BINS_PER_SEMITONE = 3
-FRAME = HOP / RATE
-"""Seconds from one frame to the next."""
 
-_FFT = 2048
-_PARTIALS = 8
-_FLOOR = 1e-7
-_LOWEST_PARTIAL_HZ = 90.0
-_HIGHEST_PARTIAL_HZ = 6000.0
 # A note has stopped after this many frames below the threshold.
 _SILENT = 11
 # An onset counts from this share of the threshold when its note sounds on clearly.
@@ -34,12 +25,8 @@ _FAINT = 0.55
 # A second strike of a sounding string must be this much louder, unless its onset is this sure.
 _RISE_DB = 3.0
 _SURE = 0.75
-_RISE_FRAMES = 3
-# A note ends where its partials fall by this much from `BEFORE` to `AFTER` frames around.
-_FALL_DB = 8.0
-_BEFORE = 3
-_AFTER = 5
-_LEAST_BEFORE_FALL = 4
+# How far beyond the network's end the partials are looked at.
+_BEYOND = 12
 # What was not struck must last this long and be this much clearer than the frame threshold.
 _UNSTRUCK_FRAMES = 11
 _UNSTRUCK_CLEARER = 0.2
@@ -110,62 +97,6 @@ class Found:
 def note_of(frequency: float) -> float:
     """Return a frequency in Hz as a fractional MIDI note; 440 Hz is 69."""
     return float(69 + 12 * np.log2(frequency / 440))
-
-
-def power(audio: Float, frames: int) -> Float:
-    """Short-time power spectrum on the network's frames.
-
-    Parameters
-    ----------
-    audio
-        [samples], mono at `RATE`; frame i is centred on sample i · `HOP`.
-    frames
-        How many to compute; what lies beyond the audio is silence.
-
-    Returns
-    -------
-    ndarray
-        [frames, 1025], float32.
-    """
-    needed = (frames - 1) * HOP + _FFT
-    padded = np.zeros(max(needed, 0), np.float32)
-    body = audio[: max(needed - _FFT // 2, 0)]
-    padded[_FFT // 2 : _FFT // 2 + len(body)] = body
-    window = np.hanning(_FFT + 1)[:-1].astype(np.float32)
-    result = np.empty((frames, _FFT // 2 + 1), np.float32)
-    for first in range(0, frames, 256):
-        last = min(first + 256, frames)
-        views = np.lib.stride_tricks.sliding_window_view(
-            padded[first * HOP : (last - 1) * HOP + _FFT], _FFT
-        )[::HOP]
-        spectrum = np.fft.rfft(views * window, axis=1)
-        result[first:last] = spectrum.real**2 + spectrum.imag**2
-    return result
-
-
-def partials(spectrum: Float, pitch: int) -> Float:
-    """Power of a pitch's partials over time.
-
-    Parameters
-    ----------
-    spectrum
-        [frames, bins] of `power`.
-    pitch
-        MIDI note.
-
-    Returns
-    -------
-    ndarray
-        [partials, frames]; those between 90 and 6000 Hz, at most 8.
-    """
-    fundamental = 440 * 2 ** ((pitch - 69) / 12)
-    rows = [
-        spectrum[:, bin_ - 1 : bin_ + 2].sum(axis=1)
-        for k in range(1, _PARTIALS + 1)
-        if _LOWEST_PARTIAL_HZ <= k * fundamental <= _HIGHEST_PARTIAL_HZ
-        for bin_ in (round(k * fundamental * _FFT / RATE),)
-    ]
-    return np.array(rows, np.float32).reshape(len(rows), len(spectrum))
 
 
 def find_notes(
@@ -261,7 +192,7 @@ def _really_struck(notes: list[Found], onset: Float, spectrum: Float) -> list[Fo
     kept: list[Found] = []
     for note in notes:
         joined = bool(kept) and kept[-1].end == note.start and onset[note.start] < _SURE
-        if joined and _rise(spectrum, note.pitch, note.start) < _RISE_DB:
+        if joined and rise(spectrum, note.pitch, note.start) < _RISE_DB:
             before = kept[-1]
             first, second = before.end - before.start, note.end - note.start
             confidence = (first * before.confidence + second * note.confidence) / (first + second)
@@ -269,18 +200,6 @@ def _really_struck(notes: list[Found], onset: Float, spectrum: Float) -> list[Fo
         else:
             kept.append(note)
     return kept
-
-
-def _rise(spectrum: Float, pitch: int, start: int) -> float:
-    """Return by how many dB the partials grow at a frame, weighted by their level after it."""
-    first = max(0, start - _RISE_FRAMES)
-    rows = partials(spectrum[first : start + _RISE_FRAMES + 1], pitch)
-    if not len(rows) or rows.shape[1] < 2 * _RISE_FRAMES:
-        return np.inf
-    level = 10 * np.log10(rows + _FLOOR)
-    weight = np.sqrt(rows[:, -1])
-    growth = level[:, -1] - level[:, :_RISE_FRAMES].min(axis=1)
-    return float((weight * growth).sum() / max(float(weight.sum()), _FLOOR))
 
 
 def _unstruck(note: Float, struck: list[Found], options: Options, begin: int) -> list[Found]:
@@ -316,23 +235,11 @@ def _end(note: Found, posterior: Float, spectrum: Float, bound: int) -> int:
     sounding = posterior[note.start : note.end]
     if not len(sounding):
         return note.end
+    seen = fall(spectrum, note.pitch, note.start, min(note.end + _BEYOND, bound, len(spectrum)))
+    if seen is not None:
+        return seen
     level = float(np.median(sounding))
-    lost = note.start + int(np.flatnonzero(sounding >= 0.5 * level)[-1]) + 1
-    last = min(note.end + 6 + _AFTER + 1, bound, len(spectrum))
-    rows = partials(spectrum[note.start : last], note.pitch)
-    frames = rows.shape[1]
-    if not len(rows) or frames < _LEAST_BEFORE_FALL + _BEFORE + _AFTER + 1:
-        return lost
-    decibels = 10 * np.log10(rows + _FLOOR)
-    weight = np.sqrt(rows[:, : frames - _BEFORE - _AFTER])
-    fall = decibels[:, : frames - _BEFORE - _AFTER] - decibels[:, _BEFORE + _AFTER :]
-    mean = (weight * fall).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-9)
-    # `mean[i]` belongs to frame i + BEFORE.
-    padded = np.concatenate([np.full(_BEFORE, -np.inf), mean, [-np.inf]])
-    here, earlier, later = padded[1:-1], padded[:-2], padded[2:]
-    falls = np.flatnonzero((here > _FALL_DB) & (here >= earlier) & (here >= later)) + 1
-    falls = falls[falls >= _LEAST_BEFORE_FALL]
-    return note.start + int(falls[0]) if len(falls) else lost
+    return note.start + int(np.flatnonzero(sounding >= 0.5 * level)[-1]) + 1
 
 
 def bends(contour: Float, pitch: int) -> Float:

@@ -5,10 +5,11 @@ from typing import Protocol
 import numpy as np
 
 from kit.worker.engines import EngineContext
-from services.midi.dsp import HOP, Float, Posteriors
+from services.midi.dsp import Posteriors
+from services.midi.partials import HOP, Float
 
 WINDOW = 43844
-"""Samples of one window, at `dsp.RATE`."""
+"""Samples of one window, at `partials.RATE`."""
 EDGE_FRAMES = 15
 """Frames at each end of a window that are not used: they lack context."""
 KEPT_FRAMES = 142
@@ -43,13 +44,13 @@ class Engine(Protocol):
         Parameters
         ----------
         windows
-            [n, `WINDOW`], n up to `BATCH`; each begins `KEPT_FRAMES` · `dsp.HOP` samples after the
+            [n, `WINDOW`], n up to `BATCH`; each begins `KEPT_FRAMES` · `partials.HOP` samples after the
             one before.
 
         Returns
         -------
         Posteriors
-            n · `KEPT_FRAMES` frames; frame 0 is centred `EDGE_FRAMES` · `dsp.HOP` samples into
+            n · `KEPT_FRAMES` frames; frame 0 is centred `EDGE_FRAMES` · `partials.HOP` samples into
             the first window.
         """
         ...

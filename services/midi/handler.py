@@ -12,8 +12,9 @@ from kit.audio.probe import probe
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi import score
-from services.midi.dsp import FRAME, LOWEST, PITCHES, RATE, Float, Options, note_of
+from services.midi.dsp import LOWEST, PITCHES, Options, note_of
 from services.midi.engine import Engine
+from services.midi.partials import FRAME, RATE, Float
 from services.midi.stream import Note, Transcriber
 
 SILENCE = 10 ** (-70 / 20)

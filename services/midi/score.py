@@ -9,7 +9,7 @@ from pathlib import Path
 import mido
 import numpy as np
 
-from services.midi.dsp import FRAME
+from services.midi.partials import FRAME
 from services.midi.stream import Note
 
 TICKS_PER_BEAT = 960

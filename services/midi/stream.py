@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from services.midi import dsp
-from services.midi.dsp import Float, Found, Options, Posteriors
+from services.midi import dsp, partials
+from services.midi.dsp import Found, Options, Posteriors
 from services.midi.engine import BATCH, EDGE, STEP, WINDOW, Engine
+from services.midi.partials import FRAME, HOP, RATE, Float
 
 STRETCH = 2584
 """Frames that are kept at most before notes are made of them: 30 s."""
@@ -37,7 +38,7 @@ class Note:
     level
         Power of its partials in its first moments, in dB of an arbitrary zero.
     bends
-        Semitones from `pitch`, one for each frame of `dsp.FRAME` seconds; empty when not wanted.
+        Semitones from `pitch`, one for each frame of `partials.FRAME` seconds; empty when not wanted.
     """
 
     start: float
@@ -61,7 +62,7 @@ class _Open:
 
 @dataclass(slots=True)
 class Transcriber:
-    """Turns a stream of mono audio at `dsp.RATE` into notes.
+    """Turns a stream of mono audio at `partials.RATE` into notes.
 
     Parameters
     ----------
@@ -104,10 +105,10 @@ class Transcriber:
 
     def finish(self) -> Iterator[Note]:
         """Yield the notes that are left; the audio has ended."""
-        wanted = -(-self._samples // dsp.HOP)
+        wanted = -(-self._samples // HOP)
         while self._first + self._frames < wanted:
             left = wanted - self._first - self._frames
-            count = min(BATCH, -(-left * dsp.HOP // STEP))
+            count = min(BATCH, -(-left * HOP // STEP))
             short = WINDOW + (count - 1) * STEP - len(self._pending)
             if short > 0:
                 self._pending = np.concatenate([self._pending, np.zeros(short, np.float32)])
@@ -146,7 +147,7 @@ class Transcriber:
         frames = len(kept)
         # A little of what follows is looked at, so that ends near the cut are seen as they are.
         seen = frames if cut is None else min(cut + _MARGIN, frames)
-        spectrum = dsp.power(self._audio, seen)
+        spectrum = partials.power(self._audio, seen)
         found = dsp.find_notes(
             kept.cut(0, seen),
             spectrum,
@@ -172,7 +173,7 @@ class Transcriber:
             self._posteriors = [kept.cut(gone, frames)]
             self._frames = frames - gone
             self._first += gone
-            self._audio = self._audio[gone * dsp.HOP :]
+            self._audio = self._audio[gone * HOP :]
 
     def _extend(
         self, opened: _Open | None, note: Found, end: int, kept: Posteriors, spectrum: Float
@@ -180,7 +181,9 @@ class Transcriber:
         bends = [dsp.bends(kept.contour[note.start : end], note.pitch)] if self.follow_bends else []
         length = end - note.start
         if opened is None:
-            rows = dsp.partials(spectrum[note.start : note.start + _LOUDNESS_FRAMES], note.pitch)
+            rows = partials.partials(
+                spectrum[note.start : note.start + _LOUDNESS_FRAMES], note.pitch
+            )
             power = float(rows.sum(axis=0).max(initial=0.0)) if len(rows) else 0.0
             level = 10 * float(np.log10(power + 1e-9))
             return _Open(self._first + note.start, note.confidence, length, level, bends)
@@ -190,5 +193,5 @@ class Transcriber:
 
     def _closed(self, pitch: int, opened: _Open) -> Note:
         bends = np.concatenate(opened.bends) if opened.bends else np.zeros(0, np.float32)
-        ends = min((opened.start + opened.frames) * dsp.FRAME, self._samples / dsp.RATE)
-        return Note(opened.start * dsp.FRAME, ends, pitch, opened.confidence, opened.level, bends)
+        ends = min((opened.start + opened.frames) * FRAME, self._samples / RATE)
+        return Note(opened.start * FRAME, ends, pitch, opened.confidence, opened.level, bends)
