@@ -1,0 +1,87 @@
+"""What a route demands of its caller, declared where the route is, and shown in OpenAPI."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import SecretStr
+
+from contracts.identity import Principal, Scope
+from contracts.problems import ProblemCode
+from kit.auth.reader import KeysUnavailable
+from kit.auth.tokens import BadToken, Expired
+from kit.http.errors import ProblemError
+
+Authenticate = Callable[[str], Awaitable[Principal]]
+"""Turns what a caller bears into who it is; raises what `TokenReader.read` raises."""
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="An access token of `POST /v1/sessions`, or an API key.",
+)
+
+
+def require(scope: Scope) -> Principal:
+    """Return the dependency of a route that only callers with a scope may use.
+
+    The application must have set `app.state.authenticate`. Use it as the default of a parameter:
+    `principal: Principal = require(Scope.READ)`.
+    """
+
+    async def principal(
+        request: Request,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)] = None,
+    ) -> Principal:
+        if credentials is None:
+            raise ProblemError(
+                ProblemCode.UNAUTHENTICATED,
+                "Log in, or send an API key, as `Authorization: Bearer …`.",
+            )
+        authenticate: Authenticate = request.app.state.authenticate
+        who = await authenticated(authenticate, credentials.credentials)
+        if scope not in who.scopes:
+            raise ProblemError(ProblemCode.FORBIDDEN, f"This needs the scope {scope.value!r}.")
+        return who
+
+    principal.required_scope = scope  # type: ignore[attr-defined]
+    return Depends(principal)  # type: ignore[no-any-return]
+
+
+async def authenticated(authenticate: Authenticate, borne: str) -> Principal:
+    """Return who bears a token, or refuse.
+
+    Raises
+    ------
+    ProblemError
+    """
+    try:
+        return await authenticate(borne)
+    except Expired:
+        raise ProblemError(
+            ProblemCode.TOKEN_EXPIRED, "The token has ended: refresh it, or log in again."
+        ) from None
+    except BadToken:
+        raise ProblemError(
+            ProblemCode.UNAUTHENTICATED, "This token is not accepted: log in again."
+        ) from None
+    except KeysUnavailable:
+        raise ProblemError(
+            ProblemCode.UNAVAILABLE, "Tokens cannot be verified now.", retry_after=2
+        ) from None
+
+
+def require_service(secret: SecretStr) -> Callable[[Request], None]:
+    """Return the dependency of a route that only services of this house may use."""
+    expected = f"Bearer {secret.get_secret_value()}".encode()
+
+    def check(request: Request) -> None:
+        given = request.headers.get("authorization", "").encode()
+        if len(expected) < 39 or not hmac.compare_digest(given, expected):
+            raise ProblemError(
+                ProblemCode.UNAUTHENTICATED, "Only services of this house are answered here."
+            )
+
+    return check

@@ -1,0 +1,183 @@
+"""The one module that signs and reads tokens, and the only one that imports python-jose (S1, S2).
+
+python-jose by itself accepts tokens without `exp` or `aud`, ignores `crit`, and takes `exp` as a
+string. What is refused here before and after its verification closes each of these.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from jose import jwt
+from jose.exceptions import ExpiredSignatureError, JOSEError
+
+from contracts.identity import Audience, Principal, Scope
+from contracts.ids import OwnerId, UserId
+from kit.auth.keys import Jwk, SigningKey
+from kit.clock import new_id
+
+ALGORITHM = "ES256"
+TYPE = "at+jwt"
+ISSUER = "urn:cratedig:gateway"
+MAX_LIFE = timedelta(minutes=15)
+LEEWAY = 5
+"""Seconds that clocks may differ."""
+MAX_LENGTH = 4096
+_FORBIDDEN = frozenset({"crit", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "zip", "b64"})
+_REQUIRED = frozenset({"iss", "aud", "sub", "exp", "iat", "jti", "owner", "scope"})
+_UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+
+
+class BadToken(Exception):
+    """A token is not accepted; the message is for logs, not for its bearer."""
+
+
+class UnknownKey(BadToken):
+    """A token names a key that is not known."""
+
+
+class Expired(BadToken):
+    """A token was good and has ended."""
+
+
+def sign(
+    key: SigningKey,
+    *,
+    user: UserId,
+    owner: OwnerId,
+    scopes: frozenset[Scope],
+    admin: bool,
+    audience: Audience,
+    life: timedelta,
+    now: datetime,
+) -> str:
+    """Return a token of at most `MAX_LIFE`."""
+    claims = {
+        "iss": ISSUER,
+        "aud": audience.value,
+        "sub": user,
+        "owner": owner,
+        "scope": " ".join(sorted(scopes)),
+        "admin": admin,
+        "jti": new_id(),
+        "iat": int(now.timestamp()),
+        "exp": int((now + min(life, MAX_LIFE)).timestamp()),
+    }
+    headers = {"typ": TYPE, "kid": key.kid}
+    return str(jwt.encode(claims, key.pem, algorithm=ALGORITHM, headers=headers))
+
+
+def key_name(token: str) -> str:
+    """Return the name of the key that a token says it was signed with, after the first checks.
+
+    Raises
+    ------
+    BadToken
+        The token's head is not one that we would write.
+    """
+    if len(token) > MAX_LENGTH or token.count(".") != 2 or not token.isascii():
+        raise BadToken("not a token")
+    head = _decoded(token.split(".", 1)[0])
+    if forbidden := _FORBIDDEN & head.keys():
+        raise BadToken(f"the head holds {sorted(forbidden)}")
+    if head.get("alg") != ALGORITHM:
+        raise BadToken("signed by another algorithm")
+    if head.get("typ") != TYPE:
+        raise BadToken("not an access token")
+    kid = head.get("kid")
+    if not isinstance(kid, str) or not kid:
+        raise BadToken("names no key")
+    return kid
+
+
+def read(token: str, keys: Mapping[str, Jwk], *, audience: Audience, now: datetime) -> Principal:
+    """Verify a token and return who asks.
+
+    Raises
+    ------
+    UnknownKey, Expired, BadToken
+    """
+    kid = key_name(token)
+    if kid not in keys:
+        raise UnknownKey("names a key that is not known")
+    try:
+        claims = jwt.decode(
+            token,
+            keys[kid],
+            algorithms=[ALGORITHM],
+            audience=audience.value,
+            issuer=ISSUER,
+            options={
+                "require_exp": True,
+                "require_iat": True,
+                "require_aud": True,
+                "require_iss": True,
+                "require_sub": True,
+                "require_jti": True,
+                "verify_at_hash": False,
+                "leeway": LEEWAY,
+            },
+        )
+    except ExpiredSignatureError:
+        raise Expired("it has ended") from None
+    except (JOSEError, ValueError, TypeError, KeyError) as error:
+        raise BadToken(str(error)) from None
+    return _principal(claims, audience, now)
+
+
+def _principal(claims: Mapping[str, Any], audience: Audience, now: datetime) -> Principal:
+    if missing := _REQUIRED - claims.keys():
+        raise BadToken(f"without {sorted(missing)}")
+    if claims["aud"] != audience.value:
+        raise BadToken("for somebody else")
+    for name in ("exp", "iat"):
+        if not isinstance(claims[name], int) or isinstance(claims[name], bool):
+            raise BadToken(f"{name} is not a number")
+    expires = datetime.fromtimestamp(claims["exp"], UTC)
+    issued = datetime.fromtimestamp(claims["iat"], UTC)
+    skew = timedelta(seconds=LEEWAY)
+    if now > expires + skew:
+        raise Expired("it has ended")
+    if issued > now + skew:
+        raise BadToken("from the future")
+    if expires - issued > MAX_LIFE + skew:
+        raise BadToken("lives too long")
+    if not isinstance(claims["scope"], str) or not isinstance(claims.get("admin", False), bool):
+        raise BadToken("scopes are not text")
+    for name in ("sub", "owner", "jti"):
+        if not isinstance(claims[name], str) or not _UUID.match(claims[name]):
+            raise BadToken(f"{name} is not an id")
+    try:
+        scopes = frozenset(Scope(scope) for scope in claims["scope"].split())
+    except ValueError:
+        raise BadToken("a scope is not known") from None
+    return Principal(
+        user=UserId(claims["sub"]),
+        owner=OwnerId(claims["owner"]),
+        scopes=scopes,
+        admin=claims.get("admin", False),
+        token=claims["jti"],
+        expires=expires,
+    )
+
+
+def _decoded(part: str) -> dict[str, Any]:
+    try:
+        text = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        value = json.loads(text, object_pairs_hook=_no_doubles)
+    except (ValueError, binascii.Error, UnicodeError):
+        raise BadToken("its head cannot be read") from None
+    if not isinstance(value, dict):
+        raise BadToken("its head is not an object")
+    return value
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError("a name stands twice")
+    return dict(pairs)

@@ -1,0 +1,1 @@
+"""What every HTTP service shares: limits at the edge, problems, health, pages, clients."""

@@ -1,0 +1,176 @@
+"""Limits at the edge, before anything is parsed (S13), and what every answer carries (S26)."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contracts.problems import ProblemCode
+from kit.http.errors import ProblemError, problem_response
+from kit.observability.tracing import continue_trace
+
+MAX_BODY = 1 << 20
+"""Bytes of a JSON body."""
+MAX_HEADERS = 16 << 10
+"""Bytes of all headers."""
+MAX_FIELDS = 100
+"""Header fields."""
+MAX_DEPTH = 32
+"""Nesting of a JSON body."""
+MAX_INTEGER = 1 << 63
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Edge:
+    """Refuses what is too large, too deep or holds what no database takes.
+
+    Parameters
+    ----------
+    app
+        What is behind the edge.
+    hosts
+        Names by which this service may be called; empty is any (S14).
+    streamed
+        Path prefixes whose bodies are not read here, because they are bytes on their way.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, hosts: Sequence[str] = (), streamed: Sequence[str] = ()
+    ) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._streamed = tuple(streamed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        continue_trace(headers.get("traceparent"))
+        answer = _with_headers(send)
+        try:
+            self._check_head(scope, headers)
+            if not (self._streamed and scope["path"].startswith(self._streamed)):
+                receive = await _checked_body(headers, receive)
+        except ProblemError as refusal:
+            await problem_response(refusal)(scope, receive, answer)
+            return
+        await self._app(scope, receive, answer)
+
+    def _check_head(self, scope: Scope, headers: Headers) -> None:
+        raw = scope["headers"]
+        if len(raw) > MAX_FIELDS or sum(len(k) + len(v) for k, v in raw) > MAX_HEADERS:
+            raise ProblemError(
+                ProblemCode.INVALID_REQUEST,
+                f"The headers are too large: {MAX_FIELDS} fields and {MAX_HEADERS >> 10} KiB "
+                "are taken.",
+            )
+        host = headers.get("host", "").rsplit(":", 1)[0].lower()
+        if self._hosts and host not in self._hosts:
+            raise ProblemError(
+                ProblemCode.INVALID_REQUEST, "This service is not called by this name."
+            )
+        path = scope["path"] + scope.get("query_string", b"").decode("latin-1")
+        if "\x00" in path or "%00" in path or _SURROGATE.search(path):
+            raise ProblemError(
+                ProblemCode.INVALID_REQUEST, "The address holds characters that no name has."
+            )
+
+
+async def _checked_body(headers: Headers, receive: Receive) -> Receive:
+    """Read the body, counting as it comes, check it, and return a receive that replays it."""
+    declared = headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared) > MAX_BODY:
+        raise _too_large()
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise _too_large()
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            break
+    body = b"".join(chunks)
+    if body and "json" in headers.get("content-type", "application/json"):
+        _check_json(body)
+    replayed = False
+
+    async def replay() -> Message:
+        nonlocal replayed
+        if replayed:
+            return await receive()
+        replayed = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(ProblemCode.TOO_LARGE, f"A body has at most {MAX_BODY >> 20} MiB.")
+
+
+def _check_json(body: bytes) -> None:
+    """Refuse what would fail later, deeper and worse."""
+    try:
+        value = json.loads(body, parse_constant=_no_constant, parse_int=_small_integer)
+    except (ValueError, RecursionError) as error:
+        detail = "The body is not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
+        raise ProblemError(ProblemCode.INVALID_REQUEST, f"{detail[:200]}.") from None
+    _check_value(value, 1)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _small_integer(text: str) -> int:
+    if len(text) > 20 or not -MAX_INTEGER <= int(text) < MAX_INTEGER:
+        raise ValueError("a number in the body is out of range")
+    return int(text)
+
+
+def _check_value(value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ProblemError(
+            ProblemCode.INVALID_REQUEST, f"The body is nested deeper than {MAX_DEPTH} levels."
+        )
+    if isinstance(value, dict):
+        for key, one in value.items():
+            _check_value(key, depth + 1)
+            _check_value(one, depth + 1)
+    elif isinstance(value, list):
+        for one in value:
+            _check_value(one, depth + 1)
+    elif isinstance(value, str) and ("\x00" in value or _SURROGATE.search(value)):
+        raise ProblemError(
+            ProblemCode.INVALID_REQUEST,
+            "A text in the body holds NUL or half of a character; leave it out.",
+        )
+
+
+def _with_headers(send: Send) -> Send:
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY.items():
+                headers.setdefault(name, value)
+            headers.setdefault("Cache-Control", "no-store")
+            headers.setdefault("Content-Security-Policy", "default-src 'none'")
+        await send(message)
+
+    return answer

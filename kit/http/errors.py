@@ -1,0 +1,199 @@
+"""Every refusal as `application/problem+json` (RFC 9457), and nothing leaked (S23)."""
+
+import logging
+from collections.abc import Sequence
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from contracts.problems import FieldProblem, Problem, ProblemCode
+from kit.database.base import DatabaseUnavailable
+from kit.objects.base import ObjectError
+from kit.observability.tracing import current_trace_id
+
+log = logging.getLogger(__name__)
+
+TITLES = {
+    ProblemCode.INVALID_REQUEST: "The request is not valid",
+    ProblemCode.INVALID_PARAMETERS: "The task's parameters are not valid",
+    ProblemCode.UNAUTHENTICATED: "Log in first",
+    ProblemCode.TOKEN_EXPIRED: "The token has ended",
+    ProblemCode.WRONG_CREDENTIALS: "Wrong address or password",
+    ProblemCode.FORBIDDEN: "Not allowed",
+    ProblemCode.NOT_FOUND: "There is no such thing",
+    ProblemCode.METHOD_NOT_ALLOWED: "Not done this way",
+    ProblemCode.CONFLICT: "It does not fit what is there",
+    ProblemCode.IN_FLIGHT: "The first request is under way",
+    ProblemCode.ALREADY_EXISTS: "It is there already",
+    ProblemCode.WRONG_STATE: "Not in this state",
+    ProblemCode.GONE: "It is gone",
+    ProblemCode.TOO_LARGE: "Too large",
+    ProblemCode.RANGE_NOT_SATISFIABLE: "There is no such range",
+    ProblemCode.KEY_REUSED: "The Idempotency-Key was used for something else",
+    ProblemCode.QUARANTINED: "This file is in quarantine",
+    ProblemCode.TOO_MANY_REQUESTS: "Too many requests",
+    ProblemCode.INTERNAL: "A fault of ours",
+    ProblemCode.UPSTREAM_FAILED: "A service behind this one failed",
+    ProblemCode.UNAVAILABLE: "Not available now",
+}
+_BY_STATUS = {
+    400: ProblemCode.INVALID_REQUEST,
+    401: ProblemCode.UNAUTHENTICATED,
+    403: ProblemCode.FORBIDDEN,
+    404: ProblemCode.NOT_FOUND,
+    405: ProblemCode.METHOD_NOT_ALLOWED,
+    409: ProblemCode.CONFLICT,
+    410: ProblemCode.GONE,
+    413: ProblemCode.TOO_LARGE,
+    416: ProblemCode.RANGE_NOT_SATISFIABLE,
+    422: ProblemCode.INVALID_REQUEST,
+    429: ProblemCode.TOO_MANY_REQUESTS,
+    503: ProblemCode.UNAVAILABLE,
+}
+NOT_FOUND = "There is no such thing, or it is not yours."
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemError(Exception):
+    """A refusal, raised anywhere below a route.
+
+    Parameters
+    ----------
+    code
+        What went wrong, for programs.
+    detail
+        What was wrong and what to do, for a person.
+    fields
+        The fields that were wrong.
+    retry_after
+        Seconds after which the same request may succeed.
+    """
+
+    def __init__(
+        self,
+        code: ProblemCode,
+        detail: str,
+        *,
+        fields: Sequence[FieldProblem] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+        self.fields = tuple(fields)
+        self.retry_after = retry_after
+
+
+def not_found() -> ProblemError:
+    """Return the one answer to what is unknown and to what is somebody else's (S8)."""
+    return ProblemError(ProblemCode.NOT_FOUND, NOT_FOUND)
+
+
+def problem_response(error: ProblemError) -> Response:
+    """Return the answer that a refusal becomes."""
+    code = error.code
+    problem = Problem(
+        type=f"urn:cratedig:problem:{code}",
+        title=TITLES[code],
+        status=code.status,
+        detail=error.detail,
+        code=code,
+        retryable=code.retryable,
+        trace=current_trace_id(),
+        fields=error.fields,
+    )
+    headers = {"Cache-Control": "no-store"}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, error.retry_after))
+    if code.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    content = problem.model_dump_json().encode()
+    return Response(content, code.status, headers, MEDIA_TYPE)
+
+
+def field_problems(error: ValidationError | RequestValidationError) -> tuple[FieldProblem, ...]:
+    """Return what a validation found, without the values that were sent."""
+    return tuple(
+        FieldProblem(
+            field=".".join(_printable(str(part)) for part in one["loc"]) or "body",
+            message=_printable(str(one["msg"]).removeprefix("Value error, ")),
+        )
+        for one in error.errors()[:50]
+    )
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")[:300]
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Make every refusal of an application a problem."""
+
+    async def on_problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ProblemError)
+        return problem_response(error)
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return problem_response(
+            ProblemError(
+                ProblemCode.INVALID_REQUEST,
+                "A part of the request is missing, malformed or out of range; see `fields`.",
+                fields=field_problems(error),
+            )
+        )
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = _BY_STATUS.get(error.status_code, ProblemCode.INVALID_REQUEST)
+        detail = {
+            ProblemCode.NOT_FOUND: NOT_FOUND,
+            ProblemCode.METHOD_NOT_ALLOWED: "This address does not take this method.",
+        }.get(code, TITLES[code] + ".")
+        response = problem_response(ProblemError(code, detail))
+        if allow := (error.headers or {}).get("Allow"):
+            response.headers["Allow"] = allow
+        return response
+
+    async def on_unavailable(request: Request, error: Exception) -> Response:
+        log.warning("something this service needs is away: %s", error)
+        detail = "Something that this service needs is away; try again in a moment."
+        return problem_response(ProblemError(ProblemCode.UNAVAILABLE, detail, retry_after=2))
+
+    app.add_exception_handler(ProblemError, on_problem)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(DatabaseUnavailable, on_unavailable)
+    app.add_exception_handler(ObjectError, on_unavailable)
+
+
+class LastResort:
+    """The outermost layer: a fault that nobody foresaw becomes a 500 that leaks nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: dict[str, object]) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)  # type: ignore[arg-type]
+        except Exception:
+            log.exception("a request met a fault that nobody foresaw")
+            if begun:
+                raise
+            detail = "Something broke here. Quote the trace when you report it."
+            await problem_response(ProblemError(ProblemCode.INTERNAL, detail))(scope, receive, send)

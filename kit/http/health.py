@@ -1,0 +1,38 @@
+"""`/healthz` (the loop runs), `/readyz` (what is needed is there), `/metrics`."""
+
+from collections.abc import Awaitable, Callable
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+Ready = Callable[[], Awaitable[dict[str, bool]]]
+"""Tells what is needed, and whether it is there."""
+
+
+def health_routes(ready: Ready) -> list[Route]:
+    """Return the routes, for an application of one's own."""
+
+    async def healthz(request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(request: Request) -> Response:
+        needs = await ready()
+        well = all(needs.values())
+        return JSONResponse({"ready": well, "needs": needs}, 200 if well else 503)
+
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+    ]
+
+
+def health_app(ready: Ready) -> Starlette:
+    """Return an application of nothing else, for workers."""
+    return Starlette(routes=health_routes(ready))

@@ -1,0 +1,87 @@
+"""Pages of lists by opaque keyset cursors: nothing is skipped or shown twice while rows come."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Depends, Query
+
+from contracts.base import Said
+from contracts.problems import FieldProblem, ProblemCode
+from kit.http.errors import ProblemError
+
+T = TypeVar("T")
+MAX_LIMIT = 200
+
+
+class Page(Said, Generic[T]):
+    """One page; `next` is the `cursor` of the following one."""
+
+    items: tuple[T, ...]
+    next: str | None = None
+
+
+class Cursor(Said):
+    """The last row of a page: where the next one goes on."""
+
+    created: datetime
+    id: str
+
+
+class PageQuery(Said):
+    """What a caller asked for."""
+
+    limit: int
+    after: Cursor | None
+
+
+def encode_cursor(cursor: Cursor) -> str:
+    """Return a cursor as text that means nothing to callers."""
+    text = json.dumps([cursor.created.isoformat(), cursor.id], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(text: str) -> Cursor:
+    """Read a cursor.
+
+    Raises
+    ------
+    ProblemError
+        It is none of ours.
+    """
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        created, id_ = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        when = datetime.fromisoformat(created)
+        if when.tzinfo is None or not isinstance(id_, str) or "\x00" in id_:
+            raise ValueError
+        return Cursor(created=when, id=id_)
+    except (ValueError, TypeError, binascii.Error, UnicodeError):
+        raise ProblemError(
+            ProblemCode.INVALID_REQUEST,
+            "This cursor is none that a list gave; begin again without one.",
+            fields=(FieldProblem(field="query.cursor", message="not a cursor"),),
+        ) from None
+
+
+def _asked(
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows of a page.")] = 50,
+    cursor: Annotated[
+        str | None, Query(max_length=400, description="`next` of the page before.")
+    ] = None,
+) -> PageQuery:
+    return PageQuery(limit=limit, after=None if cursor is None else decode_cursor(cursor))
+
+
+Paging = Annotated[PageQuery, Depends(_asked)]
+"""The dependency of a route that lists."""
+
+
+def page_of(rows: Sequence[T], query: PageQuery, key: Callable[[T], Cursor]) -> Page[T]:
+    """Return a page from rows of which one more than `query.limit` was asked for."""
+    shown = rows[: query.limit]
+    more = len(rows) > query.limit and bool(shown)
+    return Page(items=tuple(shown), next=encode_cursor(key(shown[-1])) if more else None)
