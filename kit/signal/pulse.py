@@ -9,8 +9,8 @@ from kit.signal.onsets import Float, moving
 
 SLOWEST, FASTEST = 40.0, 240.0
 """Range of tempi that are looked for, in beats a minute."""
-_STEP = 1.01
-"""Ratio of neighbouring tempi in the search."""
+_STEP = 1.005
+"""Ratio of neighbouring tempi in the search: four beats must not miss their own peak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ NO_PULSE = Pulse(0.0, 0.0, (), np.zeros(0), 0.0)
 """What is found in silence."""
 
 
-def find_pulse(novelty: Float, rate: float) -> Pulse:
+def find_pulse(novelty: Float, rate: float, *, loop: bool = False) -> Pulse:
     """Find the tempo and the beats of a novelty curve.
 
     The tempo is the one whose multiples the autocorrelation supports best, weighted by how common
@@ -55,6 +55,9 @@ def find_pulse(novelty: Float, rate: float) -> Pulse:
         `[frames]`, ≥ 0, such as `Novelty.total`.
     rate
         Frames a second.
+    loop
+        Whether the recording is known to be a loop or another sample: then tempi at which it
+        lasts whole bars are a little likelier.
 
     Returns
     -------
@@ -68,7 +71,9 @@ def find_pulse(novelty: Float, rate: float) -> Pulse:
         return NO_PULSE
     bpms = tempo_grid()
     evidence = comb(tempogram(accents, rate), rate, bpms)
-    prior = preference(bpms) * whole_beats(bpms, accents.size / rate)
+    prior = preference(bpms)
+    if loop:
+        prior = prior * whole_beats(bpms, accents.size / rate)
     weighted = np.maximum(0.0, evidence.mean(axis=0)) * prior
     if weighted.max() <= 0:
         return NO_PULSE
@@ -103,20 +108,21 @@ def _even(curve: Float) -> Float:
 
 def _follow(evidence: Float, best: int) -> NDArray[np.int64]:
     """Return the likeliest tempo of each stretch: near the overall best, 2 % a step at most."""
-    reach = 18  # Steps of 1 %: a fifth slower or faster than the overall tempo at most.
+    reach = 36  # A fifth slower or faster than the overall tempo at most.
+    fastest = 4  # 2 % a step.
     low, high = max(0, best - reach), min(evidence.shape[1], best + reach + 1)
     near = evidence[:, low:high]
     score = near[0].copy()
     links = np.zeros(near.shape, np.int64)
     index = np.arange(near.shape[1])
     for row in range(1, near.shape[0]):
-        moves = np.full((5, near.shape[1]), -np.inf)
-        for offset in range(-2, 3):
+        moves = np.full((2 * fastest + 1, near.shape[1]), -np.inf)
+        for offset in range(-fastest, fastest + 1):
             source = index + offset
             inside = (source >= 0) & (source < near.shape[1])
-            moves[offset + 2, inside] = score[source[inside]] - 0.05 * abs(offset)
+            moves[offset + fastest, inside] = score[source[inside]] - 0.03 * abs(offset)
         chosen = np.argmax(moves, axis=0)
-        links[row] = index + chosen - 2
+        links[row] = index + chosen - fastest
         score = near[row] + moves[chosen, index]
     path = np.empty(near.shape[0], np.int64)
     path[-1] = int(np.argmax(score))
@@ -188,7 +194,7 @@ def tempogram(curve: Float, rate: float, *, window: float = 8.0, hop: float = 1.
 
 
 def tempo_grid() -> Float:
-    """Return the tempi that are compared: 1 % apart."""
+    """Return the tempi that are compared: half a percent apart."""
     return np.asarray(
         SLOWEST * 2.0 ** np.arange(0.0, np.log2(FASTEST / SLOWEST), np.log2(_STEP)), np.float64
     )
@@ -225,18 +231,15 @@ def comb(correlation: Float, rate: float, bpms: Float) -> Float:
     return np.asarray(total / np.maximum(count, 1), dtype=np.float64)
 
 
-def preference(bpms: Float, *, centre: float = 110.0, octaves: float = 0.8) -> Float:
+def preference(bpms: Float, *, centre: float = 120.0, octaves: float = 0.8) -> Float:
     """Return how likely each tempo is before hearing: log-normal around `centre`."""
     return np.asarray(np.exp(-0.5 * (np.log2(bpms / centre) / octaves) ** 2), dtype=np.float64)
 
 
 def whole_beats(bpms: Float, duration: float) -> Float:
-    """Return a slight preference, in clips under 20 s, for tempi at which they are whole bars.
-
-    A short clip is often a loop, cut to 4, 8, 16 or 32 beats; 1 where it is longer.
-    """
+    """Return a slight preference for tempi at which a loop lasts 4, 8, 16 or 32 beats."""
     factor = np.ones_like(bpms)
-    if 0.0 < duration < 20.0:
+    if duration > 0.0:
         for beats in (4, 8, 16, 32):
             off = np.log(bpms * duration / (60.0 * beats)) / 0.015
             factor *= 1.0 + 0.3 * np.exp(-0.5 * off**2)
