@@ -23,7 +23,7 @@ STEMS: Mapping[Weights, tuple[Stem, ...]] = {
 BEST = (Weights.HTDEMUCS, Weights.HTDEMUCS_FT, Weights.SPLEETER, Weights.HTDEMUCS_6S)
 """Which to take when none is asked for. The tuned four cost four times as much for about a third of
 a dB (Demucs' README), and six stems come at a price in quality, so both are for the asking."""
-_PARTS: Mapping[Weights, tuple[str, ...]] = {
+PARTS: Mapping[Weights, tuple[str, ...]] = {
     Weights.SPLEETER: ("spleeter-2stems",),
     Weights.HTDEMUCS: ("htdemucs",),
     Weights.HTDEMUCS_FT: tuple(f"htdemucs_ft-{stem}" for stem in FOUR),
@@ -94,7 +94,7 @@ class NetworkEngine:
     @property
     def available(self) -> tuple[Weights, ...]:
         """Weights that are on this worker, the best first."""
-        return tuple(w for w in BEST if all(part in self._paths for part in _PARTS[w]))
+        return tuple(w for w in BEST if all(part in self._paths for part in PARTS[w]))
 
     @property
     def name(self) -> str:
@@ -112,7 +112,7 @@ class NetworkEngine:
         if self._opened and self._opened[:2] == (chosen, precision):
             return self._opened[2]
         self.close()
-        self._networks = [self._opener(self._paths[part], precision) for part in _PARTS[chosen]]
+        self._networks = [self._opener(self._paths[part], precision) for part in PARTS[chosen]]
         opened = _assemble(chosen, self._networks)
         self._opened = (chosen, precision, opened)
         return opened

@@ -49,10 +49,10 @@ class Graph:
         """Add a list of integers, as shapes, axes and bounds need it."""
         return self.weight("integers." + ".".join(map(str, values)), np.array(values, np.int64))
 
-    def node(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output."""
         self._count += 1
-        output = name or f"{kind.lower()}.{self._count}"
+        output = f"{kind.lower()}.{self._count}"
         self._nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
         return output
 
@@ -64,10 +64,10 @@ class Graph:
         """Add a transposition."""
         return self.node("Transpose", value, perm=list(order))
 
-    def slice(self, value: str, start: int, end: int, *, axis: int) -> str:
-        """Add a slice along one axis."""
-        return self.node(
-            "Slice", value, self.integers(start), self.integers(end), self.integers(axis)
+    def split(self, value: str, *names: str, axis: int) -> None:
+        """Add a split into equal parts of these names."""
+        self._nodes.append(
+            helper.make_node("Split", [value], list(names), axis=axis, num_outputs=len(names))
         )
 
     def save(self, path: Path) -> None:
