@@ -1,0 +1,6 @@
+"""Run the gateway alone."""
+
+from gateway.service import SERVICE
+from kit.main import run
+
+run(SERVICE)

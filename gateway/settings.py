@@ -1,0 +1,42 @@
+"""What can be told to the gateway."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from contracts.music import Seconds
+from kit.service import HttpSettings
+
+
+class GatewaySettings(HttpSettings):
+    """Settings of the gateway."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+
+    database_url: SecretStr = SecretStr("")
+    """Its own database: `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`."""
+    hosts: tuple[str, ...] = ()
+    """Names by which it may be called, such as `["music.example.org"]`; empty is any."""
+    origins: tuple[str, ...] = ()
+    """Origins whose pages may call it, such as `["https://music.example.org"]`."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of proxies whose `X-Forwarded-For` is believed, such as `["10.0.0.0/8"]`."""
+    replicas: Annotated[int, Field(ge=1)] = 1
+    """How many gateways share the load: each takes its part of the limits."""
+    requests_per_minute: Annotated[int, Field(ge=1)] = 6_000
+    """How much one account may ask; a burst of a tenth is taken at once."""
+    logins_per_minute: Annotated[int, Field(ge=1)] = 60
+    """How often one address may try to log in."""
+    accounts_per_hour: Annotated[int, Field(ge=1)] = 600
+    """How many accounts one address may open."""
+    access_minutes: Annotated[int, Field(ge=1, le=15)] = 15
+    """How long an access token lasts."""
+    key_days: Annotated[float, Field(gt=0)] = 30.0
+    """How long a signing key signs before the next one does."""
+    stream_events: Annotated[int, Field(ge=1)] = 1_000
+    """Events that may wait for a slow reader of a live stream before it is disconnected."""
+    streams_per_account: Annotated[int, Field(ge=1)] = 50
+    """Live streams that one account may hold open."""
+    heartbeat: Seconds = 15.0
+    """How often a quiet live stream shows that it lives."""
