@@ -37,6 +37,8 @@ class Step(Asked):
     """Empty: the item's own canonical audio."""
     with_item: bool = False
     """Whether the item's own audio is the first input besides those of `inputs`."""
+    beside: tuple[FromStep, ...] = ()
+    """What every job of the step reads besides its own input, as far as it was made."""
     together: bool = False
     """One job over all inputs, where the task takes a list; else one job each."""
 
@@ -54,7 +56,7 @@ class PipelineSpec(Asked):
         for step in self.steps:
             if step.name in seen:
                 raise ValueError(f"two steps are named {step.name!r}; give each its own name")
-            for source in step.inputs:
+            for source in (*step.inputs, *step.beside):
                 if source.step not in seen:
                     raise ValueError(
                         f"step {step.name!r} takes input from {source.step!r}, "

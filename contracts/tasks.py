@@ -1,0 +1,102 @@
+"""What each task can be asked: its parameters, its result, what it reads, how long it may take.
+
+A task stands here once its contract does; one that does not is not offered.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from pydantic import BaseModel
+
+from contracts.analysis import AnalysisParams, AnalysisResult
+from contracts.base import Said
+from contracts.ingest import IngestParams, IngestResult
+from contracts.items import ArtifactKind
+from contracts.jobs import TaskName
+from contracts.midi import MidiParams, MidiResult
+from contracts.music import Seconds
+from contracts.separation import SeparationParams, SeparationResult
+from contracts.slicing import SlicingParams, SlicingResult
+
+SOUND = frozenset(
+    {ArtifactKind.CANONICAL, ArtifactKind.STEM, ArtifactKind.SAMPLE, ArtifactKind.LOOP}
+)
+"""Kinds of artifact that can be listened to as canonical audio can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What one task can be asked."""
+
+    params: type[BaseModel]
+    result: type[BaseModel]
+    reads: frozenset[ArtifactKind] = SOUND
+    """Kinds of artifact that it takes as input."""
+    beside: frozenset[ArtifactKind] = frozenset()
+    """Kinds that it takes besides its one input, such as an analysis of it."""
+    takes_list: bool = False
+    """Whether one job takes many inputs."""
+    by_hand: bool = True
+    """Whether a user may ask for it; ingest is started by an upload alone."""
+    keeps_tempo: bool = False
+    """Whether its result depends on the tempo that its item is said to have."""
+    weight: float = 1.0
+    """Its share of a run's progress, relative to the others."""
+    base: Seconds = 60.0
+    per_second: float = 0.5
+    least: Seconds = 120.0
+
+    def budget(self, duration: Seconds) -> Seconds:
+        """Return how long an attempt over audio of a duration may take."""
+        return max(self.least, self.base + self.per_second * duration)
+
+
+TASKS: Mapping[TaskName, Task] = MappingProxyType(
+    {
+        TaskName.INGEST: Task(
+            params=IngestParams,
+            result=IngestResult,
+            reads=frozenset({ArtifactKind.ORIGINAL}),
+            by_hand=False,
+            # The length is not known before the upload is decoded.
+            base=1800.0,
+            least=1800.0,
+        ),
+        TaskName.SEPARATION: Task(
+            params=SeparationParams,
+            result=SeparationResult,
+            weight=6.0,
+            base=120.0,
+            per_second=30.0,
+            least=600.0,
+        ),
+        TaskName.SLICING: Task(
+            params=SlicingParams,
+            result=SlicingResult,
+            beside=frozenset({ArtifactKind.ANALYSIS}),
+        ),
+        TaskName.MIDI: Task(params=MidiParams, result=MidiResult, keeps_tempo=True),
+        TaskName.ANALYSIS: Task(
+            params=AnalysisParams, result=AnalysisResult, beside=frozenset({ArtifactKind.STEM})
+        ),
+    }
+)
+"""Every task that can be asked for, by its word."""
+
+
+class TaskInfo(Said):
+    """A task as the API shows it."""
+
+    name: TaskName
+    params: dict[str, object]
+    """JSON Schema of its parameters."""
+    result: dict[str, object]
+    """JSON Schema of its result."""
+    reads: tuple[ArtifactKind, ...]
+    """What it takes as input; without inputs it reads the item's own audio."""
+    beside: tuple[ArtifactKind, ...] = ()
+    """What it takes besides its one input."""
+    takes_list: bool
+    offered: bool
+    """Whether a worker has asked for such work lately."""

@@ -1,0 +1,118 @@
+"""What the library tells of its catalogue: the events of items and artifacts, and how rows look."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.events import ArtifactAdded, ItemAdded, ItemChanged, ItemDeleted
+from contracts.ids import ArtifactId, ItemId, JobId, OwnerId
+from contracts.items import Artifact, ArtifactKind, AudioFacts, Item, ItemKind, ItemState, Lineage
+from contracts.jobs import InputRef
+from contracts.music import Stem
+from contracts.topics import LIBRARY_EVENTS
+from services.library.outbox import About, record
+from services.library.tables import ArtifactRow, ItemRow
+
+
+def show_item(row: ItemRow) -> Item:
+    """Return an item as the API shows it."""
+    lineage = None
+    if row.parent is not None:
+        lineage = Lineage(
+            parent=ItemId(row.parent),
+            job=JobId(row.parent_job) if row.parent_job else None,
+            stem=Stem(row.stem) if row.stem else None,
+            start=row.start,
+            end=row.end,
+        )
+    return Item(
+        id=ItemId(row.id),
+        kind=ItemKind(row.kind),
+        state=ItemState(row.state),
+        name=row.name,
+        metadata=row.labels,
+        audio=AudioFacts.model_validate(row.audio) if row.audio else None,
+        bpm=row.bpm,
+        lineage=lineage,
+        rejection=row.rejection,
+        created=row.created,
+        updated=row.updated,
+    )
+
+
+def show_artifact(row: ArtifactRow) -> Artifact:
+    """Return an artifact as the API shows it."""
+    return Artifact(
+        id=ArtifactId(row.id),
+        item=ItemId(row.item),
+        job=JobId(row.job) if row.job else None,
+        kind=ArtifactKind(row.kind),
+        name=row.name,
+        media_type=row.media_type,
+        size=row.size,
+        sha256=row.sha256,
+        stem=Stem(row.stem) if row.stem else None,
+        created=row.created,
+    )
+
+
+def as_input(row: ArtifactRow) -> InputRef:
+    """Return an artifact as a job reads it."""
+    return InputRef(
+        artifact=ArtifactId(row.id),
+        item=ItemId(row.item),
+        kind=ArtifactKind(row.kind),
+        name=row.name,
+        bucket=row.bucket,
+        key=row.object_key,
+        size=row.size,
+        sha256=row.sha256,
+        stem=Stem(row.stem) if row.stem else None,
+        start=row.start,
+        end=row.end,
+    )
+
+
+async def tell_item_added(session: AsyncSession, row: ItemRow) -> None:
+    """Write that an item is in the catalogue."""
+    data = ItemAdded(
+        item=ItemId(row.id),
+        kind=ItemKind(row.kind),
+        state=ItemState(row.state),
+        name=row.name,
+        parent=ItemId(row.parent) if row.parent else None,
+    )
+    await record(session, LIBRARY_EVENTS, "item.added", data, about=_about(row))
+
+
+async def tell_item_changed(session: AsyncSession, row: ItemRow) -> None:
+    """Write that an item is not as it was."""
+    data = ItemChanged(item=ItemId(row.id), state=ItemState(row.state))
+    await record(session, LIBRARY_EVENTS, "item.changed", data, about=_about(row))
+
+
+async def tell_item_deleted(session: AsyncSession, row: ItemRow) -> None:
+    """Write that an item is gone."""
+    data = ItemDeleted(item=ItemId(row.id))
+    await record(session, LIBRARY_EVENTS, "item.deleted", data, about=_about(row))
+
+
+async def tell_artifact_added(session: AsyncSession, row: ArtifactRow) -> None:
+    """Write that an item has a file more."""
+    data = ArtifactAdded(
+        artifact=ArtifactId(row.id),
+        item=ItemId(row.item),
+        job=JobId(row.job) if row.job else None,
+        kind=ArtifactKind(row.kind),
+        name=row.name,
+    )
+    about = About(
+        subject=row.item,
+        key=row.item,
+        owner=OwnerId(row.owner),
+        item=ItemId(row.item),
+        job=JobId(row.job) if row.job else None,
+    )
+    await record(session, LIBRARY_EVENTS, "artifact.added", data, about=about)
+
+
+def _about(row: ItemRow) -> About:
+    return About(subject=row.id, key=row.id, owner=OwnerId(row.owner), item=ItemId(row.id))
