@@ -1,0 +1,109 @@
+"""The pipelines that every owner has, as far as the tasks they walk exist."""
+
+from collections.abc import Mapping
+
+from contracts.items import ArtifactKind
+from contracts.jobs import TaskName
+from contracts.music import Stem
+from contracts.pipelines import FromStep, PipelineSpec, Step
+from contracts.tasks import TASKS
+
+PITCHED = (Stem.BASS, Stem.VOCALS, Stem.OTHER, Stem.GUITAR, Stem.PIANO, Stem.ACCOMPANIMENT)
+"""Stems in which notes can be heard."""
+SLICED = (Stem.DRUMS, Stem.VOCALS, Stem.OTHER, Stem.ACCOMPANIMENT)
+"""Stems that samples are cut from."""
+
+_STEMS = FromStep(step="separation", kind=ArtifactKind.STEM)
+_SEPARATION = Step(name="separation", task=TaskName.SEPARATION)
+# Beats are clearest in the drums, keys in bass and chords: the analysis reads them too.
+_ANALYSIS = Step(name="analysis", task=TaskName.ANALYSIS, beside=(_STEMS,))
+_SLICING = Step(
+    name="slicing",
+    task=TaskName.SLICING,
+    inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=SLICED),),
+    beside=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
+)
+# One job hears all slices of a stem, so that it can compare them.
+_TAGGING = tuple(
+    Step(
+        name=f"tagging-{stem}",
+        task=TaskName.TAGGING,
+        inputs=(
+            FromStep(step="slicing", kind=ArtifactKind.SAMPLE, stems=(stem,)),
+            FromStep(step="slicing", kind=ArtifactKind.LOOP, stems=(stem,)),
+        ),
+        together=True,
+    )
+    for stem in SLICED
+)
+_SONG_TAGS = Step(name="tagging", task=TaskName.TAGGING)
+_NOTES = Step(
+    name="midi",
+    task=TaskName.MIDI,
+    inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=PITCHED),),
+)
+_LYRICS = Step(
+    name="transcribe",
+    task=TaskName.TRANSCRIBE,
+    inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=(Stem.VOCALS,)),),
+)
+
+_ALL = (
+    (
+        TaskName.MIDI,
+        PipelineSpec(name="midi", title="MIDI", steps=(Step(name="midi", task=TaskName.MIDI),)),
+    ),
+    (TaskName.SEPARATION, PipelineSpec(name="stems", title="Stems", steps=(_SEPARATION,))),
+    (
+        TaskName.SLICING,
+        PipelineSpec(
+            name="samples",
+            title="Samples, tagged",
+            steps=(_SEPARATION, _ANALYSIS, _SLICING, *_TAGGING),
+        ),
+    ),
+    (
+        TaskName.TRANSCRIBE,
+        PipelineSpec(name="lyrics", title="Lyrics", steps=(_SEPARATION, _LYRICS)),
+    ),
+    (
+        TaskName.SEPARATION,
+        PipelineSpec(
+            name="full",
+            title="Everything",
+            steps=(
+                _SEPARATION,
+                _ANALYSIS,
+                _SONG_TAGS,
+                _SLICING,
+                *_TAGGING,
+                _NOTES,
+                _LYRICS,
+            ),
+        ),
+    ),
+)
+
+
+def builtin_pipelines(tasks: Mapping[TaskName, object] = TASKS) -> dict[str, PipelineSpec]:
+    """Return the pipelines of the house by name.
+
+    A pipeline without the task that it is for is left out; of the others, the steps whose tasks
+    do not exist, and what only they would feed.
+    """
+    return {
+        spec.name: spec.model_copy(update={"steps": _possible(spec, tasks)})
+        for purpose, spec in _ALL
+        if purpose in tasks
+    }
+
+
+def _possible(spec: PipelineSpec, tasks: Mapping[TaskName, object]) -> tuple[Step, ...]:
+    kept: dict[str, Step] = {}
+    for step in spec.steps:
+        inputs = tuple(source for source in step.inputs if source.step in kept)
+        if step.task not in tasks or (step.inputs and not inputs):
+            continue
+        beside = tuple(source for source in step.beside if source.step in kept)
+        kept[step.name] = step.model_copy(update={"inputs": inputs, "beside": beside})
+    return tuple(kept.values())
