@@ -102,9 +102,9 @@ async def lose(session: AsyncSession, job: str, epoch: int, *, policy: Policy) -
     return await to_queued(session, row, {"lost": lost}, pause=pause)
 
 
-async def requeue(session: AsyncSession, job: str, epoch: int) -> JobRow | None:
+async def requeue(session: AsyncSession, row: JobRow) -> JobRow | None:
     """RUNNING to QUEUED because its worker is known to be gone; counted against nobody (R12)."""
-    return await release(session, job, epoch)
+    return await release(session, row.id, row.epoch)
 
 
 async def time_out(session: AsyncSession, job: str, epoch: int, *, policy: Policy) -> JobRow | None:

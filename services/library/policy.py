@@ -11,6 +11,8 @@ class Policy:
 
     lease: timedelta = timedelta(seconds=60)
     """A worker that is silent this long has lost its job (R9)."""
+    sweep: timedelta = timedelta(seconds=15)
+    """How often silent workers and late jobs are looked for."""
     overrun: timedelta = timedelta(seconds=60)
     """How much later than the worker itself the sweep ends a job that is out of time (R19)."""
     attempts: int = 5

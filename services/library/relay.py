@@ -21,6 +21,7 @@ from contracts.topics import TOPICS
 from kit.bus.base import AnyEvent, Bus, BusError
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
+from services.library.background import until
 from services.library.outbox import OUTBOX
 from services.library.tables import EventRow
 
@@ -42,13 +43,8 @@ class Relay:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Relay until `stopping` is set."""
-        leading = asyncio.create_task(self._lead())
-        try:
-            await stopping.wait()
-        finally:
-            # What is cut off here stays in the outbox for the next relay, under the same id.
-            leading.cancel()
-            await asyncio.wait({leading})
+        # What is cut off at the end stays in the outbox for the next relay, under the same id.
+        await until(stopping, self._lead())
 
     async def relay(self) -> int:
         """Publish one batch; return how many events the bus took."""

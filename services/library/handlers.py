@@ -1,0 +1,125 @@
+"""What workers say on `jobs.events`, applied to the job table: each event once, if it still counts.
+
+A worker's word counts while its epoch is the one that runs. The inbox drops a second delivery; its
+row is written after the job's is held, so that transactions and a job's events keep one order.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.jobs import (
+    JobCompleted,
+    JobFailed,
+    JobReleased,
+    JobSkipped,
+    JobStarted,
+    JobState,
+)
+from contracts.topics import JOBS_EVENTS
+from kit.bus.base import AnyEvent, Bus, Consumer, NotNow
+from kit.database.base import DatabaseUnavailable
+from kit.database.engine import Database
+from kit.objects.base import ObjectError, ObjectStore
+from services.library import endings, results
+from services.library.policy import Policy
+from services.library.runs import job_ended
+from services.library.tables import InboxRow, JobRow
+
+log = logging.getLogger(__name__)
+
+GROUP = "library"
+Change = Callable[[AsyncSession], Awaitable[JobRow | None]]
+
+
+class _SeenBefore(Exception):
+    """The event was handled already; what this delivery did is undone."""
+
+
+class JobEvents:
+    """The handler of `jobs.events`."""
+
+    def __init__(self, database: Database, objects: ObjectStore, *, policy: Policy) -> None:
+        self._database = database
+        self._objects = objects
+        self._policy = policy
+
+    def consumer(self, bus: Bus) -> Consumer:
+        """Return a member of the library's group that hands events to this handler."""
+        return bus.consumer(JOBS_EVENTS, group=GROUP, handler=self)
+
+    async def __call__(self, event: AnyEvent) -> None:
+        """Apply one event.
+
+        Raises
+        ------
+        NotNow
+            The database or the store is away.
+        """
+        try:
+            change = await self._change(event.data)
+            if change is not None:
+                await self._apply(event, change)
+        except (DatabaseUnavailable, ObjectError) as error:
+            raise NotNow(str(error)) from error
+
+    async def _change(self, said: object) -> Change | None:
+        """Return what an event asks to be done, or nothing."""
+        match said:
+            case JobStarted():
+                return None
+            case JobCompleted():
+                return await self._completion(said)
+            case JobSkipped():
+                return lambda session: endings.skip(
+                    session, said.job, said.epoch, make=said.make, failure=said.failure
+                )
+            case JobFailed():
+                return lambda session: endings.fail(session, said, policy=self._policy)
+            case JobReleased():
+                return lambda session: endings.release(session, said.job, said.epoch)
+        raise TypeError(f"{type(said).__name__} is no word of a worker")
+
+    async def _completion(self, said: JobCompleted) -> Change | None:
+        """Read the manifest before anything is held; one that nobody waits for is not read."""
+        query = select(JobRow).where(
+            col(JobRow.id) == said.job,
+            col(JobRow.epoch) == said.epoch,
+            col(JobRow.state) == JobState.RUNNING,
+        )
+        async with self._database.session() as session:
+            row = (await session.scalars(query)).one_or_none()
+        if row is None:
+            return None
+        manifest = await results.read_manifest(
+            self._objects, row, said.epoch, sha256=said.manifest_sha256
+        )
+        return lambda session: results.apply(session, manifest)
+
+    async def _apply(self, event: AnyEvent, change: Change) -> None:
+        try:
+            async with self._database.transaction() as session:
+                row = await change(session)
+                await self._note(session, event)
+                if row is None:
+                    log.info("%s came too late and changes nothing", event.type)
+                elif JobState(row.state).terminal and row.state != JobState.SUCCEEDED:
+                    await job_ended(session, row)
+        except _SeenBefore:
+            log.info("%s %s was handled before", event.type, event.id)
+
+    async def _note(self, session: AsyncSession, event: AnyEvent) -> None:
+        insert: Any = sqlite.insert if self._database.sqlite else postgresql.insert
+        statement = (
+            insert(InboxRow)
+            .values(consumer=GROUP, event=event.id, received=self._database.now())
+            .on_conflict_do_nothing()
+            .returning(col(InboxRow.event))
+        )
+        if (await session.execute(statement)).scalar_one_or_none() is None:
+            raise _SeenBefore

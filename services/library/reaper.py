@@ -1,0 +1,223 @@
+"""The reaper: gives silent workers' jobs to others, ends what is late, and clears away."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.jobs import JobState
+from contracts.objects import Bucket
+from contracts.uploads import UploadState
+from kit.bus.base import Consumer
+from kit.clock import Clock
+from kit.database.base import DatabaseUnavailable
+from kit.database.engine import Database
+from kit.objects.base import ObjectError, ObjectStore
+from services.library import endings, results
+from services.library.arrows import discard
+from services.library.background import until
+from services.library.gauges import Gauges
+from services.library.policy import Policy
+from services.library.results import NoManifest
+from services.library.runs import job_ended
+from services.library.tables import (
+    EventRow,
+    GarbageRow,
+    IdempotencyRow,
+    InboxRow,
+    JobRow,
+    Table,
+    UploadRow,
+)
+
+log = logging.getLogger(__name__)
+
+TIDY_EVERY = timedelta(minutes=1)
+FEED_KEPT = timedelta(days=7)
+INBOX_KEPT = timedelta(days=15)
+"""Longer than `jobs.events` keeps what could be delivered again."""
+IDEMPOTENCY_KEPT = timedelta(hours=24)
+AT_ONCE = 1000
+"""Rows removed by one statement."""
+
+
+class Reaper:
+    """Sweeps the job table and clears away what nothing needs any more."""
+
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        *,
+        policy: Policy,
+        clock: Clock,
+        results_read: asyncio.Event,
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._policy = policy
+        self._clock = clock
+        self._results_read = results_read
+        """Set once everything that workers said before this start was applied."""
+        self._gauges = Gauges(database, objects, policy=policy)
+
+    @classmethod
+    def beside(
+        cls,
+        consumer: Consumer,
+        database: Database,
+        objects: ObjectStore,
+        *,
+        policy: Policy,
+        clock: Clock,
+    ) -> "Reaper":
+        """Return a reaper that waits until a consumer of workers' events has caught up."""
+        return cls(database, objects, policy=policy, clock=clock, results_read=consumer.caught_up)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Sweep and tidy until `stopping` is set."""
+        await until(stopping, self._sweeping(), self._every(TIDY_EVERY, self.tidy))
+
+    async def requeue_all(self) -> int:
+        """Put every running job back in the line: for a start that no worker can have outlived.
+
+        What an attempt had stored in full by then is taken as its result instead.
+        """
+        query = select(JobRow).where(col(JobRow.state) == JobState.RUNNING)
+        async with self._database.session() as session:
+            rows = list(await session.scalars(query))
+        for row in rows:
+            if not await self._completed(row):
+                await self._settle(row, endings.requeue)
+        if rows:
+            log.info("%d jobs of an earlier start go on", len(rows))
+        return len(rows)
+
+    async def sweep(self) -> int:
+        """Do what is due of leases, deadlines and waiting times; return for how many jobs."""
+        async with self._database.session() as session:
+            rows = await endings.overdue(session, policy=self._policy)
+        for row in rows:
+            if row.state == JobState.QUEUED or not await self._completed(row):
+                await self._settle(row, partial(endings.settle, policy=self._policy))
+        return len(rows)
+
+    async def _settle(
+        self, row: JobRow, end: Callable[[AsyncSession, JobRow], Awaitable[JobRow | None]]
+    ) -> None:
+        async with self._database.transaction() as session:
+            after = await end(session, row)
+            if after is None:
+                return
+            log.warning("job %s, epoch %d, is %s now", after.id, row.epoch, after.state)
+            if JobState(after.state).terminal:
+                await job_ended(session, after)
+
+    async def tidy(self) -> None:
+        """Remove what is of no use any more, and look whether all is as it should be."""
+        await self._remove_garbage()
+        await self._abort_uploads()
+        await self._forget()
+        await self._gauges.measure()
+
+    async def _sweeping(self) -> None:
+        # A library that was away heard no heartbeats: nobody is silent before a whole lease has
+        # passed, and before what workers have said meanwhile was applied (R12).
+        await self._clock.sleep(self._policy.lease.total_seconds())
+        await self._results_read.wait()
+        await self._every(self._policy.sweep, self.sweep)
+
+    async def _every(self, pause: timedelta, act: Callable[[], Awaitable[Any]]) -> None:
+        while True:
+            try:
+                await act()
+            except (DatabaseUnavailable, ObjectError) as error:
+                log.warning("the reaper waits: %s", error)
+            await self._clock.sleep(pause.total_seconds())
+
+    async def _completed(self, row: JobRow) -> bool:
+        """Complete a job whose worker stored everything but was not heard (R15)."""
+        try:
+            manifest = await results.read_manifest(self._objects, row, row.epoch)
+            async with self._database.transaction() as session:
+                return await results.apply(session, manifest) is not None
+        except NoManifest:
+            return False
+        except (SQLAlchemyError, ValueError):
+            # One result that cannot be applied must not keep the others waiting: it is done again.
+            log.exception("the manifest of job %s, epoch %d, is of no use", row.id, row.epoch)
+            return False
+
+    async def _remove_garbage(self) -> None:
+        query = (
+            select(GarbageRow)
+            .where(col(GarbageRow.due) < self._database.now())
+            .order_by(col(GarbageRow.due))
+            .limit(100)
+        )
+        async with self._database.session() as session:
+            rows = list(await session.scalars(query))
+        done = []
+        for row in rows:
+            bucket = Bucket(row.bucket)
+            try:
+                if row.prefix.endswith("/"):
+                    await self._objects.delete_prefix(bucket, row.prefix)
+                else:
+                    await self._objects.delete(bucket, [row.prefix])
+            except ObjectError as error:
+                log.warning("%s/%s stays for now: %s", bucket, row.prefix, error)
+                break
+            done.append(row.id)
+        if done:
+            async with self._database.transaction() as session:
+                await session.execute(delete(GarbageRow).where(col(GarbageRow.id).in_(done)))
+
+    async def _abort_uploads(self) -> None:
+        """Drop uploads that were not completed in their time (S15)."""
+        query = (
+            select(UploadRow)
+            .where(col(UploadRow.state) == UploadState.OPEN)
+            .where(col(UploadRow.expires) < self._database.now())
+            .limit(100)
+        )
+        async with self._database.session() as session:
+            rows = list(await session.scalars(query))
+        for row in rows:
+            async with self._database.transaction() as session:
+                aborted = (
+                    update(UploadRow)
+                    .where(col(UploadRow.id) == row.id, col(UploadRow.state) == UploadState.OPEN)
+                    .values(state=UploadState.ABORTED.value)
+                    .returning(col(UploadRow.id))
+                    .execution_options(synchronize_session=False)
+                )
+                if (await session.execute(aborted)).scalar_one_or_none() is not None:
+                    folder = row.object_key.rpartition("/")[0]
+                    await discard(session, Bucket.ORIGINALS, f"{folder}/")
+
+    async def _forget(self) -> None:
+        now = self._database.now
+        published = col(EventRow.published).is_not(None)
+        events = and_(col(EventRow.time) < now(offset=-FEED_KEPT), published)
+        inbox = col(InboxRow.received) < now(offset=-INBOX_KEPT)
+        answers = col(IdempotencyRow.created) < now(offset=-IDEMPOTENCY_KEPT)
+        old: tuple[tuple[type[Table], Any, ColumnElement[bool]], ...] = (
+            (EventRow, col(EventRow.seq), events),
+            (InboxRow, col(InboxRow.event), inbox),
+            (IdempotencyRow, col(IdempotencyRow.key), answers),
+        )
+        for table, key, past in old:
+            some = select(key).where(past).limit(AT_ONCE)
+            statement = delete(table).where(past, key.in_(some)).returning(key)
+            removed = AT_ONCE
+            while removed >= AT_ONCE:
+                async with self._database.transaction() as session:
+                    removed = len((await session.execute(statement)).all())

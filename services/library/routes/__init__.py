@@ -1,0 +1,1 @@
+"""The library's routes: the edge that commits."""
