@@ -13,6 +13,8 @@ READY := $(VENV)/.ready
 WEIGHTS_READY := $(VENV)/.weights
 EXTRAS := gateway library ingest midi separation slicing analysis
 SONG ?=
+KILLS ?= 40
+JOBS ?= 200
 ARGS ?=
 
 export PYTHONUNBUFFERED := 1
@@ -93,9 +95,15 @@ test-cluster: setup weights ## The same suites on real Kafka, S3 and Postgres; n
 	  CRATEDIG_CLUSTER=required $(BIN)/python -m pytest -m "cluster and not slow" $(ARGS) || status=$$?; fi; \
 	$(BIN)/python -m deploy.servers down; exit $$status
 
+.PHONY: test-kills
+test-kills: setup weights ## Kill the house again and again while it works: KILLS times over JOBS jobs
+	CRATEDIG_TEST_KILLS=$(KILLS) CRATEDIG_TEST_KILL_JOBS=$(JOBS) \
+	  $(BIN)/python -m pytest -s tests/system/test_kills.py $(ARGS)
+
 .PHONY: test-all
 test-all: setup weights ## Everything, the long runs too
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu" $(ARGS)
+	$(MAKE) test-kills KILLS=200 JOBS=1000
 	$(MAKE) test-cluster
 
 .PHONY: bench

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 RETRY_LOAD = 30.0
 """Seconds between two tries to make an engine ready."""
+CLAIM_WITHIN = 10.0
+"""Seconds that a stopping worker waits for the answer to its last claim."""
 DEVICE_FAILURES = 3
 """Failures of a device in a row after which this worker takes no more work."""
 
@@ -73,6 +75,7 @@ class WorkerRuntime:
         self._news.set()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._asking = False
         self._device_failures = 0
         self._free: asyncio.Queue[Slot] = asyncio.Queue()
         self._running: set[asyncio.Task[None]] = set()
@@ -100,15 +103,23 @@ class WorkerRuntime:
             await stopping.wait()
         finally:
             self._stopping.set()
-            claiming.cancel()
             listening.cancel()
-            await asyncio.gather(claiming, listening, return_exceptions=True)
+            await self._stop_claiming(claiming)
+            await asyncio.gather(listening, return_exceptions=True)
             if self._running:
                 log.info("draining %d running jobs", len(self._running))
                 await asyncio.gather(*self._running, return_exceptions=True)
             for slot in slots:
                 await slot.close()
             shutil.rmtree(scratch, ignore_errors=True)
+
+    async def _stop_claiming(self, claiming: "asyncio.Task[None]") -> None:
+        """End the claims; one that is being answered is waited for, so that no job is orphaned."""
+        self._news.set()
+        if self._asking:
+            await asyncio.wait({claiming}, timeout=CLAIM_WITHIN)
+        claiming.cancel()
+        await asyncio.gather(claiming, return_exceptions=True)
 
     async def _listen(self) -> None:
         """Turn news of this kind of work into a wake-up; never await a job."""
@@ -133,6 +144,8 @@ class WorkerRuntime:
                 await self.platform.clock.sleep(RETRY_LOAD)
                 continue
             claim = await self._next()
+            if claim is None:
+                return
             JOBS_RUNNING.labels(self.service.word).inc()
             task = asyncio.create_task(self._work(slot, claim))
             self._running.add(task)
@@ -170,24 +183,28 @@ class WorkerRuntime:
         self.problem = ""
         return True
 
-    async def _next(self) -> Claim:
-        """Ask for work until there is some."""
+    async def _next(self) -> Claim | None:
+        """Ask for work until there is some; nothing once the worker stops."""
         request = ClaimRequest(
             task=self.service.word, worker=self.worker, make=cast(Make, self.make)
         )
         poll = self.platform.settings.poll
-        while True:
+        while not self._stopping.is_set():
             self._news.clear()  # Before asking, so that news which comes meanwhile is kept.
+            self._asking = True
             try:
                 if claim := await self.desk.claim(request):
                     return claim
             except DeskClosed as error:
                 log.warning("no work can be claimed: %s", error)
+            finally:
+                self._asking = False
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(poll * random.uniform(0.8, 1.2)):  # noqa: S311
+                async with asyncio.timeout(poll * random.uniform(0.8, 1.2)):
                     await self._news.wait()
                     # Idle workers do not all ask at once.
-                    await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311
+                    await asyncio.sleep(random.uniform(0, 0.05))
+        return None
 
     async def _work(self, slot: "Slot", claim: Claim) -> None:
         """Run one job to its outcome, then free the slot."""

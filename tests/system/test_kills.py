@@ -1,0 +1,96 @@
+"""T4 in small: the embedded house is killed again and again while it works (R1, R12–R15).
+
+The checker believes only what the client was told: every acknowledged job must end, once, with one
+result that belongs to it. `make test-kills` runs it with 40 kills over 200 jobs.
+"""
+
+import os
+import random
+import sqlite3
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cratedig import Client, CratedigError
+from tests.support.house import House, embedded_house, eventually
+from tests.support.sounds import write_tone
+
+KILLS = int(os.environ.get("CRATEDIG_TEST_KILLS", "4"))
+JOBS = int(os.environ.get("CRATEDIG_TEST_KILL_JOBS", "30"))
+SEED = int(os.environ.get("CRATEDIG_TEST_SEED", "20"))
+
+pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(60 + 25 * KILLS + JOBS)]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    house = embedded_house(tmp_path)
+    house.parts["house"].command = [sys.executable, "-m", "tests.support.trial_house"]
+    return house
+
+
+def test_no_job_is_lost_doubled_or_stuck(house: House, tmp_path: Path) -> None:
+    print(f"seed {SEED}")
+    chance = random.Random(SEED)
+    house.start()
+    try:
+        user = house.user()
+        sent = user.upload(write_tone(tmp_path / "tone.wav"))
+        user.wait_job(str(sent.job))
+        item = str(sent.item)
+        acknowledged: list[str] = []
+        for kill in range(KILLS):
+            many = JOBS * (kill + 1) // KILLS - JOBS * kill // KILLS
+            acknowledged += submit(user, item, many)
+            time.sleep(chance.uniform(0.0, 0.8))
+            house.parts["house"].kill()
+            house.start()
+        ended(user, acknowledged)
+        check(user, item, acknowledged)
+        house.stop()
+        with closing(sqlite3.connect(tmp_path / "data" / "library.db")) as database:
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert database.execute(
+                "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
+            ).fetchone() == (0,)
+    finally:
+        house.parts["house"].kill()
+
+
+def submit(user: Client, item: str, count: int) -> list[str]:
+    """Ask for jobs and return those that were acknowledged."""
+    made = []
+    for number in range(count):
+        threshold = round(0.1 + 0.85 * (number % 18) / 18, 3)
+        params = {"onset_threshold": threshold}
+        made.append(user.create_job(item, "midi", params=params, force=True).id)
+    return made
+
+
+def ended(user: Client, jobs: list[str]) -> None:
+    """Wait until every job has ended."""
+    waiting = set(jobs)
+
+    def all_ended() -> bool:
+        try:
+            waiting.difference_update(job for job in list(waiting) if user.job(job).ended)
+        except CratedigError as error:
+            raise AssertionError(f"a job that was acknowledged cannot be seen: {error}") from error
+        return not waiting
+
+    eventually(all_ended, within=60.0 + len(jobs), what="the end of every job")
+
+
+def check(user: Client, item: str, jobs: list[str]) -> None:
+    """Compare what the client was told with what is there."""
+    assert len(set(jobs)) == JOBS
+    states = Counter(user.job(job).state for job in jobs)
+    assert states == {"succeeded": JOBS}
+    results = {job: user.job(job).result for job in jobs}
+    assert all(result == {"job": job} for job, result in results.items())
+    files = Counter(a.job for a in user.artifacts(item) if a.kind == "midi")
+    assert files == Counter(jobs)
