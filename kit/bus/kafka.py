@@ -206,6 +206,7 @@ class KafkaBus:
                     bootstrap_servers=self.servers,
                     enable_idempotence=True,
                     linger_ms=5,
+                    retry_backoff_ms=300,
                     request_timeout_ms=_ms(self.times.request),
                     max_request_size=RECORD_BYTES,
                     metadata_max_age_ms=_ms(self.times.metadata),

@@ -1,0 +1,37 @@
+"""An object store from its address."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from kit.objects.base import ObjectStore
+from kit.settings import KitSettings
+
+
+def open_objects(settings: KitSettings) -> ObjectStore:
+    """Return the store that `KIT_OBJECTS_URL` names, not yet connected.
+
+    Raises
+    ------
+    ValueError
+        The address is none that we know, or a folder store lacks its signing secret.
+    """
+    url = settings.objects_url.get_secret_value()
+    address = urlsplit(url)
+    if address.scheme == "file":
+        from kit.objects.files import FileStore
+        from kit.objects.signing import Signer
+
+        if address.netloc or not address.path.startswith("/"):
+            raise ValueError("KIT_OBJECTS_URL names a folder as file:///absolute/path")
+        secret = settings.objects_signing_secret.get_secret_value()
+        if not secret:
+            raise ValueError("a file:// store needs KIT_OBJECTS_SIGNING_SECRET")
+        return FileStore(Path(unquote(address.path)), signer=Signer(secret))
+    if address.scheme in ("s3+http", "s3+https"):
+        from kit.objects.minio import MinioStore, S3Address
+
+        return MinioStore(S3Address.parse(url), public_url=settings.objects_public_url)
+    # The address itself is not shown: it may hold a password.
+    raise ValueError(
+        "KIT_OBJECTS_URL must be file:///folder or s3+https://KEY:SECRET@host[:port]?region=…"
+    )

@@ -1,0 +1,397 @@
+"""The object store in a folder: whole files or nothing, and the same calls as S3.
+
+<root>/<bucket>/objects/<key>
+<root>/<bucket>/uploads/<reference>/upload.json, <number>.<etag>.part
+<root>/<bucket>/drafts/…           files being written; renamed when they are whole
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from starlette.types import ASGIApp
+
+from contracts.objects import Bucket
+from kit.clock import Clock, SystemClock, new_id
+from kit.objects.base import (
+    ObjectCorrupt,
+    ObjectError,
+    ObjectFacts,
+    ObjectMissing,
+    PartFacts,
+    UploadFacts,
+    UploadMissing,
+)
+from kit.objects.disposition import safe_filename
+from kit.objects.signing import Signer
+
+Result = TypeVar("Result")
+
+PREFIX = "/objects/"
+"""Where the gateway answers signed URLs."""
+PART_SIZE = 16 << 20
+BLOCK = 1 << 20
+THREADS = 8
+_REFERENCE = re.compile(r"^[0-9a-f-]{36}$")
+_PART = re.compile(r"^(\d{5})\.([0-9a-f]{32})\.part$")
+
+
+class FileStore:
+    """Objects in a folder of this machine.
+
+    Parameters
+    ----------
+    root
+        The folder; made when it is not there.
+    signer
+        Signs the URLs that `application` answers.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        signer: Signer,
+        part_size: int = PART_SIZE,
+        clock: Clock | None = None,
+    ) -> None:
+        self.root = root
+        self.signer = signer
+        self.part_size = part_size
+        self._clock = clock or SystemClock()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="objects")
+
+    async def ensure(self) -> None:
+        """Create the folders, and drop drafts that a killed process left."""
+        await self._do(self._ensure)
+
+    async def close(self) -> None:
+        """Let go of the threads."""
+        self._threads.shutdown(wait=False)
+
+    async def ready(self) -> bool:
+        """Return whether the folder is there and takes files."""
+        folders = [self.root / bucket / "objects" for bucket in Bucket]
+        return all(folder.is_dir() and os.access(folder, os.W_OK) for folder in folders)
+
+    async def put_file(self, bucket: Bucket, key: str, path: Path, *, media_type: str) -> None:
+        """Store a file; readers see all of it or nothing."""
+
+        def write(draft: Path) -> None:
+            shutil.copyfile(path, draft)
+
+        await self._do(lambda: self._store(bucket, key, write))
+
+    async def put_bytes(self, bucket: Bucket, key: str, data: bytes, *, media_type: str) -> None:
+        """Store a few bytes."""
+
+        def write(draft: Path) -> None:
+            draft.write_bytes(data)
+
+        await self._do(lambda: self._store(bucket, key, write))
+
+    async def get_file(self, bucket: Bucket, key: str, path: Path, *, sha256: str) -> None:
+        """Fetch an object into a file and check its digest."""
+        source = self.path(bucket, key)
+
+        def fetch() -> None:
+            found = hashlib.sha256()
+            with _found(source, key).open("rb") as reading, path.open("wb") as writing:
+                while block := reading.read(BLOCK):
+                    found.update(block)
+                    writing.write(block)
+            if found.hexdigest() != sha256:
+                path.unlink()
+                raise ObjectCorrupt(f"{bucket}/{key} has the digest {found.hexdigest()}")
+
+        await self._do(fetch)
+
+    async def get_bytes(self, bucket: Bucket, key: str, *, limit: int = 1 << 24) -> bytes:
+        """Fetch a small object; one larger than `limit` bytes is an `ObjectError`."""
+        source = self.path(bucket, key)
+
+        def fetch() -> bytes:
+            with _found(source, key).open("rb") as reading:
+                data = reading.read(limit + 1)
+            if len(data) > limit:
+                raise ObjectError(f"{bucket}/{key} is larger than {limit} bytes")
+            return data
+
+        return await self._do(fetch)
+
+    async def head(self, bucket: Bucket, key: str) -> ObjectFacts | None:
+        """Return what is known of an object, or `None`."""
+        path = self.path(bucket, key)
+        return await self._do(lambda: facts_of(path, key) if path.is_file() else None)
+
+    async def digest(self, bucket: Bucket, key: str) -> str:
+        """Return the SHA-256 of an object's bytes, read in full, as hexadecimal."""
+        source = self.path(bucket, key)
+
+        def read() -> str:
+            with _found(source, key).open("rb") as reading:
+                return hashlib.file_digest(reading, "sha256").hexdigest()
+
+        return await self._do(read)
+
+    async def walk(self, bucket: Bucket, prefix: str) -> AsyncIterator[ObjectFacts]:
+        """Yield every object under a prefix, in key order."""
+        for facts in await self._do(lambda: list(self._walk(bucket, prefix))):
+            yield facts
+
+    async def delete(self, bucket: Bucket, keys: Iterable[str]) -> None:
+        """Remove objects; one that is not there is no error."""
+        paths = [self.path(bucket, key) for key in keys]
+
+        def remove() -> None:
+            for path in paths:
+                # Where a key is a folder for others, there is no object of that name.
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                    path.unlink()
+                self._prune(path.parent, self._objects(bucket))
+
+        await self._do(remove)
+
+    async def delete_prefix(self, bucket: Bucket, prefix: str) -> int:
+        """Remove everything under a prefix, multipart uploads included; return how many."""
+        keys = [facts.key async for facts in self.walk(bucket, prefix)]
+        open_uploads = [facts async for facts in self.uploads(bucket, prefix)]
+        await self.delete(bucket, keys)
+        for upload in open_uploads:
+            await self.abort_upload(bucket, upload.key, upload.reference)
+        return len(keys) + len(open_uploads)
+
+    async def start_upload(self, bucket: Bucket, key: str, *, media_type: str) -> str:
+        """Open a multipart upload and return the reference to it."""
+        self.path(bucket, key)
+        reference = new_id()
+        content = json.dumps({"key": key, "started": self._clock.now().isoformat()})
+
+        def make() -> None:
+            folder = self.root / bucket / "uploads" / reference
+            folder.mkdir(parents=True)
+            draft = folder / "upload.draft"
+            draft.write_text(content)
+            draft.replace(folder / "upload.json")
+
+        await self._do(make)
+        return reference
+
+    def sign_part(
+        self,
+        bucket: Bucket,
+        key: str,
+        reference: str,
+        *,
+        number: int,
+        size: int,
+        lasting: timedelta,
+    ) -> str:
+        """Return a URL that takes a PUT of one part, of exactly this size, until it expires."""
+        claims = {"upload": reference, "number": str(number), "size": str(size)}
+        self.path(bucket, key)
+        return self.signer.sign("PUT", f"{PREFIX}{bucket}/{key}", claims=claims, lasting=lasting)
+
+    async def parts(self, bucket: Bucket, key: str, reference: str) -> tuple[PartFacts, ...]:
+        """Return the parts that have arrived, by number."""
+        folder = self.upload_folder(bucket, key, reference)
+        return await self._do(lambda: tuple(facts for facts, _ in _parts(folder)))
+
+    async def complete_upload(
+        self, bucket: Bucket, key: str, reference: str, parts: Iterable[PartFacts]
+    ) -> ObjectFacts:
+        """Join the parts into the object."""
+        wanted = tuple(parts)
+        folder = self.upload_folder(bucket, key, reference)
+
+        def join() -> ObjectFacts:
+            there = dict(_parts(folder))
+            numbers = [part.number for part in wanted]
+            if not wanted or numbers != sorted(set(numbers)):
+                raise ObjectError("the parts of an upload are one or more, in order of number")
+            if absent := [part.number for part in wanted if part not in there]:
+                raise ObjectError(f"these parts are not as they arrived: {absent[:20]}")
+
+            def write(draft: Path) -> None:
+                with draft.open("wb") as writing:
+                    for part in wanted:
+                        with there[part].open("rb") as reading:
+                            shutil.copyfileobj(reading, writing, BLOCK)
+
+            self._store(bucket, key, write)
+            facts = facts_of(self.path(bucket, key), key)
+            shutil.rmtree(folder, ignore_errors=True)
+            return facts
+
+        return await self._do(join)
+
+    async def abort_upload(self, bucket: Bucket, key: str, reference: str) -> None:
+        """Drop an upload and its parts; one that is gone is no error."""
+        with contextlib.suppress(UploadMissing):
+            folder = self.upload_folder(bucket, key, reference)
+            await self._do(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+    async def uploads(self, bucket: Bucket, prefix: str) -> AsyncIterator[UploadFacts]:
+        """Yield the multipart uploads under way below a prefix."""
+
+        def read() -> list[UploadFacts]:
+            found = []
+            for path in (self.root / bucket / "uploads").glob("*/upload.json"):
+                with contextlib.suppress(FileNotFoundError):  # It ended meanwhile.
+                    said = json.loads(path.read_text())
+                    if said["key"].startswith(prefix):
+                        started = datetime.fromisoformat(said["started"])
+                        found.append(UploadFacts(said["key"], path.parent.name, started))
+            return sorted(found, key=lambda facts: (facts.key, facts.reference))
+
+        for facts in await self._do(read):
+            yield facts
+
+    def sign_get(
+        self, bucket: Bucket, key: str, *, filename: str, media_type: str, lasting: timedelta
+    ) -> str:
+        """Return a URL, below the gateway's address, that gives the object as an attachment."""
+        self.path(bucket, key)
+        claims = {"filename": safe_filename(filename), "type": media_type}
+        return self.signer.sign("GET", f"{PREFIX}{bucket}/{key}", claims=claims, lasting=lasting)
+
+    def application(self) -> ASGIApp:
+        """Return the application that answers signed URLs; it is mounted at `/objects`."""
+        from kit.objects.serving import Serving
+
+        return Serving(self)
+
+    def path(self, bucket: Bucket, key: str) -> Path:
+        """Return where an object lies; a key that could lead elsewhere is an `ObjectError`."""
+        pieces = key.split("/")
+        if any(not piece or piece in (".", "..") or "\0" in piece for piece in pieces):
+            raise ObjectError(f"{key!r} is no key")
+        return self._objects(bucket).joinpath(*pieces)
+
+    def upload_folder(self, bucket: Bucket, key: str, reference: str) -> Path:
+        """Return where an upload's parts lie. Raises `UploadMissing`."""
+        folder = self.root / bucket / "uploads" / reference
+        try:
+            if not _REFERENCE.match(reference):
+                raise ValueError
+            said = json.loads((folder / "upload.json").read_text())
+        except (FileNotFoundError, ValueError) as error:
+            raise UploadMissing(f"there is no upload {reference!r}") from error
+        if said["key"] != key:
+            raise UploadMissing(f"there is no upload {reference!r} of this key")
+        return folder
+
+    def draft(self, bucket: Bucket) -> Path:
+        """Return a new name for a file that is being written."""
+        return self.root / bucket / "drafts" / new_id()
+
+    def _objects(self, bucket: Bucket) -> Path:
+        return self.root / bucket / "objects"
+
+    def _ensure(self) -> None:
+        for bucket in Bucket:
+            for name in ("objects", "uploads", "drafts"):
+                (self.root / bucket / name).mkdir(parents=True, exist_ok=True)
+            for left in (self.root / bucket / "drafts").iterdir():
+                if _age(left, self._clock) > timedelta(days=1):
+                    left.unlink(missing_ok=True)
+
+    def _store(self, bucket: Bucket, key: str, write: Callable[[Path], None]) -> None:
+        """Write a draft, make it durable, and rename it to its place."""
+        target = self.path(bucket, key)
+        draft = self.draft(bucket)
+        try:
+            write(draft)
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+            while True:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    draft.replace(target)
+                    break
+                except FileNotFoundError:
+                    if not draft.exists():
+                        raise
+                    # The folder was empty and pruned just now by somebody else: once more.
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _walk(self, bucket: Bucket, prefix: str) -> Iterator[ObjectFacts]:
+        base = self._objects(bucket)
+        if ".." in prefix.split("/"):
+            raise ObjectError(f"{prefix!r} is no prefix")
+
+        def below(folder: Path, at: str) -> Iterator[ObjectFacts]:
+            try:
+                entries = [(one.name + "/" * one.is_dir(), one) for one in os.scandir(folder)]
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            # A folder sorts as its name with the slash, so keys come in their byte order.
+            for name, entry in sorted(entries, key=lambda one: one[0].encode()):
+                key = at + name
+                if name.endswith("/"):
+                    if key.startswith(prefix) or prefix.startswith(key):
+                        yield from below(Path(entry.path), key)
+                elif key.startswith(prefix):
+                    with contextlib.suppress(FileNotFoundError):
+                        yield facts_of(Path(entry.path), key)
+
+        yield from below(base, "")
+
+    def _prune(self, folder: Path, base: Path) -> None:
+        """Remove folders that are empty, upwards."""
+        while folder != base:
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                pass
+            except OSError:
+                return
+            folder = folder.parent
+
+    async def _do(self, work: Callable[[], Result]) -> Result:
+        """Run file work in a thread; what the system refuses is an `ObjectError`."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except OSError as error:
+            raise ObjectError(f"the folder store failed: {error}") from error
+        except RuntimeError as error:
+            raise ObjectError("the store is closed") from error
+
+
+def facts_of(path: Path, key: str) -> ObjectFacts:
+    """Return what the file system knows of an object."""
+    stat = path.stat()
+    etag = f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
+    return ObjectFacts(key, stat.st_size, etag, datetime.fromtimestamp(stat.st_mtime, UTC))
+
+
+def _found(path: Path, key: str) -> Path:
+    if not path.is_file():
+        raise ObjectMissing(f"there is no object {key}")
+    return path
+
+
+def _parts(folder: Path) -> list[tuple[PartFacts, Path]]:
+    """Return the parts in an upload's folder; of two with one number the later."""
+    found: dict[int, tuple[int, PartFacts, Path]] = {}
+    for path in folder.glob("*.part"):
+        if match := _PART.match(path.name):
+            number = int(match[1])
+            stat = path.stat()
+            if number not in found or found[number][0] < stat.st_mtime_ns:
+                found[number] = (stat.st_mtime_ns, PartFacts(number, stat.st_size, match[2]), path)
+    return [(facts, path) for _, (_, facts, path) in sorted(found.items())]
+
+
+def _age(path: Path, clock: Clock) -> timedelta:
+    return clock.now() - datetime.fromtimestamp(path.stat().st_mtime, UTC)

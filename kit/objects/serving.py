@@ -1,0 +1,129 @@
+"""Answers the signed URLs of a folder store: GET of an object, PUT of one part of an upload."""
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from contracts.objects import Bucket
+from contracts.problems import ProblemCode
+from kit.http.errors import ProblemError, not_found, problem_response
+from kit.objects.base import ObjectError, UploadMissing
+from kit.objects.disposition import attachment
+from kit.objects.signing import BadSignature
+
+if TYPE_CHECKING:
+    from kit.objects.files import FileStore
+
+MOST_RANGES = 8
+"""A request for more ranges gets the whole object, as RFC 9110 allows (S22)."""
+SAFETY = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cache-Control": "private, no-transform",
+}
+"""Nothing that a user uploaded may run as a page of ours."""
+
+
+class Serving:
+    """An ASGI application over a folder store."""
+
+    def __init__(self, store: "FileStore") -> None:
+        self._store = store
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"signed URLs are not for {scope['type']}")
+        request = Request(scope, receive)
+        response: Response
+        try:
+            if request.method in ("GET", "HEAD"):
+                response = await self._get(request)
+            elif request.method == "PUT":
+                response = await self._put(request)
+            else:
+                raise ProblemError(
+                    ProblemCode.METHOD_NOT_ALLOWED, "This address takes GET, HEAD or PUT."
+                )
+        except ProblemError as error:
+            response = problem_response(error)
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send)
+
+    def _signed(self, request: Request, method: str) -> tuple[Bucket, str, dict[str, str]]:
+        """Return bucket, key and claims of a signed URL, or refuse it."""
+        # Mounted or not, the whole path is in the scope.
+        path = request.scope["path"]
+        try:
+            query = request.query_params
+            if len(query) != len(query.multi_items()):
+                raise BadSignature("a part of the address is there twice")
+            claims = self._store.signer.check(method, path, query)
+            _, _, bucket, key = path.split("/", 3)
+            return Bucket(bucket), key, claims
+        except BadSignature as error:
+            raise ProblemError(ProblemCode.FORBIDDEN, f"This does not work: {error}.") from error
+        except ValueError as error:
+            raise not_found() from error
+
+    async def _get(self, request: Request) -> Response:
+        bucket, key, claims = self._signed(request, "GET")
+        facts = await self._store.head(bucket, key)
+        if facts is None:
+            raise not_found()
+        path = self._store.path(bucket, key)
+        etag = f'"{facts.etag}"'
+        headers = SAFETY | {"ETag": etag, "Content-Disposition": attachment(claims["filename"])}
+        if _matches(Headers(scope=request.scope).get("if-none-match"), etag):
+            return Response(status_code=304, headers=headers)
+        return _Download(path, headers=headers, media_type=claims["type"])
+
+    async def _put(self, request: Request) -> Response:
+        bucket, key, claims = self._signed(request, "PUT")
+        size, number = int(claims["size"]), int(claims["number"])
+        draft = self._store.draft(bucket)
+        digest = hashlib.md5(usedforsecurity=False)  # What S3 gives as a part's ETag.
+        arrived = 0
+        try:
+            folder = self._store.upload_folder(bucket, key, claims["upload"])
+            with await asyncio.to_thread(draft.open, "wb") as file:
+                async for block in request.stream():
+                    arrived += len(block)
+                    if arrived > size:
+                        raise ProblemError(
+                            ProblemCode.TOO_LARGE, f"This part has {size} bytes; more were sent."
+                        )
+                    digest.update(block)
+                    await asyncio.to_thread(file.write, block)
+            if arrived < size:
+                raise ProblemError(
+                    ProblemCode.INVALID_REQUEST,
+                    f"This part has {size} bytes, but {arrived} were sent: send it again.",
+                )
+            etag = digest.hexdigest()
+            await asyncio.to_thread(draft.replace, folder / f"{number:05d}.{etag}.part")
+        except (UploadMissing, FileNotFoundError) as error:
+            raise ProblemError(ProblemCode.GONE, "This upload has ended.") from error
+        except OSError as error:
+            raise ObjectError(f"the folder store failed: {error}") from error
+        finally:
+            await asyncio.to_thread(draft.unlink, missing_ok=True)
+        return Response(headers={"ETag": f'"{etag}"'})
+
+
+class _Download(FileResponse):
+    max_ranges = MOST_RANGES
+
+
+def _matches(wanted: str | None, etag: str) -> bool:
+    """Return whether an `If-None-Match` names what we have."""
+    if wanted is None:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in wanted.split(",")]
+    return "*" in tags or etag in tags
