@@ -1,7 +1,10 @@
 """Facts for outside subscribers and live streams: what the library has applied."""
 
+from datetime import datetime
+from typing import Any
+
 from contracts.base import Said
-from contracts.ids import ArtifactId, ItemId, JobId, RunId
+from contracts.ids import ArtifactId, EventId, ItemId, JobId, RunId
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Failure, TaskName
 from contracts.pipelines import RunState
@@ -77,3 +80,29 @@ class RunFinished(Said):
     run: RunId
     item: ItemId
     state: RunState
+
+
+class FeedEntry(Said):
+    """One applied event as `GET /v1/feed` lists it, oldest first."""
+
+    cursor: str
+    """`?after=` this, the feed goes on behind it: unique, and in the order of the feed."""
+    id: EventId
+    type: str
+    subject: str
+    time: datetime
+    item: ItemId | None = None
+    job: JobId | None = None
+    run: RunId | None = None
+    data: dict[str, Any]
+    """What the event's type carries; see `contracts/topics.py`."""
+
+
+class Feed(Said):
+    """A piece of the feed: what came after a cursor, and where the next piece begins."""
+
+    items: tuple[FeedEntry, ...]
+    next: str
+    """Always there. Without `?after=` a piece is empty, and this is the feed's end."""
+    more: bool = False
+    """Whether more is there already."""

@@ -38,6 +38,8 @@ class Principal(Said):
     admin: bool = False
     token: str
     """The token's own id (`jti`)."""
+    session: str = ""
+    """The login or the API key that it came from; nothing between services."""
     expires: datetime
 
 

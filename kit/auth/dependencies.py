@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 
@@ -22,6 +22,10 @@ bearer = HTTPBearer(
     scheme_name="bearer",
     description="An access token of `POST /v1/sessions`, or an API key.",
 )
+
+
+ANYONE: dict[str, object] = {"security": []}
+"""`openapi_extra` of an operation that needs no login: every other one names its scope."""
 
 
 def require(scope: Scope) -> Principal:
@@ -46,8 +50,7 @@ def require(scope: Scope) -> Principal:
             raise ProblemError(ProblemCode.FORBIDDEN, f"This needs the scope {scope.value!r}.")
         return who
 
-    principal.required_scope = scope  # type: ignore[attr-defined]
-    return Depends(principal)  # type: ignore[no-any-return]
+    return Security(principal, scopes=[scope.value])  # type: ignore[no-any-return]
 
 
 async def authenticated(authenticate: Authenticate, borne: str) -> Principal:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
 from typing import Any, Protocol
 
 import httpx
@@ -15,6 +16,10 @@ log = logging.getLogger(__name__)
 
 REFETCH = 30.0
 """Seconds between two fetches of the key set, whatever tokens come."""
+MAX_AGE = 300.0
+"""Seconds after which the key set is fetched again, so that retired keys are forgotten."""
+REMEMBERED = 1_000
+"""Verified tokens that need not be verified again until they end or the keys change."""
 
 
 class KeySource(Protocol):
@@ -54,6 +59,7 @@ class TokenReader:
         self._audience = audience
         self._clock = clock
         self._keys: dict[str, Jwk] = {}
+        self._verified: OrderedDict[str, Principal] = OrderedDict()
         self._fetched: float | None = None
         self._lock = asyncio.Lock()
 
@@ -67,10 +73,19 @@ class TokenReader:
         KeysUnavailable
             It cannot be verified now.
         """
+        if self._fetched is not None and self._clock.monotonic() - self._fetched > MAX_AGE:
+            await self._refetch("")
+        who = self._verified.get(token)
+        if who is not None and self._clock.now() <= who.expires:
+            return who
         kid = key_name(token)
         if kid not in self._keys:
             await self._refetch(kid)
-        return read(token, self._keys, audience=self._audience, now=self._clock.now())
+        who = read(token, self._keys, audience=self._audience, now=self._clock.now())
+        self._verified[token] = who
+        if len(self._verified) > REMEMBERED:
+            self._verified.popitem(last=False)
+        return who
 
     async def _refetch(self, kid: str) -> None:
         async with self._lock:
@@ -79,11 +94,14 @@ class TokenReader:
             if kid in self._keys or (recent and self._keys):
                 return
             try:
-                self._keys = await self._source.fetch()
-                self._fetched = now
+                found = await self._source.fetch()
             except KeysUnavailable:
                 if not self._keys:
                     raise
                 # What is known stays known: a failure never clears the cache.
-                self._fetched = now
                 log.warning("the key set cannot be fetched; the known keys go on")
+            else:
+                if found != self._keys:
+                    self._keys = found
+                    self._verified.clear()
+            self._fetched = now

@@ -10,9 +10,11 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from jose import jwt
+from jose import jwk, jwt
+from jose.backends.base import Key
 from jose.exceptions import ExpiredSignatureError, JOSEError
 
 from contracts.identity import Audience, Principal, Scope
@@ -54,8 +56,9 @@ def sign(
     audience: Audience,
     life: timedelta,
     now: datetime,
+    session: str = "",
 ) -> str:
-    """Return a token of at most `MAX_LIFE`."""
+    """Return a token of at most `MAX_LIFE`; `session` is the login that it belongs to."""
     claims = {
         "iss": ISSUER,
         "aud": audience.value,
@@ -67,8 +70,10 @@ def sign(
         "iat": int(now.timestamp()),
         "exp": int((now + min(life, MAX_LIFE)).timestamp()),
     }
+    if session:
+        claims["sid"] = session
     headers = {"typ": TYPE, "kid": key.kid}
-    return str(jwt.encode(claims, key.pem, algorithm=ALGORITHM, headers=headers))
+    return str(jwt.encode(claims, _private(key.pem), algorithm=ALGORITHM, headers=headers))
 
 
 def key_name(token: str) -> str:
@@ -148,8 +153,11 @@ def _principal(claims: Mapping[str, Any], audience: Audience, now: datetime) -> 
         raise BadToken("lives too long")
     if not isinstance(claims["scope"], str) or not isinstance(claims.get("admin", False), bool):
         raise BadToken("scopes are not text")
-    for name in ("sub", "owner", "jti"):
-        if not isinstance(claims[name], str) or not _UUID.match(claims[name]):
+    for name in ("sub", "owner", "jti", "sid"):
+        value = claims.get(name)
+        if name == "sid" and value is None:
+            continue
+        if not isinstance(value, str) or not _UUID.fullmatch(value):
             raise BadToken(f"{name} is not an id")
     try:
         scopes = frozenset(Scope(scope) for scope in claims["scope"].split())
@@ -161,8 +169,14 @@ def _principal(claims: Mapping[str, Any], audience: Audience, now: datetime) -> 
         scopes=scopes,
         admin=claims.get("admin", False),
         token=claims["jti"],
+        session=claims.get("sid", ""),
         expires=expires,
     )
+
+
+@lru_cache(maxsize=8)
+def _private(pem: str) -> Key:
+    return jwk.construct(pem, ALGORITHM)
 
 
 def _decoded(part: str) -> dict[str, Any]:
