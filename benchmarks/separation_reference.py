@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
 from demucs.apply import BagOfModels, apply_model
 from demucs.htdemucs import HTDemucs
 from demucs.pretrained import get_model
+from torch.nn import functional
 
 FOUR = ["drums", "bass", "other", "vocals"]
 OFFICIAL = {"dconv_mode": 3, "segment": Fraction(39, 5), "samplerate": 44_100}

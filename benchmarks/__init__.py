@@ -1,0 +1,1 @@
+"""Every figure that README and docs state, printed by one command: `make bench`."""

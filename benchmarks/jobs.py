@@ -1,0 +1,80 @@
+"""No-op jobs through the embedded house: how many a second, and how soon each one starts.
+
+Jobs are asked for over HTTP like any user's, claimed, run in children, stored and applied; only the
+work itself is nothing.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from cratedig import Client
+from tests.support.house import embedded_house, running
+from tests.support.sounds import write_tone
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=600)
+    parser.add_argument("--slots", type=int, default=4)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        house = embedded_house(
+            Path(folder), extra={"NOOP_SLOTS": str(arguments.slots), "KIT_LOG_LEVEL": "WARNING"}
+        )
+        house.parts["house"].command = [sys.executable, "-m", "benchmarks.noop_house"]
+        with running(house):
+            user = house.user()
+            sent = user.upload(write_tone(Path(folder) / "tone.wav"))
+            user.wait_job(str(sent.job))
+            item = str(sent.item)
+            _throughput(user, item, arguments.jobs)
+            _delay(user, item)
+
+
+def _throughput(user: Client, item: str, count: int) -> None:
+    """Ask for many jobs at once and wait until the last has ended."""
+
+    def ask(number: int) -> str:
+        params = {"minimum_note_ms": 10 + number / 10}
+        return user.create_job(item, "midi", params=params, force=True).id
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        jobs = list(pool.map(ask, range(count)))
+    asked = time.monotonic() - began
+    while any(True for _ in user.jobs(item=item, state="queued")) or any(
+        True for _ in user.jobs(item=item, state="running")
+    ):
+        time.sleep(0.05)
+    took = time.monotonic() - began
+    done = [user.job(job) for job in jobs[:: max(1, count // 50)]]
+    assert all(job.state == "succeeded" for job in done)
+    print(f"no-op jobs: {count} in {took:.1f} s, {count / took:.0f} a second end to end")
+    print(f"  accepted: {count / asked:.0f} a second")
+
+
+def _delay(user: Client, item: str) -> None:
+    """Ask for one job at a time in an idle house: from being accepted to being claimed."""
+    delays = []
+    for number in range(100):
+        params = {"minimum_note_ms": 200 + number / 10}
+        made = user.create_job(item, "midi", params=params, force=True)
+        while not (job := user.job(made.id)).ended:
+            time.sleep(0.01)
+        assert job.started is not None
+        delays.append((job.started - job.created).total_seconds() * 1000)
+    delays.sort()
+    print(
+        f"start delay in an idle house: median {statistics.median(delays):.0f} ms, "
+        f"p95 {delays[94]:.0f} ms, most {delays[-1]:.0f} ms (100 jobs)"
+    )
+
+
+if __name__ == "__main__":
+    main()
