@@ -126,8 +126,8 @@ class Levels(Said):
     dc_offset: tuple[Annotated[float, Field(ge=-1, le=1)], ...]
     """The mean of each channel; full scale is 1."""
     clipped_samples: Annotated[int, Field(ge=0)]
-    """Samples in runs of three or more at the source's highest level, when that is full scale or
-    above it."""
+    """Samples of the upload in runs of three or more at or above full scale, less one step of
+    16 bits; counted before anything was scaled."""
 
 
 class IngestResult(Said):

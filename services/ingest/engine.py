@@ -1,0 +1,62 @@
+"""The engine: a decoder and a tag reader in a sandbox."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from contracts.ingest import IngestParams
+from kit.worker.engines import EngineContext
+from services.ingest.decoder import Decoding, Upload, find_ffmpeg
+from services.ingest.sandbox import Sandbox, probe_sandbox
+from services.ingest.tags import read_tags
+
+
+class Engine(Protocol):
+    """What opens untrusted files."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for people and for telling results of one make from another's."""
+        ...
+
+    def decode(self, upload: Upload, *, bounds: IngestParams, folder: Path) -> Decoding:
+        """Start to decode a file; see `Decoding`."""
+        ...
+
+    def tags(self, upload: Upload, *, folder: Path) -> dict[str, str]:
+        """Return a file's embedded tags; see `read_tags`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConfinedFfmpeg:
+    """`ffmpeg` and `tinytag`, each in a confined process for each file."""
+
+    name: str
+    """With the program's version, since results depend on it, and the sandbox's layers."""
+    program: Path
+    sandbox: Sandbox
+
+    def decode(self, upload: Upload, *, bounds: IngestParams, folder: Path) -> Decoding:
+        """Start to decode a file; see `Decoding`."""
+        return Decoding(self.program, self.sandbox, upload=upload, bounds=bounds, folder=folder)
+
+    def tags(self, upload: Upload, *, folder: Path) -> dict[str, str]:
+        """Return a file's embedded tags; see `read_tags`."""
+        return read_tags(self.sandbox, upload.path, folder=folder)
+
+
+def load_engine(_context: EngineContext) -> ConfinedFfmpeg:
+    """Find the decoder and try the sandbox.
+
+    The engine's name tells what is in force, and the worker logs it when it is ready.
+    """
+    program = find_ffmpeg()
+    told = subprocess.run(  # noqa: S603
+        [program, "-version"], env={}, capture_output=True, timeout=30, check=True
+    )
+    version = told.stdout.decode(errors="replace").split()[2]
+    sandbox = probe_sandbox()
+    layers = ", ".join(("limits", *sandbox.layers))
+    return ConfinedFfmpeg(f"ffmpeg {version[:24]} in a sandbox of {layers}", program, sandbox)

@@ -1,0 +1,282 @@
+"""One upload: sniff it, decode it in the sandbox, write canonical audio and what is known of it."""
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from contracts.ingest import (
+    CANONICAL,
+    PEAKS,
+    IngestParams,
+    IngestResult,
+    Levels,
+    Refusal,
+    Remark,
+    Source,
+    Span,
+)
+from contracts.items import ArtifactKind, AudioFacts, ItemKind
+from contracts.music import Seconds
+from kit.audio.decode import Block, resample_stream
+from kit.audio.encode import AudioForm, Encoder, nearest_rate
+from kit.audio.peaks import MEDIA_TYPE, PeaksWriter
+from kit.worker.job import Job
+from kit.worker.outcomes import Rejected
+from services.ingest.decoder import Decoding, Said, Upload, nothing_heard
+from services.ingest.dsp import (
+    QUIET,
+    Clipping,
+    Offset,
+    SilenceMap,
+    downmix_matrix,
+    repair,
+)
+from services.ingest.engine import Engine
+from services.ingest.loudness import Loudness, TruePeak
+from services.ingest.sniff import sniff
+
+LONGEST_SAMPLE: Seconds = 12.0
+"""What is not declared and not longer than this is taken for a sample."""
+LONGEST_TRACK: Seconds = 1200.0
+"""What is not declared and longer than this is taken for a recording."""
+
+_TOP = 1.0 - 2.0**-23
+"""The largest sample of 24 bits."""
+_GUESS: Seconds = 240.0
+"""Length that progress is counted against when a header states none."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """The stream between the decoder and what is written: sane, of two channels, at its rate."""
+
+    decoding: Decoding
+    clipping: Clipping = field(default_factory=Clipping)
+    repaired: int = 0
+    peak: float = 0.0
+    """Highest sample so far, before any scaling."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of what comes out."""
+        return min(2, self.decoding.channels)
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of what comes out, in Hz: the source's, or the nearest that FLAC can hold."""
+        return nearest_rate(AudioForm.FLAC_24, self.decoding.sample_rate)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield float32 blocks, `[1 or 2, samples]`, not yet scaled."""
+        folded = resample_stream(
+            self._folded(), self.decoding.sample_rate, self.sample_rate, quality="VHQ"
+        )
+        for block in folded:
+            self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
+            yield block
+
+    def _folded(self) -> Iterator[Block]:
+        matrix = downmix_matrix(self.decoding.channels, self.decoding.mask)
+        for raw in self.decoding.blocks():
+            block, wrong = repair(raw)
+            self.repaired += wrong
+            self.clipping.add(block)
+            yield block if self.decoding.channels <= 2 else matrix @ block
+
+
+class Meters:
+    """What is measured of the canonical audio while it is written."""
+
+    def __init__(self, sample_rate: int, channels: int) -> None:
+        self._loudness = Loudness(sample_rate, channels)
+        self._true_peak = TruePeak(sample_rate, channels)
+        self._silence = SilenceMap(sample_rate)
+        self._offset = Offset()
+
+    def add(self, block: Block) -> None:
+        """Take the next block, `[channels, samples]`."""
+        for meter in (self._loudness, self._true_peak, self._silence, self._offset):
+            meter.add(block)
+
+    def levels(self, clipped: int) -> Levels:
+        """Return how loud it is, once all of it was added."""
+        return Levels(
+            integrated_lufs=_rounded(self._loudness.integrated()),
+            true_peak_dbtp=_decibels(self._true_peak.peak()),
+            sample_peak_dbfs=_decibels(self._true_peak.sample_peak),
+            dc_offset=tuple(round(mean, 7) for mean in self._offset.means()),
+            clipped_samples=clipped,
+        )
+
+    def silence(self) -> tuple[Span, ...]:
+        """Return where it is silent."""
+        return tuple(Span(start=start, end=end) for start, end in self._silence.spans())
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one reading of the upload told."""
+
+    said: Said
+    source_rate: int
+    source_channels: int
+    audio: AudioFacts
+    meters: Meters
+    clipped: int
+    repaired: int
+    peak: float
+
+
+def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
+    """Turn an upload into canonical audio, a waveform and facts.
+
+    Raises
+    ------
+    Rejected
+        The upload cannot be used; the reason is a `Refusal`, and the message says what to do.
+    """
+    path = job.input.path.resolve()
+    upload = Upload(path, path.stat().st_size, sniff(path))
+    canonical = job.output(CANONICAL, ArtifactKind.CANONICAL, media_type="audio/flac")
+    peaks = job.output(PEAKS, ArtifactKind.PEAKS, media_type=MEDIA_TYPE)
+    reading = _Reading(params, job, engine, upload, canonical, peaks)
+    done = reading.run(1.0, start=0.0)
+    gain = 1.0
+    if done.peak > 1.0:
+        # Only the end of the stream tells its peak, so what is too loud is read a second time.
+        gain = _TOP / done.peak
+        done = reading.run(gain, start=0.5)
+    job.describe(CANONICAL, audio=done.audio)
+    tags = engine.tags(upload, folder=_folder(job))
+    return IngestResult(
+        audio=done.audio,
+        kind=job.item.declared or _judge(done.audio.duration),
+        source=Source(
+            container=upload.sniffed.container,
+            codec=done.said.codec,
+            sample_rate=done.source_rate,
+            channels=done.source_channels,
+            size=upload.size,
+            stated_duration=done.said.stated_duration,
+        ),
+        gain_db=0.0 if gain == 1.0 else round(20 * math.log10(gain), 6),
+        levels=done.meters.levels(done.clipped),
+        silence=done.meters.silence(),
+        tags=tags,
+        remarks=tuple(_remarks(done, scaled=gain != 1.0)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    params: IngestParams
+    job: Job
+    engine: Engine
+    upload: Upload
+    canonical: Path
+    peaks: Path
+
+    def run(self, gain: float, *, start: float) -> Pass:
+        """Read the upload once, scaled by a gain; progress goes on from a fraction.
+
+        Without a gain, nothing more is written once a sample beyond full scale was seen: the file
+        will be read again.
+        """
+        with self.engine.decode(
+            self.upload, bounds=self.params, folder=_folder(self.job)
+        ) as decoding:
+            intake = Intake(decoding)
+            rate, channels = intake.sample_rate, intake.channels
+            meters = Meters(rate, channels)
+            samples = 0
+            with ExitStack() as stack:
+                encoder = stack.enter_context(Encoder(self.canonical, rate, channels=channels))
+                writer = stack.enter_context(PeaksWriter(self.peaks, rate, channels=channels))
+                for block in intake.blocks():
+                    samples += block.shape[1]
+                    self._tell(samples / rate, start=start)
+                    if gain == 1.0 and intake.peak > 1.0:
+                        continue
+                    scaled = block if gain == 1.0 else block * np.float32(gain)
+                    encoder.write(scaled)
+                    writer.write(scaled)
+                    meters.add(scaled)
+            said = decoding.finish()
+            self._check(said, samples, rate)
+            return Pass(
+                said=said,
+                source_rate=decoding.sample_rate,
+                source_channels=decoding.channels,
+                audio=AudioFacts(
+                    duration=samples / rate, sample_rate=rate, channels=channels, samples=samples
+                ),
+                meters=meters,
+                clipped=intake.clipping.samples,
+                repaired=intake.repaired,
+                peak=intake.peak,
+            )
+
+    def _tell(self, seconds: Seconds, *, start: float) -> None:
+        fraction = seconds / (seconds + _GUESS)
+        self.job.progress(start + 0.5 * fraction, f"{seconds:.0f} s of sound read")
+
+    def _check(self, said: Said, samples: int, rate: int) -> None:
+        """Refuse what ended before there was enough of it."""
+        seconds = samples / rate
+        if seconds >= self.params.shortest and samples:
+            return
+        if said.faults:
+            raise Rejected(
+                Refusal.DAMAGED,
+                f"The file is damaged: it ends after {seconds:.1f} s of sound, and what is left "
+                "cannot be decoded. Export or copy it again.",
+            )
+        raise nothing_heard(seconds)
+
+
+def _remarks(done: Pass, *, scaled: bool) -> Iterator[Remark]:
+    """Yield what is worth telling of an upload that was taken."""
+    stated, duration = done.said.stated_duration, done.audio.duration
+    if done.said.faults:
+        yield Remark.DAMAGED
+    if stated is not None and duration < 0.98 * stated - 0.5:
+        yield Remark.TRUNCATED
+    if done.audio.sample_rate != done.source_rate:
+        yield Remark.RESAMPLED
+    if done.source_channels > 2:
+        yield Remark.DOWNMIXED
+    if scaled:
+        yield Remark.SCALED
+    if done.repaired:
+        yield Remark.REPAIRED
+    if done.peak <= QUIET:
+        yield Remark.SILENT
+    if done.said.streams > 1:
+        yield Remark.FIRST_OF_MANY
+
+
+def _judge(duration: Seconds) -> ItemKind:
+    """Return what an upload is likely to be, by its length."""
+    if duration <= LONGEST_SAMPLE:
+        return ItemKind.SAMPLE
+    return ItemKind.TRACK if duration <= LONGEST_TRACK else ItemKind.RECORDING
+
+
+def _folder(job: Job) -> Path:
+    """Return a private, empty folder for a confined program."""
+    folder = job.scratch / "sandbox"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _decibels(level: float) -> float | None:
+    # Adding zero turns a negative zero into zero.
+    return round(20 * math.log10(level), 4) + 0.0 if level > 0 else None
+
+
+def _rounded(level: float | None) -> float | None:
+    return None if level is None else round(level, 3)

@@ -1,0 +1,18 @@
+"""What the ingest service is; the only module of it that others may import."""
+
+from contracts.ingest import IngestParams, IngestResult
+from contracts.jobs import TaskName
+from kit.service import Budget, WorkerService
+from services.ingest.settings import Settings
+
+SERVICE = WorkerService(
+    word=TaskName.INGEST,
+    version="1",
+    params=IngestParams,
+    result=IngestResult,
+    settings=Settings,
+    handler="services.ingest.handler:handle",
+    engine="services.ingest.engine:load_engine",
+    # The length is not known before the upload is decoded, so the base must do for the longest.
+    budget=Budget(base=1800.0, per_second=0.5, least=1800.0),
+)

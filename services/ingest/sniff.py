@@ -1,0 +1,264 @@
+"""What an upload is, by its bytes and never by its name: the demuxer to force, or a refusal."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from contracts.ingest import MOST_TAG_BYTES, Refusal
+from kit.worker.outcomes import Rejected
+
+HEAD = 64 << 10
+"""Bytes that are looked at."""
+
+TAKEN = (
+    "WAV, FLAC, MP3, OGG, Opus, M4A/AAC, AIFF, W64 and CAF, and the sound of MP4, MOV, MKV and WebM"
+)
+"""The formats that are opened, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sniffed:
+    """What to open an upload as."""
+
+    container: str
+    """A word for people and programs, such as `wav`."""
+    demuxer: str
+    """The name that the demuxer is forced to."""
+    decoder: str = ""
+    """The decoder to force, where the demuxer would choose a wrong one."""
+
+
+_PLAYLISTS = re.compile(
+    rb"#EXTM3U|#EXT-X-|ffconcat\s+version|\[playlist\]|<playlist\b|<asx\b|<MPD\b|<smil\b|"
+    rb"<\?wpl|v=0\r?\n(?s:.{0,400}?)\n(?:o|s|m)=|\[Reference\]|<SmoothStreamingMedia",
+    re.IGNORECASE,
+)
+_REFERENCES = re.compile(rb"^(?:file|https?|rtsp|rtmp|rtp|udp|tcp|data|concat|crypto|ftp):", re.I)
+_OTHERS: tuple[tuple[bytes, str], ...] = (
+    (b"MThd", "a MIDI file (notes without sound: render it to audio first)"),
+    (b"MAC ", "Monkey's Audio"),
+    (b"wvpk", "WavPack"),
+    (b"TTA", "True Audio"),
+    (b"tBaK", "TAK"),
+    (b"MPCK", "Musepack"),
+    (b"MP+", "Musepack"),
+    (b"OFR ", "OptimFROG"),
+    (b"DSD ", "DSD audio"),
+    (b"FRM8", "DSD audio"),
+    (b".snd", "Sun AU"),
+    (b"#!AMR", "AMR speech"),
+    (b"ADIF", "AAC in ADIF form"),
+    (b"\x0b\x77", "Dolby AC-3"),
+    (b".RMF", "RealMedia"),
+    (b"FLV\x01", "Flash video"),
+    (b"0&\xb2u\x8ef\xcf\x11", "Windows Media"),
+    (b"\x00\x00\x01\xba", "an MPEG program stream"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"BM", "a picture"),
+    (b"%PDF", "a PDF document"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+)
+_ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
+_MP4_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_MP3_BITRATES = {
+    (3, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (3, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (3, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+
+
+def sniff(path: Path) -> Sniffed:
+    """Tell what a file is.
+
+    Raises
+    ------
+    Rejected
+        It is empty, a playlist, an archive, carries more tags than the house takes, or is nothing
+        that the house opens; the message says which.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise Rejected(Refusal.EMPTY, "The file is empty: it has no bytes at all.")
+    with path.open("rb") as file:
+        offset = _after_id3(file, size)
+        file.seek(offset)
+        head = file.read(HEAD)
+        found = _magic(head) or _mpeg(head)
+        if found is None and offset:
+            # An MP3 may have anything between its tags and its first frame.
+            found = Sniffed("mp3", "mp3")
+        if found is None:
+            raise _refusal(head)
+        if found.container == "flac":
+            _check_flac_metadata(file, offset, size)
+    if offset and found.container not in ("mp3", "aac", "flac", "wav", "aiff"):
+        raise Rejected(
+            Refusal.UNSUPPORTED,
+            f"This file wears an MP3's tags but goes on as {found.container}. Upload the "
+            f"{found.container} file without them.",
+        )
+    return found
+
+
+def _after_id3(file: BinaryIO, size: int) -> int:
+    """Return where the content starts after any ID3v2 tags."""
+    offset = 0
+    for _ in range(16):
+        file.seek(offset)
+        header = file.read(10)
+        if len(header) < 10 or header[:3] != b"ID3" or any(byte & 0x80 for byte in header[6:]):
+            break
+        length = header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]
+        offset += 10 + length + (10 if header[5] & 0x10 else 0)
+        if offset >= size:
+            raise Rejected(
+                Refusal.EMPTY,
+                "The file ends inside its tags, after 0.0 s of sound. Export it again.",
+            )
+        if offset > MOST_TAG_BYTES:
+            raise _too_many_tags()
+    return offset
+
+
+def _too_many_tags() -> Rejected:
+    return Rejected(
+        Refusal.TAGS,
+        f"The tags and pictures in this file take more than {MOST_TAG_BYTES >> 20} MiB. Remove "
+        "the cover art and upload it again.",
+    )
+
+
+def _check_flac_metadata(file: BinaryIO, offset: int, size: int) -> None:
+    """Walk the metadata blocks without reading them, and refuse a flood of them."""
+    at, total = offset + 4, 0
+    while at + 4 <= size:
+        file.seek(at)
+        header = file.read(4)
+        length = int.from_bytes(header[1:4], "big")
+        total += length
+        if total > MOST_TAG_BYTES:
+            raise _too_many_tags()
+        at += 4 + length
+        if header[0] & 0x80 or header[0] & 0x7F == 0x7F:
+            return
+
+
+def _magic(head: bytes) -> Sniffed | None:
+    """Return the container that a file's first bytes name, if it is one that is taken."""
+    start, form = head[:4], head[8:12]
+    if start in (b"RIFF", b"RF64", b"BW64") and form == b"WAVE":
+        return Sniffed("wav", "wav")
+    if start == b"RIFX" and form == b"WAVE":
+        return Sniffed("wav", "wav", _big_endian_decoder(head))
+    if start == b"riff" and head[24:40] == b"wave\xf3\xac\xd3\x11\x8c\xd1\x00\xc0O\x8e\xdb\x8a":
+        return Sniffed("w64", "w64")
+    if start == b"fLaC":
+        return Sniffed("flac", "flac")
+    if start == b"OggS":
+        return Sniffed("opus" if b"OpusHead" in head[:128] else "ogg", "ogg")
+    if start == b"FORM" and form in (b"AIFF", b"AIFC"):
+        return Sniffed("aiff", "aiff")
+    if start == b"caff":
+        return Sniffed("caf", "caf")
+    if start == b"\x1aE\xdf\xa3":
+        return Sniffed("webm" if b"webm" in head[:64] else "mkv", "matroska")
+    if head[4:8] in _MP4_ATOMS:
+        brand = head[8:12] if head[4:8] == b"ftyp" else b""
+        return Sniffed("m4a" if brand[:3] in (b"M4A", b"M4B") else "mp4", "mov")
+    return None
+
+
+def _big_endian_decoder(head: bytes) -> str:
+    """Return the decoder of a big-endian WAV's samples: ffmpeg takes them for little-endian."""
+    at = head.find(b"fmt ", 12)
+    form = int.from_bytes(head[at + 8 : at + 10], "big")
+    bits = int.from_bytes(head[at + 22 : at + 24], "big")
+    known = {(1, 16): "s16", (1, 24): "s24", (1, 32): "s32", (3, 32): "f32", (3, 64): "f64"}
+    name = known.get((form, bits)) if at >= 0 else None
+    if name is None:
+        raise Rejected(
+            Refusal.UNSUPPORTED,
+            "This is a big-endian WAV (RIFX) of an unusual kind. Export it as an ordinary WAV.",
+        )
+    return f"pcm_{name}be"
+
+
+def mpeg_frame(head: bytes, at: int) -> tuple[str, int] | None:
+    """Return `mp3` or `aac` and the length of the frame at a position, if one starts there."""
+    if at + 7 > len(head) or head[at] != 0xFF or head[at + 1] & 0xE0 != 0xE0:
+        return None
+    version, layer = head[at + 1] >> 3 & 3, head[at + 1] >> 1 & 3
+    if layer == 0:
+        if head[at + 1] & 0xF6 != 0xF0 or head[at + 2] >> 2 & 15 > 12:
+            return None
+        length = (head[at + 3] & 3) << 11 | head[at + 4] << 3 | head[at + 5] >> 5
+        return ("aac", length) if length >= 7 else None
+    bitrate, rate = head[at + 2] >> 4, head[at + 2] >> 2 & 3
+    if version == 1 or bitrate in (0, 15) or rate == 3:
+        return None
+    layer = 4 - layer
+    kbits = _MP3_BITRATES[3 if version == 3 else 2, layer][bitrate - 1]
+    hertz, padding = _MP3_RATES[version][rate], head[at + 2] >> 1 & 1
+    if layer == 1:
+        return "mp3", (12_000 * kbits // hertz + padding) * 4
+    per_frame = 72_000 if layer == 3 and version != 3 else 144_000
+    return "mp3", per_frame * kbits // hertz + padding
+
+
+def _mpeg(head: bytes) -> Sniffed | None:
+    """Look for frames that follow one another: MP3 or ADTS AAC, also after some rubbish."""
+    at = head.find(b"\xff")
+    while at >= 0:
+        frame = mpeg_frame(head, at)
+        if frame is not None:
+            kind, after, count = frame[0], at + frame[1], 1
+            while count < 3 and (following := mpeg_frame(head, after)) and following[0] == kind:
+                after, count = after + following[1], count + 1
+            # Near the end of what was read fewer frames must do, at the very start one that fits.
+            if count == 3 or (at == 0 and after >= len(head)):
+                return Sniffed(kind, kind)
+        at = head.find(b"\xff", at + 1)
+    return None
+
+
+def _refusal(head: bytes) -> Rejected:
+    """Return why something that is not taken is refused."""
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n\x00")
+    if _PLAYLISTS.search(head[:4096]) or _REFERENCES.match(text):
+        return Rejected(
+            Refusal.PLAYLIST,
+            "This is a playlist, not audio: it names other files, and those are never opened. "
+            "Upload the audio files themselves.",
+        )
+    if head.startswith(_ARCHIVES) or head[257:262] == b"ustar":
+        return Rejected(
+            Refusal.ARCHIVE,
+            "This is an archive, not audio. Unpack it and upload the audio files in it.",
+        )
+    for magic, name in _OTHERS:
+        if head.startswith(magic):
+            return Rejected(
+                Refusal.UNSUPPORTED, f"This is {name}, which is not taken. Taken are {TAKEN}."
+            )
+    if not any(head):
+        return Rejected(Refusal.EMPTY, "The file holds nothing but zeros: there is no sound in it.")
+    what = "text" if _is_text(head) else "no audio file that we know"
+    return Rejected(Refusal.UNSUPPORTED, f"This is {what}. Taken are {TAKEN}.")
+
+
+def _is_text(head: bytes) -> bool:
+    if b"\0" in head:
+        return False
+    try:
+        head[:4096].decode()
+    except UnicodeDecodeError as error:
+        return error.start > 4000
+    return True

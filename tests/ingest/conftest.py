@@ -1,0 +1,21 @@
+"""The real engine, loaded once, and a way to put files through it."""
+
+from pathlib import Path
+
+import pytest
+
+from kit.worker.engines import EngineContext
+from services.ingest.engine import ConfinedFfmpeg, load_engine
+from tests.ingest.uploads import Intake
+
+
+@pytest.fixture(scope="session")
+def engine() -> ConfinedFfmpeg:
+    return load_engine(EngineContext())
+
+
+@pytest.fixture
+def intake(engine: ConfinedFfmpeg, tmp_path: Path) -> Intake:
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    return Intake(engine, folder)

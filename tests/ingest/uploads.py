@@ -1,0 +1,90 @@
+"""Uploads for tests: made by `ffmpeg` itself from signals with known answers, and ingested."""
+
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from contracts.ingest import CANONICAL, PEAKS, IngestParams, IngestResult, Refusal
+from contracts.items import ArtifactKind, ItemKind
+from kit.audio.decode import Block, read
+from kit.audio.encode import AudioForm, Encoder
+from kit.worker.job import Job, JobInput
+from kit.worker.outcomes import Rejected
+from services.ingest.engine import ConfinedFfmpeg
+from services.ingest.handler import handle
+from tests.support.single_job import ITEM, single_job
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of an upload that was taken."""
+
+    result: IngestResult
+    canonical: Path
+    peaks: Path
+    job: Job
+
+    @property
+    def audio(self) -> Block:
+        """The canonical audio."""
+        return read(self.canonical)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Calls the handler as a worker's child does."""
+
+    engine: ConfinedFfmpeg
+    folder: Path
+
+    def take(
+        self,
+        path: Path,
+        params: IngestParams | None = None,
+        *,
+        declared: ItemKind | None = None,
+    ) -> Ingested:
+        """Ingest a file."""
+        scratch = self.folder / f"job-{time.monotonic_ns()}"
+        scratch.mkdir()
+        source = JobInput(path, ArtifactKind.ORIGINAL, path.name, ITEM, "0" * 64)
+        job = single_job(scratch, [source])
+        job.item = job.item.model_copy(update={"declared": declared})
+        result = handle(params or IngestParams(), job, self.engine)
+        outputs = {output.name: output.path for output in job.outputs}
+        return Ingested(result, outputs[CANONICAL], outputs[PEAKS], job)
+
+    def refusal(self, path: Path, params: IngestParams | None = None) -> tuple[Refusal, str]:
+        """Ingest a file that must be refused, and return the reason and the message."""
+        try:
+            taken = self.take(path, params)
+        except Rejected as outcome:
+            return Refusal(outcome.reason), outcome.message
+        raise AssertionError(f"{path.name} was taken: {taken.result}")
+
+
+def on_grid(audio: Block, bits: int) -> Block:
+    """Return audio rounded to integers of some bits, so that it survives lossless forms."""
+    scale = 2.0 ** (bits - 1)
+    rounded = np.clip(np.rint(audio.astype(np.float64) * scale), -scale, scale - 1)
+    return (rounded / scale).astype(np.float32)
+
+
+def write_wav(path: Path, audio: Block, rate: int, form: AudioForm = AudioForm.WAV_FLOAT) -> Path:
+    """Write a WAV file and return where."""
+    with Encoder(path, rate, channels=len(audio), form=form) as encoder:
+        encoder.write(audio)
+    return path
+
+
+def convert(engine: ConfinedFfmpeg, source: Path, target: Path, *arguments: str) -> Path:
+    """Make a file of another format, outside of any sandbox, and return where."""
+    subprocess.run(
+        [engine.program, "-nostdin", "-loglevel", "error", "-y", "-i", source, *arguments, target],
+        check=True,
+        timeout=50,
+    )
+    return target
