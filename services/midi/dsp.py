@@ -32,6 +32,8 @@ _UNSTRUCK_FRAMES = 11
 _UNSTRUCK_CLEARER = 0.2
 _UNSTRUCK_GAP = 3
 _BEND_BINS = 6
+# A semitone's own bin is the middle one of its three.
+_CENTRE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Posteriors:
     onset, note
         [frames, 88], 0 to 1: a note of this pitch begins, or sounds.
     contour
-        [frames, 264], 0 to 1: salience in thirds of a semitone; bin 3 i is pitch i of `note`.
+        [frames, 264], 0 to 1: salience in thirds of a semitone; bin 3 i + 1 is pitch i of `note`,
+        as tones of known frequency show.
     """
 
     onset: Float
@@ -256,9 +259,9 @@ def bends(contour: Float, pitch: int) -> Float:
     -------
     ndarray
         [frames], semitones from the note, within 2; the peak near the note, refined by the centroid
-        of the bins around it.
+        of the bins around it, and held where the contour is faint.
     """
-    centre = (pitch - LOWEST) * BINS_PER_SEMITONE
+    centre = (pitch - LOWEST) * BINS_PER_SEMITONE + _CENTRE
     first, last = max(0, centre - _BEND_BINS), min(contour.shape[1], centre + _BEND_BINS + 1)
     offsets = np.arange(first, last) - centre
     near = contour[:, first:last].astype(np.float32) * np.exp(-0.5 * (offsets / 5) ** 2)
@@ -266,5 +269,9 @@ def bends(contour: Float, pitch: int) -> Float:
     around = np.clip(peak[:, None] + np.array([-1, 0, 1]), 0, near.shape[1] - 1)
     weights = np.take_along_axis(near, around, axis=1) + 1e-9
     found = (weights * offsets[around]).sum(axis=1) / weights.sum(axis=1) / BINS_PER_SEMITONE
-    result: Float = np.clip(found, -2, 2).astype(np.float32)
+    # Where a note begins and ends the contour is faint, and shows its neighbours in time.
+    clear = near.max(axis=1, initial=0.0)
+    sure = np.flatnonzero(clear >= 0.6 * np.median(clear)) if len(clear) else peak
+    held = np.interp(np.arange(len(found)), sure, found[sure]) if len(sure) else found
+    result: Float = np.clip(held, -2, 2).astype(np.float32)
     return result

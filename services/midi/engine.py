@@ -16,6 +16,10 @@ KEPT_FRAMES = 142
 """Frames of a window that are used; windows follow each other by as many."""
 BATCH = 4
 """Windows in one run."""
+STEP = KEPT_FRAMES * HOP
+"""Samples from one window to the next."""
+EDGE = EDGE_FRAMES * HOP
+"""Samples of silence before the audio, so that its first frame is the first one kept."""
 
 _WEIGHTS = "basic-pitch"
 _VERSION = "icassp-2022"
@@ -44,14 +48,12 @@ class Engine(Protocol):
         Parameters
         ----------
         windows
-            [n, `WINDOW`], n up to `BATCH`; each begins `KEPT_FRAMES` · `partials.HOP` samples after the
-            one before.
+            [n, `WINDOW`], n up to `BATCH`; each begins `STEP` samples after the one before.
 
         Returns
         -------
         Posteriors
-            n · `KEPT_FRAMES` frames; frame 0 is centred `EDGE_FRAMES` · `partials.HOP` samples into
-            the first window.
+            n · `KEPT_FRAMES` frames; frame 0 is centred `EDGE` samples into the first window.
         """
         ...
 
@@ -83,12 +85,6 @@ class BasicPitch:
             for name in (_ONSET, _NOTE, _CONTOUR)
         )
         return Posteriors(onset, note, contour)
-
-
-STEP = KEPT_FRAMES * HOP
-"""Samples from one window to the next."""
-EDGE = EDGE_FRAMES * HOP
-"""Samples of silence before the audio, so that its first frame is the first one kept."""
 
 
 def load_engine(context: EngineContext) -> Engine:

@@ -27,6 +27,7 @@ _FALL_DB = 8.0
 _BEFORE = 3
 _AFTER = 5
 _LEAST_BEFORE_FALL = 4
+_NEARLY = 0.8
 
 
 def power(audio: Float, frames: int) -> Float:
@@ -127,8 +128,9 @@ def fall(spectrum: Float, pitch: int, start: int, end: int) -> int | None:
     Returns
     -------
     int or None
-        The first frame of at least 4 after `start` around which the partials, weighted by their
-        level, lose 8 dB within 93 ms faster than just before and after; none if there is none.
+        One past the frame, at least 4 after `start`, at which the partials, weighted by their
+        level, begin to lose 8 dB or more within 93 ms, and nearly as much as they come to lose;
+        none if they never do.
     """
     rows = partials(spectrum[start:end], pitch)
     span = _BEFORE + _AFTER
@@ -144,4 +146,11 @@ def fall(spectrum: Float, pitch: int, start: int, end: int) -> int | None:
     here, earlier, later = padded[1:-1], padded[:-2], padded[2:]
     steepest = np.flatnonzero((here > _FALL_DB) & (here >= earlier) & (here >= later)) + 1
     steepest = steepest[steepest >= _LEAST_BEFORE_FALL]
-    return start + int(steepest[0]) if len(steepest) else None
+    if not len(steepest):
+        return None
+    # A long release is as steep for a while; the note ended where it became so.
+    first = int(steepest[0])
+    steep = max(_FALL_DB, _NEARLY * float(padded[first]))
+    while first > _LEAST_BEFORE_FALL and padded[first - 1] >= steep:
+        first -= 1
+    return start + first + 1

@@ -20,8 +20,10 @@ _FULL_BEND = 8192
 _DRUM_CHANNEL = 9
 _CHANNELS = tuple(channel for channel in range(16) if channel != _DRUM_CHANNEL)
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-# A note that strays less than this is in tune: bending it would only fill the file.
+# A note that strays less than this for most of its time is in tune: bending it would only fill
+# the file.
 _STRAIGHT = 0.12
+_MOST = 80
 _BEND_STEP = 0.04
 _VELOCITY_AT_MEDIAN = 80
 _VELOCITY_PER_DB = 2.5
@@ -73,11 +75,15 @@ def play(notes: Sequence[Note], *, pitch_bends: bool) -> list[Played]:
         if pitch_bends:
             empty = [c for c in _CHANNELS if free_from[c] <= note.start]
             channel = empty[0] if empty else min(_CHANNELS, key=lambda c: bent_until[c])
-            bent = bool(empty) and bool(np.abs(note.bends).max(initial=0.0) >= _STRAIGHT)
+            bent = bool(empty) and _strays(note)
             free_from[channel] = max(free_from[channel], note.end)
             bent_until[channel] = note.end if bent else bent_until[channel]
         played.append(Played(note, velocity, channel, bent))
     return played
+
+
+def _strays(note: Note) -> bool:
+    return len(note.bends) > 0 and bool(np.percentile(np.abs(note.bends), _MOST) >= _STRAIGHT)
 
 
 def _bend_of(semitones: float) -> int:

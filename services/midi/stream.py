@@ -38,7 +38,7 @@ class Note:
     level
         Power of its partials in its first moments, in dB of an arbitrary zero.
     bends
-        Semitones from `pitch`, one for each frame of `partials.FRAME` seconds; empty when not wanted.
+        Semitones from `pitch`, one every `partials.FRAME` seconds; empty when not wanted.
     """
 
     start: float
@@ -105,6 +105,8 @@ class Transcriber:
 
     def finish(self) -> Iterator[Note]:
         """Yield the notes that are left; the audio has ended."""
+        if not self._samples:
+            return
         wanted = -(-self._samples // HOP)
         while self._first + self._frames < wanted:
             left = wanted - self._first - self._frames

@@ -1,0 +1,160 @@
+"""Note creation on posteriors that are made by hand."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.midi.dsp import LOWEST, Found, Options, Posteriors, bends, find_notes, note_of
+
+FRAMES = 200
+SILENT = np.zeros((FRAMES, 1025), np.float32)
+"""A spectrum that says nothing: ends and repeats are then the network's alone."""
+
+
+def posteriors(
+    *notes: tuple[int, int, int], onset: float = 0.9, level: float = 0.8, frames: int = FRAMES
+) -> Posteriors:
+    """Posteriors of (start, end, pitch)."""
+    made = Posteriors(
+        np.zeros((frames, 88), np.float32),
+        np.full((frames, 88), 0.02, np.float32),
+        np.zeros((frames, 264), np.float32),
+    )
+    for start, end, pitch in notes:
+        made.onset[start, pitch - LOWEST] = onset
+        made.note[start:end, pitch - LOWEST] = level
+    return made
+
+
+def spans(found: list[Found]) -> list[tuple[int, int, int]]:
+    return [(note.start, note.end, note.pitch) for note in found]
+
+
+@pytest.mark.parametrize("pitch", [21, 60, 108])
+def test_a_note_is_found_where_it_is(pitch: int) -> None:
+    found = find_notes(posteriors((50, 90, pitch)), SILENT, Options())
+    assert spans(found) == [(50, 90, pitch)]
+    assert found[0].confidence == pytest.approx(0.8, abs=1e-3)
+
+
+def test_chords_and_notes_to_the_very_end() -> None:
+    notes = [(20, 60, 48), (20, 60, 52), (20, 60, 55), (150, FRAMES, 60)]
+    assert spans(find_notes(posteriors(*notes), SILENT, Options())) == notes
+
+
+def test_a_short_dropout_does_not_end_a_note_and_a_long_one_does() -> None:
+    made = posteriors((20, 120, 60))
+    made.note[60:70, 60 - LOWEST] = 0
+    assert spans(find_notes(made, SILENT, Options())) == [(20, 120, 60)]
+    made.note[60:75, 60 - LOWEST] = 0
+    assert spans(find_notes(made, SILENT, Options(unstruck=False))) == [(20, 60, 60)]
+
+
+def test_a_second_onset_ends_the_note_before() -> None:
+    made = posteriors((20, 60, 60), (60, 100, 60))
+    assert spans(find_notes(made, SILENT, Options())) == [(20, 60, 60), (60, 100, 60)]
+
+
+def test_a_weak_second_onset_without_a_rise_is_no_second_note() -> None:
+    made = posteriors((20, 60, 60), (60, 100, 60), onset=0.6)
+    steady = np.ones((FRAMES, 1025), np.float32)
+    assert spans(find_notes(made, steady, Options())) == [(20, 100, 60)]
+    struck = steady.copy()
+    struck[60:] *= 10
+    assert spans(find_notes(made, struck, Options())) == [(20, 60, 60), (60, 100, 60)]
+
+
+def test_a_faint_onset_counts_when_the_note_sounds_clearly() -> None:
+    options = Options(unstruck=False)
+    assert spans(find_notes(posteriors((20, 60, 60), onset=0.4), SILENT, options))
+    assert not find_notes(posteriors((20, 60, 60), onset=0.4, level=0.5), SILENT, options)
+    assert not find_notes(posteriors((20, 60, 60), onset=0.25), SILENT, options)
+
+
+def test_what_was_not_struck_is_found_when_asked_for() -> None:
+    made = posteriors((20, 60, 60), onset=0.0)
+    assert spans(find_notes(made, SILENT, Options())) == [(20, 60, 60)]
+    assert not find_notes(made, SILENT, Options(unstruck=False))
+    assert not find_notes(posteriors((20, 60, 60), onset=0, level=0.45), SILENT, Options())
+    assert not find_notes(posteriors((20, 31, 60), onset=0), SILENT, Options())
+
+
+def test_of_two_unstruck_neighbours_the_clearer_one_is_taken() -> None:
+    made = posteriors((20, 60, 60), onset=0.0)
+    made.note[20:60, 61 - LOWEST] = 0.7
+    assert spans(find_notes(made, SILENT, Options())) == [(20, 60, 60)]
+
+
+def test_short_notes_and_pitches_out_of_range_are_left_out() -> None:
+    made = posteriors((20, 26, 50), (20, 40, 60), (20, 40, 70))
+    assert [n.pitch for n in find_notes(made, SILENT, Options())] == [50, 60, 70]
+    assert [n.pitch for n in find_notes(made, SILENT, Options(minimum_frames=10))] == [60, 70]
+    assert [n.pitch for n in find_notes(made, SILENT, Options(lowest=51, highest=69))] == [60]
+
+
+def test_held_notes_go_on_be_it_for_no_time() -> None:
+    made = posteriors((0, 40, 60), onset=0.0)
+    found = find_notes(made, SILENT, Options(), begin=10, held=frozenset({60, 64}))
+    assert [(n.start, n.end, n.pitch, n.continued) for n in found] == [
+        (10, 40, 60, True),
+        (10, 10, 64, True),
+    ]
+
+
+def test_onsets_before_the_beginning_are_context() -> None:
+    made = posteriors((5, 9, 60), (20, 60, 62))
+    assert spans(find_notes(made, SILENT, Options(), begin=16)) == [(20, 60, 62)]
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 3])
+def test_next_to_nothing(frames: int) -> None:
+    made = posteriors(frames=frames)
+    assert find_notes(made, SILENT[:frames], Options()) == []
+
+
+@given(seed=st.integers(0, 2**32 - 1), held=st.sets(st.integers(21, 108), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_whatever_the_network_says_notes_are_in_order(seed: int, held: set[int]) -> None:
+    rng = np.random.default_rng(seed)
+    frames = int(rng.integers(20, 150))
+    smooth = rng.uniform(size=(frames, 88)).astype(np.float32) ** float(rng.uniform(0.3, 4))
+    sharp = rng.uniform(size=(frames, 88)).astype(np.float32) ** float(rng.uniform(1, 8))
+    made = Posteriors(sharp, smooth, np.zeros((frames, 264), np.float32))
+    spectrum = rng.uniform(size=(frames, 1025)).astype(np.float32)
+    found = find_notes(made, spectrum, Options(), begin=5, held=frozenset(held))
+    assert [n.start for n in found] == sorted(n.start for n in found)
+    assert {n.pitch for n in found if n.continued} == held
+    for pitch in {note.pitch for note in found}:
+        line = sorted((n for n in found if n.pitch == pitch), key=lambda n: (n.start, n.end))
+        for note in line:
+            assert 5 <= note.start <= note.end <= frames
+            assert note.continued or note.start < note.end
+            assert 0 <= note.confidence <= 1
+        assert all(a.end <= b.start for a, b in pairwise(line))
+
+
+@pytest.mark.parametrize("pitch", [21, 60, 108])
+@pytest.mark.parametrize("bin_", [-3, -1, 0, 2, 5])
+def test_bends_are_read_from_the_contour(pitch: int, bin_: int) -> None:
+    column = 3 * (pitch - LOWEST) + 1 + bin_
+    if not 0 <= column < 264:
+        return
+    contour = np.zeros((10, 264), np.float32)
+    contour[:, column] = 0.8
+    np.testing.assert_allclose(bends(contour, pitch), bin_ / 3, atol=0.02)
+
+
+def test_bends_lie_between_bins_and_stay_near_the_note() -> None:
+    contour = np.zeros((1, 264), np.float32)
+    contour[0, 3 * 39 + 2] = contour[0, 3 * 39 + 1] = 0.5
+    assert bends(contour, 60)[0] == pytest.approx(1 / 6, abs=0.03)
+    contour[0, 3 * 45 + 1] = 1.0
+    assert abs(bends(contour, 60)[0]) < 0.4
+
+
+def test_frequencies_are_notes() -> None:
+    assert note_of(440) == 69
+    assert note_of(261.6256) == pytest.approx(60, abs=1e-4)

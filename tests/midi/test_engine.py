@@ -1,0 +1,84 @@
+"""The real network: what it gives for a known signal, on each engine."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kit.inference.base import EngineName, open_network
+from kit.worker.engines import EngineContext
+from services.midi.dsp import LOWEST
+from services.midi.engine import BATCH, EDGE, EDGE_FRAMES, KEPT_FRAMES, STEP, WINDOW, load_engine
+from services.midi.partials import FRAME, HOP, RATE, Float
+from tests.midi.music import Known, perform
+from tests.midi.test_stream import at_rate
+
+GOLDEN = Path(__file__).with_name("golden") / "posteriors.npz"
+NOTES = (Known(0.2, 0.7, 60), Known(0.2, 0.7, 67), Known(1.0, 1.4, 48))
+TOLERANCE = 2e-4
+
+
+def windows() -> Float:
+    """Two windows of the known signal."""
+    audio = at_rate(perform(NOTES))
+    padded = np.zeros(WINDOW + STEP, np.float32)
+    padded[EDGE : EDGE + len(audio)] = audio[: len(padded) - EDGE]
+    return np.stack([padded[:WINDOW], padded[STEP : STEP + WINDOW]])
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_posteriors_are_those_of_the_reference(
+    weights: dict[str, Path], engine: EngineName
+) -> None:
+    """The golden arrays are what ONNX Runtime 1.31 gave; only their first window is kept."""
+    network = open_network(weights["basic-pitch"], engine=engine)
+    given = network.run({"serving_default_input_2:0": windows()[..., None]})
+    kept = slice(EDGE_FRAMES, EDGE_FRAMES + 130)
+    with np.load(GOLDEN) as golden:
+        for name, output in (("contour", 0), ("note", 1), ("onset", 2)):
+            mine = given[f"StatefulPartitionedCall:{output}"][0, kept]
+            pitches = mine[:, 72:150] if name == "contour" else mine[:, 24:50]
+            np.testing.assert_allclose(pitches, golden[name], atol=TOLERANCE)
+
+
+def test_windows_are_joined_in_time(weights: dict[str, Path]) -> None:
+    engine = load_engine(EngineContext(weights=weights))
+    heard = engine.listen(windows())
+    assert heard.onset.shape == heard.note.shape == (2 * KEPT_FRAMES, 88)
+    assert heard.contour.shape == (2 * KEPT_FRAMES, 264)
+    for note in NOTES:
+        column = note.pitch - LOWEST
+        begins = int(heard.onset[:, column].argmax()) * FRAME
+        assert begins == pytest.approx(note.start, abs=0.03)
+        middle = round((note.start + note.end) / 2 / FRAME)
+        assert heard.note[middle, column] > 0.6
+    assert heard.note[round(0.9 / FRAME)].max() < 0.4
+    for array in (heard.onset, heard.note, heard.contour):
+        assert np.isfinite(array).all()
+        assert array.min() >= 0
+        assert array.max() <= 1
+
+
+def test_a_window_does_not_depend_on_its_neighbours(weights: dict[str, Path]) -> None:
+    engine = load_engine(EngineContext(weights=weights))
+    both, alone = engine.listen(windows()), engine.listen(windows()[1:])
+    np.testing.assert_allclose(both.note[KEPT_FRAMES:], alone.note, atol=1e-6)
+
+
+def test_overlap_is_wide_enough_that_windows_agree(weights: dict[str, Path]) -> None:
+    """The first kept frame of a window looks as it does in the middle of another."""
+    audio = at_rate(perform([Known(0.1, 5.5, 40), Known(0.1, 5.5, 64), Known(2.0, 5.0, 71)]))
+    engine = load_engine(EngineContext(weights=weights))
+    shift = 71 * HOP
+    first = engine.listen(np.stack([audio[:WINDOW], audio[STEP : STEP + WINDOW]]))
+    later = engine.listen(audio[None, shift : shift + WINDOW])
+    seam = KEPT_FRAMES - 10
+    difference = np.abs(first.note[seam : seam + 20] - later.note[seam - 71 : seam - 51])
+    assert difference.max() < 0.15
+
+
+def test_names_say_what_ran(weights: dict[str, Path]) -> None:
+    engine = load_engine(EngineContext(weights=weights))
+    assert engine.description.split()[0] in ("openvino", "onnxruntime")
+    assert engine.weights == "basic-pitch icassp-2022"
+    assert BATCH * STEP < 10 * RATE
