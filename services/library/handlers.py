@@ -99,7 +99,7 @@ class JobEvents:
         manifest = await results.read_manifest(
             self._objects, row, said.epoch, sha256=said.manifest_sha256
         )
-        return lambda session: results.apply(session, manifest)
+        return lambda session: results.apply(session, manifest, policy=self._policy)
 
     async def _apply(self, event: AnyEvent, change: Change) -> None:
         try:
@@ -109,7 +109,7 @@ class JobEvents:
                 if row is None:
                     log.info("%s came too late and changes nothing", event.type)
                 elif JobState(row.state).terminal and row.state != JobState.SUCCEEDED:
-                    await job_ended(session, row)
+                    await job_ended(session, row, policy=self._policy)
         except _SeenBefore:
             log.info("%s %s was handled before", event.type, event.id)
 

@@ -118,7 +118,7 @@ class Reaper:
                 return
             log.warning("job %s, epoch %d, is %s now", after.id, row.epoch, after.state)
             if JobState(after.state).terminal:
-                await job_ended(session, after)
+                await job_ended(session, after, policy=self._policy)
 
     async def tidy(self) -> None:
         """Remove what is of no use any more, and look whether all is as it should be."""
@@ -147,7 +147,7 @@ class Reaper:
         try:
             manifest = await results.read_manifest(self._objects, row, row.epoch)
             async with self._database.transaction() as session:
-                return await results.apply(session, manifest) is not None
+                return await results.apply(session, manifest, policy=self._policy) is not None
         except NoManifest:
             return False
         except (SQLAlchemyError, ValueError):

@@ -11,6 +11,7 @@ from contracts.objects import MANIFEST, Bucket, artifact_key
 from kit.objects.base import ObjectMissing, ObjectStore
 from services.library.artifacts import apply_manifest
 from services.library.endings import complete
+from services.library.policy import Policy
 from services.library.runs import job_ended
 from services.library.tables import JobRow
 
@@ -54,7 +55,7 @@ async def read_manifest(
     return manifest
 
 
-async def apply(session: AsyncSession, manifest: Manifest) -> JobRow | None:
+async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) -> JobRow | None:
     """Make an attempt's result the job's, with its artifacts and what follows; once, or not."""
     row = await complete(
         session, manifest.job, manifest.epoch, make=manifest.make, result=manifest.result
@@ -62,5 +63,5 @@ async def apply(session: AsyncSession, manifest: Manifest) -> JobRow | None:
     if row is None:
         return None
     await apply_manifest(session, row, manifest)
-    await job_ended(session, row)
+    await job_ended(session, row, policy=policy)
     return row

@@ -3,11 +3,14 @@
 import random
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
+    initialize,
     invariant,
     multiple,
     precondition,
@@ -37,6 +40,30 @@ S = JobState
 TASK = TaskName.MIDI
 BUDGET = 120.0
 SAID = Failure(reason="said", message="as the worker said")
+Asked = tuple[OwnerId, str, int, JobClass, bool]
+ASKED = st.tuples(
+    st.sampled_from(OWNERS),
+    st.sampled_from(FILES),
+    st.integers(0, 1),
+    st.sampled_from(JobClass),
+    st.booleans(),
+)
+"""Owner, file, parameters, priority, and whether to force it."""
+STALE = st.sampled_from([False, False, True])
+ENDS = (
+    "complete",
+    "beat",
+    "silence",
+    "silence",
+    "zombie",
+    "drain",
+    "unwanted",
+    FailureKind.REJECTED,
+    FailureKind.CRASH,
+    FailureKind.CRASH,
+    FailureKind.RETRYABLE,
+    FailureKind.INTERNAL,
+)
 SLACK = 2.4
 """Real seconds that may pass unseen on a database with a clock of its own."""
 
@@ -104,17 +131,25 @@ class JobTable(RuleBasedStateMachine):
 
     # What owners do.
 
-    @rule(
-        target=jobs_,
-        owner=st.sampled_from(OWNERS),
-        file=st.sampled_from(FILES),
-        params=st.integers(0, 2),
-        priority=st.sampled_from(JobClass),
-        force=st.booleans(),
-    )
-    def create(
+    @initialize(target=jobs_, asked=st.lists(ASKED, min_size=2, max_size=5))
+    def begin(self, asked: list[Asked]) -> MultipleResults[str]:
+        return multiple(*(made for one in asked if (made := self._create(*one))))
+
+    @rule(target=jobs_, asked=ASKED)
+    def create(self, asked: Asked) -> MultipleResults[str] | str:
+        return self._create(*asked) or multiple()
+
+    @precondition(lambda self: self.expected)
+    @rule(target=jobs_, data=st.data())
+    def ask_again(self, data: st.DataObject) -> MultipleResults[str] | str:
+        """Ask for what was asked before: that is when results are reused, and files refused."""
+        k = self.expected[data.draw(st.sampled_from(sorted(self.expected)))]
+        made = self._create(k.owner, k.file, k.params, k.priority, False)
+        return made or multiple()
+
+    def _create(
         self, owner: OwnerId, file: str, params: int, priority: JobClass, force: bool
-    ) -> object:
+    ) -> str | None:
         new = self.store.jobs.NewJob(
             item=ITEMS[owner],
             task=TASK,
@@ -131,30 +166,38 @@ class JobTable(RuleBasedStateMachine):
             row, made = self.world.do(lambda s: jobs.create(s, owner, new, policy=POLICY))
         except jobs.Quarantined:
             assert refused == "quarantine", "a file was refused that is not in quarantine"
-            return multiple()
+            return None
         except jobs.OwnerQueueFull:
             assert refused == "owner"
             assert reused is None
-            return multiple()
+            return None
         except jobs.HouseQueueFull:
             assert refused == "house"
             assert reused is None
-            return multiple()
+            return None
         assert refused != "quarantine", "a file in quarantine was taken"
         if reused is not None:
             assert (row.id, made) == (reused.id, False), "what exists was done again"
-            return multiple()
+            return None
         assert made, "a job was reused that must not be"
         assert refused is None, "a job was admitted over the limit"
         self.expected[row.id] = Expected(
             row.id, owner, file, params, priority, self.time, len(self.expected)
         )
-        return row.id
+        return str(row.id)
 
-    @rule(job=jobs_)
-    def cancel(self, job: str) -> None:
+    @rule(job=jobs_, running=st.booleans(), owner=st.sampled_from(OWNERS))
+    def cancel(self, job: str, running: bool, owner: OwnerId) -> None:
+        held = [k.id for k in self.expected.values() if k.state is S.RUNNING]
+        job = held[-1] if running and held else job
         known = self.expected[job]
-        row = self.world.do(lambda s: self.store.jobs.cancel(s, known.owner, job))
+        if owner != known.owner:
+            assert self.world.do(lambda s: self.store.jobs.cancel(s, owner, job)) is None
+            return
+        self._cancel(known)
+
+    def _cancel(self, known: Expected) -> None:
+        row = self.world.do(lambda s: self.store.jobs.cancel(s, known.owner, known.id))
         assert row is not None
         if known.state is S.QUEUED:
             self._end(known, S.CANCELLED)
@@ -162,15 +205,57 @@ class JobTable(RuleBasedStateMachine):
             known.cancel = True
         assert row.state == known.state, "whoever cancels is told the state that stands"
 
-    @rule(job=jobs_, other=st.sampled_from(OWNERS))
-    def cancel_another_owners(self, job: str, other: OwnerId) -> None:
-        if other != self.expected[job].owner:
-            assert self.world.do(lambda s: self.store.jobs.cancel(s, other, job)) is None
-
     # What workers do.
 
-    @rule(target=tickets, worker=st.sampled_from(WORKERS), make=st.sampled_from(MAKES))
-    def claim(self, worker: WorkerId, make: Make) -> object:
+    @rule(
+        target=tickets,
+        worker=st.sampled_from(WORKERS),
+        make=st.sampled_from(MAKES),
+        after=st.sampled_from([0, 0, 25]),
+    )
+    def claim(self, worker: WorkerId, make: Make, after: int) -> MultipleResults[Ticket] | Ticket:
+        ticket = self._claim(worker, make, after)
+        return ticket or multiple()
+
+    @rule(
+        worker=st.sampled_from(WORKERS),
+        make=st.sampled_from(MAKES),
+        ends=st.lists(
+            st.tuples(st.sampled_from(ENDS), st.sampled_from([25, 25, 0])), min_size=1, max_size=5
+        ),
+    )
+    def work(self, worker: WorkerId, make: Make, ends: list[tuple[object, int]]) -> None:
+        """Claim and end, time after time: only so the limits of retries are met often."""
+        for end, after in ends:
+            ticket = self._claim(worker, make, after)
+            if ticket is None:
+                return
+            match end:
+                case FailureKind():
+                    self._fail(ticket, end)
+                case "complete":
+                    self._complete(ticket, make)
+                case "beat":
+                    self._heartbeat(ticket, 50)
+                    self._wait(25)
+                    self._sweep()
+                case "silence":
+                    self._wait(70)
+                    self._sweep()
+                case "drain":
+                    self._release(ticket)
+                case "unwanted":
+                    self._cancel(self.expected[ticket.job])
+                    self._release(ticket)
+                case "zombie":
+                    self._wait(70)
+                    self._sweep()
+                    self._claim(worker, make, 25)
+                    self._heartbeat(ticket, 0)
+                    self._complete(ticket, make)
+
+    def _claim(self, worker: WorkerId, make: Make, after: int) -> Ticket | None:
+        self._wait(after)
         waiting = self._claimable()
         request = ClaimRequest(task=TASK, worker=worker, make=make)
         claimed = self.world.do(lambda s: self.store.claims.claim(s, request, policy=POLICY))
@@ -179,7 +264,7 @@ class JobTable(RuleBasedStateMachine):
             self.makes[make.fingerprint] = self.time
         if claimed is None:
             assert not waiting, "a job waits and was not handed out"
-            return multiple()
+            return None
         claim: Claim = claimed[0]
         assert waiting, "a job was handed out that may not run"
         turn = min(waiting, key=self._turn)
@@ -193,8 +278,12 @@ class JobTable(RuleBasedStateMachine):
         assert claim.budget == BUDGET
         return Ticket(claim.job, claim.epoch, worker)
 
-    @rule(ticket=tickets)
-    def heartbeat(self, ticket: Ticket) -> None:
+    @rule(ticket=tickets, stale=STALE, after=st.sampled_from([0, 50]))
+    def heartbeat(self, ticket: Ticket, stale: bool, after: int) -> None:
+        self._heartbeat(self._from(ticket, stale), after)
+
+    def _heartbeat(self, ticket: Ticket, after: int) -> None:
+        self._wait(after)
         beat = Heartbeat(worker=ticket.worker, epoch=ticket.epoch, progress=Progress(fraction=0.5))
         claims = self.store.claims
         standing, _ = self.world.do(lambda s: claims.heartbeat(s, ticket.job, beat, policy=POLICY))
@@ -205,8 +294,11 @@ class JobTable(RuleBasedStateMachine):
         known.beat = self.time
         assert standing is (Standing.CANCELLED if known.cancel else Standing.HELD)
 
-    @rule(ticket=tickets, make=st.sampled_from(MAKES))
-    def complete(self, ticket: Ticket, make: Make) -> None:
+    @rule(ticket=tickets, stale=STALE, make=st.sampled_from(MAKES))
+    def complete(self, ticket: Ticket, stale: bool, make: Make) -> None:
+        self._complete(self._from(ticket, stale), make)
+
+    def _complete(self, ticket: Ticket, make: Make) -> None:
         result = {"by": f"{ticket.job}:{ticket.epoch}"}
         row = self.world.do(
             lambda s: self.store.endings.complete(
@@ -217,8 +309,9 @@ class JobTable(RuleBasedStateMachine):
             known.make = make.fingerprint
             self._end(known, S.SUCCEEDED)
 
-    @rule(ticket=tickets, make=st.sampled_from(MAKES))
-    def skip(self, ticket: Ticket, make: Make) -> None:
+    @rule(ticket=tickets, stale=STALE, make=st.sampled_from(MAKES))
+    def skip(self, ticket: Ticket, stale: bool, make: Make) -> None:
+        ticket = self._from(ticket, stale)
         row = self.world.do(
             lambda s: self.store.endings.skip(s, ticket.job, ticket.epoch, make=make, failure=SAID)
         )
@@ -226,8 +319,11 @@ class JobTable(RuleBasedStateMachine):
             known.make = make.fingerprint
             self._end(known, S.SKIPPED, "said")
 
-    @rule(ticket=tickets, kind=st.sampled_from(FailureKind))
-    def fail(self, ticket: Ticket, kind: FailureKind) -> None:
+    @rule(ticket=tickets, stale=STALE, kind=st.sampled_from(FailureKind))
+    def fail(self, ticket: Ticket, stale: bool, kind: FailureKind) -> None:
+        self._fail(self._from(ticket, stale), kind)
+
+    def _fail(self, ticket: Ticket, kind: FailureKind) -> None:
         failed = JobFailed(
             job=JobId(ticket.job), epoch=ticket.epoch, worker=ticket.worker, kind=kind, failure=SAID
         )
@@ -257,22 +353,27 @@ class JobTable(RuleBasedStateMachine):
             known, S.FAILED, "internal" if kind is FailureKind.INTERNAL else "exhausted"
         )
 
-    @rule(ticket=tickets)
-    def release(self, ticket: Ticket) -> None:
+    @rule(ticket=tickets, stale=STALE)
+    def release(self, ticket: Ticket, stale: bool) -> None:
+        self._release(self._from(ticket, stale))
+
+    def _release(self, ticket: Ticket) -> None:
         row = self.world.do(lambda s: self.store.endings.release(s, ticket.job, ticket.epoch))
         if known := self._applied(ticket, row):
             self._given_back(known)
 
     # What time and the library do.
 
-    @rule(seconds=st.sampled_from([25, 70, 70, 210, 2_000, 50_000]))
+    @rule(seconds=st.sampled_from([25, 25, 70, 70, 210, 210, 700, 2_000, 2_000, 50_000]))
     def wait(self, seconds: int) -> None:
-        self.world.advance(seconds)
-        self.time += seconds
+        self._wait(seconds)
 
     @precondition(lambda self: self.expected)
     @rule()
     def sweep(self) -> None:
+        self._sweep()
+
+    def _sweep(self) -> None:
         endings = self.store.endings
         due = self.world.do(lambda s: endings.overdue(s, policy=POLICY))
         found = {row.id for row in due}
@@ -284,7 +385,8 @@ class JobTable(RuleBasedStateMachine):
     @rule(data=st.data())
     def sweep_with_old_eyes(self, data: st.DataObject) -> None:
         """A sweep that read the table before others wrote to it changes nothing it should not."""
-        known = self.expected[data.draw(st.sampled_from(sorted(self.expected)))]
+        held = [k.id for k in self.expected.values() if k.state is S.RUNNING]
+        known = self.expected[data.draw(st.sampled_from(held or sorted(self.expected)))]
         epoch = max(0, known.epoch - data.draw(st.integers(0, 1)))
         row = self.world.do(lambda s: self.store.endings.lose(s, known.id, epoch, policy=POLICY))
         if epoch == known.epoch and known.state is S.RUNNING and self._silent(known):
@@ -296,9 +398,10 @@ class JobTable(RuleBasedStateMachine):
     @precondition(lambda self: any(k.state is S.RUNNING for k in self.expected.values()))
     @rule()
     def boot(self) -> None:
+        rows = self.world.rows()
         for known in self.expected.values():
             if known.state is S.RUNNING:
-                row = self.world.do(lambda s, k=known: self.store.endings.requeue(s, k.id, k.epoch))
+                row = self.world.do(partial(self.store.endings.requeue, row=rows[known.id]))
                 assert row is not None
                 self._given_back(known)
 
@@ -343,7 +446,7 @@ class JobTable(RuleBasedStateMachine):
                 assert event.sequence == len(told), "a job's events are not counted one by one"
                 assert event.owner == self.expected[job].owner
                 if event.type != "job.queued":
-                    assert event.data["epoch"] == self.expected[job].epoch
+                    assert event.data["epoch"] == told.count("job.running")
             elif event.topic == DEAD_LETTERS.name:
                 assert job in self.quarantined
             else:
@@ -354,6 +457,19 @@ class JobTable(RuleBasedStateMachine):
             assert self.news[known.id] == known.news
 
     # The model.
+
+    def _wait(self, seconds: int) -> None:
+        if seconds:
+            self.world.advance(seconds)
+            self.time += seconds
+
+    def _from(self, ticket: Ticket, stale: bool) -> Ticket:
+        """Return a ticket as drawn, or that of whoever claimed last and still holds the job."""
+        held = [k for k in self.expected.values() if k.state is S.RUNNING]
+        if stale or not held:
+            return ticket
+        last = max(held, key=lambda k: k.claimed)
+        return Ticket(last.id, last.epoch, last.worker or ticket.worker)
 
     def _turn(self, k: Expected) -> tuple[int, int, int]:
         """The order in which jobs run: who is first in line, who has least, who is oldest."""

@@ -24,7 +24,7 @@ from tests.support.clock import ManualClock
 
 Answer = TypeVar("Answer")
 
-OWNERS = tuple(OwnerId(f"00000000-0000-7000-8000-00000000000{n}") for n in (1, 2, 3))
+OWNERS = tuple(OwnerId(f"00000000-0000-7000-8000-00000000000{n}") for n in (1, 2))
 ITEMS = {owner: ItemId(owner.replace("-8000-", "-9000-")) for owner in OWNERS}
 WORKERS = tuple(WorkerId(f"00000000-0000-7000-a000-00000000000{n}") for n in (1, 2, 3))
 MAKES = tuple(Make(engine=f"engine{n}", version="1", fingerprint=str(n) * 64) for n in (1, 2))
@@ -35,17 +35,17 @@ FILES = ("a" * 64, "b" * 64)
 POLICY = Policy(
     lease=timedelta(seconds=62.5),
     overrun=timedelta(seconds=62.5),
-    attempts=3,
-    crashes=3,
+    attempts=2,
+    crashes=2,
     lost=2,
     start_within=timedelta(seconds=40_002.5),
     close_within=timedelta(seconds=86_402.5),
     ageing=timedelta(seconds=1_802.5),
     owner_running=2,
-    owner_queued=6,
-    house_queued=8,
+    owner_queued=3,
+    house_queued=4,
     quarantine=timedelta(seconds=86_402.5),
-    offered=timedelta(seconds=602.5),
+    offered=timedelta(seconds=122.5),
 )
 
 
@@ -135,18 +135,27 @@ class World:
 
         self.do(inside)
 
+    def read(self, function: Callable[[AsyncSession], Awaitable[Answer]]) -> Answer:
+        """Call a function with a session that only reads."""
+
+        async def inside() -> Answer:
+            async with self.database.session() as session:
+                return await function(session)
+
+        return self.runner.run(inside())
+
     def rows(self) -> dict[str, JobRow]:
         async def inside(session: AsyncSession) -> list[JobRow]:
             return list(await session.scalars(select(JobRow)))
 
-        return {row.id: row for row in self.do(inside)}
+        return {row.id: row for row in self.read(inside)}
 
     def events(self, after: int) -> list[EventRow]:
         async def inside(session: AsyncSession) -> list[EventRow]:
             query = select(EventRow).where(col(EventRow.seq) > after).order_by(col(EventRow.seq))
             return list(await session.scalars(query))
 
-        return self.do(inside)
+        return self.read(inside)
 
     def now(self) -> datetime:
-        return self.do(self.database.time)
+        return self.read(self.database.time)

@@ -49,7 +49,7 @@ def internal_routes(
         async with database.transaction() as session:
             row = await endings.release(session, job, given.epoch)
             if row is not None and JobState(row.state).terminal:
-                await job_ended(session, row)
+                await job_ended(session, row, policy=policy)
         if row is None:
             return HeartbeatAnswer(standing=Standing.LOST)
         cancelled = row.state == JobState.CANCELLED

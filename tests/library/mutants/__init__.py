@@ -1,0 +1,168 @@
+"""Faults put into copies of the library on purpose: every one must be caught (T5)."""
+
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[3] / "services" / "library"
+COPIED = ("arrows", "claims", "endings", "jobs", "outbox", "policy", "relay", "background")
+"""The modules that a mutant has of its own; tables and contracts are the real ones."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of the source: `old`, which must be there exactly once, becomes `new`."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+
+
+def plant(mutant: Mutant, folder: Path) -> str:
+    """Write a package with the fault in it into a folder on the path; return its name."""
+    package = f"mutant_{mutant.name}"
+    home = folder / package
+    home.mkdir()
+    (home / "__init__.py").touch()
+    for module in COPIED:
+        text = (SOURCE / f"{module}.py").read_text(encoding="utf-8")
+        if module == mutant.module:
+            assert text.count(mutant.old) == 1, f"{mutant.name} fits {text.count(mutant.old)} times"
+            text = text.replace(mutant.old, mutant.new)
+        for other in COPIED:
+            text = text.replace(f"services.library.{other} ", f"{package}.{other} ")
+        (home / f"{module}.py").write_text(text, encoding="utf-8")
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    return package
+
+
+STORE = (
+    Mutant(
+        "no_fence_on_words",
+        "arrows",
+        ".where(col(JobRow.id) == job, col(JobRow.epoch) == epoch)",
+        ".where(col(JobRow.id) == job)",
+    ),
+    Mutant(
+        "no_fence_on_heartbeats",
+        "claims",
+        "*running(beat.epoch), col(JobRow.worker) == beat.worker)",
+        "col(JobRow.state) == JobState.RUNNING)",
+    ),
+    Mutant("epoch_stands_still", "arrows", '"epoch": col(JobRow.epoch) + 1', '"epoch": 1'),
+    Mutant(
+        "ended_jobs_change",
+        "arrows",
+        "        .where(col(JobRow.state) == JobState.RUNNING)\n        .with_for_update()",
+        "        .with_for_update()",
+    ),
+    Mutant(
+        "result_is_not_stored",
+        "endings",
+        'values = {"result": result, "progress"',
+        'values = {"progress"',
+    ),
+    Mutant(
+        "input_errors_are_retried",
+        "endings",
+        "case FailureKind.REJECTED | FailureKind.TIMEOUT:",
+        "case FailureKind.TIMEOUT:",
+    ),
+    Mutant(
+        "one_crash_too_many", "endings", "crashes < policy.crashes", "crashes <= policy.crashes"
+    ),
+    Mutant(
+        "one_try_too_many", "endings", "retries < policy.attempts", "retries <= policy.attempts"
+    ),
+    Mutant("lost_for_ever", "endings", "lost > policy.lost", "lost < 0"),
+    Mutant(
+        "released_attempt_is_lost",
+        "endings",
+        '{"attempt": row.attempt - 1}',
+        '{"attempt": row.attempt}',
+    ),
+    Mutant(
+        "sweep_by_age",
+        "endings",
+        "    runs = (col(JobRow.state) == JobState.RUNNING) & or_(\n"
+        "        col(JobRow.lease_until) < now,",
+        "    runs = (col(JobRow.state) == JobState.RUNNING) & or_(\n"
+        "        col(JobRow.started) < database.now(offset=-policy.lease),",
+    ),
+    Mutant(
+        "live_lease_is_taken",
+        "endings",
+        "    if not await _holds(session, row, col(JobRow.lease_until) < "
+        "database_of(session).now()):\n        return None\n",
+        "",
+    ),
+    Mutant(
+        "released_though_cancelled",
+        "endings",
+        "    if row.cancel_requested:\n"
+        "        return await to_end(session, row, JobState.CANCELLED)\n"
+        "    return await to_queued(session, row, {",
+        "    return await to_queued(session, row, {",
+    ),
+    Mutant(
+        "reuse_without_fingerprint",
+        "jobs",
+        "        col(JobRow.fingerprint).in_(makes),\n",
+        "        col(JobRow.fingerprint).is_not(None),\n",
+    ),
+    Mutant(
+        "quarantine_is_forgotten",
+        "jobs",
+        "            col(JobRow.finished) > since,\n",
+        "            col(JobRow.finished) < since,\n",
+    ),
+    Mutant(
+        "anyone_cancels",
+        "jobs",
+        ".where(col(JobRow.id) == job, col(JobRow.owner) == owner)",
+        ".where(col(JobRow.id) == job)",
+    ),
+    Mutant(
+        "no_owner_limit",
+        "jobs",
+        "if await at_least(policy.owner_queued, col(JobRow.owner) == owner):",
+        "if await at_least(policy.house_queued, col(JobRow.owner) == owner):",
+    ),
+    Mutant(
+        "backoff_is_ignored",
+        "claims",
+        "            col(JobRow.not_before) <= database.now(),\n            share",
+        "            share",
+    ),
+    Mutant("no_running_cap", "claims", "            share < policy.owner_running,\n", ""),
+    Mutant(
+        "no_fairness",
+        "claims",
+        "else_=1), share, col(JobRow.queued)",
+        "else_=1), col(JobRow.queued)",
+    ),
+    Mutant(
+        "batch_never_ages",
+        "claims",
+        "col(JobRow.queued) < database.now(offset=-policy.ageing)",
+        "col(JobRow.queued) < database.now(offset=-policy.ageing * 1000)",
+    ),
+    Mutant(
+        "change_without_event",
+        "arrows",
+        "        await _discard_attempt(session, moved)\n        await tell_queued(session, moved, "
+        "news=not pause)\n",
+        "        await _discard_attempt(session, moved)\n",
+    ),
+    Mutant(
+        "events_are_not_counted",
+        "arrows",
+        '.values({**to, "seq": col(JobRow.seq) + 1})',
+        ".values({**to})",
+    ),
+)
+"""Faults in the job table; the model finds them."""

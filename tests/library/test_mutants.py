@@ -1,0 +1,33 @@
+"""T5: the model has teeth."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.library.model import machine_of
+from tests.library.mutants import STORE, Mutant, plant
+from tests.library.test_model import sqlite_world
+from tests.library.world import Store, World
+
+__all__ = ["sqlite_world"]
+
+SEARCH = settings(
+    max_examples=300,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("mutant", STORE, ids=lambda mutant: mutant.name)
+def test_a_fault_in_the_job_table_is_found(
+    mutant: Mutant, tmp_path: Path, sqlite_world: World
+) -> None:
+    machine = machine_of(sqlite_world, Store.of(plant(mutant, tmp_path)))
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine, settings=SEARCH)
