@@ -1,0 +1,82 @@
+"""Idempotency-Key: a request that is sent twice does its work once (R2)."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Header
+from pydantic import BaseModel
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.problems import ProblemCode
+from kit.database.engine import database_of
+from kit.http.errors import ProblemError
+from services.library.tables import IdempotencyRow
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,128}$",
+        description="Any text of your own: the same request with the same key is done once.",
+    ),
+]
+Act = Callable[[], Awaitable[tuple[str, int]]]
+"""Does the work; returns the id of what was made, and the status."""
+
+
+async def once(
+    session: AsyncSession,
+    act: Act,
+    *,
+    owner: str,
+    route: str,
+    key: str | None,
+    body: BaseModel | None = None,
+) -> tuple[str, int]:
+    """Do what a request asks, or return what was made when it was asked first.
+
+    The note of it is written in the transaction of the work: both are there, or neither. A second
+    request waits at the note's unique key until the first has ended.
+
+    Raises
+    ------
+    ProblemError
+        The key was used with another body.
+    """
+    if key is None:
+        return await act()
+    digest = hashlib.sha256((body.model_dump_json() if body else "").encode()).hexdigest()
+    database = database_of(session)
+    insert: Any = sqlite.insert if database.sqlite else postgresql.insert
+    note = (
+        insert(IdempotencyRow)
+        .values(owner=owner, route=route, key=key, body_sha256=digest, created=database.now())
+        .on_conflict_do_nothing()
+        .returning(col(IdempotencyRow.key))
+    )
+    mine = (
+        col(IdempotencyRow.owner) == owner,
+        col(IdempotencyRow.route) == route,
+        col(IdempotencyRow.key) == key,
+    )
+    if (await session.execute(note)).scalar_one_or_none() is None:
+        first = (await session.scalars(select(IdempotencyRow).where(*mine))).one()
+        if first.body_sha256 != digest:
+            raise ProblemError(
+                ProblemCode.KEY_REUSED,
+                "This Idempotency-Key came with another body before; take a new key.",
+            )
+        if first.status is None or first.answer is None:
+            raise ProblemError(
+                ProblemCode.IN_FLIGHT, "The first request with this key has not ended; wait."
+            )
+        return str(first.answer["id"]), first.status
+    made, status = await act()
+    await session.execute(
+        update(IdempotencyRow).where(*mine).values(status=status, answer={"id": made})
+    )
+    return made, status

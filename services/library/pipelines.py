@@ -1,0 +1,148 @@
+"""Pipelines: those of the house, and those that an owner stores; checked before they are kept."""
+
+from contracts.ids import PipelineId
+from contracts.items import ArtifactKind
+from contracts.pipelines import Pipeline, PipelineSpec, Step
+from contracts.problems import FieldProblem, ProblemCode
+from kit.clock import new_id
+from kit.database.engine import database_of
+from kit.http.errors import ProblemError
+from services.library.access import Action
+from services.library.builtin import builtin_pipelines
+from services.library.orders import check_kinds, checked_params, task_by_hand
+from services.library.repository import Repository
+from services.library.tables import PipelineRow
+
+
+def check_steps(spec: PipelineSpec, *, field: str = "body.steps") -> PipelineSpec:
+    """Return a pipeline whose every step is one that its task can be asked for.
+
+    Raises
+    ------
+    ProblemError
+    """
+    return spec.model_copy(
+        update={
+            "steps": tuple(
+                _checked(step, field=f"{field}.{index}") for index, step in enumerate(spec.steps)
+            )
+        }
+    )
+
+
+async def spec_named(repository: Repository, name: str) -> PipelineSpec:
+    """Return a pipeline of the house or of the owner. Raises `ProblemError`."""
+    if found := builtin_pipelines().get(name):
+        return found
+    return PipelineSpec.model_validate((await repository.pipeline(name, Action.READ)).spec)
+
+
+async def store(repository: Repository, spec: PipelineSpec, *, most: int) -> PipelineRow:
+    """Keep a new pipeline.
+
+    Raises
+    ------
+    ProblemError
+    """
+    session = repository.session
+    checked = check_steps(spec)
+    await database_of(session).lock(session, f"owner:{repository.owner}")
+    rows = {row.name for row in await session.scalars(repository.pipelines.select())}
+    if spec.name in rows or spec.name in builtin_pipelines():
+        raise ProblemError(
+            ProblemCode.ALREADY_EXISTS,
+            f"There is a pipeline {spec.name!r} already; PUT changes one of yours.",
+        )
+    if len(rows) >= most:
+        raise ProblemError(
+            ProblemCode.TOO_MANY_REQUESTS,
+            f"You have {most} pipelines; delete one first.",
+            retry_after=3600,
+        )
+    now = await database_of(session).time(session)
+    row = PipelineRow(
+        id=new_id(),
+        owner=repository.owner,
+        name=spec.name,
+        spec=checked.model_dump(mode="json"),
+        created=now,
+        updated=now,
+    )
+    repository.pipelines.add(row)
+    await session.flush()
+    return row
+
+
+async def replace(repository: Repository, name: str, spec: PipelineSpec) -> PipelineRow:
+    """Change a stored pipeline; runs that are under way keep what they began with.
+
+    Raises
+    ------
+    ProblemError
+    """
+    _refuse_builtin(name)
+    if spec.name != name:
+        raise ProblemError(
+            ProblemCode.INVALID_REQUEST,
+            "A pipeline keeps its name; store another one under the new name.",
+            fields=(FieldProblem(field="body.name", message=f"not {name!r}"),),
+        )
+    checked = check_steps(spec)
+    row = await repository.pipeline(name, Action.RUN, hold=True)
+    row.spec = checked.model_dump(mode="json")
+    row.updated = await database_of(repository.session).time(repository.session)
+    await repository.session.flush()
+    return row
+
+
+async def remove(repository: Repository, name: str) -> None:
+    """Delete a stored pipeline. Raises `ProblemError`."""
+    _refuse_builtin(name)
+    row = await repository.pipeline(name, Action.RUN)
+    await repository.pipelines.delete(row.id)
+
+
+def show_pipeline(row: PipelineRow) -> Pipeline:
+    """Return a stored pipeline as the API shows it."""
+    return Pipeline(
+        id=PipelineId(row.id),
+        spec=PipelineSpec.model_validate(row.spec),
+        builtin=False,
+        created=row.created,
+    )
+
+
+def show_builtin(spec: PipelineSpec) -> Pipeline:
+    """Return a pipeline of the house as the API shows it."""
+    return Pipeline(id=None, spec=spec, builtin=True)
+
+
+def _refuse_builtin(name: str) -> None:
+    if name in builtin_pipelines():
+        raise ProblemError(
+            ProblemCode.CONFLICT, f"The pipeline {name!r} is the house's own; store one of yours."
+        )
+
+
+def _checked(step: Step, *, field: str) -> Step:
+    task = task_by_hand(step.task, field=f"{field}.task")
+    checked_params(task, step.params, field=f"{field}.params")
+    own = [source.kind for source in step.inputs]
+    if step.with_item or not own:
+        own.insert(0, ArtifactKind.CANONICAL)
+    if not step.together and len(step.inputs) > 1 and not step.with_item:
+        # One job each: each kind must do alone.
+        alone = [[kind] for kind in own]
+    else:
+        alone = [own]
+    beside = [source.kind for source in step.beside]
+    for kinds in alone:
+        check_kinds(step.task, task, [*kinds, *beside], field=f"{field}.inputs")
+    if step.together and not task.takes_list and len(step.inputs) > 0:
+        text = f"{step.task.value} takes one input; leave `together` away for one job each"
+        raise ProblemError(
+            ProblemCode.INVALID_REQUEST,
+            f"{text}.",
+            fields=(FieldProblem(field=f"{field}.together", message=text),),
+        )
+    return step

@@ -1,0 +1,86 @@
+"""Rows as one principal may have them: what is somebody else's is as absent as what never was."""
+
+from typing import TypeVar
+
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel, col
+
+from contracts.identity import Principal
+from kit.database.repository import OwnedRows
+from kit.http.errors import not_found
+from kit.http.pagination import Cursor, PageQuery, encode_cursor
+from services.library.access import Action, Owned, may
+from services.library.tables import (
+    ArtifactRow,
+    ItemRow,
+    JobRow,
+    PipelineRow,
+    RunRow,
+    UploadRow,
+)
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+class Repository:
+    """The catalogue of one principal, within one session."""
+
+    def __init__(self, session: AsyncSession, principal: Principal) -> None:
+        self.session = session
+        self.principal = principal
+        self.owner = principal.owner
+        self.items = OwnedRows(session, ItemRow, self.owner)
+        self.artifacts = OwnedRows(session, ArtifactRow, self.owner)
+        self.uploads = OwnedRows(session, UploadRow, self.owner)
+        self.jobs = OwnedRows(session, JobRow, self.owner)
+        self.runs = OwnedRows(session, RunRow, self.owner)
+        self.pipelines = OwnedRows(session, PipelineRow, self.owner)
+
+    async def item(self, id_: str, action: Action, *, hold: bool = False) -> ItemRow:
+        """Return an item. Raises `ProblemError` of code `not_found`."""
+        return self._allowed(await self.items.get(id_, for_update=hold), action)
+
+    async def artifact(self, id_: str, action: Action) -> ArtifactRow:
+        """Return an artifact. Raises `ProblemError` of code `not_found`."""
+        return self._allowed(await self.artifacts.get(id_), action)
+
+    async def upload(self, id_: str, action: Action, *, hold: bool = False) -> UploadRow:
+        """Return an upload. Raises `ProblemError` of code `not_found`."""
+        return self._allowed(await self.uploads.get(id_, for_update=hold), action)
+
+    async def job(self, id_: str, action: Action) -> JobRow:
+        """Return a job. Raises `ProblemError` of code `not_found`."""
+        return self._allowed(await self.jobs.get(id_), action)
+
+    async def run(self, id_: str, action: Action, *, hold: bool = False) -> RunRow:
+        """Return a run. Raises `ProblemError` of code `not_found`."""
+        return self._allowed(await self.runs.get(id_, for_update=hold), action)
+
+    async def pipeline(self, name: str, action: Action, *, hold: bool = False) -> PipelineRow:
+        """Return a stored pipeline by name. Raises `ProblemError` of code `not_found`."""
+        query = self.pipelines.select().where(col(PipelineRow.name) == name)
+        if hold:
+            query = query.with_for_update()
+        return self._allowed((await self.session.scalars(query)).one_or_none(), action)
+
+    def _allowed(self, row: Row | None, action: Action) -> Row:
+        if row is None or not may(self.principal, action, _owned(row)):
+            raise not_found()
+        return row
+
+
+async def page(
+    rows: OwnedRows[Row], query: Select[Row], asked: PageQuery
+) -> tuple[list[Row], str | None]:
+    """Return a page of a query, newest first, and the cursor of the next one."""
+    after = (asked.after.created, asked.after.id) if asked.after else None
+    found, position = await rows.page(query, limit=asked.limit, after=after)
+    if position is None:
+        return found, None
+    return found, encode_cursor(Cursor(created=position[0], id=position[1]))
+
+
+def _owned(row: SQLModel) -> Owned:
+    owned: Owned = row  # type: ignore[assignment]
+    return owned

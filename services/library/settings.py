@@ -1,0 +1,54 @@
+"""What the library can be told by its environment."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from contracts.music import Seconds
+from kit.service import HttpSettings
+from services.library.policy import Policy
+
+_GIB = 1 << 30
+Count = Annotated[int, Field(ge=1)]
+
+
+class LibrarySettings(HttpSettings):
+    """Settings of the library, as `LIBRARY_…`."""
+
+    model_config = SettingsConfigDict(env_prefix="LIBRARY_")
+
+    database_url: SecretStr = SecretStr("sqlite+aiosqlite:///data/library.db")
+    """`postgresql+asyncpg://user:secret@host/name`, or `sqlite+aiosqlite:////absolute/path.db`."""
+    database_pool: Count = 10
+    """Connections for reading, and as many for writing."""
+    workers_end_with_us: bool = False
+    """Whether no worker can have outlived an earlier start: its jobs then wait again at once."""
+    upload_bytes: Count = 20 * _GIB
+    """The largest file that is taken."""
+    owner_bytes: Count = 500 * _GIB
+    """Originals that one owner may store, uploads under way included."""
+    owner_uploads: Count = 200
+    """Uploads of one owner that may be under way at once."""
+    owner_pipelines: Count = 500
+    """Pipelines that one owner may store."""
+    longest: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
+    """The longest recording that is taken, in seconds."""
+    owner_running: Count = 64
+    """Jobs of one owner that may run at once."""
+    owner_queued: Count = 1000
+    """Jobs of one owner that may wait at once."""
+    house_queued: Count = 20_000
+    """Waiting jobs of all owners from which on batch work is refused."""
+
+    def policy(self, lease: Seconds) -> Policy:
+        """Return the numbers of the job table for a lease."""
+        return Policy(
+            lease=timedelta(seconds=lease),
+            sweep=timedelta(seconds=lease / 4),
+            overrun=timedelta(seconds=lease),
+            owner_running=self.owner_running,
+            owner_queued=self.owner_queued,
+            house_queued=self.house_queued,
+        )
