@@ -7,11 +7,11 @@ their own: each sees what was committed when it began.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, event, func, literal, select, text
 from sqlalchemy.engine import make_url
@@ -23,6 +23,8 @@ from sqlalchemy.ext.asyncio import create_async_engine as create_engine
 from contracts.music import Seconds
 from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable, Utc
+
+Answer = TypeVar("Answer")
 
 STATEMENT_TIMEOUT: Seconds = 5.0
 """How long one statement may take on Postgres (S22)."""
@@ -170,7 +172,7 @@ class Database:
             async with self._writer.begin() as connection:
                 await connection.run_sync(run)
 
-    async def run_sync(self, function: Any) -> Any:
+    async def run_sync(self, function: Callable[[Connection], Answer]) -> Answer:
         """Call a function with a synchronous connection inside a write transaction."""
         async with self._writer.begin() as connection:
             return await connection.run_sync(function)

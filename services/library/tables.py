@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, MetaData, UniqueConstraint, false, text
+from sqlalchemy import BigInteger, Index, MetaData, UniqueConstraint, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -107,7 +107,7 @@ class UploadRow(Table, table=True):
     part_size: int = Field(sa_type=BigInteger)
     item: str | None = None
     job: str | None = None
-    duplicate: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    duplicate: bool = False
     created: datetime = Field(sa_type=Utc)
     expires: datetime = Field(sa_type=Utc)
 
@@ -141,10 +141,10 @@ class RunRow(Table, table=True):
     spec: dict[str, Any] = Field(sa_type=Json)
     state: str
     priority: str
-    force: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    force: bool = False
     steps: dict[str, Any] = Field(default_factory=dict, sa_type=Json, nullable=False)
     """What the run has decided of each step so far."""
-    cancel_requested: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    cancel_requested: bool = False
     traceparent: str = ""
     created: datetime = Field(sa_type=Utc)
     finished: datetime | None = Field(default=None, sa_type=Utc)
@@ -222,7 +222,7 @@ class JobRow(Table, table=True):
     """Unclaimed by then, it has expired."""
     close_by: datetime = Field(sa_type=Utc)
     """Not to be tried again after this."""
-    cancel_requested: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    cancel_requested: bool = False
     progress: dict[str, Any] = Field(default_factory=dict, sa_type=Json, nullable=False)
     result: dict[str, Any] | None = Field(default=None, sa_type=Json)
     failure: dict[str, Any] | None = Field(default=None, sa_type=Json)
@@ -246,7 +246,6 @@ class EventRow(Table, table=True):
     __table_args__ = (
         Index(
             "ix_events_unpublished",
-            "xid",
             "seq",
             postgresql_where=text("published IS NULL"),
             sqlite_where=text("published IS NULL"),
