@@ -10,8 +10,7 @@ from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, literal, sel
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.envelope import Event, dataschema
-from contracts.feed import Facts, Feed, FeedEntry
+from contracts.events import Feed, FeedEntry
 from contracts.ids import EventId, ItemId, JobId, OwnerId, RunId
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.topics import LIBRARY_EVENTS
@@ -21,8 +20,8 @@ from services.library.tables import EventRow
 
 KEPT = timedelta(days=7)
 """How long the feed can be read back."""
-END = "end"
-"""The cursor of now, for whoever wants only what comes."""
+START = "start"
+"""The cursor before everything that is kept."""
 _LAST = (1 << 63) - 1
 
 
@@ -71,7 +70,7 @@ async def read_feed(
     limit: int,
     wanted: FeedFilter,
 ) -> Feed:
-    """Return what came after a cursor, or after an event that was seen.
+    """Return what came after a cursor, or after an event that was seen; without one, the end.
 
     On Postgres nothing is shown that a transaction still under way could come before: whoever
     follows the cursor misses nothing.
@@ -83,8 +82,8 @@ async def read_feed(
     database = database_of(session)
     now = await database.time(session)
     start = await _start(session, owner, after, now)
-    if after == END:
-        return Feed(items=(), next=start.text(), more=False)
+    if after is None:
+        return Feed(items=(), next=start.text())
     query = (
         select(EventRow)
         .where(col(EventRow.owner) == owner, col(EventRow.topic) == LIBRARY_EVENTS.name)
@@ -107,7 +106,7 @@ async def read_feed(
     shown = rows[:limit]
     last = _position(shown[-1]) if shown else start
     return Feed(
-        items=tuple(FeedEntry(cursor=_position(row).text(), event=_show(row)) for row in shown),
+        items=tuple(map(_show, shown)),
         next=last.text(),
         more=len(rows) > limit,
     )
@@ -117,9 +116,9 @@ async def _start(
     session: AsyncSession, owner: OwnerId, after: str | None, now: datetime
 ) -> Position:
     if after is None:
-        return Position(0, 0, now)
-    if after == END:
         return await _end(session, now)
+    if after == START:
+        return Position(0, 0, now)
     try:
         position = Position.parse(after)
     except ValueError:
@@ -142,7 +141,7 @@ async def _start(
     if position is None or position.time < now - KEPT:
         raise ProblemError(
             ProblemCode.GONE,
-            f"The feed goes back {KEPT.days} days: list what there is, then go on from `end`.",
+            f"The feed goes back {KEPT.days} days: list what there is, then go on without `after`.",
         )
     return position
 
@@ -169,16 +168,15 @@ def _position(row: EventRow) -> Position:
     return Position(row.xid, row.seq or 0, row.time)
 
 
-def _show(row: EventRow) -> Event[Facts]:
-    return Event[Facts](
+def _show(row: EventRow) -> FeedEntry:
+    return FeedEntry(
+        cursor=_position(row).text(),
         id=EventId(row.id),
         type=row.type,
-        source="/library",
         subject=row.subject,
         time=row.time,
-        dataschema=dataschema(row.type),
-        traceparent=row.traceparent,
-        owner=OwnerId(row.owner) if row.owner else None,
-        sequence=row.sequence,
-        data=Facts.model_validate(row.data),
+        item=ItemId(row.item) if row.item else None,
+        job=JobId(row.job) if row.job else None,
+        run=RunId(row.run) if row.run else None,
+        data=row.data,
     )

@@ -1,0 +1,138 @@
+"""The library as a running service: its two applications and what goes on behind them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from contracts.identity import Audience
+from kit.auth.dependencies import Authenticate
+from kit.auth.reader import HttpKeys, TokenReader
+from kit.bus.base import Consumer
+from kit.database.engine import Database
+from kit.http.app import behind_edge, create_app
+from kit.http.health import Ready, health_routes
+from kit.platform import ServicePlatform
+from kit.service import Background, Serving
+from services.library.context import Context
+from services.library.handlers import JobEvents
+from services.library.progress import ProgressFeed
+from services.library.reaper import Reaper
+from services.library.relay import Relay
+from services.library.routes.artifacts import artifact_routes
+from services.library.routes.internal import internal_routes
+from services.library.routes.items import item_routes
+from services.library.routes.jobs import job_routes
+from services.library.routes.pipelines import pipeline_routes
+from services.library.routes.runs import run_routes
+from services.library.routes.tasks import task_routes
+from services.library.routes.uploads import upload_routes
+from services.library.settings import LibrarySettings
+from services.library.uploads import Uploads
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+_ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
+    upload_routes,
+    item_routes,
+    artifact_routes,
+    job_routes,
+    pipeline_routes,
+    run_routes,
+    task_routes,
+)
+
+
+@dataclass
+class LibraryServing:
+    """The running library."""
+
+    public: ASGIApp
+    internal: ASGIApp | None
+    background: tuple[Background, ...]
+    database: Database
+    keys: httpx.AsyncClient
+    needs: Ready
+
+    async def ready(self) -> dict[str, bool]:
+        """Return what must be reachable, and whether it is."""
+        return await self.needs()
+
+    async def close(self) -> None:
+        """Let go of the database and of the gateway."""
+        await self.keys.aclose()
+        await self.database.close()
+
+
+async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving:
+    """Bring the tables up to date and return the library, ready to serve."""
+    policy = settings.policy(platform.settings.lease)
+    database = platform.database(settings.database_url.get_secret_value())
+    await database.migrate(MIGRATIONS)
+    house = Context(
+        database=database,
+        objects=platform.objects,
+        policy=policy,
+        settings=settings,
+        uploads=Uploads(
+            database, platform.objects, clock=platform.clock, policy=policy, settings=settings
+        ),
+    )
+    keys = platform.client(platform.settings.gateway_url)
+    reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
+    consumer = JobEvents(database, platform.objects, policy=policy).consumer(platform.bus)
+    reaper = Reaper.beside(
+        consumer, database, platform.objects, policy=policy, clock=platform.clock
+    )
+    if settings.workers_end_with_us:
+        await reaper.requeue_all()
+    progress = ProgressFeed(platform.bus, clock=platform.clock)
+    relay = Relay(database, platform.bus)
+
+    async def ready() -> dict[str, bool]:
+        answers = await asyncio.gather(
+            database.ready(), platform.bus.ready(), platform.objects.ready()
+        )
+        return dict(zip(("database", "bus", "objects"), answers, strict=True))
+
+    internal = create_app("Cratedig library, internal")
+    internal.include_router(
+        internal_routes(database, progress, policy=policy, secret=platform.settings.internal_secret)
+    )
+    internal.router.routes.extend(health_routes(ready))
+    return LibraryServing(
+        public=behind_edge(catalogue(house, authenticate=reader.read, ready=ready)),
+        internal=behind_edge(internal),
+        background=(_listening(consumer), relay.run, reaper.run, progress.run),
+        database=database,
+        keys=keys,
+        needs=ready,
+    )
+
+
+def catalogue(house: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:
+    """Return the public application: the catalogue's routes, health, and its own description."""
+    app = create_app(
+        "Cratedig library", description="Items, artifacts, uploads, jobs, pipelines and runs."
+    )
+    app.state.authenticate = authenticate
+    for routes in _ROUTES:
+        app.include_router(routes(house), prefix="/v1")
+    app.router.routes.extend(health_routes(ready))
+
+    async def description(request: Request) -> Response:
+        return JSONResponse(app.openapi())
+
+    app.add_route("/openapi.json", description, include_in_schema=False)
+    return app
+
+
+def _listening(consumer: Consumer) -> Background:
+    async def listen(stopping: asyncio.Event) -> None:
+        await consumer.run(stopping)
+
+    return listen

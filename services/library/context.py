@@ -1,0 +1,38 @@
+"""What the library's routes work with."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from contracts.identity import Principal, Scope
+from kit.auth.dependencies import require
+from kit.database.engine import Database
+from kit.http.app import REFUSALS
+from kit.objects.base import ObjectStore
+from services.library.policy import Policy
+from services.library.settings import LibrarySettings
+from services.library.uploads import Uploads
+
+Reader = Annotated[Principal, require(Scope.READ)]
+"""A caller who may look."""
+Writer = Annotated[Principal, require(Scope.WRITE)]
+"""A caller who may add, change and delete."""
+Runner = Annotated[Principal, require(Scope.JOBS)]
+"""A caller who may have work done."""
+
+REFUSED = REFUSALS | {
+    409: {**REFUSALS[404], "description": "It does not fit what is there."},
+    410: {**REFUSALS[404], "description": "It is gone."},
+    413: {**REFUSALS[404], "description": "Too large."},
+}
+"""Refusals that operations of the catalogue may answer, for OpenAPI."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What is shared by all routes."""
+
+    database: Database
+    objects: ObjectStore
+    policy: Policy
+    settings: LibrarySettings
+    uploads: Uploads

@@ -1,0 +1,65 @@
+"""`/artifacts`: files, and signed URLs to fetch them."""
+
+import unicodedata
+
+from fastapi import APIRouter
+
+from contracts.ids import ArtifactId
+from contracts.items import Artifact, ArtifactKind
+from contracts.objects import Bucket
+from contracts.uploads import Download
+from services.library.access import Action
+from services.library.context import REFUSED, Context, Reader
+from services.library.facts import show_artifact
+from services.library.repository import Repository
+from services.library.tables import ArtifactRow, ItemRow
+from services.library.uploads import SIGNED
+
+_UNFIT = '/\\:*?"<>|'
+_ITEM_BYTES = 150
+
+
+def artifact_routes(house: Context) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/artifacts", tags=["artifacts"], responses=REFUSED)
+
+    @router.get("/{artifact}")
+    async def get(principal: Reader, artifact: ArtifactId) -> Artifact:
+        """Show a file's facts."""
+        async with house.database.session() as session:
+            row = await Repository(session, principal).artifact(artifact, Action.READ)
+        return show_artifact(row)
+
+    @router.get("/{artifact}/download")
+    async def download(principal: Reader, artifact: ArtifactId) -> Download:
+        """Return a signed URL to GET the file from, ranges included, for a quarter of an hour."""
+        async with house.database.session() as session:
+            repository = Repository(session, principal)
+            row = await repository.artifact(artifact, Action.READ)
+            item = await repository.item(row.item, Action.READ)
+            now = await house.database.time(session)
+        url = house.objects.sign_get(
+            Bucket(row.bucket),
+            row.object_key,
+            filename=file_name(item, row),
+            media_type=row.media_type,
+            lasting=SIGNED,
+        )
+        return Download(url=url, expires=now + SIGNED)
+
+    return router
+
+
+def file_name(item: ItemRow, artifact: ArtifactRow) -> str:
+    """Return the name that a downloaded file gets: the item's, and what of it this is (S11)."""
+    name = "".join(
+        "_" if c in _UNFIT or unicodedata.category(c).startswith("C") else c for c in item.name
+    )
+    if artifact.kind == ArtifactKind.ORIGINAL:
+        return name.strip(". ") or artifact.name
+    stem, _, suffix = artifact.name.rpartition(".")
+    name = name.encode()[:_ITEM_BYTES].decode(errors="ignore").strip(". ") or "untitled"
+    if artifact.kind == ArtifactKind.CANONICAL:
+        return f"{name}.{suffix}"
+    part = stem if not artifact.stem or artifact.stem in stem else f"{artifact.stem} {stem}"
+    return f"{name} – {part}.{suffix}"

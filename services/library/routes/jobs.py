@@ -1,0 +1,134 @@
+"""`/jobs`: work on items, asked for, watched, cancelled, asked for again."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Response
+from sqlmodel import col
+
+from contracts.ids import ItemId, JobId, RunId
+from contracts.items import ItemState
+from contracts.jobs import Job, JobCreate, JobState, TaskName
+from contracts.problems import ProblemCode
+from kit.http.errors import ProblemError
+from kit.http.pagination import Page, Paging
+from services.library import jobs
+from services.library.access import Action
+from services.library.context import REFUSED, Context, Reader, Runner
+from services.library.facts import tell_item_changed
+from services.library.idempotency import Key, once
+from services.library.jobs import NotAdmitted, Quarantined
+from services.library.orders import order_job, refusal
+from services.library.repository import Repository, page
+from services.library.runs import job_ended
+from services.library.tables import JobRow
+
+_ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
+_EXAMPLE = {
+    "MIDI of a song": {"value": {"item": _ITEM, "task": "midi"}},
+    "With parameters": {
+        "value": {"item": _ITEM, "task": "midi", "params": {"onset_threshold": 0.4}}
+    },
+}
+
+
+def job_routes(house: Context) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/jobs", tags=["jobs"], responses=REFUSED)
+
+    @router.post("", status_code=202, responses={200: {"description": "It was done before."}})
+    async def create(
+        principal: Runner,
+        asked: Annotated[JobCreate, Body(openapi_examples=_EXAMPLE)],
+        response: Response,
+        key: Key = None,
+    ) -> Job:
+        """Ask for a task over an item; what was done before, or is under way, is reused."""
+        async with house.database.transaction() as session:
+            repository = Repository(session, principal)
+
+            async def act() -> tuple[str, int]:
+                row, new = await order_job(repository, asked, policy=house.policy)
+                return row.id, 202 if new else 200
+
+            id_, response.status_code = await once(
+                session, act, owner=principal.owner, route="POST /jobs", key=key, body=asked
+            )
+            return jobs.show(await repository.job(id_, Action.RUN))
+
+    @router.get("")
+    async def list_(
+        principal: Reader,
+        paging: Paging,
+        item: ItemId | None = None,
+        state: JobState | None = None,
+        task: TaskName | None = None,
+        run: RunId | None = None,
+    ) -> Page[Job]:
+        """List jobs, newest first."""
+        async with house.database.session() as session:
+            repository = Repository(session, principal)
+            query = repository.jobs.select()
+            for column, value in (
+                (JobRow.item, item),
+                (JobRow.state, state),
+                (JobRow.task, task),
+                (JobRow.run, run),
+            ):
+                if value is not None:
+                    query = query.where(col(column) == value)
+            rows, following = await page(repository.jobs, query, paging)
+        return Page(items=tuple(map(jobs.show, rows)), next=following)
+
+    @router.get("/{job}")
+    async def get(principal: Reader, job: JobId) -> Job:
+        """Show a job."""
+        async with house.database.session() as session:
+            return jobs.show(await Repository(session, principal).job(job, Action.READ))
+
+    @router.post("/{job}/cancel")
+    async def cancel(principal: Runner, job: JobId, key: Key = None) -> Job:
+        """Stop a job: at once if it waits, within seconds if it runs; one that has ended stays."""
+        async with house.database.transaction() as session:
+            before = (await Repository(session, principal).job(job, Action.RUN)).state
+            row = await jobs.cancel(session, principal.owner, job)
+            assert row is not None
+            if row.state == JobState.CANCELLED and not JobState(before).terminal:
+                await job_ended(session, row, policy=house.policy)
+            return jobs.show(row)
+
+    @router.post("/{job}/retry", status_code=202)
+    async def retry(principal: Runner, job: JobId, key: Key = None) -> Job:
+        """Ask again for a job that failed, was skipped or was cancelled: it is a new job."""
+        async with house.database.transaction() as session:
+            repository = Repository(session, principal)
+
+            async def act() -> tuple[str, int]:
+                return (await _again(house, repository, job)).id, 202
+
+            route = f"POST /jobs/{job}/retry"
+            id_, _ = await once(session, act, owner=principal.owner, route=route, key=key)
+            return jobs.show(await repository.job(id_, Action.RUN))
+
+    return router
+
+
+async def _again(house: Context, repository: Repository, job: str) -> JobRow:
+    row = await repository.job(job, Action.RUN)
+    if row.state not in (JobState.FAILED, JobState.SKIPPED, JobState.CANCELLED):
+        raise ProblemError(
+            ProblemCode.WRONG_STATE,
+            f"This job is {row.state}; only one that failed, was skipped or was cancelled can be "
+            "tried again. POST /v1/jobs with force does a finished one anew.",
+        )
+    session = repository.session
+    item = await repository.item(row.item, Action.RUN, hold=True)
+    if row.task == TaskName.INGEST:
+        if item.state != ItemState.REJECTED:
+            raise ProblemError(ProblemCode.WRONG_STATE, f"This item is {item.state} already.")
+        item.state, item.rejection = ItemState.INGESTING.value, None
+        await session.flush()
+        await tell_item_changed(session, item)
+    try:
+        return await jobs.create_again(session, repository.owner, row, policy=house.policy)
+    except (NotAdmitted, Quarantined) as error:
+        raise refusal(error) from None

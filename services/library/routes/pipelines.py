@@ -1,0 +1,89 @@
+"""`/pipelines`: those of the house and those that a user stores."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+
+from contracts.pipelines import Pipeline, PipelineName, PipelineSpec
+from kit.http.pagination import Page, Paging
+from services.library import pipelines
+from services.library.access import Action
+from services.library.builtin import builtin_pipelines
+from services.library.context import REFUSED, Context, Reader, Runner
+from services.library.idempotency import Key, once
+from services.library.pipelines import show_builtin, show_pipeline
+from services.library.repository import Repository, page
+
+_EXAMPLE = {
+    "Notes of every stem": {
+        "value": {
+            "name": "notes-of-stems",
+            "title": "Notes of every stem",
+            "steps": [
+                {"name": "separation", "task": "separation"},
+                {
+                    "name": "midi",
+                    "task": "midi",
+                    "inputs": [{"step": "separation", "kind": "stem", "stems": ["bass", "vocals"]}],
+                },
+            ],
+        }
+    }
+}
+Given = Annotated[PipelineSpec, Body(openapi_examples=_EXAMPLE)]
+
+
+def pipeline_routes(house: Context) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/pipelines", tags=["pipelines"], responses=REFUSED)
+
+    @router.get("")
+    async def list_(principal: Reader, paging: Paging) -> Page[Pipeline]:
+        """List pipelines: the house's own on the first page, then the user's, newest first."""
+        async with house.database.session() as session:
+            repository = Repository(session, principal)
+            query = repository.pipelines.select()
+            rows, following = await page(repository.pipelines, query, paging)
+        own = map(show_pipeline, rows)
+        if paging.after is not None:
+            return Page(items=tuple(own), next=following)
+        house_own = map(show_builtin, builtin_pipelines().values())
+        return Page(items=(*house_own, *own), next=following)
+
+    @router.post("", status_code=201)
+    async def create(principal: Runner, spec: Given, key: Key = None) -> Pipeline:
+        """Store a pipeline; its steps are checked against the tasks' own parameters."""
+        async with house.database.transaction() as session:
+            repository = Repository(session, principal)
+            most = house.settings.owner_pipelines
+
+            async def act() -> tuple[str, int]:
+                return (await pipelines.store(repository, spec, most=most)).name, 201
+
+            name, _ = await once(
+                session, act, owner=principal.owner, route="POST /pipelines", key=key, body=spec
+            )
+            return show_pipeline(await repository.pipeline(name, Action.RUN))
+
+    @router.get("/{name}")
+    async def get(principal: Reader, name: PipelineName) -> Pipeline:
+        """Show a pipeline."""
+        if found := builtin_pipelines().get(name):
+            return show_builtin(found)
+        async with house.database.session() as session:
+            return show_pipeline(await Repository(session, principal).pipeline(name, Action.READ))
+
+    @router.put("/{name}")
+    async def replace(principal: Runner, name: PipelineName, spec: Given) -> Pipeline:
+        """Change a stored pipeline; runs under way keep what they began with."""
+        async with house.database.transaction() as session:
+            repository = Repository(session, principal)
+            return show_pipeline(await pipelines.replace(repository, name, spec))
+
+    @router.delete("/{name}", status_code=204)
+    async def delete(principal: Runner, name: PipelineName) -> None:
+        """Delete a stored pipeline; what its runs made stays."""
+        async with house.database.transaction() as session:
+            await pipelines.remove(Repository(session, principal), name)
+
+    return router

@@ -1,0 +1,141 @@
+"""`/runs`: pipelines walked over items."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Response
+from sqlmodel import col
+
+from contracts.ids import ItemId, RunId
+from contracts.jobs import JobState
+from contracts.pipelines import Run, RunCreate, RunState
+from kit.http.pagination import Page, Paging
+from services.library import jobs
+from services.library.access import Action
+from services.library.context import REFUSED, Context, Reader, Runner
+from services.library.idempotency import Key, once
+from services.library.jobs import NotAdmitted
+from services.library.orders import ready_item, refusal
+from services.library.pipelines import check_steps, spec_named
+from services.library.repository import Repository, page
+from services.library.runs import (
+    advance,
+    decided_of,
+    glance,
+    job_ended,
+    own_live_jobs,
+    show_run,
+    start_run,
+)
+from services.library.tables import RunRow
+
+_ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
+_EXAMPLE = {
+    "By name": {"value": {"item": _ITEM, "pipeline": "stems"}},
+    "Given in full": {
+        "value": {
+            "item": _ITEM,
+            "pipeline": {"name": "just-midi", "steps": [{"name": "midi", "task": "midi"}]},
+        }
+    },
+}
+
+
+def run_routes(house: Context) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/runs", tags=["runs"], responses=REFUSED)
+
+    @router.post("", status_code=202, responses={200: {"description": "All was done before."}})
+    async def create(
+        principal: Runner,
+        asked: Annotated[RunCreate, Body(openapi_examples=_EXAMPLE)],
+        response: Response,
+        key: Key = None,
+    ) -> Run:
+        """Walk a pipeline over an item; what was done before is reused."""
+        async with house.database.transaction() as session:
+            repository = Repository(session, principal)
+
+            async def act() -> tuple[str, int]:
+                row = await _begin(house, repository, asked)
+                return row.id, 202 if row.state == RunState.RUNNING else 200
+
+            id_, response.status_code = await once(
+                session, act, owner=principal.owner, route="POST /runs", key=key, body=asked
+            )
+            return await _show(repository, await repository.run(id_, Action.RUN))
+
+    @router.get("")
+    async def list_(
+        principal: Reader, paging: Paging, item: ItemId | None = None, state: RunState | None = None
+    ) -> Page[Run]:
+        """List runs, newest first."""
+        async with house.database.session() as session:
+            repository = Repository(session, principal)
+            query = repository.runs.select()
+            if item is not None:
+                query = query.where(col(RunRow.item) == item)
+            if state is not None:
+                query = query.where(col(RunRow.state) == state)
+            rows, following = await page(repository.runs, query, paging)
+            shown = [await _show(repository, row) for row in rows]
+        return Page(items=tuple(shown), next=following)
+
+    @router.get("/{run}")
+    async def get(principal: Reader, run: RunId) -> Run:
+        """Show a run, its steps and its one progress."""
+        async with house.database.session() as session:
+            repository = Repository(session, principal)
+            return await _show(repository, await repository.run(run, Action.READ))
+
+    @router.post("/{run}/cancel")
+    async def cancel(principal: Runner, run: RunId, key: Key = None) -> Run:
+        """Stop a run and the jobs that only it needs; what has ended stays."""
+        for job in await _ask_to_stop(house, principal, run):
+            # Each in a transaction of its own: a job's row is held before a run's.
+            async with house.database.transaction() as session:
+                row = await jobs.cancel(session, principal.owner, job)
+                if row is not None and row.state == JobState.CANCELLED:
+                    await job_ended(session, row, policy=house.policy)
+        async with house.database.transaction() as session:
+            repository = Repository(session, principal)
+            held = await repository.run(run, Action.RUN, hold=True)
+            if held.state == RunState.RUNNING:
+                await advance(session, held, policy=house.policy)
+            return await _show(repository, held)
+
+    return router
+
+
+async def _begin(house: Context, repository: Repository, asked: RunCreate) -> RunRow:
+    if isinstance(asked.pipeline, str):
+        spec = check_steps(await spec_named(repository, asked.pipeline), field="pipeline.steps")
+    else:
+        spec = check_steps(asked.pipeline, field="body.pipeline.steps")
+    await house.database.lock(repository.session, f"owner:{repository.owner}")
+    item = await ready_item(repository, asked.item)
+    try:
+        return await start_run(
+            repository.session,
+            item,
+            spec,
+            priority=asked.priority,
+            force=asked.force,
+            policy=house.policy,
+        )
+    except NotAdmitted as error:
+        raise refusal(error) from None
+
+
+async def _ask_to_stop(house: Context, principal: Runner, run: str) -> list[str]:
+    async with house.database.transaction() as session:
+        repository = Repository(session, principal)
+        row = await repository.run(run, Action.RUN, hold=True)
+        if row.state != RunState.RUNNING:
+            return []
+        row.cancel_requested = True
+        await session.flush()
+        return list(await own_live_jobs(session, row))
+
+
+async def _show(repository: Repository, row: RunRow) -> Run:
+    return show_run(row, await glance(repository.session, decided_of(row)))

@@ -1,0 +1,73 @@
+"""`/uploads`: announce a file, send it in parts, complete it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+
+from contracts.ids import UploadId
+from contracts.uploads import Upload, UploadCreate
+from services.library.access import Action
+from services.library.context import REFUSED, Context, Writer
+from services.library.idempotency import Key, once
+from services.library.repository import Repository
+
+_EXAMPLE = {
+    "A song": {
+        "value": {
+            "name": "Night Drive.wav",
+            "size": 52_428_844,
+            "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "kind": "track",
+            "metadata": {"artist": "The House", "licence": "CC0-1.0"},
+        }
+    }
+}
+
+
+def upload_routes(house: Context) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/uploads", tags=["uploads"], responses=REFUSED)
+
+    @router.post("", status_code=201)
+    async def create(
+        principal: Writer,
+        asked: Annotated[UploadCreate, Body(openapi_examples=_EXAMPLE)],
+        key: Key = None,
+    ) -> Upload:
+        """Announce a file; the answer holds signed URLs to PUT its parts to."""
+        async with house.database.transaction() as session:
+            repository = Repository(session, principal)
+
+            async def act() -> tuple[str, int]:
+                return (await house.uploads.create(repository, asked)).id, 201
+
+            id_, _ = await once(
+                session, act, owner=principal.owner, route="POST /uploads", key=key, body=asked
+            )
+            row = await repository.upload(id_, Action.WRITE)
+        return await house.uploads.show(row)
+
+    @router.get("/{upload}")
+    async def get(principal: Writer, upload: UploadId) -> Upload:
+        """Show what has arrived, and URLs for what is missing: so an upload is resumed."""
+        async with house.database.session() as session:
+            row = await Repository(session, principal).upload(upload, Action.WRITE)
+        return await house.uploads.show(row)
+
+    @router.post("/{upload}/complete")
+    async def complete(principal: Writer, upload: UploadId, key: Key = None) -> Upload:
+        """Join the parts, check size and digest, and take the file in.
+
+        Doing it twice does no more than doing it once, with or without a key.
+        """
+        await house.uploads.complete(principal, upload)
+        async with house.database.session() as session:
+            row = await Repository(session, principal).upload(upload, Action.WRITE)
+        return await house.uploads.show(row)
+
+    @router.delete("/{upload}", status_code=204)
+    async def abort(principal: Writer, upload: UploadId) -> None:
+        """Drop an upload that is under way."""
+        await house.uploads.abort(principal, upload)
+
+    return router
