@@ -103,20 +103,22 @@ def polyphony(notes: list[Note]) -> int:
 def _listen(
     params: MidiParams, job: Job, engine: Engine, facts: AudioFacts
 ) -> tuple[list[Note], float]:
+    """Return the notes, and the peak of the loudest channel."""
     transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
     notes: list[Note] = []
     peak = 0.0
+
+    def heard() -> Iterator[Float]:
+        # The peak is taken before channels are folded, where opposite ones would cancel out.
+        nonlocal peak
+        for block in read_blocks(job.input.path):
+            peak = max(peak, float(np.abs(block).max(initial=0.0)))
+            yield block
+
     done = 0
-    for block in _mono(job, facts):
-        peak = max(peak, float(np.abs(block).max(initial=0.0)))
-        notes += transcriber.feed(block)
-        done += len(block)
+    for block in resample_stream(mono_blocks(heard()), facts.sample_rate, RATE):
+        notes += transcriber.feed(block[0])
+        done += block.shape[1]
         job.progress(_LISTENING * min(1.0, done / RATE / facts.duration), "listening")
     notes += transcriber.finish()
     return notes, peak
-
-
-def _mono(job: Job, facts: AudioFacts) -> Iterator[Float]:
-    blocks = mono_blocks(read_blocks(job.input.path))
-    for block in resample_stream(blocks, facts.sample_rate, RATE):
-        yield block[0]
