@@ -27,7 +27,7 @@ from contracts.topics import DEAD_LETTERS, Topic
 from kit.bus.base import AnyEvent, BusError, Handler, NotNow, Unreadable
 from kit.bus.codec import Record, decode, encode
 from kit.bus.delivery import deliver, pause
-from kit.bus.letters import DeadLetter, pack
+from kit.bus.letters import DeadLetter, pack, unpack
 from kit.bus.watch import KafkaTimes, Stalled, Watch
 
 log = logging.getLogger(__name__)
@@ -158,6 +158,27 @@ class KafkaBus:
                 await pause(self._closed, self.backoff(faults))
             finally:
                 await _stop(reader, 5.0)
+
+    async def letters(self) -> AsyncIterator[DeadLetter]:
+        """Yield the dead letters that there are now, oldest first in each partition."""
+        reader = AIOKafkaConsumer(**self.connection())
+        try:
+            await _start(reader, self.times.request)
+            places = await self.places(DEAD_LETTERS)
+            reader.assign(places)
+            async with asyncio.timeout(self.times.request):
+                await reader.seek_to_beginning(*places)
+                ends = await reader.end_offsets(places)
+            for place, end in ends.items():
+                while await reader.position(place) < end:
+                    async with asyncio.timeout(self.times.request):
+                        record = await reader.getone(place)
+                    if letter := unpack(record.key, record.headers, record.value):
+                        yield letter
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise BusError(f"the dead letters cannot be read: {error!r}") from error
+        finally:
+            await _stop(reader, 5.0)
 
     async def _place(
         self, reader: AIOKafkaConsumer, topic: Topic, positions: dict[int, int], *, fresh: bool

@@ -6,11 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
 from contracts.ids import JobId, WorkerId
 from contracts.jobs import JobStarted
-from contracts.topics import DEAD_LETTERS, JOBS_EVENTS, Topic
+from contracts.topics import JOBS_EVENTS, Topic
 from kit.bus.base import AnyEvent, Bus, Handler
 from kit.bus.codec import Headers, Record
 from kit.bus.kafka import KafkaBus
@@ -79,20 +77,7 @@ class KafkaHarness:
 
     async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
         """Read the topic of dead letters from its beginning to its end."""
-        reader = AIOKafkaConsumer(bootstrap_servers=self.bus.servers)
-        await reader.start()
-        try:
-            places = [TopicPartition(DEAD_LETTERS.name, n) for n in range(DEAD_LETTERS.partitions)]
-            reader.assign(places)
-            await reader.seek_to_beginning(*places)
-            ends = await reader.end_offsets(places)
-            found: list[DeadLetter | None] = []
-            while any([await reader.position(place) < end for place, end in ends.items()]):
-                for records in (await reader.getmany(timeout_ms=200)).values():
-                    found += [unpack(one.key, one.headers, one.value) for one in records]
-        finally:
-            await reader.stop()
-        return [one for one in found if one is not None and one.topic == topic.name]
+        return [one async for one in self.bus.letters() if one.topic == topic.name]
 
     async def another(self) -> Bus:
         """Connect once more."""
