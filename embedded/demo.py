@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import httpx
-from cratedig import Client, Credentials, CratedigError, NotLoggedIn
+
+from cratedig import Client, CratedigError, Credentials, NotLoggedIn
 from cratedig import session as sessions
 from cratedig.cli.output import bars, length, say, size
 from cratedig.files import safe_name
-
 from embedded.settings import EmbeddedSettings
 
 SONG = Path(__file__).parent / "song" / "song.flac"

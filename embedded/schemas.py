@@ -14,9 +14,12 @@ from pydantic import BaseModel
 
 from contracts.envelope import Event, dataschema
 from contracts.topics import TOPICS
+from embedded.settings_table import settings_page
 from gateway.openapi import merged_openapi
 
-FOLDER = Path(__file__).parents[1] / "contracts" / "schemas"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "contracts" / "schemas"
+SETTINGS = ROOT / "docs" / "settings.md"
 
 
 def main() -> None:
@@ -25,6 +28,8 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
     files = generate()
+    page = settings_page()
+    page_is_stale = not SETTINGS.is_file() or SETTINGS.read_text(encoding="utf-8") != page
     stale = [
         name
         for name, text in files.items()
@@ -36,10 +41,13 @@ def main() -> None:
         if path.is_file() and str(path.relative_to(FOLDER)) not in files
     ]
     if check:
-        if stale or extra:
-            sys.exit(f"contracts/schemas is not current ({stale + extra}): run `make schemas`")
+        if stale or extra or page_is_stale:
+            late = [*stale, *extra, *(["docs/settings.md"] if page_is_stale else [])]
+            sys.exit(f"not current: {', '.join(late)}; run `make schemas`")
         print(f"contracts/schemas is current: {len(files)} files")
         return
+    if page_is_stale:
+        SETTINGS.write_text(page, encoding="utf-8")
     for name in stale:
         path = FOLDER / name
         path.parent.mkdir(parents=True, exist_ok=True)

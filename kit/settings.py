@@ -17,7 +17,9 @@ class ServiceSettings(BaseSettings):
     can decide without touching it.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=None)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_file=None, use_attribute_docstrings=True
+    )
 
 
 def cache_root() -> Path:
