@@ -5,7 +5,7 @@ that listing the services of the house imports no engine.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +18,7 @@ from contracts.jobs import TaskName
 from contracts.music import Seconds
 from kit.settings import ServiceSettings
 
-Background = Callable[[asyncio.Event], Awaitable[None]]
+Background = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """A task that runs until the event is set."""
 
 
