@@ -74,6 +74,7 @@ def compose(settings: EmbeddedSettings) -> tuple[KitSettings, Chosen]:
         "library": LibrarySettings(
             port=None,
             internal_port=None,
+            workers_end_with_us=True,
             database_url=SecretStr(f"sqlite+aiosqlite:///{data / 'library.db'}"),
         ),
         "gateway": GatewaySettings(
