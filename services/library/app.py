@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -47,25 +46,34 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
 )
 
 
-@dataclass
 class LibraryServing:
     """The running library."""
 
-    public: ASGIApp
-    internal: ASGIApp | None
-    background: tuple[Background, ...]
-    database: Database
-    keys: httpx.AsyncClient
-    needs: Ready
+    def __init__(
+        self,
+        *,
+        public: ASGIApp,
+        internal: ASGIApp,
+        background: tuple[Background, ...],
+        database: Database,
+        keys: httpx.AsyncClient,
+        needs: Ready,
+    ) -> None:
+        self.public = public
+        self.internal: ASGIApp | None = internal
+        self.background = background
+        self._database = database
+        self._keys = keys
+        self._needs = needs
 
     async def ready(self) -> dict[str, bool]:
         """Return what must be reachable, and whether it is."""
-        return await self.needs()
+        return await self._needs()
 
     async def close(self) -> None:
         """Let go of the database and of the gateway."""
-        await self.keys.aclose()
-        await self.database.close()
+        await self._keys.aclose()
+        await self._database.close()
 
 
 async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving:
