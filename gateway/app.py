@@ -1,0 +1,153 @@
+"""The gateway, composed."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI, Request
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from gateway.accounts import Accounts
+from gateway.bearers import Bearers
+from gateway.keyring import Keyring
+from gateway.keys import Keys
+from gateway.limits import Limits
+from gateway.live import Live
+from gateway.openapi import merged_openapi
+from gateway.routes.accounts import account_routes
+from gateway.routes.events import event_routes
+from gateway.routes.house import house_routes
+from gateway.routes.keys import key_routes
+from gateway.settings import GatewaySettings
+from gateway.upstream import Door, Upstream
+from kit.auth.passwords import Passwords
+from kit.database.engine import Database
+from kit.http.app import behind_edge, create_app
+from kit.http.health import health_routes
+from kit.platform import ServicePlatform
+from kit.service import Background
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class Gateway:
+    """The running gateway."""
+
+    internal: ASGIApp | None = None
+
+    def __init__(
+        self,
+        platform: ServicePlatform,
+        settings: GatewaySettings,
+        *,
+        database: Database,
+        keyring: Keyring,
+    ) -> None:
+        kit, clock = platform.settings, platform.clock
+        self._platform = platform
+        self._database = database
+        self._clients = (
+            platform.client(kit.library_url),
+            platform.client(kit.library_internal_url),
+        )
+        self._passwords = Passwords()
+        limits = Limits(settings, clock)
+        bearers = Bearers(database, clock=clock, keyring=keyring, limits=limits)
+        self._upstream = Upstream(self._clients[0], bearers)
+        accounts = Accounts(
+            database,
+            settings=settings,
+            clock=clock,
+            keyring=keyring,
+            bearers=bearers,
+            limits=limits,
+            passwords=self._passwords,
+            library=self._clients[1],
+            secret=kit.internal_secret.get_secret_value(),
+        )
+        keys = Keys(database, clock=clock, bearers=bearers)
+        live = Live(
+            platform.bus,
+            upstream=self._upstream,
+            bearers=bearers,
+            settings=settings,
+            clock=clock,
+        )
+
+        def address_of(request: Request) -> str:
+            return limits.address(request.scope)
+
+        app = create_app("Cratedig")
+        app.state.authenticate = bearers.authenticate
+        routes = APIRouter(prefix="/v1")
+        routes.include_router(account_routes(accounts, address_of))
+        routes.include_router(key_routes(keys))
+        routes.include_router(event_routes(live, keys))
+        app.include_router(routes)
+        app.include_router(house_routes(keyring, self._describe))
+        app.router.routes.extend(health_routes(self.ready))
+        if (objects := platform.objects.application()) is not None:
+            app.mount("/objects", objects)
+        self._app: FastAPI = app
+        self.public: ASGIApp = self._faced(Door(app, self._upstream), settings)
+        self.background: tuple[Background, ...] = (
+            keyring.run,
+            live.run,
+            accounts.forget_deleted,
+        )
+
+    async def ready(self) -> dict[str, bool]:
+        """Return what must be reachable, and whether it is."""
+        names = ("database", "bus", "objects", "library")
+        found = await asyncio.gather(
+            self._database.ready(),
+            self._platform.bus.ready(),
+            self._platform.objects.ready(),
+            self._upstream.ready(),
+        )
+        return dict(zip(names, found, strict=True))
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        for client in self._clients:
+            await client.aclose()
+        self._passwords.close()
+        await self._database.close()
+
+    def _faced(self, inner: ASGIApp, settings: GatewaySettings) -> ASGIApp:
+        """Return the application as the outside meets it."""
+        hosts = settings.hosts
+        if not hosts and settings.host in ("127.0.0.1", "localhost", "::1"):
+            # Whoever listens on loopback only is called by loopback's names only.
+            hosts = (*_LOOPBACK, urlsplit(self._platform.settings.gateway_url).hostname or "")
+        faced = behind_edge(inner, hosts=hosts, streamed=("/objects/",))
+        if settings.origins:
+            faced = CORSMiddleware(
+                faced,
+                allow_origins=settings.origins,
+                allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+                allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "Range"),
+                expose_headers=("Content-Range", "ETag", "Location", "Retry-After"),
+                max_age=3600,
+            )
+        return faced
+
+    async def _describe(self) -> dict[str, Any]:
+        return merged_openapi(self._app.openapi(), await self._upstream.document())
+
+
+async def build(platform: ServicePlatform, settings: GatewaySettings) -> Gateway:
+    """Open the database, bring it up to date, load the signing keys, and compose."""
+    database = platform.database(settings.database_url.get_secret_value())
+    try:
+        await database.migrate(MIGRATIONS)
+        keyring = Keyring(database, clock=platform.clock, life=timedelta(days=settings.key_days))
+        await keyring.load()
+        return Gateway(platform, settings, database=database, keyring=keyring)
+    except BaseException:
+        await database.close()
+        raise

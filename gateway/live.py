@@ -1,0 +1,257 @@
+"""Live events: the library's feed is the truth, the bus says when to look (R24).
+
+A stream shows what the feed lists after a cursor, in the feed's order, so it resumes without a gap
+or a double wherever it broke off, at any gateway. Progress of running jobs comes straight from the
+bus, without an id. Nothing is buffered but the latest progress of each job: a stream is read from
+the feed no faster than its reader takes it.
+"""
+
+import asyncio
+import json
+import logging
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.events import Feed, FeedEntry
+from contracts.identity import Principal
+from contracts.jobs import JobProgressed
+from contracts.music import Seconds
+from contracts.problems import ProblemCode
+from contracts.topics import JOBS_PROGRESS, LIBRARY_EVENTS, Topic
+from gateway.bearers import Bearers
+from gateway.settings import GatewaySettings
+from gateway.upstream import Upstream
+from kit.bus.base import AnyEvent, Bus, BusError
+from kit.clock import Clock
+from kit.http.errors import ProblemError
+
+log = logging.getLogger(__name__)
+
+PIECE = 200
+"""Entries of the feed that are asked for at once."""
+LATE: Seconds = 5.0
+"""How long an event that the bus told of may take to show in the feed."""
+LOOK_AGAIN: Seconds = 0.05
+AWAY: Seconds = 1.0
+"""Pause while the library or the bus is away."""
+JOBS_SHOWN = 1_000
+"""Running jobs whose latest progress one stream keeps."""
+KNOWN = 2_000
+"""Events a stream remembers to have shown: the bus may tell of them twice, or afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What of an owner's events a stream shows."""
+
+    item: str | None = None
+    job: str | None = None
+    run: str | None = None
+
+    def takes(self, *, item: str | None, job: str | None, run: str | None) -> bool:
+        """Return whether an event about these is shown."""
+        return self.item in (None, item) and self.job in (None, job) and self.run in (None, run)
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One connection."""
+
+    who: Principal
+    filter: Filter
+    bound: int
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    overrun: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when more waits for its reader than is allowed."""
+    progress: OrderedDict[str, JobProgressed] = field(default_factory=OrderedDict)
+    expected: dict[str, float] = field(default_factory=dict)
+    """Events that the bus told of and the feed has not shown yet, and until when to look."""
+    shown: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    behind: int = 0
+    """Events since its reader last took what there was."""
+
+    def tell(self, event: AnyEvent, until: float) -> None:
+        """Take note of an event on the bus."""
+        if isinstance(event.data, JobProgressed):
+            moved = event.data
+            if self.filter.takes(item=moved.item, job=moved.job, run=moved.run):
+                self.progress[moved.job] = moved
+                self.progress.move_to_end(moved.job)
+                if len(self.progress) > JOBS_SHOWN:
+                    self.progress.popitem(last=False)
+        elif event.id not in self.shown:
+            self.behind += 1
+            self.expected[event.id] = until
+        if self.behind > self.bound:
+            self.overrun.set()
+        self.wake.set()
+
+    def show(self, entry: FeedEntry) -> bool:
+        """Take note of an entry of the feed, and return whether it passes the filter."""
+        self.expected.pop(entry.id, None)
+        self.shown[entry.id] = None
+        if len(self.shown) > KNOWN:
+            self.shown.popitem(last=False)
+        return self.filter.takes(item=entry.item, job=entry.job, run=entry.run)
+
+
+class Live:
+    """The live streams of one gateway."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        upstream: Upstream,
+        bearers: Bearers,
+        settings: GatewaySettings,
+        clock: Clock,
+    ) -> None:
+        self._bus = bus
+        self._upstream = upstream
+        self._bearers = bearers
+        self._settings = settings
+        self._clock = clock
+        self._streams: defaultdict[str, set[Stream]] = defaultdict(set)
+        self._stopping = False
+
+    @property
+    def open_streams(self) -> int:
+        """How many streams are open."""
+        return sum(map(len, self._streams.values()))
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Read the bus until `stopping` is set, then close every stream."""
+        readers = [
+            asyncio.create_task(self._read(topic)) for topic in (LIBRARY_EVENTS, JOBS_PROGRESS)
+        ]
+        try:
+            await stopping.wait()
+        finally:
+            self._stopping = True
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, return_exceptions=True)
+            for streams in self._streams.values():
+                for stream in streams:
+                    stream.wake.set()
+
+    async def _read(self, topic: Topic) -> None:
+        while True:
+            try:
+                async for event in self._bus.news(topic):
+                    if event is None or event.owner is None:
+                        continue
+                    until = self._clock.monotonic() + LATE
+                    for stream in self._streams.get(event.owner, ()):
+                        stream.tell(event, until)
+            except BusError as error:
+                log.warning("live events wait for the bus: %s", error)
+            await asyncio.sleep(AWAY)
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        """Have every stream look: nobody knows what was missed."""
+        for streams in self._streams.values():
+            for stream in streams:
+                stream.wake.set()
+
+    async def open(
+        self, who: Principal, wanted: Filter, *, after: str | None
+    ) -> tuple[Stream, Feed]:
+        """Open a stream and return it with the first piece of its feed.
+
+        Raises
+        ------
+        ProblemError
+            The cursor is none, the account has too many streams, the library is away.
+        """
+        streams = self._streams[who.owner]
+        if len(streams) >= self._settings.streams_per_account:
+            raise ProblemError(
+                ProblemCode.TOO_MANY_REQUESTS,
+                f"An account has at most {self._settings.streams_per_account} live streams open.",
+                retry_after=5,
+            )
+        stream = Stream(who, wanted, self._settings.stream_events)
+        # It listens before it looks, so that nothing falls between.
+        streams.add(stream)
+        try:
+            return stream, await self._upstream.feed(who, after=after, limit=PIECE)
+        except BaseException:
+            self.close(stream)
+            raise
+
+    def close(self, stream: Stream) -> None:
+        """Forget a stream."""
+        streams = self._streams[stream.who.owner]
+        streams.discard(stream)
+        if not streams:
+            del self._streams[stream.who.owner]
+
+    async def events(self, stream: Stream, piece: Feed) -> AsyncIterator[bytes]:
+        """Yield a stream's bytes until it is closed; the last event says why."""
+        yield b"retry: 1000\n\n"
+        while True:
+            while True:
+                for entry in piece.items:
+                    if stream.show(entry):
+                        yield _said(entry.type, entry.data, id_=entry.cursor)
+                position = piece.next
+                if not piece.more:
+                    break
+                piece = await self._piece(stream, position)
+            stream.behind = len(stream.expected)
+            while stream.progress:
+                _, moved = stream.progress.popitem(last=False)
+                yield _said("job.progressed", moved.model_dump(mode="json", exclude={"owner"}))
+            quiet = not await self._until_news(stream)
+            if reason := await self._ending(stream, quiet=quiet):
+                yield _said("close", {"reason": reason})
+                return
+            if quiet:
+                yield b": \n\n"
+            piece = await self._piece(stream, position)
+
+    async def _piece(self, stream: Stream, position: str) -> Feed:
+        """Return what came after a position; nothing while the library is away."""
+        try:
+            return await self._upstream.feed(stream.who, after=position, limit=PIECE)
+        except ProblemError as error:
+            log.warning("a live stream waits for the library: %s", error.detail)
+            await asyncio.sleep(AWAY)
+            stream.wake.set()
+            return Feed(items=(), next=position)
+
+    async def _until_news(self, stream: Stream) -> bool:
+        """Wait until there is something to look for; return whether there is."""
+        now = self._clock.monotonic()
+        stream.expected = {id_: until for id_, until in stream.expected.items() if until > now}
+        left = (stream.who.expires - self._clock.now()).total_seconds()
+        wait = LOOK_AGAIN if stream.expected else min(self._settings.heartbeat, max(0.0, left))
+        try:
+            async with asyncio.timeout(wait):
+                await stream.wake.wait()
+        except TimeoutError:
+            return bool(stream.expected)
+        stream.wake.clear()
+        return True
+
+    async def _ending(self, stream: Stream, *, quiet: bool) -> str:
+        """Return why a stream must end now, or nothing."""
+        if self._stopping:
+            return "stopping"
+        if self._clock.now() >= stream.who.expires:
+            return "token_expired"
+        if quiet and not await self._bearers.stands(stream.who):
+            return "session_ended"
+        return ""
+
+
+def _said(type_: str, data: dict[str, Any], *, id_: str = "") -> bytes:
+    """Return one event as the HTML standard writes it."""
+    head = f"id: {id_}\n" if id_ else ""
+    body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"{head}event: {type_}\ndata: {body}\n\n".encode()

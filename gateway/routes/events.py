@@ -1,0 +1,136 @@
+"""Live events over SSE."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials
+from starlette.responses import Response
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from contracts.identity import Principal, Scope, TicketMade
+from contracts.ids import ItemId, JobId, RunId
+from contracts.problems import ProblemCode
+from gateway.keys import Keys
+from gateway.live import Filter, Live, Stream
+from kit.auth.dependencies import authenticated, bearer, require
+from kit.http.errors import ProblemError
+
+MEDIA_TYPE = "text/event-stream"
+
+
+def event_routes(live: Live, keys: Keys) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/events", tags=["events"])
+
+    async def listener(
+        request: Request,
+        ticket: Annotated[
+            str | None,
+            Query(max_length=100, description="From `POST /v1/events/tickets`, for browsers."),
+        ] = None,
+        credentials: Annotated[
+            HTTPAuthorizationCredentials | None, Security(bearer, scopes=[Scope.READ.value])
+        ] = None,
+    ) -> Principal:
+        if ticket is not None and credentials is None:
+            return await authenticated(keys.by_ticket, ticket)
+        if credentials is None:
+            raise ProblemError(
+                ProblemCode.UNAUTHENTICATED,
+                "Log in, or send an API key, as `Authorization: Bearer …`.",
+            )
+        who = await authenticated(request.app.state.authenticate, credentials.credentials)
+        if Scope.READ not in who.scopes:
+            raise ProblemError(ProblemCode.FORBIDDEN, f"This needs the scope {Scope.READ.value!r}.")
+        return who
+
+    @router.get(
+        "",
+        response_class=EventStream,
+        responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
+    )
+    async def listen(
+        principal: Annotated[Principal, Security(listener)],
+        item: ItemId | None = None,
+        job: JobId | None = None,
+        run: RunId | None = None,
+        after: Annotated[
+            str | None, Query(max_length=400, description="The same as Last-Event-ID.")
+        ] = None,
+        last_event_id: Annotated[str | None, Header(max_length=400)] = None,
+    ) -> Response:
+        """Follow what happens to one's items, jobs and runs.
+
+        Each event's `id` resumes the stream behind it for seven days, by the header Last-Event-ID.
+        `job.progressed` has no id: it tells only how far a running job is. The last event, `close`,
+        says why the stream ends.
+        """
+        wanted = Filter(item=item, job=job, run=run)
+        stream, first = await live.open(principal, wanted, after=last_event_id or after)
+        return EventStream(live.events(stream, first), stream=stream, live=live)
+
+    @router.post("/tickets", status_code=201)
+    async def make_ticket(principal: Annotated[Principal, require(Scope.READ)]) -> TicketMade:
+        """Make a ticket that opens one live stream within 30 seconds: `GET /v1/events?ticket=`.
+
+        Browsers cannot send a token with an EventSource, and a token does not belong into a URL.
+        """
+        return await keys.make_ticket(principal)
+
+    return router
+
+
+class EventStream(Response):
+    """A live stream that ends with its connection, or when its reader is too slow."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(
+        self,
+        content: AsyncIterator[bytes] | None = None,
+        status_code: int = 200,
+        *,
+        stream: Stream | None = None,
+        live: Live | None = None,
+    ) -> None:
+        super().__init__(None, status_code, {"X-Accel-Buffering": "no"}, MEDIA_TYPE)
+        del self.headers["content-length"]
+        self._events = content
+        self._stream = stream
+        self._live = live
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Send events until there is a reason to stop."""
+        assert self._events is not None
+        assert self._stream is not None
+        assert self._live is not None
+        sending = asyncio.create_task(self._send(self._events, send))
+        others = [
+            asyncio.create_task(_gone(receive)),
+            asyncio.create_task(self._stream.overrun.wait()),
+        ]
+        try:
+            await asyncio.wait({sending, *others}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        finally:
+            self._live.close(self._stream)
+            for task in (sending, *others):
+                task.cancel()
+            await asyncio.gather(sending, *others, return_exceptions=True)
+
+    async def _send(self, events: AsyncIterator[bytes], send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        async for event in events:
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,35 @@
+"""What is said of the house itself: public keys, the description of the API, its documentation."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from gateway.documentation import render
+from gateway.keyring import Keyring
+
+Describe = Callable[[], Awaitable[dict[str, Any]]]
+"""Returns the OpenAPI document of the whole house."""
+STYLED = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def house_routes(keyring: Keyring, describe: Describe) -> APIRouter:
+    """Return the routes; none of them needs a login, and none is part of the API."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/.well-known/jwks.json")
+    async def published_keys() -> Response:
+        return JSONResponse(keyring.published(), headers={"Cache-Control": "public, max-age=60"})
+
+    @router.get("/openapi.json")
+    @router.get("/v1/openapi.json")
+    async def document() -> Response:
+        return JSONResponse(await describe())
+
+    @router.get("/docs")
+    async def documentation() -> Response:
+        page = render(await describe())
+        return HTMLResponse(page, headers={"Content-Security-Policy": STYLED})
+
+    return router

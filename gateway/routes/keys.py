@@ -1,0 +1,37 @@
+"""API keys."""
+
+from fastapi import APIRouter
+
+from contracts.base import Said
+from contracts.identity import ApiKey, ApiKeyMade, KeyCreate
+from gateway.keys import Keys
+from gateway.routes.accounts import Holder
+
+
+class ApiKeys(Said):
+    """All keys of an account: at most a hundred, so there is one page."""
+
+    items: tuple[ApiKey, ...]
+    next: str | None = None
+
+
+def key_routes(keys: Keys) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/keys", tags=["keys"])
+
+    @router.get("")
+    async def list_keys(principal: Holder) -> ApiKeys:
+        """List the account's API keys, newest first, without their secrets."""
+        return ApiKeys(items=await keys.all_of(principal))
+
+    @router.post("", status_code=201)
+    async def make_key(asked: KeyCreate, principal: Holder) -> ApiKeyMade:
+        """Make an API key; its secret is in this answer and nowhere else."""
+        return await keys.make(principal, asked)
+
+    @router.delete("/{key}", status_code=204)
+    async def delete_key(key: str, principal: Holder) -> None:
+        """Remove an API key; it stops working at once."""
+        await keys.delete(principal, key)
+
+    return router
