@@ -177,6 +177,7 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # Whom to believe is the gateway's setting (S14).
                 timeout_graceful_shutdown=10,
                 h11_max_incomplete_event_size=32 * 1024,
             )
