@@ -40,7 +40,13 @@ class Database:
     """A database; make it inside the event loop that uses it."""
 
     def __init__(
-        self, url: str, *, clock: Clock, pool: int = 10, statement_timeout: Seconds | None = None
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        pool: int = 10,
+        statement_timeout: Seconds = STATEMENT_TIMEOUT,
+        busy_timeout: Seconds = BUSY_TIMEOUT,
     ) -> None:
         parsed = make_url(url)
         self._clock = clock
@@ -52,10 +58,13 @@ class Database:
                     f"{url!r} names no file; use sqlite+aiosqlite:////absolute/path/name.db"
                 )
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-            self._reader, self._writer = _sqlite_engines(url, readers=min(pool, 4))
+            self._reader, self._writer = _sqlite_engines(
+                url, readers=min(pool, 4), busy=busy_timeout
+            )
         elif parsed.drivername == "postgresql+asyncpg":
-            timeout = STATEMENT_TIMEOUT if statement_timeout is None else statement_timeout
-            self._reader, self._writer = _postgres_engines(url, pool=pool, timeout=timeout)
+            self._reader, self._writer = _postgres_engines(
+                url, pool=pool, timeout=statement_timeout, busy=busy_timeout
+            )
         else:
             raise ValueError(
                 f"a database's address begins with sqlite+aiosqlite:// or postgresql+asyncpg://, "
@@ -89,6 +98,8 @@ class Database:
         """
         with _unavailable():
             async with self._writes() as session, session.begin():
+                if self.sqlite:
+                    await session.connection()  # Begins now: nobody else writes from here on.
                 yield session
         for name in session.info.get(_SIGNALS, ()):
             self.signal(name).set()
@@ -228,11 +239,11 @@ class _unavailable:  # noqa: N801
             raise DatabaseUnavailable(f"the database cannot be used now: {error}") from error
 
 
-def _sqlite_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]:
+def _sqlite_engines(url: str, *, readers: int, busy: Seconds) -> tuple[AsyncEngine, AsyncEngine]:
     settings: dict[str, Any] = {
-        "connect_args": {"timeout": BUSY_TIMEOUT},
+        "connect_args": {"timeout": busy},
         "max_overflow": 0,
-        "pool_timeout": BUSY_TIMEOUT,
+        "pool_timeout": busy,
     }
     writer = create_engine(url, pool_size=1, **settings)
     reader = create_engine(url, pool_size=readers, isolation_level="AUTOCOMMIT", **settings)
@@ -245,15 +256,15 @@ def _sqlite_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    busy = f"busy_timeout={int(BUSY_TIMEOUT * 1000)}"
+    waiting = f"busy_timeout={int(busy * 1000)}"
 
     @event.listens_for(writer.sync_engine, "connect")
     def _connect_writer(connection: Any, _: object) -> None:
-        prepare(connection, (busy, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"))
+        prepare(connection, (waiting, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"))
 
     @event.listens_for(reader.sync_engine, "connect")
     def _connect_reader(connection: Any, _: object) -> None:
-        prepare(connection, (busy, "query_only=ON"))
+        prepare(connection, (waiting, "query_only=ON"))
 
     @event.listens_for(writer.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -262,7 +273,9 @@ def _sqlite_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine
     return reader, writer
 
 
-def _postgres_engines(url: str, *, pool: int, timeout: Seconds) -> tuple[AsyncEngine, AsyncEngine]:
+def _postgres_engines(
+    url: str, *, pool: int, timeout: Seconds, busy: Seconds
+) -> tuple[AsyncEngine, AsyncEngine]:
     common = {
         "application_name": "cratedig",
         "statement_timeout": str(int(timeout * 1000)),
@@ -279,7 +292,7 @@ def _postgres_engines(url: str, *, pool: int, timeout: Seconds) -> tuple[AsyncEn
             url,
             pool_size=pool,
             max_overflow=0,
-            pool_timeout=BUSY_TIMEOUT,
+            pool_timeout=busy,
             pool_pre_ping=False,
             pool_recycle=1800,
             connect_args={"server_settings": server_settings, "timeout": 5.0},

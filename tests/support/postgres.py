@@ -1,14 +1,14 @@
-"""A real Postgres for tests: from the wheel, or the one that `KIT_DATABASE_URL` names.
+"""A real Postgres for tests, from the wheel; nothing else needs to be installed or running.
 
 Each test gets a database of its own, dropped when it ends.
 """
 
-import os
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -22,9 +22,6 @@ from kit.clock import new_id
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The address of a server without a database's name."""
-    if address := os.environ.get("KIT_DATABASE_URL"):
-        yield address.rstrip("/")
-        return
     server, secrets = Postgres(), {"password": new_id()}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -63,10 +60,20 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 async def postgres_url(postgres_server: str) -> AsyncIterator[str]:
     """The address of a new, empty database."""
+    async with temporary_database(postgres_server) as url:
+        yield url
+
+
+@asynccontextmanager
+async def temporary_database(server: str) -> AsyncIterator[str]:
+    """Make an empty database on a server, and drop it in the end."""
     name = "test_" + new_id().replace("-", "")
-    await _command(postgres_server, f'CREATE DATABASE "{name}"')
-    yield f"{postgres_server}/{name}"
-    await _command(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    server = server.rstrip("/")
+    await _command(server, f'CREATE DATABASE "{name}"')
+    try:
+        yield f"{server}/{name}"
+    finally:
+        await _command(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 async def _command(server: str, statement: str) -> None:
