@@ -83,7 +83,7 @@ class Beat(Said):
 
 
 class KeyCandidate(Said):
-    """A key and its share of the evidence of the two best."""
+    """A key and its share of the evidence of all 24."""
 
     key: KeyLabel
     camelot: CamelotCode

@@ -1,0 +1,220 @@
+"""What notes sound at each moment: tuned chroma by non-negative least squares. Pure numpy."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kit.signal.onsets import Float
+from kit.signal.spectra import Array, Framing, magnitudes, mel_bands
+
+_LOWEST, _HIGHEST = 28, 96
+"""MIDI notes that are looked for: E1 to C7."""
+_PER_SEMITONE = 3
+_BINS_LOW, _BINS_HIGH = 27, 115
+"""Range of the spectrum in MIDI notes; above the highest note for its harmonics."""
+_HARMONICS = 16
+_DECAY = 0.7
+"""Amplitude of each harmonic over that of the one below it."""
+_ROUNDS = 30
+WINDOW, HOP = 0.372, 0.0929
+"""Seconds; the window resolves semitones from about 60 Hz."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chroma:
+    """How strongly each pitch class sounds.
+
+    Parameters
+    ----------
+    treble, bass
+        `[frames, 12]` from C, ≥ 0; loud frames are not favoured over soft ones.
+    energy
+        `[frames]`: level of the tonal spectrum, linear.
+    bands
+        `[frames, 24]`: levels of mel bands in dB, -80 at least: the colour of the sound.
+    rate
+        Frames a second; frame `t` is centred on `t / rate`.
+    tuning
+        Of the recording over A at 440 Hz, in semitones, -0.5 to 0.5.
+    """
+
+    treble: Array
+    bass: Array
+    energy: Array
+    bands: Array
+    rate: float
+    tuning: float
+
+
+def _framing(sample_rate: int) -> Framing:
+    return Framing.of_seconds(sample_rate, size=WINDOW, hop=HOP)
+
+
+def tuning(blocks: Iterable[Array], sample_rate: int) -> float:
+    """Estimate the tuning of a recording from its spectral peaks.
+
+    Parameters
+    ----------
+    blocks
+        A minute or two is enough.
+    sample_rate
+        In Hz.
+
+    Returns
+    -------
+    float
+        Semitones over A at 440 Hz, -0.5 to 0.5; 0 where there are no peaks. It is the circular mean
+        of the peaks' distances from equal temperament, weighted by their magnitude.
+    """
+    framing = _framing(sample_rate)
+    width = sample_rate / framing.size
+    low, high = int(110.0 / width), min(framing.bins - 2, int(2000.0 / width))
+    total = 0j
+    for batch in magnitudes(blocks, framing):
+        left, middle, right = (batch[:, low + k : high + k] for k in (-1, 0, 1))
+        floor = 0.02 * batch.max(axis=1, keepdims=True)
+        peaked = (middle > left) & (middle >= right) & (middle > floor) & (middle > 1e-5)
+        rows, columns = np.nonzero(peaked)
+        if not rows.size:
+            continue
+        # A parabola through the logarithms finds a Hann window's peak between two bins.
+        a, b, c = (np.log(np.maximum(part[rows, columns], 1e-9)) for part in (left, middle, right))
+        shift = 0.5 * (a - c) / np.minimum(a - 2 * b + c, -1e-9)
+        pitch = 12.0 * np.log2((columns + low + shift) * width / 440.0)
+        total += complex(np.sum(middle[rows, columns] * np.exp(2j * np.pi * pitch)))
+    return float(np.angle(total) / (2 * np.pi)) if abs(total) > 0 else 0.0
+
+
+def _resampling(framing: Framing, shift: float) -> Array:
+    """Return the map from spectra to a pitch axis of three bins a semitone, `[bins, pitches]`."""
+    pitches = np.arange(_BINS_LOW, _BINS_HIGH, 1.0 / _PER_SEMITONE) + shift
+    centres = 440.0 * 2.0 ** ((pitches - 69.0) / 12.0) * framing.size / framing.sample_rate
+    # Low down a filter is one bin wide at least, so that none falls between two bins.
+    widths = np.maximum(1.0, centres * (2.0 ** (1.0 / (12 * _PER_SEMITONE)) - 1.0))
+    bins = np.arange(framing.bins)[:, None]
+    bank = np.maximum(0.0, 1.0 - np.abs(bins - centres) / widths)
+    bank[:, centres > framing.bins - 2] = 0.0
+    return np.asarray(bank / np.maximum(bank.sum(axis=0), 1e-9), dtype=np.float32)
+
+
+def _dictionary() -> Array:
+    """Return what each note looks like on the pitch axis, `[notes, pitches]`, norm 1 each."""
+    axis = np.arange(_BINS_LOW, _BINS_HIGH, 1.0 / _PER_SEMITONE)
+    notes = np.arange(_LOWEST, _HIGHEST + 1)
+    shapes = np.zeros((notes.size, axis.size))
+    for harmonic in range(1, _HARMONICS + 1):
+        at = notes[:, None] + 12.0 * np.log2(harmonic)
+        shapes += _DECAY ** (harmonic - 1) * np.maximum(0.0, 1.0 - np.abs(axis - at) * 1.5)
+    norm = np.linalg.norm(shapes, axis=1, keepdims=True)
+    return np.asarray(shapes / norm, dtype=np.float32)
+
+
+def whiten(spectra: Array, *, reach: int = 18) -> Array:
+    """Return spectra on a pitch axis with their envelope taken away.
+
+    Each value is measured in standard deviations over the mean of the octave around it; what is
+    below is 0 (M. Mauch and S. Dixon, "Approximate note transcription for the improved
+    identification of difficult chords", ISMIR 2010).
+    """
+    width = 2 * reach + 1
+    padded = np.pad(spectra.astype(np.float64), ((0, 0), (reach + 1, reach)), mode="reflect")
+    sums = np.cumsum(padded, axis=1)
+    squares = np.cumsum(padded**2, axis=1)
+    mean = (sums[:, width:] - sums[:, :-width]) / width
+    power = (squares[:, width:] - squares[:, :-width]) / width
+    deviation = np.sqrt(np.maximum(power - mean**2, 0.0))
+    raised = np.maximum(0.0, spectra - mean) / np.maximum(deviation, 1e-9)
+    # Half a root keeps some of what was loud: a note's fundamental over a hiss.
+    return np.asarray(raised * np.sqrt(deviation), dtype=np.float32)
+
+
+def non_negative(observed: Array, dictionary: Array) -> Array:
+    """Return how much of each note explains spectra best, in least squares.
+
+    Multiplicative updates (D. D. Lee and H. S. Seung, 2001), all frames at once.
+    """
+    target = observed @ dictionary.T
+    gram = dictionary @ dictionary.T
+    activations = target.copy()
+    for _ in range(_ROUNDS):
+        activations *= target / np.maximum(activations @ gram, 1e-9)
+    return activations
+
+
+def chroma(blocks: Iterable[Array], sample_rate: int, *, shift: float = 0.0) -> Chroma:
+    """Measure how strongly each pitch class sounds.
+
+    Parameters
+    ----------
+    blocks
+        Audio, each block `[channels, samples]`.
+    sample_rate
+        In Hz.
+    shift
+        The recording's tuning in semitones, see `tuning`.
+
+    Returns
+    -------
+    Chroma
+        Its memory is 100 bytes for each 0.093 s of audio.
+    """
+    framing = _framing(sample_rate)
+    bank, dictionary = _resampling(framing, shift), _dictionary()
+    notes = np.arange(_LOWEST, _HIGHEST + 1)
+    fold = np.zeros((notes.size, 12), np.float32)
+    fold[np.arange(notes.size), notes % 12] = 1.0
+    # Triads are told from the middle, roots from the bass; the ranges cross over between.
+    upper = np.clip((notes - 44) / 12.0, 0.0, 1.0) * np.clip((100 - notes) / 24.0, 0.0, 1.0)
+    lower = np.clip((60 - notes) / 12.0, 0.0, 1.0)
+    treble: list[Array] = []
+    bass: list[Array] = []
+    energy: list[Array] = []
+    bands: list[Array] = []
+    mel = mel_bands(framing, low=40.0, high=16_000.0, bands=24)
+    for spectra in magnitudes(blocks, framing):
+        batch = spectra @ bank
+        found = non_negative(whiten(batch), dictionary)
+        treble.append((found * upper.astype(np.float32)) @ fold)
+        bass.append((found * lower.astype(np.float32)) @ fold)
+        energy.append(np.sqrt(np.mean(batch**2, axis=1)))
+        bands.append(10.0 * np.log10(np.maximum(spectra**2 @ mel.T, np.float32(1e-8))))
+    if not treble:
+        nothing = np.zeros((0, 12), np.float32)
+        return Chroma(nothing, nothing, nothing[:, 0], nothing, framing.rate, shift)
+    return Chroma(
+        treble=np.concatenate(treble),
+        bass=np.concatenate(bass),
+        energy=np.concatenate(energy),
+        bands=np.concatenate(bands),
+        rate=framing.rate,
+        tuning=shift,
+    )
+
+
+def between(values: Array, rate: float, edges: Float) -> Float:
+    """Return the mean of frames between neighbouring times.
+
+    Parameters
+    ----------
+    values
+        `[frames, …]`.
+    rate
+        Frames a second.
+    edges
+        Rising times in seconds, `[spans + 1]`.
+
+    Returns
+    -------
+    Float
+        `[spans, …]`; a span without a frame of its own takes the nearest.
+    """
+    frames = values.shape[0]
+    sums = np.concatenate(
+        [np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0, dtype=np.float64)]
+    )
+    at = np.clip(np.round(edges * rate).astype(np.int64), 0, frames)
+    first = np.minimum(at[:-1], frames - 1)
+    last = np.maximum(at[1:], first + 1)
+    count = (last - first).reshape(-1, *([1] * (values.ndim - 1)))
+    return np.asarray((sums[last] - sums[first]) / count, dtype=np.float64)

@@ -1,0 +1,222 @@
+"""Find out tempo, key, chords and form of a recording, and draw it."""
+
+from itertools import pairwise
+from math import ceil, floor
+
+import numpy as np
+
+from contracts.analysis import (
+    Analysis,
+    AnalysisParams,
+    AnalysisResult,
+    Beat,
+    ChordSegment,
+    ImageKind,
+    ImageMade,
+    KeyCandidate,
+    KeyFound,
+    Section,
+    TempoCandidate,
+    TempoFound,
+)
+from contracts.items import ArtifactKind, ItemKind
+from kit.signal.onsets import Float
+from kit.worker.job import Job
+from kit.worker.outcomes import Rejected, Skipped
+from services.analysis import chords, images, meter, sections
+from services.analysis.chroma import Chroma, between
+from services.analysis.engine import Engine, Rhythm
+from services.analysis.key import KeyGuess, find_key
+from services.analysis.png import write_png
+from services.analysis.sources import Sources, choose, summed
+
+REPEATING = 0.05
+"""Confidence of the tempo from which beats are trusted to carry chords and sections."""
+_GRID = 0.5
+"""Seconds of a span where there are no beats."""
+_BASS_FOR_KEY = 0.2
+"""What the bass adds to the pitch classes that tell the key."""
+
+
+def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
+    """Analyse a recording, its stems, or both together."""
+    sources = choose(job.inputs)
+    duration, rate = sources.facts.duration, sources.facts.sample_rate
+    job.progress(0.0, "listening for the beat")
+    rhythm = engine.rhythm(sources.rhythm, rate, loop=job.item.kind is ItemKind.SAMPLE)
+    if rhythm.level <= 0.0 and sources.rhythm_stem is not None:
+        # Drums that never play say nothing of the tempo.
+        rhythm = engine.rhythm(sources.whole, rate, loop=job.item.kind is ItemKind.SAMPLE)
+    if rhythm.level <= 0.0:
+        raise Skipped("silent", "The audio is silent: there is nothing to analyse.")
+    job.progress(0.4, "listening for the harmony")
+    # Bars need it too: harmony tends to change on their first beat.
+    heard = engine.harmony(sources.harmony, rate)
+    job.progress(0.75, "finding bars, chords and sections")
+    beats = rhythm.pulse.beats
+    beats = beats[(beats >= 0.0) & (beats < duration)]
+    bars = _bars(params, rhythm, heard, beats, duration)
+    edges = _edges(beats if rhythm.pulse.confidence >= REPEATING else beats[:0], duration)
+    drawn = _draw(params, job, sources)
+    document = Analysis(
+        duration=duration,
+        tempo=_tempo(rhythm, bars, sources) if params.tempo else None,
+        beats=_beats(beats, bars) if params.tempo else (),
+        key=_key(heard, sources) if params.key else None,
+        chords=_chords(heard, edges) if params.chords else (),
+        sections=_sections(heard, edges) if params.sections else (),
+        images=drawn,
+    )
+    path = job.output("analysis.json", ArtifactKind.ANALYSIS, media_type="application/json")
+    path.write_text(document.model_dump_json(), encoding="utf-8")
+    job.progress(1.0, "done")
+    return AnalysisResult(
+        duration=duration,
+        tempo=document.tempo,
+        beats=len(document.beats),
+        key=document.key,
+        chords=len(document.chords),
+        sections=document.sections,
+        images=document.images,
+    )
+
+
+def _bars(
+    params: AnalysisParams, rhythm: Rhythm, heard: Chroma, beats: Float, duration: float
+) -> meter.Bars:
+    if beats.size < 2 or not heard.treble.size:
+        return meter.Bars(params.beats_per_bar or 4, 0, 0.0)
+    values, rate = rhythm.novelty.values, rhythm.novelty.rate
+    harmony = between(heard.treble, heard.rate, np.append(beats, duration))
+    accents = meter.Accents(
+        low=meter.heard_at(beats, values[:, 0].astype(np.float64), rate),
+        high=meter.heard_at(beats, values[:, 2:].sum(axis=1, dtype=np.float64), rate),
+        change=meter.harmonic_change(harmony),
+    )
+    return meter.find_bars(accents, beats_per_bar=params.beats_per_bar)
+
+
+def _edges(beats: Float, duration: float) -> Float:
+    """Return the edges of the spans that chords and sections are made of."""
+    inner = beats if beats.size >= 4 else np.arange(_GRID, duration, _GRID)
+    least = 0.05
+    inner = inner[(inner > least) & (inner < duration - least)]
+    return np.concatenate([[0.0], inner, [duration]])
+
+
+def _tempo(rhythm: Rhythm, bars: meter.Bars, sources: Sources) -> TempoFound | None:
+    pulse = rhythm.pulse
+    if not pulse.candidates:
+        return None
+    return TempoFound(
+        bpm=pulse.bpm,
+        confidence=pulse.confidence,
+        steadiness=pulse.steadiness,
+        candidates=tuple(
+            TempoCandidate(bpm=found.bpm, weight=min(1.0, found.weight))
+            for found in pulse.candidates
+        ),
+        beats_per_bar=bars.beats_per_bar,
+        downbeat_confidence=bars.confidence,
+        source=sources.rhythm_stem,
+    )
+
+
+def _beats(beats: Float, bars: meter.Bars) -> tuple[Beat, ...]:
+    return tuple(
+        Beat(time=float(time), position=position)
+        for time, position in zip(beats, bars.positions(beats.size), strict=True)
+    )
+
+
+def _key(heard: Chroma, sources: Sources) -> KeyFound | None:
+    treble = heard.treble.sum(axis=0, dtype=np.float64)
+    bass = heard.bass.sum(axis=0, dtype=np.float64)
+    if treble.sum() <= 0.0:
+        return None
+    pitches = treble / treble.sum() + _BASS_FOR_KEY * bass / max(float(bass.sum()), 1e-9)
+    guesses = find_key(pitches)
+    if len(guesses) < 2:
+        return None
+    return KeyFound(
+        best=_candidate(guesses[0]),
+        second=_candidate(guesses[1]),
+        tuning_cents=100.0 * heard.tuning,
+        source=sources.harmony_stems,
+    )
+
+
+def _candidate(guess: KeyGuess) -> KeyCandidate:
+    return KeyCandidate(key=guess.label, camelot=guess.camelot, confidence=min(1.0, guess.weight))
+
+
+def _chords(heard: Chroma, edges: Float) -> tuple[ChordSegment, ...]:
+    if not heard.treble.size:
+        return ()
+    treble = between(heard.treble, heard.rate, edges)
+    bass = between(heard.bass, heard.rate, edges)
+    energy = between(heard.energy, heard.rate, edges)
+    found = chords.decode(chords.likeness(treble, bass), energy)
+    states = np.array(found.states)
+    starts = [0, *(np.flatnonzero(np.diff(states)) + 1).tolist(), states.size]
+    return tuple(
+        ChordSegment(
+            start=float(edges[first]),
+            end=float(edges[last]),
+            chord=chords.LABELS[int(states[first])],
+            confidence=float(np.clip(found.confidence[first:last].mean(), 0.0, 1.0)),
+        )
+        for first, last in pairwise(starts)
+    )
+
+
+def _sections(heard: Chroma, edges: Float) -> tuple[Section, ...]:
+    if not heard.treble.size:
+        return ()
+    features = sections.describe(
+        between(heard.treble, heard.rate, edges), between(heard.bands, heard.rate, edges)
+    )
+    return tuple(
+        Section(
+            start=float(edges[part.first]),
+            end=float(edges[part.last]),
+            label=sections.letter(part.group),
+            confidence=float(np.clip(part.confidence, 0.0, 1.0)),
+        )
+        for part in sections.find_parts(features, edges)
+    )
+
+
+def _draw(params: AnalysisParams, job: Job, sources: Sources) -> tuple[ImageMade, ...]:
+    rate, samples = sources.facts.sample_rate, sources.facts.samples
+    made: list[ImageMade] = []
+    for index, spec in enumerate(params.images):
+        end = sources.facts.duration if spec.end is None else min(spec.end, sources.facts.duration)
+        first, last = floor(spec.start * rate), min(samples, ceil(end * rate))
+        if first >= last:
+            raise Rejected(
+                "input",
+                f"A picture was asked for from {spec.start:g} s, but the audio lasts "
+                f"{sources.facts.duration:.2f} s.",
+            )
+        blocks = summed(sources.whole_files, start=first, stop=last)
+        if spec.kind is ImageKind.WAVEFORM:
+            picture = images.waveform(blocks, last - first, width=spec.width, height=spec.height)
+        else:
+            picture = images.mel_spectrogram(
+                blocks, last - first, rate, width=spec.width, height=spec.height
+            )
+        name = f"{spec.kind.value}-{index}.png"
+        write_png(job.output(name, ArtifactKind.IMAGE, media_type="image/png"), picture)
+        made.append(
+            ImageMade(
+                file=name,
+                kind=spec.kind,
+                start=first / rate,
+                end=last / rate,
+                width=spec.width,
+                height=spec.height,
+            )
+        )
+        job.progress(0.85 + 0.14 * (index + 1) / len(params.images), "drawing")
+    return tuple(made)

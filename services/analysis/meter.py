@@ -1,0 +1,120 @@
+"""Bars: how many beats they have, and which beat is the first. Pure numpy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kit.signal.onsets import Float
+
+_KICK = {2: (1.0, 0.0), 3: (1.0, 0.0, 0.0), 4: (1.0, 0.0, 0.5, 0.0)}
+_SNARE = {2: (0.0, 1.0), 3: (0.0, 0.5, 0.5), 4: (0.0, 1.0, 0.0, 1.0)}
+"""What is usually struck on which beat of a bar, by beats in a bar."""
+_OPENING = 0.1
+"""What it is worth that recordings tend to begin on a first beat."""
+_FOUR_LIKELIER = 1.15
+"""Bars of four beats are by far the most common: three must fit this much better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accents:
+    """What is heard at each beat, `[beats]` each."""
+
+    low: Float
+    """Novelty below 150 Hz: kick and bass."""
+    high: Float
+    """Novelty above 600 Hz: snare."""
+    change: Float
+    """How different the harmony is from the beat before, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A metre."""
+
+    beats_per_bar: int
+    first: int
+    """Index of the first downbeat."""
+    confidence: float
+    """0 to 1: how much better this phase fits than the next best (an estimate)."""
+
+    def positions(self, beats: int) -> list[int]:
+        """Return the position of each beat in its bar; 1 is the downbeat."""
+        return [(index - self.first) % self.beats_per_bar + 1 for index in range(beats)]
+
+
+def heard_at(beats: Float, novelty: Float, rate: float) -> Float:
+    """Return the largest novelty within 35 ms of each beat."""
+    if not novelty.size:
+        return np.zeros(beats.size)
+    reach = max(1, round(0.035 * rate))
+    frames = np.clip(np.round(beats * rate).astype(np.int64), 0, novelty.size - 1)
+    return np.array([float(novelty[max(0, at - reach) : at + reach + 1].max()) for at in frames])
+
+
+def harmonic_change(chroma: Float) -> Float:
+    """Return how different the chroma of each beat is from the one before, 0 to 1.
+
+    Parameters
+    ----------
+    chroma
+        `[beats, 12]`: the mean from each beat to the next.
+    """
+    norm = np.linalg.norm(chroma, axis=1, keepdims=True)
+    unit = chroma / np.maximum(norm, 1e-9)
+    change = np.zeros(chroma.shape[0])
+    change[1:] = 1.0 - np.sum(unit[1:] * unit[:-1], axis=1)
+    return change
+
+
+def find_bars(accents: Accents, *, beats_per_bar: int | None = None) -> Bars:
+    """Find the metre that explains what is heard at the beats.
+
+    Each phase of bars of three and four beats is scored by how well kick, snare and changes of
+    harmony fall where they usually do.
+
+    Parameters
+    ----------
+    accents
+        What is heard at each beat.
+    beats_per_bar
+        Where it is known.
+    """
+    count = accents.low.size
+    usual = beats_per_bar or 4
+    if count < 2 * usual:
+        return Bars(usual, 0, 0.0)
+    low, high, change = (_standard(part) for part in (accents.low, accents.high, accents.change))
+    scores: dict[int, Float] = {}
+    for beats in (beats_per_bar,) if beats_per_bar else (3, 4):
+        kick = np.array(_KICK.get(beats, (1.0, *[0.0] * (beats - 1))))
+        snare = np.array(_SNARE.get(beats, (0.0, *[0.0] * (beats - 1))))
+        change_on = np.eye(beats)[0]
+        position = np.arange(count, dtype=np.int64) % beats
+        scores[beats] = _OPENING * np.eye(beats)[0] + np.array(
+            [
+                _fit(low, kick, position, phase)
+                + _fit(high, snare, position, phase)
+                + 1.5 * _fit(change, change_on, position, phase)
+                for phase in range(beats)
+            ]
+        )
+    best = max(
+        scores, key=lambda beats: scores[beats].max() * (_FOUR_LIKELIER if beats == 4 else 1)
+    )
+    ordered = np.sort(scores[best])[::-1]
+    lead = float(ordered[0] - ordered[1])
+    return Bars(best, int(np.argmax(scores[best])), float(np.clip(lead, 0.0, 1.0)))
+
+
+def _standard(values: Float) -> Float:
+    deviation = float(values.std())
+    return np.asarray((values - values.mean()) / deviation if deviation > 1e-9 else values * 0.0)
+
+
+def _fit(values: Float, pattern: Float, position: NDArray[np.int64], phase: int) -> float:
+    """Return the correlation of what is heard with a pattern whose first beat is at `phase`."""
+    expected = pattern[(position - phase) % pattern.size]
+    expected = expected - expected.mean()
+    norm = float(np.linalg.norm(expected) * np.sqrt(values.size))
+    return float(expected @ values) / norm if norm > 1e-9 else 0.0

@@ -1,0 +1,17 @@
+"""What the analysis service is; the only module of it that others may import."""
+
+from contracts.analysis import AnalysisParams, AnalysisResult
+from contracts.jobs import TaskName
+from kit.service import Budget, WorkerService
+from services.analysis.settings import Settings
+
+SERVICE = WorkerService(
+    word=TaskName.ANALYSIS,
+    version="1",
+    params=AnalysisParams,
+    result=AnalysisResult,
+    settings=Settings,
+    handler="services.analysis.handler:handle",
+    engine="services.analysis.engine:load_engine",
+    budget=Budget(base=60.0, per_second=1.0, least=120.0),
+)

@@ -1,0 +1,104 @@
+"""Which of a job's inputs is heard for what."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from contracts.items import ArtifactKind, AudioFacts
+from contracts.music import Stem
+from kit.audio.decode import read_blocks
+from kit.audio.probe import probe
+from kit.signal.spectra import Array
+from kit.worker.job import JobInput
+from kit.worker.outcomes import Rejected
+from services.analysis.engine import Source
+
+_TONAL = (Stem.BASS, Stem.OTHER, Stem.GUITAR, Stem.PIANO)
+"""Stems that tell the key; voices glide, drums have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is heard for what."""
+
+    whole: Source
+    rhythm: Source
+    rhythm_stem: Stem | None
+    harmony: Source
+    harmony_stems: tuple[Stem, ...]
+    facts: AudioFacts
+    """Of the whole."""
+    whole_files: tuple[JobInput, ...]
+
+
+def choose(inputs: tuple[JobInput, ...]) -> Sources:
+    """Sort a job's inputs: one recording, its stems, or both.
+
+    Raises
+    ------
+    Rejected
+        There is no audio, or it does not belong together.
+    """
+    audio = [item for item in inputs if item.kind is not ArtifactKind.ANALYSIS]
+    if not audio:
+        raise Rejected("input", "Analysis needs a recording or its stems; it was given none.")
+    stems = [item for item in audio if item.stem is not None]
+    mixes = [item for item in audio if item.stem is None]
+    if len(mixes) > 1:
+        raise Rejected(
+            "input", f"Analysis takes one recording and its stems, not {len(mixes)} recordings."
+        )
+    facts = {item.path: probe(item.path) for item in audio}
+    if len({fact.sample_rate for fact in facts.values()}) > 1:
+        raise Rejected(
+            "input", "The recording and its stems have different sample rates; give stems of it."
+        )
+    if len({item.stem for item in stems}) < len(stems):
+        raise Rejected("input", "The same stem was given twice.")
+    whole = mixes or stems
+    drums = [item for item in stems if item.stem is Stem.DRUMS]
+    tonal = [item for item in stems if item.stem in _TONAL]
+    if not tonal:
+        tonal = [item for item in stems if item.stem is Stem.ACCOMPANIMENT]
+    # One stem alone is a recording of its own.
+    if len(audio) == 1:
+        drums, tonal = [], []
+    return Sources(
+        whole=_sum(whole),
+        rhythm=_sum(drums or whole),
+        rhythm_stem=Stem.DRUMS if drums else None,
+        harmony=_sum(tonal or whole),
+        harmony_stems=tuple(item.stem for item in tonal if item.stem is not None),
+        facts=max((facts[item.path] for item in whole), key=lambda fact: fact.samples),
+        whole_files=tuple(whole),
+    )
+
+
+def _sum(files: list[JobInput]) -> Source:
+    return partial(summed, tuple(files))
+
+
+def summed(
+    files: tuple[JobInput, ...], *, start: int = 0, stop: int | None = None
+) -> Iterator[Array]:
+    """Yield the sum of files, block by block; the shorter ones are silent after their end."""
+    streams = []
+    for item in files:
+        length = probe(item.path).samples
+        last = length if stop is None else min(stop, length)
+        streams.append(read_blocks(item.path, start=min(start, last), stop=last))
+    while True:
+        blocks = [block for stream in streams if (block := next(stream, None)) is not None]
+        if not blocks:
+            return
+        if len(blocks) == 1:
+            yield blocks[0]
+            continue
+        length = max(block.shape[1] for block in blocks)
+        channels = max(block.shape[0] for block in blocks)
+        total = np.zeros((channels, length), np.float32)
+        for block in blocks:
+            total[:, : block.shape[1]] += block
+        yield total

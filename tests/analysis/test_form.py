@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+
+from kit.signal.onsets import Float
+from services.analysis.meter import Accents, find_bars, harmonic_change, heard_at
+from services.analysis.sections import describe, find_parts, letter, novelty
+
+
+def accents(pattern: list[tuple[float, float]], bars: int, first: int) -> Accents:
+    rng = np.random.default_rng(0)
+    beats = len(pattern) * bars
+    index = (np.arange(beats) - first) % len(pattern)
+    low = np.array([pattern[at][0] for at in index]) + rng.uniform(0, 0.1, beats)
+    high = np.array([pattern[at][1] for at in index]) + rng.uniform(0, 0.1, beats)
+    change = np.where(index == 0, 0.5, 0.0) + rng.uniform(0, 0.1, beats)
+    return Accents(low, high, change)
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_four_four_with_backbeat(first: int) -> None:
+    bars = find_bars(accents([(1, 0), (0, 1), (0.6, 0), (0, 1)], 12, first))
+    assert (bars.beats_per_bar, bars.first) == (4, first)
+    assert bars.confidence > 0.2
+    assert bars.positions(8)[first] == 1
+
+
+@pytest.mark.parametrize("first", range(3))
+def test_a_waltz(first: int) -> None:
+    bars = find_bars(accents([(1, 0), (0, 0.7), (0, 0.7)], 12, first))
+    assert (bars.beats_per_bar, bars.first) == (3, first)
+
+
+def test_a_known_metre_is_kept_and_few_beats_say_nothing() -> None:
+    assert find_bars(accents([(1, 0), (0, 1)], 12, 1), beats_per_bar=5).beats_per_bar == 5
+    assert find_bars(Accents(*[np.ones(5)] * 3)).confidence == 0.0
+
+
+def test_what_is_heard_at_a_beat_is_near_it() -> None:
+    curve = np.zeros(400)
+    curve[[103, 250]] = 1.0
+    np.testing.assert_array_equal(heard_at(np.array([0.5, 1.0]), curve, 200.0), [1.0, 0.0])
+    assert heard_at(np.array([0.5]), np.zeros(0), 200.0).tolist() == [0.0]
+
+
+def test_harmony_changes_where_it_changes() -> None:
+    chroma = np.repeat(np.eye(12)[[0, 7]], 3, axis=0)
+    np.testing.assert_allclose(harmonic_change(chroma), [0, 0, 0, 1, 0, 0])
+
+
+def piece(groups: str, spans: int = 40) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    rng = np.random.default_rng(2)
+    shapes = {group: rng.uniform(0, 1, 36) for group in set(groups)}
+    rows = [shapes[group] + 0.1 * rng.normal(size=36) for group in groups for _ in range(spans)]
+    values = np.array(rows)
+    return describe(values[:, :12], 20 * values[:, 12:])
+
+
+def spans(edges: int) -> Float:
+    return np.asarray(np.arange(edges) * 0.5, np.float64)
+
+
+def test_parts_are_cut_where_they_change_and_named_by_likeness() -> None:
+    features = piece("ABAC")
+    parts = find_parts(features, spans(161))
+    assert [part.first for part in parts] == [0, 40, 80, 120]
+    assert [letter(part.group) for part in parts] == ["A", "B", "A", "C"]
+    assert parts[-1].last == 160
+    assert all(0.3 < part.confidence <= 1.0 for part in parts)
+
+
+def test_one_sound_is_one_part() -> None:
+    assert len(find_parts(piece("A", 160), spans(161))) == 1
+    assert len(find_parts(piece("A", 8), spans(9))) == 1
+    assert find_parts(np.zeros((0, 36)), np.zeros(1)) == []
+
+
+def test_novelty_does_not_depend_on_the_length_around() -> None:
+    features = piece("AB")
+    curve = novelty(features, reach=20)
+    assert int(np.argmax(curve[10:-10])) + 10 == pytest.approx(40, abs=1)
+    assert curve.min() >= 0.0
+    assert curve.max() <= 1.0
+
+
+def test_letters_go_on_after_z() -> None:
+    assert [letter(group) for group in (0, 25, 26, 27, 52)] == ["A", "Z", "AA", "AB", "BA"]

@@ -1,0 +1,179 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from contracts.analysis import Analysis, AnalysisParams, AnalysisResult, ImageKind, ImageSpec
+from contracts.items import ArtifactKind
+from contracts.music import Stem
+from kit.signal.spectra import Array
+from kit.worker.engines import EngineContext
+from kit.worker.job import Job, JobInput
+from kit.worker.outcomes import Rejected, Skipped
+from services.analysis.engine import load_engine
+from services.analysis.handler import handle
+from tests.support import signals
+from tests.support.single_job import audio_input, single_job, write_audio
+
+RATE = 44_100
+BPM = 120.0
+PROGRESSION = ((60, 64, 67), (57, 60, 64), (65, 69, 72), (67, 71, 74))
+"""C, Am, F, G: a bar each."""
+
+
+def band(bars: int = 8) -> tuple[Array, Array]:
+    """Return drums and chords of a song in C at 120 beats a minute."""
+    drums = signals.drum_loop(BPM, bars).audio
+    chords = signals.chords([PROGRESSION[bar % 4] for bar in range(bars)], 2.0)
+    roots = signals.chords([(PROGRESSION[bar % 4][0] - 24,) for bar in range(bars)], 2.0)
+    return drums, signals.mix(chords, (0.7 * roots).astype(np.float32))
+
+
+def analyse(
+    tmp_path: Path, parts: list[tuple[Array, Stem | None]], params: AnalysisParams | None = None
+) -> tuple[AnalysisResult, Analysis, Job]:
+    inputs: list[JobInput] = []
+    for index, (audio, stem) in enumerate(parts):
+        inputs.append(audio_input(write_audio(tmp_path / f"{index}.flac", audio), stem=stem))
+    job = single_job(tmp_path, inputs)
+    result = handle(params or AnalysisParams(), job, load_engine(EngineContext()))
+    document = next(output for output in job.outputs if output.kind is ArtifactKind.ANALYSIS)
+    return result, Analysis.model_validate_json(document.path.read_bytes()), job
+
+
+def test_a_song_is_understood(tmp_path: Path) -> None:
+    drums, chords = band()
+    result, document, job = analyse(tmp_path, [(signals.mix(drums, chords), None)])
+    assert result.tempo is not None
+    assert result.tempo.bpm == pytest.approx(BPM, rel=0.005)
+    assert result.tempo.beats_per_bar == 4
+    downbeats = [beat.time for beat in document.beats if beat.position == 1]
+    bars = np.arange(9) * 2.0
+    assert max(float(np.abs(bars - time).min()) for time in downbeats) < 0.05
+    assert result.key is not None
+    assert result.key.best.key == "C:maj"
+    assert result.key.best.camelot == "8B"
+    assert result.key.best.confidence > result.key.second.confidence
+    labels = {round(chord.start / 2.0): chord.chord for chord in document.chords}
+    assert [labels.get(bar) for bar in range(4)] == ["C:maj", "A:min", "F:maj", "G:maj"]
+    assert document.chords[0].start == 0.0
+    assert document.chords[-1].end == pytest.approx(16.0)
+    assert document.sections[0].label == "A"
+    names = {output.name for output in job.outputs}
+    assert names == {"analysis.json", "waveform-0.png", "mel-1.png"}
+    assert result.beats == len(document.beats)
+
+
+def test_chords_follow_the_beat_without_gaps(tmp_path: Path) -> None:
+    drums, chords = band(4)
+    _, document, _ = analyse(tmp_path, [(signals.mix(drums, chords), None)])
+    for one, following in zip(document.chords, document.chords[1:], strict=False):
+        assert one.end == following.start
+        assert one.chord != following.chord
+    edges = np.array([beat.time for beat in document.beats])
+    inner = [chord.start for chord in document.chords[1:]]
+    assert all(float(np.abs(edges - time).min()) < 1e-6 for time in inner)
+
+
+def test_tempo_comes_from_the_drums_and_key_from_the_rest(tmp_path: Path) -> None:
+    drums, chords = band()
+    # The voice sings another key and another rhythm, and must not be asked.
+    voice = signals.voice("aeiou", seconds_each=3.1, note=54)
+    result, _, _ = analyse(
+        tmp_path, [(drums, Stem.DRUMS), (chords, Stem.OTHER), (voice, Stem.VOCALS)]
+    )
+    assert result.tempo is not None
+    assert result.tempo.source is Stem.DRUMS
+    assert result.tempo.bpm == pytest.approx(BPM, rel=0.005)
+    assert result.key is not None
+    assert result.key.source == (Stem.OTHER,)
+    assert result.key.best.key == "C:maj"
+
+
+def test_with_two_stems_the_accompaniment_tells_the_key(tmp_path: Path) -> None:
+    drums, chords = band(4)
+    voice = signals.voice("ae", seconds_each=3.0, note=54)
+    result, _, _ = analyse(
+        tmp_path, [(signals.mix(drums, chords), Stem.ACCOMPANIMENT), (voice, Stem.VOCALS)]
+    )
+    assert result.key is not None
+    assert result.key.source == (Stem.ACCOMPANIMENT,)
+    assert result.tempo is not None
+    assert result.tempo.source is None
+
+
+def test_silent_drums_are_passed_over(tmp_path: Path) -> None:
+    _, chords = band(4)
+    result, _, _ = analyse(tmp_path, [(signals.silence(8.0), Stem.DRUMS), (chords, Stem.OTHER)])
+    assert result.key is not None
+
+
+def test_any_range_and_zoom_of_a_picture(tmp_path: Path) -> None:
+    drums, _ = band(4)
+    images = (
+        ImageSpec(kind=ImageKind.WAVEFORM, start=1.0, end=1.01, width=300, height=80),
+        ImageSpec(kind=ImageKind.MEL, start=2.0, end=100.0, width=64, height=40),
+    )
+    params = AnalysisParams(tempo=False, key=False, chords=False, sections=False, images=images)
+    result, document, job = analyse(tmp_path, [(drums, None)], params)
+    assert [(made.start, round(made.end, 2)) for made in result.images] == [(1.0, 1.01), (2.0, 8.0)]
+    assert (document.tempo, document.key, document.chords, document.sections) == (
+        None,
+        None,
+        (),
+        (),
+    )
+    for made in result.images:
+        output = next(output for output in job.outputs if output.name == made.file)
+        header = output.path.read_bytes()[16:24]
+        assert int.from_bytes(header[:4]) == made.width
+        assert int.from_bytes(header[4:]) == made.height
+
+
+def test_a_picture_beyond_the_end_is_rejected(tmp_path: Path) -> None:
+    params = AnalysisParams(images=(ImageSpec(kind=ImageKind.MEL, start=50.0),))
+    with pytest.raises(Rejected, match="lasts"):
+        analyse(tmp_path, [(band(2)[0], None)], params)
+
+
+def test_silence_is_skipped(tmp_path: Path) -> None:
+    with pytest.raises(Skipped) as outcome:
+        analyse(tmp_path, [(signals.silence(3.0), None)])
+    assert outcome.value.reason == "silent"
+
+
+@pytest.mark.parametrize("seconds", [0.06, 0.4, 1.5])
+def test_very_short_audio_is_no_error(tmp_path: Path, seconds: float) -> None:
+    result, document, _ = analyse(tmp_path, [(signals.noise(seconds), None)])
+    assert result.duration == pytest.approx(seconds, abs=0.001)
+    assert document.chords[-1].end == pytest.approx(seconds, abs=0.001)
+
+
+def test_other_rates_give_the_same(tmp_path: Path) -> None:
+    audio = signals.drum_loop(BPM, 8, sample_rate=48_000).audio
+    path = write_audio(tmp_path / "48.flac", audio, 48_000)
+    job = single_job(tmp_path, [audio_input(path)])
+    result = handle(AnalysisParams(images=()), job, load_engine(EngineContext()))
+    assert result.tempo is not None
+    assert result.tempo.bpm == pytest.approx(BPM, rel=0.005)
+
+
+def test_what_does_not_belong_together_is_rejected(tmp_path: Path) -> None:
+    one = write_audio(tmp_path / "a.flac", signals.noise(0.2))
+    other = write_audio(tmp_path / "b.flac", signals.noise(0.2, sample_rate=22_050), 22_050)
+    for inputs in (
+        [],
+        [audio_input(one), audio_input(one)],
+        [audio_input(one), audio_input(other, stem=Stem.DRUMS)],
+        [audio_input(one, stem=Stem.DRUMS), audio_input(one, stem=Stem.DRUMS)],
+    ):
+        with pytest.raises(Rejected):
+            handle(AnalysisParams(), single_job(tmp_path, inputs), load_engine(EngineContext()))
+
+
+def test_parameters_out_of_range_are_refused() -> None:
+    with pytest.raises(ValidationError, match="must end later"):
+        ImageSpec(kind=ImageKind.MEL, start=2.0, end=1.0)
+    with pytest.raises(ValidationError):
+        AnalysisParams.model_validate({"tempi": True})

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from services.analysis.chords import LABELS, NONE, decode, likeness
+from services.analysis.key import NAMES, KeyGuess, find_key
+
+CAMELOT = {
+    "C:maj": "8B", "G:maj": "9B", "D:maj": "10B", "A:maj": "11B", "E:maj": "12B", "B:maj": "1B",
+    "F#:maj": "2B", "Db:maj": "3B", "Ab:maj": "4B", "Eb:maj": "5B", "Bb:maj": "6B", "F:maj": "7B",
+    "A:min": "8A", "E:min": "9A", "B:min": "10A", "F#:min": "11A", "Db:min": "12A", "Ab:min": "1A",
+    "Eb:min": "2A", "Bb:min": "3A", "F:min": "4A", "C:min": "5A", "G:min": "6A", "D:min": "7A",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tonic", range(12))
+@pytest.mark.parametrize("minor", [False, True])
+def test_the_camelot_wheel(tonic: int, minor: bool) -> None:
+    guess = KeyGuess(tonic, minor, 1.0)
+    assert CAMELOT[guess.label] == guess.camelot
+
+
+@pytest.mark.parametrize("tonic", range(12))
+def test_a_scale_with_its_triad_is_its_key(tonic: int) -> None:
+    major = np.zeros(12)
+    major[[0, 2, 4, 5, 7, 9, 11]] = 1.0
+    major[[0, 4, 7]] += 1.5
+    best = find_key(np.roll(major, tonic))[0]
+    assert best.label == f"{NAMES[tonic]}:maj"
+    minor = np.zeros(12)
+    minor[[0, 2, 3, 5, 7, 8, 10]] = 1.0
+    minor[[0, 3, 7]] += 1.5
+    best = find_key(np.roll(minor, tonic))[0]
+    assert best.label == f"{NAMES[tonic]}:min"
+
+
+def test_key_weights_are_shares() -> None:
+    guesses = find_key(np.array([3.0, 0, 1, 0, 2, 1, 0, 2, 0, 1, 0, 1]))
+    assert len(guesses) == 24
+    assert sum(guess.weight for guess in guesses) == pytest.approx(1.0)
+    weights = [guess.weight for guess in guesses]
+    assert weights == sorted(weights, reverse=True)
+    assert find_key(np.ones(12)) == []
+
+
+def triad(label: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    index = LABELS.index(label)
+    root, third = index % 12, 4 if index < 12 else 3
+    shape = np.full(12, 0.05)
+    shape[[root, (root + third) % 12, (root + 7) % 12]] = 1.0
+    return shape
+
+
+def test_chords_are_followed() -> None:
+    truth = ["C:maj"] * 4 + ["A:min"] * 4 + ["F:maj"] * 4 + ["G:maj"] * 4
+    treble = np.array([triad(label) for label in truth])
+    bass = np.array([np.eye(12)[LABELS.index(label) % 12] for label in truth])
+    found = decode(likeness(treble, bass), np.ones(16))
+    assert [LABELS[state] for state in found.states] == truth
+    assert found.confidence.min() > 0.5
+
+
+def test_a_passing_note_does_not_change_the_chord() -> None:
+    rng = np.random.default_rng(0)
+    treble = np.array([triad("C:maj")] * 8) + rng.uniform(0, 0.4, (8, 12))
+    found = decode(likeness(treble, np.zeros((8, 12))), np.ones(8))
+    assert {LABELS[state] for state in found.states} == {"C:maj"}
+
+
+def test_silence_and_noise_have_no_chord() -> None:
+    treble = np.array([triad("C:maj")] * 4 + [np.zeros(12)] * 4)
+    found = decode(likeness(treble, np.zeros((8, 12))), np.array([1.0] * 4 + [0.0] * 4))
+    assert [LABELS[state] for state in found.states] == ["C:maj"] * 4 + ["N"] * 4
+    assert found.states[-1] == NONE
+    assert decode(np.zeros((0, 24)), np.zeros(0)).states == ()
+
+
+def test_the_bass_tells_which_of_two_chords_it_is() -> None:
+    # C, E, G and A together are both C with a sixth and A minor with a seventh.
+    both = np.maximum(triad("C:maj"), triad("A:min"))[None].repeat(4, axis=0)
+    on_a = decode(likeness(both, np.eye(12)[[9] * 4]), np.ones(4))
+    on_c = decode(likeness(both, np.eye(12)[[0] * 4]), np.ones(4))
+    assert LABELS[on_a.states[0]] == "A:min"
+    assert LABELS[on_c.states[0]] == "C:maj"
