@@ -4,8 +4,11 @@
 """
 
 import argparse
+import asyncio
 import json
 import sys
+import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,12 @@ from pydantic import BaseModel
 
 from contracts.envelope import Event, dataschema
 from contracts.topics import TOPICS
+from embedded.settings import EmbeddedSettings, compose
 from embedded.settings_table import settings_page
-from gateway.openapi import merged_openapi
+from gateway.service import SERVICE as GATEWAY
+from kit.platform import open_platform
+from kit.service import resolve
+from services.library.service import SERVICE as LIBRARY
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "contracts" / "schemas"
@@ -64,7 +71,7 @@ def generate() -> dict[str, str]:
         for type_, data in topic.events.items():
             files[f"events/{topic.name}/{type_}.json"] = _json(event_schema(type_, data))
     files["asyncapi.yaml"] = yaml.safe_dump(_asyncapi(), sort_keys=False, width=120)
-    files["openapi.json"] = _json(merged_openapi())
+    files["openapi.json"] = _json(asyncio.run(_openapi()))
     return files
 
 
@@ -76,6 +83,23 @@ def event_schema(type_: str, data: type[BaseModel]) -> dict[str, Any]:
     schema["title"] = type_
     schema["properties"]["type"]["const"] = type_
     return schema
+
+
+async def _openapi() -> dict[str, Any]:
+    """Return what the gateway of a house that is not started says of all routes."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        kit, chosen = compose(EmbeddedSettings(data=Path(folder)))
+        platform = open_platform(kit)
+        for service in (LIBRARY, GATEWAY):
+            serving = await resolve(service.build)(platform, chosen[service.word])
+            stack.push_async_callback(serving.close)
+            platform.offer(service.word, serving.public)
+        client = await stack.enter_async_context(platform.client("inprocess://gateway"))
+        answer = await client.get("/openapi.json")
+        answer.raise_for_status()
+        described: dict[str, Any] = answer.json()
+        return described
 
 
 def _asyncapi() -> dict[str, Any]:

@@ -25,6 +25,18 @@ _REFUSED = {
     "502": "A service behind this one failed; try again.",
     "503": "Not available now; Retry-After says when to come back.",
 }
+_PIPELINE: Document = {
+    "name": "stems-and-notes",
+    "title": "Stems, then the notes of the bass",
+    "steps": [
+        {"name": "stems", "task": "separation"},
+        {
+            "name": "notes",
+            "task": "midi",
+            "inputs": [{"step": "stems", "kind": "stem", "stems": ["bass"]}],
+        },
+    ],
+}
 _ITEM = "01920000-0000-7000-8000-000000000001"
 EXAMPLES: dict[tuple[str, str], Document] = {
     ("post", "/v1/accounts"): {
@@ -52,6 +64,8 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     },
     ("patch", "/v1/items/{item}"): {"name": "A better name"},
     ("post", "/v1/jobs"): {"item": _ITEM, "task": "midi", "params": {"onset_threshold": 0.5}},
+    ("post", "/v1/pipelines"): _PIPELINE,
+    ("put", "/v1/pipelines/{name}"): _PIPELINE,
     ("post", "/v1/runs"): {"item": _ITEM, "pipeline": "midi"},
 }
 """A body for each operation that takes one, checked by a test against the operation's schema."""
@@ -113,7 +127,8 @@ def _finish(path: str, method: str, operation: Document) -> None:
     responses |= {
         status: {"$ref": f"#/components/responses/Refused{status}"} for status in _REFUSED
     }
-    operation["operationId"] = re.sub(r"_v1_.*$", "", operation["operationId"])
+    words = re.sub(r"\W+", "_", path.removeprefix("/v1").replace("{", "by_")).strip("_")
+    operation["operationId"] = f"{method}_{words}"
     if example := EXAMPLES.get((method, path)):
         for content in operation["requestBody"]["content"].values():
             content["example"] = example
