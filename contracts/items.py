@@ -20,6 +20,16 @@ ArtifactName = Annotated[
 """A file's name inside its job: server-made, lower case, one dot."""
 
 
+Metadata = Annotated[
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=64)],
+        Annotated[str, StringConstraints(max_length=2000)],
+    ],
+    Field(max_length=64),
+]
+"""What a user says of an item, by names of the user's choice."""
+
+
 class ItemKind(StrEnum):
     """What an item is to a musician."""
 
@@ -125,15 +135,6 @@ class ItemEdit(Asked):
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
     kind: ItemKind | None = None
-    metadata: (
-        Annotated[
-            dict[
-                Annotated[str, StringConstraints(min_length=1, max_length=64)],
-                Annotated[str, StringConstraints(max_length=2000)],
-            ],
-            Field(max_length=64),
-        ]
-        | None
-    ) = None
+    metadata: Metadata | None = None
     """Replaces the whole of the metadata."""
     bpm: Bpm | None = None

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from contracts.base import Asked, Said
 from contracts.ids import ItemId, JobId, UploadId
-from contracts.items import ItemKind, Sha256
+from contracts.items import ItemKind, Metadata, Sha256
 
 PartNumber = Annotated[int, Field(ge=1, le=10_000)]
 """Parts are counted from one."""
@@ -32,7 +32,7 @@ class UploadCreate(Asked):
     sha256: Sha256
     kind: ItemKind | None = None
     """What it is; without it the length decides."""
-    metadata: Annotated[dict[str, str], Field(max_length=64)] = Field(default_factory=dict)
+    metadata: Metadata = Field(default_factory=dict)
 
 
 class UploadPart(Said):

@@ -1,3 +1,31 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.library.catalogue import Catalogue, open_catalogue
+from tests.library.house import Jobs, open_jobs
 from tests.support.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def library_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/library.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def catalogue(library_url: str, tmp_path: Path) -> AsyncIterator[Catalogue]:
+    async with open_catalogue(library_url, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def jobs(library_url: str) -> AsyncIterator[Jobs]:
+    """The job store alone, on each database."""
+    async with open_jobs(library_url) as opened:
+        yield opened

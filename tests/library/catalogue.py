@@ -1,0 +1,366 @@
+"""The catalogue as its users meet it: real routes, database, files and bus; workers played."""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from contracts.analysis import AnalysisResult
+from contracts.envelope import Event, dataschema
+from contracts.identity import Principal, Scope
+from contracts.ids import EventId, OwnerId, UserId, WorkerId
+from contracts.ingest import CANONICAL, IngestResult, Levels, Source
+from contracts.items import ArtifactKind, AudioFacts, ItemKind
+from contracts.jobs import (
+    Claim,
+    ClaimRequest,
+    Failure,
+    FailureKind,
+    JobCompleted,
+    JobFailed,
+    JobSkipped,
+    Make,
+    Manifest,
+    StoredFile,
+    TaskName,
+)
+from contracts.midi import MidiResult
+from contracts.music import Stem
+from contracts.objects import MANIFEST, Bucket, artifact_key
+from contracts.separation import Precision, Residual, SeparationResult
+from contracts.slicing import SlicingResult
+from kit.auth.tokens import BadToken
+from kit.bus.base import AnyEvent
+from kit.clock import SystemClock, new_id
+from kit.database.engine import Database
+from kit.objects.files import FileStore
+from kit.objects.signing import Signer
+from services.library import claims
+from services.library.app import MIGRATIONS, catalogue
+from services.library.context import Context
+from services.library.handlers import JobEvents
+from services.library.settings import LibrarySettings
+from services.library.uploads import Uploads
+
+PART = 1 << 10
+"""Bytes of a part: so small that a test's file has several."""
+ALL = frozenset({Scope.READ, Scope.WRITE, Scope.JOBS})
+UNKNOWN = "01920000-0000-7000-8000-000000000000"
+
+
+@dataclass
+class Catalogue:
+    """A library in this process, and whoever uses it."""
+
+    database: Database
+    objects: FileStore
+    house: Context
+    app: FastAPI
+    handler: JobEvents
+    principals: dict[str, Principal] = field(default_factory=dict)
+
+    def user(self, *, scopes: frozenset[Scope] = ALL, owner: str | None = None) -> "User":
+        """Return a client of a new user, or of another one of the same owner."""
+        id_ = owner or new_id()
+        token = new_id()
+        self.principals[token] = Principal(
+            user=UserId(id_),
+            owner=OwnerId(id_),
+            scopes=scopes,
+            token=token,
+            expires=datetime.now(UTC) + timedelta(hours=1),
+        )
+        return User(self, id_, self.client(token))
+
+    def client(self, token: str | None = None) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        transport = httpx.ASGITransport(self.app)
+        return httpx.AsyncClient(transport=transport, base_url="http://library", headers=headers)
+
+    async def claim(self, task: TaskName) -> Claim:
+        """Take the next job of a task, as a worker."""
+        request = ClaimRequest(task=task, worker=WorkerId(new_id()), make=make_of(task))
+        async with self.database.transaction() as session:
+            claimed = await claims.claim(session, request, policy=self.house.policy)
+        assert claimed is not None, f"no {task} job waits"
+        return claimed[0]
+
+    async def idle(self, task: TaskName) -> bool:
+        """Return whether no job of a task waits."""
+        request = ClaimRequest(task=task, worker=WorkerId(new_id()), make=make_of(task))
+        async with self.database.transaction() as session:
+            return await claims.claim(session, request, policy=self.house.policy) is None
+
+    async def finish(
+        self, claim: Claim, result: BaseModel, files: Mapping[str, "Made"] | None = None
+    ) -> None:
+        """Store what an attempt made, and say that it is complete."""
+        stored = []
+        for name, made in (files or {}).items():
+            data = f"{claim.job} {name}".encode() * 20
+            await self.objects.put_bytes(
+                Bucket.DERIVED, key_of(claim, name), data, media_type=made.media_type
+            )
+            stored.append(
+                StoredFile(
+                    name=name,
+                    size=len(data),
+                    sha256=hashlib.sha256(data).hexdigest(),
+                    **{k: getattr(made, k) for k in Made.__dataclass_fields__},
+                )
+            )
+        manifest = Manifest(
+            job=claim.job,
+            epoch=claim.epoch,
+            make=make_of(claim.task),
+            result=result.model_dump(mode="json"),
+            files=tuple(stored),
+        )
+        data = manifest.model_dump_json().encode()
+        key = key_of(claim, MANIFEST)
+        await self.objects.put_bytes(Bucket.DERIVED, key, data, media_type="application/json")
+        said = JobCompleted(
+            job=claim.job,
+            epoch=claim.epoch,
+            worker=WorkerId(new_id()),
+            manifest_key=key,
+            manifest_sha256=hashlib.sha256(data).hexdigest(),
+        )
+        await self.handler(said_as(said, "job.completed"))
+
+    async def skip(self, claim: Claim, reason: str = "silent") -> None:
+        """Say that there was nothing to do."""
+        said = JobSkipped(
+            job=claim.job,
+            epoch=claim.epoch,
+            worker=WorkerId(new_id()),
+            make=make_of(claim.task),
+            failure=Failure(reason=reason, message="There was nothing to hear."),
+        )
+        await self.handler(said_as(said, "job.skipped"))
+
+    async def reject(self, claim: Claim, message: str = "This is no sound.") -> None:
+        """Say that the input cannot be used."""
+        said = JobFailed(
+            job=claim.job,
+            epoch=claim.epoch,
+            worker=WorkerId(new_id()),
+            kind=FailureKind.REJECTED,
+            failure=Failure(reason="input", message=message),
+        )
+        await self.handler(said_as(said, "job.failed"))
+
+    async def take_in(self, *, kind: ItemKind = ItemKind.TRACK, **tags: str) -> Claim:
+        """Do the next ingest job."""
+        claim = await self.claim(TaskName.INGEST)
+        await self.finish(
+            claim, ingested(kind, tags), {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS}
+        )
+        return claim
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that a played worker stores."""
+
+    kind: ArtifactKind
+    media_type: str = "audio/flac"
+    stem: Stem | None = None
+    item: ItemKind | None = None
+    title: str = ""
+    start: int | None = None
+    end: int | None = None
+    audio: AudioFacts | None = None
+
+
+@dataclass
+class User:
+    """Somebody with a token."""
+
+    catalogue: Catalogue
+    owner: str
+    http: httpx.AsyncClient
+
+    async def get(self, path: str, **query: Any) -> Any:
+        """GET and expect a success."""
+        return good(await self.http.get(f"/v1{path}", params=query))
+
+    async def post(self, path: str, body: Any = None, *, key: str | None = None) -> Any:
+        """POST and expect a success."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return good(await self.http.post(f"/v1{path}", json=body, headers=headers))
+
+    async def open(self, data: bytes, **asked: Any) -> Any:
+        """Announce a file."""
+        body = {"name": "song.wav", "size": len(data), "sha256": sha256(data), **asked}
+        return await self.post("/uploads", body)
+
+    async def send(self, upload: Any, data: bytes, *, parts: int | None = None) -> None:
+        """PUT what is missing, or the first parts of it."""
+        for part in upload["missing"][:parts]:
+            piece = data[part["offset"] : part["offset"] + part["size"]]
+            answer = await self.store().put(part["url"], content=piece)
+            assert answer.is_success, answer.text
+
+    async def upload(self, data: bytes, **asked: Any) -> Any:
+        """Announce, send, complete."""
+        upload = await self.open(data, **asked)
+        await self.send(upload, data)
+        return await self.post(f"/uploads/{upload['id']}/complete")
+
+    async def track(self, data: bytes = b"a song" * 1000, **asked: Any) -> str:
+        """Upload something, have it taken in, and return its item."""
+        upload = await self.upload(data, **asked)
+        await self.catalogue.take_in()
+        return str(upload["item"])
+
+    def store(self) -> httpx.AsyncClient:
+        """Return a client of the store's signed URLs."""
+        application = self.catalogue.objects.application()
+        assert application is not None
+        transport = httpx.ASGITransport(application)
+        return httpx.AsyncClient(transport=transport, base_url="http://store")
+
+
+def good(answer: httpx.Response) -> Any:
+    """Return the body of a success."""
+    assert answer.is_success, f"{answer.status_code} {answer.text}"
+    return answer.json() if answer.content else None
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def make_of(task: TaskName) -> Make:
+    return Make(engine="played", version="1", fingerprint=sha256(task.encode()))
+
+
+def key_of(claim: Claim, name: str) -> str:
+    return artifact_key(claim.owner, claim.item.id, claim.task, claim.job, claim.epoch, name)
+
+
+def said_as(data: BaseModel, type_: str) -> AnyEvent:
+    return Event[Any](
+        id=EventId(new_id()),
+        type=type_,
+        source="/test",
+        subject=str(getattr(data, "job")),
+        time=datetime.now(UTC),
+        dataschema=dataschema(type_),
+        data=data,
+    )
+
+
+AUDIO = AudioFacts(duration=10.0, sample_rate=44_100, channels=2, samples=441_000)
+CANONICAL_FILE = Made(ArtifactKind.CANONICAL, audio=AUDIO)
+PEAKS = Made(ArtifactKind.PEAKS, "application/octet-stream")
+
+
+def ingested(kind: ItemKind, tags: Mapping[str, str]) -> IngestResult:
+    return IngestResult(
+        audio=AUDIO,
+        kind=kind,
+        source=Source(
+            container="wav", codec="pcm_s16le", sample_rate=44_100, channels=2, size=1000
+        ),
+        levels=Levels(
+            integrated_lufs=-14.0,
+            true_peak_dbtp=-1.0,
+            sample_peak_dbfs=-1.0,
+            dc_offset=(0.0, 0.0),
+            clipped_samples=0,
+        ),
+        tags=dict(tags),
+    )
+
+
+def separated() -> SeparationResult:
+    return SeparationResult(
+        weights="played",
+        engine="played",
+        precision=Precision.EXACT,
+        sample_rate=44_100,
+        samples=441_000,
+        overlap=0.25,
+        shifts=0,
+        residual=Residual.OTHER,
+        residual_level_db=-60.0,
+        stems=(),
+    )
+
+
+def stem_file(stem: Stem) -> Made:
+    return Made(
+        ArtifactKind.STEM,
+        stem=stem,
+        item=ItemKind.STEM,
+        title=f"song – {stem}",
+        start=0,
+        end=441_000,
+        audio=AUDIO,
+    )
+
+
+def stems(*names: Stem) -> dict[str, Made]:
+    return {f"{stem}.flac": stem_file(stem) for stem in names}
+
+
+MIDI = MidiResult(
+    notes=3,
+    lowest=60,
+    highest=67,
+    polyphony=3,
+    duration=10.0,
+    tempo=120.0,
+    tempo_known=False,
+    program=0,
+    mean_confidence=0.9,
+    engine="played",
+    weights="played",
+)
+MIDI_FILES = {"notes.mid": Made(ArtifactKind.MIDI, "audio/midi")}
+SLICING = SlicingResult(one_shots=1, loops=0, groups=1, stored=1, duration=10.0)
+ANALYSIS = AnalysisResult(duration=10.0)
+
+
+@asynccontextmanager
+async def open_catalogue(
+    url: str, folder: Path, settings: LibrarySettings | None = None
+) -> AsyncIterator[Catalogue]:
+    """Return a library on an empty database and an empty folder."""
+    clock = SystemClock()
+    database = Database(url, clock=clock, pool=4)
+    await database.migrate(MIGRATIONS)
+    objects = FileStore(folder / "objects", signer=Signer("secret" * 8), part_size=PART)
+    await objects.ensure()
+    settings = settings or LibrarySettings()
+    policy = settings.policy(60.0)
+    uploads = Uploads(database, objects, clock=clock, policy=policy, settings=settings)
+    house = Context(
+        database=database, objects=objects, policy=policy, settings=settings, uploads=uploads
+    )
+    principals: dict[str, Principal] = {}
+
+    async def authenticate(token: str) -> Principal:
+        if token not in principals:
+            raise BadToken("unknown")
+        return principals[token]
+
+    async def ready() -> dict[str, bool]:
+        return {"database": await database.ready()}
+
+    app = catalogue(house, authenticate=authenticate, ready=ready)
+    handler = JobEvents(database, objects, policy=policy)
+    try:
+        yield Catalogue(database, objects, house, app, handler, principals)
+    finally:
+        await objects.close()
+        await database.close()
