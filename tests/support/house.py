@@ -107,6 +107,7 @@ class House:
     url: str
     folder: Path
     parts: dict[str, Part] = field(default_factory=dict)
+    clients: list[Client] = field(default_factory=list)
 
     def start(self) -> None:
         """Start every part and wait until the house is ready."""
@@ -133,7 +134,9 @@ class House:
             return False
 
     def stop(self) -> None:
-        """Stop every part, workers first."""
+        """Stop every part, workers first, and let go of its clients."""
+        while self.clients:
+            self.clients.pop().close()
         for part in reversed(self.parts.values()):
             part.signal(signal.SIGTERM)
         for part in reversed(self.parts.values()):
@@ -141,7 +144,9 @@ class House:
 
     def client(self) -> Client:
         """Return a client of nobody yet."""
-        return Client(Credentials(self.url), save=lambda _: None)
+        client = Client(Credentials(self.url), save=lambda _: None)
+        self.clients.append(client)
+        return client
 
     def user(self, name: str = "user") -> Client:
         """Return a client of a new account."""
