@@ -3,14 +3,17 @@
 import json
 import re
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.problems import ProblemCode
 from kit.http.errors import ProblemError, problem_response
-from kit.observability.tracing import continue_trace
+from kit.http.health import HEALTH
+from kit.observability.tracing import continue_trace, current_trace_id
 
 MAX_BODY = 1 << 20
 """Bytes of a JSON body."""
@@ -27,6 +30,7 @@ SECURITY = {
     "X-Frame-Options": "DENY",
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
 }
+_PORT = re.compile(r":\d*$")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -57,13 +61,15 @@ class Edge:
             return
         headers = Headers(scope=scope)
         continue_trace(headers.get("traceparent"))
-        answer = _with_headers(send)
+        answer = _with_headers(send, current_trace_id())
         try:
             self._check_head(scope, headers)
             if not (self._streamed and scope["path"].startswith(self._streamed)):
                 receive = await _checked_body(headers, receive)
         except ProblemError as refusal:
             await problem_response(refusal)(scope, receive, answer)
+            return
+        except ClientDisconnect:
             return
         await self._app(scope, receive, answer)
 
@@ -75,8 +81,9 @@ class Edge:
                 f"The headers are too large: {MAX_FIELDS} fields and {MAX_HEADERS >> 10} KiB "
                 "are taken.",
             )
-        host = headers.get("host", "").rsplit(":", 1)[0].lower()
-        if self._hosts and host not in self._hosts:
+        host = _PORT.sub("", headers.get("host", "")).lower()
+        # What checks the health of a process calls it by its address of the day.
+        if self._hosts and host not in self._hosts and scope["path"] not in HEALTH:
             raise ProblemError(
                 ProblemCode.INVALID_REQUEST, "This service is not called by this name."
             )
@@ -97,7 +104,7 @@ async def _checked_body(headers: Headers, receive: Receive) -> Receive:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            break
+            raise ClientDisconnect
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > MAX_BODY:
@@ -127,7 +134,9 @@ def _too_large() -> ProblemError:
 def _check_json(body: bytes) -> None:
     """Refuse what would fail later, deeper and worse."""
     try:
-        value = json.loads(body, parse_constant=_no_constant, parse_int=_small_integer)
+        value = json.loads(
+            body, parse_constant=_no_constant, parse_int=_small_integer, parse_float=_finite
+        )
     except (ValueError, RecursionError) as error:
         detail = "The body is not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
         raise ProblemError(ProblemCode.INVALID_REQUEST, f"{detail[:200]}.") from None
@@ -142,6 +151,13 @@ def _small_integer(text: str) -> int:
     if len(text) > 20 or not -MAX_INTEGER <= int(text) < MAX_INTEGER:
         raise ValueError("a number in the body is out of range")
     return int(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError("a number in the body is out of range")
+    return value
 
 
 def _check_value(value: Any, depth: int) -> None:
@@ -163,13 +179,14 @@ def _check_value(value: Any, depth: int) -> None:
         )
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, trace: str) -> Send:
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY.items():
                 headers.setdefault(name, value)
             headers.setdefault("Cache-Control", "no-store")
+            headers["X-Request-Id"] = trace
             headers.setdefault("Content-Security-Policy", "default-src 'none'")
         await send(message)
 

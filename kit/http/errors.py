@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.problems import FieldProblem, Problem, ProblemCode
 from kit.database.base import DatabaseUnavailable
@@ -164,6 +164,10 @@ def install_handlers(app: FastAPI) -> None:
         detail = "Something that this service needs is away; try again in a moment."
         return problem_response(ProblemError(ProblemCode.UNAVAILABLE, detail, retry_after=2))
 
+    async def on_fault(request: Request, error: Exception) -> Response:
+        return _fault()
+
+    app.add_exception_handler(Exception, on_fault)
     app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
@@ -182,18 +186,25 @@ class LastResort:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
+        begun = ended = False
 
-        async def watched(message: dict[str, object]) -> None:
-            nonlocal begun
-            begun = begun or message["type"] == "http.response.start"
+        async def watched(message: Message) -> None:
+            nonlocal begun, ended
             await send(message)
+            begun = True
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         try:
-            await self._app(scope, receive, watched)  # type: ignore[arg-type]
+            await self._app(scope, receive, watched)
         except Exception:
             log.exception("a request met a fault that nobody foresaw")
-            if begun:
+            if not begun:
+                await _fault()(scope, receive, send)
+            elif not ended:
+                # Breaking off is the only way left to say that something is missing.
                 raise
-            detail = "Something broke here. Quote the trace when you report it."
-            await problem_response(ProblemError(ProblemCode.INTERNAL, detail))(scope, receive, send)
+
+
+def _fault() -> Response:
+    detail = "Something broke here. Quote the trace when you report it."
+    return problem_response(ProblemError(ProblemCode.INTERNAL, detail))

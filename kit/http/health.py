@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+HEALTH = ("/healthz", "/readyz", "/metrics")
+"""Paths that are answered whatever the caller calls this service."""
 Ready = Callable[[], Awaitable[dict[str, bool]]]
 """Tells what is needed, and whether it is there."""
 

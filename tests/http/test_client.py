@@ -1,0 +1,87 @@
+"""Clients of other services: the same for a socket and for this process; always a deadline."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from kit.http.client import TIMEOUT, build_client
+
+
+async def hello(request: Request) -> Response:
+    return JSONResponse({"path": request.url.path, "query": request.url.query})
+
+
+async def boom(request: Request) -> Response:
+    raise RuntimeError("a fault of the other service")
+
+
+Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def server(talk: Conversation) -> AsyncIterator[str]:
+    """Yield the address of a server, and wait for its conversation to end."""
+    ended = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await talk(reader, writer)
+        finally:
+            writer.close()
+            await writer.wait_closed()
+            ended.set()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        await ended.wait()
+
+
+APP = Starlette(routes=[Route("/hello/{name}", hello), Route("/boom", boom)])
+
+
+async def test_in_process_is_as_over_a_socket() -> None:
+    offered: dict[str, ASGIApp] = {}
+    async with build_client("inprocess://other", application=offered.__getitem__) as client:
+        # It may be offered after the client was made, for two services that need each other.
+        offered["other"] = APP
+        answer = await client.get("/hello/you", params={"a": "b c"})
+        assert answer.json() == {"path": "/hello/you", "query": "a=b+c"}
+        assert (await client.get("/boom")).status_code == 500
+
+
+async def test_every_call_has_a_deadline() -> None:
+    assert all(value is not None for value in TIMEOUT.as_dict().values())
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with server(never) as url, build_client(url, application=lambda _: APP) as client:
+        with pytest.raises(httpx.TimeoutException):
+            await client.get("/", timeout=httpx.Timeout(0.2))
+
+
+async def test_nobody_there_is_an_error_at_once() -> None:
+    async with build_client("http://127.0.0.1:9", application=lambda _: APP) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/")
+
+
+async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+
+    async with server(answer) as url, build_client(url, application=lambda _: APP) as client:
+        assert (await client.get("/")).status_code == 204

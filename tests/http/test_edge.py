@@ -1,0 +1,265 @@
+"""S13, S14, S23, S26: what the edge of every HTTP service refuses, and what its answers carry."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import BaseModel
+from starlette.responses import StreamingResponse
+
+from contracts.problems import Problem
+from kit.database.base import DatabaseUnavailable
+from kit.http.app import behind_edge, create_app
+from kit.http.edge import MAX_BODY
+from kit.http.pagination import Page, Paging, page_of
+
+
+class Body(BaseModel):
+    value: Any = None
+    number: int = 0
+
+
+SECRET = "postgresql://user:hunter2@10.0.0.7/private"
+
+
+def application() -> Any:
+    app = create_app("test")
+
+    @app.post("/echo")
+    async def echo(body: Body) -> Body:
+        return body
+
+    @app.get("/boom")
+    async def boom() -> None:
+        raise RuntimeError(SECRET)
+
+    @app.get("/away")
+    async def away() -> None:
+        raise DatabaseUnavailable(SECRET)
+
+    @app.get("/breaks")
+    async def breaks() -> StreamingResponse:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"some"
+            raise RuntimeError(SECRET)
+
+        return StreamingResponse(chunks())
+
+    @app.get("/list")
+    async def listed(query: Paging) -> Page[int]:
+        return Page(items=(query.limit,))
+
+    return app
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(
+        behind_edge(application(), hosts=("house",)), raise_app_exceptions=False
+    )
+    async with httpx.AsyncClient(transport=transport, base_url="http://house") as client:
+        yield client
+
+
+def refused(answer: httpx.Response, status: int) -> Problem:
+    """Check that an answer is a problem of a status, and return it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = Problem.model_validate_json(answer.content)
+    assert problem.status == status
+    assert problem.type == f"urn:cratedig:problem:{problem.code}"
+    assert len(problem.trace) == 32
+    assert problem.detail
+    return problem
+
+
+async def post(client: httpx.AsyncClient, body: bytes) -> httpx.Response:
+    return await client.post("/echo", content=body, headers={"Content-Type": "application/json"})
+
+
+async def test_what_is_good_passes(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/echo", json={"value": {"text": "ä🎵"}, "number": -(2**63)})
+    assert answer.json() == {"value": {"text": "ä🎵"}, "number": -(2**63)}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"value": "a\\u0000b"}',
+        b'{"a\\u0000b": 1}',
+        b'{"value": "\\ud800"}',
+        b'{"value": ["x", {"y": "\\udfff!"}]}',
+        b'{"value": 9223372036854775808}',
+        b'{"value": -9223372036854775809}',
+        b'{"value": ' + b"9" * 5000 + b"}",
+        b'{"value": 1e999}',
+        b'{"value": -1e999}',
+        b'{"value": NaN}',
+        b'{"value": Infinity}',
+        b'{"value": ' + b"[" * 33 + b"]" * 33 + b"}",
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"value": ' * 20_000,
+        b'{"value": ',
+        b"",
+        b"\xff\xfe",
+        b'{"value": "\xff"}',
+        b"null",
+        b"{}" * 2,
+        b'{"number": "seven"}',
+        b'{"number": 1.5}',
+    ],
+    ids=range(22),
+)
+async def test_what_would_fail_deeper_is_refused_here(
+    client: httpx.AsyncClient, body: bytes
+) -> None:
+    refused(await post(client, body), 422)
+
+
+async def test_depth_is_bounded_at_32(client: httpx.AsyncClient) -> None:
+    deep = b'{"value": ' + b"[" * 31 + b"]" * 31 + b"}"
+    assert (await post(client, deep)).status_code == 200
+    refused(await post(client, b'{"value": ' + b"[" * 32 + b"]" * 32 + b"}"), 422)
+
+
+async def test_a_body_is_counted_as_it_comes() -> None:
+    sent = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(64):
+            sent += 1 << 18
+            yield b" " * (1 << 18)
+
+    transport = httpx.ASGITransport(behind_edge(application()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://house") as client:
+        refused(await client.post("/echo", content=chunks()), 413)
+    assert sent <= MAX_BODY + (2 << 18), "the rest of the body was read although it is too large"
+
+
+async def test_an_announced_body_is_refused_unread(client: httpx.AsyncClient) -> None:
+    refused(await post(client, b" " * (MAX_BODY + 1)), 413)
+
+
+async def test_a_lying_length_changes_nothing(client: httpx.AsyncClient) -> None:
+    for length in ("-1", "1e3", "99999999999999999999", "²"):
+        headers = {"Content-Type": "application/json", "Content-Length": length.encode()}
+        answer = await client.post("/echo", content=b"{}", headers=headers)  # type: ignore[arg-type]
+        refused(answer, 413)
+
+
+async def test_headers_are_bounded(client: httpx.AsyncClient) -> None:
+    refused(await client.get("/list", headers={"X-Large": "x" * (16 << 10)}), 422)
+    many = [("X-Many", "1")] * 101
+    refused(await client.get("/list", headers=many), 422)
+
+
+@pytest.mark.parametrize("path", ["/list?cursor=%00", "/%00", "/a%00b"])
+async def test_nul_in_an_address_is_refused(client: httpx.AsyncClient, path: str) -> None:
+    refused(await client.get(path), 422)
+
+
+async def test_other_names_are_not_answered(client: httpx.AsyncClient) -> None:
+    refused(await client.get("/list", headers={"Host": "evil.example"}), 422)
+    assert (await client.get("/list", headers={"Host": "HOUSE:8000"})).status_code == 200
+    # Whoever checks the health of a process calls it by its address.
+    for header in ("X-Forwarded-Host", "X-Host", "Forwarded"):
+        headers = {"Host": "evil.example", header: "house"}
+        refused(await client.get("/list", headers=headers), 422)
+
+
+async def test_unknown_addresses_and_methods_are_problems(client: httpx.AsyncClient) -> None:
+    assert refused(await client.get("/nowhere"), 404).code == "not_found"
+    answer = await client.delete("/echo")
+    assert refused(answer, 405).code == "method_not_allowed"
+    assert answer.headers["Allow"] == "POST"
+
+
+async def test_a_fault_leaks_nothing(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await client.get("/boom")
+    problem = refused(answer, 500)
+    assert problem.code == "internal"
+    for word in ("hunter2", "Runtime", "Traceback", "postgres", ".py"):
+        assert word not in answer.text
+    assert any(SECRET in record.exc_text for record in caplog.records if record.exc_text)
+
+
+async def test_a_fault_while_answering_breaks_the_answer_off() -> None:
+    transport = httpx.ASGITransport(behind_edge(application()), raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://house") as client:
+        with pytest.raises(RuntimeError):
+            await client.get("/breaks")
+
+
+async def test_what_is_away_is_said_to_come_back(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/away")
+    problem = refused(answer, 503)
+    assert problem.retryable
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert "hunter2" not in answer.text
+
+
+async def test_every_answer_carries_the_headers(client: httpx.AsyncClient) -> None:
+    for answer in (
+        await client.get("/list"),
+        await client.get("/nowhere"),
+        await client.get("/boom"),
+        await post(client, b"{"),
+    ):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'"
+        assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+        assert len(answer.headers["X-Request-Id"]) == 32
+
+
+async def test_a_callers_trace_goes_on(client: httpx.AsyncClient) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    answer = await client.get("/nowhere", headers=headers)
+    assert refused(answer, 404).trace == trace == answer.headers["X-Request-Id"]
+    forged = await client.get("/nowhere", headers={"traceparent": "x\tforged"})
+    assert refused(forged, 404).trace != trace
+
+
+async def test_wrong_fields_are_named_without_their_values(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/echo", json={"number": "hunter2"})
+    (field,) = refused(answer, 422).fields
+    assert field.field == "body.number"
+    assert "hunter2" not in answer.text
+
+
+async def test_pages_are_bounded_and_cursors_are_ours(client: httpx.AsyncClient) -> None:
+    for query in (
+        {"limit": "0"},
+        {"limit": "201"},
+        {"limit": "1e2"},
+        {"cursor": "bm90IG91cnM"},
+        {"cursor": "é"},
+        {"cursor": "WyIyMDI2LTAxLTAxIiwgIngiXQ"},
+        {"cursor": "WzEsMl0"},
+        {"cursor": "A" * 401},
+    ):
+        refused(await client.get("/list", params=query), 422)
+
+
+def test_a_cursor_is_where_the_page_ended() -> None:
+    from datetime import UTC, datetime
+
+    from kit.http.pagination import Cursor, PageQuery, decode_cursor
+
+    when = datetime(2026, 5, 4, 3, 2, 1, 999999, tzinfo=UTC)
+    rows = ["a", "b", "c"]
+    page = page_of(rows, PageQuery(limit=2, after=None), lambda row: Cursor(created=when, id=row))
+    assert page.items == ("a", "b")
+    assert page.next is not None
+    assert decode_cursor(page.next) == Cursor(created=when, id="b")
+    last = page_of(
+        rows[2:], PageQuery(limit=2, after=None), lambda row: Cursor(created=when, id=row)
+    )
+    assert last.next is None
+    assert json.loads(page.model_dump_json())["items"] == ["a", "b"]
