@@ -467,8 +467,16 @@ def _new_topic(topic: Topic, brokers: int) -> NewTopic:
 
 
 async def _start(client: AIOKafkaConsumer | AIOKafkaProducer, limit: float) -> None:
-    async with asyncio.timeout(limit):
-        await client.start()
+    """Connect a client; one that is given up is let come to an end, as it would leave a socket."""
+    starting = asyncio.create_task(client.start())
+    try:
+        async with asyncio.timeout(limit):
+            await asyncio.shield(starting)
+    except BaseException:
+        await asyncio.wait({starting}, timeout=3)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        raise
 
 
 async def _stop(client: AIOKafkaConsumer | AIOKafkaProducer, limit: float) -> None:
@@ -480,6 +488,10 @@ async def _stop(client: AIOKafkaConsumer | AIOKafkaProducer, limit: float) -> No
             await client.stop()
     except Exception as error:
         log.info("a Kafka client did not close in good order: %r", error)
+        connections = client.client if isinstance(client, AIOKafkaProducer) else client._client
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(2):
+                await connections.close()
 
 
 def _ms(seconds: float) -> int:
