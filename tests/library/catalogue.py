@@ -40,6 +40,7 @@ from kit.auth.tokens import BadToken
 from kit.bus.base import AnyEvent
 from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
+from kit.http.app import behind_edge
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
 from services.library import claims
@@ -81,7 +82,7 @@ class Catalogue:
 
     def client(self, token: str | None = None) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        transport = httpx.ASGITransport(self.app)
+        transport = httpx.ASGITransport(behind_edge(self.app))
         return httpx.AsyncClient(transport=transport, base_url="http://library", headers=headers)
 
     async def claim(self, task: TaskName) -> Claim:
@@ -247,12 +248,12 @@ def key_of(claim: Claim, name: str) -> str:
     return artifact_key(claim.owner, claim.item.id, claim.task, claim.job, claim.epoch, name)
 
 
-def said_as(data: BaseModel, type_: str) -> AnyEvent:
+def said_as(data: JobCompleted | JobSkipped | JobFailed, type_: str) -> AnyEvent:
     return Event[Any](
         id=EventId(new_id()),
         type=type_,
         source="/test",
-        subject=str(getattr(data, "job")),
+        subject=data.job,
         time=datetime.now(UTC),
         dataschema=dataschema(type_),
         data=data,
