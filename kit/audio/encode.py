@@ -101,8 +101,9 @@ def quantise(block: Block, bits: int) -> NDArray[np.int32]:
         `[channels, samples]`; 1.0 stands for `2**31`, one above the largest. Samples that came
         from integers of as many bits come back as the same integers.
     """
-    scale = float(2 ** (bits - 1))
-    whole = np.clip(np.rint(block.astype(np.float64) * scale), -scale, scale - 1)
+    # A power of two scales float32 exactly, and it holds every integer of 24 bits.
+    scale = np.float32(2 ** (bits - 1))
+    whole: NDArray[np.float32] = np.clip(np.rint(block * scale), -scale, scale - 1)
     return whole.astype(np.int32) << (32 - bits)
 
 

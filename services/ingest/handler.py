@@ -205,8 +205,9 @@ class _Reading:
                     encoder.write(scaled)
                     writer.write(scaled)
                     meters.add(scaled)
-            said = decoding.finish()
-            self._check(said, samples, rate)
+                # Inside, so that nothing is left of what is refused now.
+                said = decoding.finish()
+                self._check(said, samples, rate)
             return Pass(
                 said=said,
                 source_rate=decoding.sample_rate,

@@ -133,9 +133,16 @@ class Loudness:
 
     def _filter(self, part: Block, count: int) -> None:
         """Filter a part that begins with history, and add up `count` samples of what comes."""
+        if not part.any():
+            self._gather(np.zeros(count))
+            return
         filtered = np.fft.irfft(np.fft.rfft(part, axis=1) * self._spectrum, self._size, axis=1)
         kept = filtered[:, self._history : self._history + count]
-        power = np.einsum("cs,cs->s", kept, kept, dtype=np.float64)
+        self._gather(np.einsum("cs,cs->s", kept, kept, dtype=np.float64))
+
+    def _gather(self, power: NDArray[np.float64]) -> None:
+        """Add up the power of the next samples, `[samples]`, by 100 ms."""
+        count = len(power)
         start, end = self._filtered, self._filtered + count
         first = math.floor(start * _STEPS_A_SECOND / self._rate) + 1
         last = math.floor(end * _STEPS_A_SECOND / self._rate)

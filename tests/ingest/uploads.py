@@ -1,5 +1,6 @@
 """Uploads for tests: made by `ffmpeg` itself from signals with known answers, and ingested."""
 
+import resource
 import subprocess
 import time
 from dataclasses import dataclass
@@ -64,6 +65,17 @@ class Intake:
         except Rejected as outcome:
             return Refusal(outcome.reason), outcome.message
         raise AssertionError(f"{path.name} was taken: {taken.result}")
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and of its children that ended.
+
+    Bounds on time are stated in it: it does not depend on what else the machine does.
+    """
+    ours, theirs = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return ours.ru_utime + ours.ru_stime + theirs.ru_utime + theirs.ru_stime
 
 
 def on_grid(audio: Block, bits: int) -> Block:

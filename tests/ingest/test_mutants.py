@@ -1,0 +1,94 @@
+"""Damaged files end in a result or in a stated reason, soon, and never in anything else."""
+
+import collections
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from contracts.ingest import IngestParams, Refusal
+from kit.audio.probe import probe
+from kit.worker.outcomes import Rejected
+from services.ingest.engine import ConfinedFfmpeg
+from tests.ingest.mutants import make_seeds, mutants
+from tests.ingest.uploads import Intake, cpu_seconds
+
+WITHIN = 15.0
+"""CPU seconds for each file."""
+DATA = Path(os.environ.get("CRATEDIG_TEST_DATA", "../shared/data"))
+ODD = DATA / "odd_files" / "shared"
+
+
+def put_through(intake: Intake, name: str, path: Path) -> str:
+    """Ingest a file and return how it ended: `taken`, or the reason."""
+    began = cpu_seconds()
+    try:
+        taken = intake.take(path, IngestParams(longest=3600))
+    except Rejected as outcome:
+        ended, message = str(Refusal(outcome.reason)), outcome.message
+    else:
+        assert probe(taken.canonical) == taken.result.audio, name
+        assert taken.result.audio.samples > 0, name
+        taken.canonical.unlink()
+        taken.peaks.unlink()
+        ended, message = "taken", "It is there, as canonical audio."
+    assert 20 < len(message) < 400, name
+    assert cpu_seconds() - began < WITHIN, name
+    return ended
+
+
+def fuzz(intake: Intake, engine: ConfinedFfmpeg, folder: Path, *, count: int, seed: int) -> None:
+    making = folder / "seeds"
+    making.mkdir()
+    path = folder / "upload"
+    ended: collections.Counter[str] = collections.Counter()
+    for name, content in mutants(make_seeds(engine, making), count, seed=seed):
+        path.write_bytes(content)
+        ended[put_through(intake, f"seed {seed}, {name}", path)] += 1
+    print(f"\nseed {seed}: {dict(ended)}")
+    assert sum(ended.values()) == count
+    # Damage is met, and most of what is damaged a little can still be heard.
+    assert ended["taken"] > count / 4
+    assert ended[Refusal.DAMAGED] > 0
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert peak < 1 << 20, f"a confined program took {peak >> 10} MiB"
+
+
+@pytest.mark.timeout(240)
+def test_some_mutants(intake: Intake, engine: ConfinedFfmpeg, tmp_path: Path) -> None:
+    fuzz(intake, engine, tmp_path, count=64, seed=16)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_thousand_mutants(intake: Intake, engine: ConfinedFfmpeg, tmp_path: Path) -> None:
+    seed = int(os.environ.get("CRATEDIG_FUZZ_SEED", "2026"))
+    count = int(os.environ.get("CRATEDIG_FUZZ_COUNT", "1000"))
+    fuzz(intake, engine, tmp_path, count=count, seed=seed)
+
+
+def odd_files() -> list[Path]:
+    return sorted(path for path in ODD.rglob("*") if path.is_file() and path.suffix != ".csv")
+
+
+@pytest.mark.data
+@pytest.mark.timeout(300)
+def test_odd_files_are_taken_or_refused(intake: Intake, tmp_path: Path) -> None:
+    files = odd_files()
+    if not files:
+        pytest.skip(f"CRATEDIG_TEST_DATA: there are no odd files in {ODD}")
+    ended = {path.name: put_through(intake, path.name, path.resolve()) for path in files}
+    assert len(ended) > 100
+    # What is sound and of a format that is taken must not be lost to caution.
+    good = {
+        *("test-1.mp3", "45 - no total number of samples set.flac", "alac.m4a", "ep7.m4b"),
+        *("test-192khz-32bit.flac", "64bit-48kHz-noBext-mono-overflow.wav", "RIFX-16bit-mono.wav"),
+        *("4bit-imaadpcm-8kHz-noBext-mono.wav", "multipage-setup.ogg", "creative_common.mp4"),
+        *("02 - increasing number of channels.flac", "test5.webm", "xing.mp3"),
+    }
+    assert {name: ended[name] for name in good if ended[name] != "taken"} == {}
+    assert ended["emptyfile.mp3"] == Refusal.EMPTY
+    assert ended["test1_empty.wav"] == Refusal.EMPTY
+    assert ended["sample.mid"] == Refusal.UNSUPPORTED
+    assert ended["64bit.mp4"] == Refusal.NO_AUDIO
