@@ -106,6 +106,10 @@ test-all: setup weights ## Everything, the long runs too
 	$(MAKE) test-kills KILLS=200 JOBS=1000
 	$(MAKE) test-cluster
 
+.PHONY: fuzz-audio
+fuzz-audio: setup ## Put a thousand damaged files through ingest; CRATEDIG_FUZZ_COUNT and _SEED choose others
+	$(BIN)/python -m pytest tests/ingest/test_mutants.py -m "slow or data" -s $(ARGS)
+
 .PHONY: bench
 bench: setup weights ## Print the figures that README and docs state
 	$(BIN)/python -m benchmarks $(ARGS)
