@@ -24,6 +24,7 @@ from contracts.jobs import (
     TaskName,
 )
 from contracts.music import Seconds
+from contracts.tasks import TASKS
 from kit.clock import new_id
 from kit.database.engine import database_of
 from kit.observability.tracing import current_traceparent
@@ -96,13 +97,10 @@ async def create(
     # What is counted and looked for below cannot change under us, for this owner.
     await database.lock(session, f"owner:{owner}")
     now = await database.time(session)
-    query = select(col(ItemRow.bpm)).where(col(ItemRow.id) == new.item)
-    bpm = (await session.execute(query)).scalar_one_or_none()
     inputs_sha256 = _digest(
         [[i.sha256, i.kind, i.stem, i.start, i.end] for i in new.inputs] or [new.item]
     )
-    # The tempo is the user's to change, and results depend on it like on a parameter.
-    params_sha256 = _digest([new.params, bpm])
+    params_sha256 = _digest([new.params, await _tempo(session, new)])
     await _refuse_quarantined(session, owner, new.task, inputs_sha256, policy)
     if not new.force:
         same = (
@@ -221,6 +219,18 @@ def show(row: JobRow) -> Job:
         started=row.started,
         finished=row.finished,
     )
+
+
+async def _tempo(session: AsyncSession, new: NewJob) -> float | None:
+    """Return the tempo of a job's item, which is the user's to change, where its result needs it.
+
+    Tasks that do not read it keep their results when an analysis has found it.
+    """
+    task = TASKS.get(new.task)
+    if task is None or not task.keeps_tempo:
+        return None
+    query = select(col(ItemRow.bpm)).where(col(ItemRow.id) == new.item)
+    return (await session.execute(query)).scalar_one_or_none()
 
 
 async def _reusable(

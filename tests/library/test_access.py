@@ -1,0 +1,181 @@
+"""Every operation of the catalogue: nobody's business without the right token (S8, S10, S22)."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from contracts.identity import Principal, Scope
+from contracts.jobs import TaskName
+from contracts.music import Stem
+from services.library.access import Action, may
+from services.library.tables import PipelineRow
+from tests.library.catalogue import (
+    ALL,
+    UNKNOWN,
+    Catalogue,
+    open_catalogue,
+    separated,
+    sha256,
+    stems,
+)
+
+BODIES: dict[tuple[str, str], Any] = {
+    ("post", "/v1/uploads"): {"name": "x", "size": 1, "sha256": sha256(b"x")},
+    ("patch", "/v1/items/{item}"): {"name": "mine now"},
+    ("post", "/v1/jobs"): {"item": "{item}", "task": "midi"},
+    ("post", "/v1/runs"): {"item": "{item}", "pipeline": "midi"},
+    ("post", "/v1/pipelines"): {"name": "another", "steps": [{"name": "m", "task": "midi"}]},
+    ("put", "/v1/pipelines/{name}"): {"name": "mine", "steps": [{"name": "m", "task": "midi"}]},
+}
+NOT_OF_ONE = {"/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs"}
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> Any:
+    async with open_catalogue(f"sqlite+aiosqlite:///{tmp_path}/library.db", tmp_path) as opened:
+        yield opened
+
+
+def operations(app: FastAPI) -> Iterator[tuple[str, str, Any]]:
+    for path, methods in app.openapi()["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
+    """Make one of each thing; return its owner and their ids by the names in paths."""
+    user = catalogue.user()
+    upload = await user.upload(b"a song" * 500)
+    await catalogue.take_in()
+    item = upload["item"]
+    await user.post("/jobs", {"item": item, "task": "separation"})
+    claim = await catalogue.claim(TaskName.SEPARATION)
+    await catalogue.finish(claim, separated(), stems(Stem.BASS))
+    artifacts = (await user.get(f"/items/{item}/artifacts"))["items"]
+    job = await user.post("/jobs", {"item": item, "task": "midi"})
+    run = await user.post("/runs", {"item": item, "pipeline": "stems"})
+    await user.post("/pipelines", {"name": "mine", "steps": [{"name": "m", "task": "midi"}]})
+    return user.owner, {
+        "upload": upload["id"],
+        "item": item,
+        "artifact": artifacts[0]["id"],
+        "job": job["id"],
+        "run": run["id"],
+        "name": "mine",
+    }
+
+
+def filled(value: Any, ids: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        return value.format(**ids)
+    if isinstance(value, dict):
+        return {k: filled(v, ids) if k == "item" else v for k, v in value.items()}
+    return value
+
+
+async def ask(client: Any, method: str, path: str, ids: dict[str, str]) -> Any:
+    body = filled(BODIES.get((method, path)), ids)
+    return await client.request(method, path.format(**ids), json=body)
+
+
+async def test_nobody_is_answered_without_a_token(sqlite: Catalogue) -> None:
+    _, ids = await everything(sqlite)
+    for client in (sqlite.client(), sqlite.client("made-up")):
+        for method, path, _ in operations(sqlite.app):
+            answer = await ask(client, method, path, ids)
+            assert answer.status_code == 401, f"{method} {path}"
+            assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_every_operation_names_its_scope_and_keeps_to_it(sqlite: Catalogue) -> None:
+    owner, ids = await everything(sqlite)
+    for method, path, operation in operations(sqlite.app):
+        ((scope,),) = (tuple(one["bearer"]) for one in operation["security"])
+        others = (ALL | {Scope.ACCOUNT, Scope.ADMIN}) - {Scope(scope)}
+        user = sqlite.user(scopes=others, owner=owner)
+        answer = await ask(user.http, method, path, ids)
+        assert answer.status_code == 403, f"{method} {path}"
+        assert scope in answer.json()["detail"]
+
+
+async def test_what_is_anothers_is_as_absent_as_what_never_was(catalogue: Catalogue) -> None:
+    owner, ids = await everything(catalogue)
+    stranger = catalogue.user()
+    nothing = dict.fromkeys(ids, UNKNOWN) | {"name": "unknown"}
+    tried = 0
+    for method, path, _ in operations(catalogue.app):
+        if "{" not in path and (method, path) not in (("post", "/v1/jobs"), ("post", "/v1/runs")):
+            continue
+        if method == "put":
+            continue
+        foreign = await ask(stranger.http, method, path, ids)
+        unknown = await ask(stranger.http, method, path, nothing)
+        assert foreign.status_code == unknown.status_code == 404, f"{method} {path}"
+        said, same = foreign.json(), unknown.json()
+        assert {**said, "trace": ""} == {**same, "trace": ""}
+        tried += 1
+    assert tried >= 14
+    put = {"name": "mine", "steps": [{"name": "m", "task": "midi"}]}
+    assert (await stranger.http.put("/v1/pipelines/mine", json=put)).status_code == 404
+    for path in NOT_OF_ONE - {"/v1/uploads"}:
+        found = (await stranger.get(path.removeprefix("/v1")))["items"]
+        assert all(one.get("builtin") for one in found), path
+    for query in ({"parent": ids["item"]}, {"q": "song"}):
+        assert (await stranger.get("/items", **query))["items"] == []
+    for query in ({"item": ids["item"]}, {"run": ids["run"]}):
+        assert (await stranger.get("/jobs", **query))["items"] == []
+    assert (await stranger.get("/feed", after="start"))["items"] == []
+    # And it is all still there for whose it is.
+    mine = catalogue.user(owner=owner)
+    assert (await mine.get(f"/items/{ids['item']}"))["state"] == "ready"
+    assert (await mine.get(f"/jobs/{ids['job']}"))["state"] == "queued"
+
+
+async def test_every_list_has_pages_of_at_most_200(sqlite: Catalogue) -> None:
+    user = sqlite.user()
+    for method, path, operation in operations(sqlite.app):
+        names = {p["name"]: p["schema"] for p in operation.get("parameters", ())}
+        if method != "get" or "limit" not in names:
+            continue
+        assert names["limit"]["maximum"] == 200
+        for wrong in ({"limit": 201}, {"limit": 0}, {"limit": 10**40}):
+            answer = await user.http.get(path.format(item=UNKNOWN), params=wrong)
+            assert answer.status_code == 422, path
+        if "cursor" in names:
+            answer = await user.http.get(path.format(item=UNKNOWN), params={"cursor": "W10"})
+            assert answer.status_code == 422, path
+
+
+@pytest.mark.parametrize("id_", ["x", "0" * 36, "..", "%00", "%ed%a0%80", "1" * 5000])
+async def test_a_malformed_id_is_no_server_error(sqlite: Catalogue, id_: str) -> None:
+    user = sqlite.user()
+    for noun in ("items", "artifacts", "jobs", "runs", "uploads", "pipelines"):
+        answer = await user.http.get(f"/v1/{noun}/{id_}")
+        assert answer.status_code in (404, 422, 405), f"{noun} {answer.status_code}"
+
+
+@pytest.mark.parametrize("key", ["", "with space", "x" * 129, "é"])
+async def test_an_idempotency_key_is_visible_ascii(sqlite: Catalogue, key: str) -> None:
+    user = sqlite.user()
+    body = {"name": "p", "steps": [{"name": "m", "task": "midi"}]}
+    answer = await user.http.post(
+        "/v1/pipelines", json=body, headers=[(b"Idempotency-Key", key.encode())]
+    )
+    assert answer.status_code == 422
+
+
+def test_only_the_owner_with_the_scope_may() -> None:
+    now = datetime.now(UTC)
+    row = PipelineRow(id="p", owner=UNKNOWN, name="n", spec={}, created=now, updated=now)
+
+    def who(owner: str, *scopes: Scope) -> Principal:
+        return Principal(user=owner, owner=owner, scopes=frozenset(scopes), token="t", expires=now)
+
+    assert may(who(UNKNOWN, Scope.READ), Action.READ, row)
+    assert not may(who(UNKNOWN, Scope.READ), Action.WRITE, row)
+    assert not may(who(UNKNOWN, Scope.READ, Scope.WRITE), Action.RUN, row)
+    assert not may(who(UNKNOWN.replace("9", "8"), *Scope), Action.READ, row)
