@@ -1,0 +1,400 @@
+"""The separation service beside torch and demucs: equality, quality, time, memory.
+
+`python -m benchmarks.separation` prints the figures; `--write` also puts them into the service's
+README; `--only` chooses parts. The reference lives in an environment of its own,
+`.venv-reference-separation`, made on first use from `benchmarks/reference/separation.txt`.
+
+Demucs' own weights cannot be had everywhere, so equality and speed are measured on seeded random
+weights of the official configurations, in the official file format.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from kit.audio.decode import read
+from kit.inference.base import open_network
+from kit.settings import KitSettings
+from kit.weights.checkpoints import read_tensorflow
+from kit.weights.manifest import read_manifest
+from kit.weights.store import Store
+from services.separation.dsp import Samples, hann, stft
+from services.separation.networks.htdemucs import convert
+from services.separation.spleeter import HOP, SIZE
+from tests.separation.voices import song as synthetic_song
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "services" / "separation" / "README.md"
+REFERENCE = ROOT / ".venv-reference-separation"
+LOCK = ROOT / "benchmarks" / "reference" / "separation.txt"
+SCRIPT = ROOT / "benchmarks" / "separation_reference.py"
+RATE = 44_100
+ROUNDS = 3
+SONG_SECONDS = 30
+PARTS = ("equality", "quality", "speed", "memory")
+TUNED = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
+"""What keeps torch from giving memory back to the system and taking it again at each layer."""
+
+
+def reference_python() -> Path:
+    """Return the reference environment's Python; make the environment when it is not there."""
+    python, stamp = REFERENCE / "bin" / "python", REFERENCE / ".lock"
+    if stamp.exists() and stamp.read_text() == LOCK.read_text():
+        return python
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if uv is None:
+        raise SystemExit("uv is needed to make the reference environment: run `make setup`.")
+    print(f"Making {REFERENCE.name} …", file=sys.stderr)
+    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", "3.11", REFERENCE], check=True)
+    install = [uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    subprocess.run([*install, "--python", python, "-r", LOCK], check=True)
+    stamp.write_text(LOCK.read_text())
+    return python
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a process went."""
+
+    told: dict[str, Any]
+    seconds: float
+    processor_seconds: float
+    """Of all threads: what other processes of the machine change least."""
+    peak_mib: float
+
+
+def run(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> Run:
+    """Run a process to its end; its last line is JSON, where it is any."""
+    started = time.perf_counter()
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=ROOT,
+            stdout=said,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | (environment or {}),
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{command} ended with status {process.returncode}")
+        said.seek(0)
+        lines = said.read().decode(errors="replace").strip().splitlines()
+    told = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+    return Run(told, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def reference(*arguments: str | Path) -> Run:
+    """Run the reference's script."""
+    return run([reference_python(), SCRIPT, *arguments])
+
+
+def ours(graphs: dict[str, Path], audio: Path, out: Path, **params: object) -> Run:
+    """Run one job of ours in a process of its own."""
+    request = {
+        "graphs": {name: str(path) for name, path in graphs.items()},
+        "audio": str(audio),
+        "out": str(out),
+        "params": {"previews": False, **params},
+    }
+    return run([sys.executable, "-m", "benchmarks.separation_ours", json.dumps(request)])
+
+
+def snr(reference_: np.ndarray, estimate: np.ndarray) -> float:
+    """Return how far the error is below the reference, in dB."""
+    wide = reference_.astype(np.float64)
+    return 10 * float(np.log10(np.square(wide).sum() / np.square(wide - estimate).sum()))
+
+
+def si_sdr(truth: Samples, estimate: Samples) -> float:
+    """Scale-invariant ratio of signal to distortion in dB (J. Le Roux et al., ICASSP 2019)."""
+    wide, made = truth.ravel().astype(np.float64), estimate.ravel().astype(np.float64)
+    wide, made = wide - wide.mean(), made - made.mean()
+    target = (wide @ made) / (wide @ wide) * wide
+    return 10 * float(np.log10((target @ target) / np.square(made - target).sum()))
+
+
+def spleeter_graph() -> dict[str, Path]:
+    """Return the light separator's graph."""
+    manifest = read_manifest(ROOT / "services" / "separation" / "weights.toml")
+    return {
+        "spleeter-2stems": Store(KitSettings().weights_dir).verified(manifest)["spleeter-2stems"]
+    }
+
+
+def random_graphs(folder: Path, kind: str) -> dict[str, Path]:
+    """Make random weights of an official configuration, and our graphs of them."""
+    reference("weights", folder, kind)
+    names = {
+        "htdemucs": ["htdemucs"],
+        "htdemucs_6s": ["htdemucs_6s"],
+        "htdemucs_ft": [f"htdemucs_ft-{stem}" for stem in ("drums", "bass", "other", "vocals")],
+    }[kind]
+    prefix = {"htdemucs": "1", "htdemucs_ft": "2", "htdemucs_6s": "3"}[kind]
+    files = sorted(folder.glob(f"{prefix * 7}*-*.th"))
+    graphs = {}
+    for name, path in zip(names, files, strict=True):
+        graphs[name] = folder / f"{name}.onnx"
+        convert({path.name: path}, graphs[name])
+    return graphs
+
+
+def material(seconds: float) -> Samples:
+    """Return synthetic music with noise below it, so that no segment is trivial."""
+    hiss = np.random.default_rng(5).normal(size=(2, round(seconds * RATE))) * 0.01
+    return (synthetic_song(seconds) + hiss).astype(np.float32)
+
+
+def save(audio: Samples, path: Path) -> Path:
+    """Write FLAC of 24 bits."""
+    soundfile.write(path, np.clip(audio, -1, 1).T, RATE, subtype="PCM_24")
+    return path
+
+
+def equality(folder: Path) -> Iterator[str]:
+    """Compare whole tracks with `demucs.apply.apply_model`, and masks with a port in torch."""
+    yield "| network | compared with | length s | `exact` dB | `balanced` dB | `fast` dB |"
+    yield "|---|---|---|---|---|---|"
+    for kind, seconds in (("htdemucs", 23.0), ("htdemucs_6s", 23.0), ("htdemucs_ft", 13.0)):
+        graphs = random_graphs(folder, kind)
+        path = save(material(seconds), folder / "song.flac")
+        np.save(folder / "song.npy", read(path))
+        reference("apply", folder, kind, folder / "song.npy", folder / "stems.npy")
+        expected = np.load(folder / "stems.npy")
+        row = []
+        for precision in ("exact", "balanced", "fast"):
+            out = folder / f"{kind}-{precision}"
+            raw = {"format": "wav", "depth": "float32", "residual": "none"}
+            made = ours(graphs, path, out, weights=kind, precision=precision, **raw)
+            names = [stem["name"] for stem in made.told["result"]["stems"]]
+            stems = np.stack([read(out / "outputs" / name) for name in names])
+            row.append(f"{snr(expected, stems):.0f}")
+        yield f"| {kind} | `demucs.apply`, torch fp32 | {seconds:.0f} | " + " | ".join(row) + " |"
+        for stale in (*folder.glob("*.th"), *folder.glob("*.onnx")):
+            stale.unlink()
+    yield f"| spleeter-2stems | port in torch fp64 | 12 | {masks(folder):.0f} | – | – |"
+
+
+def masks(folder: Path) -> float:
+    """Return how well Spleeter's masked magnitudes agree with the port's, in dB."""
+    graph = spleeter_graph()["spleeter-2stems"]
+    store = Store(KitSettings().weights_dir)
+    (weights,) = (
+        entry
+        for entry in read_manifest(ROOT / "services" / "separation" / "weights.toml").weights
+        if entry.name == "spleeter-2stems"
+    )
+    np.savez(folder / "variables.npz", **read_tensorflow(store.folder(weights) / "model"))
+    window = synthetic_song(12.0)[:, : 511 * HOP + SIZE]
+    magnitude = np.abs(stft(window, hann(SIZE), HOP)[..., :1024])[None]
+    np.save(folder / "magnitude.npy", magnitude)
+    reference("masks", folder / "variables.npz", folder / "magnitude.npy", folder / "masks.npy")
+    made = open_network(graph, threads=2).run({"magnitude": magnitude})["masks"]
+    return snr(np.load(folder / "masks.npy") * magnitude, made * magnitude)
+
+
+def quality(data: Path | None, folder: Path) -> Iterator[str]:
+    """Score the light separator on mixtures with true stems."""
+    if data is None:
+        yield "(No recordings: set CRATEDIG_TEST_DATA.)"
+        return
+    graphs = spleeter_graph()
+    yield (
+        "| SI-SDR in dB | vocals: mixture | upstream's way | ours "
+        "| accompaniment: mixture | upstream's way | ours | rank correlation of confidence |"
+    )
+    yield "|---|---|---|---|---|---|---|---|"
+    columns: list[list[float]] = []
+    for path in sorted((data / "separation").glob("*/*/mixture.flac")):
+        mixture, voice = read(path), read(path.with_name("vocals.flac"))
+        truth = (voice, mixture - voice)
+        row: list[float] = []
+        out = folder / path.parent.name
+        raw = {"format": "wav", "depth": "float32", "residual": "none"}
+        made = ours(graphs, path, out, weights="spleeter-2stems", **raw)
+        stems = [read(out / "outputs" / f"{name}.wav") for name in ("vocals", "accompaniment")]
+        upstream = upstream_way(graphs["spleeter-2stems"], mixture)
+        for true, one, other in zip(truth, stems, upstream, strict=True):
+            row += [si_sdr(true, mixture), si_sdr(true, other), si_sdr(true, one)]
+        told = [stem["seconds"] for stem in made.told["result"]["stems"]]
+        row.append(ranks(truth, stems, told))
+        columns.append(row)
+        yield f"| {path.parent.name} | " + " | ".join(f"{x:.2f}" for x in row) + " |"
+    means = [statistics.fmean(column) for column in zip(*columns, strict=True)]
+    yield "| **mean** | " + " | ".join(f"**{x:.2f}**" for x in means) + " |"
+
+
+def upstream_way(graph: Path, mixture: Samples) -> Samples:
+    """Separate as upstream does: the whole track's transform, silence above 11 kHz, no overlap."""
+    network = open_network(graph, threads=2)
+    window, count = hann(SIZE), mixture.shape[1]
+    stereo = mixture if mixture.shape[0] == 2 else np.repeat(mixture, 2, axis=0)
+    frames = -(-(count + SIZE) // HOP)
+    padded = np.zeros((2, (frames - 1) * HOP + SIZE), np.float32)
+    padded[:, SIZE : SIZE + count] = stereo
+    spectrum = stft(padded, window, HOP)
+    made = np.zeros((2, *padded.shape), np.float64)
+    for start in range(0, frames, 512):
+        part = spectrum[:, start : start + 512]
+        magnitude = np.zeros((1, 2, 512, 1024), np.float32)
+        magnitude[0, :, : part.shape[1]] = np.abs(part[..., :1024])
+        found = network.run({"magnitude": magnitude})["masks"][:, :, : part.shape[1]]
+        masked = np.zeros((2, *part.shape), np.complex64)
+        masked[..., :1024] = found * part[..., :1024]
+        for index in range(part.shape[1]):
+            at = (start + index) * HOP
+            made[..., at : at + SIZE] += np.fft.irfft(masked[:, :, index]) * window
+    made = made[..., SIZE : SIZE + count] * (2 / 3)
+    return made.astype(np.float32)[:, : mixture.shape[0]]
+
+
+def ranks(
+    truth: Sequence[Samples], stems: Sequence[Samples], told: Sequence[Sequence[float]]
+) -> float:
+    """Return the rank correlation of our confidence with the true ratio, over all seconds."""
+    confidence, ratio = [], []
+    for true, made, seconds in zip(truth, stems, told, strict=True):
+        for index, value in enumerate(seconds):
+            part = slice(index * RATE, (index + 1) * RATE)
+            error = np.square(true[:, part] - made[:, part]).sum() + 1e-12
+            if value and part.stop <= true.shape[1]:
+                confidence.append(value)
+                ratio.append(float(np.square(true[:, part]).sum() / error))
+    one, two = (np.argsort(np.argsort(values)) for values in (confidence, ratio))
+    return float(np.corrcoef(one, two)[0, 1])
+
+
+def speed(folder: Path, rounds: int) -> Iterator[str]:
+    """Time whole songs against the `demucs` command, turn by turn, each in a fresh process.
+
+    Both are timed by the clock and by the processor: the first is what a user waits for, the
+    second hardly depends on what else the machine does.
+    """
+    graphs = random_graphs(folder, "htdemucs")
+    path = save(material(SONG_SECONDS), folder / "song.flac")
+    demucs = [reference_python(), "-m", "demucs", "-n", "htdemucs", "--repo", folder, "-d", "cpu"]
+    demucs += ["--shifts", "0", "--flac", "--int24", "-o", folder / "demucs", path]
+    threads = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    turns: dict[str, list[Run]] = {}
+    for turn in range(rounds):
+        turns.setdefault("demucs command", []).append(run(demucs, threads))
+        turns.setdefault("the same, tuned allocator", []).append(run(demucs, threads | TUNED))
+        for precision in ("exact", "balanced", "fast"):
+            out = folder / f"{precision}-{turn}"
+            made = ours(graphs, path, out, weights="htdemucs", precision=precision)
+            turns.setdefault(f"ours, {precision}", []).append(made)
+    base, tuned = turns["demucs command"], turns["the same, tuned allocator"]
+    yield (
+        f"| htdemucs, {SONG_SECONDS} s of stereo, 2 threads | median s | × real time | "
+        "processor s | ÷ demucs, clock | processor | ÷ tuned, clock | processor | peak MiB |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
+    split = [
+        "| of which, s | load | network | transforms | decode, encode, rest |",
+        "|" + "---|" * 5,
+    ]
+    for name, runs in turns.items():
+        median = statistics.median(one.seconds for one in runs)
+        row = [f"{median:.1f}", f"{SONG_SECONDS / median:.1f}"]
+        row.append(f"{statistics.median(one.processor_seconds for one in runs):.1f}")
+        for other in (base, tuned):
+            for field in ("seconds", "processor_seconds"):
+                pairs = zip(runs, other, strict=True)
+                ratios = [getattr(a, field) / getattr(b, field) for a, b in pairs]
+                row.append(f"{statistics.median(ratios):.2f}")
+        row.append(f"{max(one.peak_mib for one in runs):.0f}")
+        yield f"| {name} | " + " | ".join(row) + " |"
+        if runs[0].told:
+            times = [
+                f"{statistics.median(one.told[part] for one in runs):.1f}"
+                for part in ("load", "network", "transforms", "rest")
+            ]
+            split.append(f"| {name} | " + " | ".join(times) + " |")
+    yield ""
+    yield from split
+    yield ""
+    yield (
+        f"Whole processes from start to end, medians of {rounds} interleaved rounds; "
+        f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}."
+    )
+
+
+def memory(folder: Path, minutes: Sequence[int]) -> Iterator[str]:
+    """Show that the light separator's memory does not grow with length, and its speed."""
+    yield "| spleeter-2stems | seconds | × real time | peak MiB |"
+    yield "|---|---|---|---|"
+    minute = material(60.0)
+    for length in minutes:
+        path = folder / f"{length}.flac"
+        with soundfile.SoundFile(path, "w", RATE, 2, subtype="PCM_24") as file:
+            for _ in range(length):
+                file.write(np.clip(minute, -1, 1).T)
+        made = ours(spleeter_graph(), path, folder / f"{length}", weights="spleeter-2stems")
+        shutil.rmtree(folder / f"{length}")
+        row = f"{made.seconds:.1f} | {length * 60 / made.seconds:.0f} | {made.peak_mib:.0f}"
+        yield f"| {length} minutes | {row} |"
+
+
+def _write(part: str, text: str) -> None:
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    content = README.read_text(encoding="utf-8")
+    before, rest = content.split(begin, 1)
+    _, after = rest.split(end, 1)
+    README.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def _data() -> Path | None:
+    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or beside the checkout."""
+    named = os.environ.get("CRATEDIG_TEST_DATA")
+    path = Path(named) if named else ROOT.parent / "shared" / "data"
+    return path if path.is_dir() else None
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure, print, and where asked write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.separation", description=__doc__)
+    parser.add_argument("--data", type=Path, default=_data(), help="mixtures with true stems")
+    parser.add_argument("--only", choices=PARTS, action="append", help="leave the others out")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="turns of the comparison")
+    parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
+    parser.add_argument("--write", action="store_true", help="put the figures into the README")
+    asked = parser.parse_args(arguments)
+    for part in asked.only or PARTS:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            match part:
+                case "equality":
+                    lines = equality(folder)
+                case "quality":
+                    lines = quality(asked.data, folder)
+                case "speed":
+                    lines = speed(folder, asked.rounds)
+                case _:
+                    lines = memory(folder, (4,) if asked.no_hour else (4, 60))
+            made = []
+            for line in lines:
+                print(line, flush=True)
+                made.append(line)
+        print(flush=True)
+        if asked.write:
+            _write(part, "\n".join(made))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
