@@ -1,5 +1,6 @@
 """Clients of other services: every call has a deadline and a bounded pool."""
 
+import asyncio
 from collections.abc import Callable
 
 import httpx
@@ -37,6 +38,7 @@ class _InProcess(httpx.AsyncBaseTransport):
         self._name = name
         self._find = find
         self._transport: httpx.ASGITransport | None = None
+        self._answering: set[asyncio.Task[httpx.Response]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Hand the request over."""
@@ -44,4 +46,8 @@ class _InProcess(httpx.AsyncBaseTransport):
             self._transport = httpx.ASGITransport(
                 self._find(self._name), raise_app_exceptions=False
             )
-        return await self._transport.handle_async_request(request)
+        # As over a socket: a caller that gives up does not interrupt the service half-way.
+        answering = asyncio.create_task(self._transport.handle_async_request(request))
+        self._answering.add(answering)
+        answering.add_done_callback(self._answering.discard)
+        return await asyncio.shield(answering)

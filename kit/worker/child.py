@@ -81,10 +81,10 @@ def _is_device(error: BaseException) -> bool:
 
 def _work(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | Ended:
     """Run one job and return how it ended."""
-    params_type: type[BaseModel] = resolve(load.params)
-    result_type: type[BaseModel] = resolve(load.result)
     job = Job(id=work.job, item=work.item, inputs=work.inputs, scratch=work.scratch, reporter=pipe)
     try:
+        params_type: type[BaseModel] = resolve(load.params)
+        result_type: type[BaseModel] = resolve(load.result)
         params = params_type.model_validate(work.params)
         result = result_type.model_validate(resolve(load.handler)(params, job, engine))
         missing = [output.name for output in job.outputs if not output.path.is_file()]

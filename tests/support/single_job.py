@@ -44,11 +44,13 @@ def audio_input(path: Path, *, stem: Stem | None = None, start: int | None = Non
     return JobInput(path, kind, path.name, ITEM, "0" * 64, stem=stem, start=start)
 
 
-def single_job(scratch: Path, inputs: Sequence[JobInput]) -> Job:
+def single_job(
+    scratch: Path, inputs: Sequence[JobInput], *, kind: ItemKind = ItemKind.TRACK
+) -> Job:
     """Return a job over an item named `song`."""
     return Job(
         id=JobId("01234567-89ab-7def-8123-456789abcde0"),
-        item=ItemFacts(id=ITEM, kind=ItemKind.TRACK, name="song"),
+        item=ItemFacts(id=ITEM, kind=kind, name="song"),
         inputs=tuple(inputs),
         scratch=scratch,
         reporter=Told(),
