@@ -67,8 +67,8 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in told.split()]
 
 
-def is_child(pid: int) -> bool:
-    return b"kit.worker.child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+def runs(pid: int, word: bytes) -> bool:
+    return word in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -80,9 +80,9 @@ async def test_no_decoder_outlives_its_worker(child: Child, tmp_path: Path) -> N
     died: Died | None = None
     async for said in child.run(work(path, tmp_path / "job")):
         if isinstance(said, Moved) and not decoders:
-            (ours,) = (pid for pid in children(os.getpid()) if is_child(pid))
+            (ours,) = (pid for pid in children(os.getpid()) if runs(pid, b"kit.worker.child"))
             decoders = children(ours)
-            assert b"ffmpeg" in Path(f"/proc/{decoders[0]}/cmdline").read_bytes()
+            assert runs(decoders[0], b"ffmpeg")
             died = await child.kill()
     assert died is not None
     assert died.cause == "signal SIGKILL"
