@@ -221,6 +221,14 @@ async def test_an_unknown_upload_is_missing(world: World) -> None:
         await world.store.parts(DERIVED, world.key("u"), "0" * 36)
 
 
+async def test_an_upload_belongs_to_its_key(world: World) -> None:
+    key, reference = await upload(world, "u", [b"one"])
+    with pytest.raises(UploadMissing):
+        await world.store.parts(DERIVED, world.key("other"), reference)
+    await world.store.abort_upload(DERIVED, world.key("other"), reference)
+    assert len(await world.store.parts(DERIVED, key, reference)) == 1
+
+
 def sign_get(world: World, key: str, *, filename: str = "Höhen & Tiefen.flac") -> str:
     return world.store.sign_get(
         DERIVED, key, filename=filename, media_type="audio/flac", lasting=MINUTE
