@@ -78,7 +78,11 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
         ),
         TaskName.MIDI: Task(params=MidiParams, result=MidiResult, keeps_tempo=True),
         TaskName.ANALYSIS: Task(
-            params=AnalysisParams, result=AnalysisResult, beside=frozenset({ArtifactKind.STEM})
+            params=AnalysisParams,
+            result=AnalysisResult,
+            beside=frozenset({ArtifactKind.STEM}),
+            weight=2.0,
+            per_second=1.0,
         ),
     }
 )

@@ -1,0 +1,35 @@
+"""What the library thinks that a task takes is what its worker takes."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from contracts.jobs import TaskName
+from contracts.tasks import TASKS
+from kit.service import WorkerService
+
+SERVICES = Path(__file__).parents[2] / "services"
+WORKERS = sorted(
+    path.parent.name
+    for path in SERVICES.glob("*/service.py")
+    if path.parent.name in {task.value for task in TaskName}
+)
+
+
+@pytest.mark.parametrize("word", WORKERS)
+def test_a_worker_and_the_library_agree(word: str) -> None:
+    service: WorkerService = import_module(f"services.{word}.service").SERVICE
+    task = TASKS[service.word]
+    assert (task.params, task.result) == (service.params, service.result)
+    for duration in (0.0, 30.0, 240.0, 3600.0):
+        assert task.budget(duration) == service.budget.seconds(duration)
+
+
+def test_every_task_can_be_described() -> None:
+    assert {TaskName.INGEST, TaskName.MIDI} <= set(TASKS)
+    for task in TASKS.values():
+        assert task.params.model_json_schema()["type"] == "object"
+        assert task.result.model_json_schema(mode="serialization")["type"] == "object"
+        # Every task can be asked for without saying how.
+        task.params()
