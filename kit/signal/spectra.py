@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
-_FRAMES_AT_ONCE = 512
+_SAMPLES_AT_ONCE = 1 << 19
+"""Samples in the frames that are looked at together: enough to be fast, little to hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,11 @@ def frames(blocks: Iterable[Array], framing: Framing) -> Iterator[Array]:
     Yields
     ------
     Array
-        Up to 512 frames at a time, `[channels, frames, size]`, not yet windowed.
+        Some frames at a time, `[channels, frames, size]`, not yet windowed.
     """
     size, hop = framing.size, framing.hop
-    need = size + (_FRAMES_AT_ONCE - 1) * hop
+    most = max(8, _SAMPLES_AT_ONCE // size)
+    need = size + (most - 1) * hop
     parts: list[Array] = []
     held = total = emitted = 0
     channels = 0
@@ -87,16 +89,16 @@ def frames(blocks: Iterable[Array], framing: Framing) -> Iterator[Array]:
         total += block.shape[1]
         while held >= need:
             joined = np.concatenate(parts, axis=1)
-            yield _strided(joined, size, hop)[:, :_FRAMES_AT_ONCE]
-            rest = joined[:, _FRAMES_AT_ONCE * hop :]
+            yield _strided(joined, size, hop)[:, :most]
+            rest = joined[:, most * hop :]
             parts, held = [rest], rest.shape[1]
-            emitted += _FRAMES_AT_ONCE
+            emitted += most
     if not channels:
         return
     remaining = total // hop + 1 - emitted
     joined = np.concatenate([*parts, np.zeros((channels, size), np.float32)], axis=1)
     while remaining > 0:
-        batch = min(remaining, _FRAMES_AT_ONCE)
+        batch = min(remaining, most)
         yield _strided(joined, size, hop)[:, :batch]
         joined = joined[:, batch * hop :]
         remaining -= batch

@@ -1,6 +1,7 @@
 """Which hits sound alike, and which of them is the best. Pure numpy."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +16,14 @@ _RANGE_DB = 60.0
 _ROUNDS = 3
 
 
-def timbre(signal: Array, sample_rate: int, *, edges: tuple[float, ...] = _EDGES) -> Float:
+@lru_cache(maxsize=8)
+def _bank(framing: Framing) -> Array:
+    return mel_bands(framing, low=40.0, high=16_000.0, bands=32)
+
+
+def timbre(
+    signal: Array, sample_rate: int, *, edges: tuple[float, ...] = _EDGES, hop: float = 0.004
+) -> Float:
     """Return what a hit sounds like, whatever its level.
 
     Parameters
@@ -26,6 +34,8 @@ def timbre(signal: Array, sample_rate: int, *, edges: tuple[float, ...] = _EDGES
         In Hz.
     edges
         Seconds between which spectra are averaged.
+    hop
+        Seconds from one spectrum to the next.
 
     Returns
     -------
@@ -33,8 +43,8 @@ def timbre(signal: Array, sample_rate: int, *, edges: tuple[float, ...] = _EDGES
         `[(len(edges) - 1) * 32]`: levels of 32 mel bands in dB over 60 dB, mean 0, norm 1. A hit
         that is cut off is taken to stay as it was: where it ended says nothing of its sound.
     """
-    framing = Framing.of_seconds(sample_rate, size=0.0232, hop=0.004)
-    bank = mel_bands(framing, low=40.0, high=16_000.0, bands=32)
+    framing = Framing.of_seconds(sample_rate, size=0.0232, hop=hop)
+    bank = _bank(framing)
     reach = round(edges[-1] * sample_rate)
     spectra = np.concatenate(list(magnitudes([signal[:, :reach]], framing)))
     power = (spectra**2) @ bank.T

@@ -218,7 +218,12 @@ def measure_loops(
                         level=level,
                         peak=float(np.abs(signal).max()),
                         before=0.0,
-                        timbre=timbre(signal, sample_rate, edges=edges),
+                        timbre=timbre(
+                            signal,
+                            sample_rate,
+                            edges=edges,
+                            hop=seconds / (8 * _LOOP_STEPS),
+                        ),
                         stretch=stretch,
                     )
                 )

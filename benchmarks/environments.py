@@ -1,0 +1,90 @@
+"""Reference packages live in environments of their own, made from hashed lists on first use."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def reference_python(name: str) -> Path:
+    """Return the Python of `.venv-reference-<name>`; make the environment where it is not there.
+
+    Raises
+    ------
+    SystemExit
+        There is no uv to make it with.
+    """
+    folder = ROOT / f".venv-reference-{name}"
+    lock = ROOT / "benchmarks" / "reference" / f"{name}.txt"
+    python, stamp = folder / "bin" / "python", folder / ".lock"
+    if stamp.exists() and stamp.read_text() == lock.read_text():
+        return python
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if uv is None:
+        raise SystemExit("uv is needed to make the reference environment: run `make setup`.")
+    print(f"Making {folder.name} …", file=sys.stderr)
+    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", "3.11", folder], check=True)
+    install = [uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    subprocess.run([*install, "--python", python, "-r", lock], check=True)
+    stamp.write_text(lock.read_text())
+    return python
+
+
+def test_data() -> Path | None:
+    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or beside the checkout; else `None`."""
+    named = os.environ.get("CRATEDIG_TEST_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    return folder if folder.is_dir() else None
+
+
+def run_alone(word: str, path: Path) -> dict[str, Any]:
+    """Run a handler over a file in a fresh process; return its processor seconds, peak MB."""
+    command = [sys.executable, "-m", "benchmarks.environments", word, str(path)]
+    # One thread, as a worker gives where jobs share the processors.
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    environment = {**os.environ, **threads}
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment
+    )
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def write_figures(readme: Path, text: str) -> None:
+    """Put figures between the marks of a README."""
+    begin, end = "<!-- figures: begin -->", "<!-- figures: end -->"
+    content = readme.read_text(encoding="utf-8")
+    before, rest = content.split(begin, 1)
+    _, after = rest.split(end, 1)
+    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def _main(word: str, path: Path) -> None:
+    from kit.service import WorkerService, resolve
+    from kit.worker.engines import EngineContext
+    from tests.support.single_job import audio_input, single_job
+
+    service: WorkerService = resolve(f"services.{word}.service:SERVICE")
+    handle, load = resolve(service.handler), resolve(service.engine)
+    with TemporaryDirectory() as scratch:
+        job = single_job(Path(scratch), [audio_input(path)])
+        engine = load(EngineContext())
+        # Time of the processor, so that what else the machine does changes little.
+        began = time.process_time()
+        handle(service.params(), job, engine)
+        seconds = time.process_time() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "rss_mb": peak}))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,164 @@
+"""The slicing service beside librosa: onsets; and its groups, cuts, time and memory.
+
+`python -m benchmarks.slicing` prints the figures; `--write` also puts them into the README.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from benchmarks.analysis_cases import RATE, Case, drum_tracks, merged
+from benchmarks.environments import ROOT, reference_python, run_alone, test_data, write_figures
+from benchmarks.midi import Peer, peer
+from contracts.items import ArtifactKind
+from contracts.slicing import Slice, SliceKind, Slices, SlicingParams
+from kit.worker.engines import EngineContext
+from services.slicing.engine import load_engine
+from services.slicing.handler import handle
+from tests.support.single_job import audio_input, single_job, write_audio
+
+MERGE = (0.0, 0.03, 0.05)
+"""Seconds within which annotated onsets count as one."""
+ROUNDS = 3
+
+
+def one_shots(case: Case, folder: Path) -> list[Slice]:
+    """Slice a recording and return its one-shots."""
+    path = write_audio(folder / "case.flac", case.audio[None], case.rate)
+    scratch = folder / case.name
+    scratch.mkdir()
+    job = single_job(scratch, [audio_input(path)])
+    # The detector's own spacing, as librosa's: slices may be 30 ms short.
+    params = SlicingParams(loops=False, min_spacing=0.03, max_one_shots=0, min_length=0.01)
+    handle(params, job, load_engine(EngineContext()))
+    document = next(output for output in job.outputs if output.kind is ArtifactKind.SLICES)
+    found = Slices.model_validate_json(document.path.read_bytes()).slices
+    return [piece for piece in found if piece.kind is SliceKind.ONE_SHOT]
+
+
+def onset_table(
+    cases: Sequence[Case], found: Sequence[Sequence[Slice]], folder: Path, reference: Peer
+) -> Iterator[str]:
+    """Yield a Markdown table of onset F, at 50 ms, by how annotations are merged."""
+    rows: dict[tuple[str, float], list[float]] = {}
+    for case, shots in zip(cases, found, strict=True):
+        path = write_audio(folder / "case.flac", case.audio[None], case.rate)
+        estimates = {"ours": [piece.onset / case.rate for piece in shots]}
+        estimates |= reference.ask(do="onsets", path=str(path))
+        for within in MERGE:
+            truth = merged(case.onsets, within=within)
+            for name, times in estimates.items():
+                answer = reference.ask(do="judge", kind="onsets", truth=truth, found=times)
+                rows.setdefault((name, within), []).append(answer["score"])
+    names = [case.name for case in cases]
+    yield "| onsets, F at 50 ms | annotations within | mean | " + " | ".join(names) + " |"
+    yield "|---|---|---|" + "---|" * len(names)
+    for (name, within), scores in sorted(
+        rows.items(), key=lambda row: (row[0][1], row[0][0] != "ours")
+    ):
+        label = f"{1000 * within:.0f} ms are one" if within else "as they are"
+        each = " | ".join(f"{score:.3f}" for score in scores)
+        yield f"| {name} | {label} | **{statistics.fmean(scores):.3f}** | {each} |"
+
+
+def cut_figures(cases: Sequence[Case], found: Sequence[Sequence[Slice]]) -> str:
+    """Return a sentence on where cuts lie and how pure groups are."""
+    early: list[float] = []
+    right = total = groups = 0
+    for case, shots in zip(cases, found, strict=True):
+        truth = np.array(case.onsets)
+        members: dict[int, list[str]] = {}
+        for piece in shots:
+            at = piece.onset / case.rate
+            nearest = float(truth[np.argmin(np.abs(truth - at))])
+            if abs(nearest - at) <= 0.05:
+                early.append(1000 * (at - piece.start / case.rate))
+            members.setdefault(piece.group or 0, []).append(_struck(case, at))
+        groups += len(members)
+        for labels in members.values():
+            right += max(labels.count(label) for label in labels)
+            total += len(labels)
+    low, middle, high = np.percentile(early, (5, 50, 95))
+    return (
+        f"Cuts lie {middle:.1f} ms before the peak of the novelty in the median (5 % under "
+        f"{low:.1f}, 5 % over {high:.1f}). Groups: {groups} for {total} hits of {len(cases)} "
+        f"tracks; {100 * right / total:.1f} % of the hits are in a group whose commonest set of "
+        f"drums is theirs."
+    )
+
+
+def _struck(case: Case, at: float) -> str:
+    path = test_data()
+    assert path is not None
+    lines = (path / "drum_transcription" / "mdb" / case.name / "class.txt").read_text().splitlines()
+    events = [(float(line.split()[0]), line.split()[1]) for line in lines if line.strip()]
+    return "+".join(sorted({drum for time, drum in events if abs(time - at) < 0.04}))
+
+
+def long_music(cases: Sequence[Case], seconds: int, folder: Path) -> Path:
+    """Write music of a length, made of the cases one after the other, in stereo."""
+    path = folder / f"long-{seconds}.flac"
+    with soundfile.SoundFile(path, "w", RATE, 2, subtype="PCM_24") as file:
+        left = seconds * RATE
+        for case in cycle(cases):
+            part = case.audio[:left]
+            file.write(np.stack([part, part], axis=1))
+            left -= len(part)
+            if left <= 0:
+                return path
+    raise AssertionError("no cases")
+
+
+def cost_figures(word: str, cases: Sequence[Case], folder: Path, *, hour: bool) -> str:
+    """Return sentences on the time and memory that a service takes."""
+    path = long_music(cases, 240, folder)
+    runs = [run_alone(word, path) for _ in range(ROUNDS)]
+    seconds = statistics.median(run["seconds"] for run in runs)
+    peak = statistics.median(run["rss_mb"] for run in runs)
+    text = (
+        f"Four minutes of stereo at 44.1 kHz take {seconds:.1f} s of processor time "
+        f"({240 / seconds:.0f} × real time; median of {ROUNDS} fresh processes) and a peak of "
+        f"{peak:.0f} MB."
+    )
+    if hour:
+        long = run_alone(word, long_music(cases, 3600, folder))
+        text += f" An hour takes {long['seconds']:.0f} s and {long['rss_mb']:.0f} MB."
+    return text
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure, print, and where asked write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.slicing", description=__doc__)
+    parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
+    parser.add_argument("--write", action="store_true", help="put the figures into the README")
+    asked = parser.parse_args(arguments)
+    data = test_data()
+    if data is None:
+        print("no recordings: set CRATEDIG_TEST_DATA to the folder of test data")
+        return
+    script = ROOT / "benchmarks" / "analysis_reference.py"
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        peer(reference_python("analysis"), script) as reference,
+    ):
+        folder = Path(scratch)
+        cases = list(drum_tracks(data))
+        found = [one_shots(case, folder) for case in cases]
+        lines = list(onset_table(cases, found, folder, reference))
+        lines += ["", cut_figures(cases, found)]
+        lines += ["", cost_figures("slicing", cases, folder, hour=not asked.no_hour)]
+    text = "\n".join(lines)
+    print(text)
+    if asked.write:
+        write_figures(ROOT / "services" / "slicing" / "README.md", text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
