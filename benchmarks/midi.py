@@ -181,7 +181,8 @@ def time_table(path: Path, ours: Peer, theirs: Peer) -> Iterator[str]:
     yield (
         f"Time ÷ upstream: **{statistics.median(ratios):.2f}** (median of {ROUNDS} interleaved "
         f"rounds, {min(ratios):.2f} to {max(ratios):.2f}; {os.cpu_count()} processors, "
-        f"{platform.machine()}, Python {platform.python_version()})."
+        f"{platform.machine()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.0f}: "
+        "seconds are only worth something at a load of 2 or less, the ratio at any)."
     )
 
 
