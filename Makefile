@@ -90,7 +90,7 @@ test: setup weights ## Every test that needs no server
 .PHONY: test-cluster
 test-cluster: setup weights ## The same suites on real Kafka, S3 and Postgres; needs Java, Maven and Go
 	@$(BIN)/python -m deploy.servers up
-	@status=0; $(BIN)/python -m deploy.servers env > .services/env || status=$$?; \
+	@status=0; umask 077; $(BIN)/python -m deploy.servers env > .services/env || status=$$?; \
 	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \
 	  CRATEDIG_CLUSTER=required $(BIN)/python -m pytest -m "cluster and not slow" $(ARGS) || status=$$?; fi; \
 	$(BIN)/python -m deploy.servers down; exit $$status
