@@ -185,12 +185,15 @@ def tempogram(curve: Float, rate: float, *, window: float = 8.0, hop: float = 1.
     size, step = min(round(window * rate), max(2, curve.size)), max(1, round(hop * rate))
     padded = curve if size == curve.size else np.pad(curve, (size // 2, size // 2 + 1))
     taper = np.hanning(size)
-    stretches = np.lib.stride_tricks.sliding_window_view(padded, size)[::step] * taper
-    spectra = np.fft.rfft(stretches, 2 * size, axis=1)
-    correlation = np.fft.irfft(np.abs(spectra) ** 2, axis=1)[:, : size // 2]
+    stretches = np.lib.stride_tricks.sliding_window_view(padded, size)[::step]
     overlap = np.fft.irfft(np.abs(np.fft.rfft(taper, 2 * size)) ** 2)[: size // 2]
-    correlation /= overlap
-    return np.asarray(correlation / np.maximum(correlation[:, :1], 1e-12), dtype=np.float64)
+    result = np.empty((stretches.shape[0], size // 2))
+    # Some stretches at a time: their spectra are much larger than what is kept of them.
+    for first in range(0, stretches.shape[0], 64):
+        spectra = np.fft.rfft(stretches[first : first + 64] * taper, 2 * size, axis=1)
+        correlation = np.fft.irfft(np.abs(spectra) ** 2, axis=1)[:, : size // 2] / overlap
+        result[first : first + 64] = correlation / np.maximum(correlation[:, :1], 1e-12)
+    return result
 
 
 def tempo_grid() -> Float:
