@@ -113,7 +113,7 @@ def _examine(path: Path) -> _Source:
 
 def _streams(source: _Source, opened: Opened, *, overlap: float, shifts: int) -> Iterator[Samples]:
     """Yield stems at the input's rate, channels and exact length: (stems, channels, samples)."""
-    scale = np.float32(source.scale if opened.levelled else 1.0)
+    scale = np.float32(source.scale / opened.level)
     separator = opened.separator
     stereo = (_stereo(block) / scale for block in read_blocks(source.path))
     inward = resample_stream(stereo, source.rate, separator.rate)

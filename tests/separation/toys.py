@@ -81,7 +81,7 @@ class ToyEngine:
             engine="toy 1 cpu",
             precision=self.precision,
             overlap=0.25,
-            levelled=True,
+            level=1.0,
         )
 
     def better(self, weights: Weights) -> str:
