@@ -19,7 +19,7 @@ from contracts.objects import Bucket, attempt_prefix
 from contracts.topics import LIBRARY_EVENTS, commands
 from kit.clock import new_id
 from kit.database.engine import database_of
-from services.library.outbox import About, record
+from services.library.outbox import About, Fact, record, record_all
 from services.library.tables import GarbageRow, JobRow
 
 ATTEMPT_GARBAGE_AFTER = timedelta(hours=1)
@@ -144,30 +144,22 @@ async def to_end(
 
 async def tell_queued(session: AsyncSession, row: JobRow, *, news: bool) -> None:
     """Write that a job waits, and the news for workers unless it must wait a while first."""
+    task = TaskName(row.task)
     data = JobQueued(
-        job=JobId(row.id),
-        item=ItemId(row.item),
-        task=TaskName(row.task),
-        run=_run(row),
-        attempt=row.attempt,
+        job=JobId(row.id), item=ItemId(row.item), task=task, run=_run(row), attempt=row.attempt
     )
-    await record(session, LIBRARY_EVENTS, "job.queued", data, about=about(row))
+    facts = [Fact(LIBRARY_EVENTS, "job.queued", data, about(row))]
     if news:
-        task = TaskName(row.task)
         asked = JobRequested(job=JobId(row.id), task=task, priority=JobClass(row.priority))
-        await record(
-            session,
-            commands(task),
-            f"{task}.requested",
-            asked,
-            about=About(
-                subject=row.id,
-                key=row.id,
-                owner=OwnerId(row.owner),
-                job=JobId(row.id),
-                traceparent=row.traceparent,
-            ),
+        spoken_of = About(
+            subject=row.id,
+            key=row.id,
+            owner=OwnerId(row.owner),
+            job=JobId(row.id),
+            traceparent=row.traceparent,
         )
+        facts.append(Fact(commands(task), f"{task}.requested", asked, spoken_of))
+    await record_all(session, facts)
 
 
 def about(row: JobRow) -> About:

@@ -1,12 +1,12 @@
 """Jobs as workers see them: claim the next one under a lease, keep it, give it back."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import Select, and_, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from contracts.ids import ItemId, JobId, OwnerId
@@ -37,19 +37,21 @@ async def claim(
     """Hand the next job of a task to a worker, or nothing.
 
     Interactive work and what has waited long goes first, then the owner who has the least
-    running, then the oldest.
+    running, then the one whose last turn is longest ago, then the oldest.
     """
     database = database_of(session)
-    row = None
-    if await _anything(session, request.task):
+    found = None
+    # On SQLite a claim is alone anyway, and need not look first whether it has to be.
+    if database.sqlite or await _anything(session, request.task):
         # Claims come one at a time, so that an owner's share is exact and not a guess (R3).
         await database.lock(session, "claims")
-        row = await _next(session, request.task, policy)
+        found = await _next(session, request.task, policy)
     # Nothing is written before the job's row is held: the order of transactions is then also
     # the order of each job's events, on which readers with a cursor rely (R6).
     await _seen(session, request)
-    if row is None:
+    if found is None:
         return None
+    row, item = found
     taken = await to_running(
         session,
         row,
@@ -63,7 +65,7 @@ async def claim(
     )
     if taken is None:
         return None
-    return await _claim_of(session, taken, policy), taken
+    return _claim_of(taken, item, policy), taken
 
 
 async def heartbeat(
@@ -86,8 +88,8 @@ async def heartbeat(
     return (Standing.CANCELLED if row.cancel_requested else Standing.HELD), row
 
 
-async def offered(session: AsyncSession, task: TaskName, *, policy: Policy) -> Sequence[str]:
-    """Return the fingerprints that results may be reused of.
+def offered(session: AsyncSession, task: TaskName, *, policy: Policy) -> Select[str]:
+    """Return the query of the fingerprints that results may be reused of.
 
     These are what workers asked with lately, and in any case the newest: a house that has just
     started knows what its workers will offer.
@@ -100,11 +102,10 @@ async def offered(session: AsyncSession, task: TaskName, *, policy: Policy) -> S
         .limit(1)
         .scalar_subquery()
     )
-    query = select(col(MakeRow.fingerprint)).where(
+    return select(col(MakeRow.fingerprint)).where(
         col(MakeRow.task) == task,
         or_(col(MakeRow.last_seen) > since, col(MakeRow.fingerprint) == newest),
     )
-    return list(await session.scalars(query))
 
 
 async def _anything(session: AsyncSession, task: TaskName) -> bool:
@@ -117,8 +118,10 @@ async def _anything(session: AsyncSession, task: TaskName) -> bool:
     return (await session.execute(query)).scalar_one_or_none() is not None
 
 
-async def _next(session: AsyncSession, task: TaskName, policy: Policy) -> JobRow | None:
-    """Return the job whose turn it is, its row held."""
+async def _next(
+    session: AsyncSession, task: TaskName, policy: Policy
+) -> tuple[JobRow, ItemRow] | None:
+    """Return the job whose turn it is, its row held, and its item."""
     database = database_of(session)
     busy = (
         select(col(JobRow.owner), func.count().label("n"))
@@ -127,29 +130,41 @@ async def _next(session: AsyncSession, task: TaskName, policy: Policy) -> JobRow
         .cte("running")
     )
     share = func.coalesce(busy.c.n, 0)
+    ready = (
+        col(JobRow.task) == task,
+        col(JobRow.state) == JobState.QUEUED,
+        col(JobRow.not_before) <= database.now(),
+    )
+    waiting = select(col(JobRow.owner)).where(*ready).distinct().subquery()
+    served = aliased(JobRow)
+    last = select(func.max(served.started)).where(col(served.owner) == waiting.c.owner)
+    turns = select(waiting.c.owner, last.scalar_subquery().label("last")).cte("turns")
     first = or_(
         col(JobRow.priority) == JobClass.INTERACTIVE,
         col(JobRow.queued) < database.now(offset=-policy.ageing),
     )
     query = (
-        select(JobRow)
+        select(JobRow, ItemRow)
+        .join(ItemRow, col(ItemRow.id) == col(JobRow.item))
+        .join(turns, turns.c.owner == col(JobRow.owner))
         .outerjoin(busy, busy.c.owner == col(JobRow.owner))
-        .where(
-            col(JobRow.task) == task,
-            col(JobRow.state) == JobState.QUEUED,
-            col(JobRow.not_before) <= database.now(),
-            share < policy.owner_running,
+        .where(*ready, share < policy.owner_running)
+        .order_by(
+            case((first, 0), else_=1),
+            share,
+            turns.c.last.nulls_first(),
+            col(JobRow.queued),
+            col(JobRow.id),
         )
-        .order_by(case((first, 0), else_=1), share, col(JobRow.queued), col(JobRow.id))
         .limit(1)
         .with_for_update(of=JobRow, skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    return (await session.scalars(query)).one_or_none()
+    found = (await session.execute(query)).one_or_none()
+    return (found[0], found[1]) if found else None
 
 
-async def _claim_of(session: AsyncSession, row: JobRow, policy: Policy) -> Claim:
-    item = (await session.scalars(select(ItemRow).where(col(ItemRow.id) == row.item))).one()
+def _claim_of(row: JobRow, item: ItemRow, policy: Policy) -> Claim:
     return Claim(
         job=JobId(row.id),
         epoch=row.epoch,

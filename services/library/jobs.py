@@ -4,9 +4,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -100,8 +99,14 @@ async def create(
     inputs_sha256 = _digest(
         [[i.sha256, i.kind, i.stem, i.start, i.end] for i in new.inputs] or [new.item]
     )
-    params_sha256 = _digest([new.params, await _tempo(session, new)])
-    await _refuse_quarantined(session, owner, new.task, inputs_sha256, policy)
+    found = await _look(session, owner, new, inputs_sha256, policy)
+    if found.quarantined is not None:
+        await _refuse(session, found.quarantined)
+    task = TASKS.get(new.task)
+    # The tempo is the user's to change; a task that does not read it keeps its results when an
+    # analysis has found it.
+    tempo = found.bpm if task is not None and task.keeps_tempo else None
+    params_sha256 = _digest([new.params, tempo])
     if not new.force:
         same = (
             col(JobRow.owner) == owner,
@@ -110,10 +115,10 @@ async def create(
             col(JobRow.inputs_sha256) == inputs_sha256,
             col(JobRow.params_sha256) == params_sha256,
         )
-        if found := await _reusable(session, new.task, same, policy):
-            return found, False
+        if reused := await _reusable(session, new.task, same, policy):
+            return reused, False
     if not new.admitted:
-        await _admit(session, owner, new.priority, policy)
+        _admit(found, new.priority, policy)
     row = JobRow(
         id=new_id(),
         owner=owner,
@@ -221,29 +226,64 @@ def show(row: JobRow) -> Job:
     )
 
 
-async def _tempo(session: AsyncSession, new: NewJob) -> float | None:
-    """Return the tempo of a job's item, which is the user's to change, where its result needs it.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What has to be known before a job is made."""
 
-    Tasks that do not read it keep their results when an analysis has found it.
-    """
-    task = TASKS.get(new.task)
-    if task is None or not task.keeps_tempo:
-        return None
-    query = select(col(ItemRow.bpm)).where(col(ItemRow.id) == new.item)
-    return (await session.execute(query)).scalar_one_or_none()
+    bpm: float | None
+    quarantined: str | None
+    """A job that the same input crashed lately."""
+    mine: int
+    """Waiting jobs of the owner, counted up to the limit."""
+    all: int
+    """Waiting jobs of everybody, counted up to twice the limit."""
+
+
+async def _look(
+    session: AsyncSession, owner: OwnerId, new: NewJob, inputs_sha256: str, policy: Policy
+) -> _Found:
+    waiting = col(JobRow.state) == JobState.QUEUED
+
+    def count(limit: int, *where: ColumnElement[bool]) -> ScalarSelect[int]:
+        some = select(col(JobRow.id)).where(waiting, *where).limit(limit).subquery()
+        return select(func.count()).select_from(some).scalar_subquery()
+
+    since = database_of(session).now(offset=-policy.quarantine)
+    crashed = (
+        select(col(JobRow.id))
+        .where(
+            col(JobRow.owner) == owner,
+            col(JobRow.task) == new.task,
+            col(JobRow.inputs_sha256) == inputs_sha256,
+            col(JobRow.state) == JobState.FAILED,
+            col(JobRow.reason) == FailureReason.CRASH,
+            col(JobRow.finished) > since,
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+    bpm = select(col(ItemRow.bpm)).where(col(ItemRow.id) == new.item).scalar_subquery()
+    mine = count(policy.owner_queued, col(JobRow.owner) == owner)
+    everybodys = count(2 * policy.house_queued)
+    found = (await session.execute(select(bpm, crashed, mine, everybodys))).one()
+    return _Found(*found)
+
+
+async def _refuse(session: AsyncSession, quarantined: str) -> None:
+    row = (await session.scalars(select(JobRow).where(col(JobRow.id) == quarantined))).one()
+    raise Quarantined(Failure.model_validate(row.failure), JobId(row.id))
 
 
 async def _reusable(
-    session: AsyncSession, task: TaskName, same: tuple[Any, ...], policy: Policy
+    session: AsyncSession, task: TaskName, same: tuple[ColumnElement[bool], ...], policy: Policy
 ) -> JobRow | None:
-    makes = await offered(session, task, policy=policy)
     live = and_(
         col(JobRow.state).in_((JobState.QUEUED, JobState.RUNNING)),
         col(JobRow.cancel_requested).is_(False),
     )
     done = and_(
         col(JobRow.state).in_((JobState.SUCCEEDED, JobState.SKIPPED)),
-        col(JobRow.fingerprint).in_(makes),
+        col(JobRow.fingerprint).in_(offered(session, task, policy=policy)),
     )
     query = (
         select(JobRow)
@@ -254,42 +294,13 @@ async def _reusable(
     return (await session.scalars(query)).one_or_none()
 
 
-async def _refuse_quarantined(
-    session: AsyncSession, owner: OwnerId, task: TaskName, inputs_sha256: str, policy: Policy
-) -> None:
-    since = database_of(session).now(offset=-policy.quarantine)
-    query = (
-        select(JobRow)
-        .where(
-            col(JobRow.owner) == owner,
-            col(JobRow.task) == task,
-            col(JobRow.inputs_sha256) == inputs_sha256,
-            col(JobRow.state) == JobState.FAILED,
-            col(JobRow.reason) == FailureReason.CRASH,
-            col(JobRow.finished) > since,
-        )
-        .limit(1)
-    )
-    if row := (await session.scalars(query)).one_or_none():
-        raise Quarantined(Failure.model_validate(row.failure), JobId(row.id))
-
-
-async def _admit(session: AsyncSession, owner: OwnerId, priority: JobClass, policy: Policy) -> None:
-    waiting = col(JobRow.state) == JobState.QUEUED
-
-    async def at_least(limit: int, *where: Any) -> bool:
-        found = select(col(JobRow.id)).where(waiting, *where).limit(limit).subquery()
-        return (
-            await session.execute(select(func.count()).select_from(found))
-        ).scalar_one() >= limit
-
-    if await at_least(policy.owner_queued, col(JobRow.owner) == owner):
+def _admit(found: _Found, priority: JobClass, policy: Policy) -> None:
+    if found.mine >= policy.owner_queued:
         raise OwnerQueueFull(
             f"{policy.owner_queued} jobs of yours wait already; send more when some have ended",
             retry_after=timedelta(seconds=30),
         )
-    limit = policy.house_queued * (1 if priority is JobClass.BATCH else 2)
-    if await at_least(limit):
+    if found.all >= policy.house_queued * (1 if priority is JobClass.BATCH else 2):
         raise HouseQueueFull(
             "too many jobs wait in this house; try again later",
             retry_after=timedelta(minutes=1),

@@ -1,15 +1,17 @@
 """The outbox: what happened is written with the change itself, and published by the relay."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, insert, literal
+from sqlalchemy import BigInteger, Text, cast, func, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.ids import ItemId, JobId, OwnerId, RunId
 from contracts.topics import Topic
 from kit.clock import new_id
-from kit.database.engine import announce, database_of
+from kit.database.engine import Database, announce, database_of
 from kit.observability.tracing import current_traceparent
 from services.library.tables import EventRow
 
@@ -33,31 +35,50 @@ class About:
     traceparent: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One event to be: where it goes, what it says, what it speaks of."""
+
+    topic: Topic
+    type: str
+    data: BaseModel
+    about: About
+
+
 async def record(
     session: AsyncSession, topic: Topic, type_: str, data: BaseModel, *, about: About
 ) -> None:
     """Write an event in the session's transaction: it is published if that commits, only then."""
-    if not isinstance(data, topic.events[type_]):
-        raise TypeError(f"{type_} on {topic.name} carries {topic.events[type_].__name__}")
+    await record_all(session, (Fact(topic, type_, data, about),))
+
+
+async def record_all(session: AsyncSession, facts: Sequence[Fact]) -> None:
+    """Write several events, in order, with one statement."""
     database = database_of(session)
-    xid: ColumnElement[int] = literal(0)
+    statement = insert(EventRow).values(time=database.now())
     if not database.sqlite:
         xid = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
-    statement = insert(EventRow).values(
-        id=new_id(),
-        xid=xid,
-        topic=topic.name,
-        key=about.key,
-        type=type_,
-        subject=about.subject,
-        data=data.model_dump(mode="json"),
-        time=database.now(),
-        traceparent=about.traceparent or current_traceparent(),
-        owner=about.owner,
-        item=about.item,
-        job=about.job,
-        run=about.run,
-        sequence=about.sequence,
-    )
-    await session.execute(statement)
+        statement = statement.values(xid=xid)
+    await session.execute(statement, [_row(fact, database) for fact in facts])
     announce(session, OUTBOX)
+
+
+def _row(fact: Fact, database: Database) -> dict[str, Any]:
+    expected = fact.topic.events[fact.type]
+    if not isinstance(fact.data, expected):
+        raise TypeError(f"{fact.type} on {fact.topic.name} carries {expected.__name__}")
+    about = fact.about
+    return ({"xid": 0} if database.sqlite else {}) | {
+        "id": new_id(),
+        "topic": fact.topic.name,
+        "key": about.key,
+        "type": fact.type,
+        "subject": about.subject,
+        "data": fact.data.model_dump(mode="json"),
+        "traceparent": about.traceparent or current_traceparent(),
+        "owner": about.owner,
+        "item": about.item,
+        "job": about.job,
+        "run": about.run,
+        "sequence": about.sequence,
+    }

@@ -158,6 +158,8 @@ class JobRow(Table, table=True):
         Index("ix_jobs_page", "owner", "created", "id"),
         Index("ix_jobs_item", "item"),
         Index("ix_jobs_run", "run"),
+        # Whose turn it is depends on when each owner had the last one.
+        Index("ix_jobs_turn", "owner", "started"),
         Index("ix_jobs_natural", "owner", "task", "inputs_sha256", "params_sha256"),
         # Only live rows are claimed, swept or counted; these stay small whatever the history.
         Index(

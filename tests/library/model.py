@@ -128,6 +128,8 @@ class JobTable(RuleBasedStateMachine):
         self.told: dict[str, list[str]] = {}
         self.news: dict[str, int] = {}
         self.quarantined: set[str] = set()
+        self.served: dict[str, int] = {}
+        self.claims = 0
 
     # What owners do.
 
@@ -270,6 +272,8 @@ class JobTable(RuleBasedStateMachine):
         turn = min(waiting, key=self._turn)
         assert claim.job == turn.id, "it was another job's turn"
         turn.state, turn.worker = S.RUNNING, worker
+        self.claims += 1
+        self.served[turn.owner] = self.claims
         turn.epoch, turn.attempt = turn.epoch + 1, turn.attempt + 1
         turn.beat = turn.claimed = self.time
         turn.make = make.fingerprint
@@ -471,11 +475,11 @@ class JobTable(RuleBasedStateMachine):
         last = max(held, key=lambda k: k.claimed)
         return Ticket(last.id, last.epoch, last.worker or ticket.worker)
 
-    def _turn(self, k: Expected) -> tuple[int, int, int]:
-        """The order in which jobs run: who is first in line, who has least, who is oldest."""
+    def _turn(self, k: Expected) -> tuple[int, int, int, int]:
+        """The order of jobs: the first class, who has least, whose turn it was, the oldest."""
         aged = self.time - k.created > POLICY.ageing.total_seconds()
         first = 0 if k.priority is JobClass.INTERACTIVE or aged else 1
-        return first, self._running(k.owner), k.number
+        return first, self._running(k.owner), self.served.get(k.owner, 0), k.number
 
     def _running(self, owner: OwnerId) -> int:
         mine = (k for k in self.expected.values() if k.owner == owner)

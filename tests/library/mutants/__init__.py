@@ -111,7 +111,7 @@ STORE = (
     Mutant(
         "reuse_without_fingerprint",
         "jobs",
-        "        col(JobRow.fingerprint).in_(makes),\n",
+        "        col(JobRow.fingerprint).in_(offered(session, task, policy=policy)),\n",
         "        col(JobRow.fingerprint).is_not(None),\n",
     ),
     Mutant(
@@ -129,22 +129,19 @@ STORE = (
     Mutant(
         "no_owner_limit",
         "jobs",
-        "if await at_least(policy.owner_queued, col(JobRow.owner) == owner):",
-        "if await at_least(policy.house_queued, col(JobRow.owner) == owner):",
+        "if found.mine >= policy.owner_queued:",
+        "if found.mine > policy.owner_queued:",
     ),
     Mutant(
         "backoff_is_ignored",
         "claims",
-        "            col(JobRow.not_before) <= database.now(),\n            share",
-        "            share",
+        "        col(JobRow.state) == JobState.QUEUED,\n"
+        "        col(JobRow.not_before) <= database.now(),\n    )\n    waiting",
+        "        col(JobRow.state) == JobState.QUEUED,\n    )\n    waiting",
     ),
-    Mutant("no_running_cap", "claims", "            share < policy.owner_running,\n", ""),
-    Mutant(
-        "no_fairness",
-        "claims",
-        "else_=1), share, col(JobRow.queued)",
-        "else_=1), col(JobRow.queued)",
-    ),
+    Mutant("no_running_cap", "claims", "*ready, share < policy.owner_running", "*ready"),
+    Mutant("no_fairness", "claims", "            share,\n            turns", "            turns"),
+    Mutant("no_turns", "claims", "            turns.c.last.nulls_first(),\n", ""),
     Mutant(
         "batch_never_ages",
         "claims",

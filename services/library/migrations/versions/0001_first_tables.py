@@ -283,3 +283,4 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'running'"),
             sqlite_where=sa.text("state = 'running'"),
         )
+        batch_op.create_index("ix_jobs_turn", ["owner", "started"], unique=False)

@@ -1,0 +1,104 @@
+"""A job store on either database, for tests that run many things at once."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from contracts.ids import ItemId, JobId, OwnerId, WorkerId
+from contracts.jobs import Claim, ClaimRequest, JobClass, Make, TaskName
+from kit.clock import Clock, SystemClock, new_id
+from kit.database.engine import Database
+from services.library import claims, endings, jobs
+from services.library.policy import Policy
+from services.library.tables import METADATA, ItemRow, JobRow
+
+MAKE = Make(engine="test", version="1", fingerprint="0" * 64)
+TASK = TaskName.MIDI
+
+
+@dataclass
+class Jobs:
+    """The job store with each call in a transaction of its own."""
+
+    database: Database
+    policy: Policy = field(default_factory=Policy)
+
+    def with_policy(self, policy: Policy) -> "Jobs":
+        return replace(self, policy=policy)
+
+    async def owner(self) -> tuple[OwnerId, ItemId]:
+        """Make an owner with one item."""
+        owner, item = OwnerId(new_id()), ItemId(new_id())
+        async with self.database.transaction() as session:
+            now = await self.database.time(session)
+            session.add(
+                ItemRow(
+                    id=item, owner=owner, kind="track", state="ready", name="x",
+                    created=now, updated=now,
+                )
+            )  # fmt: skip
+        return owner, item
+
+    async def create(
+        self,
+        owner: OwnerId,
+        item: ItemId,
+        number: int,
+        *,
+        priority: JobClass = JobClass.INTERACTIVE,
+        force: bool = False,
+    ) -> JobRow:
+        new = jobs.NewJob(
+            item=item,
+            task=TASK,
+            params={"n": number},
+            inputs=(),
+            budget=60.0,
+            priority=priority,
+            force=force,
+        )
+        async with self.database.transaction() as session:
+            row, _ = await jobs.create(session, owner, new, policy=self.policy)
+        return row
+
+    async def claim(self, worker: WorkerId | None = None) -> Claim | None:
+        request = ClaimRequest(task=TASK, worker=worker or WorkerId(new_id()), make=MAKE)
+        async with self.database.transaction() as session:
+            claimed = await claims.claim(session, request, policy=self.policy)
+        return claimed[0] if claimed else None
+
+    async def complete(self, claim: Claim) -> JobRow | None:
+        async with self.database.transaction() as session:
+            return await endings.complete(session, claim.job, claim.epoch, make=MAKE, result={})
+
+    async def cancel(self, owner: OwnerId, job: JobId) -> JobRow | None:
+        async with self.database.transaction() as session:
+            return await jobs.cancel(session, owner, job)
+
+    async def row(self, job: str) -> JobRow:
+        async with self.database.session() as session:
+            return (await session.scalars(select(JobRow).where(col(JobRow.id) == job))).one()
+
+    async def count(self, state: str) -> int:
+        query = select(func.count()).select_from(JobRow).where(col(JobRow.state) == state)
+        async with self.database.session() as session:
+            return (await session.execute(query)).scalar_one()
+
+    async def age(self, by: timedelta) -> None:
+        """Make every waiting job as old as if it had been sent so much earlier."""
+        async with self.database.transaction() as session:
+            query = select(JobRow).where(col(JobRow.state) == "queued")
+            for row in await session.scalars(query):
+                row.queued -= by
+
+
+@asynccontextmanager
+async def open_jobs(url: str, *, clock: Clock | None = None) -> AsyncIterator[Jobs]:
+    database = Database(url, clock=clock or SystemClock())
+    await database.run_sync(METADATA.create_all)
+    yield Jobs(database)
+    await database.close()

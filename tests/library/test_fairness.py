@@ -1,0 +1,103 @@
+"""T10: whoever asks for little does not wait for whoever asks for much (R25).
+
+Time is simulated, in mean lengths of a job; the claims are real.
+"""
+
+import heapq
+from collections import defaultdict
+from datetime import timedelta
+
+import pytest
+
+from contracts.ids import OwnerId
+from contracts.jobs import Claim, JobClass
+from tests.library.house import Jobs
+
+SLOTS = 8
+
+
+class Slots:
+    """Workers that take real jobs and pretend to work on them, in simulated time."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self.jobs = jobs
+        self.now = 0.0
+        self.began: dict[str, list[float]] = defaultdict(list)
+        self._busy: list[tuple[float, int, Claim]] = []
+        self._count = 0
+
+    async def fill(self) -> None:
+        """Give every free slot a job; lengths differ, as they do, and their mean is 1."""
+        while len(self._busy) < SLOTS and (claim := await self.jobs.claim()):
+            self.began[claim.owner].append(self.now)
+            self._count += 1
+            length = 0.6 + 0.2 * (self._count % 5)
+            heapq.heappush(self._busy, (self.now + length, self._count, claim))
+
+    async def work(self, jobs: int) -> None:
+        """Go on until so many more jobs have begun, or none is left."""
+        until = self._count + jobs
+        await self.fill()
+        while self._busy and self._count < until:
+            self.now, _, claim = heapq.heappop(self._busy)
+            await self.jobs.complete(claim)
+            await self.fill()
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[max(0, round(0.95 * len(values)) - 1)]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("priority", list(JobClass))
+@pytest.mark.parametrize("aged", [False, True])
+async def test_five_jobs_do_not_wait_for_five_hundred(
+    jobs: Jobs, priority: JobClass, aged: bool
+) -> None:
+    much, little = await jobs.owner(), await jobs.owner()
+    for number in range(500):
+        await jobs.create(*much, number, priority=priority)
+    if aged:
+        await jobs.age(timedelta(minutes=40))
+    slots = Slots(jobs)
+    await slots.work(40)
+    sent = slots.now
+    for number in range(5):
+        await jobs.create(*little, number)
+    await slots.work(60)
+    waits = [began - sent for began in slots.began[little[0]]]
+    assert len(waits) == 5
+    assert _p95(waits) <= 2.0
+    meanwhile = [began for began in slots.began[much[0]] if began > sent]
+    assert len(meanwhile) > 40, "whoever has much goes on meanwhile"
+
+
+@pytest.mark.timeout(120)
+async def test_twenty_owners_get_the_same_share(jobs: Jobs) -> None:
+    owners = [await jobs.owner() for _ in range(20)]
+    for owner, item in owners:
+        for number in range(50):
+            await jobs.create(owner, item, number)
+    slots = Slots(jobs)
+    await slots.work(300)
+    shares = [len(slots.began[owner]) for owner, _ in owners]
+    jain = sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))
+    assert jain >= 0.9, shares
+
+
+async def test_interactive_work_goes_before_batch_until_batch_has_waited_long(jobs: Jobs) -> None:
+    owner, item = await jobs.owner()
+    other, thing = await jobs.owner()
+    batch = await jobs.create(owner, item, 1, priority=JobClass.BATCH)
+    quick = await jobs.create(other, thing, 2)
+    assert await _next(jobs) == quick.id
+    later = await jobs.create(other, thing, 3)
+    await jobs.age(timedelta(minutes=31))
+    newest = await jobs.create(OwnerId(other), thing, 4)
+    # Both are of the first class now; the owner with nothing running goes first.
+    assert [await _next(jobs) for _ in range(3)] == [batch.id, later.id, newest.id]
+
+
+async def _next(jobs: Jobs) -> str | None:
+    claim = await jobs.claim()
+    return claim.job if claim else None
