@@ -40,8 +40,6 @@ REUSE_GRACE = timedelta(seconds=10)
 """A refresh token that is sent twice within this is a lost answer, not a theft."""
 REFRESH_LIFE = timedelta(days=30)
 """From a login until it must be repeated, however often it was refreshed."""
-FORGET_EVERY = 5.0
-"""Seconds between two tries to have the library forget a deleted account."""
 
 
 class Accounts:
@@ -230,7 +228,9 @@ class Accounts:
             except (DatabaseUnavailable, httpx.HTTPError) as error:
                 log.warning("deleted accounts are not forgotten yet: %s", error)
             waits = [asyncio.create_task(event.wait()) for event in (stopping, self._forget_now)]
-            await asyncio.wait(waits, timeout=FORGET_EVERY, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                waits, timeout=self._settings.forget_every, return_when=asyncio.FIRST_COMPLETED
+            )
             for wait in waits:
                 wait.cancel()
 

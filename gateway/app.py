@@ -49,6 +49,7 @@ class Gateway:
     ) -> None:
         kit, clock = platform.settings, platform.clock
         self._platform = platform
+        self.keyring = keyring
         self._database = database
         self._clients = (
             platform.client(kit.library_url),
@@ -56,8 +57,8 @@ class Gateway:
         )
         self._passwords = Passwords()
         limits = Limits(settings, clock)
-        bearers = Bearers(database, clock=clock, keyring=keyring, limits=limits)
-        self._upstream = Upstream(self._clients[0], bearers)
+        self.bearers = bearers = Bearers(database, clock=clock, keyring=keyring, limits=limits)
+        self.upstream = Upstream(self._clients[0], bearers)
         accounts = Accounts(
             database,
             settings=settings,
@@ -70,9 +71,9 @@ class Gateway:
             secret=kit.internal_secret.get_secret_value(),
         )
         keys = Keys(database, clock=clock, bearers=bearers)
-        live = Live(
+        self.live = live = Live(
             platform.bus,
-            upstream=self._upstream,
+            upstream=self.upstream,
             bearers=bearers,
             settings=settings,
             clock=clock,
@@ -93,7 +94,7 @@ class Gateway:
         if (objects := platform.objects.application()) is not None:
             app.mount("/objects", objects)
         self._app: FastAPI = app
-        self.public: ASGIApp = self._faced(Door(app, self._upstream), settings)
+        self.public: ASGIApp = self._faced(Door(app, self.upstream), settings)
         self.background: tuple[Background, ...] = (
             keyring.run,
             live.run,
@@ -107,7 +108,7 @@ class Gateway:
             self._database.ready(),
             self._platform.bus.ready(),
             self._platform.objects.ready(),
-            self._upstream.ready(),
+            self.upstream.ready(),
         )
         return dict(zip(names, found, strict=True))
 
@@ -137,7 +138,7 @@ class Gateway:
         return faced
 
     async def _describe(self) -> dict[str, Any]:
-        return merged_openapi(self._app.openapi(), await self._upstream.document())
+        return merged_openapi(self._app.openapi(), await self.upstream.document())
 
 
 async def build(platform: ServicePlatform, settings: GatewaySettings) -> Gateway:

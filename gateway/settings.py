@@ -40,3 +40,5 @@ class GatewaySettings(HttpSettings):
     """Live streams that one account may hold open."""
     heartbeat: Seconds = 15.0
     """How often a quiet live stream shows that it lives."""
+    forget_every: Seconds = 5.0
+    """How often the library is asked again to forget a deleted account."""

@@ -29,7 +29,7 @@ def event_routes(live: Live, keys: Keys) -> APIRouter:
         request: Request,
         ticket: Annotated[
             str | None,
-            Query(max_length=100, description="From `POST /v1/events/tickets`, for browsers."),
+            Query(description="From `POST /v1/events/tickets`, for browsers."),
         ] = None,
         credentials: Annotated[
             HTTPAuthorizationCredentials | None, Security(bearer, scopes=[Scope.READ.value])

@@ -1,0 +1,110 @@
+"""S3, T20: signing keys are rotated under load and nobody notices; tables are as in code."""
+
+import asyncio
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.app import MIGRATIONS
+from gateway.tables import METADATA
+from kit.clock import SystemClock
+from kit.database.engine import Database
+from kit.database.migrations import differences
+from tests.gateway.house import World, gateway_world
+
+
+async def kids(world: World) -> list[str]:
+    answer = await world.client.get("/.well-known/jwks.json")
+    return [key["kid"] for key in answer.json()["keys"]]
+
+
+def kid_of(token: str) -> str:
+    head = token.split(".", 1)[0]
+    return str(json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"])
+
+
+async def test_rotation_under_load_gives_no_unexpected_401(tmp_path: Path) -> None:
+    async with gateway_world(tmp_path, settings={"key_days": 0.1}) as world:
+        ada = await world.sign_up()
+        statuses: list[int] = []
+        signers: list[str] = []
+        published: set[int] = set()
+
+        async def ask() -> None:
+            answer = await world.client.get("/v1/items", headers=ada.head)
+            statuses.append(answer.status_code)
+
+        # Seven hours in steps of two minutes, which is what a refreshing client sees.
+        for _ in range(210):
+            world.clock.advance(120)
+            await world.gateway.keyring.load()
+            if len(statuses) % 6 == 0:
+                body = {"refresh_token": ada.refresh}
+                pair = (await world.client.post("/v1/sessions/refresh", json=body)).json()
+                ada.access, ada.refresh = pair["access_token"], pair["refresh_token"]
+                signers.append(kid_of(ada.access))
+            await ask()
+            published.add(len(await kids(world)))
+        assert set(statuses) == {200}
+        assert len(set(signers)) >= 3, "the keys were not rotated"
+        assert signers == sorted(signers, key=signers.index), "an old key signed again"
+        assert published <= {1, 2, 3}
+
+
+async def test_a_key_is_published_ten_minutes_before_it_signs(world: World) -> None:
+    keyring = world.gateway.keyring
+    before = keyring.signing().kid
+    await keyring.rotate()
+    assert len(await kids(world)) == 2
+    assert keyring.signing().kid == before
+    world.clock.advance(9 * 60 + 50)
+    assert keyring.signing().kid == before
+    world.clock.advance(20)
+    assert keyring.signing().kid != before
+    assert before in await kids(world), "tokens of the previous key still live"
+
+
+async def test_a_restart_keeps_the_keys_and_so_the_sessions(tmp_path: Path) -> None:
+    async with gateway_world(tmp_path) as world:
+        ada = await world.sign_up()
+        before = await kids(world)
+    async with gateway_world(tmp_path) as world:
+        assert await kids(world) == before
+        assert (await world.client.get("/v1/items", headers=ada.head)).status_code == 200
+
+
+async def test_two_gateways_share_one_ring(tmp_path: Path, postgres_url: str) -> None:
+    (tmp_path / "b").mkdir()
+    async with (
+        gateway_world(tmp_path, database=postgres_url) as one,
+        gateway_world(tmp_path / "b", database=postgres_url) as other,
+    ):
+        assert await kids(one) == await kids(other)
+        ada = await one.sign_up()
+        assert (await other.client.get("/v1/account", headers=ada.head)).status_code == 200
+        await asyncio.gather(one.gateway.keyring.load(), other.gateway.keyring.load())
+        assert len(await kids(one)) == 1
+        # What one ends, the other sees within five seconds.
+        await one.client.delete("/v1/sessions", headers=ada.head)
+        other.clock.advance(5.1)
+        assert (await other.client.get("/v1/account", headers=ada.head)).status_code == 401
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'gateway.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+async def test_migrations_make_the_tables_of_the_code(url: str) -> None:
+    database = Database(url, clock=SystemClock())
+    try:
+        await database.migrate(MIGRATIONS)
+        await database.migrate(MIGRATIONS)
+        found = await database.run_sync(lambda connection: differences(connection, METADATA))
+        assert found == []
+    finally:
+        await database.close()

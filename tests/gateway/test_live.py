@@ -1,0 +1,257 @@
+"""R24, T12 in small: live streams lose nothing, double nothing, show nobody else's, and end."""
+
+import asyncio
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.envelope import Event, dataschema
+from contracts.ids import EventId, ItemId, JobId, OwnerId
+from contracts.jobs import JobProgressed, Progress, TaskName
+from contracts.topics import JOBS_PROGRESS
+from kit.clock import new_id
+from tests.gateway.house import PASSWORD, Told, User, World, eventually, gateway_world, listening
+
+CHANGED = "item.changed"
+
+
+async def with_item(world: World) -> tuple[User, str]:
+    user = await world.sign_up()
+    return user, await world.upload(user, f"bytes of {user.email}".encode())
+
+
+async def feed(world: World, user: User, after: str = "start") -> list[dict[str, Any]]:
+    """Return all of somebody's feed."""
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = await world.client.get(
+            "/v1/feed", params={"after": after, "limit": 200}, headers=user.head
+        )
+        assert answer.status_code == 200, answer.text
+        found += answer.json()["items"]
+        after = answer.json()["next"]
+        if not answer.json()["more"]:
+            return found
+
+
+def progressed(owner: str, item: str, job: str, fraction: float) -> Event[JobProgressed]:
+    moved = JobProgressed(
+        job=JobId(job),
+        item=ItemId(item),
+        owner=OwnerId(owner),
+        task=TaskName.MIDI,
+        progress=Progress(fraction=fraction),
+    )
+    return Event[JobProgressed](
+        id=EventId(new_id()),
+        type="job.progressed",
+        source="/library",
+        subject=job,
+        time=datetime.now(UTC),
+        dataschema=dataschema("job.progressed"),
+        owner=OwnerId(owner),
+        data=moved,
+    )
+
+
+async def test_what_happens_is_told_once_and_in_order(world: World) -> None:
+    ada, item = await with_item(world)
+    async with listening(world, ada) as stream:
+        for number in range(30):
+            await world.rename(ada, item, f"name {number}")
+        told = [await stream.next(CHANGED) for _ in range(30)]
+        assert all(one.data["item"] == item for one in told)
+        assert len({one.id for one in told}) == 30
+        await world.rename(ada, item, "the last")
+        last = await stream.next(CHANGED)
+    listed = [entry["cursor"] for entry in await feed(world, ada) if entry["type"] == CHANGED]
+    assert listed[-31:] == [*(one.id for one in told), last.id]
+
+
+async def test_a_stream_begins_with_now(world: World) -> None:
+    ada, item = await with_item(world)
+    await world.rename(ada, item, "before")
+    async with listening(world, ada) as stream:
+        await world.rename(ada, item, "after")
+        first = await stream.next()
+        assert first.type == CHANGED
+    newest = (await feed(world, ada))[-1]
+    assert first.id == newest["cursor"]
+
+
+async def test_dropped_at_random_it_resumes_without_gap_or_double(world: World) -> None:
+    ada, item = await with_item(world)
+    chance = random.Random(24)
+    start = (await feed(world, ada))[-1]["cursor"]
+    total = 120
+    told: list[Told] = []
+    done = asyncio.Event()
+
+    async def change() -> None:
+        for number in range(total):
+            await world.rename(ada, item, f"name {number}")
+            await asyncio.sleep(chance.uniform(0, 0.004))
+        done.set()
+
+    changing = asyncio.create_task(change())
+    drops, last = 0, start
+    while len(told) < total:
+        async with listening(world, ada, headers={"Last-Event-ID": last}) as stream:
+            for _ in range(chance.randint(1, 20)):
+                if len(told) == total:
+                    break
+                one = await stream.next(CHANGED)
+                told.append(one)
+                last = one.id
+        drops += 1
+    await changing
+    assert drops >= 5
+    expected = [entry["cursor"] for entry in await feed(world, ada, start)]
+    assert [one.id for one in told] == expected
+    assert len(set(expected)) == total
+
+
+async def test_an_old_or_foreign_cursor_is_refused(world: World) -> None:
+    ada = await world.sign_up()
+    for cursor in ("nonsense", "x" * 401):
+        answer = await world.client.get("/v1/events", headers=ada.head | {"Last-Event-ID": cursor})
+        assert answer.status_code == 422, cursor
+        assert world.gateway.live.open_streams == 0
+
+
+async def test_nobody_hears_of_anybody_else(world: World) -> None:
+    (ada, hers), (bob, his) = await with_item(world), await with_item(world)
+    async with listening(world, ada) as stream, listening(world, bob) as other:
+        for number in range(10):
+            await world.rename(bob, his, f"his {number}")
+        event = progressed(bob.id, his, new_id(), 0.5)
+        await world.platform.bus.publish(JOBS_PROGRESS, event, key=event.data.job)
+        for _ in range(10):
+            assert (await other.next(CHANGED)).data["item"] == his
+        assert (await other.next("job.progressed")).data["item"] == his
+        await world.rename(ada, hers, "hers")
+        first = await stream.next()
+        assert first.data["item"] == hers
+        assert his.encode() not in stream.body
+        # Nor with his cursor, nor by asking for his item.
+    cursor = (await feed(world, bob))[0]["cursor"]
+    async with listening(world, ada, query={"after": cursor, "item": his}) as stream:
+        await world.rename(bob, his, "again")
+        await world.rename(ada, hers, "again")
+        beats = stream.body.count(b": \n\n")
+        await eventually(lambda: stream.body.count(b": \n\n") > beats + 1, what="two heartbeats")
+        assert his.encode() not in stream.body
+
+
+async def test_filters_show_only_what_was_asked_for(world: World) -> None:
+    ada, item = await with_item(world)
+    other = await world.upload(ada, b"another one")
+    async with listening(world, ada, query={"item": item}) as stream:
+        await world.rename(ada, other, "not shown")
+        await world.rename(ada, item, "shown")
+        assert (await stream.next()).data["item"] == item
+        assert other.encode() not in stream.body
+    wrong = await world.client.get("/v1/events", params={"item": "x y"}, headers=ada.head)
+    assert wrong.status_code == 422
+
+
+async def test_progress_is_told_without_an_id_and_only_its_latest(world: World) -> None:
+    ada, item = await with_item(world)
+    job = new_id()
+    async with listening(world, ada, query={"job": job}) as stream:
+        stream.reading.clear()
+        for number in range(50):
+            event = progressed(ada.id, item, job, number / 50)
+            await world.platform.bus.publish(JOBS_PROGRESS, event, key=job)
+        stream.reading.set()
+        seen: list[float] = []
+        while not seen or seen[-1] < 49 / 50:
+            told = await stream.next("job.progressed")
+            assert told.id == ""
+            assert "owner" not in told.data
+            seen.append(told.data["progress"]["fraction"])
+        assert seen == sorted(seen)
+
+
+async def test_a_slow_reader_is_disconnected_and_memory_stays_flat(tmp_path: Path) -> None:
+    async with gateway_world(tmp_path, settings={"stream_events": 20}) as world:
+        ada, item = await with_item(world)
+        async with listening(world, ada) as stream, listening(world, ada) as quick:
+            stream.reading.clear()
+            for number in range(60):
+                await world.rename(ada, item, f"name {number}")
+                assert (await quick.next(CHANGED)).data["item"] == item
+            await eventually(stream.task.done, what="the slow reader's end")
+            assert world.gateway.live.open_streams == 1
+            assert not quick.task.done()
+
+
+async def test_a_stream_ends_with_its_token(tmp_path: Path) -> None:
+    async with gateway_world(tmp_path) as world:
+        ada = await world.sign_up()
+        async with listening(world, ada) as stream:
+            world.clock.advance(15 * 60 + 1)
+            (last,) = await stream.rest()
+            assert (last.type, last.data) == ("close", {"reason": "token_expired"})
+        assert world.gateway.live.open_streams == 0
+
+
+@pytest.mark.parametrize("how", ["logout", "password", "deletion"])
+async def test_a_stream_ends_with_its_session(world: World, how: str) -> None:
+    ada = await world.sign_up()
+    async with listening(world, ada) as stream:
+        if how == "logout":
+            await world.client.delete("/v1/sessions", headers=ada.head)
+        elif how == "password":
+            body = {"current": PASSWORD, "new": "another sentence"}
+            await world.client.put("/v1/account/password", json=body, headers=ada.head)
+        else:
+            body = {"password": PASSWORD}
+            await world.client.request("DELETE", "/v1/account", json=body, headers=ada.head)
+        (last,) = await stream.rest()
+        assert (last.type, last.data) == ("close", {"reason": "session_ended"})
+
+
+async def test_a_stream_ends_with_the_house(world: World) -> None:
+    ada, bob = await world.sign_up(), await world.sign_up()
+    async with listening(world, ada) as one, listening(world, bob) as other:
+        world.stopping.set()
+        for stream in (one, other):
+            (last,) = await stream.rest()
+            assert (last.type, last.data) == ("close", {"reason": "stopping"})
+
+
+async def test_a_quiet_stream_shows_that_it_lives(world: World) -> None:
+    ada = await world.sign_up()
+    async with listening(world, ada) as stream:
+        await eventually(lambda: stream.body.count(b": \n\n") >= 2, what="a second heartbeat")
+        assert stream.body.startswith(b"retry: ")
+
+
+async def test_an_account_has_so_many_streams_and_they_are_given_back(tmp_path: Path) -> None:
+    async with gateway_world(tmp_path, settings={"streams_per_account": 2}) as world:
+        ada, bob = await world.sign_up(), await world.sign_up()
+        async with listening(world, ada), listening(world, ada):
+            refused = await world.client.get("/v1/events", headers=ada.head)
+            assert refused.status_code == 429
+            async with listening(world, bob) as other:
+                assert other.status == 200
+        assert world.gateway.live.open_streams == 0
+        async with listening(world, ada) as again:
+            assert again.status == 200
+
+
+async def test_many_streams_come_and_go_and_nothing_stays(world: World) -> None:
+    users = [await with_item(world) for _ in range(4)]
+
+    async def follow(user: User, item: str, times: int) -> None:
+        for _ in range(times):
+            async with listening(world, user) as stream:
+                await world.rename(user, item, new_id())
+                assert (await stream.next(CHANGED)).data["item"] == item
+
+    await asyncio.gather(*(follow(user, item, 5) for user, item in users for _ in range(3)))
+    assert world.gateway.live.open_streams == 0

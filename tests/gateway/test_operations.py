@@ -1,0 +1,215 @@
+"""S10, T19, T20: every operation of the merged description, asked by who may not."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import BaseModel
+
+from contracts import identity
+from contracts.items import ItemEdit
+from contracts.jobs import JobCreate
+from contracts.pipelines import PipelineSpec, RunCreate
+from contracts.uploads import UploadCreate
+from gateway.openapi import EXAMPLES, METHODS, merged_openapi
+from tests.gateway.house import World
+
+UNKNOWN = "01920000-0000-7000-8000-000000000000"
+BODIES: dict[tuple[str, str], type[BaseModel]] = {
+    ("post", "/v1/accounts"): identity.AccountCreate,
+    ("post", "/v1/sessions"): identity.SessionCreate,
+    ("post", "/v1/sessions/refresh"): identity.SessionRefresh,
+    ("put", "/v1/account/password"): identity.PasswordChange,
+    ("delete", "/v1/account"): identity.AccountDelete,
+    ("post", "/v1/keys"): identity.KeyCreate,
+    ("post", "/v1/uploads"): UploadCreate,
+    ("patch", "/v1/items/{item}"): ItemEdit,
+    ("post", "/v1/jobs"): JobCreate,
+    ("post", "/v1/runs"): RunCreate,
+    ("post", "/v1/pipelines"): PipelineSpec,
+    ("put", "/v1/pipelines/{name}"): PipelineSpec,
+}
+
+
+async def described(world: World) -> dict[str, Any]:
+    answer = await world.client.get("/openapi.json")
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method in METHODS:
+            if method in methods:
+                yield method, path, methods[method]
+
+
+def filled(path: str) -> str:
+    return re.sub(r"\{name\}", "nothing", re.sub(r"\{(?!name)\w+\}", UNKNOWN, path))
+
+
+async def ask(
+    world: World, method: str, path: str, head: dict[str, str], **given: Any
+) -> httpx.Response:
+    return await world.client.request(method.upper(), filled(path), headers=head, **given)
+
+
+async def test_every_operation_declares_its_scope(world: World) -> None:
+    document = await described(world)
+    found = list(operations(document))
+    assert len(found) >= 35
+    scopes = {scope.value for scope in identity.Scope}
+    anonymous = set()
+    for method, path, operation in found:
+        assert "security" in operation, f"{method} {path} declares no scope"
+        if operation["security"]:
+            (needed,) = operation["security"]
+            assert set(needed) == {"bearer"}, (method, path)
+            assert needed["bearer"], (method, path)
+            assert set(needed["bearer"]) <= scopes, (method, path)
+        else:
+            anonymous.add((method, path))
+    assert anonymous == {
+        ("post", "/v1/accounts"),
+        ("post", "/v1/sessions"),
+        ("post", "/v1/sessions/refresh"),
+    }
+
+
+async def test_nothing_internal_is_described_or_reachable(world: World) -> None:
+    document = await described(world)
+    assert not [path for path in document["paths"] if not path.startswith("/v1/")]
+    ada = await world.sign_up()
+    secret = world.platform.settings.internal_secret.get_secret_value()
+    for bearer in (ada.access, secret):
+        head = {"Authorization": f"Bearer {bearer}"}
+        for path in ("/internal/claims", "/v1/internal/claims", "/v1/../internal/claims"):
+            answer = await world.client.post(path, json={}, headers=head)
+            assert answer.status_code in (401, 404), (path, answer.text)
+
+
+async def test_who_is_nobody_gets_401_before_anything_else(world: World) -> None:
+    expired = await world.sign_up()
+    world.clock.advance(16 * 60)
+    document = await described(world)
+    for method, path, operation in operations(document):
+        if not operation["security"]:
+            continue
+        for head, code in (
+            ({}, "unauthenticated"),
+            ({"Authorization": "Bearer nonsense"}, "unauthenticated"),
+            (expired.head, "token_expired"),
+        ):
+            # The query and the body are wrong as well, and that is not told.
+            for given in ({}, {"params": {"limit": "x"}}, {"json": {"strange": True}}):
+                answer = await ask(world, method, path, head, **given)
+                assert answer.status_code == 401, (method, path, given, answer.text)
+                assert answer.json()["code"] == code
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_the_wrong_scope_gets_403_before_anything_else(world: World) -> None:
+    ada = await world.sign_up()
+    keys = {}
+    for scope in ("catalogue:read", "catalogue:write", "jobs:write"):
+        body = {"name": scope, "scopes": [scope]}
+        made = await world.client.post("/v1/keys", json=body, headers=ada.head)
+        keys[scope] = {"Authorization": f"Bearer {made.json()['key']}"}
+    tried = 0
+    for method, path, operation in operations(await described(world)):
+        needed = [scope for one in operation["security"] for scope in one["bearer"]]
+        for scope, head in keys.items():
+            if needed and scope not in needed:
+                tried += 1
+                answer = await ask(world, method, path, head, json={"strange": True})
+                assert answer.status_code == 403, (method, path, scope, answer.text)
+                assert answer.json()["code"] == "forbidden"
+    assert tried > 60
+
+
+async def test_what_is_unknown_is_one_answer(world: World) -> None:
+    ada = await world.sign_up()
+    for method, path, operation in operations(await described(world)):
+        if "{" not in path or not operation["security"] or method in ("patch", "put"):
+            continue
+        answer = await ask(world, method, path, ada.head)
+        assert answer.status_code == 404, (method, path, answer.text)
+        assert answer.json()["code"] == "not_found"
+
+
+async def test_every_refusal_is_described_as_a_problem(world: World) -> None:
+    document = await described(world)
+    names = set()
+    for method, path, operation in operations(document):
+        refused = {status for status in operation["responses"] if status >= "400"}
+        assert {"401", "403", "404", "422", "429", "500", "503"} <= refused, (method, path)
+        names.add(operation["operationId"])
+    assert len(names) == len(list(operations(document))), "two operations have one name"
+    for response in document["components"]["responses"].values():
+        assert list(response["content"]) == ["application/problem+json"]
+    text = str(document)
+    assert "HTTPValidationError" not in text
+    references = set(re.findall(r"'\$ref': '#/components/schemas/(\w+)'", text))
+    assert references <= set(document["components"]["schemas"])
+
+
+async def test_every_body_has_an_example_that_is_taken(world: World) -> None:
+    document = await described(world)
+    bodies = {
+        (method, path)
+        for method, path, operation in operations(document)
+        if operation.get("requestBody", {}).get("required")
+    }
+    assert bodies == set(BODIES) == set(EXAMPLES)
+    for name, model in BODIES.items():
+        assert model.model_validate(EXAMPLES[name])
+
+
+async def test_the_description_is_at_both_addresses_and_readable(world: World) -> None:
+    document = await described(world)
+    assert (await world.client.get("/v1/openapi.json")).json() == document
+    page = await world.client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "script" not in page.headers["Content-Security-Policy"]
+    assert "<script" not in page.text
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    for _, path, _ in operations(document):
+        assert path in page.text
+
+
+def test_schemas_of_one_name_and_two_meanings_are_kept_apart() -> None:
+    def document(path: str, shape: dict[str, Any]) -> dict[str, Any]:
+        reference = {"$ref": "#/components/schemas/Page"}
+        content = {"application/json": {"schema": reference}}
+        operation = {"operationId": "x", "responses": {"200": {"content": content}}}
+        return {
+            "openapi": "3.1.0",
+            "info": {"version": "1"},
+            "paths": {path: {"get": operation}},
+            "components": {"schemas": {"Page": shape, "Same": {"type": "string"}}},
+        }
+
+    merged = merged_openapi(
+        document("/v1/a", {"type": "object"}), document("/v1/b", {"type": "array"})
+    )
+    schemas = merged["components"]["schemas"]
+    assert schemas["Page"] == {"type": "object"}
+    assert schemas["LibraryPage"] == {"type": "array"}
+    answered = merged["paths"]["/v1/b"]["get"]["responses"]["200"]["content"]
+    assert answered["application/json"]["schema"]["$ref"] == "#/components/schemas/LibraryPage"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"])
+async def test_what_operators_ask(world: World, path: str) -> None:
+    answer = await world.client.get(path)
+    assert answer.status_code == 200
+    assert "private" not in answer.text.lower()
+    if path.endswith("jwks.json"):
+        assert all(
+            set(key) == {"kty", "crv", "alg", "use", "kid", "x", "y"}
+            for key in answer.json()["keys"]
+        )

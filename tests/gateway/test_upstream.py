@@ -1,0 +1,297 @@
+"""The way to the library: what is told, what is not, and what happens when it does not answer."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contracts.identity import Audience
+from gateway.upstream import Door, Upstream
+from kit.auth.reader import HttpKeys, TokenReader
+from tests.gateway.house import World, gateway_world
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class Library:
+    """Stands for the library: remembers what it was asked and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Request, bytes]] = []
+        self.answer: Answer = self.fine
+
+    async def fine(self, request: Request) -> Response:
+        return JSONResponse({"items": []}, headers={"X-Own": "kept", "Set-Cookie": "a=b"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        self.asked.append((request, await request.body()))
+        await (await self.answer(request))(scope, receive, send)
+
+
+async def test_a_request_arrives_unchanged_with_our_own_token(tmp_path: Path) -> None:
+    library = Library()
+    async with gateway_world(tmp_path, library=library) as world:
+        ada = await world.sign_up()
+        head = ada.head | {
+            "Content-Type": "application/json",
+            "Idempotency-Key": "k1",
+            "Connection": "X-Secret",
+            "X-Secret": "1",
+            "Cookie": "a=b",
+            "X-Forwarded-For": "203.0.113.1",
+            "TE": "trailers",
+            "Proxy-Authorization": "Basic x",
+            "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        }
+        query = "q=a%20b&kind=track&kind=stem&x=%2F..%2F&plus=a+b"
+        answer = await world.client.post(f"/v1/jobs?{query}", content=b'{"a": 1}', headers=head)
+        assert answer.status_code == 200
+        assert answer.json() == {"items": []}
+        ((request, body),) = library.asked
+        assert request.method == "POST"
+        assert request.scope["path"] == "/v1/jobs"
+        assert request.scope["query_string"] == query.encode()
+        assert body == b'{"a": 1}'
+        assert request.headers["idempotency-key"] == "k1"
+        assert request.headers["traceparent"].split("-")[1] == "0af7651916cd43dd8448eb211c80319c"
+        for name in ("x-secret", "cookie", "x-forwarded-for", "te", "proxy-authorization"):
+            assert name not in request.headers
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        assert token != ada.access
+        reader = TokenReader(HttpKeys(world.client), audience=Audience.LIBRARY, clock=world.clock)
+        who = await reader.read(token)
+        assert (who.user, who.owner) == (ada.id, ada.id)
+        assert 0 < (who.expires - world.clock.now()).total_seconds() <= 60
+        # What the library says of one connection ends there; the rest is the caller's.
+        assert answer.headers["x-own"] == "kept"
+        assert "set-cookie" not in answer.headers
+
+
+async def test_the_librarys_token_never_has_less_than_half_its_minute(tmp_path: Path) -> None:
+    library = Library()
+    async with gateway_world(tmp_path, library=library) as world:
+        ada = await world.sign_up()
+        reader = TokenReader(HttpKeys(world.client), audience=Audience.LIBRARY, clock=world.clock)
+        seen = set()
+        for _ in range(12):
+            await world.client.get("/v1/items", headers=ada.head)
+            token = library.asked[-1][0].headers["authorization"].removeprefix("Bearer ")
+            who = await reader.read(token)
+            assert (who.expires - world.clock.now()).total_seconds() >= 28
+            seen.add(token)
+            world.clock.advance(10)
+        assert 3 <= len(seen) <= 6
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/items/../internal/claims",
+        "/v1/items/%2e%2e/internal",
+        "/v1/items/..%2finternal",
+        "/v1/items/%2Fetc",
+        "/v1/items/a%5cb",
+        "/v1/items/a\\b",
+        "/v1//items",
+        "/v1/./items",
+        "/v1/items/",
+        "/v1/",
+        "/v1/items//x",
+        "/v1/items/%252e%252e/x",
+    ],
+)
+async def test_paths_that_might_mean_something_else(tmp_path: Path, path: str) -> None:
+    library = Library()
+    async with gateway_world(tmp_path, library=library) as world:
+        ada = await world.sign_up()
+        # The client would tidy the path up, so the request is made by hand.
+        status = await raw_get(world.gateway.public, path, ada.head)
+        if status == 200:
+            (asked,) = [request.scope["path"] for request, _ in library.asked]
+            assert ".." not in asked.split("/")
+            assert asked == "/v1/items/%2e%2e/x", "only a name that is plainly a name goes on"
+        else:
+            assert status == 404
+            assert library.asked == []
+
+
+async def raw_get(app: ASGIApp, path: str, head: dict[str, str]) -> int:
+    """Ask for a path exactly as it is written, as a server hands it on, and return the status."""
+    status = 0
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        nonlocal status
+        status = message.get("status", status)
+
+    asked = {"host": "localhost", **head}
+    scope: Scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in asked.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+    await app(scope, receive, send)
+    return status
+
+
+async def test_names_in_paths_keep_what_they_say(tmp_path: Path) -> None:
+    library = Library()
+    names = ["caf\u00e9", "a b", "a%b", "a?b", "a#b", "a;b=c", "a%2fb"]
+    async with gateway_world(tmp_path, library=library) as world:
+        ada = await world.sign_up()
+        for name in names:
+            path = f"/v1/pipelines/{quote(name, safe='')}"
+            answer = await world.client.get(path, headers=ada.head)
+            assert answer.status_code == 200, name
+    assert [one.scope["path"].rsplit("/", 1)[1] for one, _ in library.asked] == names
+
+
+async def test_bodies_come_through_whole(tmp_path: Path) -> None:
+    library = Library()
+
+    async def large(request: Request) -> Response:
+        async def chunks() -> Any:
+            for number in range(64):
+                yield bytes([number]) * 65_536
+
+        return StreamingResponse(chunks(), media_type="application/octet-stream")
+
+    library.answer = large
+    async with gateway_world(tmp_path, library=library) as world:
+        ada = await world.sign_up()
+        answer = await world.client.get("/v1/items", headers=ada.head)
+        assert answer.content == b"".join(bytes([n]) * 65_536 for n in range(64))
+        body = b'{"a": "' + b"x" * ((1 << 20) - 9) + b'"}'
+        head = ada.head | {"Content-Type": "application/json"}
+        await world.client.post("/v1/jobs", content=body, headers=head)
+        assert library.asked[-1][1] == body
+        too_large = await world.client.post("/v1/jobs", content=body + b" ", headers=head)
+        assert too_large.status_code == 413
+        assert len(library.asked) == 2
+
+
+async def test_refusals_of_the_library_pass(tmp_path: Path) -> None:
+    library = Library()
+    async with gateway_world(tmp_path, library=library) as world:
+        ada = await world.sign_up()
+
+        async def refuse(request: Request) -> Response:
+            body = {"code": "conflict"}
+            return JSONResponse(body, 409, {"Retry-After": "7"}, "application/problem+json")
+
+        library.answer = refuse
+        answer = await world.client.get("/v1/items", headers=ada.head)
+        assert (answer.status_code, answer.json()) == (409, {"code": "conflict"})
+        assert answer.headers["Retry-After"] == "7"
+
+
+async def test_faults_of_the_library_are_a_502_that_leaks_nothing(tmp_path: Path) -> None:
+    library = Library()
+    async with gateway_world(tmp_path, library=library) as world:
+        ada = await world.sign_up()
+
+        async def boom(request: Request) -> Response:
+            raise RuntimeError("postgresql://secret")
+
+        async def plain(request: Request) -> Response:
+            return Response("Traceback: postgresql://secret", 500)
+
+        async def stranger(request: Request) -> Response:
+            return Response("who are you", 401)
+
+        for answering in (boom, plain, stranger):
+            library.answer = answering
+            answer = await world.client.get("/v1/items", headers=ada.head)
+            assert answer.status_code == 502
+            problem = answer.json()
+            assert (problem["code"], problem["retryable"]) == ("upstream_failed", True)
+            assert "secret" not in answer.text
+            assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (httpx.ConnectError("refused"), 503),
+        (httpx.ConnectTimeout("late"), 503),
+        (httpx.PoolTimeout("full"), 503),
+        (httpx.ReadTimeout("late"), 502),
+        (httpx.RemoteProtocolError("broken"), 502),
+        (httpx.ReadError("gone"), 502),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_a_library_that_is_away(tmp_path: Path, error: Exception, status: int) -> None:
+    async def away(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("nobody gets here")
+
+    class Broken(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            raise error
+
+    async with gateway_world(tmp_path, library=away) as world:
+        ada = await world.sign_up()
+        async with httpx.AsyncClient(transport=Broken(), base_url="http://library") as broken:
+            door = Door(world.gateway.public, Upstream(broken, world.gateway.bearers))
+            transport = httpx.ASGITransport(door)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://localhost"
+            ) as client:
+                answer = await client.get("/v1/items", headers=ada.head)
+        assert answer.status_code == status
+        assert answer.json()["retryable"] is True
+        assert int(answer.headers["Retry-After"]) >= 1
+        # What the gateway answers itself it still answers.
+        assert (await world.client.get("/v1/account", headers=ada.head)).status_code == 200
+
+
+async def test_too_much_at_once_is_told_when_to_come_back(tmp_path: Path) -> None:
+    library = Library()
+    settings = {"requests_per_minute": 60}
+    async with gateway_world(tmp_path, library=library, settings=settings) as world:
+        ada, bob = await world.sign_up(), await world.sign_up()
+        answers = [await world.client.get("/v1/items", headers=ada.head) for _ in range(8)]
+        assert [answer.status_code for answer in answers].count(429) >= 1
+        late = answers[-1]
+        assert late.json()["code"] == "too_many_requests"
+        assert (await world.client.get("/v1/items", headers=bob.head)).status_code == 200
+        world.clock.advance(float(late.headers["Retry-After"]))
+        assert (await world.client.get("/v1/items", headers=ada.head)).status_code == 200
+
+
+async def test_a_real_item_through_the_real_library(world: World) -> None:
+    ada, bob = await world.sign_up(), await world.sign_up()
+    item = await world.upload(ada, b"some bytes of hers")
+    seen = await world.client.get(f"/v1/items/{item}", headers=ada.head)
+    assert seen.json()["id"] == item
+    foreign = await world.client.get(f"/v1/items/{item}", headers=bob.head)
+    assert foreign.status_code == 404
+    (original,) = (await world.client.get(f"/v1/items/{item}/artifacts", headers=ada.head)).json()[
+        "items"
+    ]
+    signed = await world.client.get(f"/v1/artifacts/{original['id']}/download", headers=ada.head)
+    url = signed.json()["url"]
+    part = await world.client.get(url, headers={"Range": "bytes=5-9"})
+    assert (part.status_code, part.content) == (206, b"bytes")
+    assert part.headers["Content-Disposition"].startswith("attachment")
+    assert (await world.client.get(url.replace("signature=", "signature=0"))).status_code in (
+        403,
+        404,
+    )
