@@ -23,7 +23,7 @@ class FromStep(Asked):
 
     step: StepName
     kind: ArtifactKind
-    stems: tuple[Stem, ...] = ()
+    stems: Annotated[tuple[Stem, ...], Field(max_length=16)] = ()
     """Only these stems; empty is all."""
 
 
@@ -33,11 +33,11 @@ class Step(Asked):
     name: StepName
     task: TaskName
     params: dict[str, Any] = Field(default_factory=dict)
-    inputs: tuple[FromStep, ...] = ()
+    inputs: Annotated[tuple[FromStep, ...], Field(max_length=50)] = ()
     """Empty: the item's own canonical audio."""
     with_item: bool = False
     """Whether the item's own audio is the first input besides those of `inputs`."""
-    beside: tuple[FromStep, ...] = ()
+    beside: Annotated[tuple[FromStep, ...], Field(max_length=50)] = ()
     """What every job of the step reads besides its own input, as far as it was made."""
     together: bool = False
     """One job over all inputs, where the task takes a list; else one job each."""

@@ -3,8 +3,9 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Query
@@ -15,6 +16,7 @@ from kit.http.errors import ProblemError
 
 T = TypeVar("T")
 MAX_LIMIT = 200
+_ID = re.compile(r"[0-9A-Za-z_-]{1,100}")
 
 
 class Page(Said, Generic[T]):
@@ -56,10 +58,10 @@ def decode_cursor(text: str) -> Cursor:
         padded = text + "=" * (-len(text) % 4)
         created, id_ = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
         when = datetime.fromisoformat(created)
-        if when.tzinfo is None or not isinstance(id_, str) or "\x00" in id_:
+        if when.tzinfo is None or not isinstance(id_, str) or not _ID.fullmatch(id_):
             raise ValueError
-        return Cursor(created=when, id=id_)
-    except (ValueError, TypeError, binascii.Error, UnicodeError):
+        return Cursor(created=when.astimezone(UTC), id=id_)
+    except (ValueError, TypeError, OverflowError, binascii.Error, UnicodeError):
         raise ProblemError(
             ProblemCode.INVALID_REQUEST,
             "This cursor is none that a list gave; begin again without one.",

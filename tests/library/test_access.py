@@ -1,5 +1,7 @@
 """Every operation of the catalogue: nobody's business without the right token (S8, S10, S22)."""
 
+import base64
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +33,24 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/pipelines"): {"name": "another", "steps": [{"name": "m", "task": "midi"}]},
     ("put", "/v1/pipelines/{name}"): {"name": "mine", "steps": [{"name": "m", "task": "midi"}]},
 }
+NOW = "2026-01-01T00:00:00+00:00"
+FORGED = [
+    "W10",
+    "x",
+    *(
+        base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+        for value in (
+            ["0001-01-01T00:00:00+14:00", "x"],
+            ["9999-12-31T23:59:59-14:00", "x"],
+            ["2026-01-01T00:00:00", "x"],
+            ["2026-01-01T00:00:00+00:00", "\ud800"],
+            ["2026-01-01T00:00:00+00:00", "\x00"],
+            ["2026-01-01T00:00:00+00:00", 7],
+            [10**400, "x"],
+            {"a": 1},
+        )
+    ),
+]
 NOT_OF_ONE = {"/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs"}
 
 
@@ -137,6 +157,10 @@ async def test_what_is_anothers_is_as_absent_as_what_never_was(catalogue: Catalo
 
 async def test_every_list_has_pages_of_at_most_200(sqlite: Catalogue) -> None:
     user = sqlite.user()
+    for value in ([0, 1 << 70, NOW], [0, 1, "0001-01-01T00:00:00+14:00"], [True, 0, NOW], [1], {}):
+        forged = base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+        answer = await user.http.get("/v1/feed", params={"after": forged})
+        assert answer.status_code in (410, 422), value
     for method, path, operation in operations(sqlite.app):
         names = {p["name"]: p["schema"] for p in operation.get("parameters", ())}
         if method != "get" or "limit" not in names:
@@ -146,8 +170,9 @@ async def test_every_list_has_pages_of_at_most_200(sqlite: Catalogue) -> None:
             answer = await user.http.get(path.format(item=UNKNOWN), params=wrong)
             assert answer.status_code == 422, path
         if "cursor" in names:
-            answer = await user.http.get(path.format(item=UNKNOWN), params={"cursor": "W10"})
-            assert answer.status_code == 422, path
+            for cursor in FORGED:
+                answer = await user.http.get(path.format(item=UNKNOWN), params={"cursor": cursor})
+                assert answer.status_code == 422, (path, cursor)
 
 
 @pytest.mark.parametrize("id_", ["x", "0" * 36, "..", "%00", "%ed%a0%80", "1" * 5000])
