@@ -15,6 +15,8 @@ EXTRAS := gateway library ingest midi separation slicing analysis
 SONG ?=
 KILLS ?= 40
 JOBS ?= 200
+CASES ?= 5000
+MUTANTS ?= 1000
 ARGS ?=
 
 export PYTHONUNBUFFERED := 1
@@ -100,10 +102,16 @@ test-kills: setup weights ## Kill the house again and again while it works: KILL
 	CRATEDIG_TEST_KILLS=$(KILLS) CRATEDIG_TEST_KILL_JOBS=$(JOBS) \
 	  $(BIN)/python -m pytest -s tests/system/test_kills.py $(ARGS)
 
+.PHONY: test-fuzz
+test-fuzz: setup weights ## Ask every operation of the API CASES times in all, and send MUTANTS damaged files
+	CRATEDIG_TEST_CASES=$(CASES) CRATEDIG_TEST_MUTANTS=$(MUTANTS) \
+	  $(BIN)/python -m pytest -s tests/system/test_fuzz.py tests/system/test_odd_files.py $(ARGS)
+
 .PHONY: test-all
 test-all: setup weights ## Everything, the long runs too
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu" $(ARGS)
 	$(MAKE) test-kills KILLS=200 JOBS=1000
+	$(MAKE) test-fuzz CASES=250000 MUTANTS=10000
 	$(MAKE) test-cluster
 
 .PHONY: fuzz-audio

@@ -1,0 +1,121 @@
+"""Every operation of the description, by schemathesis, against the live house (T14 in small).
+
+`CRATEDIG_TEST_CASES` is how many cases at least; CI runs 5,000 by `make test-fuzz`.
+"""
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis import Case
+
+from cratedig import Client
+from tests.support.house import ROOT, House
+from tests.support.sounds import write_tone
+
+CASES = int(os.environ.get("CRATEDIG_TEST_CASES", "600"))
+SEED = int(os.environ.get("CRATEDIG_TEST_SEED", "20"))
+SCHEMA = schemathesis.openapi.from_dict(
+    json.loads((ROOT / "contracts" / "schemas" / "openapi.json").read_text("utf-8"))
+)
+LEFT_OUT = {
+    ("GET", "/v1/events"): "a stream that does not end",
+    ("DELETE", "/v1/account"): "it would end the account of the run",
+    ("PUT", "/v1/account/password"): "likewise",
+    ("DELETE", "/v1/sessions"): "likewise",
+}
+
+pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(120 + CASES)]
+
+
+def own_ids(user: Client, folder: Path) -> dict[str, str]:
+    """Return ids of things that are there, by the name of the path's parameter."""
+    sent = user.upload(write_tone(folder / "tone.wav", frequency=277.0))
+    user.wait_job(str(sent.job))
+    item = str(sent.item)
+    run = user.wait_run(user.create_run(item, "midi").id)
+    return {
+        "item": item,
+        "artifact": next(user.artifacts(item)).id,
+        "job": next(user.jobs(item=item)).id,
+        "run": run.id,
+        "upload": sent.id,
+        "name": "midi",
+    }
+
+
+def test_no_request_makes_a_fault(house: House, tmp_path: Path) -> None:
+    operations = [
+        found.ok()
+        for found in SCHEMA.get_all_operations()
+        if (found.ok().method.upper(), found.ok().path) not in LEFT_OUT
+    ]
+    operations.sort(key=lambda one: one.method.upper() == "DELETE")
+    assert len(operations) > 30
+    each = -(-CASES // len(operations))
+    user = house.user("fuzz")
+    own = own_ids(user, tmp_path)
+    statuses: Counter[int] = Counter()
+    undocumented: set[tuple[str, str, int]] = set()
+    began = time.monotonic()
+    chance = random.Random(SEED)
+    with httpx.Client(base_url=house.url, timeout=30.0) as http:
+        for operation in operations:
+
+            def ask(case: Case) -> None:
+                # Random ids hardly ever hit, so half of the requests speak of what is there; what
+                # deletes comes last.
+                if chance.random() < 0.5:
+                    for name in dict(case.path_parameters or {}):
+                        case.path_parameters[name] = own.get(name, "nothing")
+                request = case.as_transport_kwargs(base_url=house.url)
+                given_ = {k: v for k, v in request.items() if k in ("params", "json", "data")}
+                head = {**dict(request.get("headers") or {})}
+                if chance.random() < 0.9:
+                    head["Authorization"] = f"Bearer {user.credentials.access_token}"
+                try:
+                    answer = http.request(
+                        request["method"], request["url"], headers=_plain(head), **given_
+                    )
+                except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeError):
+                    return  # No client can send it.
+                statuses[answer.status_code] += 1
+                assert answer.status_code < 500, f"{case.as_curl_command()}\n{answer.text}"
+                if str(answer.status_code) not in case.operation.definition.raw["responses"]:
+                    undocumented.add((case.method, case.path, answer.status_code))
+                if answer.status_code >= 400:
+                    assert answer.headers["content-type"] == "application/problem+json"
+
+            strategy = operation.as_strategy()
+            run = given(case=strategy)(ask)
+            run = settings(
+                max_examples=each,
+                deadline=None,
+                database=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )(seed(SEED)(run))
+            run()
+    took = time.monotonic() - began
+    print(
+        f"seed {SEED}: {statuses.total()} cases in {took:.0f} s: {dict(sorted(statuses.items()))}"
+    )
+    assert not undocumented
+    assert statuses.total() >= CASES * 0.9
+    assert house.ready()
+
+
+def _plain(head: dict[str, object]) -> dict[str, str]:
+    """Return the headers that can be sent at all."""
+    return {
+        str(name): str(value)
+        for name, value in head.items()
+        if str(value).isprintable() and str(value).isascii() and name.lower() != "content-length"
+    }

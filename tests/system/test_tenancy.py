@@ -1,0 +1,117 @@
+"""Somebody else's ids, on every operation that takes one: as if they never were (S8, T19)."""
+
+import json
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cratedig import Client
+from tests.support.house import ROOT, House
+from tests.support.sounds import write_tone
+
+pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+
+UNKNOWN = "01920000-0000-7000-8000-000000000000"
+OPENAPI = json.loads((ROOT / "contracts" / "schemas" / "openapi.json").read_text("utf-8"))
+OPERATIONS = sorted(
+    (method, path)
+    for path, methods in OPENAPI["paths"].items()
+    for method in methods
+    if method in ("get", "post", "put", "patch", "delete") and "{" in path
+)
+PIPELINE = {"name": "mine", "steps": [{"name": "midi", "task": "midi"}]}
+
+
+@pytest.fixture(scope="module")
+def theirs(house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Ids of everything that one user has, by the name of the path's parameter."""
+    user = house.user("owner")
+    path = write_tone(tmp_path_factory.mktemp("tone") / "tone.wav", frequency=311.0)
+    sent = user.upload(path)
+    user.wait_job(str(sent.job))
+    item = str(sent.item)
+    run = user.wait_run(user.create_run(item, "midi").id)
+    with httpx.Client(base_url=house.url, headers=head(user)) as http:
+        assert http.post("/v1/pipelines", json=PIPELINE).status_code == 201
+    return {
+        "item": item,
+        "artifact": next(user.artifacts(item)).id,
+        "job": next(user.jobs(item=item)).id,
+        "run": run.id,
+        "upload": sent.id,
+        "name": "mine",
+        "key": user.make_key("theirs", frozenset({"catalogue:read"})).id,
+    }
+
+
+@pytest.fixture(scope="module")
+def other(house: House) -> Client:
+    return house.user("other")
+
+
+def head(user: Client) -> dict[str, str]:
+    return {"Authorization": f"Bearer {user.credentials.access_token}"}
+
+
+def body(method: str, path: str, id_: str) -> dict[str, Any] | None:
+    if method == "patch":
+        return {"name": "stolen"}
+    return {**PIPELINE, "name": id_} if (method, path) == ("put", "/v1/pipelines/{name}") else None
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_what_is_somebody_elses_is_as_if_it_never_was(
+    house: House, theirs: dict[str, str], other: Client, method: str, path: str
+) -> None:
+    (name,) = re.findall(r"\{(\w+)\}", path)
+    never = "never" if name == "name" else UNKNOWN
+    answers = []
+    with httpx.Client(base_url=house.url, headers=head(other)) as http:
+        for id_ in (theirs[name], never):
+            sent = body(method, path, id_)
+            answer = http.request(method, path.replace(f"{{{name}}}", id_), json=sent)
+            content = answer.json()
+            content.pop("trace")
+            answers.append((answer.status_code, content))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+
+
+def test_a_pipeline_of_the_same_name_is_another_one(
+    house: House, theirs: dict[str, str], other: Client
+) -> None:
+    mine = {**PIPELINE, "title": "somebody else's"}
+    with httpx.Client(base_url=house.url, headers=head(other)) as http:
+        assert http.post("/v1/pipelines", json=mine).status_code == 201
+        assert http.get("/v1/pipelines/mine").json()["spec"]["title"] == "somebody else's"
+        assert http.delete("/v1/pipelines/mine").status_code == 204
+
+
+@pytest.mark.parametrize("field", ["item", "inputs"])
+def test_a_job_cannot_reach_into_anothers_items(
+    house: House, theirs: dict[str, str], other: Client, tmp_path: Path, field: str
+) -> None:
+    sent = other.upload(write_tone(tmp_path / "own.wav", frequency=200 + secrets.randbelow(90)))
+    other.wait_job(str(sent.job))
+    own = str(sent.item)
+    asked = {"item": own, "task": "midi", "inputs": [theirs["artifact"]]}
+    if field == "item":
+        asked = {"item": theirs["item"], "task": "midi"}
+    with httpx.Client(base_url=house.url, headers=head(other)) as http:
+        answer = http.post("/v1/jobs", json=asked)
+    assert answer.status_code in (404, 422), answer.text
+    assert theirs["item"] not in answer.text
+
+
+def test_lists_hold_nothing_of_others(house: House, theirs: dict[str, str], other: Client) -> None:
+    with httpx.Client(base_url=house.url, headers=head(other)) as http:
+        for path in OPENAPI["paths"]:
+            if "{" in path or "get" not in OPENAPI["paths"][path] or path == "/v1/events":
+                continue
+            answer = http.get(path)
+            assert answer.status_code == 200, path
+            assert not [one for one in theirs.values() if one != "mine" and one in answer.text]
