@@ -190,7 +190,10 @@ def tempogram(curve: Float, rate: float, *, window: float = 8.0, hop: float = 1.
     result = np.empty((stretches.shape[0], size // 2))
     # Some stretches at a time: their spectra are much larger than what is kept of them.
     for first in range(0, stretches.shape[0], 64):
-        spectra = np.fft.rfft(stretches[first : first + 64] * taper, 2 * size, axis=1)
+        some = stretches[first : first + 64]
+        # Without the mean, what does not repeat correlates with nothing.
+        some = some - (some @ taper / taper.sum())[:, None]
+        spectra = np.fft.rfft(some * taper, 2 * size, axis=1)
         correlation = np.fft.irfft(np.abs(spectra) ** 2, axis=1)[:, : size // 2] / overlap
         result[first : first + 64] = correlation / np.maximum(correlation[:, :1], 1e-12)
     return result

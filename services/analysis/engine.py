@@ -46,6 +46,8 @@ class Engine(Protocol):
 class SignalEngine:
     """Spectral flux and autocorrelation for rhythm, tuned non-negative chroma for harmony."""
 
+    name = "signal processing, numpy"
+
     def rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
         """Listen twice: for the loudness, then for what is new."""
         level = loudness(source(), floor=SILENCE)

@@ -20,7 +20,9 @@ from contracts.analysis import (
     TempoFound,
 )
 from contracts.items import ArtifactKind, ItemKind
+from contracts.music import Stem
 from kit.signal.onsets import Float
+from kit.signal.spectra import Array
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected, Skipped
 from services.analysis import chords, images, meter, sections
@@ -32,9 +34,11 @@ from services.analysis.sources import Sources, choose, summed
 
 REPEATING = 0.05
 """Confidence of the tempo from which beats are trusted to carry chords and sections."""
+_CLEAR = 0.1
+"""Confidence of the tempo from which the drums alone are believed."""
 _GRID = 0.5
 """Seconds of a span where there are no beats."""
-_BASS_FOR_KEY = 0.2
+_BASS_FOR_KEY = 0.1
 """What the bass adds to the pitch classes that tell the key."""
 
 
@@ -43,10 +47,13 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     sources = choose(job.inputs)
     duration, rate = sources.facts.duration, sources.facts.sample_rate
     job.progress(0.0, "listening for the beat")
-    rhythm = engine.rhythm(sources.rhythm, rate, loop=job.item.kind is ItemKind.SAMPLE)
-    if rhythm.level <= 0.0 and sources.rhythm_stem is not None:
-        # Drums that never play say nothing of the tempo.
-        rhythm = engine.rhythm(sources.whole, rate, loop=job.item.kind is ItemKind.SAMPLE)
+    loop = job.item.kind is ItemKind.SAMPLE
+    rhythm, stem = engine.rhythm(sources.rhythm, rate, loop=loop), sources.rhythm_stem
+    if stem is not None and rhythm.pulse.confidence < _CLEAR:
+        # Drums that hardly play say little of the tempo.
+        whole = engine.rhythm(sources.whole, rate, loop=loop)
+        if rhythm.level <= 0.0 or whole.pulse.confidence > rhythm.pulse.confidence:
+            rhythm, stem = whole, None
     if rhythm.level <= 0.0:
         raise Skipped("silent", "The audio is silent: there is nothing to analyse.")
     job.progress(0.4, "listening for the harmony")
@@ -60,7 +67,7 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     drawn = _draw(params, job, sources)
     document = Analysis(
         duration=duration,
-        tempo=_tempo(rhythm, bars, sources) if params.tempo else None,
+        tempo=_tempo(rhythm, bars, stem) if params.tempo else None,
         beats=_beats(beats, bars) if params.tempo else (),
         key=_key(heard, sources) if params.key else None,
         chords=_chords(heard, edges) if params.chords else (),
@@ -104,7 +111,7 @@ def _edges(beats: Float, duration: float) -> Float:
     return np.concatenate([[0.0], inner, [duration]])
 
 
-def _tempo(rhythm: Rhythm, bars: meter.Bars, sources: Sources) -> TempoFound | None:
+def _tempo(rhythm: Rhythm, bars: meter.Bars, stem: Stem | None) -> TempoFound | None:
     pulse = rhythm.pulse
     if not pulse.candidates:
         return None
@@ -118,7 +125,7 @@ def _tempo(rhythm: Rhythm, bars: meter.Bars, sources: Sources) -> TempoFound | N
         ),
         beats_per_bar=bars.beats_per_bar,
         downbeat_confidence=bars.confidence,
-        source=sources.rhythm_stem,
+        source=stem,
     )
 
 
@@ -130,12 +137,14 @@ def _beats(beats: Float, bars: meter.Bars) -> tuple[Beat, ...]:
 
 
 def _key(heard: Chroma, sources: Sources) -> KeyFound | None:
-    treble = heard.treble.sum(axis=0, dtype=np.float64)
-    bass = heard.bass.sum(axis=0, dtype=np.float64)
-    if treble.sum() <= 0.0:
+    if not heard.energy.size:
         return None
-    pitches = treble / treble.sum() + _BASS_FOR_KEY * bass / max(float(bass.sum()), 1e-9)
-    guesses = find_key(pitches)
+    # How long a note sounds says more of the key than how loud: every frame counts alike, but for
+    # those that are 40 dB below the loudest.
+    sounding = heard.energy > 0.01 * heard.energy.max()
+    guesses = find_key(
+        _durations(heard.treble[sounding]) + _BASS_FOR_KEY * _durations(heard.bass[sounding])
+    )
     if len(guesses) < 2:
         return None
     return KeyFound(
@@ -144,6 +153,13 @@ def _key(heard: Chroma, sources: Sources) -> KeyFound | None:
         tuning_cents=100.0 * heard.tuning,
         source=sources.harmony_stems,
     )
+
+
+def _durations(frames: Array) -> Float:
+    """Return the share of each pitch class in the time, `[12]`."""
+    norm = np.linalg.norm(frames, axis=1, keepdims=True)
+    total = np.sum(frames / np.maximum(norm, 1e-9), axis=0, dtype=np.float64)
+    return np.asarray(total / max(float(total.sum()), 1e-9), np.float64)
 
 
 def _candidate(guess: KeyGuess) -> KeyCandidate:

@@ -2,7 +2,7 @@
 
 from contracts.analysis import AnalysisParams, AnalysisResult
 from contracts.jobs import TaskName
-from kit.service import Budget, WorkerService
+from kit.service import WorkerService
 from services.analysis.settings import Settings
 
 SERVICE = WorkerService(
@@ -13,5 +13,4 @@ SERVICE = WorkerService(
     settings=Settings,
     handler="services.analysis.handler:handle",
     engine="services.analysis.engine:load_engine",
-    budget=Budget(base=60.0, per_second=1.0, least=120.0),
 )

@@ -51,6 +51,8 @@ class Engine(Protocol):
 class SpectralFlux:
     """Novelty by spectral flux, onsets by an adaptive threshold, the beat by autocorrelation."""
 
+    name = "spectral flux, numpy"
+
     def listen(
         self,
         source: Source,

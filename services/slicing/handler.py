@@ -23,7 +23,7 @@ from services.slicing.engine import Engine, Heard
 from services.slicing.loops import downbeat_phase, stretches
 from services.slicing.measuring import Measured, measure_loops, measure_one_shots
 
-STEADY, REPEATING = 0.6, 0.1
+STEADY, REPEATING = 0.6, 0.06
 """Steadiness of the beat, and confidence of the tempo, from which loops are cut."""
 
 

@@ -2,7 +2,7 @@
 
 from contracts.jobs import TaskName
 from contracts.slicing import SlicingParams, SlicingResult
-from kit.service import Budget, WorkerService
+from kit.service import WorkerService
 from services.slicing.settings import Settings
 
 SERVICE = WorkerService(
@@ -13,5 +13,4 @@ SERVICE = WorkerService(
     settings=Settings,
     handler="services.slicing.handler:handle",
     engine="services.slicing.engine:load_engine",
-    budget=Budget(base=60.0, per_second=0.5, least=120.0),
 )

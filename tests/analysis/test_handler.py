@@ -103,10 +103,16 @@ def test_with_two_stems_the_accompaniment_tells_the_key(tmp_path: Path) -> None:
     assert result.tempo.source is None
 
 
-def test_silent_drums_are_passed_over(tmp_path: Path) -> None:
-    _, chords = band(4)
-    result, _, _ = analyse(tmp_path, [(signals.silence(8.0), Stem.DRUMS), (chords, Stem.OTHER)])
-    assert result.key is not None
+@pytest.mark.parametrize("level", [0.0, 0.0001])
+def test_drums_that_do_not_play_are_passed_over(tmp_path: Path, level: float) -> None:
+    drums, chords = band()
+    noise = signals.noise(16.0, amplitude=level) if level else signals.silence(16.0)
+    result, _, _ = analyse(
+        tmp_path, [(noise, Stem.DRUMS), (signals.mix(drums, chords), Stem.OTHER)]
+    )
+    assert result.tempo is not None
+    assert result.tempo.source is None
+    assert result.tempo.bpm == pytest.approx(BPM, rel=0.01)
 
 
 def test_any_range_and_zoom_of_a_picture(tmp_path: Path) -> None:
