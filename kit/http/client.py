@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import httpx
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Scope
 
 IN_PROCESS = "inprocess://"
 TIMEOUT = httpx.Timeout(10.0, connect=3.0, pool=3.0)
@@ -37,17 +37,71 @@ class _InProcess(httpx.AsyncBaseTransport):
     def __init__(self, name: str, find: Callable[[str], ASGIApp]) -> None:
         self._name = name
         self._find = find
-        self._transport: httpx.ASGITransport | None = None
-        self._answering: set[asyncio.Task[httpx.Response]] = set()
+        self._answering: set[asyncio.Future[None]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Hand the request over."""
-        if self._transport is None:
-            self._transport = httpx.ASGITransport(
-                self._find(self._name), raise_app_exceptions=False
-            )
-        # As over a socket: a caller that gives up does not interrupt the service half-way.
-        answering = asyncio.create_task(self._transport.handle_async_request(request))
+        """Hand the request over; as with a server, a fault of the application is a 500."""
+        body = await request.aread()
+        scope: Scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": request.url.scheme,
+            "path": request.url.path,
+            "raw_path": request.url.raw_path.split(b"?", 1)[0],
+            "query_string": request.url.query,
+            "root_path": "",
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "client": ("127.0.0.1", 0),
+            "server": (request.url.host, request.url.port),
+        }
+        exchange = _Exchange(body)
+        application = self._find(self._name)
+        answering = asyncio.ensure_future(application(scope, exchange.receive, exchange.send))
         self._answering.add(answering)
         answering.add_done_callback(self._answering.discard)
-        return await asyncio.shield(answering)
+        # As over a socket: a caller that gives up does not interrupt the service half-way.
+        await asyncio.wait({answering})
+        if answering.cancelled() or answering.exception() is not None:
+            exchange.fail()
+        return exchange.response()
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, body: bytes) -> None:
+        self._request: Message | None = {"type": "http.request", "body": body, "more_body": False}
+        self._ended = asyncio.Event()
+        self._status = 500
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._parts: list[bytes] = []
+
+    async def receive(self) -> Message:
+        """Give the request, then wait for the end of the answer."""
+        if self._request is not None:
+            request, self._request = self._request, None
+            return request
+        await self._ended.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Take a part of the answer."""
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._headers = list(message.get("headers", ()))
+        elif message["type"] == "http.response.body":
+            self._parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._ended.set()
+
+    def fail(self) -> None:
+        """Make the answer a plain 500, unless it was complete."""
+        if not self._ended.is_set():
+            self._status, self._headers, self._parts = 500, [], []
+
+    def response(self) -> httpx.Response:
+        """Return the answer."""
+        body = httpx.ByteStream(b"".join(self._parts))
+        return httpx.Response(self._status, headers=self._headers, stream=body)
