@@ -2,8 +2,11 @@
 
 from gateway.service import SERVICE as GATEWAY
 from kit.service import Service
+from services.analysis.service import SERVICE as ANALYSIS
 from services.ingest.service import SERVICE as INGEST
 from services.library.service import SERVICE as LIBRARY
 from services.midi.service import SERVICE as MIDI
+from services.separation.service import SERVICE as SEPARATION
+from services.slicing.service import SERVICE as SLICING
 
-SERVICES: tuple[Service, ...] = (LIBRARY, GATEWAY, INGEST, MIDI)
+SERVICES: tuple[Service, ...] = (LIBRARY, GATEWAY, INGEST, SEPARATION, SLICING, ANALYSIS, MIDI)

@@ -189,7 +189,8 @@ class _Server(uvicorn.Server):
 
 
 async def _until_listening(servers: Sequence[_Server]) -> None:
-    while not all(server.started for server in servers):
+    # The server has a flag for it, but no event.
+    while not all(server.started for server in servers):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
 

@@ -6,7 +6,7 @@ that listing the services of the house imports no engine.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 from contracts.jobs import TaskName
-from contracts.music import Seconds
 from kit.settings import ServiceSettings
 
 Background = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -26,19 +25,6 @@ def resolve(name: str) -> Any:
     """Import `package.module:attribute` and return the attribute."""
     module, _, attribute = name.partition(":")
     return getattr(import_module(module), attribute)
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How long a job may run: `max(least, base + per_second · duration)` seconds."""
-
-    base: Seconds = 60.0
-    per_second: float = 2.0
-    least: Seconds = 120.0
-
-    def seconds(self, duration: Seconds) -> Seconds:
-        """Return the budget for audio of a duration."""
-        return max(self.least, self.base + self.per_second * duration)
 
 
 class WorkerSettings(ServiceSettings):
@@ -70,7 +56,6 @@ class WorkerService:
     """`services.<word>.engine:load_engine`."""
     weights: Path | None = None
     """Its `weights.toml`."""
-    budget: Budget = field(default_factory=Budget)
 
 
 class Serving(Protocol):

@@ -2,7 +2,7 @@
 
 from contracts.ingest import IngestParams, IngestResult
 from contracts.jobs import TaskName
-from kit.service import Budget, WorkerService
+from kit.service import WorkerService
 from services.ingest.settings import Settings
 
 SERVICE = WorkerService(
@@ -13,6 +13,4 @@ SERVICE = WorkerService(
     settings=Settings,
     handler="services.ingest.handler:handle",
     engine="services.ingest.engine:load_engine",
-    # The length is not known before the upload is decoded, so the base must do for the longest.
-    budget=Budget(base=1800.0, per_second=0.5, least=1800.0),
 )

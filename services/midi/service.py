@@ -4,7 +4,7 @@ from pathlib import Path
 
 from contracts.jobs import TaskName
 from contracts.midi import MidiParams, MidiResult
-from kit.service import Budget, WorkerService
+from kit.service import WorkerService
 from services.midi.settings import Settings
 
 SERVICE = WorkerService(
@@ -16,5 +16,4 @@ SERVICE = WorkerService(
     handler="services.midi.handler:handle",
     engine="services.midi.engine:load_engine",
     weights=Path(__file__).with_name("weights.toml"),
-    budget=Budget(base=60.0, per_second=0.5, least=120.0),
 )

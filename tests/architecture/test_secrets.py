@@ -7,7 +7,7 @@ from tests.architecture.house import ROOT, tracked
 PRIVATE = re.compile(
     rb"-----BEGIN (EC |RSA |OPENSSH )?PRIVATE KEY-----|AKIA[0-9A-Z]{16}|ghp_[A-Za-z0-9]{36}"
 )
-HOME = re.compile(rb"/(home|Users)/[a-z][a-z0-9_-]*/|/root/|/work/[a-z]+")
+HOME = re.compile(rb"/(home/(?!cratedig)|Users/)[a-z][a-z0-9_-]*/|/root/|/work/[a-z]+")
 INDEX = re.compile(rb"(pypi\.org|files\.pythonhosted|registry\.npmjs|proxy\.golang|repo1?\.maven)")
 
 

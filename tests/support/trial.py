@@ -12,7 +12,7 @@ from typing import Literal
 from contracts.base import Asked, Said
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import TaskName
-from kit.service import Budget, WorkerService, WorkerSettings
+from kit.service import WorkerService, WorkerSettings
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job
 from kit.worker.outcomes import OutOfMemory, Rejected, Retryable, Skipped
@@ -122,5 +122,4 @@ SERVICE = WorkerService(
     settings=WorkerSettings,
     handler="tests.support.trial:handle",
     engine="tests.support.trial:load_engine",
-    budget=Budget(base=5, per_second=0, least=5),
 )
