@@ -45,10 +45,12 @@ def loudness(blocks: Iterable[Array], *, floor: float = 1e-5) -> float:
     """
     levels: list[NDArray[np.float32]] = []
     for block in blocks:
-        count = block.shape[1] // 2048
-        if not count:
+        if not block.shape[1]:
             continue
-        body = block[:, : count * 2048].reshape(block.shape[0], count, 2048)
+        # What is shorter is one measure of its own; what is left over of more is left out.
+        size = min(2048, block.shape[1])
+        count = block.shape[1] // size
+        body = block[:, : count * size].reshape(block.shape[0], count, size)
         levels.append(np.sqrt(np.mean(body**2, axis=(0, 2))))
     if not levels:
         return 0.0

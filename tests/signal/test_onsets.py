@@ -45,6 +45,7 @@ def test_steady_noise_has_few_onsets() -> None:
 def test_silence_and_nothing_have_none() -> None:
     assert loudness([signals.silence(1.0)]) == 0.0
     assert loudness([]) == 0.0
+    assert loudness([signals.noise(0.01)]) > 0.05
     assert novelty([], 44_100, level=1.0).values.shape[0] == 0
     frames, strengths = pick_onsets(np.zeros(500), 200.0)
     assert frames.size == strengths.size == 0
