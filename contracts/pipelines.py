@@ -39,8 +39,17 @@ class Step(Asked):
     """Whether the item's own audio is the first input besides those of `inputs`."""
     beside: Annotated[tuple[FromStep, ...], Field(max_length=50)] = ()
     """What every job of the step reads besides its own input, as far as it was made."""
+    after: Annotated[tuple[StepName, ...], Field(max_length=50)] = ()
+    """Earlier steps that must have ended before, whatever came of them: an analysis that gives
+    the item its tempo."""
     together: bool = False
     """One job over all inputs, where the task takes a list; else one job each."""
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """The steps that must have ended before this one starts."""
+        sources = (source.step for source in (*self.inputs, *self.beside))
+        return tuple(dict.fromkeys((*sources, *self.after)))
 
 
 class PipelineSpec(Asked):
@@ -56,11 +65,10 @@ class PipelineSpec(Asked):
         for step in self.steps:
             if step.name in seen:
                 raise ValueError(f"two steps are named {step.name!r}; give each its own name")
-            for source in (*step.inputs, *step.beside):
-                if source.step not in seen:
+            for name in step.waits_for:
+                if name not in seen:
                     raise ValueError(
-                        f"step {step.name!r} takes input from {source.step!r}, "
-                        "which is not an earlier step"
+                        f"step {step.name!r} waits for {name!r}, which is not an earlier step"
                     )
             seen.add(step.name)
         return self

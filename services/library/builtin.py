@@ -41,6 +41,8 @@ _NOTES = Step(
     name="midi",
     task=TaskName.MIDI,
     inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=PITCHED),),
+    # The file's bars are those of the tempo that the analysis gives the song.
+    after=("analysis",),
 )
 _LYRICS = Step(
     name="transcribe",
@@ -105,5 +107,8 @@ def _possible(spec: PipelineSpec, tasks: Mapping[TaskName, object]) -> tuple[Ste
         if step.task not in tasks or (step.inputs and not inputs):
             continue
         beside = tuple(source for source in step.beside if source.step in kept)
-        kept[step.name] = step.model_copy(update={"inputs": inputs, "beside": beside})
+        after = tuple(name for name in step.after if name in kept)
+        kept[step.name] = step.model_copy(
+            update={"inputs": inputs, "beside": beside, "after": after}
+        )
     return tuple(kept.values())

@@ -311,8 +311,8 @@ async def _ingest_ended(session: AsyncSession, row: JobRow, policy: Policy) -> N
 def _can_start(step: Step, decided: Mapping[str, Decided], jobs: Mapping[str, JobGlance]) -> bool:
     if step.name in decided:
         return False
-    for source in (*step.inputs, *step.beside):
-        before = decided.get(source.step)
+    for name in step.waits_for:
+        before = decided.get(name)
         if before is None or not all(_ended(jobs, job) for job in before.jobs):
             return False
     return True

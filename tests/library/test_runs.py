@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from contracts.analysis import TempoFound
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import Claim, TaskName
 from contracts.music import Stem
@@ -154,6 +155,43 @@ async def test_asking_again_reuses_what_exists(catalogue: Catalogue) -> None:
     forced = await user.post("/runs", {"item": song, "pipeline": STEMS_THEN_MIDI, "force": True})
     assert forced["state"] == "running"
     assert steps(forced)["separation"]["jobs"] != steps(first)["separation"]["jobs"]
+
+
+async def test_a_tempo_that_was_found_spoils_no_reuse(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    song, run = await begin(user, "full")
+    await separate(catalogue, Stem.BASS)
+    # The notes wait for the analysis, whose tempo they are written with.
+    assert await catalogue.idle(TaskName.MIDI)
+    tempo = TempoFound(
+        bpm=97.0,
+        confidence=0.9,
+        steadiness=0.9,
+        candidates=(),
+        beats_per_bar=4,
+        downbeat_confidence=0.5,
+    )
+    found = ANALYSIS.model_copy(update={"tempo": tempo})
+    await catalogue.finish(await catalogue.claim(TaskName.ANALYSIS), found, ANALYSIS_FILE)
+    assert (await user.get(f"/items/{song}"))["bpm"] == 97.0
+    claim = await catalogue.claim(TaskName.MIDI)
+    assert claim.item.bpm == 97.0
+    await catalogue.finish(claim, MIDI, MIDI_FILES)
+    for task in (TaskName.TAGGING, TaskName.TRANSCRIBE):
+        while await waits(user, task):
+            await catalogue.skip(await catalogue.claim(task))
+    done = await user.get(f"/runs/{run['id']}")
+    assert done["state"] == "succeeded"
+    again = await user.post("/runs", {"item": song, "pipeline": "full"})
+    assert [s["jobs"] for s in again["steps"]] == [s["jobs"] for s in done["steps"]]
+    # The user knows better: what depends on the tempo is done again, the rest is not.
+    assert (await user.http.patch(f"/v1/items/{song}", json={"bpm": 194.0})).is_success
+    anew = await user.post("/runs", {"item": song, "pipeline": "full"})
+    changed = [
+        s["name"] for s, t in zip(anew["steps"], done["steps"], strict=True)
+        if s["jobs"] != t["jobs"]
+    ]  # fmt: skip
+    assert changed == ["midi"]
 
 
 async def test_two_runs_share_a_job_that_is_under_way(catalogue: Catalogue) -> None:

