@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -14,12 +15,15 @@ import httpx
 from cratedig import Client, CratedigError, Credentials, NotLoggedIn
 from cratedig import session as sessions
 from cratedig.cli.output import bars, length, say, size
-from cratedig.files import safe_name
+from cratedig.files import local_name, safe_name
+from cratedig.types import Item
 from embedded.settings import EmbeddedSettings
 
 SONG = Path(__file__).parent / "song" / "song.flac"
-PIPELINE = "midi"
+PIPELINE = "full"
 START_WITHIN = 120.0
+SHOWN = 6
+"""Files of one kind that are named."""
 
 
 def main() -> None:
@@ -144,12 +148,10 @@ def _take_apart(client: Client, song: Path, folder: Path) -> None:
         say(f"  {name}: {value}")
     target = folder / safe_name(song.stem)
     target.mkdir(parents=True, exist_ok=True)
-    for artifact in client.artifacts(item.id):
-        path = client.download(artifact, target / safe_name(artifact.name))
-        say(f"  {artifact.kind:<10} {size(artifact.size):>9}  {path}")
+    _fetch_all(client, item, target)
     for job in client.jobs(run=run.id):
         if job.result:
-            facts = ", ".join(f"{k} {v}" for k, v in job.result.items() if _short(v))
+            facts = ", ".join(f"{k} {_rounded(v)}" for k, v in job.result.items() if _short(v))
             say(f"  {job.task}: {facts}")
         elif job.failure:
             say(f"  {job.task} {job.state}: {job.failure.message}")
@@ -157,8 +159,25 @@ def _take_apart(client: Client, song: Path, folder: Path) -> None:
         raise CratedigError("the pipeline failed; see the job's message above")
 
 
+def _fetch_all(client: Client, item: Item, folder: Path) -> None:
+    """Fetch every file of an item; name a few of each kind."""
+    shown: Counter[str] = Counter()
+    for artifact in sorted(client.artifacts(item.id), key=lambda one: (one.kind, one.name)):
+        path = client.download(artifact, folder / local_name(artifact, item.name))
+        shown[artifact.kind] += 1
+        if shown[artifact.kind] <= SHOWN:
+            say(f"  {artifact.kind:<10} {size(artifact.size):>9}  {path}")
+    for kind, count in sorted(shown.items()):
+        if count > SHOWN:
+            say(f"  {kind:<10} and {count - SHOWN} more in {folder}")
+
+
 def _short(value: object) -> bool:
-    return isinstance(value, str | int | float) and len(str(value)) < 40
+    return isinstance(value, str | int | float) and 0 < len(str(_rounded(value))) < 40
+
+
+def _rounded(value: object) -> object:
+    return round(value, 2) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

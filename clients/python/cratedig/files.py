@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from cratedig.types import Artifact
+
 BLOCK = 1 << 20
 """Bytes that are read or sent at a time."""
 
@@ -38,6 +40,15 @@ def part(path: Path, offset: int, size: int) -> bytes:
     with path.open("rb") as file:
         file.seek(offset)
         return file.read(size)
+
+
+def local_name(artifact: Artifact, item: str) -> str:
+    """Return what a fetched file is called: the original as it was sent, others with their stem."""
+    if artifact.kind == "original":
+        return safe_name(item)
+    stem = artifact.stem or ""
+    named = artifact.name if artifact.name.startswith(stem) else f"{stem}-{artifact.name}"
+    return safe_name(named)
 
 
 def safe_name(name: str) -> str:

@@ -1,6 +1,7 @@
 """`upload`, `ls`, `show`, `get`, `rm`."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -102,13 +103,18 @@ def ls(
     kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None,
     state: Annotated[str | None, typer.Option(help="Only this state.")] = None,
     parent: Annotated[str | None, typer.Option(help="Only what was cut from this item.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", "-a", help="Also what was cut from other items.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
     json: AsJson = False,
 ) -> None:
-    """List items, newest first."""
+    """List items, newest first; what was cut from others only when asked for."""
+    asked = everything or any((text, kind, parent))
     with Client() as client:
         found = client.items(q=text, kind=kind, state=state, parent=parent)
-        items = [item for item, _ in zip(found, range(limit), strict=False)]
+        wanted = (item for item in found if asked or item.lineage is None)
+        items = list(islice(wanted, limit))
     if json:
         as_json(items)
     elif items:
@@ -168,9 +174,8 @@ def get(
     fetched: list[types.Artifact] = []
     with Client() as client:
         for one in ids:
-            for artifact, folder in _wanted(client, one, frozenset(kind or ()), output):
-                folder.mkdir(parents=True, exist_ok=True)
-                path = folder / files.safe_name(artifact.name)
+            for artifact, path in _wanted(client, one, frozenset(kind or ()), output):
+                path.parent.mkdir(parents=True, exist_ok=True)
                 _fetch(client, artifact, path)
                 fetched.append(artifact)
                 if not json:
@@ -191,13 +196,15 @@ def _wanted(
     client: Client, one: str, kinds: frozenset[str], output: Path
 ) -> Iterator[tuple[types.Artifact, Path]]:
     try:
-        yield client.artifact(one), output
+        artifact = client.artifact(one)
+        yield artifact, output / files.local_name(artifact, client.item(artifact.item).name)
         return
     except CratedigError:
         item = find_item(client, one)
+    folder = output / files.safe_name(Path(item.name).stem)
     for artifact in client.artifacts(item.id):
         if artifact.kind in kinds or (not kinds and artifact.kind != "peaks"):
-            yield artifact, output / files.safe_name(Path(item.name).stem)
+            yield artifact, folder / files.local_name(artifact, item.name)
 
 
 def rm(

@@ -29,8 +29,15 @@ def as_json(value: BaseModel | Iterable[BaseModel]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under headings; plain text, so that nothing in a name is taken for markup."""
-    drawn = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    """Print rows under headings at a terminal, and separated by tabs to a program."""
+    if not out.is_terminal:
+        for row in rows:
+            print("\t".join(row))
+        return
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        # An id that is cut short is no id.
+        drawn.add_column(column, no_wrap=column in ("ID", "FILE", "JOB"), overflow="fold")
     for row in rows:
         drawn.add_row(*(escape(cell) for cell in row))
     out.print(drawn)
