@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
+import aiohttp
 import httpx
+from httpx_aiohttp import AiohttpTransport
 from starlette.types import ASGIApp, Message, Scope
 
 IN_PROCESS = "inprocess://"
 TIMEOUT = httpx.Timeout(10.0, connect=3.0, pool=3.0)
-LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=50)
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=50, keepalive_expiry=2.0)
+"""Idle connections are closed by us before any server of ours does it (after 5 s)."""
 
 
 def build_client(url: str, *, application: Callable[[str], ASGIApp]) -> httpx.AsyncClient:
@@ -28,7 +31,22 @@ def build_client(url: str, *, application: Callable[[str], ASGIApp]) -> httpx.As
             transport=_InProcess(name, application), base_url=f"http://{name}", timeout=TIMEOUT
         )
     # No proxies from the environment: these are our own services (S19).
-    return httpx.AsyncClient(base_url=url, timeout=TIMEOUT, limits=LIMITS, trust_env=False)
+    transport = _Aiohttp(limits=LIMITS, trust_env=False)
+    return httpx.AsyncClient(base_url=url, timeout=TIMEOUT, transport=transport, trust_env=False)
+
+
+class _Aiohttp(AiohttpTransport):
+    """aiohttp below httpx: a fifth of the time of httpx's own way, when many ask at once."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; what was sent and lost is told apart from what was never sent."""
+        try:
+            return await super().handle_async_request(request)
+        except httpx.ConnectTimeout as error:
+            # The transport calls everything that befalls a connection a timeout.
+            if isinstance(error.__cause__, aiohttp.ClientConnectorError):
+                raise httpx.ConnectError(str(error), request=request) from error
+            raise httpx.RemoteProtocolError(str(error), request=request) from error
 
 
 class _InProcess(httpx.AsyncBaseTransport):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import parse_qsl, unquote
 
 import httpx
 import pytest
@@ -85,3 +86,53 @@ async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPat
 
     async with server(answer) as url, build_client(url, application=lambda _: APP) as client:
         assert (await client.get("/")).status_code == 204
+
+
+async def test_a_connection_that_breaks_is_not_one_that_never_was() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with server(hang_up) as url, build_client(url, application=lambda _: APP) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post("/", content=b"")
+
+
+async def test_over_a_socket_an_address_means_what_it_says() -> None:
+    seen: list[str] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        seen.append(head.split(b" ", 2)[1].decode())
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+
+    path = "/v1/x%2Fy%25z%20%C3%A9%3Fq"
+    query = "q=a%20b&x=%2F..%2F&plus=a+b&percent=%2525&and=%26&equal=%3D&kind=a&kind=b&empty="
+    async with server(note) as url, build_client(url, application=lambda _: APP) as client:
+        asked = client.build_request("GET", httpx.URL(path=path, query=query.encode()))
+        assert (await client.send(asked)).status_code == 204
+    (found,) = seen
+    got_path, _, got_query = found.partition("?")
+    assert [unquote(part) for part in got_path.split("/")] == [
+        unquote(part) for part in path.split("/")
+    ]
+    assert parse_qsl(got_query, keep_blank_values=True) == parse_qsl(query, keep_blank_values=True)
+
+
+async def test_a_stream_of_bytes_arrives_as_it_was_sent() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        for number in range(50):
+            writer.write(b"1000\r\n" + bytes([number]) * 4096 + b"\r\n")
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+    async with (
+        server(talk) as url,
+        build_client(url, application=lambda _: APP) as client,
+        client.stream("GET", "/") as answer,
+    ):
+        content = b"".join([chunk async for chunk in answer.aiter_raw()])
+    assert content == b"".join(bytes([number]) * 4096 for number in range(50))
