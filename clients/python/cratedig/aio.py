@@ -296,6 +296,10 @@ class AsyncClient:
         """Stop a job."""
         return await self.send(calls.cancel_job(job_id))
 
+    def tasks(self) -> AsyncIterator[types.Task]:
+        """Yield the kinds of work, and whether a worker offers each now."""
+        return self._pages(calls.tasks)
+
     def pipelines(self) -> AsyncIterator[types.Pipeline]:
         """Yield the pipelines that can be run."""
         return self._pages(calls.pipelines)

@@ -176,6 +176,12 @@ def cancel_job(job_id: str) -> Call[types.Job]:
     return Call("POST", f"/v1/jobs/{job_id}/cancel", _of(types.Job), headers=_once())
 
 
+def tasks(page: str | None) -> Call[types.Page[types.Task]]:
+    """List the kinds of work."""
+    path = "/v1/tasks"
+    return Call("GET", path, _of(types.Page[types.Task]), query=_given({"cursor": page}))
+
+
 def pipelines(page: str | None) -> Call[types.Page[types.Pipeline]]:
     """List pipelines."""
     path = "/v1/pipelines"

@@ -294,6 +294,10 @@ class Client:
         """Stop a job."""
         return self.send(calls.cancel_job(job_id))
 
+    def tasks(self) -> Iterator[types.Task]:
+        """Yield the kinds of work, and whether a worker offers each now."""
+        return self._pages(calls.tasks)
+
     def pipelines(self) -> Iterator[types.Pipeline]:
         """Yield the pipelines that can be run."""
         return self._pages(calls.pipelines)

@@ -97,6 +97,14 @@ class Progress(_Answer):
     message: str = ""
 
 
+class Task(_Answer):
+    """A kind of work; `params` is the JSON Schema of its parameters."""
+
+    name: str
+    params: dict[str, Any]
+    offered: bool
+
+
 class Failure(_Answer):
     """Why there is no result."""
 

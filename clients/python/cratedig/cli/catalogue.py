@@ -22,7 +22,7 @@ from cratedig.cli.output import (
 )
 from cratedig.cli.work import follow_job, start
 from cratedig.client import Client
-from cratedig.errors import CratedigError, JobFailed, NotFound
+from cratedig.errors import CratedigError, JobFailed, NotFound, Refused
 
 SOUNDS = frozenset(
     {".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff"}
@@ -94,7 +94,8 @@ def _send(client: Client, path: Path, kind: types.ItemKind | None, *, wait: bool
             follow_job(client, sent.job, path.name)
         except JobFailed as error:
             item = client.item(sent.item)
-            raise CratedigError(f"{path.name}: {item.rejection or error}") from error
+            reason = item.rejection or str(error)
+            raise Refused("rejected", f"{path.name}: {reason}") from error
     return client.item(sent.item)
 
 

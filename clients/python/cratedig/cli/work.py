@@ -12,10 +12,6 @@ from cratedig.cli.output import AsJson, as_json, bars, note, say
 from cratedig.client import Client
 from cratedig.errors import CratedigError, JobFailed, NotFound
 
-TASKS = frozenset(
-    ("ingest", "separation", "slicing", "tagging", "midi", "transcribe", "analysis", "export")
-)
-
 
 def run(
     what: Annotated[str, typer.Argument(help="A pipeline, a task, or a JSON file of a pipeline.")],
@@ -62,8 +58,9 @@ def start(
         if walk.state == "failed":
             raise JobFailed(walk.id, walk.state, "failed", "every step failed")
         return
-    if spec not in TASKS:
-        known = ", ".join(sorted(pipelines | TASKS))
+    tasks = {task.name for task in client.tasks() if task.offered}
+    if spec not in tasks:
+        known = ", ".join(sorted(pipelines | tasks))
         raise NotFound("not_found", f"there is no pipeline or task {spec!r}; there are {known}")
     job = client.create_job(item.id, spec, params=params, force=force)
     if wait:
