@@ -9,43 +9,16 @@ from contracts.music import Stem
 from contracts.separation import Precision, SeparationParams, Weights
 from kit.audio.decode import read
 from kit.inference.base import EngineName, open_network
-from kit.settings import KitSettings
-from kit.weights.manifest import read_manifest
-from kit.weights.store import MissingWeights, Store
-from kit.worker.engines import EngineContext
 from kit.worker.outcomes import Rejected
-from services.separation.dsp import Samples, hann, stft
-from services.separation.engine import NetworkEngine, load_engine
+from services.separation.dsp import hann, stft
+from services.separation.engine import NetworkEngine
 from services.separation.handler import handle
-from services.separation.service import SERVICE
 from services.separation.spleeter import HOP, SIZE, SpleeterSeparator
 from services.separation.streaming import separate_stream
-from tests.separation.toys import make_job
+from tests.separation.toys import make_job, si_sdr
 from tests.separation.voices import parts, song
 
 GOLDEN = Path(__file__).with_name("golden") / "spleeter.npz"
-
-
-@pytest.fixture(scope="session")
-def weights() -> dict[str, Path]:
-    assert SERVICE.weights is not None
-    try:
-        return Store(KitSettings().weights_dir).verified(read_manifest(SERVICE.weights))
-    except MissingWeights as missing:
-        pytest.skip(str(missing))
-
-
-@pytest.fixture(scope="session")
-def engine(weights: dict[str, Path]) -> NetworkEngine:
-    only = {"spleeter-2stems": weights["spleeter-2stems"]}
-    return load_engine(EngineContext(weights=only, threads=2))
-
-
-def si_sdr(reference: Samples, estimate: Samples) -> float:
-    """Scale-invariant ratio of signal to distortion in dB (J. Le Roux et al., ICASSP 2019)."""
-    wide, made = reference.ravel().astype(np.float64), estimate.ravel().astype(np.float64)
-    target = (wide @ made) / (wide @ wide) * wide
-    return 10 * float(np.log10((target @ target) / np.square(made - target).sum()))
 
 
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])

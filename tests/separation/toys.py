@@ -128,3 +128,10 @@ def snr(reference: Samples, estimate: Samples) -> float:
     wide = reference.astype(np.float64)
     error = float(np.square(wide - estimate).sum())
     return 10 * float(np.log10(np.square(wide).sum() / max(error, 1e-300)))
+
+
+def si_sdr(reference: Samples, estimate: Samples) -> float:
+    """Scale-invariant ratio of signal to distortion in dB (J. Le Roux et al., ICASSP 2019)."""
+    wide, made = reference.ravel().astype(np.float64), estimate.ravel().astype(np.float64)
+    target = (wide @ made) / (wide @ wide) * wide
+    return 10 * float(np.log10((target @ target) / np.square(made - target).sum()))
