@@ -9,7 +9,7 @@ from contracts.ids import ItemId, JobId, RunId
 from contracts.items import ItemState
 from contracts.jobs import Job, JobCreate, JobState, TaskName
 from contracts.problems import ProblemCode
-from kit.http.errors import ProblemError
+from kit.http.errors import ProblemError, not_found
 from kit.http.pagination import Page, Paging
 from services.library import jobs
 from services.library.access import Action
@@ -91,7 +91,9 @@ def job_routes(house: Context) -> APIRouter:
         async with house.database.transaction() as session:
             before = (await Repository(session, principal).job(job, Action.RUN)).state
             row = await jobs.cancel(session, principal.owner, job)
-            assert row is not None
+            if row is None:
+                # It was deleted with its item in between.
+                raise not_found()
             if row.state == JobState.CANCELLED and not JobState(before).terminal:
                 await job_ended(session, row, policy=house.policy)
             return jobs.show(row)
