@@ -107,6 +107,7 @@ class Child:
                 str(writing),
                 str(os.getpid()),
                 str(self._setup.memory_mib),
+                self._service.word,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
