@@ -1,7 +1,7 @@
 """From `make run` on a clean checkout to a house that is ready: the first start and the second.
 
-The checkout is a clone of this one and the home folder is empty, so nothing comes from a cache; what
-the package index takes to answer is part of the figure.
+The checkout is a clone of this one and the home folder is empty: nothing comes from a cache, and
+what the package index takes to answer is part of the figure.
 """
 
 import os
