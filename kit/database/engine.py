@@ -239,6 +239,9 @@ class _unavailable:  # noqa: N801
             raise DatabaseUnavailable(f"the database cannot be used now: {error}") from error
 
 
+_READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+
+
 def _sqlite_engines(url: str, *, readers: int, busy: Seconds) -> tuple[AsyncEngine, AsyncEngine]:
     settings: dict[str, Any] = {
         "connect_args": {"timeout": busy},
@@ -246,7 +249,7 @@ def _sqlite_engines(url: str, *, readers: int, busy: Seconds) -> tuple[AsyncEngi
         "pool_timeout": busy,
     }
     writer = create_engine(url, pool_size=1, **settings)
-    reader = create_engine(url, pool_size=readers, isolation_level="AUTOCOMMIT", **settings)
+    reader = create_engine(url, pool_size=readers, **_READING, **settings)
 
     def prepare(connection: Any, pragmas: tuple[str, ...]) -> None:
         # The driver's own idea of transactions is switched off; `begin` below says when.
@@ -300,4 +303,4 @@ def _postgres_engines(
         )
 
     reading = {**common, "default_transaction_read_only": "on"}
-    return engine(reading, isolation_level="AUTOCOMMIT"), engine(common)
+    return engine(reading, **_READING), engine(common)

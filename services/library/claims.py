@@ -30,6 +30,9 @@ from services.library.tables import ItemRow, JobRow, MakeRow
 SEEN_EVERY = timedelta(minutes=1)
 """How often it is written that a make is still offered."""
 
+_OTHERS = aliased(JobRow)
+"""An owner's other jobs, beside the one that is looked at."""
+
 
 async def claim(
     session: AsyncSession, request: ClaimRequest, *, policy: Policy
@@ -121,41 +124,54 @@ async def _anything(session: AsyncSession, task: TaskName) -> bool:
 async def _next(
     session: AsyncSession, task: TaskName, policy: Policy
 ) -> tuple[JobRow, ItemRow] | None:
-    """Return the job whose turn it is, its row held, and its item."""
+    """Return the job whose turn it is, its row held, and its item.
+
+    First it is decided which owner is next, by what each of them has waiting and running; then
+    which of that owner's jobs.
+    """
     database = database_of(session)
-    busy = (
-        select(col(JobRow.owner), func.count().label("n"))
-        .where(col(JobRow.state) == JobState.RUNNING)
-        .group_by(col(JobRow.owner))
-        .cte("running")
-    )
-    share = func.coalesce(busy.c.n, 0)
     ready = (
         col(JobRow.task) == task,
         col(JobRow.state) == JobState.QUEUED,
         col(JobRow.not_before) <= database.now(),
     )
-    waiting = select(col(JobRow.owner)).where(*ready).distinct().subquery()
-    served = aliased(JobRow)
-    last = select(func.max(served.started)).where(col(served.owner) == waiting.c.owner)
-    turns = select(waiting.c.owner, last.scalar_subquery().label("last")).cte("turns")
-    first = or_(
+    urgent = or_(
         col(JobRow.priority) == JobClass.INTERACTIVE,
         col(JobRow.queued) < database.now(offset=-policy.ageing),
+    )
+    grade = case((urgent, 0), else_=1)
+    waiting = (
+        select(
+            col(JobRow.owner),
+            func.min(grade).label("grade"),
+            func.coalesce(
+                func.min(case((urgent, col(JobRow.queued)))), func.min(col(JobRow.queued))
+            ).label("since"),
+        )
+        .where(*ready)
+        .group_by(col(JobRow.owner))
+        .cte("waiting")
+    )
+    theirs = col(_OTHERS.owner) == waiting.c.owner
+    share = (
+        select(func.count())
+        .select_from(_OTHERS)
+        .where(theirs, col(_OTHERS.state) == JobState.RUNNING)
+        .scalar_subquery()
+    )
+    last = select(func.max(col(_OTHERS.started))).where(theirs).scalar_subquery()
+    owner = (
+        select(waiting.c.owner)
+        .where(share < policy.owner_running)
+        .order_by(waiting.c.grade, share, last.asc().nulls_first(), waiting.c.since)
+        .limit(1)
+        .scalar_subquery()
     )
     query = (
         select(JobRow, ItemRow)
         .join(ItemRow, col(ItemRow.id) == col(JobRow.item))
-        .join(turns, turns.c.owner == col(JobRow.owner))
-        .outerjoin(busy, busy.c.owner == col(JobRow.owner))
-        .where(*ready, share < policy.owner_running)
-        .order_by(
-            case((first, 0), else_=1),
-            share,
-            turns.c.last.nulls_first(),
-            col(JobRow.queued),
-            col(JobRow.id),
-        )
+        .where(*ready, col(JobRow.owner) == owner)
+        .order_by(grade, col(JobRow.queued), col(JobRow.id))
         .limit(1)
         .with_for_update(of=JobRow, skip_locked=True)
         .execution_options(populate_existing=True)

@@ -165,6 +165,7 @@ class JobRow(Table, table=True):
         Index(
             "ix_jobs_queued",
             "task",
+            "owner",
             "queued",
             postgresql_where=text("state = 'queued'"),
             sqlite_where=text("state = 'queued'"),

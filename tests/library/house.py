@@ -65,6 +65,31 @@ class Jobs:
             row, _ = await jobs.create(session, owner, new, policy=self.policy)
         return row
 
+    async def create_many(
+        self,
+        owner: OwnerId,
+        item: ItemId,
+        numbers: range,
+        *,
+        priority: JobClass = JobClass.INTERACTIVE,
+    ) -> list[str]:
+        """Create many jobs in one transaction, which is quicker."""
+        made = []
+        async with self.database.transaction() as session:
+            for number in numbers:
+                new = jobs.NewJob(
+                    item=item,
+                    task=TASK,
+                    params={"n": number},
+                    inputs=(),
+                    budget=60.0,
+                    priority=priority,
+                    force=True,
+                )
+                row, _ = await jobs.create(session, owner, new, policy=self.policy)
+                made.append(row.id)
+        return made
+
     async def claim(self, worker: WorkerId | None = None) -> Claim | None:
         request = ClaimRequest(task=TASK, worker=worker or WorkerId(new_id()), make=MAKE)
         async with self.database.transaction() as session:

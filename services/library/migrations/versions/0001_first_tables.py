@@ -270,7 +270,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_jobs_page", ["owner", "created", "id"], unique=False)
         batch_op.create_index(
             "ix_jobs_queued",
-            ["task", "queued"],
+            ["task", "owner", "queued"],
             unique=False,
             postgresql_where=sa.text("state = 'queued'"),
             sqlite_where=sa.text("state = 'queued'"),
