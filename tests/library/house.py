@@ -124,6 +124,8 @@ class Jobs:
 @asynccontextmanager
 async def open_jobs(url: str, *, clock: Clock | None = None) -> AsyncIterator[Jobs]:
     database = Database(url, clock=clock or SystemClock())
-    await database.run_sync(METADATA.create_all)
-    yield Jobs(database)
-    await database.close()
+    try:
+        await database.run_sync(METADATA.create_all)
+        yield Jobs(database)
+    finally:
+        await database.close()

@@ -1,13 +1,16 @@
 """T5: the model has teeth."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.library.house import open_jobs
 from tests.library.model import machine_of
-from tests.library.mutants import STORE, Mutant, plant
+from tests.library.mutants import RELAY, STORE, Mutant, plant
+from tests.library.relaying import ON_ANY, ON_POSTGRES
 from tests.library.test_model import sqlite_world
 from tests.library.world import Store, World
 
@@ -31,3 +34,18 @@ def test_a_fault_in_the_job_table_is_found(
     machine = machine_of(sqlite_world, Store.of(plant(mutant, tmp_path)))
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine, settings=SEARCH)
+
+
+@pytest.mark.parametrize("mutant", RELAY, ids=lambda mutant: mutant.name)
+async def test_a_fault_in_the_relay_is_found(
+    mutant: Mutant, tmp_path: Path, postgres_url: str
+) -> None:
+    relays = import_module(f"{plant(mutant, tmp_path)}.relay")
+    found = []
+    async with open_jobs(postgres_url) as jobs:
+        for check in (*ON_ANY, *ON_POSTGRES):
+            try:
+                await check(relays, jobs.database)
+            except AssertionError as error:
+                found.append(error)
+    assert found

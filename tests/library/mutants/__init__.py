@@ -33,6 +33,11 @@ def plant(mutant: Mutant, folder: Path) -> str:
             text = text.replace(mutant.old, mutant.new)
         for other in COPIED:
             text = text.replace(f"services.library.{other} ", f"{package}.{other} ")
+        if module == "relay":
+            text = text.replace("import select, update", "import func, select, update")
+            text = text.replace(
+                "from kit.bus.base", "from kit.clock import new_id\nfrom kit.bus.base"
+            )
         (home / f"{module}.py").write_text(text, encoding="utf-8")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
@@ -136,12 +141,12 @@ STORE = (
         "backoff_is_ignored",
         "claims",
         "        col(JobRow.state) == JobState.QUEUED,\n"
-        "        col(JobRow.not_before) <= database.now(),\n    )\n    waiting",
-        "        col(JobRow.state) == JobState.QUEUED,\n    )\n    waiting",
+        "        col(JobRow.not_before) <= database.now(),\n    )\n    urgent",
+        "        col(JobRow.state) == JobState.QUEUED,\n    )\n    urgent",
     ),
-    Mutant("no_running_cap", "claims", "*ready, share < policy.owner_running", "*ready"),
-    Mutant("no_fairness", "claims", "            share,\n            turns", "            turns"),
-    Mutant("no_turns", "claims", "            turns.c.last.nulls_first(),\n", ""),
+    Mutant("no_running_cap", "claims", "        .where(share < policy.owner_running)\n", ""),
+    Mutant("no_fairness", "claims", "waiting.c.grade, share, last", "waiting.c.grade, last"),
+    Mutant("no_turns", "claims", "last.asc().nulls_first(), waiting", "waiting"),
     Mutant(
         "batch_never_ages",
         "claims",
@@ -163,3 +168,38 @@ STORE = (
     ),
 )
 """Faults in the job table; the model finds them."""
+
+RELAY = (
+    Mutant(
+        "outbox_by_cursor",
+        "relay",
+        "            .where(col(EventRow.published).is_(None))\n",
+        "            .where(\n"
+        "                col(EventRow.seq)\n"
+        "                > select(func.coalesce(func.max(EventRow.seq), 0))\n"
+        "                .where(col(EventRow.published).is_not(None))\n"
+        "                .scalar_subquery()\n"
+        "            )\n",
+    ),
+    Mutant(
+        "marked_before_it_is_sent",
+        "relay",
+        "        sent = await asyncio.gather(",
+        "        await self._mark([row.seq or 0 for row in rows])\n"
+        "        sent = await asyncio.gather(",
+    ),
+    Mutant(
+        "refused_event_is_overtaken",
+        "relay",
+        "                break\n",
+        "                continue\n",
+    ),
+    Mutant(
+        "sent_and_never_marked",
+        "relay",
+        "            await self._mark(taken)\n",
+        "            pass\n",
+    ),
+    Mutant("every_event_is_new", "relay", "id=EventId(row.id)", "id=EventId(new_id())"),
+)
+"""Faults in the relay; its own checks find them."""

@@ -1,0 +1,148 @@
+"""What a relay must do, whichever module it comes from: the real one, or a mutant's."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from contracts.envelope import dataschema
+from contracts.events import ItemChanged
+from contracts.ids import ItemId
+from contracts.items import ItemState
+from contracts.topics import LIBRARY_EVENTS, Topic
+from kit.bus.base import AnyEvent, BusError
+from kit.bus.memory import MemoryBus
+from kit.clock import new_id
+from kit.database.engine import Database
+from services.library.outbox import About, record
+from services.library.tables import EventRow
+
+
+@dataclass
+class Wire(MemoryBus):
+    """A bus that writes down what it took, and refuses or stops when told to."""
+
+    taken: list[tuple[str, AnyEvent]] = field(default_factory=list)
+    refuses: Callable[[AnyEvent], bool] = lambda event: False
+    hold: asyncio.Event | None = None
+    """When set, an event is taken but never acknowledged."""
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    async def publish(self, topic: Topic, event: AnyEvent, *, key: str) -> None:
+        if self.refuses(event):
+            raise BusError("not now")
+        self.taken.append((key, event))
+        if self.hold is not None:
+            self.held.set()
+            await self.hold.wait()
+
+    def of(self, key: str) -> list[int | None]:
+        """Return the sequence of one key's events as they came."""
+        return [event.sequence for k, event in self.taken if k == key]
+
+    def ids(self) -> list[str]:
+        return [event.id for _, event in self.taken]
+
+
+async def tell(database: Database, key: str, *sequence: int) -> None:
+    """Commit events of one key, each in a transaction of its own."""
+    for number in sequence:
+        async with database.transaction() as session:
+            data = ItemChanged(item=ItemId(key), state=ItemState.READY)
+            about = About(subject=key, key=key, sequence=number)
+            await record(session, LIBRARY_EVENTS, "item.changed", data, about=about)
+
+
+async def unpublished(database: Database) -> int:
+    query = select(func.count()).select_from(EventRow).where(col(EventRow.published).is_(None))
+    async with database.session() as session:
+        return (await session.execute(query)).scalar_one()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Look again and again until a condition holds."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 What is waited for sets no event.
+            await asyncio.sleep(0.01)
+
+
+async def keeps_order_and_marks(relays: ModuleType, database: Database) -> None:
+    wire = Wire()
+    relay = relays.Relay(database, wire)
+    a, b = new_id(), new_id()
+    for number in (1, 2, 3):
+        await tell(database, a, number)
+        await tell(database, b, number)
+    assert await relay.relay() == 6
+    assert wire.of(a) == wire.of(b) == [1, 2, 3]
+    assert await unpublished(database) == 0
+    assert await relay.relay() == 0
+    assert len(wire.taken) == 6, "nothing is sent again"
+    event = wire.taken[0][1]
+    assert (event.type, event.source) == ("item.changed", "/library")
+    assert event.dataschema == dataschema("item.changed")
+    assert isinstance(event.data, ItemChanged)
+
+
+async def waits_for_a_bus_that_refuses(relays: ModuleType, database: Database) -> None:
+    a, b = new_id(), new_id()
+    await tell(database, a, 1, 2, 3)
+    await tell(database, b, 1)
+    wire = Wire(refuses=lambda event: event.subject == a and event.sequence == 2)
+    relay = relays.Relay(database, wire)
+    await relay.relay()
+    assert wire.of(a) == [1], "what comes later must not overtake what the bus refused"
+    assert wire.of(b) == [1], "one key's trouble is not another's"
+    assert await unpublished(database) == 2
+    wire.refuses = lambda event: False
+    await relay.relay()
+    assert wire.of(a) == [1, 2, 3]
+    assert await unpublished(database) == 0
+
+
+async def sends_again_what_it_could_not_mark(relays: ModuleType, database: Database) -> None:
+    key = new_id()
+    await tell(database, key, 1)
+    wire = Wire(hold=asyncio.Event())
+    dying = asyncio.create_task(relays.Relay(database, wire).relay())
+    async with asyncio.timeout(10):
+        await wire.held.wait()
+    dying.cancel()
+    await asyncio.wait({dying})
+    assert await unpublished(database) == 1, "it is marked after the bus has it, not before"
+    wire.hold = None
+    await relays.Relay(database, wire).relay()
+    assert len(wire.ids()) == 2
+    assert len(set(wire.ids())) == 1, "the same event has the same id"
+
+
+async def does_not_skip_what_commits_late(relays: ModuleType, database: Database) -> None:
+    wire = Wire()
+    relay = relays.Relay(database, wire)
+    late, early = new_id(), new_id()
+    async with database.transaction() as session:
+        data = ItemChanged(item=ItemId(late), state=ItemState.READY)
+        about = About(subject=late, key=late, sequence=1)
+        await record(session, LIBRARY_EVENTS, "item.changed", data, about=about)
+        # Another transaction begins later and is through before.
+        await tell(database, early, 1)
+        await relay.relay()
+        assert wire.of(early) == [1]
+        assert wire.of(late) == [], "nothing is sent that is not committed"
+    await relay.relay()
+    assert wire.of(late) == [1], "it was written before what was sent, and committed after"
+
+
+ON_ANY = (
+    keeps_order_and_marks,
+    waits_for_a_bus_that_refuses,
+    sends_again_what_it_could_not_mark,
+)
+ON_POSTGRES = (does_not_skip_what_commits_late,)
+"""SQLite has one writer, so nothing can commit late there."""

@@ -1,0 +1,73 @@
+"""R4, R5: the relay sends everything that was committed, at least once, and nothing else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from types import ModuleType
+
+import pytest
+
+from kit.clock import SystemClock, new_id
+from kit.database.engine import Database
+from services.library import relay as relays
+from tests.library.house import open_jobs
+from tests.library.relaying import ON_ANY, ON_POSTGRES, Wire, tell, unpublished, until
+
+Check = Callable[[ModuleType, Database], Awaitable[None]]
+
+
+@pytest.mark.parametrize("check", ON_ANY, ids=lambda check: check.__name__)
+async def test_a_relay(check: Check, library_url: str) -> None:
+    async with open_jobs(library_url) as jobs:
+        await check(relays, jobs.database)
+
+
+@pytest.mark.parametrize("check", ON_POSTGRES, ids=lambda check: check.__name__)
+async def test_a_relay_beside_other_writers(check: Check, postgres_url: str) -> None:
+    async with open_jobs(postgres_url) as jobs:
+        await check(relays, jobs.database)
+
+
+async def test_it_wakes_as_soon_as_something_is_committed(library_url: str) -> None:
+    async with open_jobs(library_url) as jobs:
+        wire, stopping = Wire(), asyncio.Event()
+        running = asyncio.create_task(relays.Relay(jobs.database, wire, poll=3600).run(stopping))
+        key = new_id()
+        for number in range(1, 4):
+            await tell(jobs.database, key, number)
+            await until(partial(_has, wire, key, number))
+        stopping.set()
+        await running
+
+
+async def test_of_several_one_relays_and_another_takes_over(postgres_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(open_jobs(postgres_url))
+        wire = Wire()
+        stops = [asyncio.Event() for _ in range(3)]
+        houses = [Database(postgres_url, clock=SystemClock()) for _ in stops]
+        running = [
+            asyncio.create_task(relays.Relay(house, wire, poll=0.05).run(stop))
+            for house, stop in zip(houses, stops, strict=True)
+        ]
+        keys = [new_id() for _ in range(5)]
+        await asyncio.gather(*(tell(first.database, key, *range(1, 11)) for key in keys))
+        await until(lambda: len(wire.taken) >= 50)
+        assert all(wire.of(key) == list(range(1, 11)) for key in keys)
+        assert len(set(wire.ids())) == len(wire.ids()) == 50, "only one of them sends"
+        # One after the other stops; whoever is left goes on.
+        for number, stop in enumerate(stops[:-1]):
+            stop.set()
+            await running[number]
+            await tell(first.database, keys[0], 11 + number)
+            await until(partial(_has, wire, keys[0], 11 + number))
+        stops[-1].set()
+        await running[-1]
+        assert await unpublished(first.database) == 0
+        for house in houses:
+            await house.close()
+
+
+def _has(wire: Wire, key: str, count: int) -> bool:
+    return wire.of(key) == list(range(1, count + 1))
