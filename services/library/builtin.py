@@ -36,7 +36,7 @@ _TAGGING = tuple(
     )
     for stem in SLICED
 )
-_SONG_TAGS = Step(name="tagging", task=TaskName.TAGGING)
+_SONG_TAGS = Step(name="tagging", task=TaskName.TAGGING, after=("separation",))
 _NOTES = Step(
     name="midi",
     task=TaskName.MIDI,

@@ -7,6 +7,7 @@ then the rows of the runs that wait for it; nobody takes them the other way roun
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,14 +25,17 @@ from kit.clock import new_id
 from kit.database.engine import database_of
 from kit.observability.tracing import current_traceparent
 from services.library.artifacts import ingest_failed
+from services.library.builtin import builtin_pipelines
 from services.library.facts import as_input
 from services.library.jobs import NewJob, Quarantined, create
 from services.library.outbox import About, record
 from services.library.policy import Policy
-from services.library.tables import ArtifactRow, ItemRow, JobRow, RunRow
+from services.library.tables import ArtifactRow, ItemRow, JobRow, MakeRow, RunRow
 
 MOST_JOBS = 1000
 """Jobs, or inputs of one job, that a step may come to."""
+WORKER_GONE = timedelta(days=1)
+"""A worker that has not asked for work this long is not waited for by the house's pipelines."""
 
 
 class Decided(Said):
@@ -193,6 +197,8 @@ class _Walk:
         """Make the jobs of a step whose sources have all ended."""
         if step.task not in TASKS:
             return Decided(refused=(f"this house has no task {step.task} any more",))
+        if step.waits_for and not await self._worth_waiting_for(step.task):
+            return Decided(skipped=f"no worker for {step.task} runs in this house")
         groups = await self._groups(step, decided, jobs)
         if not groups:
             names = ", ".join(dict.fromkeys(source.step for source in step.inputs))
@@ -207,6 +213,20 @@ class _Walk:
             except Quarantined as error:
                 refused.append(error.failure.message)
         return Decided(jobs=tuple(dict.fromkeys(made)), refused=tuple(refused))
+
+    async def _worth_waiting_for(self, task: TaskName) -> bool:
+        """Return whether a job would be taken, as far as the house chose that there be one.
+
+        What a user asks for by name waits for its worker. A pipeline of the house holds what the
+        house can do at most: it leaves out what nobody has offered to do for a day.
+        """
+        if PipelineSpec.model_validate(self._run.spec).name not in builtin_pipelines():
+            return True
+        since = database_of(self._session).now(offset=-WORKER_GONE)
+        offered = select(col(MakeRow.task)).where(
+            col(MakeRow.task) == task, col(MakeRow.last_seen) > since
+        )
+        return (await self._session.execute(offered.limit(1))).first() is not None
 
     async def _groups(
         self, step: Step, decided: Mapping[str, Decided], jobs: Mapping[str, JobGlance]

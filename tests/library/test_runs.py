@@ -9,6 +9,7 @@ from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import Claim, TaskName
 from contracts.music import Stem
 from contracts.pipelines import PipelineSpec
+from contracts.tasks import TASKS
 from services.library.builtin import builtin_pipelines
 from services.library.pipelines import check_steps
 from tests.library.catalogue import (
@@ -45,6 +46,8 @@ ANALYSIS_FILE = {"analysis.json": Made(ArtifactKind.ANALYSIS, "application/json"
 
 
 async def begin(user: User, pipeline: Any, **asked: Any) -> tuple[str, Any]:
+    for task in TASKS:
+        assert await user.catalogue.idle(task)
     song = await user.track()
     return song, await user.post("/runs", {"item": song, "pipeline": pipeline, **asked})
 
@@ -140,6 +143,28 @@ async def test_a_failed_analysis_does_not_keep_slicing_from_starting(catalogue: 
     await catalogue.reject(await catalogue.claim(TaskName.ANALYSIS))
     claim = await catalogue.claim(TaskName.SLICING)
     assert [i.kind for i in claim.inputs] == ["stem"]
+
+
+async def test_what_no_worker_does_is_left_out_of_the_houses_pipelines(
+    catalogue: Catalogue,
+) -> None:
+    user = catalogue.user()
+    song = await user.track()
+    run = await user.post("/runs", {"item": song, "pipeline": "samples"})
+    # The first step waits for its worker, whoever that may be.
+    await separate(catalogue, Stem.DRUMS)
+    done = await user.get(f"/runs/{run['id']}")
+    assert done["state"] == "succeeded"
+    assert steps(done)["slicing"]["skipped"] == "no worker for slicing runs in this house"
+    # What a user put together waits.
+    mine = await user.post("/runs", {"item": song, "pipeline": STEMS_THEN_MIDI})
+    assert (mine["state"], steps(mine)["midi"]["skipped"]) == (
+        "succeeded", "nothing to read came of separation",
+    )  # fmt: skip
+    notes = {"name": "midi", "task": "midi", "inputs": [{"step": "s", "kind": "stem"}]}
+    own = {"name": "own", "steps": [{"name": "s", "task": "separation"}, notes]}
+    mine = await user.post("/runs", {"item": song, "pipeline": own})
+    assert (mine["state"], steps(mine)["midi"]["states"]) == ("running", ["queued"])
 
 
 async def test_asking_again_reuses_what_exists(catalogue: Catalogue) -> None:
