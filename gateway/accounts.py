@@ -77,7 +77,8 @@ class Accounts:
         """
         self._limits.registration(address)
         self._refuse_common(asked.password, "body.password")
-        hashed = await self._passwords.hash(asked.password)
+        with self._limits.place(address):
+            hashed = await self._passwords.hash(asked.password)
         row = AccountRow(
             id=new_id(),
             email=asked.email.casefold(),
@@ -103,12 +104,13 @@ class Accounts:
         """Open a session; a wrong address and a wrong password look and take alike (S6)."""
         email = asked.email.casefold()
         self._limits.login(address, email)
-        async with self._database.session() as session:
-            row = await repository.account_by_email(session, email)
-        known = row is not None and not row.deleted
-        right = await self._passwords.check(
-            asked.password, row.password if row is not None and known else None
-        )
+        with self._limits.place(address, email):
+            async with self._database.session() as session:
+                row = await repository.account_by_email(session, email)
+            known = row is not None and not row.deleted
+            right = await self._passwords.check(
+                asked.password, row.password if row is not None and known else None
+            )
         if row is None or not right:
             self._limits.failed(address, email)
             log.warning("security: login failed", extra={"event": "login.failed"})

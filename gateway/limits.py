@@ -5,7 +5,8 @@ that they guess at. Exact quotas live in the library's database.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from math import ceil
@@ -60,6 +61,12 @@ class Buckets(Generic[Key]):
         return min(self._burst, level + (now - then) * self._rate)
 
 
+STRANGERS_WAITING = 16
+"""Passwords at work from which on an address that never logged in must come back later."""
+ANYBODY_WAITING = 32
+"""The same for everybody: who waits behind this many is answered within a second or so."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Failures:
     count: int
@@ -76,6 +83,7 @@ class Limits:
             return Buckets(clock, rate=count * share / period, burst=burst * share)
 
         self._clock = clock
+        self._waiting = 0
         self._proxies = tuple(ip_network(one) for one in settings.trusted_proxies)
         requests, logins = settings.requests_per_minute, settings.logins_per_minute
         self._requests = buckets(requests, 60.0, requests / 10)
@@ -105,6 +113,24 @@ class Limits:
     def registration(self, address: str) -> None:
         """Count a registration. Raises `ProblemError`."""
         _refuse(self._accounts.take(address), "Too many accounts were opened from this address.")
+
+    @contextmanager
+    def place(self, address: str, email: str = "") -> Iterator[None]:
+        """Take a place in the line for work on a password.
+
+        Raises
+        ------
+        ProblemError
+            Too many wait already.
+        """
+        known = (address, email) in self._known
+        if self._waiting >= (ANYBODY_WAITING if known else STRANGERS_WAITING):
+            _refuse(1.0, "Too many passwords are being checked.")
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
 
     def login(self, address: str, email: str) -> None:
         """Count a login before its password is looked at. Raises `ProblemError`."""

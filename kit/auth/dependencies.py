@@ -13,6 +13,7 @@ from contracts.problems import ProblemCode
 from kit.auth.reader import KeysUnavailable
 from kit.auth.tokens import BadToken, Expired
 from kit.http.errors import ProblemError
+from kit.observability.logging import bind
 
 Authenticate = Callable[[str], Awaitable[Principal]]
 """Turns what a caller bears into who it is; raises what `TokenReader.read` raises."""
@@ -61,7 +62,7 @@ async def authenticated(authenticate: Authenticate, borne: str) -> Principal:
     ProblemError
     """
     try:
-        return await authenticate(borne)
+        who = await authenticate(borne)
     except Expired:
         raise ProblemError(
             ProblemCode.TOKEN_EXPIRED, "The token has ended: refresh it, or log in again."
@@ -74,6 +75,8 @@ async def authenticated(authenticate: Authenticate, borne: str) -> Principal:
         raise ProblemError(
             ProblemCode.UNAVAILABLE, "Tokens cannot be verified now.", retry_after=2
         ) from None
+    bind({"owner": who.owner})
+    return who
 
 
 def require_service(secret: SecretStr) -> Callable[[Request], None]:

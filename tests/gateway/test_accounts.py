@@ -158,6 +158,35 @@ async def test_many_addresses_guess_no_faster_than_the_account_allows(tmp_path: 
         await world.log_in("ada@example.org")
 
 
+async def test_a_flood_from_everywhere_leaves_room_for_who_is_known(tmp_path: Path) -> None:
+    """S6: guesses wait in a short line, and whoever logged in before waits in front of it."""
+    async with gateway_world(tmp_path) as world:
+        ada = await world.sign_up()
+        flood = [
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(
+                    world.gateway.public, client=(f"203.0.113.{number}", 1)
+                ),
+                base_url="http://localhost",
+            )
+            for number in range(60)
+        ]
+
+        async def guess(client: httpx.AsyncClient, number: int) -> int:
+            body = {"email": f"{number}@example.org", "password": "a wrong sentence"}
+            return (await client.post("/v1/sessions", json=body)).status_code
+
+        flooding = [asyncio.create_task(guess(one, n)) for n, one in enumerate(flood)]
+        await eventually(lambda: any(task.done() for task in flooding), what="the first answer")
+        assert not all(task.done() for task in flooding)
+        await world.log_in(ada.email)
+        statuses = await asyncio.gather(*flooding)
+        assert set(statuses) == {401, 429}
+        assert statuses.count(429) > statuses.count(401)
+        for client in flood:
+            await client.aclose()
+
+
 async def test_logins_and_registrations_from_one_address_are_bounded(tmp_path: Path) -> None:
     settings = {"logins_per_minute": 5, "accounts_per_hour": 3}
     async with gateway_world(tmp_path, settings=settings) as world:
