@@ -24,7 +24,7 @@ from services.library.jobs import (
 )
 from services.library.policy import Policy
 from services.library.repository import Repository
-from services.library.runs import canonical_of
+from services.library.steps import canonical_of
 from services.library.tables import ArtifactRow, ItemRow, JobRow
 
 

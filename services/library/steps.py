@@ -1,0 +1,185 @@
+"""Steps of runs: when one can start, what it reads, and the jobs that it comes to."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.base import Said
+from contracts.ids import ItemId, JobId, OwnerId, RunId
+from contracts.items import ArtifactKind, AudioFacts
+from contracts.jobs import InputRef, JobClass, JobState, TaskName
+from contracts.pipelines import FromStep, PipelineSpec, Step
+from contracts.tasks import TASKS
+from kit.database.engine import database_of
+from services.library.builtin import builtin_pipelines
+from services.library.facts import as_input
+from services.library.jobs import NewJob, Quarantined, create
+from services.library.policy import Policy
+from services.library.tables import ArtifactRow, ItemRow, MakeRow, RunRow
+
+MOST_JOBS = 1000
+"""Jobs, or inputs of one job, that a step may come to."""
+WORKER_GONE = timedelta(days=1)
+"""A worker that has not asked for work this long is not waited for by the house's pipelines."""
+
+
+class Decided(Said):
+    """What a run has decided of one step."""
+
+    jobs: tuple[JobId, ...] = ()
+    refused: tuple[str, ...] = ()
+    """Why inputs could not be worked on at all."""
+    skipped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobGlance:
+    """What a run needs to know of a job."""
+
+    state: JobState
+    fraction: float
+
+
+def can_start(step: Step, decided: Mapping[str, Decided], jobs: Mapping[str, JobGlance]) -> bool:
+    """Return whether a step is undecided and everything that it waits for has ended."""
+    if step.name in decided:
+        return False
+    for name in step.waits_for:
+        before = decided.get(name)
+        if before is None or not all(_ended(jobs, job) for job in before.jobs):
+            return False
+    return True
+
+
+def _ended(jobs: Mapping[str, JobGlance], job: str) -> bool:
+    return job in jobs and jobs[job].state.terminal
+
+
+class Walk:
+    """Starts steps of one run."""
+
+    def __init__(
+        self, session: AsyncSession, run: RunRow, policy: Policy, *, admitted: bool
+    ) -> None:
+        self._session = session
+        self._run = run
+        self._policy = policy
+        self._admitted = admitted
+
+    async def start(
+        self, step: Step, decided: Mapping[str, Decided], jobs: Mapping[str, JobGlance]
+    ) -> Decided:
+        """Make the jobs of a step whose sources have all ended."""
+        if step.task not in TASKS:
+            return Decided(refused=(f"this house has no task {step.task} any more",))
+        if step.waits_for and not await self._worth_waiting_for(step.task):
+            return Decided(skipped=f"no worker for {step.task} runs in this house")
+        groups = await self._groups(step, decided, jobs)
+        if not groups:
+            names = ", ".join(dict.fromkeys(source.step for source in step.inputs))
+            return Decided(skipped=f"nothing to read came of {names}" if names else "no audio")
+        if len(groups) > MOST_JOBS or max(map(len, groups)) > MOST_JOBS:
+            return Decided(refused=(f"a step takes at most {MOST_JOBS} inputs",))
+        made: list[JobId] = []
+        refused: list[str] = []
+        for group in groups:
+            try:
+                made.append(await self._job(step, group))
+            except Quarantined as error:
+                refused.append(error.failure.message)
+        return Decided(jobs=tuple(dict.fromkeys(made)), refused=tuple(refused))
+
+    async def _worth_waiting_for(self, task: TaskName) -> bool:
+        """Return whether a job would be taken, as far as the house chose that there be one.
+
+        What a user asks for by name waits for its worker. A pipeline of the house holds what the
+        house can do at most: it leaves out what nobody has offered to do for a day.
+        """
+        if PipelineSpec.model_validate(self._run.spec).name not in builtin_pipelines():
+            return True
+        since = database_of(self._session).now(offset=-WORKER_GONE)
+        offered = select(col(MakeRow.task)).where(
+            col(MakeRow.task) == task, col(MakeRow.last_seen) > since
+        )
+        return (await self._session.execute(offered.limit(1))).first() is not None
+
+    async def _groups(
+        self, step: Step, decided: Mapping[str, Decided], jobs: Mapping[str, JobGlance]
+    ) -> list[tuple[InputRef, ...]]:
+        """Return the inputs of each job of a step."""
+        own: tuple[InputRef, ...] = ()
+        if step.with_item or not step.inputs:
+            own = await self._item_audio()
+        made = await self._made(step.inputs, decided, jobs)
+        beside = await self._made(step.beside, decided, jobs)
+        if not step.inputs:
+            return [(*own, *beside)] if own else []
+        if step.together:
+            return [(*own, *made, *beside)] if (*own, *made) else []
+        return [(*own, one, *beside) for one in made]
+
+    async def _item_audio(self) -> tuple[InputRef, ...]:
+        row = await canonical_of(self._session, self._run.item)
+        return (as_input(row),) if row else ()
+
+    async def _made(
+        self,
+        sources: Iterable[FromStep],
+        decided: Mapping[str, Decided],
+        jobs: Mapping[str, JobGlance],
+    ) -> tuple[InputRef, ...]:
+        """Return what earlier steps made, in the order of the sources; what failed is left out."""
+        found: dict[str, InputRef] = {}
+        for source in sources:
+            good = [
+                job for job in decided[source.step].jobs if jobs[job].state is JobState.SUCCEEDED
+            ]
+            query = (
+                select(ArtifactRow)
+                .where(col(ArtifactRow.job).in_(good))
+                .where(col(ArtifactRow.item) == self._run.item)
+                .where(col(ArtifactRow.kind) == source.kind)
+                .order_by(col(ArtifactRow.id))
+            )
+            if source.stems:
+                query = query.where(col(ArtifactRow.stem).in_(source.stems))
+            for row in await self._session.scalars(query):
+                found.setdefault(row.id, as_input(row))
+        return tuple(found.values())
+
+    async def _job(self, step: Step, inputs: tuple[InputRef, ...]) -> JobId:
+        task = TASKS[step.task]
+        query = select(col(ItemRow.audio)).where(col(ItemRow.id) == self._run.item)
+        audio = (await self._session.execute(query)).scalar_one()
+        duration = AudioFacts.model_validate(audio).duration if audio else 0.0
+        new = NewJob(
+            item=ItemId(self._run.item),
+            task=step.task,
+            params=task.params.model_validate(step.params).model_dump(mode="json"),
+            inputs=inputs,
+            budget=task.budget(duration),
+            priority=JobClass(self._run.priority),
+            force=self._run.force,
+            run=RunId(self._run.id),
+            step=step.name,
+            admitted=self._admitted,
+        )
+        row, _ = await create(self._session, OwnerId(self._run.owner), new, policy=self._policy)
+        # Who was let in with the first job is let in with all of them.
+        self._admitted = True
+        return JobId(row.id)
+
+
+async def canonical_of(session: AsyncSession, item: str) -> ArtifactRow | None:
+    """Return the canonical audio of an item, once it has one."""
+    query = (
+        select(ArtifactRow)
+        .where(col(ArtifactRow.item) == item, col(ArtifactRow.kind) == ArtifactKind.CANONICAL)
+        .order_by(col(ArtifactRow.created).desc(), col(ArtifactRow.id).desc())
+        .limit(1)
+    )
+    return (await session.scalars(query)).one_or_none()
