@@ -34,15 +34,22 @@ class ShiftedClock(SystemClock):
 
     def __init__(self) -> None:
         self.shift = 0.0
+        self._held: float | None = None
+
+    def hold(self) -> None:
+        """Let no more time pass for limits, however slow the machine is."""
+        self._held = self.monotonic()
 
     def advance(self, seconds: float) -> None:
         self.shift += seconds
+        if self._held is not None:
+            self._held += seconds
 
     def now(self) -> datetime:
         return super().now() + timedelta(seconds=self.shift)
 
     def monotonic(self) -> float:
-        return super().monotonic() + self.shift
+        return self._held if self._held is not None else super().monotonic() + self.shift
 
 
 @dataclass(slots=True)
