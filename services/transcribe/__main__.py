@@ -1,0 +1,6 @@
+"""Run the transcribe service."""
+
+from kit.main import run
+from services.transcribe.service import SERVICE
+
+run(SERVICE)

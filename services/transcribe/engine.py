@@ -1,0 +1,188 @@
+"""What hears words: Whisper through CTranslate2, mono audio in, segments with words out.
+
+The only module that imports faster-whisper. It is given arrays, never files: its decoder, PyAV,
+holds codecs under the GPL and stays unused (docs/decisions/0003).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kit.worker.engines import EngineContext
+from kit.worker.outcomes import Rejected
+
+RATE = 16_000
+"""Samples a second of what the network hears."""
+
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as it is written, punctuation included."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What the network took for one line."""
+
+    words: tuple[Word, ...]
+    log_probability: float
+    """Mean over its tokens."""
+    no_speech: float
+    """How likely nothing was said in its window."""
+    compression: float
+    """How much shorter its window's text becomes by gzip; loops are above 2.4."""
+
+    @property
+    def text(self) -> str:
+        """Its words as written."""
+        return "".join(word.text for word in self.words).strip()
+
+    @property
+    def start(self) -> float:
+        """Seconds."""
+        return self.words[0].start
+
+    @property
+    def end(self) -> float:
+        """Seconds."""
+        return self.words[-1].end
+
+
+class Hearing(Protocol):
+    """One network, ready to hear."""
+
+    @property
+    def description(self) -> str:
+        """What runs the network."""
+        ...
+
+    @property
+    def weights(self) -> str:
+        """Which network."""
+        ...
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """Codes of what it understands."""
+        ...
+
+    def tell_language(self, audio: Float) -> Mapping[str, float]:
+        """Return the probability of each language over at most 30 s of audio, `[samples]`."""
+        ...
+
+    def hear(self, audio: Float, *, language: str, beam: int) -> list[Segment]:
+        """Return what is said in at most 30 s of audio, `[samples]` at `RATE`; times within it."""
+        ...
+
+
+class Engine(Protocol):
+    """Gives networks by their name in `weights.toml`."""
+
+    def open(self, weights: str) -> Hearing:
+        """Return a network, loading it when it is not the one in use.
+
+        Raises
+        ------
+        Rejected
+            These weights are not here; the message is how to fetch them.
+        """
+        ...
+
+
+class Whisper:
+    """One of OpenAI's Whisper networks (Radford et al., 2022), in CTranslate2's format."""
+
+    def __init__(self, name: str, folder: Path, *, device: str, threads: int) -> None:
+        import ctranslate2
+        from faster_whisper import WhisperModel
+
+        cuda = device == "cuda"
+        self._network = WhisperModel(
+            str(folder),
+            device="cuda" if cuda else "cpu",
+            compute_type="int8_float16" if cuda else "int8",
+            cpu_threads=threads,
+            local_files_only=True,
+        )
+        self._seed = ctranslate2.set_random_seed
+        self.weights = name
+        self.description = f"ctranslate2 {ctranslate2.__version__} {'cuda' if cuda else 'cpu'} int8"
+        self.languages = frozenset(self._network.supported_languages)
+
+    def tell_language(self, audio: Float) -> Mapping[str, float]:
+        """Return the probability of each language."""
+        _, _, told = self._network.detect_language(audio)
+        return dict(told)
+
+    def hear(self, audio: Float, *, language: str, beam: int) -> list[Segment]:
+        """Return what is said."""
+        # A second reading is drawn at random where the first one failed: always the same draw.
+        self._seed(0)
+        found, _ = self._network.transcribe(
+            audio,
+            language=language,
+            beam_size=beam,
+            temperature=(0.0, 0.4),
+            # What was heard before draws the network into loops more often than it helps.
+            condition_on_previous_text=False,
+            word_timestamps=True,
+            vad_filter=False,
+        )
+        return [
+            Segment(
+                words=tuple(
+                    Word(word.word, float(word.start), float(word.end), float(word.probability))
+                    for word in segment.words
+                ),
+                log_probability=float(segment.avg_logprob),
+                no_speech=float(segment.no_speech_prob),
+                compression=float(segment.compression_ratio),
+            )
+            for segment in found
+            if segment.words
+        ]
+
+
+class Networks:
+    """Keeps the network that was asked for last."""
+
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
+        self._open: Whisper | None = None
+
+    def open(self, weights: str) -> Hearing:
+        """Return a network, loading it when it is not the one in use."""
+        if self._open is None or self._open.weights != weights:
+            folder = self._context.weights.get(weights)
+            if folder is None:
+                here = ", ".join(sorted(self._context.weights))
+                raise Rejected(
+                    "missing_weights",
+                    f"The weights {weights!r} are not here; there are: {here}. If the service's "
+                    "weights.toml lists them, the operator fetches them with: "
+                    "python -m kit.weights fetch --all transcribe",
+                )
+            # One at a time: the one before makes room first.
+            self._open = None
+            self._open = Whisper(
+                weights, folder, device=self._context.device, threads=self._context.threads
+            )
+        return self._open
+
+
+def load_engine(context: EngineContext) -> Engine:
+    """Load the default network on the device that was chosen; others when they are asked for."""
+    engine = Networks(context)
+    engine.open("whisper-base")
+    return engine

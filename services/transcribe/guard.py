@@ -1,0 +1,183 @@
+"""The guard against invented text: what a network writes where nobody sings.
+
+Whisper was trained on subtitles. Over silence and instruments it writes what subtitles hold there
+(thanks, credits, `[Music]`), or is caught in a loop. Nothing is thrown away: what is not believed
+is kept apart with its reason.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+from contracts.transcribe import RemovalReason
+from services.transcribe.dsp import loudest
+from services.transcribe.engine import Float, Segment, Word
+
+SILENT_DB = 36.0
+"""A text is silent when the voice is this far below its usual level while it is said to sound."""
+INAUDIBLE_DB = -65.0
+"""Likewise when its level is below this, whatever is usual."""
+
+_USUAL_PERCENTILE_DB = 20.0
+_REPEATS = 4
+_LONGEST_PHRASE = 8
+_LOOP_COMPRESSION = 2.4
+_LOOP_CONFIDENCE = 0.5
+_LEAST_CONFIDENCE = 0.25
+_LEAST_LOG_PROBABILITY = -1.0
+_NO_SPEECH = 0.6
+_UNSURE_LOG_PROBABILITY = -0.6
+_UNSURE_CONFIDENCE = 0.45
+_FASTEST = 30.0
+
+# What makers of subtitles leave behind; none of it is sung.
+_CREDITS = re.compile(
+    r"amara\.org|opensubtitles|subtitles? (by|created|provided)|captions? by|captioned by"
+    r"|transcri(bed|ption|pt) by|translated by|thank(s| you)( so much)? for (watching|listening)"
+    r"|(please )?(like and )?subscribe( to (my|our|the) channel)?[.! ]*$|see you (in the )?next"
+    r" (video|time)|untertitel(ung)? (der|von|im auftrag|des|by)|copyright wdr|swr 20\d\d"
+    r"|sous-titr(es|age)|merci d'avoir regard|subt[ií]tulos (por|de|realizados)"
+    r"|gracias por ver|legendas? (pela|por)|sottotitoli (e revisione|creati|a cura)"
+    r"|ondertitel(ing|d)|napisy|субтитр|редактор субтитров|продолжение следует|字幕|ご視聴"
+    r"|시청해 주셔서|https?://|www\.\w",
+    re.IGNORECASE,
+)
+# Whole lines that are sung now and then, but are what Whisper writes when it hears no words.
+_FILLERS = re.compile(
+    r"^(you|thank you( very much)?|thanks|bye( bye)?|okay|so|oh|the end|music|gracias|merci|danke)"
+    r"[.!? ]*$",
+    re.IGNORECASE,
+)
+_ANNOTATION = re.compile(r"^\W*([\[(*♪][^\])*]*[\])*♪]?)\W*$")
+_LETTER = re.compile(r"\w")
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A segment, or a part of one, that is not believed."""
+
+    segment: Segment
+    reason: RemovalReason
+
+
+def sift(
+    segments: list[Segment], levels: Float, *, separated: bool
+) -> tuple[list[Segment], list[Removed]]:
+    """Part segments into those that are believed and those that are not.
+
+    Parameters
+    ----------
+    segments
+        In order of time.
+    levels
+        dB for every 10 ms of the audio they are from, `dsp.Loudness.levels`.
+    separated
+        Whether the audio holds the voice alone, so that its level says when someone sings.
+
+    Returns
+    -------
+    tuple
+        What is kept, what was removed; both in order of time.
+    """
+    usual = _usual(levels)
+    kept: list[Segment] = []
+    removed: list[Removed] = []
+    for segment in segments:
+        sung, looped = _without_loop(segment)
+        if looped is not None:
+            removed.append(Removed(looped, RemovalReason.REPEATED))
+        reason = _verdict(sung, levels, usual, separated=separated)
+        if reason is not None:
+            removed.append(Removed(sung, reason))
+        else:
+            kept.append(sung)
+    kept, echoes = _without_echoes(kept)
+    removed += echoes
+    return kept, sorted(removed, key=lambda one: one.segment.start)
+
+
+def confidence(segment: Segment) -> float:
+    """Return the mean confidence of a segment's words."""
+    return sum(word.confidence for word in segment.words) / len(segment.words)
+
+
+def _usual(levels: Float) -> float:
+    """Return the level of what is clearly there: of the frames near the loudest ones, the mean."""
+    if not len(levels):
+        return INAUDIBLE_DB
+    loud = float(levels[levels >= levels.max() - _USUAL_PERCENTILE_DB].mean())
+    return max(loud, INAUDIBLE_DB)
+
+
+def _verdict(
+    segment: Segment, levels: Float, usual: float, *, separated: bool
+) -> RemovalReason | None:
+    text = segment.text
+    if not _LETTER.search(text) or _ANNOTATION.match(text):
+        return RemovalReason.ANNOTATION
+    if _CREDITS.search(text):
+        return RemovalReason.CREDIT
+    level = loudest(levels, segment.start, segment.end)
+    if level < INAUDIBLE_DB or (separated and level < usual - SILENT_DB):
+        return RemovalReason.SILENT
+    sure = confidence(segment)
+    if segment.log_probability < _LEAST_LOG_PROBABILITY or sure < _LEAST_CONFIDENCE:
+        return RemovalReason.DOUBTFUL
+    unsure = segment.log_probability < _UNSURE_LOG_PROBABILITY or sure < _UNSURE_CONFIDENCE
+    if unsure and (segment.no_speech > _NO_SPEECH or _FILLERS.match(text)):
+        return RemovalReason.DOUBTFUL
+    letters = sum(len(word.text.strip()) for word in segment.words)
+    if letters > 12 and letters > _FASTEST * max(0.1, segment.end - segment.start):
+        return RemovalReason.DOUBTFUL
+    return None
+
+
+def _without_loop(segment: Segment) -> tuple[Segment, Segment | None]:
+    """Return a segment up to where it is caught in a loop, and the rest of the loop.
+
+    Songs repeat themselves too: a loop is only one when the window's text packs far too well, or
+    its words are not believed by the network itself.
+    """
+    words = segment.words
+    keys = [_key(word) for word in words]
+    for first in range(len(words)):
+        for length in range(1, _LONGEST_PHRASE + 1):
+            phrase = keys[first : first + length]
+            times = 1
+            while keys[first + times * length : first + (times + 1) * length] == phrase:
+                times += 1
+            if times < _REPEATS:
+                continue
+            end = first + times * length
+            echoes = words[first + length : end]
+            sure = sum(word.confidence for word in echoes) / len(echoes)
+            seconds = echoes[-1].end - echoes[0].start
+            rushed = seconds < 0.1 * len(echoes)
+            if rushed or sure < _LOOP_CONFIDENCE:
+                left = words[: first + length] + words[end:]
+                return replace(segment, words=left), replace(segment, words=echoes)
+    return segment, None
+
+
+def _without_echoes(segments: list[Segment]) -> tuple[list[Segment], list[Removed]]:
+    """Remove lines that follow three of the same and that the network is not sure of."""
+    kept: list[Segment] = []
+    removed: list[Removed] = []
+    run: list[Segment] = []
+    for segment in segments:
+        if run and _line(segment) != _line(run[-1]):
+            run = []
+        run.append(segment)
+        unsure = confidence(segment) < _LOOP_CONFIDENCE
+        if len(run) >= _REPEATS and (unsure or segment.compression > _LOOP_COMPRESSION):
+            removed.append(Removed(segment, RemovalReason.REPEATED))
+        else:
+            kept.append(segment)
+    return kept, removed
+
+
+def _line(segment: Segment) -> tuple[str, ...]:
+    return tuple(_key(word) for word in segment.words)
+
+
+def _key(word: Word) -> str:
+    return "".join(letter for letter in word.text.casefold() if letter.isalnum())

@@ -1,0 +1,140 @@
+"""One job: canonical audio or a vocal stem in, its words as files out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from contracts.items import ArtifactKind, AudioFacts
+from contracts.music import Stem
+from contracts.transcribe import RemovedText, TranscribeParams, TranscribeResult
+from kit.audio.decode import UnreadableAudio, mono_blocks, read_blocks, resample_stream
+from kit.audio.probe import probe
+from kit.worker.job import Job
+from kit.worker.outcomes import Rejected, Skipped
+from services.transcribe import writers
+from services.transcribe.dsp import correct_starts, part_at_pauses
+from services.transcribe.engine import RATE, Engine, Float, Segment
+from services.transcribe.guard import Removed, sift
+from services.transcribe.stream import Listener
+
+SILENCE = 10 ** (-60 / 20)
+"""Audio that never exceeds this is silent."""
+SHORTEST = 0.3
+"""Seconds; shorter audio has no words."""
+
+_TEXT = 4000
+_REMOVED = 50
+_LISTENING = 0.97
+_UNSUNG = frozenset({Stem.DRUMS, Stem.BASS, Stem.GUITAR, Stem.PIANO, Stem.ACCOMPANIMENT})
+
+
+def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResult:
+    """Listen to the job's input and write its words."""
+    given = job.input
+    if given.stem in _UNSUNG:
+        raise Skipped("no_voice", f"A stem of {given.stem} has no words; take the vocals.")
+    hearing = engine.open(params.weights)
+    if params.language is not None and params.language not in hearing.languages:
+        raise Rejected(
+            "unknown_language",
+            f"{hearing.weights} does not know the language {params.language!r}; leave it out to "
+            f"have it detected, or choose one of: {', '.join(sorted(hearing.languages))}",
+        )
+    try:
+        facts = probe(given.path)
+        if facts.duration < SHORTEST:
+            raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
+        listener = Listener(hearing, params.language, params.beam)
+        peak, lines = _listen(job, listener, facts)
+    except UnreadableAudio as error:
+        raise Rejected("unreadable", str(error)) from error
+    if peak < SILENCE:
+        raise Skipped("silent", "The audio is silent.")
+    levels = listener.loudness.levels()
+    kept, removed = sift(lines, levels, separated=given.stem is Stem.VOCALS)
+    if params.keep_doubtful:
+        kept = sorted(lines, key=lambda line: line.start)
+    if not kept:
+        raise Skipped("no_words", _nothing_heard(removed))
+    if params.correct_starts:
+        kept = correct_starts(kept, levels)
+    kept = part_at_pauses(kept)
+    language, sure = listener.detected or ("en", 0.0)
+    lyrics = writers.Lyrics(
+        title=job.item.name,
+        language=language,
+        duration=facts.duration,
+        lines=kept,
+        removed=removed,
+        engine=hearing.description,
+        weights=hearing.weights,
+    )
+    _write(job, lyrics)
+    job.progress(1.0, "done")
+    words = [word for line in kept for word in line.words]
+    return TranscribeResult(
+        text="\n".join(line.text for line in kept)[:_TEXT],
+        lines=len(kept),
+        words=len(words),
+        language=language,
+        language_given=params.language is not None,
+        language_confidence=sure,
+        mean_confidence=float(np.clip(np.mean([word.confidence for word in words]), 0, 1)),
+        removed=tuple(
+            RemovedText(
+                start=one.segment.start,
+                end=one.segment.end,
+                text=one.segment.text,
+                reason=one.reason,
+            )
+            for one in removed[:_REMOVED]
+        ),
+        removed_count=len(removed),
+        duration=facts.duration,
+        engine=hearing.description,
+        weights=hearing.weights,
+    )
+
+
+def _nothing_heard(removed: list[Removed]) -> str:
+    message = "Nothing that is sung or said was found."
+    if removed:
+        told = "; ".join(f"{one.segment.text!r} ({one.reason.value})" for one in removed[:5])
+        message += f" Texts that are not believed: {told}. Set keep_doubtful to keep them."
+    return message
+
+
+def _write(job: Job, lyrics: writers.Lyrics) -> None:
+    stem = job.input.stem
+
+    def made(name: str, media_type: str) -> Path:
+        return job.output(name, ArtifactKind.LYRICS, media_type=media_type, stem=stem)
+
+    writers.write_json(made("lyrics.json", "application/json"), lyrics)
+    writers.write_lrc(made("lyrics.lrc", "text/plain"), lyrics)
+    writers.write_lrc(made("lyrics.words.lrc", "text/plain"), lyrics, words=True)
+    writers.write_srt(made("lyrics.srt", "application/x-subrip"), lyrics)
+    writers.write_vtt(made("lyrics.vtt", "text/vtt"), lyrics)
+    writers.write_text(made("lyrics.txt", "text/plain"), lyrics)
+
+
+def _listen(job: Job, listener: Listener, facts: AudioFacts) -> tuple[float, list[Segment]]:
+    """Return the peak of the loudest channel, and the lines that the network gave."""
+    lines: list[Segment] = []
+    peak = 0.0
+
+    def heard() -> Iterator[Float]:
+        # The peak is taken before channels are folded, where opposite ones would cancel out.
+        nonlocal peak
+        for block in read_blocks(job.input.path):
+            peak = max(peak, float(np.abs(block).max(initial=0.0)))
+            yield block
+
+    done = 0
+    for block in resample_stream(mono_blocks(heard()), facts.sample_rate, RATE):
+        lines += listener.feed(block[0])
+        done += block.shape[1]
+        job.progress(_LISTENING * min(1.0, done / RATE / facts.duration), "listening")
+    lines += listener.finish()
+    return peak, lines

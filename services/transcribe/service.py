@@ -1,0 +1,19 @@
+"""What the transcribe service is; the only module of it that others may import."""
+
+from pathlib import Path
+
+from contracts.jobs import TaskName
+from contracts.transcribe import TranscribeParams, TranscribeResult
+from kit.service import WorkerService
+from services.transcribe.settings import Settings
+
+SERVICE = WorkerService(
+    word=TaskName.TRANSCRIBE,
+    version="1",
+    params=TranscribeParams,
+    result=TranscribeResult,
+    settings=Settings,
+    handler="services.transcribe.handler:handle",
+    engine="services.transcribe.engine:load_engine",
+    weights=Path(__file__).with_name("weights.toml"),
+)

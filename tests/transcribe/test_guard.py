@@ -1,0 +1,145 @@
+"""The guard: what nobody sang goes, what songs really do stays."""
+
+import pytest
+
+from contracts.transcribe import RemovalReason
+from services.transcribe.dsp import Loudness
+from services.transcribe.engine import Float, Segment
+from services.transcribe.guard import sift
+from tests.transcribe.lines import bursts, line
+
+SECONDS = 30.0
+
+
+def levels(*times: tuple[float, float]) -> Float:
+    loudness = Loudness()
+    loudness.feed(
+        bursts(*times, seconds=SECONDS) + bursts((0, SECONDS), seconds=SECONDS, level=1e-5)
+    )
+    return loudness.levels()
+
+
+SUNG = levels((0, SECONDS))
+
+
+def reasons(*segments: Segment, heard: Float = SUNG, separated: bool = True) -> list[RemovalReason]:
+    _, removed = sift(list(segments), heard, separated=separated)
+    return [one.reason for one in removed]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Open up the crate and dig.",
+        "Thank you for the music, the songs I'm singing",
+        "Oh oh oh oh oh oh",
+        "You",
+        "la la la la la la la la",
+        "Don't you forget about me (don't you forget)",
+        "I subscribe to the blues",
+    ],
+)
+def test_what_is_sung_surely_is_kept(text: str) -> None:
+    kept, removed = sift([line(text)], SUNG, separated=True)
+    assert [one.text for one in kept] == [text]
+    assert not removed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Subtitles by the Amara.org community",
+        "Thanks for watching!",
+        "Thank you so much for watching.",
+        "Untertitelung des ZDF, 2020",
+        "Sous-titres réalisés par la communauté",
+        "Subtítulos realizados por la comunidad",
+        "Субтитры сделал DimaTorzok",
+        "字幕",
+        "www.mooji.org",
+        "Please subscribe to my channel.",
+    ],
+)
+def test_credit_lines_go_however_sure_the_network_is(text: str) -> None:
+    assert reasons(line(text, confidence=0.99)) == [RemovalReason.CREDIT]
+
+
+@pytest.mark.parametrize("text", ["[Music]", "(upbeat music)", "♪", "♪♪ ♪", "*applause*", "..."])
+def test_descriptions_are_no_words(text: str) -> None:
+    assert reasons(line(text)) == [RemovalReason.ANNOTATION]
+
+
+def test_words_where_the_voice_is_silent_go() -> None:
+    heard = levels((0, 5), (20, 25))
+    quiet, sung = line("nothing is there", 10), line("something is there", 21)
+    kept, removed = sift([quiet, sung], heard, separated=True)
+    assert kept == [sung]
+    assert [(one.segment, one.reason) for one in removed] == [(quiet, RemovalReason.SILENT)]
+
+
+def test_a_faint_part_of_a_mix_is_no_proof_of_silence() -> None:
+    loudness = Loudness()
+    loudness.feed(bursts((0, 10), seconds=SECONDS) + bursts((10, 30), seconds=SECONDS, level=1e-3))
+    faint = line("whispered to you", 15)
+    assert reasons(faint, heard=loudness.levels()) == [RemovalReason.SILENT]
+    assert reasons(faint, heard=loudness.levels(), separated=False) == []
+
+
+def test_a_loop_is_cut_after_its_first_time() -> None:
+    loop = line("and then " + "baby baby " * 12 + "goodbye", confidence=0.3)
+    kept, removed = sift([loop], SUNG, separated=True)
+    assert [one.text for one in kept] == ["and then baby goodbye"]
+    assert [one.reason for one in removed] == [RemovalReason.REPEATED]
+    assert removed[0].segment.text.split() == ["baby"] * 23
+
+
+def test_a_phrase_in_a_loop_is_cut_as_a_phrase() -> None:
+    loop = line("I can see you " * 6, confidence=0.4)
+    kept, removed = sift([loop], SUNG, separated=True)
+    assert [one.text for one in kept] == ["I can see you"]
+    assert len(removed[0].segment.words) == 20
+
+
+def test_a_loop_faster_than_anyone_sings_is_cut_however_sure() -> None:
+    assert reasons(line("na " * 40, each=0.04)) == [RemovalReason.REPEATED]
+
+
+def test_a_chorus_that_comes_back_is_kept_and_an_unsure_echo_is_not() -> None:
+    chorus = [line("we will rock you", 1 + 2 * n, each=0.3) for n in range(6)]
+    assert reasons(*chorus) == []
+    doubted = [line("we will rock you", 1 + 2 * n, each=0.3, confidence=0.46) for n in range(6)]
+    assert reasons(*doubted) == [RemovalReason.REPEATED] * 3
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        line("some words that are", confidence=0.2),
+        line("some words that are", log_probability=-1.3),
+        line("some words that are", log_probability=-0.8, no_speech=0.8),
+        line("Thank you.", confidence=0.4),
+        line("extraordinarily overcrowded unpronounceable", each=0.05),
+    ],
+    ids=["words", "tokens", "no speech", "filler", "too fast"],
+)
+def test_what_the_network_doubts_goes(doubtful: Segment) -> None:
+    assert reasons(doubtful) == [RemovalReason.DOUBTFUL]
+
+
+def test_nothing_is_lost_and_the_order_stays() -> None:
+    lines = [
+        line("[Music]", 0),
+        line("one two three", 2),
+        line("Thanks for watching!", 5),
+        line("four five six", 8),
+        line("baby " * 8, 12, confidence=0.3),
+    ]
+    kept, removed = sift(lines, SUNG, separated=True)
+    words = sum(len(one.words) for one in lines)
+    assert sum(len(o.words) for o in kept) + sum(len(o.segment.words) for o in removed) == words
+    assert [one.start for one in kept] == sorted(one.start for one in kept)
+    assert [one.segment.start for one in removed] == sorted(one.segment.start for one in removed)
+
+
+def test_no_levels_at_all() -> None:
+    assert sift([], Loudness().levels(), separated=True) == ([], [])

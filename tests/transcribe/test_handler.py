@@ -1,0 +1,158 @@
+"""Whole jobs: with the real network on the synthetic voice, and how a job ends without words."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from contracts.items import ArtifactKind
+from contracts.music import Stem
+from contracts.transcribe import TranscribeParams, TranscribeResult
+from kit.worker.job import Job
+from kit.worker.outcomes import Rejected, Skipped
+from services.transcribe.engine import RATE, Engine
+from services.transcribe.handler import handle
+from tests.support.single_job import audio_input, single_job, write_audio
+from tests.transcribe.lines import Told, bursts
+
+SONG = Path(__file__).parents[2] / "embedded" / "song"
+TRUTH = json.loads((SONG / "truth.json").read_text(encoding="utf-8"))["lyrics"]
+
+
+def job_of(folder: Path, audio: np.ndarray, *, stem: Stem | None = Stem.VOCALS) -> Job:
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    path = write_audio(folder / "voice.flac", audio, RATE)
+    return single_job(scratch, [audio_input(path, stem=stem)])
+
+
+def read(job: Job, name: str) -> str:
+    return next(o.path for o in job.outputs if o.name == name).read_text(encoding="utf-8")
+
+
+def test_the_synthetic_voice(tmp_path: Path, engine: Engine) -> None:
+    job = single_job(tmp_path, [audio_input(SONG / "voice.flac", stem=Stem.VOCALS)])
+    result = handle(TranscribeParams(), job, engine)
+    said = [line.lower().rstrip(".,!") for line in result.text.splitlines()]
+    assert said == [line["text"].lower() for line in TRUTH]
+    lines = json.loads(read(job, "lyrics.json"))["lines"]
+    late = [line["start"] - true["start"] for line, true in zip(lines, TRUTH, strict=True)]
+    assert float(np.median(np.abs(late))) < 0.06
+    assert max(np.abs(late)) < 0.15
+    assert result.language == "en"
+    assert not result.language_given
+    assert result.weights == "whisper-base"
+    assert result.words == sum(len(line["text"].split()) for line in TRUTH)
+    assert TranscribeResult.model_validate_json(result.model_dump_json()) == result
+    assert [(o.name, o.kind, o.stem) for o in job.outputs] == [
+        (name, ArtifactKind.LYRICS, Stem.VOCALS)
+        for name in (
+            "lyrics.json",
+            "lyrics.lrc",
+            "lyrics.words.lrc",
+            "lyrics.srt",
+            "lyrics.vtt",
+            "lyrics.txt",
+        )
+    ]
+    assert len(read(job, "lyrics.txt").splitlines()) == len(TRUTH)
+
+
+def test_starts_of_the_network_are_early_and_are_corrected(tmp_path: Path, engine: Engine) -> None:
+    job = single_job(tmp_path, [audio_input(SONG / "voice.flac", stem=Stem.VOCALS)])
+    handle(TranscribeParams(correct_starts=False, language="en"), job, engine)
+    lines = json.loads(read(job, "lyrics.json"))["lines"]
+    late = [line["start"] - true["start"] for line, true in zip(lines, TRUTH, strict=True)]
+    assert float(np.median(late)) < -0.1
+
+
+def test_noise_is_not_words(tmp_path: Path, engine: Engine) -> None:
+    audio = bursts((0, 12), seconds=12, level=0.1)[np.newaxis]
+    with pytest.raises(Skipped) as ended:
+        handle(TranscribeParams(language="en"), job_of(tmp_path, audio), engine)
+    assert ended.value.reason == "no_words"
+
+
+def test_what_was_removed_is_kept_and_shown(tmp_path: Path) -> None:
+    audio = bursts((0, 3), seconds=12)[np.newaxis]
+    job = job_of(tmp_path, audio)
+    result = handle(TranscribeParams(), job, Told())
+    assert result.words == 3
+    assert {one.reason.value for one in result.removed} == {"silent"}
+    assert result.removed_count == 9
+    content = json.loads(read(job, "lyrics.json"))
+    assert [one["text"] for one in content["removed"]] == [f"word{n}" for n in range(3, 12)]
+
+
+def test_doubtful_text_is_kept_when_asked(tmp_path: Path) -> None:
+    audio = bursts((0, 3), seconds=12)[np.newaxis]
+    result = handle(TranscribeParams(keep_doubtful=True), job_of(tmp_path, audio), Told())
+    assert result.words == 12
+    assert result.removed_count == 9
+
+
+@pytest.mark.parametrize(
+    ("audio", "stem", "reason"),
+    [
+        (np.zeros((2, 3 * RATE), np.float32), Stem.VOCALS, "silent"),
+        (bursts((0, 0.2), seconds=0.2)[np.newaxis], Stem.VOCALS, "too_short"),
+        (bursts((0, 2), seconds=2)[np.newaxis], Stem.DRUMS, "no_voice"),
+    ],
+)
+def test_no_words_to_be_had(tmp_path: Path, audio: np.ndarray, stem: Stem, reason: str) -> None:
+    with pytest.raises(Skipped) as ended:
+        handle(TranscribeParams(), job_of(tmp_path, audio, stem=stem), Told())
+    assert ended.value.reason == reason
+
+
+def test_silence_in_opposite_channels_is_no_silence(tmp_path: Path) -> None:
+    voice = bursts((0, 2), seconds=2)
+    with pytest.raises(Skipped) as ended:
+        handle(TranscribeParams(), job_of(tmp_path, np.stack([voice, -voice])), Told())
+    assert ended.value.reason == "no_words"
+
+
+def test_a_language_that_is_not_known(tmp_path: Path) -> None:
+    audio = bursts((0, 2), seconds=2)[np.newaxis]
+    with pytest.raises(Rejected, match=r"does not know the language 'xx'.*de, en"):
+        handle(TranscribeParams(language="xx"), job_of(tmp_path, audio), Told())
+
+
+def test_weights_that_are_not_here(tmp_path: Path, engine: Engine) -> None:
+    audio = bursts((0, 2), seconds=2)[np.newaxis]
+    with pytest.raises(Rejected, match=r"whisper-vast.*python -m kit.weights fetch --all transcri"):
+        handle(TranscribeParams(weights="whisper-vast"), job_of(tmp_path, audio), engine)
+
+
+def test_a_damaged_file(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    path = tmp_path / "voice.flac"
+    path.write_bytes(b"fLaC" + bytes(100))
+    job = single_job(tmp_path / "scratch", [audio_input(path)])
+    with pytest.raises(Rejected) as ended:
+        handle(TranscribeParams(), job, Told())
+    assert ended.value.reason == "unreadable"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"language": "English"}, {"beam": 0}, {"weights": "../x"}, {"speed": 2}]
+)
+def test_parameters_that_make_no_sense(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TranscribeParams.model_validate(wrong)
+
+
+@pytest.mark.data
+def test_recorded_speech(tmp_path: Path, engine: Engine, recordings: Path) -> None:
+    speech = recordings / "speech"
+    job = single_job(tmp_path, [audio_input(speech / "jfk.flac")])
+    result = handle(TranscribeParams(), job, engine)
+    said = "".join(c for c in result.text.lower() if c.isalpha() or c.isspace()).split()
+    true = "".join(
+        c
+        for c in (speech / "jfk.txt").read_text(encoding="utf-8").lower()
+        if c.isalpha() or c.isspace()
+    ).split()
+    assert said == true

@@ -1,0 +1,85 @@
+"""Windows: all audio is heard once, in bounded memory, and silence is not heard at all."""
+
+import numpy as np
+import pytest
+
+from services.transcribe.engine import RATE, Float
+from services.transcribe.stream import EARLIEST_CUT, WINDOW, Listener
+from tests.transcribe.lines import Told, bursts
+
+
+def listen(
+    audio: Float, told: Told, *, language: str | None = "en", block: int = 50_000
+) -> Listener:
+    listener = Listener(told, language, 5)
+    for first in range(0, len(audio), block):
+        list(listener.feed(audio[first : first + block]))
+    list(listener.finish())
+    return listener
+
+
+@pytest.mark.parametrize("seconds", [0.5, 29.0, 30.0, 31.0, 95.3])
+def test_every_sample_is_heard_once(seconds: float) -> None:
+    told = Told()
+    audio = bursts((0, seconds), seconds=seconds)
+    listen(audio, told)
+    assert sum(told.lengths) == len(audio)
+    assert all(EARLIEST_CUT < length <= WINDOW for length in told.lengths[:-1])
+
+
+def test_windows_do_not_depend_on_the_blocks() -> None:
+    audio = bursts((0, 21), (22, 50), (51, 100), seconds=100)
+    small, large = Told(), Told()
+    listen(audio, small, block=777)
+    listen(audio, large, block=len(audio))
+    assert small.lengths == large.lengths
+
+
+def test_times_are_those_of_the_stream() -> None:
+    listener = Listener(Told(), "en", 5)
+    audio = bursts((0, 24.4), (25, 40), seconds=40)
+    found = [*listener.feed(audio), *listener.finish()]
+    starts = [segment.start for segment in found]
+    assert starts == sorted(starts)
+    after = next(start for start in starts if start > 24)
+    assert 24.4 < after < 25.0
+    assert found[-1].end <= 40
+
+
+def test_silence_is_not_heard() -> None:
+    told = Told()
+    audio = np.concatenate([np.zeros(70 * RATE, np.float32), bursts((0, 20), seconds=20)])
+    listener = listen(audio, told, language=None)
+    assert 0 < sum(told.lengths) < 45 * RATE
+    assert told.asked >= 1
+    assert listener.detected == ("en", 0.9)
+    nothing = Told()
+    assert listen(np.zeros(5 * RATE, np.float32), nothing, language=None).detected is None
+    assert nothing.lengths == []
+
+
+def test_a_language_is_settled_by_the_first_windows() -> None:
+    doubt = ({"en": 0.5, "de": 0.4}, {"de": 0.7, "en": 0.2}, {"de": 0.6, "en": 0.3})
+    told = Told(doubt)
+    listener = listen(bursts((0, 150), seconds=150), told, language=None)
+    assert told.asked == 3
+    assert told.spoken[:2] == ["en", "de"]
+    language, sure = listener.detected or ("", 0.0)
+    assert language == "de"
+    assert sure == pytest.approx(1.7 / 3)
+    certain = Told(({"en": 0.98},))
+    listen(bursts((0, 90), seconds=90), certain, language=None)
+    assert certain.asked == 1
+
+
+def test_memory_does_not_grow_with_length() -> None:
+    listener = Listener(Told(), "en", 5)
+    block = bursts((0, 5), seconds=5)
+    held = []
+    for _ in range(60):
+        for _ in listener.feed(block):
+            pass
+        held.append(len(listener._audio))
+    assert max(held) <= WINDOW
+    # What is kept of an hour's levels is one float for every 10 ms.
+    assert listener.loudness.levels().nbytes == pytest.approx(300 * 100 * 4, rel=0.01)
