@@ -106,7 +106,8 @@ class StemResult(Said):
     """Samples that did not fit the file's range; store as float32 WAV to keep them."""
     confidence: Confidence
     """An estimate, without any reference, of how clean the stem is: the mean of `seconds`,
-    weighted with energy. It ranks passages and stems; it is no signal-to-noise ratio."""
+    weighted with energy. It ranks passages and stems; it is no signal-to-noise ratio. For a mix,
+    that of the stem it lacks."""
     seconds: tuple[Confidence, ...] = ()
     """The same estimate for each second of audio; 0 where the stem is silent."""
 

@@ -25,6 +25,8 @@ from services.separation.engine import Engine, Opened
 from services.separation.files import FORMS, Aligner, Exact, Previews, StemFile, fit, quantise
 from services.separation.streaming import separate_stream
 
+_SHORTEST = 0.01
+"""Seconds below which there is no sound to speak of, and at high rates no sample at 44.1 kHz."""
 _SILENT_DBFS = -80.0
 """Peak below which nothing can be heard, so nothing can be separated."""
 
@@ -49,7 +51,7 @@ def handle(params: SeparationParams, job: Job, engine: Engine) -> SeparationResu
     kit.worker.outcomes.Rejected
         The weights are not here, or they do not give the stems that were asked for.
     kit.worker.outcomes.Skipped
-        The input is silent.
+        The input is silent, or shorter than 10 ms.
     """
     opened = engine.open(params.weights, params.precision)
     wanted = _wanted(params, opened)
@@ -104,6 +106,8 @@ def _examine(path: Path) -> _Source:
         spread += float(np.square(mono).sum())
     if loudness.peak_dbfs < _SILENT_DBFS:
         raise Skipped("silent", "The audio is silent, so there is nothing to separate.")
+    if count < _SHORTEST * facts.sample_rate:
+        raise Skipped("too_short", f"The audio has only {count} samples: nothing can be separated.")
     variance = (spread - mean * mean / count) / max(1, count - 1)
     # What is alike but of opposite sign in both channels cancels here, and would be scaled up
     # without end.

@@ -150,6 +150,23 @@ def test_silence_is_skipped(tmp_path: Path) -> None:
     assert outcome.value.reason == "silent"
 
 
+@pytest.mark.parametrize("samples", [1, 400])
+def test_what_is_too_short_is_skipped(tmp_path: Path, samples: int) -> None:
+    job, _ = make_job(tmp_path, np.full((1, samples), 0.5, np.float32))
+    with pytest.raises(Skipped) as outcome:
+        handle(SeparationParams(), job, ToyEngine())
+    assert outcome.value.reason == "too_short"
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 192_000])
+def test_the_shortest_that_is_taken(tmp_path: Path, rate: int) -> None:
+    audio = music(0.011, rate=rate)
+    job, _ = make_job(tmp_path, audio, rate=rate)
+    result = handle(SeparationParams(), job, ToyEngine())
+    assert result.samples == audio.shape[1]
+    assert [len(stem.seconds) for stem in result.stems] == [1, 1, 1]
+
+
 def test_a_stem_that_these_weights_do_not_give_is_refused(tmp_path: Path) -> None:
     job, _ = make_job(tmp_path, music(1.0))
     with pytest.raises(Rejected, match="give drums, vocals, other, not piano"):
