@@ -31,6 +31,7 @@ from kit.platform import ServicePlatform
 from kit.service import Background
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+LEAST_SECRET = 32
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -142,11 +143,24 @@ class Gateway:
 
 
 async def build(platform: ServicePlatform, settings: GatewaySettings) -> Gateway:
-    """Open the database, bring it up to date, load the signing keys, and compose."""
+    """Open the database, bring it up to date, load the signing keys, and compose.
+
+    Raises
+    ------
+    ValueError
+        The house has no secret.
+    """
+    secret = platform.settings.internal_secret.get_secret_value()
+    if len(secret) < LEAST_SECRET:
+        raise ValueError(
+            f"KIT_INTERNAL_SECRET has {len(secret)} characters; give it {LEAST_SECRET} or more, "
+            "the same for every service, for example from `openssl rand -base64 48`"
+        )
     database = platform.database(settings.database_url.get_secret_value())
     try:
         await database.migrate(MIGRATIONS)
-        keyring = Keyring(database, clock=platform.clock, life=timedelta(days=settings.key_days))
+        life = timedelta(days=settings.key_days)
+        keyring = Keyring(database, clock=platform.clock, life=life, secret=secret)
         await keyring.load()
         return Gateway(platform, settings, database=database, keyring=keyring)
     except BaseException:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway import repository
 from gateway.tables import SigningKeyRow
-from kit.auth.keys import Jwk, SigningKey, key_set, make_pem, signing_key
+from kit.auth.keys import Jwk, SigningKey, key_set, make_pem, sealed, signing_key, unsealed
 from kit.auth.tokens import MAX_LIFE
 from kit.clock import Clock, new_id
 from kit.database.base import DatabaseUnavailable
@@ -25,12 +25,22 @@ EVERY = 60.0
 
 
 class Keyring:
-    """Signs with the current key and publishes all that verify."""
+    """Signs with the current key and publishes all that verify.
 
-    def __init__(self, database: Database, *, clock: Clock, life: timedelta) -> None:
+    Parameters
+    ----------
+    life
+        How long a key signs.
+    secret
+        What the private keys are encrypted with in the database; when it changes, new keys are made
+        and everybody logs in again.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock, life: timedelta, secret: str) -> None:
         self._database = database
         self._clock = clock
         self._life = life
+        self._secret = secret
         self._keys: tuple[SigningKey, ...] = ()
 
     def signing(self) -> SigningKey:
@@ -51,15 +61,14 @@ class Keyring:
         async with self._database.transaction() as session:
             await self._database.lock(session, "signing-keys")
             rows = await repository.signing_keys(session)
-            if not rows:
-                rows.append(self._make(session, signs_from=now))
-            newest = max(row.signs_from for row in rows)
+            keys = [key for row in rows if (key := self._opened(row)) is not None]
+            if not keys:
+                keys.append(self._make(session, signs_from=now))
+            newest = max(key.signs_from for key in keys)
             if newest <= now + AHEAD and now >= newest + self._life - AHEAD:
-                rows.append(self._make(session, signs_from=now + AHEAD))
+                keys.append(self._make(session, signs_from=now + AHEAD))
                 log.info("security: a new signing key is published", extra={"event": "key.made"})
-        self._keys = tuple(
-            SigningKey(row.kid, row.pem, row.signs_from, row.retires) for row in rows
-        )
+        self._keys = tuple(keys)
 
     async def rotate(self) -> None:
         """Publish a new key now; it signs after `AHEAD`."""
@@ -81,12 +90,21 @@ class Keyring:
             except TimeoutError:
                 continue
 
-    def _make(self, session: AsyncSession, *, signs_from: datetime) -> SigningKeyRow:
-        row = SigningKeyRow(
-            kid=new_id(),
-            pem=make_pem(),
-            signs_from=signs_from,
-            retires=signs_from + self._life + AHEAD + MAX_LIFE + timedelta(minutes=1),
-        )
-        session.add(row)
-        return row
+    def _opened(self, row: SigningKeyRow) -> SigningKey | None:
+        """Return a stored key, or nothing when it was sealed with another secret."""
+        known = next((key for key in self._keys if key.kid == row.kid), None)
+        if known is not None:
+            return known
+        try:
+            pem = unsealed(row.pem, self._secret)
+        except ValueError:
+            log.warning("signing key %s was sealed with another secret; it is left out", row.kid)
+            return None
+        return SigningKey(row.kid, pem, row.signs_from, row.retires)
+
+    def _make(self, session: AsyncSession, *, signs_from: datetime) -> SigningKey:
+        retires = signs_from + self._life + AHEAD + MAX_LIFE + timedelta(minutes=1)
+        key = SigningKey(new_id(), make_pem(), signs_from, retires)
+        pem = sealed(key.pem, self._secret)
+        session.add(SigningKeyRow(kid=key.kid, pem=pem, signs_from=signs_from, retires=retires))
+        return key

@@ -1,4 +1,4 @@
-"""Every row the gateway keeps. Secrets are there as digests only."""
+"""Every row the gateway keeps. Secrets are there as digests, signing keys encrypted."""
 
 from datetime import datetime
 
@@ -78,6 +78,7 @@ class SigningKeyRow(Table, table=True):
 
     kid: str = Field(primary_key=True)
     pem: str
+    """Encrypted with the house's secret."""
     signs_from: datetime = Field(sa_type=Utc)
     retires: datetime = Field(sa_type=Utc)
 

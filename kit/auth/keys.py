@@ -40,12 +40,37 @@ class SigningKey:
 
 def make_pem() -> str:
     """Return a new private key on P-256."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
+    return _written(ec.generate_private_key(ec.SECP256R1()), serialization.NoEncryption())
+
+
+def sealed(pem: str, secret: str) -> str:
+    """Return a private key encrypted with a secret, to be stored."""
+    key = serialization.load_pem_private_key(pem.encode(), password=None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return _written(key, serialization.BestAvailableEncryption(secret.encode()))
+
+
+def unsealed(pem: str, secret: str) -> str:
+    """Return a stored private key in the clear.
+
+    Raises
+    ------
+    ValueError
+        It was sealed with another secret.
+    """
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=secret.encode())
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return _written(key, serialization.NoEncryption())
+
+
+def _written(
+    key: ec.EllipticCurvePrivateKey, encryption: serialization.KeySerializationEncryption
+) -> str:
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return key.private_bytes(encoding, form, encryption).decode()
 
 
 def key_set(keys: tuple[SigningKey, ...], now: datetime) -> dict[str, Any]:

@@ -137,13 +137,13 @@ async def gateway_world(
     internal: ASGIApp | None = None,
     database: str = "",
     settings: Mapping[str, Any] | None = None,
+    secret: str = "the secret of a house that is only a test",
 ) -> AsyncIterator[World]:
     """Yield a gateway before the real library, or before applications that stand for it."""
-    secret = secrets.token_urlsafe(48)
     kit = KitSettings(
         bus_url="memory://",
         objects_url=SecretStr(f"file://{folder / 'objects'}"),
-        objects_signing_secret=SecretStr(secret),
+        objects_signing_secret=SecretStr(secrets.token_urlsafe(48)),
         library_url="inprocess://library",
         library_internal_url="inprocess://library-internal",
         gateway_url="inprocess://gateway",

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from gateway.app import MIGRATIONS
 from gateway.tables import METADATA
@@ -73,6 +74,35 @@ async def test_a_restart_keeps_the_keys_and_so_the_sessions(tmp_path: Path) -> N
     async with gateway_world(tmp_path) as world:
         assert await kids(world) == before
         assert (await world.client.get("/v1/items", headers=ada.head)).status_code == 200
+
+
+async def test_a_stolen_database_signs_nothing(tmp_path: Path) -> None:
+    async with gateway_world(tmp_path) as world:
+        await world.sign_up()
+        stored = b"".join(path.read_bytes() for path in world.folder.glob("gateway.db*"))
+        assert b"BEGIN ENCRYPTED PRIVATE KEY" in stored
+        assert b"BEGIN PRIVATE KEY" not in stored
+
+
+async def test_with_another_secret_new_keys_are_made(tmp_path: Path) -> None:
+    async with gateway_world(tmp_path) as world:
+        ada = await world.sign_up()
+        before = await kids(world)
+    async with gateway_world(tmp_path, secret="another secret " * 4) as world:
+        assert not set(await kids(world)) & set(before)
+        assert (await world.client.get("/v1/account", headers=ada.head)).status_code == 401
+        again = await world.log_in(ada.email)
+        assert (await world.client.get("/v1/account", headers=again.head)).status_code == 200
+
+
+async def test_a_house_without_a_secret_does_not_open(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="KIT_INTERNAL_SECRET"):
+        async with gateway_world(tmp_path, secret="short", library=nobody):
+            pass
+
+
+async def nobody(scope: Scope, receive: Receive, send: Send) -> None:
+    raise AssertionError("nobody asks")
 
 
 async def test_two_gateways_share_one_ring(tmp_path: Path, postgres_url: str) -> None:
