@@ -6,7 +6,17 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ORDER = ("house", "jobs", "gateway", "memory", "midi", "slicing", "analysis", "separation")
+ORDER = (
+    "house",
+    "jobs",
+    "gateway",
+    "memory",
+    "midi",
+    "slicing",
+    "analysis",
+    "separation",
+    "transcribe",
+)
 
 
 def names() -> list[str]:

@@ -4,7 +4,8 @@ The only module that imports faster-whisper. It is given arrays, never files: it
 holds codecs under the GPL and stays unused (docs/decisions/0003).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kit.worker.engines import EngineContext
-from kit.worker.outcomes import Rejected
+from kit.worker.outcomes import OutOfMemory, Rejected
 
 RATE = 16_000
 """Samples a second of what the network hears."""
@@ -103,18 +104,20 @@ class Engine(Protocol):
 class Whisper:
     """One of OpenAI's Whisper networks (Radford et al., 2022), in CTranslate2's format."""
 
-    def __init__(self, name: str, folder: Path, *, device: str, threads: int) -> None:
+    def __init__(self, name: str, folder: Path, context: EngineContext) -> None:
         import ctranslate2
         from faster_whisper import WhisperModel
 
-        cuda = device == "cuda"
+        cuda = context.device == "cuda"
         self._network = WhisperModel(
             str(folder),
             device="cuda" if cuda else "cpu",
             compute_type="int8_float16" if cuda else "int8",
-            cpu_threads=threads,
+            cpu_threads=context.threads,
             local_files_only=True,
         )
+        # Each reading that is followed takes its share of the device's memory.
+        self._share = context.segment
         self._seed = ctranslate2.set_random_seed
         self.weights = name
         self.description = f"ctranslate2 {ctranslate2.__version__} {'cuda' if cuda else 'cpu'} int8"
@@ -122,23 +125,26 @@ class Whisper:
 
     def tell_language(self, audio: Float) -> Mapping[str, float]:
         """Return the probability of each language."""
-        _, _, told = self._network.detect_language(audio)
+        with memory_watched():
+            _, _, told = self._network.detect_language(audio)
         return dict(told)
 
     def hear(self, audio: Float, *, language: str, beam: int) -> list[Segment]:
         """Return what is said."""
         # A second reading is drawn at random where the first one failed: always the same draw.
         self._seed(0)
-        found, _ = self._network.transcribe(
-            audio,
-            language=language,
-            beam_size=beam,
-            temperature=(0.0, 0.4),
-            # What was heard before draws the network into loops more often than it helps.
-            condition_on_previous_text=False,
-            word_timestamps=True,
-            vad_filter=False,
-        )
+        with memory_watched():
+            told, _ = self._network.transcribe(
+                audio,
+                language=language,
+                beam_size=max(1, int(beam * self._share)),
+                temperature=(0.0, 0.4),
+                # What was heard before draws the network into loops more often than it helps.
+                condition_on_previous_text=False,
+                word_timestamps=True,
+                vad_filter=False,
+            )
+            found = list(told)
         return [
             Segment(
                 words=tuple(
@@ -152,6 +158,27 @@ class Whisper:
             for segment in found
             if segment.words
         ]
+
+
+@contextmanager
+def memory_watched() -> Iterator[None]:
+    """Name the end of a device's memory for what it is.
+
+    Raises
+    ------
+    OutOfMemory
+        CTranslate2 could not have the memory that it asked for.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        told = str(error).casefold()
+        if isinstance(error, MemoryError) or "out of memory" in told or "bad_alloc" in told:
+            raise OutOfMemory(
+                "out_of_memory",
+                "The device has too little memory for this network; ask for a smaller beam.",
+            ) from error
+        raise
 
 
 class Networks:
@@ -175,9 +202,8 @@ class Networks:
                 )
             # One at a time: the one before makes room first.
             self._open = None
-            self._open = Whisper(
-                weights, folder, device=self._context.device, threads=self._context.threads
-            )
+            with memory_watched():
+                self._open = Whisper(weights, folder, self._context)
         return self._open
 
 
