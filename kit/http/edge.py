@@ -2,10 +2,12 @@
 
 import json
 import re
+import time
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,6 +32,13 @@ SECURITY = {
     "X-Frame-Options": "DENY",
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
 }
+REQUESTS = Histogram(
+    "http_request_duration_seconds",
+    "From a request's arrival to the first byte of its answer.",
+    ("method", "status"),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PORT = re.compile(r":\d*$")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -61,7 +70,7 @@ class Edge:
             return
         headers = Headers(scope=scope)
         continue_trace(headers.get("traceparent"))
-        answer = _with_headers(send, current_trace_id())
+        answer = _with_headers(send, current_trace_id(), method=scope["method"])
         try:
             self._check_head(scope, headers)
             if not (self._streamed and scope["path"].startswith(self._streamed)):
@@ -179,9 +188,14 @@ def _check_value(value: Any, depth: int) -> None:
         )
 
 
-def _with_headers(send: Send, trace: str) -> Send:
+def _with_headers(send: Send, trace: str, *, method: str) -> Send:
+    began = time.perf_counter()
+
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
+            known = method if method in _METHODS else "other"
+            duration = REQUESTS.labels(method=known, status=str(message["status"]))
+            duration.observe(time.perf_counter() - began)
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY.items():
                 headers.setdefault(name, value)

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
@@ -215,6 +216,18 @@ async def test_every_answer_carries_the_headers(client: httpx.AsyncClient) -> No
         assert answer.headers["Content-Security-Policy"] == "default-src 'none'"
         assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
         assert len(answer.headers["X-Request-Id"]) == 32
+
+
+async def test_requests_are_counted_by_what_cannot_grow(client: httpx.AsyncClient) -> None:
+    def counted(method: str, status: str) -> float:
+        name = "http_request_duration_seconds_count"
+        return REGISTRY.get_sample_value(name, {"method": method, "status": status}) or 0.0
+
+    before = counted("GET", "404"), counted("other", "405")
+    await client.get("/nowhere")
+    for number in range(3):
+        await client.request(f"STRANGE{number}", "/echo")
+    assert (counted("GET", "404"), counted("other", "405")) == (before[0] + 1, before[1] + 3)
 
 
 async def test_a_callers_trace_goes_on(client: httpx.AsyncClient) -> None:
