@@ -1,0 +1,168 @@
+"""What services ask of the library on its internal port (S10, R8, R21)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import func, select
+
+from contracts.ids import ItemId, OwnerId
+from contracts.jobs import Claim, JobProgressed
+from contracts.objects import Bucket, owner_prefix
+from contracts.topics import JOBS_PROGRESS
+from kit.bus.memory import MemoryBus
+from kit.clock import SystemClock, new_id
+from kit.http.app import create_app
+from services.library.progress import ProgressFeed
+from services.library.routes.internal import internal_routes
+from services.library.tables import GarbageRow, ItemRow, JobRow
+from tests.library.house import MAKE, TASK, Jobs
+
+SECRET = "s" * 40
+WORKER = new_id()
+ASKED = {"task": TASK, "worker": WORKER, "make": MAKE.model_dump(mode="json")}
+
+
+@dataclass
+class Desk:
+    """The internal application, its caller, and what lies behind it."""
+
+    jobs: Jobs
+    client: httpx.AsyncClient
+    bus: MemoryBus
+    progress: ProgressFeed
+    owner: OwnerId
+    item: ItemId
+
+    async def claim(self, number: int = 1) -> Claim:
+        await self.jobs.create(self.owner, self.item, number)
+        answer = await self.client.post("/internal/claims", json=ASKED)
+        assert answer.status_code == 200, answer.text
+        return Claim.model_validate_json(answer.content)
+
+    async def beat(self, claim: Claim, *, epoch: int | None = None, fraction: float = 0.0) -> str:
+        body = {
+            "worker": WORKER,
+            "epoch": epoch or claim.epoch,
+            "progress": {"fraction": fraction},
+        }
+        answer = await self.client.post(f"/internal/jobs/{claim.job}/heartbeat", json=body)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["standing"])
+
+    async def release(self, claim: Claim) -> str:
+        body = {"worker": WORKER, "epoch": claim.epoch}
+        answer = await self.client.post(f"/internal/jobs/{claim.job}/release", json=body)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["standing"])
+
+
+@pytest.fixture
+async def desk(jobs: Jobs) -> AsyncIterator[Desk]:
+    bus = MemoryBus()
+    await bus.start()
+    await bus.ensure([JOBS_PROGRESS])
+    progress = ProgressFeed(bus, clock=SystemClock())
+    app = create_app("internal")
+    app.include_router(
+        internal_routes(jobs.database, progress, policy=jobs.policy, secret=SecretStr(SECRET))
+    )
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://library",
+        headers={"Authorization": f"Bearer {SECRET}"},
+    ) as client:
+        yield Desk(jobs, client, bus, progress, *await jobs.owner())
+    await bus.close()
+
+
+@pytest.mark.parametrize("given", ["", "Bearer ", "Bearer wrong", f"Basic {SECRET}", SECRET])
+async def test_nobody_else_is_answered(desk: Desk, given: str) -> None:
+    headers = {"Authorization": given}
+    calls = (
+        ("POST", "/internal/claims", ASKED),
+        ("POST", f"/internal/jobs/{new_id()}/heartbeat", {"worker": WORKER, "epoch": 1}),
+        ("POST", f"/internal/jobs/{new_id()}/release", {"worker": WORKER, "epoch": 1}),
+        ("DELETE", f"/internal/owners/{desk.owner}", None),
+    )
+    for method, path, body in calls:
+        answer = await desk.client.request(method, path, json=body, headers=headers)
+        assert answer.status_code == 401, path
+    async with desk.jobs.database.session() as session:
+        assert (await session.execute(select(func.count()).select_from(ItemRow))).scalar_one() == 1
+
+
+async def test_where_nothing_waits_nothing_is_given(desk: Desk) -> None:
+    answer = await desk.client.post("/internal/claims", json=ASKED)
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+async def test_a_claim_is_kept_by_heartbeats_and_given_back(desk: Desk) -> None:
+    claim = await desk.claim()
+    assert (claim.epoch, claim.attempt, claim.item.id) == (1, 1, desk.item)
+    assert await desk.beat(claim, fraction=0.25) == "held"
+    assert (await desk.jobs.row(claim.job)).progress["fraction"] == 0.25
+    assert await desk.release(claim) == "held"
+    assert await desk.beat(claim) == "lost"
+    assert await desk.release(claim) == "lost"
+    row = await desk.jobs.row(claim.job)
+    assert (row.state, row.attempt) == ("queued", 0)
+
+
+async def test_a_stale_epoch_is_told_that_it_is_lost(desk: Desk) -> None:
+    claim = await desk.claim()
+    assert await desk.beat(claim, epoch=7) == "lost"
+    assert await desk.beat(claim) == "held"
+
+
+async def test_a_cancelled_job_ends_when_its_worker_gives_it_back(desk: Desk) -> None:
+    claim = await desk.claim()
+    await desk.jobs.cancel(desk.owner, claim.job)
+    assert await desk.beat(claim) == "cancelled"
+    assert await desk.release(claim) == "cancelled"
+    assert (await desk.jobs.row(claim.job)).state == "cancelled"
+
+
+async def test_what_is_not_a_request_is_refused(desk: Desk) -> None:
+    for body in ({}, {**ASKED, "task": "dancing"}, {**ASKED, "epoch": 3}, {**ASKED, "worker": "w"}):
+        answer = await desk.client.post("/internal/claims", json=body)
+        assert answer.status_code == 422, body
+
+
+async def test_progress_is_shown_at_once_and_no_more_than_the_latest(desk: Desk) -> None:
+    claim = await desk.claim()
+    news = desk.bus.news(JOBS_PROGRESS)
+    stopping = asyncio.Event()
+    running = asyncio.create_task(desk.progress.run(stopping))
+    for fraction in (0.1, 0.2, 0.3):
+        await desk.beat(claim, fraction=fraction)
+    seen = []
+    async with asyncio.timeout(10):
+        async for event in news:
+            assert event is not None
+            assert isinstance(event.data, JobProgressed)
+            assert (event.data.job, event.owner) == (claim.job, desk.owner)
+            seen.append(event.data.progress.fraction)
+            if seen[-1] == 0.3:
+                break
+    assert len(seen) <= 3
+    assert seen == sorted(seen)
+    stopping.set()
+    await running
+
+
+async def test_an_owner_who_leaves_takes_everything_along(desk: Desk) -> None:
+    claim = await desk.claim()
+    other, thing = await desk.jobs.owner()
+    await desk.jobs.create(other, thing, 1)
+    answer = await desk.client.delete(f"/internal/owners/{desk.owner}")
+    assert answer.status_code == 202
+    assert await desk.beat(claim) == "lost"
+    async with desk.jobs.database.session() as session:
+        assert {row.owner for row in await session.scalars(select(ItemRow))} == {other}
+        assert {row.owner for row in await session.scalars(select(JobRow))} == {other}
+        garbage = {(row.bucket, row.prefix) for row in await session.scalars(select(GarbageRow))}
+    assert garbage == {(bucket.value, owner_prefix(desk.owner)) for bucket in Bucket}
