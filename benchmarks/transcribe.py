@@ -37,7 +37,8 @@ from kit.weights.store import Store
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job
 from kit.worker.outcomes import Skipped
-from services.transcribe.engine import RATE, Float, Hearing, Segment
+from services.transcribe.engine import Hearing
+from services.transcribe.lines import RATE, Float, Segment
 from tests.support.single_job import audio_input, single_job
 
 README = ROOT / "services" / "transcribe" / "README.md"

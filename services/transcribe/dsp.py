@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from services.transcribe.engine import RATE, Float, Segment, Word
+from services.transcribe.lines import RATE, Float, Segment, Word
 
 HOP = 160
 """Samples from one level to the next: 10 ms at `RATE`."""

@@ -6,58 +6,12 @@ holds codecs under the GPL and stays unused (docs/decisions/0003).
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import OutOfMemory, Rejected
-
-RATE = 16_000
-"""Samples a second of what the network hears."""
-
-Float = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word as it is written, punctuation included."""
-
-    text: str
-    start: float
-    end: float
-    confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """What the network took for one line."""
-
-    words: tuple[Word, ...]
-    log_probability: float
-    """Mean over its tokens."""
-    no_speech: float
-    """How likely nothing was said in its window."""
-    compression: float
-    """How much shorter its window's text becomes by gzip; loops are above 2.4."""
-
-    @property
-    def text(self) -> str:
-        """Its words as written."""
-        return "".join(word.text for word in self.words).strip()
-
-    @property
-    def start(self) -> float:
-        """Seconds."""
-        return self.words[0].start
-
-    @property
-    def end(self) -> float:
-        """Seconds."""
-        return self.words[-1].end
+from services.transcribe.lines import Float, Segment, Word
 
 
 class Hearing(Protocol):
@@ -83,7 +37,7 @@ class Hearing(Protocol):
         ...
 
     def hear(self, audio: Float, *, language: str, beam: int) -> list[Segment]:
-        """Return what is said in at most 30 s of audio, `[samples]` at `RATE`; times within it."""
+        """Return what is said in at most 30 s, `[samples]` at `lines.RATE`; times within it."""
         ...
 
 

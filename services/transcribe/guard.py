@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from contracts.transcribe import RemovalReason
 from services.transcribe.dsp import loudest
-from services.transcribe.engine import Float, Segment, Word
+from services.transcribe.lines import Float, Segment, Word
 
 SILENT_DB = 36.0
 """A text is silent when the voice is this far below its usual level while it is said to sound."""

@@ -14,8 +14,9 @@ from kit.worker.job import Job
 from kit.worker.outcomes import Rejected, Skipped
 from services.transcribe import writers
 from services.transcribe.dsp import correct_starts, part_at_pauses
-from services.transcribe.engine import RATE, Engine, Float, Segment
+from services.transcribe.engine import Engine
 from services.transcribe.guard import Removed, sift
+from services.transcribe.lines import RATE, Float, Segment
 from services.transcribe.stream import Listener
 
 SILENCE = 10 ** (-60 / 20)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from services.transcribe.dsp import FLOOR, Loudness, quietest
-from services.transcribe.engine import RATE, Float, Hearing, Segment
+from services.transcribe.engine import Hearing
+from services.transcribe.lines import RATE, Float, Segment
 
 WINDOW = 30 * RATE
 """Samples that the network hears at once."""

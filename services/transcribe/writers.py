@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.transcribe.engine import Segment, Word
 from services.transcribe.guard import Removed, confidence
+from services.transcribe.lines import Segment, Word
 
 _LONGEST_CUE = 7.0
 _LEAST_CUE = 0.5

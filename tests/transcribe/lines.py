@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from services.transcribe.engine import RATE, Float, Hearing, Segment, Word
+from services.transcribe.engine import Hearing
+from services.transcribe.lines import RATE, Float, Segment, Word
 
 
 def line(

@@ -13,7 +13,7 @@ from services.transcribe.dsp import (
     quietest,
     voice_start,
 )
-from services.transcribe.engine import RATE, Float
+from services.transcribe.lines import RATE, Float
 from tests.transcribe.lines import bursts, line
 
 

@@ -8,7 +8,8 @@ import pytest
 from kit.audio.decode import read
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import OutOfMemory
-from services.transcribe.engine import RATE, Engine, load_engine, memory_watched
+from services.transcribe.engine import Engine, load_engine, memory_watched
+from services.transcribe.lines import RATE
 
 VOICE = Path(__file__).parents[2] / "embedded" / "song" / "voice.flac"
 

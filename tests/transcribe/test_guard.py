@@ -4,8 +4,8 @@ import pytest
 
 from contracts.transcribe import RemovalReason
 from services.transcribe.dsp import Loudness
-from services.transcribe.engine import Float, Segment
 from services.transcribe.guard import sift
+from services.transcribe.lines import Float, Segment
 from tests.transcribe.lines import bursts, line
 
 SECONDS = 30.0

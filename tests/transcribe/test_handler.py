@@ -12,8 +12,9 @@ from contracts.music import Stem
 from contracts.transcribe import TranscribeParams, TranscribeResult
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected, Skipped
-from services.transcribe.engine import RATE, Engine
+from services.transcribe.engine import Engine
 from services.transcribe.handler import handle
+from services.transcribe.lines import RATE
 from tests.support.single_job import audio_input, single_job, write_audio
 from tests.transcribe.lines import Told, bursts
 

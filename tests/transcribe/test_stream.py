@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.transcribe.engine import RATE, Float
+from services.transcribe.lines import RATE, Float
 from services.transcribe.stream import EARLIEST_CUT, WINDOW, Listener
 from tests.transcribe.lines import Told, bursts
 

@@ -7,8 +7,8 @@ import pytest
 
 from contracts.transcribe import RemovalReason
 from services.transcribe import writers
-from services.transcribe.engine import Segment, Word
 from services.transcribe.guard import Removed
+from services.transcribe.lines import Segment, Word
 from tests.transcribe.lines import line
 
 LYRICS = writers.Lyrics(

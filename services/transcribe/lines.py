@@ -1,0 +1,49 @@
+"""What is heard: words with times, in lines."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE = 16_000
+"""Samples a second of what the network hears."""
+
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as it is written, punctuation included."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What the network took for one line."""
+
+    words: tuple[Word, ...]
+    log_probability: float
+    """Mean over its tokens."""
+    no_speech: float
+    """How likely nothing was said in its window."""
+    compression: float
+    """How much shorter its window's text becomes by gzip; loops are above 2.4."""
+
+    @property
+    def text(self) -> str:
+        """Its words as written."""
+        return "".join(word.text for word in self.words).strip()
+
+    @property
+    def start(self) -> float:
+        """Seconds."""
+        return self.words[0].start
+
+    @property
+    def end(self) -> float:
+        """Seconds."""
+        return self.words[-1].end
