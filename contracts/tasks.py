@@ -18,6 +18,7 @@ from contracts.midi import MidiParams, MidiResult
 from contracts.music import Seconds
 from contracts.separation import SeparationParams, SeparationResult
 from contracts.slicing import SlicingParams, SlicingResult
+from contracts.transcribe import TranscribeParams, TranscribeResult
 
 SOUND = frozenset(
     {ArtifactKind.CANONICAL, ArtifactKind.STEM, ArtifactKind.SAMPLE, ArtifactKind.LOOP}
@@ -83,6 +84,9 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             beside=frozenset({ArtifactKind.STEM}),
             weight=2.0,
             per_second=1.0,
+        ),
+        TaskName.TRANSCRIBE: Task(
+            params=TranscribeParams, result=TranscribeResult, weight=3.0, per_second=3.0
         ),
     }
 )

@@ -8,5 +8,15 @@ from services.library.service import SERVICE as LIBRARY
 from services.midi.service import SERVICE as MIDI
 from services.separation.service import SERVICE as SEPARATION
 from services.slicing.service import SERVICE as SLICING
+from services.transcribe.service import SERVICE as TRANSCRIBE
 
-SERVICES: tuple[Service, ...] = (LIBRARY, GATEWAY, INGEST, SEPARATION, SLICING, ANALYSIS, MIDI)
+SERVICES: tuple[Service, ...] = (
+    LIBRARY,
+    GATEWAY,
+    INGEST,
+    SEPARATION,
+    SLICING,
+    ANALYSIS,
+    MIDI,
+    TRANSCRIBE,
+)
