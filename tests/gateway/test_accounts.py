@@ -1,8 +1,8 @@
 """Accounts and sessions: S4, S5, S6, and what T20 asks of refresh tokens and revoked users."""
 
 import asyncio
-import statistics
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -14,6 +14,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from tests.gateway.house import PASSWORD, World, eventually, gateway_world
+
+Timed = tuple[float, dict[str, object]]
 
 
 async def refresh(world: World, token: str) -> httpx.Response:
@@ -76,10 +78,10 @@ async def test_a_known_address_gets_the_same_answer_and_nothing_changes(world: W
 
 
 async def test_known_and_unknown_look_and_take_alike(world: World) -> None:
-    """S6 as a ratio of medians; what is compared is dominated by the same Argon2id."""
+    """S6 as a ratio of the quickest; what is compared is dominated by the same Argon2id."""
     await world.sign_up("known@example.org")
 
-    async def log_in(email: str) -> tuple[float, dict[str, object]]:
+    async def log_in(email: str) -> Timed:
         began = time.perf_counter()
         answer = await world.client.post(
             "/v1/sessions", json={"email": email, "password": "not this one"}
@@ -88,7 +90,7 @@ async def test_known_and_unknown_look_and_take_alike(world: World) -> None:
         assert answer.status_code == 401
         return took, {k: v for k, v in answer.json().items() if k != "trace"}
 
-    async def register(email: str) -> tuple[float, dict[str, object]]:
+    async def register(email: str) -> Timed:
         began = time.perf_counter()
         answer = await world.client.post(
             "/v1/accounts", json={"email": email, "password": "not this one"}
@@ -97,20 +99,28 @@ async def test_known_and_unknown_look_and_take_alike(world: World) -> None:
         assert answer.status_code == 201
         return took, {"keys": sorted(answer.json())}
 
-    for call in (log_in, register):
+    async def compare(call: Callable[[str], Awaitable[Timed]], attempt: int) -> float:
+        """Return how many times longer the quickest answer takes for an address that is known."""
         known: list[float] = []
         unknown: list[float] = []
         answers: list[dict[str, object]] = []
         for number in range(12):
             # Other addresses each time, and a clock that moves on, so that nobody is slowed.
             world.clock.advance(120.0)
-            for times, email in ((known, "known"), (unknown, f"{call.__name__}-{number}")):
+            strange = f"{call.__name__}-{attempt}-{number}"
+            for times, email in ((known, "known"), (unknown, strange)):
                 took, answer = await call(f"{email}@example.org")
                 times.append(took)
                 answers.append(answer)
         assert all(answer == answers[0] for answer in answers)
-        ratio = statistics.median(known) / statistics.median(unknown)
-        assert 0.6 < ratio < 1.7, (call.__name__, ratio)
+        return min(known) / min(unknown)
+
+    for call in (log_in, register):
+        # Without the same work it would be a small part; a busy machine is given another chance.
+        ratios: list[float] = []
+        while not ratios or not 0.7 < ratios[-1] < 1.4:
+            assert len(ratios) < 4, (call.__name__, ratios)
+            ratios.append(await compare(call, len(ratios)))
 
 
 async def test_guessing_is_slowed_and_nobody_else_is(tmp_path: Path) -> None:
