@@ -116,6 +116,9 @@ def _verdict(
         return RemovalReason.ANNOTATION
     if _CREDITS.search(text):
         return RemovalReason.CREDIT
+    # Its window packs far too well and, by the network's own word, holds no speech.
+    if segment.compression > _LOOP_COMPRESSION and segment.no_speech > _NO_SPEECH:
+        return RemovalReason.REPEATED
     level = loudest(levels, segment.start, segment.end)
     if level < INAUDIBLE_DB or (separated and level < usual - SILENT_DB):
         return RemovalReason.SILENT

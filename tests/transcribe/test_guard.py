@@ -126,6 +126,12 @@ def test_what_the_network_doubts_goes(doubtful: Segment) -> None:
     assert reasons(doubtful) == [RemovalReason.DOUBTFUL]
 
 
+def test_a_loop_in_a_window_without_speech_goes_whole() -> None:
+    assert reasons(line("one two", compression=9, no_speech=0.7)) == [RemovalReason.REPEATED]
+    assert reasons(line("one two", compression=9, no_speech=0.3)) == []
+    assert reasons(line("one two", compression=1.2, no_speech=0.7)) == []
+
+
 def test_nothing_is_lost_and_the_order_stays() -> None:
     lines = [
         line("[Music]", 0),
