@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, event, func, literal, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.ext.asyncio import create_async_engine as create_engine
@@ -234,9 +234,22 @@ class _unavailable:  # noqa: N801
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        away = isinstance(error, OperationalError | InterfaceError | PoolTimeout | OSError)
-        if away or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        if error is not None and _away(error):
             raise DatabaseUnavailable(f"the database cannot be used now: {error}") from error
+
+
+_PASSING = ("08", "53", "57", "58", "40001", "40P01", "55P03")
+"""SQLSTATEs, or their classes, of what may work later: connections, resources, operators,
+systems; transactions that got into each other's way, and locks that were not to be had."""
+
+
+def _away(error: BaseException) -> bool:
+    if isinstance(error, OperationalError | PoolTimeout | OSError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state.startswith(_PASSING)
 
 
 _READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}

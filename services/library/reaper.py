@@ -112,13 +112,17 @@ class Reaper:
     async def _settle(
         self, row: JobRow, end: Callable[[AsyncSession, JobRow], Awaitable[JobRow | None]]
     ) -> None:
-        async with self._database.transaction() as session:
-            after = await end(session, row)
-            if after is None:
-                return
-            log.warning("job %s, epoch %d, is %s now", after.id, row.epoch, after.state)
-            if JobState(after.state).terminal:
-                await job_ended(session, after, policy=self._policy)
+        try:
+            async with self._database.transaction() as session:
+                after = await end(session, row)
+                if after is None:
+                    return
+                log.warning("job %s, epoch %d, is %s now", after.id, row.epoch, after.state)
+                if JobState(after.state).terminal:
+                    await job_ended(session, after, policy=self._policy)
+        except (SQLAlchemyError, ValueError):
+            # One job that cannot be settled must not keep the others waiting.
+            log.exception("job %s, epoch %d, stays as it is for now", row.id, row.epoch)
 
     async def tidy(self) -> None:
         """Remove what is of no use any more, and look whether all is as it should be."""
@@ -140,6 +144,8 @@ class Reaper:
                 await act()
             except (DatabaseUnavailable, ObjectError) as error:
                 log.warning("the reaper waits: %s", error)
+            except SQLAlchemyError:
+                log.exception("the reaper could not do all of it")
             await self._clock.sleep(pause.total_seconds())
 
     async def _completed(self, row: JobRow) -> bool:

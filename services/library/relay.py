@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from contracts.envelope import Event, dataschema
@@ -80,7 +81,7 @@ class Relay:
                         with contextlib.suppress(TimeoutError):
                             async with asyncio.timeout(self._poll):
                                 await wake.wait()
-            except DatabaseUnavailable as error:
+            except (DatabaseUnavailable, SQLAlchemyError) as error:
                 log.warning("events wait: %s", error)
                 await asyncio.sleep(self._poll)
 
@@ -90,6 +91,10 @@ class Relay:
         for row in line:
             try:
                 await self._bus.publish(_TOPICS[row.topic], event_of(row), key=row.key)
+            except (KeyError, ValueError):
+                # A newer library wrote it, and its own relay will know what it is.
+                log.exception("event %s of %s is not one that we know", row.id, row.topic)
+                break
             except BusError as error:
                 log.warning("event %s of %s waits: %s", row.id, row.topic, error)
                 break

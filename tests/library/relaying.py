@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from contracts.envelope import dataschema
@@ -122,6 +122,19 @@ async def sends_again_what_it_could_not_mark(relays: ModuleType, database: Datab
     assert len(set(wire.ids())) == 1, "the same event has the same id"
 
 
+async def goes_on_beside_what_it_does_not_know(relays: ModuleType, database: Database) -> None:
+    strange, known = new_id(), new_id()
+    await tell(database, strange, 1)
+    async with database.transaction() as session:
+        await session.execute(update(EventRow).values(type="item.translated"))
+    await tell(database, known, 1)
+    wire = Wire()
+    await relays.Relay(database, wire).relay()
+    assert wire.of(known) == [1]
+    assert wire.of(strange) == []
+    assert await unpublished(database) == 1, "a newer library's relay will send it"
+
+
 async def does_not_skip_what_commits_late(relays: ModuleType, database: Database) -> None:
     wire = Wire()
     relay = relays.Relay(database, wire)
@@ -143,6 +156,7 @@ ON_ANY = (
     keeps_order_and_marks,
     waits_for_a_bus_that_refuses,
     sends_again_what_it_could_not_mark,
+    goes_on_beside_what_it_does_not_know,
 )
 ON_POSTGRES = (does_not_skip_what_commits_late,)
 """SQLite has one writer, so nothing can commit late there."""

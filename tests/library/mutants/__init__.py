@@ -191,8 +191,8 @@ RELAY = (
     Mutant(
         "refused_event_is_overtaken",
         "relay",
-        "                break\n",
-        "                continue\n",
+        'waits: %s", row.id, row.topic, error)\n                break\n',
+        'waits: %s", row.id, row.topic, error)\n                continue\n',
     ),
     Mutant(
         "sent_and_never_marked",

@@ -13,7 +13,7 @@ from kit.clock import SystemClock
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database, announce, database_of
 from kit.database.repository import OwnedRows, Position
-from tests.ports.database.rows import Entry, Shelf
+from tests.ports.database.rows import METADATA, Entry, Shelf
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -235,10 +235,45 @@ async def test_a_statement_that_takes_too_long_is_stopped(url: str) -> None:
     if database.sqlite:
         await database.close()
         pytest.skip("statements on a file are stopped by nobody")
-    with pytest.raises((DBAPIError, DatabaseUnavailable), match="timeout"):
+    with pytest.raises(DatabaseUnavailable, match="timeout"):
         async with database.session() as session:
             await session.execute(text("SELECT pg_sleep(30)"))
     await database.close()
+
+
+async def test_who_stands_in_anothers_way_is_told_to_come_again(url: str) -> None:
+    database = Database(url, clock=SystemClock())
+    if database.sqlite:
+        await database.close()
+        pytest.skip("writers come one at a time")
+    await database.run_sync(METADATA.create_all)
+    await _put(database, "1")
+    await _put(database, "2")
+    both = asyncio.Barrier(2)
+
+    async def hold(first: str, second: str) -> None:
+        async with database.transaction() as session:
+            for id_ in (first, second):
+                await session.execute(
+                    update(Shelf).where(col(Shelf.id) == id_).values(count=col(Shelf.count) + 1)
+                )
+                if id_ == first:
+                    await both.wait()
+
+    ends = await asyncio.gather(hold("1", "2"), hold("2", "1"), return_exceptions=True)
+    assert sorted(type(end).__name__ for end in ends) == ["DatabaseUnavailable", "NoneType"]
+    await database.close()
+
+
+async def test_a_value_that_does_not_fit_is_a_fault_of_the_caller(database: Database) -> None:
+    with pytest.raises((DBAPIError, OverflowError)):
+        await _count(database, 1 << 70)
+
+
+async def _count(database: Database, value: int) -> None:
+    await _put(database, "1")
+    async with database.transaction() as session:
+        await session.execute(update(Shelf).values(count=value))
 
 
 async def test_a_full_house_is_told_so(url: str) -> None:
