@@ -23,6 +23,7 @@ UNTOLD = Gauge("library_untold_endings", "Jobs that ended today without an event
 UNSENT = Gauge("library_unsent_events", "Events that wait for the relay for a minute: 0.")
 DAMAGED = Gauge("library_damaged_artifacts", "Files missing or changed in the last sample: 0.")
 ABANDONED = Gauge("library_abandoned_uploads", "Multipart uploads older than a day: 0.")
+ORPHANS = Gauge("library_orphaned_prefixes", "Prefixes of no job in the last daily look: 0.")
 
 SAMPLE = 2
 """Artifacts whose bytes are read and compared at each look."""

@@ -23,7 +23,8 @@ from kit.objects.base import ObjectError, ObjectStore
 from services.library import endings, results
 from services.library.arrows import discard
 from services.library.background import until
-from services.library.gauges import Gauges
+from services.library.gauges import ORPHANS, Gauges
+from services.library.orphans import find_orphans
 from services.library.policy import Policy
 from services.library.results import NoManifest
 from services.library.runs import job_ended
@@ -40,6 +41,7 @@ from services.library.tables import (
 log = logging.getLogger(__name__)
 
 TIDY_EVERY = timedelta(minutes=1)
+ORPHANS_EVERY = timedelta(days=1)
 FEED_KEPT = timedelta(days=7)
 INBOX_KEPT = timedelta(days=15)
 """Longer than `jobs.events` keeps what could be delivered again."""
@@ -83,7 +85,12 @@ class Reaper:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sweep and tidy until `stopping` is set."""
-        await until(stopping, self._sweeping(), self._every(TIDY_EVERY, self.tidy))
+        await until(
+            stopping,
+            self._sweeping(),
+            self._every(TIDY_EVERY, self.tidy),
+            self._every(ORPHANS_EVERY, self.clear_orphans),
+        )
 
     async def requeue_all(self) -> int:
         """Put every running job back in the line: for a start that no worker can have outlived.
@@ -130,6 +137,17 @@ class Reaper:
         await self._abort_uploads()
         await self._forget()
         await self._gauges.measure()
+
+    async def clear_orphans(self) -> int:
+        """Find objects that belong to no job, and have them removed; return of how many jobs."""
+        count = 0
+        async for prefix in find_orphans(self._database, self._objects, clock=self._clock):
+            log.warning("%s belongs to no job and will be removed", prefix)
+            async with self._database.transaction() as session:
+                await discard(session, Bucket.DERIVED, prefix)
+            count += 1
+        ORPHANS.set(count)
+        return count
 
     async def _sweeping(self) -> None:
         # A library that was away heard no heartbeats: nobody is silent before a whole lease has

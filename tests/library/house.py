@@ -100,6 +100,10 @@ class Jobs:
         async with self.database.transaction() as session:
             return await endings.complete(session, claim.job, claim.epoch, make=MAKE, result={})
 
+    async def release(self, claim: Claim) -> JobRow | None:
+        async with self.database.transaction() as session:
+            return await endings.release(session, claim.job, claim.epoch)
+
     async def cancel(self, owner: OwnerId, job: JobId) -> JobRow | None:
         async with self.database.transaction() as session:
             return await jobs.cancel(session, owner, job)

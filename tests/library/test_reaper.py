@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,10 @@ class QuickClock(SystemClock):
 
     def __init__(self) -> None:
         self.slept: list[float] = []
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -218,6 +222,58 @@ async def test_an_upload_that_is_late_is_given_up(house: House) -> None:
         states = {row.id: row.state for row in await session.scalars(select(UploadRow))}
     assert states == {"late": "aborted", "open": "open"}
     assert [u.key async for u in house.objects.uploads(Bucket.ORIGINALS, "")] == []
+
+
+async def test_objects_of_no_job_are_found_and_removed_after_a_day(house: House) -> None:
+    known = await house.running()
+    await house.store(known)
+    stray = known.model_copy(update={"job": new_id()})
+    await house.store(stray)
+    assert await house.reaper.clear_orphans() == 0, "a young one may be under way"
+    house.clock.ahead = timedelta(hours=25)
+    assert await house.reaper.clear_orphans() == 1
+    assert REGISTRY.get_sample_value("library_orphaned_prefixes") == 1
+    await house.reaper.tidy()
+    left = [facts.key async for facts in house.objects.walk(Bucket.DERIVED, "")]
+    assert len(left) == 2
+    assert all(known.job in key for key in left)
+    assert await house.reaper.clear_orphans() == 0
+    assert REGISTRY.get_sample_value("library_orphaned_prefixes") == 0
+
+
+@pytest.mark.parametrize(("column", "claimed"), [("start_by", False), ("close_by", True)])
+async def test_a_job_that_nobody_takes_in_time_has_expired(
+    house: House, column: str, claimed: bool
+) -> None:
+    job = (await house.jobs.create(house.owner, house.item, 1)).id
+    if claimed:
+        claim = await house.jobs.claim()
+        assert claim is not None
+        await house.jobs.release(claim)
+    await house.reaper.sweep()
+    assert (await house.jobs.row(job)).state == "queued"
+    database = house.jobs.database
+    async with database.transaction() as session:
+        past = database.now(offset=timedelta(seconds=-1))
+        await session.execute(update(JobRow).values({column: past}))
+    await house.reaper.sweep()
+    row = await house.jobs.row(job)
+    assert (row.state, row.reason) == ("failed", "expired")
+    assert row.failure is not None
+    assert "worker for midi" in row.failure["message"]
+    assert await house.jobs.claim() is None
+
+
+async def test_a_job_that_overran_is_ended_though_its_worker_lives(house: House) -> None:
+    claim = await house.running()
+    database = house.jobs.database
+    async with database.transaction() as session:
+        late = database.now(offset=-house.jobs.policy.overrun - timedelta(seconds=1))
+        await session.execute(update(JobRow).values(deadline=late))
+    await house.reaper.sweep()
+    row = await house.jobs.row(claim.job)
+    assert (row.state, row.reason) == ("failed", "timeout")
+    assert await house.jobs.complete(claim) is None
 
 
 async def test_old_notes_are_forgotten_and_unsent_events_are_not(house: House) -> None:
