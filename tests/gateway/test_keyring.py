@@ -32,6 +32,7 @@ async def test_rotation_under_load_gives_no_unexpected_401(tmp_path: Path) -> No
         statuses: list[int] = []
         signers: list[str] = []
         published: set[int] = set()
+        seen: dict[str, float] = {}
 
         async def ask() -> None:
             answer = await world.client.get("/v1/items", headers=ada.head)
@@ -46,8 +47,13 @@ async def test_rotation_under_load_gives_no_unexpected_401(tmp_path: Path) -> No
                 pair = (await world.client.post("/v1/sessions/refresh", json=body)).json()
                 ada.access, ada.refresh = pair["access_token"], pair["refresh_token"]
                 signers.append(kid_of(ada.access))
+                if len(set(signers)) > 1:
+                    age = world.clock.monotonic() - seen[signers[-1]]
+                    assert age >= 300, "it signs before every cache can know it"
             await ask()
-            published.add(len(await kids(world)))
+            now = await kids(world)
+            published.add(len(now))
+            seen |= {kid: world.clock.monotonic() for kid in now if kid not in seen}
         assert set(statuses) == {200}
         assert len(set(signers)) >= 3, "the keys were not rotated"
         assert signers == sorted(signers, key=signers.index), "an old key signed again"
