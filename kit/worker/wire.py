@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter
 
 from contracts.base import Asked
 from contracts.ids import JobId
-from contracts.items import ArtifactKind, AudioFacts, ItemKind
+from contracts.items import ArtifactKind, ArtifactName, AudioFacts, ItemKind, MediaType
 from contracts.jobs import ItemFacts
 from contracts.music import Samples, Stem
 from kit.worker.job import JobInput, Output
@@ -70,9 +70,9 @@ class Made(Asked):
     """One output file."""
 
     path: Path
-    name: str
+    name: ArtifactName
     kind: ArtifactKind
-    media_type: str
+    media_type: MediaType
     stem: Stem | None
     item: ItemKind | None
     title: str

@@ -23,6 +23,8 @@ _SLICING = Step(
     inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=SLICED),),
     beside=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
 )
+# Of hits that sound alike the best is stored; the list of slices still holds every one.
+_BEST = _SLICING.model_copy(update={"params": {"best_only": True}})
 # One job hears all slices of a stem, so that it can compare them.
 _TAGGING = tuple(
     Step(
@@ -77,7 +79,7 @@ _ALL = (
                 _SEPARATION,
                 _ANALYSIS,
                 _SONG_TAGS,
-                _SLICING,
+                _BEST,
                 *_TAGGING,
                 _NOTES,
                 _LYRICS,

@@ -114,7 +114,7 @@ def _write(job: Job, lyrics: writers.Lyrics) -> None:
 
     writers.write_json(made("lyrics.json", "application/json"), lyrics)
     writers.write_lrc(made("lyrics.lrc", "text/plain"), lyrics)
-    writers.write_lrc(made("lyrics.words.lrc", "text/plain"), lyrics, words=True)
+    writers.write_lrc(made("lyrics-words.lrc", "text/plain"), lyrics, words=True)
     writers.write_srt(made("lyrics.srt", "application/x-subrip"), lyrics)
     writers.write_vtt(made("lyrics.vtt", "text/vtt"), lyrics)
     writers.write_text(made("lyrics.txt", "text/plain"), lyrics)

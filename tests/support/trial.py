@@ -30,6 +30,7 @@ Deed = Literal[
     "device",
     "children",
     "forget",
+    "misname",
     "work",
 ]
 
@@ -94,6 +95,8 @@ def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
             os.kill(os.getpid(), signal.SIGKILL)
         case "forget":
             job.output("lost.bin", ArtifactKind.SAMPLE, media_type="audio/flac")
+        case "misname":
+            job.output("Two Words.bin", ArtifactKind.SAMPLE, media_type="audio/flac").touch()
         case "work":
             steps = max(1, int(params.seconds / 0.05))
             for step in range(steps):

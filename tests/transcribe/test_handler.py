@@ -52,7 +52,7 @@ def test_the_synthetic_voice(tmp_path: Path, engine: Engine) -> None:
         for name in (
             "lyrics.json",
             "lyrics.lrc",
-            "lyrics.words.lrc",
+            "lyrics-words.lrc",
             "lyrics.srt",
             "lyrics.vtt",
             "lyrics.txt",

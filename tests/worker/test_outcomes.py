@@ -53,6 +53,7 @@ async def test_silence_is_skipped_with_its_reason(bench: Bench) -> None:
         ("retry", FailureKind.RETRYABLE, "io"),
         ("raise", FailureKind.INTERNAL, "internal"),
         ("forget", FailureKind.INTERNAL, "internal"),
+        ("misname", FailureKind.INTERNAL, "internal"),
     ],
 )
 async def test_a_failure_says_its_kind(
