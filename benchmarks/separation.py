@@ -354,7 +354,8 @@ def speed(folder: Path, rounds: int) -> Iterator[str]:
     yield ""
     yield (
         f"Whole processes from start to end, medians of {rounds} interleaved rounds; "
-        f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}."
+        f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}; "
+        f"load average of the machine at the end {os.getloadavg()[2]:.1f}."
     )
 
 
