@@ -62,6 +62,7 @@ class Predictions:
     time: float
     expected: dict[str, Expected]
     makes: dict[str, float]
+    """When it was last noted that a make is offered; the newest comes last."""
     served: dict[str, int]
 
     def _wait(self, seconds: int) -> None:
@@ -109,7 +110,7 @@ class Predictions:
         return "house" if len(waiting) >= POLICY.house_queued * factor else None
 
     def _reusable(self, owner: OwnerId, file: str, params: int) -> Expected | None:
-        newest = max(self.makes, key=lambda f: (self.makes[f], -int(f[0])), default=None)
+        newest = next(reversed(self.makes), None)
         lately = POLICY.offered.total_seconds()
         offered = {f for f, t in self.makes.items() if self.time - t < lately} | {newest}
         same = [

@@ -216,6 +216,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         claimed = self.world.do(lambda s: self.store.claims.claim(s, request, policy=POLICY))
         seen = self.makes.get(make.fingerprint)
         if seen is None or self.time - seen > 60:
+            self.makes.pop(make.fingerprint, None)
             self.makes[make.fingerprint] = self.time
         if claimed is None:
             assert not waiting, "a job waits and was not handed out"
