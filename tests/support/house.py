@@ -25,8 +25,11 @@ FAST = {
     "KIT_POLL": "0.5",
     "KIT_GRACE": "5",
     "KIT_LOG_LEVEL": "INFO",
+    "GATEWAY_REQUESTS_PER_MINUTE": "10000000",
+    "GATEWAY_LOGINS_PER_MINUTE": "100000",
+    "GATEWAY_ACCOUNTS_PER_HOUR": "1000000",
 }
-"""Times that tests can wait for."""
+"""Times that tests can wait for, and limits that they do not meet."""
 
 
 def free_port() -> int:
