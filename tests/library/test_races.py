@@ -32,12 +32,14 @@ async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
 ) -> None:
     database = Database(library_url, clock=SystemClock(), pool=WRITERS)
     await database.run_sync(METADATA.create_all)
+    # SQLite has one writer, and each commit waits for the disk: fewer of them wait in its line.
+    writers, each = (8, 6) if database.sqlite else (WRITERS, EACH)
     chance = random.Random(7)
     done = asyncio.Event()
 
     async def write(writer: int) -> None:
         subject = ItemId(new_id())
-        for number in range(EACH):
+        for number in range(each):
             async with database.transaction() as session:
                 # The first statement gives a transaction its place; it commits later or much later.
                 await tell(session, subject, number)
@@ -63,11 +65,11 @@ async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
                 return
 
     reading = asyncio.create_task(read())
-    await asyncio.gather(*(write(n) for n in range(WRITERS)))
+    await asyncio.gather(*(write(n) for n in range(writers)))
     done.set()
     await reading
     counted = Counter(entry.id for entry in seen)
-    assert len(counted) == WRITERS * EACH
+    assert len(counted) == writers * each
     assert set(counted.values()) == {1}
     by_subject: dict[str, list[str]] = {}
     for entry in seen:
