@@ -15,7 +15,7 @@ EXTRAS := gateway library ingest separation slicing analysis midi transcribe
 SONG ?=
 KILLS ?= 40
 JOBS ?= 200
-CASES ?= 5000
+CASES ?= 5500
 MUTANTS ?= 1000
 ARGS ?=
 
