@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from benchmarks.environments import reference_python
 from benchmarks.midi_cases import RATE, Case, cases
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
@@ -29,29 +29,9 @@ from kit.weights.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "services" / "midi" / "README.md"
-REFERENCE = ROOT / ".venv-reference-midi"
-LOCK = ROOT / "benchmarks" / "reference" / "midi.txt"
 ROUNDS = 5
 TIMED_SECONDS = 180
 LONG_SECONDS = 3600
-
-
-def reference_python() -> Path:
-    """Return the reference environment's Python; make the environment when it is not there."""
-    python = REFERENCE / "bin" / "python"
-    stamp = REFERENCE / ".lock"
-    if stamp.exists() and stamp.read_text() == LOCK.read_text():
-        return python
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
-    if uv is None:
-        raise SystemExit("uv is needed to make the reference environment: run `make setup`.")
-    print(f"Making {REFERENCE.name} …", file=sys.stderr)
-    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", "3.11", REFERENCE], check=True)
-    install = [uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-    subprocess.run([*install, "--python", python, "-r", LOCK], check=True)
-    stamp.write_text(LOCK.read_text())
-    return python
 
 
 class Peer:
@@ -224,7 +204,7 @@ def main(arguments: Sequence[str]) -> None:
     with (
         tempfile.TemporaryDirectory() as scratch,
         peer(sys.executable, "-m", "benchmarks.midi_ours", weights) as ours,
-        peer(reference_python(), script, weights) as theirs,
+        peer(reference_python("midi"), script, weights) as theirs,
     ):
         folder = Path(scratch)
         scores = list(measure_notes(data, folder, ours, theirs))

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from benchmarks.environments import reference_python
 from kit.audio.decode import read
 from kit.inference.base import open_network
 from kit.settings import KitSettings
@@ -39,8 +40,6 @@ from tests.separation.voices import song as synthetic_song
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "services" / "separation" / "README.md"
-REFERENCE = ROOT / ".venv-reference-separation"
-LOCK = ROOT / "benchmarks" / "reference" / "separation.txt"
 SCRIPT = ROOT / "benchmarks" / "separation_reference.py"
 RATE = 44_100
 ROUNDS = 3
@@ -49,23 +48,6 @@ QUIETER_DB = -30
 PARTS = ("equality", "quality", "speed", "memory")
 TUNED = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
 """What keeps torch from giving memory back to the system and taking it again at each layer."""
-
-
-def reference_python() -> Path:
-    """Return the reference environment's Python; make the environment when it is not there."""
-    python, stamp = REFERENCE / "bin" / "python", REFERENCE / ".lock"
-    if stamp.exists() and stamp.read_text() == LOCK.read_text():
-        return python
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
-    if uv is None:
-        raise SystemExit("uv is needed to make the reference environment: run `make setup`.")
-    print(f"Making {REFERENCE.name} …", file=sys.stderr)
-    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", "3.11", REFERENCE], check=True)
-    install = [uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-    subprocess.run([*install, "--python", python, "-r", LOCK], check=True)
-    stamp.write_text(LOCK.read_text())
-    return python
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +85,7 @@ def run(command: Sequence[str | Path], environment: dict[str, str] | None = None
 
 def reference(*arguments: str | Path) -> Run:
     """Run the reference's script."""
-    return run([reference_python(), SCRIPT, *arguments])
+    return run([reference_python("separation"), SCRIPT, *arguments])
 
 
 def ours(graphs: dict[str, Path], audio: Path, out: Path, **params: object) -> Run:
@@ -311,7 +293,8 @@ def speed(folder: Path, rounds: int) -> Iterator[str]:
     """
     graphs = random_graphs(folder, "htdemucs")
     path = save(material(SONG_SECONDS), folder / "song.flac")
-    demucs = [reference_python(), "-m", "demucs", "-n", "htdemucs", "--repo", folder, "-d", "cpu"]
+    python = reference_python("separation")
+    demucs = [python, "-m", "demucs", "-n", "htdemucs", "--repo", folder, "-d", "cpu"]
     demucs += ["--shifts", "0", "--int24", "-o", folder / "demucs", path]
     threads = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
     turns: dict[str, list[Run]] = {}
