@@ -18,6 +18,7 @@ from contracts.midi import MidiParams, MidiResult
 from contracts.music import Seconds
 from contracts.separation import SeparationParams, SeparationResult
 from contracts.slicing import SlicingParams, SlicingResult
+from contracts.tagging import TaggingParams, TaggingResult
 from contracts.transcribe import TranscribeParams, TranscribeResult
 
 SOUND = frozenset(
@@ -77,6 +78,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             result=SlicingResult,
             beside=frozenset({ArtifactKind.ANALYSIS}),
         ),
+        TaskName.TAGGING: Task(params=TaggingParams, result=TaggingResult, takes_list=True),
         TaskName.MIDI: Task(params=MidiParams, result=MidiResult, keeps_tempo=True),
         TaskName.ANALYSIS: Task(
             params=AnalysisParams,
