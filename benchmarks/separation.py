@@ -45,7 +45,7 @@ RATE = 44_100
 ROUNDS = 3
 SONG_SECONDS = 30
 QUIETER_DB = -30
-PARTS = ("equality", "quality", "speed", "memory")
+PARTS = ("equality", "torch", "quality", "speed", "memory")
 TUNED = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
 """What keeps torch from giving memory back to the system and taking it again at each layer."""
 
@@ -172,6 +172,44 @@ def equality(folder: Path) -> Iterator[str]:
         for stale in (*folder.glob("*.th"), *folder.glob("*.onnx")):
             stale.unlink()
     yield f"| spleeter-2stems | port in torch fp64 | 12 | {masks(folder):.0f} | – | – |"
+
+
+def torch(folder: Path) -> Iterator[str]:
+    """Compare the service's second engine with the graphs, on the same official files."""
+    yield "| htdemucs, 23 s | SNR to the graph, dB | seconds | processor s | peak MiB |"
+    yield "|---|---|---|---|---|"
+    graphs = random_graphs(folder, "htdemucs")
+    (file,) = folder.glob("1111111*.th")
+    path = save(material(23.0), folder / "song.flac")
+    audio = read(path)
+    np.save(folder / "song.npy", audio)
+    raw = {"format": "wav", "depth": "float32", "residual": "none"}
+    made = ours(graphs, path, folder / "graph", weights="htdemucs", **raw)
+    names = [stem["name"] for stem in made.told["result"]["stems"]]
+    expected = np.stack([read(folder / "graph" / "outputs" / name) for name in names])
+    yield _row(f"graph: {made.told['result']['engine']}", "–", made)
+    peaks = []
+    for batch in (1, 2):
+        out = folder / f"torch-{batch}"
+        out.mkdir()
+        request = {"files": {"htdemucs": str(file)}, "audio": str(folder / "song.npy")}
+        request |= {"out": str(out), "weights": "htdemucs", "share": 1.0, "batch": batch}
+        command = [reference_python("separation"), "-m", "tests.separation.torch_job"]
+        made = run([*command, json.dumps(request)])
+        stems = np.stack([read(out / "outputs" / name) for name in names])
+        peaks.append(made.peak_mib)
+        title = f"{made.told['engine']}, {batch} at once"
+        yield _row(title, f"{snr(expected, stems):.0f}", made)
+    yield ""
+    yield (
+        f"One more segment at once takes {peaks[1] - peaks[0]:.0f} MiB: on a GPU as many are taken "
+        "as fit its free memory, eight at most, and one on a CPU."
+    )
+
+
+def _row(title: str, decibels: str, made: Run) -> str:
+    seconds = [f"{made.seconds:.1f}", f"{made.processor_seconds:.1f}", f"{made.peak_mib:.0f}"]
+    return f"| {title} | {decibels} | " + " | ".join(seconds) + " |"
 
 
 def masks(folder: Path) -> float:
@@ -389,6 +427,8 @@ def main(arguments: Sequence[str]) -> None:
             match part:
                 case "equality":
                     lines = equality(folder)
+                case "torch":
+                    lines = torch(folder)
                 case "quality":
                     lines = quality(asked.data, folder)
                 case "speed":

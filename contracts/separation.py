@@ -123,6 +123,8 @@ class SeparationResult(Said):
     """The precision in force: never worse than the one asked for."""
     precision_note: str = ""
     """Why it is another than the one asked for, where it is."""
+    device_note: str = ""
+    """Why it ran elsewhere, or took less at once, than usual: the device's memory ran out."""
     better: str = ""
     """How to get better weights than these; empty where these are the best for these stems."""
     sample_rate: SampleRate

@@ -34,6 +34,8 @@ class WorkerSettings(ServiceSettings):
     """Jobs at a time, each in its own child process."""
     device: str = "auto"
     """`cpu`, `cuda` or `auto`."""
+    engine: str = "auto"
+    """Which engine runs its networks, where its README names several."""
     threads: int = 0
     """Threads of an engine; 0 is one for each processor, shared between the slots."""
     memory_mib: int = 0

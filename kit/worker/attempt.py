@@ -153,6 +153,12 @@ class Attempt:
     async def _beat(self) -> None:
         settings = self._platform.settings
         while True:
+            # The claim was the first beat, and most short jobs need no other.
+            await asyncio.sleep(min(SHOW_EVERY, settings.heartbeat))
+            self._moved.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, settings.heartbeat - SHOW_EVERY)):
+                    await self._moved.wait()
             beat = Heartbeat(
                 worker=self._runtime.worker, epoch=self._claim.epoch, progress=self._progress
             )
@@ -164,11 +170,6 @@ class Attempt:
             else:
                 if standing is not Standing.HELD:
                     raise _Stop(standing)
-            await asyncio.sleep(min(SHOW_EVERY, settings.heartbeat))
-            self._moved.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, settings.heartbeat - SHOW_EVERY)):
-                    await self._moved.wait()
 
     async def _drained(self) -> None:
         """Return when the job must be given back because this worker stops."""
@@ -245,7 +246,7 @@ class Attempt:
             raise LoadFailed("the slot was not set up")
         tries = [replace(usual, segment=segment) for segment in SEGMENTS]
         if usual.device != "cpu":
-            tries.append(replace(usual, device="cpu"))
+            tries.append(replace(usual, device="cpu", fallback=True))
         said: Finished | Ended | Died | None = None
         for setup in tries:
             child = await self._slot.warm(setup)

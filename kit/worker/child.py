@@ -144,6 +144,8 @@ def main() -> None:
                 threads=load.threads,
                 scratch=load.scratch,
                 segment=load.segment,
+                prefer=load.prefer,
+                fallback=load.fallback,
             )
         )
     except Exception as error:  # The parent tells the operator and tries again.

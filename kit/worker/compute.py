@@ -60,6 +60,8 @@ class EngineSetup:
     threads: int
     segment: float = 1.0
     memory_mib: int = 0
+    prefer: str = "auto"
+    fallback: bool = False
 
 
 class Child:
@@ -136,6 +138,8 @@ class Child:
                 threads=self._setup.threads,
                 scratch=self._scratch,
                 segment=self._setup.segment,
+                prefer=self._setup.prefer,
+                fallback=self._setup.fallback,
             ).model_dump_json()
         )
         try:

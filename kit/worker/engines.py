@@ -19,3 +19,7 @@ class EngineContext:
     segment: float = 1.0
     """Scale of the engine's segment or batch: 1, then a half, then a quarter after running out
     of memory."""
+    prefer: str = "auto"
+    """Which engine the settings ask for, where the service has several."""
+    fallback: bool = False
+    """Whether this one, on the CPU, stands in for a GPU whose memory ran out."""

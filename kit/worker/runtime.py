@@ -245,6 +245,7 @@ class WorkerRuntime:
             device=available_device(self.settings.device),
             threads=threads,
             memory_mib=self.settings.memory_mib,
+            prefer=self.settings.engine,
         )
         digests = [w.digest for w in manifest.weights if w.name in weights]
         return setup, "\n".join([self.service.version, *digests])

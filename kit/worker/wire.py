@@ -25,6 +25,8 @@ class Load(Asked):
     threads: int
     scratch: Path
     segment: float
+    prefer: str = "auto"
+    fallback: bool = False
 
 
 class Work(Asked):

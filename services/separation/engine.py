@@ -1,15 +1,24 @@
 """Which networks there are, which of them run a job, and how they are opened."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol
 
 from contracts.music import Stem
 from contracts.separation import Precision, Weights
-from kit.inference.base import Device, Network, open_network
+from kit.inference.base import Network, open_network
+from kit.weights.manifest import read_manifest
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import Rejected
+from services.separation.choice import (
+    FETCH,
+    MANIFEST,
+    installed,
+    note_of,
+    official_file,
+    takes_torch,
+)
 from services.separation.streaming import Separator
 
 FOUR = (Stem.DRUMS, Stem.BASS, Stem.OTHER, Stem.VOCALS)
@@ -34,7 +43,6 @@ LEVELS: Mapping[Weights, float] = {Weights.SPLEETER: 0.14}
 """Levels to bring a track to; 1 where nothing else is said, as Demucs does. Spleeter's networks
 were trained on mastered music, and fail on quiet recordings that are left as they are; -17 dB is
 where the best results of the benchmark's songs lie."""
-FETCH = "python -m kit.weights fetch separation --all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,8 @@ class Opened:
     """What their authors, or our measurements, use."""
     level: float
     """Standard deviation that a track is brought to before, and from afterwards."""
+    note: str = ""
+    """Why it runs elsewhere, or takes less at once, than usual."""
 
 
 class Engine(Protocol):
@@ -75,7 +85,26 @@ class Engine(Protocol):
         ...
 
 
+class Running(Separator, Protocol):
+    """A separator that knows what runs it."""
+
+    @property
+    def engine(self) -> str:
+        """Engine, its version and the device."""
+        ...
+
+    @property
+    def precision(self) -> Literal["exact", "balanced", "fast"]:
+        """The precision in force."""
+        ...
+
+    def close(self) -> None:
+        """Let go of its memory."""
+        ...
+
+
 Open = Callable[[Path, Precision], Network]
+OpenTorch = Callable[[Sequence[Path], Precision], Running]
 
 
 class NetworkEngine:
@@ -87,13 +116,26 @@ class NetworkEngine:
         Graphs by name in `weights.toml`.
     opener
         Loads a graph.
+    torch
+        Opens Demucs' networks from the graphs' official files instead; Spleeter is always a graph.
+    note
+        Why it runs elsewhere, or takes less at once, than usual.
     """
 
-    def __init__(self, paths: Mapping[str, Path], opener: Open) -> None:
+    def __init__(
+        self,
+        paths: Mapping[str, Path],
+        opener: Open,
+        *,
+        torch: OpenTorch | None = None,
+        note: str = "",
+    ) -> None:
         self._paths = paths
         self._opener = opener
+        self._torch = torch
+        self._note = note
         self._opened: tuple[Weights, Precision, Opened] | None = None
-        self._networks: list[Network] = []
+        self._networks: list[Network | Running] = []
 
     @property
     def available(self) -> tuple[Weights, ...]:
@@ -103,7 +145,8 @@ class NetworkEngine:
     @property
     def name(self) -> str:
         """What the engine calls itself."""
-        return "separation: " + ", ".join(self.available)
+        kind = "separation on torch: " if self._torch else "separation: "
+        return kind + ", ".join(self.available)
 
     def open(self, weights: Weights | None, precision: Precision) -> Opened:
         """Return networks that are ready; those of the last job are closed if they differ."""
@@ -116,8 +159,15 @@ class NetworkEngine:
         if self._opened and self._opened[:2] == (chosen, precision):
             return self._opened[2]
         self.close()
-        self._networks = [self._opener(self._paths[part], precision) for part in PARTS[chosen]]
-        opened = _assemble(chosen, self._networks)
+        parts = [self._paths[part] for part in PARTS[chosen]]
+        if self._torch is not None and chosen is not Weights.SPLEETER:
+            running = self._torch(parts, precision)
+            self._networks = [running]
+            opened = _described(chosen, running, running, note=self._note)
+        else:
+            graphs = [self._opener(path, precision) for path in parts]
+            self._networks = [*graphs]
+            opened = _described(chosen, _assemble(chosen, graphs), graphs[0], note=self._note)
         self._opened = (chosen, precision, opened)
         return opened
 
@@ -140,39 +190,68 @@ class NetworkEngine:
         self._opened = None
 
 
-def _assemble(weights: Weights, networks: list[Network]) -> Opened:
+def _assemble(weights: Weights, graphs: list[Network]) -> Separator:
     from services.separation.htdemucs import Bag, HtdemucsSeparator
     from services.separation.spleeter import SpleeterSeparator
 
-    stems = STEMS[weights]
-    separator: Separator
     if weights is Weights.SPLEETER:
-        separator = SpleeterSeparator(networks[0])
-    elif len(networks) == 1:
-        separator = HtdemucsSeparator(networks[0])
-    else:
-        separator = Bag([HtdemucsSeparator(network) for network in networks])
+        return SpleeterSeparator(graphs[0])
+    if len(graphs) == 1:
+        return HtdemucsSeparator(graphs[0])
+    return Bag([HtdemucsSeparator(graph) for graph in graphs])
+
+
+def _described(
+    weights: Weights, separator: Separator, runner: Network | Running, *, note: str
+) -> Opened:
+    stems = STEMS[weights]
     if separator.sources != len(stems):
         raise ValueError(f"{weights} gives {separator.sources} stems where {len(stems)} are known")
     return Opened(
         separator=separator,
         stems=stems,
         weights=weights,
-        engine=networks[0].engine,
-        precision=Precision(networks[0].precision),
+        engine=runner.engine,
+        precision=Precision(runner.precision),
         overlap=0.25,
         level=LEVELS.get(weights, 1.0),
+        note=note,
+    )
+
+
+def open_torch(context: EngineContext, paths: Sequence[Path], precision: Precision) -> Running:
+    """Open official files on PyTorch."""
+    from services.separation.engines.pytorch import open_checkpoints
+
+    return open_checkpoints(
+        paths,
+        device=context.device,
+        threads=context.threads,
+        precision=precision.value,
+        share=context.segment,
     )
 
 
 def load_engine(context: EngineContext) -> NetworkEngine:
     """Load the best weights of this worker, so that its first job need not wait for them."""
-    device = cast(Device, context.device)
+    on_torch = takes_torch(context.prefer, context.device)
+    # Where PyTorch alone knows the GPU, Spleeter's graph, which is light, runs on the CPU.
+    cuda = context.device == "cuda" and not (on_torch and not installed("onnxruntime-gpu"))
 
     def opener(path: Path, precision: Precision) -> Network:
         named: Literal["exact", "balanced", "fast"] = precision.value
+        device: Literal["cpu", "cuda"] = "cuda" if cuda else "cpu"
         return open_network(path, device=device, threads=context.threads, precision=named)
 
-    engine = NetworkEngine(context.weights, opener)
+    def from_official(graphs: Sequence[Path], precision: Precision) -> Running:
+        manifest = read_manifest(MANIFEST)
+        return open_torch(context, [official_file(graph, manifest) for graph in graphs], precision)
+
+    engine = NetworkEngine(
+        context.weights,
+        opener,
+        torch=from_official if on_torch else None,
+        note=note_of(context, on_torch=on_torch),
+    )
     engine.open(None, Precision.EXACT)
     return engine

@@ -66,6 +66,7 @@ def handle(params: SeparationParams, job: Job, engine: Engine) -> SeparationResu
         engine=opened.engine,
         precision=opened.precision,
         precision_note=_note(params.precision, opened.precision),
+        device_note=opened.note,
         better=engine.better(opened.weights),
         sample_rate=source.rate,
         samples=source.samples,

@@ -38,6 +38,7 @@ class HtdemucsSeparator:
     rate = 44_100
     lead = 0
     centred = True
+    batch = 1
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -54,8 +55,11 @@ class HtdemucsSeparator:
         """Return segments that fade into each other linearly."""
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
-    def separate(self, window: Samples) -> Samples:
-        """Return the stems of one segment: (2, segment) to (sources, 2, segment)."""
+    def separate(self, windows: Samples) -> Samples:
+        """Return the stems of segments: (n, 2, segment) to (n, sources, 2, segment)."""
+        return np.stack([self._separate(window) for window in windows])
+
+    def _separate(self, window: Samples) -> Samples:
         spectrum = self._analyse(window)
         mean, deviation = _level(spectrum)
         mean_t, deviation_t = _level(window)
@@ -103,6 +107,7 @@ class Bag:
 
     lead = 0
     centred = True
+    batch = 1
 
     def __init__(self, members: Sequence[HtdemucsSeparator]) -> None:
         self._members = members
@@ -115,6 +120,7 @@ class Bag:
         """Return the plan that all members share."""
         return self._members[0].plan(overlap)
 
-    def separate(self, window: Samples) -> Samples:
+    def separate(self, windows: Samples) -> Samples:
         """Return each stem from the network that was tuned for it."""
-        return np.stack([m.separate(window)[index] for index, m in enumerate(self._members)])
+        own = [m.separate(windows)[:, index] for index, m in enumerate(self._members)]
+        return np.stack(own, axis=1)

@@ -27,6 +27,7 @@ class SpleeterSeparator:
     lead = SIZE
     """The original puts one window of zeros before the track."""
     centred = False
+    batch = 1
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -42,8 +43,11 @@ class SpleeterSeparator:
         weight = self._power if not overlap else self._power * triangle(self.segment)
         return Plan(hop, weight)
 
-    def separate(self, window: Samples) -> Samples:
-        """Return vocals and accompaniment: (2, segment) to (2, 2, segment)."""
+    def separate(self, windows: Samples) -> Samples:
+        """Return vocals and accompaniment: (n, 2, segment) to (n, 2, 2, segment)."""
+        return np.stack([self._separate(window) for window in windows])
+
+    def _separate(self, window: Samples) -> Samples:
         spectrum = stft(window, self._window, HOP)
         magnitude = np.abs(spectrum[..., : self._bins])[None]
         masks = self._network.run({"magnitude": magnitude})["masks"]

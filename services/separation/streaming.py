@@ -36,6 +36,11 @@ class Separator(Protocol):
         ...
 
     @property
+    def batch(self) -> int:
+        """Most segments that it takes at once."""
+        ...
+
+    @property
     def sources(self) -> int:
         """How many stems come out."""
         ...
@@ -59,8 +64,8 @@ class Separator(Protocol):
         """Return how segments overlap when each covers a share of the one before it again."""
         ...
 
-    def separate(self, window: Samples) -> Samples:
-        """Return the stems of one segment: (2, segment) to (sources, 2, segment)."""
+    def separate(self, windows: Samples) -> Samples:
+        """Return the stems of segments: (n, 2, segment) to (n, sources, 2, segment)."""
         ...
 
 
@@ -95,25 +100,36 @@ class Pass:
         """Take (2, samples) and yield what is final now: (sources, 2, samples)."""
         self._audio = np.concatenate([self._audio, block], axis=1)
         self._received += block.shape[1]
-        while self._start + self._separator.segment <= self._received:
-            yield from self._run(self._received)
+        batch, hop = self._separator.batch, self._plan.hop
+        while self._start + (batch - 1) * hop + self._separator.segment <= self._received:
+            yield from self._run(batch)
 
     def finish(self) -> Iterator[Samples]:
         """Yield the rest."""
         while self._start < self._received:
-            yield from self._run(self._received)
+            left = -(-(self._received - self._start) // self._plan.hop)
+            yield from self._run(min(self._separator.batch, left))
 
-    def _run(self, end: int) -> Iterator[Samples]:
-        size, start = self._separator.segment, self._start
-        count = min(size, end - start)
-        first = (size - count) // 2 if self._separator.centred else 0
-        window = self._window(start - first)
+    def _run(self, number: int) -> Iterator[Samples]:
+        """Take the next segments apart together, and add them up one by one."""
+        places = [self._place(self._start + k * self._plan.hop) for k in range(number)]
+        windows = np.stack([self._window(start) for start, _ in places])
+        for made, (_, first) in zip(self._separator.separate(windows), places, strict=True):
+            yield from self._add(made, first)
+
+    def _place(self, start: int) -> tuple[int, int]:
+        """Return where the window of a segment begins, and the segment's first sample in it."""
+        size = self._separator.segment
+        short = size - min(size, self._received - start)
+        first = short // 2 if self._separator.centred else 0
+        return start - first, first
+
+    def _add(self, made: Samples, first: int) -> Iterator[Samples]:
+        size, start, end = self._separator.segment, self._start, self._received
+        count, hop = min(size, end - start), self._plan.hop
         weight = self._plan.weight[:count]
-        self._sum[..., :count] += (
-            self._separator.separate(window)[..., first : first + count] * weight
-        )
+        self._sum[..., :count] += made[..., first : first + count] * weight
         self._weight[:count] += weight
-        hop = self._plan.hop
         done = min(hop, count) if start + hop < end else count
         skip = max(0, self._emitted - start)
         if done > skip:

@@ -121,8 +121,8 @@ def test_clipping_is_counted_and_float_keeps_it(tmp_path: Path) -> None:
 
 
 class _Loud(Honest):
-    def separate(self, window: Samples) -> Samples:
-        return np.stack([2 * window, window, window])
+    def separate(self, windows: Samples) -> Samples:
+        return np.stack([2 * windows, windows, windows], axis=1)
 
 
 def test_previews_together_are_the_finished_stems(tmp_path: Path) -> None:

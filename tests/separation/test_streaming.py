@@ -35,7 +35,7 @@ def whole(audio: Samples, separator: Shares, *, overlap: float) -> Samples:
         window = np.zeros((2, size), np.float32)
         low, high = max(0, start), min(length, start + size)
         window[:, low - start : high - start] = audio[:, low:high]
-        made = separator.separate(window)[..., offset - start : offset - start + count]
+        made = separator.separate(window[None])[0][..., offset - start : offset - start + count]
         total[..., offset : offset + count] += weight[:count] * made
         weights[offset : offset + count] += weight[:count]
     return (total / weights).astype(np.float32)
@@ -63,6 +63,18 @@ def test_samples_come_out_as_soon_as_no_later_segment_covers_them() -> None:
     first = next(stream)
     assert separator.windows == 1
     assert first.shape[-1] == 750
+
+
+@pytest.mark.parametrize("batch", [2, 3, 8])
+@pytest.mark.parametrize("length", [1, 1000, 2250, 10_007])
+def test_segments_that_are_taken_together_give_the_same(length: int, batch: int) -> None:
+    audio, one, several = noise(length), Shares(), Shares(batch=batch)
+    expected, made = (
+        np.concatenate(list(separate_stream(cut(audio, 700), s, overlap=0.25)), axis=-1)
+        for s in (one, several)
+    )
+    assert np.array_equal(made, expected)
+    assert several.windows == one.windows
 
 
 def test_shifts_are_undone_and_averaged() -> None:

@@ -29,8 +29,9 @@ class Shares:
     rate = 44_100
     lead = 0
 
-    def __init__(self, *, segment: int = 1000, centred: bool = True) -> None:
+    def __init__(self, *, segment: int = 1000, centred: bool = True, batch: int = 1) -> None:
         self.segment = segment
+        self.batch = batch
         self.sources = len(SHARES)
         self.centred = centred
         self.windows = 0
@@ -38,12 +39,14 @@ class Shares:
     def plan(self, overlap: float) -> Plan:
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
-    def separate(self, window: Samples) -> Samples:
-        assert window.shape == (2, self.segment)
-        self.windows += 1
-        lean = np.float32(1 + window.mean())
+    def separate(self, windows: Samples) -> Samples:
+        count = len(windows)
+        assert windows.shape == (count, 2, self.segment)
+        assert 1 <= count <= self.batch
+        self.windows += count
+        lean = np.float32(1) + windows.mean(axis=(1, 2), keepdims=True)
         ramp = np.linspace(0.9, 1.1, self.segment, dtype=np.float32)
-        return np.stack([np.float32(share) * lean * ramp * window for share in SHARES])
+        return np.stack([np.float32(share) * lean * ramp * windows for share in SHARES], axis=1)
 
 
 class Honest:
@@ -54,12 +57,13 @@ class Honest:
     sources = 3
     lead = 0
     centred = True
+    batch = 1
 
     def plan(self, overlap: float) -> Plan:
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
-    def separate(self, window: Samples) -> Samples:
-        return np.stack([np.float32(share) * window for share in SHARES])
+    def separate(self, windows: Samples) -> Samples:
+        return np.stack([np.float32(share) * windows for share in SHARES], axis=1)
 
 
 @dataclass(slots=True)

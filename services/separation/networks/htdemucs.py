@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from kit.weights.checkpoints import CheckpointError, read_torch
+from kit.weights.checkpoints import CheckpointError
+from services.separation.networks.checkpoint import read_checkpoint
 from services.separation.networks.graph import Array, Graph
 from services.separation.networks.layers import Layers
 from services.separation.networks.transformer import CrossTransformer
 
-CLASS = "demucs.htdemucs.HTDemucs"
 _FIXED: Mapping[str, Any] = {
     "audio_channels": 2,
     "channels_time": None,
@@ -80,7 +80,7 @@ class Configuration:
         return -(-self.samples // (self.nfft // 4))
 
     @classmethod
-    def read(cls, args: object, kwargs: object) -> "Configuration":
+    def read(cls, given: Mapping[str, Any]) -> "Configuration":
         """Return the configuration that a checkpoint was made with.
 
         Raises
@@ -88,9 +88,6 @@ class Configuration:
         CheckpointError
             It is of an architecture that is not built here.
         """
-        if not isinstance(args, tuple | list) or len(args) > 1 or not isinstance(kwargs, dict):
-            raise CheckpointError("The checkpoint's configuration cannot be read.")
-        given = {"sources": args[0]} | kwargs if args else dict(kwargs)
         for name, value in _FIXED.items():
             if given.get(name, value) != value:
                 raise CheckpointError(
@@ -131,13 +128,8 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
         The file is damaged, asks for what is not allowed, or is of another architecture.
     """
     (path,) = parts.values()
-    checkpoint = read_torch(path, classes={CLASS})
-    klass = checkpoint.config.get("klass")
-    if f"{getattr(klass, 'module', '')}.{getattr(klass, 'name', '')}" != CLASS:
-        raise CheckpointError(f"{path.name} is not a checkpoint of {CLASS}.")
-    configuration = Configuration.read(
-        checkpoint.config.get("args"), checkpoint.config.get("kwargs")
-    )
+    checkpoint = read_checkpoint(path)
+    configuration = Configuration.read(checkpoint.choices)
     try:
         build(configuration, checkpoint.tensors).save(output)
     except KeyError as error:

@@ -1,0 +1,1 @@
+"""Engines besides the graphs, each imported only where it was chosen."""

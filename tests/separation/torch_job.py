@@ -1,0 +1,64 @@
+"""One job on PyTorch, in a process of its own: `python -m tests.separation.torch_job REQUEST`.
+
+`REQUEST` is JSON: `files` (official files by name in weights.toml), `audio` (a numpy file), `out`,
+`weights`, `share` and `batch` (0 leaves it alone). One line of JSON comes back.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from contracts.separation import (
+    Precision,
+    Residual,
+    SeparationParams,
+    StemDepth,
+    StemFormat,
+    Weights,
+)
+from kit.inference.base import Network
+from kit.worker.engines import EngineContext
+from services.separation.choice import note_of
+from services.separation.engine import NetworkEngine, Running, open_torch
+from services.separation.handler import handle
+from tests.separation.toys import make_job
+
+
+def main() -> None:
+    """Run the job."""
+    asked = json.loads(sys.argv[1])
+    context = EngineContext(threads=2, segment=asked["share"])
+
+    def no_graph(path: Path, precision: Precision) -> Network:
+        raise AssertionError("a graph was opened where PyTorch was asked for")
+
+    def opener(paths: Sequence[Path], precision: Precision) -> Running:
+        running = open_torch(context, paths, precision)
+        if asked["batch"]:
+            running.batch = asked["batch"]
+        return running
+
+    engine = NetworkEngine(
+        {name: Path(path) for name, path in asked["files"].items()},
+        no_graph,
+        torch=opener,
+        note=note_of(context, on_torch=True),
+    )
+    job, _ = make_job(Path(asked["out"]), np.load(asked["audio"]))
+    params = SeparationParams(
+        weights=Weights(asked["weights"]),
+        format=StemFormat.WAV,
+        depth=StemDepth.FLOAT32,
+        residual=Residual.NONE,
+        previews=False,
+        precision=Precision(asked.get("precision", "exact")),
+    )
+    result = handle(params, job, engine)
+    print(json.dumps({**result.model_dump(mode="json"), "name": engine.name}))
+
+
+if __name__ == "__main__":
+    main()
