@@ -1,0 +1,83 @@
+"""SQLite below SQLAlchemy with one errand to the connection's thread for a statement.
+
+The driver runs each call on a thread of its own, and SQLAlchemy makes four calls for a statement:
+open a cursor, execute, fetch, close. What passes between the threads costs more than most of our
+statements do, so here the four are one.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.dialects.sqlite.aiosqlite import (
+    AsyncAdapt_aiosqlite_connection,
+    AsyncAdapt_aiosqlite_cursor,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+class _Done:
+    """What is left of a statement when its cursor is closed."""
+
+    __slots__ = ("arraysize", "description", "lastrowid", "rowcount")
+
+    def __init__(self) -> None:
+        self.arraysize = 1
+        self.description: Any = None
+        self.lastrowid = 0
+        self.rowcount = -1
+
+
+class _Cursor(AsyncAdapt_aiosqlite_cursor):
+    __slots__ = ()
+    # Nothing is open once a statement was executed.
+    _awaitable_cursor_close = False
+
+    def _make_new_cursor(self, connection: Any) -> Any:
+        return _Done()
+
+    def _aenter_cursor(self, cursor: Any) -> Any:
+        return cursor
+
+    def close(self) -> None:
+        self._rows.clear()
+
+    async def _execute_async(self, operation: Any, parameters: Any) -> Any:
+        await self._errand(lambda cursor: cursor.execute(operation, parameters or ()))
+
+    async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
+        await self._errand(lambda cursor: cursor.executemany(operation, seq_of_parameters))
+
+    async def _errand(self, do: Callable[[Any], object]) -> None:
+        connection: Any = self._connection
+        done: Any = self._cursor
+
+        def run() -> Sequence[Any]:
+            cursor = connection._conn.cursor()
+            try:
+                do(cursor)
+                rows: Sequence[Any] = cursor.fetchall() if cursor.description else ()
+                done.description = cursor.description
+                done.lastrowid, done.rowcount = cursor.lastrowid, cursor.rowcount
+                return rows
+            finally:
+                cursor.close()
+
+        async with self._adapt_connection._execute_mutex:
+            self._rows = deque(await connection._execute(run))
+
+
+class _Connection(AsyncAdapt_aiosqlite_connection):
+    __slots__ = ()
+    _cursor_cls = _Cursor
+
+
+def one_errand_a_statement(engine: AsyncEngine) -> None:
+    """Make the connections of an engine for `sqlite+aiosqlite` run each statement in one go."""
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def _connect(dialect: Dialect, _: object, arguments: Any, parameters: Any) -> Any:
+        plain: Any = dialect.connect(*arguments, **parameters)
+        return _Connection(dialect.dbapi, plain._connection)
