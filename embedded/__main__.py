@@ -1,7 +1,8 @@
 """`python -m embedded`: the whole house in one process tree, on one port."""
 
-import asyncio
 import sys
+
+import uvloop
 
 from embedded.inventory import SERVICES
 from embedded.settings import DataFolderInUse, EmbeddedSettings, compose, lock
@@ -30,7 +31,7 @@ def main() -> None:
                 flush=True,
             )
 
-        asyncio.run(serve(SERVICES, kit, chosen=chosen, started=started))
+        uvloop.run(serve(SERVICES, kit, chosen=chosen, started=started))
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import cast
 
-import uvicorn
-from starlette.types import ASGIApp
+import uvloop
 
 from kit.http.health import health_app
+from kit.http.server import Server
 from kit.observability import logging as logs
 from kit.observability.metrics import LOOP_LAG
 from kit.platform import Platform, open_platform
@@ -38,7 +38,7 @@ def run(*services: Service) -> None:
     """Run services in this process until a signal comes."""
     settings = KitSettings()
     logs.configure(settings.log_level, settings.log_format)
-    asyncio.run(serve(services, settings))
+    uvloop.run(serve(services, settings))
 
 
 async def serve(
@@ -99,7 +99,7 @@ class House:
             await self.platform.open(stack)
             late = asyncio.Event()
             tasks: list[asyncio.Task[None]] = [asyncio.create_task(_measure_lag(late))]
-            servers: list[_Server] = []
+            servers: list[Server] = []
             for service in services:
                 if isinstance(service, HttpService):
                     background = await self._build(service, stack, servers)
@@ -129,7 +129,7 @@ class House:
                         log.error("a task ended badly", exc_info=error)
 
     async def _build(
-        self, service: HttpService, stack: AsyncExitStack, servers: "list[_Server]"
+        self, service: HttpService, stack: AsyncExitStack, servers: list[Server]
     ) -> tuple[Background, ...]:
         settings = cast(HttpSettings, self._chosen.get(service.word) or service.settings())
         serving = cast(Serving, await resolve(service.build)(self.platform, settings))
@@ -137,15 +137,15 @@ class House:
         self.servings[service.word] = serving
         self.platform.offer(service.word, serving.public)
         if settings.port is not None:
-            servers.append(_Server(serving.public, settings.host, settings.port))
+            servers.append(Server(serving.public, settings.host, settings.port))
         if serving.internal is not None:
             self.platform.offer(f"{service.word}-internal", serving.internal)
             if settings.internal_port is not None:
-                servers.append(_Server(serving.internal, settings.host, settings.internal_port))
+                servers.append(Server(serving.internal, settings.host, settings.internal_port))
         return serving.background
 
     async def _hire(
-        self, service: WorkerService, stack: AsyncExitStack, servers: "list[_Server]"
+        self, service: WorkerService, stack: AsyncExitStack, servers: list[Server]
     ) -> None:
         settings = cast(WorkerSettings, self._chosen.get(service.word) or service.settings())
         client = self.platform.client(self.platform.settings.library_internal_url)
@@ -161,34 +161,10 @@ class House:
                 return {"engine": worker.ready, "bus": await self.platform.bus.ready()}
 
             host = self.platform.settings.health_host
-            servers.append(_Server(health_app(ready), host, port))
+            servers.append(Server(health_app(ready), host, port))
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the house."""
-
-    def __init__(self, application: ASGIApp, host: str, port: int) -> None:
-        super().__init__(
-            uvicorn.Config(
-                application,
-                host=host,
-                port=port,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,  # Whom to believe is the gateway's setting (S14).
-                timeout_graceful_shutdown=10,
-                h11_max_incomplete_event_size=32 * 1024,
-            )
-        )
-
-    async def serve(self, sockets: object = None) -> None:
-        """Serve until told to exit."""
-        await self._serve()
-
-
-async def _until_listening(servers: Sequence[_Server]) -> None:
+async def _until_listening(servers: Sequence[Server]) -> None:
     # The server has a flag for it, but no event.
     while not all(server.started for server in servers):  # noqa: ASYNC110
         await asyncio.sleep(0.01)

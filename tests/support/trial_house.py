@@ -1,6 +1,6 @@
 """`python -m tests.support.trial_house`: the embedded house with quick work instead of MIDI."""
 
-import asyncio
+import uvloop
 
 from embedded.settings import EmbeddedSettings, compose, lock
 from gateway.service import SERVICE as GATEWAY
@@ -19,7 +19,7 @@ def main() -> None:
         kit, chosen = compose(settings)
         logs.configure(kit.log_level, "json")
         quick = {**chosen, "midi": WorkerSettings(slots=2, device="cpu", threads=1)}
-        asyncio.run(serve((LIBRARY, GATEWAY, INGEST, QUICK), kit, chosen=quick))
+        uvloop.run(serve((LIBRARY, GATEWAY, INGEST, QUICK), kit, chosen=quick))
 
 
 if __name__ == "__main__":

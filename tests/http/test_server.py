@@ -1,0 +1,354 @@
+"""S13: what a connection may send before anything is a request, over raw sockets."""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import uvloop
+from starlette.types import Message, Receive, Scope, Send
+
+from contracts.problems import Problem
+from kit.http.server import MAX_HEAD, PIPELINED, STEP, Server
+from tests.support.house import free_port
+
+HEAD_WITHIN = 1.5
+HELLO = b"GET /hello HTTP/1.1\r\nHost: house\r\n\r\n"
+LAST = b"GET /last HTTP/1.1\r\nHost: house\r\nConnection: close\r\n\r\n"
+
+
+@dataclass
+class Application:
+    """Answers what it was asked, and keeps it."""
+
+    seen: list[str] = field(default_factory=list)
+    broken_off: threading.Event = field(default_factory=threading.Event)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        self.seen.append(scope["path"])
+        body = b""
+        while True:
+            message: Message = await receive()
+            if message["type"] == "http.disconnect":
+                self.broken_off.set()
+                return
+            body += message["body"]
+            if not message.get("more_body", False):
+                break
+        if scope["path"] == "/slow":
+            await asyncio.sleep(0.3)
+        told = {
+            "method": scope["method"],
+            "path": scope["path"],
+            "headers": [[k.decode(), v.decode("latin-1")] for k, v in scope["headers"]],
+            "body": body.decode(),
+        }
+        answer = json.dumps(told).encode()
+        head = [(b"content-length", str(len(answer)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": answer})
+
+
+@dataclass
+class Running:
+    port: int
+    application: Application
+
+
+def comes_true(condition: Callable[[], bool]) -> None:
+    """Wait for a condition of another thread."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    """A server as services run it: on uvloop, here in a thread."""
+    application = Application()
+    running = Running(free_port(), application)
+    serving = Server(application, "127.0.0.1", running.port, head_within=HEAD_WITHIN)
+    thread = threading.Thread(target=lambda: uvloop.run(serving.serve()))
+    thread.start()
+    comes_true(lambda: serving.started)
+    yield running
+    serving.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive(), "the server did not stop"
+
+
+@pytest.fixture
+async def line(
+    server: Running,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection."""
+    server.application.seen.clear()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    yield reader, writer
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def one(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """Read one answer."""
+    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode("latin-1")
+    first, *lines = head.strip().split("\r\n")
+    fields = {k.lower(): v for k, v in (text.split(": ", 1) for text in lines)}
+    body = await asyncio.wait_for(reader.readexactly(int(fields["content-length"])), 10)
+    return int(first.split(" ")[1]), fields, body
+
+
+async def heard(reader: asyncio.StreamReader) -> dict[str, object]:
+    """Read one answer of the application."""
+    status, _, body = await one(reader)
+    assert status == 200, body
+    told: dict[str, object] = json.loads(body)
+    return told
+
+
+async def refused(reader: asyncio.StreamReader, status: int) -> None:
+    """Read a refusal, and the end of the connection."""
+    found, fields, body = await one(reader)
+    assert found == status, body
+    assert fields["content-type"] == "application/problem+json"
+    assert fields["connection"] == "close"
+    assert fields["x-content-type-options"] == "nosniff"
+    problem = Problem.model_validate_json(body)
+    assert problem.status == status
+    assert problem.detail
+    assert await ended(reader)
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    """Wait for the end of the connection; whatever comes before it is no answer."""
+    with contextlib.suppress(ConnectionError):
+        return await asyncio.wait_for(reader.read(), 10) == b""
+    return True
+
+
+async def test_a_head_of_32_kib_passes_and_a_longer_one_is_refused(
+    line: Line, server: Running
+) -> None:
+    reader, writer = line
+    plain = b"GET /long HTTP/1.1\r\nHost: house\r\nX: %s\r\n\r\n"
+    writer.write(plain % (b"x" * (MAX_HEAD - len(plain))))
+    assert (await heard(reader))["path"] == "/long"
+    writer.write(plain % (b"x" * (MAX_HEAD + STEP)))
+    await refused(reader, 431)
+    assert server.application.seen == ["/long"]
+
+
+async def test_a_head_without_end_is_refused_while_it_comes(line: Line, server: Running) -> None:
+    reader, writer = line
+    writer.write(b"GET / HTTP/1.1\r\nHost: house\r\nX: ")
+    with contextlib.suppress(ConnectionError):
+        for _ in range(64):
+            writer.write(b"x" * (1 << 18))
+            await writer.drain()
+    await refused(reader, 431)
+    assert server.application.seen == []
+
+
+@pytest.mark.parametrize("size", [1, 100], ids=["many", "some"])
+async def test_many_headers_are_refused(line: Line, server: Running, size: int) -> None:
+    reader, writer = line
+    writer.write(b"GET / HTTP/1.1\r\nHost: house\r\n")
+    writer.write((b"X: " + b"x" * size + b"\r\n") * (2 * MAX_HEAD // (size + 5)))
+    await refused(reader, 431)
+    assert server.application.seen == []
+
+
+async def test_a_long_address_is_refused(line: Line, server: Running) -> None:
+    reader, writer = line
+    writer.write(b"GET /" + b"a" * (MAX_HEAD + STEP) + b" HTTP/1.1\r\nHost: house\r\n\r\n")
+    await refused(reader, 431)
+    assert server.application.seen == []
+
+
+@pytest.mark.parametrize("drop", [b"X", b"\r\n"], ids=["bytes", "empty lines"])
+async def test_a_head_that_drips_has_a_deadline(line: Line, server: Running, drop: bytes) -> None:
+    reader, writer = line
+    began = time.monotonic()
+    if drop == b"X":
+        writer.write(b"GET / HTTP/1.1\r\nHost: house\r\nX: ")
+
+    async def drip() -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(drop)
+                await writer.drain()
+                await asyncio.sleep(0.05)
+
+    dripping = asyncio.create_task(drip())
+    if drop == b"X":
+        await refused(reader, 408)
+    else:
+        assert await ended(reader)
+    dripping.cancel()
+    assert time.monotonic() - began < HEAD_WITHIN + 5
+    assert server.application.seen == []
+
+
+async def test_who_says_nothing_is_hung_up_on(line: Line) -> None:
+    reader, _ = line
+    assert await ended(reader)
+
+
+async def test_what_came_before_a_refused_head_is_answered(line: Line, server: Running) -> None:
+    reader, writer = line
+    writer.write(HELLO.replace(b"/hello", b"/slow"))
+    writer.write(b"GET /huge HTTP/1.1\r\nHost: house\r\nX: " + b"x" * (MAX_HEAD + STEP))
+    assert (await heard(reader))["path"] == "/slow"
+    assert await ended(reader)
+    assert server.application.seen == ["/slow"]
+
+
+async def test_requests_in_line_are_answered_in_order(line: Line) -> None:
+    reader, writer = line
+    paths = [f"/{n}" for n in range(PIPELINED)]
+    writer.write(b"".join(HELLO.replace(b"/hello", path.encode()) for path in paths) + LAST)
+    answers = [(await heard(reader))["path"] for _ in range(PIPELINED + 1)]
+    assert answers == [*paths, "/last"]
+    assert await ended(reader)
+
+
+async def test_the_line_has_an_end(line: Line, server: Running) -> None:
+    reader, writer = line
+    writer.write(HELLO * 500)
+    count = 0
+    with contextlib.suppress(asyncio.IncompleteReadError):
+        while True:
+            await heard(reader)
+            count += 1
+    assert count == PIPELINED + 1
+    assert len(server.application.seen) == count
+
+
+async def test_a_trailer_is_no_header(line: Line) -> None:
+    reader, writer = line
+    writer.write(
+        b"POST /chunked HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3;ext=1\r\nabc\r\n0\r\nAuthorization: Bearer stolen\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n"
+    )
+    told = await heard(reader)
+    assert told["body"] == "abc"
+    assert told["headers"] == [["host", "house"], ["transfer-encoding", "chunked"]]
+    writer.write(LAST)
+    assert (await heard(reader))["path"] == "/last"
+
+
+@pytest.mark.parametrize(
+    "endless", [b"3;" + b"x" * 10, b"0\r\nX: " + b"x" * 10], ids=["extension", "trailer"]
+)
+async def test_what_is_no_body_is_bounded(line: Line, server: Running, endless: bytes) -> None:
+    reader, writer = line
+    server.application.broken_off.clear()
+    writer.write(b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n")
+    with contextlib.suppress(ConnectionError):
+        writer.write(endless + b"x" * (1 << 20))
+        await writer.drain()
+    await refused(reader, 431)
+    assert await asyncio.to_thread(server.application.broken_off.wait, 5)
+
+
+async def test_a_large_body_is_no_head(line: Line) -> None:
+    reader, writer = line
+    body = b"x" * (8 * MAX_HEAD)
+    writer.write(b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: %d\r\n\r\n" % len(body))
+    writer.write(body)
+    assert (await heard(reader))["body"] == body.decode()
+    chunks = b"".join(b"1\r\ny\r\n" for _ in range(2 * MAX_HEAD))
+    writer.write(b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n")
+    writer.write(chunks + b"0\r\n\r\n" + LAST)
+    assert (await heard(reader))["body"] == "y" * (2 * MAX_HEAD)
+    assert (await heard(reader))["path"] == "/last"
+
+
+@pytest.mark.parametrize("split", [False, True], ids=["at once", "in two"])
+async def test_an_upgrade_is_not_taken_up_and_nothing_is_lost(line: Line, split: bool) -> None:
+    reader, writer = line
+    writer.write(
+        b"POST /up HTTP/1.1\r\nHost: house\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        b"Upgrade: h2c\r\nHTTP2-Settings: x\r\nContent-Length: 36\r\n\r\n"
+    )
+    if split:
+        await writer.drain()
+        await asyncio.sleep(0.05)
+    smuggled = b"GET /no HTTP/1.1\r\nHost: house\r\n\r\n123"
+    writer.write(smuggled + LAST)
+    told = await heard(reader)
+    assert (told["path"], told["body"]) == ("/up", smuggled.decode())
+    assert (await heard(reader))["path"] == "/last"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"hello\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\nHost: house\r\n\r\n", 505),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: house\r\nHost: other\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost : house\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: house\r\nX: a\r\n b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: house\r\nX: a\x00b\r\n\r\n", 400),
+        (b"GET /\xff HTTP/1.1\r\nHost: house\r\n\r\n", 400),
+        (b"CONNECT other:443 HTTP/1.1\r\nHost: other\r\n\r\n", 400),
+        (b"GET http://house HTTP/1.1\r\nHost: house\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (
+            b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 3\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+    ],
+    ids=range(15),
+)
+async def test_what_is_no_request_is_refused(
+    line: Line, server: Running, sent: bytes, status: int
+) -> None:
+    reader, writer = line
+    writer.write(sent)
+    await refused(reader, status)
+    assert server.application.seen == []
+
+
+async def test_a_body_that_breaks_its_framing_is_refused(line: Line, server: Running) -> None:
+    reader, writer = line
+    server.application.broken_off.clear()
+    writer.write(
+        b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n"
+    )
+    await refused(reader, 400)
+    assert await asyncio.to_thread(server.application.broken_off.wait, 5)
+
+
+async def test_a_stopping_server_answers_what_it_was_asked() -> None:
+    application = Application()
+    port = free_port()
+    serving = Server(application, "127.0.0.1", port)
+    thread = threading.Thread(target=lambda: uvloop.run(serving.serve()))
+    thread.start()
+    await asyncio.to_thread(comes_true, lambda: serving.started)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(HELLO.replace(b"/hello", b"/slow"))
+    await asyncio.to_thread(comes_true, lambda: bool(application.seen))
+    serving.should_exit = True
+    told = await heard(reader)
+    assert told["path"] == "/slow"
+    assert await ended(reader)
+    writer.close()
+    await asyncio.to_thread(thread.join, 20)
+    assert not thread.is_alive()
