@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from kit.weights.checkpoints import CheckpointError
+from kit.weights.graph import Array, Graph
 from services.separation.networks.checkpoint import read_checkpoint
-from services.separation.networks.graph import Array, Graph
 from services.separation.networks.layers import Layers
 from services.separation.networks.transformer import CrossTransformer
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from services.separation.networks.graph import Array, Graph
+from kit.weights.graph import Array, Graph
 
 _EPSILON = 1e-5
 

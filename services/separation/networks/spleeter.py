@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kit.weights.checkpoints import read_tensorflow
-from services.separation.networks.graph import Array, Graph
+from kit.weights.graph import Array, Graph
 
 FRAMES = 512
 """Frames of one segment."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.separation.networks.graph import Array
+from kit.weights.graph import Array
 from services.separation.networks.layers import Layers
 
 _EPSILON = 1e-5
