@@ -77,7 +77,6 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self.time = 0.0
         self.expected: dict[str, Expected] = {}
         self.makes: dict[str, float] = {}
-        self.heard = 0
         self.told: dict[str, list[str]] = {}
         self.news: dict[str, int] = {}
         self.quarantined: set[str] = set()
@@ -333,7 +332,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
 
     def _sweep(self) -> None:
         endings = self.store.endings
-        due = self.world.do(lambda s: endings.overdue(s, policy=POLICY))
+        due = self.world.look(lambda s: endings.overdue(s, policy=POLICY))
         found = {row.id for row in due}
         assert found == {k.id for k in self.expected.values() if self._overdue(k)}
         for row in due:
@@ -395,8 +394,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
 
     @invariant()
     def every_change_was_told_once(self) -> None:
-        for event in self.world.events(self.heard):
-            self.heard = event.seq or 0
+        for event in self.world.news():
             job = str(event.job)
             if event.topic == LIBRARY_EVENTS.name:
                 told = self.told.setdefault(job, [])

@@ -2,15 +2,15 @@
 
 import asyncio
 import importlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any, TypeVar
 
-from sqlalchemy import Interval, bindparam, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlalchemy import NullPool, Row, Select, delete, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
 from contracts.ids import ArtifactId, ItemId, OwnerId, WorkerId
 from contracts.items import ArtifactKind
@@ -19,7 +19,8 @@ from kit.clock import new_id
 from kit.database.base import Utc
 from kit.database.engine import Database
 from services.library.policy import Policy
-from services.library.tables import METADATA, EventRow, ItemRow, JobRow
+from services.library.tables import METADATA
+from tests.library.inline import inline_sqlite
 from tests.support.clock import ManualClock
 
 Answer = TypeVar("Answer")
@@ -47,6 +48,35 @@ POLICY = Policy(
     quarantine=timedelta(seconds=86_402.5),
     offered=timedelta(seconds=122.5),
 )
+
+
+_JOBS, _EVENTS, _ITEMS = (METADATA.tables[name] for name in ("jobs", "events", "items"))
+_SEEN_OF_JOBS = select(
+    *(
+        _JOBS.columns[name]
+        for name in (
+            *("id", "state", "epoch", "attempt", "retries", "crashes", "lost", "reason", "seq"),
+            *("cancel_requested", "worker", "lease_until", "deadline", "not_before", "finished"),
+            "result",
+        )
+    )
+)
+_SEEN_OF_EVENTS = select(
+    *(
+        _EVENTS.columns[name]
+        for name in ("seq", "topic", "type", "job", "owner", "sequence", "data")
+    )
+).order_by(_EVENTS.c.seq)
+
+
+def _ageing(name: str) -> str:
+    columns = METADATA.tables[name].columns
+    times = (c.name for c in columns if isinstance(c.type, Utc))
+    return f"UPDATE {name} SET " + ", ".join(f"{t} = {t} - CAST(:by AS interval)" for t in times)
+
+
+_AGE = text(f"WITH aged AS ({_ageing('jobs')}) {_ageing('makes')}")
+"""Makes everything older that the store compares with a clock which is not ours."""
 
 
 @dataclass(frozen=True)
@@ -78,21 +108,36 @@ def input_of(owner: OwnerId, sha256: str) -> InputRef:
 
 
 class World:
-    """A database with the library's tables in it, and a loop to reach it from plain functions."""
+    """A database with the library's tables in it, and a loop to reach it from plain functions.
+
+    The store is driven through its port. What became of it is read over a connection beside it,
+    which sees only what was committed.
+    """
 
     def __init__(self, url: str) -> None:
-        self.runner = asyncio.Runner()
         self.clock = ManualClock()
-        self.database = self.runner.run(self._open(url))
+        self._stack = ExitStack()
+        self._stack.enter_context(inline_sqlite())
+        self._loop = self._stack.enter_context(asyncio.Runner()).get_loop()
+        self.database, self._beside = self._run(self._open(url))
+        self._rows: dict[str, Row[Any]] | None = None
+        self._heard = False
+        self._last = 0
 
-    async def _open(self, url: str) -> Database:
+    async def _open(self, url: str) -> tuple[Database, AsyncConnection]:
         database = Database(url, clock=self.clock, pool=2)
         await database.run_sync(METADATA.create_all)
-        return database
+        engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        return database, await engine.connect()
+
+    def _run(self, awaited: Coroutine[Any, Any, Answer]) -> Answer:
+        # `Runner.run` also sees to Ctrl-C, each time anew, which is slower than most statements.
+        return self._loop.run_until_complete(awaited)
 
     def close(self) -> None:
-        self.runner.run(self.database.close())
-        self.runner.close()
+        self._run(self._beside.close())
+        self._run(self.database.close())
+        self._stack.close()
 
     def do(self, function: Callable[[AsyncSession], Awaitable[Answer]]) -> Answer:
         """Call a function inside a transaction of its own."""
@@ -101,61 +146,71 @@ class World:
             async with self.database.transaction() as session:
                 return await function(session)
 
-        return self.runner.run(inside())
+        self._changed()
+        return self._run(inside())
 
-    def fresh(self) -> None:
-        """Empty every table, then add each owner and item."""
-
-        async def inside(session: AsyncSession) -> None:
-            for table in reversed(METADATA.sorted_tables):
-                await session.execute(delete(table))
-            now = await self.database.time(session)
-            for owner, item in ITEMS.items():
-                await session.execute(
-                    insert(ItemRow).values(
-                        id=item, owner=owner, kind="track", state="ready", name="x",
-                        created=now, updated=now, labels={}, search="",
-                    )
-                )  # fmt: skip
-
-        self.do(inside)
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass: a clock of ours moves on, a database with its own has its rows aged."""
-        if self.database.sqlite:
-            self.clock.advance(seconds)
-            return
-
-        async def inside(session: AsyncSession) -> None:
-            for name in ("jobs", "makes"):
-                table = METADATA.tables[name]
-                by = bindparam("by", timedelta(seconds=seconds), Interval())
-                times: Any = {c.name: c - by for c in table.columns if isinstance(c.type, Utc)}
-                await session.execute(update(table).values(times))
-
-        self.do(inside)
-
-    def read(self, function: Callable[[AsyncSession], Awaitable[Answer]]) -> Answer:
+    def look(self, function: Callable[[AsyncSession], Awaitable[Answer]]) -> Answer:
         """Call a function with a session that only reads."""
 
         async def inside() -> Answer:
             async with self.database.session() as session:
                 return await function(session)
 
-        return self.runner.run(inside())
+        return self._run(inside())
 
-    def rows(self) -> dict[str, JobRow]:
-        async def inside(session: AsyncSession) -> list[JobRow]:
-            return list(await session.scalars(select(JobRow)))
+    def _changed(self) -> None:
+        self._rows = None
+        self._heard = False
 
-        return {row.id: row for row in self.read(inside)}
+    def fresh(self) -> None:
+        """Empty every table, then add each owner and item."""
 
-    def events(self, after: int) -> list[EventRow]:
-        async def inside(session: AsyncSession) -> list[EventRow]:
-            query = select(EventRow).where(col(EventRow.seq) > after).order_by(col(EventRow.seq))
-            return list(await session.scalars(query))
+        async def inside() -> None:
+            for table in reversed(METADATA.sorted_tables):
+                await self._beside.execute(delete(table))
+            now = datetime.now(UTC)
+            for owner, item in ITEMS.items():
+                await self._beside.execute(
+                    insert(_ITEMS).values(
+                        id=item, owner=owner, kind="track", state="ready", name="x",
+                        created=now, updated=now, labels={}, search="",
+                    )
+                )  # fmt: skip
 
-        return self.read(inside)
+        self._changed()
+        self._last = 0
+        self._run(inside())
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: a clock of ours moves on, a database with its own has its rows aged."""
+        if self.database.sqlite:
+            self.clock.advance(seconds)
+            return
+        self._changed()
+        self._run(self._beside.execute(_AGE, {"by": timedelta(seconds=seconds)}))
+
+    def rows(self) -> dict[str, Row[Any]]:
+        """Return every job by its id."""
+        if self._rows is None:
+            self._rows = {row.id: row for row in self._read(_SEEN_OF_JOBS)}
+        return self._rows
+
+    def news(self) -> Sequence[Row[Any]]:
+        """Return the events that were not returned before."""
+        if self._heard:
+            return ()
+        self._heard = True
+        found = self._read(_SEEN_OF_EVENTS.where(_EVENTS.c.seq > self._last))
+        if found:
+            self._last = found[-1].seq
+        return found
 
     def now(self) -> datetime:
-        return self.read(self.database.time)
+        if self.database.sqlite:
+            return self.clock.now()
+        (row,) = self._read(select(self.database.now().label("now")))
+        return row.now  # type: ignore[no-any-return]
+
+    def _read(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        found: Sequence[Row[Any]] = self._run(self._beside.execute(query)).all()
+        return found

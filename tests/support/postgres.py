@@ -3,8 +3,10 @@
 Each test gets a database of its own, dropped when it ends.
 """
 
+import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +20,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from deploy.servers.postgres import Postgres
 from kit.clock import new_id
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
@@ -26,35 +30,41 @@ def postgres_server() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         ports = {"clients": probe.getsockname()[1]}
-    # The password file and the data lie below it, so it must be open to the user it runs as.
-    with tempfile.TemporaryDirectory(prefix="cratedig-postgres-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
+    # What runs as another user lies below it, so it must be open to that one.
+    folder = Path(tempfile.mkdtemp(prefix="cratedig-postgres-"))
+    folder.chmod(0o755)
+    log = folder / "log"
+    try:
         launch = server.prepare(folder, ports, secrets)
-        quick = ("-c", "fsync=off", "-c", "synchronous_commit=off")
-        log = folder / "log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                (*launch.command, *quick),
-                stdin=subprocess.DEVNULL,
+            # The keeper stops the server also when this process is killed.
+            keeper = subprocess.Popen(
+                (
+                    *(sys.executable, "-m", "tests.support.keeper"),
+                    *(str(folder), str(int(server.stop_signal))),
+                    *(*launch.command, "-c", "fsync=off", "-c", "synchronous_commit=off"),
+                ),
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                cwd=ROOT,
                 start_new_session=True,
             )
-        try:
-            until = time.monotonic() + 30
-            while not server.healthy(ports):
-                if process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(f"Postgres did not start:\n{log.read_text()[-2000:]}")
-                time.sleep(0.05)
-            yield server.lines(ports, secrets)["KIT_DATABASE_URL"]
-        finally:
-            process.send_signal(server.stop_signal)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    assert keeper.stdin is not None
+    try:
+        until = time.monotonic() + 30
+        while not server.healthy(ports):
+            if keeper.poll() is not None or time.monotonic() > until:
+                words = log.read_text() if log.exists() else ""
+                raise RuntimeError(f"Postgres did not start:\n{words[-2000:]}")
+            time.sleep(0.05)
+        yield server.lines(ports, secrets)["KIT_DATABASE_URL"]
+    finally:
+        keeper.stdin.close()
+        keeper.wait(30)
 
 
 @pytest.fixture
