@@ -16,6 +16,7 @@ SONG ?=
 KILLS ?= 40
 JOBS ?= 200
 CASES ?= 5500
+SCHEDULES ?= 2000
 MUTANTS ?= 1000
 ARGS ?=
 
@@ -102,6 +103,11 @@ test-kills: setup weights ## Kill the house again and again while it works: KILL
 	CRATEDIG_TEST_KILLS=$(KILLS) CRATEDIG_TEST_KILL_JOBS=$(JOBS) \
 	  $(BIN)/python -m pytest -s tests/system/test_kills.py $(ARGS)
 
+.PHONY: test-schedules
+test-schedules: setup ## Walk the job table through SCHEDULES schedules on SQLite, and some on Postgres
+	CRATEDIG_TEST_SCHEDULES=$(SCHEDULES) \
+	  $(BIN)/python -m pytest -n 2 tests/library/test_model.py $(ARGS)
+
 .PHONY: test-fuzz
 test-fuzz: setup weights ## Ask every operation of the API CASES times in all, and send MUTANTS damaged files
 	CRATEDIG_TEST_CASES=$(CASES) CRATEDIG_TEST_MUTANTS=$(MUTANTS) \
@@ -110,6 +116,7 @@ test-fuzz: setup weights ## Ask every operation of the API CASES times in all, a
 .PHONY: test-all
 test-all: setup weights ## Everything, the long runs too
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu" $(ARGS)
+	$(MAKE) test-schedules SCHEDULES=20000
 	$(MAKE) test-kills KILLS=200 JOBS=1000
 	$(MAKE) test-fuzz CASES=250000 MUTANTS=10000
 	$(MAKE) test-cluster
