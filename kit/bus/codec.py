@@ -6,9 +6,10 @@ See the Kafka protocol binding of CloudEvents 1.0.2: every attribute is a `ce_â€
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from contracts.envelope import SCHEMA_ROOT, Event
 from contracts.topics import Topic
@@ -83,9 +84,15 @@ def decode(
         raise Unreadable(f"{type_} has the schema {attributes.get('dataschema', '')!r}")
     try:
         data = model.model_validate_json(value or b"")
-        return Event[model].model_validate(attributes | {"data": data})  # type: ignore[valid-type]
+        return _envelope(model).model_validate(attributes | {"data": data})
     except ValidationError as error:
         where = "; ".join(
             f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]
         )
         raise Unreadable(f"{type_} is not valid: {where}") from error
+
+
+@cache
+def _envelope(model: type[BaseModel]) -> type[AnyEvent]:
+    """Return the envelope of one kind of data; pydantic forgets a class that nobody holds."""
+    return Event[model]  # type: ignore[valid-type]

@@ -7,6 +7,8 @@ their own: each sees what was committed when it began.
 
 import asyncio
 import hashlib
+import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -23,7 +25,6 @@ from sqlalchemy.ext.asyncio import create_async_engine as create_engine
 from contracts.music import Seconds
 from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable, Utc
-from kit.database.sqlite import one_errand_a_statement
 
 Answer = TypeVar("Answer")
 
@@ -52,6 +53,7 @@ class Database:
         parsed = make_url(url)
         self._clock = clock
         self._signals: dict[str, asyncio.Event] = {}
+        self._threads: set[threading.Thread] = set()
         self.sqlite = parsed.drivername == "sqlite+aiosqlite"
         if self.sqlite:
             if parsed.database in (None, "", ":memory:"):
@@ -60,7 +62,7 @@ class Database:
                 )
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
             self._reader, self._writer = _sqlite_engines(
-                url, readers=min(pool, 4), busy=busy_timeout
+                url, readers=min(pool, 4), busy=busy_timeout, threads=self._threads
             )
         elif parsed.drivername == "postgresql+asyncpg":
             self._reader, self._writer = _postgres_engines(
@@ -193,6 +195,10 @@ class Database:
         """Close every connection."""
         await self._reader.dispose()
         await self._writer.dispose()
+        # A driver's thread may still owe an answer to one who was cancelled: the loop must be
+        # there to take it.
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, BUSY_TIMEOUT)
 
 
 class Leadership:
@@ -256,16 +262,21 @@ def _away(error: BaseException) -> bool:
 _READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 
-def _sqlite_engines(url: str, *, readers: int, busy: Seconds) -> tuple[AsyncEngine, AsyncEngine]:
+def _sqlite_engines(
+    url: str, *, readers: int, busy: Seconds, threads: set[threading.Thread]
+) -> tuple[AsyncEngine, AsyncEngine]:
+    def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        # The driver opens each connection in a thread that is its own.
+        threads.add(threading.current_thread())
+        return sqlite3.Connection(*arguments, **named)
+
     settings: dict[str, Any] = {
-        "connect_args": {"timeout": busy},
+        "connect_args": {"timeout": busy, "factory": connect},
         "max_overflow": 0,
         "pool_timeout": busy,
     }
     writer = create_engine(url, pool_size=1, **settings)
     reader = create_engine(url, pool_size=readers, **_READING, **settings)
-    for engine in (writer, reader):
-        one_errand_a_statement(engine)
 
     def prepare(connection: Any, pragmas: tuple[str, ...]) -> None:
         # The driver's own idea of transactions is switched off; `begin` below says when.

@@ -77,6 +77,9 @@ async def once(
         return str(first.answer["id"]), first.status
     made, status = await act()
     await session.execute(
-        update(IdempotencyRow).where(*mine).values(status=status, answer={"id": made})
+        update(IdempotencyRow)
+        .where(*mine)
+        .values(status=status, answer={"id": made})
+        .execution_options(synchronize_session=False)
     )
     return made, status

@@ -29,6 +29,8 @@ from services.library.tables import EventRow
 log = logging.getLogger(__name__)
 
 BATCH = 500
+GATHER: Seconds = 0.02
+"""Pause after a batch: what comes meanwhile is published and marked together."""
 POLL: Seconds = 1.0
 """How often it looks without being woken: events of other processes of the library."""
 _TOPICS = {topic.name: topic for topic in TOPICS}
@@ -77,6 +79,7 @@ class Relay:
                         await lead.confirm()
                         wake.clear()  # Before looking, so that what comes meanwhile is seen.
                         if await self.relay():
+                            await asyncio.sleep(GATHER)
                             continue
                         with contextlib.suppress(TimeoutError):
                             async with asyncio.timeout(self._poll):

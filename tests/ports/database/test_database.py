@@ -1,6 +1,7 @@
 """What every database promises."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -302,6 +303,28 @@ async def test_a_database_that_is_away_is_told_so(away: str, tmp_path: Path) -> 
     await database.close()
 
 
+async def test_a_closed_database_leaves_no_thread_that_owes_an_answer(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db", clock=SystemClock())
+    begun = asyncio.Event()
+
+    async def long() -> None:
+        async with database.transaction() as session:
+            begun.set()
+            await session.execute(text(_LONG))
+
+    cancelled = asyncio.create_task(long())
+    await begun.wait()
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    await database.close()
+    assert not set(threading.enumerate()) - before - {
+        thread for thread in threading.enumerate() if thread.name.startswith("asyncio_")
+    }
+
+
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite:///x.db", "mysql://x/y"])
 def test_an_address_of_no_use_is_refused_with_a_better_one(url: str) -> None:
     with pytest.raises(ValueError, match=r"sqlite\+aiosqlite://"):
@@ -336,3 +359,9 @@ async def test_another_owners_row_is_not_there(database: Database) -> None:
         mine = OwnedRows(session, Shelf, "a")
         assert await mine.get("1", for_update=True) is not None
         assert await mine.delete("1")
+
+
+_LONG = """
+WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 300000)
+SELECT count(*) FROM counted
+"""
