@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cratedig import types
+from cratedig.cli.finding import find_item
 from cratedig.cli.output import AsJson, as_json, bars, note, say
 from cratedig.client import Client
 from cratedig.errors import CratedigError, JobFailed, NotFound
@@ -24,8 +25,6 @@ def run(
     json: AsJson = False,
 ) -> None:
     """Run a pipeline or one task over items."""
-    from cratedig.cli.catalogue import find_item
-
     params = dict(map(_param, param or ()))
     with Client() as client:
         for item in [find_item(client, one) for one in items]:
