@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import create_async_engine as create_engine
 from contracts.music import Seconds
 from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable, Utc
+from kit.database.sqlite import one_errand_a_statement
 
 Answer = TypeVar("Answer")
 
@@ -277,6 +278,8 @@ def _sqlite_engines(
     }
     writer = create_engine(url, pool_size=1, **settings)
     reader = create_engine(url, pool_size=readers, **_READING, **settings)
+    for engine in (writer, reader):
+        one_errand_a_statement(engine)
 
     def prepare(connection: Any, pragmas: tuple[str, ...]) -> None:
         # The driver's own idea of transactions is switched off; `begin` below says when.
