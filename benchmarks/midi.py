@@ -198,13 +198,15 @@ def main(arguments: Sequence[str]) -> None:
     asked = parser.parse_args(arguments)
     data = asked.data if asked.data is not None and asked.data.is_dir() else None
     manifest = read_manifest(ROOT / "services" / "midi" / "weights.toml")
-    weights = Store(KitSettings().weights_dir).verified(manifest)["basic-pitch"]
+    store = Store(KitSettings().weights_dir)
+    weights = store.verified(manifest)["basic-pitch"]
+    official = store.folder(manifest.weights[0]) / manifest.weights[0].parts[0].file
     script = ROOT / "benchmarks" / "midi_reference.py"
     lines: list[str] = []
     with (
         tempfile.TemporaryDirectory() as scratch,
         peer(sys.executable, "-m", "benchmarks.midi_ours", weights) as ours,
-        peer(reference_python("midi"), script, weights) as theirs,
+        peer(reference_python("midi"), script, official) as theirs,
     ):
         folder = Path(scratch)
         scores = list(measure_notes(data, folder, ours, theirs))

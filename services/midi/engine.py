@@ -23,10 +23,6 @@ EDGE = EDGE_FRAMES * HOP
 
 _WEIGHTS = "basic-pitch"
 _VERSION = "icassp-2022"
-_INPUT = "serving_default_input_2:0"
-_CONTOUR = "StatefulPartitionedCall:0"
-_NOTE = "StatefulPartitionedCall:1"
-_ONSET = "StatefulPartitionedCall:2"
 
 
 class Engine(Protocol):
@@ -59,7 +55,7 @@ class Engine(Protocol):
 
 
 class BasicPitch:
-    """The network of Bittner et al. (2022), as its authors published it."""
+    """The network of Bittner et al. (2022), with the weights that its authors published."""
 
     def __init__(self, context: EngineContext) -> None:
         from kit.inference.base import open_network
@@ -75,14 +71,13 @@ class BasicPitch:
     def listen(self, windows: Float) -> Posteriors:
         """Return the posteriors of consecutive windows, joined."""
         count = len(windows)
-        # An engine prepares itself anew for every number of windows, so it is always the same.
-        batch = np.zeros((BATCH, WINDOW, 1), np.float32)
-        batch[:count, :, 0] = windows
-        given = self._network.run({_INPUT: batch})
-        kept = slice(EDGE_FRAMES, EDGE_FRAMES + KEPT_FRAMES)
+        # The graph takes no other number of windows.
+        batch = np.zeros((BATCH, WINDOW), np.float32)
+        batch[:count] = windows
+        given = self._network.run({"audio": batch})
         onset, note, contour = (
-            np.ascontiguousarray(given[name][:count, kept].reshape(count * KEPT_FRAMES, -1))
-            for name in (_ONSET, _NOTE, _CONTOUR)
+            given[name][:count].reshape(count * KEPT_FRAMES, -1)
+            for name in ("onset", "note", "contour")
         )
         return Posteriors(onset, note, contour)
 
