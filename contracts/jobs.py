@@ -85,7 +85,9 @@ class Progress(Said):
     fraction: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     message: Annotated[str, StringConstraints(max_length=200)] = ""
     previews: tuple[str, ...] = ()
-    """Object keys of previews stored so far: never artifacts, gone with the attempt."""
+    """Names of what can be heard already: finished parts of files, to be fetched by way of
+    `GET /v1/jobs/{job}/previews/{name}` while the job runs. Never artifacts, gone with the
+    attempt."""
 
 
 class Failure(Said):

@@ -48,3 +48,8 @@ def artifact_key(
 ) -> str:
     """Return the key of one file that an attempt of a job makes."""
     return f"{attempt_prefix(owner, item, task, job, epoch)}{name}"
+
+
+def previews_prefix(owner: OwnerId, item: ItemId, task: TaskName, job: JobId, epoch: int) -> str:
+    """Return the prefix under which an attempt puts what can be heard before it ends."""
+    return f"{attempt_prefix(owner, item, task, job, epoch)}previews/"

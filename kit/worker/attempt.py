@@ -7,12 +7,12 @@ import shutil
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
 from contracts.envelope import Event, dataschema
-from contracts.ids import EventId
+from contracts.ids import EventId, WorkerId
 from contracts.jobs import (
     Claim,
     Failure,
@@ -28,20 +28,19 @@ from contracts.jobs import (
     Progress,
     Standing,
 )
-from contracts.objects import Bucket
+from contracts.objects import Bucket, previews_prefix
 from contracts.topics import JOBS_EVENTS
 from kit.bus.base import BusError
 from kit.clock import new_id
 from kit.objects.base import ObjectError
 from kit.observability.metrics import JOB_DURATION
 from kit.observability.tracing import continue_trace
+from kit.platform import ServicePlatform
 from kit.worker.compute import Died, LoadFailed
-from kit.worker.desk import DeskClosed
-from kit.worker.files import fetch_inputs, key_of, store_manifest, store_outputs
+from kit.worker.desk import Desk, DeskClosed
+from kit.worker.files import fetch_inputs, store_manifest, store_outputs
+from kit.worker.slot import Slot
 from kit.worker.wire import Ended, Finished, Moved, Previewed, Work
-
-if TYPE_CHECKING:
-    from kit.worker.runtime import Slot, WorkerRuntime
 
 log = logging.getLogger(__name__)
 
@@ -80,16 +79,19 @@ class Attempt:
         self,
         claim: Claim,
         *,
-        slot: "Slot",
-        runtime: "WorkerRuntime",
+        slot: Slot,
+        desk: Desk,
+        platform: ServicePlatform,
+        worker: WorkerId,
         make: Make,
         stopping: asyncio.Event,
         hurry: asyncio.Event,
     ) -> None:
         self._claim = claim
         self._slot = slot
-        self._runtime = runtime
-        self._platform = runtime.platform
+        self._desk = desk
+        self._platform = platform
+        self._worker = worker
         self._make = make
         self._stopping = stopping
         self._hurry = hurry
@@ -159,11 +161,9 @@ class Attempt:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, settings.heartbeat - SHOW_EVERY)):
                     await self._moved.wait()
-            beat = Heartbeat(
-                worker=self._runtime.worker, epoch=self._claim.epoch, progress=self._progress
-            )
+            beat = Heartbeat(worker=self._worker, epoch=self._claim.epoch, progress=self._progress)
             try:
-                standing = await self._runtime.desk.heartbeat(self._claim.job, beat)
+                standing = await self._desk.heartbeat(self._claim.job, beat)
             except DeskClosed as error:
                 # Nobody can expire the lease while the library is away, so the work goes on.
                 log.warning("no heartbeat: %s", error)
@@ -263,6 +263,8 @@ class Attempt:
             log.warning("out of memory at segment %s on %s", setup.segment, setup.device)
             # Recovery inside a process that ran out of memory is not dependable.
             await self._slot.close()
+            # The next try begins anew, and so does what can be heard of it.
+            self._progress = Progress()
         if said is None:
             raise LoadFailed("the child said nothing")
         return said
@@ -272,12 +274,13 @@ class Attempt:
         self._moved.set()
 
     async def _preview(self, path: Path) -> None:
-        key = key_of(self._claim, f"preview-{path.name}")
+        claim = self._claim
+        prefix = previews_prefix(claim.owner, claim.item.id, claim.task, claim.job, claim.epoch)
         with contextlib.suppress(ObjectError):
             await self._platform.objects.put_file(
-                Bucket.DERIVED, key, path, media_type="audio/flac"
+                Bucket.DERIVED, f"{prefix}{path.name}", path, media_type="audio/flac"
             )
-            previews = (*self._progress.previews, key)
+            previews = (*self._progress.previews, path.name)
             self._progress = self._progress.model_copy(update={"previews": previews})
             self._moved.set()
 
@@ -336,7 +339,7 @@ class Attempt:
         return {
             "job": self._claim.job,
             "epoch": self._claim.epoch,
-            "worker": self._runtime.worker,
+            "worker": self._worker,
         }
 
     async def _say(self, type_: str, data: BaseModel) -> None:

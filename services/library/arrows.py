@@ -15,7 +15,7 @@ from sqlmodel import col
 from contracts.events import JobEnded, JobQueued, JobRunning
 from contracts.ids import ItemId, JobId, OwnerId, RunId
 from contracts.jobs import Failure, JobClass, JobRequested, JobState, TaskName
-from contracts.objects import Bucket, attempt_prefix
+from contracts.objects import Bucket, attempt_prefix, previews_prefix
 from contracts.topics import LIBRARY_EVENTS, commands
 from kit.clock import new_id
 from kit.database.engine import database_of
@@ -24,6 +24,11 @@ from services.library.tables import GarbageRow, JobRow
 
 ATTEMPT_GARBAGE_AFTER = timedelta(hours=1)
 """A worker that lost its lease, but does not know it, may be writing for a while."""
+
+PREVIEWED = frozenset({TaskName.SEPARATION})
+"""Tasks that let parts of their files be heard before they end."""
+PREVIEWS_GARBAGE_AFTER = timedelta(minutes=20)
+"""Longer than a signed URL works: whoever began to listen may go on."""
 
 _NOBODY = {"worker": None, "lease_until": None, "deadline": None}
 """What a row says of its worker once it has none."""
@@ -130,6 +135,8 @@ async def to_end(
         return None
     if was_running and state is not JobState.SUCCEEDED:
         await _discard_attempt(session, moved)
+    elif was_running and moved.task in PREVIEWED:
+        await discard(session, Bucket.DERIVED, previews_of(moved), after=PREVIEWS_GARBAGE_AFTER)
     data = JobEnded(
         job=JobId(moved.id),
         item=ItemId(moved.item),
@@ -183,6 +190,13 @@ async def discard(
     database = database_of(session)
     now = await database.time(session)
     session.add(GarbageRow(id=new_id(), bucket=bucket, prefix=prefix, due=now + after, created=now))
+
+
+def previews_of(row: JobRow) -> str:
+    """Return the prefix of what can be heard of a job's attempt before it ends."""
+    return previews_prefix(
+        OwnerId(row.owner), ItemId(row.item), TaskName(row.task), JobId(row.id), row.epoch
+    )
 
 
 async def _discard_attempt(session: AsyncSession, row: JobRow) -> None:

@@ -86,8 +86,12 @@ def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
             # A call into C that keeps the interpreter's lock: no Python code can interrupt it.
             ctypes.PyDLL(None).sleep(60)
         case "memory":
+            part = job.scratch / f"part-{engine.segment:g}.flac"
+            part.write_bytes(b"sound")
+            job.preview(part)
             if engine.segment > params.enough:
                 raise OutOfMemory("memory", "Too large.")
+            time.sleep(params.seconds)
         case "device":
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         case "children":

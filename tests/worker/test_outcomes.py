@@ -6,7 +6,7 @@ import os
 import pytest
 
 from contracts.jobs import FailureKind, JobCompleted, Manifest
-from contracts.objects import Bucket
+from contracts.objects import Bucket, previews_prefix
 from kit.objects.base import ObjectFacts
 from tests.worker.conftest import Bench
 
@@ -96,6 +96,16 @@ async def test_memory_that_runs_out_is_met_with_smaller_segments(bench: Bench) -
     again = await bench.ending(await bench.offer(do="finish"))
     data = await bench.platform.objects.get_bytes(Bucket.DERIVED, again.data.manifest_key)
     assert Manifest.model_validate_json(data).result["segment"] == 1.0
+
+
+async def test_what_was_heard_of_a_try_that_ran_out_of_memory_is_forgotten(bench: Bench) -> None:
+    claim = await bench.offer(do="memory", enough=0.5, seconds=1.0)
+    await bench.ending(claim)
+    heard = [beat.progress.previews for beat in bench.desk.beats if beat.progress.previews]
+    assert heard[-1] == ("part-0.5.flac",)
+    assert set(heard) <= {("part-1.flac",), ("part-0.5.flac",)}
+    prefix = previews_prefix(claim.owner, claim.item.id, claim.task, claim.job, claim.epoch)
+    assert f"{prefix}part-0.5.flac" in [facts.key for facts in await stored(bench, prefix)]
 
 
 async def test_memory_that_never_suffices_is_a_passing_fault_not_a_bad_file(bench: Bench) -> None:

@@ -292,6 +292,14 @@ class AsyncClient:
         """Show a job."""
         return await self.send(calls.job(job_id))
 
+    async def preview(self, job_id: str, name: str) -> str:
+        """Return an address where a part can be heard while its job runs, for some minutes.
+
+        The names are those that the job's progress holds, and its live events.
+        """
+        signed = await self.send(calls.preview(job_id, name))
+        return wire.absolute(self._who, signed.url)
+
     async def cancel_job(self, job_id: str) -> types.Job:
         """Stop a job."""
         return await self.send(calls.cancel_job(job_id))

@@ -139,6 +139,11 @@ def artifact(artifact_id: str) -> Call[types.Artifact]:
     return Call("GET", f"/v1/artifacts/{artifact_id}", _of(types.Artifact))
 
 
+def preview(job_id: str, name: str) -> Call[types.Download]:
+    """Ask for a signed address of a part that can be heard while its job runs."""
+    return Call("GET", f"/v1/jobs/{job_id}/previews/{name}", _of(types.Download))
+
+
 def download(artifact_id: str) -> Call[types.Download]:
     """Ask for a signed address of a file."""
     return Call("GET", f"/v1/artifacts/{artifact_id}/download", _of(types.Download))

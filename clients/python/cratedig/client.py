@@ -290,6 +290,14 @@ class Client:
         """Show a job."""
         return self.send(calls.job(job_id))
 
+    def preview(self, job_id: str, name: str) -> str:
+        """Return an address where a part can be heard while its job runs, for some minutes.
+
+        The names are those that the job's progress holds, and its live events.
+        """
+        signed = self.send(calls.preview(job_id, name))
+        return wire.absolute(self._who, signed.url)
+
     def cancel_job(self, job_id: str) -> types.Job:
         """Stop a job."""
         return self.send(calls.cancel_job(job_id))

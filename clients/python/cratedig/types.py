@@ -95,6 +95,7 @@ class Progress(_Answer):
 
     fraction: float = 0.0
     message: str = ""
+    previews: tuple[str, ...] = ()
 
 
 class Task(_Answer):

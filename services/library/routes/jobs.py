@@ -7,12 +7,15 @@ from sqlmodel import col
 
 from contracts.ids import ItemId, JobId, RunId
 from contracts.items import ItemState
-from contracts.jobs import Job, JobCreate, JobState, TaskName
+from contracts.jobs import Job, JobCreate, JobState, Progress, TaskName
+from contracts.objects import Bucket
 from contracts.problems import ProblemCode
+from contracts.uploads import Download
 from kit.http.errors import ProblemError, not_found
 from kit.http.pagination import Page, Paging
 from services.library import jobs
 from services.library.access import Action
+from services.library.arrows import previews_of
 from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.facts import tell_item_changed
 from services.library.idempotency import Key, once
@@ -21,6 +24,7 @@ from services.library.orders import order_job, refusal
 from services.library.repository import Repository, page
 from services.library.runs import job_ended
 from services.library.tables import JobRow
+from services.library.uploads import SIGNED
 
 _ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
 _EXAMPLE = {
@@ -84,6 +88,26 @@ def job_routes(house: Context) -> APIRouter:
         """Show a job."""
         async with house.database.session() as session:
             return jobs.show(await Repository(session, principal).job(job, Action.READ))
+
+    @router.get("/{job}/previews/{name}")
+    async def preview(principal: Reader, job: JobId, name: str) -> Download:
+        """Return a signed URL to hear a part that is finished, while the job still runs.
+
+        The names are those of the job's progress, as its live stream tells them.
+        """
+        async with house.database.session() as session:
+            row = await Repository(session, principal).job(job, Action.READ)
+            now = await house.database.time(session)
+        if name not in Progress.model_validate(row.progress).previews:
+            raise not_found()
+        url = house.objects.sign_get(
+            Bucket.DERIVED,
+            previews_of(row) + name,
+            filename=name,
+            media_type="audio/flac",
+            lasting=SIGNED,
+        )
+        return Download(url=url, expires=now + SIGNED)
 
     @router.post("/{job}/cancel")
     async def cancel(principal: Runner, job: JobId, key: Key = None) -> Job:
