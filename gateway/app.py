@@ -56,10 +56,11 @@ class Gateway:
             platform.client(kit.library_url),
             platform.client(kit.library_internal_url),
         )
+        self._library = platform.application(kit.library_url)
         self._passwords = Passwords()
         limits = Limits(settings, clock)
         self.bearers = bearers = Bearers(database, clock=clock, keyring=keyring, limits=limits)
-        self.upstream = Upstream(self._clients[0], bearers)
+        self.upstream = Upstream(self._library, self._clients[0], bearers)
         accounts = Accounts(
             database,
             settings=settings,
@@ -117,6 +118,7 @@ class Gateway:
         """Let go of everything."""
         for client in self._clients:
             await client.aclose()
+        await self._library.aclose()
         self._passwords.close()
         await self._database.close()
 

@@ -2,13 +2,12 @@
 
 import logging
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.events import Feed
 from contracts.identity import Principal
@@ -16,21 +15,24 @@ from contracts.problems import Problem, ProblemCode
 from gateway.bearers import Bearers
 from kit.auth.dependencies import authenticated
 from kit.http.errors import MEDIA_TYPE, ProblemError, not_found, problem_response
+from kit.http.remote import Away, Remote
 from kit.observability.tracing import current_traceparent
 
 log = logging.getLogger(__name__)
 
 OWN = frozenset({"accounts", "account", "sessions", "keys", "events", "openapi.json"})
 """First parts of the paths below `/v1` that the gateway answers itself; the rest is forwarded."""
-_ASKED = (
-    "accept",
-    "accept-language",
-    "content-type",
-    "idempotency-key",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "range",
+_ASKED = frozenset(
+    {
+        b"accept",
+        b"accept-language",
+        b"content-type",
+        b"idempotency-key",
+        b"if-match",
+        b"if-modified-since",
+        b"if-none-match",
+        b"range",
+    }
 )
 """What of a request's head the library is told."""
 _DROPPED = frozenset(
@@ -74,7 +76,8 @@ class Door:
 class Upstream:
     """Forwards requests to the library."""
 
-    def __init__(self, client: httpx.AsyncClient, bearers: Bearers) -> None:
+    def __init__(self, library: Remote, client: httpx.AsyncClient, bearers: Bearers) -> None:
+        self._library = library
         self._client = client
         self._bearers = bearers
 
@@ -82,25 +85,18 @@ class Upstream:
         """Answer a request by the library's answer."""
         try:
             who = await self._caller(Headers(scope=scope))
-            target = _target(scope)
+            asked = self._asked(scope, who)
+            passing = _Passing(send, path=asked["path"])
+            await self._library(asked, receive, passing)
+            if passing.refusal is not None:
+                raise passing.refusal
+        except Away as error:
+            if passing.begun:
+                # Breaking off is the only way left to say that something is missing.
+                raise ConnectionResetError(f"the library broke off: {error}") from error
+            await problem_response(_failed(error, sent=error.sent))(scope, receive, send)
         except ProblemError as refusal:
             await problem_response(refusal)(scope, receive, send)
-            return
-        request = self._client.build_request(
-            scope["method"],
-            target,
-            headers=self._head(scope, who),
-            content=await _body(receive),
-        )
-        try:
-            answer = await self._send(request)
-        except ProblemError as refusal:
-            await problem_response(refusal)(scope, receive, send)
-            return
-        try:
-            await _pass_on(answer, send)
-        finally:
-            await answer.aclose()
 
     async def feed(self, who: Principal, *, after: str | None, limit: int) -> Feed:
         """Return a piece of an owner's feed. Raises `ProblemError`."""
@@ -153,45 +149,84 @@ class Upstream:
             )
         return await authenticated(self._bearers.authenticate, borne.strip())
 
-    def _head(self, scope: Scope, who: Principal) -> list[tuple[bytes, bytes]]:
-        asked = Headers(scope=scope)
-        head = [(name.encode(), asked[name].encode("latin-1")) for name in _ASKED if name in asked]
-        head.append((b"authorization", f"Bearer {self._bearers.library_token(who)}".encode()))
+    def _asked(self, scope: Scope, who: Principal) -> Scope:
+        """Return the request as the library gets it."""
+        token = self._bearers.library_token(who)
+        head = [(name, value) for name, value in scope["headers"] if name in _ASKED]
+        head.append((b"authorization", b"Bearer " + token.encode()))
         head.append((b"traceparent", current_traceparent().encode()))
-        return head
+        return {
+            "type": "http",
+            "asgi": scope.get("asgi", {}),
+            "http_version": "1.1",
+            "method": scope["method"],
+            "scheme": "http",
+            "path": scope["path"],
+            "raw_path": _plain_path(scope),
+            "query_string": scope.get("query_string", b""),
+            "root_path": "",
+            "headers": head,
+            "client": None,
+            "server": None,
+        }
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:
             answer = await self._client.send(request, stream=True)
         except httpx.TransportError as error:
-            raise _failed(error) from None
+            unsent = httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout
+            raise _failed(error, sent=not isinstance(error, unsent)) from None
         except RuntimeError as error:
             # The client is being closed, or the library of this process is not built yet.
             raise _failed(error) from None
-        kind = answer.headers.get("content-type", "")
-        if answer.status_code == 401 or (
-            answer.status_code >= 500 and not kind.startswith(MEDIA_TYPE)
-        ):
-            log.error("the library answered %s to %s", answer.status_code, request.url.path)
+        kind = answer.headers.get("content-type", "").encode()
+        if refusal := _judged(answer.status_code, kind, request.url.path):
             await answer.aclose()
-            raise ProblemError(
-                ProblemCode.UPSTREAM_FAILED,
-                "The library could not answer; try again in a moment.",
-                retry_after=1,
-            )
+            raise refusal
         return answer
 
 
-def _failed(error: Exception) -> ProblemError:
+class _Passing:
+    """Passes the library's answer on, unless it is one that callers should not see."""
+
+    def __init__(self, send: Send, *, path: str) -> None:
+        self._send = send
+        self._path = path
+        self.begun = False
+        self.refusal: ProblemError | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            head = [(k, v) for k, v in message["headers"] if k not in _DROPPED]
+            kind = next((v for k, v in head if k == b"content-type"), b"")
+            self.refusal = _judged(message["status"], kind, self._path)
+            message = {**message, "headers": head}
+        if self.refusal is None:
+            self.begun = True
+            await self._send(message)
+
+
+def _judged(status: int, kind: bytes, path: str) -> ProblemError | None:
+    """Return what a caller is told instead of an answer that is a fault of ours."""
+    if status != 401 and (status < 500 or kind.startswith(MEDIA_TYPE.encode())):
+        return None
+    log.error("the library answered %s to %s", status, path)
+    return ProblemError(
+        ProblemCode.UPSTREAM_FAILED,
+        "The library could not answer; try again in a moment.",
+        retry_after=1,
+    )
+
+
+def _failed(error: Exception, *, sent: bool = True) -> ProblemError:
     """Return what a caller is told when the library cannot be asked."""
     log.warning("the library cannot be reached: %s: %s", type(error).__name__, error)
-    unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    code = ProblemCode.UNAVAILABLE if unsent else ProblemCode.UPSTREAM_FAILED
+    code = ProblemCode.UPSTREAM_FAILED if sent else ProblemCode.UNAVAILABLE
     return ProblemError(code, "The library does not answer; try again in a moment.", retry_after=2)
 
 
-def _target(scope: Scope) -> httpx.URL:
-    """Return path and query for the library, written in the one plain way.
+def _plain_path(scope: Scope) -> bytes:
+    """Return the path for the library, written in the one plain way.
 
     Raises
     ------
@@ -202,33 +237,4 @@ def _target(scope: Scope) -> httpx.URL:
     parts = scope["path"].split("/")[1:]
     if _HIDDEN.search(raw.split(b"?", 1)[0]) or any(part in ("", ".", "..") for part in parts):
         raise not_found()
-    path = "/" + "/".join(quote(part, safe="") for part in parts)
-    query = scope.get("query_string", b"")
-    return httpx.URL(path=path, query=query) if query else httpx.URL(path=path)
-
-
-async def _body(receive: Receive) -> bytes:
-    """Return the body, which the edge has read and bounded."""
-    chunks: list[bytes] = []
-    while True:
-        message = await receive()
-        chunks.append(message.get("body", b""))
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            return b"".join(chunks)
-
-
-async def _pass_on(answer: httpx.Response, send: Send) -> None:
-    head = [(k.lower(), v) for k, v in answer.headers.raw if k.lower() not in _DROPPED]
-    await send({"type": "http.response.start", "status": answer.status_code, "headers": head})
-    async for chunk in _bytes_of(answer):
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _bytes_of(answer: httpx.Response) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in answer.aiter_raw():
-            yield chunk
-    except httpx.TransportError as error:
-        # The head is sent: breaking off is the only way left to say that something is missing.
-        raise ConnectionResetError(f"the library broke off: {error}") from error
+    return b"/" + "/".join(quote(part, safe="") for part in parts).encode()

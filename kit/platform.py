@@ -12,6 +12,7 @@ from kit.bus.factory import open_bus
 from kit.clock import Clock, SystemClock
 from kit.database.engine import Database
 from kit.http.client import build_client
+from kit.http.remote import Remote, remote_application
 from kit.objects.base import ObjectStore
 from kit.objects.factory import open_objects
 from kit.settings import KitSettings
@@ -31,6 +32,10 @@ class ServicePlatform(Protocol):
 
     def client(self, url: str) -> httpx.AsyncClient:
         """Return a client for another service; the caller closes it."""
+        ...
+
+    def application(self, url: str) -> Remote:
+        """Return the application of another service; the caller closes it."""
         ...
 
 
@@ -65,6 +70,10 @@ class Platform:
     def client(self, url: str) -> httpx.AsyncClient:
         """Return a client for `http(s)://…`, or `inprocess://<name>` once that is offered."""
         return build_client(url, application=self._find)
+
+    def application(self, url: str) -> Remote:
+        """Return the application at `http(s)://…`, or at `inprocess://<name>` once offered."""
+        return remote_application(url, application=self._find)
 
     def _find(self, name: str) -> ASGIApp:
         try:

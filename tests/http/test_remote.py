@@ -1,0 +1,221 @@
+"""Applications elsewhere: the same over a socket and in this process; whoever is away is told."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import uvloop
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message
+
+from kit.http.remote import Away, Remote, remote_application
+from kit.http.server import Server
+from tests.support.house import free_port
+
+
+async def hello(request: Request) -> Response:
+    told = {
+        "method": request.method,
+        "path": request.scope["path"],
+        "query": request.scope["query_string"].decode(),
+        "headers": sorted([k, v] for k, v in request.headers.items() if k != "host"),
+        "body": (await request.body()).decode(),
+    }
+    return JSONResponse(told, 201, {"X-Own": "kept", "Set-Cookie": "a=b"})
+
+
+async def elsewhere(request: Request) -> Response:
+    return Response(status_code=307, headers={"Location": "/hello"})
+
+
+async def empty(request: Request) -> Response:
+    return Response(status_code=204)
+
+
+async def large(request: Request) -> Response:
+    async def chunks() -> AsyncIterator[bytes]:
+        for number in range(64):
+            yield bytes([number]) * 65_536
+
+    return StreamingResponse(chunks(), media_type="application/octet-stream")
+
+
+async def breaks(request: Request) -> Response:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"some"
+        raise ConnectionResetError("of the other service")
+
+    return StreamingResponse(chunks())
+
+
+APP = Starlette(
+    routes=[
+        Route("/hello/{name}", hello, methods=["GET", "POST"]),
+        Route("/hello", hello),
+        Route("/elsewhere", elsewhere),
+        Route("/empty", empty),
+        Route("/large", large),
+        Route("/breaks", breaks),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    """The address of a server with the application, in a thread."""
+    port = free_port()
+    serving = Server(APP, "127.0.0.1", port)
+    thread = threading.Thread(target=lambda: uvloop.run(serving.serve()))
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not serving.started:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    serving.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+@pytest.fixture(params=["socket", "process"])
+async def remote(request: pytest.FixtureRequest) -> AsyncIterator[Remote]:
+    address = request.getfixturevalue("served") if request.param == "socket" else "inprocess://it"
+    found = remote_application(address, application={"it": APP}.__getitem__)
+    yield found
+    await found.aclose()
+
+
+class Answer:
+    """What an application answered."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = b""
+        self.ended = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message["headers"])
+        else:
+            assert not self.ended
+            self.body += message["body"]
+            self.ended = not message.get("more_body", False)
+
+
+async def ask(remote: Remote, path: str, *, query: str = "", body: bytes = b"") -> Answer:
+    answer = Answer()
+
+    given = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> Message:
+        for message in given:
+            return message
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST" if body else "GET",
+        "scheme": "http",
+        "path": path.replace("%20", " "),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(b"accept", b"*/*"), (b"x-given", b"1")],
+        "client": None,
+        "server": None,
+    }
+    await remote(scope, receive, answer.send)
+    return answer
+
+
+async def test_a_request_and_its_answer_pass_unchanged(remote: Remote) -> None:
+    answer = await ask(remote, "/hello/you%20there", query="a=b%20c&d=%2F&e=a+b", body=b"body")
+    assert (answer.status, answer.ended) == (201, True)
+    told = json.loads(answer.body)
+    length = [["content-length", "4"]] if ["content-length", "4"] in told["headers"] else []
+    assert told == {
+        "method": "POST",
+        "path": "/hello/you there",
+        "query": "a=b%20c&d=%2F&e=a+b",
+        "headers": sorted([["accept", "*/*"], ["x-given", "1"], *length]),
+        "body": "body",
+    }
+    assert (b"x-own", b"kept") in answer.headers
+
+
+async def test_nothing_is_followed_decoded_or_kept(remote: Remote) -> None:
+    answer = await ask(remote, "/elsewhere")
+    assert (answer.status, answer.ended) == (307, True)
+    await ask(remote, "/hello")
+    told = await ask(remote, "/hello")
+    assert b"cookie" not in told.body
+
+
+async def test_an_empty_answer_ends(remote: Remote) -> None:
+    answer = await ask(remote, "/empty")
+    assert (answer.status, answer.body, answer.ended) == (204, b"", True)
+
+
+async def test_a_large_answer_comes_whole(remote: Remote) -> None:
+    answer = await ask(remote, "/large")
+    assert answer.body == b"".join(bytes([n]) * 65_536 for n in range(64))
+    assert answer.ended
+
+
+async def test_an_answer_that_breaks_off_is_not_a_whole_one(remote: Remote) -> None:
+    with pytest.raises(Away) as raised:
+        await ask(remote, "/breaks")
+    assert raised.value.sent
+
+
+async def test_many_at_once(remote: Remote) -> None:
+    answers = await asyncio.gather(*(ask(remote, f"/hello/{n}") for n in range(150)))
+    assert all(
+        one.status == 201 and f"/hello/{n}".encode() in one.body for n, one in enumerate(answers)
+    )
+
+
+def nobody(name: str) -> ASGIApp:
+    raise RuntimeError("no service of this name")
+
+
+async def test_who_is_not_there_was_never_asked() -> None:
+    for address in (f"http://127.0.0.1:{free_port()}", "inprocess://it"):
+        remote = remote_application(address, application=nobody)
+        with pytest.raises(Away) as raised:
+            await ask(remote, "/hello")
+        assert not raised.value.sent
+        await remote.aclose()
+
+
+@pytest.mark.parametrize("says", ["nothing", "end", "nonsense"])
+async def test_who_does_not_answer_may_have_heard(says: str) -> None:
+    ended = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if says == "nonsense":
+            writer.write(b"nonsense\r\n\r\n")
+        if says == "nothing":
+            await ended.wait()
+        writer.close()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        remote = remote_application(address, application=nobody, silence=0.2)
+        with pytest.raises(Away) as raised:
+            await ask(remote, "/hello", body=b"x")
+        assert raised.value.sent
+        ended.set()
+        await remote.aclose()
