@@ -1,7 +1,8 @@
 """`python -m benchmarks.noop_house`: the embedded house with work that is nothing."""
 
-import asyncio
 import os
+
+import uvloop
 
 from benchmarks.noop import SERVICE as NOOP
 from embedded.settings import EmbeddedSettings, compose, lock
@@ -21,7 +22,7 @@ def main() -> None:
         logs.configure(kit.log_level, "json")
         slots = int(os.environ.get("NOOP_SLOTS", "4"))
         noop = {**chosen, "midi": WorkerSettings(slots=slots, device="cpu", threads=1)}
-        asyncio.run(serve((LIBRARY, GATEWAY, INGEST, NOOP), kit, chosen=noop))
+        uvloop.run(serve((LIBRARY, GATEWAY, INGEST, NOOP), kit, chosen=noop))
 
 
 if __name__ == "__main__":
