@@ -1,0 +1,78 @@
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from kit.signal.spectra import Array, Framing
+from services.tagging.mel import BANDS, HOP, PATCH, RATE, SIZE, log_mel, patches, slaney_bank
+from tests.support import signals
+
+
+def spectrum(audio: Array) -> Array:
+    return np.concatenate(list(log_mel(iter([audio]))))
+
+
+def test_filters_are_those_of_slaney() -> None:
+    """Linear below 1 kHz, logarithmic above, each of area 1 in Hz."""
+    framing = Framing(RATE, 1 << 14, HOP)
+    bank = slaney_bank(framing, bands=BANDS)
+    width = RATE / framing.size
+    np.testing.assert_allclose(bank.sum(axis=1) * width, 1.0, rtol=0.02)
+    centres = bank.argmax(axis=1) * width
+    # 0 to 8 kHz are 0 to 45.245 mels: 1 kHz is the fifteenth.
+    step = 45.245 / (BANDS + 1)
+    low = [index for index in range(BANDS) if (index + 1) * step < 15]
+    for index in low:
+        assert centres[index] == pytest.approx((index + 1) * step * 200 / 3, abs=2 * width)
+    ratios = [after / before for before, after in pairwise(centres[len(low) + 1 :])]
+    assert max(ratios) - min(ratios) < 0.01
+    assert np.mean(ratios) == pytest.approx(6.4 ** (step / 27), abs=1e-3)
+
+
+@pytest.mark.parametrize("frequency", [220.0, 1000.0, 5000.0])
+def test_a_sine_shows_in_its_band(frequency: float) -> None:
+    bank = slaney_bank(Framing(RATE, SIZE, HOP), bands=BANDS)
+    wanted = int(bank[:, round(frequency / RATE * SIZE)].argmax())
+    found = spectrum(signals.sine(frequency, 1.0, sample_rate=RATE, amplitude=0.5))
+    assert abs(int(found[20].argmax()) - wanted) <= 1
+
+
+def test_loud_audio_stays_finite_where_half_precision_overflows() -> None:
+    """At full scale the power exceeds 65504, the greatest number of float16."""
+    found = spectrum(signals.sine(440.0, 1.0, sample_rate=RATE, amplitude=1.0) * 8)
+    power = (10.0 ** found.astype(np.float64) - 1.0) / 10_000
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.float16(10_000 * power.max()))
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+
+
+def test_silence_is_zero() -> None:
+    assert not spectrum(signals.silence(0.5, RATE)).any()
+
+
+def test_blocks_make_no_difference() -> None:
+    audio = signals.noise(2.0, sample_rate=RATE)
+    whole = spectrum(audio)
+    parts = (audio[:, at : at + 777] for at in range(0, audio.shape[1], 777))
+    np.testing.assert_allclose(np.concatenate(list(log_mel(parts))), whole, atol=1e-6)
+
+
+def ramp(frames: int, step: int) -> Iterator[Array]:
+    numbered = np.repeat(np.arange(frames, dtype=np.float32)[:, None], BANDS, axis=1)
+    for at in range(0, frames, step):
+        yield numbered[at : at + step]
+
+
+@pytest.mark.parametrize("step", [1, 50, PATCH, 1000])
+def test_patches_follow_each_other_and_the_rest_is_dropped(step: int) -> None:
+    found = list(patches(ramp(2 * PATCH + 100, step)))
+    assert [one[0, 0] for one in found] == [0, PATCH]
+    assert [one[-1, 0] for one in found] == [PATCH - 1, 2 * PATCH - 1]
+
+
+def test_what_is_shorter_than_a_patch_is_repeated() -> None:
+    (found,) = patches(ramp(50, 20))
+    np.testing.assert_array_equal(found[:, 0], np.arange(PATCH) % 50)
+    assert list(patches(iter([]))) == []
