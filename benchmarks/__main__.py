@@ -16,6 +16,7 @@ ORDER = (
     "analysis",
     "separation",
     "transcribe",
+    "full",
 )
 
 

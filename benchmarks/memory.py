@@ -5,6 +5,7 @@ known by its last reading.
 """
 
 import argparse
+import os
 import tempfile
 import threading
 import time
@@ -74,13 +75,14 @@ def _music(path: Path, seconds: float) -> Path:
 
 
 class Peaks:
-    """Reads the peak memory of a process tree until stopped."""
+    """Reads the peak memory and the processor time of a process tree until stopped."""
 
     def __init__(self, house: House) -> None:
         process = house.parts["house"].process
         assert process is not None
         self._root = process.pid
         self._peaks: dict[int, tuple[str, int]] = {}
+        self._ticks: dict[int, int] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
@@ -97,17 +99,27 @@ class Peaks:
             found[name] = max(found.get(name, 0), kib)
         return found
 
+    def seconds_by_name(self) -> dict[str, float]:
+        """Return the processor seconds of all processes of each name."""
+        found: dict[str, float] = {}
+        for pid, ticks in self._ticks.items():
+            name = self._peaks[pid][0]
+            found[name] = found.get(name, 0.0) + ticks / os.sysconf("SC_CLK_TCK")
+        return found
+
     def _watch(self) -> None:
         while not self._stopping.wait(0.2):
             for pid in self._tree():
                 try:
                     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
                     words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+                    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 except OSError:
                     continue
                 fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
                 if "VmHWM" in fields:
                     self._peaks[pid] = (self._name(pid, words), int(fields["VmHWM"].split()[0]))
+                    self._ticks[pid] = int(times[11]) + int(times[12])
 
     def _name(self, pid: int, words: list[str]) -> str:
         if pid == self._root:
