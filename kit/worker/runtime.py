@@ -27,8 +27,9 @@ from kit.service import WorkerService, WorkerSettings
 from kit.weights.manifest import Manifest, read_manifest
 from kit.weights.store import MissingWeights, Store
 from kit.worker.attempt import Attempt, Ending
-from kit.worker.compute import Child, EngineSetup, LoadFailed
+from kit.worker.compute import EngineSetup, LoadFailed
 from kit.worker.desk import Desk, DeskClosed
+from kit.worker.slot import Slot
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,8 @@ class WorkerRuntime:
         bind({"task": self.service.word})
         scratch = scratch_folder(self.platform.settings.scratch_dir, self.service.word)
         slots = [
-            Slot(self, scratch / f"slot{number}") for number in range(max(1, self.settings.slots))
+            Slot(self.service, scratch / f"slot{number}")
+            for number in range(max(1, self.settings.slots))
         ]
         SLOTS.labels(self.service.word).set(len(slots))
         listening = asyncio.create_task(self._listen())
@@ -132,7 +134,7 @@ class WorkerRuntime:
                 log.warning("the bus gives no news; work is found by asking", exc_info=True)
             await self.platform.clock.sleep(1.0)
 
-    async def _claim(self, slots: "list[Slot]") -> None:
+    async def _claim(self, slots: list[Slot]) -> None:
         """Claim a job for each free slot; never await one."""
         await self._prepare(slots)
         for slot in slots:
@@ -151,7 +153,7 @@ class WorkerRuntime:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _prepare(self, slots: "list[Slot]") -> None:
+    async def _prepare(self, slots: list[Slot]) -> None:
         """Wait until the weights are verified and every slot's engine is warm."""
         while True:
             try:
@@ -169,7 +171,7 @@ class WorkerRuntime:
             log.info("%s is ready: %s on %s", self.service.word, self.make.engine, setup.device)
             return
 
-    async def _usable(self, slot: "Slot") -> bool:
+    async def _usable(self, slot: Slot) -> bool:
         """Return whether a slot's engine is warm, warming it when it is not."""
         if self._device_failures >= DEVICE_FAILURES:
             self.problem = "The device failed three times in a row; restart this worker."
@@ -206,13 +208,15 @@ class WorkerRuntime:
                     await asyncio.sleep(random.uniform(0, 0.05))
         return None
 
-    async def _work(self, slot: "Slot", claim: Claim) -> None:
+    async def _work(self, slot: Slot, claim: Claim) -> None:
         """Run one job to its outcome, then free the slot."""
         bind({"job_id": claim.job, "epoch": str(claim.epoch)})
         attempt = Attempt(
             claim,
             slot=slot,
-            runtime=self,
+            desk=self.desk,
+            platform=self.platform,
+            worker=self.worker,
             make=cast(Make, self.make),
             stopping=self._stopping,
             hurry=self._hurry,
@@ -257,46 +261,6 @@ class WorkerRuntime:
             weights=", ".join(sorted(setup.weights))[:200],
             fingerprint=hashlib.sha256(f"{engine}\n{fingerprint}".encode()).hexdigest(),
         )
-
-
-class Slot:
-    """Room for one job at a time: a warm child process and a scratch folder."""
-
-    def __init__(self, runtime: WorkerRuntime, folder: Path) -> None:
-        self._runtime = runtime
-        self.folder = folder
-        self.setup: EngineSetup | None = None
-        self.child: Child | None = None
-
-    @property
-    def engine(self) -> str:
-        """What the warm engine calls itself."""
-        return self.child.engine if self.child else ""
-
-    async def warm(self, setup: EngineSetup | None = None) -> Child:
-        """Return a child whose engine is loaded as asked, by default in the slot's own way.
-
-        Raises
-        ------
-        LoadFailed
-        """
-        wanted = setup or self.setup
-        if wanted is None:
-            raise LoadFailed("the slot was not set up")
-        if self.child is not None and self.child.alive and self.child.setup == wanted:
-            return self.child
-        await self.close()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        child = Child(self._runtime.service, wanted, scratch=self.folder)
-        await child.start()
-        self.child = child
-        return child
-
-    async def close(self) -> None:
-        """End the child."""
-        if self.child is not None:
-            child, self.child = self.child, None
-            await child.kill()
 
 
 def scratch_folder(root: Path | None, word: str) -> Path:
