@@ -1,5 +1,8 @@
 """Pipelines: those of the house, and those that an owner stores; checked before they are kept."""
 
+from sqlalchemy import case, func, select
+from sqlmodel import col
+
 from contracts.ids import PipelineId
 from contracts.items import ArtifactKind
 from contracts.pipelines import Pipeline, PipelineSpec, Step
@@ -47,13 +50,17 @@ async def store(repository: Repository, spec: PipelineSpec, *, most: int) -> Pip
     session = repository.session
     checked = check_steps(spec)
     await database_of(session).lock(session, f"owner:{repository.owner}")
-    rows = {row.name for row in await session.scalars(repository.pipelines.select())}
-    if spec.name in rows or spec.name in builtin_pipelines():
+    same = case((col(PipelineRow.name) == spec.name, 1), else_=0)
+    stored = select(func.count(), func.coalesce(func.max(same), 0)).where(
+        col(PipelineRow.owner) == repository.owner
+    )
+    count, taken = (await session.execute(stored)).one()
+    if taken or spec.name in builtin_pipelines():
         raise ProblemError(
             ProblemCode.ALREADY_EXISTS,
             f"There is a pipeline {spec.name!r} already; PUT changes one of yours.",
         )
-    if len(rows) >= most:
+    if count >= most:
         raise ProblemError(
             ProblemCode.TOO_MANY_REQUESTS,
             f"You have {most} pipelines; delete one first.",
@@ -138,7 +145,8 @@ def _checked(step: Step, *, field: str) -> Step:
     beside = [source.kind for source in step.beside]
     for kinds in alone:
         check_kinds(step.task, task, [*kinds, *beside], field=f"{field}.inputs")
-    if step.together and not task.takes_list and len(step.inputs) > 0:
+    many = task.takes_list or all(kind in task.gathers for kind in own)
+    if step.together and not many and len(step.inputs) > 0:
         text = f"{step.task.value} takes one input; leave `together` away for one job each"
         raise ProblemError(
             ProblemCode.INVALID_REQUEST,

@@ -64,6 +64,7 @@ class ArtifactRow(Table, table=True):
         Index("ix_artifacts_page", "owner", "created", "id"),
         Index("ix_artifacts_item", "item", "kind"),
         Index("ix_artifacts_job", "job"),
+        Index("ix_artifacts_stored", "owner", "kind", "size"),
     )
 
     id: str = Field(primary_key=True)
@@ -91,6 +92,7 @@ class UploadRow(Table, table=True):
     __table_args__ = (
         Index("ix_uploads_page", "owner", "created", "id"),
         Index("ix_uploads_state", "state", "created"),
+        Index("ix_uploads_coming", "owner", "state", "size"),
     )
 
     id: str = Field(primary_key=True)

@@ -300,26 +300,29 @@ class Uploads:
                 f"A file has at most {most} bytes here; this one has {asked.size}.",
                 fields=(FieldProblem(field="body.size", message=f"at most {most}"),),
             )
-        session = repository.session
-        under_way = select(func.count(), func.coalesce(func.sum(col(UploadRow.size)), 0)).where(
+        of_uploads, of_files = col(UploadRow.size), col(ArtifactRow.size)
+        stored = (
+            select(func.coalesce(func.sum(of_files), 0))
+            .where(
+                col(ArtifactRow.owner) == repository.owner,
+                col(ArtifactRow.kind) == ArtifactKind.ORIGINAL,
+            )
+            .scalar_subquery()
+        )
+        under_way = select(func.count(), func.coalesce(func.sum(of_uploads), 0), stored).where(
             col(UploadRow.owner) == repository.owner, col(UploadRow.state) == UploadState.OPEN
         )
-        count, coming = (await session.execute(under_way)).one()
+        count, coming, there = (await repository.session.execute(under_way)).one()
         if count >= self._settings.owner_uploads:
             raise ProblemError(
                 ProblemCode.TOO_MANY_REQUESTS,
                 f"{count} uploads of yours are under way; complete or abort some first.",
                 retry_after=60,
             )
-        originals = select(func.coalesce(func.sum(col(ArtifactRow.size)), 0)).where(
-            col(ArtifactRow.owner) == repository.owner,
-            col(ArtifactRow.kind) == ArtifactKind.ORIGINAL,
-        )
-        stored = (await session.execute(originals)).scalar_one()
-        if int(stored) + int(coming) + asked.size > self._settings.owner_bytes:
+        if int(there) + int(coming) + asked.size > self._settings.owner_bytes:
             raise ProblemError(
                 ProblemCode.TOO_LARGE,
-                f"You may store {self._settings.owner_bytes} bytes, and {int(stored)} are stored "
+                f"You may store {self._settings.owner_bytes} bytes, and {int(there)} are stored "
                 f"and {int(coming)} under way: delete something first.",
             )
 

@@ -13,6 +13,7 @@ from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.idempotency import Key, once
 from services.library.pipelines import show_builtin, show_pipeline
 from services.library.repository import Repository, page
+from services.library.tables import PipelineRow
 
 _EXAMPLE = {
     "Notes of every stem": {
@@ -56,14 +57,17 @@ def pipeline_routes(house: Context) -> APIRouter:
         async with house.database.transaction() as session:
             repository = Repository(session, principal)
             most = house.settings.owner_pipelines
+            row: PipelineRow | None = None
 
             async def act() -> tuple[str, int]:
-                return (await pipelines.store(repository, spec, most=most)).name, 201
+                nonlocal row
+                row = await pipelines.store(repository, spec, most=most)
+                return row.name, 201
 
             name, _ = await once(
                 session, act, owner=principal.owner, route="POST /pipelines", key=key, body=spec
             )
-            return show_pipeline(await repository.pipeline(name, Action.RUN))
+            return show_pipeline(row or await repository.pipeline(name, Action.RUN))
 
     @router.get("/{name}")
     async def get(principal: Reader, name: PipelineName) -> Pipeline:

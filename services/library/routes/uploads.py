@@ -10,6 +10,7 @@ from services.library.access import Action
 from services.library.context import REFUSED, Context, Writer
 from services.library.idempotency import Key, once
 from services.library.repository import Repository
+from services.library.tables import UploadRow
 
 _EXAMPLE = {
     "A song": {
@@ -37,14 +38,17 @@ def upload_routes(house: Context) -> APIRouter:
         """Announce a file; the answer holds signed URLs to PUT its parts to."""
         async with house.database.transaction() as session:
             repository = Repository(session, principal)
+            row: UploadRow | None = None
 
             async def act() -> tuple[str, int]:
-                return (await house.uploads.create(repository, asked)).id, 201
+                nonlocal row
+                row = await house.uploads.create(repository, asked)
+                return row.id, 201
 
             id_, _ = await once(
                 session, act, owner=principal.owner, route="POST /uploads", key=key, body=asked
             )
-            row = await repository.upload(id_, Action.WRITE)
+            row = row or await repository.upload(id_, Action.WRITE)
         return await house.uploads.show(row)
 
     @router.get("/{upload}")
