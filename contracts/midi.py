@@ -1,11 +1,13 @@
-"""`midi`: the notes of a recording."""
+"""`midi`: the notes of a recording, the hits of a drum stem, or the score of a whole song."""
 
-from typing import Annotated, Self
+from enum import StrEnum
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from contracts.base import Asked, Said
-from contracts.music import Bpm, Confidence, Hertz, MidiNote, Seconds
+from contracts.music import Bpm, Confidence, Hertz, MidiNote, Seconds, Stem, Velocity
+from contracts.tagging import SoundClass
 
 Program = Annotated[int, Field(ge=0, le=127)]
 """A General MIDI program, counted from 0: 0 is a grand piano, 33 a fingered bass."""
@@ -39,9 +41,61 @@ class MidiParams(Asked):
         return self
 
 
+class MidiMode(StrEnum):
+    """What was written down; the kind of the inputs decides."""
+
+    NOTES = "notes"
+    """The pitches of a recording."""
+    DRUMS = "drums"
+    """The hits of a sliced recording, by the classes that its slices were tagged with."""
+    SONG = "song"
+    """The notes of several stems as one file."""
+
+
+class Note(Said):
+    """One note."""
+
+    start: Seconds
+    end: Seconds
+    pitch: MidiNote
+    name: str
+    """`C4` is middle C; of a drum, what General MIDI calls it."""
+    velocity: Velocity
+    confidence: Confidence
+    bends: tuple[Annotated[float, Field(ge=-2, le=2)], ...] = ()
+    """Semitones from `pitch`, one every `bend_interval`; empty where it stays in tune."""
+    sound: SoundClass | None = None
+    """Only of drums: what the hit was tagged as, `unknown` included."""
+
+
+class Notes(Said):
+    """Everything that is known of each note: the content of `notes.json`."""
+
+    format: Literal["cratedig.notes"] = "cratedig.notes"
+    version: Literal[1] = 1
+    tempo: Bpm
+    """Tempo of the file's time grid."""
+    tempo_known: bool
+    bend_interval: Seconds
+    program: Program | None = None
+    """The instrument of the file; none where the notes are drums."""
+    notes: tuple[Note, ...]
+
+
+class Track(Said):
+    """One track of a song's file."""
+
+    name: str
+    stem: Stem | None = None
+    program: Program | None = None
+    """None for drums, which lie on channel 10."""
+    notes: Annotated[int, Field(ge=1)]
+
+
 class MidiResult(Said):
     """What was found; the notes themselves are in the artifacts."""
 
+    mode: MidiMode = MidiMode.NOTES
     notes: Annotated[int, Field(ge=1)]
     """How many."""
     lowest: MidiNote
@@ -49,14 +103,23 @@ class MidiResult(Said):
     polyphony: Annotated[int, Field(ge=1)]
     """Most notes sounding at once."""
     duration: Seconds
-    """Of the audio that was listened to."""
+    """Of the audio that was listened to; of drums and songs, up to the end of the last note."""
     tempo: Bpm
-    """Tempo of the file's time grid."""
+    """Tempo of the file's time grid; where it changes, of most of the song."""
     tempo_known: bool
-    """Whether the item's tempo was known; if not, the grid is at 120 and bars mean nothing."""
-    program: Program
+    """Whether the tempo was known; if not, the grid is at 120 and bars mean nothing."""
+    tempo_changes: Annotated[int, Field(ge=0)] = 0
+    """How often the tempo changes once the song has begun."""
+    program: Program | None
+    """None where the file has no instrument, or several."""
     mean_confidence: Confidence
-    engine: str
-    """What ran the network."""
-    weights: str
+    classes: dict[SoundClass, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Only of drums: hits of each class, those included that are no notes."""
+    left_out: Annotated[int, Field(ge=0)] = 0
+    """Only of drums: hits that are no notes, since nothing says which drum they are."""
+    tracks: tuple[Track, ...] = ()
+    """Only of songs."""
+    engine: str = ""
+    """What ran the network; empty where none was needed."""
+    weights: str = ""
     """Which network."""

@@ -39,6 +39,8 @@ class Task:
     """Kinds that it takes besides its one input, such as an analysis of it."""
     takes_list: bool = False
     """Whether one job takes many inputs."""
+    gathers: frozenset[ArtifactKind] = frozenset()
+    """Kinds of which one job takes many, and then nothing else but what it takes beside."""
     by_hand: bool = True
     """Whether a user may ask for it; ingest is started by an upload alone."""
     keeps_tempo: bool = False
@@ -79,7 +81,16 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             beside=frozenset({ArtifactKind.ANALYSIS}),
         ),
         TaskName.TAGGING: Task(params=TaggingParams, result=TaggingResult, takes_list=True),
-        TaskName.MIDI: Task(params=MidiParams, result=MidiResult, keeps_tempo=True),
+        TaskName.MIDI: Task(
+            params=MidiParams,
+            result=MidiResult,
+            # A recording; the slices of a recording, with their tags; or the notes of a song's
+            # stems, with the analysis that gives them their bars.
+            reads=SOUND | {ArtifactKind.SLICES, ArtifactKind.NOTES},
+            beside=frozenset({ArtifactKind.SLICES, ArtifactKind.TAGS, ArtifactKind.ANALYSIS}),
+            gathers=frozenset({ArtifactKind.NOTES}),
+            keeps_tempo=True,
+        ),
         TaskName.ANALYSIS: Task(
             params=AnalysisParams,
             result=AnalysisResult,
@@ -108,5 +119,7 @@ class TaskInfo(Said):
     beside: tuple[ArtifactKind, ...] = ()
     """What it takes besides its one input."""
     takes_list: bool
+    gathers: tuple[ArtifactKind, ...] = ()
+    """Of these one job takes many."""
     offered: bool
     """Whether a worker has asked for such work lately."""

@@ -10,6 +10,8 @@ from contracts.tasks import TASKS
 
 PITCHED = (Stem.BASS, Stem.VOCALS, Stem.OTHER, Stem.GUITAR, Stem.PIANO, Stem.ACCOMPANIMENT)
 """Stems in which notes can be heard."""
+DRUMMED = (Stem.DRUMS, Stem.ACCOMPANIMENT)
+"""Stems in which drums can be heard."""
 SLICED = (Stem.DRUMS, Stem.VOCALS, Stem.OTHER, Stem.ACCOMPANIMENT)
 """Stems that samples are cut from."""
 
@@ -45,6 +47,23 @@ _NOTES = Step(
     inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=PITCHED),),
     # The file's bars are those of the tempo that the analysis gives the song.
     after=("analysis",),
+)
+# What sounds alike is the same drum: every slice has the class of the best of its group.
+_DRUM_NOTES = Step(
+    name="drum-midi",
+    task=TaskName.MIDI,
+    inputs=(FromStep(step="slicing", kind=ArtifactKind.SLICES, stems=DRUMMED),),
+    beside=tuple(
+        FromStep(step=f"tagging-{stem}", kind=ArtifactKind.TAGS, stems=(stem,)) for stem in DRUMMED
+    ),
+    after=("analysis",),
+)
+_SONG_NOTES = Step(
+    name="song-midi",
+    task=TaskName.MIDI,
+    inputs=tuple(FromStep(step=name, kind=ArtifactKind.NOTES) for name in ("midi", "drum-midi")),
+    beside=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
+    together=True,
 )
 _LYRICS = Step(
     name="transcribe",
@@ -82,6 +101,8 @@ _ALL = (
                 _BEST,
                 *_TAGGING,
                 _NOTES,
+                _DRUM_NOTES,
+                _SONG_NOTES,
                 _LYRICS,
             ),
         ),

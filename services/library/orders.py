@@ -157,6 +157,8 @@ def check_kinds(name: TaskName, task: Task, kinds: Sequence[ArtifactKind], *, fi
         return
     reads = ", ".join(sorted(task.reads))
     text = f"{name.value} takes {'any number' if task.takes_list else 'one'} of: {reads}"
+    if task.gathers:
+        text += f", or any number of: {', '.join(sorted(task.gathers))}"
     if task.beside:
         text += f"; and besides, {', '.join(sorted(task.beside))}"
     raise ProblemError(
@@ -174,4 +176,6 @@ def _fits(task: Task, kinds: Sequence[ArtifactKind]) -> bool:
         return True
     # What can be either is the input only where nothing else can.
     only = [kind for kind in heard if kind not in task.beside]
+    if any(kind in task.gathers for kind in only):
+        return all(kind in task.gathers for kind in only)
     return len(only) <= 1

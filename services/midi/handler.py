@@ -1,21 +1,30 @@
-"""One job: canonical audio in, a MIDI file and its notes out."""
+"""One job: a recording, the slices of one, or a song's notes in; a MIDI file and its notes out."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
+from contracts.analysis import Analysis
 from contracts.items import ArtifactKind, AudioFacts
-from contracts.midi import MidiParams, MidiResult
+from contracts.midi import MidiMode, MidiParams, MidiResult, Notes, Track
 from contracts.music import Stem
+from contracts.slicing import Slices
+from contracts.tagging import Tags
 from kit.audio.decode import UnreadableAudio, mono_blocks, read_blocks, resample_stream
 from kit.audio.probe import probe
-from kit.worker.job import Job
+from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
-from services.midi import score
+from services.midi import drums, score, song
 from services.midi.dsp import LOWEST, PITCHES, Options, note_of
 from services.midi.engine import Engine
 from services.midi.partials import FRAME, RATE, Float
+from services.midi.score import Part, Played
 from services.midi.stream import Note, Transcriber
+from services.midi.tempo import DEFAULT_TEMPO, even
 
 SILENCE = 10 ** (-70 / 20)
 """Audio that never exceeds this is silent."""
@@ -24,20 +33,51 @@ SHORTEST = 0.1
 # General MIDI programs, from 0.
 _PROGRAMS = {Stem.BASS: 33, Stem.VOCALS: 52, Stem.GUITAR: 25, Stem.PIANO: 0}
 _PIANO = 0
+_READ = frozenset(
+    {ArtifactKind.SLICES, ArtifactKind.TAGS, ArtifactKind.NOTES, ArtifactKind.ANALYSIS}
+)
 # What is left for writing the files.
 _LISTENING = 0.97
 
+Model = TypeVar("Model", bound=BaseModel)
+
 
 def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
-    """Listen to the job's input and write its notes."""
-    given = job.input
+    """Write down a recording's pitches, a sliced recording's drums, or a song's stems."""
+    slices = _of(job, ArtifactKind.SLICES)
+    notes = [one for one in _of(job, ArtifactKind.NOTES) if one.name.endswith(".json")]
+    sounds = [one for one in job.inputs if one.kind not in _READ]
+    if len(sounds) + len(slices) + bool(notes) != 1 and not (len(slices) == len(sounds) == 1):
+        raise Rejected(
+            "input",
+            "Give one recording, or the slices of one with their tags, or the notes of a song's "
+            f"stems; this job was given {len(sounds)} recordings, {len(slices)} lists of slices "
+            f"and {len(notes)} lists of notes.",
+        )
+    if slices:
+        return _drums(job, slices[0])
+    if notes:
+        return _song(params, job, notes)
+    return _recording(params, job, sounds[0], engine)
+
+
+def _of(job: Job, kind: ArtifactKind) -> list[JobInput]:
+    return [one for one in job.inputs if one.kind is kind]
+
+
+def _recording(params: MidiParams, job: Job, given: JobInput, engine: Engine) -> MidiResult:
+    """Listen to a recording for its pitches."""
     if given.stem is Stem.DRUMS:
-        raise Skipped("unpitched", "A drum stem has no pitches to write down.")
+        raise Skipped(
+            "unpitched",
+            "A drum stem has no pitches to write down. Slice it, tag the slices, and give the "
+            "slices and their tags.",
+        )
     try:
         facts = probe(given.path)
         if facts.duration < SHORTEST:
             raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
-        notes, peak = _listen(params, job, engine, facts)
+        notes, peak = _listen(params, job, given, engine, facts)
     except UnreadableAudio as error:
         raise Rejected("unreadable", str(error)) from error
     if peak < SILENCE:
@@ -48,33 +88,117 @@ def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
             "No notes were found. Lower onset_threshold to find fainter ones, or separate the "
             "recording first and choose a pitched stem.",
         )
-    tempo = job.item.bpm if job.item.bpm is not None else score.DEFAULT_TEMPO
     program = params.program
     if program is None:
         program = _PROGRAMS.get(given.stem, _PIANO) if given.stem else _PIANO
     played = score.play(notes, pitch_bends=params.pitch_bends)
-    known = job.item.bpm is not None
-    midi = job.output("notes.mid", ArtifactKind.MIDI, media_type="audio/midi", stem=given.stem)
-    score.write_midi(midi, played, tempo=tempo, program=program)
-    data = job.output(
-        "notes.json", ArtifactKind.NOTES, media_type="application/json", stem=given.stem
+    _write(job, Part("Notes", played, program), given.stem, program)
+    return _result(job, MidiMode.NOTES, played).model_copy(
+        update={
+            "duration": facts.duration,
+            "program": program,
+            "engine": engine.description,
+            "weights": engine.weights,
+        }
     )
-    score.write_json(data, played, tempo=tempo, tempo_known=known)
-    table = job.output("notes.csv", ArtifactKind.NOTES, media_type="text/csv", stem=given.stem)
-    score.write_csv(table, played)
+
+
+def _drums(job: Job, given: JobInput) -> MidiResult:
+    """Write the slices of a recording as drum notes."""
+    slices = _read(Slices, given)
+    tags = [one for said in _of(job, ArtifactKind.TAGS) for one in _read(Tags, said).samples]
+    hits = drums.hear(slices, tags, only_drums=slices.stem is Stem.DRUMS)
+    played = drums.beat(hits, slices.sample_rate)
+    if not played:
+        raise Skipped(
+            "no_drums",
+            "No slice is known to be a drum. Tag the slices, and give the tags with them."
+            if not tags
+            else "None of the slices was tagged as a drum.",
+        )
+    _write(job, Part("Drums", played, 0), given.stem, None)
+    return _result(job, MidiMode.DRUMS, played).model_copy(
+        update={
+            "classes": dict(Counter(hit.label for hit in hits)),
+            "left_out": len(hits) - len(played),
+        }
+    )
+
+
+def _song(params: MidiParams, job: Job, given: Sequence[JobInput]) -> MidiResult:
+    """Bring the notes of a song's stems together in one file, on the song's beats."""
+    analyses = _of(job, ArtifactKind.ANALYSIS)
+    analysis = _read(Analysis, analyses[0]) if analyses else None
+    read = [song.Given(_read(Notes, one), one.stem) for one in given]
+    try:
+        arranged = song.arrange(read, pitch_bends=params.pitch_bends)
+    except song.TooManyParts as error:
+        raise Rejected("input", f"{error}; give fewer.") from error
+    if not arranged:
+        raise Skipped("no_notes", "None of the stems has notes.")
+    grid = song.grid_of(analysis)
+    known = grid is not None or job.item.bpm is not None
+    grid = grid or even(job.item.bpm or DEFAULT_TEMPO)
+    path = job.output("song.mid", ArtifactKind.MIDI, media_type="audio/midi")
+    parts = [part for _, part in arranged]
+    score.write_midi(path, parts, grid, markers=song.markers_of(analysis))
+    played = [item for part in parts for item in part.played]
+    tracks = tuple(
+        Track(name=part.name, stem=one.stem, program=one.notes.program, notes=len(part.played))
+        for one, part in arranged
+    )
+    return _result(job, MidiMode.SONG, played).model_copy(
+        update={
+            "tempo": grid.tempo,
+            "tempo_known": known,
+            "tempo_changes": grid.tempo_changes,
+            "tracks": tracks,
+        }
+    )
+
+
+def _read(model: type[Model], given: JobInput) -> Model:
+    try:
+        return model.model_validate_json(given.path.read_bytes())
+    except ValidationError as error:
+        raise Rejected("input", f"{given.name} is not what its kind says: {error}") from error
+
+
+def _write(job: Job, part: Part, stem: Stem | None, program: int | None) -> None:
+    """Write the notes of one stem as its three files."""
+    tempo = job.item.bpm if job.item.bpm is not None else DEFAULT_TEMPO
+    head = Notes(
+        tempo=tempo,
+        tempo_known=job.item.bpm is not None,
+        bend_interval=FRAME,
+        program=program,
+        notes=(),
+    )
+
+    def made(name: str, kind: ArtifactKind, media_type: str) -> Path:
+        return job.output(name, kind, media_type=media_type, stem=stem)
+
+    score.write_midi(made("notes.mid", ArtifactKind.MIDI, "audio/midi"), [part], even(tempo))
+    data = made("notes.json", ArtifactKind.NOTES, "application/json")
+    score.write_json(data, part.played, head)
+    score.write_csv(made("notes.csv", ArtifactKind.NOTES, "text/csv"), part.played)
+
+
+def _result(job: Job, mode: MidiMode, played: Sequence[Played]) -> MidiResult:
+    """Return what is true of any notes, and end the job's progress."""
     job.progress(1.0, "done")
+    notes = [item.note for item in played]
     return MidiResult(
+        mode=mode,
         notes=len(notes),
         lowest=min(note.pitch for note in notes),
         highest=max(note.pitch for note in notes),
         polyphony=polyphony(notes),
-        duration=facts.duration,
-        tempo=tempo,
-        tempo_known=known,
-        program=program,
+        duration=max(note.end for note in notes),
+        tempo=job.item.bpm if job.item.bpm is not None else DEFAULT_TEMPO,
+        tempo_known=job.item.bpm is not None,
+        program=None,
         mean_confidence=float(np.clip(np.mean([note.confidence for note in notes]), 0, 1)),
-        engine=engine.description,
-        weights=engine.weights,
     )
 
 
@@ -101,7 +225,7 @@ def polyphony(notes: list[Note]) -> int:
 
 
 def _listen(
-    params: MidiParams, job: Job, engine: Engine, facts: AudioFacts
+    params: MidiParams, job: Job, given: JobInput, engine: Engine, facts: AudioFacts
 ) -> tuple[list[Note], float]:
     """Return the notes, and the peak of the loudest channel."""
     transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
@@ -111,7 +235,7 @@ def _listen(
     def heard() -> Iterator[Float]:
         # The peak is taken before channels are folded, where opposite ones would cancel out.
         nonlocal peak
-        for block in read_blocks(job.input.path):
+        for block in read_blocks(given.path):
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
             yield block
 

@@ -1,7 +1,6 @@
 """The files: bends that do not smear, grids that hold, numbers that a sheet can read."""
 
 import csv
-import json
 from collections import defaultdict
 from pathlib import Path
 
@@ -11,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.midi import Notes
 from services.midi.handler import polyphony
 from services.midi.score import (
     BEND_RANGE,
+    Part,
     Played,
     name_of,
     play,
@@ -22,6 +23,7 @@ from services.midi.score import (
     write_midi,
 )
 from services.midi.stream import Note
+from services.midi.tempo import even
 
 
 def note(start: float, end: float, pitch: int, *, bend: float = 0.0, level: float = 30.0) -> Note:
@@ -30,7 +32,7 @@ def note(start: float, end: float, pitch: int, *, bend: float = 0.0, level: floa
 
 
 def saved(path: Path, played: list[Played], *, tempo: float = 120.0) -> mido.MidiFile:
-    write_midi(path, played, tempo=tempo, program=5)
+    write_midi(path, [Part("Notes", played, 5)], even(tempo))
     return mido.MidiFile(path)
 
 
@@ -170,10 +172,11 @@ def test_any_notes_survive_being_written_and_read(
         assert found[2] == truth[2]
         assert found[0] == pytest.approx(truth[0], abs=0.002 + 2 * resolution)
         assert found[1] == pytest.approx(truth[1], abs=0.002 + 2 * resolution)
-    write_json(folder / "p.json", played, tempo=tempo, tempo_known=True)
-    content = json.loads((folder / "p.json").read_text(encoding="utf-8"))
-    assert len(content["notes"]) == len(notes)
-    assert content["tempo"] == tempo
+    head = Notes(tempo=tempo, tempo_known=True, bend_interval=256 / 22050, program=3, notes=())
+    write_json(folder / "p.json", played, head)
+    content = Notes.model_validate_json((folder / "p.json").read_bytes())
+    assert len(content.notes) == len(notes)
+    assert (content.tempo, content.program) == (tempo, 3)
     write_csv(folder / "p.csv", played)
     with (folder / "p.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))

@@ -35,6 +35,7 @@ def task_routes(house: Context) -> APIRouter:
                     reads=tuple(sorted(task.reads)),
                     beside=tuple(sorted(task.beside)),
                     takes_list=task.takes_list,
+                    gathers=tuple(sorted(task.gathers)),
                     offered=name.value in offered,
                 )
                 for name, task in TASKS.items()
