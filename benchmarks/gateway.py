@@ -1,12 +1,12 @@
 """Requests a second and their p99 through gateway and library, beside `/healthz` of the same run.
 
-Once with the whole house in one process, once with gateway and library as processes. The generator
-is a closed loop of raw HTTP/1.1 connections on the same machine; it takes its share of the cores.
-`CPU ms` is what the house's processes spend on one request: it does not depend on who else works.
+Once with the whole house in one process, once with gateway and library as processes. The driver
+is a closed loop of raw HTTP/1.1 connections in a process of its own on the same machine; it takes
+its share of the cores. `CPU ms` is what the house's processes spend on one request: it depends
+least on who else works. The figures are medians of the rounds.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import secrets
@@ -15,19 +15,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import httpx
 
+from benchmarks.driver import Order, Round, order
 from cratedig import Client, Credentials
 from tests.support.house import ROOT, free_port
 
 CONNECTIONS = 16
-WARM_UP = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +36,6 @@ class Running:
 
     url: str
     pids: tuple[int, ...]
-
-    def cpu(self) -> float:
-        """Return the seconds of processor time that it has used so far, or 0 where none tells."""
-        try:
-            fields = [Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1] for pid in self.pids]
-        except OSError:
-            return 0.0
-        ticks = sum(int(one.split()[11]) + int(one.split()[12]) for one in fields)
-        return ticks / os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What one round gave; times in ms."""
-
-    rate: float
-    median: float
-    p99: float
-    cpu: float
 
 
 def main() -> None:
@@ -84,24 +65,27 @@ def measure(house: Running, *, seconds: float, rounds: int) -> None:
     # Bytes that are there already: one row is written, and nothing is left to send.
     known = {"name": "a.wav", "size": len(content), "sha256": sha256(content).hexdigest()}
 
-    def posting() -> bytes:
-        return request("POST", "/v1/uploads", token, json.dumps(known).encode())
-
-    def getting(path: str, bearer: str = "") -> Callable[[], bytes]:
-        made = request("GET", path, bearer)
-        return lambda: made
-
     cases = {
-        "GET /healthz": getting("/healthz"),
-        "GET /v1/items": getting("/v1/items?limit=20", token),
-        "GET /v1/items/{item}": getting(f"/v1/items/{item}", token),
-        "GET /v1/account": getting("/v1/account", token),
-        "POST /v1/uploads": posting,
+        "GET /healthz": request("GET", "/healthz", ""),
+        "GET /v1/items": request("GET", "/v1/items?limit=20", token),
+        "GET /v1/items/{item}": request("GET", f"/v1/items/{item}", token),
+        "GET /v1/account": request("GET", "/v1/account", token),
+        "POST /v1/uploads": request("POST", "/v1/uploads", token, json.dumps(known).encode()),
     }
-    found: dict[str, list[Figures]] = {name: [] for name in cases}
+    found: dict[str, list[Round]] = {name: [] for name in cases}
     for _ in range(rounds):
-        for name, make in cases.items():
-            found[name].append(asyncio.run(load(house, make, seconds=seconds)))
+        for name, asked in cases.items():
+            found[name].append(
+                load(
+                    order(
+                        house.url,
+                        asked,
+                        seconds=seconds,
+                        connections=CONNECTIONS,
+                        pids=house.pids,
+                    )
+                )
+            )
     base = statistics.median(one.rate for one in found["GET /healthz"])
     print(f"  {'':<22}{'per second':>11}{'÷ healthz':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}")
     for name, all_ in found.items():
@@ -126,54 +110,18 @@ def request(method: str, path: str, bearer: str, body: bytes = b"") -> bytes:
     return "\r\n".join((*lines, "", "")).encode() + body
 
 
-async def load(house: Running, make: Callable[[], bytes], *, seconds: float) -> Figures:
-    """Ask as fast as it is answered."""
-    host, port = house.url.removeprefix("http://").split(":")
-    times: list[float] = []
-    begin = time.perf_counter() + WARM_UP
-    end = begin + seconds
-    asked = 0
-    used = house.cpu()
-
-    async def ask() -> None:
-        nonlocal asked
-        reader, writer = await asyncio.open_connection(host, int(port))
-        try:
-            while (began := time.perf_counter()) < end:
-                writer.write(make())
-                await answer(reader)
-                asked += 1
-                if began >= begin:
-                    times.append(time.perf_counter() - began)
-        finally:
-            writer.close()
-            await writer.wait_closed()
-
-    await asyncio.gather(*(ask() for _ in range(CONNECTIONS)))
-    ordered = sorted(times)
-    return Figures(
-        rate=len(times) / seconds,
-        median=1000 * statistics.median(ordered),
-        p99=1000 * ordered[int(0.99 * (len(ordered) - 1))],
-        cpu=1000 * (house.cpu() - used) / asked,
+def load(asked: Order) -> Round:
+    """Have the driver ask."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.driver"],
+        cwd=ROOT,
+        input=json.dumps(asdict(asked)),
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=asked.seconds + 60,
+        check=True,
     )
-
-
-async def answer(reader: asyncio.StreamReader) -> None:
-    """Read one answer; anything but a success ends the benchmark."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    status = int(head.split(b" ", 2)[1])
-    fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if b": " in line)
-    if b"content-length" in fields:
-        body = await reader.readexactly(int(fields[b"content-length"]))
-    else:
-        body = b""
-        while size := int((await reader.readline()).strip() or b"0", 16):
-            body += await reader.readexactly(size)
-            await reader.readline()
-        await reader.readline()
-    if status >= 300:
-        raise RuntimeError(f"{status}: {body[:300]!r}")
+    return Round(**json.loads(done.stdout))
 
 
 @contextmanager
