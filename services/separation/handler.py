@@ -20,6 +20,7 @@ from kit.audio.encode import Encoder
 from kit.audio.probe import probe
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected, Skipped
+from services.separation.behind import Behind
 from services.separation.dsp import Confidence, Loudness, Samples, decibels
 from services.separation.engine import Engine, Opened
 from services.separation.files import FORMS, Aligner, Exact, Previews, StemFile, fit, quantise
@@ -58,8 +59,9 @@ def handle(params: SeparationParams, job: Job, engine: Engine) -> SeparationResu
     source = _examine(job.input.path)
     overlap = opened.overlap if params.overlap is None else params.overlap
     work = _Work(params, job, opened, source, wanted)
-    for stems in _streams(source, opened, overlap=overlap, shifts=params.shifts):
-        work.take(stems)
+    with Behind(work.take) as behind:
+        for stems in _streams(source, opened, overlap=overlap, shifts=params.shifts):
+            behind.give(stems)
     results = work.finish()
     return SeparationResult(
         weights=opened.weights.value,

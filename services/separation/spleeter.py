@@ -35,6 +35,7 @@ class SpleeterSeparator:
         self._bins = network.inputs["magnitude"].shape[3] or 0
         self._window = hann(SIZE)
         self._power = window_power(self._window, HOP, self._frames)
+        self._divisor: Samples = np.maximum(self._power, np.float32(1e-20))
         self.segment = (self._frames - 1) * HOP + SIZE
 
     def plan(self, overlap: float) -> Plan:
@@ -50,12 +51,10 @@ class SpleeterSeparator:
     def _separate(self, window: Samples) -> Samples:
         spectrum = stft(window, self._window, HOP)
         magnitude = np.abs(spectrum[..., : self._bins])[None]
-        masks = self._network.run({"magnitude": magnitude})["masks"]
-        above = np.broadcast_to(
-            masks[..., BAND].mean(axis=-1, keepdims=True),
-            (*masks.shape[:-1], spectrum.shape[-1] - self._bins),
-        )
-        masks = np.concatenate([masks, above], axis=-1)
-        stems = [overlap_add(mask * spectrum, self._window, HOP) for mask in masks]
-        power: Samples = np.maximum(self._power, np.float32(1e-20))
-        return np.stack(stems) / power
+        mask = self._network.run({"magnitude": magnitude})["masks"][0]
+        spectrum[..., : self._bins] *= mask
+        spectrum[..., self._bins :] *= mask[..., BAND].mean(axis=-1, keepdims=True)
+        vocals = overlap_add(spectrum, self._window, HOP)
+        vocals /= self._divisor
+        # The masks of a point sum to 1, so what is not the one stem is the other.
+        return np.stack([vocals, window - vocals])

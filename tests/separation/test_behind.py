@@ -1,0 +1,82 @@
+"""Blocks are worked on in order beside their maker; what fails is told, and nothing piles up."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from services.separation.behind import Behind
+from services.separation.dsp import Samples
+
+
+def block(value: float) -> Samples:
+    return np.full((1, 1, 1), value, np.float32)
+
+
+def test_blocks_are_worked_on_in_order_in_another_thread() -> None:
+    seen: list[float] = []
+    threads: set[str] = set()
+
+    def work(one: Samples) -> None:
+        seen.append(float(one[0, 0, 0]))
+        threads.add(threading.current_thread().name)
+
+    with Behind(work) as behind:
+        for value in range(50):
+            behind.give(block(value))
+    assert seen == list(range(50))
+    assert threads == {"behind_0"}
+
+
+def test_no_more_than_a_few_blocks_wait() -> None:
+    free, begun, given = threading.Event(), threading.Event(), 0
+
+    def work(_: Samples) -> None:
+        begun.set()
+        assert free.wait(20)
+
+    def fill(behind: Behind) -> None:
+        nonlocal given
+        for _ in range(5):
+            behind.give(block(0))
+            given += 1
+
+    with Behind(work, ahead=2) as behind:
+        maker = threading.Thread(target=fill, args=(behind,))
+        maker.start()
+        assert begun.wait(20)
+        # The third has to wait until the first is done, which it is not.
+        maker.join(0.2)
+        assert maker.is_alive()
+        assert given == 2
+        free.set()
+        maker.join(20)
+    assert given == 5
+
+
+def test_what_goes_wrong_is_told_where_the_next_block_is_given_or_at_the_end() -> None:
+    def work(one: Samples) -> None:
+        raise OSError(f"the disk is full at {one[0, 0, 0]:g}")
+
+    def make(*values: float) -> None:
+        with Behind(work) as behind:
+            for value in values:
+                behind.give(block(value))
+
+    with pytest.raises(OSError, match="full at 0"):
+        make(*range(100))
+    with pytest.raises(OSError, match="full at 7"):
+        make(7)
+
+
+def test_a_fault_of_the_maker_goes_before_what_waits() -> None:
+    def fail(one: Samples) -> None:
+        raise OSError("the disk is full")
+
+    def make() -> None:
+        with Behind(fail) as behind:
+            behind.give(block(1))
+            raise KeyError("the networks")
+
+    with pytest.raises(KeyError, match="the networks"):
+        make()
