@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 WEIGHTS_READY := $(VENV)/.weights
-EXTRAS := gateway library ingest separation slicing analysis midi transcribe
+EXTRAS := gateway library ingest separation slicing tagging analysis midi transcribe
 SONG ?=
 KILLS ?= 40
 JOBS ?= 200
@@ -108,6 +108,10 @@ test-schedules: setup ## Walk the job table through SCHEDULES schedules on SQLit
 	CRATEDIG_TEST_SCHEDULES=$(SCHEDULES) \
 	  $(BIN)/python -m pytest -n 2 tests/library/test_model.py $(ARGS)
 
+.PHONY: test-failpoints
+test-failpoints: setup ## End the house, or let its ports fail, at every point of a job's life
+	CRATEDIG_TEST_FAILPOINTS=1 $(BIN)/python -m pytest -n 2 tests/library/test_failpoints.py $(ARGS)
+
 .PHONY: test-fuzz
 test-fuzz: setup weights ## Ask every operation of the API CASES times in all, and send MUTANTS damaged files
 	CRATEDIG_TEST_CASES=$(CASES) CRATEDIG_TEST_MUTANTS=$(MUTANTS) \
@@ -117,6 +121,7 @@ test-fuzz: setup weights ## Ask every operation of the API CASES times in all, a
 test-all: setup weights ## Everything, the long runs too
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu" $(ARGS)
 	$(MAKE) test-schedules SCHEDULES=20000
+	$(MAKE) test-failpoints
 	$(MAKE) test-kills KILLS=200 JOBS=1000
 	$(MAKE) test-fuzz CASES=250000 MUTANTS=10000
 	$(MAKE) test-cluster
