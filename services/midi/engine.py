@@ -68,6 +68,11 @@ class BasicPitch:
         self.description = self._network.engine
         self.weights = f"{_WEIGHTS} {_VERSION}"
 
+    @property
+    def name(self) -> str:
+        """What the log calls it: which network, on what."""
+        return f"{self.weights} on {self.description}"
+
     def listen(self, windows: Float) -> Posteriors:
         """Return the posteriors of consecutive windows, joined."""
         count = len(windows)

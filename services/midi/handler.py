@@ -1,7 +1,7 @@
 """One job: a recording, the slices of one, or a song's notes in; a MIDI file and its notes out."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,19 +9,20 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from contracts.analysis import Analysis
-from contracts.items import ArtifactKind, AudioFacts
+from contracts.items import ArtifactKind
 from contracts.midi import MidiMode, MidiParams, MidiResult, Notes, Track
 from contracts.music import Stem
 from contracts.slicing import Slices
 from contracts.tagging import Tags
-from kit.audio.decode import UnreadableAudio, mono_blocks, read_blocks, resample_stream
+from kit.audio.decode import UnreadableAudio
+from kit.audio.listen import Ear
 from kit.audio.probe import probe
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi import drums, score, song
 from services.midi.dsp import LOWEST, PITCHES, Options, note_of
 from services.midi.engine import Engine
-from services.midi.partials import FRAME, RATE, Float
+from services.midi.partials import FRAME, RATE
 from services.midi.score import Part, Played
 from services.midi.stream import Note, Transcriber
 from services.midi.tempo import DEFAULT_TEMPO, even
@@ -77,10 +78,13 @@ def _recording(params: MidiParams, job: Job, given: JobInput, engine: Engine) ->
         facts = probe(given.path)
         if facts.duration < SHORTEST:
             raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
-        notes, peak = _listen(params, job, given, engine, facts)
+        ear = Ear(given.path, RATE, told=lambda part: job.progress(_LISTENING * part, "listening"))
+        transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
+        notes = [note for block in ear.blocks() for note in transcriber.feed(block)]
+        notes += transcriber.finish()
     except UnreadableAudio as error:
         raise Rejected("unreadable", str(error)) from error
-    if peak < SILENCE:
+    if ear.peak < SILENCE:
         raise Skipped("silent", "The audio is silent.")
     if not notes:
         raise Skipped(
@@ -222,27 +226,3 @@ def polyphony(notes: list[Note]) -> int:
     # At one moment what ends is counted before what begins.
     moments = sorted([(n.start, 1) for n in notes] + [(n.end, -1) for n in notes])
     return int(np.cumsum([step for _, step in moments]).max())
-
-
-def _listen(
-    params: MidiParams, job: Job, given: JobInput, engine: Engine, facts: AudioFacts
-) -> tuple[list[Note], float]:
-    """Return the notes, and the peak of the loudest channel."""
-    transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
-    notes: list[Note] = []
-    peak = 0.0
-
-    def heard() -> Iterator[Float]:
-        # The peak is taken before channels are folded, where opposite ones would cancel out.
-        nonlocal peak
-        for block in read_blocks(given.path):
-            peak = max(peak, float(np.abs(block).max(initial=0.0)))
-            yield block
-
-    done = 0
-    for block in resample_stream(mono_blocks(heard()), facts.sample_rate, RATE):
-        notes += transcriber.feed(block[0])
-        done += block.shape[1]
-        job.progress(_LISTENING * min(1.0, done / RATE / facts.duration), "listening")
-    notes += transcriber.finish()
-    return notes, peak

@@ -1,14 +1,14 @@
 """One job: canonical audio or a vocal stem in, its words as files out."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from contracts.items import ArtifactKind, AudioFacts
+from contracts.items import ArtifactKind
 from contracts.music import Stem
 from contracts.transcribe import RemovedText, TranscribeParams, TranscribeResult
-from kit.audio.decode import UnreadableAudio, mono_blocks, read_blocks, resample_stream
+from kit.audio.decode import UnreadableAudio
+from kit.audio.listen import Ear
 from kit.audio.probe import probe
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected, Skipped
@@ -16,7 +16,7 @@ from services.transcribe import writers
 from services.transcribe.dsp import correct_starts, part_at_pauses
 from services.transcribe.engine import Engine
 from services.transcribe.guard import Removed, sift
-from services.transcribe.lines import RATE, Float, Segment
+from services.transcribe.lines import RATE, Segment
 from services.transcribe.stream import Listener
 
 SILENCE = 10 ** (-60 / 20)
@@ -47,7 +47,7 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
         if facts.duration < SHORTEST:
             raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
         listener = Listener(hearing, params.language, params.beam)
-        peak, lines = _listen(job, listener, facts)
+        peak, lines = _listen(job, listener)
     except UnreadableAudio as error:
         raise Rejected("unreadable", str(error)) from error
     if peak < SILENCE:
@@ -120,22 +120,13 @@ def _write(job: Job, lyrics: writers.Lyrics) -> None:
     writers.write_text(made("lyrics.txt", "text/plain"), lyrics)
 
 
-def _listen(job: Job, listener: Listener, facts: AudioFacts) -> tuple[float, list[Segment]]:
+def _listen(job: Job, listener: Listener) -> tuple[float, list[Segment]]:
     """Return the peak of the loudest channel, and the lines that the network gave."""
-    lines: list[Segment] = []
-    peak = 0.0
 
-    def heard() -> Iterator[Float]:
-        # The peak is taken before channels are folded, where opposite ones would cancel out.
-        nonlocal peak
-        for block in read_blocks(job.input.path):
-            peak = max(peak, float(np.abs(block).max(initial=0.0)))
-            yield block
+    def told(part: float) -> None:
+        job.progress(_LISTENING * part, "listening")
 
-    done = 0
-    for block in resample_stream(mono_blocks(heard()), facts.sample_rate, RATE):
-        lines += listener.feed(block[0])
-        done += block.shape[1]
-        job.progress(_LISTENING * min(1.0, done / RATE / facts.duration), "listening")
+    ear = Ear(job.input.path, RATE, told=told)
+    lines = [line for block in ear.blocks() for line in listener.feed(block)]
     lines += listener.finish()
-    return peak, lines
+    return ear.peak, lines

@@ -1,0 +1,53 @@
+"""A file as a network hears it: folded to its middle, at the network's rate, block by block."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kit.audio.decode import Block, mono_blocks, read_blocks, resample_stream
+from kit.audio.probe import probe
+
+
+class Ear:
+    """Hears one file, once.
+
+    Parameters
+    ----------
+    path
+        See `read_blocks`.
+    sample_rate
+        In Hz, of what is heard.
+    told
+        Called with the fraction that was heard, 0 to 1, after each block.
+
+    Raises
+    ------
+    UnreadableAudio
+        The file is damaged or no audio; also while it is heard.
+    """
+
+    def __init__(self, path: Path, sample_rate: int, *, told: Callable[[float], None]) -> None:
+        self._path = path
+        self._rate = sample_rate
+        self._told = told
+        self._facts = probe(path)
+        self.peak = 0.0
+        """Of the loudest channel so far: opposite channels cancel out once they are folded."""
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield mono audio, `[samples]`, in blocks of whatever length comes out."""
+        total = max(1.0, self._facts.duration * self._rate)
+        done = 0
+        for block in resample_stream(
+            mono_blocks(self._read()), self._facts.sample_rate, self._rate
+        ):
+            yield block[0]
+            done += block.shape[1]
+            self._told(min(1.0, done / total))
+
+    def _read(self) -> Iterator[Block]:
+        for block in read_blocks(self._path):
+            self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
+            yield block

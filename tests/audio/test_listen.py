@@ -1,0 +1,39 @@
+"""A file as a network hears it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kit.audio.decode import UnreadableAudio, read
+from kit.audio.listen import Ear
+from tests.support.single_job import write_audio
+
+RATE = 44_100
+
+
+def test_blocks_are_the_middle_at_the_rate_that_was_asked_for(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    path = write_audio(tmp_path / "a.flac", rng.uniform(-0.5, 0.5, (2, 3 * RATE)), RATE)
+    told: list[float] = []
+    ear = Ear(path, 22_050, told=told.append)
+    heard = np.concatenate(list(ear.blocks()))
+    np.testing.assert_array_equal(heard, read(path, 22_050, mono=True)[0])
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1.0, abs=1e-3)
+    assert ear.peak == pytest.approx(0.5, abs=1e-3)
+
+
+def test_opposite_channels_are_silent_in_the_middle_but_not_in_the_peak(tmp_path: Path) -> None:
+    tone = 0.3 * np.sin(np.arange(RATE) / 20)
+    path = write_audio(tmp_path / "a.flac", np.stack([tone, -tone]).astype(np.float32), RATE)
+    ear = Ear(path, 16_000, told=lambda _: None)
+    assert np.abs(np.concatenate(list(ear.blocks()))).max() < 1e-3
+    assert ear.peak == pytest.approx(0.3, abs=1e-3)
+
+
+def test_a_file_that_breaks_off_is_unreadable(tmp_path: Path) -> None:
+    path = write_audio(tmp_path / "a.flac", np.random.default_rng(0).normal(0, 0.1, (1, RATE)))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UnreadableAudio):
+        list(Ear(path, 22_050, told=lambda _: None).blocks())
