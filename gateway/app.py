@@ -26,7 +26,7 @@ from gateway.upstream import Door, Upstream
 from kit.auth.passwords import Passwords
 from kit.database.engine import Database
 from kit.http.app import behind_edge, create_app
-from kit.http.health import health_routes
+from kit.http.health import health_app, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background
 
@@ -37,8 +37,6 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 class Gateway:
     """The running gateway."""
-
-    internal: ASGIApp | None = None
 
     def __init__(
         self,
@@ -92,11 +90,12 @@ class Gateway:
         routes.include_router(event_routes(live, keys))
         app.include_router(routes)
         app.include_router(house_routes(keyring, self._describe))
-        app.router.routes.extend(health_routes(self.ready))
+        app.router.routes.extend(health_routes(self.ready, measured=False))
         if (objects := platform.objects.application()) is not None:
             app.mount("/objects", objects)
         self._app: FastAPI = app
         self.public: ASGIApp = self._faced(Door(app, self.upstream), settings)
+        self.internal: ASGIApp | None = behind_edge(health_app(self.ready))
         self.background: tuple[Background, ...] = (
             keyring.run,
             live.run,

@@ -14,8 +14,16 @@ Ready = Callable[[], Awaitable[dict[str, bool]]]
 """Tells what is needed, and whether it is there."""
 
 
-def health_routes(ready: Ready) -> list[Route]:
-    """Return the routes, for an application of one's own."""
+def health_routes(ready: Ready, *, measured: bool = True) -> list[Route]:
+    """Return the routes, for an application of one's own.
+
+    Parameters
+    ----------
+    ready
+        What `/readyz` tells.
+    measured
+        Whether `/metrics` is among them: it tells more of a house than strangers should know.
+    """
 
     async def healthz(request: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -28,13 +36,10 @@ def health_routes(ready: Ready) -> list[Route]:
     async def metrics(request: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    return [
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-        Route("/metrics", metrics),
-    ]
+    routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    return [*routes, Route("/metrics", metrics)] if measured else routes
 
 
 def health_app(ready: Ready) -> Starlette:
-    """Return an application of nothing else, for workers."""
+    """Return an application of nothing else, on a port that the outside does not reach."""
     return Starlette(routes=health_routes(ready))

@@ -203,7 +203,7 @@ def test_schemas_of_one_name_and_two_meanings_are_kept_apart() -> None:
     assert answered["application/json"]["schema"]["$ref"] == "#/components/schemas/LibraryPage"
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/.well-known/jwks.json"])
 async def test_what_operators_ask(world: World, path: str) -> None:
     answer = await world.client.get(path)
     assert answer.status_code == 200
@@ -213,3 +213,16 @@ async def test_what_operators_ask(world: World, path: str) -> None:
             set(key) == {"kty", "crv", "alg", "use", "kid", "x", "y"}
             for key in answer.json()["keys"]
         )
+
+
+async def test_metrics_are_told_on_the_internal_port_only(world: World) -> None:
+    assert (await world.client.get("/metrics")).status_code == 404
+    assert (await world.client.get("/v1/account")).status_code == 401
+    assert world.gateway.internal is not None
+    transport = httpx.ASGITransport(world.gateway.internal)
+    async with httpx.AsyncClient(transport=transport, base_url="http://10.1.2.3") as operator:
+        told = await operator.get("/metrics")
+        assert told.status_code == 200
+        assert 'http_request_duration_seconds_count{method="GET",status="401"}' in told.text
+        assert (await operator.get("/readyz")).json()["ready"] is True
+        assert (await operator.get("/v1/account")).status_code == 404

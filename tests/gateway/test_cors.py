@@ -1,0 +1,84 @@
+"""S26: pages of named origins may call the API; pages of all others may not."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.gateway.house import World, gateway_world
+
+OURS = "https://music.example.org"
+OTHERS = ("https://evil.example", "http://music.example.org", f"{OURS}.evil.example", "null")
+ALLOW = "access-control-allow-origin"
+
+
+@pytest.fixture
+async def open_world(tmp_path: Path) -> AsyncIterator[World]:
+    async with gateway_world(tmp_path, settings={"origins": (OURS,)}) as world:
+        yield world
+
+
+def told(answer: httpx.Response) -> list[str]:
+    """Return what an answer tells browsers of other origins."""
+    return [name for name in answer.headers if name.startswith("access-control-")]
+
+
+async def test_pages_of_a_named_origin_may_read_answers(open_world: World) -> None:
+    ada = await open_world.sign_up()
+    too_large = b" " * ((1 << 20) + 1)
+    answers = [
+        await open_world.client.get("/v1/account", headers=ada.head | {"Origin": OURS}),
+        await open_world.client.get("/v1/items", headers=ada.head | {"Origin": OURS}),
+        # Refusals too, so that a page can show them.
+        await open_world.client.get("/v1/account", headers={"Origin": OURS}),
+        await open_world.client.post("/v1/jobs", content=too_large, headers={"Origin": OURS}),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 401, 413]
+    for answer in answers:
+        assert answer.headers[ALLOW] == OURS
+        assert "Origin" in answer.headers["vary"]
+        exposed = answer.headers["access-control-expose-headers"].split(", ")
+        assert {"Content-Range", "ETag", "Location", "Retry-After"} <= set(exposed)
+        # Tokens travel in a header of their own: cookies are neither sent nor believed.
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("origin", OTHERS)
+async def test_pages_of_others_may_not(open_world: World, origin: str) -> None:
+    ada = await open_world.sign_up()
+    answer = await open_world.client.get("/v1/account", headers=ada.head | {"Origin": origin})
+    assert ALLOW not in answer.headers
+    asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    preflight = await open_world.client.options("/v1/account", headers=asked)
+    assert preflight.status_code == 400
+    assert ALLOW not in preflight.headers
+
+
+async def test_a_browser_may_ask_first(open_world: World) -> None:
+    asked = {
+        "Origin": OURS,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization, content-type, idempotency-key, range",
+    }
+    answer = await open_world.client.options("/v1/jobs", headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers[ALLOW] == OURS
+    methods = set(answer.headers["access-control-allow-methods"].split(", "))
+    assert methods == {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+    assert int(answer.headers["access-control-max-age"]) <= 7200
+    for wrong in (
+        {"Access-Control-Request-Method": "TRACE"},
+        {"Access-Control-Request-Headers": "x-internal"},
+    ):
+        refused = await open_world.client.options("/v1/jobs", headers=asked | wrong)
+        assert refused.status_code == 400
+
+
+async def test_without_a_setting_no_page_of_another_origin_may(world: World) -> None:
+    ada = await world.sign_up()
+    for origin in (OURS, *OTHERS):
+        answer = await world.client.get("/v1/account", headers=ada.head | {"Origin": origin})
+        assert told(answer) == []
+        asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+        assert told(await world.client.options("/v1/account", headers=asked)) == []
