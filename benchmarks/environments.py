@@ -59,9 +59,9 @@ def run_alone(word: str, path: Path) -> dict[str, Any]:
     return answer
 
 
-def write_figures(readme: Path, text: str) -> None:
-    """Put figures between the marks of a README."""
-    begin, end = "<!-- figures: begin -->", "<!-- figures: end -->"
+def write_figures(readme: Path, text: str, *, name: str = "figures") -> None:
+    """Put figures between the marks of that name in a README."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     content = readme.read_text(encoding="utf-8")
     before, rest = content.split(begin, 1)
     _, after = rest.split(end, 1)
@@ -79,6 +79,9 @@ def _peak_mb() -> float:
 
 def _main(word: str, path: Path) -> None:
     from kit.service import WorkerService, resolve
+    from kit.settings import KitSettings
+    from kit.weights.manifest import read_manifest
+    from kit.weights.store import Store
     from kit.worker.engines import EngineContext
     from tests.support.single_job import audio_input, single_job
 
@@ -86,7 +89,11 @@ def _main(word: str, path: Path) -> None:
     handle, load = resolve(service.handler), resolve(service.engine)
     with TemporaryDirectory() as scratch:
         job = single_job(Path(scratch), [audio_input(path)])
-        engine = load(EngineContext())
+        weights: dict[str, Path] = {}
+        if service.weights is not None:
+            store = Store(KitSettings().weights_dir)
+            weights = store.verified(read_manifest(service.weights))
+        engine = load(EngineContext(weights=weights))
         # Time of the processor, so that what else the machine does changes little.
         began = time.process_time()
         handle(service.params(), job, engine)

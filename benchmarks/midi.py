@@ -21,14 +21,12 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.environments import reference_python
+from benchmarks.environments import ROOT, reference_python, test_data, write_figures
 from benchmarks.midi_cases import RATE, Case, cases
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
 from kit.weights.store import Store
 
-ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "services" / "midi" / "README.md"
 ROUNDS = 5
 TIMED_SECONDS = 180
 LONG_SECONDS = 3600
@@ -56,7 +54,7 @@ class Peer:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self._process.args} ended with status {self._process.wait()}")
+            raise SystemExit(f"{self._process.args!r} ended with status {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -180,23 +178,14 @@ def long_figure(data: Path | None, folder: Path, weights: Path) -> str:
     )
 
 
-def _write(text: str) -> None:
-    begin, end = "<!-- figures: begin -->", "<!-- figures: end -->"
-    content = README.read_text(encoding="utf-8")
-    before, rest = content.split(begin, 1)
-    _, after = rest.split(end, 1)
-    README.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
-
-
 def main(arguments: Sequence[str]) -> None:
     """Measure, print, and where asked write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.midi", description=__doc__)
-    parser.add_argument("--data", type=Path, default=_data(), help="recordings with known notes")
     parser.add_argument("--each", action="store_true", help="also print every case")
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
     asked = parser.parse_args(arguments)
-    data = asked.data if asked.data is not None and asked.data.is_dir() else None
+    data = test_data()
     manifest = read_manifest(ROOT / "services" / "midi" / "weights.toml")
     store = Store(KitSettings().weights_dir)
     weights = store.verified(manifest)["basic-pitch"]
@@ -225,13 +214,7 @@ def main(arguments: Sequence[str]) -> None:
     text = "\n".join(lines)
     print(text)
     if asked.write:
-        _write(text)
-
-
-def _data() -> Path | None:
-    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or beside the checkout."""
-    named = os.environ.get("CRATEDIG_TEST_DATA")
-    return Path(named) if named else ROOT.parent / "shared" / "data"
+        write_figures(ROOT / "services" / "midi" / "README.md", text)
 
 
 if __name__ == "__main__":

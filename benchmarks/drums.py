@@ -1,0 +1,256 @@
+"""Drum notes, from slices by their tags, beside what people heard: F of 3 and of 6 classes.
+
+`python -m benchmarks.drums` prints the figures; `--write` also puts them into the midi service's
+README. The whole path runs as the pipeline `full` has it: slicing, of hits that sound alike the
+best stored; tagging of what is stored; notes from both.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.analysis_cases import Case, drum_tracks
+from benchmarks.environments import ROOT, reference_python, test_data, write_figures
+from benchmarks.midi import Peer, peer
+from contracts.items import ArtifactKind
+from contracts.jobs import TaskName
+from contracts.midi import MidiParams, Notes
+from contracts.music import Stem
+from contracts.slicing import SliceKind, Slices, SlicingParams
+from contracts.tagging import SampleTags, SoundClass, TaggingParams, Tags
+from kit.service import resolve
+from kit.settings import KitSettings
+from kit.weights.manifest import read_manifest
+from kit.weights.store import Store
+from kit.worker.engines import EngineContext
+from kit.worker.job import Job, JobInput
+from kit.worker.outcomes import Skipped
+from services.library.builtin import builtin_pipelines
+from services.midi.drums import DRUMS
+from services.midi.handler import handle as write_notes
+from services.slicing.handler import handle as slice_up
+from tests.support.single_job import ITEM, audio_input, single_job, write_audio
+
+Events = Mapping[str, Sequence[float]]
+"""Seconds of the hits of each class."""
+Counts = tuple[float, int, int]
+"""Hits that were found, that there are, and that we wrote."""
+_WINDOW = 0.05
+_AT_ONCE = 0.03
+
+SIX: Mapping[SoundClass, str] = {
+    SoundClass.KICK: "KD",
+    SoundClass.SNARE: "SD",
+    SoundClass.CLOSED_HAT: "HH",
+    SoundClass.OPEN_HAT: "HH",
+    SoundClass.TOM: "TT",
+    SoundClass.CRASH: "CY",
+    SoundClass.RIDE: "CY",
+    SoundClass.CLAP: "OT",
+    SoundClass.RIM: "OT",
+    SoundClass.PERCUSSION: "OT",
+}
+"""Our classes as those of MDB Drums, which counts side sticks as others."""
+NAMES = {"KD": "kick", "SD": "snare", "HH": "hi-hat", "TT": "toms", "CY": "cymbals", "OT": "others"}
+THREE = ("KD", "SD", "HH")
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One track: what people heard, and what we wrote, by where the classes are from."""
+
+    name: str
+    truth: Events
+    found: Mapping[str, Events]
+
+
+def truth_of(folder: Path) -> Events:
+    """Return the annotated hits of a track by class."""
+    events: dict[str, list[float]] = {name: [] for name in NAMES}
+    for line in (folder / "class.txt").read_text(encoding="utf-8").splitlines():
+        if line.strip():
+            time, name = line.split()
+            events[name].append(float(time))
+    return {name: sorted(times) for name, times in events.items()}
+
+
+def _made(job: Job, kinds: Sequence[ArtifactKind]) -> list[JobInput]:
+    return [
+        JobInput(output.path, output.kind, output.name, ITEM, "0" * 64, stem=output.stem)
+        for output in job.outputs
+        if output.kind in kinds
+    ]
+
+
+def sliced(case: Case, folder: Path, engine: object) -> Job:
+    """Slice a drum track as the pipeline does."""
+    path = write_audio(folder / "drums.flac", case.audio[None], case.rate)
+    scratch = folder / "slicing"
+    scratch.mkdir()
+    job = single_job(scratch, [audio_input(path, stem=Stem.DRUMS)])
+    steps = {step.name: step for step in builtin_pipelines()["full"].steps}
+    slice_up(SlicingParams.model_validate(steps["slicing"].params), job, engine)  # type: ignore[arg-type]
+    return job
+
+
+def tagged(slicing: Job, folder: Path, engine: object) -> JobInput:
+    """Tag the stored slices with the classifier."""
+    scratch = folder / "tagging"
+    scratch.mkdir()
+    job = single_job(scratch, _made(slicing, (ArtifactKind.SAMPLE, ArtifactKind.LOOP)))
+    resolve("services.tagging.handler:handle")(TaggingParams(), job, engine)
+    return _made(job, (ArtifactKind.TAGS,))[0]
+
+
+def annotated(slicing: Job, truth: Events, folder: Path) -> JobInput:
+    """Tag the stored slices with what people heard at their onset, the nearest where several."""
+    said = Slices.model_validate_json(_made(slicing, (ArtifactKind.SLICES,))[0].path.read_bytes())
+    samples: list[SampleTags] = []
+    for piece in said.slices:
+        if piece.file is None or piece.kind is not SliceKind.ONE_SHOT:
+            continue
+        at = piece.onset / said.sample_rate
+        off, name = min((abs(time - at), name) for name, times in truth.items() for time in times)
+        label = next(one for one, theirs in SIX.items() if theirs == name)
+        label = label if off <= _WINDOW else SoundClass.UNKNOWN
+        samples.append(SampleTags(file=piece.file, label=label, confidence=1.0, scores={}))
+    path = folder / "annotated.json"
+    path.write_text(Tags(samples=tuple(samples)).model_dump_json(), encoding="utf-8")
+    return JobInput(path, ArtifactKind.TAGS, path.name, ITEM, "0" * 64)
+
+
+def written(slicing: Job, tags: JobInput, folder: Path, engine: object) -> Events:
+    """Write slices and tags as notes; return the hits by class."""
+    scratch = folder / f"midi-{tags.name.split('.')[0]}"
+    scratch.mkdir()
+    job = single_job(scratch, [*_made(slicing, (ArtifactKind.SLICES,)), tags])
+    events: dict[str, list[float]] = {name: [] for name in NAMES}
+    try:
+        write_notes(MidiParams(), job, engine)  # type: ignore[arg-type]
+    except Skipped:
+        return events
+    document = next(o.path for o in job.outputs if o.name == "notes.json")
+    class_of = {pitch: SIX[drum] for drum, (pitch, _) in DRUMS.items()}
+    for note in Notes.model_validate_json(document.read_bytes()).notes:
+        events[class_of[note.pitch]].append(note.start)
+    return events
+
+
+def engines() -> Mapping[TaskName, object]:
+    """Return the engines of the three services.
+
+    Raises
+    ------
+    SystemExit
+        Their weights are not there; the message says how to get them.
+    """
+    opened: dict[TaskName, object] = {}
+    for task in (TaskName.SLICING, TaskName.TAGGING, TaskName.MIDI):
+        service = resolve(f"services.{task}.service:SERVICE")
+        weights: Mapping[str, Path] = {}
+        if service.weights is not None:
+            manifest = read_manifest(service.weights)
+            weights = Store(KitSettings().weights_dir).verified(manifest)
+        opened[task] = resolve(service.engine)(EngineContext(weights=weights))
+    return opened
+
+
+def counts(truth: Sequence[float], found: Sequence[float], judge: Peer) -> Counts:
+    """Return how many hits of a class were found, how many there are, how many we wrote."""
+    if not truth or not found:
+        return 0.0, len(truth), len(found)
+    answer = judge.ask(do="judge", kind="onsets", truth=truth, found=found)
+    # F is twice the matches over both counts.
+    return answer["score"] * (len(truth) + len(found)) / 2, len(truth), len(found)
+
+
+def _f(rows: Sequence[Counts]) -> str:
+    matches, truths, founds = (sum(column) for column in zip(*rows, strict=True))
+    return f"{2 * matches / max(1, truths + founds):.3f}"
+
+
+def table(tracks: Sequence[Track], judge: Peer) -> Iterator[str]:
+    """Yield Markdown: F of each track, and of each class over all tracks."""
+    rows = {
+        (tags, track.name, name): counts(track.truth[name], found[name], judge)
+        for track in tracks
+        for tags, found in track.found.items()
+        for name in NAMES
+    }
+    names = [track.name for track in tracks]
+    yield "| drum notes, F at 50 ms | classes by | all | " + " | ".join(names) + " |"
+    yield "|---|---|---|" + "---|" * len(names)
+    for label, classes in (("kick, snare, hi-hat", THREE), ("6 classes", tuple(NAMES))):
+        for tags in tracks[0].found:
+            whole = _f([rows[tags, track, name] for track in names for name in classes])
+            each = " | ".join(_f([rows[tags, t, name] for name in classes]) for t in names)
+            yield f"| {label} | {tags} | **{whole}** | {each} |"
+    yield ""
+    yield "| class | hits | written | found | F | F with true classes |"
+    yield "|---|---|---|---|---|---|"
+    ours, ceiling = tracks[0].found
+    for name, label in NAMES.items():
+        some = [rows[ours, track, name] for track in names]
+        matches, truths, founds = (sum(column) for column in zip(*some, strict=True))
+        best = _f([rows[ceiling, track, name] for track in names])
+        yield f"| {label} | {truths} | {founds} | {matches:.0f} | {_f(some)} | {best} |"
+    yield ""
+    yield (
+        f"{100 * _together(tracks):.0f} % of the annotated hits begin within 30 ms of a hit on "
+        "another drum; a slice has one class, so of such hits only one becomes a note. True "
+        "classes are the annotation's for each stored slice: the ceiling of the path."
+    )
+
+
+def _together(tracks: Sequence[Track]) -> float:
+    """Return the share of hits that begin as one on another drum does."""
+    total = joint = 0
+    for track in tracks:
+        hits = sorted((time, name) for name, times in track.truth.items() for time in times)
+        total += len(hits)
+        joint += sum(
+            any(other != name and abs(at - time) <= _AT_ONCE for at, other in hits)
+            for time, name in hits
+        )
+    return joint / max(1, total)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure, print, and where asked write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.drums", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the figures into the README")
+    asked = parser.parse_args(arguments)
+    data = test_data()
+    if data is None:
+        print("no recordings: set CRATEDIG_TEST_DATA to the folder of test data")
+        return
+    opened = engines()
+    tracks: list[Track] = []
+    script = ROOT / "benchmarks" / "analysis_reference.py"
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        peer(reference_python("analysis"), script) as judge,
+    ):
+        for case in drum_tracks(data):
+            folder = Path(scratch) / case.name
+            folder.mkdir()
+            truth = truth_of(data / "drum_transcription" / "mdb" / case.name)
+            slicing = sliced(case, folder, opened[TaskName.SLICING])
+            tags = {
+                "classifier": tagged(slicing, folder, opened[TaskName.TAGGING]),
+                "annotation": annotated(slicing, truth, folder),
+            }
+            engine = opened[TaskName.MIDI]
+            found = {name: written(slicing, one, folder, engine) for name, one in tags.items()}
+            tracks.append(Track(case.name, truth, found))
+        text = "\n".join(table(tracks, judge))
+    print(text)
+    if asked.write:
+        write_figures(ROOT / "services" / "midi" / "README.md", text, name="drums")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
