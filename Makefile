@@ -12,6 +12,7 @@ UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 WEIGHTS_READY := $(VENV)/.weights
 EXTRAS := gateway library ingest separation slicing tagging analysis midi transcribe
+GPU_EXTRAS := midi separation tagging
 SONG ?=
 KILLS ?= 40
 JOBS ?= 200
@@ -65,6 +66,11 @@ lock: ## Resolve the dependencies again into requirements/*.txt
 	  echo "requirements/$$extra.txt"; \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	    --extra $$extra $$engines pyproject.toml -o requirements/$$extra.txt; \
+	done
+	@for extra in $(GPU_EXTRAS); do \
+	  echo "requirements/$$extra-gpu.txt"; \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	    --extra $$extra --extra gpu pyproject.toml -o requirements/$$extra-gpu.txt; \
 	done
 
 .PHONY: schemas
