@@ -1,0 +1,165 @@
+"""What kind of sound a one-shot is: a classifier whose weights are plain arrays. Numpy only.
+
+A small ensemble of neural networks, trained by `make train-tagging`, reads what
+`services.tagging.descriptors` measures. How good it is, class by class, is in `weights/README.md`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kit.signal.spectra import Array
+from services.tagging.descriptors import FEATURES, features
+
+__all__ = ["CLASSES", "FEATURES", "Classifier", "UnreadableWeights", "features"]
+
+CLASSES = (
+    "kick",
+    "snare",
+    "clap",
+    "rim",
+    "closed_hat",
+    "open_hat",
+    "crash",
+    "ride",
+    "tom",
+    "percussion",
+    "bass",
+    "vocal",
+    "synth",
+    "loop",
+)
+"""The columns of what `Classifier.classify` returns."""
+
+_CLIP = 4.0
+_SHAPES = {
+    "mean": ("features",),
+    "scale": ("features",),
+    "first": ("members", "features", "hidden"),
+    "first_bias": ("members", "hidden"),
+    "second": ("members", "hidden", "classes"),
+    "second_bias": ("members", "classes"),
+    "temperature": ("one",),
+}
+"""The arrays of a file, and what their axes are."""
+
+
+class UnreadableWeights(ValueError):
+    """A file does not hold weights of this classifier; the message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """An ensemble of networks with one hidden layer, whose mean says what a sound is.
+
+    Attributes
+    ----------
+    mean, scale
+        `[FEATURES]`: features are centred and scaled by these, and held within ±4.
+    first, first_bias
+        `[members, FEATURES, hidden]` and `[members, hidden]`, before a rectifier.
+    second, second_bias
+        `[members, hidden, classes]` and `[members, classes]`.
+    temperature
+        What logits are divided by, so that a probability is how often it is right (C. Guo,
+        G. Pleiss, Y. Sun and K. Weinberger, "On calibration of modern neural networks", ICML
+        2017); found on kits that were held out.
+    """
+
+    mean: Array
+    scale: Array
+    first: Array
+    first_bias: Array
+    second: Array
+    second_bias: Array
+    temperature: float
+
+    @classmethod
+    def load(cls, path: Path) -> "Classifier":
+        """Read weights.
+
+        Parameters
+        ----------
+        path
+            A `.npz` file of plain arrays; nothing in it is ever executed.
+
+        Raises
+        ------
+        UnreadableWeights
+            It is no such file, or its arrays are not those of these features and classes.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: np.asarray(file[name]) for name in file.files}
+        except (OSError, ValueError, EOFError, BadZipFile) as broken:
+            raise UnreadableWeights(
+                f"{path} cannot be read as weights of the one-shot classifier ({broken}); "
+                f"`make train-tagging` makes them anew"
+            ) from broken
+        return cls._checked(arrays, path)
+
+    @classmethod
+    def _checked(cls, arrays: dict[str, NDArray[np.generic]], path: Path) -> "Classifier":
+        def wrong(what: str) -> UnreadableWeights:
+            return UnreadableWeights(f"{path}: {what}; `make train-tagging` makes them anew")
+
+        if missing := {*_SHAPES, "classes"} - set(arrays):
+            raise wrong(f"there is no {', '.join(sorted(missing))}")
+        if tuple(str(name) for name in arrays["classes"].ravel()) != CLASSES:
+            raise wrong("its classes are others")
+        sizes = {"features": FEATURES, "classes": len(CLASSES)}
+        ready: dict[str, Array] = {}
+        for name, axes in _SHAPES.items():
+            array = arrays[name]
+            if array.dtype.kind != "f" or array.ndim != len(axes):
+                raise wrong(f"{name} is {array.dtype} of shape {array.shape}")
+            for axis, size in zip(axes, array.shape, strict=True):
+                if size < 1 or sizes.setdefault(axis, size) != size:
+                    raise wrong(f"{name} has {size} {axis}, not {sizes[axis]}")
+            if not np.isfinite(array).all():
+                raise wrong(f"{name} is not finite")
+            ready[name] = array.astype(np.float32)
+        if ready["temperature"][0] <= 0 or (ready["scale"] <= 0).any():
+            raise wrong("the temperature and every scale must be positive")
+        temperature = float(ready.pop("temperature")[0])
+        return cls(temperature=temperature, **ready)
+
+    def classify(self, features: Array) -> Array:
+        """Say how probable each class is.
+
+        Parameters
+        ----------
+        features
+            `[sounds, FEATURES]`, of `features`.
+
+        Returns
+        -------
+        Array
+            `[sounds, 14]`, the columns as in `CLASSES`; each row sums to 1. A row of zeros, which
+            is silence, is given the same probability for all classes.
+
+        Raises
+        ------
+        ValueError
+            When the features are not of this shape.
+        """
+        if features.ndim != 2 or features.shape[1] != FEATURES:
+            raise ValueError(f"features are [sounds, {FEATURES}], not {features.shape}")
+        logits = self.logits(features)
+        logits /= self.temperature
+        logits[~features.any(axis=1)] = 0.0
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
+
+    def logits(self, features: Array) -> NDArray[np.float64]:
+        """Return the mean of the networks' outputs, `[sounds, 14]`, before the temperature."""
+        scaled = np.clip((features - self.mean) / self.scale, -_CLIP, _CLIP)
+        total = np.zeros((len(features), len(CLASSES)), np.float64)
+        layers = zip(self.first, self.first_bias, self.second, self.second_bias, strict=True)
+        for first, first_bias, second, second_bias in layers:
+            hidden = np.maximum(scaled @ first + first_bias, 0.0)
+            total += hidden @ second + second_bias
+        return total / len(self.first)
