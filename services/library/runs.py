@@ -26,7 +26,7 @@ from services.library.facts import as_input
 from services.library.jobs import NewJob, create
 from services.library.outbox import About, record
 from services.library.policy import Policy
-from services.library.steps import Decided, JobGlance, Walk, can_start, canonical_of
+from services.library.steps import Decided, JobGlance, Walk, can_start, canonical_of, offered_lately
 from services.library.tables import ItemRow, JobRow, RunRow
 
 
@@ -164,6 +164,9 @@ async def _ingest_ended(session: AsyncSession, row: JobRow, policy: Policy) -> N
     audio = await canonical_of(session, row.item)
     task = TASKS.get(TaskName.TAGGING)
     if item.kind != ItemKind.SAMPLE or audio is None or task is None:
+        return
+    if not await offered_lately(session, TaskName.TAGGING):
+        # Nobody asked for this, so in a house that tags nothing it would wait for nobody.
         return
     new = NewJob(
         item=ItemId(item.id),

@@ -101,11 +101,7 @@ class Walk:
         """
         if PipelineSpec.model_validate(self._run.spec).name not in builtin_pipelines():
             return True
-        since = database_of(self._session).now(offset=-WORKER_GONE)
-        offered = select(col(MakeRow.task)).where(
-            col(MakeRow.task) == task, col(MakeRow.last_seen) > since
-        )
-        return (await self._session.execute(offered.limit(1))).first() is not None
+        return await offered_lately(self._session, task)
 
     async def _groups(
         self, step: Step, decided: Mapping[str, Decided], jobs: Mapping[str, JobGlance]
@@ -172,6 +168,15 @@ class Walk:
         # Who was let in with the first job is let in with all of them.
         self._admitted = True
         return JobId(row.id)
+
+
+async def offered_lately(session: AsyncSession, task: TaskName) -> bool:
+    """Return whether a worker asked for such work in the last day."""
+    since = database_of(session).now(offset=-WORKER_GONE)
+    offered = select(col(MakeRow.task)).where(
+        col(MakeRow.task) == task, col(MakeRow.last_seen) > since
+    )
+    return (await session.execute(offered.limit(1))).first() is not None
 
 
 async def canonical_of(session: AsyncSession, item: str) -> ArtifactRow | None:
