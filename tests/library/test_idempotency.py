@@ -1,0 +1,137 @@
+"""R2: whatever takes an Idempotency-Key does its work once, and says so when that cannot be."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, update
+from sqlmodel import col
+
+from services.library.tables import IdempotencyRow
+from tests.library.catalogue import Catalogue, User, sha256
+
+STEPS = [{"name": "m", "task": "midi"}]
+MAKING = ("/uploads", "/pipelines", "/jobs", "/runs")
+"""POSTs with a body that make something."""
+AGAIN = (
+    "/uploads/{upload}/complete",
+    "/jobs/{job}/cancel",
+    "/jobs/{job}/retry",
+    "/runs/{run}/cancel",
+)
+"""POSTs without a body: another body cannot come with their keys."""
+
+
+async def bodies(user: User, path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return two bodies that ask for different things."""
+    match path:
+        case "/uploads":
+            asked = {"name": "song.wav", "size": 3, "sha256": sha256(b"abc")}
+            return asked, asked | {"size": 4}
+        case "/pipelines":
+            return {"name": "one", "steps": STEPS}, {"name": "two", "steps": STEPS}
+    item = await user.track()
+    match path:
+        case "/jobs":
+            asked = {"item": item, "task": "midi"}
+            return asked, asked | {"params": {"onset_threshold": 0.4}}
+        case "/runs":
+            asked = {"item": item, "pipeline": "midi"}
+            return asked, asked | {"pipeline": {"name": "other", "steps": STEPS}}
+    raise AssertionError(path)
+
+
+def name_of(made: dict[str, Any]) -> str:
+    return str(made.get("id") or made["spec"]["name"])
+
+
+async def test_every_post_that_takes_a_key_is_tried_here(catalogue: Catalogue) -> None:
+    taking = {
+        path.removeprefix("/v1")
+        for path, operations in catalogue.app.openapi()["paths"].items()
+        for method, operation in operations.items()
+        if method == "post"
+        and any(one["name"] == "Idempotency-Key" for one in operation.get("parameters", ()))
+    }
+    assert taking == {*MAKING, *AGAIN}
+
+
+@pytest.mark.parametrize("path", MAKING)
+async def test_the_same_again_makes_nothing_more(catalogue: Catalogue, path: str) -> None:
+    user = catalogue.user()
+    asked, _ = await bodies(user, path)
+    made = await asyncio.gather(*(user.post(path, asked, key="k") for _ in range(6)))
+    assert len({name_of(one) for one in made}) == 1
+    if path != "/uploads":
+        listed = await user.get(path)
+        own = [one for one in listed["items"] if not one.get("builtin")]
+        wanted = [one for one in own if one.get("task") != "ingest"]
+        assert len(wanted) == 1
+
+
+@pytest.mark.parametrize("path", MAKING)
+async def test_another_body_with_the_same_key_is_refused(catalogue: Catalogue, path: str) -> None:
+    user = catalogue.user()
+    asked, other = await bodies(user, path)
+    await user.post(path, asked, key="k")
+    refused = await user.http.post(f"/v1{path}", json=other, headers={"Idempotency-Key": "k"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "key_reused")
+    assert refused.json()["retryable"] is False
+    # Somebody else's keys are their own, and so are those of other operations.
+    stranger = catalogue.user()
+    own, _ = await bodies(stranger, path)
+    await stranger.post(path, own, key="k")
+    elsewhere = "/uploads" if path == "/pipelines" else "/pipelines"
+    await user.post(elsewhere, (await bodies(user, elsewhere))[0], key="k")
+
+
+@pytest.mark.parametrize("path", MAKING)
+async def test_while_the_first_has_not_ended_the_second_waits(
+    catalogue: Catalogue, path: str
+) -> None:
+    user = catalogue.user()
+    asked, _ = await bodies(user, path)
+    await user.post(path, asked, key="k")
+    # As a process leaves it that writes its note before its work, which none of ours does now.
+    async with catalogue.database.transaction() as session:
+        await session.execute(update(IdempotencyRow).values(status=None, answer=None))
+    refused = await user.http.post(f"/v1{path}", json=asked, headers={"Idempotency-Key": "k"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "in_flight")
+    # A refusal leaves no note: the key is free once the first is gone.
+    async with catalogue.database.transaction() as session:
+        await session.execute(delete(IdempotencyRow).where(col(IdempotencyRow.key) == "k"))
+    if path != "/pipelines":
+        await user.post(path, asked, key="k")
+
+
+@pytest.mark.parametrize("path", MAKING)
+async def test_what_was_refused_may_be_asked_again(catalogue: Catalogue, path: str) -> None:
+    user = catalogue.user()
+    asked, _ = await bodies(user, path)
+    wrong = asked | {"owner": "somebody"}
+    refused = await user.http.post(f"/v1{path}", json=wrong, headers={"Idempotency-Key": "k"})
+    assert refused.status_code == 422
+    await user.post(path, asked, key="k")
+
+
+@pytest.mark.parametrize("path", AGAIN)
+async def test_what_has_no_body_may_be_repeated(catalogue: Catalogue, path: str) -> None:
+    user = catalogue.user()
+    match path:
+        case "/uploads/{upload}/complete":
+            opened = await user.open(b"abc")
+            await user.send(opened, b"abc")
+            path = path.format(upload=opened["id"])
+        case "/jobs/{job}/cancel" | "/jobs/{job}/retry":
+            job = await user.post("/jobs", {"item": await user.track(), "task": "midi"})
+            if path.endswith("retry"):
+                await user.post(f"/jobs/{job['id']}/cancel")
+            path = path.format(job=job["id"])
+        case _:
+            run = await user.post("/runs", {"item": await user.track(), "pipeline": "midi"})
+            path = path.format(run=run["id"])
+    answers = [await user.post(path, key="k") for _ in range(3)]
+    assert len({(one["id"], one["state"]) for one in answers}) == 1
+    before = len((await user.get("/jobs"))["items"])
+    await user.post(path, key="k")
+    assert len((await user.get("/jobs"))["items"]) == before
