@@ -8,6 +8,7 @@ from services.library.service import SERVICE as LIBRARY
 from services.midi.service import SERVICE as MIDI
 from services.separation.service import SERVICE as SEPARATION
 from services.slicing.service import SERVICE as SLICING
+from services.tagging.service import SERVICE as TAGGING
 from services.transcribe.service import SERVICE as TRANSCRIBE
 
 SERVICES: tuple[Service, ...] = (
@@ -16,6 +17,7 @@ SERVICES: tuple[Service, ...] = (
     INGEST,
     SEPARATION,
     SLICING,
+    TAGGING,
     ANALYSIS,
     MIDI,
     TRANSCRIBE,

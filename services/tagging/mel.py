@@ -69,7 +69,7 @@ def log_mel(blocks: Iterable[Array]) -> Iterator[Array]:
     ------
     Array
         `[frames, 96]`, ≥ 0: `log10(1 + 10000 · power)`. In float32 throughout: the original casts
-        the power to float16, which overflows on loud audio.
+        the power to float16, whose product with 10000 overflows on loud audio.
     """
     for batch in frames(blocks, _FRAMING):
         spectrum = np.fft.rfft(batch[0] * _WINDOW, axis=1)

@@ -1,0 +1,86 @@
+"""Jobs over audio that is made here, and an engine whose answers are known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from contracts.items import ArtifactKind, ItemKind
+from contracts.music import Stem
+from contracts.tagging import Tags, TagSource
+from kit.signal.spectra import Array
+from kit.worker.job import Job, JobInput
+from services.tagging.engine import BATCH, Heard
+from services.tagging.oneshots import CLASSES
+from tests.support.single_job import ITEM, audio_input, single_job, write_audio
+
+RATE = 44_100
+
+
+@dataclass(slots=True)
+class KnownEngine:
+    """Tags say how loud a patch is; one-shots are what it was told that they are."""
+
+    answers: Sequence[dict[str, float]] = ()
+    heard: dict[TagSource, int] = field(default_factory=dict)
+    name: str = "known"
+    weights: str = "none"
+
+    def hear(self, patches: Array, source: TagSource) -> Heard:
+        """Return the mean of each patch as every tag."""
+        assert 1 <= len(patches) <= BATCH
+        self.heard[source] = self.heard.get(source, 0) + len(patches)
+        loud = patches.mean(axis=(1, 2)) / 10
+        return Heard(np.repeat(loud[:, None], 50, 1), np.repeat(loud[:, None], 200, 1))
+
+    def classify(self, features: Array) -> Array:
+        """Return what was told."""
+        assert len(features) == len(self.answers)
+        rows = [[one.get(name, 0.0) for name in CLASSES] for one in self.answers]
+        return np.array(rows, np.float32)
+
+
+def slice_input(path: Path, kind: ArtifactKind, *, stem: Stem | None = Stem.DRUMS) -> JobInput:
+    """Return a slice as a job's input."""
+    return JobInput(path, kind, path.name, ITEM, "0" * 64, stem=stem, start=0, end=1)
+
+
+def job_of(folder: Path, audio: Array, *, kind: ItemKind = ItemKind.TRACK) -> Job:
+    """Return a job over one recording."""
+    path = write_audio(folder / "canonical.flac", audio, RATE)
+    return single_job(_scratch(folder), [audio_input(path)], kind=kind)
+
+
+def job_of_slices(
+    folder: Path, hits: Sequence[Array], loops: Sequence[Array] = (), *, stem: Stem = Stem.DRUMS
+) -> Job:
+    """Return a job over slices of one stem, one-shots first."""
+    inputs = [
+        slice_input(write_audio(folder / f"{word}-{number:04d}.flac", audio, RATE), kind, stem=stem)
+        for word, kind, sounds in (
+            ("hit", ArtifactKind.SAMPLE, hits),
+            ("loop", ArtifactKind.LOOP, loops),
+        )
+        for number, audio in enumerate(sounds)
+    ]
+    return single_job(_scratch(folder), inputs)
+
+
+def _scratch(folder: Path) -> Path:
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    return scratch
+
+
+def tags_of(job: Job) -> Tags:
+    """Return what a job wrote."""
+    path = next(one.path for one in job.outputs if one.kind is ArtifactKind.TAGS)
+    return Tags.model_validate_json(path.read_bytes())
+
+
+def embeddings_of(job: Job) -> dict[str, Array]:
+    """Return the vectors that a job wrote, by file."""
+    path = next(one.path for one in job.outputs if one.kind is ArtifactKind.EMBEDDING)
+    with np.load(path, allow_pickle=False) as content:
+        return dict(zip(content["files"].tolist(), content["vectors"], strict=True))
