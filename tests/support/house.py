@@ -98,6 +98,20 @@ class Part:
             self.kill()
             raise AssertionError(f"{self.name} did not stop within {within:g} s") from None
 
+    def engines(self) -> set[int]:
+        """Return the processes in which it runs engines now."""
+        found = set()
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
+                command = stat.with_name("cmdline").read_bytes()
+            except OSError:
+                continue
+            mine = self.process is not None and int(fields[1]) == self.process.pid
+            if mine and fields[0] not in "ZX" and b"kit.worker.child" in command:
+                found.add(int(stat.parent.name))
+        return found
+
     def tail(self, lines: int = 40) -> str:
         """Return the end of its log."""
         return "\n".join(self.log.read_text(encoding="utf-8").splitlines()[-lines:])

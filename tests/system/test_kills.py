@@ -1,4 +1,4 @@
-"""T4 in small: the embedded house is killed again and again while it works (R1, R12–R15).
+"""T4 in small: the embedded house is killed again and again while it works (R1, R12–R17, R22).
 
 The checker believes only what the client was told: every acknowledged job must end, once, with one
 result that belongs to it. `make test-kills` runs it with 40 kills over 200 jobs.
@@ -6,11 +6,12 @@ result that belongs to it. `make test-kills` runs it with 40 kills over 200 jobs
 
 import os
 import random
+import signal
 import sqlite3
 import sys
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,71 @@ def test_no_job_is_lost_doubled_or_stuck(house: House, tmp_path: Path) -> None:
             ).fetchone() == (0,)
     finally:
         house.parts["house"].kill()
+
+
+def test_engines_killed_at_work_cost_no_job_and_no_worker(house: House, tmp_path: Path) -> None:
+    house.start()
+    try:
+        user = house.user()
+        sent = user.upload(write_tone(tmp_path / "tone.wav"))
+        user.wait_job(str(sent.job))
+        jobs = submit(user, str(sent.item), JOBS)
+        part = house.parts["house"]
+        assert part.process is not None
+        first = part.process.pid
+        killed: set[int] = set()
+        while len(killed) < 6:
+            eventually(lambda: bool(part.engines() - killed), within=20, what="an engine")
+            eventually(lambda: at_work(user, jobs), within=20, what="a job at work")
+            victim = min(part.engines() - killed, default=None)
+            if victim is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(victim, signal.SIGKILL)
+                killed.add(victim)
+        ended(user, jobs)
+        check(user, str(sent.item), jobs)
+        assert part.process.poll() is None
+        assert part.process.pid == first
+        house.stop()
+        assert counted(tmp_path, "SELECT sum(crashes) FROM jobs") >= 1, "no job was hit"
+        assert counted(tmp_path, "SELECT sum(lost) FROM jobs") == 0
+    finally:
+        house.parts["house"].kill()
+
+
+def test_a_house_told_to_stop_leaves_in_good_order_within_its_grace(
+    house: House, tmp_path: Path
+) -> None:
+    house.start()
+    try:
+        user = house.user()
+        sent = user.upload(write_tone(tmp_path / "tone.wav"))
+        user.wait_job(str(sent.job))
+        jobs = submit(user, str(sent.item), JOBS)
+        eventually(lambda: at_work(user, jobs), within=20, what="a job at work")
+        assert house.parts["house"].stop(within=15.0) == 0
+        running = "SELECT count(*) FROM jobs WHERE state = 'running'"
+        assert counted(tmp_path, running) == 0, "what ran was finished or given back"
+        assert counted(tmp_path, "SELECT count(*) FROM jobs WHERE state = 'queued'") > 0
+        house.start()
+        ended(user, jobs)
+        check(user, str(sent.item), jobs)
+        house.stop()
+        assert counted(tmp_path, "SELECT max(attempt) FROM jobs") == 1, "no attempt was used up"
+        assert counted(tmp_path, "SELECT sum(lost + crashes + retries) FROM jobs") == 0
+    finally:
+        house.parts["house"].kill()
+
+
+def at_work(user: Client, jobs: list[str]) -> bool:
+    """Return whether one of the jobs runs now."""
+    return any(user.job(job).state == "running" for job in jobs)
+
+
+def counted(folder: Path, query: str) -> int:
+    """Ask the database of a house for a number."""
+    with closing(sqlite3.connect(folder / "data" / "library.db")) as database:
+        return int(database.execute(query).fetchone()[0])
 
 
 def submit(user: Client, item: str, count: int) -> list[str]:
