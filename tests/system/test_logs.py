@@ -1,0 +1,133 @@
+"""S24: what a house logs is JSON a line, and holds nothing that is its users' or its own secret."""
+
+import hashlib
+import json
+import secrets
+import sqlite3
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cratedig import CratedigError
+from tests.support.house import ROOT, House, embedded_house, running
+
+SONG = ROOT / "embedded" / "song"
+
+
+def canary(name: str) -> str:
+    """Return a text that is found nowhere else."""
+    return f"canary-{name}-{secrets.token_hex(12)}"
+
+
+def put_to_use(house: House, folder: Path) -> dict[str, str]:
+    """Do what users do, right and wrong, and return what must not be found afterwards."""
+    known = {
+        name: canary(name)
+        for name in ("password", "guess", "file", "title", "artist", "word", "body", "bearer")
+    }
+    email = known["email"] = f"{canary('mail')}@example.org"
+    user = house.client()
+    user.signup(email, known["password"])
+    with pytest.raises(CratedigError):
+        house.client().login(email, known["guess"])
+    with httpx.Client(base_url=house.url, timeout=20.0) as http:
+        pair = {"email": email, "password": known["password"]}
+        session = http.post("/v1/sessions", json=pair).json()
+        renewed = http.post(
+            "/v1/sessions/refresh", json={"refresh_token": session["refresh_token"]}
+        )
+        head = {"Authorization": f"Bearer {session['access_token']}"}
+        made = http.post(
+            "/v1/keys", json={"name": "mine", "scopes": ["catalogue:read"]}, headers=head
+        )
+        assert made.status_code == 201, made.text
+        ticket = http.post("/v1/events/tickets", headers=head)
+        known |= {
+            "access token": session["access_token"].split(".")[2],
+            "refresh token": session["refresh_token"],
+            "api key": made.json()["key"],
+            "own access token": user.credentials.access_token.split(".")[2],
+            "ticket": ticket.json()["ticket"],
+        }
+        if renewed.is_success:
+            known["renewed token"] = renewed.json()["refresh_token"]
+        http.get("/v1/account", headers={"Authorization": "Bearer " + known["api key"]})
+
+        song = folder / f"{known['file']}.flac"
+        song.write_bytes(next(SONG.glob("*.flac")).read_bytes())
+        sent = user.upload(song)
+        assert sent.job is not None
+        user.wait_job(sent.job)
+        broken = folder / f"{known['file']}.wav"
+        broken.write_bytes(b"RIFF" + known["body"].encode() * 100)
+        refused = user.upload(broken)
+        assert refused.job is not None
+        with pytest.raises(CratedigError):
+            user.wait_job(refused.job)
+        edit = {"name": known["title"], "metadata": {"artist": known["artist"]}}
+        assert http.patch(f"/v1/items/{sent.item}", json=edit, headers=head).is_success
+        files = http.get(f"/v1/items/{sent.item}/artifacts", headers=head).json()["items"]
+        url = http.get(f"/v1/artifacts/{files[0]['id']}/download", headers=head).json()["url"]
+        assert http.get(url).is_success
+        assert http.get(url[:-4]).status_code in (403, 404)
+        known["signature"] = dict(httpx.URL(url).params)["signature"]
+        asked = {"name": "b.wav", "size": 9, "sha256": hashlib.sha256(b"123456789").hexdigest()}
+        opened = http.post("/v1/uploads", json=asked, headers=head).json()
+        part = opened["missing"][0]["url"]
+        http.put(part, content=b"1234")
+        known["part's signature"] = dict(httpx.URL(part).params)["signature"]
+
+        # What is wrong is told about, and the log must not quote it.
+        http.get("/v1/items", params={"q": known["word"]}, headers=head)
+        http.get(f"/v1/items/{known['word']}", headers=head)
+        http.get("/v1/account", headers={"Authorization": f"Bearer {known['bearer']}"})
+        http.get("/v1/account", headers={"Authorization": "Bearer " + known["bearer"] * 3000})
+        http.post("/v1/jobs", content=f'{{"{known["body"]}'.encode(), headers=head)
+        http.post("/v1/jobs", json={"item": known["body"], "task": known["body"]}, headers=head)
+        http.post("/v1/accounts", json={"email": known["body"], "password": known["password"]})
+        http.request("GET", f"/objects/{known['word']}?signature={known['word']}")
+    return known
+
+
+@pytest.mark.timeout(240)
+def test_no_canary_is_found_in_any_log(tmp_path: Path) -> None:
+    began = time.time()
+    own = {"KIT_LOG_LEVEL": "DEBUG", "KIT_LOG_FORMAT": "json"}
+    folder = tmp_path / "house"
+    folder.mkdir()
+    house = embedded_house(folder, extra=own)
+    with running(house):
+        known = put_to_use(house, tmp_path)
+    known |= json.loads(next(folder.rglob("secrets.json")).read_text(encoding="utf-8"))
+    lines = [
+        line
+        for part in house.parts.values()
+        for line in part.log.read_text(encoding="utf-8").splitlines()
+    ]
+    for name, value in known.items():
+        found = [line for line in lines if value in line]
+        assert not found, f"{name} is in the log: {found[0][:2000]}"
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    assert len(told) > 10
+    for line in told:
+        when = datetime.fromisoformat(line["time"])
+        assert when.utcoffset() == timedelta(0)
+        assert began - 60 < when.timestamp() < time.time() + 60
+        assert {"level", "logger", "message"} <= line.keys()
+    assert {"login.ok", "login.failed"} <= {line.get("event") for line in told}
+    assert {"owner", "trace_id"} <= {name for line in told for name in line}
+    assert stored(folder, known["email"]), "the canaries never reached the house"
+
+
+def stored(folder: Path, email: str) -> bool:
+    """Return whether an account is in a database of a house."""
+    for path in folder.rglob("*.db"):
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+            names = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+            if "accounts" in names:
+                query = "SELECT count(*) FROM accounts WHERE email = ?"
+                return bool(database.execute(query, (email,)).fetchone()[0])
+    return False
