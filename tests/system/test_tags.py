@@ -1,0 +1,92 @@
+"""Tags, classes and embeddings through the house, as a user of the library sees them."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from cratedig import Client
+from cratedig.types import Artifact
+from tests.support.house import ROOT, House, eventually
+
+pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+
+SONG = ROOT / "embedded" / "song" / "song.flac"
+RATE = 44_100
+
+
+def kick(path: Path) -> Path:
+    """Write a bass drum: a tone that falls from 160 to 50 Hz and dies away."""
+    clock = np.arange(round(0.45 * RATE)) / RATE
+    sweep = np.cumsum(50 + 110 * np.exp(-clock * 28)) / RATE
+    body = np.sin(2 * np.pi * sweep) * np.exp(-clock * 8)
+    beater = 0.25 * np.random.default_rng(1).standard_normal(clock.size) * np.exp(-clock * 400)
+    soundfile.write(path, 0.8 * (body + beater) / np.abs(body + beater).max(), RATE)
+    return path
+
+
+def tags_of(user: Client, artifact: Artifact, folder: Path) -> dict[str, Any]:
+    path = user.download(artifact, folder / f"{artifact.id}.json")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def test_a_one_shot_is_tagged_as_soon_as_it_is_uploaded(house: House, tmp_path: Path) -> None:
+    user = house.user("drummer")
+    sent = user.upload(kick(tmp_path / "Deep One.wav"))
+    item = str(sent.item)
+    user.wait_job(str(sent.job))
+    assert user.item(item).kind == "sample"
+
+    def tagging() -> list[Any]:
+        return [job for job in user.jobs(item=item) if job.task == "tagging"]
+
+    eventually(lambda: bool(tagging()), within=20, what="a tagging job of the one-shot")
+    job = user.wait_job(tagging()[0].id)
+    assert job.result is not None
+    assert job.result["classes"] == {"kick": 1}
+    (found,) = [a for a in user.artifacts(item) if a.kind == "tags"]
+    (sample,) = tags_of(user, found, tmp_path)["samples"]
+    assert sample["label"] == "kick"
+    assert sample["confidence"] > 0.5
+
+
+def test_a_song_and_its_slices_have_tags(house: House, tmp_path: Path) -> None:
+    user = house.user("digger")
+    sent = user.upload(SONG, kind="track")
+    item = str(sent.item)
+    user.wait_job(str(sent.job))
+    run = user.wait_run(user.create_run(item, "samples").id)
+    assert run.state == "succeeded", run
+    song = user.wait_job(user.create_job(item, "tagging").id)
+    assert song.result is not None
+    artifacts = list(user.artifacts(item))
+    said = {
+        artifact.stem: tags_of(user, artifact, tmp_path)
+        for artifact in artifacts
+        if artifact.kind == "tags"
+    }
+    words = [tag["name"] for tag in said[None]["song"]]
+    assert words[:3] == [tag["name"] for tag in song.result["song"]][:3]
+    assert {"guitar", "electronic"} & set(words[:5])
+    # Every slice that was stored is told apart, in one job for each stem.
+    stored = {a.name: a.stem for a in artifacts if a.kind in ("sample", "loop")}
+    assert len(stored) > 10
+    told = {one["file"]: stem for stem, each in said.items() for one in each["samples"]}
+    assert told == stored
+    for each in said.values():
+        for one in each["samples"]:
+            assert sum(one["scores"].values()) == pytest.approx(1.0)
+            assert one["label"] in ("unknown", max(one["scores"], key=one["scores"].get))
+    vectors = {}
+    for artifact in artifacts:
+        if artifact.kind == "embedding":
+            path = user.download(artifact, tmp_path / f"{artifact.id}.npz")
+            with np.load(path, allow_pickle=False) as content:
+                vectors |= dict(zip(content["files"].tolist(), content["vectors"], strict=True))
+    assert set(vectors) == {"canonical.flac", *stored}
+    assert all(math.isfinite(v.sum()) and v.shape == (200,) for v in vectors.values())
