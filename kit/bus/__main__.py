@@ -1,7 +1,8 @@
 """`python -m kit.bus letters|replay [--topic NAME] [--reason TEXT]`: the dead letters on Kafka.
 
-`replay` sends records back to the topics they came from. Doing it twice is harmless: consumers
-drop an event that they have handled.
+`letters` shows records that no reader could use, and files in quarantine. `replay` sends records
+back to the topics they came from. Doing it twice is harmless: consumers drop an event that they
+have handled.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import asyncio
 import json
 import sys
 
+from contracts.topics import DEAD_LETTERS
 from kit.bus.base import BusError
 from kit.bus.codec import PREFIX
 from kit.bus.factory import open_bus
@@ -49,6 +51,9 @@ async def go_through(bus: KafkaBus, *, topic: str, reason: str, replay: bool) ->
         async for letter in bus.letters():
             if topic in ("", letter.topic) and reason in letter.reason:
                 if replay:
+                    if letter.topic == DEAD_LETTERS.name:
+                        # It is there to be read: nobody handles it.
+                        continue
                     await bus.send(letter.topic, letter.record)
                 print(describe(letter))
                 count += 1

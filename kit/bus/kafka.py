@@ -27,7 +27,7 @@ from contracts.topics import DEAD_LETTERS, Topic
 from kit.bus.base import AnyEvent, BusError, Handler, NotNow, Unreadable
 from kit.bus.codec import Record, decode, encode
 from kit.bus.delivery import deliver, pause
-from kit.bus.letters import DeadLetter, pack, unpack
+from kit.bus.letters import DeadLetter, pack, told, unpack
 from kit.bus.watch import KafkaTimes, Stalled, Watch
 
 log = logging.getLogger(__name__)
@@ -173,7 +173,11 @@ class KafkaBus:
                 while await reader.position(place) < end:
                     async with asyncio.timeout(self.times.request):
                         record = await reader.getone(place)
-                    if letter := unpack(record.key, record.headers, record.value):
+                    raw = Record(record.key or b"", tuple(record.headers), record.value or b"")
+                    letter = unpack(raw.key, raw.headers, raw.value) or told(
+                        raw, topic=place.topic, partition=place.partition, offset=record.offset
+                    )
+                    if letter is not None:
                         yield letter
         except (KafkaError, OSError, TimeoutError) as error:
             raise BusError(f"the dead letters cannot be read: {error!r}") from error

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kit.bus.codec import PREFIX, Headers, Record
+from contracts.topics import DEAD_LETTERS
+from kit.bus.base import Unreadable
+from kit.bus.codec import PREFIX, Headers, Record, decode
 
 MARK = "dead_"
 """Prefix of the headers that a dead letter has beside those of the record."""
@@ -59,6 +61,19 @@ def unpack(
         )
     except (KeyError, ValueError):
         return None
+
+
+def told(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:
+    """Return an event that is told to operators only, such as `job.quarantined`, as a letter.
+
+    It came from the dead letters' own topic, so it is shown and never sent back.
+    """
+    try:
+        event = decode(DEAD_LETTERS, record.headers, record.value)
+    except Unreadable:
+        return None
+    detail = f"{event.type}: {event.data.model_dump_json()}"
+    return DeadLetter(topic, partition, offset, "", detail[:REASON_LIMIT], record)
 
 
 def _trace_id(headers: Headers) -> str:

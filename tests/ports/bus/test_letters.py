@@ -3,13 +3,21 @@
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 
+from contracts.ids import JobId, WorkerId
+from contracts.jobs import JobQuarantined
 from contracts.topics import DEAD_LETTERS, Topic
-from kit.bus.__main__ import main
+from kit.bus.__main__ import go_through, main
 from kit.bus.base import AnyEvent
+from kit.bus.codec import Record, encode
+from kit.bus.kafka import KafkaBus
+from kit.bus.letters import DeadLetter, told
 from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, started
+from tests.support.events import make_event
 from tests.support.servers import server_setting
 
 
@@ -67,3 +75,59 @@ def test_without_kafka_it_says_so(
     monkeypatch.setenv("KIT_BUS_URL", "memory://")
     assert main(["letters"]) == 2
     assert "names no Kafka" in capsys.readouterr().err
+
+
+def quarantined() -> AnyEvent:
+    data = JobQuarantined(
+        job=JobId("0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"),
+        epoch=3,
+        worker=WorkerId("0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e70"),
+        inputs=("ab" * 32,),
+        detail="SIGSEGV\nlast words",
+    )
+    return make_event("job.quarantined", data, subject=data.job)
+
+
+class Shelf:
+    """What `letters` reads from, in place of a broker."""
+
+    def __init__(self, *letters: DeadLetter) -> None:
+        self.kept = letters
+        self.sent: list[str] = []
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def letters(self) -> AsyncIterator[DeadLetter]:
+        for letter in self.kept:
+            yield letter
+
+    async def send(self, topic: str, record: Record) -> None:
+        self.sent.append(topic)
+
+
+async def test_files_in_quarantine_are_shown_and_not_sent_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = encode(DEAD_LETTERS, quarantined(), key="k")
+    letter = told(record, topic=DEAD_LETTERS.name, partition=1, offset=7)
+    assert letter is not None
+    broken = DeadLetter("jobs.events", 0, 4, "library", "Unreadable: no event", record)
+    shelf = Shelf(letter, broken)
+    bus = cast(KafkaBus, shelf)
+    assert await go_through(bus, topic="", reason="quarantined", replay=False) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    shown = json.loads(line)
+    assert (shown["topic"], shown["partition"], shown["offset"]) == ("dead.letters", 1, 7)
+    assert shown["type"] == "job.quarantined"
+    assert "SIGSEGV" in shown["reason"]
+    assert "ab" * 32 in shown["reason"]
+    assert await go_through(bus, topic="", reason="", replay=True) == 1
+    assert shelf.sent == ["jobs.events"]
+
+
+def test_what_is_no_event_for_operators_is_no_letter() -> None:
+    good = encode(DEAD_LETTERS, quarantined(), key="k")
+    for odd in (Record(b"", (), b""), Record(good.key, good.headers, b"{}"), Record(b"", (), b"x")):
+        assert told(odd, topic=DEAD_LETTERS.name, partition=0, offset=0) is None
