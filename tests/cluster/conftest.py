@@ -15,6 +15,19 @@ from tests.support.servers import server_setting
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[str, str]]:
     """Settings of the real servers, with databases of this run's own."""
+    with house_settings() as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def house(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with running(cluster_house(tmp_path_factory.mktemp("cluster"), servers)) as house:
+        yield house
+
+
+@contextmanager
+def house_settings() -> Iterator[dict[str, str]]:
+    """Give the settings by which a new house finds the servers, its databases being empty."""
     base = server_setting("KIT_DATABASE_URL")
     with _database(base) as gateway, _database(base) as library:
         yield {
@@ -23,12 +36,6 @@ def servers() -> Iterator[dict[str, str]]:
             "GATEWAY_DATABASE_URL": gateway,
             "LIBRARY_DATABASE_URL": library,
         }
-
-
-@pytest.fixture(scope="session")
-def house(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with running(cluster_house(tmp_path_factory.mktemp("cluster"), servers)) as house:
-        yield house
 
 
 @contextmanager

@@ -1,0 +1,161 @@
+"""T3 in small: processes and the broker are killed alone while jobs go on (R1, R9, R11, R14, R22).
+
+Every service is its own process on real servers. The checker believes only what the client was
+told: each job that was acknowledged must end, once, with one result that belongs to it.
+"""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from cratedig import Client, CratedigError
+from deploy.servers import fleet
+from tests.cluster.conftest import house_settings
+from tests.support.house import ROOT, House, cluster_house, eventually, running
+from tests.support.sounds import write_tone
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+SEED = 20
+WORKERS = ("midi0", "midi1")
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house whose MIDI is quick, with two libraries and two workers of each kind."""
+    with house_settings() as servers:
+        folder = tmp_path_factory.mktemp("trial")
+        house = cluster_house(folder, servers, workers=2, libraries=2)
+        for name in WORKERS:
+            house.parts[name].command = [sys.executable, "-m", "tests.support.quick_worker"]
+        with running(house):
+            yield house
+
+
+@pytest.fixture(scope="module")
+def user(trial: House) -> Client:
+    return trial.user()
+
+
+@pytest.fixture(scope="module")
+def item(user: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
+    sent = user.upload(write_tone(tmp_path_factory.mktemp("sound") / "tone.wav"))
+    user.wait_job(str(sent.job))
+    return str(sent.item)
+
+
+class Crowd:
+    """A client that asks for jobs, whatever happens, and writes down which were acknowledged."""
+
+    def __init__(self, user: Client, item: str, chance: random.Random) -> None:
+        self.user = user
+        self.item = item
+        self.acknowledged: list[str] = []
+        self._chance = chance
+
+    def ask(self, count: int) -> None:
+        """Ask for so many jobs; what is not acknowledged is not counted, and asked for again."""
+        asked = 0
+        until = time.monotonic() + 90
+        while asked < count:
+            assert time.monotonic() < until, "the house takes no jobs"
+            params = {"onset_threshold": round(self._chance.uniform(0.1, 0.95), 6)}
+            try:
+                job = self.user.create_job(self.item, "midi", params=params, force=True)
+            except (CratedigError, httpx.TransportError):
+                continue
+            self.acknowledged.append(job.id)
+            asked += 1
+
+    def check(self) -> None:
+        """Wait for every end, and compare what was told with what is there."""
+        waiting = set(self.acknowledged)
+
+        def over() -> bool:
+            try:
+                waiting.difference_update(j for j in list(waiting) if self.user.job(j).ended)
+            except httpx.TransportError:
+                return False
+            return not waiting
+
+        eventually(over, within=90.0, what="the end of every job")
+        assert len(set(self.acknowledged)) == len(self.acknowledged)
+        jobs = [self.user.job(job) for job in self.acknowledged]
+        assert Counter(job.state for job in jobs) == {"succeeded": len(jobs)}
+        assert all(job.result == {"job": job.id} for job in jobs)
+        files = Counter(a.job for a in self.user.artifacts(self.item) if a.kind == "midi")
+        assert [files[job.id] for job in jobs] == [1] * len(jobs)
+
+
+@pytest.fixture
+def crowd(user: Client, item: str) -> Crowd:
+    print(f"seed {SEED}")
+    return Crowd(user, item, random.Random(SEED))
+
+
+def nemesis(crowd: Crowd, strike: Callable[[], None], *, strikes: int, jobs: int) -> None:
+    """Strike at random moments between jobs that are asked for."""
+    chance = random.Random(SEED)
+    for _ in range(strikes):
+        crowd.ask(jobs // strikes)
+        time.sleep(chance.uniform(0.0, 0.5))
+        strike()
+    crowd.check()
+
+
+@pytest.mark.parametrize("name", ["gateway", "library0", "library1", *WORKERS])
+def test_a_process_killed_alone_costs_no_job(trial: House, crowd: Crowd, name: str) -> None:
+    def strike() -> None:
+        trial.parts[name].kill()
+        trial.parts[name].start()
+        trial.until_ready()
+
+    nemesis(crowd, strike, strikes=2, jobs=20)
+
+
+def test_a_broker_that_is_killed_costs_no_job(trial: House, crowd: Crowd) -> None:
+    assert fleet.environment()["KIT_BUS_URL"] == trial.parts["library0"].environment["KIT_BUS_URL"]
+
+    def strike() -> None:
+        servers("kill", "kafka")
+        crowd.ask(5)  # The door is open also while the broker is away.
+        servers("start", "kafka")
+
+    nemesis(crowd, strike, strikes=2, jobs=40)
+    trial.until_ready()
+
+
+def test_engines_killed_at_work_cost_no_worker(trial: House, crowd: Crowd) -> None:
+    before = {name: trial.parts[name].process for name in WORKERS}
+
+    def strike() -> None:
+        for name in WORKERS:
+            for engine in trial.parts[name].engines():
+                subprocess.run(("kill", "-9", str(engine)), check=False)
+
+    nemesis(crowd, strike, strikes=2, jobs=20)
+    assert {name: trial.parts[name].process for name in WORKERS} == before
+    assert all(p is not None and p.poll() is None for p in before.values())
+
+
+def test_a_worker_told_to_stop_leaves_in_good_order(trial: House, crowd: Crowd) -> None:
+    crowd.ask(20)
+    part = trial.parts["midi0"]
+    eventually(lambda: bool(part.engines()), within=30, what="an engine")
+    began = time.monotonic()
+    assert part.stop(within=15.0) == 0
+    assert time.monotonic() - began < 10.0, "its grace is five seconds"
+    crowd.check()
+    part.start()
+
+
+def servers(*arguments: str) -> None:
+    """Do something to the servers of this checkout."""
+    command = (sys.executable, "-m", "deploy.servers", *arguments)
+    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
