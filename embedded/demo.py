@@ -15,6 +15,7 @@ import httpx
 from cratedig import Client, CratedigError, Credentials, NotLoggedIn
 from cratedig import session as sessions
 from cratedig.cli.output import bars, length, say, size
+from cratedig.cli.tags import summary
 from cratedig.files import local_name, safe_name
 from cratedig.types import Item
 from embedded.settings import EmbeddedSettings
@@ -150,7 +151,9 @@ def _take_apart(client: Client, song: Path, folder: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     _fetch_all(client, item, target)
     for job in client.jobs(run=run.id):
-        if job.result:
+        if job.result and job.task == "tagging":
+            say(f"  {job.task}: {summary(job.result)}")
+        elif job.result:
             facts = ", ".join(f"{k} {_rounded(v)}" for k, v in job.result.items() if _short(v))
             say(f"  {job.task}: {facts}")
         elif job.failure:

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from cratedig import Client
+from cratedig.cli.app import app
+from cratedig.session import save
 from cratedig.types import Artifact
 from tests.support.house import ROOT, House, eventually
 
@@ -55,7 +58,19 @@ def test_a_one_shot_is_tagged_as_soon_as_it_is_uploaded(house: House, tmp_path: 
     assert sample["confidence"] > 0.5
 
 
-def test_a_song_and_its_slices_have_tags(house: House, tmp_path: Path) -> None:
+def shown(user: Client, item: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return what `cratedig show` prints."""
+    kept = folder / "credentials.json"
+    save(user.credentials, kept)
+    monkeypatch.setenv("CRATEDIG_CONFIG", str(kept))
+    printed = CliRunner().invoke(app, ["show", item])
+    assert printed.exit_code == 0, printed.output
+    return str(printed.output)
+
+
+def test_a_song_and_its_slices_have_tags(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     user = house.user("digger")
     sent = user.upload(SONG, kind="track")
     item = str(sent.item)
@@ -82,6 +97,20 @@ def test_a_song_and_its_slices_have_tags(house: House, tmp_path: Path) -> None:
         for one in each["samples"]:
             assert sum(one["scores"].values()) == pytest.approx(1.0)
             assert one["label"] in ("unknown", max(one["scores"], key=one["scores"].get))
+    # People are shown it, too: of the song in words, of a slice as its class.
+    page = shown(user, item, tmp_path, monkeypatch)
+    assert f"{words[0]} {said[None]['song'][0]['confidence']:.0%}" in page
+    for job in user.jobs(run=run.id):
+        for label, count in (job.result or {}).get("classes", {}).items():
+            assert f"{count} × {label.replace('_', ' ')}" in page
+    one = next(one for each in said.values() for one in each["samples"])
+    (slice_,) = [
+        hit.id
+        for hit in user.items(parent=item, kind="sample")
+        if one["file"] in {a.name for a in user.artifacts(hit.id)}
+    ]
+    page = shown(user, slice_, tmp_path, monkeypatch)
+    assert f"{one['label'].replace('_', ' ')} ({one['confidence']:.0%} sure)" in page
     vectors = {}
     for artifact in artifacts:
         if artifact.kind == "embedding":

@@ -21,6 +21,7 @@ from cratedig.cli.output import (
     size,
     table,
 )
+from cratedig.cli.tags import heard_as, summary
 from cratedig.cli.work import follow_job, start
 from cratedig.client import Client
 from cratedig.errors import CratedigError, JobFailed, Refused
@@ -151,17 +152,22 @@ def _show_item(client: Client, item: types.Item) -> None:
         say(f"  {item.bpm:g} BPM")
     for name, value in sorted(item.metadata.items()):
         say(f"  {name}: {value}")
+    if heard := heard_as(client, item):
+        say(f"  {heard}")
     rows = [(a.id, a.kind, size(a.size), a.name) for a in client.artifacts(item.id)]
     if rows:
         say("")
         table(("FILE", "KIND", "SIZE", "NAME"), rows)
-    jobs = [
-        (job.id, job.task, job.state, job.failure.message if job.failure else "")
-        for job in client.jobs(item=item.id)
-    ]
+    jobs = [(job.id, job.task, job.state, _said(job)) for job in client.jobs(item=item.id)]
     if jobs:
         say("")
         table(("JOB", "TASK", "STATE", ""), jobs)
+
+
+def _said(job: types.Job) -> str:
+    if job.failure:
+        return job.failure.message
+    return summary(job.result) if job.task == "tagging" and job.result else ""
 
 
 def get(
