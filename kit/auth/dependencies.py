@@ -79,11 +79,11 @@ async def authenticated(authenticate: Authenticate, borne: str) -> Principal:
     return who
 
 
-def require_service(secret: SecretStr) -> Callable[[Request], None]:
+def require_service(secret: SecretStr) -> Callable[[Request], Awaitable[None]]:
     """Return the dependency of a route that only services of this house may use."""
     expected = f"Bearer {secret.get_secret_value()}".encode()
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         given = request.headers.get("authorization", "").encode()
         if len(expected) < 39 or not hmac.compare_digest(given, expected):
             raise ProblemError(

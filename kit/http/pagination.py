@@ -69,7 +69,8 @@ def decode_cursor(text: str) -> Cursor:
         ) from None
 
 
-def _asked(
+# Not `async`, it would be run in another thread, which costs more than all the rest of a page.
+async def _asked(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows of a page.")] = 50,
     cursor: Annotated[
         str | None, Query(max_length=400, description="`next` of the page before.")
