@@ -58,6 +58,8 @@ class WorkerService:
     """`services.<word>.engine:load_engine`."""
     weights: Path | None = None
     """Its `weights.toml`."""
+    gpu: tuple[str, ...] = ("onnxruntime-gpu",)
+    """Packages of which any one lets its engine use a GPU."""
 
 
 class Serving(Protocol):

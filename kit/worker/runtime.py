@@ -246,7 +246,7 @@ class WorkerRuntime:
         threads = self.settings.threads or max(1, (os.cpu_count() or 1) // slots)
         setup = EngineSetup(
             weights=weights,
-            device=available_device(self.settings.device),
+            device=available_device(self.settings.device, self.service.gpu),
             threads=threads,
             memory_mib=self.settings.memory_mib,
             prefer=self.settings.engine,

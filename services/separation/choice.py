@@ -1,25 +1,16 @@
 """Which engine runs Demucs' networks, and from which files."""
 
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from kit.inference.base import BadNetwork, DeviceMissing
+from kit.inference.devices import installed
 from kit.weights.manifest import Manifest
 from kit.weights.store import digest
 from kit.worker.engines import EngineContext
 
 FETCH = "python -m kit.weights fetch separation --all"
 MANIFEST = Path(__file__).with_name("weights.toml")
-
-
-def installed(package: str) -> bool:
-    """Return whether a distribution is installed, without importing anything of it."""
-    try:
-        distribution(package)
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def takes_torch(prefer: str, device: str, has: Callable[[str], bool] = installed) -> bool:

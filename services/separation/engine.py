@@ -8,13 +8,13 @@ from typing import Literal, Protocol
 from contracts.music import Stem
 from contracts.separation import Precision, Weights
 from kit.inference.base import Network, open_network
+from kit.inference.devices import installed
 from kit.weights.manifest import read_manifest
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import Rejected
 from services.separation.choice import (
     FETCH,
     MANIFEST,
-    installed,
     note_of,
     official_file,
     takes_torch,

@@ -16,4 +16,5 @@ SERVICE = WorkerService(
     handler="services.separation.handler:handle",
     engine="services.separation.engine:load_engine",
     weights=Path(__file__).with_name("weights.toml"),
+    gpu=("onnxruntime-gpu", "torch"),
 )

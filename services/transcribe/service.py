@@ -16,4 +16,5 @@ SERVICE = WorkerService(
     handler="services.transcribe.handler:handle",
     engine="services.transcribe.engine:load_engine",
     weights=Path(__file__).with_name("weights.toml"),
+    gpu=("ctranslate2", "torch"),
 )

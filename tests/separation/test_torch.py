@@ -10,8 +10,10 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +39,9 @@ from tests.architecture.house import ROOT
 from tests.separation.test_htdemucs import checkpoint, mixture
 from tests.separation.toys import make_job, snr
 
+# PyTorch takes seconds to import, and its threads spin where others work.
+pytestmark = pytest.mark.timeout(300)
+
 REFERENCE = ROOT / ".venv-reference-separation" / "bin" / "python"
 SIX = Weights.HTDEMUCS_6S
 FOUR = Weights.HTDEMUCS
@@ -55,8 +60,8 @@ def torch_python() -> Path:
     return REFERENCE
 
 
-def run(python: Path, folder: Path, *arguments: str) -> str:
-    """Run a module or code with torch, without a warning."""
+def run(python: Path, *arguments: str) -> list[str]:
+    """Run a module or code with torch, without a warning, and return the lines that it said."""
     done = subprocess.run(
         [python, *arguments],
         cwd=ROOT,
@@ -64,35 +69,72 @@ def run(python: Path, folder: Path, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=55,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip().splitlines()[-1]
+    return done.stdout.strip().splitlines()
 
 
-def on_torch(
-    python: Path,
-    folder: Path,
-    *,
-    weights: Weights,
-    files: dict[str, Path],
-    share: float = 1.0,
-    batch: int = 0,
-) -> dict[str, object]:
-    """Run a job over the mixture on PyTorch, and return what it told."""
-    np.save(folder / "mix.npy", mixture())
-    request = {
-        "files": {name: str(path) for name, path in files.items()},
-        "audio": str(folder / "mix.npy"),
-        "out": str(folder),
-        "weights": weights.value,
-        "share": share,
-        "batch": batch,
-        "precision": "fast",
-    }
-    told = run(python, folder, "-m", "tests.separation.torch_job", json.dumps(request))
-    answer: dict[str, object] = json.loads(told)
-    return answer
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A job that both engines do."""
+
+    weights: Weights
+    kind: str
+    parts: tuple[str, ...]
+    share: float = 1.0
+    batch: int = 0
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The official files by name."""
+        return dict.fromkeys(self.parts, checkpoint(self.kind))
+
+
+CASES = {
+    "four": Case(FOUR, "tiny", ("htdemucs",)),
+    "four, three at once": Case(FOUR, "tiny", ("htdemucs",), batch=3),
+    "six": Case(SIX, "tiny_6s", ("htdemucs_6s",), batch=2),
+    "a bag": Case(
+        Weights.HTDEMUCS_FT,
+        "tiny",
+        tuple(f"htdemucs_ft-{stem}" for stem in ("drums", "bass", "other", "vocals")),
+        batch=2,
+    ),
+    "less memory": Case(FOUR, "tiny", ("htdemucs",), share=0.5),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a job on PyTorch left."""
+
+    told: dict[str, Any]
+    outputs: Path
+
+
+@pytest.fixture(scope="module")
+def on_torch(torch_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    """Run every case on PyTorch, in one process."""
+    requests, folders = [], []
+    for case in CASES.values():
+        folder = tmp_path_factory.mktemp("torch")
+        np.save(folder / "mix.npy", mixture())
+        request = {
+            "files": {name: str(path) for name, path in case.files.items()},
+            "audio": str(folder / "mix.npy"),
+            "out": str(folder),
+            "weights": case.weights.value,
+            "share": case.share,
+            "batch": case.batch,
+            "precision": "fast",
+        }
+        requests.append(json.dumps(request))
+        folders.append(folder / "outputs")
+    said = run(torch_python, "-m", "tests.separation.torch_job", *requests)
+    assert len(said) == len(CASES)
+    done = (Done(json.loads(line), folder) for line, folder in zip(said, folders, strict=True))
+    return dict(zip(CASES, done, strict=True))
 
 
 def on_onnx(folder: Path, *, weights: Weights, files: dict[str, Path]) -> None:
@@ -116,56 +158,29 @@ def on_onnx(folder: Path, *, weights: Weights, files: dict[str, Path]) -> None:
     handle(params, job, NetworkEngine(graphs, opener))
 
 
-@pytest.mark.parametrize(
-    ("weights", "kind", "parts", "batch"),
-    [
-        (FOUR, "tiny", ["htdemucs"], 0),
-        (FOUR, "tiny", ["htdemucs"], 3),
-        (SIX, "tiny_6s", ["htdemucs_6s"], 2),
-        (
-            Weights.HTDEMUCS_FT,
-            "tiny",
-            [f"htdemucs_ft-{stem}" for stem in ("drums", "bass", "other", "vocals")],
-            2,
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", CASES)
 def test_the_stems_of_both_engines_are_equal(
-    torch_python: Path,
-    tmp_path: Path,
-    weights: Weights,
-    kind: str,
-    parts: list[str],
-    batch: int,
+    on_torch: dict[str, Done], tmp_path: Path, name: str
 ) -> None:
-    files = dict.fromkeys(parts, checkpoint(kind))
-    ours, theirs = tmp_path / "onnx", tmp_path / "torch"
-    for folder in (ours, theirs):
-        folder.mkdir()
-    on_onnx(ours, weights=weights, files=files)
-    told = on_torch(torch_python, theirs, weights=weights, files=files, batch=batch)
-    names = sorted(path.name for path in (ours / "outputs").iterdir())
-    assert names == sorted(path.name for path in (theirs / "outputs").iterdir())
-    assert len(names) == (6 if weights is SIX else 4)
-    for name in names:
-        expected, made = (read(folder / "outputs" / name) for folder in (ours, theirs))
+    case, theirs = CASES[name], on_torch[name]
+    on_onnx(tmp_path, weights=case.weights, files=case.files)
+    files = sorted(path.name for path in (tmp_path / "outputs").iterdir())
+    assert files == sorted(path.name for path in theirs.outputs.iterdir())
+    assert len(files) == (6 if case.weights is SIX else 4)
+    for file in files:
+        expected, made = (read(folder / file) for folder in (tmp_path / "outputs", theirs.outputs))
         assert snr(expected, made) >= 100
-    assert str(told["engine"]).startswith("torch ")
-    assert " cpu, demucs " in str(told["engine"])
-    assert told["name"] == f"separation on torch: {weights}"
+    told = theirs.told
+    assert told["engine"].startswith("torch ")
+    assert " cpu, demucs " in told["engine"]
+    assert told["name"] == f"separation on torch: {case.weights}"
     # TensorFloat-32 is the GPUs' alone, so the CPU runs exactly and says so.
     assert told["precision"] == "exact"
-    assert "'fast'" in str(told["precision_note"])
-    assert told["device_note"] == ""
+    assert "'fast'" in told["precision_note"]
+    assert ("fewer segments at once" in told["device_note"]) == (case.share < 1)
 
 
-def test_a_smaller_try_after_memory_ran_out_is_told(torch_python: Path, tmp_path: Path) -> None:
-    files = {"htdemucs": checkpoint("tiny")}
-    told = on_torch(torch_python, tmp_path, weights=FOUR, files=files, share=0.5)
-    assert "fewer segments at once" in str(told["device_note"])
-
-
-def test_the_end_of_the_memory_is_named(torch_python: Path, tmp_path: Path) -> None:
+def test_the_end_of_the_memory_is_named(torch_python: Path) -> None:
     """What torch raises, on either device, becomes the outcome that the worker falls back on."""
     code = """
 import torch
@@ -202,10 +217,10 @@ assert batch_for(100 * SEGMENT_BYTES, share=0.25) == MOST // 4
 assert batch_for(SEGMENT_BYTES, share=0.25) == 1
 print("well")
 """
-    assert run(torch_python, tmp_path, "-c", code) == "well"
+    assert run(torch_python, "-c", code) == ["well"]
 
 
-def test_a_gpu_that_torch_does_not_find_is_said(torch_python: Path, tmp_path: Path) -> None:
+def test_a_gpu_that_torch_does_not_find_is_said(torch_python: Path) -> None:
     code = """
 import os
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -216,7 +231,8 @@ try:
 except DeviceMissing as error:
     print(error)
 """
-    assert "nvidia-smi" in run(torch_python, tmp_path, "-c", code)
+    (said,) = run(torch_python, "-c", code)
+    assert "nvidia-smi" in said
 
 
 def test_nothing_imports_torch_to_start_or_to_run_graphs(
@@ -234,7 +250,7 @@ import services.separation.handler
 engine = load_engine(EngineContext(weights={{"htdemucs": Path({str(made)!r})}}))
 print(engine.name, [m for m in ("torch", "demucs") if m in sys.modules])
 """
-    assert run(torch_python, tmp_path, "-c", code) == "separation: htdemucs []"
+    assert run(torch_python, "-c", code) == ["separation: htdemucs []"]
 
 
 HERE = {

@@ -1,13 +1,14 @@
-"""One job on PyTorch, in a process of its own: `python -m tests.separation.torch_job REQUEST`.
+"""Jobs on PyTorch, in a process of their own: `python -m tests.separation.torch_job REQUEST…`.
 
 `REQUEST` is JSON: `files` (official files by name in weights.toml), `audio` (a numpy file), `out`,
-`weights`, `share` and `batch` (0 leaves it alone). One line of JSON comes back.
+`weights`, `share` and `batch` (0 leaves it alone). For each comes one line of JSON back.
 """
 
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +29,13 @@ from tests.separation.toys import make_job
 
 
 def main() -> None:
-    """Run the job."""
-    asked = json.loads(sys.argv[1])
+    """Run the jobs."""
+    for request in sys.argv[1:]:
+        print(json.dumps(run(json.loads(request))), flush=True)
+
+
+def run(asked: dict[str, Any]) -> dict[str, Any]:
+    """Run a job and return what it told."""
     context = EngineContext(threads=2, segment=asked["share"])
 
     def no_graph(path: Path, precision: Precision) -> Network:
@@ -57,7 +63,8 @@ def main() -> None:
         precision=Precision(asked.get("precision", "exact")),
     )
     result = handle(params, job, engine)
-    print(json.dumps({**result.model_dump(mode="json"), "name": engine.name}))
+    engine.close()
+    return {**result.model_dump(mode="json"), "name": engine.name}
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ class TrialParams(Asked):
     seconds: float = 0.0
     enough: float = 1.0
     """The segment scale at which memory suffices."""
+    device: str = ""
+    """The only device whose memory runs out; empty is any."""
 
 
 class TrialResult(Said):
@@ -50,6 +52,7 @@ class TrialResult(Said):
     segment: float
     read: int
     device: str
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,12 @@ class TrialEngine:
     name: str
     segment: float
     device: str
+    fallback: bool
 
 
 def load_engine(context: EngineContext) -> TrialEngine:
     """Load at once."""
-    return TrialEngine("trial", context.segment, context.device)
+    return TrialEngine("trial", context.segment, context.device, context.fallback)
 
 
 def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
@@ -89,7 +93,7 @@ def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
             part = job.scratch / f"part-{engine.segment:g}.flac"
             part.write_bytes(b"sound")
             job.preview(part)
-            if engine.segment > params.enough:
+            if engine.segment > params.enough and params.device in ("", engine.device):
                 raise OutOfMemory("memory", "Too large.")
             time.sleep(params.seconds)
         case "device":
@@ -118,7 +122,9 @@ def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
             title="Made",
         )
         path.write_bytes(b"made of " + b"".join(one.path.read_bytes() for one in job.inputs))
-    return TrialResult(segment=engine.segment, read=read, device=engine.device)
+    return TrialResult(
+        segment=engine.segment, read=read, device=engine.device, fallback=engine.fallback
+    )
 
 
 SERVICE = WorkerService(

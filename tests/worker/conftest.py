@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from kit.clock import new_id
 from kit.platform import Platform, open_platform
 from kit.service import WorkerSettings
 from kit.settings import KitSettings
+from kit.worker.compute import EngineSetup
 from kit.worker.runtime import WorkerRuntime
 from tests.support.events import make_event
 from tests.support.trial import SERVICE, TrialParams
@@ -55,16 +57,30 @@ class TrialDesk:
         return self.standing
 
 
+class OnGpu(WorkerRuntime):
+    """A runtime that believes in a GPU; the trial's engine only needs its name."""
+
+    def _setup(self) -> tuple[EngineSetup, str]:
+        setup, fingerprint = super()._setup()
+        return replace(setup, device="cuda"), fingerprint
+
+
 class Bench:
     """Everything a test of the runtime needs."""
 
-    def __init__(self, platform: Platform, desk: TrialDesk) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        desk: TrialDesk,
+        *,
+        runtime: type[WorkerRuntime] = WorkerRuntime,
+    ) -> None:
         self.platform = platform
         self.desk = desk
         self.said: list[AnyEvent] = []
         self.stopping = asyncio.Event()
         self._changed = asyncio.Event()
-        self.runtime = WorkerRuntime(
+        self.runtime = runtime(
             SERVICE, WorkerSettings(slots=1, device="cpu"), platform=platform, desk=desk
         )
 
@@ -135,8 +151,11 @@ class Bench:
         return event
 
 
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+@asynccontextmanager
+async def at_work(
+    tmp_path: Path, runtime: type[WorkerRuntime] = WorkerRuntime
+) -> AsyncIterator[Bench]:
+    """Yield a worker that runs."""
     settings = KitSettings(
         bus_url="memory://",
         objects_url=SecretStr(f"file://{tmp_path / 'objects'}"),
@@ -150,7 +169,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     async with AsyncExitStack() as stack:
         platform = open_platform(settings)
         await platform.open(stack)
-        bench = Bench(platform, TrialDesk())
+        bench = Bench(platform, TrialDesk(), runtime=runtime)
         stop = asyncio.Event()
         consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=bench.hear)
         listening = asyncio.create_task(consumer.run(stop))
@@ -163,3 +182,15 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
             await working
             stop.set()
             await listening
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with at_work(tmp_path) as bench:
+        yield bench
+
+
+@pytest.fixture
+async def gpu_bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with at_work(tmp_path, OnGpu) as bench:
+        yield bench

@@ -98,6 +98,19 @@ async def test_memory_that_runs_out_is_met_with_smaller_segments(bench: Bench) -
     assert Manifest.model_validate_json(data).result["segment"] == 1.0
 
 
+async def test_the_cpu_takes_over_when_a_gpu_has_too_little_memory(gpu_bench: Bench) -> None:
+    claim = await gpu_bench.offer(do="memory", enough=0.0, device="cuda")
+    event = await gpu_bench.ending(claim)
+    assert event.type == "job.completed"
+    data = await gpu_bench.platform.objects.get_bytes(Bucket.DERIVED, event.data.manifest_key)
+    result = Manifest.model_validate_json(data).result
+    assert (result["device"], result["segment"], result["fallback"]) == ("cpu", 1.0, True)
+    again = await gpu_bench.ending(await gpu_bench.offer(do="finish"))
+    data = await gpu_bench.platform.objects.get_bytes(Bucket.DERIVED, again.data.manifest_key)
+    result = Manifest.model_validate_json(data).result
+    assert (result["device"], result["segment"], result["fallback"]) == ("cuda", 1.0, False)
+
+
 async def test_what_was_heard_of_a_try_that_ran_out_of_memory_is_forgotten(bench: Bench) -> None:
     claim = await bench.offer(do="memory", enough=0.5, seconds=1.0)
     await bench.ending(claim)
