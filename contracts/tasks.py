@@ -80,7 +80,13 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             result=SlicingResult,
             beside=frozenset({ArtifactKind.ANALYSIS}),
         ),
-        TaskName.TAGGING: Task(params=TaggingParams, result=TaggingResult, takes_list=True),
+        TaskName.TAGGING: Task(
+            params=TaggingParams,
+            result=TaggingResult,
+            takes_list=True,
+            # The work follows the number of slices more than the length of their song.
+            base=300.0,
+        ),
         TaskName.MIDI: Task(
             params=MidiParams,
             result=MidiResult,
