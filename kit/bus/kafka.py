@@ -27,7 +27,7 @@ from contracts.topics import DEAD_LETTERS, Topic
 from kit.bus.base import AnyEvent, BusError, Handler, NotNow, Unreadable
 from kit.bus.codec import Record, decode, encode
 from kit.bus.delivery import deliver, pause
-from kit.bus.letters import DeadLetter, pack, told, unpack
+from kit.bus.letters import DeadLetter, letter_in, pack
 from kit.bus.watch import KafkaTimes, Stalled, Watch
 
 log = logging.getLogger(__name__)
@@ -173,11 +173,7 @@ class KafkaBus:
                 while await reader.position(place) < end:
                     async with asyncio.timeout(self.times.request):
                         record = await reader.getone(place)
-                    raw = Record(record.key or b"", tuple(record.headers), record.value or b"")
-                    letter = unpack(raw.key, raw.headers, raw.value) or told(
-                        raw, topic=place.topic, partition=place.partition, offset=record.offset
-                    )
-                    if letter is not None:
+                    if letter := letter_in(record):
                         yield letter
         except (KafkaError, OSError, TimeoutError) as error:
             raise BusError(f"the dead letters cannot be read: {error!r}") from error

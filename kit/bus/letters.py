@@ -1,7 +1,8 @@
 """Dead letters: records that no reader could use, kept as they were with the reason."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from contracts.topics import DEAD_LETTERS
 from kit.bus.base import Unreadable
@@ -61,6 +62,26 @@ def unpack(
         )
     except (KeyError, ValueError):
         return None
+
+
+class Stored(Protocol):
+    """A record as a broker gives it, with its place."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+    value: bytes | None
+
+
+def letter_in(stored: Stored) -> DeadLetter | None:
+    """Return what a record among the dead letters tells operators, or `None` for noise."""
+    headers = tuple((name, raw or b"") for name, raw in stored.headers)
+    record = Record(stored.key or b"", headers, stored.value or b"")
+    return unpack(record.key, headers, record.value) or told(
+        record, topic=stored.topic, partition=stored.partition, offset=stored.offset
+    )
 
 
 def told(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:

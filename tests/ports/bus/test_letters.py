@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -15,7 +16,7 @@ from kit.bus.__main__ import go_through, main
 from kit.bus.base import AnyEvent
 from kit.bus.codec import Record, encode
 from kit.bus.kafka import KafkaBus
-from kit.bus.letters import DeadLetter, told
+from kit.bus.letters import DeadLetter, letter_in, pack, told
 from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, started
 from tests.support.events import make_event
 from tests.support.servers import server_setting
@@ -131,3 +132,22 @@ def test_what_is_no_event_for_operators_is_no_letter() -> None:
     good = encode(DEAD_LETTERS, quarantined(), key="k")
     for odd in (Record(b"", (), b""), Record(good.key, good.headers, b"{}"), Record(b"", (), b"x")):
         assert told(odd, topic=DEAD_LETTERS.name, partition=0, offset=0) is None
+
+
+def test_both_kinds_are_found_among_what_a_broker_gives() -> None:
+    event = encode(DEAD_LETTERS, quarantined(), key="k")
+    packed = pack(DeadLetter("jobs.events", 2, 9, "library", "handler: a bug", event))
+    for record, topic, offset in ((event, DEAD_LETTERS.name, 7), (packed, "jobs.events", 9)):
+        letter = letter_in(
+            SimpleNamespace(
+                topic=DEAD_LETTERS.name,
+                partition=2,
+                offset=7,
+                key=record.key,
+                headers=record.headers,
+                value=record.value,
+            )
+        )
+        assert letter is not None
+        assert (letter.topic, letter.partition, letter.offset) == (topic, 2, offset)
+        assert letter.record == event
