@@ -9,7 +9,16 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from contracts.ids import ItemId, JobId, OwnerId, WorkerId
-from contracts.jobs import Claim, ClaimRequest, JobClass, Make, TaskName
+from contracts.jobs import (
+    Claim,
+    ClaimRequest,
+    Failure,
+    FailureKind,
+    JobClass,
+    JobFailed,
+    Make,
+    TaskName,
+)
 from kit.clock import Clock, SystemClock, new_id
 from kit.database.engine import Database
 from services.library import claims, endings, jobs
@@ -99,6 +108,17 @@ class Jobs:
     async def complete(self, claim: Claim) -> JobRow | None:
         async with self.database.transaction() as session:
             return await endings.complete(session, claim.job, claim.epoch, make=MAKE, result={})
+
+    async def fail(self, claim: Claim, kind: FailureKind) -> JobRow | None:
+        failed = JobFailed(
+            job=claim.job,
+            epoch=claim.epoch,
+            worker=WorkerId(new_id()),
+            kind=kind,
+            failure=Failure(reason="said", message="as the worker said"),
+        )
+        async with self.database.transaction() as session:
+            return await endings.fail(session, failed, policy=self.policy)
 
     async def release(self, claim: Claim) -> JobRow | None:
         async with self.database.transaction() as session:

@@ -10,7 +10,8 @@ from datetime import timedelta
 import pytest
 
 from contracts.ids import OwnerId
-from contracts.jobs import Claim, JobClass
+from contracts.jobs import Claim, FailureKind, JobClass
+from services.library.policy import Policy
 from tests.library.house import Jobs
 
 SLOTS = 8
@@ -23,6 +24,9 @@ class Slots:
         self.jobs = jobs
         self.now = 0.0
         self.began: dict[str, list[float]] = defaultdict(list)
+        self.poison: str | None = None
+        """A job that takes its child down, each time."""
+        self.crashes = 0
         self._busy: list[tuple[float, int, Claim]] = []
         self._count = 0
 
@@ -40,7 +44,11 @@ class Slots:
         await self.fill()
         while self._busy and self._count < until:
             self.now, _, claim = heapq.heappop(self._busy)
-            await self.jobs.complete(claim)
+            if claim.job == self.poison:
+                await self.jobs.fail(claim, FailureKind.CRASH)
+                self.crashes += 1
+            else:
+                await self.jobs.complete(claim)
             await self.fill()
 
 
@@ -107,6 +115,40 @@ async def test_twenty_owners_get_the_same_share(jobs: Jobs) -> None:
     shares = [len(slots.began[owner]) for owner, _ in owners]
     jain = sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))
     assert jain >= 0.9, shares
+
+
+@pytest.mark.timeout(120)
+async def test_a_file_that_crashes_keeps_nobody_waiting(jobs: Jobs) -> None:
+    jobs = jobs.with_policy(Policy(backoff=timedelta()))
+
+    async def waits(poisoned: bool) -> float:
+        owners = [await jobs.owner() for _ in range(10)]
+        for owner, item in owners:
+            await jobs.create_many(owner, item, range(8))
+        odd = await jobs.create(*await jobs.owner(), 0)
+        slots = Slots(jobs)
+        slots.poison = odd.id if poisoned else None
+        await slots.work(1_000)
+        assert slots.crashes == (3 if poisoned else 0)
+        assert (await jobs.row(odd.id)).state == ("failed" if poisoned else "succeeded")
+        assert all(len(slots.began[owner]) == 8 for owner, _ in owners)
+        return _p95([began for owner, _ in owners for began in slots.began[owner]])
+
+    usual = await waits(poisoned=False)
+    assert await waits(poisoned=True) < 1.2 * usual
+
+
+async def test_a_job_is_not_tried_again_after_its_day(jobs: Jobs) -> None:
+    owner, item = await jobs.owner()
+    late = jobs.with_policy(Policy(close_within=timedelta(seconds=-1)))
+    for store, state, reason in ((late, "failed", "exhausted"), (jobs, "queued", None)):
+        job = await store.create(owner, item, 1, force=True)
+        claim = await store.claim()
+        assert claim is not None
+        assert claim.job == job.id
+        row = await store.fail(claim, FailureKind.RETRYABLE)
+        assert row is not None
+        assert (row.state, row.retries, row.reason) == (state, 1, reason)
 
 
 async def test_interactive_work_goes_before_batch_until_batch_has_waited_long(jobs: Jobs) -> None:
