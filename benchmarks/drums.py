@@ -126,7 +126,9 @@ def written(slicing: Job, tags: JobInput, folder: Path, engine: object) -> Event
     """Write slices and tags as notes; return the hits by class."""
     scratch = folder / f"midi-{tags.name.split('.')[0]}"
     scratch.mkdir()
-    job = single_job(scratch, [*_made(slicing, (ArtifactKind.SLICES,)), tags])
+    stem = folder / "drums.flac"
+    given = [*_made(slicing, (ArtifactKind.SLICES,)), tags, audio_input(stem, stem=Stem.DRUMS)]
+    job = single_job(scratch, given)
     events: dict[str, list[float]] = {name: [] for name in NAMES}
     try:
         write_notes(MidiParams(), job, engine)  # type: ignore[arg-type]
@@ -200,8 +202,8 @@ def table(tracks: Sequence[Track], judge: Peer) -> Iterator[str]:
     yield ""
     yield (
         f"{100 * _together(tracks):.0f} % of the annotated hits begin within 30 ms of a hit on "
-        "another drum; a slice has one class, so of such hits only one becomes a note. True "
-        "classes are the annotation's for each stored slice: the ceiling of the path."
+        "another drum; a slice is tagged as one of them, and the others are found by their level. "
+        "True classes are those of the annotation that is nearest to each stored slice."
     )
 
 

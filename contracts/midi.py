@@ -114,9 +114,9 @@ class MidiResult(Said):
     """None where the file has no instrument, or several."""
     mean_confidence: Confidence
     classes: dict[SoundClass, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Only of drums: hits of each class, those included that are no notes."""
+    """Only of drums: slices of each class, those included that are no notes."""
     left_out: Annotated[int, Field(ge=0)] = 0
-    """Only of drums: hits that are no notes, since nothing says which drum they are."""
+    """Only of drums: slices that are no notes, since nothing says which drum they are."""
     tracks: tuple[Track, ...] = ()
     """Only of songs."""
     engine: str = ""

@@ -53,8 +53,13 @@ _DRUM_NOTES = Step(
     name="drum-midi",
     task=TaskName.MIDI,
     inputs=(FromStep(step="slicing", kind=ArtifactKind.SLICES, stems=DRUMMED),),
-    beside=tuple(
-        FromStep(step=f"tagging-{stem}", kind=ArtifactKind.TAGS, stems=(stem,)) for stem in DRUMMED
+    beside=(
+        *(
+            FromStep(step=f"tagging-{stem}", kind=ArtifactKind.TAGS, stems=(stem,))
+            for stem in DRUMMED
+        ),
+        # Drums that are struck together are told apart by ear.
+        FromStep(step="separation", kind=ArtifactKind.STEM, stems=(Stem.DRUMS,)),
     ),
     after=("analysis",),
 )

@@ -41,6 +41,8 @@ class Hit:
     label: SoundClass
     drum: SoundClass | None
     confidence: float
+    level: float
+    """In dB; only hits on the same drum are compared."""
 
 
 def hear(slices: Slices, tags: Sequence[SampleTags], *, only_drums: bool) -> list[Hit]:
@@ -80,17 +82,18 @@ def hear(slices: Slices, tags: Sequence[SampleTags], *, only_drums: bool) -> lis
 
 
 def _hit(piece: Slice, said: SampleTags | None, *, only_drums: bool) -> Hit:
+    level = piece.level_dbfs
     if said is None:
-        return Hit(piece, SoundClass.UNKNOWN, None, 0.0)
+        return Hit(piece, SoundClass.UNKNOWN, None, 0.0, level)
     if said.label in DRUMS:
-        return Hit(piece, said.label, said.label, said.confidence)
+        return Hit(piece, said.label, said.label, said.confidence, level)
     if not only_drums:
-        return Hit(piece, said.label, None, 0.0)
+        return Hit(piece, said.label, None, 0.0, level)
     shares = {label: said.scores.get(label, 0.0) for label in DRUMS}
     likeliest = max(shares, key=lambda label: shares[label])
     if shares[likeliest] <= 0.0:
-        return Hit(piece, said.label, None, 0.0)
-    return Hit(piece, said.label, likeliest, shares[likeliest])
+        return Hit(piece, said.label, None, 0.0, level)
+    return Hit(piece, said.label, likeliest, shares[likeliest], level)
 
 
 def beat(hits: Sequence[Hit], sample_rate: int) -> list[Played]:
@@ -99,7 +102,7 @@ def beat(hits: Sequence[Hit], sample_rate: int) -> list[Played]:
     Parameters
     ----------
     hits
-        From `hear`; those that are no drums are left out.
+        From `hear`, in any order; those that are no drums are left out.
     sample_rate
         Of the positions of their slices, in Hz.
 
@@ -113,22 +116,22 @@ def beat(hits: Sequence[Hit], sample_rate: int) -> list[Played]:
     levels: dict[SoundClass, list[float]] = defaultdict(list)
     for hit in hits:
         if hit.drum is not None:
-            levels[hit.drum].append(hit.piece.level_dbfs)
+            levels[hit.drum].append(hit.level)
     accents = {
         drum: float(np.percentile(some, _ACCENT_PERCENTILE)) for drum, some in levels.items()
     }
     played: list[Played] = []
-    for hit in hits:
+    for hit in sorted(hits, key=lambda one: one.piece.onset):
         if hit.drum is None:
             continue
         pitch, name = DRUMS[hit.drum]
-        loud = _ACCENT * 10 ** ((hit.piece.level_dbfs - accents[hit.drum]) / 40)
+        loud = _ACCENT * 10 ** ((hit.level - accents[hit.drum]) / 40)
         note = Note(
             start=hit.piece.onset / sample_rate,
             end=max(hit.piece.end, hit.piece.onset + 1) / sample_rate,
             pitch=pitch,
             confidence=hit.confidence,
-            level=hit.piece.level_dbfs,
+            level=hit.level,
             bends=_NO_BENDS,
         )
         velocity = int(np.clip(round(loud), _SOFTEST, 127))

@@ -19,7 +19,7 @@ from kit.audio.listen import Ear
 from kit.audio.probe import probe
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
-from services.midi import drums, score, song
+from services.midi import drums, layers, score, song
 from services.midi.dsp import LOWEST, PITCHES, Options, note_of
 from services.midi.engine import Engine
 from services.midi.partials import FRAME, RATE
@@ -56,7 +56,7 @@ def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
             f"and {len(notes)} lists of notes.",
         )
     if slices:
-        return _drums(job, slices[0])
+        return _drums(job, slices[0], next(iter(sounds), None))
     if notes:
         return _song(params, job, notes)
     return _recording(params, job, sounds[0], engine)
@@ -107,12 +107,20 @@ def _recording(params: MidiParams, job: Job, given: JobInput, engine: Engine) ->
     )
 
 
-def _drums(job: Job, given: JobInput) -> MidiResult:
-    """Write the slices of a recording as drum notes."""
+def _drums(job: Job, given: JobInput, sound: JobInput | None) -> MidiResult:
+    """Write the slices of a recording, which may be given too, as drum notes."""
     slices = _read(Slices, given)
     tags = [one for said in _of(job, ArtifactKind.TAGS) for one in _read(Tags, said).samples]
-    hits = drums.hear(slices, tags, only_drums=slices.stem is Stem.DRUMS)
-    played = drums.beat(hits, slices.sample_rate)
+    only_drums = slices.stem is Stem.DRUMS
+    hits = drums.hear(slices, tags, only_drums=only_drums)
+    together: list[drums.Hit] = []
+    if only_drums and sound is not None and sound.stem is Stem.DRUMS:
+        try:
+            measured = layers.levels(sound.path, hits, slices.sample_rate)
+        except UnreadableAudio as error:
+            raise Rejected("unreadable", str(error)) from error
+        together = layers.struck_too(hits, measured)
+    played = drums.beat([*hits, *together], slices.sample_rate)
     if not played:
         raise Skipped(
             "no_drums",
@@ -124,7 +132,7 @@ def _drums(job: Job, given: JobInput) -> MidiResult:
     return _result(job, MidiMode.DRUMS, played).model_copy(
         update={
             "classes": dict(Counter(hit.label for hit in hits)),
-            "left_out": len(hits) - len(played),
+            "left_out": sum(hit.drum is None for hit in hits),
         }
     )
 
