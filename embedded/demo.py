@@ -156,6 +156,8 @@ def _take_apart(client: Client, song: Path, folder: Path) -> None:
         elif job.result:
             facts = ", ".join(f"{k} {_rounded(v)}" for k, v in job.result.items() if _short(v))
             say(f"  {job.task}: {facts}")
+            for track in job.result.get("tracks", ()):
+                say(f"    {track['name']}: {track['notes']} notes")
         elif job.failure:
             say(f"  {job.task} {job.state}: {job.failure.message}")
     if run.state == "failed":

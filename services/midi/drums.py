@@ -30,6 +30,7 @@ DRUMS: Mapping[SoundClass, tuple[int, str]] = {
 _ACCENT_PERCENTILE = 90
 _ACCENT = 112
 _SOFTEST = 12
+_MORE_LIKELY = 0.5
 _NO_BENDS: Float = np.zeros(0, np.float32)
 
 
@@ -57,7 +58,8 @@ def hear(slices: Slices, tags: Sequence[SampleTags], *, only_drums: bool) -> lis
     only_drums
         Whether the recording holds nothing but drums. Every tagged hit then is one: what was tagged
         as `unknown`, or as something else, is written as the likeliest drum of its scores. In other
-        recordings only what was tagged as a drum is written.
+        recordings only what is rather a drum than anything else is written: it was tagged as one,
+        or its scores of drums come to more than a half.
 
     Returns
     -------
@@ -87,11 +89,9 @@ def _hit(piece: Slice, said: SampleTags | None, *, only_drums: bool) -> Hit:
         return Hit(piece, SoundClass.UNKNOWN, None, 0.0, level)
     if said.label in DRUMS:
         return Hit(piece, said.label, said.label, said.confidence, level)
-    if not only_drums:
-        return Hit(piece, said.label, None, 0.0, level)
     shares = {label: said.scores.get(label, 0.0) for label in DRUMS}
     likeliest = max(shares, key=lambda label: shares[label])
-    if shares[likeliest] <= 0.0:
+    if sum(shares.values()) <= (0.0 if only_drums else _MORE_LIKELY):
         return Hit(piece, said.label, None, 0.0, level)
     return Hit(piece, said.label, likeliest, shares[likeliest], level)
 

@@ -98,7 +98,8 @@ def test_on_a_drum_stem_what_is_unknown_is_written_as_the_likeliest_drum() -> No
     assert (first.label, first.drum, first.confidence) == (SoundClass.UNKNOWN, SoundClass.TOM, 0.4)
     assert second.label is SoundClass.BASS
     assert second.drum in DRUMS
-    assert drums_of(hear(slices, tags, only_drums=False)) == [None, None]
+    # Elsewhere it must be rather a drum than not.
+    assert drums_of(hear(slices, tags, only_drums=False)) == [SoundClass.TOM, None]
 
 
 def test_velocities_are_relative_to_the_same_drum() -> None:
