@@ -21,6 +21,7 @@ _USUAL_PERCENTILE_DB = 20.0
 _REPEATS = 4
 _LONGEST_PHRASE = 8
 _LOOP_COMPRESSION = 2.4
+_NOTHING_BUT_LOOP = 5.0
 _LOOP_CONFIDENCE = 0.5
 _LEAST_CONFIDENCE = 0.25
 _LEAST_LOG_PROBABILITY = -1.0
@@ -83,6 +84,10 @@ def sift(
     removed: list[Removed] = []
     for segment in segments:
         sung, looped = _without_loop(segment)
+        if looped is not None and segment.compression > _NOTHING_BUT_LOOP:
+            # Its window holds next to nothing else: what leads into the loop is invented, too.
+            removed.append(Removed(segment, RemovalReason.REPEATED))
+            continue
         if looped is not None:
             removed.append(Removed(looped, RemovalReason.REPEATED))
         reason = _verdict(sung, levels, usual, separated=separated)

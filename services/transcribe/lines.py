@@ -47,3 +47,12 @@ class Segment:
     def end(self) -> float:
         """Seconds."""
         return self.words[-1].end
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the network made of a window."""
+
+    segments: list[Segment]
+    until: float
+    """Seconds; what comes after is to be heard with the next window."""

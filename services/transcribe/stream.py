@@ -16,6 +16,11 @@ EARLIEST_CUT = 20 * RATE
 AUDIBLE = -62.0
 """dB of `Loudness`; windows whose loudest tenth of a second is below are not heard at all."""
 
+SHORTEST_STEP = 5 * RATE
+"""What the network leaves over is only heard again when it went at least this far."""
+SHORTEST_REST = RATE
+"""A shorter rest is not heard again."""
+
 _SURE = 0.95
 _WINDOWS_FOR_LANGUAGE = 3
 
@@ -49,7 +54,7 @@ class Listener:
 
     def finish(self) -> Iterator[Segment]:
         """Yield what is in the rest."""
-        if len(self._audio):
+        while len(self._audio):
             yield from self._hear(len(self._audio))
 
     @property
@@ -63,14 +68,17 @@ class Listener:
         return best, min(1.0, self._votes[best] / self._voted)
 
     def _hear(self, cut: int) -> Iterator[Segment]:
-        audio, self._audio = self._audio[:cut], self._audio[cut:].copy()
-        offset = self._position / RATE
-        self._position += cut
+        audio, offset = self._audio[:cut], self._position / RATE
         if _loudest_tenth(audio) < AUDIBLE:
+            self._leave(cut)
             return
-        language = self._language_of(audio)
-        for segment in self.hearing.hear(audio, language=language, beam=self.beam):
-            end = offset + len(audio) / RATE
+        heard = self.hearing.hear(audio, language=self._language_of(audio), beam=self.beam)
+        until = round(heard.until * RATE)
+        # A rest that is short or silent holds no words, and every window must lead on.
+        rest = audio[until:] if until > SHORTEST_STEP else audio[:0]
+        carried = len(rest) > SHORTEST_REST and _loudest_tenth(rest) >= AUDIBLE
+        end = offset + len(audio) / RATE
+        for segment in heard.segments:
             words = tuple(
                 replace(
                     word,
@@ -80,6 +88,11 @@ class Listener:
                 for word in segment.words
             )
             yield replace(segment, words=words)
+        self._leave(until if carried else cut)
+
+    def _leave(self, samples: int) -> None:
+        self._audio = self._audio[samples:].copy()
+        self._position += samples
 
     def _language_of(self, audio: Float) -> str:
         """Return the language by the votes of the first windows, this one's among them."""

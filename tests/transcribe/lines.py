@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from services.transcribe.engine import Hearing
-from services.transcribe.lines import RATE, Float, Segment, Word
+from services.transcribe.lines import RATE, Float, Heard, Segment, Word
 
 
 def line(
@@ -48,16 +48,20 @@ class Told:
     lengths: list[int] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
     asked: int = 0
+    most: float = 1e9
+    """Seconds that one pass goes at most."""
 
     def tell_language(self, audio: Float) -> Mapping[str, float]:
         self.asked += 1
         return self.probabilities[min(self.asked, len(self.probabilities)) - 1]
 
-    def hear(self, audio: Float, *, language: str, beam: int) -> list[Segment]:
+    def hear(self, audio: Float, *, language: str, beam: int) -> Heard:
         self.lengths.append(len(audio))
         self.spoken.append(language)
-        seconds = len(audio) // RATE
-        return [line(f"word{n}", float(n), each=0.5) for n in range(seconds)]
+        until = min(len(audio) / RATE, self.most)
+        seconds = int(until)
+        found = [line(f"word{n}", float(n), each=0.5) for n in range(seconds)]
+        return Heard(found, until)
 
     def open(self, weights: str) -> Hearing:
         return self

@@ -7,9 +7,10 @@ import pytest
 
 from kit.audio.decode import read
 from kit.worker.engines import EngineContext
-from kit.worker.outcomes import OutOfMemory
-from services.transcribe.engine import Engine, load_engine, memory_watched
+from kit.worker.outcomes import OutOfMemory, Rejected
+from services.transcribe.engine import Engine, load_engine
 from services.transcribe.lines import RATE
+from services.transcribe.memory import memory_watched
 
 VOICE = Path(__file__).parents[2] / "embedded" / "song" / "voice.flac"
 
@@ -19,8 +20,10 @@ def test_the_same_audio_gives_the_same_words(engine: Engine) -> None:
     hearing = engine.open("whisper-base")
     first = hearing.hear(audio, language="en", beam=2)
     assert hearing.hear(audio, language="en", beam=2) == first
-    assert first[0].text.lower().startswith("open up the crate")
-    assert all(0 <= word.start <= word.end <= 8.1 for line in first for word in line.words)
+    assert first.segments[0].text.lower().startswith("open up the crate")
+    words = [word for line in first.segments for word in line.words]
+    assert all(0 <= word.start <= word.end <= 8.1 for word in words)
+    assert words[-1].end <= first.until <= 8
 
 
 def test_a_language_is_told(engine: Engine) -> None:
@@ -30,12 +33,41 @@ def test_a_language_is_told(engine: Engine) -> None:
     assert sum(told.values()) == pytest.approx(1, abs=0.01)
 
 
-def test_a_small_device_follows_fewer_readings(weights: dict[str, Path]) -> None:
+def test_one_pass_ends_with_its_last_word(engine: Engine) -> None:
+    # What is left after it is for the next window: nothing is heard twice, or alone.
+    audio = read(VOICE, RATE, mono=True)[0][: round(9.2 * RATE)]
+    heard = engine.open("whisper-base").hear(audio, language="en", beam=1)
+    assert heard.until in (pytest.approx(9.2), heard.segments[-1].end)
+    silent = engine.open("whisper-base").hear(audio[:RATE] * 0, language="en", beam=1)
+    assert silent.until == pytest.approx(1.0)
+
+
+def test_the_language_is_told_before_and_after_words(engine: Engine) -> None:
+    hearing = engine.open("whisper-base")
+    audio = read(VOICE, RATE, mono=True)[0][: 8 * RATE]
+    before = hearing.tell_language(audio)
+    hearing.hear(audio, language="en", beam=1)
+    assert hearing.tell_language(audio) == before
+
+
+def test_a_small_device_follows_fewer_readings(weights: dict[str, Path], engine: Engine) -> None:
     small = load_engine(EngineContext(weights=weights, threads=2, segment=0.25))
     audio = read(VOICE, RATE, mono=True)[0][: 4 * RATE]
-    hearing, whole = small.open("whisper-base"), load_engine(EngineContext(weights=weights))
-    greedy = whole.open("whisper-base").hear(audio, language="en", beam=1)
-    assert hearing.hear(audio, language="en", beam=5) == greedy
+    told = small.open("whisper-base").hear(audio, language="en", beam=5)
+    greedy = engine.open("whisper-base").hear(audio, language="en", beam=1)
+    assert [line.text for line in told.segments] == [line.text for line in greedy.segments]
+    sure = [line.log_probability for line in told.segments]
+    assert sure == pytest.approx([line.log_probability for line in greedy.segments], abs=1e-3)
+
+
+def test_a_file_of_openais_own_needs_their_program(
+    tmp_path: Path, weights: dict[str, Path]
+) -> None:
+    official = tmp_path / "tiny.pt"
+    official.write_bytes(b"")
+    engine = load_engine(EngineContext(weights={**weights, "tiny": official}, threads=2))
+    with pytest.raises(Rejected, match="TRANSCRIBE_ENGINE=openai"):
+        engine.open("tiny")
 
 
 def failing(error: Exception) -> Callable[[], None]:

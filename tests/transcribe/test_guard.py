@@ -100,6 +100,13 @@ def test_a_phrase_in_a_loop_is_cut_as_a_phrase() -> None:
     assert len(removed[0].segment.words) == 20
 
 
+def test_what_leads_into_a_loop_goes_where_the_window_holds_nothing_else() -> None:
+    loop = line("I'm gonna be " + "the one who's " * 30, each=0.08, compression=20.0)
+    kept, removed = sift([loop, line("and then I went", 20)], SUNG, separated=True)
+    assert [one.text for one in kept] == ["and then I went"]
+    assert [(one.segment, one.reason) for one in removed] == [(loop, RemovalReason.REPEATED)]
+
+
 def test_a_loop_faster_than_anyone_sings_is_cut_however_sure() -> None:
     assert reasons(line("na " * 40, each=0.04)) == [RemovalReason.REPEATED]
 

@@ -46,6 +46,29 @@ def test_times_are_those_of_the_stream() -> None:
     assert found[-1].end <= 40
 
 
+def test_what_a_pass_leaves_over_is_heard_with_what_follows() -> None:
+    told = Told(most=18.0)
+    listener = Listener(told, "en", 5)
+    audio = bursts((0, 70), seconds=70)
+    found = [*listener.feed(audio), *listener.finish()]
+    # Every second once, and no few seconds alone but the last.
+    assert [segment.start for segment in found] == [float(n) for n in range(70)]
+    assert all(length > EARLIEST_CUT for length in told.lengths[:3])
+    assert len(told.lengths) == 4
+
+
+def test_a_rest_without_sound_is_left() -> None:
+    told = Told(most=18.0)
+    listen(bursts((0, 18), seconds=29), told)
+    assert len(told.lengths) == 1
+
+
+def test_a_pass_that_hardly_went_anywhere_leads_on() -> None:
+    told = Told(most=0.0)
+    listen(bursts((0, 95), seconds=95), told)
+    assert sum(told.lengths) == 95 * RATE
+
+
 def test_silence_is_not_heard() -> None:
     told = Told()
     audio = np.concatenate([np.zeros(70 * RATE, np.float32), bursts((0, 20), seconds=20)])

@@ -1,0 +1,1 @@
+"""What runs networks; each module imports its own library, and is imported only to be used."""

@@ -1,0 +1,115 @@
+"""Whisper on CTranslate2, through faster-whisper.
+
+The only module that imports them. faster-whisper is given arrays, never files: its decoder, PyAV,
+holds codecs under the GPL and stays unused (docs/decisions/0003).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+
+from kit.worker.engines import EngineContext
+from services.transcribe.lines import RATE, Float, Heard, Segment, Word
+from services.transcribe.memory import memory_watched
+
+
+def usable_gpus() -> int:
+    """Return how many GPUs CTranslate2 sees here; none where it was built without CUDA."""
+    count: int = ctranslate2.get_cuda_device_count()
+    return count
+
+
+class _PassOver(Exception):
+    """The network has written what it could in one go."""
+
+
+class _OnePass(WhisperModel):  # type: ignore[misc]
+    """Ends after one pass, and encodes the same audio once: for its language and for its words.
+
+    Of itself, faster-whisper hears what a pass has left over once more, alone, as the few seconds
+    that they often are. They are better heard with what comes after them.
+    """
+
+    written = False
+    """Whether this pass has given anything; one that has not may go on."""
+    _encoded: tuple[Any, Any] | None = None
+
+    def encode(self, features: Any) -> Any:
+        """Return the encoder's output, a kept one where the features are the same."""
+        if self.written:
+            raise _PassOver
+        if self._encoded is None or not np.array_equal(self._encoded[0], features):
+            self._encoded = features, super().encode(features)
+        return self._encoded[1]
+
+
+class FasterWhisper:
+    """One of OpenAI's Whisper networks (Radford et al., 2022), in CTranslate2's format."""
+
+    def __init__(self, name: str, folder: Path, context: EngineContext, *, note: str = "") -> None:
+        device = "cuda" if context.device == "cuda" else "cpu"
+        kind = "int8_float16" if device == "cuda" else "float32"
+        self._network = _OnePass(
+            str(folder),
+            device=device,
+            compute_type=kind,
+            cpu_threads=context.threads,
+            local_files_only=True,
+        )
+        # Each reading that is followed takes its share of the device's memory.
+        self._share = context.segment
+        self.weights = name
+        self.description = f"ctranslate2 {ctranslate2.__version__} {device} {kind}" + (
+            f" ({note})" if note else ""
+        )
+        self.languages = frozenset(self._network.supported_languages)
+
+    def tell_language(self, audio: Float) -> Mapping[str, float]:
+        """Return the probability of each language."""
+        self._network.written = False
+        with memory_watched():
+            _, _, told = self._network.detect_language(audio)
+        return dict(told)
+
+    def hear(self, audio: Float, *, language: str, beam: int) -> Heard:
+        """Return what is said, as far as one pass went."""
+        # A second reading is drawn at random where the first one failed: always the same draw.
+        ctranslate2.set_random_seed(0)
+        self._network.written = False
+        found: list[Segment] = []
+        until = len(audio) / RATE
+        with memory_watched():
+            told, _ = self._network.transcribe(
+                audio,
+                language=language,
+                beam_size=max(1, int(beam * self._share)),
+                temperature=(0.0, 0.4),
+                # What was heard before draws the network into loops more often than it helps.
+                condition_on_previous_text=False,
+                word_timestamps=True,
+                vad_filter=False,
+            )
+            try:
+                for segment in told:
+                    self._network.written = True
+                    if segment.words:
+                        found.append(_line(segment))
+            except _PassOver:
+                until = found[-1].end if found else until
+        return Heard(found, until)
+
+
+def _line(segment: Any) -> Segment:
+    return Segment(
+        words=tuple(
+            Word(word.word, float(word.start), float(word.end), float(word.probability))
+            for word in segment.words
+        ),
+        log_probability=float(segment.avg_logprob),
+        no_speech=float(segment.no_speech_prob),
+        compression=float(segment.compression_ratio),
+    )

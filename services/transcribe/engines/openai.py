@@ -1,0 +1,113 @@
+"""Whisper on PyTorch, by OpenAI's own package.
+
+The only module that imports them. Weights are those of the store, whichever format they are in;
+both are read by our own readers, so nothing in them is run.
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import whisper
+from whisper.tokenizer import LANGUAGES
+
+from kit.weights.checkpoints import read_torch
+from kit.worker.engines import EngineContext
+from services.transcribe.checkpoint import Checkpoint, read_checkpoint
+from services.transcribe.lines import RATE, Float, Heard, Segment, Word
+from services.transcribe.memory import memory_watched
+
+
+def read(path: Path) -> Checkpoint:
+    """Read a folder in CTranslate2's format, or a `.pt` as OpenAI publishes it.
+
+    Raises
+    ------
+    kit.weights.checkpoints.CheckpointError
+        It is damaged, or something else.
+    """
+    if path.is_dir():
+        return read_checkpoint(path)
+    found = read_torch(path, state="model_state_dict")
+    return Checkpoint(dict(found.config["dims"]), found.tensors, ())
+
+
+def build(checkpoint: Checkpoint) -> Any:
+    """Return the package's own network, filled and ready to run."""
+    network = whisper.model.Whisper(whisper.model.ModelDimensions(**checkpoint.dims))
+    network.load_state_dict(
+        {
+            name: torch.from_numpy(np.array(array, np.float32))
+            for name, array in checkpoint.tensors.items()
+        }
+    )
+    if checkpoint.alignment:
+        dims = network.dims
+        heads = torch.zeros(dims.n_text_layer, dims.n_text_head, dtype=torch.bool)
+        for layer, head in checkpoint.alignment:
+            heads[layer, head] = True
+        network.register_buffer("alignment_heads", heads.to_sparse(), persistent=False)
+    return network.eval()
+
+
+class OpenAiWhisper:
+    """One of OpenAI's Whisper networks (Radford et al., 2022), in their own program."""
+
+    def __init__(self, name: str, path: Path, context: EngineContext, *, note: str = "") -> None:
+        self._cuda = context.device == "cuda"
+        device = "cuda" if self._cuda else "cpu"
+        if not self._cuda:
+            torch.set_num_threads(context.threads)
+        with memory_watched():
+            self._network = build(read(path)).to(device)
+        self._share = context.segment
+        self.weights = name
+        kind = "float16" if self._cuda else "float32"
+        self.description = f"openai-whisper {version('openai-whisper')} {device} {kind}" + (
+            f" ({note})" if note else ""
+        )
+        self.languages = frozenset(LANGUAGES if self._network.is_multilingual else ["en"])
+
+    def tell_language(self, audio: Float) -> Mapping[str, float]:
+        """Return the probability of each language."""
+        if not self._network.is_multilingual:
+            return {"en": 1.0}
+        padded = whisper.pad_or_trim(audio)
+        mel = whisper.log_mel_spectrogram(padded, self._network.dims.n_mels)
+        with memory_watched(), torch.no_grad():
+            _, told = self._network.detect_language(mel.to(self._network.device))
+        return {str(code): float(probability) for code, probability in told.items()}
+
+    def hear(self, audio: Float, *, language: str, beam: int) -> Heard:
+        """Return what is said."""
+        torch.manual_seed(0)
+        with memory_watched():
+            told = whisper.transcribe(
+                self._network,
+                audio,
+                language=language,
+                beam_size=max(1, int(beam * self._share)),
+                best_of=5,
+                temperature=(0.0, 0.4),
+                condition_on_previous_text=False,
+                word_timestamps=True,
+                fp16=self._cuda,
+                verbose=None,
+            )
+        found = [
+            Segment(
+                words=tuple(
+                    Word(word["word"], *(float(word[k]) for k in ("start", "end", "probability")))
+                    for word in segment["words"]
+                ),
+                log_probability=float(segment["avg_logprob"]),
+                no_speech=float(segment["no_speech_prob"]),
+                compression=float(segment["compression_ratio"]),
+            )
+            for segment in told["segments"]
+            if segment["words"]
+        ]
+        return Heard(found, len(audio) / RATE)
