@@ -1,23 +1,22 @@
 """What services/transcribe/README.md claims: word errors, word starts, inventions, cost.
 
-    python -m benchmarks.transcribe [--write]
+    python -m benchmarks.transcribe [--full] [--write]
 
-Songs are separated by the light separator first, as the pipeline does it. The same network is
-measured without the guard and without the correction of starts, so that each shows what it does.
+Beside openai-whisper, with its command line's settings, on the same weights, which are converted
+back to its own format, and on the same audio: songs are separated by the light separator first,
+as the pipeline does it. The short run leaves the longest songs out, and most of the recordings in
+which nobody sings.
 """
 
 import argparse
-import csv
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import sha256
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,11 +24,23 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.environments import ROOT, test_data, write_figures
+from benchmarks.environments import ROOT, reference_python, test_data, write_figures
+from benchmarks.midi import Peer, peer
+from benchmarks.transcribe_cases import (
+    QUICK,
+    Case,
+    aligned,
+    canonical,
+    cases,
+    instrumentals,
+    plain,
+    unsung,
+)
+from benchmarks.transcribe_weights import write_npz
 from contracts.music import Stem
 from contracts.separation import SeparationParams
 from contracts.transcribe import TranscribeParams
-from kit.audio.encode import Encoder
+from kit.audio.decode import read
 from kit.service import WorkerService, resolve
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
@@ -37,167 +48,42 @@ from kit.weights.store import Store
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job
 from kit.worker.outcomes import Skipped
-from services.transcribe.engine import Hearing
-from services.transcribe.lines import RATE, Float, Segment
+from services.transcribe.lines import RATE
 from tests.support.single_job import audio_input, single_job
 
 README = ROOT / "services" / "transcribe" / "README.md"
 THREADS = 2
 MATCHED_S = 1.0
-RAW = TranscribeParams(keep_doubtful=True, correct_starts=False)
+WEIGHTS = "whisper-base"
+THEIR_SETTINGS = {"beam_size": 5, "best_of": 5}
+"""Those of their command line that their function has not by default."""
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """A recording whose words are known; of songs, with the time at which each begins."""
+class Heard:
+    """What one of the two made of a recording."""
 
-    name: str
-    material: str
-    path: Path
-    language: str
-    words: tuple[str, ...]
-    starts: tuple[float, ...] = ()
-
-
-@dataclass(slots=True)
-class Remembering:
-    """A network that hears the same audio once: only what is done with it afterwards differs."""
-
-    hearing: Hearing
-    heard: float = 0.0
-    spent: float = 0.0
-    _known: dict[bytes, list[Segment]] = field(default_factory=dict)
-    _told: dict[bytes, Mapping[str, float]] = field(default_factory=dict)
-
-    @property
-    def description(self) -> str:
-        """What runs the network."""
-        return self.hearing.description
-
-    @property
-    def weights(self) -> str:
-        """Which network."""
-        return self.hearing.weights
-
-    @property
-    def languages(self) -> frozenset[str]:
-        """Codes of what it understands."""
-        return self.hearing.languages
-
-    def open(self, weights: str) -> Hearing:
-        """Return this."""
-        return self
-
-    def tell_language(self, audio: Float) -> Mapping[str, float]:
-        """Return the probability of each language."""
-        key = sha256(audio.tobytes()).digest()
-        if key not in self._told:
-            began = time.perf_counter()
-            self._told[key] = self.hearing.tell_language(audio)
-            self.spent += time.perf_counter() - began
-        return self._told[key]
-
-    def hear(self, audio: Float, *, language: str, beam: int) -> list[Segment]:
-        """Return what is said."""
-        key = sha256(f"{language} {beam} ".encode() + audio.tobytes()).digest()
-        if key not in self._known:
-            began = time.perf_counter()
-            self._known[key] = self.hearing.hear(audio, language=language, beam=beam)
-            self.spent += time.perf_counter() - began
-            self.heard += len(audio) / RATE
-        return self._known[key]
+    words: list[str]
+    starts: list[float]
+    seconds: float
+    language: str = "–"
+    removed: int = 0
+    """Words that the guard did not believe."""
+    megabytes: float = 0.0
+    """The most that its process has held so far."""
 
 
-def plain(text: str) -> list[str]:
-    """Return words as they are compared: lower case, without punctuation."""
-    return re.sub(r"[^\w' ]", " ", text.casefold().replace("’", "'")).replace("_", " ").split()
-
-
-def aligned(truth: Sequence[str], heard: Sequence[str]) -> tuple[int, list[tuple[int, int]]]:
-    """Return the word edit distance, and the pairs of equal words on the best path."""
-    cost = np.zeros((len(truth) + 1, len(heard) + 1), int)
-    cost[:, 0], cost[0] = np.arange(len(truth) + 1), np.arange(len(heard) + 1)
-    for i, word in enumerate(truth, 1):
-        for j, other in enumerate(heard, 1):
-            step = cost[i - 1, j - 1] + (word != other)
-            cost[i, j] = min(step, cost[i - 1, j] + 1, cost[i, j - 1] + 1)
-    pairs, i, j = [], len(truth), len(heard)
-    while i and j:
-        if truth[i - 1] == heard[j - 1] and cost[i, j] == cost[i - 1, j - 1]:
-            pairs.append((i - 1, j - 1))
-            i, j = i - 1, j - 1
-        elif cost[i, j] == cost[i - 1, j - 1] + 1:
-            i, j = i - 1, j - 1
-        elif cost[i, j] == cost[i - 1, j] + 1:
-            i -= 1
-        else:
-            j -= 1
-    return int(cost[-1, -1]), pairs[::-1]
-
-
-def cases(data: Path) -> Iterator[Case]:
-    """Yield the recordings that are there."""
-    song = ROOT / "embedded" / "song"
-    truth = json.loads((song / "truth.json").read_text(encoding="utf-8"))
-    text = " ".join(line["text"] for line in truth["lyrics"])
-    yield Case("synthetic", "synthetic", song / "voice.flac", "en", tuple(plain(text)))
-    speech = data / "speech"
-    text = (speech / "jfk.txt").read_text(encoding="utf-8")
-    yield Case("jfk", "speech", speech / "jfk.flac", "en", tuple(plain(text)))
-    with (speech / "sonnet1.lines.csv").open(encoding="utf-8") as file:
-        text = " ".join(row["text"] for row in csv.DictReader(file))
-    # The reader says the number that is printed as a digit.
-    text = text.replace('"', "")
-    yield Case("sonnet1", "speech", speech / "sonnet1.mp3", "en", tuple(plain(text)))
-    for folder in sorted((data / "vocals_lyrics").glob("*/shared/*")):
-        yield from _song(folder)
-
-
-def _song(folder: Path) -> Iterator[Case]:
-    audio = next((p for p in folder.iterdir() if p.stem == "audio"), None)
-    table = folder / "words.csv"
-    if audio is None or not table.is_file():
-        return
-    with table.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    language = "en"
-    if "word_start" in rows[0]:
-        texts = (folder / "lyrics.words.txt").read_text(encoding="utf-8").split("\n")
-        texts = [text for text in texts if text.strip()]
-        starts = [float(row["word_start"]) for row in rows]
-        told = json.loads((folder / "info.json").read_text(encoding="utf-8"))
-        language = _language(told)
-    else:
-        texts, starts = [row["word"] for row in rows], [float(row["start"]) for row in rows]
-    words: list[str] = []
-    times: list[float] = []
-    for text, start in zip(texts, starts, strict=False):
-        for word in plain(text):
-            words.append(word)
-            times.append(start)
-    yield Case(folder.name, "songs", audio, language, tuple(words), tuple(times))
-
-
-def _language(told: dict[str, Any]) -> str:
-    named = str(told.get("language", told.get("Language", "English"))).casefold()
-    return {"english": "en", "french": "fr", "german": "de", "spanish": "es"}.get(named, named[:2])
+def weights_of(word: str) -> tuple[WorkerService, dict[str, Path]]:
+    """Return a service, and its weights of the store."""
+    service: WorkerService = resolve(f"services.{word}.service:SERVICE")
+    assert service.weights is not None
+    return service, Store(KitSettings().weights_dir).verified(read_manifest(service.weights))
 
 
 def engine_of(word: str) -> tuple[WorkerService, Any]:
     """Return a service and its engine, loaded."""
-    service: WorkerService = resolve(f"services.{word}.service:SERVICE")
-    assert service.weights is not None
-    weights = Store(KitSettings().weights_dir).verified(read_manifest(service.weights))
+    service, weights = weights_of(word)
     return service, resolve(service.engine)(EngineContext(weights=weights, threads=THREADS))
-
-
-def canonical(source: Path, target: Path) -> Path:
-    """Write a recording as ingest would."""
-    audio, rate = soundfile.read(source, dtype="float32", always_2d=True)
-    scale = max(1.0, float(np.abs(audio).max()))
-    with Encoder(target, rate, channels=audio.shape[1]) as encoder:
-        encoder.write(np.ascontiguousarray(audio.T / scale))
-    return target
 
 
 def run(job: Job, params: Any, service: WorkerService, engine: Any) -> Any:
@@ -235,109 +121,139 @@ def lyrics_of(
     return found
 
 
-def instrumentals(data: Path, scratch: Path) -> Iterator[tuple[str, float, Path]]:
-    """Yield songs without their voice, from true stems, as `band.flac` in a folder each."""
-    for folder in sorted((data / "separation").glob("*/*")):
-        parts = [soundfile.read(folder / f"{name}.flac") for name in ("drums", "bass", "other")]
-        rate = parts[0][1]
-        place = scratch / f"instrumental-{folder.name}"
-        place.mkdir()
-        band = sum(audio for audio, _ in parts)
-        soundfile.write(place / "sum.wav", band, rate, subtype="FLOAT")
-        canonical(place / "sum.wav", place / "band.flac")
-        yield folder.name, len(band) / rate, place
-
-
-def words_of(lyrics: dict[str, Any]) -> tuple[list[str], list[float]]:
+def words_of(words: Iterable[tuple[str, float]]) -> tuple[list[str], list[float]]:
     """Return the words as compared, and when each begins."""
-    words, starts = [], []
-    for line in lyrics["lines"]:
-        for word in line["words"]:
-            for part in plain(word["text"]):
-                words.append(part)
-                starts.append(word["start"])
-    return words, starts
+    pairs = [(part, start) for text, start in words for part in plain(text)]
+    return [text for text, _ in pairs], [start for _, start in pairs]
 
 
-def start_errors(case: Case, lyrics: dict[str, Any]) -> list[float]:
+def ours(path: Path, folder: Path, service: WorkerService, engine: Any, stem: Stem | None) -> Heard:
+    """Run a whole job: decode, listen, doubt, correct, write."""
+    began = time.perf_counter()
+    found = lyrics_of(path, folder, service, engine, TranscribeParams(), stem)
+    seconds = time.perf_counter() - began
+    words, starts = words_of(
+        (word["text"], word["start"]) for line in found["lines"] for word in line["words"]
+    )
+    removed = sum(len(plain(line["text"])) for line in found["removed"])
+    return Heard(words, starts, seconds, found.get("language", "–"), removed)
+
+
+def theirs(path: Path, folder: Path, reference: Peer) -> Heard:
+    """Ask openai-whisper; its time begins when the audio is in memory."""
+    wave = folder / "theirs.wav"
+    soundfile.write(wave, read(path, RATE, mono=True)[0], RATE, subtype="FLOAT")
+    answer = reference.ask(path=str(wave), language=None, options=THEIR_SETTINGS)
+    words, starts = words_of((text, start) for text, start in answer["words"])
+    return Heard(words, starts, answer["seconds"], answer["language"], megabytes=answer["rss_mb"])
+
+
+def late_starts(case: Case, heard: Heard) -> list[float]:
     """Return how late each rightly heard word begins; those far away are other words."""
-    heard, starts = words_of(lyrics)
-    _, pairs = aligned(case.words, heard)
-    late = [starts[j] - case.starts[i] for i, j in pairs]
+    if not case.starts:
+        return []
+    _, pairs = aligned(case.words, heard.words)
+    late = [heard.starts[j] - case.starts[i] for i, j in pairs]
     return [error for error in late if abs(error) < MATCHED_S]
 
 
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.transcribe")
-    parser.add_argument("--write", action="store_true", help="put the figures into the README")
-    asked = parser.parse_args()
-    data = test_data()
-    if data is None:
-        print("no recordings: set CRATEDIG_TEST_DATA to the folder that holds them")
-        return 1
-    rows = [
-        "| recording | language | words | WER | without the guard | starts: median, and median"
-        " distance, s | uncorrected |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    late: tuple[list[float], list[float]] = ([], [])
-    service, networks = engine_of("transcribe")
-    engine = Remembering(networks.open("whisper-base"))
-    separation, separator = engine_of("separation")
-    with TemporaryDirectory() as scratch:
+class Totals:
+    """Sums over the recordings of one kind."""
+
+    def __init__(self) -> None:
+        self.words = 0
+        self.edits = [0, 0]
+        self.late: tuple[list[float], list[float]] = ([], [])
+
+    def add(self, case: Case, both: tuple[Heard, Heard]) -> None:
+        """Take one more recording, as both heard it."""
+        self.words += len(case.words)
+        for number, heard in enumerate(both):
+            self.edits[number] += aligned(case.words, heard.words)[0]
+            self.late[number].extend(late_starts(case, heard))
+
+    def row(self, name: str) -> str:
+        """Return a row of the table."""
+        wer = [edits / self.words for edits in self.edits]
+        return (
+            f"| {name} | | {self.words} | {wer[0]:.3f} | {wer[1]:.3f} |"
+            f" {_errors(self.late[0])} | {_errors(self.late[1])} | |"
+        )
+
+
+class Bench:
+    """Both programs, and the separator that feeds them."""
+
+    def __init__(self, reference: Peer, scratch: Path) -> None:
+        self.reference = reference
+        self.scratch = scratch
+        self.service, self.engine = engine_of("transcribe")
+        self.separation, self.separator = engine_of("separation")
+        self.spent: list[tuple[float, float, float]] = []
+        self.memory = 0.0
+
+    def both(self, path: Path, folder: Path, stem: Stem | None) -> tuple[Heard, Heard]:
+        """Hear the same audio with both."""
+        return (
+            ours(path, folder / "ours", self.service, self.engine, stem),
+            theirs(path, folder, self.reference),
+        )
+
+    def sung(self, data: Path, *, full: bool) -> Iterator[str]:
+        """Measure recordings whose words are known."""
+        yield (
+            "| recording | language | words | WER | WER, openai-whisper | starts: median, and"
+            " median distance, s | starts, openai-whisper | time ÷ theirs |"
+        )
+        yield "|---|---|---|---|---|---|---|---|"
+        totals = {"speech": Totals(), "songs": Totals()}
         for number, case in enumerate(cases(data)):
-            place = Path(scratch) / str(number)
+            if not full and case.name not in QUICK:
+                continue
+            place = self.scratch / f"case-{number}"
             place.mkdir()
             voice = canonical(case.path, place / "mix.flac")
             if case.material == "songs":
-                voice = stems(voice, place / "stems", separation, separator)["vocals"]
-            guarded = lyrics_of(voice, place / "a", service, engine, TranscribeParams())
-            plainly = lyrics_of(voice, place / "b", service, engine, RAW)
-            both = (guarded, plainly)
-            wer = [aligned(case.words, words_of(one)[0])[0] / len(case.words) for one in both]
-            errors = [start_errors(case, one) if case.starts else [] for one in both]
-            for kept, new in zip(late, errors, strict=True):
-                kept += new
-            rows.append(
-                f"| {case.name.replace('_', ' ')} | {guarded.get('language', '–')} |"
-                f" {len(case.words)} | {wer[0]:.3f} | {wer[1]:.3f} |"
-                f" {_errors(errors[0])} | {_errors(errors[1])} |"
+                voice = stems(voice, place / "stems", self.separation, self.separator)["vocals"]
+            if not self.spent:
+                # The first turn warms caches and compilers up and is not counted.
+                warm = place / "warm"
+                warm.mkdir()
+                self.memory = self.both(voice, warm, Stem.VOCALS)[1].megabytes
+            heard = self.both(voice, place, Stem.VOCALS)
+            wer = [aligned(case.words, one.words)[0] / len(case.words) for one in heard]
+            if case.material in totals:
+                totals[case.material].add(case, heard)
+            late = [late_starts(case, one) for one in heard]
+            self.spent.append((heard[0].seconds, heard[1].seconds, soundfile.info(voice).duration))
+            yield (
+                f"| {case.name.replace('_', ' ')} | {heard[0].language} | {len(case.words)} |"
+                f" {wer[0]:.3f} | {wer[1]:.3f} | {_errors(late[0])} | {_errors(late[1])} |"
+                f" {heard[0].seconds / heard[1].seconds:.2f} |"
             )
-            print(rows[-1], file=sys.stderr, flush=True)
-        rows.append(f"| all songs | | | | | {_errors(late[0])} | {_errors(late[1])} |")
-        speed = f"{engine.heard / engine.spent:.1f}"
-        rows += ["", "| nobody sings | seconds | words written | without the guard |"]
-        rows.append("|---|---|---|---|")
-        for name, seconds, place in instrumentals(data, Path(scratch)):
-            parts = stems(place / "band.flac", place / "stems", separation, separator)
+        for name, total in totals.items():
+            yield total.row(f"all {name}")
+
+    def silent(self, data: Path, *, full: bool) -> Iterator[str]:
+        """Measure recordings in which nobody sings."""
+        yield "| nobody sings | s | words | removed | words, openai-whisper |"
+        yield "|---|---|---|---|---|"
+        sums = [0, 0, 0]
+        found = [*instrumentals(data, self.scratch), *(unsung(data, self.scratch) if full else ())]
+        for name, seconds, place in found:
+            vocals = stems(place / "band.flac", place / "stems", self.separation, self.separator)
             for what, path, stem in (
                 ("all instruments", place / "band.flac", None),
-                ("their `vocals` stem", parts["vocals"], Stem.VOCALS),
+                ("their `vocals` stem", vocals["vocals"], Stem.VOCALS),
             ):
                 folder = place / what.split()[0]
                 folder.mkdir()
-                got = [
-                    len(words_of(lyrics_of(path, folder / mark, service, engine, params, stem))[0])
-                    for mark, params in (("a", TranscribeParams()), ("b", RAW))
-                ]
-                rows.append(f"| {name}, {what} | {seconds:.0f} | {got[0]} | {got[1]} |")
-                print(rows[-1], file=sys.stderr, flush=True)
-    load = os.getloadavg()[0]
-    text = "\n".join(
-        [
-            *rows,
-            "",
-            f"{speed} × real time on the recordings above, with {THREADS} threads of "
-            f"{platform.machine()} at a load of {load:.0f} (seconds are only worth something at "
-            f"a load of 2 or less); peak memory of a process that takes the words of the "
-            f"synthetic song {_peak_mb():.0f} MB.",
-        ]
-    )
-    print(text)
-    if asked.write:
-        write_figures(README, text)
-    return 0
+                us, them = self.both(path, folder, stem)
+                counts = (len(us.words), us.removed, len(them.words))
+                sums = [a + b for a, b in zip(sums, counts, strict=True)]
+                row = " | ".join(str(count) for count in counts)
+                yield f"| {name}, {what} | {seconds:.0f} | {row} |"
+        yield f"| all {2 * len(found)} | | {' | '.join(str(count) for count in sums)} |"
 
 
 def _errors(late: list[float]) -> str:
@@ -349,16 +265,56 @@ def _errors(late: list[float]) -> str:
 def _peak_mb() -> float:
     """Return the peak memory of a process that takes the words of the synthetic song once."""
     code = (
-        "import resource;from pathlib import Path;from tempfile import mkdtemp\n"
+        "from pathlib import Path;from tempfile import mkdtemp\n"
         "from benchmarks.transcribe import *\n"
+        "from benchmarks.environments import _peak_mb\n"
         "s,e=engine_of('transcribe');p=Path(mkdtemp())\n"
         "lyrics_of(ROOT/'embedded/song/voice.flac',p/'x',s,e,TranscribeParams())\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024)"
+        "print(_peak_mb())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
     )
     return float(done.stdout.split()[-1])
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.transcribe")
+    parser.add_argument("--full", action="store_true", help="all recordings; takes long")
+    parser.add_argument("--write", action="store_true", help="put the figures into the README")
+    asked = parser.parse_args()
+    data = test_data()
+    if data is None:
+        print("no recordings: set CRATEDIG_TEST_DATA to the folder that holds them")
+        return 1
+    script = ROOT / "benchmarks" / "transcribe_reference.py"
+    rows: list[str] = []
+    with TemporaryDirectory() as made:
+        scratch = Path(made)
+        npz = scratch / "weights.npz"
+        write_npz(weights_of("transcribe")[1][WEIGHTS], npz)
+        with peer(reference_python("transcribe"), script, npz, str(THREADS)) as reference:
+            bench = Bench(reference, scratch)
+            for part in (bench.sung, bench.silent):
+                for row in part(data, full=asked.full):
+                    print(row, file=sys.stderr, flush=True)
+                    rows.append(row)
+                rows.append("")
+    us, them, audio = (sum(column) for column in zip(*bench.spent, strict=True))
+    each = [a / b for a, b, _ in bench.spent]
+    rows.append(
+        f"Time ÷ openai-whisper's: **{us / them:.2f}** ({min(each):.2f} to {max(each):.2f} over "
+        f"the recordings with words); {audio / us:.1f} × real time, with {THREADS} threads of "
+        f"{platform.machine()} at a load of {os.getloadavg()[0]:.0f} (seconds are only worth "
+        f"something at a load of 2 or less). Peak memory of a process that takes the words of "
+        f"the synthetic song {_peak_mb():.0f} MB; openai-whisper's {bench.memory:.0f} MB."
+    )
+    text = "\n".join(rows)
+    print(text)
+    if asked.write:
+        write_figures(README, text)
+    return 0
 
 
 if __name__ == "__main__":
