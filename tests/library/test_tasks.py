@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from contracts.items import ArtifactKind
 from contracts.jobs import TaskName
 from contracts.tasks import TASKS
+from kit.http.errors import ProblemError
 from kit.service import WorkerService
+from services.library.orders import check_kinds
 
 SERVICES = Path(__file__).parents[2] / "services"
 WORKERS = sorted(
@@ -33,3 +36,29 @@ def test_every_task_can_be_described() -> None:
         assert task.result.model_json_schema(mode="serialization")["type"] == "object"
         # Every task can be asked for without saying how.
         task.params()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "taken"),
+    [
+        (["stem"], True),
+        (["stem", "stem"], False),
+        (["notes"], True),
+        (["notes", "notes", "notes", "analysis"], True),
+        (["notes", "stem"], False),
+        (["slices", "tags"], True),
+        (["slices", "tags", "stem"], True),
+        (["analysis"], False),
+        (["lyrics"], False),
+    ],
+)
+def test_midi_takes_one_recording_or_slices_or_many_lists_of_notes(
+    kinds: list[str], taken: bool
+) -> None:
+    asked = [ArtifactKind(kind) for kind in kinds]
+    task = TASKS[TaskName.MIDI]
+    if taken:
+        check_kinds(TaskName.MIDI, task, asked, field="body.inputs")
+        return
+    with pytest.raises(ProblemError, match="any number of: notes"):
+        check_kinds(TaskName.MIDI, task, asked, field="body.inputs")
