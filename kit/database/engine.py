@@ -9,13 +9,23 @@ import asyncio
 import hashlib
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, event, func, literal, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    bindparam,
+    event,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -28,6 +38,7 @@ from kit.database.base import DatabaseUnavailable, Utc
 from kit.database.sqlite import one_errand_a_statement
 
 Answer = TypeVar("Answer")
+Statement = TypeVar("Statement", bound=Executable)
 
 STATEMENT_TIMEOUT: Seconds = 5.0
 """How long one statement may take on Postgres (S22)."""
@@ -54,6 +65,7 @@ class Database:
         parsed = make_url(url)
         self._clock = clock
         self._signals: dict[str, asyncio.Event] = {}
+        self._prepared: dict[Hashable, Any] = {}
         self._threads: set[threading.Thread] = set()
         self.sqlite = parsed.drivername == "sqlite+aiosqlite"
         if self.sqlite:
@@ -118,10 +130,21 @@ class Database:
         SQLite has none that is fine enough; it lives in this process, whose clock is passed in.
         """
         if self.sqlite:
-            return literal(self._clock.now() + offset, Utc())
+            # The time at which a statement is run, also of one that was built before.
+            return bindparam(None, callable_=lambda: self._clock.now() + offset, type_=Utc())
         if not offset:
             return func.clock_timestamp(type_=Utc())
         return func.clock_timestamp(type_=Utc()) + literal(offset)
+
+    def prepared(self, key: Hashable, build: Callable[[], Statement]) -> Statement:
+        """Return a statement that is built once: to build a large one takes longer than to run it.
+
+        What differs from one run to the next are its `bindparam`s.
+        """
+        if key not in self._prepared:
+            self._prepared[key] = build()
+        statement: Statement = self._prepared[key]
+        return statement
 
     async def time(self, session: AsyncSession) -> datetime:
         """Return the database's own time."""

@@ -1,9 +1,10 @@
 """Rows of one owner: what belongs to somebody else is as absent as what never was."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, delete, select, tuple_
+from sqlalchemy import Select, bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
@@ -31,10 +32,8 @@ class OwnedRows(Generic[Row]):
 
     async def get(self, id_: str, *, for_update: bool = False) -> Row | None:
         """Return one row, locked until the transaction ends when it will be written."""
-        query = self.select().where(self._columns.id == id_)
-        if for_update:
-            query = query.with_for_update()
-        return (await self.session.scalars(query)).one_or_none()
+        query = _one(self._table, for_update)
+        return (await self.session.scalars(query, {"owner": self.owner, "id": id_})).one_or_none()
 
     async def page(
         self, query: Select[Row], *, limit: int, after: Position | None = None
@@ -65,3 +64,10 @@ class OwnedRows(Generic[Row]):
         )
         result: Any = await self.session.execute(statement)
         return bool(result.rowcount)
+
+
+@cache
+def _one(table: Any, for_update: bool) -> Select[Any]:
+    """Return the query of one row, built once: building takes longer than running it."""
+    query = select(table).where(table.owner == bindparam("owner"), table.id == bindparam("id"))
+    return query.with_for_update() if for_update else query

@@ -22,7 +22,7 @@ from contracts.jobs import (
     Standing,
     TaskName,
 )
-from kit.database.engine import database_of
+from kit.database.engine import Database, database_of
 from services.library.arrows import running, to_running
 from services.library.policy import Policy
 from services.library.tables import ItemRow, JobRow, MakeRow
@@ -124,12 +124,19 @@ async def _anything(session: AsyncSession, task: TaskName) -> bool:
 async def _next(
     session: AsyncSession, task: TaskName, policy: Policy
 ) -> tuple[JobRow, ItemRow] | None:
-    """Return the job whose turn it is, its row held, and its item.
+    """Return the job whose turn it is, its row held, and its item."""
+    database = database_of(session)
+    query = database.prepared(("turn", task, policy), lambda: _turn(database, task, policy))
+    found = (await session.execute(query)).one_or_none()
+    return (found[0], found[1]) if found else None
+
+
+def _turn(database: Database, task: TaskName, policy: Policy) -> Select[JobRow, ItemRow]:
+    """Return the query of whose turn it is.
 
     First it is decided which owner is next, by what each of them has waiting and running; then
     which of that owner's jobs.
     """
-    database = database_of(session)
     ready = (
         col(JobRow.task) == task,
         col(JobRow.state) == JobState.QUEUED,
@@ -167,7 +174,7 @@ async def _next(
         .limit(1)
         .scalar_subquery()
     )
-    query = (
+    return (
         select(JobRow, ItemRow)
         .join(ItemRow, col(ItemRow.id) == col(JobRow.item))
         .where(*ready, col(JobRow.owner) == owner)
@@ -176,8 +183,6 @@ async def _next(
         .with_for_update(of=JobRow, skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    found = (await session.execute(query)).one_or_none()
-    return (found[0], found[1]) if found else None
 
 
 def _claim_of(row: JobRow, item: ItemRow, policy: Policy) -> Claim:

@@ -5,7 +5,18 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    String,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -25,7 +36,7 @@ from contracts.jobs import (
 from contracts.music import Seconds
 from contracts.tasks import TASKS
 from kit.clock import new_id
-from kit.database.engine import database_of
+from kit.database.engine import Database, database_of
 from kit.observability.tracing import current_traceparent
 from services.library.arrows import tell_queued, to_end
 from services.library.claims import offered
@@ -242,19 +253,28 @@ class _Found:
 async def _look(
     session: AsyncSession, owner: OwnerId, new: NewJob, inputs_sha256: str, policy: Policy
 ) -> _Found:
+    database = database_of(session)
+    query = database.prepared(("look", policy), lambda: _looking(database, policy))
+    asked = {"owner": owner, "item": new.item, "task": new.task.value, "inputs": inputs_sha256}
+    bpm, quarantined, mine, everybodys = (await session.execute(query, asked)).one()
+    return _Found(bpm, quarantined, mine, everybodys)
+
+
+def _looking(database: Database, policy: Policy) -> Select[float | None, str | None, int, int]:
     waiting = col(JobRow.state) == JobState.QUEUED
+    owner = bindparam("owner", type_=String)
 
     def count(limit: int, *where: ColumnElement[bool]) -> ScalarSelect[int]:
         some = select(col(JobRow.id)).where(waiting, *where).limit(limit).subquery()
         return select(func.count()).select_from(some).scalar_subquery()
 
-    since = database_of(session).now(offset=-policy.quarantine)
+    since = database.now(offset=-policy.quarantine)
     crashed = (
         select(col(JobRow.id))
         .where(
             col(JobRow.owner) == owner,
-            col(JobRow.task) == new.task,
-            col(JobRow.inputs_sha256) == inputs_sha256,
+            col(JobRow.task) == bindparam("task", type_=String),
+            col(JobRow.inputs_sha256) == bindparam("inputs", type_=String),
             col(JobRow.state) == JobState.FAILED,
             col(JobRow.reason) == FailureReason.CRASH,
             col(JobRow.finished) > since,
@@ -262,11 +282,11 @@ async def _look(
         .limit(1)
         .scalar_subquery()
     )
-    bpm = select(col(ItemRow.bpm)).where(col(ItemRow.id) == new.item).scalar_subquery()
+    item = col(ItemRow.id) == bindparam("item", type_=String)
+    bpm = select(col(ItemRow.bpm)).where(item).scalar_subquery()
     mine = count(policy.owner_queued, col(JobRow.owner) == owner)
     everybodys = count(2 * policy.house_queued)
-    found = (await session.execute(select(bpm, crashed, mine, everybodys))).one()
-    return _Found(*found)
+    return select(bpm, crashed, mine, everybodys)
 
 
 async def _refuse(session: AsyncSession, quarantined: str) -> None:
