@@ -140,6 +140,10 @@ fuzz-audio: setup ## Put a thousand damaged files through ingest; CRATEDIG_FUZZ_
 bench: setup weights ## Print the figures that README and docs state
 	$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: train-tagging
+train-tagging: setup ## Make the weights of the one-shot classifier anew, from Debian's packages of sounds
+	$(BIN)/python -m benchmarks.training $(ARGS)
+
 ##@ Servers
 .PHONY: services-up
 services-up: setup ## Start Kafka, an S3 store and Postgres as native processes on loopback

@@ -15,6 +15,7 @@ ORDER = (
     "drums",
     "slicing",
     "tagging",
+    "oneshots",
     "analysis",
     "separation",
     "transcribe",

@@ -105,7 +105,7 @@ def _envelope(sound: Array) -> Vector:
     count = -(-sound.size // _STEP)
     padded = np.zeros(count * _STEP, np.float32)
     padded[: sound.size] = np.abs(sound)
-    return padded.reshape(count, _STEP).max(axis=1).astype(np.float64)
+    return np.asarray(padded.reshape(count, _STEP).max(axis=1), np.float64)
 
 
 def _decibels(power: Vector, reference: float) -> Vector:

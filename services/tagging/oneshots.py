@@ -9,6 +9,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from kit.signal.spectra import Array
@@ -92,7 +93,10 @@ class Classifier:
             It is no such file, or its arrays are not those of these features and classes.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as stream:
+                file = np.load(stream, allow_pickle=False)
+                if not isinstance(file, NpzFile):
+                    raise ValueError("it holds one array, and no names")
                 arrays = {name: np.asarray(file[name]) for name in file.files}
         except (OSError, ValueError, EOFError, BadZipFile) as broken:
             raise UnreadableWeights(

@@ -1,0 +1,43 @@
+"""The packages that training data comes in: fetched with Debian's own tools, installed nowhere."""
+
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+
+def configuration() -> dict[str, Any]:
+    """Return the committed list of kits and rules."""
+    return tomllib.loads((Path(__file__).with_name("kits.toml")).read_text(encoding="utf-8"))
+
+
+def fetch(folder: Path) -> None:
+    """Bring the packages and unpack them, without installing anything.
+
+    Raises
+    ------
+    SystemExit
+        Debian's tools are not there, or a package cannot be had; it says which.
+    """
+    for name in (package["name"] for package in configuration()["package"]):
+        target = folder / name
+        if (target / ".complete").is_file():
+            continue
+        target.mkdir(parents=True, exist_ok=True)
+        try:
+            subprocess.run(["apt-get", "download", name], cwd=target, check=True)
+            archive = next(target.glob("*.deb"))
+            subprocess.run(["dpkg-deb", "--extract", archive, target], check=True)
+        except FileNotFoundError as missing:
+            raise SystemExit(
+                f"{missing.filename} is not here: training data comes as Debian packages, so run "
+                f"this on Debian or Ubuntu, or unpack {name} into {target} yourself and put an "
+                f"empty file .complete beside it."
+            ) from missing
+        except subprocess.CalledProcessError as failed:
+            raise SystemExit(
+                f"`{' '.join(map(str, failed.cmd))}` failed: {name} is a package of Debian's main "
+                f"section; run `apt-get update` and see that it is among the sources."
+            ) from failed
+        archive.unlink()
+        (target / ".complete").touch()
