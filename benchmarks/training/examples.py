@@ -129,8 +129,8 @@ def _measure(sounds: Sequence[Sound], families: dict[str, list[Sound]], kept: Pa
 
 
 def _behind(sound: Sound, families: dict[str, list[Sound]]) -> list[Sound]:
-    """Return what may be heard faintly behind a sound: others of its kit."""
-    others = families.get(sound.family, ())
+    """Return what may be heard faintly behind a sound: others of its kit that are learnt from."""
+    others = [other for other in families.get(sound.family, ()) if not other.held_out]
     return [other for other in others if other.kit == sound.kit and other.label in _BEHIND]
 
 
