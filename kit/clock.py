@@ -40,10 +40,13 @@ class SystemClock:
 
 
 def new_id() -> str:
-    """Return a new UUID of version 7 (RFC 9562): ordered by the millisecond it was made in."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds & ((1 << 48) - 1)) << 80 | secrets.randbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
+    """Return a new UUID of version 7 (RFC 9562): those of one process are in the order of making.
+
+    The 12 bits after the milliseconds are a finer clock (its section 6.2, method 3): a quarter of
+    a microsecond, in which no second one can be made.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    value = (milliseconds & ((1 << 48) - 1)) << 80 | secrets.randbits(62)
+    value |= 0x7 << 76 | (rest * 4096 // 1_000_000) << 64 | 0x2 << 62
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

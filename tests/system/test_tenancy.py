@@ -67,7 +67,9 @@ def body(method: str, path: str, id_: str) -> dict[str, Any] | None:
 def test_what_is_somebody_elses_is_as_if_it_never_was(
     house: House, theirs: dict[str, str], other: Client, method: str, path: str
 ) -> None:
-    (name,) = re.findall(r"\{(\w+)\}", path)
+    name, *further = re.findall(r"\{(\w+)\}", path)
+    for inside in further:  # A name below what is somebody else's.
+        path = path.replace(f"{{{inside}}}", "vocals-0.flac")
     never = "never" if name == "name" else UNKNOWN
     answers = []
     with httpx.Client(base_url=house.url, headers=head(other)) as http:

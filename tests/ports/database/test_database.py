@@ -320,9 +320,11 @@ async def test_a_closed_database_leaves_no_thread_that_owes_an_answer(tmp_path: 
     with pytest.raises(asyncio.CancelledError):
         await cancelled
     await database.close()
-    assert not set(threading.enumerate()) - before - {
-        thread for thread in threading.enumerate() if thread.name.startswith("asyncio_")
-    }
+    assert (
+        not set(threading.enumerate())
+        - before
+        - {thread for thread in threading.enumerate() if thread.name.startswith("asyncio_")}
+    )
 
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite:///x.db", "mysql://x/y"])
