@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from kit.audio.decode import read
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import OutOfMemory, Rejected
 from services.transcribe.engine import Engine, load_engine
+from services.transcribe.engines.faster import FasterWhisper
 from services.transcribe.lines import RATE
 from services.transcribe.memory import memory_watched
 
@@ -42,12 +44,32 @@ def test_one_pass_ends_with_its_last_word(engine: Engine) -> None:
     assert silent.until == pytest.approx(1.0)
 
 
-def test_the_language_is_told_before_and_after_words(engine: Engine) -> None:
-    hearing = engine.open("whisper-base")
+def test_a_window_is_encoded_once_for_its_language_and_its_words(
+    weights: dict[str, Path],
+) -> None:
+    class Counting:
+        """CTranslate2's network, and how often its encoder ran."""
+
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+            self.encoded = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+        def encode(self, *given: Any, **named: Any) -> Any:
+            self.encoded += 1
+            return self.inner.encode(*given, **named)
+
+    hearing = FasterWhisper("whisper-base", weights["whisper-base"], EngineContext(threads=2))
+    counting = hearing._network.model = Counting(hearing._network.model)
     audio = read(VOICE, RATE, mono=True)[0][: 8 * RATE]
     before = hearing.tell_language(audio)
     hearing.hear(audio, language="en", beam=1)
     assert hearing.tell_language(audio) == before
+    assert counting.encoded == 1
+    hearing.hear(audio[: 6 * RATE], language="en", beam=1)
+    assert counting.encoded == 2
 
 
 def test_a_small_device_follows_fewer_readings(weights: dict[str, Path], engine: Engine) -> None:

@@ -52,7 +52,7 @@ class FasterWhisper:
 
     def __init__(self, name: str, folder: Path, context: EngineContext, *, note: str = "") -> None:
         device = "cuda" if context.device == "cuda" else "cpu"
-        kind = "int8_float16" if device == "cuda" else "float32"
+        kind = "int8_float16" if device == "cuda" else "int8"
         self._network = _OnePass(
             str(folder),
             device=device,
@@ -72,7 +72,9 @@ class FasterWhisper:
         """Return the probability of each language."""
         self._network.written = False
         with memory_watched():
-            _, _, told = self._network.detect_language(audio)
+            # Without the last frame, as words are heard: so the encoder's output serves for both.
+            features = self._network.feature_extractor(audio)[..., :-1]
+            _, _, told = self._network.detect_language(features=features)
         return dict(told)
 
     def hear(self, audio: Float, *, language: str, beam: int) -> Heard:
