@@ -192,13 +192,6 @@ class HeartbeatAnswer(Said):
     standing: Standing
 
 
-class ReleaseRequest(Asked):
-    """A draining worker, or one told to stop, gives a job back; the attempt is refunded."""
-
-    worker: WorkerId
-    epoch: int
-
-
 class StoredFile(Said):
     """One file that an attempt stored, as its manifest lists it."""
 

@@ -4,7 +4,6 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
@@ -81,10 +80,3 @@ async def _asked(
 
 Paging = Annotated[PageQuery, Depends(_asked)]
 """The dependency of a route that lists."""
-
-
-def page_of(rows: Sequence[T], query: PageQuery, key: Callable[[T], Cursor]) -> Page[T]:
-    """Return a page from rows of which one more than `query.limit` was asked for."""
-    shown = rows[: query.limit]
-    more = len(rows) > query.limit and bool(shown)
-    return Page(items=tuple(shown), next=encode_cursor(key(shown[-1])) if more else None)

@@ -1,6 +1,5 @@
 """S13, S14, S23, S26: what the edge of every HTTP service refuses, and what its answers carry."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from contracts.problems import Problem
 from kit.database.base import DatabaseUnavailable
 from kit.http.app import behind_edge, create_app
 from kit.http.edge import MAX_BODY
-from kit.http.pagination import Page, Paging, page_of
+from kit.http.pagination import Page, Paging
 
 
 class Body(BaseModel):
@@ -258,21 +257,3 @@ async def test_pages_are_bounded_and_cursors_are_ours(client: httpx.AsyncClient)
         {"cursor": "A" * 401},
     ):
         refused(await client.get("/list", params=query), 422)
-
-
-def test_a_cursor_is_where_the_page_ended() -> None:
-    from datetime import UTC, datetime
-
-    from kit.http.pagination import Cursor, PageQuery, decode_cursor
-
-    when = datetime(2026, 5, 4, 3, 2, 1, 999999, tzinfo=UTC)
-    rows = ["a", "b", "c"]
-    page = page_of(rows, PageQuery(limit=2, after=None), lambda row: Cursor(created=when, id=row))
-    assert page.items == ("a", "b")
-    assert page.next is not None
-    assert decode_cursor(page.next) == Cursor(created=when, id="b")
-    last = page_of(
-        rows[2:], PageQuery(limit=2, after=None), lambda row: Cursor(created=when, id=row)
-    )
-    assert last.next is None
-    assert json.loads(page.model_dump_json())["items"] == ["a", "b"]

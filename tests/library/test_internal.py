@@ -53,12 +53,6 @@ class Desk:
         assert answer.status_code == 200, answer.text
         return str(answer.json()["standing"])
 
-    async def release(self, claim: Claim) -> str:
-        body = {"worker": WORKER, "epoch": claim.epoch}
-        answer = await self.client.post(f"/internal/jobs/{claim.job}/release", json=body)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["standing"])
-
 
 @pytest.fixture
 async def desk(jobs: Jobs) -> AsyncIterator[Desk]:
@@ -85,7 +79,6 @@ async def test_nobody_else_is_answered(desk: Desk, given: str) -> None:
     calls = (
         ("POST", "/internal/claims", ASKED),
         ("POST", f"/internal/jobs/{new_id()}/heartbeat", {"worker": WORKER, "epoch": 1}),
-        ("POST", f"/internal/jobs/{new_id()}/release", {"worker": WORKER, "epoch": 1}),
         ("DELETE", f"/internal/owners/{desk.owner}", None),
     )
     for method, path, body in calls:
@@ -105,9 +98,8 @@ async def test_a_claim_is_kept_by_heartbeats_and_given_back(desk: Desk) -> None:
     assert (claim.epoch, claim.attempt, claim.item.id) == (1, 1, desk.item)
     assert await desk.beat(claim, fraction=0.25) == "held"
     assert (await desk.jobs.row(claim.job)).progress["fraction"] == 0.25
-    assert await desk.release(claim) == "held"
+    await desk.jobs.release(claim)
     assert await desk.beat(claim) == "lost"
-    assert await desk.release(claim) == "lost"
     row = await desk.jobs.row(claim.job)
     assert (row.state, row.attempt) == ("queued", 0)
 
@@ -122,7 +114,7 @@ async def test_a_cancelled_job_ends_when_its_worker_gives_it_back(desk: Desk) ->
     claim = await desk.claim()
     await desk.jobs.cancel(desk.owner, claim.job)
     assert await desk.beat(claim) == "cancelled"
-    assert await desk.release(claim) == "cancelled"
+    await desk.jobs.release(claim)
     assert (await desk.jobs.row(claim.job)).state == "cancelled"
 
 

@@ -1,25 +1,16 @@
-"""What services ask on the library's internal port: claims, heartbeats, releases, farewells."""
+"""What services ask on the library's internal port: claims, heartbeats, farewells."""
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import SecretStr
 
 from contracts.ids import JobId, OwnerId
-from contracts.jobs import (
-    Claim,
-    ClaimRequest,
-    Heartbeat,
-    HeartbeatAnswer,
-    JobState,
-    ReleaseRequest,
-    Standing,
-)
+from contracts.jobs import Claim, ClaimRequest, Heartbeat, HeartbeatAnswer
 from kit.auth.dependencies import require_service
 from kit.database.engine import Database
-from services.library import claims, endings
+from services.library import claims
 from services.library.owners import forget_owner
 from services.library.policy import Policy
 from services.library.progress import ProgressFeed
-from services.library.runs import job_ended
 
 
 def internal_routes(
@@ -43,17 +34,6 @@ def internal_routes(
         if row is not None:
             progress.show(row)
         return HeartbeatAnswer(standing=standing)
-
-    @router.post("/jobs/{job}/release")
-    async def release(job: JobId, given: ReleaseRequest) -> HeartbeatAnswer:
-        async with database.transaction() as session:
-            row = await endings.release(session, job, given.epoch)
-            if row is not None and JobState(row.state).terminal:
-                await job_ended(session, row, policy=policy)
-        if row is None:
-            return HeartbeatAnswer(standing=Standing.LOST)
-        cancelled = row.state == JobState.CANCELLED
-        return HeartbeatAnswer(standing=Standing.CANCELLED if cancelled else Standing.HELD)
 
     @router.delete("/owners/{owner}", status_code=202)
     async def forget(owner: OwnerId) -> None:
