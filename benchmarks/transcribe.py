@@ -67,8 +67,6 @@ class Heard:
     starts: list[float]
     seconds: float
     language: str = "–"
-    removed: int = 0
-    """Words that the guard did not believe."""
     megabytes: float = 0.0
     """The most that its process has held so far."""
 
@@ -135,8 +133,7 @@ def ours(path: Path, folder: Path, service: WorkerService, engine: Any, stem: St
     words, starts = words_of(
         (word["text"], word["start"]) for line in found["lines"] for word in line["words"]
     )
-    removed = sum(len(plain(line["text"])) for line in found["removed"])
-    return Heard(words, starts, seconds, found.get("language", "–"), removed)
+    return Heard(words, starts, seconds, found.get("language", "–"))
 
 
 def theirs(path: Path, folder: Path, reference: Peer) -> Heard:
@@ -236,9 +233,9 @@ class Bench:
 
     def silent(self, data: Path, *, full: bool) -> Iterator[str]:
         """Measure recordings in which nobody sings."""
-        yield "| nobody sings | s | words | removed | words, openai-whisper |"
-        yield "|---|---|---|---|---|"
-        sums = [0, 0, 0]
+        yield "| nobody sings | s | words | words, openai-whisper |"
+        yield "|---|---|---|---|"
+        sums = [0, 0]
         found = [*instrumentals(data, self.scratch), *(unsung(data, self.scratch) if full else ())]
         for name, seconds, place in found:
             vocals = stems(place / "band.flac", place / "stems", self.separation, self.separator)
@@ -249,7 +246,7 @@ class Bench:
                 folder = place / what.split()[0]
                 folder.mkdir()
                 us, them = self.both(path, folder, stem)
-                counts = (len(us.words), us.removed, len(them.words))
+                counts = (len(us.words), len(them.words))
                 sums = [a + b for a, b in zip(sums, counts, strict=True)]
                 row = " | ".join(str(count) for count in counts)
                 yield f"| {name}, {what} | {seconds:.0f} | {row} |"
