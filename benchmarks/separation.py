@@ -28,7 +28,7 @@ import soundfile
 
 from benchmarks.environments import reference_python
 from kit.audio.decode import read
-from kit.inference.base import open_network
+from kit.inference.opening import open_network
 from kit.settings import KitSettings
 from kit.weights.checkpoints import read_tensorflow
 from kit.weights.manifest import read_manifest

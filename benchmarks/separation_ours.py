@@ -19,7 +19,8 @@ from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import ItemFacts
 from contracts.separation import Precision, SeparationParams
 from kit.audio.probe import probe
-from kit.inference.base import Array, Network, TensorSpec, open_network
+from kit.inference.base import Array, Network, TensorSpec
+from kit.inference.opening import open_network
 from kit.worker.job import Job, JobInput
 from services.separation.engine import NetworkEngine
 from services.separation.handler import handle

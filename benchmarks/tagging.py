@@ -24,7 +24,8 @@ from benchmarks.slicing import cost_figures
 from contracts.tagging import TagSource
 from kit.audio.decode import mono_blocks, read_blocks, resample_stream
 from kit.audio.probe import probe
-from kit.inference.base import EngineName, Network, open_network
+from kit.inference.base import EngineName, Network
+from kit.inference.opening import open_network
 from kit.settings import KitSettings
 from kit.signal.spectra import Array
 from kit.weights.manifest import read_manifest

@@ -1,4 +1,4 @@
-"""What a network is, and which engine runs it.
+"""What a network is.
 
 InferenceError
 ├── DeviceMissing   the device or the engine that was asked for is not on this machine
@@ -6,12 +6,8 @@ InferenceError
 └── BadInput        the arrays are not what the graph takes
 """
 
-import platform
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -100,69 +96,6 @@ class Network(Protocol):
     def close(self) -> None:
         """Let go of the graph and its memory; `run` must not be called again."""
         ...
-
-
-def open_network(
-    path: Path,
-    *,
-    device: Device = "cpu",
-    threads: int = 1,
-    engine: EngineName = "auto",
-    precision: Precision = "exact",
-    cache: Path | None = None,
-) -> Network:
-    """Load an ONNX graph.
-
-    Parameters
-    ----------
-    path
-        The `.onnx` file.
-    device
-        Where it runs. There is no silent fallback from `cuda` to `cpu`.
-    threads
-        Threads of one run on a CPU.
-    engine
-        `auto` is OpenVINO on x86 CPUs where it is installed, else ONNX Runtime.
-    precision
-        What may be given up for speed.
-    cache
-        A folder in which OpenVINO keeps compiled graphs; it makes the next start faster.
-
-    Raises
-    ------
-    DeviceMissing
-        The device or the engine is not on this machine.
-    BadNetwork
-        The file is not there or cannot be run by this engine.
-    """
-    if not path.is_file():
-        raise BadNetwork(f"There is no network at {path}.")
-    if threads < 1:
-        raise ValueError(f"threads must be 1 or more, not {threads}")
-    chosen = _choose(device) if engine == "auto" else engine
-    if find_spec(chosen) is None:
-        raise DeviceMissing(
-            f"{chosen} is not installed. Install the extra `cpu`, or `gpu` for CUDA devices."
-        )
-    if chosen == "openvino":
-        if device != "cpu":
-            raise DeviceMissing("OpenVINO runs networks on CPUs only here; use onnxruntime.")
-        # OpenVINO's conversion tools, which are never used here, would report their use if this
-        # package were installed; its absence is made certain before they are imported.
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-        from kit.inference.openvino import OpenVinoNetwork
-
-        return OpenVinoNetwork(path, threads=threads, precision=precision, cache=cache)
-    from kit.inference.onnxruntime import OnnxRuntimeNetwork
-
-    return OnnxRuntimeNetwork(path, device=device, threads=threads, precision=precision)
-
-
-def _choose(device: Device) -> Literal["onnxruntime", "openvino"]:
-    x86 = platform.machine() in ("x86_64", "AMD64")
-    if device == "cpu" and x86 and find_spec("openvino") is not None:
-        return "openvino"
-    return "onnxruntime"
 
 
 def check(inputs: Mapping[str, TensorSpec], arrays: Mapping[str, Array]) -> None:

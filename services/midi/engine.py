@@ -58,7 +58,7 @@ class BasicPitch:
     """The network of Bittner et al. (2022), with the weights that its authors published."""
 
     def __init__(self, context: EngineContext) -> None:
-        from kit.inference.base import open_network
+        from kit.inference.opening import open_network
 
         self._network = open_network(
             context.weights[_WEIGHTS],

@@ -7,8 +7,9 @@ from typing import Literal, Protocol
 
 from contracts.music import Stem
 from contracts.separation import Precision, Weights
-from kit.inference.base import Network, open_network
+from kit.inference.base import Network
 from kit.inference.devices import installed
+from kit.inference.opening import open_network
 from kit.weights.manifest import read_manifest
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import Rejected

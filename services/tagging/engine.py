@@ -54,7 +54,7 @@ class MusicnnEngine:
     """The networks of Pons and Serra (2019), and the classifier that `make train-tagging` made."""
 
     def __init__(self, context: EngineContext) -> None:
-        from kit.inference.base import open_network
+        from kit.inference.opening import open_network
         from services.tagging.oneshots import Classifier
 
         self._networks = {

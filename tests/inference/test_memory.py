@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from kit.inference.base import DeviceMissing, open_network
+from kit.inference.base import DeviceMissing
 from kit.inference.devices import available_device
+from kit.inference.opening import open_network
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
 from kit.weights.store import MissingWeights, Store

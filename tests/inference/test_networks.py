@@ -19,8 +19,8 @@ from kit.inference.base import (
     Network,
     Precision,
     TensorSpec,
-    open_network,
 )
+from kit.inference.opening import open_network
 
 ENGINES: list[EngineName] = ["onnxruntime", "openvino"]
 
@@ -270,7 +270,7 @@ def run_python(code: str) -> str:
 
 def test_no_engine_is_imported_before_a_network_is_opened() -> None:
     code = (
-        "import sys, kit.inference.base\n"
+        "import sys, kit.inference.opening\n"
         "print([m for m in ('onnxruntime', 'openvino') if m in sys.modules])"
     )
     assert run_python(code).strip() == "[]"
@@ -282,7 +282,7 @@ def test_openvino_runs_without_telemetry_and_without_a_socket(tmp_path: Path) ->
         "import socket, sys, pathlib\n"
         "def refuse(*a, **k): raise AssertionError('a socket was opened')\n"
         "socket.socket = refuse\n"
-        "from kit.inference.base import open_network\n"
+        "from kit.inference.opening import open_network\n"
         f"open_network(pathlib.Path({str(path)!r}), engine='openvino')\n"
         "print(sys.modules['openvino_telemetry'])"
     )

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kit.inference.base import EngineName, open_network
+from kit.inference.base import EngineName
+from kit.inference.opening import open_network
 from kit.worker.engines import EngineContext
 from services.midi.dsp import LOWEST
 from services.midi.engine import BATCH, EDGE, KEPT_FRAMES, STEP, WINDOW, load_engine

@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 import pytest
 
-from kit.inference.base import EngineName, open_network
+from kit.inference.base import EngineName
+from kit.inference.opening import open_network
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
 from kit.weights.store import Store

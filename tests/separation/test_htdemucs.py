@@ -15,7 +15,8 @@ import pytest
 from contracts.music import Stem
 from contracts.separation import Precision, SeparationParams, Weights
 from kit.audio.decode import read
-from kit.inference.base import EngineName, Network, open_network
+from kit.inference.base import EngineName, Network
+from kit.inference.opening import open_network
 from kit.weights.checkpoints import CheckpointError
 from kit.weights.manifest import read_manifest
 from kit.worker.outcomes import Rejected

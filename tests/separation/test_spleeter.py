@@ -8,7 +8,8 @@ import pytest
 from contracts.music import Stem
 from contracts.separation import Precision, SeparationParams, Weights
 from kit.audio.decode import read
-from kit.inference.base import EngineName, open_network
+from kit.inference.base import EngineName
+from kit.inference.opening import open_network
 from kit.worker.outcomes import Rejected
 from services.separation.dsp import hann, stft
 from services.separation.engine import NetworkEngine

@@ -27,7 +27,8 @@ from contracts.separation import (
     Weights,
 )
 from kit.audio.decode import read
-from kit.inference.base import BadNetwork, DeviceMissing, Network, open_network
+from kit.inference.base import BadNetwork, DeviceMissing, Network
+from kit.inference.opening import open_network
 from kit.weights.manifest import Manifest, read_manifest
 from kit.worker.engines import EngineContext
 from services.separation.choice import MANIFEST, note_of, official_file, takes_torch

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from contracts.tagging import EMBEDDING_SIZE, TagSource
-from kit.inference.base import EngineName, open_network
+from kit.inference.base import EngineName
+from kit.inference.opening import open_network
 from kit.signal.spectra import Array
 from kit.weights.checkpoints import read_tensorflow
 from kit.weights.manifest import Manifest
