@@ -1,7 +1,9 @@
 """Uploads for tests: made by `ffmpeg` itself from signals with known answers, and ingested."""
 
+import os
 import resource
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from kit.worker.outcomes import Rejected
 from services.ingest.engine import ConfinedFfmpeg
 from services.ingest.handler import handle
 from tests.support.single_job import ITEM, single_job
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +104,16 @@ def convert(engine: ConfinedFfmpeg, source: Path, target: Path, *arguments: str)
         timeout=50,
     )
     return target
+
+
+def peak_alone(*arguments: str | Path) -> int:
+    """Run Python with arguments in a process of its own; return the most that it, or any program
+    that it ran, took of memory at once, in KiB.
+
+    A test's own process cannot tell: what it counts includes whatever ran in it before.
+    """
+    process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return used.ru_maxrss
