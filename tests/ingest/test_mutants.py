@@ -68,7 +68,7 @@ fuzz(Intake(engine, folder), engine, folder, count=count, seed=seed)
 
 @pytest.mark.timeout(240)
 def test_some_mutants(tmp_path: Path) -> None:
-    assert peak_alone("-c", ALONE, tmp_path, "64", "16") < 1 << 20
+    assert peak_alone(ALONE, tmp_path, "64", "16") < 1 << 20
 
 
 @pytest.mark.slow
@@ -76,7 +76,7 @@ def test_some_mutants(tmp_path: Path) -> None:
 def test_a_thousand_mutants(tmp_path: Path) -> None:
     seed = os.environ.get("CRATEDIG_FUZZ_SEED", "2026")
     count = os.environ.get("CRATEDIG_FUZZ_COUNT", "1000")
-    assert peak_alone("-c", ALONE, tmp_path, count, seed) < 1 << 20
+    assert peak_alone(ALONE, tmp_path, count, seed) < 1 << 20
 
 
 def odd_files() -> list[Path]:

@@ -1,6 +1,5 @@
 """Uploads for tests: made by `ffmpeg` itself from signals with known answers, and ingested."""
 
-import os
 import resource
 import subprocess
 import sys
@@ -106,14 +105,20 @@ def convert(engine: ConfinedFfmpeg, source: Path, target: Path, *arguments: str)
     return target
 
 
-def peak_alone(*arguments: str | Path) -> int:
-    """Run Python with arguments in a process of its own; return the most that it, or any program
-    that it ran, took of memory at once, in KiB.
+_TELL = "\nimport resource; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
 
-    A test's own process cannot tell: what it counts includes whatever ran in it before.
+
+def peak_alone(code: str, *arguments: str | Path) -> int:
+    """Run code in a process of its own; return the most memory of a program that it ran, in KiB.
+
+    A test's own process cannot tell: what it counts includes whatever ran in it before, and what
+    it starts itself begins with its own size.
     """
-    process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return used.ru_maxrss
+    told = subprocess.run(
+        [sys.executable, "-c", code + _TELL, *arguments],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return int(told.stdout.splitlines()[-1])
