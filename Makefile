@@ -19,6 +19,7 @@ JOBS ?= 200
 CASES ?= 5500
 SCHEDULES ?= 2000
 MUTANTS ?= 1000
+EVERY ?= 1
 ARGS ?=
 
 export PYTHONUNBUFFERED := 1
@@ -115,8 +116,8 @@ test-schedules: setup ## Walk the job table through SCHEDULES schedules on SQLit
 	  $(BIN)/python -m pytest -n 2 tests/library/test_model.py $(ARGS)
 
 .PHONY: test-failpoints
-test-failpoints: setup ## End the house, or let its ports fail, at every point of a job's life
-	CRATEDIG_TEST_FAILPOINTS=1 $(BIN)/python -m pytest -n 2 tests/library/test_failpoints.py $(ARGS)
+test-failpoints: setup ## End the house, or let its ports fail, at every point of a job's life (EVERY=2: at half of them)
+	CRATEDIG_TEST_FAILPOINTS=$(EVERY) $(BIN)/python -m pytest -n 2 tests/library/test_failpoints.py $(ARGS)
 
 .PHONY: test-fuzz
 test-fuzz: setup weights ## Ask every operation of the API CASES times in all, and send MUTANTS damaged files
