@@ -16,7 +16,7 @@ from cratedig import Client, CratedigError, Credentials, NotLoggedIn
 from cratedig import session as sessions
 from cratedig.cli.output import bars, length, say, size
 from cratedig.cli.tags import summary
-from cratedig.files import local_name, safe_name
+from cratedig.files import apart, local_name, safe_name
 from cratedig.types import Item
 from embedded.settings import EmbeddedSettings
 
@@ -167,8 +167,9 @@ def _take_apart(client: Client, song: Path, folder: Path) -> None:
 def _fetch_all(client: Client, item: Item, folder: Path) -> None:
     """Fetch every file of an item; name a few of each kind."""
     shown: Counter[str] = Counter()
+    used: set[Path] = set()
     for artifact in sorted(client.artifacts(item.id), key=lambda one: (one.kind, one.name)):
-        path = client.download(artifact, folder / local_name(artifact, item.name))
+        path = client.download(artifact, apart(folder / local_name(artifact, item.name), used))
         shown[artifact.kind] += 1
         if shown[artifact.kind] <= SHOWN:
             say(f"  {artifact.kind:<10} {size(artifact.size):>9}  {path}")

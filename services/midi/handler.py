@@ -128,7 +128,7 @@ def _drums(job: Job, given: JobInput, sound: JobInput | None) -> MidiResult:
             if not tags
             else "None of the slices was tagged as a drum.",
         )
-    _write(job, Part("Drums", played, 0), given.stem, None)
+    _write(job, Part("Drums", played, 0), given.stem, None, name="drums")
     return _result(job, MidiMode.DRUMS, played).model_copy(
         update={
             "classes": dict(Counter(hit.label for hit in hits)),
@@ -176,8 +176,13 @@ def _read(model: type[Model], given: JobInput) -> Model:
         raise Rejected("input", f"{given.name} is not what its kind says: {error}") from error
 
 
-def _write(job: Job, part: Part, stem: Stem | None, program: int | None) -> None:
-    """Write the notes of one stem as its three files."""
+def _write(
+    job: Job, part: Part, stem: Stem | None, program: int | None, *, name: str = "notes"
+) -> None:
+    """Write the notes of one stem as its three files.
+
+    Drums have a name of their own: a stem may have both, and its files lie in one folder.
+    """
     tempo = job.item.bpm if job.item.bpm is not None else DEFAULT_TEMPO
     head = Notes(
         tempo=tempo,
@@ -187,13 +192,12 @@ def _write(job: Job, part: Part, stem: Stem | None, program: int | None) -> None
         notes=(),
     )
 
-    def made(name: str, kind: ArtifactKind, media_type: str) -> Path:
-        return job.output(name, kind, media_type=media_type, stem=stem)
+    def made(ending: str, kind: ArtifactKind, media_type: str) -> Path:
+        return job.output(f"{name}.{ending}", kind, media_type=media_type, stem=stem)
 
-    score.write_midi(made("notes.mid", ArtifactKind.MIDI, "audio/midi"), [part], even(tempo))
-    data = made("notes.json", ArtifactKind.NOTES, "application/json")
-    score.write_json(data, part.played, head)
-    score.write_csv(made("notes.csv", ArtifactKind.NOTES, "text/csv"), part.played)
+    score.write_midi(made("mid", ArtifactKind.MIDI, "audio/midi"), [part], even(tempo))
+    score.write_json(made("json", ArtifactKind.NOTES, "application/json"), part.played, head)
+    score.write_csv(made("csv", ArtifactKind.NOTES, "text/csv"), part.played)
 
 
 def _result(job: Job, mode: MidiMode, played: Sequence[Played]) -> MidiResult:

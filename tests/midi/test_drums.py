@@ -151,9 +151,9 @@ def test_a_job_over_slices_writes_the_three_files(tmp_path: Path, engine: Engine
     assert result.classes[SoundClass.KICK] == 2
     assert result.classes[SoundClass.UNKNOWN] == 1
     assert [(o.name, o.kind, o.stem) for o in job.outputs] == [
-        ("notes.mid", ArtifactKind.MIDI, Stem.DRUMS),
-        ("notes.json", ArtifactKind.NOTES, Stem.DRUMS),
-        ("notes.csv", ArtifactKind.NOTES, Stem.DRUMS),
+        ("drums.mid", ArtifactKind.MIDI, Stem.DRUMS),
+        ("drums.json", ArtifactKind.NOTES, Stem.DRUMS),
+        ("drums.csv", ArtifactKind.NOTES, Stem.DRUMS),
     ]
     now, heard = 0.0, []
     for message in mido.MidiFile(job.outputs[0].path):

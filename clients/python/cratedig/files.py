@@ -51,6 +51,16 @@ def local_name(artifact: Artifact, item: str) -> str:
     return safe_name(named)
 
 
+def apart(path: Path, used: set[Path]) -> Path:
+    """Return a path that is not used yet, numbered where it has to be; from now on it is used."""
+    number, free = 1, path
+    while free in used:
+        number += 1
+        free = path.with_name(f"{path.stem} ({number}){path.suffix}")
+    used.add(free)
+    return free
+
+
 def safe_name(name: str) -> str:
     """Return a name that is only a name: no folders, no control characters, never hidden."""
     kept = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)

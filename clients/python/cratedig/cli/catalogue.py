@@ -210,9 +210,11 @@ def _wanted(
     except CratedigError:
         item = find_item(client, one)
     folder = output / files.safe_name(Path(item.name).stem)
+    used: set[Path] = set()  # Work that was done again has files of the same names.
     for artifact in client.artifacts(item.id):
         if artifact.kind in kinds or (not kinds and artifact.kind != "peaks"):
-            yield artifact, folder / files.local_name(artifact, item.name)
+            path = folder / files.local_name(artifact, item.name)
+            yield artifact, files.apart(path, used)
 
 
 def rm(
