@@ -101,9 +101,10 @@ def _tell_job(job: types.Job) -> None:
 
 def _tell_run(walk: types.Run) -> None:
     say(f"{walk.id}  {walk.pipeline.name} {walk.state}")
+    width = max((len(step.name) for step in walk.steps), default=0)
     for step in walk.steps:
         states = step.skipped or ", ".join(sorted(set(step.states))) or "waiting"
-        say(f"  {step.name:<14} {states}")
+        say(f"  {step.name:<{width}}  {states}")
 
 
 def watch(
