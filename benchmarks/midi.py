@@ -91,8 +91,10 @@ def measure_notes(data: Path | None, folder: Path, ours: Peer, theirs: Peer) -> 
         soundfile.write(path, case.audio, RATE, subtype="PCM_24")
         truth = [[note.start, note.end, note.pitch] for note in case.notes]
         found, reference = (
-            peer_.ask(do="transcribe", path=str(path))["notes"] for peer_ in (ours, theirs)
-        )
+            [note for note in peer_.ask(do="transcribe", path=str(path))["notes"]
+             if note[0] < case.until]
+            for peer_ in (ours, theirs)
+        )  # fmt: skip
         yield Score(
             case,
             theirs.ask(do="judge", truth=truth, found=found),

@@ -40,6 +40,8 @@ class Case:
     split: Split
     audio: Audio
     notes: tuple[Note, ...]
+    until: float = np.inf
+    """Seconds; what begins later is played, but nobody wrote it down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ VOICES = {
     "strings": Voice(1.1, 0.15, 0.15, 0.0, 0.2),
     "organ": Voice(0.9, 0.01, 0.04, 0.0),
     "clarinet": Voice(1.0, 0.03, 0.06, 0.0, 0.0, True),
+    "singer": Voice(1.4, 0.04, 0.06, 0.0, 0.5),
 }
 
 
@@ -232,14 +235,14 @@ def recordings(data: Path) -> Iterator[Case]:
         if folder.is_dir():
             audio = _read(folder / "Sax.flac")
             said = json.loads((folder / "annotations.json").read_text())["notes"]
-            yield Case(
-                f"filosax-{name}", "recording", split, audio,
-                tuple(
-                    Note(n["a_start_time"], n["a_end_time"], n["midi_pitch"])
-                    for n in said
-                    if n["a_end_time"] < len(audio) / RATE
-                ),
-            )  # fmt: skip
+            notes = [
+                Note(n["a_start_time"], n["a_end_time"], n["midi_pitch"])
+                for n in said
+                if n["a_end_time"] < len(audio) / RATE
+            ]
+            # The saxophone plays on to the end of the audio, the annotation does not.
+            until = max(note.end for note in notes)
+            yield Case(f"filosax-{name}", "recording", split, audio, tuple(notes), until)
 
 
 def cases(data: Path | None, *, split: Split | None = None) -> Iterator[Case]:

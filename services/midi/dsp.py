@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from services.midi.partials import Float, fall, rise
+from services.midi.partials import Float, fall, ringing, rise, swell
 
 PITCHES = 88
 LOWEST = 21
@@ -24,7 +24,10 @@ _SILENT = 11
 _FAINT = 0.55
 # A second strike of a sounding string must be this much louder, unless its onset is this sure.
 _RISE_DB = 3.0
-_SURE = 0.75
+_SURE = 0.7
+# What began at most this many frames ago and has been growing all the while swells still.
+_SWELL_FRAMES = 16
+_SWELL_DB = 2.0
 # How far beyond the network's end the partials are looked at.
 _BEYOND = 12
 # What was not struck must last this long and be this much clearer than the frame threshold.
@@ -95,6 +98,8 @@ class Found:
     confidence: float
     continued: bool = False
     """Whether it goes on from before the first frame that was asked for."""
+    heard: int | None = None
+    """Where the network has lost it, when it rings on until its end."""
 
 
 def note_of(frequency: float) -> float:
@@ -153,8 +158,12 @@ def find_notes(
     for line in by_pitch.values():
         for index, note in enumerate(line):
             bound = line[index + 1].start if index + 1 < len(line) else len(posteriors)
-            end = min(_end(note, posteriors.note[:, note.pitch - LOWEST], spectrum, bound), bound)
-            ended.append(replace(note, end=end))
+            posterior = posteriors.note[:, note.pitch - LOWEST]
+            left: Found | None = note
+            while left is not None:
+                done = _ended(left, posterior, spectrum, bound)
+                ended.append(done)
+                left = _again(replace(left, start=done.end), posterior, spectrum, options)
     return sorted(ended, key=lambda n: (n.start, n.pitch))
 
 
@@ -195,7 +204,7 @@ def _really_struck(notes: list[Found], onset: Float, spectrum: Float) -> list[Fo
     kept: list[Found] = []
     for note in notes:
         joined = bool(kept) and kept[-1].end == note.start and onset[note.start] < _SURE
-        if joined and rise(spectrum, note.pitch, note.start) < _RISE_DB:
+        if joined and not _struck_again(spectrum, note, note.start - kept[-1].start):
             before = kept[-1]
             first, second = before.end - before.start, note.end - note.start
             confidence = (first * before.confidence + second * note.confidence) / (first + second)
@@ -203,6 +212,13 @@ def _really_struck(notes: list[Found], onset: Float, spectrum: Float) -> list[Fo
         else:
             kept.append(note)
     return kept
+
+
+def _struck_again(spectrum: Float, note: Found, since: int) -> bool:
+    """Whether what has sounded for `since` frames grows louder anew, not as it has been growing."""
+    growth, before = rise(spectrum, note.pitch, note.start)
+    swells = since <= _SWELL_FRAMES and before > _SWELL_DB
+    return growth >= _RISE_DB and not swells
 
 
 def _unstruck(note: Float, struck: list[Found], options: Options, begin: int) -> list[Found]:
@@ -233,16 +249,36 @@ def _unstruck(note: Float, struck: list[Found], options: Options, begin: int) ->
     return kept
 
 
-def _end(note: Found, posterior: Float, spectrum: Float, bound: int) -> int:
-    """Return where a note ends: where its partials fall away, else where the network loses it."""
+def _ended(note: Found, posterior: Float, spectrum: Float, bound: int) -> Found:
+    """Return a note with its end: where its partials fall away, at the latest at `bound`.
+
+    Where they do not, it ends where the network loses it, or has rung out after that.
+    """
+    last = min(bound, len(spectrum))
+    seen = fall(spectrum, note.pitch, note.start, min(note.end + _BEYOND, last))
+    if seen is not None and note.end > note.start:
+        return replace(note, end=min(seen, bound))
     sounding = posterior[note.start : note.end]
-    if not len(sounding):
-        return note.end
-    seen = fall(spectrum, note.pitch, note.start, min(note.end + _BEYOND, bound, len(spectrum)))
-    if seen is not None:
-        return seen
-    level = float(np.median(sounding))
-    return note.start + int(np.flatnonzero(sounding >= 0.5 * level)[-1]) + 1
+    heard = note.end
+    if len(sounding):
+        level = float(np.median(sounding))
+        heard = note.start + int(np.flatnonzero(sounding >= 0.5 * level)[-1]) + 1
+    heard = min(heard, bound)
+    return replace(note, end=ringing(spectrum, note.pitch, note.start, heard, last), heard=heard)
+
+
+def _again(rest: Found, posterior: Float, spectrum: Float, options: Options) -> Found | None:
+    """Return the note that begins in what is left of one after its partials fell away, if any.
+
+    They must come back, and the network must have gone on hearing it clearly.
+    """
+    at = swell(spectrum, rest.pitch, rest.start, rest.end)
+    if at is None or rest.end - at <= max(_UNSTRUCK_FRAMES, options.minimum_frames):
+        return None
+    confidence = float(posterior[at : rest.end].mean())
+    if confidence < min(options.frame_threshold + _UNSTRUCK_CLEARER, 0.95):
+        return None
+    return Found(at, rest.end, rest.pitch, confidence)
 
 
 def bends(contour: Float, pitch: int) -> Float:

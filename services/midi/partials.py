@@ -22,12 +22,23 @@ _FLOOR = 1e-7
 _LOWEST_PARTIAL_HZ = 90.0
 _HIGHEST_PARTIAL_HZ = 6000.0
 _RISE_FRAMES = 3
+_BEFORE_RISE = 6
+# A vibrato moves partials this far, in semitones; they do not grow when they come back.
+_VIBRATO = 0.7
 # A note ends where its partials fall by this much from `BEFORE` to `AFTER` frames around.
 _FALL_DB = 8.0
 _BEFORE = 3
 _AFTER = 5
 _LEAST_BEFORE_FALL = 4
 _NEARLY = 0.8
+# A string rings on while its partials stand out by this much from what lies a semitone beside
+# them, grow by no more than this, and fall little faster than they have been falling.
+_STAND_OUT_DB = 6.0
+_GROW_DB = 6.0
+_FASTER = 2.5
+_UNEVEN_DB = 3.0
+_LEAST_RINGING = 12
+_SOUNDING = 4
 
 
 def power(audio: Float, frames: int) -> Float:
@@ -61,7 +72,7 @@ def power(audio: Float, frames: int) -> Float:
     return result
 
 
-def partials(spectrum: Float, pitch: int) -> Float:
+def partials(spectrum: Float, pitch: int, *, reach: float = 0.0) -> Float:
     """Power of a pitch's partials over time.
 
     Parameters
@@ -70,6 +81,9 @@ def partials(spectrum: Float, pitch: int) -> Float:
         [frames, bins] of `power`.
     pitch
         MIDI note.
+    reach
+        Semitones around each partial that count as it, 32 Hz at least and no more than half the way
+        to the next one.
 
     Returns
     -------
@@ -77,17 +91,18 @@ def partials(spectrum: Float, pitch: int) -> Float:
         [partials, frames]; those between 90 and 6000 Hz, at most 8.
     """
     fundamental = 440 * 2 ** ((pitch - 69) / 12)
-    rows = [
-        spectrum[:, bin_ - 1 : bin_ + 2].sum(axis=1)
-        for k in range(1, _PARTIALS + 1)
-        if _LOWEST_PARTIAL_HZ <= k * fundamental <= _HIGHEST_PARTIAL_HZ
-        for bin_ in (round(k * fundamental * _FFT / RATE),)
-    ]
+    half = max(1, int(fundamental * _FFT / RATE / 2))
+    rows = []
+    for k in range(1, _PARTIALS + 1):
+        if _LOWEST_PARTIAL_HZ <= k * fundamental <= _HIGHEST_PARTIAL_HZ:
+            bin_ = round(k * fundamental * _FFT / RATE)
+            beside = min(max(1, int(bin_ * (2 ** (reach / 12) - 1))), half)
+            rows.append(spectrum[:, bin_ - beside : bin_ + beside + 1].sum(axis=1))
     return np.array(rows, np.float32).reshape(len(rows), len(spectrum))
 
 
-def rise(spectrum: Float, pitch: int, start: int) -> float:
-    """Return by how many dB a pitch's partials grow at a frame, weighted by their level after it.
+def rise(spectrum: Float, pitch: int, start: int) -> tuple[float, float]:
+    """Return by how many dB a pitch's partials grow at a frame, and how much they grew before it.
 
     Parameters
     ----------
@@ -100,17 +115,23 @@ def rise(spectrum: Float, pitch: int, start: int) -> float:
 
     Returns
     -------
-    float
-        Infinite where there is too little audio around the frame to tell.
+    tuple
+        From the least level of the 35 ms before to 35 ms after, and over the 70 ms that end 35 ms
+        before; both weighted by the partials' level after the frame. Infinite and 0 where there is
+        too little audio around the frame to tell.
     """
     first = max(0, start - _RISE_FRAMES)
-    rows = partials(spectrum[first : start + _RISE_FRAMES + 1], pitch)
-    if not len(rows) or rows.shape[1] < 2 * _RISE_FRAMES:
-        return np.inf
+    earliest = max(0, first - _BEFORE_RISE)
+    rows = partials(spectrum[earliest : start + _RISE_FRAMES + 1], pitch, reach=_VIBRATO)
+    near = first - earliest
+    if not len(rows) or rows.shape[1] - near < 2 * _RISE_FRAMES:
+        return np.inf, 0.0
     level = 10 * np.log10(rows + _FLOOR)
     weight = np.sqrt(rows[:, -1])
-    growth = level[:, -1] - level[:, :_RISE_FRAMES].min(axis=1)
-    return float((weight * growth).sum() / max(float(weight.sum()), _FLOOR))
+    weight = weight / max(float(weight.sum()), _FLOOR)
+    growth = level[:, -1] - level[:, near : near + _RISE_FRAMES].min(axis=1)
+    before = level[:, near] - level[:, 0]
+    return float((weight * growth).sum()), float((weight * before).sum())
 
 
 def fall(spectrum: Float, pitch: int, start: int, end: int) -> int | None:
@@ -154,3 +175,84 @@ def fall(spectrum: Float, pitch: int, start: int, end: int) -> int | None:
     while first > _LEAST_BEFORE_FALL and padded[first - 1] >= steep:
         first -= 1
     return start + first + 1
+
+
+def swell(spectrum: Float, pitch: int, start: int, end: int) -> int | None:
+    """Find where a pitch's partials, having fallen away, begin to come back.
+
+    Parameters
+    ----------
+    spectrum
+        [frames, bins] of `power`.
+    pitch
+        MIDI note.
+    start, end
+        Frames: where the partials began to fall, and where the network no longer hears them.
+
+    Returns
+    -------
+    int or None
+        The frame from which they grow by 8 dB or more, if they do.
+    """
+    level = 10 * np.log10(partials(spectrum[start:end], pitch).sum(axis=0) + _FLOOR)
+    back = np.flatnonzero(level - np.minimum.accumulate(level) >= _FALL_DB)
+    return start + int(level[: back[0]].argmin()) if len(back) else None
+
+
+def ringing(spectrum: Float, pitch: int, start: int, heard: int, end: int) -> int:
+    """Find how long a note rings on after the network has lost it, as under a piano's pedal.
+
+    Parameters
+    ----------
+    spectrum
+        [frames, bins] of `power`.
+    pitch
+        MIDI note.
+    start, heard
+        Frames between which the network hears it; none if it rang on already before.
+    end
+        One past the last frame at which it may ring.
+
+    Returns
+    -------
+    int
+        `heard`, unless the note rings on for 140 ms at least; else where it falls away as in
+        `fall`, where its partials no longer stand out from what is beside them, where something
+        else sounds louder, or where it falls faster than it did, as a held note's reverberation.
+    """
+    least = _LEAST_RINGING if heard > start else 1
+    rows = partials(spectrum[start:end], pitch)
+    if not len(rows) or end - heard < least:
+        return heard
+    level = 10 * np.log10(rows.sum(axis=0) + _FLOOR)
+    before, after = level[: heard - start], level[heard - start :]
+    over = after - np.minimum.accumulate(after) > _GROW_DB
+    over |= _contrast(spectrum[heard:end], pitch) < _STAND_OUT_DB
+    if len(before) > _SOUNDING:
+        loudest = int(before[: 2 * _SOUNDING].argmax())
+        last = float(before[-3:].mean())
+        slope = max(float(before[loudest]) - last, 0.0) / (len(before) - loudest)
+        over |= after < last - _FASTER * slope * np.arange(len(after)) - _UNEVEN_DB
+    stop = heard + int(over.argmax()) if over.any() else end
+    if stop - heard < least:
+        return heard
+    span = _BEFORE + _AFTER
+    fell = fall(spectrum, pitch, max(start, heard - span), min(stop + span, end))
+    return stop if fell is None else min(stop, fell)
+
+
+def _contrast(spectrum: Float, pitch: int) -> Float:
+    """Return by how many dB partials stand out from what lies a semitone beside them, [frames]."""
+    fundamental = 440 * 2 ** ((pitch - 69) / 12)
+    half = max(3, int(fundamental * _FFT / RATE / 2))
+    total = weights = np.zeros(len(spectrum), np.float32)
+    for k in range(1, _PARTIALS + 1):
+        if _LOWEST_PARTIAL_HZ <= k * fundamental <= _HIGHEST_PARTIAL_HZ:
+            bin_ = round(k * fundamental * _FFT / RATE)
+            beside = min(max(3, round(bin_ * (2 ** (1 / 12) - 1))), half)
+            level = spectrum[:, bin_ - 1 : bin_ + 2].max(axis=1) + _FLOOR
+            around = np.maximum(spectrum[:, bin_ - beside], spectrum[:, bin_ + beside]) + _FLOOR
+            weight = np.sqrt(level)
+            total = total + weight * 10 * np.log10(level / around)
+            weights = weights + weight
+    return np.asarray(total / np.maximum(weights, _FLOOR), np.float32)

@@ -9,7 +9,7 @@ from services.midi.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.MIDI,
-    version="3",
+    version="4",
     params=MidiParams,
     result=MidiResult,
     settings=Settings,

@@ -56,6 +56,8 @@ class _Open:
     start: int
     confidence: float
     frames: int
+    heard: int
+    """In how many of its frames the network heard it."""
     level: float
     bends: list[Float]
 
@@ -180,18 +182,25 @@ class Transcriber:
     def _extend(
         self, opened: _Open | None, note: Found, end: int, kept: Posteriors, spectrum: Float
     ) -> _Open:
-        bends = [dsp.bends(kept.contour[note.start : end], note.pitch)] if self.follow_bends else []
         length = end - note.start
+        # What only rings on is no longer seen in the contour.
+        heard = length if note.heard is None else min(note.heard - note.start, length)
+        bends = [] if opened is None else opened.bends
+        if self.follow_bends:
+            seen = dsp.bends(kept.contour[note.start : note.start + heard], note.pitch)
+            last = next((float(part[-1]) for part in (seen, *bends[::-1]) if len(part)), 0.0)
+            bends = [*bends, np.pad(seen, (0, length - heard), constant_values=last)]
         if opened is None:
             rows = partials.partials(
                 spectrum[note.start : note.start + _LOUDNESS_FRAMES], note.pitch
             )
             power = float(rows.sum(axis=0).max(initial=0.0)) if len(rows) else 0.0
             level = 10 * float(np.log10(power + 1e-9))
-            return _Open(self._first + note.start, note.confidence, length, level, bends)
-        total = opened.frames + length
-        mean = (opened.confidence * opened.frames + note.confidence * length) / max(total, 1)
-        return _Open(opened.start, mean, total, opened.level, opened.bends + bends)
+            start = self._first + note.start
+            return _Open(start, note.confidence, length, heard, level, bends)
+        total = opened.heard + heard
+        mean = (opened.confidence * opened.heard + note.confidence * heard) / max(total, 1)
+        return _Open(opened.start, mean, opened.frames + length, total, opened.level, bends)
 
     def _closed(self, pitch: int, opened: _Open) -> Note:
         bends = np.concatenate(opened.bends) if opened.bends else np.zeros(0, np.float32)

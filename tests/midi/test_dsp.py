@@ -67,6 +67,32 @@ def test_a_weak_second_onset_without_a_rise_is_no_second_note() -> None:
     assert spans(find_notes(made, struck, Options())) == [(20, 60, 60), (60, 100, 60)]
 
 
+def test_a_note_that_swells_is_one_note() -> None:
+    made = posteriors((20, 30, 60), (30, 100, 60), onset=0.6)
+    swelling = np.ones((FRAMES, 1025), np.float32) * 1e-6
+    swelling[20:60] = 10.0 ** np.linspace(-6, 2, 40)[:, None]
+    swelling[60:] = 100
+    assert spans(find_notes(made, swelling, Options())) == [(20, 100, 60)]
+    # After a while a growing note has been struck again.
+    made = posteriors((20, 40, 60), (40, 100, 60), onset=0.6)
+    assert len(find_notes(made, swelling, Options())) == 2
+
+
+def test_what_falls_away_and_comes_back_is_a_second_note() -> None:
+    made = posteriors((20, 120, 60))
+    steady = np.ones((FRAMES, 1025), np.float32)
+    steady[60:66] = 1e-3
+    steady[120:] = 1e-6
+    first, second = find_notes(made, steady, Options())
+    assert (first.start, first.pitch, second.pitch) == (20, 60, 60)
+    assert first.end < 66
+    assert 60 <= second.start <= 66
+    assert second.end == pytest.approx(120, abs=5)
+    # Not where the network no longer hears it clearly.
+    made.note[66:120, 60 - LOWEST] = 0.35
+    assert len(find_notes(made, steady, Options())) == 1
+
+
 def test_a_faint_onset_counts_when_the_note_sounds_clearly() -> None:
     options = Options(unstruck=False)
     assert spans(find_notes(posteriors((20, 60, 60), onset=0.4), SILENT, options))

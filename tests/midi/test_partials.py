@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from services.midi.partials import FRAME, HOP, RATE, fall, partials, power, rise
+from services.midi.partials import (
+    FRAME,
+    HOP,
+    RATE,
+    fall,
+    partials,
+    power,
+    ringing,
+    rise,
+    swell,
+)
 
 
 def tone(frequency: float, seconds: float, *, decay: float = 0.0) -> np.ndarray:
@@ -64,7 +74,9 @@ def test_a_ringing_note_does_not_fall(decay: float) -> None:
 def test_too_short_to_tell() -> None:
     spectrum = power(tone(440, 1.0), 80)
     assert fall(spectrum, 69, 10, 18) is None
-    assert rise(spectrum, 69, 0) == np.inf
+    assert rise(spectrum, 69, 0) == (np.inf, 0.0)
+    assert swell(spectrum, 69, 18, 18) is None
+    assert ringing(spectrum, 69, 10, 18, 22) == 18
 
 
 def test_a_second_strike_is_a_rise_and_ringing_on_is_none() -> None:
@@ -73,5 +85,58 @@ def test_a_second_strike_is_a_rise_and_ringing_on_is_none() -> None:
     half = len(once) // 2
     twice[half:] += once[:-half] if len(once) % 2 == 0 else once[: len(once) - half]
     at = half // HOP
-    assert rise(power(twice, 80), 69, at) > 3
-    assert rise(power(once, 80), 69, at) < 1
+    growth, before = rise(power(twice, 80), 69, at)
+    assert growth > 3
+    assert before < 0
+    assert rise(power(once, 80), 69, at)[0] < 1
+
+
+def test_what_swells_has_grown_before() -> None:
+    audio = tone(440, 1.0) * np.minimum(np.arange(RATE) / (0.4 * RATE), 1).astype(np.float32)
+    growth, before = rise(power(audio, 80), 69, round(0.2 / FRAME))
+    assert growth > 3
+    assert before > 3
+
+
+@pytest.mark.parametrize("depth", [0.2, 0.5])
+def test_a_vibrato_does_not_rise(depth: float) -> None:
+    time = np.arange(RATE) / RATE
+    bent = 440 * 2 ** (depth * np.sin(2 * np.pi * 5 * time) / 12)
+    phase = 2 * np.pi * np.cumsum(bent) / RATE
+    audio = sum(np.sin(k * phase) / k for k in range(1, 9)).astype(np.float32)
+    spectrum = power(audio, 80)
+    assert max(rise(spectrum, 69, at)[0] for at in range(15, 70)) < 2
+
+
+def test_what_comes_back_begins_where_it_was_weakest() -> None:
+    audio = tone(440, 1.0)
+    gap = slice(round(0.5 * RATE), round(0.6 * RATE))
+    audio[gap] *= 0.02
+    again = swell(power(audio, 80), 69, 38, 78)
+    assert again is not None
+    assert 0.5 < again * FRAME < 0.6
+    assert swell(power(tone(440, 1.0, decay=0.3), 80), 69, 38, 78) is None
+
+
+def test_a_string_rings_on_until_it_is_damped() -> None:
+    audio = tone(440, 2.0, decay=0.5)
+    past = np.maximum(np.arange(len(audio)) / RATE - 1.2, 0)
+    audio *= np.exp(-past / 0.02).astype(np.float32)
+    spectrum = power(audio, 160)
+    assert ringing(spectrum, 69, 2, 50, 160) * FRAME == pytest.approx(1.2, abs=0.06)
+    # One that rang on before goes on ringing.
+    assert ringing(spectrum, 69, 50, 50, 160) * FRAME == pytest.approx(1.2, abs=0.06)
+    assert ringing(spectrum, 69, 2, 50, 80) == 80
+
+
+def test_the_tail_of_a_held_note_does_not_ring() -> None:
+    audio = tone(440, 2.0)
+    past = np.maximum(np.arange(len(audio)) / RATE - 0.6, 0)
+    audio *= np.exp(-past / 0.2).astype(np.float32)
+    heard = round(0.62 / FRAME)
+    assert ringing(power(audio, 160), 69, 2, heard, 160) == heard
+
+
+def test_noise_does_not_ring() -> None:
+    audio = np.random.default_rng(0).normal(0, 0.1, 2 * RATE).astype(np.float32)
+    assert ringing(power(audio, 160), 69, 2, 50, 160) == 50

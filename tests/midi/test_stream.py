@@ -71,6 +71,21 @@ def test_a_held_note_is_one_note_over_many_stretches(engine: Engine) -> None:
         assert len(note.bends) == pytest.approx((note.end - note.start) / FRAME, abs=1)
 
 
+def test_a_string_rings_on_over_many_stretches(engine: Engine) -> None:
+    low, others = Known(0.5, 12.5, 48), [Known(1 + i, 1.7 + i, 79 + i % 3) for i in range(12)]
+    rung = at_rate(perform([low], decay=3.0))
+    audio = rung + 0.2 * np.resize(at_rate(perform(others, decay=0.3)), len(rung))
+    whole, cut = (transcribe(audio, engine, stretch=stretch) for stretch in (10_000, 400))
+    for notes in (whole, cut):
+        note = max(notes, key=lambda n: n.end - n.start)
+        assert (note.pitch, note.start) == (48, pytest.approx(0.5, abs=0.05))
+        assert len(note.bends) == pytest.approx((note.end - note.start) / FRAME, abs=1)
+        assert np.abs(note.bends[-20:]).max() < 0.3
+    first, second = (max(notes, key=lambda n: n.end - n.start) for notes in (whole, cut))
+    assert first.end - first.start > 5
+    assert second.end == pytest.approx(first.end, abs=0.5)
+
+
 def test_repeated_notes_without_a_pause(engine: Engine) -> None:
     notes = [Known(0.3 + 0.2 * i, 0.3 + 0.2 * i + 0.18, 60 + 2 * (i % 2)) for i in range(60)]
     whole = transcribe(at_rate(perform(notes)), engine, stretch=10_000)
