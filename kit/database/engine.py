@@ -19,6 +19,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
+    Interval,
     bindparam,
     event,
     func,
@@ -135,6 +136,16 @@ class Database:
         if not offset:
             return func.clock_timestamp(type_=Utc())
         return func.clock_timestamp(type_=Utc()) + literal(offset)
+
+    def moment(self, name: str) -> ColumnElement[datetime]:
+        """Return a moment to come as an expression; `after` is what is bound to its name."""
+        if self.sqlite:
+            return bindparam(name, type_=Utc())
+        return func.clock_timestamp(type_=Utc()) + bindparam(name, type_=Interval())
+
+    def after(self, offset: timedelta) -> datetime | timedelta:
+        """Return what is bound to a `moment` that lies so far ahead of the database's time."""
+        return self._clock.now() + offset if self.sqlite else offset
 
     def prepared(self, key: Hashable, build: Callable[[], Statement]) -> Statement:
         """Return a statement that is built once: to build a large one takes longer than to run it.

@@ -2,7 +2,9 @@
 
 The driver runs each call on a thread of its own, and SQLAlchemy makes four calls for a statement:
 open a cursor, execute, fetch, close. What passes between the threads costs more than most of our
-statements do, so here the four are one.
+statements do, so here the four are one; and inside a transaction, which holds the one lock that a
+statement could wait for, they are none: what takes microseconds runs where it is called. Threads
+take what may last: to begin, to commit, to delete, and all reads outside of transactions.
 """
 
 from collections import deque
@@ -30,6 +32,10 @@ class _Done:
         self.rowcount = -1
 
 
+_MAY_LAST = ("BEGIN", "DELETE")
+"""First words of statements that wait for others, or touch as many rows as there are."""
+
+
 class _Cursor(AsyncAdapt_aiosqlite_cursor):
     __slots__ = ()
     # Nothing is open once a statement was executed.
@@ -45,12 +51,13 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         self._rows.clear()
 
     async def _execute_async(self, operation: Any, parameters: Any) -> Any:
-        await self._errand(lambda cursor: cursor.execute(operation, parameters or ()))
+        lasting = operation.startswith(_MAY_LAST)
+        await self._errand(lambda cursor: cursor.execute(operation, parameters or ()), lasting)
 
     async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
         await self._errand(lambda cursor: cursor.executemany(operation, seq_of_parameters))
 
-    async def _errand(self, do: Callable[[Any], object]) -> None:
+    async def _errand(self, do: Callable[[Any], object], lasting: bool = False) -> None:
         connection: Any = self._connection
         done: Any = self._cursor
 
@@ -65,6 +72,9 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
             finally:
                 cursor.close()
 
+        if not lasting and connection._conn.in_transaction:
+            self._rows = deque(run())
+            return
         async with self._adapt_connection._execute_mutex:
             self._rows = deque(await connection._execute(run))
 
@@ -72,6 +82,11 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 class _Connection(AsyncAdapt_aiosqlite_connection):
     __slots__ = ()
     _cursor_cls = _Cursor
+
+    def rollback(self) -> None:
+        # Every connection that is given back is rolled back, though most have committed.
+        if self._connection._connection and self._connection._conn.in_transaction:
+            super().rollback()
 
 
 def one_errand_a_statement(engine: AsyncEngine) -> None:

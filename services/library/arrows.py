@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import Executable, Integer, String, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -18,7 +18,7 @@ from contracts.jobs import Failure, JobClass, JobRequested, JobState, TaskName
 from contracts.objects import Bucket, attempt_prefix, previews_prefix
 from contracts.topics import LIBRARY_EVENTS, commands
 from kit.clock import new_id
-from kit.database.engine import database_of
+from kit.database.engine import Database, database_of
 from services.library.outbox import About, Fact, record, record_all
 from services.library.tables import GarbageRow, JobRow
 
@@ -30,57 +30,75 @@ PREVIEWED = frozenset({TaskName.SEPARATION})
 PREVIEWS_GARBAGE_AFTER = timedelta(minutes=20)
 """Longer than a signed URL works: whoever began to listen may go on."""
 
+NOW = timedelta()
+"""As a column's new value: the database's own time."""
+_JOB = bindparam("of_job", type_=String)
+_EPOCH = bindparam("of_epoch", type_=Integer)
+_CURRENT = (
+    select(JobRow)
+    .where(col(JobRow.id) == _JOB, col(JobRow.epoch) == _EPOCH)
+    .where(col(JobRow.state) == JobState.RUNNING)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 _NOBODY = {"worker": None, "lease_until": None, "deadline": None}
 """What a row says of its worker once it has none."""
 
 
 async def current(session: AsyncSession, job: str, epoch: int) -> JobRow | None:
     """Return a running job and hold its row, or nothing if another epoch or no one runs it."""
-    query = (
-        select(JobRow)
-        .where(col(JobRow.id) == job, col(JobRow.epoch) == epoch)
-        .where(col(JobRow.state) == JobState.RUNNING)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return (await session.scalars(query)).one_or_none()
-
-
-def running(epoch: int) -> tuple[ColumnElement[bool], ...]:
-    """Return the guard of everything that a worker says: its epoch is the one that runs."""
-    return (col(JobRow.state) == JobState.RUNNING, col(JobRow.epoch) == epoch)
-
-
-def queued(epoch: int) -> tuple[ColumnElement[bool], ...]:
-    """Return the guard of what happens to a waiting job."""
-    return (col(JobRow.state) == JobState.QUEUED, col(JobRow.epoch) == epoch)
+    return (await session.scalars(_CURRENT, {"of_job": job, "of_epoch": epoch})).one_or_none()
 
 
 async def move(
-    session: AsyncSession, job: str, guard: tuple[ColumnElement[bool], ...], to: Mapping[str, Any]
+    session: AsyncSession, job: str, state: JobState, epoch: int, to: Mapping[str, Any]
 ) -> JobRow | None:
-    """Change a job if its guard holds; return the row as it is now, or nothing."""
-    statement = (
+    """Change a job that is in a state and an epoch; return the row as it is now, or nothing.
+
+    In `to`, a length of time is the moment when it will have passed.
+    """
+    database = database_of(session)
+    names = tuple((name, isinstance(value, timedelta)) for name, value in to.items())
+    statement = database.prepared(("move", names), lambda: _moving(database, names))
+    asked: dict[str, Any] = {"of_job": job, "of_epoch": epoch, "was": state.value}
+    for name, value in to.items():
+        asked[f"to_{name}"] = database.after(value) if isinstance(value, timedelta) else value
+    return (await session.scalars(statement, asked)).one_or_none()
+
+
+def _moving(database: Database, names: tuple[tuple[str, bool], ...]) -> Executable:
+    columns = JobRow.metadata.tables["jobs"].c
+    to: dict[str, Any] = {
+        name: database.moment(f"to_{name}")
+        if is_moment
+        else bindparam(f"to_{name}", type_=columns[name].type)
+        for name, is_moment in names
+    }
+    return (
         update(JobRow)
-        .where(col(JobRow.id) == job, *guard)
+        .where(
+            col(JobRow.id) == _JOB,
+            col(JobRow.state) == bindparam("was", type_=String),
+            col(JobRow.epoch) == _EPOCH,
+        )
         .values({**to, "seq": col(JobRow.seq) + 1})
         .returning(JobRow)
         .execution_options(synchronize_session=False, populate_existing=True)
     )
-    return (await session.scalars(statement)).one_or_none()
 
 
-async def to_running(session: AsyncSession, row: JobRow, to: Mapping[str, Any]) -> JobRow | None:
+async def to_running(
+    session: AsyncSession, job: str, epoch: int, to: Mapping[str, Any]
+) -> JobRow | None:
     """QUEUED to RUNNING: the epoch grows, and with it everybody else is fenced off."""
     values = {
         **to,
         "state": JobState.RUNNING.value,
-        "epoch": col(JobRow.epoch) + 1,
-        "attempt": col(JobRow.attempt) + 1,
+        "epoch": epoch + 1,
         "progress": {},
-        "started": database_of(session).now(),
+        "started": NOW,
     }
-    moved = await move(session, row.id, queued(row.epoch), values)
+    moved = await move(session, job, JobState.QUEUED, epoch, values)
     if moved is not None:
         data = JobRunning(
             job=JobId(moved.id),
@@ -101,10 +119,10 @@ async def to_queued(
         **_NOBODY,
         **to,
         "state": JobState.QUEUED.value,
-        "not_before": database_of(session).now(offset=pause),
+        "not_before": pause,
         "progress": {},
     }
-    moved = await move(session, row.id, running(row.epoch), values)
+    moved = await move(session, row.id, JobState.RUNNING, row.epoch, values)
     if moved is not None:
         await _discard_attempt(session, moved)
         await tell_queued(session, moved, news=not pause)
@@ -120,19 +138,33 @@ async def to_end(
     failure: Failure | None = None,
 ) -> JobRow | None:
     """QUEUED or RUNNING to a state that never changes again."""
-    was_running = row.state == JobState.RUNNING
+    was = JobState(row.state)
+    return await end(session, row.id, was, row.epoch, state, to=to, failure=failure)
+
+
+async def end(
+    session: AsyncSession,
+    job: str,
+    was: JobState,
+    epoch: int,
+    state: JobState,
+    *,
+    to: Mapping[str, Any] | None = None,
+    failure: Failure | None = None,
+) -> JobRow | None:
+    """A job that is in a state and an epoch to a state that never changes again."""
     values = {
         **_NOBODY,
         **(to or {}),
         "state": state.value,
         "failure": failure.model_dump(mode="json") if failure else None,
         "reason": failure.reason if failure else None,
-        "finished": database_of(session).now(),
+        "finished": NOW,
     }
-    guard = running(row.epoch) if was_running else queued(row.epoch)
-    moved = await move(session, row.id, guard, values)
+    moved = await move(session, job, was, epoch, values)
     if moved is None:
         return None
+    was_running = was is JobState.RUNNING
     if was_running and state is not JobState.SUCCEEDED:
         await _discard_attempt(session, moved)
     elif was_running and moved.task in PREVIEWED:

@@ -1,9 +1,10 @@
 """Jobs as workers see them: claim the next one under a lease, keep it, give it back."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, or_, select, update
+from sqlalchemy import Select, String, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -22,8 +23,9 @@ from contracts.jobs import (
     Standing,
     TaskName,
 )
+from contracts.music import Seconds
 from kit.database.engine import Database, database_of
-from services.library.arrows import running, to_running
+from services.library.arrows import to_running
 from services.library.policy import Policy
 from services.library.tables import ItemRow, JobRow, MakeRow
 
@@ -54,21 +56,22 @@ async def claim(
     await _seen(session, request)
     if found is None:
         return None
-    row, item = found
     taken = await to_running(
         session,
-        row,
+        found.job,
+        found.epoch,
         {
+            "attempt": found.attempt + 1,
             "worker": request.worker,
-            "lease_until": database.now(offset=policy.lease),
-            "deadline": database.now(offset=timedelta(seconds=row.budget)),
+            "lease_until": policy.lease,
+            "deadline": timedelta(seconds=found.budget),
             "make": request.make.model_dump(mode="json"),
             "fingerprint": request.make.fingerprint,
         },
     )
     if taken is None:
         return None
-    return _claim_of(taken, item, policy), taken
+    return _claim_of(taken, found.item, policy), taken
 
 
 async def heartbeat(
@@ -77,7 +80,12 @@ async def heartbeat(
     """Prolong a lease; say whether the job is still this worker's and still wanted."""
     statement = (
         update(JobRow)
-        .where(col(JobRow.id) == job, *running(beat.epoch), col(JobRow.worker) == beat.worker)
+        .where(
+            col(JobRow.id) == job,
+            col(JobRow.state) == JobState.RUNNING,
+            col(JobRow.epoch) == beat.epoch,
+            col(JobRow.worker) == beat.worker,
+        )
         .values(
             lease_until=database_of(session).now(offset=policy.lease),
             progress=beat.progress.model_dump(mode="json"),
@@ -121,17 +129,28 @@ async def _anything(session: AsyncSession, task: TaskName) -> bool:
     return (await session.execute(query)).scalar_one_or_none() is not None
 
 
-async def _next(
-    session: AsyncSession, task: TaskName, policy: Policy
-) -> tuple[JobRow, ItemRow] | None:
-    """Return the job whose turn it is, its row held, and its item."""
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """The job whose turn it is, and its item."""
+
+    job: str
+    epoch: int
+    attempt: int
+    budget: Seconds
+    item: ItemRow
+
+
+async def _next(session: AsyncSession, task: TaskName, policy: Policy) -> _Next | None:
+    """Return the job whose turn it is, its row held."""
     database = database_of(session)
     query = database.prepared(("turn", task, policy), lambda: _turn(database, task, policy))
     found = (await session.execute(query)).one_or_none()
-    return (found[0], found[1]) if found else None
+    return _Next(*found) if found else None
 
 
-def _turn(database: Database, task: TaskName, policy: Policy) -> Select[JobRow, ItemRow]:
+def _turn(
+    database: Database, task: TaskName, policy: Policy
+) -> Select[str, int, int, float, ItemRow]:
     """Return the query of whose turn it is.
 
     First it is decided which owner is next, by what each of them has waiting and running; then
@@ -175,7 +194,13 @@ def _turn(database: Database, task: TaskName, policy: Policy) -> Select[JobRow, 
         .scalar_subquery()
     )
     return (
-        select(JobRow, ItemRow)
+        select(
+            col(JobRow.id),
+            col(JobRow.epoch),
+            col(JobRow.attempt),
+            col(JobRow.budget),
+            ItemRow,
+        )
         .join(ItemRow, col(ItemRow.id) == col(JobRow.item))
         .where(*ready, col(JobRow.owner) == owner)
         .order_by(grade, col(JobRow.queued), col(JobRow.id))
@@ -211,12 +236,9 @@ def _claim_of(row: JobRow, item: ItemRow, policy: Policy) -> Claim:
 async def _seen(session: AsyncSession, request: ClaimRequest) -> None:
     """Note, at most once a minute, what a worker offers to make results with."""
     database = database_of(session)
-    fresh = select(col(MakeRow.task)).where(
-        col(MakeRow.task) == request.task,
-        col(MakeRow.fingerprint) == request.make.fingerprint,
-        col(MakeRow.last_seen) > database.now(offset=-SEEN_EVERY),
-    )
-    if (await session.execute(fresh)).scalar_one_or_none() is not None:
+    fresh = database.prepared("seen", lambda: _fresh(database))
+    asked = {"task": request.task.value, "fingerprint": request.make.fingerprint}
+    if (await session.execute(fresh, asked)).scalar_one_or_none() is not None:
         return
     insert: Any = sqlite.insert if database.sqlite else postgresql.insert
     statement = insert(MakeRow).values(
@@ -231,3 +253,12 @@ async def _seen(session: AsyncSession, request: ClaimRequest) -> None:
         set_={"last_seen": statement.excluded.last_seen},
     )
     await session.execute(statement)
+
+
+def _fresh(database: Database) -> Select[str]:
+    """Return the query of whether a make was noted lately."""
+    return select(col(MakeRow.task)).where(
+        col(MakeRow.task) == bindparam("task", type_=String),
+        col(MakeRow.fingerprint) == bindparam("fingerprint", type_=String),
+        col(MakeRow.last_seen) > database.now(offset=-SEEN_EVERY),
+    )

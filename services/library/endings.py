@@ -24,7 +24,7 @@ from contracts.jobs import (
 )
 from contracts.topics import DEAD_LETTERS
 from kit.database.engine import database_of
-from services.library.arrows import about, current, to_end, to_queued
+from services.library.arrows import about, current, end, to_end, to_queued
 from services.library.outbox import record
 from services.library.policy import Policy
 from services.library.tables import JobRow
@@ -36,22 +36,17 @@ async def complete(
     session: AsyncSession, job: str, epoch: int, *, make: Make, result: ResultData
 ) -> JobRow | None:
     """RUNNING to SUCCEEDED, with what was found and what it was made with."""
-    row = await current(session, job, epoch)
-    if row is None:
-        return None
     values = {"result": result, "progress": _DONE, **_made(make)}
-    return await to_end(session, row, JobState.SUCCEEDED, to=values)
+    return await end(session, job, JobState.RUNNING, epoch, JobState.SUCCEEDED, to=values)
 
 
 async def skip(
     session: AsyncSession, job: str, epoch: int, *, make: Make, failure: Failure
 ) -> JobRow | None:
     """RUNNING to SKIPPED: there was nothing to do."""
-    row = await current(session, job, epoch)
-    if row is None:
-        return None
     values = {"progress": _DONE, **_made(make)}
-    return await to_end(session, row, JobState.SKIPPED, to=values, failure=failure)
+    state = JobState.SKIPPED
+    return await end(session, job, JobState.RUNNING, epoch, state, to=values, failure=failure)
 
 
 async def fail(session: AsyncSession, failed: JobFailed, *, policy: Policy) -> JobRow | None:

@@ -8,9 +8,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Executable, Integer, String, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 from sqlmodel import col
 
 from contracts.jobs import (
@@ -35,6 +36,18 @@ log = logging.getLogger(__name__)
 
 GROUP = "library"
 Change = Callable[[AsyncSession], Awaitable[JobRow | None]]
+
+_NAMED: Any = JobRow
+_WAITED_FOR = (
+    select(JobRow)
+    .where(
+        col(JobRow.id) == bindparam("job", type_=String),
+        col(JobRow.epoch) == bindparam("epoch", type_=Integer),
+        col(JobRow.state) == JobState.RUNNING,
+    )
+    .options(load_only(_NAMED.owner, _NAMED.item, _NAMED.task))
+)
+"""An attempt that still counts: as much of its job as names its files."""
 
 
 class _SeenBefore(Exception):
@@ -87,13 +100,9 @@ class JobEvents:
 
     async def _completion(self, said: JobCompleted) -> Change | None:
         """Read the manifest before anything is held; one that nobody waits for is not read."""
-        query = select(JobRow).where(
-            col(JobRow.id) == said.job,
-            col(JobRow.epoch) == said.epoch,
-            col(JobRow.state) == JobState.RUNNING,
-        )
+        asked = {"job": said.job, "epoch": said.epoch}
         async with self._database.session() as session:
-            row = (await session.scalars(query)).one_or_none()
+            row = (await session.scalars(_WAITED_FOR, asked)).one_or_none()
         if row is None:
             return None
         manifest = await results.read_manifest(
@@ -114,12 +123,17 @@ class JobEvents:
             log.info("%s %s was handled before", event.type, event.id)
 
     async def _note(self, session: AsyncSession, event: AnyEvent) -> None:
-        insert: Any = sqlite.insert if self._database.sqlite else postgresql.insert
-        statement = (
-            insert(InboxRow)
-            .values(consumer=GROUP, event=event.id, received=self._database.now())
-            .on_conflict_do_nothing()
-            .returning(col(InboxRow.event))
-        )
-        if (await session.execute(statement)).scalar_one_or_none() is None:
+        statement = self._database.prepared("note", lambda: _noting(self._database))
+        if (await session.execute(statement, {"noted": event.id})).scalar_one_or_none() is None:
             raise _SeenBefore
+
+
+def _noting(database: Database) -> Executable:
+    insert: Any = sqlite.insert if database.sqlite else postgresql.insert
+    statement: Executable = (
+        insert(InboxRow.metadata.tables["inbox"])
+        .values(consumer=GROUP, event=bindparam("noted"), received=database.now())
+        .on_conflict_do_nothing()
+        .returning(col(InboxRow.event))
+    )
+    return statement

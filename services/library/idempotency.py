@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import Header
 from pydantic import BaseModel
-from sqlalchemy import select, update
+from sqlalchemy import Executable, Integer, String, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.problems import ProblemCode
-from kit.database.engine import database_of
+from kit.database.base import Json
+from kit.database.engine import Database, database_of
 from kit.http.errors import ProblemError
 from services.library.tables import IdempotencyRow
 
@@ -51,20 +52,10 @@ async def once(
         return await act()
     digest = hashlib.sha256((body.model_dump_json() if body else "").encode()).hexdigest()
     database = database_of(session)
-    insert: Any = sqlite.insert if database.sqlite else postgresql.insert
-    note = (
-        insert(IdempotencyRow)
-        .values(owner=owner, route=route, key=key, body_sha256=digest, created=database.now())
-        .on_conflict_do_nothing()
-        .returning(col(IdempotencyRow.key))
-    )
-    mine = (
-        col(IdempotencyRow.owner) == owner,
-        col(IdempotencyRow.route) == route,
-        col(IdempotencyRow.key) == key,
-    )
-    if (await session.execute(note)).scalar_one_or_none() is None:
-        first = (await session.scalars(select(IdempotencyRow).where(*mine))).one()
+    note = database.prepared("idempotency", lambda: _noting(database))
+    mine = {"of_owner": owner, "of_route": route, "of_key": key}
+    if (await session.execute(note, {**mine, "digest": digest})).scalar_one_or_none() is None:
+        first = (await session.scalars(select(IdempotencyRow).where(*_MINE), mine)).one()
         if first.body_sha256 != digest:
             raise ProblemError(
                 ProblemCode.KEY_REUSED,
@@ -76,10 +67,35 @@ async def once(
             )
         return str(first.answer["id"]), first.status
     made, status = await act()
-    await session.execute(
-        update(IdempotencyRow)
-        .where(*mine)
-        .values(status=status, answer={"id": made})
-        .execution_options(synchronize_session=False)
-    )
+    await session.execute(_ANSWERED, {**mine, "made": {"id": made}, "said": status})
     return made, status
+
+
+_MINE = (
+    col(IdempotencyRow.owner) == bindparam("of_owner", type_=String),
+    col(IdempotencyRow.route) == bindparam("of_route", type_=String),
+    col(IdempotencyRow.key) == bindparam("of_key", type_=String),
+)
+_ANSWERED = (
+    update(IdempotencyRow)
+    .where(*_MINE)
+    .values(status=bindparam("said", type_=Integer), answer=bindparam("made", type_=Json))
+    .execution_options(synchronize_session=False)
+)
+
+
+def _noting(database: Database) -> Executable:
+    insert: Any = sqlite.insert if database.sqlite else postgresql.insert
+    statement: Executable = (
+        insert(IdempotencyRow.metadata.tables["idempotency"])
+        .values(
+            owner=bindparam("of_owner"),
+            route=bindparam("of_route"),
+            key=bindparam("of_key"),
+            body_sha256=bindparam("digest"),
+            created=database.now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(col(IdempotencyRow.key))
+    )
+    return statement

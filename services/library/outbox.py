@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import BigInteger, Text, cast, func, insert
+from sqlalchemy import BigInteger, Insert, Text, cast, func, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.ids import ItemId, JobId, OwnerId, RunId
@@ -55,13 +55,18 @@ async def record(
 async def record_all(session: AsyncSession, facts: Sequence[Fact]) -> None:
     """Write several events, in order, with one statement."""
     database = database_of(session)
-    # The table and not the class: its rows are written as they are, with one statement.
-    statement = insert(EventRow.metadata.tables["events"]).values(time=database.now())
-    if not database.sqlite:
-        xid = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
-        statement = statement.values(xid=xid)
+    statement = database.prepared("record", lambda: _recording(database))
     await session.execute(statement, [_row(fact, database) for fact in facts])
     announce(session, OUTBOX)
+
+
+def _recording(database: Database) -> Insert:
+    # The table and not the class: its rows are written as they are, with one statement.
+    statement = insert(EventRow.metadata.tables["events"]).values(time=database.now())
+    if database.sqlite:
+        return statement
+    xid = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
+    return statement.values(xid=xid)
 
 
 def _row(fact: Fact, database: Database) -> dict[str, Any]:

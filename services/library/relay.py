@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Executable, bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
@@ -35,6 +35,13 @@ POLL: Seconds = 1.0
 """How often it looks without being woken: events of other processes of the library."""
 _TOPICS = {topic.name: topic for topic in TOPICS}
 
+_UNPUBLISHED = (
+    select(EventRow)
+    .where(col(EventRow.published).is_(None))
+    .order_by(col(EventRow.seq))
+    .limit(BATCH)
+)
+
 
 class Relay:
     """Publishes what the outbox holds; of several, one is active."""
@@ -51,14 +58,8 @@ class Relay:
 
     async def relay(self) -> int:
         """Publish one batch; return how many events the bus took."""
-        query = (
-            select(EventRow)
-            .where(col(EventRow.published).is_(None))
-            .order_by(col(EventRow.seq))
-            .limit(BATCH)
-        )
         async with self._database.session() as session:
-            rows = list(await session.scalars(query))
+            rows = list(await session.scalars(_UNPUBLISHED))
         if not rows:
             return 0
         lines: dict[tuple[str, str], list[EventRow]] = {}
@@ -105,14 +106,18 @@ class Relay:
         return taken
 
     async def _mark(self, taken: list[int]) -> None:
-        statement = (
-            update(EventRow)
-            .where(col(EventRow.seq).in_(taken))
-            .values(published=self._database.now())
-            .execution_options(synchronize_session=False)
-        )
+        mark = self._database.prepared("mark", lambda: _marking(self._database))
         async with self._database.transaction() as session:
-            await session.execute(statement)
+            await session.execute(mark, {"taken": taken})
+
+
+def _marking(database: Database) -> Executable:
+    return (
+        update(EventRow)
+        .where(col(EventRow.seq).in_(bindparam("taken", expanding=True)))
+        .values(published=database.now())
+        .execution_options(synchronize_session=False)
+    )
 
 
 def event_of(row: EventRow) -> AnyEvent:

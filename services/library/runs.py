@@ -7,7 +7,7 @@ then the rows of the runs that wait for it; nobody takes them the other way roun
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import String, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -28,6 +28,18 @@ from services.library.outbox import About, record
 from services.library.policy import Policy
 from services.library.steps import Decided, JobGlance, Walk, can_start, canonical_of, offered_lately
 from services.library.tables import ItemRow, JobRow, RunRow
+
+_UNDER_WAY = (
+    select(RunRow)
+    .where(
+        col(RunRow.item) == bindparam("of_item", type_=String),
+        col(RunRow.state) == RunState.RUNNING,
+    )
+    .order_by(col(RunRow.id))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+"""The running runs of an item, held."""
 
 
 async def start_run(
@@ -67,14 +79,7 @@ async def job_ended(session: AsyncSession, row: JobRow, *, policy: Policy | None
     policy = policy or Policy()
     if row.task == TaskName.INGEST:
         await _ingest_ended(session, row, policy)
-    query = (
-        select(RunRow)
-        .where(col(RunRow.item) == row.item, col(RunRow.state) == RunState.RUNNING)
-        .order_by(col(RunRow.id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    for run in list(await session.scalars(query)):
+    for run in list(await session.scalars(_UNDER_WAY, {"of_item": row.item})):
         if any(row.id in one.jobs for one in decided_of(run).values()):
             await advance(session, run, policy=policy)
 

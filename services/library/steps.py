@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import String, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -25,6 +25,16 @@ MOST_JOBS = 1000
 """Jobs, or inputs of one job, that a step may come to."""
 WORKER_GONE = timedelta(days=1)
 """A worker that has not asked for work this long is not waited for by the house's pipelines."""
+
+_CANONICAL = (
+    select(ArtifactRow)
+    .where(
+        col(ArtifactRow.item) == bindparam("of_item", type_=String),
+        col(ArtifactRow.kind) == ArtifactKind.CANONICAL,
+    )
+    .order_by(col(ArtifactRow.created).desc(), col(ArtifactRow.id).desc())
+    .limit(1)
+)
 
 
 class Decided(Said):
@@ -181,10 +191,4 @@ async def offered_lately(session: AsyncSession, task: TaskName) -> bool:
 
 async def canonical_of(session: AsyncSession, item: str) -> ArtifactRow | None:
     """Return the canonical audio of an item, once it has one."""
-    query = (
-        select(ArtifactRow)
-        .where(col(ArtifactRow.item) == item, col(ArtifactRow.kind) == ArtifactKind.CANONICAL)
-        .order_by(col(ArtifactRow.created).desc(), col(ArtifactRow.id).desc())
-        .limit(1)
-    )
-    return (await session.scalars(query)).one_or_none()
+    return (await session.scalars(_CANONICAL, {"of_item": item})).one_or_none()

@@ -34,7 +34,7 @@ def plant(mutant: Mutant, folder: Path) -> str:
         for other in COPIED:
             text = text.replace(f"services.library.{other} ", f"{package}.{other} ")
         if module == "relay":
-            text = text.replace("import select, update", "import func, select, update")
+            text = text.replace("bindparam, select", "bindparam, func, select")
             text = text.replace(
                 "from kit.bus.base", "from kit.clock import new_id\nfrom kit.bus.base"
             )
@@ -49,21 +49,34 @@ STORE = (
     Mutant(
         "no_fence_on_words",
         "arrows",
-        ".where(col(JobRow.id) == job, col(JobRow.epoch) == epoch)",
-        ".where(col(JobRow.id) == job)",
+        ".where(col(JobRow.id) == _JOB, col(JobRow.epoch) == _EPOCH)",
+        ".where(col(JobRow.id) == _JOB)",
     ),
     Mutant(
         "no_fence_on_heartbeats",
         "claims",
-        "*running(beat.epoch), col(JobRow.worker) == beat.worker)",
-        "col(JobRow.state) == JobState.RUNNING)",
+        "            col(JobRow.epoch) == beat.epoch,\n"
+        "            col(JobRow.worker) == beat.worker,\n",
+        "",
     ),
-    Mutant("epoch_stands_still", "arrows", '"epoch": col(JobRow.epoch) + 1', '"epoch": 1'),
+    Mutant(
+        "no_fence_on_changes",
+        "arrows",
+        "            col(JobRow.epoch) == _EPOCH,\n        )\n        .values(",
+        "        )\n        .values(",
+    ),
+    Mutant(
+        "changes_whatever_the_state",
+        "arrows",
+        '            col(JobRow.state) == bindparam("was", type_=String),\n',
+        "",
+    ),
+    Mutant("epoch_stands_still", "arrows", '"epoch": epoch + 1', '"epoch": 1'),
     Mutant(
         "ended_jobs_change",
         "arrows",
-        "        .where(col(JobRow.state) == JobState.RUNNING)\n        .with_for_update()",
-        "        .with_for_update()",
+        "    .where(col(JobRow.state) == JobState.RUNNING)\n    .with_for_update()",
+        "    .with_for_update()",
     ),
     Mutant(
         "result_is_not_stored",
@@ -173,13 +186,13 @@ RELAY = (
     Mutant(
         "outbox_by_cursor",
         "relay",
-        "            .where(col(EventRow.published).is_(None))\n",
-        "            .where(\n"
-        "                col(EventRow.seq)\n"
-        "                > select(func.coalesce(func.max(EventRow.seq), 0))\n"
-        "                .where(col(EventRow.published).is_not(None))\n"
-        "                .scalar_subquery()\n"
-        "            )\n",
+        "    .where(col(EventRow.published).is_(None))\n",
+        "    .where(\n"
+        "        col(EventRow.seq)\n"
+        "        > select(func.coalesce(func.max(EventRow.seq), 0))\n"
+        "        .where(col(EventRow.published).is_not(None))\n"
+        "        .scalar_subquery()\n"
+        "    )\n",
     ),
     Mutant(
         "marked_before_it_is_sent",
