@@ -142,11 +142,13 @@ class ItemFacts(Said):
 
 
 class ClaimRequest(Asked):
-    """A worker asks for the next job of its kind."""
+    """A worker asks for the next jobs of its kind."""
 
     task: TaskName
     worker: WorkerId
     make: Make
+    most: int = Field(default=1, ge=1, le=64)
+    """As many as it has room for."""
 
 
 class Claim(Said):
@@ -165,6 +167,12 @@ class Claim(Said):
     budget: Seconds
     """The work must end this long after the claim."""
     traceparent: str = ""
+
+
+class Claims(Said):
+    """What a worker is given to do, the most urgent first; nothing if nothing waits."""
+
+    claims: tuple[Claim, ...]
 
 
 class Heartbeat(Asked):

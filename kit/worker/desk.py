@@ -5,7 +5,7 @@ from typing import Protocol
 import httpx
 
 from contracts.ids import JobId
-from contracts.jobs import Claim, ClaimRequest, Heartbeat, HeartbeatAnswer, Standing
+from contracts.jobs import Claim, ClaimRequest, Claims, Heartbeat, HeartbeatAnswer, Standing
 
 
 class DeskClosed(Exception):
@@ -15,8 +15,8 @@ class DeskClosed(Exception):
 class Desk(Protocol):
     """Where a worker claims jobs."""
 
-    async def claim(self, request: ClaimRequest) -> Claim | None:
-        """Take the next job, or nothing. Raises `DeskClosed`."""
+    async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
+        """Take the next jobs, or nothing. Raises `DeskClosed`."""
         ...
 
     async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
@@ -31,10 +31,10 @@ class HttpDesk:
         self._client = client
         self._headers = {"Authorization": f"Bearer {secret}"}
 
-    async def claim(self, request: ClaimRequest) -> Claim | None:
-        """Take the next job, or nothing."""
+    async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
+        """Take the next jobs, or nothing."""
         answer = await self._post("/internal/claims", request.model_dump_json())
-        return None if answer.status_code == 204 else Claim.model_validate_json(answer.content)
+        return Claims.model_validate_json(answer.content).claims
 
     async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
         """Say that the work goes on."""

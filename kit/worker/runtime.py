@@ -135,23 +135,39 @@ class WorkerRuntime:
             await self.platform.clock.sleep(1.0)
 
     async def _claim(self, slots: list[Slot]) -> None:
-        """Claim a job for each free slot; never await one."""
+        """Claim jobs for the free slots; never await one."""
         await self._prepare(slots)
         for slot in slots:
             self._free.put_nowait(slot)
-        while True:
-            slot = await self._free.get()
-            if not await self._usable(slot):
-                self._free.put_nowait(slot)
+        while not self._stopping.is_set():
+            room = await self._room()
+            if not room:
                 await self.platform.clock.sleep(RETRY_LOAD)
                 continue
-            claim = await self._next()
-            if claim is None:
-                return
-            JOBS_RUNNING.labels(self.service.word).inc()
-            task = asyncio.create_task(self._work(slot, claim))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._news.clear()  # Before asking, so that news which comes meanwhile is kept.
+            claims = await self._ask(len(room))
+            for slot, claim in zip(room, claims, strict=False):
+                JOBS_RUNNING.labels(self.service.word).inc()
+                task = asyncio.create_task(self._work(slot, claim))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+            for slot in room[len(claims) :]:
+                self._free.put_nowait(slot)
+            if len(claims) < len(room):
+                await self._wait_for_news()
+
+    async def _room(self) -> list[Slot]:
+        """Return the free slots whose engines are warm, as soon as one is free."""
+        free = [await self._free.get()]
+        while not self._free.empty():
+            free.append(self._free.get_nowait())
+        room = []
+        for slot in free:
+            if await self._usable(slot):
+                room.append(slot)
+            else:
+                self._free.put_nowait(slot)
+        return room
 
     async def _prepare(self, slots: list[Slot]) -> None:
         """Wait until the weights are verified and every slot's engine is warm."""
@@ -185,28 +201,28 @@ class WorkerRuntime:
         self.problem = ""
         return True
 
-    async def _next(self) -> Claim | None:
-        """Ask for work until there is some; nothing once the worker stops."""
+    async def _ask(self, most: int) -> tuple[Claim, ...]:
+        """Ask once for work; nothing also where the library cannot be asked."""
         request = ClaimRequest(
-            task=self.service.word, worker=self.worker, make=cast(Make, self.make)
+            task=self.service.word, worker=self.worker, make=cast(Make, self.make), most=most
         )
+        self._asking = True
+        try:
+            return await self.desk.claim(request)
+        except DeskClosed as error:
+            log.warning("no work can be claimed: %s", error)
+            return ()
+        finally:
+            self._asking = False
+
+    async def _wait_for_news(self) -> None:
+        """Wait until work may be there that was not before."""
         poll = self.platform.settings.poll
-        while not self._stopping.is_set():
-            self._news.clear()  # Before asking, so that news which comes meanwhile is kept.
-            self._asking = True
-            try:
-                if claim := await self.desk.claim(request):
-                    return claim
-            except DeskClosed as error:
-                log.warning("no work can be claimed: %s", error)
-            finally:
-                self._asking = False
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(poll * random.uniform(0.8, 1.2)):
-                    await self._news.wait()
-                    # Idle workers do not all ask at once.
-                    await asyncio.sleep(random.uniform(0, 0.05))
-        return None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(poll * random.uniform(0.8, 1.2)):
+                await self._news.wait()
+                # Idle workers do not all ask at once.
+                await asyncio.sleep(random.uniform(0, 0.05))
 
     async def _work(self, slot: Slot, claim: Claim) -> None:
         """Run one job to its outcome, then free the slot."""

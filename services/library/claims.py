@@ -74,6 +74,16 @@ async def claim(
     return _claim_of(taken, found.item, policy), taken
 
 
+async def claim_all(
+    session: AsyncSession, request: ClaimRequest, *, policy: Policy
+) -> tuple[Claim, ...]:
+    """Hand a worker as many jobs as it has room for, each as if it had asked for one at a time."""
+    claims: list[Claim] = []
+    while len(claims) < request.most and (next_ := await claim(session, request, policy=policy)):
+        claims.append(next_[0])
+    return tuple(claims)
+
+
 async def heartbeat(
     session: AsyncSession, job: str, beat: Heartbeat, *, policy: Policy
 ) -> tuple[Standing, JobRow | None]:

@@ -310,14 +310,14 @@ class BrittleHouse:
     async def _work(self) -> None:
         worker = WorkerId(new_id())
         request = ClaimRequest(task=TaskName.MIDI, worker=worker, make=MAKE)
-        claim = await self.desk.claim(request)
-        if claim is None:
+        claims = await self.desk.claim(request)
+        if not claims:
             return
         self.beaten.clear()
         settings = KitSettings(heartbeat=0.05, grace=5.0)
         platform = Platform(settings, bus=self.bus, objects=self.objects)
         attempt = Attempt(
-            claim,
+            claims[0],
             slot=PlayedSlot(self, self.folder / "slot"),
             desk=Beaten(self),
             platform=platform,
@@ -430,7 +430,7 @@ class Beaten:
     def __init__(self, house: BrittleHouse) -> None:
         self._house = house
 
-    async def claim(self, request: ClaimRequest) -> Claim | None:
+    async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
         return await self._house.desk.claim(request)
 
     async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:

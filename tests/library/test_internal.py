@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from contracts.ids import ItemId, OwnerId
-from contracts.jobs import Claim, JobProgressed
+from contracts.jobs import Claim, Claims, JobProgressed
 from contracts.objects import Bucket, owner_prefix
 from contracts.topics import JOBS_PROGRESS
 from kit.bus.memory import MemoryBus
@@ -41,7 +41,8 @@ class Desk:
         await self.jobs.create(self.owner, self.item, number)
         answer = await self.client.post("/internal/claims", json=ASKED)
         assert answer.status_code == 200, answer.text
-        return Claim.model_validate_json(answer.content)
+        (claim,) = Claims.model_validate_json(answer.content).claims
+        return claim
 
     async def beat(self, claim: Claim, *, epoch: int | None = None, fraction: float = 0.0) -> str:
         body = {
@@ -90,7 +91,18 @@ async def test_nobody_else_is_answered(desk: Desk, given: str) -> None:
 
 async def test_where_nothing_waits_nothing_is_given(desk: Desk) -> None:
     answer = await desk.client.post("/internal/claims", json=ASKED)
-    assert (answer.status_code, answer.content) == (204, b"")
+    assert (answer.status_code, answer.json()) == (200, {"claims": []})
+
+
+async def test_a_worker_gets_as_many_as_it_has_room_for_the_oldest_first(desk: Desk) -> None:
+    jobs = [await desk.jobs.create(desk.owner, desk.item, number) for number in range(5)]
+    given: list[str] = []
+    for most in (3, 3, 3):
+        answer = await desk.client.post("/internal/claims", json={**ASKED, "most": most})
+        claims = Claims.model_validate_json(answer.content).claims
+        assert all(claim.epoch == 1 for claim in claims)
+        given += [claim.job for claim in claims]
+    assert given == [job.id for job in jobs]
 
 
 async def test_a_claim_is_kept_by_heartbeats_and_given_back(desk: Desk) -> None:

@@ -48,9 +48,10 @@ class TrialDesk:
         self.beats: list[Heartbeat] = []
         self.asked = 0
 
-    async def claim(self, request: ClaimRequest) -> Claim | None:
+    async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
         self.asked += 1
-        return self.waiting.popleft() if self.waiting else None
+        given = min(request.most, len(self.waiting))
+        return tuple(self.waiting.popleft() for _ in range(given))
 
     async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
         self.beats.append(beat)

@@ -1,10 +1,10 @@
 """What services ask on the library's internal port: claims, heartbeats, farewells."""
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends
 from pydantic import SecretStr
 
 from contracts.ids import JobId, OwnerId
-from contracts.jobs import Claim, ClaimRequest, Heartbeat, HeartbeatAnswer
+from contracts.jobs import ClaimRequest, Claims, Heartbeat, HeartbeatAnswer
 from kit.auth.dependencies import require_service
 from kit.database.engine import Database
 from services.library import claims
@@ -21,11 +21,10 @@ def internal_routes(
         prefix="/internal", dependencies=[Depends(require_service(secret))], tags=["internal"]
     )
 
-    @router.post("/claims", responses={204: {"description": "Nothing waits."}})
-    async def claim(request: ClaimRequest) -> Claim:
+    @router.post("/claims")
+    async def claim(request: ClaimRequest) -> Claims:
         async with database.transaction() as session:
-            claimed = await claims.claim(session, request, policy=policy)
-        return claimed[0] if claimed else Response(status_code=204)  # type: ignore[return-value]
+            return Claims(claims=await claims.claim_all(session, request, policy=policy))
 
     @router.post("/jobs/{job}/heartbeat")
     async def heartbeat(job: JobId, beat: Heartbeat) -> HeartbeatAnswer:
