@@ -124,6 +124,9 @@ def _note(folder: Path, pitch: int) -> Mono:
             known[steps[match[1]] + 12 * (int(match[2]) + 1)] = path
     nearest = min(known, key=lambda note: abs(note - pitch))
     audio, rate = read_mono(known[nearest])
+    # The recordings begin with a little silence; a note's start is its sound's.
+    level = np.abs(audio)
+    audio = audio[int(np.argmax(level > 0.02 * level.max())) :]
     ratio = 2.0 ** ((pitch - nearest) / 12)
     return np.asarray(soxr.resample(audio, rate * ratio, RATE), np.float32)
 

@@ -1,4 +1,4 @@
-"""Major and minor chords, one for each beat. Pure numpy."""
+"""Major and minor chords, and where they change. Pure numpy."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,45 @@ from services.analysis.key import NAMES
 
 LABELS = (*(f"{name}:maj" for name in NAMES), *(f"{name}:min" for name in NAMES), "N")
 NONE = len(LABELS) - 1
+
+
+_STAY = 0.5
+"""Probability that a chord stays for another beat, or for half a second where there is none."""
+_STAY_WITHIN = 0.8
+"""Probability that a chord which stays over a beat does not change half-way to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """What chords are decided for; a chord may change wherever one begins."""
+
+    edges: Float
+    """Rising times in seconds, `[spans + 1]`."""
+    stay: Float
+    """Probability that the chord before goes on in a span, `[spans]`."""
+    weight: float
+    """Of one span, where a beat weighs 1."""
+
+
+def spans(edges: Float, *, beats: bool) -> Spans:
+    """Divide beats in two, and spans of half a second where nothing repeats in four.
+
+    Parameters
+    ----------
+    edges
+        Rising times in seconds: beats, or every half second.
+    beats
+        Which of both.
+
+    Returns
+    -------
+    Spans
+        Chords change on a beat rather than half-way to the next; without beats, anywhere alike.
+    """
+    count, parts = edges.size - 1, 2 if beats else 4
+    fine = np.interp(np.arange(count * parts + 1) / parts, np.arange(count + 1), edges)
+    one = [_STAY, _STAY_WITHIN] if beats else [_STAY ** (1.0 / parts)] * parts
+    return Spans(fine, np.tile(np.array(one, np.float64), count), 1.0 / parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +100,9 @@ def decode(
     fit: Float,
     energy: Float,
     *,
+    stay: Float | None = None,
+    weight: float = 1.0,
     sharpness: float = 10.0,
-    stay: float = 0.5,
     none_at: float = 0.35,
 ) -> Chords:
     """Find the likeliest sequence of chords and how sure each is.
@@ -73,10 +113,12 @@ def decode(
         `[spans, 24]` from `likeness`.
     energy
         `[spans]`, linear; spans 40 dB below the loudest have no chord.
+    stay
+        `[spans]`: probability that the chord before goes on in a span; a half where not given.
+    weight
+        What one span is worth.
     sharpness
         How much better a better fit is: the factor in the exponent.
-    stay
-        Probability that the chord stays for another span.
     none_at
         The fit below which no chord is likelier.
 
@@ -85,40 +127,46 @@ def decode(
     Chords
         By the Viterbi algorithm; confidences by forward and backward sums.
     """
-    spans = fit.shape[0]
-    if not spans:
+    count = fit.shape[0]
+    if not count:
         return Chords((), np.zeros(0))
-    emission = np.concatenate([fit, np.full((spans, 1), none_at)], axis=1) * sharpness
+    emission = np.concatenate([fit, np.full((count, 1), none_at)], axis=1) * sharpness * weight
     silent = energy < 0.01 * max(float(energy.max()), 1e-9)
     emission[silent, NONE] = emission[silent].max(axis=1) + 5.0
     states = emission.shape[1]
-    change = np.full((states, states), np.log((1.0 - stay) / (states - 1)))
-    np.fill_diagonal(change, np.log(stay))
+    goes_on = np.full(count, _STAY) if stay is None else stay
+    # A chord that does not stay may change to any other.
+    elsewhere = (1.0 - goes_on) / (states - 1)
     score = emission[0].copy()
-    links = np.zeros((spans, states), np.int64)
-    for span in range(1, spans):
-        reach = score[:, None] + change
-        links[span] = np.argmax(reach, axis=0)
-        score = reach[links[span], np.arange(states)] + emission[span]
+    links = np.tile(np.arange(states), (count, 1))
+    for span in range(1, count):
+        best = int(np.argmax(score))
+        kept, moved = score + np.log(goes_on[span]), score[best] + np.log(elsewhere[span])
+        links[span, kept < moved] = best
+        score = np.maximum(kept, moved) + emission[span]
     path = [int(np.argmax(score))]
-    for span in range(spans - 1, 0, -1):
+    for span in range(count - 1, 0, -1):
         path.append(int(links[span, path[-1]]))
     path.reverse()
-    return Chords(tuple(path), _posterior(emission, change)[np.arange(spans), path])
+    return Chords(tuple(path), _posterior(emission, goes_on, elsewhere)[np.arange(count), path])
 
 
-def _posterior(emission: Float, change: Float) -> Float:
-    spans, states = emission.shape
-    moves = np.exp(change)
+def _posterior(emission: Float, goes_on: Float, elsewhere: Float) -> Float:
+    count, states = emission.shape
     likely = np.exp(emission - emission.max(axis=1, keepdims=True))
-    forward = np.zeros((spans, states))
-    backward = np.ones((spans, states))
+    forward = np.zeros((count, states))
+    backward = np.ones((count, states))
+
+    def moved(share: Float, span: int) -> Float:
+        stayed = share * (goes_on[span] - elsewhere[span])
+        return np.asarray(stayed + share.sum() * elsewhere[span], np.float64)
+
     forward[0] = likely[0] / likely[0].sum()
-    for span in range(1, spans):
-        forward[span] = (forward[span - 1] @ moves) * likely[span]
+    for span in range(1, count):
+        forward[span] = moved(forward[span - 1], span) * likely[span]
         forward[span] /= forward[span].sum()
-    for span in range(spans - 2, -1, -1):
-        backward[span] = moves @ (likely[span + 1] * backward[span + 1])
+    for span in range(count - 2, -1, -1):
+        backward[span] = moved(likely[span + 1] * backward[span + 1], span + 1)
         backward[span] /= backward[span].sum()
     both = forward * backward
     return np.asarray(both / both.sum(axis=1, keepdims=True), np.float64)

@@ -36,6 +36,7 @@ REPEATING = 0.05
 """Confidence of the tempo from which beats are trusted to carry chords and sections."""
 _CLEAR = 0.1
 """Confidence of the tempo from which the drums alone are believed."""
+_FEWEST_BEATS = 4
 _GRID = 0.5
 """Seconds of a span where there are no beats."""
 _BASS_FOR_KEY = 0.1
@@ -63,14 +64,15 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     beats = rhythm.pulse.beats
     beats = beats[(beats >= 0.0) & (beats < duration)]
     bars = _bars(params, rhythm, heard, beats, duration)
-    edges = _edges(beats if rhythm.pulse.confidence >= REPEATING else beats[:0], duration)
+    repeats = rhythm.pulse.confidence >= REPEATING and beats.size >= _FEWEST_BEATS
+    edges = _edges(beats if repeats else np.arange(_GRID, duration, _GRID), duration)
     drawn = _draw(params, job, sources)
     document = Analysis(
         duration=duration,
         tempo=_tempo(rhythm, bars, stem) if params.tempo else None,
         beats=_beats(beats, bars) if params.tempo else (),
         key=_key(heard, sources) if params.key else None,
-        chords=_chords(heard, edges) if params.chords else (),
+        chords=_chords(heard, chords.spans(edges, beats=repeats)) if params.chords else (),
         sections=_sections(heard, edges) if params.sections else (),
         images=drawn,
     )
@@ -103,9 +105,8 @@ def _bars(
     return meter.find_bars(accents, beats_per_bar=params.beats_per_bar)
 
 
-def _edges(beats: Float, duration: float) -> Float:
+def _edges(inner: Float, duration: float) -> Float:
     """Return the edges of the spans that chords and sections are made of."""
-    inner = beats if beats.size >= 4 else np.arange(_GRID, duration, _GRID)
     least = 0.05
     inner = inner[(inner > least) & (inner < duration - least)]
     return np.concatenate([[0.0], inner, [duration]])
@@ -166,13 +167,16 @@ def _candidate(guess: KeyGuess) -> KeyCandidate:
     return KeyCandidate(key=guess.label, camelot=guess.camelot, confidence=min(1.0, guess.weight))
 
 
-def _chords(heard: Chroma, edges: Float) -> tuple[ChordSegment, ...]:
+def _chords(heard: Chroma, spans: chords.Spans) -> tuple[ChordSegment, ...]:
     if not heard.treble.size:
         return ()
+    edges = spans.edges
     treble = between(heard.treble, heard.rate, edges)
     bass = between(heard.bass, heard.rate, edges)
     energy = between(heard.energy, heard.rate, edges)
-    found = chords.decode(chords.likeness(treble, bass), energy)
+    found = chords.decode(
+        chords.likeness(treble, bass), energy, stay=spans.stay, weight=spans.weight
+    )
     states = np.array(found.states)
     starts = [0, *(np.flatnonzero(np.diff(states)) + 1).tolist(), states.size]
     return tuple(

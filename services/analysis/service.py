@@ -7,7 +7,7 @@ from services.analysis.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.ANALYSIS,
-    version="1",
+    version="2",
     params=AnalysisParams,
     result=AnalysisResult,
     settings=Settings,

@@ -1,7 +1,9 @@
+from itertools import product
+
 import numpy as np
 import pytest
 
-from services.analysis.chords import LABELS, NONE, decode, likeness
+from services.analysis.chords import LABELS, NONE, decode, likeness, spans
 from services.analysis.key import NAMES, KeyGuess, find_key
 
 CAMELOT = {
@@ -81,3 +83,58 @@ def test_the_bass_tells_which_of_two_chords_it_is() -> None:
     on_c = decode(likeness(both, np.eye(12)[[0] * 4]), np.ones(4))
     assert LABELS[on_a.states[0]] == "A:min"
     assert LABELS[on_c.states[0]] == "C:maj"
+
+
+def test_a_chord_may_change_half_way_between_beats() -> None:
+    made = spans(np.arange(5.0), beats=True)
+    np.testing.assert_allclose(made.edges, np.arange(9) / 2)
+    truth = ["C:maj"] * 3 + ["F:maj"] * 5
+    treble = np.array([triad(label) for label in truth])
+    fit = likeness(treble, np.zeros((8, 12)))
+    found = decode(fit, np.ones(8), stay=made.stay, weight=made.weight)
+    assert [LABELS[state] for state in found.states] == truth
+
+
+def test_in_doubt_a_chord_changes_on_the_beat() -> None:
+    # The fourth of eight halves of beats is as much C as F.
+    treble = np.array(
+        [triad("C:maj")] * 3 + [triad("C:maj") + triad("F:maj")] + [triad("F:maj")] * 4
+    )
+    fit = likeness(treble, np.zeros((8, 12)))
+    fit[3, [LABELS.index("C:maj"), LABELS.index("F:maj")]] = 0.8
+    made = spans(np.arange(5.0), beats=True)
+    on_beat = decode(fit, np.ones(8), stay=made.stay, weight=made.weight)
+    assert [LABELS[state] for state in on_beat.states] == ["C:maj"] * 4 + ["F:maj"] * 4
+
+
+def test_without_beats_chords_change_anywhere_alike() -> None:
+    made = spans(np.array([0.0, 0.5, 1.0, 1.3]), beats=False)
+    assert made.edges.size == 13
+    assert made.edges[:5] == pytest.approx([0.0, 0.125, 0.25, 0.375, 0.5])
+    assert made.edges[-1] == pytest.approx(1.3)
+    assert np.ptp(made.stay) == 0.0
+    # Over half a second a chord stays as probably as over a beat.
+    assert made.stay[0] ** 4 == pytest.approx(spans(np.arange(3.0), beats=True).stay[0])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_likeliest_sequence_is_found(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    fit = np.full((4, 24), -5.0)
+    fit[:, [0, 5, 7]] = rng.uniform(0.3, 0.7, (4, 3))
+    stay = rng.uniform(0.2, 0.9, 4)
+    found = decode(fit, np.ones(4), stay=stay, none_at=-5.0)
+
+    def score(path: tuple[int, ...]) -> float:
+        total = 10.0 * float(sum(fit[span, state] for span, state in enumerate(path)))
+        for span in range(1, 4):
+            same = path[span] == path[span - 1]
+            total += float(np.log(stay[span] if same else (1 - stay[span]) / 24))
+        return total
+
+    every = {path: np.exp(score(path)) for path in product((0, 5, 7), repeat=4)}
+    assert found.states == max(every, key=lambda path: every[path])
+    whole = sum(every.values())
+    for span, state in enumerate(found.states):
+        share = sum(value for path, value in every.items() if path[span] == state) / whole
+        assert found.confidence[span] == pytest.approx(share, abs=1e-3)
