@@ -76,6 +76,16 @@ def test_chords_follow_the_beat_without_gaps(tmp_path: Path) -> None:
     assert all(float(np.abs(edges - time).min()) < 1e-6 for time in inner)
 
 
+def test_without_a_beat_chords_change_where_they_do(tmp_path: Path) -> None:
+    first, second = (signals.chords([notes], 1.0) for notes in (PROGRESSION[0], PROGRESSION[2]))
+    audio = np.concatenate([first[:, : round(0.87 * RATE)], second[:, : round(0.8 * RATE)]], axis=1)
+    _, document, _ = analyse(tmp_path, [(audio, None)])
+    assert len(document.beats) < 4
+    before, after = (chord for chord in document.chords if chord.chord != "N")
+    assert (before.chord, after.chord) == ("C:maj", "F:maj")
+    assert after.start == pytest.approx(0.87, abs=0.07)
+
+
 def test_tempo_comes_from_the_drums_and_key_from_the_rest(tmp_path: Path) -> None:
     drums, chords = band()
     # The voice sings another key and another rhythm, and must not be asked.
