@@ -4,13 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from faster_whisper.feature_extractor import FeatureExtractor
 
 from kit.audio.decode import read
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import OutOfMemory, Rejected
 from services.transcribe.engine import Engine, load_engine
-from services.transcribe.engines.faster import FasterWhisper
+from services.transcribe.engines.faster import FasterWhisper, with_silent_rest
 from services.transcribe.lines import RATE
 from services.transcribe.memory import memory_watched
 
@@ -115,3 +117,21 @@ def test_the_end_of_memory_has_its_name(error: Exception) -> None:
 def test_other_faults_stay_what_they_are() -> None:
     with pytest.raises(RuntimeError, match="unsupported"), memory_watched():
         failing(RuntimeError("unsupported compute type"))()
+
+
+def test_what_a_window_is_short_of_is_as_silent_as_silence_is() -> None:
+    extractor = FeatureExtractor()
+    speech = read(VOICE, RATE, mono=True)[0][: 8 * RATE]
+    heard = extractor(speech)[..., :800]
+    filled = with_silent_rest(np.pad(heard, ((0, 0), (0, 2200))))
+    padded = extractor(np.pad(speech, (0, 22 * RATE)))[..., :3000]
+    # But for the frame over which the audio ends, it is what the network learned with.
+    assert filled[:, 802:] == pytest.approx(padded[:, 802:], abs=1e-6)
+    assert np.array_equal(filled[:, :800], heard)
+    assert with_silent_rest(np.zeros((80, 3000), np.float32)) == pytest.approx(-1.5)
+    full = padded + np.float32(3)
+    assert np.array_equal(with_silent_rest(full), full)
+
+
+def test_the_processor_works_in_single_precision(engine: Engine) -> None:
+    assert engine.open("whisper-base").description.endswith("cpu float32")

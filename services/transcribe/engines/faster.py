@@ -11,16 +11,43 @@ from typing import Any
 import ctranslate2
 import numpy as np
 from faster_whisper import WhisperModel
+from numpy.typing import NDArray
 
 from kit.worker.engines import EngineContext
 from services.transcribe.lines import RATE, Float, Heard, Segment, Word
 from services.transcribe.memory import memory_watched
+
+Features = NDArray[np.float32]
+
+_NOTHING = -1.5
+_RANGE = 2.0
 
 
 def usable_gpus() -> int:
     """Return how many GPUs CTranslate2 sees here; none where it was built without CUDA."""
     count: int = ctranslate2.get_cuda_device_count()
     return count
+
+
+def with_silent_rest(features: Features) -> Features:
+    """Return a window whose rest is silent, where audio is shorter than the window.
+
+    Parameters
+    ----------
+    features
+        `[bands, frames]`, log mel spectrum as the network takes it: (log10 of the power + 4) / 4,
+        at least 1e-10 and at most 80 dB below the window's loudest. Frames in which every band is
+        0 are those that were filled up: 0 is a power of 1e-4, a noise that can be heard.
+
+    Returns
+    -------
+    Features
+        The same with those frames at the value that silence has. During its training the network
+        was given audio filled up with silence (Radford et al., 2022, and `whisper.pad_or_trim`).
+    """
+    there = features.any(axis=-2, keepdims=True)
+    loudest = float(np.max(features, where=there, initial=_NOTHING))
+    return np.where(there, features, np.float32(max(_NOTHING, loudest - _RANGE)))
 
 
 class _PassOver(Exception):
@@ -31,7 +58,8 @@ class _OnePass(WhisperModel):  # type: ignore[misc]
     """Ends after one pass, and encodes the same audio once: for its language and for its words.
 
     Of itself, faster-whisper hears what a pass has left over once more, alone, as the few seconds
-    that they often are. They are better heard with what comes after them.
+    that they often are. They are better heard with what comes after them. What a window is short
+    of 30 s it fills with noise, not with the silence that the network learned with.
     """
 
     written = False
@@ -43,7 +71,7 @@ class _OnePass(WhisperModel):  # type: ignore[misc]
         if self.written:
             raise _PassOver
         if self._encoded is None or not np.array_equal(self._encoded[0], features):
-            self._encoded = features, super().encode(features)
+            self._encoded = features, super().encode(with_silent_rest(features))
         return self._encoded[1]
 
 
@@ -52,7 +80,8 @@ class FasterWhisper:
 
     def __init__(self, name: str, folder: Path, context: EngineContext, *, note: str = "") -> None:
         device = "cuda" if context.device == "cuda" else "cpu"
-        kind = "int8_float16" if device == "cuda" else "int8"
+        # The weights are stored in half precision. Rounded to 8 bit, they mishear more words.
+        kind = "float16" if device == "cuda" else "float32"
         self._network = _OnePass(
             str(folder),
             device=device,
