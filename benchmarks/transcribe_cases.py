@@ -1,6 +1,7 @@
 """Recordings that `benchmarks/transcribe.py` measures with, and how words are compared."""
 
 import csv
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -14,8 +15,8 @@ import soundfile
 from benchmarks.environments import ROOT
 from kit.audio.encode import Encoder
 
-QUICK = ("synthetic", "jfk", "sonnet1", "Fantasma_-_Los_Rombos", "monkey_shines")
-"""What the short run measures with."""
+QUICK = ("Fantasma_-_Los_Rombos", "monkey_shines")
+"""The songs that the short run measures with."""
 UNSUNG = (
     "onset_beat_tempo/madmom/sample.wav",
     "onset_beat_tempo/loops/shared/loop_*.flac",
@@ -28,6 +29,22 @@ UNSUNG = (
 )
 """More recordings in which nobody sings."""
 LONGEST = 60
+# What `multilingual.mp3` reads until it changes to German, of which nobody wrote the words down.
+_LICENCE_UNTIL = 29.28
+_LICENCE = """
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+associated documentation files, to deal in the software without restriction, including without
+limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the software, and to permit persons to whom the software is furnished to do so, subject
+to the following conditions: The above copyright notice and this permission notice shall be
+included in all copies or substantial portions of the software.
+"""
+_UNITS = {
+    0: "zero", 1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven",
+    8: "eight", 9: "nine", 10: "ten", 11: "eleven", 12: "twelve", 13: "thirteen", 14: "fourteen",
+    15: "fifteen", 16: "sixteen", 17: "seventeen", 18: "eighteen", 19: "nineteen",
+}  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +57,35 @@ class Case:
     language: str
     words: tuple[str, ...]
     starts: tuple[float, ...] = ()
+    until: float | None = None
+    """Seconds; what comes after is cut off."""
 
 
 def plain(text: str) -> list[str]:
-    """Return words as they are compared: lower case, without punctuation."""
-    return re.sub(r"[^\w' ]", " ", text.casefold().replace("’", "'")).replace("_", " ").split()
+    """Return words as they are compared: lower case, no punctuation, numerals spelled out."""
+    parts = re.sub(r"[^\w' ]", " ", text.casefold().replace("’", "'")).replace("_", " ").split()
+    return [word for part in parts for word in _spelled(part)]
+
+
+def _spelled(word: str) -> list[str]:
+    """Return a numeral up to 9999 as English words, years in pairs; any other word as it is."""
+    if not word.isdecimal() or int(word) > 9999:
+        return [word]
+    number = int(word)
+    pair = 1100 <= number < 2000 and not 0 < number % 100 < 10
+    words: list[str] = []
+    for size, name in ((100, "hundred"),) if pair else ((1000, "thousand"), (100, "hundred")):
+        if number >= size:
+            words += _below_hundred(number // size)
+            words += [] if pair and number % size else [name]
+            number %= size
+    return [*words, *(_below_hundred(number) if number or not words else [])]
+
+
+def _below_hundred(number: int) -> list[str]:
+    if number < 20:
+        return [_UNITS[number]]
+    return [_TENS[number // 10 - 2], *([_UNITS[number % 10]] if number % 10 else [])]
 
 
 def aligned(truth: Sequence[str], heard: Sequence[str]) -> tuple[int, list[tuple[int, int]]]:
@@ -75,16 +116,27 @@ def cases(data: Path) -> Iterator[Case]:
     truth = json.loads((song / "truth.json").read_text(encoding="utf-8"))
     text = " ".join(line["text"] for line in truth["lyrics"])
     yield Case("synthetic", "synthetic", song / "voice.flac", "en", tuple(plain(text)))
-    speech = data / "speech"
-    text = (speech / "jfk.txt").read_text(encoding="utf-8")
-    yield Case("jfk", "speech", speech / "jfk.flac", "en", tuple(plain(text)))
-    with (speech / "sonnet1.lines.csv").open(encoding="utf-8") as file:
-        text = " ".join(row["text"] for row in csv.DictReader(file))
-    # The reader says the number that is printed as a digit.
-    text = text.replace('"', "")
-    yield Case("sonnet1", "speech", speech / "sonnet1.mp3", "en", tuple(plain(text)))
+    yield from _speech(data / "speech")
     for folder in sorted((data / "vocals_lyrics").glob("*/shared/*")):
         yield from _song(folder)
+
+
+def _speech(folder: Path) -> Iterator[Case]:
+    def spoken(file: str, text: str, until: float | None = None) -> Case:
+        name = file.split(".")[0].replace("/", " ")
+        return Case(name, "speech", folder / file, "en", tuple(plain(text)), until=until)
+
+    yield spoken("jfk.flac", (folder / "jfk.txt").read_text(encoding="utf-8"))
+    with (folder / "sonnet1.lines.csv").open(encoding="utf-8") as file:
+        yield spoken("sonnet1.mp3", " ".join(row["text"] for row in csv.DictReader(file)))
+    yield spoken("multilingual.mp3", _LICENCE, _LICENCE_UNTIL)
+    with (folder / "transcripts_shared.csv").open(encoding="utf-8") as file:
+        rows = [(row["file"].split("#")[0], row["text"]) for row in csv.DictReader(file)]
+    for name, parts in itertools.groupby(rows, key=lambda row: row[0]):
+        yield spoken(name, " ".join(text for _, text in parts))
+    for path in sorted((folder / "numbers").glob("*.wav")):
+        # Each is named after the number that is said.
+        yield spoken(f"numbers/{path.name}", path.stem)
 
 
 def _song(folder: Path) -> Iterator[Case]:
@@ -117,9 +169,10 @@ def _language(told: dict[str, Any]) -> str:
     return {"english": "en", "french": "fr", "german": "de", "spanish": "es"}.get(named, named[:2])
 
 
-def canonical(source: Path, target: Path) -> Path:
-    """Write a recording as ingest would."""
+def canonical(source: Path, target: Path, until: float | None = None) -> Path:
+    """Write a recording, up to a time if one is given, as ingest would."""
     audio, rate = soundfile.read(source, dtype="float32", always_2d=True)
+    audio = audio[: None if until is None else round(until * rate)]
     scale = max(1.0, float(np.abs(audio).max()))
     with Encoder(target, rate, channels=audio.shape[1]) as encoder:
         encoder.write(np.ascontiguousarray(audio.T / scale))
