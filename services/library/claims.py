@@ -1,10 +1,23 @@
 """Jobs as workers see them: claim the next one under a lease, keep it, give it back."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, String, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -27,7 +40,7 @@ from contracts.music import Seconds
 from kit.database.engine import Database, database_of
 from services.library.arrows import to_running
 from services.library.policy import Policy
-from services.library.tables import ItemRow, JobRow, MakeRow
+from services.library.tables import ItemRow, JobRow, MakeRow, in_state
 
 SEEN_EVERY = timedelta(minutes=1)
 """How often it is written that a make is still offered."""
@@ -132,7 +145,7 @@ def offered(session: AsyncSession, task: TaskName, *, policy: Policy) -> Select[
 async def _anything(session: AsyncSession, task: TaskName) -> bool:
     waiting = and_(
         col(JobRow.task) == task,
-        col(JobRow.state) == JobState.QUEUED,
+        in_state(JobState.QUEUED),
         col(JobRow.not_before) <= database_of(session).now(),
     )
     query = select(col(JobRow.id)).where(waiting).limit(1)
@@ -164,45 +177,56 @@ def _turn(
     """Return the query of whose turn it is.
 
     First it is decided which owner is next, by what each of them has waiting and running; then
-    which of that owner's jobs.
+    which of that owner's jobs. Each step looks up one row of an index, so that a claim takes as
+    long in a deep queue as in a short one.
     """
-    ready = (
-        col(JobRow.task) == task,
-        col(JobRow.state) == JobState.QUEUED,
-        col(JobRow.not_before) <= database.now(),
-    )
-    urgent = or_(
-        col(JobRow.priority) == JobClass.INTERACTIVE,
-        col(JobRow.queued) < database.now(offset=-policy.ageing),
-    )
-    grade = case((urgent, 0), else_=1)
+    aged = database.now(offset=-policy.ageing)
+
+    def ready(job: Any) -> tuple[ColumnElement[bool], ...]:
+        return (
+            col(job.task) == task,
+            in_state(JobState.QUEUED, job),
+            col(job.not_before) <= database.now(),
+        )
+
+    owners = _owners(task)
+
+    def earliest(*more: ColumnElement[bool]) -> ScalarSelect[datetime]:
+        queued = select(col(_OTHERS.queued)).where(col(_OTHERS.owner) == owners.c.owner)
+        queued = queued.where(*ready(_OTHERS), *more).order_by(col(_OTHERS.queued)).limit(1)
+        return queued.scalar_subquery()
+
     waiting = (
         select(
-            col(JobRow.owner),
-            func.min(grade).label("grade"),
-            func.coalesce(
-                func.min(case((urgent, col(JobRow.queued)))), func.min(col(JobRow.queued))
-            ).label("since"),
+            owners.c.owner,
+            earliest().label("oldest"),
+            earliest(col(_OTHERS.priority) == JobClass.INTERACTIVE).label("interactive"),
         )
-        .where(*ready)
-        .group_by(col(JobRow.owner))
+        .where(owners.c.owner.is_not(None))
         .cte("waiting")
+        .prefix_with("MATERIALIZED")
     )
+    long = waiting.c.oldest < aged
+    grade = case((or_(long, waiting.c.interactive.is_not(None)), 0), else_=1)
+    since = case((long, waiting.c.oldest), else_=waiting.c.interactive)
     theirs = col(_OTHERS.owner) == waiting.c.owner
     share = (
         select(func.count())
         .select_from(_OTHERS)
-        .where(theirs, col(_OTHERS.state) == JobState.RUNNING)
+        .where(theirs, in_state(JobState.RUNNING, _OTHERS))
         .scalar_subquery()
     )
     last = select(func.max(col(_OTHERS.started))).where(theirs).scalar_subquery()
-    owner = (
-        select(waiting.c.owner)
+    next_ = (
+        select(waiting.c.owner, grade.label("grade"))
+        .where(waiting.c.oldest.is_not(None))
         .where(share < policy.owner_running)
-        .order_by(waiting.c.grade, share, last.asc().nulls_first(), waiting.c.since)
+        .order_by(grade, share, last.asc().nulls_first(), func.coalesce(since, waiting.c.oldest))
         .limit(1)
-        .scalar_subquery()
+        .cte("next")
+        .prefix_with("MATERIALIZED")
     )
+    urgent = or_(col(JobRow.priority) == JobClass.INTERACTIVE, col(JobRow.queued) < aged)
     return (
         select(
             col(JobRow.id),
@@ -212,12 +236,27 @@ def _turn(
             ItemRow,
         )
         .join(ItemRow, col(ItemRow.id) == col(JobRow.item))
-        .where(*ready, col(JobRow.owner) == owner)
-        .order_by(grade, col(JobRow.queued), col(JobRow.id))
+        .where(
+            *ready(JobRow),
+            col(JobRow.owner) == select(next_.c.owner).scalar_subquery(),
+            case((urgent, 0), else_=1) == select(next_.c.grade).scalar_subquery(),
+        )
+        .order_by(col(JobRow.queued), col(JobRow.id))
         .limit(1)
         .with_for_update(of=JobRow, skip_locked=True)
         .execution_options(populate_existing=True)
     )
+
+
+def _owners(task: TaskName) -> CTE:
+    """Return the owners who have jobs of a task waiting, one look-up of an index for each."""
+    waits = (col(_OTHERS.task) == task, in_state(JobState.QUEUED, _OTHERS))
+    first = select(func.min(col(_OTHERS.owner)).label("owner")).where(*waits)
+    owners = first.cte("owners", recursive=True)
+    following = select(func.min(col(_OTHERS.owner))).where(
+        *waits, col(_OTHERS.owner) > owners.c.owner
+    )
+    return owners.union_all(select(following.scalar_subquery()).where(owners.c.owner.is_not(None)))
 
 
 def _claim_of(row: JobRow, item: ItemRow, policy: Policy) -> Claim:

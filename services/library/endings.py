@@ -27,7 +27,7 @@ from kit.database.engine import database_of
 from services.library.arrows import about, current, end, to_end, to_queued
 from services.library.outbox import record
 from services.library.policy import Policy
-from services.library.tables import JobRow
+from services.library.tables import JobRow, in_state
 
 _DONE = Progress(fraction=1.0).model_dump(mode="json")
 
@@ -125,7 +125,7 @@ async def expire(session: AsyncSession, job: str) -> JobRow | None:
     never = (col(JobRow.epoch) == 0) & (col(JobRow.start_by) < now)
     query = (
         select(JobRow)
-        .where(col(JobRow.id) == job, col(JobRow.state) == JobState.QUEUED)
+        .where(col(JobRow.id) == job, in_state(JobState.QUEUED))
         .where(or_(never, col(JobRow.close_by) < now))
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -147,12 +147,12 @@ async def overdue(session: AsyncSession, *, policy: Policy) -> Sequence[JobRow]:
     """Return jobs whose lease or time has run out, or that waited too long; the oldest first."""
     database = database_of(session)
     now = database.now()
-    runs = (col(JobRow.state) == JobState.RUNNING) & or_(
+    runs = in_state(JobState.RUNNING) & or_(
         col(JobRow.lease_until) < now,
         col(JobRow.deadline) < database.now(offset=-policy.overrun),
     )
     never = (col(JobRow.epoch) == 0) & (col(JobRow.start_by) < now)
-    waits = (col(JobRow.state) == JobState.QUEUED) & or_(never, col(JobRow.close_by) < now)
+    waits = in_state(JobState.QUEUED) & or_(never, col(JobRow.close_by) < now)
     query = select(JobRow).where(or_(runs, waits)).order_by(col(JobRow.queued)).limit(500)
     return list(await session.scalars(query))
 

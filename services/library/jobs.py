@@ -41,7 +41,7 @@ from kit.observability.tracing import current_traceparent
 from services.library.arrows import tell_queued, to_end
 from services.library.claims import offered
 from services.library.policy import Policy
-from services.library.tables import ItemRow, JobRow
+from services.library.tables import ItemRow, JobRow, in_state
 
 
 class NotAdmitted(Exception):
@@ -261,7 +261,7 @@ async def _look(
 
 
 def _looking(database: Database, policy: Policy) -> Select[float | None, str | None, int, int]:
-    waiting = col(JobRow.state) == JobState.QUEUED
+    waiting = in_state(JobState.QUEUED)
     owner = bindparam("owner", type_=String)
 
     def count(limit: int, *where: ColumnElement[bool]) -> ScalarSelect[int]:

@@ -3,10 +3,19 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, MetaData, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Index,
+    MetaData,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
+from contracts.jobs import JobState
 from kit.database.base import Json, Serial, Utc
 
 _NAMES = {
@@ -174,16 +183,16 @@ class JobRow(Table, table=True):
         ),
         Index(
             "ix_jobs_running",
+            "owner",
             "lease_until",
             postgresql_where=text("state = 'running'"),
             sqlite_where=text("state = 'running'"),
         ),
         Index(
-            "ix_jobs_live",
+            "ix_jobs_waiting",
             "owner",
-            "state",
-            postgresql_where=text("state IN ('queued', 'running')"),
-            sqlite_where=text("state IN ('queued', 'running')"),
+            postgresql_where=text("state = 'queued'"),
+            sqlite_where=text("state = 'queued'"),
         ),
     )
 
@@ -242,6 +251,15 @@ class JobRow(Table, table=True):
     created: datetime = Field(sa_type=Utc)
     started: datetime | None = Field(default=None, sa_type=Utc)
     finished: datetime | None = Field(default=None, sa_type=Utc)
+
+
+def in_state(state: JobState, job: Any = JobRow) -> ColumnElement[bool]:
+    """Return the condition that a job is in a state.
+
+    The state is written out: a database cannot know of a value that is bound that an index of
+    live rows holds all it asks for.
+    """
+    return col(job.state) == literal_column(f"'{state.value}'")
 
 
 class EventRow(Table, table=True):

@@ -106,9 +106,8 @@ STORE = (
     Mutant(
         "sweep_by_age",
         "endings",
-        "    runs = (col(JobRow.state) == JobState.RUNNING) & or_(\n"
-        "        col(JobRow.lease_until) < now,",
-        "    runs = (col(JobRow.state) == JobState.RUNNING) & or_(\n"
+        "    runs = in_state(JobState.RUNNING) & or_(\n        col(JobRow.lease_until) < now,",
+        "    runs = in_state(JobState.RUNNING) & or_(\n"
         "        col(JobRow.started) < database.now(offset=-policy.lease),",
     ),
     Mutant(
@@ -153,18 +152,17 @@ STORE = (
     Mutant(
         "backoff_is_ignored",
         "claims",
-        "        col(JobRow.state) == JobState.QUEUED,\n"
-        "        col(JobRow.not_before) <= database.now(),\n    )\n    urgent",
-        "        col(JobRow.state) == JobState.QUEUED,\n    )\n    urgent",
+        "            col(job.not_before) <= database.now(),\n",
+        "",
     ),
     Mutant("no_running_cap", "claims", "        .where(share < policy.owner_running)\n", ""),
-    Mutant("no_fairness", "claims", "waiting.c.grade, share, last", "waiting.c.grade, last"),
-    Mutant("no_turns", "claims", "last.asc().nulls_first(), waiting", "waiting"),
+    Mutant("no_fairness", "claims", "order_by(grade, share, last", "order_by(grade, last"),
+    Mutant("no_turns", "claims", "last.asc().nulls_first(), func", "func"),
     Mutant(
         "batch_never_ages",
         "claims",
-        "col(JobRow.queued) < database.now(offset=-policy.ageing)",
-        "col(JobRow.queued) < database.now(offset=-policy.ageing * 1000)",
+        "    aged = database.now(offset=-policy.ageing)\n",
+        "    aged = database.now(offset=-policy.ageing * 1000)\n",
     ),
     Mutant(
         "change_without_event",
