@@ -102,7 +102,7 @@ class Database:
         DatabaseUnavailable
         """
         with _unavailable():
-            async with self._reads() as session:
+            async with _closing(self._reads()) as session:
                 yield session
 
     @asynccontextmanager
@@ -114,10 +114,11 @@ class Database:
         DatabaseUnavailable
         """
         with _unavailable():
-            async with self._writes() as session, session.begin():
+            async with _closing(self._writes()) as session:
                 if self.sqlite:
                     await session.connection()  # Begins now: nobody else writes from here on.
                 yield session
+                await session.commit()
         for name in session.info.get(_SIGNALS, ()):
             self.signal(name).set()
 
@@ -234,6 +235,19 @@ class Database:
         # there to take it.
         for thread in self._threads:
             await asyncio.to_thread(thread.join, BUSY_TIMEOUT)
+
+
+@asynccontextmanager
+async def _closing(session: AsyncSession) -> AsyncIterator[AsyncSession]:
+    """Give a session and close it; what it has not committed is undone."""
+    try:
+        yield session
+    except BaseException:
+        # Whoever gives up a second time does not leave the connection half undone.
+        await asyncio.shield(session.close())
+        raise
+    # Nothing is left to undo, so closing waits for nobody, and needs no task of its own.
+    await session.close()
 
 
 class Leadership:

@@ -34,6 +34,8 @@ async def apply_manifest(session: AsyncSession, job: JobRow, manifest: Manifest)
     own as well, with lineage, whose canonical audio it is. The caller has made sure that the
     attempt counts.
     """
+    if not manifest.files and job.task not in (TaskName.INGEST, TaskName.ANALYSIS):
+        return
     item = await _held(session, job.item)
     now = await database_of(session).time(session)
     made = [_artifact(job, file, epoch=manifest.epoch, now=now) for file in manifest.files]

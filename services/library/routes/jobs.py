@@ -49,15 +49,17 @@ def job_routes(house: Context) -> APIRouter:
         """Ask for a task over an item; what was done before, or is under way, is reused."""
         async with house.database.transaction() as session:
             repository = Repository(session, principal)
+            row: JobRow | None = None
 
             async def act() -> tuple[str, int]:
+                nonlocal row
                 row, new = await order_job(repository, asked, policy=house.policy)
                 return row.id, 202 if new else 200
 
             id_, response.status_code = await once(
                 session, act, owner=principal.owner, route="POST /jobs", key=key, body=asked
             )
-            return jobs.show(await repository.job(id_, Action.RUN))
+            return jobs.show(row or await repository.job(id_, Action.RUN))
 
     @router.get("")
     async def list_(
