@@ -231,14 +231,6 @@ class Manifest(Said):
 # What workers say on `jobs.events`. Every one carries the epoch that fences it.
 
 
-class JobStarted(Said):
-    """A worker's child began the work."""
-
-    job: JobId
-    epoch: int
-    worker: WorkerId
-
-
 class JobCompleted(Said):
     """An attempt is complete: its manifest is stored."""
 

@@ -35,7 +35,6 @@ _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
 JOBS_EVENTS = Topic(
     "jobs.events",
     {
-        "job.started": jobs.JobStarted,
         "job.completed": jobs.JobCompleted,
         "job.skipped": jobs.JobSkipped,
         "job.failed": jobs.JobFailed,

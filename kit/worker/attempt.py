@@ -23,7 +23,6 @@ from contracts.jobs import (
     JobFailed,
     JobReleased,
     JobSkipped,
-    JobStarted,
     Make,
     Progress,
     Standing,
@@ -191,7 +190,6 @@ class Attempt:
         """Do the work and say the outcome; return it also as a metric's label."""
         claim = self._claim
         await asyncio.to_thread(self._fresh_scratch)
-        await self._say("job.started", JobStarted(**self._fence()))
         try:
             inputs = await fetch_inputs(self._platform.objects, claim, self._scratch / "inputs")
             work = Work(

@@ -51,24 +51,33 @@ _OTHERS = aliased(JobRow)
 
 async def claim(
     session: AsyncSession, request: ClaimRequest, *, policy: Policy
-) -> tuple[Claim, JobRow] | None:
-    """Hand the next job of a task to a worker, or nothing.
+) -> tuple[Claim, ...]:
+    """Hand a worker the next jobs of a task, as many as it has room for, or nothing.
 
     Interactive work and what has waited long goes first, then the owner who has the least
     running, then the one whose last turn is longest ago, then the oldest.
     """
     database = database_of(session)
-    found = None
+    claims: list[Claim] = []
     # On SQLite a claim is alone anyway, and need not look first whether it has to be.
-    if database.sqlite or await _anything(session, request.task):
+    if waiting := database.sqlite or await _anything(session, request.task):
         # Claims come one at a time, so that an owner's share is exact and not a guess (R3).
         await database.lock(session, "claims")
-        found = await _next(session, request.task, policy)
-    # Nothing is written before the job's row is held: the order of transactions is then also
-    # the order of each job's events, on which readers with a cursor rely (R6).
-    await _seen(session, request)
-    if found is None:
-        return None
+    while len(claims) < request.most:
+        found = await _next(session, request.task, policy) if waiting else None
+        if not claims:
+            # Nothing is written before the job's row is held: the order of transactions is then
+            # also the order of each job's events, on which readers with a cursor rely (R6).
+            await _seen(session, request)
+        if found is None or (taken := await _take(session, request, found, policy)) is None:
+            break
+        claims.append(taken)
+    return tuple(claims)
+
+
+async def _take(
+    session: AsyncSession, request: ClaimRequest, found: "_Next", policy: Policy
+) -> Claim | None:
     taken = await to_running(
         session,
         found.job,
@@ -82,19 +91,7 @@ async def claim(
             "fingerprint": request.make.fingerprint,
         },
     )
-    if taken is None:
-        return None
-    return _claim_of(taken, found.item, policy), taken
-
-
-async def claim_all(
-    session: AsyncSession, request: ClaimRequest, *, policy: Policy
-) -> tuple[Claim, ...]:
-    """Hand a worker as many jobs as it has room for, each as if it had asked for one at a time."""
-    claims: list[Claim] = []
-    while len(claims) < request.most and (next_ := await claim(session, request, policy=policy)):
-        claims.append(next_[0])
-    return tuple(claims)
+    return _claim_of(taken, found.item, policy) if taken is not None else None
 
 
 async def heartbeat(

@@ -19,7 +19,6 @@ from contracts.jobs import (
     JobFailed,
     JobReleased,
     JobSkipped,
-    JobStarted,
     JobState,
 )
 from contracts.topics import JOBS_EVENTS
@@ -84,8 +83,6 @@ class JobEvents:
     async def _change(self, said: object) -> Change | None:
         """Return what an event asks to be done, or nothing."""
         match said:
-            case JobStarted():
-                return None
             case JobCompleted():
                 return await self._completion(said)
             case JobSkipped():

@@ -90,14 +90,14 @@ class Catalogue:
         request = ClaimRequest(task=task, worker=WorkerId(new_id()), make=make_of(task))
         async with self.database.transaction() as session:
             claimed = await claims.claim(session, request, policy=self.house.policy)
-        assert claimed is not None, f"no {task} job waits"
+        assert claimed, f"no {task} job waits"
         return claimed[0]
 
     async def idle(self, task: TaskName) -> bool:
         """Return whether no job of a task waits."""
         request = ClaimRequest(task=task, worker=WorkerId(new_id()), make=make_of(task))
         async with self.database.transaction() as session:
-            return await claims.claim(session, request, policy=self.house.policy) is None
+            return not await claims.claim(session, request, policy=self.house.policy)
 
     async def finish(
         self, claim: Claim, result: BaseModel, files: Mapping[str, "Made"] | None = None

@@ -217,7 +217,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         if seen is None or self.time - seen > 60:
             self.makes.pop(make.fingerprint, None)
             self.makes[make.fingerprint] = self.time
-        if claimed is None:
+        if not claimed:
             assert not waiting, "a job waits and was not handed out"
             return None
         claim: Claim = claimed[0]

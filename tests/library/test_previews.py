@@ -23,7 +23,7 @@ async def running(catalogue: Catalogue) -> tuple[Claim, WorkerId]:
     request = ClaimRequest(task=task, worker=worker, make=make_of(task))
     async with catalogue.database.transaction() as session:
         claimed = await claims.claim(session, request, policy=catalogue.house.policy)
-    assert claimed is not None
+    assert claimed
     return claimed[0], worker
 
 

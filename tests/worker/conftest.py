@@ -143,7 +143,7 @@ class Bench:
 
     def of(self, claim: Claim) -> list[AnyEvent]:
         """Return what was said of a job, without its start."""
-        return [e for e in self.said if e.subject == claim.job and e.type != "job.started"]
+        return [e for e in self.said if e.subject == claim.job]
 
     async def ending(self, claim: Claim, *, within: float = 20.0) -> AnyEvent:
         """Return how a job ended."""

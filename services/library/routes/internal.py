@@ -24,7 +24,7 @@ def internal_routes(
     @router.post("/claims")
     async def claim(request: ClaimRequest) -> Claims:
         async with database.transaction() as session:
-            return Claims(claims=await claims.claim_all(session, request, policy=policy))
+            return Claims(claims=await claims.claim(session, request, policy=policy))
 
     @router.post("/jobs/{job}/heartbeat")
     async def heartbeat(job: JobId, beat: Heartbeat) -> HeartbeatAnswer:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from contracts.ids import JobId, WorkerId
-from contracts.jobs import JobStarted
+from contracts.jobs import JobReleased
 from contracts.topics import JOBS_EVENTS, Topic
 from kit.bus.base import AnyEvent, Bus, Handler
 from kit.bus.codec import Headers, Record
@@ -94,8 +94,8 @@ def fresh_topic(partitions: int = 3) -> Topic:
 
 def started(number: int, *, job: str = "") -> AnyEvent:
     """Return an event that is told from others by its epoch."""
-    data = JobStarted(job=JobId(job or new_id()), epoch=number, worker=WorkerId(new_id()))
-    return make_event("job.started", data, subject=data.job)
+    data = JobReleased(job=JobId(job or new_id()), epoch=number, worker=WorkerId(new_id()))
+    return make_event("job.released", data, subject=data.job)
 
 
 async def eventually(condition: Callable[[], bool], *, limit: float = 20.0) -> None:

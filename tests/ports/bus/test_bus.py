@@ -160,7 +160,7 @@ async def test_after_three_tries_it_goes_to_the_dead_letters(
 async def test_what_cannot_be_read_goes_to_the_dead_letters_and_blocks_nobody(
     harness: Harness, topic: Topic
 ) -> None:
-    await harness.put(topic, key="same", headers=(("ce_type", b"job.started"),), value=b"\xff{")
+    await harness.put(topic, key="same", headers=(("ce_type", b"job.released"),), value=b"\xff{")
     await harness.bus.publish(topic, started(2), key="same")
     seen = Seen()
     async with member(harness.bus, topic, seen):

@@ -33,10 +33,10 @@ def test_attributes_are_headers_and_the_value_is_the_data_alone() -> None:
         "content-type": "application/json",
         "ce_specversion": "1.0",
         "ce_id": event.id,
-        "ce_type": "job.started",
+        "ce_type": "job.released",
         "ce_source": "/library",
         "ce_subject": event.subject,
-        "ce_dataschema": "urn:cratedig:schema:job.started:1",
+        "ce_dataschema": "urn:cratedig:schema:job.released:1",
         "ce_traceparent": "00-a-b-01",
         "ce_sequence": "4",
     }
@@ -70,7 +70,7 @@ def test_an_owner_survives() -> None:
     [
         ("ce_type", None, "carries no ''"),
         ("ce_type", b"item.added", "carries no 'item.added'"),
-        ("ce_dataschema", b"urn:cratedig:schema:job.started:2", "has the schema"),
+        ("ce_dataschema", b"urn:cratedig:schema:job.released:2", "has the schema"),
         ("ce_dataschema", None, "has the schema ''"),
         ("ce_id", b"17", "id: "),
         ("ce_id", None, "id: "),

@@ -57,7 +57,7 @@ async def test_letters_are_shown_and_sent_back() -> None:
                 while not letters:
                     letters = await command("letters", "--topic", topic.name)
             (letter,) = letters
-            assert (letter["type"], letter["id"], letter["offset"]) == ("job.started", event.id, 0)
+            assert (letter["type"], letter["id"], letter["offset"]) == ("job.released", event.id, 0)
             assert letter["reason"] == "handler: RuntimeError: a bug"
             assert (
                 await command("replay", "--topic", topic.name, "--reason", "something else") == []
