@@ -239,6 +239,8 @@ class JobCompleted(Said):
     worker: WorkerId
     manifest_key: str
     manifest_sha256: Sha256
+    manifest: Manifest | None = None
+    """The same manifest, where it is small: then nobody needs to fetch it."""
 
 
 class JobSkipped(Said):

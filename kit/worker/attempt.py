@@ -189,7 +189,10 @@ class Attempt:
     async def _whole(self) -> tuple[Ending, str]:
         """Do the work and say the outcome; return it also as a metric's label."""
         claim = self._claim
-        await asyncio.to_thread(self._fresh_scratch)
+        if self._scratch.exists():
+            await asyncio.to_thread(shutil.rmtree, self._scratch)
+        for folder in ("files", "inputs"):
+            (self._scratch / folder).mkdir(parents=True)
         try:
             inputs = await fetch_inputs(self._platform.objects, claim, self._scratch / "inputs")
             work = Work(
@@ -204,14 +207,16 @@ class Attempt:
                 said = await self._compute(work)
             if isinstance(said, Finished):
                 files = await store_outputs(self._platform.objects, claim, said.outputs)
-                key, digest = await store_manifest(
+                key, digest, manifest = await store_manifest(
                     self._platform.objects,
                     claim,
                     make=self._make,
                     result=said.result,
                     files=files,
                 )
-                completed = JobCompleted(**self._fence(), manifest_key=key, manifest_sha256=digest)
+                completed = JobCompleted(
+                    **self._fence(), manifest_key=key, manifest_sha256=digest, manifest=manifest
+                )
                 await self._say("job.completed", completed)
                 return Ending.SAID, "completed"
         except TimeoutError:
@@ -231,11 +236,6 @@ class Attempt:
                 detail=str(error),
             )
         return await self._ended(said)
-
-    def _fresh_scratch(self) -> None:
-        shutil.rmtree(self._scratch, ignore_errors=True)
-        for folder in ("files", "inputs"):
-            (self._scratch / folder).mkdir(parents=True)
 
     async def _compute(self, work: Work) -> Finished | Ended | Died:
         """Run the job in the slot's child; with less and less when memory runs out (R20)."""

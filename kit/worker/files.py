@@ -12,6 +12,9 @@ from kit.objects.base import ObjectStore
 from kit.worker.job import JobInput
 from kit.worker.wire import Made
 
+TOLD = 16 << 10
+"""Bytes of a manifest that is told with the event, and need not be fetched."""
+
 
 async def fetch_inputs(store: ObjectStore, claim: Claim, folder: Path) -> tuple[JobInput, ...]:
     """Fetch every input of a job into an existing folder, each checked against its digest."""
@@ -60,15 +63,22 @@ async def store_manifest(
     make: Make,
     result: ResultData,
     files: tuple[StoredFile, ...],
-) -> tuple[str, str]:
-    """Store the manifest, the last object of an attempt; return its key and digest."""
+) -> tuple[str, str, Manifest | None]:
+    """Store the manifest, the last object of an attempt.
+
+    Returns
+    -------
+    tuple
+        Its key, its digest, and itself if it is small enough to be told.
+    """
     manifest = Manifest(
         job=JobId(claim.job), epoch=claim.epoch, make=make, result=result, files=files
     )
     data = manifest.model_dump_json().encode()
     key = key_of(claim, MANIFEST)
     await store.put_bytes(Bucket.DERIVED, key, data, media_type="application/json")
-    return key, hashlib.sha256(data).hexdigest()
+    told = manifest if len(data) <= TOLD else None
+    return key, hashlib.sha256(data).hexdigest(), told
 
 
 def key_of(claim: Claim, name: str) -> str:

@@ -35,6 +35,8 @@ from services.library.settings import LibrarySettings
 from services.library.uploads import Uploads
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+LISTENERS = 3
+"""Members of the group that hears workers: each waits most of the time, for store and database."""
 _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     upload_routes,
     item_routes,
@@ -92,9 +94,10 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
     )
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
-    consumer = JobEvents(database, platform.objects, policy=policy).consumer(platform.bus)
+    handler = JobEvents(database, platform.objects, policy=policy)
+    consumers = [handler.consumer(platform.bus) for _ in range(LISTENERS)]
     reaper = Reaper.beside(
-        consumer, database, platform.objects, policy=policy, clock=platform.clock
+        consumers[0], database, platform.objects, policy=policy, clock=platform.clock
     )
     if settings.workers_end_with_us:
         await reaper.requeue_all()
@@ -115,7 +118,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
     return LibraryServing(
         public=behind_edge(catalogue(house, authenticate=reader.read, ready=ready)),
         internal=behind_edge(internal),
-        background=(_listening(consumer), relay.run, reaper.run, progress.run),
+        background=(*map(_listening, consumers), relay.run, reaper.run, progress.run),
         database=database,
         keys=keys,
         needs=ready,

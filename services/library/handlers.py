@@ -96,7 +96,11 @@ class JobEvents:
         raise TypeError(f"{type(said).__name__} is no word of a worker")
 
     async def _completion(self, said: JobCompleted) -> Change | None:
-        """Read the manifest before anything is held; one that nobody waits for is not read."""
+        """Read a manifest before anything is held; one that nobody waits for is not read."""
+        if (told := said.manifest) is not None:
+            if (told.job, told.epoch) != (said.job, said.epoch):
+                raise results.NoManifest(f"the manifest told speaks of {told.job}, {told.epoch}")
+            return lambda session: results.apply(session, told, policy=self._policy)
         asked = {"job": said.job, "epoch": said.epoch}
         async with self._database.session() as session:
             row = (await session.scalars(_WAITED_FOR, asked)).one_or_none()

@@ -29,7 +29,7 @@ from services.library.tables import EventRow
 log = logging.getLogger(__name__)
 
 BATCH = 500
-GATHER: Seconds = 0.02
+GATHER: Seconds = 0.05
 """Pause after a batch: what comes meanwhile is published and marked together."""
 POLL: Seconds = 1.0
 """How often it looks without being woken: events of other processes of the library."""

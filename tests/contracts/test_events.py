@@ -37,6 +37,14 @@ def test_a_reader_ignores_fields_of_the_future(name: str) -> None:
     assert event_type.model_validate(record).data is not None
 
 
+def test_a_completion_is_read_that_does_not_tell_its_manifest() -> None:
+    text = (GOLDEN / "jobs.events" / "job.completed.json").read_text(encoding="utf-8")
+    record: dict[str, Any] = json.loads(text)
+    del record["data"]["manifest"]
+    event_type = Event[TYPES["jobs.events/job.completed"]]  # type: ignore[misc]
+    assert event_type.model_validate(record).data.manifest is None
+
+
 def test_a_request_with_an_unknown_field_is_refused() -> None:
     with pytest.raises(ValidationError, match="colour"):
         JobCreate.model_validate(

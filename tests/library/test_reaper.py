@@ -366,6 +366,27 @@ async def test_a_manifest_that_was_changed_is_not_applied(house: House) -> None:
     assert (await house.jobs.row(claim.job)).state == "running"
 
 
+async def test_a_manifest_that_is_told_is_not_fetched(house: House) -> None:
+    claim = await house.running()
+    told = Manifest(job=claim.job, epoch=claim.epoch, make=MAKE, result={"n": 7})
+    # Nothing is stored: whoever asked the store for it would find no manifest.
+    said = _completed(claim, "0" * 64).model_copy(update={"manifest": told})
+    await house.handler(_event("job.completed", said))
+    row = await house.jobs.row(claim.job)
+    assert (row.state, row.result) == ("succeeded", {"n": 7})
+
+
+async def test_a_manifest_that_is_told_of_another_attempt_is_not_applied(house: House) -> None:
+    claim = await house.running()
+    for wrong in ({"job": new_id()}, {"epoch": claim.epoch + 1}):
+        told = Manifest(job=claim.job, epoch=claim.epoch, make=MAKE, result={})
+        told = told.model_copy(update=wrong)
+        said = _completed(claim, "0" * 64).model_copy(update={"manifest": told})
+        with pytest.raises(NoManifest, match="speaks of"):
+            await house.handler(_event("job.completed", said))
+    assert (await house.jobs.row(claim.job)).state == "running"
+
+
 async def test_an_event_waits_while_the_database_is_away(house: House) -> None:
     claim = await house.running()
     digest = await house.store(claim)

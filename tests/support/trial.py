@@ -44,6 +44,8 @@ class TrialParams(Asked):
     """The segment scale at which memory suffices."""
     device: str = ""
     """The only device whose memory runs out; empty is any."""
+    letters: int = 0
+    """Length of the text in the result."""
 
 
 class TrialResult(Said):
@@ -53,6 +55,7 @@ class TrialResult(Said):
     read: int
     device: str
     fallback: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,11 @@ def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
         )
         path.write_bytes(b"made of " + b"".join(one.path.read_bytes() for one in job.inputs))
     return TrialResult(
-        segment=engine.segment, read=read, device=engine.device, fallback=engine.fallback
+        segment=engine.segment,
+        read=read,
+        device=engine.device,
+        fallback=engine.fallback,
+        text="a" * params.letters,
     )
 
 

@@ -30,6 +30,15 @@ async def test_a_finished_job_has_its_files_its_manifest_and_one_event(bench: Be
     assert (file.size, file.sha256) == (len(made), hashlib.sha256(made).hexdigest())
     assert manifest.make == bench.runtime.make
     assert f"/export/{claim.job}/1/" in completed.manifest_key
+    assert completed.manifest == manifest
+    assert manifest.result["text"] == ""
+
+
+async def test_a_large_manifest_is_stored_and_not_told(bench: Bench) -> None:
+    event = await bench.ending(await bench.offer(letters=20_000))
+    assert event.data.manifest is None
+    data = await bench.platform.objects.get_bytes(Bucket.DERIVED, event.data.manifest_key)
+    assert len(Manifest.model_validate_json(data).result["text"]) == 20_000
 
 
 async def test_scratch_is_empty_after_a_job(bench: Bench) -> None:

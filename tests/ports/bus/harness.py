@@ -92,7 +92,7 @@ def fresh_topic(partitions: int = 3) -> Topic:
     return replace(JOBS_EVENTS, name=f"test.{new_id()}", partitions=partitions)
 
 
-def started(number: int, *, job: str = "") -> AnyEvent:
+def released(number: int, *, job: str = "") -> AnyEvent:
     """Return an event that is told from others by its epoch."""
     data = JobReleased(job=JobId(job or new_id()), epoch=number, worker=WorkerId(new_id()))
     return make_event("job.released", data, subject=data.job)

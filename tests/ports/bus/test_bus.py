@@ -14,7 +14,7 @@ from tests.ports.bus.harness import (
     eventually,
     fresh_topic,
     member,
-    started,
+    released,
 )
 from tests.support.events import make_event
 
@@ -26,7 +26,7 @@ async def test_is_ready_when_started(harness: Harness) -> None:
 async def test_topics_are_created_once_and_again_without_harm(
     harness: Harness, topic: Topic
 ) -> None:
-    await harness.bus.publish(topic, started(1), key="a")
+    await harness.bus.publish(topic, released(1), key="a")
     await harness.bus.ensure([topic, fresh_topic()])
     seen = Seen()
     async with member(harness.bus, topic, seen):
@@ -34,7 +34,7 @@ async def test_topics_are_created_once_and_again_without_harm(
 
 
 async def test_an_event_arrives_as_it_was_sent(harness: Harness, topic: Topic) -> None:
-    event = started(7)
+    event = released(7)
     await harness.bus.publish(topic, event, key=event.subject)
     seen = Seen()
     async with member(harness.bus, topic, seen):
@@ -49,7 +49,7 @@ async def test_events_of_one_key_keep_their_order(harness: Harness, topic: Topic
     async with member(harness.bus, topic, seen):
         for number in range(100):
             key = keys[number % len(keys)]
-            await harness.bus.publish(topic, started(number), key=key)
+            await harness.bus.publish(topic, released(number), key=key)
         await eventually(lambda: len(seen.events) == 100)
     for residue in range(len(keys)):
         assert [one for one in seen.numbers if one % len(keys) == residue] == list(
@@ -67,7 +67,7 @@ async def test_members_of_a_group_share_and_none_gets_what_another_got(
     ):
         await asyncio.gather(one.consumer.caught_up.wait(), two.consumer.caught_up.wait())
         for number in range(60):
-            await harness.bus.publish(topic, started(number), key=f"key {number}")
+            await harness.bus.publish(topic, released(number), key=f"key {number}")
         await eventually(lambda: len({*first.numbers, *second.numbers}) == 60)
     # Joining may hand over once more what was under way just then, never lose it.
     assert sorted({*first.numbers, *second.numbers}) == list(range(60))
@@ -81,7 +81,7 @@ async def test_each_group_gets_every_event(harness: Harness, topic: Topic) -> No
         member(harness.bus, topic, other, group="pipelines"),
     ):
         for number in range(10):
-            await harness.bus.publish(topic, started(number), key="same")
+            await harness.bus.publish(topic, released(number), key="same")
         await eventually(lambda: len(seen.events) == len(other.events) == 10)
     assert seen.numbers == other.numbers == list(range(10))
 
@@ -90,7 +90,7 @@ async def test_a_group_gets_what_was_published_before_it_came(
     harness: Harness, topic: Topic
 ) -> None:
     for number in range(5):
-        await harness.bus.publish(topic, started(number), key="same")
+        await harness.bus.publish(topic, released(number), key="same")
     seen = Seen()
     async with member(harness.bus, topic, seen):
         await eventually(lambda: seen.numbers == list(range(5)))
@@ -98,10 +98,10 @@ async def test_a_group_gets_what_was_published_before_it_came(
 
 async def test_what_was_acknowledged_does_not_come_again(harness: Harness, topic: Topic) -> None:
     first, second = Seen(), Seen()
-    await harness.bus.publish(topic, started(1), key="same")
+    await harness.bus.publish(topic, released(1), key="same")
     async with member(harness.bus, topic, first):
         await eventually(lambda: first.numbers == [1])
-    await harness.bus.publish(topic, started(2), key="same")
+    await harness.bus.publish(topic, released(2), key="same")
     async with member(harness.bus, topic, second):
         await eventually(lambda: second.numbers == [2])
 
@@ -113,7 +113,7 @@ async def test_an_event_whose_member_died_over_it_goes_to_another(
         await asyncio.Event().wait()
 
     first, second = Seen(hang), Seen()
-    await harness.bus.publish(topic, started(1), key="same")
+    await harness.bus.publish(topic, released(1), key="same")
     async with member(await harness.another(), topic, first) as one:
         await eventually(lambda: first.numbers == [1])
         await one.crash()
@@ -129,8 +129,8 @@ async def test_a_handler_that_fails_is_given_the_event_again(
             raise RuntimeError("not yet")
 
     seen = Seen(fail_twice)
-    await harness.bus.publish(topic, started(1), key="same")
-    await harness.bus.publish(topic, started(2), key="same")
+    await harness.bus.publish(topic, released(1), key="same")
+    await harness.bus.publish(topic, released(2), key="same")
     async with member(harness.bus, topic, seen):
         await eventually(lambda: seen.numbers == [1, 1, 1, 2])
     assert await harness.dead_letters(topic) == []
@@ -144,9 +144,9 @@ async def test_after_three_tries_it_goes_to_the_dead_letters(
             raise RuntimeError("a bug")
 
     seen = Seen(fail_on_one)
-    bad = started(1).model_copy(update={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
+    bad = released(1).model_copy(update={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
     await harness.bus.publish(topic, bad, key="same")
-    await harness.bus.publish(topic, started(2), key="same")
+    await harness.bus.publish(topic, released(2), key="same")
     async with member(harness.bus, topic, seen):
         await eventually(lambda: seen.numbers == [1, 1, 1, 2])
     (letter,) = await harness.dead_letters(topic)
@@ -161,7 +161,7 @@ async def test_what_cannot_be_read_goes_to_the_dead_letters_and_blocks_nobody(
     harness: Harness, topic: Topic
 ) -> None:
     await harness.put(topic, key="same", headers=(("ce_type", b"job.released"),), value=b"\xff{")
-    await harness.bus.publish(topic, started(2), key="same")
+    await harness.bus.publish(topic, released(2), key="same")
     seen = Seen()
     async with member(harness.bus, topic, seen):
         await eventually(lambda: seen.numbers == [2])
@@ -178,8 +178,8 @@ async def test_a_handler_that_cannot_work_at_present_loses_nothing(
             raise NotNow("the database is away")
 
     seen = Seen(away)
-    await harness.bus.publish(topic, started(1), key="same")
-    await harness.bus.publish(topic, started(2), key="same")
+    await harness.bus.publish(topic, released(1), key="same")
+    await harness.bus.publish(topic, released(2), key="same")
     async with member(harness.bus, topic, seen):
         await eventually(lambda: seen.numbers[-1:] == [2], limit=40)
     assert seen.numbers == [1, 1, 1, 1, 1, 1, 2]
@@ -190,7 +190,7 @@ async def test_caught_up_means_that_all_there_was_has_been_handled(
     harness: Harness, topic: Topic
 ) -> None:
     for number in range(30):
-        await harness.bus.publish(topic, started(number), key=f"key {number}")
+        await harness.bus.publish(topic, released(number), key=f"key {number}")
     gate = asyncio.Event()
 
     async def wait(event: AnyEvent) -> None:
@@ -214,7 +214,7 @@ async def test_an_empty_topic_is_caught_up_at_once(harness: Harness, topic: Topi
 async def test_news_reaches_every_reader_and_only_from_now_on(
     harness: Harness, topic: Topic
 ) -> None:
-    await harness.bus.publish(topic, started(0), key="old")
+    await harness.bus.publish(topic, released(0), key="old")
     heard: list[list[int]] = [[], []]
 
     async def read(into: list[int]) -> None:
@@ -229,11 +229,11 @@ async def test_news_reaches_every_reader_and_only_from_now_on(
         async with asyncio.timeout(20):
             while not all(heard):  # A reader is there once it has heard something.
                 number += 1
-                await harness.bus.publish(topic, started(number), key="same")
+                await harness.bus.publish(topic, released(number), key="same")
                 await asyncio.sleep(0.02)
         last = number + 20
         for later in range(number + 1, last + 1):
-            await harness.bus.publish(topic, started(later), key="same")
+            await harness.bus.publish(topic, released(later), key="same")
         await eventually(lambda: all(one[-1] == last for one in heard))
     finally:
         for task in tasks:
@@ -275,7 +275,7 @@ async def test_closing_the_bus_ends_its_readers(harness: Harness, topic: Topic) 
         assert await task == 0
     assert not await harness.bus.ready()
     with pytest.raises(BusError):
-        await harness.bus.publish(topic, started(1), key="a")
+        await harness.bus.publish(topic, released(1), key="a")
 
 
 async def test_a_topic_takes_only_what_it_carries(harness: Harness, topic: Topic) -> None:
@@ -285,6 +285,6 @@ async def test_a_topic_takes_only_what_it_carries(harness: Harness, topic: Topic
 
 
 async def test_an_event_that_is_too_large_is_refused(harness: Harness, topic: Topic) -> None:
-    event = started(1).model_copy(update={"source": "x" * 300_000})
+    event = released(1).model_copy(update={"source": "x" * 300_000})
     with pytest.raises(BusError, match="a record holds at most"):
         await harness.bus.publish(topic, event, key="a")

@@ -12,11 +12,11 @@ from kit.bus.base import Unreadable
 from kit.bus.codec import Headers, Record, decode, encode
 from kit.bus.letters import DeadLetter, pack, unpack
 from kit.clock import new_id
-from tests.ports.bus.harness import started
+from tests.ports.bus.harness import released
 
 
 def record() -> Record:
-    return encode(JOBS_EVENTS, started(3), key="k")
+    return encode(JOBS_EVENTS, released(3), key="k")
 
 
 def with_header(headers: Headers, name: str, value: bytes | None) -> Headers:
@@ -25,7 +25,7 @@ def with_header(headers: Headers, name: str, value: bytes | None) -> Headers:
 
 
 def test_attributes_are_headers_and_the_value_is_the_data_alone() -> None:
-    event = started(3).model_copy(update={"sequence": 4, "traceparent": "00-a-b-01"})
+    event = released(3).model_copy(update={"sequence": 4, "traceparent": "00-a-b-01"})
     made = encode(JOBS_EVENTS, event, key="k")
     headers = {name: raw.decode() for name, raw in made.headers}
     assert headers.pop("ce_time") == event.time.isoformat().replace("+00:00", "Z")
@@ -45,7 +45,7 @@ def test_attributes_are_headers_and_the_value_is_the_data_alone() -> None:
 
 
 def test_there_and_back_again() -> None:
-    event = started(3).model_copy(update={"sequence": 4})
+    event = released(3).model_copy(update={"sequence": 4})
     made = encode(JOBS_EVENTS, event, key="k")
     assert decode(JOBS_EVENTS, made.headers, made.value) == event
 
@@ -59,8 +59,8 @@ def test_fields_and_attributes_of_later_versions_are_ignored() -> None:
 
 def test_an_owner_survives() -> None:
     owner = OwnerId(new_id())
-    event = Event[Any].model_validate(started(3).model_dump() | {"owner": owner})
-    event = event.model_copy(update={"data": started(3).data})
+    event = Event[Any].model_validate(released(3).model_dump() | {"owner": owner})
+    event = event.model_copy(update={"data": released(3).data})
     made = encode(JOBS_EVENTS, event, key="k")
     assert decode(JOBS_EVENTS, made.headers, made.value).owner == owner
 
@@ -88,7 +88,7 @@ def test_a_wrong_attribute_is_unreadable(name: str, value: bytes | None, said: s
 
 @pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b"{}", b'{"epoch": "many"}', b"\xff"])
 def test_a_wrong_value_is_unreadable(value: bytes | None) -> None:
-    with pytest.raises(Unreadable, match=r"job\.started is not valid"):
+    with pytest.raises(Unreadable, match=r"job\.released is not valid"):
         decode(JOBS_EVENTS, record().headers, value)
 
 

@@ -17,7 +17,7 @@ from kit.bus.base import AnyEvent
 from kit.bus.codec import Record, encode
 from kit.bus.kafka import KafkaBus
 from kit.bus.letters import DeadLetter, letter_in, pack, told
-from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, started
+from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, released
 from tests.support.events import make_event
 from tests.support.servers import server_setting
 
@@ -47,7 +47,7 @@ async def test_letters_are_shown_and_sent_back() -> None:
             raise RuntimeError("a bug")
 
     seen = Seen(fail)
-    event = started(1)
+    event = released(1)
     try:
         await kafka.bus.publish(topic, event, key="same")
         async with member(kafka.bus, topic, seen):

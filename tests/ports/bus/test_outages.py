@@ -11,7 +11,7 @@ import pytest
 
 from contracts.topics import Topic
 from kit.bus.base import BusError
-from tests.ports.bus.harness import Harness, KafkaHarness, Seen, eventually, member, started
+from tests.ports.bus.harness import Harness, KafkaHarness, Seen, eventually, member, released
 from tests.support.servers import server_setting
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
@@ -50,7 +50,7 @@ async def test_a_killed_broker_costs_no_acknowledged_event(harness: Harness, top
     async def publish() -> None:
         number = 0
         while publishing:
-            event = started(number)
+            event = released(number)
             while publishing:
                 with contextlib.suppress(BusError):
                     await harness.bus.publish(topic, event, key="same")
