@@ -24,6 +24,8 @@ _LOOP_COMPRESSION = 2.4
 _NOTHING_BUT_LOOP = 5.0
 _LOOP_CONFIDENCE = 0.5
 _LEAST_CONFIDENCE = 0.25
+# Single words that are right often have little, lines hardly ever; invented ones have next to none.
+_LEAST_OF_ONE_WORD = 0.1
 _LEAST_LOG_PROBABILITY = -1.0
 _NO_SPEECH = 0.6
 _UNSURE_LOG_PROBABILITY = -0.6
@@ -128,7 +130,8 @@ def _verdict(
     if level < INAUDIBLE_DB or (separated and level < usual - SILENT_DB):
         return RemovalReason.SILENT
     sure = confidence(segment)
-    if segment.log_probability < _LEAST_LOG_PROBABILITY or sure < _LEAST_CONFIDENCE:
+    least = _LEAST_CONFIDENCE if len(segment.words) > 1 else _LEAST_OF_ONE_WORD
+    if segment.log_probability < _LEAST_LOG_PROBABILITY or sure < least:
         return RemovalReason.DOUBTFUL
     unsure = segment.log_probability < _UNSURE_LOG_PROBABILITY or sure < _UNSURE_CONFIDENCE
     if unsure and (segment.no_speech > _NO_SPEECH or _FILLERS.match(text)):

@@ -21,6 +21,8 @@ SHORTEST_STEP = 5 * RATE
 SHORTEST_REST = RATE
 """A shorter rest is not heard again."""
 
+_TAIL_S = 0.2
+_TAIL_CONFIDENCE = 0.5
 _SURE = 0.95
 _WINDOWS_FOR_LANGUAGE = 3
 
@@ -43,6 +45,7 @@ class Listener:
     _position: int = 0
     _votes: dict[str, float] = field(default_factory=dict)
     _voted: int = 0
+    _carried: bool = False
 
     def feed(self, audio: Float) -> Iterator[Segment]:
         """Take `[samples]` at `RATE`; yield what is complete."""
@@ -71,6 +74,7 @@ class Listener:
         audio, offset = self._audio[:cut], self._position / RATE
         if _loudest_tenth(audio) < AUDIBLE:
             self._leave(cut)
+            self._carried = False
             return
         heard = self.hearing.hear(audio, language=self._language_of(audio), beam=self.beam)
         until = round(heard.until * RATE)
@@ -78,7 +82,9 @@ class Listener:
         rest = audio[until:] if until > SHORTEST_STEP else audio[:0]
         carried = len(rest) > SHORTEST_REST and _loudest_tenth(rest) >= AUDIBLE
         end = offset + len(audio) / RATE
-        for segment in heard.segments:
+        segments = _without_tail(heard.segments) if self._carried else heard.segments
+        self._carried = carried
+        for segment in segments:
             words = tuple(
                 replace(
                     word,
@@ -105,6 +111,22 @@ class Listener:
         self._voted += 1
         told = self.detected
         return told[0] if told else "en"
+
+
+def _without_tail(segments: list[Segment]) -> list[Segment]:
+    """Return what is heard after a pass that left something over, without the last word's tail.
+
+    The next window begins where that word ends by the network's word, which is right to some
+    tenths of a second only. What still sounds of it may be taken for a word of its own: one that
+    begins with the window, is short, and is not believed.
+    """
+    if not segments:
+        return segments
+    word, *others = segments[0].words
+    if word.start > 0 or word.end > _TAIL_S or word.confidence > _TAIL_CONFIDENCE:
+        return segments
+    rest = [replace(segments[0], words=tuple(others))] if others else []
+    return [*rest, *segments[1:]]
 
 
 def _loudest_tenth(audio: Float) -> float:

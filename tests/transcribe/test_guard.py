@@ -156,3 +156,11 @@ def test_nothing_is_lost_and_the_order_stays() -> None:
 
 def test_no_levels_at_all() -> None:
     assert sift([], Loudness().levels(), separated=True) == ([], [])
+
+
+def test_one_word_is_doubted_later_than_a_line() -> None:
+    assert not reasons(line("Three.", confidence=0.17))
+    assert reasons(line("Three blind mice", confidence=0.17)) == [RemovalReason.DOUBTFUL]
+    assert reasons(line("You", confidence=0.05)) == [RemovalReason.DOUBTFUL]
+    # What is written where nothing is sung stays doubted.
+    assert reasons(line("You", confidence=0.17, no_speech=0.7)) == [RemovalReason.DOUBTFUL]

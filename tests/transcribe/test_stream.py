@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.transcribe.lines import RATE, Float
+from services.transcribe.lines import RATE, Float, Heard, Segment, Word
 from services.transcribe.stream import EARLIEST_CUT, WINDOW, Listener
 from tests.transcribe.lines import Told, bursts
 
@@ -55,6 +55,30 @@ def test_what_a_pass_leaves_over_is_heard_with_what_follows() -> None:
     assert [segment.start for segment in found] == [float(n) for n in range(70)]
     assert all(length > EARLIEST_CUT for length in told.lengths[:3])
     assert len(told.lengths) == 4
+
+
+def tails(first: Word, *, most: float = 18.0) -> list[str]:
+    """Return what is told of audio whose windows each begin with a word and go on surely."""
+
+    class Tailed(Told):
+        def hear(self, audio: Float, *, language: str, beam: int) -> Heard:
+            heard = super().hear(audio, language=language, beam=beam)
+            before = Segment((first,), -0.3, 0.0, 1.2)
+            return Heard([before, *heard.segments[1:]], heard.until)
+
+    listener = Listener(Tailed(most=most), "en", 5)
+    found = [*listener.feed(bursts((0, 50), seconds=50)), *listener.finish()]
+    return [word.text for segment in found for word in segment.words if word.text == first.text]
+
+
+def test_the_tail_of_a_windows_last_word_is_no_word() -> None:
+    # Three windows: the first one begins nothing anew.
+    assert len(tails(Word("tool", 0.0, 0.08, 0.01))) == 1
+    # A word that is believed, is longer or comes later is one; nothing is left over at a cut.
+    assert len(tails(Word("thy", 0.0, 0.08, 0.9))) == 3
+    assert len(tails(Word("pity", 0.0, 0.76, 0.2))) == 3
+    assert len(tails(Word("a", 0.1, 0.18, 0.01))) == 3
+    assert len(tails(Word("tool", 0.0, 0.08, 0.01), most=1e9)) == 2
 
 
 def test_a_rest_without_sound_is_left() -> None:
