@@ -36,7 +36,7 @@ from sqlalchemy.ext.asyncio import create_async_engine as create_engine
 from contracts.music import Seconds
 from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable, Utc
-from kit.database.sqlite import one_errand_a_statement
+from kit.database.sqlite import BEGIN, one_errand_a_statement
 
 Answer = TypeVar("Answer")
 Statement = TypeVar("Statement", bound=Executable)
@@ -327,7 +327,7 @@ def _sqlite_engines(
     writer = create_engine(url, pool_size=1, **settings)
     reader = create_engine(url, pool_size=readers, **_READING, **settings)
     for engine in (writer, reader):
-        one_errand_a_statement(engine)
+        one_errand_a_statement(engine, busy=busy)
 
     def prepare(connection: Any, pragmas: tuple[str, ...]) -> None:
         # The driver's own idea of transactions is switched off; `begin` below says when.
@@ -341,7 +341,9 @@ def _sqlite_engines(
 
     @event.listens_for(writer.sync_engine, "connect")
     def _connect_writer(connection: Any, _: object) -> None:
+        # Until it is in place, other processes that open the file are waited for.
         prepare(connection, (waiting, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"))
+        prepare(connection, ("busy_timeout=0",))
 
     @event.listens_for(reader.sync_engine, "connect")
     def _connect_reader(connection: Any, _: object) -> None:
@@ -349,7 +351,7 @@ def _sqlite_engines(
 
     @event.listens_for(writer.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(BEGIN)
 
     return reader, writer
 

@@ -4,9 +4,11 @@ The driver runs each call on a thread of its own, and SQLAlchemy makes four call
 open a cursor, execute, fetch, close. What passes between the threads costs more than most of our
 statements do, so here the four are one; and inside a transaction, which holds the one lock that a
 statement could wait for, they are none: what takes microseconds runs where it is called. Threads
-take what may last: to begin, to commit, to delete, and all reads outside of transactions.
+take what may last: to begin where another process writes, to commit, to delete, and all reads
+outside of transactions.
 """
 
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +20,8 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.music import Seconds
 
 
 class _Done:
@@ -32,8 +36,7 @@ class _Done:
         self.rowcount = -1
 
 
-_MAY_LAST = ("BEGIN", "DELETE")
-"""First words of statements that wait for others, or touch as many rows as there are."""
+BEGIN = "BEGIN IMMEDIATE"
 
 
 class _Cursor(AsyncAdapt_aiosqlite_cursor):
@@ -51,8 +54,22 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         self._rows.clear()
 
     async def _execute_async(self, operation: Any, parameters: Any) -> Any:
-        lasting = operation.startswith(_MAY_LAST)
+        if operation == BEGIN:
+            await self._begin()
+            return
+        # A DELETE touches as many rows as there are.
+        lasting = operation.startswith("DELETE")
         await self._errand(lambda cursor: cursor.execute(operation, parameters or ()), lasting)
+
+    async def _begin(self) -> None:
+        """Begin a transaction that writes, at once if no other process does."""
+        try:
+            self._connection._conn.execute(BEGIN)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            connection: Any = self._adapt_connection
+            await self._errand(connection.begin_later)
 
     async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
         await self._errand(lambda cursor: cursor.executemany(operation, seq_of_parameters))
@@ -80,8 +97,20 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 
 
 class _Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ()
+    __slots__ = ("_busy",)
     _cursor_cls = _Cursor
+
+    def __init__(self, dbapi: Any, connection: Any, busy: Seconds) -> None:
+        super().__init__(dbapi, connection)
+        self._busy = busy
+
+    def begin_later(self, cursor: sqlite3.Cursor) -> None:
+        """Begin once no other process writes. Of itself, a connection waits for nobody."""
+        cursor.execute(f"PRAGMA busy_timeout={int(self._busy * 1000)}")
+        try:
+            cursor.execute(BEGIN)
+        finally:
+            cursor.execute("PRAGMA busy_timeout=0")
 
     def rollback(self) -> None:
         # Every connection that is given back is rolled back, though most have committed.
@@ -89,10 +118,18 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
             super().rollback()
 
 
-def one_errand_a_statement(engine: AsyncEngine) -> None:
-    """Make the connections of an engine for `sqlite+aiosqlite` run each statement in one go."""
+def one_errand_a_statement(engine: AsyncEngine, *, busy: Seconds) -> None:
+    """Make the connections of an engine for `sqlite+aiosqlite` run each statement in one go.
+
+    Parameters
+    ----------
+    engine
+        Those of its connections that write have a `busy_timeout` of 0.
+    busy
+        How long a transaction waits for another process that writes.
+    """
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def _connect(dialect: Dialect, _: object, arguments: Any, parameters: Any) -> Any:
         plain: Any = dialect.connect(*arguments, **parameters)
-        return _Connection(dialect.dbapi, plain._connection)
+        return _Connection(dialect.dbapi, plain._connection, busy)

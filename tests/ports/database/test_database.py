@@ -1,6 +1,7 @@
 """What every database promises."""
 
 import asyncio
+import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -284,6 +285,24 @@ async def test_a_full_house_is_told_so(url: str) -> None:
         with pytest.raises(DatabaseUnavailable):
             async with database.transaction() as second:
                 await second.execute(text("SELECT 1"))
+    await database.close()
+
+
+async def test_a_file_that_another_process_writes_to_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "shared.db"
+    database = Database(f"sqlite+aiosqlite:///{path}", clock=SystemClock(), busy_timeout=0.3)
+    async with database.transaction() as session:
+        await session.execute(text("CREATE TABLE marks (name TEXT)"))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseUnavailable, match="locked"):
+        async with database.transaction():
+            pass
+    asyncio.get_running_loop().call_later(0.1, other.execute, "COMMIT")
+    async with database.transaction() as session:
+        await session.execute(text("INSERT INTO marks VALUES ('ours')"))
+    assert other.execute("SELECT name FROM marks").fetchall() == [("ours",)]
+    other.close()
     await database.close()
 
 
