@@ -32,6 +32,7 @@ from kit.objects.base import (
     UploadMissing,
 )
 from kit.objects.disposition import safe_filename
+from kit.objects.serving import Serving
 from kit.objects.signing import Signer
 
 Result = TypeVar("Result")
@@ -266,8 +267,6 @@ class FileStore:
 
     def application(self) -> ASGIApp:
         """Return the application that answers signed URLs; it is mounted at `/objects`."""
-        from kit.objects.serving import Serving
-
         return Serving(self)
 
     def path(self, bucket: Bucket, key: str) -> Path:

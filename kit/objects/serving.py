@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Protocol
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
@@ -12,12 +13,9 @@ from starlette.types import Receive, Scope, Send
 from contracts.objects import Bucket
 from contracts.problems import ProblemCode
 from kit.http.errors import ProblemError, not_found, problem_response
-from kit.objects.base import ObjectError, UploadMissing
+from kit.objects.base import ObjectError, ObjectFacts, UploadMissing
 from kit.objects.disposition import attachment
-from kit.objects.signing import BadSignature
-
-if TYPE_CHECKING:
-    from kit.objects.files import FileStore
+from kit.objects.signing import BadSignature, Signer
 
 MOST_RANGES = 8
 """A request for more ranges gets the whole object, as RFC 9110 allows (S22)."""
@@ -29,10 +27,33 @@ SAFETY = {
 """Nothing that a user uploaded may run as a page of ours."""
 
 
+class Folder(Protocol):
+    """What of a folder store is served."""
+
+    signer: Signer
+    """Signed the URLs."""
+
+    async def head(self, bucket: Bucket, key: str) -> ObjectFacts | None:
+        """Return what is known of an object, or `None`."""
+        ...
+
+    def path(self, bucket: Bucket, key: str) -> Path:
+        """Return where an object lies."""
+        ...
+
+    def upload_folder(self, bucket: Bucket, key: str, reference: str) -> Path:
+        """Return where an upload's parts lie. Raises `UploadMissing`."""
+        ...
+
+    def draft(self, bucket: Bucket) -> Path:
+        """Return a new name for a file that is being written."""
+        ...
+
+
 class Serving:
     """An ASGI application over a folder store."""
 
-    def __init__(self, store: "FileStore") -> None:
+    def __init__(self, store: Folder) -> None:
         self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
