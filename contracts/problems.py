@@ -45,6 +45,7 @@ class ProblemCode(StrEnum):
     ALREADY_EXISTS = "already_exists"
     WRONG_STATE = "wrong_state"
     GONE = "gone"
+    TOO_SLOW = "too_slow"
     TOO_LARGE = "too_large"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     KEY_REUSED = "key_reused"
@@ -79,6 +80,7 @@ _STATUS = {
     ProblemCode.ALREADY_EXISTS: 409,
     ProblemCode.WRONG_STATE: 409,
     ProblemCode.GONE: 410,
+    ProblemCode.TOO_SLOW: 408,
     ProblemCode.TOO_LARGE: 413,
     ProblemCode.RANGE_NOT_SATISFIABLE: 416,
     ProblemCode.KEY_REUSED: 422,
@@ -89,7 +91,12 @@ _STATUS = {
     ProblemCode.UNAVAILABLE: 503,
 }
 _RETRYABLE = frozenset(
-    {ProblemCode.TOO_MANY_REQUESTS, ProblemCode.UPSTREAM_FAILED, ProblemCode.UNAVAILABLE}
+    {
+        ProblemCode.TOO_SLOW,
+        ProblemCode.TOO_MANY_REQUESTS,
+        ProblemCode.UPSTREAM_FAILED,
+        ProblemCode.UNAVAILABLE,
+    }
 )
 
 

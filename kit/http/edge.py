@@ -1,5 +1,6 @@
 """Limits at the edge, before anything is parsed (S13), and what every answer carries (S26)."""
 
+import asyncio
 import json
 import re
 import time
@@ -12,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.music import Seconds
 from contracts.problems import ProblemCode
 from kit.http.errors import ProblemError, problem_response
 from kit.http.health import HEALTH
@@ -19,6 +21,8 @@ from kit.observability.tracing import continue_trace, current_trace_id
 
 MAX_BODY = 1 << 20
 """Bytes of a JSON body."""
+BODY_WITHIN: Seconds = 30.0
+"""How long a body of JSON may be on its way."""
 MAX_HEADERS = 16 << 10
 """Bytes of all headers."""
 MAX_FIELDS = 100
@@ -54,12 +58,20 @@ class Edge:
         Names by which this service may be called; empty is any (S14).
     streamed
         Path prefixes whose bodies are not read here, because they are bytes on their way.
+    body_within
+        How long any other body may be on its way.
     """
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Sequence[str] = (), streamed: Sequence[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Sequence[str] = (),
+        streamed: Sequence[str] = (),
+        body_within: Seconds = BODY_WITHIN,
     ) -> None:
         self._app = app
+        self._body_within = body_within
         self._hosts = frozenset(host.lower() for host in hosts)
         self._streamed = tuple(streamed)
 
@@ -74,9 +86,17 @@ class Edge:
         try:
             self._check_head(scope, headers)
             if not (self._streamed and scope["path"].startswith(self._streamed)):
-                receive = await _checked_body(headers, receive)
+                async with asyncio.timeout(self._body_within):
+                    receive = await _checked_body(headers, receive)
         except ProblemError as refusal:
             await problem_response(refusal)(scope, receive, answer)
+            return
+        except TimeoutError:
+            late = ProblemError(
+                ProblemCode.TOO_SLOW,
+                f"The body did not come within {self._body_within:g} s; send it again.",
+            )
+            await problem_response(late)(scope, receive, answer)
             return
         except ClientDisconnect:
             return

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from contracts.music import Seconds
 from contracts.objects import Bucket
 from contracts.problems import ProblemCode
 from kit.http.errors import ProblemError, not_found, problem_response
@@ -19,6 +21,8 @@ from kit.objects.signing import BadSignature, Signer
 
 MOST_RANGES = 8
 """A request for more ranges gets the whole object, as RFC 9110 allows (S22)."""
+BLOCK_WITHIN: Seconds = 60.0
+"""How long an upload may stand still."""
 SAFETY = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -53,8 +57,9 @@ class Folder(Protocol):
 class Serving:
     """An ASGI application over a folder store."""
 
-    def __init__(self, store: Folder) -> None:
+    def __init__(self, store: Folder, *, block_within: Seconds = BLOCK_WITHIN) -> None:
         self._store = store
+        self._block_within = block_within
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -114,7 +119,7 @@ class Serving:
         try:
             folder = self._store.upload_folder(bucket, key, claims["upload"])
             with await asyncio.to_thread(draft.open, "wb") as file:
-                async for block in request.stream():
+                async for block in _steadily(request.stream(), self._block_within):
                     arrived += len(block)
                     if arrived > size:
                         raise ProblemError(
@@ -129,6 +134,11 @@ class Serving:
                 )
             etag = digest.hexdigest()
             await asyncio.to_thread(draft.replace, folder / f"{number:05d}.{etag}.part")
+        except TimeoutError as error:
+            raise ProblemError(
+                ProblemCode.TOO_SLOW,
+                f"Nothing came for {self._block_within:g} s: send this part again.",
+            ) from error
         except (UploadMissing, FileNotFoundError) as error:
             raise ProblemError(ProblemCode.GONE, "This upload has ended.") from error
         except OSError as error:
@@ -136,6 +146,17 @@ class Serving:
         finally:
             await asyncio.to_thread(draft.unlink, missing_ok=True)
         return Response(headers={"ETag": f'"{etag}"'})
+
+
+async def _steadily(blocks: AsyncIterator[bytes], within: Seconds) -> AsyncIterator[bytes]:
+    """Yield blocks; raise `TimeoutError` where one does not come in time."""
+    while True:
+        try:
+            async with asyncio.timeout(within):
+                block = await anext(blocks)
+        except StopAsyncIteration:
+            return
+        yield block
 
 
 class _Download(FileResponse):

@@ -69,6 +69,7 @@ def test_no_number_is_anything_but_finite(value: str) -> None:
 def test_every_problem_has_a_status() -> None:
     assert all(400 <= code.status < 600 for code in ProblemCode)
     assert {code for code in ProblemCode if code.retryable} == {
+        ProblemCode.TOO_SLOW,
         ProblemCode.TOO_MANY_REQUESTS,
         ProblemCode.UPSTREAM_FAILED,
         ProblemCode.UNAVAILABLE,

@@ -67,6 +67,7 @@ async def test_a_browser_may_ask_first(open_world: World) -> None:
     methods = set(answer.headers["access-control-allow-methods"].split(", "))
     assert methods == {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
     assert int(answer.headers["access-control-max-age"]) <= 7200
+    assert answer.headers["x-content-type-options"] == "nosniff"
     for wrong in (
         {"Access-Control-Request-Method": "TRACE"},
         {"Access-Control-Request-Headers": "x-internal"},

@@ -1,5 +1,6 @@
 """S13, S14, S23, S26: what the edge of every HTTP service refuses, and what its answers carry."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,7 +13,8 @@ from starlette.responses import StreamingResponse
 from contracts.problems import Problem
 from kit.database.base import DatabaseUnavailable
 from kit.http.app import behind_edge, create_app
-from kit.http.edge import MAX_BODY
+from kit.http.edge import MAX_BODY, Edge
+from kit.http.errors import LastResort
 from kit.http.pagination import Page, Paging
 
 
@@ -257,3 +259,15 @@ async def test_pages_are_bounded_and_cursors_are_ours(client: httpx.AsyncClient)
         {"cursor": "A" * 401},
     ):
         refused(await client.get("/list", params=query), 422)
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for_longer() -> None:
+    async def halting() -> AsyncIterator[bytes]:
+        yield b'{"value":'
+        await asyncio.sleep(5)
+        yield b" 1}"
+
+    transport = httpx.ASGITransport(Edge(LastResort(application()), body_within=0.1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://house") as slow:
+        problem = refused(await slow.post("/echo", content=halting()), 408)
+    assert (problem.code, problem.retryable) == ("too_slow", True)

@@ -1,6 +1,8 @@
 """What only the folder store does: safe paths, exact parts, many ranges, leftovers."""
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from kit.objects.disposition import attachment, safe_filename
 from kit.objects.factory import open_objects
 from kit.objects.files import FileStore
 from kit.objects.minio import MinioStore, S3Address
+from kit.objects.serving import Serving
 from kit.objects.signing import BadSignature, Signer
 from kit.settings import KitSettings
 from tests.support.clock import ManualClock
@@ -57,6 +60,22 @@ async def test_a_part_of_another_size_is_refused(store: FileStore) -> None:
         assert (await http.put(url, content=b"abc")).status_code == 422
         assert (await http.put(url, content=b"abcde")).status_code == 413
         assert await store.parts(DERIVED, "u", reference) == ()
+        assert (await http.put(url, content=b"abcd")).status_code == 200
+    assert list((store.root / "derived" / "drafts").iterdir()) == []
+
+
+async def test_a_part_that_stands_still_is_given_up(store: FileStore) -> None:
+    async def halting() -> AsyncIterator[bytes]:
+        yield b"ab"
+        await asyncio.sleep(5)
+        yield b"cd"
+
+    reference = await store.start_upload(DERIVED, "u", media_type="audio/flac")
+    url = store.sign_part(DERIVED, "u", reference, number=1, size=4, lasting=MINUTE)
+    serving = httpx.ASGITransport(Serving(store, block_within=0.1))
+    async with httpx.AsyncClient(transport=serving, base_url="http://house") as http:
+        answer = await http.put(url, content=halting())
+        assert (answer.status_code, answer.json()["code"]) == (408, "too_slow")
         assert (await http.put(url, content=b"abcd")).status_code == 200
     assert list((store.root / "derived" / "drafts").iterdir()) == []
 
