@@ -1,5 +1,8 @@
 """The engine's own promises: the same text every time, and memory's end by its name."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,3 +138,17 @@ def test_what_a_window_is_short_of_is_as_silent_as_silence_is() -> None:
 
 def test_the_processor_works_in_single_precision(engine: Engine) -> None:
     assert engine.open("whisper-base").description.endswith("cpu float32")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="CTranslate2 brings GNU's OpenMP on Linux only")
+def test_waiting_threads_leave_the_processors_to_others() -> None:
+    told = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import services.transcribe.engines.faster"],
+        env=told | {"OMP_DISPLAY_ENV": "true"},
+        cwd=VOICE.parents[2],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
