@@ -42,7 +42,7 @@ from contracts.separation import SeparationParams
 from contracts.transcribe import TranscribeParams
 from kit.audio.decode import read
 from kit.service import WorkerService, resolve
-from kit.settings import KitSettings
+from kit.settings import KitSettings, child_environment
 from kit.weights.manifest import read_manifest
 from kit.weights.store import Store
 from kit.worker.engines import EngineContext
@@ -292,6 +292,8 @@ def main() -> int:
         npz = scratch / "weights.npz"
         write_npz(weights_of("transcribe")[1][WEIGHTS], npz)
         with peer(reference_python("transcribe"), script, npz, str(THREADS)) as reference:
+            # As in the child of a worker; what it is compared with has been started without.
+            os.environ.update(child_environment(THREADS))
             bench = Bench(reference, scratch)
             for part in (bench.sung, bench.silent):
                 for row in part(data, full=asked.full):

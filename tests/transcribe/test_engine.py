@@ -1,6 +1,5 @@
 """The engine's own promises: the same text every time, and memory's end by its name."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
 
 from kit.audio.decode import read
+from kit.settings import child_environment
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import OutOfMemory, Rejected
 from services.transcribe.engine import Engine, load_engine
@@ -142,10 +142,9 @@ def test_the_processor_works_in_single_precision(engine: Engine) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="CTranslate2 brings GNU's OpenMP on Linux only")
 def test_waiting_threads_leave_the_processors_to_others() -> None:
-    told = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     done = subprocess.run(
         [sys.executable, "-c", "import services.transcribe.engines.faster"],
-        env=told | {"OMP_DISPLAY_ENV": "VERBOSE"},
+        env=child_environment(2) | {"OMP_DISPLAY_ENV": "VERBOSE"},
         cwd=VOICE.parents[2],
         check=True,
         capture_output=True,
