@@ -141,13 +141,17 @@ class ItemFacts(Said):
     bpm: Bpm | None = None
 
 
+MOST_CLAIMS = 64
+"""Jobs that a worker is given at once."""
+
+
 class ClaimRequest(Asked):
     """A worker asks for the next jobs of its kind."""
 
     task: TaskName
     worker: WorkerId
     make: Make
-    most: int = Field(default=1, ge=1, le=64)
+    most: int = Field(default=1, ge=1, le=MOST_CLAIMS)
     """As many as it has room for."""
 
 

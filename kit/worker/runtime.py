@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from contracts.ids import WorkerId
-from contracts.jobs import Claim, ClaimRequest, Make
+from contracts.jobs import MOST_CLAIMS, Claim, ClaimRequest, Make
 from contracts.topics import commands
 from kit.clock import new_id
 from kit.inference.devices import available_device
@@ -159,7 +159,7 @@ class WorkerRuntime:
     async def _room(self) -> list[Slot]:
         """Return the free slots whose engines are warm, as soon as one is free."""
         free = [await self._free.get()]
-        while not self._free.empty():
+        while not self._free.empty() and len(free) < MOST_CLAIMS:
             free.append(self._free.get_nowait())
         room = []
         for slot in free:
