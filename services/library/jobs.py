@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    literal_column,
     or_,
     select,
     update,
@@ -276,7 +277,8 @@ def _looking(database: Database, policy: Policy) -> Select[float | None, str | N
             col(JobRow.task) == bindparam("task", type_=String),
             col(JobRow.inputs_sha256) == bindparam("inputs", type_=String),
             col(JobRow.state) == JobState.FAILED,
-            col(JobRow.reason) == FailureReason.CRASH,
+            # Written out, as the states are, for the index of what crashed.
+            col(JobRow.reason) == literal_column(f"'{FailureReason.CRASH}'"),
             col(JobRow.finished) > since,
         )
         .limit(1)

@@ -182,6 +182,14 @@ class JobRow(Table, table=True):
             sqlite_where=text("state = 'queued'"),
         ),
         Index(
+            "ix_jobs_crashed",
+            "owner",
+            "task",
+            "inputs_sha256",
+            postgresql_where=text("reason = 'crash'"),
+            sqlite_where=text("reason = 'crash'"),
+        ),
+        Index(
             "ix_jobs_running",
             "owner",
             "lease_until",

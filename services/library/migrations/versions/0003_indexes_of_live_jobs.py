@@ -1,4 +1,4 @@
-"""Indexes of what each owner has waiting and running, from which the next job is chosen."""
+"""Indexes of what each owner has waiting and running, and of what crashed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +7,7 @@ revision = "0003"
 down_revision = "0002"
 
 _QUEUED = sa.text("state = 'queued'")
+_CRASHED = sa.text("reason = 'crash'")
 _RUNNING = sa.text("state = 'running'")
 
 
@@ -20,6 +21,13 @@ def upgrade() -> None:
         ["owner", "lease_until"],
         postgresql_where=_RUNNING,
         sqlite_where=_RUNNING,
+    )
+    op.create_index(
+        "ix_jobs_crashed",
+        "jobs",
+        ["owner", "task", "inputs_sha256"],
+        postgresql_where=_CRASHED,
+        sqlite_where=_CRASHED,
     )
     op.create_index(
         "ix_jobs_waiting", "jobs", ["owner"], postgresql_where=_QUEUED, sqlite_where=_QUEUED
