@@ -7,9 +7,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.house import House, cluster_house, running
+from cratedig import Client
+from embedded.inventory import SERVICES
+from kit.service import WorkerService
+from tests.support.house import House, cluster_house, eventually, running
 from tests.support.postgres import temporary_database
 from tests.support.servers import server_setting
+
+EVERY_WORKER = tuple(service.word for service in SERVICES if isinstance(service, WorkerService))
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +26,17 @@ def servers() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def house(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with running(cluster_house(tmp_path_factory.mktemp("cluster"), servers)) as house:
+    folder = tmp_path_factory.mktemp("cluster")
+    with running(cluster_house(folder, servers, words=EVERY_WORKER)) as house:
+        user = house.client()
+        user.signup("first@example.org", "a password for the cluster's tests")
+        # A pipeline leaves out what no worker offers.
+        eventually(lambda: _offered(user) >= set(EVERY_WORKER), within=60.0, what="every worker")
         yield house
+
+
+def _offered(user: Client) -> set[str]:
+    return {task.name for task in user.tasks() if task.offered}
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,6 +200,7 @@ def cluster_house(
     *,
     workers: int = 1,
     libraries: int = 1,
+    words: Sequence[str] = WORKERS,
     extra: Mapping[str, str] | None = None,
 ) -> House:
     """Return a house of one process for each service on real servers, not yet started.
@@ -208,6 +209,8 @@ def cluster_house(
     ----------
     servers
         The settings that `python -m deploy.servers env` prints, with databases of its own.
+    words
+        The kinds of workers.
     """
     gateway, public, internal = free_port(), free_port(), free_port()
     shared = {
@@ -231,7 +234,7 @@ def cluster_house(
         ports = (public, internal) if number == 0 else (free_port(), free_port())
         own = {"LIBRARY_PORT": str(ports[0]), "LIBRARY_INTERNAL_PORT": str(ports[1])}
         add(f"library{number}", "services.library", own)
-    for word in WORKERS:
+    for word in words:
         for number in range(workers):
             add(f"{word}{number}", f"services.{word}", {})
     return house

@@ -1,17 +1,29 @@
 """The whole chain over the demo's song, as a user of the library sees it."""
 
+import csv
 import json
+import os
+import re
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
 import pytest
+import soundfile
+from typer.testing import CliRunner
 
 from cratedig import Client
+from cratedig.cli.app import app
+from cratedig.session import save
 from tests.support.house import ROOT, House
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(400)]
 
+SUNG = (
+    Path(os.environ.get("CRATEDIG_TEST_DATA", ROOT.parent / "shared" / "data"))
+    / "vocals_lyrics/ultrastar/shared/monkey_shines/audio.mp3"
+)
 SONG = ROOT / "embedded" / "song" / "song.flac"
 TRUTH = json.loads((SONG.parent / "truth.json").read_text(encoding="utf-8"))
 
@@ -44,6 +56,33 @@ def test_a_song_ends_as_a_score_on_its_own_beats(house: House, tmp_path: Path) -
     for track, told in zip(file.tracks[1:], job.result["tracks"], strict=True):
         assert track.name == told["name"]
         assert sum(m.type == "note_on" for m in track) == told["notes"]
+
+
+@pytest.mark.skipif(not SUNG.is_file(), reason=f"there is no recording {SUNG.name} to take apart")
+def test_a_real_song_goes_through_the_command_line(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(house.user("producer").credentials, kept := tmp_path / "credentials.json")
+    monkeypatch.setenv("CRATEDIG_CONFIG", str(kept))
+
+    def cratedig(*arguments: str) -> Any:
+        done = CliRunner().invoke(app, [*arguments, "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    (item,) = cratedig("upload", str(SUNG))
+    run = cratedig("run", "full", item["id"])
+    assert run["state"] == "succeeded", run
+    cratedig("get", item["id"], "--output", str(tmp_path / "out"))
+    got = {path.name: path for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    for stem in ("vocals.flac", "accompaniment.flac"):
+        assert soundfile.info(got[stem]).frames == item["audio"]["samples"]
+    assert len(mido.MidiFile(got["song.mid"]).tracks) > 2
+    assert any("-hit-" in name for name in got)
+    words = set(re.findall(r"[a-z']+", got["vocals-lyrics.txt"].read_text().lower()))
+    with (SUNG.parent / "words.csv").open(encoding="utf-8") as file:
+        sung = {row["word"].lower() for row in csv.DictReader(file)}
+    assert len(words & sung) > len(sung) / 3, words
 
 
 def _bars(file: mido.MidiFile, *, until: float) -> list[float]:
