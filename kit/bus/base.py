@@ -49,6 +49,9 @@ class Consumer(Protocol):
 class Bus(Protocol):
     """The port."""
 
+    members: int
+    """Members of a group that one process runs: more where they cost nothing."""
+
     async def start(self) -> None:
         """Connect."""
         ...

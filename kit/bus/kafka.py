@@ -51,6 +51,8 @@ class KafkaBus:
         Bounds of waiting.
     """
 
+    members = 1
+
     def __init__(self, servers: str, *, times: KafkaTimes | None = None) -> None:
         self.servers = servers
         self.times = times or KafkaTimes()

@@ -50,6 +50,8 @@ class _Partition:
 class MemoryBus:
     """A bus for the services of one process."""
 
+    members = 3
+
     def __init__(self) -> None:
         self._topics: dict[str, list[_Partition]] = {}
         self._moved: dict[str, asyncio.Event] = defaultdict(asyncio.Event)

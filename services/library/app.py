@@ -35,8 +35,6 @@ from services.library.settings import LibrarySettings
 from services.library.uploads import Uploads
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-LISTENERS = 3
-"""Members of the group that hears workers: each waits most of the time, for store and database."""
 _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     upload_routes,
     item_routes,
@@ -95,7 +93,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
     handler = JobEvents(database, platform.objects, policy=policy)
-    consumers = [handler.consumer(platform.bus) for _ in range(LISTENERS)]
+    consumers = [handler.consumer(platform.bus) for _ in range(platform.bus.members)]
     reaper = Reaper.beside(
         consumers[0], database, platform.objects, policy=policy, clock=platform.clock
     )
