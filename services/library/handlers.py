@@ -8,10 +8,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sqlalchemy import Executable, Integer, String, bindparam, select
+from sqlalchemy import Executable, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import load_only
 from sqlmodel import col
 
 from contracts.jobs import (
@@ -35,18 +34,6 @@ log = logging.getLogger(__name__)
 
 GROUP = "library"
 Change = Callable[[AsyncSession], Awaitable[JobRow | None]]
-
-_NAMED: Any = JobRow
-_WAITED_FOR = (
-    select(JobRow)
-    .where(
-        col(JobRow.id) == bindparam("job", type_=String),
-        col(JobRow.epoch) == bindparam("epoch", type_=Integer),
-        col(JobRow.state) == JobState.RUNNING,
-    )
-    .options(load_only(_NAMED.owner, _NAMED.item, _NAMED.task))
-)
-"""An attempt that still counts: as much of its job as names its files."""
 
 
 class _SeenBefore(Exception):
@@ -101,9 +88,13 @@ class JobEvents:
             if (told.job, told.epoch) != (said.job, said.epoch):
                 raise results.NoManifest(f"the manifest told speaks of {told.job}, {told.epoch}")
             return lambda session: results.apply(session, told, policy=self._policy)
-        asked = {"job": said.job, "epoch": said.epoch}
+        query = select(JobRow).where(
+            col(JobRow.id) == said.job,
+            col(JobRow.epoch) == said.epoch,
+            col(JobRow.state) == JobState.RUNNING,
+        )
         async with self._database.session() as session:
-            row = (await session.scalars(_WAITED_FOR, asked)).one_or_none()
+            row = (await session.scalars(query)).one_or_none()
         if row is None:
             return None
         manifest = await results.read_manifest(

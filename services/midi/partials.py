@@ -90,14 +90,11 @@ def partials(spectrum: Float, pitch: int, *, reach: float = 0.0) -> Float:
     ndarray
         [partials, frames]; those between 90 and 6000 Hz, at most 8.
     """
-    fundamental = 440 * 2 ** ((pitch - 69) / 12)
-    half = max(1, int(fundamental * _FFT / RATE / 2))
+    bins, half = _bins(pitch)
     rows = []
-    for k in range(1, _PARTIALS + 1):
-        if _LOWEST_PARTIAL_HZ <= k * fundamental <= _HIGHEST_PARTIAL_HZ:
-            bin_ = round(k * fundamental * _FFT / RATE)
-            beside = min(max(1, int(bin_ * (2 ** (reach / 12) - 1))), half)
-            rows.append(spectrum[:, bin_ - beside : bin_ + beside + 1].sum(axis=1))
+    for bin_ in bins:
+        beside = min(max(1, int(bin_ * (2 ** (reach / 12) - 1))), max(1, half))
+        rows.append(spectrum[:, bin_ - beside : bin_ + beside + 1].sum(axis=1))
     return np.array(rows, np.float32).reshape(len(rows), len(spectrum))
 
 
@@ -194,7 +191,7 @@ def swell(spectrum: Float, pitch: int, start: int, end: int) -> int | None:
     int or None
         The frame from which they grow by 8 dB or more, if they do.
     """
-    level = 10 * np.log10(partials(spectrum[start:end], pitch).sum(axis=0) + _FLOOR)
+    level = _level(partials(spectrum[start:end], pitch))
     back = np.flatnonzero(level - np.minimum.accumulate(level) >= _FALL_DB)
     return start + int(level[: back[0]].argmin()) if len(back) else None
 
@@ -224,7 +221,7 @@ def ringing(spectrum: Float, pitch: int, start: int, heard: int, end: int) -> in
     rows = partials(spectrum[start:end], pitch)
     if not len(rows) or end - heard < least:
         return heard
-    level = 10 * np.log10(rows.sum(axis=0) + _FLOOR)
+    level = _level(rows)
     before, after = level[: heard - start], level[heard - start :]
     over = after - np.minimum.accumulate(after) > _GROW_DB
     over |= _contrast(spectrum[heard:end], pitch) < _STAND_OUT_DB
@@ -241,18 +238,32 @@ def ringing(spectrum: Float, pitch: int, start: int, heard: int, end: int) -> in
     return stop if fell is None else min(stop, fell)
 
 
+def _bins(pitch: int) -> tuple[list[int], int]:
+    """Return the bins of a pitch's partials, and how many are half the way to the next one."""
+    fundamental = 440 * 2 ** ((pitch - 69) / 12)
+    heard = (k * fundamental for k in range(1, _PARTIALS + 1))
+    bins = [
+        round(hertz * _FFT / RATE)
+        for hertz in heard
+        if _LOWEST_PARTIAL_HZ <= hertz <= _HIGHEST_PARTIAL_HZ
+    ]
+    return bins, int(fundamental * _FFT / RATE / 2)
+
+
+def _level(rows: Float) -> Float:
+    """Return the level of partials together, in dB, [frames]."""
+    return np.asarray(10 * np.log10(rows.sum(axis=0) + _FLOOR), np.float32)
+
+
 def _contrast(spectrum: Float, pitch: int) -> Float:
     """Return by how many dB partials stand out from what lies a semitone beside them, [frames]."""
-    fundamental = 440 * 2 ** ((pitch - 69) / 12)
-    half = max(3, int(fundamental * _FFT / RATE / 2))
+    bins, half = _bins(pitch)
     total = weights = np.zeros(len(spectrum), np.float32)
-    for k in range(1, _PARTIALS + 1):
-        if _LOWEST_PARTIAL_HZ <= k * fundamental <= _HIGHEST_PARTIAL_HZ:
-            bin_ = round(k * fundamental * _FFT / RATE)
-            beside = min(max(3, round(bin_ * (2 ** (1 / 12) - 1))), half)
-            level = spectrum[:, bin_ - 1 : bin_ + 2].max(axis=1) + _FLOOR
-            around = np.maximum(spectrum[:, bin_ - beside], spectrum[:, bin_ + beside]) + _FLOOR
-            weight = np.sqrt(level)
-            total = total + weight * 10 * np.log10(level / around)
-            weights = weights + weight
+    for bin_ in bins:
+        beside = min(max(3, round(bin_ * (2 ** (1 / 12) - 1))), max(3, half))
+        level = spectrum[:, bin_ - 1 : bin_ + 2].max(axis=1) + _FLOOR
+        around = np.maximum(spectrum[:, bin_ - beside], spectrum[:, bin_ + beside]) + _FLOOR
+        weight = np.sqrt(level)
+        total = total + weight * 10 * np.log10(level / around)
+        weights = weights + weight
     return np.asarray(total / np.maximum(weights, _FLOOR), np.float32)

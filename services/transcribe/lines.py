@@ -10,6 +10,11 @@ RATE = 16_000
 
 Float = NDArray[np.float32]
 
+NOTHING = -1.5
+"""The least that the network's log mel spectrum, (log10 of the power + 4) / 4, can be."""
+SPAN = 2.0
+"""How far below the window's loudest the spectrum reaches: 80 dB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Word:

@@ -14,13 +14,10 @@ from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
 from kit.worker.engines import EngineContext
-from services.transcribe.lines import RATE, Float, Heard, Segment, Word
+from services.transcribe.lines import NOTHING, RATE, SPAN, Float, Heard, Segment, Word
 from services.transcribe.memory import memory_watched
 
 Features = NDArray[np.float32]
-
-_NOTHING = -1.5
-_RANGE = 2.0
 
 
 def usable_gpus() -> int:
@@ -46,8 +43,8 @@ def with_silent_rest(features: Features) -> Features:
         was given audio filled up with silence (Radford et al., 2022, and `whisper.pad_or_trim`).
     """
     there = features.any(axis=-2, keepdims=True)
-    loudest = float(np.max(features, where=there, initial=_NOTHING))
-    return np.where(there, features, np.float32(max(_NOTHING, loudest - _RANGE)))
+    loudest = float(np.max(features, where=there, initial=NOTHING))
+    return np.where(there, features, np.float32(max(NOTHING, loudest - SPAN)))
 
 
 class _PassOver(Exception):

@@ -17,11 +17,8 @@ from whisper.tokenizer import LANGUAGES
 from kit.weights.checkpoints import read_torch
 from kit.worker.engines import EngineContext
 from services.transcribe.checkpoint import Checkpoint, read_checkpoint
-from services.transcribe.lines import RATE, Float, Heard, Segment, Word
+from services.transcribe.lines import NOTHING, RATE, SPAN, Float, Heard, Segment, Word
 from services.transcribe.memory import memory_watched
-
-_NOTHING = -1.5
-_RANGE = 2.0
 
 
 def read(path: Path) -> Checkpoint:
@@ -60,8 +57,8 @@ def silence_rests(_: Any, given: tuple[Any]) -> tuple[Any]:
     """Give an encoder windows with a silent rest: `engines.faster.with_silent_rest` tells why."""
     (features,) = given
     there = (features != 0).any(dim=-2, keepdim=True)
-    loudest = torch.where(there, features, _NOTHING).amax(dim=(-2, -1), keepdim=True)
-    return (torch.where(there, features, (loudest - _RANGE).clamp(min=_NOTHING)),)
+    loudest = torch.where(there, features, NOTHING).amax(dim=(-2, -1), keepdim=True)
+    return (torch.where(there, features, (loudest - SPAN).clamp(min=NOTHING)),)
 
 
 class OpenAiWhisper:
