@@ -165,7 +165,7 @@ class House:
                 return {"engine": worker.ready, "bus": await self.platform.bus.ready()}
 
             host = self.platform.settings.health_host
-            servers.append(Server(health_app(ready), host, port))
+            servers.append(Server(health_app(ready, alive=lambda: worker.device_works), host, port))
 
 
 def _spare_the_collector() -> None:

@@ -12,9 +12,15 @@ HEALTH = ("/healthz", "/readyz", "/metrics")
 """Paths that are answered whatever the caller calls this service."""
 Ready = Callable[[], Awaitable[dict[str, bool]]]
 """Tells what is needed, and whether it is there."""
+Alive = Callable[[], bool]
+"""Tells whether this process can go on without being started again."""
 
 
-def health_routes(ready: Ready, *, measured: bool = True) -> list[Route]:
+def _always() -> bool:
+    return True
+
+
+def health_routes(ready: Ready, *, measured: bool = True, alive: Alive = _always) -> list[Route]:
     """Return the routes, for an application of one's own.
 
     Parameters
@@ -23,10 +29,13 @@ def health_routes(ready: Ready, *, measured: bool = True) -> list[Route]:
         What `/readyz` tells.
     measured
         Whether `/metrics` is among them: it tells more of a house than strangers should know.
+    alive
+        What `/healthz` tells; where it is false, whoever watches this process restarts it.
     """
 
     async def healthz(request: Request) -> Response:
-        return JSONResponse({"status": "alive"})
+        well = alive()
+        return JSONResponse({"status": "alive" if well else "broken"}, 200 if well else 503)
 
     async def readyz(request: Request) -> Response:
         needs = await ready()
@@ -40,6 +49,6 @@ def health_routes(ready: Ready, *, measured: bool = True) -> list[Route]:
     return [*routes, Route("/metrics", metrics)] if measured else routes
 
 
-def health_app(ready: Ready) -> Starlette:
+def health_app(ready: Ready, *, alive: Alive = _always) -> Starlette:
     """Return an application of nothing else, on a port that the outside does not reach."""
-    return Starlette(routes=health_routes(ready))
+    return Starlette(routes=health_routes(ready, alive=alive))

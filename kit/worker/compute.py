@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.music import Seconds
+from kit.observability.metrics import CHILD_STARTS
 from kit.service import WorkerService
 from kit.settings import child_environment
 from kit.worker.wire import (
@@ -47,6 +49,19 @@ class Died:
         return f"exit code {self.code}"
 
 
+async def open_channel(
+    ours: socket.socket,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return streams over this end of a socket pair; closing the writer closes the socket once.
+
+    A socket, because uvloop detaches one from its descriptor before it closes that. A file object,
+    as `connect_read_pipe` wants it, is closed a second time after its descriptor's number may
+    already be somebody else's: a database's, or a stored file's.
+    """
+    ours.setblocking(False)
+    return await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
+
+
 class LoadFailed(Exception):
     """The engine cannot be loaded; the message says why."""
 
@@ -76,7 +91,7 @@ class Child:
         self._scratch = scratch
         self._process: asyncio.subprocess.Process | None = None
         self._said: asyncio.StreamReader | None = None
-        self._transport: asyncio.BaseTransport | None = None
+        self._channel: asyncio.StreamWriter | None = None
         self._log: deque[str] = deque(maxlen=LOG_TAIL)
         self._log_task: asyncio.Task[None] | None = None
         self.engine = ""
@@ -100,31 +115,30 @@ class Child:
         LoadFailed
             The engine could not be loaded, or not in time.
         """
-        reading, writing = os.pipe()
+        ours, childs = socket.socketpair()
+        CHILD_STARTS.labels(self._service.word).inc()
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "kit.worker.child",
-                str(writing),
+                str(childs.fileno()),
                 str(os.getpid()),
                 str(self._setup.memory_mib),
                 self._service.word,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-                pass_fds=(writing,),
+                pass_fds=(childs.fileno(),),
                 start_new_session=True,
                 env=child_environment(self._setup.threads),
             )
+        except BaseException:
+            ours.close()
+            raise
         finally:
-            os.close(writing)
-        loop = asyncio.get_running_loop()
-        self._said = asyncio.StreamReader(limit=_LINE_LIMIT)
-        said = self._said
-        self._transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(said), os.fdopen(reading, "rb", 0)
-        )
+            childs.close()
+        self._said, self._channel = await open_channel(ours)
         self._log_task = asyncio.create_task(self._keep_log())
         service = self._service
         self._send(
@@ -192,8 +206,8 @@ class Child:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._log_task
-        if self._transport is not None:
-            self._transport.close()
+        if self._channel is not None:
+            self._channel.close()
         return Died(code, "\n".join(self._log))
 
     def _signal(self, number: signal.Signals) -> None:

@@ -38,7 +38,9 @@ RETRY_LOAD = 30.0
 CLAIM_WITHIN = 10.0
 """Seconds that a stopping worker waits for the answer to its last claim."""
 DEVICE_FAILURES = 3
-"""Failures of a device in a row after which this worker takes no more work."""
+"""Failures of a device in a row after which this worker takes no work for a while."""
+DEVICE_REST = 300.0
+"""Seconds before one more job is tried on a device that failed."""
 
 
 class WorkerRuntime:
@@ -70,8 +72,7 @@ class WorkerRuntime:
         self.desk = desk
         self.worker = WorkerId(new_id())
         self.make: Make | None = None
-        self.problem = "The engine is being loaded."
-        """Why the worker is not ready; empty when it is."""
+        self._unprepared = "The engine is being loaded."
         self._news = asyncio.Event()
         self._news.set()
         self._stopping = asyncio.Event()
@@ -79,7 +80,26 @@ class WorkerRuntime:
         self._asking = False
         self._device_failures = 0
         self._free: asyncio.Queue[Slot] = asyncio.Queue()
+        self._slots: list[Slot] = []
+        self._warming: dict[Slot, asyncio.Task[None]] = {}
         self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def device_works(self) -> bool:
+        """Whether the device did not fail again and again; if it did, a restart may mend it."""
+        return self._device_failures < DEVICE_FAILURES
+
+    @property
+    def problem(self) -> str:
+        """Why the worker is not ready; empty when it is."""
+        if self._unprepared:
+            return self._unprepared
+        if not self.device_works:
+            return (
+                f"The device failed {DEVICE_FAILURES} times in a row. It is tried again after "
+                f"{DEVICE_REST:.0f} s; if it goes on failing, check the device and its driver."
+            )
+        return self._slots[0].problem if all(slot.problem for slot in self._slots) else ""
 
     @property
     def ready(self) -> bool:
@@ -94,13 +114,13 @@ class WorkerRuntime:
         """Work until `stopping` is set; then finish what fits the grace and release the rest."""
         bind({"task": self.service.word})
         scratch = scratch_folder(self.platform.settings.scratch_dir, self.service.word)
-        slots = [
+        self._slots = [
             Slot(self.service, scratch / f"slot{number}")
             for number in range(max(1, self.settings.slots))
         ]
-        SLOTS.labels(self.service.word).set(len(slots))
+        SLOTS.labels(self.service.word).set(len(self._slots))
         listening = asyncio.create_task(self._listen())
-        claiming = asyncio.create_task(self._claim(slots))
+        claiming = asyncio.create_task(self._claim())
         try:
             await stopping.wait()
         finally:
@@ -111,7 +131,7 @@ class WorkerRuntime:
             if self._running:
                 log.info("draining %d running jobs", len(self._running))
                 await asyncio.gather(*self._running, return_exceptions=True)
-            for slot in slots:
+            for slot in self._slots:
                 await slot.close()
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -120,8 +140,10 @@ class WorkerRuntime:
         self._news.set()
         if self._asking:
             await asyncio.wait({claiming}, timeout=CLAIM_WITHIN)
-        claiming.cancel()
-        await asyncio.gather(claiming, return_exceptions=True)
+        warming = tuple(self._warming.values())
+        for task in (claiming, *warming):
+            task.cancel()
+        await asyncio.gather(claiming, *warming, return_exceptions=True)
 
     async def _listen(self) -> None:
         """Turn news of this kind of work into a wake-up; never await a job."""
@@ -134,72 +156,84 @@ class WorkerRuntime:
                 log.warning("the bus gives no news; work is found by asking", exc_info=True)
             await self.platform.clock.sleep(1.0)
 
-    async def _claim(self, slots: list[Slot]) -> None:
+    async def _claim(self) -> None:
         """Claim jobs for the free slots; never await one."""
-        await self._prepare(slots)
-        for slot in slots:
+        await self._prepare()
+        for slot in self._slots:
             self._free.put_nowait(slot)
         while not self._stopping.is_set():
-            room = await self._room()
-            if not room:
-                await self.platform.clock.sleep(RETRY_LOAD)
-                continue
+            warm = await self._warm_slots()
+            if not self.device_works:
+                await self._rest_device()
             self._news.clear()  # Before asking, so that news which comes meanwhile is kept.
-            claims = await self._ask(len(room))
-            for slot, claim in zip(room, claims, strict=False):
+            claims = await self._ask(len(warm))
+            for slot, claim in zip(warm, claims, strict=False):
                 JOBS_RUNNING.labels(self.service.word).inc()
                 task = asyncio.create_task(self._work(slot, claim))
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
-            for slot in room[len(claims) :]:
+            for slot in warm[len(claims) :]:
                 self._free.put_nowait(slot)
-            if len(claims) < len(room):
+            if len(claims) < len(warm):
                 await self._wait_for_news()
 
-    async def _room(self) -> list[Slot]:
-        """Return the free slots whose engines are warm, as soon as one is free."""
-        free = [await self._free.get()]
-        while not self._free.empty() and len(free) < MOST_CLAIMS:
-            free.append(self._free.get_nowait())
-        room = []
-        for slot in free:
-            if await self._usable(slot):
-                room.append(slot)
-            else:
-                self._free.put_nowait(slot)
-        return room
+    async def _warm_slots(self) -> list[Slot]:
+        """Return the free slots whose engines are warm, as soon as there is one.
 
-    async def _prepare(self, slots: list[Slot]) -> None:
+        A slot that is not warm is warmed beside this, so that one whose engine cannot be loaded
+        keeps no other waiting.
+        """
+        warm: list[Slot] = []
+        while not warm or (not self._free.empty() and len(warm) < MOST_CLAIMS):
+            slot = await self._free.get()
+            if slot.is_warm:
+                warm.append(slot)
+            else:
+                self._warming[slot] = asyncio.create_task(self._warm_again(slot))
+        return warm
+
+    async def _warm_again(self, slot: Slot) -> None:
+        """Load a slot's engine again, as often as it takes, then free the slot."""
+        while True:
+            try:
+                await slot.warm()
+            except LoadFailed as error:
+                log.error("an engine of %s cannot be loaded: %s", self.service.word, error)
+                slot.problem = str(error)
+                await self.platform.clock.sleep(RETRY_LOAD)
+                continue
+            slot.problem = ""
+            del self._warming[slot]
+            self._free.put_nowait(slot)
+            return
+
+    async def _rest_device(self) -> None:
+        """Take no work for a while after a device failed again and again.
+
+        Meanwhile `/healthz` fails, so that whoever watches this worker may start it again, on
+        another device perhaps. Where nobody watches, the worker mends itself if the device does.
+        """
+        log.error("%s is not ready: %s", self.service.word, self.problem)
+        await self.platform.clock.sleep(DEVICE_REST)
+        self._device_failures = DEVICE_FAILURES - 1
+
+    async def _prepare(self) -> None:
         """Wait until the weights are verified and every slot's engine is warm."""
         while True:
             try:
                 setup, fingerprint = await asyncio.to_thread(self._setup)
-                for slot in slots:
+                for slot in self._slots:
                     slot.setup = setup
                     await slot.warm()
             except (MissingWeights, LoadFailed) as error:
-                self.problem = str(error)
+                self._unprepared = str(error)
                 log.error("%s is not ready: %s", self.service.word, error)
                 await self.platform.clock.sleep(RETRY_LOAD)
                 continue
-            self.make = self._make(slots[0].engine, setup, fingerprint)
-            self.problem = ""
+            self.make = self._make(self._slots[0].engine, setup, fingerprint)
+            self._unprepared = ""
             log.info("%s is ready: %s on %s", self.service.word, self.make.engine, setup.device)
             return
-
-    async def _usable(self, slot: Slot) -> bool:
-        """Return whether a slot's engine is warm, warming it when it is not."""
-        if self._device_failures >= DEVICE_FAILURES:
-            self.problem = "The device failed three times in a row; restart this worker."
-            return False
-        try:
-            await slot.warm()
-        except LoadFailed as error:
-            self.problem = str(error)
-            log.error("%s is not ready: %s", self.service.word, error)
-            return False
-        self.problem = ""
-        return True
 
     async def _ask(self, most: int) -> tuple[Claim, ...]:
         """Ask once for work; nothing also where the library cannot be asked."""

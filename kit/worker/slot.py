@@ -14,6 +14,13 @@ class Slot:
         self.folder = folder
         self.setup: EngineSetup | None = None
         self.child: Child | None = None
+        self.problem = ""
+        """Why its engine could not be loaded the last time; empty when it could."""
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether the engine is loaded in the slot's own way."""
+        return self.child is not None and self.child.alive and self.child.setup == self.setup
 
     @property
     def engine(self) -> str:
@@ -34,10 +41,10 @@ class Slot:
             return self.child
         await self.close()
         self.folder.mkdir(parents=True, exist_ok=True)
-        child = Child(self._service, wanted, scratch=self.folder)
-        await child.start()
-        self.child = child
-        return child
+        # Known before it is started, so that a start which is cancelled leaves no process behind.
+        self.child = Child(self._service, wanted, scratch=self.folder)
+        await self.child.start()
+        return self.child
 
     async def close(self) -> None:
         """End the child."""

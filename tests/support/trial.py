@@ -69,7 +69,9 @@ class TrialEngine:
 
 
 def load_engine(context: EngineContext) -> TrialEngine:
-    """Load at once."""
+    """Load at once, unless a test put `unloadable` into the slot's folder."""
+    if (context.scratch / "unloadable").exists():
+        raise RuntimeError("the test wants no engine here")
     return TrialEngine("trial", context.segment, context.device, context.fallback)
 
 

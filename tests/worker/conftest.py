@@ -27,8 +27,10 @@ from contracts.jobs import (
 from contracts.objects import Bucket
 from contracts.topics import JOBS_EVENTS, commands
 from kit.bus.base import AnyEvent
-from kit.clock import new_id
-from kit.platform import Platform, open_platform
+from kit.bus.factory import open_bus
+from kit.clock import Clock, SystemClock, new_id
+from kit.objects.factory import open_objects
+from kit.platform import Platform
 from kit.service import WorkerSettings
 from kit.settings import KitSettings
 from kit.worker.compute import EngineSetup
@@ -66,6 +68,25 @@ class OnGpu(WorkerRuntime):
         return replace(setup, device="cuda"), fingerprint
 
 
+class PatientClock(SystemClock):
+    """A clock whose long waits end when a test says so."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        self._over = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds < 5.0:
+            await super().sleep(seconds)
+        else:
+            self.waits.append(seconds)
+            await self._over.wait()
+
+    def end_waits(self) -> None:
+        self._over.set()
+        self._over = asyncio.Event()
+
+
 class Bench:
     """Everything a test of the runtime needs."""
 
@@ -75,6 +96,7 @@ class Bench:
         desk: TrialDesk,
         *,
         runtime: type[WorkerRuntime] = WorkerRuntime,
+        slots: int = 1,
     ) -> None:
         self.platform = platform
         self.desk = desk
@@ -82,7 +104,7 @@ class Bench:
         self.stopping = asyncio.Event()
         self._changed = asyncio.Event()
         self.runtime = runtime(
-            SERVICE, WorkerSettings(slots=1, device="cpu"), platform=platform, desk=desk
+            SERVICE, WorkerSettings(slots=slots, device="cpu"), platform=platform, desk=desk
         )
 
     async def hear(self, event: AnyEvent) -> None:
@@ -154,7 +176,11 @@ class Bench:
 
 @asynccontextmanager
 async def at_work(
-    tmp_path: Path, runtime: type[WorkerRuntime] = WorkerRuntime
+    tmp_path: Path,
+    runtime: type[WorkerRuntime] = WorkerRuntime,
+    *,
+    slots: int = 1,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Bench]:
     """Yield a worker that runs."""
     settings = KitSettings(
@@ -168,9 +194,11 @@ async def at_work(
         grace=6.0,
     )
     async with AsyncExitStack() as stack:
-        platform = open_platform(settings)
+        platform = Platform(
+            settings, bus=open_bus(settings), objects=open_objects(settings), clock=clock
+        )
         await platform.open(stack)
-        bench = Bench(platform, TrialDesk(), runtime=runtime)
+        bench = Bench(platform, TrialDesk(), runtime=runtime, slots=slots)
         stop = asyncio.Event()
         consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=bench.hear)
         listening = asyncio.create_task(consumer.run(stop))

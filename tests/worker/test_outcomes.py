@@ -141,11 +141,3 @@ async def test_a_job_that_hangs_in_c_is_killed_at_its_deadline(bench: Bench) -> 
     event = await bench.ending(claim, within=30.0)
     assert event.data.kind == FailureKind.TIMEOUT
     assert not await stored(bench, f"{claim.owner}/{claim.item.id}/export/")
-
-
-async def test_three_failures_of_the_device_in_a_row_end_the_claims(bench: Bench) -> None:
-    for _ in range(3):
-        event = await bench.ending(await bench.offer(do="device"))
-        assert event.data.kind == FailureKind.RETRYABLE
-    await bench.until(lambda: not bench.runtime.ready)
-    assert "device" in bench.runtime.problem
