@@ -141,6 +141,10 @@ fuzz-audio: setup ## Put a thousand damaged files through ingest; CRATEDIG_FUZZ_
 bench: setup weights ## Print the figures that README and docs state
 	$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: test-bench
+test-bench: setup weights ## Run every benchmark on its smallest case, to see that it still works
+	$(BIN)/python -m benchmarks --smallest $(ARGS)
+
 .PHONY: train-tagging
 train-tagging: setup ## Make the weights of the one-shot classifier anew, from Debian's packages of sounds
 	$(BIN)/python -m benchmarks.training $(ARGS)

@@ -1,5 +1,12 @@
-"""`python -m benchmarks [name …]`: run all benchmarks, or those that are named, one by one."""
+"""`python -m benchmarks [name …]`: run all benchmarks, or those that are named, one by one.
 
+`--smallest` runs each on its smallest case, which shows that it still works and gives no figure.
+Those that are compared with PyTorch or TensorFlow (several GB to install) are then left out where
+they are not named.
+"""
+
+import argparse
+import os
 import subprocess
 import sys
 import time
@@ -28,9 +35,22 @@ def names() -> list[str]:
     return [name for name in ORDER if (HERE / f"{name}.py").is_file()]
 
 
+HEAVY = ("tagging", "transcribe")
+"""Compared with what takes gigabytes to install."""
+
+
 def main() -> int:
     """Run them; the exit code is the number that failed."""
-    chosen = sys.argv[1:] or names()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(names()))
+    parser.add_argument("--smallest", action="store_true", help="only show that each still works")
+    asked = parser.parse_args()
+    chosen = asked.names or names()
+    if asked.smallest:
+        os.environ["CRATEDIG_BENCH"] = "smallest"
+        if not asked.names:
+            chosen = [name for name in chosen if name not in HEAVY]
+            print(f"left out, since they need PyTorch or TensorFlow: {', '.join(HEAVY)}")
     if unknown := set(chosen) - set(names()):
         print(f"no such benchmark: {sorted(unknown)}; there are {', '.join(names())}")
         return 2

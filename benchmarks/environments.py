@@ -7,11 +7,27 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
+SMALLEST = os.environ.get("CRATEDIG_BENCH") == "smallest"
+"""Whether benchmarks only show that they still work (`make test-bench`); figures mean nothing."""
+
+Case = TypeVar("Case")
+
+
+def few(cases: Iterable[Case], count: int = 1) -> list[Case]:
+    """Return all cases, or only the first where benchmarks only show that they still work."""
+    return list(islice(cases, count)) if SMALLEST else list(cases)
+
+
+def shorter(seconds: int) -> int:
+    """Return a length in seconds, or a short one where benchmarks only show that they work."""
+    return min(seconds, 15) if SMALLEST else seconds
 
 
 def reference_python(name: str) -> Path:
@@ -61,6 +77,8 @@ def run_alone(word: str, path: Path) -> dict[str, Any]:
 
 def write_figures(readme: Path, text: str, *, name: str = "figures") -> None:
     """Put figures between the marks of that name in a README."""
+    if SMALLEST:
+        raise SystemExit("The smallest case gives no figures worth writing.")
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     content = readme.read_text(encoding="utf-8")
     before, rest = content.split(begin, 1)

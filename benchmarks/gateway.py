@@ -24,6 +24,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.driver import Order, Round, order
+from benchmarks.environments import SMALLEST
 from cratedig import Client, Credentials
 from tests.support.house import ROOT, free_port
 
@@ -45,6 +46,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="the median is shown")
     parser.add_argument("--only", choices=("one", "several"), help="one process, or several")
     chosen = parser.parse_args()
+    if SMALLEST:
+        chosen.seconds, chosen.rounds = 1.0, 1
     for name, house in (("one", one_process), ("several", several_processes)):
         if chosen.only in (None, name):
             with tempfile.TemporaryDirectory() as folder, house(Path(folder)) as found:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from benchmarks.environments import SMALLEST
 from tests.support.house import House, embedded_house, running
 
 RATE = 44_100
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, nargs="+", default=[4.0, 60.0])
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for minutes in arguments.minutes:
+        for minutes in [0.25] if SMALLEST else arguments.minutes:
             _measure(Path(folder), minutes)
 
 

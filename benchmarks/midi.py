@@ -21,7 +21,15 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.environments import ROOT, reference_python, test_data, write_figures
+from benchmarks.environments import (
+    ROOT,
+    SMALLEST,
+    few,
+    reference_python,
+    shorter,
+    test_data,
+    write_figures,
+)
 from benchmarks.midi_cases import RATE, Case, cases
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
@@ -86,7 +94,7 @@ class Score:
 
 def measure_notes(data: Path | None, folder: Path, ours: Peer, theirs: Peer) -> Iterator[Score]:
     """Transcribe every case with both and judge the results alike."""
-    for case in cases(data):
+    for case in few(cases(data)):
         path = folder / "case.flac"
         soundfile.write(path, case.audio, RATE, subtype="PCM_24")
         truth = [[note.start, note.end, note.pitch] for note in case.notes]
@@ -142,7 +150,7 @@ def time_table(path: Path, ours: Peer, theirs: Peer) -> Iterator[str]:
     seconds: dict[str, list[float]] = {"ours": [], "upstream": []}
     memory = {"ours": 0.0, "upstream": 0.0}
     engine = ""
-    for turn in range(ROUNDS + 1):
+    for turn in few(range(ROUNDS + 1), 2):
         for name, one in (("ours", ours), ("upstream", theirs)):
             answer = one.ask(do="transcribe", path=str(path))
             engine = answer.get("engine", engine)
@@ -203,8 +211,8 @@ def main(arguments: Sequence[str]) -> None:
         scores = list(measure_notes(data, folder, ours, theirs))
         lines += notes_table(scores)
         lines.append("")
-        lines += time_table(song(data, TIMED_SECONDS, folder), ours, theirs)
-        if not asked.no_hour:
+        lines += time_table(song(data, shorter(TIMED_SECONDS), folder), ours, theirs)
+        if not (asked.no_hour or SMALLEST):
             lines += ["", long_figure(data, folder, weights)]
     if asked.each:
         for score in scores:

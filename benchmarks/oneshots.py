@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.environments import ROOT, test_data, write_figures
+from benchmarks.environments import ROOT, few, test_data, write_figures
 from services.tagging.oneshots import CLASSES, Classifier, features
 
 WEIGHTS = ROOT / "services" / "tagging" / "weights"
@@ -60,7 +60,7 @@ def one_shots(classifier: Classifier, data: Path) -> Iterator[str]:
     total: Counter[str] = Counter()
     sure = answered = 0
     seconds = []
-    for path in sorted((data / "drum_oneshots" / "shared").glob("*/*.flac")):
+    for path in few(sorted((data / "drum_oneshots" / "shared").glob("*/*.flac"))):
         audio, rate = read(path)
         began = time.process_time()
         probabilities = classifier.classify(features(audio, rate)[None])[0]
@@ -104,7 +104,7 @@ def hits(folder: Path) -> Iterator[tuple[np.ndarray, int, str]]:
 def tracks(classifier: Classifier, data: Path) -> Iterator[str]:
     """Yield a table over hits of real drum tracks: true onsets, cut at the next one."""
     guesses: dict[str, Counter[str]] = {}
-    for folder in sorted((data / "drum_transcription" / "mdb").iterdir()):
+    for folder in few(sorted((data / "drum_transcription" / "mdb").iterdir())):
         for audio, rate, drum in hits(folder):
             probabilities = classifier.classify(features(audio, rate)[None])[0]
             name = CLASSES[int(probabilities.argmax())]

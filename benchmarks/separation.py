@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.environments import reference_python
+from benchmarks.environments import SMALLEST, reference_python
 from kit.audio.decode import read
 from kit.inference.opening import open_network
 from kit.settings import KitSettings
@@ -433,7 +433,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
     asked = parser.parse_args(arguments)
-    for part in asked.only or PARTS:
+    for part in asked.only or (("memory",) if SMALLEST else PARTS):
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             match part:
@@ -446,7 +446,7 @@ def main(arguments: Sequence[str]) -> None:
                 case "speed":
                     lines = speed(folder, asked.rounds)
                 case _:
-                    lines = memory(folder, (4,) if asked.no_hour else (4, 60))
+                    lines = memory(folder, (1,) if SMALLEST else (4,) if asked.no_hour else (4, 60))
             made = []
             for line in lines:
                 print(line, flush=True)

@@ -15,7 +15,16 @@ import numpy as np
 import soundfile
 
 from benchmarks.analysis_cases import RATE, Case, drum_tracks, merged
-from benchmarks.environments import ROOT, reference_python, run_alone, test_data, write_figures
+from benchmarks.environments import (
+    ROOT,
+    SMALLEST,
+    few,
+    reference_python,
+    run_alone,
+    shorter,
+    test_data,
+    write_figures,
+)
 from benchmarks.midi import Peer, peer
 from contracts.items import ArtifactKind
 from contracts.slicing import Slice, SliceKind, Slices, SlicingParams
@@ -118,8 +127,8 @@ def long_music(cases: Sequence[Case], seconds: int, folder: Path) -> Path:
 
 def cost_figures(word: str, cases: Sequence[Case], folder: Path, *, hour: bool) -> str:
     """Return sentences on the time and memory that a service takes."""
-    path = long_music(cases, 240, folder)
-    runs = [run_alone(word, path) for _ in range(ROUNDS)]
+    path = long_music(cases, shorter(240), folder)
+    runs = [run_alone(word, path) for _ in few(range(ROUNDS))]
     seconds = statistics.median(run["seconds"] for run in runs)
     peak = statistics.median(run["rss_mb"] for run in runs)
     text = (
@@ -149,11 +158,11 @@ def main(arguments: Sequence[str]) -> None:
         peer(reference_python("analysis"), script) as reference,
     ):
         folder = Path(scratch)
-        cases = list(drum_tracks(data))
+        cases = few(drum_tracks(data))
         found = [one_shots(case, folder) for case in cases]
         lines = list(onset_table(cases, found, folder, reference))
         lines += ["", cut_figures(cases, found)]
-        lines += ["", cost_figures("slicing", cases, folder, hour=not asked.no_hour)]
+        lines += ["", cost_figures("slicing", cases, folder, hour=not (asked.no_hour or SMALLEST))]
     text = "\n".join(lines)
     print(text)
     if asked.write:

@@ -18,7 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.analysis_cases import drum_tracks
-from benchmarks.environments import ROOT, reference_python, test_data, write_figures
+from benchmarks.environments import (
+    ROOT,
+    SMALLEST,
+    few,
+    reference_python,
+    test_data,
+    write_figures,
+)
 from benchmarks.midi import Peer, peer
 from benchmarks.slicing import cost_figures
 from contracts.tagging import TagSource
@@ -161,15 +168,18 @@ def main(arguments: Sequence[str]) -> None:
             for source in TagSource:
                 np.savez(GOLDEN / f"{source}.npz", **original.run(source, spectrogram()[:2]))
             return
-        paths = recordings()
+        paths = few(recordings())
         heard = [list(patches(iter([our_mel(path)])))[:OF_EACH] for path in paths]
         mel = np.stack([patch for each in heard for patch in each if len(each) == OF_EACH])
         lines = list(equality(original, mel))
         lines += ["", f"On {len(mel)} patches of {len(paths)} recordings, {THREADS} threads."]
         lines += front_end(original, paths)
         if (data := test_data()) is not None:
-            cases = list(drum_tracks(data))
-            lines += ["", cost_figures("tagging", cases, folder, hour=not asked.no_hour)]
+            cases = few(drum_tracks(data))
+            lines += [
+                "",
+                cost_figures("tagging", cases, folder, hour=not (asked.no_hour or SMALLEST)),
+            ]
     text = "\n".join(lines)
     print(text)
     if asked.write:

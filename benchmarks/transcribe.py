@@ -24,7 +24,13 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.environments import ROOT, reference_python, test_data, write_figures
+from benchmarks.environments import (
+    ROOT,
+    few,
+    reference_python,
+    test_data,
+    write_figures,
+)
 from benchmarks.midi import Peer, peer
 from benchmarks.transcribe_cases import (
     QUICK,
@@ -204,7 +210,7 @@ class Bench:
         )
         yield "|---|---|---|---|---|---|---|---|"
         totals = {"speech": Totals(), "songs": Totals()}
-        for number, case in enumerate(cases(data)):
+        for number, case in enumerate(few(cases(data))):
             if not full and case.material == "songs" and case.name not in QUICK:
                 continue
             place = self.scratch / f"case-{number}"
@@ -236,7 +242,8 @@ class Bench:
         yield "| nobody sings | s | words | words, openai-whisper |"
         yield "|---|---|---|---|"
         sums = [0, 0]
-        found = [*instrumentals(data, self.scratch), *(unsung(data, self.scratch) if full else ())]
+        found = few(instrumentals(data, self.scratch))
+        found += unsung(data, self.scratch) if full else ()
         for name, seconds, place in found:
             vocals = stems(place / "band.flac", place / "stems", self.separation, self.separator)
             for what, path, stem in (
