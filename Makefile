@@ -27,22 +27,26 @@ export UV_LINK_MODE ?= copy
 
 ##@ Use
 .PHONY: run
-run: setup weights ## Start the whole house in one process tree, on one port
+run: setup best-weights ## Start the whole house in one process tree, on one port
 	$(BIN)/python -m embedded $(ARGS)
 
 .PHONY: demo
-demo: setup weights ## The same, and take a song apart; SONG=path takes one of yours
+demo: setup best-weights ## The same, and take a song apart; SONG=path takes one of yours
 	$(BIN)/python -m embedded.demo $(if $(SONG),--song "$(SONG)") $(ARGS)
 
 .PHONY: stop
 stop: setup ## Stop the house that the demo left running
 	$(BIN)/python -m embedded.demo --stop
 
+.PHONY: best-weights
+best-weights: setup ## Fetch and verify the best weights that can be reached
+	$(BIN)/python -m kit.weights fetch
+
 .PHONY: weights
-weights: $(WEIGHTS_READY) ## Fetch and verify the networks' weights
+weights: $(WEIGHTS_READY) ## Fetch and verify the default weights only, as tests and benchmarks use them
 
 $(WEIGHTS_READY): $(READY) $(wildcard services/*/weights.toml)
-	$(BIN)/python -m kit.weights fetch
+	$(BIN)/python -m kit.weights fetch --pinned
 	@touch $@
 
 ##@ Build
@@ -80,6 +84,8 @@ schemas: setup ## Write contracts/schemas and the synchronous client from the co
 	$(BIN)/python clients/python/make_sync.py
 
 ##@ Check
+# Tests and benchmarks take the same weights on every machine.
+test test-% bench fuzz-audio: export KIT_PINNED_WEIGHTS := true
 .PHONY: lint
 lint: setup ## Style, import rules, schemas that are current
 	$(BIN)/ruff check .

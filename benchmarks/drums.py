@@ -24,7 +24,7 @@ from contracts.tagging import SampleTags, SoundClass, TaggingParams, Tags
 from kit.service import resolve
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
-from kit.weights.store import Store
+from kit.weights.store import open_store
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Skipped
@@ -157,7 +157,7 @@ def engines() -> Mapping[TaskName, object]:
         weights: Mapping[str, Path] = {}
         if service.weights is not None:
             manifest = read_manifest(service.weights)
-            weights = Store(KitSettings().weights_dir).verified(manifest)
+            weights = open_store(KitSettings()).verified(manifest)
         opened[task] = resolve(service.engine)(EngineContext(weights=weights))
     return opened
 

@@ -99,7 +99,7 @@ def _main(word: str, path: Path) -> None:
     from kit.service import WorkerService, resolve
     from kit.settings import KitSettings
     from kit.weights.manifest import read_manifest
-    from kit.weights.store import Store
+    from kit.weights.store import open_store
     from kit.worker.engines import EngineContext
     from tests.support.single_job import audio_input, single_job
 
@@ -109,7 +109,7 @@ def _main(word: str, path: Path) -> None:
         job = single_job(Path(scratch), [audio_input(path)])
         weights: dict[str, Path] = {}
         if service.weights is not None:
-            store = Store(KitSettings().weights_dir)
+            store = open_store(KitSettings())
             weights = store.verified(read_manifest(service.weights))
         engine = load(EngineContext(weights=weights))
         # Time of the processor, so that what else the machine does changes little.

@@ -33,7 +33,7 @@ from benchmarks.environments import (
 from benchmarks.midi_cases import RATE, Case, cases
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
-from kit.weights.store import Store
+from kit.weights.store import open_store
 
 ROUNDS = 5
 TIMED_SECONDS = 180
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str]) -> None:
     asked = parser.parse_args(arguments)
     data = test_data()
     manifest = read_manifest(ROOT / "services" / "midi" / "weights.toml")
-    store = Store(KitSettings().weights_dir)
+    store = open_store(KitSettings())
     weights = store.verified(manifest)["basic-pitch"]
     official = store.folder(manifest.weights[0]) / manifest.weights[0].parts[0].file
     script = ROOT / "benchmarks" / "midi_reference.py"

@@ -32,7 +32,7 @@ from kit.inference.opening import open_network
 from kit.settings import KitSettings
 from kit.weights.checkpoints import read_tensorflow
 from kit.weights.manifest import read_manifest
-from kit.weights.store import Store
+from kit.weights.store import open_store
 from services.separation.dsp import Samples, hann, stft
 from services.separation.networks.htdemucs import convert
 from services.separation.spleeter import HOP, SIZE
@@ -116,9 +116,7 @@ def si_sdr(truth: Samples, estimate: Samples) -> float:
 def spleeter_graph() -> dict[str, Path]:
     """Return the light separator's graph."""
     manifest = read_manifest(ROOT / "services" / "separation" / "weights.toml")
-    return {
-        "spleeter-2stems": Store(KitSettings().weights_dir).verified(manifest)["spleeter-2stems"]
-    }
+    return {"spleeter-2stems": open_store(KitSettings()).verified(manifest)["spleeter-2stems"]}
 
 
 def random_graphs(folder: Path, kind: str) -> dict[str, Path]:
@@ -215,7 +213,7 @@ def _row(title: str, decibels: str, made: Run) -> str:
 def masks(folder: Path) -> float:
     """Return how well Spleeter's masked magnitudes agree with the port's, in dB."""
     graph = spleeter_graph()["spleeter-2stems"]
-    store = Store(KitSettings().weights_dir)
+    store = open_store(KitSettings())
     (weights,) = (
         entry
         for entry in read_manifest(ROOT / "services" / "separation" / "weights.toml").weights

@@ -36,7 +36,7 @@ from kit.inference.opening import open_network
 from kit.settings import KitSettings
 from kit.signal.spectra import Array
 from kit.weights.manifest import read_manifest
-from kit.weights.store import Store
+from kit.weights.store import open_store
 from services.tagging.engine import BATCH
 from services.tagging.mel import RATE, log_mel, patches
 from tests.tagging.test_musicnn import GOLDEN, spectrogram
@@ -102,7 +102,7 @@ def run(network: Network, mel: Array) -> dict[str, Array]:
 def equality(original: Original, mel: Array) -> Iterator[str]:
     """Yield a table of the largest differences, and of the time beside the original's."""
     manifest = read_manifest(ROOT / "services" / "tagging" / "weights.toml")
-    weights = Store(KitSettings().weights_dir).verified(manifest)
+    weights = open_store(KitSettings()).verified(manifest)
     yield (
         "| largest difference ÷ largest value | "
         + " | ".join(OUTPUTS.values())

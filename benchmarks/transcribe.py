@@ -50,7 +50,7 @@ from kit.audio.decode import read
 from kit.service import WorkerService, resolve
 from kit.settings import KitSettings, child_environment
 from kit.weights.manifest import read_manifest
-from kit.weights.store import Store
+from kit.weights.store import open_store
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job
 from kit.worker.outcomes import Skipped
@@ -81,7 +81,7 @@ def weights_of(word: str) -> tuple[WorkerService, dict[str, Path]]:
     """Return a service, and its weights of the store."""
     service: WorkerService = resolve(f"services.{word}.service:SERVICE")
     assert service.weights is not None
-    return service, Store(KitSettings().weights_dir).verified(read_manifest(service.weights))
+    return service, open_store(KitSettings()).verified(read_manifest(service.weights))
 
 
 def engine_of(word: str) -> tuple[WorkerService, Any]:

@@ -74,7 +74,8 @@ class SeparationParams(Asked):
     shifts: Annotated[int, Field(ge=0, le=8)] = 0
     """Passes at different offsets whose results are averaged; each costs a whole pass. 0 and 1
     are one pass."""
-    precision: Precision = Precision.EXACT
+    precision: Precision | None = None
+    """None: the fastest that was measured to be transparent for these weights on this device."""
     residual: Residual = Residual.OTHER
     format: StemFormat = StemFormat.FLAC
     depth: StemDepth = StemDepth.INT24

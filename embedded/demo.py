@@ -17,7 +17,8 @@ from cratedig import session as sessions
 from cratedig.cli.output import bars, length, say, size
 from cratedig.cli.tags import summary
 from cratedig.files import apart, local_name, safe_name
-from cratedig.types import Item
+from cratedig.types import Item, Run
+from embedded.previews import Previews, installed_player
 from embedded.settings import EmbeddedSettings
 
 SONG = Path(__file__).parent / "song" / "song.flac"
@@ -31,6 +32,7 @@ def main() -> None:
     """Run the demo, or stop the house that it left running."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--song", type=Path, default=SONG, help="take this file instead")
+    parser.add_argument("--mute", action="store_true", help="play no parts of stems meanwhile")
     parser.add_argument("--stop", action="store_true", help="stop the house that runs")
     arguments = parser.parse_args()
     settings = EmbeddedSettings()
@@ -45,7 +47,8 @@ def main() -> None:
     print(f"The house is ready after {time.monotonic() - began:.1f} s at {url}")
     try:
         with _log_in(settings, url) as client:
-            _take_apart(client, arguments.song, settings.data.resolve() / "demo")
+            player = () if arguments.mute else installed_player()
+            _take_apart(client, arguments.song, settings.data.resolve() / "demo", player)
     except CratedigError as error:
         sys.exit(f"demo: {error}\nThe house's log: {settings.data / 'house.log'}")
     print(
@@ -121,7 +124,7 @@ def _log_in(settings: EmbeddedSettings, url: str) -> Client:
     return client
 
 
-def _take_apart(client: Client, song: Path, folder: Path) -> None:
+def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...]) -> None:
     """Upload a song, run the pipeline, fetch everything."""
     with bars(bytes_=True) as progress:
         bar = progress.add_task(f"Uploading {song.name}", total=song.stat().st_size)
@@ -138,10 +141,16 @@ def _take_apart(client: Client, song: Path, folder: Path) -> None:
         )
         item = client.item(sent.item)
         bar = progress.add_task(f"Running the pipeline {PIPELINE!r}", total=1.0)
-        run = client.wait_run(
-            client.create_run(item.id, PIPELINE).id,
-            told=lambda run: progress.update(bar, completed=run.progress.fraction),
-        )
+        previews = Previews(client, progress.print, player=player)
+
+        def show(run: Run) -> None:
+            progress.update(bar, completed=run.progress.fraction)
+            previews.update(run)
+
+        try:
+            run = client.wait_run(client.create_run(item.id, PIPELINE).id, told=show)
+        finally:
+            previews.close()
     took = time.monotonic() - began
     duration = item.audio.duration if item.audio else 0.0
     say(f"\n{item.name}: {length(duration)} of sound, taken apart in {took:.1f} s ({run.state})")

@@ -50,6 +50,9 @@ class KitSettings(ServiceSettings):
     """Shared by services: proves one to another on internal ports. 32 characters or more."""
     weights_dir: Path = Field(default_factory=lambda: cache_root() / "weights")
     """Where verified weights lie."""
+    pinned_weights: bool = False
+    """Use and fetch the default weights only, not those that are preferred to them where they can
+    be had: results are then the same on every machine. Tests and benchmarks set it."""
     scratch_dir: Path | None = None
     """Where workers keep files while a job runs; the system's temporary folder by default."""
     lease: Seconds = 60.0

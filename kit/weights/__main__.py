@@ -10,8 +10,10 @@ from typing import TextIO
 
 from kit.settings import KitSettings
 from kit.weights.manifest import Manifest, Weights, find_manifests
-from kit.weights.store import FetchFailed, Store
+from kit.weights.store import FetchFailed, Store, open_store
 
+_TRY = 10.0
+"""Seconds in which the source of preferred weights must answer."""
 _BAR = 24
 _EVERY = 0.1
 
@@ -60,7 +62,9 @@ def _chosen(
 def _list(store: Store, manifests: Sequence[Manifest]) -> int:
     for manifest, weights in _chosen(manifests, everything=True):
         state = "here" if store.present(weights) else "missing"
-        default = "default" if weights.default else "on request"
+        default = (
+            "default" if weights.default else "preferred" if weights.preferred else "on request"
+        )
         print(
             f"{manifest.word:<12} {weights.name:<24} {weights.version:<14} "
             f"{weights.licence:<14} {weights.bytes / 1e6:8.1f} MB  {default:<10}  {state}"
@@ -79,7 +83,7 @@ def _verify(store: Store, manifests: Sequence[Manifest], *, everything: bool) ->
     return 1 if bad else 0
 
 
-def _fetch(store: Store, manifests: Sequence[Manifest], *, everything: bool) -> int:
+def _fetch(store: Store, manifests: Sequence[Manifest], *, everything: bool, pinned: bool) -> int:
     failures = 0
     bar = Bar(sys.stderr)
     for manifest, weights in _chosen(manifests, everything=everything):
@@ -92,7 +96,34 @@ def _fetch(store: Store, manifests: Sequence[Manifest], *, everything: bool) -> 
             continue
         bar.clear()
         print(f"ok      {manifest.word} {weights.name}  {path}")
+    if not (everything or pinned):
+        for manifest in manifests:
+            for weights in manifest.weights:
+                if weights.preferred:
+                    print(_fetch_preferred(store, manifest, weights, bar))
     return 1 if failures else 0
+
+
+def _fetch_preferred(store: Store, manifest: Manifest, weights: Weights, bar: Bar) -> str:
+    """Fetch weights that are better than the defaults if they can be had; return what became of it.
+
+    That they cannot be had is no failure: the service runs with its defaults.
+    """
+    name = f"{manifest.word} {weights.name}"
+    instead = ", ".join(one.name for one in manifest.weights if one.default)
+    if not store.verify(weights):
+        if not store.reachable(weights, within=_TRY):
+            return (
+                f"without {name}: its source did not answer within {_TRY:.0f} s, so "
+                f"{manifest.word} uses {instead}. To try again: {manifest.command}"
+            )
+        try:
+            store.fetch(weights, progress=bar)
+        except FetchFailed as error:
+            bar.clear()
+            return f"without {name}, so {manifest.word} uses {instead}: {error}"
+        bar.clear()
+    return f"ok      {name}  {store.path(weights)}  (preferred to {instead})"
 
 
 def main(arguments: Sequence[str], *, services: Path, store: Store) -> int:
@@ -105,6 +136,11 @@ def main(arguments: Sequence[str], *, services: Path, store: Store) -> int:
     parser.add_argument(
         "--all", action="store_true", help="also weights that are not a service's default"
     )
+    parser.add_argument(
+        "--pinned",
+        action="store_true",
+        help="the defaults only, not what is preferred to them where it can be had",
+    )
     asked = parser.parse_args(arguments)
     manifests = find_manifests(services)
     unknown = set(asked.words) - {manifest.word for manifest in manifests}
@@ -114,8 +150,9 @@ def main(arguments: Sequence[str], *, services: Path, store: Store) -> int:
     chosen = [m for m in manifests if not asked.words or m.word in asked.words]
     if asked.action == "list":
         return _list(store, chosen)
-    act = _verify if asked.action == "verify" else _fetch
-    return act(store, chosen, everything=asked.all)
+    if asked.action == "verify":
+        return _verify(store, chosen, everything=asked.all)
+    return _fetch(store, chosen, everything=asked.all, pinned=asked.pinned or store.pinned)
 
 
 if __name__ == "__main__":
@@ -124,6 +161,6 @@ if __name__ == "__main__":
         main(
             sys.argv[1:],
             services=Path(__file__).resolve().parents[2] / "services",
-            store=Store(KitSettings().weights_dir),
+            store=open_store(KitSettings()),
         )
     )

@@ -123,6 +123,9 @@ class Weights(_Entry):
     """An SPDX expression."""
     default: bool = True
     """Whether a service is not ready without them."""
+    preferred: bool = False
+    """Whether they are better than the default, and fetched besides it wherever their source
+    answers within seconds. A service is ready without them, and uses them where they are."""
     parts: Annotated[tuple[Part, ...], Field(min_length=1)]
     conversion: Conversion | None = None
 
@@ -135,10 +138,16 @@ class Weights(_Entry):
 
     @validator(mode="after")
     def _a_default_is_free_to_use(self) -> Self:
-        if self.default and _NOT_FOR_EVERYONE.search(self.licence):
+        if (self.default or self.preferred) and _NOT_FOR_EVERYONE.search(self.licence):
             raise ValueError(
                 f"weights {self.name!r} are under {self.licence}, so they cannot be a default"
             )
+        return self
+
+    @validator(mode="after")
+    def _a_preference_is_no_default(self) -> Self:
+        if self.default and self.preferred:
+            raise ValueError(f"weights {self.name!r} cannot be a default and preferred to it")
         return self
 
     @property

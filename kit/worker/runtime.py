@@ -25,7 +25,7 @@ from kit.observability.metrics import JOBS_RUNNING, SLOTS
 from kit.platform import ServicePlatform
 from kit.service import WorkerService, WorkerSettings
 from kit.weights.manifest import Manifest, read_manifest
-from kit.weights.store import MissingWeights, Store
+from kit.weights.store import MissingWeights, open_store
 from kit.worker.attempt import Attempt, Ending
 from kit.worker.compute import EngineSetup, LoadFailed
 from kit.worker.desk import Desk, DeskClosed
@@ -291,7 +291,7 @@ class WorkerRuntime:
             if self.service.weights
             else Manifest(word=self.service.word, weights=())
         )
-        weights = Store(self.platform.settings.weights_dir).verified(manifest)
+        weights = open_store(self.platform.settings).verified(manifest)
         slots = max(1, self.settings.slots)
         threads = self.settings.threads or max(1, (os.cpu_count() or 1) // slots)
         setup = EngineSetup(

@@ -46,6 +46,13 @@ were trained on mastered music, and fail on quiet recordings that are left as th
 where the best results of the benchmark's songs lie."""
 
 
+TRANSPARENT: Mapping[Weights, Precision] = dict.fromkeys(
+    (Weights.HTDEMUCS, Weights.HTDEMUCS_FT, Weights.HTDEMUCS_6S), Precision.BALANCED
+)
+"""The fastest precision on a CPU whose error nobody hears: 71 dB or more below the stems, by
+`python -m benchmarks.separation --only equality`. What was not measured runs exactly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """Networks that are ready to take a track apart."""
@@ -71,8 +78,11 @@ class Engine(Protocol):
         """What the engine calls itself."""
         ...
 
-    def open(self, weights: Weights | None, precision: Precision) -> Opened:
+    def open(self, weights: Weights | None, precision: Precision | None) -> Opened:
         """Return networks that are ready.
+
+        Without weights these are the best of this worker; without a precision it is the fastest
+        that is transparent.
 
         Raises
         ------
@@ -119,6 +129,8 @@ class NetworkEngine:
         Loads a graph.
     torch
         Opens Demucs' networks from the graphs' official files instead; Spleeter is always a graph.
+    transparent
+        The precision of weights where none is asked for; exact where they are not named.
     note
         Why it runs elsewhere, or takes less at once, than usual.
     """
@@ -129,11 +141,13 @@ class NetworkEngine:
         opener: Open,
         *,
         torch: OpenTorch | None = None,
+        transparent: Mapping[Weights, Precision] = TRANSPARENT,
         note: str = "",
     ) -> None:
         self._paths = paths
         self._opener = opener
         self._torch = torch
+        self._transparent = transparent
         self._note = note
         self._opened: tuple[Weights, Precision, Opened] | None = None
         self._networks: list[Network | Running] = []
@@ -149,7 +163,7 @@ class NetworkEngine:
         kind = "separation on torch: " if self._torch else "separation: "
         return kind + ", ".join(self.available)
 
-    def open(self, weights: Weights | None, precision: Precision) -> Opened:
+    def open(self, weights: Weights | None, precision: Precision | None) -> Opened:
         """Return networks that are ready; those of the last job are closed if they differ."""
         chosen = weights or next(iter(self.available), Weights.SPLEETER)
         if chosen not in self.available:
@@ -157,6 +171,8 @@ class NetworkEngine:
                 "weights",
                 f"The weights {chosen} are not on this worker. Fetch them with: {FETCH}",
             )
+        if precision is None:
+            precision = self._transparent.get(chosen, Precision.EXACT)
         if self._opened and self._opened[:2] == (chosen, precision):
             return self._opened[2]
         self.close()
@@ -252,7 +268,8 @@ def load_engine(context: EngineContext) -> NetworkEngine:
         context.weights,
         opener,
         torch=from_official if on_torch else None,
+        transparent=TRANSPARENT if context.device == "cpu" else {},
         note=note_of(context, on_torch=on_torch),
     )
-    engine.open(None, Precision.EXACT)
+    engine.open(None, None)
     return engine

@@ -91,8 +91,8 @@ def _wanted(params: SeparationParams, opened: Opened) -> tuple[Stem, ...]:
     return params.stems or opened.stems
 
 
-def _note(asked: Precision, used: Precision) -> str:
-    if asked == used:
+def _note(asked: Precision | None, used: Precision) -> str:
+    if asked is None or asked == used:
         return ""
     return f"This machine gains nothing from '{asked}', so it ran '{used}', which is closer."
 

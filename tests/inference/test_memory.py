@@ -11,7 +11,7 @@ from kit.inference.devices import available_device
 from kit.inference.opening import open_network
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
-from kit.weights.store import MissingWeights, Store
+from kit.weights.store import MissingWeights, open_store
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import OutOfMemory
 from tests.inference.test_networks import save, value
@@ -41,7 +41,7 @@ def test_an_engine_on_a_gpu_that_is_not_there_says_what_to_do(word: str) -> None
 
     service = resolve(f"services.{word}.service:SERVICE")
     try:
-        store = Store(KitSettings().weights_dir)
+        store = open_store(KitSettings())
         weights = store.verified(read_manifest(service.weights))
     except MissingWeights as missing:
         pytest.skip(str(missing))

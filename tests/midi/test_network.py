@@ -10,7 +10,7 @@ from kit.inference.base import EngineName
 from kit.inference.opening import open_network
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
-from kit.weights.store import Store
+from kit.weights.store import open_store
 from services.midi.engine import BATCH, EDGE_FRAMES, KEPT_FRAMES, STEP, WINDOW
 from services.midi.network import convert, read_weights
 from tests.midi.conftest import ROOT
@@ -23,7 +23,7 @@ OFFICIAL = {"contour": 0, "note": 1, "onset": 2}
 @pytest.fixture(scope="module")
 def official(weights: dict[str, Path]) -> Path:
     (entry,) = read_manifest(ROOT / "services" / "midi" / "weights.toml").weights
-    return Store(KitSettings().weights_dir).folder(entry) / "nmp.onnx"
+    return open_store(KitSettings()).folder(entry) / "nmp.onnx"
 
 
 def windows() -> np.ndarray:

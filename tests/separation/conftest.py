@@ -7,7 +7,7 @@ import pytest
 
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
-from kit.weights.store import MissingWeights, Store
+from kit.weights.store import MissingWeights, open_store
 from kit.worker.engines import EngineContext
 from services.separation.engine import NetworkEngine, load_engine
 from services.separation.service import SERVICE
@@ -17,7 +17,7 @@ from services.separation.service import SERVICE
 def weights() -> dict[str, Path]:
     assert SERVICE.weights is not None
     try:
-        return Store(KitSettings().weights_dir).verified(read_manifest(SERVICE.weights))
+        return open_store(KitSettings()).verified(read_manifest(SERVICE.weights))
     except MissingWeights as missing:
         pytest.skip(str(missing))
 

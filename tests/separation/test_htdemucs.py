@@ -52,6 +52,22 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return made
 
 
+def test_without_a_precision_the_fastest_transparent_one_is_taken(graphs: dict[str, Path]) -> None:
+    opened: list[Precision] = []
+
+    def opener(path: Path, precision: Precision) -> Network:
+        opened.append(precision)
+        return open_network(path, threads=1)
+
+    on_cpu = NetworkEngine({"htdemucs": graphs["tiny"]}, opener)
+    unmeasured = NetworkEngine({"htdemucs": graphs["tiny"]}, opener, transparent={})
+    for engine in (on_cpu, unmeasured):
+        engine.open(None, None)
+        engine.close()
+    on_cpu.open(None, Precision.FAST)
+    assert opened == [Precision.BALANCED, Precision.EXACT, Precision.FAST]
+
+
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 @pytest.mark.parametrize("kind", FILES)
 def test_a_whole_track_equals_demucs(

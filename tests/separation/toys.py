@@ -76,7 +76,7 @@ class ToyEngine:
     name: str = "toy"
     asked: list[tuple[Weights | None, Precision]] = field(default_factory=list)
 
-    def open(self, weights: Weights | None, precision: Precision) -> Opened:
+    def open(self, weights: Weights | None, precision: Precision | None) -> Opened:
         self.asked.append((weights, precision))
         return Opened(
             separator=self.separator,

@@ -6,7 +6,7 @@ import pytest
 
 from kit.settings import KitSettings
 from kit.weights.manifest import Manifest, read_manifest
-from kit.weights.store import Store
+from kit.weights.store import Store, open_store
 from kit.worker.engines import EngineContext
 from services.tagging.engine import Engine, load_engine
 
@@ -20,7 +20,7 @@ def manifest() -> Manifest:
 
 @pytest.fixture(scope="session")
 def store() -> Store:
-    return Store(KitSettings().weights_dir)
+    return open_store(KitSettings())
 
 
 @pytest.fixture(scope="session")

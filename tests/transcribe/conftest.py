@@ -7,7 +7,7 @@ import pytest
 
 from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
-from kit.weights.store import Store
+from kit.weights.store import open_store
 from kit.worker.engines import EngineContext
 from services.transcribe.engine import Engine, load_engine
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def weights() -> dict[str, Path]:
     """The verified weights; where they are missing the error is the command to run."""
     manifest = read_manifest(ROOT / "services" / "transcribe" / "weights.toml")
-    return Store(KitSettings().weights_dir).verified(manifest)
+    return open_store(KitSettings()).verified(manifest)
 
 
 @pytest.fixture(scope="session")

@@ -1,99 +1,27 @@
 """The store: sources in order, the hash decides, downloads resume, wheels are read, not run."""
 
 import hashlib
-import io
 import shutil
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from kit.weights.__main__ import Bar, main
 from kit.weights.manifest import (
     Conversion,
     HubSource,
     Manifest,
-    ManifestError,
     PackageSource,
     PackagesSource,
     Part,
     UrlSource,
     Weights,
-    find_manifests,
-    read_manifest,
 )
 from kit.weights.sources import tools
 from kit.weights.store import FetchFailed, MissingWeights, Store
-
-CONTENT = bytes(range(256)) * 9000
-SHA = hashlib.sha256(CONTENT).hexdigest()
-
-
-@dataclass
-class Site:
-    """A web server on loopback with files, that can break off and that counts what it sends."""
-
-    files: dict[str, bytes]
-    break_after: int | None = None
-    ranges: bool = True
-    requests: list[tuple[str, str]] = field(default_factory=list)
-    sent: int = 0
-    address: str = ""
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        asked = handler.headers.get("Range", "")
-        self.requests.append((handler.path, asked))
-        if handler.path not in self.files:
-            handler.send_error(404)
-            return
-        content = self.files[handler.path]
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.ranges else 0
-        if start >= len(content):
-            handler.send_error(416)
-            return
-        handler.send_response(206 if start else 200)
-        handler.send_header("Content-Length", str(len(content) - start))
-        handler.send_header("ETag", '"1"')
-        handler.send_header("X-Repo-Commit", COMMIT)
-        handler.end_headers()
-        if handler.command == "HEAD":
-            return
-        body = content[start:]
-        if self.break_after is not None:
-            body, self.break_after = body[: self.break_after], None
-            handler.close_connection = True
-        handler.wfile.write(body)
-        self.sent += len(body)
-
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    place = Site({"/good": CONTENT, "/a": CONTENT[:1000], "/b": CONTENT[1000:], "/bad": b"x" * 99})
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            place.answer(self)
-
-        do_HEAD = do_GET  # noqa: N815 - as the base class names it.
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    place.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield place
-    server.shutdown()
-    thread.join()
-    server.server_close()
+from tests.weights.site import COMMIT, CONTENT, SHA, Site
 
 
 def made_of(
@@ -348,120 +276,3 @@ def test_missing_defaults_are_told_with_the_command(tmp_path: Path, site: Site) 
     assert store.verified(manifest) == {"net": store.path(default)}
     store.fetch(extra)
     assert list(store.verified(manifest)) == ["net", "extra"]
-
-
-# --- Manifests ----------------------------------------------------------------------------------
-
-TOML = """
-[[weights]]
-name = "net"
-version = "1"
-licence = "MIT"
-
-[[weights.parts]]
-file = "net.bin"
-bytes = {size}
-sha256 = "{sha}"
-
-[[weights.parts.sources]]
-kind = "url"
-urls = ["{url}"]
-"""
-
-
-def write_manifest(root: Path, word: str, text: str) -> Path:
-    (root / word).mkdir(parents=True)
-    path = root / word / "weights.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def test_manifest_is_read(tmp_path: Path) -> None:
-    text = TOML.format(size=5, sha=SHA, url="https://example.org/net.bin")
-    manifest = read_manifest(write_manifest(tmp_path, "midi", text))
-    assert manifest.word == "midi"
-    assert manifest.weights[0].default
-    assert manifest.weights[0].bytes == 5
-    assert manifest.command == "python -m kit.weights fetch midi"
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (('licence = "MIT"', 'licence = "CC-BY-NC-4.0"'), "cannot be a default"),
-        (('licence = "MIT"', 'licence = "NOASSERTION"'), "cannot be a default"),
-        (('licence = "MIT"', ""), "licence"),
-        ((SHA, SHA[:-1]), "sha256"),
-        (('file = "net.bin"', 'file = "../net.bin"'), "file"),
-        (('kind = "url"', 'kind = "ftp"'), "kind"),
-        (("[[weights.parts]]", "surprise = 1\n[[weights.parts]]"), "surprise"),
-        (('name = "net"', "name = "), "Invalid value"),
-    ],
-)
-def test_a_manifest_that_does_not_say_what_it_must(
-    tmp_path: Path, change: tuple[str, str], reason: str
-) -> None:
-    text = TOML.format(size=5, sha=SHA, url="https://example.org/n").replace(*change)
-    with pytest.raises(ManifestError, match=reason):
-        read_manifest(write_manifest(tmp_path, "midi", text))
-
-
-def test_non_commercial_weights_may_be_listed_when_not_default(tmp_path: Path) -> None:
-    text = TOML.format(size=5, sha=SHA, url="https://example.org/n")
-    text = text.replace('licence = "MIT"', 'licence = "CC-BY-NC-4.0"\ndefault = false')
-    assert not read_manifest(write_manifest(tmp_path, "midi", text)).weights[0].default
-
-
-def test_a_path_does_not_lead_out_of_its_package() -> None:
-    with pytest.raises(ValueError, match="does not lead out"):
-        PackageSource(kind="package", package="a", version="1", paths=("a/../../etc/passwd",))
-
-
-def test_every_service_of_the_house_has_a_manifest_that_can_be_read() -> None:
-    services = Path(__file__).parents[2] / "services"
-    manifests = find_manifests(services)
-    assert "midi" in [manifest.word for manifest in manifests]
-
-
-# --- The command --------------------------------------------------------------------------------
-
-
-def test_the_command_fetches_verifies_and_lists(
-    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = TOML.format(size=len(CONTENT), sha=SHA, url=site.address + "/good")
-    services, store = tmp_path / "services", Store(tmp_path / "store")
-    write_manifest(services, "midi", text)
-    write_manifest(services, "tagging", text.replace('"net"', '"tags"').replace("/good", "/none"))
-
-    assert main(["verify", "midi"], services=services, store=store) == 1
-    assert "python -m kit.weights fetch midi" in capsys.readouterr().out
-    assert main(["fetch", "midi"], services=services, store=store) == 0
-    assert main(["verify", "midi"], services=services, store=store) == 0
-    assert main(["fetch"], services=services, store=store) == 1
-    assert "tagging tags: No source gave net.bin" in capsys.readouterr().err
-    assert main(["list"], services=services, store=store) == 0
-    midi, tagging = capsys.readouterr().out.splitlines()
-    assert midi.endswith("here")
-    assert tagging.endswith("missing")
-    with pytest.raises(SystemExit):
-        main(["fetch", "nosuch"], services=services, store=store)
-    assert "no weights of nosuch; there are some of: midi, tagging" in capsys.readouterr().err
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_the_bar_fills_on_a_terminal_and_is_one_line_in_a_log() -> None:
-    terminal, log = Terminal(), io.StringIO()
-    for stream in (terminal, log):
-        bar = Bar(stream)
-        for done in range(0, 11):
-            bar("net.bin", done * 1_000_000, 10_000_000)
-        bar.clear()
-    assert "10.0 of 10.0 MB" in terminal.getvalue()
-    assert "█" * 24 in terminal.getvalue()
-    assert terminal.getvalue().endswith("\r\x1b[K")
-    assert log.getvalue() == "  net.bin …\n"
