@@ -141,7 +141,9 @@ def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...
         )
         item = client.item(sent.item)
         bar = progress.add_task(f"Running the pipeline {PIPELINE!r}", total=1.0)
-        previews = Previews(client, progress.print, player=player)
+        previews = Previews(
+            client, lambda line: progress.print(line, soft_wrap=True), player=player
+        )
 
         def show(run: Run) -> None:
             progress.update(bar, completed=run.progress.fraction)
