@@ -105,7 +105,12 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             per_second=1.0,
         ),
         TaskName.TRANSCRIBE: Task(
-            params=TranscribeParams, result=TranscribeResult, weight=3.0, per_second=3.0
+            params=TranscribeParams,
+            result=TranscribeResult,
+            # The song that a vocal stem was taken from: doubtful passages are heard in it too.
+            beside=frozenset({ArtifactKind.CANONICAL}),
+            weight=3.0,
+            per_second=3.0,
         ),
     }
 )

@@ -74,6 +74,7 @@ _LYRICS = Step(
     name="transcribe",
     task=TaskName.TRANSCRIBE,
     inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=(Stem.VOCALS,)),),
+    with_item=True,
 )
 
 _ALL = (

@@ -9,7 +9,7 @@ from services.transcribe.lines import RATE, Float, Segment, Word
 
 HOP = 160
 """Samples from one level to the next: 10 ms at `RATE`."""
-FLOOR = -100.0
+FLOOR = -140.0
 """dB; a level is never lower."""
 
 _WIDTH = 2 * HOP
@@ -45,7 +45,7 @@ class Loudness:
             squares = np.diff(joined[: (frames - 1) * HOP + _WIDTH + 1]).astype(np.float64) ** 2
             halves = squares.reshape(-1, HOP).mean(axis=1)
             power = (halves[:-1] + halves[1:]) / 2
-            self._levels.append((10 * np.log10(np.maximum(power, 1e-10))).astype(np.float32))
+            self._levels.append((10 * np.log10(np.maximum(power, 1e-14))).astype(np.float32))
             joined = joined[frames * HOP :]
         self._pending = joined.copy()
 
@@ -64,6 +64,11 @@ def loudest(levels: Float, start: float, end: float) -> float:
     first = frame_at(start)
     part = levels[first : max(first + 1, frame_at(end) + 1)]
     return float(np.percentile(part, 90)) if len(part) else FLOOR
+
+
+def loudest_level(levels: Float) -> float:
+    """Return the mean of the ten highest levels, a tenth of a second, in dB."""
+    return float(np.sort(levels)[-10:].mean()) if len(levels) >= 10 else FLOOR
 
 
 def quietest(audio: Float, earliest: int) -> int:

@@ -6,19 +6,21 @@ is kept apart with its reason.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from contracts.transcribe import RemovalReason
-from services.transcribe.dsp import loudest
-from services.transcribe.lines import Float, Segment, Word
+from services.transcribe.dsp import FLOOR, loudest, loudest_level
+from services.transcribe.lines import Float, Segment, Word, key
 
 SILENT_DB = 36.0
 """A text is silent when the voice is this far below its usual level while it is said to sound."""
-INAUDIBLE_DB = -65.0
-"""Likewise when its level is below this, whatever is usual."""
+INAUDIBLE_DB = 48.0
+"""Likewise when it is this far below the loudest of the recording: of the mix where it is known."""
 
 _USUAL_PERCENTILE_DB = 20.0
-_REPEATS = 4
+REPEATS = 4
+"""A phrase or a line that comes this often in a row may be a loop."""
 _LONGEST_PHRASE = 8
 _LOOP_COMPRESSION = 2.4
 _NOTHING_BUT_LOOP = 5.0
@@ -32,8 +34,8 @@ _UNSURE_LOG_PROBABILITY = -0.6
 _UNSURE_CONFIDENCE = 0.45
 _FASTEST = 30.0
 
-# What makers of subtitles leave behind; none of it is sung.
-_CREDITS = re.compile(
+# What makers of subtitles leave behind. It is hardly ever sung, and said now and then.
+CREDITS = re.compile(
     r"amara\.org|opensubtitles|subtitles? (by|created|provided)|captions? by|captioned by"
     r"|transcri(bed|ption|pt) by|translated by|thank(s| you)( so much)? for (watching|listening)"
     r"|(please )?(like and )?subscribe( to (my|our|the) channel)?[.! ]*$|see you (in the )?next"
@@ -63,7 +65,7 @@ class Removed:
 
 
 def sift(
-    segments: list[Segment], levels: Float, *, separated: bool
+    segments: list[Segment], levels: Float, *, separated: bool, loudest_db: float | None = None
 ) -> tuple[list[Segment], list[Removed]]:
     """Part segments into those that are believed and those that are not.
 
@@ -75,24 +77,27 @@ def sift(
         dB for every 10 ms of the audio they are from, `dsp.Loudness.levels`.
     separated
         Whether the audio holds the voice alone, so that its level says when someone sings.
+    loudest_db
+        The level of the loudest passage of the whole recording; of the audio itself by default.
 
     Returns
     -------
     tuple
         What is kept, what was removed; both in order of time.
     """
-    usual = _usual(levels)
+    inaudible = (loudest_level(levels) if loudest_db is None else loudest_db) - INAUDIBLE_DB
+    usual = max(_usual(levels), inaudible)
     kept: list[Segment] = []
     removed: list[Removed] = []
     for segment in segments:
-        sung, looped = _without_loop(segment)
+        sung, looped = (segment, None) if segment.confirmed else _without_loop(segment)
         if looped is not None and segment.compression > _NOTHING_BUT_LOOP:
             # Its window holds next to nothing else: what leads into the loop is invented, too.
             removed.append(Removed(segment, RemovalReason.REPEATED))
             continue
         if looped is not None:
             removed.append(Removed(looped, RemovalReason.REPEATED))
-        reason = _verdict(sung, levels, usual, separated=separated)
+        reason = _verdict(sung, levels, usual, inaudible, separated=separated)
         if reason is not None:
             removed.append(Removed(sung, reason))
         else:
@@ -110,30 +115,32 @@ def confidence(segment: Segment) -> float:
 def _usual(levels: Float) -> float:
     """Return the level of what is clearly there: of the frames near the loudest ones, the mean."""
     if not len(levels):
-        return INAUDIBLE_DB
-    loud = float(levels[levels >= levels.max() - _USUAL_PERCENTILE_DB].mean())
-    return max(loud, INAUDIBLE_DB)
+        return FLOOR
+    return float(levels[levels >= levels.max() - _USUAL_PERCENTILE_DB].mean())
 
 
 def _verdict(
-    segment: Segment, levels: Float, usual: float, *, separated: bool
+    segment: Segment, levels: Float, usual: float, inaudible: float, *, separated: bool
 ) -> RemovalReason | None:
     text = segment.text
     if not _LETTER.search(text) or _ANNOTATION.match(text):
         return RemovalReason.ANNOTATION
-    if _CREDITS.search(text):
+    if CREDITS.search(text) and not segment.confirmed:
         return RemovalReason.CREDIT
     # Its window packs far too well and, by the network's own word, holds no speech.
-    if segment.compression > _LOOP_COMPRESSION and segment.no_speech > _NO_SPEECH:
+    packed = segment.compression > _LOOP_COMPRESSION and not segment.confirmed
+    if packed and segment.no_speech > _NO_SPEECH:
         return RemovalReason.REPEATED
     level = loudest(levels, segment.start, segment.end)
-    if level < INAUDIBLE_DB or (separated and level < usual - SILENT_DB):
+    if level < inaudible or (separated and level < usual - SILENT_DB):
         return RemovalReason.SILENT
     sure = confidence(segment)
     least = _LEAST_CONFIDENCE if len(segment.words) > 1 else _LEAST_OF_ONE_WORD
     if segment.log_probability < _LEAST_LOG_PROBABILITY or sure < least:
         return RemovalReason.DOUBTFUL
     unsure = segment.log_probability < _UNSURE_LOG_PROBABILITY or sure < _UNSURE_CONFIDENCE
+    if unsure and CREDITS.search(text):
+        return RemovalReason.CREDIT
     if unsure and (segment.no_speech > _NO_SPEECH or _FILLERS.match(text)):
         return RemovalReason.DOUBTFUL
     letters = sum(len(word.text.strip()) for word in segment.words)
@@ -142,30 +149,52 @@ def _verdict(
     return None
 
 
+def phrase_loop(words: Sequence[Word], *, first: int = 0) -> tuple[int, int, int] | None:
+    """Find a phrase of at most eight words that comes four times or more in a row.
+
+    Parameters
+    ----------
+    words
+        In order.
+    first
+        Where to begin to look.
+
+    Returns
+    -------
+    tuple or None
+        The number of its first word, of its second time's first word, and of the first word after
+        the loop.
+    """
+    keys = [key(word) for word in words]
+    for start in range(first, len(keys)):
+        for length in range(1, _LONGEST_PHRASE + 1):
+            phrase = keys[start : start + length]
+            times = 1
+            while keys[start + times * length : start + (times + 1) * length] == phrase:
+                times += 1
+            if times >= REPEATS:
+                return start, start + length, start + times * length
+    return None
+
+
 def _without_loop(segment: Segment) -> tuple[Segment, Segment | None]:
     """Return a segment up to where it is caught in a loop, and the rest of the loop.
 
-    Songs repeat themselves too: a loop is only one when the window's text packs far too well, or
-    its words are not believed by the network itself.
+    Songs repeat themselves too: a loop is only one when it is faster than can be sung, or its
+    words are not believed by the network itself; whether one that is believed is there is asked of
+    other cuts of the audio (`doubts.confirm`), and where they do not hold it, it is one too.
     """
     words = segment.words
-    keys = [_key(word) for word in words]
-    for first in range(len(words)):
-        for length in range(1, _LONGEST_PHRASE + 1):
-            phrase = keys[first : first + length]
-            times = 1
-            while keys[first + times * length : first + (times + 1) * length] == phrase:
-                times += 1
-            if times < _REPEATS:
-                continue
-            end = first + times * length
-            echoes = words[first + length : end]
-            sure = sum(word.confidence for word in echoes) / len(echoes)
-            seconds = echoes[-1].end - echoes[0].start
-            rushed = seconds < 0.1 * len(echoes)
-            if rushed or sure < _LOOP_CONFIDENCE:
-                left = words[: first + length] + words[end:]
-                return replace(segment, words=left), replace(segment, words=echoes)
+    first = 0
+    while (found := phrase_loop(words, first=first)) is not None:
+        start, again, end = found
+        echoes = words[again:end]
+        sure = sum(word.confidence for word in echoes) / len(echoes)
+        rushed = echoes[-1].end - echoes[0].start < 0.1 * len(echoes)
+        if rushed or sure < _LOOP_CONFIDENCE or segment.refuted:
+            left = words[:again] + words[end:]
+            return replace(segment, words=left), replace(segment, words=echoes)
+        first = start + 1
     return segment, None
 
 
@@ -179,7 +208,8 @@ def _without_echoes(segments: list[Segment]) -> tuple[list[Segment], list[Remove
             run = []
         run.append(segment)
         unsure = confidence(segment) < _LOOP_CONFIDENCE
-        if len(run) >= _REPEATS and (unsure or segment.compression > _LOOP_COMPRESSION):
+        doubted = unsure or segment.refuted or segment.compression > _LOOP_COMPRESSION
+        if len(run) >= REPEATS and doubted and not segment.confirmed:
             removed.append(Removed(segment, RemovalReason.REPEATED))
         else:
             kept.append(segment)
@@ -187,8 +217,4 @@ def _without_echoes(segments: list[Segment]) -> tuple[list[Segment], list[Remove
 
 
 def _line(segment: Segment) -> tuple[str, ...]:
-    return tuple(_key(word) for word in segment.words)
-
-
-def _key(word: Word) -> str:
-    return "".join(letter for letter in word.text.casefold() if letter.isalnum())
+    return tuple(key(word) for word in segment.words)

@@ -10,17 +10,22 @@ from contracts.transcribe import RemovedText, TranscribeParams, TranscribeResult
 from kit.audio.decode import UnreadableAudio
 from kit.audio.listen import Ear
 from kit.audio.probe import probe
-from kit.worker.job import Job
+from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.transcribe import writers
-from services.transcribe.dsp import correct_starts, part_at_pauses
+from services.transcribe.dsp import (
+    Loudness,
+    correct_starts,
+    loudest_level,
+    part_at_pauses,
+)
 from services.transcribe.engine import Engine
 from services.transcribe.guard import Removed, sift
 from services.transcribe.lines import RATE, Segment
 from services.transcribe.stream import Listener
 
-SILENCE = 10 ** (-60 / 20)
-"""Audio that never exceeds this is silent."""
+SILENCE = 10 ** (-80 / 20)
+"""Audio that never exceeds this is silent; levels above it are judged relative to the recording."""
 SHORTEST = 0.3
 """Seconds; shorter audio has no words."""
 
@@ -32,7 +37,7 @@ _UNSUNG = frozenset({Stem.DRUMS, Stem.BASS, Stem.GUITAR, Stem.PIANO, Stem.ACCOMP
 
 def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResult:
     """Listen to the job's input and write its words."""
-    given = job.input
+    given, mix = _voice_and_mix(job)
     if given.stem in _UNSUNG:
         raise Skipped("no_voice", f"A stem of {given.stem} has no words; take the vocals.")
     hearing = engine.open(params.weights)
@@ -46,14 +51,15 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
         facts = probe(given.path)
         if facts.duration < SHORTEST:
             raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
-        listener = Listener(hearing, params.language, params.beam)
-        peak, lines = _listen(job, listener)
+        loudest = max(_loudest(one.path) for one in (given, mix) if one is not None)
+        listener = Listener(hearing, params.language, params.beam, loudest)
+        peak, lines = _listen(job, listener, given, mix)
     except UnreadableAudio as error:
         raise Rejected("unreadable", str(error)) from error
     if peak < SILENCE:
         raise Skipped("silent", "The audio is silent.")
     levels = listener.loudness.levels()
-    kept, removed = sift(lines, levels, separated=given.stem is Stem.VOCALS)
+    kept, removed = sift(lines, levels, separated=given.stem is Stem.VOCALS, loudest_db=loudest)
     if params.keep_doubtful:
         kept = sorted(lines, key=lambda line: line.start)
     if not kept:
@@ -71,7 +77,7 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
         engine=hearing.description,
         weights=hearing.weights,
     )
-    _write(job, lyrics)
+    _write(job, lyrics, given.stem)
     job.progress(1.0, "done")
     words = [word for line in kept for word in line.words]
     return TranscribeResult(
@@ -106,8 +112,28 @@ def _nothing_heard(removed: list[Removed]) -> str:
     return message
 
 
-def _write(job: Job, lyrics: writers.Lyrics) -> None:
-    stem = job.input.stem
+def _voice_and_mix(job: Job) -> tuple[JobInput, JobInput | None]:
+    """Return what is listened to, and the whole song that it was taken from where that is known."""
+    voices = [one for one in job.inputs if one.stem is not None]
+    if len(job.inputs) > 1 and len(voices) != 1:
+        raise Rejected(
+            "input",
+            "Give one recording, or one stem of a song and the song itself; this job was given "
+            f"{len(job.inputs)} files, {len(voices)} of them stems.",
+        )
+    voice = voices[0] if voices else job.input
+    return voice, next((one for one in job.inputs if one is not voice), None)
+
+
+def _loudest(path: Path) -> float:
+    """Return the level of the loudest tenth of a second of a file, by `Loudness`."""
+    loudness = Loudness()
+    for block in Ear(path, RATE, told=lambda _: None).blocks():
+        loudness.feed(block)
+    return loudest_level(loudness.levels())
+
+
+def _write(job: Job, lyrics: writers.Lyrics, stem: Stem | None) -> None:
 
     def made(name: str, media_type: str) -> Path:
         return job.output(name, ArtifactKind.LYRICS, media_type=media_type, stem=stem)
@@ -120,13 +146,18 @@ def _write(job: Job, lyrics: writers.Lyrics) -> None:
     writers.write_text(made("lyrics.txt", "text/plain"), lyrics)
 
 
-def _listen(job: Job, listener: Listener) -> tuple[float, list[Segment]]:
+def _listen(
+    job: Job, listener: Listener, voice: JobInput, mix: JobInput | None
+) -> tuple[float, list[Segment]]:
     """Return the peak of the loudest channel, and the lines that the network gave."""
 
     def told(part: float) -> None:
         job.progress(_LISTENING * part, "listening")
 
-    ear = Ear(job.input.path, RATE, told=told)
-    lines = [line for block in ear.blocks() for line in listener.feed(block)]
+    ear = Ear(voice.path, RATE, told=told)
+    beside = Ear(mix.path, RATE, told=lambda _: None).blocks() if mix is not None else iter(())
+    lines: list[Segment] = []
+    for block in ear.blocks():
+        lines += listener.feed(block, next(beside, None))
     lines += listener.finish()
     return ear.peak, lines

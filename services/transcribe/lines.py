@@ -37,6 +37,10 @@ class Segment:
     """How likely nothing was said in its window."""
     compression: float
     """How much shorter its window's text becomes by gzip; loops are above 2.4."""
+    confirmed: bool = False
+    """Whether its words were heard again, at the same times, in another cut of the audio."""
+    refuted: bool = False
+    """Whether they were listened for in another cut and not heard again."""
 
     @property
     def text(self) -> str:
@@ -52,6 +56,11 @@ class Segment:
     def end(self) -> float:
         """Seconds."""
         return self.words[-1].end
+
+
+def key(word: Word) -> str:
+    """Return what two words have in common that differ in case and punctuation only."""
+    return "".join(letter for letter in word.text.casefold() if letter.isalnum())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,27 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from services.transcribe.dsp import FLOOR, Loudness, quietest
+from services.transcribe.doubts import (
+    TEMPERATURE,
+    best_reading,
+    confirm,
+    looks_invented,
+    looks_looped,
+)
+from services.transcribe.dsp import Loudness, loudest_level, quietest
 from services.transcribe.engine import Hearing
-from services.transcribe.lines import RATE, Float, Segment
+from services.transcribe.lines import RATE, Float, Heard, Segment
 
 WINDOW = 30 * RATE
 """Samples that the network hears at once."""
 EARLIEST_CUT = 20 * RATE
 """A window is cut at the quietest place after this."""
-AUDIBLE = -62.0
-"""dB of `Loudness`; windows whose loudest tenth of a second is below are not heard at all."""
+AUDIBLE = 45.0
+"""dB below the loudest tenth of a second of the whole recording, both by `Loudness`; windows whose
+loudest tenth of a second is lower are not heard at all."""
 
+LEAST_DB = -120.0
+"""Nothing is heard below this, however quiet the recording is: it is the noise of 16 bits."""
 SHORTEST_STEP = 5 * RATE
 """What the network leaves over is only heard again when it went at least this far."""
 SHORTEST_REST = RATE
@@ -35,20 +45,29 @@ class Listener:
     ----------
     language
         What is sung; detected on the first windows that can be heard when `None`.
+    beam
+        Readings that are followed at once.
+    loudest_db
+        The level of the loudest tenth of a second of the whole recording, by `Loudness`: of the mix
+        where a stem of it is listened to and the mix is known.
     """
 
     hearing: Hearing
     language: str | None
     beam: int
+    loudest_db: float
     loudness: Loudness = field(default_factory=Loudness)
     _audio: Float = field(default_factory=lambda: np.zeros(0, np.float32))
+    _mix: Float = field(default_factory=lambda: np.zeros(0, np.float32))
     _position: int = 0
     _votes: dict[str, float] = field(default_factory=dict)
     _voted: int = 0
     _carried: bool = False
 
-    def feed(self, audio: Float) -> Iterator[Segment]:
-        """Take `[samples]` at `RATE`; yield what is complete."""
+    def feed(self, audio: Float, mix: Float | None = None) -> Iterator[Segment]:
+        """Take `[samples]` at `RATE`, and as much of the mix if known; yield what is complete."""
+        if mix is not None:
+            self._mix = np.concatenate([self._mix, mix])
         self.loudness.feed(audio)
         self._audio = np.concatenate([self._audio, audio])
         while len(self._audio) > WINDOW:
@@ -72,15 +91,18 @@ class Listener:
 
     def _hear(self, cut: int) -> Iterator[Segment]:
         audio, offset = self._audio[:cut], self._position / RATE
-        if _loudest_tenth(audio) < AUDIBLE:
+        if not self._audible(audio):
             self._leave(cut)
             self._carried = False
             return
-        heard = self.hearing.hear(audio, language=self._language_of(audio), beam=self.beam)
+        language = self._language_of(audio)
+        heard = self.hearing.hear(audio, language=language, beam=self.beam)
+        if looks_invented(heard.segments):
+            heard = self._heard_again(heard, audio, language)
         until = round(heard.until * RATE)
         # A rest that is short or silent holds no words, and every window must lead on.
         rest = audio[until:] if until > SHORTEST_STEP else audio[:0]
-        carried = len(rest) > SHORTEST_REST and _loudest_tenth(rest) >= AUDIBLE
+        carried = len(rest) > SHORTEST_REST and self._audible(rest)
         end = offset + len(audio) / RATE
         segments = _without_tail(heard.segments) if self._carried else heard.segments
         self._carried = carried
@@ -96,8 +118,51 @@ class Listener:
             yield replace(segment, words=words)
         self._leave(until if carried else cut)
 
+    def _audible(self, audio: Float) -> bool:
+        loudness = Loudness()
+        loudness.feed(audio)
+        least = max(self.loudest_db - AUDIBLE, LEAST_DB)
+        return loudest_level(loudness.levels()) >= least
+
+    def _heard_again(self, heard: Heard, audio: Float, language: str) -> Heard:
+        """Return a window whose text looked invented, confirmed, replaced or refuted.
+
+        It is heard once more in two pieces, which confirms what is really there. A loop that this
+        does not confirm gives way to the best of the other readings: the pieces, a seeded draw, and
+        the mix that the voice was taken from.
+        """
+
+        def hear(part: Float, temperature: float = 0.0) -> Heard:
+            return self.hearing.hear(
+                part, language=language, beam=self.beam, temperature=temperature
+            )
+
+        pieces: list[Segment] = []
+        for first, last in _pieces(audio):
+            part = audio[first:last]
+            if self._audible(part):
+                pieces += _shifted(hear(part).segments, first / RATE)
+        marked = confirm(heard.segments, pieces)
+        if not looks_looped(marked):
+            return replace(heard, segments=marked)
+        if all(segment.confirmed for segment in marked):
+            # A refrain is really there; the reading that passed over none of it is taken.
+            if _count(pieces) <= _count(marked):
+                return replace(heard, segments=marked)
+            found = [replace(segment, confirmed=True) for segment in pieces]
+            return Heard(found, len(audio) / RATE)
+        readings = [pieces, hear(audio, TEMPERATURE).segments]
+        mix = self._mix[: len(audio)]
+        if len(mix) == len(audio):
+            readings.append(hear(mix).segments)
+        best = best_reading(readings)
+        if best is None:
+            return replace(heard, segments=marked)
+        return Heard(best, len(audio) / RATE)
+
     def _leave(self, samples: int) -> None:
         self._audio = self._audio[samples:].copy()
+        self._mix = self._mix[samples:].copy()
         self._position += samples
 
     def _language_of(self, audio: Float) -> str:
@@ -129,8 +194,28 @@ def _without_tail(segments: list[Segment]) -> list[Segment]:
     return [*rest, *segments[1:]]
 
 
-def _loudest_tenth(audio: Float) -> float:
-    loudness = Loudness()
-    loudness.feed(audio)
-    levels = loudness.levels()
-    return float(np.sort(levels)[-10:].mean()) if len(levels) >= 10 else FLOOR
+def _pieces(audio: Float) -> list[tuple[int, int]]:
+    """Return where a window is cut in two, at the quietest place of its middle third."""
+    third = len(audio) // 3
+    if third < SHORTEST_REST:
+        return [(0, len(audio))]
+    cut = quietest(audio[: 2 * third], third)
+    return [(0, cut), (cut, len(audio))]
+
+
+def _count(segments: list[Segment]) -> int:
+    return sum(len(segment.words) for segment in segments)
+
+
+def _shifted(segments: list[Segment], seconds: float) -> list[Segment]:
+    """Return segments later by a time."""
+    return [
+        replace(
+            segment,
+            words=tuple(
+                replace(word, start=word.start + seconds, end=word.end + seconds)
+                for word in segment.words
+            ),
+        )
+        for segment in segments
+    ]

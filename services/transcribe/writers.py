@@ -45,7 +45,7 @@ def write_lrc(path: Path, lyrics: Lyrics, *, words: bool = False) -> None:
     rows = [f"[ti:{_plain(lyrics.title)}]", f"[length:{_lrc(lyrics.duration)}]"]
     for line in lyrics.lines:
         if words:
-            sung = " ".join(f"<{_lrc(word.start)}> {_plain(word.text)}" for word in line.words)
+            sung = "".join(_timed(word) for word in line.words).lstrip()
             rows.append(f"[{_lrc(line.start)}] {sung} <{_lrc(line.end)}>")
         else:
             rows.append(f"[{_lrc(line.start)}]{_plain(line.text)}")
@@ -107,6 +107,7 @@ def _line(segment: Segment) -> dict[str, object]:
         "words": [
             {
                 "text": word.text.strip(),
+                "space_before": word.text[:1].isspace(),
                 "start": round(word.start, 3),
                 "end": round(word.end, 3),
                 "confidence": round(word.confidence, 4),
@@ -114,6 +115,12 @@ def _line(segment: Segment) -> dict[str, object]:
             for word in segment.words
         ],
     }
+
+
+def _timed(word: Word) -> str:
+    """Return a word behind its time, with spaces only where the word has one before it."""
+    space = " " if word.text[:1].isspace() else ""
+    return f"{space}<{_lrc(word.start)}>{space}{_plain(word.text)}"
 
 
 def _plain(text: str) -> str:

@@ -55,7 +55,7 @@ class Told:
         self.asked += 1
         return self.probabilities[min(self.asked, len(self.probabilities)) - 1]
 
-    def hear(self, audio: Float, *, language: str, beam: int) -> Heard:
+    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
         self.lengths.append(len(audio))
         self.spoken.append(language)
         until = min(len(audio) / RATE, self.most)

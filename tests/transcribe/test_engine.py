@@ -33,6 +33,15 @@ def test_the_same_audio_gives_the_same_words(engine: Engine) -> None:
     assert words[-1].end <= first.until <= 8
 
 
+def test_a_draw_is_the_same_whatever_was_drawn_before(engine: Engine) -> None:
+    audio = read(VOICE, RATE, mono=True)[0][: 8 * RATE]
+    hearing = engine.open("whisper-base")
+    # So hot that two draws which are not seeded hardly ever agree.
+    first, second = (hearing.hear(audio, language="en", beam=1, temperature=1.0) for _ in range(2))
+    assert first == second
+    assert first != hearing.hear(audio, language="en", beam=1)
+
+
 def test_a_language_is_told(engine: Engine) -> None:
     audio = read(VOICE, RATE, mono=True)[0]
     told = engine.open("whisper-base").tell_language(audio)

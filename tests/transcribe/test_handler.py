@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from contracts.items import ArtifactKind
 from contracts.music import Stem
 from contracts.transcribe import TranscribeParams, TranscribeResult
+from kit.audio import decode
+from kit.audio.probe import probe
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected, Skipped
 from services.transcribe.engine import Engine
@@ -22,10 +24,12 @@ SONG = Path(__file__).parents[2] / "embedded" / "song"
 TRUTH = json.loads((SONG / "truth.json").read_text(encoding="utf-8"))["lyrics"]
 
 
-def job_of(folder: Path, audio: np.ndarray, *, stem: Stem | None = Stem.VOCALS) -> Job:
+def job_of(
+    folder: Path, audio: np.ndarray, *, stem: Stem | None = Stem.VOCALS, rate: int = RATE
+) -> Job:
     scratch = folder / "scratch"
     scratch.mkdir()
-    path = write_audio(folder / "voice.flac", audio, RATE)
+    path = write_audio(folder / "voice.flac", audio, rate)
     return single_job(scratch, [audio_input(path, stem=stem)])
 
 
@@ -67,6 +71,51 @@ def test_starts_of_the_network_are_early_and_are_corrected(tmp_path: Path, engin
     lines = json.loads(read(job, "lyrics.json"))["lines"]
     late = [line["start"] - true["start"] for line, true in zip(lines, TRUTH, strict=True)]
     assert float(np.median(late)) < -0.1
+
+
+def test_quiet_speech_has_the_words_of_loud_speech(tmp_path: Path, engine: Engine) -> None:
+    audio = decode.read(SONG / "voice.flac")
+    texts = []
+    for name, peak_dbfs in (("loud", -3.0), ("quiet", -50.0)):
+        folder = tmp_path / name
+        folder.mkdir()
+        scaled = audio * np.float32(10 ** (peak_dbfs / 20) / np.abs(audio).max())
+        job = job_of(folder, scaled, rate=probe(SONG / "voice.flac").sample_rate)
+        texts.append(handle(TranscribeParams(language="en"), job, engine).text)
+    assert texts[0] == texts[1]
+
+
+def test_a_refrain_that_is_sung_six_times_is_kept(tmp_path: Path, engine: Engine) -> None:
+    rate = probe(SONG / "voice.flac").sample_rate
+    voice = decode.read(SONG / "voice.flac")
+    first = voice[:, : round(TRUTH[1]["start"] * rate)]
+    job = job_of(tmp_path, np.tile(first, (1, 6)), rate=rate)
+    result = handle(TranscribeParams(language="en"), job, engine)
+    assert result.text.lower().count("crate") == 6
+    assert result.removed_count == 0
+
+
+def test_the_song_that_a_stem_is_from_says_how_quiet_the_stem_is(tmp_path: Path) -> None:
+    faint = bursts((0, 3), seconds=12, level=2e-4)[np.newaxis]
+    band = bursts((0, 12), seconds=12, level=0.3)[np.newaxis]
+    stem = audio_input(write_audio(tmp_path / "vocals.flac", faint, RATE), stem=Stem.VOCALS)
+    song = audio_input(write_audio(tmp_path / "song.flac", band, RATE))
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "both").mkdir()
+    result = handle(TranscribeParams(), single_job(tmp_path / "alone", [stem]), Told())
+    assert result.words == 3
+    with pytest.raises(Skipped) as ended:
+        handle(TranscribeParams(), single_job(tmp_path / "both", [song, stem]), Told())
+    assert ended.value.reason == "no_words"
+
+
+def test_two_recordings_are_refused(tmp_path: Path) -> None:
+    song = audio_input(
+        write_audio(tmp_path / "song.flac", bursts((0, 2), seconds=2)[np.newaxis], RATE)
+    )
+    (tmp_path / "scratch").mkdir()
+    with pytest.raises(Rejected, match="one stem of a song and the song itself"):
+        handle(TranscribeParams(), single_job(tmp_path / "scratch", [song, song]), Told())
 
 
 def test_noise_is_not_words(tmp_path: Path, engine: Engine) -> None:

@@ -11,7 +11,7 @@ from tests.transcribe.lines import Told, bursts
 def listen(
     audio: Float, told: Told, *, language: str | None = "en", block: int = 50_000
 ) -> Listener:
-    listener = Listener(told, language, 5)
+    listener = Listener(told, language, 5, loudest_db=-15.0)
     for first in range(0, len(audio), block):
         list(listener.feed(audio[first : first + block]))
     list(listener.finish())
@@ -36,7 +36,7 @@ def test_windows_do_not_depend_on_the_blocks() -> None:
 
 
 def test_times_are_those_of_the_stream() -> None:
-    listener = Listener(Told(), "en", 5)
+    listener = Listener(Told(), "en", 5, loudest_db=-15.0)
     audio = bursts((0, 24.4), (25, 40), seconds=40)
     found = [*listener.feed(audio), *listener.finish()]
     starts = [segment.start for segment in found]
@@ -48,7 +48,7 @@ def test_times_are_those_of_the_stream() -> None:
 
 def test_what_a_pass_leaves_over_is_heard_with_what_follows() -> None:
     told = Told(most=18.0)
-    listener = Listener(told, "en", 5)
+    listener = Listener(told, "en", 5, loudest_db=-15.0)
     audio = bursts((0, 70), seconds=70)
     found = [*listener.feed(audio), *listener.finish()]
     # Every second once, and no few seconds alone but the last.
@@ -66,7 +66,7 @@ def tails(first: Word, *, most: float = 18.0) -> list[str]:
             before = Segment((first,), -0.3, 0.0, 1.2)
             return Heard([before, *heard.segments[1:]], heard.until)
 
-    listener = Listener(Tailed(most=most), "en", 5)
+    listener = Listener(Tailed(most=most), "en", 5, loudest_db=-15.0)
     found = [*listener.feed(bursts((0, 50), seconds=50)), *listener.finish()]
     return [word.text for segment in found for word in segment.words if word.text == first.text]
 
@@ -120,7 +120,7 @@ def test_a_language_is_settled_by_the_first_windows() -> None:
 
 
 def test_memory_does_not_grow_with_length() -> None:
-    listener = Listener(Told(), "en", 5)
+    listener = Listener(Told(), "en", 5, loudest_db=-15.0)
     block = bursts((0, 5), seconds=5)
     held = []
     for _ in range(60):

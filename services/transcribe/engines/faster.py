@@ -4,7 +4,7 @@ The only module that imports them. faster-whisper is given arrays, never files: 
 holds codecs under the GPL and stays unused (docs/decisions/0003).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from kit.worker.engines import EngineContext
 from services.transcribe.lines import NOTHING, RATE, SPAN, Float, Heard, Segment, Word
 from services.transcribe.memory import memory_watched
+from services.transcribe.words import join_words
 
 Features = NDArray[np.float32]
+_SEED = 0
 
 
 def usable_gpus() -> int:
@@ -45,6 +47,29 @@ def with_silent_rest(features: Features) -> Features:
     there = features.any(axis=-2, keepdims=True)
     loudest = float(np.max(features, where=there, initial=NOTHING))
     return np.where(there, features, np.float32(max(NOTHING, loudest - SPAN)))
+
+
+class _SeededNetwork:
+    """A network whose random draws are the same for the same audio, whatever was drawn before.
+
+    CTranslate2 seeds a generator once for each of its threads and then goes on drawing from it. A
+    draw is therefore made by a fresh instance, in a thread of its own; loading one takes about as
+    long as a second of speech, and few windows need it.
+    """
+
+    def __init__(self, network: Any, load: Callable[[], Any]) -> None:
+        self._network = network
+        self._load = load
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._network, name)
+
+    def generate(self, *given: Any, **named: Any) -> Any:
+        """Return what the network writes."""
+        if not named.get("sampling_temperature"):
+            return self._network.generate(*given, **named)
+        ctranslate2.set_random_seed(_SEED)
+        return self._load().generate(*given, **named)
 
 
 class _PassOver(Exception):
@@ -86,6 +111,14 @@ class FasterWhisper:
             cpu_threads=context.threads,
             local_files_only=True,
         )
+        threads = context.threads
+
+        def load() -> Any:
+            return ctranslate2.models.Whisper(
+                str(folder), device=device, compute_type=kind, intra_threads=threads
+            )
+
+        self._network.model = _SeededNetwork(self._network.model, load)
         # Each reading that is followed takes its share of the device's memory.
         self._share = context.segment
         self.weights = name
@@ -103,10 +136,8 @@ class FasterWhisper:
             _, _, told = self._network.detect_language(features=features)
         return dict(told)
 
-    def hear(self, audio: Float, *, language: str, beam: int) -> Heard:
+    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
         """Return what is said, as far as one pass went."""
-        # A second reading is drawn at random where the first one failed: always the same draw.
-        ctranslate2.set_random_seed(0)
         self._network.written = False
         found: list[Segment] = []
         until = len(audio) / RATE
@@ -115,7 +146,8 @@ class FasterWhisper:
                 audio,
                 language=language,
                 beam_size=max(1, int(beam * self._share)),
-                temperature=(0.0, 0.4),
+                # Where the first reading fails, a second one is drawn.
+                temperature=(temperature,) if temperature else (0.0, 0.4),
                 # What was heard before draws the network into loops more often than it helps.
                 condition_on_previous_text=False,
                 word_timestamps=True,
@@ -133,7 +165,7 @@ class FasterWhisper:
 
 def _line(segment: Any) -> Segment:
     return Segment(
-        words=tuple(
+        words=join_words(
             Word(word.word, float(word.start), float(word.end), float(word.probability))
             for word in segment.words
         ),

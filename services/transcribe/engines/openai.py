@@ -19,6 +19,7 @@ from kit.worker.engines import EngineContext
 from services.transcribe.checkpoint import Checkpoint, read_checkpoint
 from services.transcribe.lines import NOTHING, RATE, SPAN, Float, Heard, Segment, Word
 from services.transcribe.memory import memory_watched
+from services.transcribe.words import join_words
 
 
 def read(path: Path) -> Checkpoint:
@@ -90,7 +91,7 @@ class OpenAiWhisper:
             _, told = self._network.detect_language(mel.to(self._network.device))
         return {str(code): float(probability) for code, probability in told.items()}
 
-    def hear(self, audio: Float, *, language: str, beam: int) -> Heard:
+    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
         """Return what is said."""
         torch.manual_seed(0)
         with memory_watched():
@@ -100,7 +101,7 @@ class OpenAiWhisper:
                 language=language,
                 beam_size=max(1, int(beam * self._share)),
                 best_of=5,
-                temperature=(0.0, 0.4),
+                temperature=(temperature,) if temperature else (0.0, 0.4),
                 condition_on_previous_text=False,
                 word_timestamps=True,
                 fp16=self._cuda,
@@ -108,7 +109,7 @@ class OpenAiWhisper:
             )
         found = [
             Segment(
-                words=tuple(
+                words=join_words(
                     Word(word["word"], *(float(word[k]) for k in ("start", "end", "probability")))
                     for word in segment["words"]
                 ),

@@ -1,0 +1,125 @@
+"""What looks invented is heard again: refrains and thanks that are there stay, loops go."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from contracts.transcribe import RemovalReason
+from services.transcribe.doubts import TEMPERATURE, confirm, looks_invented, looks_looped
+from services.transcribe.guard import sift
+from services.transcribe.lines import RATE, Float, Heard, Segment
+from services.transcribe.stream import Listener
+from tests.transcribe.lines import bursts, line
+
+SUNG = bursts((0, 24), seconds=24)
+MIX = bursts((0, 24), seconds=24, level=0.3)
+REFRAIN = [line("we will dig the crates again", 1 + 3.5 * n, confidence=0.99) for n in range(6)]
+PACKED = [line("we will dig", 1 + 3.5 * n, confidence=0.99, compression=3.0) for n in range(6)]
+LOOP = [line("baby come on " * 20, 0.5, each=0.38, confidence=0.99, compression=8.0)]
+
+
+@dataclass
+class Scripted:
+    """A network that hears what a test says, by the length of the audio and the temperature."""
+
+    script: Callable[[Float, float], list[Segment]]
+    weights: str = "scripted"
+    description: str = "by hand"
+    languages: frozenset[str] = frozenset({"en"})
+    asked: list[tuple[int, float]] = field(default_factory=list)
+
+    def tell_language(self, audio: Float) -> Mapping[str, float]:
+        return {"en": 1.0}
+
+    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+        self.asked.append((len(audio), temperature))
+        return Heard(self.script(audio, temperature), len(audio) / RATE)
+
+
+def within(segments: list[Segment], first: float, last: float) -> list[Segment]:
+    """Return the segments between two times, counted from the first."""
+    return [
+        line(one.text, one.start - first, each=0.4, confidence=0.9)
+        for one in segments
+        if first <= one.start and one.end <= last
+    ]
+
+
+def listen(hearing: Scripted, mix: Float | None = None) -> tuple[list[str], list[RemovalReason]]:
+    listener = Listener(hearing, "en", 1, loudest_db=-20.0)
+    lines = [*listener.feed(SUNG, mix), *listener.finish()]
+    kept, removed = sift(lines, listener.loudness.levels(), separated=True, loudest_db=-20.0)
+    return [one.text for one in kept], [one.reason for one in removed]
+
+
+def test_a_refrain_that_another_cut_holds_too_stays() -> None:
+    for refrain in (REFRAIN, PACKED):
+
+        def script(
+            audio: Float, temperature: float, refrain: list[Segment] = refrain
+        ) -> list[Segment]:
+            if len(audio) == len(SUNG):
+                return refrain
+            # The first piece begins with the window, the second one ends with it.
+            first = 0.0 if np.array_equal(audio, SUNG[: len(audio)]) else 24 - len(audio) / RATE
+            return within(refrain, first, first + len(audio) / RATE)
+
+        assert looks_looped(refrain)
+        kept, removed = listen(Scripted(script))
+        assert len(kept) >= 5
+        assert kept == [one.text for one in refrain]
+        assert not removed
+
+
+def test_a_believed_loop_gives_way_to_what_the_mix_holds() -> None:
+    sung = [line("something else is sung here", 2.0)]
+
+    def script(audio: Float, temperature: float) -> list[Segment]:
+        if np.array_equal(audio, MIX[: len(audio)]):
+            return sung
+        return LOOP if len(audio) == len(SUNG) else []
+
+    hearing = Scripted(script)
+    assert listen(hearing, MIX) == (["something else is sung here"], [])
+    assert (len(SUNG), TEMPERATURE) in hearing.asked
+    kept, removed = listen(Scripted(script))
+    assert kept == []
+    assert removed == [RemovalReason.REPEATED]
+
+
+def test_a_loop_that_goes_on_at_another_rate_in_another_cut_is_no_refrain() -> None:
+    faster = [line("baby come on " * 20, 0.2, each=0.15, confidence=0.99, compression=8.0)]
+    assert not any(one.confirmed for one in confirm(LOOP, [*faster, *faster]))
+
+
+def test_thanks_that_are_said_stay_and_those_that_are_not_go() -> None:
+    said = line("Thank you so much for listening, and good night everybody", 3.0)
+
+    def repeated(audio: Float, temperature: float) -> list[Segment]:
+        first = 0.0 if np.array_equal(audio, SUNG[: len(audio)]) else 24 - len(audio) / RATE
+        return within([said], first, first + len(audio) / RATE)
+
+    assert looks_invented([said])
+    assert listen(Scripted(repeated)) == ([said.text], [])
+
+    def once(audio: Float, temperature: float) -> list[Segment]:
+        return [said] if len(audio) == len(SUNG) else []
+
+    assert listen(Scripted(once)) == ([], [RemovalReason.CREDIT])
+
+
+def test_thanks_that_are_heard_again_and_doubted_go() -> None:
+    doubted = line("Thanks for watching!", log_probability=-0.8)
+
+    def script(audio: Float, temperature: float) -> list[Segment]:
+        first = np.array_equal(audio, SUNG[: len(audio)])
+        return [doubted] if first else []
+
+    assert listen(Scripted(script)) == ([], [RemovalReason.CREDIT])
+
+
+def test_what_does_not_look_invented_is_heard_once() -> None:
+    hearing = Scripted(lambda audio, temperature: [line("open up the crate")])
+    listen(hearing)
+    assert hearing.asked == [(len(SUNG), 0.0)]
