@@ -30,6 +30,7 @@ from kit.database.engine import Database
 from kit.http.app import behind_edge, create_app
 from kit.http.edge import SECURITY
 from kit.http.health import health_app, health_routes
+from kit.http.routes import GuardedRoute
 from kit.platform import ServicePlatform
 from kit.service import Background
 
@@ -97,7 +98,7 @@ class Gateway:
 
         app = create_app("Cratedig")
         app.state.authenticate = bearers.authenticate
-        routes = APIRouter(prefix="/v1")
+        routes = APIRouter(route_class=GuardedRoute, prefix="/v1")
         routes.include_router(account_routes(accounts, address_of))
         routes.include_router(key_routes(keys))
         routes.include_router(event_routes(live, keys))

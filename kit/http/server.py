@@ -32,6 +32,8 @@ HEAD_WITHIN: Seconds = 20.0
 """How long a head may take, from the connection or from its first byte on."""
 PIPELINED = 32
 """Requests that may wait on a connection behind the one that is being answered."""
+UNREAD = 1 << 20
+"""Bytes of a body that are passed over once its request is answered; then the connection ends."""
 LINGER: Seconds = 1.0
 """How long a refused sender is heard out, so that it can read the refusal."""
 
@@ -70,6 +72,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._moved = False
         self._unsettled = 0
+        self._unread = 0
         self._deaf = False
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -96,6 +99,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a head."""
         self._in_head = True
+        self._unread = 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -125,6 +129,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
         self._moved = True
+        if self.cycle.response_complete:
+            self._unread += len(body)
+            if self._unread > UNREAD:
+                self._hang_up()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -201,6 +209,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.message_event.set()
         log.info("a connection was refused: %s", why.value[1])
         self.transport.write(_written(why))
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Hear no more, and end the connection so that what was written is read."""
+        self._deaf = True
+        self._end_deadline()
         if self.transport.can_write_eof():
             # Who is still sending would lose our answer, were the connection closed at once.
             self.transport.write_eof()

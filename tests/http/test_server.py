@@ -13,7 +13,7 @@ import uvloop
 from starlette.types import Message, Receive, Scope, Send
 
 from contracts.problems import Problem
-from kit.http.server import MAX_HEAD, PIPELINED, STEP, Server
+from kit.http.server import MAX_HEAD, PIPELINED, STEP, UNREAD, Server
 from tests.support.house import free_port
 
 HEAD_WITHIN = 1.5
@@ -32,7 +32,7 @@ class Application:
         assert scope["type"] == "http"
         self.seen.append(scope["path"])
         body = b""
-        while True:
+        while scope["path"] != "/unread":
             message: Message = await receive()
             if message["type"] == "http.disconnect":
                 self.broken_off.set()
@@ -333,6 +333,21 @@ async def test_a_body_that_breaks_its_framing_is_refused(line: Line, server: Run
     )
     await refused(reader, 400)
     assert await asyncio.to_thread(server.application.broken_off.wait, 5)
+
+
+async def test_a_body_that_nobody_reads_is_passed_over_to_a_bound(line: Line) -> None:
+    reader, writer = line
+    head = b"POST /unread HTTP/1.1\r\nHost: house\r\nContent-Length: %d\r\n\r\n"
+    writer.write(head % (UNREAD // 2) + b"x" * (UNREAD // 2) + HELLO)
+    assert (await heard(reader))["body"] == ""
+    assert (await heard(reader))["path"] == "/hello"
+    writer.write(b"POST /unread HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n")
+    with contextlib.suppress(ConnectionError):
+        for _ in range(64):
+            writer.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+            await writer.drain()
+    assert (await heard(reader))["body"] == ""
+    assert await ended(reader)
 
 
 async def test_a_stopping_server_answers_what_it_was_asked() -> None:
