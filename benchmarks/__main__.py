@@ -10,6 +10,7 @@ ORDER = (
     "house",
     "jobs",
     "gateway",
+    "attack",
     "memory",
     "midi",
     "drums",

@@ -28,7 +28,7 @@ PATIENCE = 60.0
 
 def keys(size: int) -> bytes:
     """Return an object of about so many bytes, full of keys."""
-    return b"{" + b",".join(b'"%d":0' % n for n in range(size * 110 // 1030)) + b"}"
+    return b"{" + b",".join(b'"%d":0' % n for n in range(size // 11)) + b"}"
 
 
 def numbers(size: int) -> bytes:

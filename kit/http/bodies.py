@@ -74,29 +74,29 @@ class BoundedRequest(Request):
     Whether a body is JSON is for the framework to decide: whatever it reads as JSON is checked.
     """
 
-    most = STRANGERS_BODY
+    most_bytes = STRANGERS_BODY
     """Bytes of the body."""
-    values = STRANGERS_VALUES
+    most_values = STRANGERS_VALUES
     """Values in its JSON."""
 
     async def body(self) -> bytes:
         """Return the body. Raises `ProblemError` where it is too large or too slow."""
         if not hasattr(self, "_body"):
             declared = self.headers.get("content-length", "0")
-            if declared.isdecimal() and int(declared) > self.most:
-                raise too_large(self.most)
+            if declared.isdecimal() and int(declared) > self.most_bytes:
+                raise too_large(self.most_bytes)
             chunks = bytearray()
             async for chunk in self.stream():
                 chunks += chunk
-                if len(chunks) > self.most:
-                    raise too_large(self.most)
+                if len(chunks) > self.most_bytes:
+                    raise too_large(self.most_bytes)
             self._body = bytes(chunks)
         return self._body
 
     async def json(self) -> Any:
         """Return the JSON of the body. Raises `ProblemError`."""
         if not hasattr(self, "_json"):
-            self._json = read_json(await self.body(), values=self.values)
+            self._json = read_json(await self.body(), values=self.most_values)
         return self._json
 
 

@@ -149,6 +149,9 @@ class BoundedProtocol(HttpToolsProtocol):
             raise _Refusal(_Why.HOSTS)
         if version not in ("1.1", "1.0"):
             raise _Refusal(_Why.VERSION)
+        if any(k == b"transfer-encoding" and v.lower() != b"chunked" for k, v in self.headers):
+            # Another coding is not undone here, and others may see another end of the body.
+            raise _Refusal(_Why.MALFORMED)
         if len(self.pipeline) >= PIPELINED:
             raise _Refusal(_Why.CROWDED)
         super().on_headers_complete()

@@ -313,8 +313,22 @@ async def test_an_upgrade_is_not_taken_up_and_nothing_is_lost(line: Line, split:
             b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             400,
         ),
+        (
+            b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n"
+            b"Transfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 1_0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 0x1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 9999999999999999999999\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: house\r\n: nameless\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: house\r\nX-\x00: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: house\r\nX: a\rb\r\n\r\n", 400),
+        (b"GET  / HTTP/1.1\r\n Host: house\r\n\r\n", 400),
+        (b"GE\x00T / HTTP/1.1\r\nHost: house\r\n\r\n", 400),
     ],
-    ids=range(15),
+    ids=range(25),
 )
 async def test_what_is_no_request_is_refused(
     line: Line, server: Running, sent: bytes, status: int
