@@ -300,3 +300,13 @@ def test_signed_urls_name_the_public_address() -> None:
     assert url.startswith("https://objects.example/derived/a?")
     with pytest.raises(ValueError, match="without a path"):
         MinioStore(address, public_url="https://objects.example/path")
+
+
+async def test_a_store_without_room_is_not_ready(tmp_path: Path) -> None:
+    reserves = {0: True, 1 << 60: False}
+    for reserve, ready in reserves.items():
+        store = FileStore(tmp_path, signer=Signer(SECRET), reserve=reserve)
+        await store.ensure()
+        assert await store.ready() is ready
+        await store.close()
+    assert KitSettings().objects_reserve_mib > 0
