@@ -161,7 +161,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._moved = True
         if self.cycle.response_complete:
             self._unread += len(body)
-            if self._unread > UNREAD:
+            if self._unread > UNREAD and not self._deaf:
                 self._hang_up()
         super().on_body(body)
 
