@@ -17,6 +17,7 @@ ORDER = (
     "house",
     "jobs",
     "gateway",
+    "attack",
     "memory",
     "midi",
     "drums",

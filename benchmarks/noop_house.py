@@ -5,7 +5,8 @@ import os
 import uvloop
 
 from benchmarks.noop import SERVICE as NOOP
-from embedded.settings import EmbeddedSettings, compose, lock
+from embedded.folder import open_folder
+from embedded.settings import EmbeddedSettings, compose
 from gateway.service import SERVICE as GATEWAY
 from kit.main import serve
 from kit.observability import logging as logs
@@ -17,7 +18,7 @@ from services.library.service import SERVICE as LIBRARY
 def main() -> None:
     """Run it."""
     settings = EmbeddedSettings()
-    with lock(settings.data):
+    with open_folder(settings.data):
         kit, chosen = compose(settings)
         logs.configure(kit.log_level, "json")
         slots = int(os.environ.get("NOOP_SLOTS", "4"))

@@ -63,7 +63,7 @@ def _start(settings: EmbeddedSettings, url: str) -> None:
     """Start the house in the background, unless it runs."""
     if _answers(url):
         return
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = settings.data / "house.log"
     print(f"Starting the house (its log is {log}) …", flush=True)
     with log.open("ab") as file:

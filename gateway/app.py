@@ -30,7 +30,9 @@ from kit.database.engine import Database
 from kit.http.app import behind_edge, create_app
 from kit.http.edge import SECURITY
 from kit.http.health import health_app, health_routes
+from kit.http.routes import GuardedRoute
 from kit.platform import ServicePlatform
+from kit.process import StartRefused
 from kit.service import Background
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -97,7 +99,7 @@ class Gateway:
 
         app = create_app("Cratedig")
         app.state.authenticate = bearers.authenticate
-        routes = APIRouter(prefix="/v1")
+        routes = APIRouter(route_class=GuardedRoute, prefix="/v1")
         routes.include_router(account_routes(accounts, address_of))
         routes.include_router(key_routes(keys))
         routes.include_router(event_routes(live, keys))
@@ -161,12 +163,12 @@ async def build(platform: ServicePlatform, settings: GatewaySettings) -> Gateway
 
     Raises
     ------
-    ValueError
+    StartRefused
         The house has no secret.
     """
     secret = platform.settings.internal_secret.get_secret_value()
     if len(secret) < LEAST_SECRET:
-        raise ValueError(
+        raise StartRefused(
             f"KIT_INTERNAL_SECRET has {len(secret)} characters; give it {LEAST_SECRET} or more, "
             "the same for every service, for example from `openssl rand -base64 48`"
         )

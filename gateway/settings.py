@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from contracts.music import Seconds
 from kit.service import HttpSettings
+from kit.settings import Period
 
 
 class GatewaySettings(HttpSettings):
@@ -20,25 +20,25 @@ class GatewaySettings(HttpSettings):
     """Names by which it may be called, such as `["music.example.org"]`; empty is any."""
     origins: tuple[str, ...] = ()
     """Origins whose pages may call it, such as `["https://music.example.org"]`."""
-    trusted_proxies: tuple[str, ...] = ()
-    """Networks of proxies whose `X-Forwarded-For` is believed, such as `["10.0.0.0/8"]`."""
-    replicas: Annotated[int, Field(ge=1)] = 1
+    connections_by_address: Annotated[int, Field(ge=1, le=1_000_000)] | None = 400
+    """Connections from one address, never more than half of all; none is no bound of its own."""
+    replicas: Annotated[int, Field(ge=1, le=1_000)] = 1
     """How many gateways share the load: each takes its part of the limits."""
-    requests_per_minute: Annotated[int, Field(ge=1)] = 6_000
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 6_000
     """How much one account may ask; a burst of a tenth is taken at once."""
-    logins_per_minute: Annotated[int, Field(ge=1)] = 60
+    logins_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 60
     """How often one address may try to log in."""
-    accounts_per_hour: Annotated[int, Field(ge=1)] = 600
+    accounts_per_hour: Annotated[int, Field(ge=1, le=1_000_000_000)] = 600
     """How many accounts one address may open."""
     access_minutes: Annotated[int, Field(ge=1, le=15)] = 15
     """How long an access token lasts."""
-    key_days: Annotated[float, Field(gt=0)] = 30.0
+    key_days: Annotated[float, Field(gt=0, le=3_650)] = 30.0
     """How long a signing key signs before the next one does."""
-    stream_events: Annotated[int, Field(ge=1)] = 1_000
+    stream_events: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
     """Events that may wait for a slow reader of a live stream before it is disconnected."""
-    streams_per_account: Annotated[int, Field(ge=1)] = 50
+    streams_per_account: Annotated[int, Field(ge=1, le=100_000)] = 50
     """Live streams that one account may hold open."""
-    heartbeat: Seconds = 15.0
+    heartbeat: Period = 15.0
     """How often a quiet live stream shows that it lives."""
-    forget_every: Seconds = 5.0
+    forget_every: Period = 5.0
     """How often the library is asked again to forget a deleted account."""

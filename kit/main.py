@@ -4,17 +4,21 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import cast
 
 import uvloop
+from starlette.types import ASGIApp
 
+from kit.http.crowd import Crowd
 from kit.http.health import health_app
 from kit.http.server import Server
 from kit.observability import logging as logs
 from kit.observability.metrics import LOOP_LAG
 from kit.platform import Platform, open_platform
+from kit.process import StartRefused, prepare
 from kit.service import (
     Background,
     HttpService,
@@ -25,7 +29,7 @@ from kit.service import (
     WorkerSettings,
     resolve,
 )
-from kit.settings import KitSettings, ServiceSettings
+from kit.settings import KitSettings, ServiceSettings, read
 from kit.worker.desk import HttpDesk
 from kit.worker.runtime import WorkerRuntime
 
@@ -39,9 +43,13 @@ Chosen = Mapping[str, ServiceSettings]
 
 def run(*services: Service) -> None:
     """Run services in this process until a signal comes."""
-    settings = KitSettings()
-    logs.configure(settings.log_level, settings.log_format)
-    uvloop.run(serve(services, settings))
+    prepare()
+    try:
+        settings = read(KitSettings)
+        logs.configure(settings.log_level, settings.log_format)
+        uvloop.run(serve(services, settings))
+    except StartRefused as error:
+        sys.exit(f"cratedig: {error}")
 
 
 async def serve(
@@ -63,8 +71,17 @@ async def serve(
         Settings by word that win over the environment.
     started
         Called once everything runs.
+
+    Raises
+    ------
+    StartRefused
+        Settings, ports or what lies on the disk do not allow a start.
     """
-    house = House(open_platform(settings), chosen or {})
+    told = dict(chosen or {})
+    for service in services:
+        if service.word not in told:
+            told[service.word] = read(service.settings)
+    house = House(open_platform(settings), told)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, house.stop)
@@ -102,26 +119,32 @@ class House:
             await self.platform.open(stack)
             late = asyncio.Event()
             tasks: list[asyncio.Task[None]] = [asyncio.create_task(_measure_lag(late))]
+            work: list[asyncio.Task[None]] = []
             servers: list[Server] = []
-            for service in services:
-                if isinstance(service, HttpService):
-                    background = await self._build(service, stack, servers)
-                    tasks += [asyncio.create_task(one(late)) for one in background]
-            for service in services:
-                if isinstance(service, WorkerService):
-                    await self._hire(service, stack, servers)
-            tasks += [asyncio.create_task(server.serve()) for server in servers]
-            work = [asyncio.create_task(one.run(self._stopping)) for one in self.workers]
-            watched = {asyncio.create_task(self._stopping.wait()), *tasks, *work}
-            _spare_the_collector()
             try:
+                for service in services:
+                    if isinstance(service, HttpService):
+                        background = await self._build(service, stack, servers)
+                        tasks += [asyncio.create_task(one(late)) for one in background]
+                for service in services:
+                    if isinstance(service, WorkerService):
+                        await self._hire(service, stack, servers)
+                tasks += [asyncio.create_task(server.serve()) for server in servers]
+                work += [asyncio.create_task(one.run(self._stopping)) for one in self.workers]
+                watched = {asyncio.create_task(self._stopping.wait()), *tasks, *work}
+                _spare_the_collector()
                 if started is not None:
-                    await _until_listening(servers)
-                    await started(self)
+                    listening = asyncio.create_task(_until_listening(servers))
+                    await asyncio.wait({listening, *watched}, return_when=asyncio.FIRST_COMPLETED)
+                    if listening.done():
+                        await started(self)
+                    else:
+                        listening.cancel()
                 done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
             finally:
+                # Also where not everything was started: what runs must end before what it uses.
                 self._stopping.set()
                 await asyncio.gather(*work, return_exceptions=True)
                 for server in servers:
@@ -135,23 +158,24 @@ class House:
     async def _build(
         self, service: HttpService, stack: AsyncExitStack, servers: list[Server]
     ) -> tuple[Background, ...]:
-        settings = cast(HttpSettings, self._chosen.get(service.word) or service.settings())
+        settings = cast(HttpSettings, self._chosen[service.word])
         serving = cast(Serving, await resolve(service.build)(self.platform, settings))
         stack.push_async_callback(serving.close)
         self.servings[service.word] = serving
         self.platform.offer(service.word, serving.public)
         if settings.port is not None:
-            servers.append(Server(serving.public, settings.host, settings.port))
+            servers.append(_listening(serving.public, settings.port, settings, stack))
         if serving.internal is not None:
             self.platform.offer(f"{service.word}-internal", serving.internal)
             if settings.internal_port is not None:
-                servers.append(Server(serving.internal, settings.host, settings.internal_port))
+                internal = _listening(serving.internal, settings.internal_port, settings, stack)
+                servers.append(internal)
         return serving.background
 
     async def _hire(
         self, service: WorkerService, stack: AsyncExitStack, servers: list[Server]
     ) -> None:
-        settings = cast(WorkerSettings, self._chosen.get(service.word) or service.settings())
+        settings = cast(WorkerSettings, self._chosen[service.word])
         client = self.platform.client(self.platform.settings.library_internal_url)
         stack.push_async_callback(client.aclose)
         secret = self.platform.settings.internal_secret.get_secret_value()
@@ -164,8 +188,25 @@ class House:
             async def ready() -> dict[str, bool]:
                 return {"engine": worker.ready, "bus": await self.platform.bus.ready()}
 
-            host = self.platform.settings.health_host
-            servers.append(Server(health_app(ready, alive=lambda: worker.device_works), host, port))
+            app = health_app(ready, alive=lambda: worker.device_works)
+            server = Server(app, self.platform.settings.health_host, port)
+            server.bind()
+            stack.callback(server.release)
+            servers.append(server)
+
+
+def _listening(
+    application: ASGIApp, port: int, settings: HttpSettings, stack: AsyncExitStack
+) -> Server:
+    crowd = Crowd(
+        most=settings.connections,
+        by_address=settings.connections_by_address,
+        unbounded=settings.trusted_proxies,
+    )
+    server = Server(application, settings.host, port, crowd=crowd)
+    server.bind()
+    stack.callback(server.release)
+    return server
 
 
 def _spare_the_collector() -> None:

@@ -15,6 +15,7 @@ from kit.http.client import build_client
 from kit.http.remote import Remote, remote_application
 from kit.objects.base import ObjectStore
 from kit.objects.factory import open_objects
+from kit.process import StartRefused
 from kit.settings import KitSettings
 
 
@@ -83,5 +84,14 @@ class Platform:
 
 
 def open_platform(settings: KitSettings) -> Platform:
-    """Return the platform that the addresses in the settings describe, not yet connected."""
-    return Platform(settings, bus=open_bus(settings), objects=open_objects(settings))
+    """Return the platform that the addresses in the settings describe, not yet connected.
+
+    Raises
+    ------
+    StartRefused
+        An address is none.
+    """
+    try:
+        return Platform(settings, bus=open_bus(settings), objects=open_objects(settings))
+    except ValueError as error:
+        raise StartRefused(str(error)) from error

@@ -9,13 +9,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.types import ASGIApp
 
 from contracts.jobs import TaskName
-from kit.settings import ServiceSettings
+from kit.settings import Network, Port, ServiceSettings
 
 Background = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """A task that runs until the event is set."""
@@ -30,15 +30,15 @@ def resolve(name: str) -> Any:
 class WorkerSettings(ServiceSettings):
     """What every worker service can be told; a subclass sets `env_prefix`."""
 
-    slots: int = 1
+    slots: Annotated[int, Field(ge=1, le=256)] = 1
     """Jobs at a time, each in its own child process."""
-    device: str = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda)$")] = "auto"
     """`cpu`, `cuda` or `auto`."""
     engine: str = "auto"
     """Which engine runs its networks, where its README names several."""
-    threads: int = 0
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads of an engine; 0 is one for each processor, shared between the slots."""
-    memory_mib: int = 0
+    memory_mib: Annotated[int, Field(ge=0, le=1 << 24)] = 0
     """Address space of a child in MiB; 0 is no limit."""
 
 
@@ -83,11 +83,19 @@ class Serving(Protocol):
 class HttpSettings(ServiceSettings):
     """What every HTTP service can be told; a subclass sets `env_prefix`."""
 
-    host: str = "127.0.0.1"
-    port: int | None = None
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Port | None = None
     """Where its public application listens; none when it is only reached in-process."""
-    internal_port: int | None = None
+    internal_port: Port | None = None
     """Where its internal application listens, likewise."""
+    connections: Annotated[int, Field(ge=1, le=1_000_000)] = 4_000
+    """Connections that each of its ports takes at once; fewer where the system gives the process
+    fewer descriptors (two for each, and some are kept for databases and files)."""
+    connections_by_address: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Of those, from one address, and never more than half; none is no bound of its own."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Networks of proxies whose `X-Forwarded-For` is believed, such as `["10.0.0.0/8"]`. One
+    connection of theirs stands for many callers, so they are not bounded by address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

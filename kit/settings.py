@@ -1,13 +1,27 @@
 """Settings: the only place that reads the environment."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from contracts.music import Seconds
+from kit.process import StartRefused
+
+
+def _network(text: str) -> str:
+    ip_network(text)
+    return text
+
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Network = Annotated[str, AfterValidator(_network)]
+"""A network, such as `10.0.0.0/8`."""
+Period = Annotated[Seconds, Field(gt=0, le=86_400)]
+"""How often something is done, or how long it may take: a moment to a day."""
 
 
 class ServiceSettings(BaseSettings):
@@ -20,6 +34,32 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_file=None, use_attribute_docstrings=True
     )
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+def read(kind: type[Settings], **given: Any) -> Settings:
+    """Return settings from the environment; what is given wins.
+
+    Raises
+    ------
+    StartRefused
+        One is missing, malformed or out of range: says which, and what it may be, not its value.
+    """
+    prefix = str(kind.model_config.get("env_prefix", ""))
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        found = []
+        for one in error.errors(include_input=False, include_url=False):
+            said = one["msg"].removeprefix("Value error, ")
+            name = f"{prefix}{one['loc'][0]}".upper() if one["loc"] else ""
+            found.append(f"{name}: {said}" if name else said)
+        raise StartRefused("; ".join(found)) from error
+    except SettingsError as error:
+        # What is not text or a number is written as JSON.
+        raise StartRefused(f'{prefix}…: {error}; lists are written as ["a", "b"]') from error
 
 
 def cache_root() -> Path:
@@ -38,6 +78,8 @@ class KitSettings(ServiceSettings):
     """`s3+https://KEY:SECRET@host[:port]?region=…`, `s3+http://…`, or `file:///folder`."""
     objects_public_url: str = ""
     """Where browsers reach the store, when it differs; signed URLs name it."""
+    objects_reserve_mib: Annotated[int, Field(ge=0, le=1 << 30)] = 256
+    """Free space of a `file://` store's disk, in MiB, below which the house is not ready."""
     objects_signing_secret: SecretStr = SecretStr("")
     """Signs local URLs of a `file://` store; unused by S3."""
     library_url: str = "http://127.0.0.1:8081"
@@ -55,20 +97,29 @@ class KitSettings(ServiceSettings):
     be had: results are then the same on every machine. Tests and benchmarks set it."""
     scratch_dir: Path | None = None
     """Where workers keep files while a job runs; the system's temporary folder by default."""
-    lease: Seconds = 60.0
+    lease: Period = 60.0
     """A job whose worker is silent this long is handed to another."""
-    heartbeat: Seconds = 10.0
-    """How often a worker says that it is alive."""
-    poll: Seconds = 5.0
+    heartbeat: Period = 10.0
+    """How often a worker says that it is alive; at least twice in a lease."""
+    poll: Period = 5.0
     """How often an idle worker asks for work without being told."""
-    grace: Seconds = 30.0
+    grace: Annotated[Seconds, Field(le=86_400)] = 30.0
     """How long a stopping service may finish what it has begun."""
     log_level: Annotated[str, Field(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     log_format: Annotated[str, Field(pattern=r"^(json|text)$")] = "json"
     health_host: str = "127.0.0.1"
     """Where workers answer health checks and metrics."""
-    health_port: int | None = None
+    health_port: Port | None = None
     """Port for the above; none by default."""
+
+    @model_validator(mode="after")
+    def _alive_within_a_lease(self) -> Self:
+        if self.heartbeat > self.lease / 2:
+            raise ValueError(
+                f"KIT_HEARTBEAT ({self.heartbeat:g} s) must be at most half of KIT_LEASE "
+                f"({self.lease:g} s), or jobs are taken from workers that are alive"
+            )
+        return self
 
 
 def child_environment(threads: int) -> dict[str, str]:

@@ -18,6 +18,7 @@ from contracts.identity import (
 )
 from gateway.accounts import Accounts
 from kit.auth.dependencies import ANYONE, require
+from kit.http.routes import GuardedRoute
 
 AddressOf = Callable[[Request], str]
 """Tells from where a request came."""
@@ -27,7 +28,7 @@ Holder = Annotated[Principal, require(Scope.ACCOUNT)]
 
 def account_routes(accounts: Accounts, address_of: AddressOf) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(tags=["accounts"])
+    router = APIRouter(route_class=GuardedRoute, tags=["accounts"])
 
     @router.post("/accounts", status_code=201, openapi_extra=ANYONE)
     async def open_account(asked: AccountCreate, request: Request) -> Account:

@@ -17,13 +17,14 @@ from gateway.keys import Keys
 from gateway.live import Filter, Live, Stream
 from kit.auth.dependencies import authenticated, bearer, require
 from kit.http.errors import ProblemError
+from kit.http.routes import GuardedRoute
 
 MEDIA_TYPE = "text/event-stream"
 
 
 def event_routes(live: Live, keys: Keys) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/events", tags=["events"])
+    router = APIRouter(route_class=GuardedRoute, prefix="/events", tags=["events"])
 
     async def listener(
         request: Request,

@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from gateway.documentation import render
 from gateway.keyring import Keyring
+from kit.http.routes import GuardedRoute
 
 Describe = Callable[[], Awaitable[dict[str, Any]]]
 """Returns the OpenAPI document of the whole house."""
@@ -16,7 +17,7 @@ STYLED = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 
 def house_routes(keyring: Keyring, describe: Describe) -> APIRouter:
     """Return the routes; none of them needs a login, and none is part of the API."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
     @router.get("/.well-known/jwks.json")
     async def published_keys() -> Response:

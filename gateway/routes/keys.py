@@ -6,6 +6,7 @@ from contracts.base import Said
 from contracts.identity import ApiKey, ApiKeyMade, KeyCreate
 from gateway.keys import Keys
 from gateway.routes.accounts import Holder
+from kit.http.routes import GuardedRoute
 
 
 class ApiKeys(Said):
@@ -17,7 +18,7 @@ class ApiKeys(Said):
 
 def key_routes(keys: Keys) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/keys", tags=["keys"])
+    router = APIRouter(route_class=GuardedRoute, prefix="/keys", tags=["keys"])
 
     @router.get("")
     async def list_keys(principal: Holder) -> ApiKeys:

@@ -13,6 +13,7 @@ from contracts.problems import ProblemCode
 from kit.auth.reader import KeysUnavailable
 from kit.auth.tokens import BadToken, Expired
 from kit.http.errors import ProblemError
+from kit.http.routes import guard
 from kit.observability.logging import bind
 
 Authenticate = Callable[[str], Awaitable[Principal]]
@@ -36,22 +37,39 @@ def require(scope: Scope) -> Principal:
     `principal: Principal = require(Scope.READ)`.
     """
 
+    @guard
     async def principal(
         request: Request,
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)] = None,
+        # For OpenAPI: it says how a caller is asked for.
+        _: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)] = None,
     ) -> Principal:
-        if credentials is None:
-            raise ProblemError(
-                ProblemCode.UNAUTHENTICATED,
-                "Log in, or send an API key, as `Authorization: Bearer …`.",
-            )
-        authenticate: Authenticate = request.app.state.authenticate
-        who = await authenticated(authenticate, credentials.credentials)
+        who = await caller(request)
         if scope not in who.scopes:
             raise ProblemError(ProblemCode.FORBIDDEN, f"This needs the scope {scope.value!r}.")
         return who
 
     return Security(principal, scopes=[scope.value])  # type: ignore[no-any-return]
+
+
+async def caller(request: Request) -> Principal:
+    """Return who calls; asked again of the same request, it is not asked or counted again.
+
+    Raises
+    ------
+    ProblemError
+        Nobody who is known.
+    """
+    known: Principal | None = getattr(request.state, "caller", None)
+    if known is None:
+        credentials = await bearer(request)
+        if credentials is None:
+            raise ProblemError(
+                ProblemCode.UNAUTHENTICATED,
+                "Log in, or send an API key, as `Authorization: Bearer …`.",
+            )
+        known = await authenticated(request.app.state.authenticate, credentials.credentials)
+        request.state.caller = known
+    return known
 
 
 async def authenticated(authenticate: Authenticate, borne: str) -> Principal:
@@ -83,6 +101,7 @@ def require_service(secret: SecretStr) -> Callable[[Request], Awaitable[None]]:
     """Return the dependency of a route that only services of this house may use."""
     expected = f"Bearer {secret.get_secret_value()}".encode()
 
+    @guard
     async def check(request: Request) -> None:
         given = request.headers.get("authorization", "").encode()
         if len(expected) < 39 or not hmac.compare_digest(given, expected):

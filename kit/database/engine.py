@@ -233,7 +233,7 @@ class Database:
         await self._writer.dispose()
         # A driver's thread may still owe an answer to one who was cancelled: the loop must be
         # there to take it.
-        for thread in self._threads:
+        for thread in tuple(self._threads):
             await asyncio.to_thread(thread.join, BUSY_TIMEOUT)
 
 

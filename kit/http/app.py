@@ -1,13 +1,16 @@
 """How an HTTP application of the house is made."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from contracts.problems import Problem
 from kit.http.edge import Edge
 from kit.http.errors import MEDIA_TYPE, LastResort, install_handlers
+from kit.http.routes import GuardedRoute
 
 REFUSALS: dict[int | str, dict[str, object]] = {
     status: {"model": Problem, "description": text, "content": {MEDIA_TYPE: {}}}
@@ -23,9 +26,20 @@ REFUSALS: dict[int | str, dict[str, object]] = {
 """Refusals that every operation may answer, for OpenAPI."""
 
 
+class _Application(FastAPI):
+    """Takes routes only that ask who calls before they read what is sent."""
+
+    def include_router(self, router: APIRouter, **named: Any) -> None:
+        """Add the routes of a router."""
+        for route in router.routes:
+            if isinstance(route, APIRoute) and not isinstance(route, GuardedRoute):
+                raise TypeError(f"{route.path}: its APIRouter needs route_class=GuardedRoute")
+        super().include_router(router, **named)
+
+
 def create_app(title: str, *, description: str = "", version: str = "1") -> FastAPI:
     """Return an application whose refusals are problems; its documentation is served elsewhere."""
-    app = FastAPI(
+    app = _Application(
         title=title,
         description=description,
         version=version,
@@ -34,6 +48,7 @@ def create_app(title: str, *, description: str = "", version: str = "1") -> Fast
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.router.route_class = GuardedRoute
     install_handlers(app)
     return app
 

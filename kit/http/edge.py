@@ -1,12 +1,9 @@
-"""Limits at the edge, before anything is parsed (S13), and what every answer carries (S26)."""
+"""Limits at the edge, before anything is read (S13), and what every answer carries (S26)."""
 
-import asyncio
-import json
+import contextlib
 import re
 import time
 from collections.abc import Sequence
-from math import isfinite
-from typing import Any
 
 from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,21 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.music import Seconds
 from contracts.problems import ProblemCode
+from kit.http.bodies import BODY_WITHIN, MAX_BODY, bounded, too_large
 from kit.http.errors import ProblemError, problem_response
 from kit.http.health import HEALTH
 from kit.observability.tracing import continue_trace, current_trace_id
 
-MAX_BODY = 1 << 20
-"""Bytes of a JSON body."""
-BODY_WITHIN: Seconds = 30.0
-"""How long a body of JSON may be on its way."""
 MAX_HEADERS = 16 << 10
 """Bytes of all headers."""
 MAX_FIELDS = 100
 """Header fields."""
-MAX_DEPTH = 32
-"""Nesting of a JSON body."""
-MAX_INTEGER = 1 << 63
 SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -48,7 +39,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Edge:
-    """Refuses what is too large, too deep or holds what no database takes.
+    """Refuses heads that are too large or no heads of ours, and bounds bodies as they are read.
 
     Parameters
     ----------
@@ -57,7 +48,7 @@ class Edge:
     hosts
         Names by which this service may be called; empty is any (S14).
     streamed
-        Path prefixes whose bodies are not read here, because they are bytes on their way.
+        Path prefixes whose bodies are not bounded here, because they are files on their way.
     body_within
         How long any other body may be on its way.
     """
@@ -85,22 +76,16 @@ class Edge:
         answer = _with_headers(send, current_trace_id(), method=scope["method"])
         try:
             self._check_head(scope, headers)
-            if not (self._streamed and scope["path"].startswith(self._streamed)):
-                async with asyncio.timeout(self._body_within):
-                    receive = await _checked_body(headers, receive)
         except ProblemError as refusal:
             await problem_response(refusal)(scope, receive, answer)
             return
-        except TimeoutError:
-            late = ProblemError(
-                ProblemCode.TOO_SLOW,
-                f"The body did not come within {self._body_within:g} s; send it again.",
-            )
-            await problem_response(late)(scope, receive, answer)
-            return
-        except ClientDisconnect:
-            return
-        await self._app(scope, receive, answer)
+        if not self._streams(scope):
+            receive = bounded(receive, within=self._body_within)
+        with contextlib.suppress(ClientDisconnect):
+            await self._app(scope, receive, answer)
+
+    def _streams(self, scope: Scope) -> bool:
+        return bool(self._streamed) and scope["path"].startswith(self._streamed)
 
     def _check_head(self, scope: Scope, headers: Headers) -> None:
         raw = scope["headers"]
@@ -116,96 +101,14 @@ class Edge:
             raise ProblemError(
                 ProblemCode.INVALID_REQUEST, "This service is not called by this name."
             )
+        declared = headers.get("content-length", "0")
+        if not self._streams(scope) and not (declared.isdecimal() and int(declared) <= MAX_BODY):
+            raise too_large(MAX_BODY)
         path = scope["path"] + scope.get("query_string", b"").decode("latin-1")
         if "\x00" in path or "%00" in path or _SURROGATE.search(path):
             raise ProblemError(
                 ProblemCode.INVALID_REQUEST, "The address holds characters that no name has."
             )
-
-
-async def _checked_body(headers: Headers, receive: Receive) -> Receive:
-    """Read the body, counting as it comes, check it, and return a receive that replays it."""
-    declared = headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > MAX_BODY:
-        raise _too_large()
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise _too_large()
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            break
-    body = b"".join(chunks)
-    if body and "json" in headers.get("content-type", "application/json"):
-        _check_json(body)
-    replayed = False
-
-    async def replay() -> Message:
-        nonlocal replayed
-        if replayed:
-            return await receive()
-        replayed = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-def _too_large() -> ProblemError:
-    return ProblemError(ProblemCode.TOO_LARGE, f"A body has at most {MAX_BODY >> 20} MiB.")
-
-
-def _check_json(body: bytes) -> None:
-    """Refuse what would fail later, deeper and worse."""
-    try:
-        value = json.loads(
-            body, parse_constant=_no_constant, parse_int=_small_integer, parse_float=_finite
-        )
-    except (ValueError, RecursionError) as error:
-        detail = "The body is not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise ProblemError(ProblemCode.INVALID_REQUEST, f"{detail[:200]}.") from None
-    _check_value(value, 1)
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number in JSON")
-
-
-def _small_integer(text: str) -> int:
-    if len(text) > 20 or not -MAX_INTEGER <= int(text) < MAX_INTEGER:
-        raise ValueError("a number in the body is out of range")
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not isfinite(value):
-        raise ValueError("a number in the body is out of range")
-    return value
-
-
-def _check_value(value: Any, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise ProblemError(
-            ProblemCode.INVALID_REQUEST, f"The body is nested deeper than {MAX_DEPTH} levels."
-        )
-    if isinstance(value, dict):
-        for key, one in value.items():
-            _check_value(key, depth + 1)
-            _check_value(one, depth + 1)
-    elif isinstance(value, list):
-        for one in value:
-            _check_value(one, depth + 1)
-    elif isinstance(value, str) and ("\x00" in value or _SURROGATE.search(value)):
-        raise ProblemError(
-            ProblemCode.INVALID_REQUEST,
-            "A text in the body holds NUL or half of a character; leave it out.",
-        )
 
 
 def _with_headers(send: Send, trace: str, *, method: str) -> Send:

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -166,10 +167,15 @@ def install_handlers(app: FastAPI) -> None:
         detail = "Something that this service needs is away; try again in a moment."
         return problem_response(ProblemError(ProblemCode.UNAVAILABLE, detail, retry_after=2))
 
+    async def on_gone(request: Request, error: Exception) -> Response:
+        # Nobody is there to read it.
+        return Response(status_code=400)
+
     async def on_fault(request: Request, error: Exception) -> Response:
         return _fault()
 
     app.add_exception_handler(Exception, on_fault)
+    app.add_exception_handler(ClientDisconnect, on_gone)
     app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
@@ -198,6 +204,9 @@ class LastResort:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            # The caller left before it had sent all: there is nobody to answer.
+            raise
         except Exception:
             log.exception("a request met a fault that nobody foresaw")
             if not begun:

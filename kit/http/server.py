@@ -7,6 +7,8 @@ httptools reads a head of any length, takes a trailer for a header, and does not
 import asyncio
 import logging
 import secrets
+import socket
+from collections.abc import Callable
 from enum import Enum
 from functools import partial
 from http import HTTPStatus
@@ -19,8 +21,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from contracts.music import Seconds
 from contracts.problems import Problem, ProblemCode
+from kit.http.crowd import Crowd
 from kit.http.edge import SECURITY
 from kit.http.errors import MEDIA_TYPE
+from kit.process import StartRefused
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +36,14 @@ HEAD_WITHIN: Seconds = 20.0
 """How long a head may take, from the connection or from its first byte on."""
 PIPELINED = 32
 """Requests that may wait on a connection behind the one that is being answered."""
+UNREAD = 1 << 20
+"""Bytes of a body that are passed over once its request is answered; then the connection ends."""
 LINGER: Seconds = 1.0
 """How long a refused sender is heard out, so that it can read the refusal."""
+CONNECTIONS = 4_000
+"""Connections that a server takes at once, where its process may have so many."""
+BACKLOG = 2_048
+"""Connections that wait to be taken."""
 
 
 class _Why(Enum):
@@ -46,12 +56,17 @@ class _Why(Enum):
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
         f"The head of a request has at most {MAX_HEAD >> 10} KiB.",
     )
+    FULL = (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Too many connections are open, in all or from this address; try again in a moment.",
+    )
     VERSION = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Only HTTP/1.1 and 1.0 are spoken here."
 
 
 _CODES = {
     _Why.TOO_LARGE: ProblemCode.TOO_LARGE,
     _Why.CROWDED: ProblemCode.TOO_MANY_REQUESTS,
+    _Why.FULL: ProblemCode.UNAVAILABLE,
 }
 
 
@@ -64,22 +79,37 @@ class _Refusal(Exception):
 class BoundedProtocol(HttpToolsProtocol):
     """One connection: what is no body is bounded in bytes and in time."""
 
-    def __init__(self, *arguments: Any, head_within: Seconds, **named: Any) -> None:
+    def __init__(self, *arguments: Any, head_within: Seconds, crowd: Crowd, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._head_within = head_within
+        self._crowd = crowd
+        self._leave: Callable[[], None] | None = None
         self._in_head = False
         self._moved = False
         self._unsettled = 0
+        self._unread = 0
         self._deaf = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a head."""
+        """Wait for a head, if there is a place."""
         super().connection_made(transport)
-        self._expect_head()
+        address = self.client[0] if self.client else ""
+        if self._crowd.enter(address):
+            self._leave = partial(self._crowd.leave, address)
+            self._expect_head()
+        elif self._crowd.may_hear_why():
+            self._leave = self._crowd.has_heard
+            self._refuse(_Why.FULL)
+        else:
+            self._deaf = True
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
+        if self._leave is not None:
+            self._leave()
+            self._leave = None
         self._end_deadline()
         super().connection_lost(exc)
 
@@ -96,6 +126,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a head."""
         self._in_head = True
+        self._unread = 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -118,6 +149,9 @@ class BoundedProtocol(HttpToolsProtocol):
             raise _Refusal(_Why.HOSTS)
         if version not in ("1.1", "1.0"):
             raise _Refusal(_Why.VERSION)
+        if any(k == b"transfer-encoding" and v.lower() != b"chunked" for k, v in self.headers):
+            # Another coding is not undone here, and others may see another end of the body.
+            raise _Refusal(_Why.MALFORMED)
         if len(self.pipeline) >= PIPELINED:
             raise _Refusal(_Why.CROWDED)
         super().on_headers_complete()
@@ -125,6 +159,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
         self._moved = True
+        if self.cycle.response_complete:
+            self._unread += len(body)
+            if self._unread > UNREAD and not self._deaf:
+                self._hang_up()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -199,8 +237,15 @@ class BoundedProtocol(HttpToolsProtocol):
             # Its application is told that the rest will not come.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        log.info("a connection was refused: %s", why.value[1])
+        if why is not _Why.FULL:  # Of which there may be thousands; the crowd says it once.
+            log.info("a connection was refused: %s", why.value[1])
         self.transport.write(_written(why))
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Hear no more, and end the connection so that what was written is read."""
+        self._deaf = True
+        self._end_deadline()
         if self.transport.can_write_eof():
             # Who is still sending would lose our answer, were the connection closed at once.
             self.transport.write_eof()
@@ -229,6 +274,7 @@ def _written(why: _Why) -> bytes:
         "Connection": "close",
         "Cache-Control": "no-store",
         "X-Request-Id": problem.trace,
+        **({"Retry-After": "5"} if why is _Why.FULL else {}),
         **SECURITY,
     }
     lines = [f"HTTP/1.1 {status} {status.phrase}", *(f"{k}: {v}" for k, v in head.items())]
@@ -239,9 +285,17 @@ class Server(uvicorn.Server):
     """A server that leaves signals to whoever starts it."""
 
     def __init__(
-        self, application: ASGIApp, host: str, port: int, *, head_within: Seconds = HEAD_WITHIN
+        self,
+        application: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        head_within: Seconds = HEAD_WITHIN,
+        crowd: Crowd | None = None,
     ) -> None:
-        protocol: Any = partial(BoundedProtocol, head_within=head_within)
+        crowd = crowd or Crowd(most=CONNECTIONS)
+        protocol: Any = partial(BoundedProtocol, head_within=head_within, crowd=crowd)
+        self._bound: list[socket.socket] = []
         super().__init__(
             uvicorn.Config(
                 application,
@@ -253,6 +307,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                backlog=BACKLOG,
                 proxy_headers=False,  # Whom to believe is the gateway's setting (S14).
                 timeout_graceful_shutdown=10,
                 # What one request tells the log must not be said of the next one.
@@ -260,6 +315,36 @@ class Server(uvicorn.Server):
             )
         )
 
-    async def serve(self, sockets: object = None) -> None:
-        """Serve until told to exit."""
-        await self._serve()
+    def bind(self) -> None:
+        """Take the port; who connects waits until `serve`.
+
+        Raises
+        ------
+        StartRefused
+            It is taken, or not ours to take.
+        """
+        host, port = self.config.host, self.config.port
+        try:
+            found = socket.getaddrinfo(
+                host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+            for family, address in dict.fromkeys((one[0], one[4]) for one in found):
+                self._bound.append(socket.create_server(address, family=family, backlog=BACKLOG))
+        except OSError as error:
+            self.release()
+            raise StartRefused(
+                f"cannot listen on {host}, port {port}: {error.strerror or error}. "
+                "Stop what listens there, or set another host or port."
+            ) from error
+
+    def release(self) -> None:
+        """Give the port back, if it was never served."""
+        while self._bound:
+            self._bound.pop().close()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to exit. Raises `StartRefused` where the port cannot be had."""
+        if not self._bound:
+            self.bind()
+        bound, self._bound = self._bound, []
+        await self._serve(bound)

@@ -26,7 +26,11 @@ def open_objects(settings: KitSettings) -> ObjectStore:
         secret = settings.objects_signing_secret.get_secret_value()
         if not secret:
             raise ValueError("a file:// store needs KIT_OBJECTS_SIGNING_SECRET")
-        return FileStore(Path(unquote(address.path)), signer=Signer(secret))
+        return FileStore(
+            Path(unquote(address.path)),
+            signer=Signer(secret),
+            reserve=settings.objects_reserve_mib << 20,
+        )
     if address.scheme in ("s3+http", "s3+https"):
         from kit.objects.minio import MinioStore, S3Address
 

@@ -55,6 +55,9 @@ class FileStore:
         The folder; made when it is not there.
     signer
         Signs the URLs that `application` answers.
+    reserve
+        Bytes of the disk that must be free for the store to be ready: what is under way needs
+        room to end well, and so do the databases beside it.
     """
 
     def __init__(
@@ -63,11 +66,13 @@ class FileStore:
         *,
         signer: Signer,
         part_size: int = PART_SIZE,
+        reserve: int = 0,
         clock: Clock | None = None,
     ) -> None:
         self.root = root
         self.signer = signer
         self.part_size = part_size
+        self._reserve = reserve
         self._clock = clock or SystemClock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="objects")
 
@@ -80,9 +85,14 @@ class FileStore:
         self._threads.shutdown(wait=False)
 
     async def ready(self) -> bool:
-        """Return whether the folder is there and takes files."""
+        """Return whether the folder is there, takes files, and has room for them."""
         folders = [self.root / bucket / "objects" for bucket in Bucket]
-        return all(folder.is_dir() and os.access(folder, os.W_OK) for folder in folders)
+
+        def look() -> bool:
+            there = all(folder.is_dir() and os.access(folder, os.W_OK) for folder in folders)
+            return there and shutil.disk_usage(self.root).free >= self._reserve
+
+        return await self._do(look)
 
     async def put_file(self, bucket: Bucket, key: str, path: Path, *, media_type: str) -> None:
         """Store a file; readers see all of it or nothing."""

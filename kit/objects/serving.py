@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -17,6 +17,7 @@ from contracts.problems import ProblemCode
 from kit.http.errors import ProblemError, not_found, problem_response
 from kit.objects.base import ObjectError, ObjectFacts, UploadMissing
 from kit.objects.disposition import attachment
+from kit.objects.ranges import satisfiable
 from kit.objects.signing import BadSignature, Signer
 
 MOST_RANGES = 8
@@ -108,6 +109,23 @@ class Serving:
         headers = SAFETY | {"ETag": etag, "Content-Disposition": attachment(claims["filename"])}
         if _matches(Headers(scope=request.scope).get("if-none-match"), etag):
             return Response(status_code=304, headers=headers)
+        fields = MutableHeaders(scope=request.scope)
+        # Only GET has ranges; a HEAD tells what the whole would be.
+        asked = fields.get("range") if request.method == "GET" else None
+        ranges = satisfiable(asked, facts.size, most=MOST_RANGES)
+        # The response gets what is sound and can be given; it judges If-Range by itself.
+        del fields["range"]
+        if ranges:
+            fields["range"] = "bytes=" + ",".join(f"{first}-{last}" for first, last in ranges)
+        elif ranges is not None and "if-range" not in fields:
+            refusal = problem_response(
+                ProblemError(
+                    ProblemCode.RANGE_NOT_SATISFIABLE,
+                    f"This object has {facts.size} bytes, and none of those that were asked for.",
+                )
+            )
+            refusal.headers["Content-Range"] = f"bytes */{facts.size}"
+            return refusal
         return _Download(path, headers=headers, media_type=claims["type"])
 
     async def _put(self, request: Request) -> Response:

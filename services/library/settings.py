@@ -11,7 +11,7 @@ from kit.service import HttpSettings
 from services.library.policy import Policy
 
 _GIB = 1 << 30
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1 << 50)]
 
 
 class LibrarySettings(HttpSettings):
@@ -21,7 +21,7 @@ class LibrarySettings(HttpSettings):
 
     database_url: SecretStr = SecretStr("sqlite+aiosqlite:///data/library.db")
     """`postgresql+asyncpg://user:secret@host/name`, or `sqlite+aiosqlite:////absolute/path.db`."""
-    database_pool: Count = 10
+    database_pool: Annotated[int, Field(ge=1, le=1000)] = 10
     """Connections for reading, and as many for writing."""
     workers_end_with_us: bool = False
     """Whether no worker can have outlived an earlier start: its jobs then wait again at once."""

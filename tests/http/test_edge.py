@@ -6,16 +6,20 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import APIRouter, Depends, Request
 from prometheus_client import REGISTRY
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
-from contracts.problems import Problem
+from contracts.problems import Problem, ProblemCode
 from kit.database.base import DatabaseUnavailable
 from kit.http.app import behind_edge, create_app
-from kit.http.edge import MAX_BODY, Edge
-from kit.http.errors import LastResort
+from kit.http.bodies import MAX_BODY, MAX_VALUES, STRANGERS_BODY, STRANGERS_VALUES
+from kit.http.edge import Edge
+from kit.http.errors import LastResort, ProblemError
 from kit.http.pagination import Page, Paging
+from kit.http.routes import guard
 
 
 class Body(BaseModel):
@@ -29,8 +33,17 @@ SECRET = "postgresql://user:hunter2@10.0.0.7/private"
 def application() -> Any:
     app = create_app("test")
 
-    @app.post("/echo")
+    @guard
+    async def anybody(request: Request) -> None:
+        if request.headers.get("authorization") == "nobody":
+            raise ProblemError(ProblemCode.UNAUTHENTICATED, "Nobody.")
+
+    @app.post("/echo", dependencies=[Depends(anybody)])
     async def echo(body: Body) -> Body:
+        return body
+
+    @app.post("/open")
+    async def open_to_all(body: Body) -> Body:
         return body
 
     @app.get("/boom")
@@ -118,6 +131,146 @@ async def test_what_would_fail_deeper_is_refused_here(
     client: httpx.AsyncClient, body: bytes
 ) -> None:
     refused(await post(client, body), 422)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json",
+        "application/JSON",
+        "APPLICATION/Json",
+        "application/json; charset=utf-8",
+        'application/json; boundary="x"; charset=latin-1',
+        "  application/json",
+        "application/json;",
+        "application/merge-patch+json",
+        "application/vnd.x+JSON",
+        "application/x+y+json",
+        "application",
+        "application/",
+        "json",
+        "text/json",
+        "text/plain",
+        "application/octet-stream",
+        "application/json, text/plain",
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded",
+        "\xff",
+        "",
+        None,
+    ],
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"value": "a\\u0000b"}',
+        b'{"value": NaN}',
+        b'{"value": 9223372036854775808}',
+        b'{"value": ' + b"[" * 60 + b"]" * 60 + b"}",
+        '{"value": "a\x00b"}'.encode("utf-16"),
+    ],
+    ids=["nul", "nan", "integer", "depth", "utf-16"],
+)
+async def test_no_name_of_a_type_goes_around_the_checks(
+    client: httpx.AsyncClient, kind: str | None, body: bytes
+) -> None:
+    headers = {} if kind is None else {"Content-Type": kind.encode("latin-1")}
+    answer = await client.post("/echo", content=body, headers=headers)  # type: ignore[arg-type]
+    refused(answer, 422)
+
+
+async def test_who_calls_is_asked_before_a_body_is_read(client: httpx.AsyncClient) -> None:
+    read: list[int] = []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        read.append(1)
+        yield b"{}"
+
+    for method, path, status in (
+        ("POST", "/echo", 401),
+        ("POST", "/nowhere", 404),
+        ("PUT", "/echo", 405),
+        ("GET", "/list", 200),
+    ):
+        # The client sends what is asked for only: whatever is not read stays unsent.
+        headers = {"Authorization": "nobody", "Content-Type": "application/json"}
+        answer = await client.request(method, path, content=chunks(), headers=headers)
+        assert answer.status_code == status
+        assert not read, f"{method} {path} read the body"
+
+
+async def test_strangers_send_little(client: httpx.AsyncClient) -> None:
+    kind = {"Content-Type": "application/json"}
+    text = b'{"value": "%s"}'
+    most = text % (b"x" * (STRANGERS_BODY - len(text) + 2))
+    assert (await client.post("/open", content=most, headers=kind)).status_code == 200
+    refused(await client.post("/open", content=most + b" ", headers=kind), 413)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b" " * (STRANGERS_BODY // 2)
+
+    refused(await client.post("/open", content=chunks(), headers=kind), 413)
+    full = b'{"value": [%s]}' % b",".join([b"0"] * (STRANGERS_VALUES - 3))
+    assert (await client.post("/open", content=full, headers=kind)).status_code == 200
+    over = full.replace(b"[", b"[0,")
+    refused(await client.post("/open", content=over, headers=kind), 422)
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        b"[" + b"0," * MAX_VALUES + b"0]",
+        b"[" + b"[]," * MAX_VALUES + b"0]",
+        b"{" + b",".join(b'"%d":0' % n for n in range(MAX_VALUES // 2 + 1)) + b"}",
+        b"[" + b"0," * (MAX_BODY // 2 - 20) + b"0]",
+    ],
+    ids=["values", "lists", "keys", "a whole body"],
+)
+async def test_values_are_counted(client: httpx.AsyncClient, crowd: bytes) -> None:
+    problem = refused(await post(client, b'{"value":' + crowd + b"}"), 422)
+    assert f"more than {MAX_VALUES} values" in problem.detail
+    # What is in texts is no value.
+    prose = b'{"value": "%s"}' % (b", " * MAX_VALUES)
+    assert (await post(client, prose)).status_code == 200
+
+
+async def test_a_body_that_breaks_off_is_no_body() -> None:
+    """Half of a body may be JSON too; whoever forwards it must not take it for the whole."""
+    forwarded: list[bytes] = []
+
+    async def forwarding(scope: Scope, receive: Receive, send: Send) -> None:
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                break
+        forwarded.append(body)
+
+    pieces = iter(
+        (
+            {"type": "http.request", "body": b"{}", "more_body": True},
+            {"type": "http.disconnect"},
+        )
+    )
+
+    async def receive() -> Message:
+        return next(pieces)
+
+    async def send(message: Message) -> None:
+        raise AssertionError("nobody is there")
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"house")]}
+    await behind_edge(forwarding)(scope, receive, send)
+    assert forwarded == []
+
+
+async def test_every_router_must_guard_its_routes() -> None:
+    router = APIRouter()
+    router.add_api_route("/unguarded", lambda: None)
+    with pytest.raises(TypeError, match="unguarded"):
+        create_app("test").include_router(router)
 
 
 async def test_depth_is_bounded_at_32(client: httpx.AsyncClient) -> None:

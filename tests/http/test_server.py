@@ -13,7 +13,7 @@ import uvloop
 from starlette.types import Message, Receive, Scope, Send
 
 from contracts.problems import Problem
-from kit.http.server import MAX_HEAD, PIPELINED, STEP, Server
+from kit.http.server import MAX_HEAD, PIPELINED, STEP, UNREAD, Server
 from tests.support.house import free_port
 
 HEAD_WITHIN = 1.5
@@ -32,7 +32,7 @@ class Application:
         assert scope["type"] == "http"
         self.seen.append(scope["path"])
         body = b""
-        while True:
+        while scope["path"] != "/unread":
             message: Message = await receive()
             if message["type"] == "http.disconnect":
                 self.broken_off.set()
@@ -313,8 +313,22 @@ async def test_an_upgrade_is_not_taken_up_and_nothing_is_lost(line: Line, split:
             b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             400,
         ),
+        (
+            b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n"
+            b"Transfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 1_0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 0x1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 9999999999999999999999\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: house\r\n: nameless\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: house\r\nX-\x00: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: house\r\nX: a\rb\r\n\r\n", 400),
+        (b"GET  / HTTP/1.1\r\n Host: house\r\n\r\n", 400),
+        (b"GE\x00T / HTTP/1.1\r\nHost: house\r\n\r\n", 400),
     ],
-    ids=range(15),
+    ids=range(25),
 )
 async def test_what_is_no_request_is_refused(
     line: Line, server: Running, sent: bytes, status: int
@@ -333,6 +347,21 @@ async def test_a_body_that_breaks_its_framing_is_refused(line: Line, server: Run
     )
     await refused(reader, 400)
     assert await asyncio.to_thread(server.application.broken_off.wait, 5)
+
+
+async def test_a_body_that_nobody_reads_is_passed_over_to_a_bound(line: Line) -> None:
+    reader, writer = line
+    head = b"POST /unread HTTP/1.1\r\nHost: house\r\nContent-Length: %d\r\n\r\n"
+    writer.write(head % (UNREAD // 2) + b"x" * (UNREAD // 2) + HELLO)
+    assert (await heard(reader))["body"] == ""
+    assert (await heard(reader))["path"] == "/hello"
+    writer.write(b"POST /unread HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n")
+    with contextlib.suppress(ConnectionError):
+        for _ in range(64):
+            writer.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+            await writer.drain()
+    assert (await heard(reader))["body"] == ""
+    assert await ended(reader)
 
 
 async def test_a_stopping_server_answers_what_it_was_asked() -> None:

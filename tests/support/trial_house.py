@@ -2,7 +2,8 @@
 
 import uvloop
 
-from embedded.settings import EmbeddedSettings, compose, lock
+from embedded.folder import open_folder
+from embedded.settings import EmbeddedSettings, compose
 from gateway.service import SERVICE as GATEWAY
 from kit.main import serve
 from kit.observability import logging as logs
@@ -15,7 +16,7 @@ from tests.support.quick import SERVICE as QUICK
 def main() -> None:
     """Run it."""
     settings = EmbeddedSettings()
-    with lock(settings.data):
+    with open_folder(settings.data):
         kit, chosen = compose(settings)
         logs.configure(kit.log_level, "json")
         quick = {**chosen, "midi": WorkerSettings(slots=2, device="cpu", threads=1)}

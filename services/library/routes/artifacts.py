@@ -8,6 +8,7 @@ from contracts.ids import ArtifactId
 from contracts.items import Artifact, ArtifactKind
 from contracts.objects import Bucket
 from contracts.uploads import Download
+from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.context import REFUSED, Context, Reader
 from services.library.facts import show_artifact
@@ -21,7 +22,9 @@ _ITEM_BYTES = 150
 
 def artifact_routes(house: Context) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/artifacts", tags=["artifacts"], responses=REFUSED)
+    router = APIRouter(
+        route_class=GuardedRoute, prefix="/artifacts", tags=["artifacts"], responses=REFUSED
+    )
 
     @router.get("/{artifact}")
     async def get(principal: Reader, artifact: ArtifactId) -> Artifact:

@@ -7,6 +7,7 @@ from contracts.ids import JobId, OwnerId
 from contracts.jobs import ClaimRequest, Claims, Heartbeat, HeartbeatAnswer
 from kit.auth.dependencies import require_service
 from kit.database.engine import Database
+from kit.http.routes import GuardedRoute
 from services.library import claims
 from services.library.owners import forget_owner
 from services.library.policy import Policy
@@ -18,7 +19,10 @@ def internal_routes(
 ) -> APIRouter:
     """Return the routes that only services with the shared secret may call."""
     router = APIRouter(
-        prefix="/internal", dependencies=[Depends(require_service(secret))], tags=["internal"]
+        route_class=GuardedRoute,
+        prefix="/internal",
+        dependencies=[Depends(require_service(secret))],
+        tags=["internal"],
     )
 
     @router.post("/claims")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body, Query
 from contracts.ids import ItemId
 from contracts.items import Artifact, Item, ItemEdit, ItemKind, ItemState
 from kit.http.pagination import Page, Paging
+from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.context import REFUSED, Context, Reader, Writer
 from services.library.facts import show_artifact, show_item
@@ -24,7 +25,7 @@ _EXAMPLE = {
 
 def item_routes(house: Context) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/items", tags=["items"], responses=REFUSED)
+    router = APIRouter(route_class=GuardedRoute, prefix="/items", tags=["items"], responses=REFUSED)
 
     @router.get("")
     async def list_(

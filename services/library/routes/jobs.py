@@ -13,6 +13,7 @@ from contracts.problems import ProblemCode
 from contracts.uploads import Download
 from kit.http.errors import ProblemError, not_found
 from kit.http.pagination import Page, Paging
+from kit.http.routes import GuardedRoute
 from services.library import jobs
 from services.library.access import Action
 from services.library.arrows import previews_of
@@ -37,7 +38,7 @@ _EXAMPLE = {
 
 def job_routes(house: Context) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/jobs", tags=["jobs"], responses=REFUSED)
+    router = APIRouter(route_class=GuardedRoute, prefix="/jobs", tags=["jobs"], responses=REFUSED)
 
     @router.post("", status_code=202, responses={200: {"description": "It was done before."}})
     async def create(

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body
 
 from contracts.pipelines import Pipeline, PipelineName, PipelineSpec
 from kit.http.pagination import Page, Paging
+from kit.http.routes import GuardedRoute
 from services.library import pipelines
 from services.library.access import Action
 from services.library.builtin import builtin_pipelines
@@ -36,7 +37,9 @@ Given = Annotated[PipelineSpec, Body(openapi_examples=_EXAMPLE)]
 
 def pipeline_routes(house: Context) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/pipelines", tags=["pipelines"], responses=REFUSED)
+    router = APIRouter(
+        route_class=GuardedRoute, prefix="/pipelines", tags=["pipelines"], responses=REFUSED
+    )
 
     @router.get("")
     async def list_(principal: Reader, paging: Paging) -> Page[Pipeline]:

@@ -9,6 +9,7 @@ from contracts.ids import ItemId, RunId
 from contracts.jobs import JobState
 from contracts.pipelines import Run, RunCreate, RunState
 from kit.http.pagination import Page, Paging
+from kit.http.routes import GuardedRoute
 from services.library import jobs
 from services.library.access import Action
 from services.library.context import REFUSED, Context, Reader, Runner
@@ -42,7 +43,7 @@ _EXAMPLE = {
 
 def run_routes(house: Context) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/runs", tags=["runs"], responses=REFUSED)
+    router = APIRouter(route_class=GuardedRoute, prefix="/runs", tags=["runs"], responses=REFUSED)
 
     @router.post("", status_code=202, responses={200: {"description": "All was done before."}})
     async def create(

@@ -10,6 +10,7 @@ from contracts.events import Feed
 from contracts.ids import ItemId, JobId, RunId
 from contracts.tasks import TASKS, TaskInfo
 from kit.http.pagination import MAX_LIMIT, Page
+from kit.http.routes import GuardedRoute
 from services.library.context import REFUSED, Context, Reader
 from services.library.feed import FeedFilter, read_feed
 from services.library.tables import MakeRow
@@ -17,7 +18,7 @@ from services.library.tables import MakeRow
 
 def task_routes(house: Context) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(tags=["tasks"], responses=REFUSED)
+    router = APIRouter(route_class=GuardedRoute, tags=["tasks"], responses=REFUSED)
 
     @router.get("/tasks")
     async def tasks(principal: Reader) -> Page[TaskInfo]:

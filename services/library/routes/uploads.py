@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body
 
 from contracts.ids import UploadId
 from contracts.uploads import Upload, UploadCreate
+from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.context import REFUSED, Context, Writer
 from services.library.idempotency import Key, once
@@ -27,7 +28,9 @@ _EXAMPLE = {
 
 def upload_routes(house: Context) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/uploads", tags=["uploads"], responses=REFUSED)
+    router = APIRouter(
+        route_class=GuardedRoute, prefix="/uploads", tags=["uploads"], responses=REFUSED
+    )
 
     @router.post("", status_code=201)
     async def create(

@@ -92,6 +92,90 @@ async def test_several_ranges_come_in_one_answer_but_not_any_number(store: FileS
         assert (await http.get(url, headers={"Range": f"bytes={many}"})).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "bytes",
+        "bytes=",
+        "bytes=,",
+        "bytes=-",
+        "bytes=x",
+        "bytes=0",
+        "bytes=5-2",
+        "bytes=0-1,x",
+        "bytes=0-1,5-2",
+        "bytes=0x1-2",
+        "bytes=1.5-2",
+        "bytes=+1-2",
+        "bytes=1_0-20",
+        "bytes=--5",
+        "bytes 0-1",
+        "items=0-1",
+        "seconds=1-2",
+        "=0-1",
+        "",
+        "\N{ARABIC-INDIC DIGIT ONE}",
+        "bytes=" + "9" * 6000,
+    ],
+)
+async def test_a_range_that_is_not_understood_is_ignored(store: FileStore, asked: str) -> None:
+    whole = bytes(range(100))
+    await store.put_bytes(DERIVED, "a", whole, media_type="audio/flac")
+    url = store.sign_get(DERIVED, "a", filename="a", media_type="audio/flac", lasting=MINUTE)
+    async with client(store) as http:
+        answer = await http.get(url, headers={"Range": asked.encode()})  # type: ignore[dict-item]
+    assert (answer.status_code, answer.content) == (200, whole)
+    assert "content-range" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=0-0", 0, 0),
+        ("BYTES=10-19", 10, 19),
+        ("bytes= 10-19", 10, 19),
+        ("bytes=,10-19,", 10, 19),
+        ("bytes=90-", 90, 99),
+        ("bytes=90-200", 90, 99),
+        ("bytes=-5", 95, 99),
+        ("bytes=-500", 0, 99),
+        ("bytes=0-" + "9" * 5000, 0, 99),
+        ("bytes=" + "0" * 5000 + "-4", 0, 4),
+        ("bytes=10-19,200-300", 10, 19),
+        ("bytes=-0,10-19", 10, 19),
+        ("bytes=10-14,13-19", 10, 19),
+    ],
+)
+async def test_of_a_range_comes_what_is_there(
+    store: FileStore, asked: str, first: int, last: int
+) -> None:
+    whole = bytes(range(100))
+    await store.put_bytes(DERIVED, "a", whole, media_type="audio/flac")
+    url = store.sign_get(DERIVED, "a", filename="a", media_type="audio/flac", lasting=MINUTE)
+    async with client(store) as http:
+        answer = await http.get(url, headers={"Range": asked})
+        assert (answer.status_code, answer.content) == (206, whole[first : last + 1])
+        assert answer.headers["content-range"] == f"bytes {first}-{last}/100"
+        head = await http.head(url, headers={"Range": asked})
+        assert (head.status_code, head.headers["content-length"]) == (200, "100")
+
+
+@pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200,300-", "bytes=-0"])
+async def test_a_range_that_is_not_there_is_told_what_is(store: FileStore, asked: str) -> None:
+    await store.put_bytes(DERIVED, "a", bytes(range(100)), media_type="audio/flac")
+    await store.put_bytes(DERIVED, "none", b"", media_type="audio/flac")
+    for name, size in (("a", 100), ("none", 0)):
+        url = store.sign_get(DERIVED, name, filename="a", media_type="audio/flac", lasting=MINUTE)
+        async with client(store) as http:
+            answer = await http.get(url, headers={"Range": asked})
+            assert answer.status_code == 416
+            assert answer.headers["content-range"] == f"bytes */{size}"
+            assert answer.headers["content-type"] == "application/problem+json"
+            # What was asked of another version of it is answered with the whole of this one.
+            other = {"Range": asked, "If-Range": '"another"'}
+            assert (await http.get(url, headers=other)).status_code == 200
+
+
 async def test_nothing_that_was_uploaded_runs_as_a_page(store: FileStore) -> None:
     await store.put_bytes(DERIVED, "a", b"<script>", media_type="text/html")
     url = store.sign_get(DERIVED, "a", filename="a.html", media_type="text/html", lasting=MINUTE)
@@ -216,3 +300,13 @@ def test_signed_urls_name_the_public_address() -> None:
     assert url.startswith("https://objects.example/derived/a?")
     with pytest.raises(ValueError, match="without a path"):
         MinioStore(address, public_url="https://objects.example/path")
+
+
+async def test_a_store_without_room_is_not_ready(tmp_path: Path) -> None:
+    reserves = {0: True, 1 << 60: False}
+    for reserve, ready in reserves.items():
+        store = FileStore(tmp_path, signer=Signer(SECRET), reserve=reserve)
+        await store.ensure()
+        assert await store.ready() is ready
+        await store.close()
+    assert KitSettings().objects_reserve_mib > 0
