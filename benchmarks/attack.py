@@ -18,6 +18,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.environments import SMALLEST
 from benchmarks.gateway import one_process
 from tests.support.house import ROOT
 
@@ -56,6 +57,8 @@ def main() -> None:
         path, body, every = ATTACKS[chosen.attack]
         asyncio.run(attack(chosen.url, path, body, every, count=chosen.connections[0]))
         return
+    if SMALLEST:
+        chosen.seconds, chosen.connections = 1.0, [1]
     with tempfile.TemporaryDirectory() as folder, one_process(Path(folder)) as house:
         print(f"{'attack':<10}{'connections':>12}{'sent/s':>8}{'probes':>8}{'p50':>9}{'max':>9}")
         show("idle", 0, 0.0, probe(house.url, chosen.seconds))
