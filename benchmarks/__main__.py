@@ -10,6 +10,7 @@ ORDER = (
     "house",
     "jobs",
     "gateway",
+    "searching",
     "memory",
     "midi",
     "drums",
