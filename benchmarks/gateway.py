@@ -134,9 +134,7 @@ def one_process(folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def several_processes(
-    folder: Path, *, library_database: str | None = None
-) -> Iterator[Running]:
+def several_processes(folder: Path, *, library_database: str | None = None) -> Iterator[Running]:
     """Run gateway and library as processes of their own, on SQLite, or as told, and a folder."""
     ports = {name: free_port() for name in ("gateway", "library", "internal")}
     url = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
