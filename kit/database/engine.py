@@ -40,6 +40,8 @@ from kit.database.sqlite import BEGIN, one_errand_a_statement
 Answer = TypeVar("Answer")
 Statement = TypeVar("Statement", bound=Executable)
 
+POOL = 10
+"""Connections for reading; on Postgres as many for writing."""
 STATEMENT_TIMEOUT: Seconds = 5.0
 """How long one statement may take: any on Postgres, on SQLite one that only reads (S22)."""
 BUSY_TIMEOUT: Seconds = 10.0
@@ -58,7 +60,7 @@ class Database:
         url: str,
         *,
         clock: Clock,
-        pool: int = 10,
+        pool: int = POOL,
         statement_timeout: Seconds = STATEMENT_TIMEOUT,
         busy_timeout: Seconds = BUSY_TIMEOUT,
     ) -> None:

@@ -79,7 +79,9 @@ class LibraryServing:
 async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving:
     """Bring the tables up to date and return the library, ready to serve."""
     policy = settings.policy(platform.settings.lease)
-    database = platform.database(settings.database_url.get_secret_value())
+    database = platform.database(
+        settings.database_url.get_secret_value(), pool=settings.database_pool
+    )
     await database.migrate(MIGRATIONS)
     house = Context(
         database=database,

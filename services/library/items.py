@@ -21,10 +21,11 @@ from kit.http.errors import ProblemError
 from kit.http.pagination import PageQuery
 from services.library.access import Action
 from services.library.arrows import ATTEMPT_GARBAGE_AFTER, discard, to_end
-from services.library.artifacts import NAME_BYTES, fit_name, fold, search_text
+from services.library.artifacts import NAME_BYTES, fit_name, search_text
 from services.library.facts import tell_item_changed, tell_item_deleted
 from services.library.outbox import About, record
 from services.library.repository import Repository, page
+from services.library.searching import words_of
 from services.library.tables import ArtifactRow, ItemRow, JobRow, RunRow
 
 
@@ -41,7 +42,13 @@ class ItemFilter:
 async def list_items(
     repository: Repository, wanted: ItemFilter, asked: PageQuery
 ) -> tuple[list[ItemRow], str | None]:
-    """Return a page of items, newest first, and the next one's cursor."""
+    """Return a page of items, newest first, and the next one's cursor.
+
+    Raises
+    ------
+    ProblemError
+        The search is longer than one may be.
+    """
     query = repository.items.select()
     if wanted.kind is not None:
         query = query.where(col(ItemRow.kind) == wanted.kind)
@@ -49,7 +56,7 @@ async def list_items(
         query = query.where(col(ItemRow.state) == wanted.state)
     if wanted.parent is not None:
         query = query.where(col(ItemRow.parent) == wanted.parent)
-    for word in fold(wanted.text or "").split():
+    for word in words_of(wanted.text or ""):
         query = query.where(col(ItemRow.search).contains(word, autoescape=True))
     return await page(repository.items, query, asked)
 
