@@ -19,6 +19,7 @@ from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, Serving
 from services.library.context import Context
+from services.library.deletions import Deletions
 from services.library.handlers import JobEvents
 from services.library.progress import ProgressFeed
 from services.library.reaper import Reaper
@@ -118,7 +119,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
     return LibraryServing(
         public=behind_edge(catalogue(house, authenticate=reader.read, ready=ready)),
         internal=behind_edge(internal),
-        background=(*map(_listening, consumers), relay.run, reaper.run, progress.run),
+        background=(
+            *map(_listening, consumers),
+            relay.run,
+            reaper.run,
+            progress.run,
+            Deletions(database).run,
+        ),
         database=database,
         keys=keys,
         needs=ready,

@@ -14,8 +14,9 @@ from kit.http.pagination import Page, Paging
 from services.library.access import Action
 from services.library.artifacts import SEARCHED
 from services.library.context import REFUSED, Context, Reader, Writer
+from services.library.deletions import Deletions
 from services.library.facts import show_artifact, show_item
-from services.library.items import ItemFilter, delete_item, edit_item, list_items
+from services.library.items import ItemFilter, edit_item, list_items
 from services.library.repository import Repository, page
 from services.library.searching import LONGEST, MOST_WORDS, Turns
 from services.library.tables import ArtifactRow
@@ -84,8 +85,7 @@ def item_routes(house: Context) -> APIRouter:
     @router.delete("/{item}", status_code=204)
     async def delete(principal: Writer, item: ItemId) -> None:
         """Delete an item, the items cut from it, their files and jobs."""
-        async with house.database.transaction() as session:
-            await delete_item(Repository(session, principal), item)
+        await Deletions(house.database).delete_item(principal, item)
 
     @router.get("/{item}/artifacts")
     async def artifacts(principal: Reader, item: ItemId, paging: Paging) -> Page[Artifact]:
