@@ -139,9 +139,9 @@ class Database:
         if self.sqlite:
             # The time at which a statement is run, also of one that was built before.
             return bindparam(None, callable_=lambda: self._clock.now() + offset, type_=Utc())
-        if not offset:
-            return func.clock_timestamp(type_=Utc())
-        return func.clock_timestamp(type_=Utc()) + literal(offset)
+        # It does not change within a statement, without which no index of times is ever used.
+        now = func.statement_timestamp(type_=Utc())
+        return now + literal(offset) if offset else now
 
     def moment(self, name: str) -> ColumnElement[datetime]:
         """Return a moment to come as an expression; `after` is what is bound to its name."""
