@@ -23,7 +23,8 @@ from contracts.jobs import Failure, JobState, Manifest, StoredFile, TaskName
 from contracts.objects import Bucket, artifact_key
 from kit.clock import new_id
 from kit.database.engine import database_of
-from services.library.facts import tell_artifact_added, tell_item_added, tell_item_changed
+from services.library.facts import artifact_added, item_added, tell_item_changed
+from services.library.outbox import record_all
 from services.library.tables import ArtifactRow, ItemRow, JobRow
 
 SURE_TEMPO = 0.5
@@ -55,10 +56,9 @@ async def apply_manifest(session: AsyncSession, job: JobRow, manifest: Manifest)
     await session.flush()
     session.add_all((*made, *(own for _, own in children)))
     await session.flush()
-    for row in made:
-        await tell_artifact_added(session, row)
-    for child, _ in children:
-        await tell_item_added(session, child)
+    added = [artifact_added(row) for row in made] + [item_added(child) for child, _ in children]
+    if added:
+        await record_all(session, added)
     if job.task == TaskName.INGEST:
         _take_in(item, IngestResult.model_validate(manifest.result))
     elif job.task == TaskName.ANALYSIS:
