@@ -85,7 +85,7 @@ async def large(catalogue: Catalogue) -> tuple[User, str]:
         connection.execute(
             insert(tables["artifacts"]).values(
                 owner=user.owner, kind="canonical", name="n", media_type="audio/flac", size=1,
-                sha256="", bucket="derived", created=now,
+                sha256="0" * 64, bucket="derived", created=now,
             ),
             [
                 {"id": new_id(), "item": item, "object_key": f"{user.owner}/{song}/slicing/{n}"}
