@@ -114,8 +114,14 @@ def _told(error: BaseException) -> str:
 def _closed(error: BaseException | None) -> bool:
     """Return whether a driver found its connection closed, which asyncpg says in words only."""
     cause = getattr(error, "__cause__", None) or error
-    ours = type(cause).__module__.startswith("asyncpg") and not _state(cause)
-    return ours and "connection" in str(cause) and "closed" in str(cause)
+    # Its complaints about values, which it repeats, are `ValueError`s too.
+    told = not _state(cause) and not isinstance(cause, ValueError)
+    return (
+        told
+        and type(cause).__module__.startswith("asyncpg")
+        and "connection" in str(cause)
+        and "closed" in str(cause)
+    )
 
 
 def _state(error: Any) -> str:
