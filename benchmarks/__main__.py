@@ -18,6 +18,7 @@ ORDER = (
     "jobs",
     "gateway",
     "attack",
+    "searching",
     "memory",
     "midi",
     "drums",

@@ -137,8 +137,8 @@ def one_process(folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def several_processes(folder: Path) -> Iterator[Running]:
-    """Run gateway and library as processes of their own, on SQLite and a folder."""
+def several_processes(folder: Path, *, library_database: str | None = None) -> Iterator[Running]:
+    """Run gateway and library as processes of their own, on SQLite, or as told, and a folder."""
     ports = {name: free_port() for name in ("gateway", "library", "internal")}
     url = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     shared = {
@@ -155,7 +155,8 @@ def several_processes(folder: Path) -> Iterator[Running]:
             **shared,
             "LIBRARY_PORT": str(ports["library"]),
             "LIBRARY_INTERNAL_PORT": str(ports["internal"]),
-            "LIBRARY_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'library.db'}",
+            "LIBRARY_DATABASE_URL": library_database
+            or f"sqlite+aiosqlite:///{folder / 'library.db'}",
         },
         "gateway": {
             **shared,

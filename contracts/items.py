@@ -1,10 +1,11 @@
 """Items of the catalogue, their lineage, and the artifacts that belong to them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from contracts.base import Asked, Said
 from contracts.ids import ArtifactId, ItemId, JobId
@@ -20,14 +21,34 @@ ArtifactName = Annotated[
 """A file's name inside its job: server-made, lower case, one dot."""
 
 
+METADATA_ENTRIES = 64
+METADATA_BYTES = 32_768
+"""Of all names and values of an item's metadata in UTF-8: lists show it with every item."""
+
+
+def metadata_size(metadata: Mapping[str, str]) -> int:
+    """Return how many bytes metadata has in UTF-8, names included."""
+    # Half a surrogate has no UTF-8, and is refused elsewhere.
+    return sum(len(part.encode(errors="replace")) for pair in metadata.items() for part in pair)
+
+
+def _small(metadata: dict[str, str]) -> dict[str, str]:
+    if (size := metadata_size(metadata)) > METADATA_BYTES:
+        raise ValueError(
+            f"at most {METADATA_BYTES} bytes in UTF-8, names included; this has {size}"
+        )
+    return metadata
+
+
 Metadata = Annotated[
     dict[
         Annotated[str, StringConstraints(min_length=1, max_length=64)],
         Annotated[str, StringConstraints(max_length=2000)],
     ],
-    Field(max_length=64),
+    Field(max_length=METADATA_ENTRIES),
+    AfterValidator(_small),
 ]
-"""What a user says of an item, by names of the user's choice."""
+"""What a user says of an item, by names of the user's choice; at most 32,768 bytes in UTF-8."""
 
 
 class ItemKind(StrEnum):

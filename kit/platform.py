@@ -10,7 +10,7 @@ from contracts.topics import TOPICS
 from kit.bus.base import Bus
 from kit.bus.factory import open_bus
 from kit.clock import Clock, SystemClock
-from kit.database.engine import Database
+from kit.database.engine import POOL, Database
 from kit.http.client import build_client
 from kit.http.remote import Remote, remote_application
 from kit.objects.base import ObjectStore
@@ -27,7 +27,7 @@ class ServicePlatform(Protocol):
     bus: Bus
     objects: ObjectStore
 
-    def database(self, url: str) -> Database:
+    def database(self, url: str, *, pool: int = POOL) -> Database:
         """Return a database by its address; the caller migrates and closes it."""
         ...
 
@@ -64,9 +64,9 @@ class Platform:
         """Make an application of this process reachable as `inprocess://<name>`."""
         self._applications[name] = application
 
-    def database(self, url: str) -> Database:
+    def database(self, url: str, *, pool: int = POOL) -> Database:
         """Return a database by its address."""
-        return Database(url, clock=self.clock)
+        return Database(url, clock=self.clock, pool=pool)
 
     def client(self, url: str) -> httpx.AsyncClient:
         """Return a client for `http(s)://…`, or `inprocess://<name>` once that is offered."""

@@ -13,6 +13,10 @@ class DatabaseUnavailable(Exception):
     """The database cannot be reached or is too busy now; the same may work later."""
 
 
+class StatementTooSlow(DatabaseUnavailable):
+    """A statement was stopped at its deadline; asked for less, it may be quick enough."""
+
+
 class Utc(TypeDecorator[datetime]):
     """A time with its zone, always UTC; compared by the database as time."""
 

@@ -28,21 +28,22 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.ext.asyncio import create_async_engine as create_engine
 
 from contracts.music import Seconds
 from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable, Utc
+from kit.database.errors import unavailable, withhold_values
 from kit.database.sqlite import BEGIN, one_errand_a_statement
 
 Answer = TypeVar("Answer")
 Statement = TypeVar("Statement", bound=Executable)
 
+POOL = 10
+"""Connections for reading; on Postgres as many for writing."""
 STATEMENT_TIMEOUT: Seconds = 5.0
-"""How long one statement may take on Postgres (S22)."""
+"""How long one statement may take: any on Postgres, on SQLite one that only reads (S22)."""
 BUSY_TIMEOUT: Seconds = 10.0
 """How long a writer waits for another process on SQLite, and anyone for a connection."""
 FOLLOWER_PAUSE: Seconds = 1.0
@@ -59,7 +60,7 @@ class Database:
         url: str,
         *,
         clock: Clock,
-        pool: int = 10,
+        pool: int = POOL,
         statement_timeout: Seconds = STATEMENT_TIMEOUT,
         busy_timeout: Seconds = BUSY_TIMEOUT,
     ) -> None:
@@ -76,7 +77,11 @@ class Database:
                 )
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
             self._reader, self._writer = _sqlite_engines(
-                url, readers=min(pool, 4), busy=busy_timeout, threads=self._threads
+                url,
+                readers=pool,
+                timeout=statement_timeout,
+                busy=busy_timeout,
+                threads=self._threads,
             )
         elif parsed.drivername == "postgresql+asyncpg":
             self._reader, self._writer = _postgres_engines(
@@ -101,7 +106,7 @@ class Database:
         ------
         DatabaseUnavailable
         """
-        with _unavailable():
+        with unavailable():
             async with _closing(self._reads()) as session:
                 yield session
 
@@ -113,7 +118,7 @@ class Database:
         ------
         DatabaseUnavailable
         """
-        with _unavailable():
+        with unavailable():
             async with _closing(self._writes()) as session:
                 if self.sqlite:
                     await session.connection()  # Begins now: nobody else writes from here on.
@@ -134,9 +139,9 @@ class Database:
         if self.sqlite:
             # The time at which a statement is run, also of one that was built before.
             return bindparam(None, callable_=lambda: self._clock.now() + offset, type_=Utc())
-        if not offset:
-            return func.clock_timestamp(type_=Utc())
-        return func.clock_timestamp(type_=Utc()) + literal(offset)
+        # It does not change within a statement, without which no index of times is ever used.
+        now = func.statement_timestamp(type_=Utc())
+        return now + literal(offset) if offset else now
 
     def moment(self, name: str) -> ColumnElement[datetime]:
         """Return a moment to come as an expression; `after` is what is bound to its name."""
@@ -189,7 +194,7 @@ class Database:
             yield Leadership(None)
             return
         key = {"key": _lock_key(name)}
-        with _unavailable():
+        with unavailable():
             async with self._reader.connect() as connection:
                 while not (await connection.execute(_TRY_LEAD, key)).scalar_one():
                     await self._clock.sleep(FOLLOWER_PAUSE)
@@ -218,7 +223,7 @@ class Database:
                 connection.execute(_LOCK, {"key": _lock_key("migrations")})
             upgrade(connection, folder)
 
-        with _unavailable():
+        with unavailable():
             async with self._writer.begin() as connection:
                 await connection.run_sync(run)
 
@@ -259,7 +264,7 @@ class Leadership:
     async def confirm(self) -> None:
         """Make sure that the lead is still ours. Raises `DatabaseUnavailable`."""
         if self._connection is not None:
-            with _unavailable():
+            with unavailable():
                 await self._connection.execute(text("SELECT 1"))
 
 
@@ -283,36 +288,11 @@ def _lock_key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
-class _unavailable:  # noqa: N801
-    """Turn what a database that is away or overrun raises into `DatabaseUnavailable`."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and _away(error):
-            raise DatabaseUnavailable(f"the database cannot be used now: {error}") from error
-
-
-_PASSING = ("08", "53", "57", "58", "40001", "40P01", "55P03")
-"""SQLSTATEs, or their classes, of what may work later: connections, resources, operators,
-systems; transactions that got into each other's way, and locks that were not to be had."""
-
-
-def _away(error: BaseException) -> bool:
-    if isinstance(error, OperationalError | PoolTimeout | OSError):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or state.startswith(_PASSING)
-
-
 _READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 
 def _sqlite_engines(
-    url: str, *, readers: int, busy: Seconds, threads: set[threading.Thread]
+    url: str, *, readers: int, timeout: Seconds, busy: Seconds, threads: set[threading.Thread]
 ) -> tuple[AsyncEngine, AsyncEngine]:
     def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
         # The driver opens each connection in a thread that is its own.
@@ -323,11 +303,14 @@ def _sqlite_engines(
         "connect_args": {"timeout": busy, "factory": connect},
         "max_overflow": 0,
         "pool_timeout": busy,
+        "hide_parameters": True,
     }
     writer = create_engine(url, pool_size=1, **settings)
     reader = create_engine(url, pool_size=readers, **_READING, **settings)
+    one_errand_a_statement(writer, busy=busy)
+    one_errand_a_statement(reader, busy=busy, timeout=timeout)
     for engine in (writer, reader):
-        one_errand_a_statement(engine, busy=busy)
+        withhold_values(engine)
 
     def prepare(connection: Any, pragmas: tuple[str, ...]) -> None:
         # The driver's own idea of transactions is switched off; `begin` below says when.
@@ -371,8 +354,9 @@ def _postgres_engines(
     }
 
     def engine(server_settings: dict[str, str], **settings: Any) -> AsyncEngine:
-        return create_engine(
+        made = create_engine(
             url,
+            hide_parameters=True,
             pool_size=pool,
             max_overflow=0,
             pool_timeout=busy,
@@ -381,6 +365,8 @@ def _postgres_engines(
             connect_args={"server_settings": server_settings, "timeout": 5.0},
             **settings,
         )
+        withhold_values(made)
+        return made
 
     reading = {**common, "default_transaction_read_only": "on"}
     return engine(reading, **_READING), engine(common)

@@ -4,11 +4,13 @@ The driver runs each call on a thread of its own, and SQLAlchemy makes four call
 open a cursor, execute, fetch, close. What passes between the threads costs more than most of our
 statements do, so here the four are one; and inside a transaction, which holds the one lock that a
 statement could wait for, they are none: what takes microseconds runs where it is called. Threads
-take what may last: to begin where another process writes, to commit, to delete, and all reads
-outside of transactions.
+take what may last: to begin where another process writes, to commit, to delete, to write many
+rows at once, and all reads outside of transactions, which are stopped at a deadline.
 """
 
+import math
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -37,6 +39,10 @@ class _Done:
 
 
 BEGIN = "BEGIN IMMEDIATE"
+MANY = 100
+"""Rows of one statement from which on it is no matter of microseconds any more."""
+_LOOK_EVERY = 100_000
+"""Steps of SQLite's machine between two looks at the clock: some milliseconds of plain ones."""
 
 
 class _Cursor(AsyncAdapt_aiosqlite_cursor):
@@ -72,14 +78,17 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
             await self._errand(connection.begin_later)
 
     async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
-        await self._errand(lambda cursor: cursor.executemany(operation, seq_of_parameters))
+        lasting = len(seq_of_parameters) > MANY
+        await self._errand(lambda cursor: cursor.executemany(operation, seq_of_parameters), lasting)
 
     async def _errand(self, do: Callable[[Any], object], lasting: bool = False) -> None:
         connection: Any = self._connection
         done: Any = self._cursor
+        deadline: _Deadline = self._adapt_connection.deadline  # type: ignore[attr-defined]
 
         def run() -> Sequence[Any]:
             cursor = connection._conn.cursor()
+            deadline.begin()
             try:
                 do(cursor)
                 rows: Sequence[Any] = cursor.fetchall() if cursor.description else ()
@@ -96,13 +105,34 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
             self._rows = deque(await connection._execute(run))
 
 
+class _Deadline:
+    """Stops a statement that takes too long; the connection's progress handler."""
+
+    __slots__ = ("_timeout", "_until")
+
+    def __init__(self, timeout: Seconds) -> None:
+        self._timeout = timeout
+        self._until = math.inf
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._until = time.monotonic() + self._timeout
+
+    def __call__(self) -> bool:
+        """Return whether the time is up, which interrupts the statement."""
+        return time.monotonic() > self._until
+
+
 class _Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ("_busy",)
+    __slots__ = ("_busy", "deadline")
     _cursor_cls = _Cursor
 
-    def __init__(self, dbapi: Any, connection: Any, busy: Seconds) -> None:
+    def __init__(self, dbapi: Any, connection: Any, busy: Seconds, timeout: Seconds) -> None:
         super().__init__(dbapi, connection)
         self._busy = busy
+        self.deadline = _Deadline(timeout)
+        if timeout < math.inf:
+            connection._conn.set_progress_handler(self.deadline, _LOOK_EVERY)
 
     def begin_later(self, cursor: sqlite3.Cursor) -> None:
         """Begin once no other process writes. Of itself, a connection waits for nobody."""
@@ -118,7 +148,9 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
             super().rollback()
 
 
-def one_errand_a_statement(engine: AsyncEngine, *, busy: Seconds) -> None:
+def one_errand_a_statement(
+    engine: AsyncEngine, *, busy: Seconds, timeout: Seconds = math.inf
+) -> None:
     """Make the connections of an engine for `sqlite+aiosqlite` run each statement in one go.
 
     Parameters
@@ -127,9 +159,11 @@ def one_errand_a_statement(engine: AsyncEngine, *, busy: Seconds) -> None:
         Those of its connections that write have a `busy_timeout` of 0.
     busy
         How long a transaction waits for another process that writes.
+    timeout
+        How long one statement may take; it is then interrupted.
     """
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def _connect(dialect: Dialect, _: object, arguments: Any, parameters: Any) -> Any:
         plain: Any = dialect.connect(*arguments, **parameters)
-        return _Connection(dialect.dbapi, plain._connection, busy)
+        return _Connection(dialect.dbapi, plain._connection, busy, timeout)

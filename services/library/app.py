@@ -19,6 +19,7 @@ from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, Serving
 from services.library.context import Context
+from services.library.deletions import Deletions
 from services.library.handlers import JobEvents
 from services.library.progress import ProgressFeed
 from services.library.reaper import Reaper
@@ -79,7 +80,9 @@ class LibraryServing:
 async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving:
     """Bring the tables up to date and return the library, ready to serve."""
     policy = settings.policy(platform.settings.lease)
-    database = platform.database(settings.database_url.get_secret_value())
+    database = platform.database(
+        settings.database_url.get_secret_value(), pool=settings.database_pool
+    )
     await database.migrate(MIGRATIONS)
     house = Context(
         database=database,
@@ -116,7 +119,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
     return LibraryServing(
         public=behind_edge(catalogue(house, authenticate=reader.read, ready=ready)),
         internal=behind_edge(internal),
-        background=(*map(_listening, consumers), relay.run, reaper.run, progress.run),
+        background=(
+            *map(_listening, consumers),
+            relay.run,
+            reaper.run,
+            progress.run,
+            Deletions(database).run,
+        ),
         database=database,
         keys=keys,
         needs=ready,

@@ -4,11 +4,11 @@ Every change of a job's state goes through `move`. Its guard stands in the WHERE
 statement that changes the row, so whoever comes second changes nothing and is told so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Executable, Integer, String, bindparam, select, update
+from sqlalchemy import Executable, Integer, String, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -222,6 +222,20 @@ async def discard(
     database = database_of(session)
     now = await database.time(session)
     session.add(GarbageRow(id=new_id(), bucket=bucket, prefix=prefix, due=now + after, created=now))
+
+
+async def discard_all(
+    session: AsyncSession, prefixes: Iterable[tuple[Bucket, str, timedelta]]
+) -> None:
+    """Write of many prefixes, or whole keys, that they are of no use after a while."""
+    now = await database_of(session).time(session)
+    rows = [
+        {"id": new_id(), "bucket": bucket.value, "prefix": prefix, "due": now + after}
+        for bucket, prefix, after in prefixes
+    ]
+    if rows:
+        statement = insert(GarbageRow.metadata.tables["garbage"]).values(created=now)
+        await session.execute(statement, rows)
 
 
 def previews_of(row: JobRow) -> str:

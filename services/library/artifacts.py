@@ -12,17 +12,25 @@ from sqlmodel import col
 from contracts.analysis import AnalysisResult
 from contracts.ids import ItemId, JobId, OwnerId
 from contracts.ingest import IngestResult
-from contracts.items import ArtifactKind, ItemState
+from contracts.items import (
+    METADATA_BYTES,
+    METADATA_ENTRIES,
+    ArtifactKind,
+    ItemState,
+    metadata_size,
+)
 from contracts.jobs import Failure, JobState, Manifest, StoredFile, TaskName
 from contracts.objects import Bucket, artifact_key
 from kit.clock import new_id
 from kit.database.engine import database_of
-from services.library.facts import tell_artifact_added, tell_item_added, tell_item_changed
+from services.library.facts import artifact_added, item_added, tell_item_changed
+from services.library.outbox import record_all
 from services.library.tables import ArtifactRow, ItemRow, JobRow
 
 SURE_TEMPO = 0.5
 """Share of the evidence from which a tempo that was found becomes its item's."""
-MOST_LABELS = 64
+SEARCHED = 8192
+"""Characters of an item in which a search looks for its words."""
 NAME_BYTES = 255
 """Of an item's name in UTF-8: what every file system takes (S11)."""
 
@@ -48,10 +56,9 @@ async def apply_manifest(session: AsyncSession, job: JobRow, manifest: Manifest)
     await session.flush()
     session.add_all((*made, *(own for _, own in children)))
     await session.flush()
-    for row in made:
-        await tell_artifact_added(session, row)
-    for child, _ in children:
-        await tell_item_added(session, child)
+    added = [artifact_added(row) for row in made] + [item_added(child) for child, _ in children]
+    if added:
+        await record_all(session, added)
     if job.task == TaskName.INGEST:
         _take_in(item, IngestResult.model_validate(manifest.result))
     elif job.task == TaskName.ANALYSIS:
@@ -80,15 +87,22 @@ async def ingest_failed(session: AsyncSession, job: JobRow) -> None:
     await tell_item_changed(session, item)
 
 
-def fold(*texts: str) -> str:
-    """Return texts as they are searched: without case, accents and width."""
-    plain = unicodedata.normalize("NFKD", " ".join(texts).casefold())
+def fold(text: str, *, most: int | None = None) -> str:
+    """Return a text as it is searched: without case, accents and width.
+
+    Parameters
+    ----------
+    most
+        Characters that are read, and that are returned. One that is read may be written out as
+        18 (U+FDFA), so both are cut.
+    """
+    plain = unicodedata.normalize("NFKD", text[:most].casefold())[:most]
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
 def search_text(name: str, labels: Mapping[str, str]) -> str:
-    """Return what a text search looks for an item in."""
-    return fold(name, *labels.values())
+    """Return what a text search looks for an item in: its name, and labels as far as they fit."""
+    return fold(" ".join((name, *labels.values())), most=SEARCHED)
 
 
 def fit_name(text: str) -> str:
@@ -168,12 +182,23 @@ def _take_in(item: ItemRow, found: IngestResult) -> None:
     item.rejection = None
     item.audio = found.audio.model_dump(mode="json")
     item.kind = found.kind.value
-    # What the user said of it goes before what the file says.
-    labels = {**found.tags, **item.labels}
-    item.labels = dict(list(labels.items())[:MOST_LABELS])
+    item.labels = _labels(item.labels, found.tags)
     item.search = search_text(item.name, item.labels)
     if item.bpm is None:
         item.bpm = _tempo_in(found.tags)
+
+
+def _labels(said: Mapping[str, str], tags: Mapping[str, str]) -> dict[str, str]:
+    """Return what the user said of an item, then what its file says, as far as there is room."""
+    labels = dict(said)
+    size = metadata_size(labels)
+    for name, value in tags.items():
+        more = metadata_size({name: value})
+        if name in labels or len(labels) >= METADATA_ENTRIES or size + more > METADATA_BYTES:
+            continue
+        labels[name] = value
+        size += more
+    return labels
 
 
 def _tempo_in(tags: Mapping[str, str]) -> float | None:

@@ -2,13 +2,13 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.events import ArtifactAdded, ItemAdded, ItemChanged, ItemDeleted
+from contracts.events import ArtifactAdded, ItemAdded, ItemChanged
 from contracts.ids import ArtifactId, ItemId, JobId, OwnerId
 from contracts.items import Artifact, ArtifactKind, AudioFacts, Item, ItemKind, ItemState, Lineage
 from contracts.jobs import InputRef
 from contracts.music import Stem
 from contracts.topics import LIBRARY_EVENTS
-from services.library.outbox import About, record
+from services.library.outbox import About, Fact, record, record_all
 from services.library.tables import ArtifactRow, ItemRow
 
 
@@ -73,6 +73,11 @@ def as_input(row: ArtifactRow) -> InputRef:
 
 async def tell_item_added(session: AsyncSession, row: ItemRow) -> None:
     """Write that an item is in the catalogue."""
+    await record_all(session, (item_added(row),))
+
+
+def item_added(row: ItemRow) -> Fact:
+    """Return the event that an item is in the catalogue."""
     data = ItemAdded(
         item=ItemId(row.id),
         kind=ItemKind(row.kind),
@@ -80,7 +85,7 @@ async def tell_item_added(session: AsyncSession, row: ItemRow) -> None:
         name=row.name,
         parent=ItemId(row.parent) if row.parent else None,
     )
-    await record(session, LIBRARY_EVENTS, "item.added", data, about=_about(row))
+    return Fact(LIBRARY_EVENTS, "item.added", data, _about(row))
 
 
 async def tell_item_changed(session: AsyncSession, row: ItemRow) -> None:
@@ -89,14 +94,13 @@ async def tell_item_changed(session: AsyncSession, row: ItemRow) -> None:
     await record(session, LIBRARY_EVENTS, "item.changed", data, about=_about(row))
 
 
-async def tell_item_deleted(session: AsyncSession, row: ItemRow) -> None:
-    """Write that an item is gone."""
-    data = ItemDeleted(item=ItemId(row.id))
-    await record(session, LIBRARY_EVENTS, "item.deleted", data, about=_about(row))
-
-
 async def tell_artifact_added(session: AsyncSession, row: ArtifactRow) -> None:
     """Write that an item has a file more."""
+    await record_all(session, (artifact_added(row),))
+
+
+def artifact_added(row: ArtifactRow) -> Fact:
+    """Return the event that an item has a file more."""
     data = ArtifactAdded(
         artifact=ArtifactId(row.id),
         item=ItemId(row.item),
@@ -111,7 +115,7 @@ async def tell_artifact_added(session: AsyncSession, row: ArtifactRow) -> None:
         item=ItemId(row.item),
         job=JobId(row.job) if row.job else None,
     )
-    await record(session, LIBRARY_EVENTS, "artifact.added", data, about=about)
+    return Fact(LIBRARY_EVENTS, "artifact.added", data, about)
 
 
 def _about(row: ItemRow) -> About:

@@ -5,15 +5,16 @@ from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from contracts.ids import OwnerId
-from contracts.jobs import JobState
 from contracts.objects import Bucket, owner_prefix
-from kit.database.engine import database_of
-from services.library.arrows import ATTEMPT_GARBAGE_AFTER, discard, to_end
+from kit.database.engine import Database, database_of
+from services.library.arrows import ATTEMPT_GARBAGE_AFTER, discard_all
 from services.library.tables import (
     ArtifactRow,
+    DeletionRow,
     EventRow,
     GarbageRow,
     IdempotencyRow,
@@ -24,49 +25,69 @@ from services.library.tables import (
     UploadRow,
 )
 
-_TABLES: tuple[Any, ...] = (
-    ArtifactRow,
-    JobRow,
-    RunRow,
-    ItemRow,
-    UploadRow,
-    PipelineRow,
-    IdempotencyRow,
-)
+ROWS = 500
+"""Rows that one transaction removes at most."""
 
 
-async def forget_owner(session: AsyncSession, owner: OwnerId) -> None:
-    """Delete everything of an owner: rows at once, objects as soon as the reaper comes by."""
-    live = (
-        select(JobRow)
-        .where(col(JobRow.owner) == owner)
-        .where(col(JobRow.state).in_((JobState.QUEUED, JobState.RUNNING)))
-        .order_by(col(JobRow.id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    # Their workers are told at the next heartbeat that the job is lost.
-    for row in list(await session.scalars(live)):
-        await to_end(session, row, JobState.CANCELLED)
-    await database_of(session).lock(session, f"owner:{owner}")
-    await session.flush()
-    for table in _TABLES:
-        statement = delete(table).where(col(table.owner) == owner)
-        await session.execute(statement.execution_options(synchronize_session=False))
-    # What tells of the account in names goes too; what is not sent yet would tell it now.
-    await session.execute(
-        delete(EventRow)
-        .where(col(EventRow.owner) == owner)
-        .execution_options(synchronize_session=False)
-    )
-    prefix = owner_prefix(owner)
-    await session.execute(
-        delete(GarbageRow)
-        .where(col(GarbageRow.prefix).startswith(prefix, autoescape=True))
-        .execution_options(synchronize_session=False)
-    )
-    for bucket in Bucket:
-        await discard(session, bucket, prefix)
+async def mark_deleted(session: AsyncSession, owner: OwnerId) -> DeletionRow:
+    """Write that everything of an owner is to go."""
+    database = database_of(session)
+    await database.lock(session, f"owner:{owner}")
+    row = await session.get(DeletionRow, owner)
+    if row is None:
+        now = await database.time(session)
+        row = DeletionRow(id=owner, owner=owner, created=now)
+        session.add(row)
+    return row
+
+
+async def delete_piece(database: Database, owner: OwnerId) -> bool:
+    """Do a bounded part of an owner's deletion; return whether something is left.
+
+    Workers of jobs that are gone are told so at their next heartbeat.
+    """
+    async with database.transaction() as session:
+        await database.lock(session, f"owner:{owner}")
+        for table, key, which in _left(owner):
+            some = select(key).where(*which).limit(ROWS)
+            statement = delete(table).where(*which, key.in_(some)).returning(key)
+            statement = statement.execution_options(synchronize_session=False)
+            if (await session.execute(statement)).first() is not None:
+                return True
+        prefix = owner_prefix(owner)
         # A worker that is not told yet, or a part that is on its way, may still be written.
-        await discard(session, bucket, prefix, after=ATTEMPT_GARBAGE_AFTER)
-        await discard(session, bucket, prefix, after=timedelta(hours=23))
+        times = (timedelta(), ATTEMPT_GARBAGE_AFTER, timedelta(hours=23))
+        await discard_all(session, [(bucket, prefix, at) for bucket in Bucket for at in times])
+        await session.execute(delete(DeletionRow).where(col(DeletionRow.id) == owner))
+    return False
+
+
+def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
+    """Return the tables, their keys, and which rows may go: nothing that others hang on."""
+    cut = aliased(ItemRow)
+    leaf = ~select(col(cut.id)).where(col(cut.parent) == col(ItemRow.id)).exists()
+    objects = col(GarbageRow.prefix).startswith(owner_prefix(owner), autoescape=True)
+    of_it = {
+        table: col(table.owner) == owner
+        for table in (
+            *(JobRow, RunRow, ArtifactRow, ItemRow),
+            *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow),
+        )
+    }
+    return (
+        (JobRow, col(JobRow.id), (of_it[JobRow],)),
+        (RunRow, col(RunRow.id), (of_it[RunRow],)),
+        (ArtifactRow, col(ArtifactRow.id), (of_it[ArtifactRow],)),
+        (ItemRow, col(ItemRow.id), (of_it[ItemRow], leaf)),
+        (UploadRow, col(UploadRow.id), (of_it[UploadRow],)),
+        (PipelineRow, col(PipelineRow.id), (of_it[PipelineRow],)),
+        (IdempotencyRow, col(IdempotencyRow.key), (of_it[IdempotencyRow],)),
+        # What tells of the account in names goes too; what is not sent yet would tell it now.
+        (EventRow, col(EventRow.seq), (of_it[EventRow],)),
+        (GarbageRow, col(GarbageRow.id), (objects,)),
+        (
+            DeletionRow,
+            col(DeletionRow.id),
+            (of_it[DeletionRow], col(DeletionRow.item).is_not(None)),
+        ),
+    )

@@ -90,6 +90,7 @@ class Reaper:
             self._sweeping(),
             self._every(TIDY_EVERY, self.tidy),
             self._every(ORPHANS_EVERY, self.clear_orphans),
+            self._gauges.watch(self._clock),
         )
 
     async def requeue_all(self) -> int:
@@ -132,11 +133,10 @@ class Reaper:
             log.exception("job %s, epoch %d, stays as it is for now", row.id, row.epoch)
 
     async def tidy(self) -> None:
-        """Remove what is of no use any more, and look whether all is as it should be."""
+        """Remove what is of no use any more."""
         await self._remove_garbage()
         await self._abort_uploads()
         await self._forget()
-        await self._gauges.measure()
 
     async def clear_orphans(self) -> int:
         """Find objects that belong to no job, and have them removed; return of how many jobs."""

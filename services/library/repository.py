@@ -39,7 +39,8 @@ class Repository:
 
     async def item(self, id_: str, action: Action, *, hold: bool = False) -> ItemRow:
         """Return an item. Raises `ProblemError` of code `not_found`."""
-        return self._allowed(await self.items.get(id_, for_update=hold), action)
+        row = await self.items.get(id_, for_update=hold)
+        return self._allowed(None if row is None or row.deleted_at else row, action)
 
     async def artifact(self, id_: str, action: Action) -> ArtifactRow:
         """Return an artifact. Raises `ProblemError` of code `not_found`."""

@@ -22,7 +22,7 @@ class LibrarySettings(HttpSettings):
     database_url: SecretStr = SecretStr("sqlite+aiosqlite:///data/library.db")
     """`postgresql+asyncpg://user:secret@host/name`, or `sqlite+aiosqlite:////absolute/path.db`."""
     database_pool: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Connections for reading, and as many for writing."""
+    """Connections for reading; on Postgres as many for writing. Searches take half of them."""
     workers_end_with_us: bool = False
     """Whether no worker can have outlived an earlier start: its jobs then wait again at once."""
     upload_bytes: Count = 20 * _GIB

@@ -37,8 +37,11 @@ class ItemRow(Table, table=True):
     __tablename__ = "items"
     __table_args__ = (
         UniqueConstraint("owner", "sha256"),
+        # A page of a list is read from one of these as it lies, whatever it is narrowed by.
         Index("ix_items_page", "owner", "created", "id"),
-        Index("ix_items_parent", "parent"),
+        Index("ix_items_kind", "owner", "kind", "created", "id"),
+        Index("ix_items_state", "owner", "state", "created", "id"),
+        Index("ix_items_parent", "parent", "created", "id"),
     )
 
     id: str = Field(primary_key=True)
@@ -63,6 +66,8 @@ class ItemRow(Table, table=True):
     rejection: str | None = None
     created: datetime = Field(sa_type=Utc)
     updated: datetime = Field(sa_type=Utc)
+    deleted_at: datetime | None = Field(default=None, sa_type=Utc)
+    """Since then nobody finds it; what was made of it is removed piece by piece."""
 
 
 class ArtifactRow(Table, table=True):
@@ -143,6 +148,7 @@ class RunRow(Table, table=True):
     __tablename__ = "runs"
     __table_args__ = (
         Index("ix_runs_page", "owner", "created", "id"),
+        Index("ix_runs_state", "owner", "state", "created", "id"),
         Index("ix_runs_item", "item"),
     )
 
@@ -167,11 +173,20 @@ class JobRow(Table, table=True):
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_page", "owner", "created", "id"),
+        Index("ix_jobs_task", "owner", "task", "created", "id"),
+        Index("ix_jobs_state", "owner", "state", "created", "id"),
+        Index("ix_jobs_task_state", "owner", "task", "state", "created", "id"),
         Index("ix_jobs_item", "item"),
         Index("ix_jobs_run", "run"),
         # Whose turn it is depends on when each owner had the last one.
         Index("ix_jobs_turn", "owner", "started"),
         Index("ix_jobs_natural", "owner", "task", "inputs_sha256", "params_sha256"),
+        Index(
+            "ix_jobs_finished",
+            "finished",
+            postgresql_where=text("finished IS NOT NULL"),
+            sqlite_where=text("finished IS NOT NULL"),
+        ),
         # Only live rows are claimed, swept or counted; these stay small whatever the history.
         Index(
             "ix_jobs_queued",
@@ -357,4 +372,18 @@ class GarbageRow(Table, table=True):
     """A prefix that ends in `/`, or one whole key."""
     due: datetime = Field(sa_type=Utc)
     """Not before: an attempt that lost its lease may still be writing."""
+    created: datetime = Field(sa_type=Utc)
+
+
+class DeletionRow(Table, table=True):
+    """A deletion under way: of an item with all that was cut from it, or of an owner."""
+
+    __tablename__ = "deletions"
+    __table_args__ = (Index("ix_deletions_created", "created"),)
+
+    id: str = Field(primary_key=True)
+    """That of the item, or of the owner."""
+    owner: str
+    item: str | None = None
+    """Absent where all of the owner goes."""
     created: datetime = Field(sa_type=Utc)

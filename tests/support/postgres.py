@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,13 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The address of a server without a database's name."""
+    with running_postgres() as address:
+        yield address
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Start a server of its own, and give its address without a database's name."""
     server, secrets = Postgres(), {"password": new_id()}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -5,6 +5,8 @@ import json
 import secrets
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 from cratedig import CratedigError
 from tests.support.house import ROOT, House, embedded_house, running
+from tests.support.sounds import write_tone
 
 SONG = ROOT / "embedded" / "song"
 
@@ -92,6 +95,68 @@ def put_to_use(house: House, folder: Path) -> dict[str, str]:
     return known
 
 
+def put_to_use_without(house: House, folder: Path, what: str) -> dict[str, str]:
+    """Do what users do while a part of the house is away; return what must not be found then."""
+    known = {f"{name} without {what}": canary(name) for name in ("title", "artist", "word", "file")}
+    title, artist, word, file = known.values()
+    known[f"email without {what}"] = email = f"{canary('mail')}@example.org"
+    user = house.user()
+    sent = user.upload(write_tone(folder / f"{what}.wav"))
+    with httpx.Client(base_url=house.url, timeout=60.0) as http:
+        head = {"Authorization": f"Bearer {user.credentials.access_token}"}
+        asked = {"name": f"{file}.wav", "size": 9, "sha256": hashlib.sha256(b"1").hexdigest()}
+        opened = http.post("/v1/uploads", json=asked, headers=head).json()
+        with _AWAY[what](house.folder / "data"):
+            edit = {"name": title, "metadata": {"artist": artist}}
+            answers = [
+                http.patch(f"/v1/items/{sent.item}", json=edit, headers=head),
+                http.get("/v1/items", params={"q": word}, headers=head),
+                http.post("/v1/uploads", json=asked, headers=head),
+                http.put(opened["missing"][0]["url"], content=b"123456789"),
+                http.post(f"/v1/uploads/{opened['id']}/complete", headers=head),
+                http.post("/v1/accounts", json={"email": email, "password": canary("password")}),
+            ]
+        assert any(answer.status_code >= 500 for answer in answers), [
+            answer.status_code for answer in answers
+        ]
+    return known
+
+
+@contextmanager
+def _database_away(data: Path) -> Iterator[None]:
+    """Mislay the tables that hold what users have, and bring them back."""
+    tables = {"library.db": ("items", "uploads"), "gateway.db": ("accounts",)}
+
+    def rename(before: str, after: str) -> None:
+        for name, mislaid in tables.items():
+            with closing(sqlite3.connect(data / name, timeout=60)) as database, database:
+                database.execute("PRAGMA legacy_alter_table=ON")
+                for table in mislaid:
+                    database.execute(f"ALTER TABLE {before}{table} RENAME TO {after}{table}")
+
+    rename("", "mislaid_")
+    try:
+        yield
+    finally:
+        rename("mislaid_", "")
+
+
+@contextmanager
+def _store_away(data: Path) -> Iterator[None]:
+    """Put a file where the folder of all files is, and take it away."""
+    folder, away = data / "objects", data / "objects.away"
+    folder.rename(away)
+    folder.write_bytes(b"")
+    try:
+        yield
+    finally:
+        folder.unlink()
+        away.rename(folder)
+
+
+_AWAY = {"a database": _database_away, "a store": _store_away}
+
+
 @pytest.mark.timeout(240)
 def test_no_canary_is_found_in_any_log(tmp_path: Path) -> None:
     began = time.time()
@@ -101,6 +166,8 @@ def test_no_canary_is_found_in_any_log(tmp_path: Path) -> None:
     house = embedded_house(folder, extra=own)
     with running(house):
         known = put_to_use(house, tmp_path)
+        for what in _AWAY:
+            known |= put_to_use_without(house, tmp_path, what)
     known |= json.loads(next(folder.rglob("secrets.json")).read_text(encoding="utf-8"))
     lines = [
         line

@@ -9,7 +9,7 @@ from kit.auth.dependencies import require_service
 from kit.database.engine import Database
 from kit.http.routes import GuardedRoute
 from services.library import claims
-from services.library.owners import forget_owner
+from services.library.deletions import Deletions
 from services.library.policy import Policy
 from services.library.progress import ProgressFeed
 
@@ -40,7 +40,6 @@ def internal_routes(
 
     @router.delete("/owners/{owner}", status_code=202)
     async def forget(owner: OwnerId) -> None:
-        async with database.transaction() as session:
-            await forget_owner(session, owner)
+        await Deletions(database).delete_owner(owner)
 
     return router

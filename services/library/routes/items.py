@@ -1,18 +1,25 @@
 """`/items`: what is in the catalogue."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 
 from contracts.ids import ItemId
 from contracts.items import Artifact, Item, ItemEdit, ItemKind, ItemState
+from contracts.problems import ProblemCode
+from kit.database.base import StatementTooSlow
+from kit.http.errors import ProblemError
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
+from services.library.artifacts import SEARCHED
 from services.library.context import REFUSED, Context, Reader, Writer
+from services.library.deletions import Deletions
 from services.library.facts import show_artifact, show_item
-from services.library.items import ItemFilter, delete_item, edit_item, list_items
+from services.library.items import ItemFilter, edit_item, list_items
 from services.library.repository import Repository, page
+from services.library.searching import LONGEST, MOST_WORDS, Turns
 from services.library.tables import ArtifactRow
 
 _EXAMPLE = {
@@ -26,13 +33,20 @@ _EXAMPLE = {
 def item_routes(house: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/items", tags=["items"], responses=REFUSED)
+    # The other connections are left to those who ask for anything else.
+    searches = Turns(max(1, house.settings.database_pool // 2))
 
     @router.get("")
     async def list_(
         principal: Reader,
         paging: Paging,
         q: Annotated[
-            str | None, Query(max_length=200, description="Words in the name or the metadata.")
+            str | None,
+            Query(
+                max_length=LONGEST,
+                description=f"At most {MOST_WORDS} words in the name or the metadata, of which "
+                f"the first {SEARCHED} characters are looked at.",
+            ),
         ] = None,
         kind: ItemKind | None = None,
         state: ItemState | None = None,
@@ -40,8 +54,17 @@ def item_routes(house: Context) -> APIRouter:
     ) -> Page[Item]:
         """List items, newest first."""
         wanted = ItemFilter(text=q, kind=kind, state=state, parent=parent)
-        async with house.database.session() as session:
-            rows, following = await list_items(Repository(session, principal), wanted, paging)
+        turn = searches.of(principal.owner) if q else nullcontext()
+        try:
+            async with turn, house.database.session() as session:
+                rows, following = await list_items(Repository(session, principal), wanted, paging)
+        except StatementTooSlow:
+            raise ProblemError(
+                ProblemCode.UNAVAILABLE,
+                "This list took too long and was stopped. Search for longer words, or narrow it "
+                "down by kind, state or parent.",
+                retry_after=2,
+            ) from None
         return Page(items=tuple(map(show_item, rows)), next=following)
 
     @router.get("/{item}")
@@ -63,8 +86,7 @@ def item_routes(house: Context) -> APIRouter:
     @router.delete("/{item}", status_code=204)
     async def delete(principal: Writer, item: ItemId) -> None:
         """Delete an item, the items cut from it, their files and jobs."""
-        async with house.database.transaction() as session:
-            await delete_item(Repository(session, principal), item)
+        await Deletions(house.database).delete_item(principal, item)
 
     @router.get("/{item}/artifacts")
     async def artifacts(principal: Reader, item: ItemId, paging: Paging) -> Page[Artifact]:

@@ -232,17 +232,6 @@ async def test_a_lead_whose_connection_is_gone_is_noticed(url: str, database: Da
     assert await database.ready()
 
 
-async def test_a_statement_that_takes_too_long_is_stopped(url: str) -> None:
-    database = Database(url, clock=SystemClock(), statement_timeout=0.2)
-    if database.sqlite:
-        await database.close()
-        pytest.skip("statements on a file are stopped by nobody")
-    with pytest.raises(DatabaseUnavailable, match="timeout"):
-        async with database.session() as session:
-            await session.execute(text("SELECT pg_sleep(30)"))
-    await database.close()
-
-
 async def test_who_stands_in_anothers_way_is_told_to_come_again(url: str) -> None:
     database = Database(url, clock=SystemClock())
     if database.sqlite:

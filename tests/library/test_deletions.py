@@ -1,0 +1,241 @@
+"""What is large is deleted, cancelled and stored piece by piece: no transaction holds the house up.
+
+How long one holds the loop, and SQLite's one writer, is measured as work: the statements that it
+runs and the rows that it writes. Both say the same on any machine, however busy.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event, func, insert, select
+from sqlmodel import col
+
+from contracts.ids import ItemId, OwnerId
+from contracts.items import ArtifactKind, ItemKind
+from contracts.jobs import TaskName
+from kit.clock import new_id
+from services.library.deletions import Deletions
+from services.library.tables import METADATA, DeletionRow, EventRow, ItemRow, JobRow
+from tests.library.catalogue import SLICING, Catalogue, Made, User
+
+CHILDREN = 600
+STATEMENTS, ROWS = 150, 2000
+"""What one transaction may take."""
+
+
+@dataclass
+class Work:
+    """What transactions did that wrote anything."""
+
+    statements: list[int] = field(default_factory=lambda: [0])
+    rows: list[int] = field(default_factory=lambda: [0])
+
+    def check(self) -> None:
+        assert max(self.statements) <= STATEMENTS, self.statements
+        assert max(self.rows) <= ROWS, self.rows
+
+
+@contextmanager
+def measured() -> Iterator[Work]:
+    """Count the work of each transaction."""
+    work = Work()
+
+    def begin(connection: Connection) -> None:
+        work.statements.append(0)
+        work.rows.append(0)
+
+    def after(
+        connection: object, cursor: Any, statement: str, given: Any, context: Any, many: bool
+    ) -> None:
+        work.statements[-1] += 1
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            work.rows[-1] += len(given) if many else max(0, cursor.rowcount)
+
+    event.listen(Engine, "begin", begin)
+    event.listen(Engine, "after_cursor_execute", after)
+    try:
+        yield work
+    finally:
+        event.remove(Engine, "begin", begin)
+        event.remove(Engine, "after_cursor_execute", after)
+
+
+@pytest.fixture
+async def large(catalogue: Catalogue) -> tuple[User, str]:
+    """An owner with an item of many children, each with a file and a job; most jobs are live."""
+    user = catalogue.user()
+    song = await user.track()
+
+    def fill(connection: Connection) -> None:
+        now = datetime.now(UTC)
+        ids = [new_id() for _ in range(CHILDREN)]
+        tables = METADATA.tables
+        connection.execute(
+            insert(tables["items"]).values(
+                owner=user.owner, kind="sample", state="ready", name="n", labels={}, search="",
+                parent=song, created=now, updated=now,
+            ),
+            [{"id": id_} for id_ in ids],
+        )  # fmt: skip
+        connection.execute(
+            insert(tables["artifacts"]).values(
+                owner=user.owner, kind="canonical", name="n", media_type="audio/flac", size=1,
+                sha256="0" * 64, bucket="derived", created=now,
+            ),
+            [
+                {"id": new_id(), "item": item, "object_key": f"{user.owner}/{song}/slicing/{n}"}
+                for n, id_ in enumerate(ids)
+                for item in (id_, song)
+            ],
+        )  # fmt: skip
+        connection.execute(
+            insert(tables["jobs"]).values(
+                owner=user.owner, priority="batch", params={}, params_sha256="", inputs=[],
+                inputs_sha256="", epoch=0, attempt=0, retries=0, crashes=0, lost=0, seq=1,
+                budget=1.0, cancel_requested=False, progress={}, detail="", traceparent="",
+                task="midi", created=now, not_before=now, queued=now, start_by=now, close_by=now,
+            ),
+            [
+                {"id": new_id(), "item": item, "state": "queued" if n < 30 else "succeeded"}
+                for n, id_ in enumerate(ids)
+                for item in (id_, song)
+            ],
+        )  # fmt: skip
+
+    await catalogue.database.run_sync(fill)
+    return user, song
+
+
+async def test_a_large_tree_goes_piece_by_piece(
+    catalogue: Catalogue, large: tuple[User, str]
+) -> None:
+    user, song = large
+    other = await catalogue.user().track()
+    with measured() as work:
+        await Deletions(catalogue.database, patience=3600.0).delete_item(
+            _principal(catalogue), ItemId(song)
+        )
+    work.check()
+    assert await left(catalogue, user) == {}
+    async with catalogue.database.session() as session:
+        told = list(
+            await session.scalars(
+                select(col(EventRow.subject))
+                .where(col(EventRow.type) == "item.deleted")
+                .order_by(col(EventRow.seq))
+            )
+        )
+        assert len(told) == len(set(told)) == CHILDREN + 1
+        assert told[-1] == song
+        assert list(await session.scalars(select(col(ItemRow.id)))) == [other]
+    assert (await user.http.get(f"/v1/items/{song}")).status_code == 404
+
+
+async def test_a_deletion_that_was_cut_off_is_finished_in_the_background(
+    catalogue: Catalogue, large: tuple[User, str]
+) -> None:
+    user, song = large
+    data = b"a song" * 1000
+    with measured() as work:
+        # Nobody waits for more than the first piece.
+        deletions = Deletions(catalogue.database, patience=0.0)
+        await deletions.delete_item(_principal(catalogue), ItemId(song))
+        assert (await user.http.get(f"/v1/items/{song}")).status_code == 404
+        assert song not in {i["id"] for i in (await user.get("/items", state="ready"))["items"]}
+        assert (await user.http.delete(f"/v1/items/{song}")).status_code == 404
+        assert await left(catalogue, user) != {}
+        # The same bytes are welcome again, as a new item.
+        assert (await user.upload(data))["item"] != song
+        stopping = asyncio.Event()
+        running = asyncio.create_task(deletions.run(stopping))
+        # It was told of what is left, and looks again when it has done that.
+        async with asyncio.timeout(50):
+            async for _ in _looks(catalogue):
+                pass
+        stopping.set()
+        await running
+    work.check()
+    assert (await left(catalogue, user))["items"] == 1
+
+
+async def test_a_large_account_goes_piece_by_piece(
+    catalogue: Catalogue, large: tuple[User, str]
+) -> None:
+    user, _ = large
+    kept = await catalogue.user().track()
+    with measured() as work:
+        await Deletions(catalogue.database, patience=0.0).delete_owner(OwnerId(user.owner))
+        assert await left(catalogue, user) != {}
+        await Deletions(catalogue.database, patience=0.0).finish()
+    work.check()
+    assert await left(catalogue, user) == {}
+    assert not await marked(catalogue)
+    async with catalogue.database.session() as session:
+        assert list(await session.scalars(select(col(ItemRow.id)))) == [kept]
+
+
+async def test_a_run_of_many_jobs_is_cancelled_piece_by_piece(
+    catalogue: Catalogue, large: tuple[User, str]
+) -> None:
+    user, song = large
+    run = await user.post("/runs", {"item": song, "pipeline": "midi"})
+
+    def adopt(connection: Connection) -> None:
+        table = METADATA.tables["jobs"]
+        connection.execute(table.update().where(table.c.item == song).values(run=run["id"]))
+
+    await catalogue.database.run_sync(adopt)
+    with measured() as work:
+        assert (await user.post(f"/runs/{run['id']}/cancel"))["state"] == "cancelled"
+    work.check()
+    async with catalogue.database.session() as session:
+        live = select(func.count()).where(col(JobRow.run) == run["id"], JobRow.state == "queued")
+        assert (await session.execute(live)).scalar_one() == 0
+
+
+async def test_a_result_of_many_files_takes_few_statements(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    song = await user.track()
+    await user.post("/jobs", {"item": song, "task": "slicing"})
+    claim = await catalogue.claim(TaskName.SLICING)
+    files = {
+        f"hit-{n:04d}.flac": Made(ArtifactKind.SAMPLE, item=ItemKind.SAMPLE, title=f"hit {n}")
+        for n in range(300)
+    }
+    with measured() as work:
+        await catalogue.finish(claim, SLICING, files)
+    work.check()
+    assert (await user.get(f"/items/{song}"))["state"] == "ready"
+
+
+async def _looks(catalogue: Catalogue) -> AsyncIterator[None]:
+    """Go on, looking often, for as long as a deletion is under way."""
+    while await marked(catalogue):
+        yield
+        await asyncio.sleep(0.02)
+
+
+async def marked(catalogue: Catalogue) -> list[DeletionRow]:
+    async with catalogue.database.session() as session:
+        return list(await session.scalars(select(DeletionRow)))
+
+
+async def left(catalogue: Catalogue, user: User) -> dict[str, int]:
+    """Return how many rows of an owner there are, by table; events are kept for a while."""
+    found = {}
+    async with catalogue.database.session() as session:
+        for name in ("items", "artifacts", "jobs", "runs", "deletions"):
+            table = METADATA.tables[name]
+            counted = select(func.count()).where(table.c.owner == user.owner)
+            if count := (await session.execute(counted)).scalar_one():
+                found[name] = count
+    return found
+
+
+def _principal(catalogue: Catalogue) -> Any:
+    return next(iter(catalogue.principals.values()))
