@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from gateway.settings import GatewaySettings
+from kit.durable import publish
 from kit.main import Chosen
 from kit.settings import KitSettings, ServiceSettings
 from services.library.settings import LibrarySettings
@@ -94,5 +95,5 @@ def _own_secrets(path: Path) -> _Secrets:
     new = path.with_suffix(".new")
     new.touch(mode=0o600)
     new.write_text(json.dumps(made.model_dump()), encoding="utf-8")
-    new.replace(path)
+    publish(new, path)
     return made
