@@ -1,4 +1,4 @@
-"""Files that survive a loss of power: their bytes are synced, and so are the folders that name them.
+"""Files that survive a loss of power: synced themselves, and so are the folders that name them.
 
 A rename is safe against a crash of the process, but until the folder is synced too, a loss of power
 may undo it after the file was already spoken of in a database.
