@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from contracts.objects import Bucket
 from contracts.topics import JOBS_EVENTS, commands
 from kit.bus.base import AnyEvent
 from kit.clock import new_id
+from kit.objects.base import ObjectStore
 from kit.platform import Platform, open_platform
 from kit.service import WorkerSettings
 from kit.settings import KitSettings
@@ -100,14 +101,25 @@ class Bench:
                 except TimeoutError:
                     continue
 
-    async def offer(self, budget: float = 20.0, **params: Any) -> Claim:
-        """Put a job on the desk and tell the worker that work waits."""
+    async def offer(
+        self,
+        budget: float = 20.0,
+        *,
+        before: Callable[[str], Awaitable[None]] | None = None,
+        **params: Any,
+    ) -> Claim:
+        """Put a job on the desk and tell the worker that work waits.
+
+        What is to be done `before` that is given the key of the job's stored input.
+        """
         job, item = JobId(new_id()), ItemId(new_id())
         data = b"sound of " + job.encode()
         key = f"{OWNER}/{item}/input"
         await self.platform.objects.put_bytes(
             Bucket.DERIVED, key, data, media_type="application/octet-stream"
         )
+        if before is not None:
+            await before(key)
         claim = Claim(
             job=job,
             epoch=1,
@@ -154,9 +166,11 @@ class Bench:
 
 @asynccontextmanager
 async def at_work(
-    tmp_path: Path, runtime: type[WorkerRuntime] = WorkerRuntime
+    tmp_path: Path,
+    runtime: type[WorkerRuntime] = WorkerRuntime,
+    objects: ObjectStore | None = None,
 ) -> AsyncIterator[Bench]:
-    """Yield a worker that runs."""
+    """Yield a worker that runs, on a store of its own or a given one."""
     settings = KitSettings(
         bus_url="memory://",
         objects_url=SecretStr(f"file://{tmp_path / 'objects'}"),
@@ -169,6 +183,7 @@ async def at_work(
     )
     async with AsyncExitStack() as stack:
         platform = open_platform(settings)
+        platform.objects = objects or platform.objects
         await platform.open(stack)
         bench = Bench(platform, TrialDesk(), runtime=runtime)
         stop = asyncio.Event()
