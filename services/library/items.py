@@ -26,6 +26,7 @@ from services.library.facts import tell_item_changed, tell_item_deleted
 from services.library.outbox import About, record
 from services.library.repository import Repository, page
 from services.library.tables import ArtifactRow, ItemRow, JobRow, RunRow
+from services.library.usage import change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +172,11 @@ async def _discard_files(repository: Repository, tree: Sequence[str], *, later: 
     prefixes = [item_prefix(OwnerId(owner), ItemId(item)) for item in tree]
     query = repository.artifacts.select().where(col(ArtifactRow.item).in_(tree))
     apart: set[str] = set()
+    originals: dict[str, int] = {}
+    results: dict[str, int] = {}
     for row in await session.scalars(query):
+        kind = originals if row.bucket == Bucket.ORIGINALS else results
+        kind[row.object_key] = row.size
         if row.kind == ArtifactKind.ORIGINAL:
             await discard(session, Bucket.ORIGINALS, row.object_key)
         elif not row.object_key.startswith(tuple(prefixes)):
@@ -185,6 +190,7 @@ async def _discard_files(repository: Repository, tree: Sequence[str], *, later: 
             .where(col(ArtifactRow.owner) == owner, col(ArtifactRow.object_key).in_(apart))
             .execution_options(synchronize_session=False)
         )
+    await change(session, owner, originals=-sum(originals.values()), results=-sum(results.values()))
     own = select(col(JobRow.item)).where(col(JobRow.item).in_(tree)).distinct()
     for item in await session.scalars(own):
         prefix = item_prefix(OwnerId(owner), ItemId(item))

@@ -22,6 +22,7 @@ from services.library.tables import (
     PipelineRow,
     RunRow,
     UploadRow,
+    UsageRow,
 )
 
 _TABLES: tuple[Any, ...] = (
@@ -32,6 +33,7 @@ _TABLES: tuple[Any, ...] = (
     UploadRow,
     PipelineRow,
     IdempotencyRow,
+    UsageRow,
 )
 
 

@@ -3,17 +3,22 @@
 import hashlib
 
 from pydantic import ValidationError
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from contracts.ids import ItemId, JobId, OwnerId
-from contracts.jobs import Manifest, TaskName
+from contracts.jobs import Failure, FailureReason, JobState, Manifest, TaskName
 from contracts.objects import MANIFEST, Bucket, artifact_key
+from kit.database.engine import database_of
 from kit.objects.base import ObjectMissing, ObjectStore
+from services.library.arrows import current, end
 from services.library.artifacts import apply_manifest
 from services.library.endings import complete
 from services.library.policy import Policy
 from services.library.runs import job_ended
 from services.library.tables import JobRow
+from services.library.usage import reserve
 
 
 class NoManifest(Exception):
@@ -56,7 +61,27 @@ async def read_manifest(
 
 
 async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) -> JobRow | None:
-    """Make an attempt's result the job's, with its artifacts and what follows; once, or not."""
+    """Make an attempt's result the job's, with its artifacts and what follows; once, or not.
+
+    Where there is no room for the files in what their owner may store, the job has failed instead,
+    and the caller does what follows of that.
+    """
+    query = select(col(JobRow.owner)).where(col(JobRow.id) == manifest.job)
+    owner = (await session.execute(query)).scalar_one_or_none()
+    if owner is None:
+        return None
+    # Before any row: the order in which everybody takes what belongs to an owner.
+    await database_of(session).lock(session, f"owner:{owner}")
+    if await current(session, manifest.job, manifest.epoch) is None:
+        return None
+    size = sum(file.size for file in manifest.files)
+    if shortage := await reserve(session, owner, policy=policy, results=size):
+        failure = Failure(
+            reason=FailureReason.QUOTA,
+            message=f"There is no room for what this job made. {shortage.message}",
+        )
+        running, failed = JobState.RUNNING, JobState.FAILED
+        return await end(session, manifest.job, running, manifest.epoch, failed, failure=failure)
     row = await complete(
         session, manifest.job, manifest.epoch, make=manifest.make, result=manifest.result
     )
