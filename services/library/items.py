@@ -103,7 +103,7 @@ async def delete_item(repository: Repository, id_: str) -> None:
     # What came while we waited for the rows above goes with the rest.
     tree = await _tree(repository, id_)
     running = await _end_jobs(session, tree)
-    await _discard_files(repository, tree, later=running)
+    originals, results = await _discard_files(repository, tree, later=running)
     items = await session.scalars(select(ItemRow).where(col(ItemRow.id).in_(tree)))
     for row in sorted(items, key=lambda row: row.id):
         await tell_item_deleted(session, row)
@@ -113,6 +113,7 @@ async def delete_item(repository: Repository, id_: str) -> None:
         .where(col(ItemRow.id) == item.id)
         .execution_options(synchronize_session=False)
     )
+    await change(session, repository.owner, originals=-originals, results=-results)
 
 
 async def _tree(repository: Repository, id_: str) -> list[str]:
@@ -166,8 +167,10 @@ async def _end_runs(session: AsyncSession, items: Sequence[str]) -> None:
         await record(session, LIBRARY_EVENTS, "run.finished", data, about=about)
 
 
-async def _discard_files(repository: Repository, tree: Sequence[str], *, later: bool) -> None:
-    """Write that the objects of items are of no use any more."""
+async def _discard_files(
+    repository: Repository, tree: Sequence[str], *, later: bool
+) -> tuple[int, int]:
+    """Write that the objects of items are of no use; return bytes of originals and of results."""
     session, owner = repository.session, repository.owner
     prefixes = [item_prefix(OwnerId(owner), ItemId(item)) for item in tree]
     query = repository.artifacts.select().where(col(ArtifactRow.item).in_(tree))
@@ -190,7 +193,6 @@ async def _discard_files(repository: Repository, tree: Sequence[str], *, later: 
             .where(col(ArtifactRow.owner) == owner, col(ArtifactRow.object_key).in_(apart))
             .execution_options(synchronize_session=False)
         )
-    await change(session, owner, originals=-sum(originals.values()), results=-sum(results.values()))
     own = select(col(JobRow.item)).where(col(JobRow.item).in_(tree)).distinct()
     for item in await session.scalars(own):
         prefix = item_prefix(OwnerId(owner), ItemId(item))
@@ -200,3 +202,4 @@ async def _discard_files(repository: Repository, tree: Sequence[str], *, later: 
             await discard(
                 session, Bucket.DERIVED, prefix, after=ATTEMPT_GARBAGE_AFTER + timedelta(minutes=5)
             )
+    return sum(originals.values()), sum(results.values())

@@ -43,7 +43,7 @@ from services.library.arrows import tell_queued, to_end
 from services.library.claims import offered
 from services.library.policy import Policy
 from services.library.tables import ItemRow, JobRow, in_state
-from services.library.usage import full
+from services.library.usage import lacking
 
 
 class NotAdmitted(Exception):
@@ -136,7 +136,7 @@ async def create(
             return reused, False
     if not new.admitted:
         _admit(found, new.priority, policy)
-        if shortage := await full(session, owner, policy=policy):
+        if shortage := await lacking(session, owner, policy=policy):
             raise StorageFull(
                 f"There is no room for the results of a job. {shortage.message}",
                 retry_after=timedelta(),

@@ -191,6 +191,8 @@ class Reaper:
                 return after is not None
         except NoManifest:
             return False
+        except results.RoomGone:
+            return await self._completed(row)
         except (SQLAlchemyError, ValueError):
             # One result that cannot be applied must not keep the others waiting: it is done again.
             log.exception("the manifest of job %s, epoch %d, is of no use", row.id, row.epoch)

@@ -243,15 +243,15 @@ class Uploads:
         if known := await _item_of(repository, row.sha256):
             # One that is being taken in as well: should its bytes turn out to be others, its
             # rejection says so, and the digest is free for whoever sends the file again.
-            await change(session, owner, uploads=-row.size)
             await _close_as_duplicate(session, row, known)
             await discard(session, Bucket.ORIGINALS, row.object_key)
+            await change(session, owner, uploads=-row.size)
             return
-        await change(session, owner, uploads=-row.size, originals=row.size)
         item, original = await self._add_item(repository, row)
         job = await self._ingest(session, item, original)
         row.state, row.item, row.job = UploadState.COMPLETED.value, item.id, job
         await session.flush()
+        await change(session, owner, uploads=-row.size, originals=row.size)
 
     async def _add_item(
         self, repository: Repository, row: UploadRow

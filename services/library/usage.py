@@ -3,7 +3,7 @@
 Each owner has one row of counters. Bytes are added by one guarded statement, so that transactions
 at the same time cannot pass a limit together. An object is counted once, however many items have
 it: a stem is a file of its song and the audio of its own item. The row is the last that a
-transaction takes: `owner → job → run → item → usage`.
+transaction holds, so that nobody waits for anybody in a circle.
 """
 
 import logging
@@ -121,15 +121,18 @@ async def change(
         await session.execute(statement, {"of_owner": owner, **by})
 
 
-async def full(session: AsyncSession, owner: str, *, policy: Policy) -> Shortage | None:
-    """Return why an owner can store nothing more at all, if that is so."""
+async def lacking(
+    session: AsyncSession, owner: str, wanted: int = 0, *, policy: Policy
+) -> Shortage | None:
+    """Return why there is no room for bytes as things stand, or for none at all; count nothing."""
+    needed = wanted or 1
     stored = (await stored_by(session, owner)).total
-    if stored >= policy.owner_bytes:
-        return Shortage(stored=stored, limit=policy.owner_bytes)
+    if stored + needed > policy.owner_bytes:
+        return Shortage(wanted=wanted, stored=stored, limit=policy.owner_bytes)
     if policy.server_bytes is not None:
-        total = await _stored_by_all(session)
-        if total >= policy.server_bytes:
-            return Shortage(stored=total, limit=policy.server_bytes, whole_server=True)
+        total, limit = await _stored_by_all(session), policy.server_bytes
+        if total + needed > limit:
+            return Shortage(wanted=wanted, stored=total, limit=limit, whole_server=True)
     return None
 
 
