@@ -7,6 +7,7 @@ may undo it after the file was already spoken of in a database.
 import contextlib
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 
@@ -31,6 +32,7 @@ class Disk:
 
 
 DISK = Disk()
+_THREADS = ThreadPoolExecutor(8, thread_name_prefix="sync")
 
 
 def publish(draft: Path, target: Path, *, disk: Disk = DISK) -> None:
@@ -45,23 +47,23 @@ def publish(draft: Path, target: Path, *, disk: Disk = DISK) -> None:
     disk
         Does the syncing and the renaming.
     """
-    disk.sync(draft)
     while True:
-        changed = [target.parent]
         try:
-            changed += _make_missing(target.parent)
+            _sync_together([draft, *_make_missing(target.parent)], disk)
             disk.rename(draft, target)
             break
         except FileNotFoundError:
             if not draft.exists():
                 raise
             # A folder was empty and removed just now by somebody else: once more.
-    _sync_folders(changed, disk)
+    # One that is gone by now was removed with all that was in it.
+    with contextlib.suppress(FileNotFoundError):
+        disk.sync(target.parent)
 
 
 def make_folders(folder: Path, *, disk: Disk = DISK) -> None:
     """Make a folder and what is missing above it, durably."""
-    _sync_folders(_make_missing(folder), disk)
+    _sync_together(_make_missing(folder), disk)
 
 
 def _make_missing(folder: Path) -> list[Path]:
@@ -73,8 +75,10 @@ def _make_missing(folder: Path) -> list[Path]:
     return [folder.parent, *above]
 
 
-def _sync_folders(folders: list[Path], disk: Disk) -> None:
-    for folder in folders:
-        # One that is gone by now was removed with all that was in it.
-        with contextlib.suppress(FileNotFoundError):
-            disk.sync(folder)
+def _sync_together(paths: list[Path], disk: Disk) -> None:
+    """Sync several places at once: a file system writes them out in one go, not one by one."""
+    waiting = [_THREADS.submit(disk.sync, path) for path in paths[1:]]
+    for path in paths[:1]:
+        disk.sync(path)
+    for one in waiting:
+        one.result()
