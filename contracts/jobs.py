@@ -77,6 +77,14 @@ class FailureReason(StrEnum):
     """Every retry of a passing fault was used up."""
     INTERNAL = "internal"
     """A fault of ours."""
+    QUOTA = "quota"
+    """There is no room for the results in what the account, or the server, may store."""
+    STORE_FULL = "store_full"
+    """The disk that holds the files is full; such a job waits until there is room."""
+    DAMAGED_FILE = "damaged_file"
+    """A stored file that the job reads does not have the bytes that its digest promises."""
+    MISSING_FILE = "missing_file"
+    """A stored file that the job reads is not there."""
 
 
 class Progress(Said):

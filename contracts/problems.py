@@ -15,13 +15,15 @@ Problem                        400
 │   └── WrongState             409
 ├── Gone                       410
 ├── TooLarge                   413
+├── QuotaExceeded              413  the account, or the whole server, may store no more
 ├── RangeNotSatisfiable        416
 ├── KeyReused                  422  Idempotency-Key with another body
 ├── Quarantined                422  this file brought a worker down three times
 ├── TooManyRequests            429  with Retry-After   (retryable)
 ├── Internal                   500
 ├── UpstreamFailed             502                     (retryable)
-└── Unavailable                503  with Retry-After   (retryable)
+├── Unavailable                503  with Retry-After   (retryable)
+└── StoreFull                  507  with Retry-After   (retryable)
 """
 
 from enum import StrEnum
@@ -47,6 +49,7 @@ class ProblemCode(StrEnum):
     GONE = "gone"
     TOO_SLOW = "too_slow"
     TOO_LARGE = "too_large"
+    QUOTA_EXCEEDED = "quota_exceeded"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     KEY_REUSED = "key_reused"
     QUARANTINED = "quarantined"
@@ -54,6 +57,7 @@ class ProblemCode(StrEnum):
     INTERNAL = "internal"
     UPSTREAM_FAILED = "upstream_failed"
     UNAVAILABLE = "unavailable"
+    STORE_FULL = "store_full"
 
     @property
     def status(self) -> int:
@@ -82,6 +86,7 @@ _STATUS = {
     ProblemCode.GONE: 410,
     ProblemCode.TOO_SLOW: 408,
     ProblemCode.TOO_LARGE: 413,
+    ProblemCode.QUOTA_EXCEEDED: 413,
     ProblemCode.RANGE_NOT_SATISFIABLE: 416,
     ProblemCode.KEY_REUSED: 422,
     ProblemCode.QUARANTINED: 422,
@@ -89,6 +94,7 @@ _STATUS = {
     ProblemCode.INTERNAL: 500,
     ProblemCode.UPSTREAM_FAILED: 502,
     ProblemCode.UNAVAILABLE: 503,
+    ProblemCode.STORE_FULL: 507,
 }
 _RETRYABLE = frozenset(
     {
@@ -96,6 +102,7 @@ _RETRYABLE = frozenset(
         ProblemCode.TOO_MANY_REQUESTS,
         ProblemCode.UPSTREAM_FAILED,
         ProblemCode.UNAVAILABLE,
+        ProblemCode.STORE_FULL,
     }
 )
 

@@ -1,4 +1,4 @@
-"""Uploads: parts to signed URLs, then completion with a check of size and digest."""
+"""Uploads: parts to signed URLs, then completion; and how much is stored."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -71,6 +71,20 @@ class Upload(Said):
     duplicate: bool = False
     """The same bytes were there already: `item` is the earlier one."""
     expires: datetime
+
+
+class Usage(Said):
+    """What an account stores, in bytes."""
+
+    originals: int
+    """Files that were uploaded."""
+    results: int
+    """Files that were made of them."""
+    uploads: int
+    """Announced for uploads that are under way."""
+    total: int
+    limit: int
+    """The most that `total` may be."""
 
 
 class Download(Said):

@@ -13,6 +13,7 @@ from typing import IO
 from pydantic import BaseModel, ValidationError
 
 from contracts.music import Seconds
+from kit.durable import publish
 from kit.process import StartRefused
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def own_secrets(path: Path) -> Secrets:
         new = path.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text(json.dumps(made.model_dump()), encoding="utf-8")
-        new.replace(path)
+        publish(new, path)
     except (ValidationError, UnicodeDecodeError) as error:
         raise StartRefused(
             f"{path} is damaged. Put it back from a backup; or remove it, and everybody has to "

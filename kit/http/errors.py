@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.problems import FieldProblem, Problem, ProblemCode
 from kit.database.base import DatabaseUnavailable
-from kit.objects.base import ObjectError
+from kit.objects.base import ObjectError, StoreFull
 from kit.observability.tracing import current_trace_id
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ TITLES = {
     ProblemCode.GONE: "It is gone",
     ProblemCode.TOO_SLOW: "Too slow",
     ProblemCode.TOO_LARGE: "Too large",
+    ProblemCode.QUOTA_EXCEEDED: "No more may be stored",
     ProblemCode.RANGE_NOT_SATISFIABLE: "There is no such range",
     ProblemCode.KEY_REUSED: "The Idempotency-Key was used for something else",
     ProblemCode.QUARANTINED: "This file is in quarantine",
@@ -41,6 +42,7 @@ TITLES = {
     ProblemCode.INTERNAL: "A fault of ours",
     ProblemCode.UPSTREAM_FAILED: "A service behind this one failed",
     ProblemCode.UNAVAILABLE: "Not available now",
+    ProblemCode.STORE_FULL: "The storage is full",
 }
 _BY_STATUS = {
     400: ProblemCode.INVALID_REQUEST,
@@ -94,6 +96,16 @@ class ProblemError(Exception):
 def not_found() -> ProblemError:
     """Return the one answer to what is unknown and to what is somebody else's (S8)."""
     return ProblemError(ProblemCode.NOT_FOUND, NOT_FOUND)
+
+
+def store_full() -> ProblemError:
+    """Return the answer where the disk that holds the files has no room left."""
+    return ProblemError(
+        ProblemCode.STORE_FULL,
+        "The storage of this server is full, so nothing was stored. Delete what you do not need, "
+        "or ask whoever runs the server to make room; then try again.",
+        retry_after=60,
+    )
 
 
 def problem_response(error: ProblemError) -> Response:
@@ -164,6 +176,8 @@ def install_handlers(app: FastAPI) -> None:
 
     async def on_unavailable(request: Request, error: Exception) -> Response:
         log.warning("something this service needs is away: %s", error)
+        if isinstance(error, StoreFull):
+            return problem_response(store_full())
         detail = "Something that this service needs is away; try again in a moment."
         return problem_response(ProblemError(ProblemCode.UNAVAILABLE, detail, retry_after=2))
 

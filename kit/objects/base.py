@@ -1,5 +1,6 @@
 """The object store port: plain S3 semantics, no more than every store has."""
 
+import errno
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,20 @@ class ObjectCorrupt(ObjectError):
 
 class UploadMissing(ObjectError):
     """There is no such multipart upload, or it was completed or aborted."""
+
+
+class StoreFull(ObjectError):
+    """There is no room left; only room that is made helps, not another try at once."""
+
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def refused(error: OSError) -> ObjectError:
+    """Return the port's error for what a file system refused."""
+    if error.errno in _NO_ROOM:
+        return StoreFull(f"no room is left for files: {error}")
+    return ObjectError(f"files could not be read or written: {error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +144,7 @@ class ObjectStore(Protocol):
         size: int,
         lasting: timedelta,
     ) -> str:
-        """Return a URL that takes a PUT of one part until it expires."""
+        """Return a URL that takes a PUT of one part, of exactly this size, until it expires."""
         ...
 
     async def parts(self, bucket: Bucket, key: str, reference: str) -> tuple[PartFacts, ...]:

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 
 from contracts.objects import Bucket
 from kit.clock import Clock, SystemClock, new_id
+from kit.durable import DISK, Disk, make_folders, publish
 from kit.objects.base import (
     ObjectCorrupt,
     ObjectError,
@@ -30,6 +31,7 @@ from kit.objects.base import (
     PartFacts,
     UploadFacts,
     UploadMissing,
+    refused,
 )
 from kit.objects.disposition import safe_filename
 from kit.objects.serving import Serving
@@ -58,6 +60,8 @@ class FileStore:
     reserve
         Bytes of the disk that must be free for the store to be ready: what is under way needs
         room to end well, and so do the databases beside it.
+    disk
+        Makes what is stored durable.
     """
 
     def __init__(
@@ -68,11 +72,13 @@ class FileStore:
         part_size: int = PART_SIZE,
         reserve: int = 0,
         clock: Clock | None = None,
+        disk: Disk = DISK,
     ) -> None:
         self.root = root
         self.signer = signer
         self.part_size = part_size
         self._reserve = reserve
+        self._disk = disk
         self._clock = clock or SystemClock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="objects")
 
@@ -188,11 +194,10 @@ class FileStore:
         content = json.dumps({"key": key, "started": self._clock.now().isoformat()})
 
         def make() -> None:
-            folder = self.root / bucket / "uploads" / reference
-            folder.mkdir(parents=True)
-            draft = folder / "upload.draft"
+            draft = self.draft(bucket)
             draft.write_text(content)
-            draft.replace(folder / "upload.json")
+            target = self.root / bucket / "uploads" / reference / "upload.json"
+            publish(draft, target, disk=self._disk)
 
         await self._do(make)
         return reference
@@ -299,6 +304,13 @@ class FileStore:
             raise UploadMissing(f"there is no upload {reference!r} of this key")
         return folder
 
+    def keep_part(self, folder: Path, draft: Path, *, number: int, etag: str) -> None:
+        """Make a finished draft a part of an upload, in place of any earlier one of its number."""
+        draft.replace(folder / f"{number:05d}.{etag}.part")
+        # Two that end at once agree on which of them is the later, and so one always stays.
+        for path in _versions(folder, number)[:-1]:
+            path.unlink(missing_ok=True)
+
     def draft(self, bucket: Bucket) -> Path:
         """Return a new name for a file that is being written."""
         return self.root / bucket / "drafts" / new_id()
@@ -309,7 +321,7 @@ class FileStore:
     def _ensure(self) -> None:
         for bucket in Bucket:
             for name in ("objects", "uploads", "drafts"):
-                (self.root / bucket / name).mkdir(parents=True, exist_ok=True)
+                make_folders(self.root / bucket / name, disk=self._disk)
             for left in (self.root / bucket / "drafts").iterdir():
                 if _age(left, self._clock) > timedelta(days=1):
                     left.unlink(missing_ok=True)
@@ -320,17 +332,7 @@ class FileStore:
         draft = self.draft(bucket)
         try:
             write(draft)
-            with draft.open("rb") as file:
-                os.fsync(file.fileno())
-            while True:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    draft.replace(target)
-                    break
-                except FileNotFoundError:
-                    if not draft.exists():
-                        raise
-                    # The folder was empty and pruned just now by somebody else: once more.
+            publish(draft, target, disk=self._disk)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -372,7 +374,7 @@ class FileStore:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except OSError as error:
-            raise ObjectError(f"the folder store failed: {error}") from error
+            raise refused(error) from error
         except RuntimeError as error:
             raise ObjectError("the store is closed") from error
 
@@ -392,14 +394,24 @@ def _found(path: Path, key: str) -> Path:
 
 def _parts(folder: Path) -> list[tuple[PartFacts, Path]]:
     """Return the parts in an upload's folder; of two with one number the later."""
-    found: dict[int, tuple[int, PartFacts, Path]] = {}
-    for path in folder.glob("*.part"):
+    found = {}
+    for _, path, size in sorted(_part_files(folder, "*")):
         if match := _PART.match(path.name):
-            number = int(match[1])
+            found[int(match[1])] = (PartFacts(int(match[1]), size, match[2]), path)
+    return [found[number] for number in sorted(found)]
+
+
+def _versions(folder: Path, number: int) -> list[Path]:
+    """Return the files of one part, the latest last."""
+    return [path for _, path, _ in sorted(_part_files(folder, f"{number:05d}"))]
+
+
+def _part_files(folder: Path, number: str) -> Iterator[tuple[int, Path, int]]:
+    """Yield when each file of a part was written, where it is, and its size."""
+    for path in folder.glob(f"{number}.*.part"):
+        with contextlib.suppress(FileNotFoundError):  # A later one took its place.
             stat = path.stat()
-            if number not in found or found[number][0] < stat.st_mtime_ns:
-                found[number] = (stat.st_mtime_ns, PartFacts(number, stat.st_size, match[2]), path)
-    return [(facts, path) for _, (_, facts, path) in sorted(found.items())]
+            yield stat.st_mtime_ns, path, stat.st_size
 
 
 def _age(path: Path, clock: Clock) -> timedelta:

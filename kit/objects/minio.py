@@ -10,7 +10,7 @@ import hashlib
 import io
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -31,10 +31,13 @@ from kit.objects.base import (
     ObjectFacts,
     ObjectMissing,
     PartFacts,
+    StoreFull,
     UploadFacts,
     UploadMissing,
+    refused,
 )
 from kit.objects.disposition import attachment
+from kit.objects.signing import presigned
 
 Result = TypeVar("Result")
 
@@ -97,16 +100,15 @@ class MinioStore:
         self.part_size = part_size
         self._pool = urllib3.PoolManager(maxsize=THREADS, timeout=TIMES, retries=ATTEMPTS)
         self._client = _client(address, self._pool)
-        self._signing = self._client
+        self._signing, self._outside = self._client, address
         if public_url:
             public = urlsplit(public_url)
             if public.scheme not in ("http", "https") or public.path.strip("/"):
                 raise ValueError("KIT_OBJECTS_PUBLIC_URL is http(s)://host[:port] without a path")
-            outside = S3Address(
-                *(public.netloc, public.scheme == "https"),
-                *(address.access_key, address.secret_key, address.region),
+            self._outside = replace(
+                address, endpoint=public.netloc, secure=public.scheme == "https"
             )
-            self._signing = _client(outside, self._pool)
+            self._signing = _client(self._outside, self._pool)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
 
     async def ensure(self) -> None:
@@ -247,13 +249,25 @@ class MinioStore:
         size: int,
         lasting: timedelta,
     ) -> str:
-        """Return a URL that takes a PUT of one part; its size is checked at completion."""
-        url: str = self._signing.get_presigned_url(
-            *("PUT", bucket.value, key),
-            expires=lasting,
-            extra_query_params={"uploadId": reference, "partNumber": str(number)},
+        """Return a URL that takes a PUT of one part, of exactly this size, until it expires."""
+        url = self._signing._base_url.build(
+            method="PUT",
+            region=self._outside.region,
+            bucket_name=bucket.value,
+            object_name=key,
+            query_params={"uploadId": reference, "partNumber": str(number)},
         )
-        return url
+        return presigned(
+            "PUT",
+            url,
+            access_key=self._outside.access_key,
+            secret_key=self._outside.secret_key,
+            region=self._outside.region,
+            # The store would take 5 GiB whatever was announced, were the length not signed too.
+            headers={"content-length": str(size)},
+            at=datetime.now(UTC),
+            lasting=lasting,
+        )
 
     async def parts(self, bucket: Bucket, key: str, reference: str) -> tuple[PartFacts, ...]:
         """Return the parts that have arrived, by number."""
@@ -352,7 +366,11 @@ class MinioStore:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except S3Error as error:
             raise _ERRORS.get(error.code, ObjectError)(f"{error.code}: {error.message}") from error
-        except (MinioException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except urllib3.exceptions.HTTPError as error:
+            raise ObjectError(f"the store failed: {error!r}") from error
+        except OSError as error:
+            raise refused(error) from error
+        except (MinioException, ValueError) as error:
             raise ObjectError(f"the store failed: {error!r}") from error
         except RuntimeError as error:
             raise ObjectError("the store is closed") from error
@@ -366,6 +384,7 @@ _ERRORS: dict[str, type[ObjectError]] = {
     "NoSuchKey": ObjectMissing,
     "NoSuchUpload": UploadMissing,
     "BucketAlreadyOwnedByYou": _Exists,
+    "XMinioStorageFull": StoreFull,
 }
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -14,11 +16,13 @@ from starlette.types import Receive, Scope, Send
 from contracts.music import Seconds
 from contracts.objects import Bucket
 from contracts.problems import ProblemCode
-from kit.http.errors import ProblemError, not_found, problem_response
-from kit.objects.base import ObjectError, ObjectFacts, UploadMissing
+from kit.http.errors import ProblemError, not_found, problem_response, store_full
+from kit.objects.base import ObjectFacts, StoreFull, UploadMissing, refused
 from kit.objects.disposition import attachment
 from kit.objects.ranges import satisfiable
 from kit.objects.signing import BadSignature, Signer
+
+log = logging.getLogger(__name__)
 
 MOST_RANGES = 8
 """A request for more ranges gets the whole object, as RFC 9110 allows (S22)."""
@@ -54,6 +58,10 @@ class Folder(Protocol):
         """Return a new name for a file that is being written."""
         ...
 
+    def keep_part(self, folder: Path, draft: Path, *, number: int, etag: str) -> None:
+        """Make a finished draft a part of an upload, in place of any earlier one of its number."""
+        ...
+
 
 class Serving:
     """An ASGI application over a folder store."""
@@ -61,6 +69,8 @@ class Serving:
     def __init__(self, store: Folder, *, block_within: Seconds = BLOCK_WITHIN) -> None:
         self._store = store
         self._block_within = block_within
+        self._newest: dict[tuple[str, int], object] = {}
+        """The latest request for each part that is being sent."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -79,6 +89,9 @@ class Serving:
                 )
         except ProblemError as error:
             response = problem_response(error)
+        except StoreFull as error:
+            log.warning("a part was not taken: %s", error)
+            response = problem_response(store_full())
         except ClientDisconnect:
             return
         await response(scope, receive, send)
@@ -134,10 +147,19 @@ class Serving:
         draft = self._store.draft(bucket)
         digest = hashlib.md5(usedforsecurity=False)  # What S3 gives as a part's ETag.
         arrived = 0
+        # Of requests that send one part at once only the latest goes on: what is on its way of an
+        # upload is never more than the upload.
+        part, mine = (claims["upload"], number), object()
+        self._newest[part] = mine
         try:
             folder = self._store.upload_folder(bucket, key, claims["upload"])
             with await asyncio.to_thread(draft.open, "wb") as file:
                 async for block in _steadily(request.stream(), self._block_within):
+                    if self._newest.get(part) is not mine:
+                        raise ProblemError(
+                            ProblemCode.CONFLICT,
+                            "A later request sends this part again, so this one was dropped.",
+                        )
                     arrived += len(block)
                     if arrived > size:
                         raise ProblemError(
@@ -151,7 +173,8 @@ class Serving:
                     f"This part has {size} bytes, but {arrived} were sent: send it again.",
                 )
             etag = digest.hexdigest()
-            await asyncio.to_thread(draft.replace, folder / f"{number:05d}.{etag}.part")
+            keep = partial(self._store.keep_part, folder, draft, number=number, etag=etag)
+            await asyncio.to_thread(keep)
         except TimeoutError as error:
             raise ProblemError(
                 ProblemCode.TOO_SLOW,
@@ -160,8 +183,10 @@ class Serving:
         except (UploadMissing, FileNotFoundError) as error:
             raise ProblemError(ProblemCode.GONE, "This upload has ended.") from error
         except OSError as error:
-            raise ObjectError(f"the folder store failed: {error}") from error
+            raise refused(error) from error
         finally:
+            if self._newest.get(part) is mine:
+                del self._newest[part]
             await asyncio.to_thread(draft.unlink, missing_ok=True)
         return Response(headers={"ETag": f'"{etag}"'})
 

@@ -1,11 +1,14 @@
-"""Signed local URLs: one key, one verb, one end, for stores that have no server of their own."""
+"""Signed URLs: one key, one verb, one end.
+
+`Signer` is for stores that have no server of their own; `presigned` is what S3 stores check.
+"""
 
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode
 
 from kit.clock import Clock, SystemClock
 
@@ -62,3 +65,52 @@ class Signer:
     def _signature(self, method: str, path: str, claims: Mapping[str, str]) -> str:
         text = "\n".join((method, path, urlencode(sorted(claims.items()))))
         return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
+
+
+def presigned(
+    method: str,
+    url: SplitResult,
+    *,
+    access_key: str,
+    secret_key: str,
+    region: str,
+    headers: Mapping[str, str],
+    at: datetime,
+    lasting: timedelta,
+) -> str:
+    """Return a URL that an S3 store takes from a request with exactly these headers.
+
+    AWS Signature Version 4 in the query, with an unsigned payload. Beside the host, which is always
+    signed, a store refuses a request whose signed headers differ from what is given here.
+
+    Parameters
+    ----------
+    url
+        The address, its path encoded as it is sent.
+    headers
+        Names in lower case.
+    at
+        When it was signed, in UTC.
+    """
+    day, moment = at.strftime("%Y%m%d"), at.strftime("%Y%m%dT%H%M%SZ")
+    scope = f"{day}/{region}/s3/aws4_request"
+    signed = dict(sorted({**headers, "host": url.netloc}.items()))
+    names = ";".join(signed)
+    claims = [
+        *parse_qsl(url.query, keep_blank_values=True),
+        ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+        ("X-Amz-Credential", f"{access_key}/{scope}"),
+        ("X-Amz-Date", moment),
+        ("X-Amz-Expires", str(int(lasting.total_seconds()))),
+        ("X-Amz-SignedHeaders", names),
+    ]
+    query = urlencode(sorted(claims), quote_via=quote, safe="~")
+    lines = [method, url.path, query, *(f"{k}:{v}" for k, v in signed.items()), "", names]
+    canonical = "\n".join((*lines, "UNSIGNED-PAYLOAD"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    key = f"AWS4{secret_key}".encode()
+    for part in (day, region, "s3", "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    return url._replace(query=f"{query}&X-Amz-Signature={signature}").geturl()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+from kit.durable import publish
 from kit.settings import KitSettings
 from kit.weights.manifest import Conversion, Manifest, Part, Weights
 from kit.weights.sources import Fetcher, Progress, SourceError, answers, silent, tools
@@ -157,7 +158,7 @@ class Store:
                     reasons.append(f"{source}: {error}")
                     break
                 if digest(partial) == part.sha256:
-                    partial.replace(path)
+                    publish(partial, path)
                     return
                 size = partial.stat().st_size
                 partial.unlink()
@@ -184,13 +185,12 @@ class Store:
                 "service, or copy the store's folder from a machine that has it."
             ) from error
         target = self.path(weights)
-        target.parent.mkdir(exist_ok=True)
         record = {"sha256": digest(output), "bytes": output.stat().st_size}
         made = scratch / "record.json"
         made.write_text(json.dumps(record), encoding="utf-8")
         # The file goes first: a record without its file would be a promise not kept.
-        output.replace(target)
-        made.replace(target.with_name(target.name + ".json"))
+        publish(output, target)
+        publish(made, target.with_name(target.name + ".json"))
 
 
 def open_store(settings: KitSettings) -> Store:

@@ -31,13 +31,13 @@ from contracts.objects import Bucket, previews_prefix
 from contracts.topics import JOBS_EVENTS
 from kit.bus.base import BusError
 from kit.clock import new_id
-from kit.objects.base import ObjectError
+from kit.objects.base import ObjectError, StoreFull
 from kit.observability.metrics import JOB_DURATION
 from kit.observability.tracing import continue_trace
 from kit.platform import ServicePlatform
 from kit.worker.compute import Died, LoadFailed
 from kit.worker.desk import Desk, DeskClosed
-from kit.worker.files import fetch_inputs, store_manifest, store_outputs
+from kit.worker.files import InputLost, fetch_inputs, store_manifest, store_outputs
 from kit.worker.slot import Slot
 from kit.worker.wire import Ended, Finished, Moved, Previewed, Work
 
@@ -226,6 +226,20 @@ class Attempt:
                 FailureKind.RETRYABLE,
                 FailureReason.INTERNAL,
                 "The engine could not be loaded.",
+                detail=str(error),
+            )
+        except InputLost as error:
+            return await self._failed(
+                FailureKind.REJECTED,
+                error.failure.reason,
+                error.failure.message,
+                detail=error.detail,
+            )
+        except StoreFull as error:
+            return await self._failed(
+                FailureKind.RETRYABLE,
+                FailureReason.STORE_FULL,
+                "There is no room left where the files of jobs are kept.",
                 detail=str(error),
             )
         except ObjectError as error:

@@ -6,9 +6,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from contracts.ids import JobId
-from contracts.jobs import Claim, Make, Manifest, ResultData, StoredFile
+from contracts.items import ArtifactKind
+from contracts.jobs import (
+    Claim,
+    Failure,
+    FailureReason,
+    InputRef,
+    Make,
+    Manifest,
+    ResultData,
+    StoredFile,
+)
 from contracts.objects import MANIFEST, Bucket, artifact_key
-from kit.objects.base import ObjectStore
+from kit.objects.base import ObjectCorrupt, ObjectMissing, ObjectStore
 from kit.worker.job import JobInput
 from kit.worker.wire import Made
 
@@ -16,16 +26,69 @@ TOLD = 16 << 10
 """Bytes of a manifest that is told with the event, and need not be fetched."""
 
 
+class InputLost(Exception):
+    """A stored file that a job reads is missing or damaged: to try again later would not help."""
+
+    def __init__(self, failure: Failure, detail: str) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.detail = detail
+
+
 async def fetch_inputs(store: ObjectStore, claim: Claim, folder: Path) -> tuple[JobInput, ...]:
-    """Fetch every input of a job into an existing folder, each checked against its digest."""
+    """Fetch every input of a job into an existing folder, each checked against its digest.
+
+    Raises
+    ------
+    InputLost
+        One is not there, or was read twice and did not have the bytes of its digest.
+    ObjectError
+    """
     inputs = []
     for number, ref in enumerate(claim.inputs):
         path = folder / f"{number}{Path(ref.name).suffix}"
-        await store.get_file(Bucket(ref.bucket), ref.key, path, sha256=ref.sha256)
+        await _fetch(store, ref, path)
         inputs.append(
             JobInput(path, ref.kind, ref.name, ref.item, ref.sha256, ref.stem, ref.start, ref.end)
         )
     return tuple(inputs)
+
+
+async def _fetch(store: ObjectStore, ref: InputRef, path: Path) -> None:
+    for last in (False, True):
+        try:
+            await store.get_file(Bucket(ref.bucket), ref.key, path, sha256=ref.sha256)
+            break
+        except (ObjectMissing, ObjectCorrupt) as error:
+            # Bytes may be damaged on their way; those that are stored are damaged every time.
+            if last:
+                missing = isinstance(error, ObjectMissing)
+                raise InputLost(_loss(ref, missing=missing), str(error)) from error
+
+
+def _loss(ref: InputRef, *, missing: bool) -> Failure:
+    """Return what is said of an input that cannot be read."""
+    reason = FailureReason.MISSING_FILE if missing else FailureReason.DAMAGED_FILE
+    how = "missing from" if missing else "damaged in"
+    if ref.kind is ArtifactKind.ORIGINAL:
+        message = (
+            "The uploaded bytes are missing from the store. Upload the file again."
+            if missing
+            else "The bytes that arrived are not the ones that were announced: their SHA-256 is "
+            "another. Upload the file again."
+        )
+    elif ref.kind is ArtifactKind.CANONICAL:
+        message = (
+            f"The audio of this item, {ref.name}, is {how} the store. If the item was uploaded, "
+            "delete it and upload the file again; if it was made by a job, have that job done "
+            "again."
+        )
+    else:
+        message = (
+            f"A file that this job reads, {ref.name}, is {how} the store. Have the job that made "
+            "it done again, and then this one."
+        )
+    return Failure(reason=reason, message=message)
 
 
 async def store_outputs(

@@ -32,6 +32,7 @@ from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.tasks import task_routes
 from services.library.routes.uploads import upload_routes
+from services.library.routes.usage import usage_routes
 from services.library.settings import LibrarySettings
 from services.library.uploads import Uploads
 
@@ -44,6 +45,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     pipeline_routes,
     run_routes,
     task_routes,
+    usage_routes,
 )
 
 

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from contracts.analysis import AnalysisResult
 from contracts.ids import ItemId, JobId, OwnerId
-from contracts.ingest import IngestResult
+from contracts.ingest import IngestResult, Refusal
 from contracts.items import (
     METADATA_BYTES,
     METADATA_ENTRIES,
@@ -19,18 +19,22 @@ from contracts.items import (
     ItemState,
     metadata_size,
 )
-from contracts.jobs import Failure, JobState, Manifest, StoredFile, TaskName
+from contracts.jobs import Failure, FailureReason, JobState, Manifest, StoredFile, TaskName
 from contracts.objects import Bucket, artifact_key
 from kit.clock import new_id
 from kit.database.engine import database_of
+from services.library.arrows import discard
 from services.library.facts import artifact_added, item_added, tell_item_changed
 from services.library.outbox import record_all
 from services.library.tables import ArtifactRow, ItemRow, JobRow
+from services.library.usage import change
 
 SURE_TEMPO = 0.5
 """Share of the evidence from which a tempo that was found becomes its item's."""
 SEARCHED = 8192
 """Characters of an item in which a search looks for its words."""
+_HEARD = frozenset(refusal.value for refusal in Refusal)
+"""Reasons that are found in the bytes themselves, once their digest was found to be right."""
 NAME_BYTES = 255
 """Of an item's name in UTF-8: what every file system takes (S11)."""
 
@@ -60,6 +64,7 @@ async def apply_manifest(session: AsyncSession, job: JobRow, manifest: Manifest)
     if added:
         await record_all(session, added)
     if job.task == TaskName.INGEST:
+        await _recognise(session, item, job)
         _take_in(item, IngestResult.model_validate(manifest.result))
     elif job.task == TaskName.ANALYSIS:
         if not _learn(item, AnalysisResult.model_validate(manifest.result)):
@@ -76,6 +81,12 @@ async def ingest_failed(session: AsyncSession, job: JobRow) -> None:
     item = await _held(session, job.item)
     if item.state == ItemState.READY:
         return
+    if job.reason == FailureReason.DAMAGED_FILE:
+        # A file that is missing may come back with the disk it lies on; this one is of no use.
+        await _drop_original(session, item)
+    if job.reason not in _HEARD:
+        # Nobody has seen that the bytes have this digest: the next ones are no duplicate of them.
+        item.sha256 = None
     if job.state == JobState.CANCELLED:
         reason = "Taking it in was cancelled. Ask for the ingest job again, or delete the item."
     else:
@@ -110,6 +121,27 @@ def fit_name(text: str) -> str:
     name = unicodedata.normalize("NFC", text)
     name = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in name).strip()
     return name.encode()[:NAME_BYTES].decode(errors="ignore") or "untitled"
+
+
+async def _drop_original(session: AsyncSession, item: ItemRow) -> None:
+    """Remove an original whose bytes are of no use."""
+    query = select(ArtifactRow).where(
+        col(ArtifactRow.item) == item.id, col(ArtifactRow.kind) == ArtifactKind.ORIGINAL
+    )
+    for row in await session.scalars(query):
+        await discard(session, Bucket(row.bucket), row.object_key)
+        await change(session, item.owner, originals=-row.size)
+        await session.delete(row)
+
+
+async def _recognise(session: AsyncSession, item: ItemRow, job: JobRow) -> None:
+    """Note the digest of an original that was found to be right, unless another item has it."""
+    digest = job.inputs[0]["sha256"] if job.inputs else None
+    query = select(col(ItemRow.id)).where(
+        col(ItemRow.owner) == item.owner, col(ItemRow.sha256) == digest
+    )
+    if item.sha256 is None and digest and (await session.scalars(query)).first() is None:
+        item.sha256 = digest
 
 
 async def _held(session: AsyncSession, item: str) -> ItemRow:

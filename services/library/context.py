@@ -22,7 +22,8 @@ Runner = Annotated[Principal, require(Scope.JOBS)]
 REFUSED = REFUSALS | {
     409: {**REFUSALS[404], "description": "It does not fit what is there."},
     410: {**REFUSALS[404], "description": "It is gone."},
-    413: {**REFUSALS[404], "description": "Too large."},
+    413: {**REFUSALS[404], "description": "Too large, or more than may be stored."},
+    507: {**REFUSALS[404], "description": "The storage is full."},
 }
 """Refusals that operations of the catalogue may answer, for OpenAPI."""
 

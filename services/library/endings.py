@@ -196,10 +196,16 @@ async def _crashed(
 async def _faulted(
     session: AsyncSession, row: JobRow, failed: JobFailed, policy: Policy
 ) -> JobRow | None:
+    now = await database_of(session).time(session)
+    if failed.failure.reason == FailureReason.STORE_FULL:
+        # Room comes when somebody makes it, not after so many tries: asked again as long as the
+        # job may wait, and the less often the longer it has.
+        patience = max(policy.backoff, min(policy.backoff_most, (now - row.queued) / 4))
+        if now + patience < row.close_by:
+            return await to_queued(session, row, {"detail": failed.detail}, pause=patience)
     retries = row.retries + 1
     values = {"retries": retries, "detail": failed.detail}
     pause = policy.pause(retries)
-    now = await database_of(session).time(session)
     if retries < policy.attempts and now + pause < row.close_by:
         return await to_queued(session, row, values, pause=pause)
     reason = FailureReason.EXHAUSTED

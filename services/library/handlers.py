@@ -111,6 +111,8 @@ class JobEvents:
                     log.info("%s came too late and changes nothing", event.type)
                 elif JobState(row.state).terminal and row.state != JobState.SUCCEEDED:
                     await job_ended(session, row, policy=self._policy)
+        except results.RoomGone:
+            await self._apply(event, change)
         except _SeenBefore:
             log.info("%s %s was handled before", event.type, event.id)
 

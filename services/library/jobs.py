@@ -43,6 +43,7 @@ from services.library.arrows import tell_queued, to_end
 from services.library.claims import offered
 from services.library.policy import Policy
 from services.library.tables import ItemRow, JobRow, in_state
+from services.library.usage import lacking
 
 
 class NotAdmitted(Exception):
@@ -60,6 +61,10 @@ class OwnerQueueFull(NotAdmitted):
 
 class HouseQueueFull(NotAdmitted):
     """All owners together have enough jobs waiting: 503."""
+
+
+class StorageFull(NotAdmitted):
+    """This owner, or the whole server, may store nothing more: 413."""
 
 
 class Quarantined(Exception):
@@ -102,7 +107,7 @@ async def create(
 
     Raises
     ------
-    Quarantined, OwnerQueueFull, HouseQueueFull
+    Quarantined, OwnerQueueFull, HouseQueueFull, StorageFull
     """
     database = database_of(session)
     # What is counted and looked for below cannot change under us, for this owner.
@@ -131,6 +136,11 @@ async def create(
             return reused, False
     if not new.admitted:
         _admit(found, new.priority, policy)
+        if shortage := await lacking(session, owner, policy=policy):
+            raise StorageFull(
+                f"There is no room for the results of a job. {shortage.message}",
+                retry_after=timedelta(),
+            )
     row = JobRow(
         id=new_id(),
         owner=owner,

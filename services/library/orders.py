@@ -20,6 +20,7 @@ from services.library.jobs import (
     NewJob,
     NotAdmitted,
     Quarantined,
+    StorageFull,
     create,
 )
 from services.library.policy import Policy
@@ -113,6 +114,8 @@ def refusal(error: NotAdmitted | Quarantined) -> ProblemError:
     """Return what the API answers when a job is not taken."""
     if isinstance(error, Quarantined):
         return ProblemError(ProblemCode.QUARANTINED, error.failure.message)
+    if isinstance(error, StorageFull):
+        return ProblemError(ProblemCode.QUOTA_EXCEEDED, error.message)
     full = isinstance(error, HouseQueueFull)
     return ProblemError(
         ProblemCode.UNAVAILABLE if full else ProblemCode.TOO_MANY_REQUESTS,

@@ -23,6 +23,7 @@ from services.library.tables import (
     PipelineRow,
     RunRow,
     UploadRow,
+    UsageRow,
 )
 
 ROWS = 500
@@ -71,7 +72,7 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
         table: col(table.owner) == owner
         for table in (
             *(JobRow, RunRow, ArtifactRow, ItemRow),
-            *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow),
+            *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
         )
     }
     return (
@@ -85,6 +86,7 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
         # What tells of the account in names goes too; what is not sent yet would tell it now.
         (EventRow, col(EventRow.seq), (of_it[EventRow],)),
         (GarbageRow, col(GarbageRow.id), (objects,)),
+        (UsageRow, col(UsageRow.owner), (of_it[UsageRow],)),
         (
             DeletionRow,
             col(DeletionRow.id),

@@ -36,6 +36,10 @@ class Policy:
     """Jobs of one owner that may wait at once (R3)."""
     house_queued: int = 20_000
     """Waiting jobs of all owners above which batch jobs are refused; the others, at twice it."""
+    owner_bytes: int = 500 << 30
+    """Bytes that one owner may store: originals, results and uploads under way."""
+    server_bytes: int | None = None
+    """The same for all owners together, where there is such a limit."""
     quarantine: timedelta = timedelta(hours=24)
     """How long a file that crashed a task is refused by it (R17)."""
     offered: timedelta = timedelta(minutes=10)

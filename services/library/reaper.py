@@ -7,14 +7,13 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.jobs import JobState
 from contracts.objects import Bucket
-from contracts.uploads import UploadState
 from kit.bus.base import Consumer
 from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable
@@ -24,7 +23,13 @@ from services.library import endings, results
 from services.library.arrows import discard
 from services.library.background import until
 from services.library.gauges import ORPHANS, Gauges
-from services.library.orphans import find_orphans
+from services.library.orphans import (
+    abort_unknown,
+    find_orphans,
+    give_up_late,
+    give_up_oversized,
+    remove,
+)
 from services.library.policy import Policy
 from services.library.results import NoManifest
 from services.library.runs import job_ended
@@ -35,12 +40,13 @@ from services.library.tables import (
     InboxRow,
     JobRow,
     Table,
-    UploadRow,
 )
+from services.library.usage import CounterCheck
 
 log = logging.getLogger(__name__)
 
 TIDY_EVERY = timedelta(minutes=1)
+UPLOADS_EVERY = timedelta(minutes=10)
 ORPHANS_EVERY = timedelta(days=1)
 FEED_KEPT = timedelta(days=7)
 INBOX_KEPT = timedelta(days=15)
@@ -69,6 +75,7 @@ class Reaper:
         self._results_read = results_read
         """Set once everything that workers said before this start was applied."""
         self._gauges = Gauges(database, objects, policy=policy)
+        self._counters = CounterCheck(database)
 
     @classmethod
     def beside(
@@ -89,6 +96,7 @@ class Reaper:
             stopping,
             self._sweeping(),
             self._every(TIDY_EVERY, self.tidy),
+            self._every(UPLOADS_EVERY, self.look_at_uploads),
             self._every(ORPHANS_EVERY, self.clear_orphans),
             self._gauges.watch(self._clock),
         )
@@ -135,8 +143,14 @@ class Reaper:
     async def tidy(self) -> None:
         """Remove what is of no use any more."""
         await self._remove_garbage()
-        await self._abort_uploads()
+        await give_up_late(self._database)
         await self._forget()
+        await self._counters.compare()
+
+    async def look_at_uploads(self) -> None:
+        """Give up uploads that hold more than was announced, or that nothing here knows of."""
+        await give_up_oversized(self._database, self._objects)
+        await abort_unknown(self._database, self._objects, clock=self._clock)
 
     async def clear_orphans(self) -> int:
         """Find objects that belong to no job, and have them removed; return of how many jobs."""
@@ -171,9 +185,14 @@ class Reaper:
         try:
             manifest = await results.read_manifest(self._objects, row, row.epoch)
             async with self._database.transaction() as session:
-                return await results.apply(session, manifest, policy=self._policy) is not None
+                after = await results.apply(session, manifest, policy=self._policy)
+                if after is not None and after.state != JobState.SUCCEEDED:
+                    await job_ended(session, after, policy=self._policy)
+                return after is not None
         except NoManifest:
             return False
+        except results.RoomGone:
+            return await self._completed(row)
         except (SQLAlchemyError, ValueError):
             # One result that cannot be applied must not keep the others waiting: it is done again.
             log.exception("the manifest of job %s, epoch %d, is of no use", row.id, row.epoch)
@@ -195,7 +214,7 @@ class Reaper:
                 if row.prefix.endswith("/"):
                     await self._objects.delete_prefix(bucket, row.prefix)
                 else:
-                    await self._objects.delete(bucket, [row.prefix])
+                    await remove(self._objects, bucket, row.prefix)
             except ObjectError as error:
                 log.warning("%s/%s stays for now: %s", bucket, row.prefix, error)
                 break
@@ -203,29 +222,6 @@ class Reaper:
         if done:
             async with self._database.transaction() as session:
                 await session.execute(delete(GarbageRow).where(col(GarbageRow.id).in_(done)))
-
-    async def _abort_uploads(self) -> None:
-        """Drop uploads that were not completed in their time (S15)."""
-        query = (
-            select(UploadRow)
-            .where(col(UploadRow.state) == UploadState.OPEN)
-            .where(col(UploadRow.expires) < self._database.now())
-            .limit(100)
-        )
-        async with self._database.session() as session:
-            rows = list(await session.scalars(query))
-        for row in rows:
-            async with self._database.transaction() as session:
-                aborted = (
-                    update(UploadRow)
-                    .where(col(UploadRow.id) == row.id, col(UploadRow.state) == UploadState.OPEN)
-                    .values(state=UploadState.ABORTED.value)
-                    .returning(col(UploadRow.id))
-                    .execution_options(synchronize_session=False)
-                )
-                if (await session.execute(aborted)).scalar_one_or_none() is not None:
-                    folder = row.object_key.rpartition("/")[0]
-                    await discard(session, Bucket.ORIGINALS, f"{folder}/")
 
     async def _forget(self) -> None:
         now = self._database.now

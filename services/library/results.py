@@ -3,17 +3,21 @@
 import hashlib
 
 from pydantic import ValidationError
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from contracts.ids import ItemId, JobId, OwnerId
-from contracts.jobs import Manifest, TaskName
+from contracts.jobs import Failure, FailureReason, JobState, Manifest, TaskName
 from contracts.objects import MANIFEST, Bucket, artifact_key
 from kit.objects.base import ObjectMissing, ObjectStore
+from services.library.arrows import end
 from services.library.artifacts import apply_manifest
 from services.library.endings import complete
 from services.library.policy import Policy
 from services.library.runs import job_ended
 from services.library.tables import JobRow
+from services.library.usage import lacking, reserve
 
 
 class NoManifest(Exception):
@@ -55,8 +59,33 @@ async def read_manifest(
     return manifest
 
 
+class RoomGone(Exception):
+    """There was room for a result, but others took it meanwhile: the transaction is undone."""
+
+
 async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) -> JobRow | None:
-    """Make an attempt's result the job's, with its artifacts and what follows; once, or not."""
+    """Make an attempt's result the job's, with its artifacts and what follows; once, or not.
+
+    Where there is no room for the files in what their owner may store, the job has failed instead,
+    and the caller does what follows of that.
+
+    Raises
+    ------
+    RoomGone
+        Try again, and there will be an answer.
+    """
+    query = select(col(JobRow.owner)).where(col(JobRow.id) == manifest.job)
+    owner = (await session.execute(query)).scalar_one_or_none()
+    if owner is None:
+        return None
+    size = sum(file.size for file in manifest.files)
+    if size and (shortage := await lacking(session, owner, size, policy=policy)):
+        failure = Failure(
+            reason=FailureReason.QUOTA,
+            message=f"There is no room for what this job made. {shortage.message}",
+        )
+        running, failed = JobState.RUNNING, JobState.FAILED
+        return await end(session, manifest.job, running, manifest.epoch, failed, failure=failure)
     row = await complete(
         session, manifest.job, manifest.epoch, make=manifest.make, result=manifest.result
     )
@@ -64,4 +93,7 @@ async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) ->
         return None
     await apply_manifest(session, row, manifest)
     await job_ended(session, row, policy=policy)
+    # Last of all, as everybody does, so that nobody who waits for these counters is waited for.
+    if await reserve(session, owner, policy=policy, results=size):
+        raise RoomGone
     return row

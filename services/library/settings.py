@@ -28,7 +28,9 @@ class LibrarySettings(HttpSettings):
     upload_bytes: Count = 20 * _GIB
     """The largest file that is taken."""
     owner_bytes: Count = 500 * _GIB
-    """Originals that one owner may store, uploads under way included."""
+    """What one owner may store: originals, results, and uploads under way."""
+    server_bytes: Count | None = None
+    """What all owners together may store; without it the disk is the limit."""
     owner_uploads: Count = 200
     """Uploads of one owner that may be under way at once."""
     owner_pipelines: Count = 500
@@ -51,4 +53,6 @@ class LibrarySettings(HttpSettings):
             owner_running=self.owner_running,
             owner_queued=self.owner_queued,
             house_queued=self.house_queued,
+            owner_bytes=self.owner_bytes,
+            server_bytes=self.server_bytes,
         )

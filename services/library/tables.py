@@ -99,6 +99,10 @@ class ArtifactRow(Table, table=True):
     created: datetime = Field(sa_type=Utc)
 
 
+OPENING = "opening"
+"""An upload that is written down, while the store is still to be asked for it."""
+
+
 class UploadRow(Table, table=True):
     """An upload under way, or what became of it."""
 
@@ -126,6 +130,18 @@ class UploadRow(Table, table=True):
     duplicate: bool = False
     created: datetime = Field(sa_type=Utc)
     expires: datetime = Field(sa_type=Utc)
+
+
+class UsageRow(Table, table=True):
+    """Bytes that an owner stores, kept true by whoever adds or removes files."""
+
+    __tablename__ = "usage"
+
+    owner: str = Field(primary_key=True)
+    originals: int = Field(default=0, sa_type=BigInteger)
+    results: int = Field(default=0, sa_type=BigInteger)
+    uploads: int = Field(default=0, sa_type=BigInteger)
+    """Announced, and not complete yet."""
 
 
 class PipelineRow(Table, table=True):

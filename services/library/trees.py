@@ -7,6 +7,7 @@ too much of goes before it.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,6 @@ from sqlmodel import col
 
 from contracts.events import ItemDeleted, RunFinished
 from contracts.ids import ItemId, OwnerId, RunId
-from contracts.items import ArtifactKind
 from contracts.jobs import JobState
 from contracts.objects import Bucket, item_prefix
 from contracts.pipelines import RunState
@@ -25,6 +25,7 @@ from kit.database.engine import Database, database_of
 from services.library.arrows import ATTEMPT_GARBAGE_AFTER, discard_all, to_end
 from services.library.outbox import About, Fact, record_all
 from services.library.tables import ArtifactRow, DeletionRow, ItemRow, JobRow, RunRow, in_state
+from services.library.usage import change
 
 ROWS = 500
 """Rows that one transaction removes at most, and one more for each item."""
@@ -158,12 +159,15 @@ async def _thin_out(session: AsyncSession, owner: OwnerId, root: str, item: str)
         col(RunRow.item) == item, col(RunRow.state) != RunState.RUNNING
     )
     room = ROWS // 2
+    freed = _Freed()
     for table, query in ((ArtifactRow, artifacts), (JobRow, ended), (RunRow, runs)):
         ids = list(await session.scalars(query.limit(room)))
         room -= len(ids)
         if table is ArtifactRow:
-            await _discard_artifacts(session, owner, root, col(ArtifactRow.id).in_(ids))
-        await _delete(session, table, col(table.id).in_(ids))
+            freed = await _delete_artifacts(session, owner, root, col(ArtifactRow.id).in_(ids))
+        else:
+            await _delete(session, table, col(table.id).in_(ids))
+    await change(session, owner, originals=-freed.originals, results=-freed.results)
 
 
 async def _remove(session: AsyncSession, owner: OwnerId, root: str, items: Collection[str]) -> None:
@@ -173,9 +177,9 @@ async def _remove(session: AsyncSession, owner: OwnerId, root: str, items: Colle
         return
     query = select(col(ItemRow.id)).where(col(ItemRow.id).in_(items))
     there = list(await session.scalars(query.order_by(col(ItemRow.id)).with_for_update()))
-    await _discard_artifacts(session, owner, root, col(ArtifactRow.item).in_(there))
+    freed = await _delete_artifacts(session, owner, root, col(ArtifactRow.item).in_(there))
     await _discard_folders(session, owner, there)
-    for table in _OF_ITEMS:
+    for table in (JobRow, RunRow):
         await _delete(session, table, col(table.item).in_(there))
     facts = []
     for item in map(ItemId, there):
@@ -186,6 +190,7 @@ async def _remove(session: AsyncSession, owner: OwnerId, root: str, items: Colle
     await _delete(session, ItemRow, col(ItemRow.id).in_(there))
     if root in there:
         await _done(session, root)
+    await change(session, owner, originals=-freed.originals, results=-freed.results)
 
 
 async def _came_meanwhile(session: AsyncSession, items: Collection[str]) -> bool:
@@ -201,29 +206,53 @@ async def _came_meanwhile(session: AsyncSession, items: Collection[str]) -> bool
     return False
 
 
-async def _discard_artifacts(session: AsyncSession, owner: OwnerId, root: str, which: Any) -> None:
-    """Write that the objects of artifacts are of no use; folders of the tree go as a whole."""
-    query = select(col(ArtifactRow.kind), col(ArtifactRow.object_key)).where(which)
+@dataclass(slots=True)
+class _Freed:
+    """Bytes that an owner stores no longer."""
+
+    originals: int = 0
+    results: int = 0
+
+
+async def _delete_artifacts(session: AsyncSession, owner: OwnerId, root: str, which: Any) -> _Freed:
+    """Delete artifacts, and write that their objects are of no use.
+
+    Folders of the tree go as a whole. An object is counted with the item that it was made of,
+    under whose name it lies; an item that was cut from another borrows its audio from there.
+    """
+    freed = _Freed()
     originals: list[str] = []
     others: dict[str, list[str]] = {}
-    for kind, key in await session.execute(query):
-        if kind == ArtifactKind.ORIGINAL:
+    for item, bucket, key, size in await _deleted_artifacts(session, which):
+        of = key.split("/")[1]
+        if bucket == Bucket.ORIGINALS:
             originals.append(key)
+            freed.originals += size
         else:
-            others.setdefault(key.split("/")[1], []).append(key)
-    # An item that was cut from another keeps its audio among that one's files.
+            others.setdefault(of, []).append(key)
+            freed.results += size if of == item else 0
     inside = set(await session.scalars(_below(root, others)))
     apart = {item: keys for item, keys in others.items() if item not in inside}
     now = timedelta()
     await discard_all(session, [(Bucket.ORIGINALS, key, now) for key in originals])
     for item, keys in apart.items():
         await discard_all(session, [(Bucket.DERIVED, key, now) for key in keys])
-        await _delete(
-            session,
-            ArtifactRow,
-            col(ArtifactRow.item) == item,
-            col(ArtifactRow.object_key).in_(keys),
+        lenders = await _deleted_artifacts(
+            session, col(ArtifactRow.item) == item, col(ArtifactRow.object_key).in_(keys)
         )
+        freed.results += sum(size for *_, size in lenders)
+    return freed
+
+
+async def _deleted_artifacts(session: AsyncSession, *which: Any) -> Sequence[Any]:
+    """Delete artifacts; return the item, bucket, key and size of each."""
+    row = ArtifactRow
+    statement = (
+        delete(row)
+        .where(*which)
+        .returning(col(row.item), col(row.bucket), col(row.object_key), col(row.size))
+    )
+    return (await session.execute(statement.execution_options(synchronize_session=False))).all()
 
 
 async def _discard_folders(session: AsyncSession, owner: OwnerId, items: Collection[str]) -> None:

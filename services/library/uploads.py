@@ -1,6 +1,11 @@
-"""Uploads: a file announced, sent in parts to signed URLs, and checked when it is complete."""
+"""Uploads: a file announced, sent in parts to signed URLs, and joined when all of them are there.
+
+Whether the bytes are the announced ones is for ingest to find, which reads them anyway. Until it
+has, an item's digest is no more than what somebody said.
+"""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -20,7 +25,7 @@ from contracts.uploads import Upload, UploadCreate, UploadedPart, UploadPart, Up
 from kit.clock import Clock, new_id
 from kit.database.engine import Database, database_of
 from kit.http.errors import ProblemError
-from kit.objects.base import ObjectStore, PartFacts, UploadMissing
+from kit.objects.base import ObjectError, ObjectStore, PartFacts, UploadMissing
 from services.library.access import Action
 from services.library.arrows import discard
 from services.library.artifacts import fit_name, search_text
@@ -29,12 +34,15 @@ from services.library.jobs import NewJob, create
 from services.library.policy import Policy
 from services.library.repository import Repository
 from services.library.settings import LibrarySettings
-from services.library.tables import ArtifactRow, ItemRow, JobRow, UploadRow
+from services.library.tables import OPENING, ArtifactRow, ItemRow, JobRow, UploadRow
+from services.library.usage import change, reserve
 
 LASTS = timedelta(hours=24)
 """After this an upload that is not complete is dropped (S15)."""
 SIGNED = timedelta(minutes=15)
 """How long a signed URL works (S11)."""
+OPENED_WITHIN = timedelta(hours=1)
+"""After this an upload that the store was never asked for is dropped."""
 SHOWN = 100
 """Missing parts that are shown at a time."""
 MOST_PARTS = 10_000
@@ -61,7 +69,10 @@ class Uploads:
         self._completing: dict[str, asyncio.Task[None]] = {}
 
     async def create(self, repository: Repository, asked: UploadCreate) -> UploadRow:
-        """Open an upload; bytes that the owner has already need not be sent again.
+        """Write an upload down; bytes that the owner has already need not be sent again.
+
+        The store is asked once that is committed, by `open`: no lock is held meanwhile, and what
+        it has opened is never unknown here.
 
         Raises
         ------
@@ -71,13 +82,16 @@ class Uploads:
         session, owner = repository.session, repository.owner
         database = database_of(session)
         await database.lock(session, f"owner:{owner}")
-        await self._admit(repository, asked)
+        known = await _item_of(repository, asked.sha256)
+        # Of an item that is being taken in, the digest is not known to be right.
+        duplicate = known is not None and known.state != ItemState.INGESTING
+        await self._admit(repository, asked, size=0 if duplicate else asked.size)
         now = await database.time(session)
         id_ = UploadId(new_id())
         row = UploadRow(
             id=id_,
             owner=owner,
-            state=UploadState.OPEN.value,
+            state=OPENING,
             name=fit_name(asked.name),
             size=asked.size,
             sha256=asked.sha256,
@@ -87,17 +101,37 @@ class Uploads:
             reference="",
             part_size=self._objects.part_size,
             created=now,
-            expires=now + LASTS,
+            expires=now + OPENED_WITHIN,
         )
-        if known := await _item_of(repository, asked.sha256):
+        if known is not None and duplicate:
             await _close_as_duplicate(session, row, known)
-        else:
-            row.reference = await self._objects.start_upload(
-                Bucket.ORIGINALS, row.object_key, media_type=BINARY
-            )
         repository.uploads.add(row)
         await session.flush()
         return row
+
+    async def open(self, principal: Principal, row: UploadRow) -> UploadRow:
+        """Ask the store for an upload that was written down, unless that was done before.
+
+        Raises
+        ------
+        ObjectError
+            The store is away; whoever asks for the upload again tries again.
+        """
+        if row.state != OPENING:
+            return row
+        reference = await self._objects.start_upload(
+            Bucket.ORIGINALS, row.object_key, media_type=BINARY
+        )
+        async with self._database.transaction() as session:
+            held = await Repository(session, principal).upload(row.id, Action.WRITE, hold=True)
+            mine = held.state == OPENING
+            if mine:
+                held.state, held.reference = UploadState.OPEN.value, reference
+                held.expires = await self._database.time(session) + LASTS
+        if not mine:
+            # Another request was quicker, or gave the upload up.
+            await self._objects.abort_upload(Bucket.ORIGINALS, row.object_key, reference)
+        return held
 
     async def show(self, row: UploadRow) -> Upload:
         """Return an upload as the API shows it, with URLs for what is missing."""
@@ -124,15 +158,15 @@ class Uploads:
         )
 
     async def complete(self, principal: Principal, id_: str) -> None:
-        """Join the parts, check size and digest, and make the item and its ingest job.
+        """Join the parts, each of its size, and make the item and its ingest job.
 
-        Whoever asks again while the bytes are read, because a connection was lost for instance,
-        waits for the same check.
+        Whoever asks again meanwhile, because a connection was lost for instance, waits for the
+        same.
 
         Raises
         ------
         ProblemError
-            Parts are missing, or what arrived is not what was announced.
+            Parts are missing, or are not of the size that was announced.
         """
         key = f"{principal.owner}/{id_}"
         task = self._completing.get(key)
@@ -157,9 +191,11 @@ class Uploads:
                     ProblemCode.WRONG_STATE,
                     "This upload is complete; delete its item instead.",
                 )
-            row.state = UploadState.ABORTED.value
-            reference = row.reference
-        await self._objects.abort_upload(Bucket.ORIGINALS, row.object_key, reference)
+            await give_up(session, row)
+        if row.reference:
+            # At once, so that nothing more is taken; the note of it stands for what fails here.
+            with contextlib.suppress(ObjectError):
+                await self._objects.abort_upload(Bucket.ORIGINALS, row.object_key, row.reference)
 
     async def _complete(self, principal: Principal, id_: str) -> None:
         async with self._database.session() as session:
@@ -169,16 +205,7 @@ class Uploads:
             return
         if row.state == UploadState.ABORTED or row.expires < now:
             raise _gone()
-        await self._join(row)
-        found = await self._objects.digest(Bucket.ORIGINALS, row.object_key)
-        if found != row.sha256:
-            await self._refuse(principal, id_)
-            raise ProblemError(
-                ProblemCode.INVALID_REQUEST,
-                f"The bytes that arrived have the SHA-256 {found}, not the one that was "
-                "announced. The upload is dropped: send the file again.",
-                fields=(FieldProblem(field="sha256", message="not that of the bytes"),),
-            )
+        await self._join(await self.open(principal, row))
         async with self._database.transaction() as session:
             await self._settle(Repository(session, principal), id_)
 
@@ -203,15 +230,8 @@ class Uploads:
             if facts is None or facts.size != row.size:
                 raise _gone() from None
 
-    async def _refuse(self, principal: Principal, id_: str) -> None:
-        async with self._database.transaction() as session:
-            row = await Repository(session, principal).upload(id_, Action.WRITE, hold=True)
-            if row.state == UploadState.OPEN:
-                row.state = UploadState.ABORTED.value
-                await discard(session, Bucket.ORIGINALS, row.object_key)
-
     async def _settle(self, repository: Repository, id_: str) -> None:
-        """Make the item of bytes that were found to be right."""
+        """Make the item of an upload whose parts were joined."""
         session, owner = repository.session, repository.owner
         await database_of(session).lock(session, f"owner:{owner}")
         row = await repository.upload(id_, Action.WRITE, hold=True)
@@ -221,13 +241,17 @@ class Uploads:
             await discard(session, Bucket.ORIGINALS, row.object_key)
             return
         if known := await _item_of(repository, row.sha256):
+            # One that is being taken in as well: should its bytes turn out to be others, its
+            # rejection says so, and the digest is free for whoever sends the file again.
             await _close_as_duplicate(session, row, known)
             await discard(session, Bucket.ORIGINALS, row.object_key)
+            await change(session, owner, uploads=-row.size)
             return
         item, original = await self._add_item(repository, row)
         job = await self._ingest(session, item, original)
         row.state, row.item, row.job = UploadState.COMPLETED.value, item.id, job
         await session.flush()
+        await change(session, owner, uploads=-row.size, originals=row.size)
 
     async def _add_item(
         self, repository: Repository, row: UploadRow
@@ -292,7 +316,8 @@ class Uploads:
         job, _ = await create(session, OwnerId(item.owner), new, policy=self._policy)
         return job.id
 
-    async def _admit(self, repository: Repository, asked: UploadCreate) -> None:
+    async def _admit(self, repository: Repository, asked: UploadCreate, *, size: int) -> None:
+        """Refuse an upload, or count the bytes that are to be sent."""
         most = min(self._settings.upload_bytes, self._objects.part_size * MOST_PARTS)
         if asked.size > most:
             raise ProblemError(
@@ -300,30 +325,25 @@ class Uploads:
                 f"A file has at most {most} bytes here; this one has {asked.size}.",
                 fields=(FieldProblem(field="body.size", message=f"at most {most}"),),
             )
-        of_uploads, of_files = col(UploadRow.size), col(ArtifactRow.size)
-        stored = (
-            select(func.coalesce(func.sum(of_files), 0))
-            .where(
-                col(ArtifactRow.owner) == repository.owner,
-                col(ArtifactRow.kind) == ArtifactKind.ORIGINAL,
-            )
-            .scalar_subquery()
+        under_way = select(func.count()).where(
+            col(UploadRow.owner) == repository.owner,
+            col(UploadRow.state).in_((OPENING, UploadState.OPEN)),
         )
-        under_way = select(func.count(), func.coalesce(func.sum(of_uploads), 0), stored).where(
-            col(UploadRow.owner) == repository.owner, col(UploadRow.state) == UploadState.OPEN
-        )
-        count, coming, there = (await repository.session.execute(under_way)).one()
+        count = (await repository.session.execute(under_way)).scalar_one()
         if count >= self._settings.owner_uploads:
             raise ProblemError(
                 ProblemCode.TOO_MANY_REQUESTS,
                 f"{count} uploads of yours are under way; complete or abort some first.",
                 retry_after=60,
             )
-        if int(there) + int(coming) + asked.size > self._settings.owner_bytes:
+        shortage = await reserve(
+            repository.session, repository.owner, policy=self._policy, uploads=size
+        )
+        if shortage is not None:
             raise ProblemError(
-                ProblemCode.TOO_LARGE,
-                f"You may store {self._settings.owner_bytes} bytes, and {int(there)} are stored "
-                f"and {int(coming)} under way: delete something first.",
+                ProblemCode.QUOTA_EXCEEDED,
+                f"There is no room for this file. {shortage.message}",
+                fields=(FieldProblem(field="body.size", message="more than may be stored"),),
             )
 
     async def _arrived(self, row: UploadRow) -> dict[int, PartFacts]:
@@ -359,6 +379,14 @@ class Uploads:
             url=url,
             expires=now + lasting,
         )
+
+
+async def give_up(session: AsyncSession, row: UploadRow) -> None:
+    """Drop an upload that is under way and held, with all that arrived of it."""
+    if row.state in (OPENING, UploadState.OPEN):
+        row.state = UploadState.ABORTED.value
+        await change(session, row.owner, uploads=-row.size)
+        await discard(session, Bucket.ORIGINALS, row.object_key)
 
 
 async def _item_of(repository: Repository, sha256: str) -> ItemRow | None:

@@ -73,4 +73,5 @@ def test_every_problem_has_a_status() -> None:
         ProblemCode.TOO_MANY_REQUESTS,
         ProblemCode.UPSTREAM_FAILED,
         ProblemCode.UNAVAILABLE,
+        ProblemCode.STORE_FULL,
     }

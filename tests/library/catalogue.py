@@ -1,5 +1,6 @@
 """The catalogue as its users meet it: real routes, database, files and bus; workers played."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -38,7 +39,7 @@ from contracts.separation import Precision, Residual, SeparationResult
 from contracts.slicing import SlicingResult
 from kit.auth.tokens import BadToken
 from kit.bus.base import AnyEvent
-from kit.clock import SystemClock, new_id
+from kit.clock import Clock, SystemClock, new_id
 from kit.database.engine import Database
 from kit.http.app import behind_edge
 from kit.objects.files import FileStore
@@ -47,6 +48,7 @@ from services.library import claims
 from services.library.app import MIGRATIONS, catalogue
 from services.library.context import Context
 from services.library.handlers import JobEvents
+from services.library.reaper import Reaper
 from services.library.settings import LibrarySettings
 from services.library.uploads import Uploads
 
@@ -149,12 +151,26 @@ class Catalogue:
 
     async def reject(self, claim: Claim, message: str = "This is no sound.") -> None:
         """Say that the input cannot be used."""
+        await self.fail(claim, Failure(reason="input", message=message))
+
+    def reaper(self, *, clock: Clock | None = None) -> Reaper:
+        """Return what clears away behind the library."""
+        return Reaper(
+            self.database,
+            self.objects,
+            policy=self.house.policy,
+            clock=clock or SystemClock(),
+            results_read=asyncio.Event(),
+        )
+
+    async def fail(self, claim: Claim, failure: Failure) -> None:
+        """Say that an attempt met something that another try would meet again."""
         said = JobFailed(
             job=claim.job,
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
             kind=FailureKind.REJECTED,
-            failure=Failure(reason="input", message=message),
+            failure=failure,
         )
         await self.handler(said_as(said, "job.failed"))
 
@@ -334,13 +350,17 @@ ANALYSIS = AnalysisResult(duration=10.0)
 
 @asynccontextmanager
 async def open_catalogue(
-    url: str, folder: Path, settings: LibrarySettings | None = None
+    url: str,
+    folder: Path,
+    settings: LibrarySettings | None = None,
+    *,
+    store: type[FileStore] = FileStore,
 ) -> AsyncIterator[Catalogue]:
     """Return a library on an empty database and an empty folder."""
     clock = SystemClock()
     database = Database(url, clock=clock, pool=4)
     await database.migrate(MIGRATIONS)
-    objects = FileStore(folder / "objects", signer=Signer("secret" * 8), part_size=PART)
+    objects = store(folder / "objects", signer=Signer("secret" * 8), part_size=PART)
     await objects.ensure()
     settings = settings or LibrarySettings()
     policy = settings.policy(60.0)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from contracts.topics import JOBS_EVENTS, commands
 from kit.bus.base import AnyEvent
 from kit.bus.factory import open_bus
 from kit.clock import Clock, SystemClock, new_id
+from kit.objects.base import ObjectStore
 from kit.objects.factory import open_objects
 from kit.platform import Platform
 from kit.service import WorkerSettings
@@ -122,14 +123,25 @@ class Bench:
                 except TimeoutError:
                     continue
 
-    async def offer(self, budget: float = 20.0, **params: Any) -> Claim:
-        """Put a job on the desk and tell the worker that work waits."""
+    async def offer(
+        self,
+        budget: float = 20.0,
+        *,
+        before: Callable[[str], Awaitable[None]] | None = None,
+        **params: Any,
+    ) -> Claim:
+        """Put a job on the desk and tell the worker that work waits.
+
+        What is to be done `before` that is given the key of the job's stored input.
+        """
         job, item = JobId(new_id()), ItemId(new_id())
         data = b"sound of " + job.encode()
         key = f"{OWNER}/{item}/input"
         await self.platform.objects.put_bytes(
             Bucket.DERIVED, key, data, media_type="application/octet-stream"
         )
+        if before is not None:
+            await before(key)
         claim = Claim(
             job=job,
             epoch=1,
@@ -181,8 +193,9 @@ async def at_work(
     *,
     slots: int = 1,
     clock: Clock | None = None,
+    objects: ObjectStore | None = None,
 ) -> AsyncIterator[Bench]:
-    """Yield a worker that runs."""
+    """Yield a worker that runs, on a store of its own or a given one."""
     settings = KitSettings(
         bus_url="memory://",
         objects_url=SecretStr(f"file://{tmp_path / 'objects'}"),
@@ -195,7 +208,10 @@ async def at_work(
     )
     async with AsyncExitStack() as stack:
         platform = Platform(
-            settings, bus=open_bus(settings), objects=open_objects(settings), clock=clock
+            settings,
+            bus=open_bus(settings),
+            objects=objects or open_objects(settings),
+            clock=clock,
         )
         await platform.open(stack)
         bench = Bench(platform, TrialDesk(), runtime=runtime, slots=slots)

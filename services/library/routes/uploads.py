@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body
 from contracts.ids import UploadId
 from contracts.uploads import Upload, UploadCreate
 from kit.http.routes import GuardedRoute
+from kit.objects.base import ObjectError
 from services.library.access import Action
 from services.library.context import REFUSED, Context, Writer
 from services.library.idempotency import Key, once
@@ -52,6 +53,13 @@ def upload_routes(house: Context) -> APIRouter:
                 session, act, owner=principal.owner, route="POST /uploads", key=key, body=asked
             )
             row = row or await repository.upload(id_, Action.WRITE)
+        try:
+            row = await house.uploads.open(principal, row)
+        except ObjectError:
+            if key is None:
+                # Nobody knows its id, and so nobody will ask for it again.
+                await house.uploads.abort(principal, row.id)
+            raise
         return await house.uploads.show(row)
 
     @router.get("/{upload}")
@@ -59,11 +67,11 @@ def upload_routes(house: Context) -> APIRouter:
         """Show what has arrived, and URLs for what is missing: so an upload is resumed."""
         async with house.database.session() as session:
             row = await Repository(session, principal).upload(upload, Action.WRITE)
-        return await house.uploads.show(row)
+        return await house.uploads.show(await house.uploads.open(principal, row))
 
     @router.post("/{upload}/complete")
     async def complete(principal: Writer, upload: UploadId, key: Key = None) -> Upload:
-        """Join the parts, check size and digest, and take the file in.
+        """Join the parts and take the file in; ingest checks that it has the announced digest.
 
         Doing it twice does no more than doing it once, with or without a key.
         """

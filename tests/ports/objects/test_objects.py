@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -310,6 +311,53 @@ async def test_a_part_takes_only_its_own_number(world: World) -> None:
     other = url.replace("number=1", "number=2").replace("partNumber=1", "partNumber=2")
     assert other != url
     assert (await world.http.put(other, content=b"abc")).status_code == 403
+    assert await world.store.parts(DERIVED, key, reference) == ()
+
+
+async def test_a_part_takes_only_its_own_size(world: World) -> None:
+    key = world.key("u")
+    reference = await world.store.start_upload(DERIVED, key, media_type="audio/flac")
+    size = 100_000
+    url = world.store.sign_part(DERIVED, key, reference, number=1, size=size, lasting=MINUTE)
+    for wrong in (0, size - 1, size + 1, 4 * size):
+        answer = await world.http.put(url, content=bytes(wrong))
+        assert answer.status_code in (403, 413, 422), wrong
+    assert await world.store.parts(DERIVED, key, reference) == ()
+    assert (await world.http.put(url, content=bytes(size))).status_code == 200
+    (part,) = await world.store.parts(DERIVED, key, reference)
+    assert part.size == size
+
+
+async def test_a_part_of_unknown_length_is_held_to_its_size(world: World) -> None:
+    async def blocks() -> AsyncIterator[bytes]:
+        for _ in range(8):
+            yield bytes(100_000)
+
+    key = world.key("u")
+    reference = await world.store.start_upload(DERIVED, key, media_type="audio/flac")
+    url = world.store.sign_part(DERIVED, key, reference, number=1, size=100_000, lasting=MINUTE)
+    answer = await world.http.put(url, content=blocks())
+    assert 400 <= answer.status_code < 500
+    assert await world.store.parts(DERIVED, key, reference) == ()
+
+
+async def test_a_part_is_not_taken_once_its_upload_is_complete(world: World) -> None:
+    key, reference = await upload(world, "u", [b"one"])
+    parts = await world.store.parts(DERIVED, key, reference)
+    await world.store.complete_upload(DERIVED, key, reference, parts)
+    url = world.store.sign_part(DERIVED, key, reference, number=1, size=3, lasting=MINUTE)
+    assert (await world.http.put(url, content=b"two")).status_code in (404, 410)
+    assert await world.store.get_bytes(DERIVED, key) == b"one"
+
+
+async def test_a_signed_part_is_for_one_key_and_one_verb(world: World) -> None:
+    key, other = world.key("u"), world.key("v")
+    reference = await world.store.start_upload(DERIVED, key, media_type="audio/flac")
+    await world.store.start_upload(DERIVED, other, media_type="audio/flac")
+    url = world.store.sign_part(DERIVED, key, reference, number=1, size=3, lasting=MINUTE)
+    assert (await world.http.put(url.replace(key, other), content=b"abc")).status_code == 403
+    assert (await world.http.get(url)).status_code == 403
+    assert (await world.http.delete(url)).status_code in (403, 405)
     assert await world.store.parts(DERIVED, key, reference) == ()
 
 

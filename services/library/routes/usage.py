@@ -1,0 +1,20 @@
+"""`/usage`: how much an account stores, and how much it may."""
+
+from fastapi import APIRouter
+
+from contracts.uploads import Usage
+from services.library.context import REFUSED, Context, Reader
+from services.library.usage import show, stored_by
+
+
+def usage_routes(house: Context) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/usage", tags=["usage"], responses=REFUSED)
+
+    @router.get("")
+    async def get(principal: Reader) -> Usage:
+        """Show what is stored: uploaded files, results, uploads under way, and the limit."""
+        async with house.database.session() as session:
+            return show(await stored_by(session, principal.owner), policy=house.policy)
+
+    return router
