@@ -37,6 +37,8 @@ LATE: Seconds = 5.0
 LOOK_AGAIN: Seconds = 0.05
 """Pause before a second look for such an event; it doubles with each look that finds nothing."""
 LONGEST_PAUSE: Seconds = 1.0
+NEWS_PAUSE: Seconds = 0.25
+"""The same when there are news: they may show although something older does not."""
 AWAY: Seconds = 1.0
 """Pause while the library or the bus is away."""
 JOBS_SHOWN = 1_000
@@ -247,21 +249,23 @@ class Live:
         """Wait until there is something to look for; return whether there is.
 
         While an event that the bus told of does not show in the feed, because a long transaction
-        of the library holds it back, each look waits longer than the one before, and news do not
-        hurry it: they would not show either.
+        of the library holds it back, each look waits longer than the one before.
         """
         now = self._clock.monotonic()
         stream.expected = {id_: until for id_, until in stream.expected.items() if until > now}
-        stream.pause = 0.0 if found or not stream.expected else _longer(stream.pause)
+        stream.pause = _pause(0.0 if found else stream.pause) if stream.expected else 0.0
         left = max(0.0, (stream.who.expires - self._clock.now()).total_seconds())
         wait = min(left, stream.pause or self._settings.heartbeat)
         try:
-            async with asyncio.timeout(wait):
+            async with asyncio.timeout(wait) as limit:
+                until = limit.when() or 0.0
+                hurried = min(until, until - wait + NEWS_PAUSE)
                 while True:
                     await stream.wake.wait()
                     stream.wake.clear()
                     if stream.halt or not stream.pause:
                         return True
+                    limit.reschedule(hurried)
         except TimeoutError:
             return bool(stream.expected)
 
@@ -281,8 +285,9 @@ class Live:
                 await asyncio.sleep(AWAY)
 
 
-def _longer(pause: Seconds) -> Seconds:
-    return min(LONGEST_PAUSE, 2.0 * pause) if pause else LOOK_AGAIN
+def _pause(before: Seconds) -> Seconds:
+    """Return how long to wait before a look that follows one after another pause, or after none."""
+    return min(LONGEST_PAUSE, 2.0 * before) if before else LOOK_AGAIN
 
 
 def _said(type_: str, data: dict[str, Any], *, id_: str = "") -> bytes:
