@@ -39,7 +39,7 @@ async def hold_account(session: AsyncSession, account_id: str) -> AccountRow | N
     return (await session.scalars(query)).one_or_none()
 
 
-def _account(account_id: str) -> Select[tuple[AccountRow]]:
+def _account(account_id: str) -> Select[AccountRow]:
     return select(AccountRow).where(
         col(AccountRow.id) == account_id, col(AccountRow.deleted).is_(False)
     )
