@@ -63,6 +63,8 @@ class AccountCreate(Asked):
     email: Email
     password: Password
     name: Annotated[str, StringConstraints(max_length=100)] = ""
+    invitation: Annotated[str, StringConstraints(max_length=200)] = ""
+    """From an administrator, where the server takes nobody else."""
 
 
 class SessionCreate(Asked):
@@ -79,10 +81,12 @@ class SessionRefresh(Asked):
 
 
 class PasswordChange(Asked):
-    """Change the password; every session ends."""
+    """Change the password; every session ends, and every API key unless they are kept."""
 
     current: Annotated[str, StringConstraints(max_length=256)]
     new: Password
+    keep_keys: bool = False
+    """Let API keys go on working. Whoever knew the old password may have made one."""
 
 
 class AccountDelete(Asked):
@@ -143,3 +147,29 @@ class TicketMade(Said):
 
     ticket: str
     expires_in: int
+
+
+class InvitationCreate(Asked):
+    """Invite somebody to open an account."""
+
+    note: Annotated[str, StringConstraints(max_length=200)] = ""
+    """For whom it is; only administrators see it."""
+    days: Annotated[int, Field(ge=1, le=90)] = 7
+    """How long it is valid."""
+
+
+class Invitation(Said):
+    """An invitation as administrators see it; its secret is shown once, when it is made."""
+
+    id: str
+    note: str
+    created: datetime
+    expires: datetime
+    used: datetime | None = None
+    """When an account was opened with it; it opens no second one."""
+
+
+class InvitationMade(Invitation):
+    """A new invitation with its secret."""
+
+    invitation: str

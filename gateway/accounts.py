@@ -1,13 +1,14 @@
 """Accounts and their sessions (S1, S4–S6)."""
 
 import asyncio
+import base64
+import hmac
 import logging
 import secrets
 from datetime import datetime, timedelta
 
 import httpx
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.identity import (
     Account,
@@ -22,13 +23,16 @@ from contracts.identity import (
 from contracts.ids import OwnerId, UserId
 from contracts.problems import FieldProblem, ProblemCode
 from gateway import repository
-from gateway.bearers import KEY_SCOPES, Bearers, digest
+from gateway.bearers import KEY_SCOPES, Bearers, digest, session_ended
+from gateway.invitations import Invitations
 from gateway.keyring import Keyring
 from gateway.limits import Limits
+from gateway.lookups import Lookups
 from gateway.settings import GatewaySettings
-from gateway.tables import AccountRow, RefreshRow
+from gateway.tables import AccountRow, RefreshRow, SessionRow
 from kit.auth import tokens
 from kit.auth.passwords import Passwords
+from kit.auth.tokens import BadToken, Expired
 from kit.clock import Clock, new_id
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
@@ -37,7 +41,8 @@ from kit.http.errors import ProblemError, not_found
 log = logging.getLogger(__name__)
 
 REUSE_GRACE = timedelta(seconds=10)
-"""A refresh token that is sent twice within this is a lost answer, not a theft."""
+"""A refresh token that is sent twice within this is a lost answer, not a theft: the same follows
+it, so that nobody gets two sessions out of one."""
 REFRESH_LIFE = timedelta(days=30)
 """From a login until it must be repeated, however often it was refreshed."""
 
@@ -54,6 +59,8 @@ class Accounts:
         keyring: Keyring,
         bearers: Bearers,
         limits: Limits,
+        lookups: Lookups,
+        invitations: Invitations,
         passwords: Passwords,
         library: httpx.AsyncClient,
         secret: str,
@@ -64,6 +71,8 @@ class Accounts:
         self._keyring = keyring
         self._bearers = bearers
         self._limits = limits
+        self._lookups = lookups
+        self._invitations = invitations
         self._passwords = passwords
         self._library = library
         self._secret = secret
@@ -74,8 +83,14 @@ class Accounts:
 
         An address that has an account gets the same answer and nothing changes: whether it has one
         is told to nobody who does not know its password (S6).
+
+        Raises
+        ------
+        ProblemError
+            Nobody, or nobody without a good invitation, may open one here.
         """
         self._limits.registration(address)
+        await self._invitations.expect(asked.invitation)
         self._refuse_common(asked.password, "body.password")
         with self._limits.place(address):
             hashed = await self._passwords.hash(asked.password)
@@ -92,6 +107,8 @@ class Accounts:
             async with self._database.transaction() as session:
                 await self._database.lock(session, "first-account")
                 row.admin = not await repository.any_account(session)
+                if not row.admin:
+                    await self._invitations.use(session, asked.invitation)
                 session.add(row)
                 shown = _shown(row)
         except IntegrityError:
@@ -113,59 +130,69 @@ class Accounts:
             )
         if row is None or not right:
             self._limits.failed(address, email)
-            log.warning("security: login failed", extra={"event": "login.failed"})
-            raise ProblemError(
-                ProblemCode.WRONG_CREDENTIALS,
-                "The address or the password is wrong. Signing up again with an address that has "
-                "an account does not change its password.",
-            )
+            raise _wrong_credentials()
         self._limits.succeeded(address, email)
         rehashed = None
         if self._passwords.outdated(row.password):
             rehashed = await self._passwords.hash(asked.password)
         now = self._clock.now()
-        expires, family = now + REFRESH_LIFE, new_id()
+        opened = SessionRow(id=new_id(), account=row.id, created=now, expires=now + REFRESH_LIFE)
+        refresh = secrets.token_urlsafe(32)
         async with self._database.transaction() as session:
-            if rehashed is not None and (found := await repository.account(session, row.id)):
+            found = await repository.hold_account(session, row.id)
+            if found is None or found.password != row.password:
+                # It was changed since it was checked, or the account deleted.
+                raise _wrong_credentials()
+            if rehashed is not None:
                 found.password = rehashed
-            refresh = _new_refresh(session, row.id, family=family, now=now, expires=expires)
+            session.add(opened)
+            await session.flush()
+            session.add(_refresh_row(refresh, opened, now))
+        self._lookups.good(digest(refresh))
         log.info("security: login", extra={"event": "login.ok", "user": row.id})
-        return self._pair(row, refresh, family=family)
+        return self._pair(row, refresh, session=opened.id)
 
     async def refresh(self, token: str) -> TokenPair:
-        """Trade a refresh token for a new pair; one used twice ends its family (S4)."""
-        now = self._clock.now()
+        """Trade a refresh token for a new pair; one used twice ends its session (S4)."""
+        sha256, now = digest(token), self._clock.now()
+        try:
+            with self._lookups.looking(sha256):
+                async with self._database.session() as session:
+                    seen = await repository.session_of_refresh(session, sha256)
+                if seen is None or seen.revoked_at is not None or seen.expires <= now:
+                    raise BadToken("no such refresh token, or its session has ended")
+        except (BadToken, Expired):
+            raise session_ended() from None
+        following = self._following(token)
         stolen = False
         async with self._database.transaction() as session:
-            row = await repository.refresh_token(session, digest(token))
-            if row is None or row.revoked or row.expires <= now:
-                raise _session_ended()
-            family = row.family
-            if row.used is not None and now - row.used > REUSE_GRACE:
-                await repository.revoke_family(session, family)
+            # Whoever ends the session waits for this, or this waits and finds it ended.
+            held = await repository.hold_session(session, seen.id)
+            row = await repository.refresh_token(session, sha256)
+            account = await repository.account(session, seen.account)
+            if held is None or held.revoked_at is not None or row is None or account is None:
+                raise session_ended()
+            if row.used is None:
+                row.used = now
+                session.add(_refresh_row(following, held, now))
+            elif now - row.used > REUSE_GRACE:
+                held.revoked_at = now
                 stolen = True
-            else:
-                found = await repository.account(session, row.account)
-                if found is None:
-                    raise _session_ended()
-                row.used = row.used or now
-                new = _new_refresh(
-                    session, row.account, family=family, now=now, expires=row.expires
-                )
         if stolen:
-            self._bearers.ended(row.account)
+            self._bearers.ended(account.id)
             log.warning(
                 "security: a refresh token was used twice; its session is revoked",
-                extra={"event": "token.reused", "user": row.account},
+                extra={"event": "token.reused", "user": account.id},
             )
-            raise _session_ended()
-        assert found is not None
-        return self._pair(found, new, family=family)
+            raise session_ended()
+        self._lookups.good(digest(following))
+        return self._pair(account, following, session=held.id)
 
     async def log_out(self, principal: Principal) -> None:
         """End every session of the account."""
         async with self._database.transaction() as session:
-            await repository.revoke_all(session, principal.user)
+            await repository.hold_account(session, principal.user)
+            await repository.end_sessions(session, principal.user, self._clock.now())
         self._bearers.ended(principal.user)
         log.info("security: logout", extra={"event": "logout", "user": principal.user})
 
@@ -180,32 +207,38 @@ class Accounts:
     async def change_password(
         self, principal: Principal, asked: PasswordChange, *, address: str
     ) -> None:
-        """Change the password and end every session."""
+        """Change the password, end every session and, unless they are kept, remove every key."""
         self._refuse_common(asked.new, "body.new")
-        await self._confirm(principal, asked.current, address=address)
+        confirmed = await self._confirm(
+            principal, asked.current, address=address, field="body.current"
+        )
         hashed = await self._passwords.hash(asked.new)
         async with self._database.transaction() as session:
-            row = await repository.account(session, principal.user)
+            row = await repository.hold_account(session, principal.user)
             if row is None:
                 raise not_found()
+            if row.password != confirmed:
+                # Two changes at once: this one knows a password that is no more.
+                raise _wrong_password("body.current")
             row.password = hashed
-            await repository.revoke_all(session, principal.user)
+            await repository.end_sessions(session, principal.user, self._clock.now())
+            if not asked.keep_keys:
+                await repository.delete_keys(session, principal.user)
         self._bearers.ended(principal.user)
         log.info("security: password changed", extra={"event": "password", "user": principal.user})
 
     async def delete(self, principal: Principal, password: str, *, address: str) -> None:
         """Delete the account; its data follow, however often that takes."""
-        await self._confirm(principal, password, address=address)
+        await self._confirm(principal, password, address=address, field="body.password")
         async with self._database.transaction() as session:
-            row = await repository.account(session, principal.user)
+            row = await repository.hold_account(session, principal.user)
             if row is None:
                 raise not_found()
             row.deleted = True
             row.email = f"deleted:{row.id}"
             row.name, row.password = "", ""
-            await repository.revoke_all(session, principal.user)
-            for key in await repository.api_keys(session, principal.user):
-                await session.delete(key)
+            await repository.end_sessions(session, principal.user, self._clock.now())
+            await repository.delete_keys(session, principal.user)
         self._bearers.ended(principal.user)
         self._forget_now.set()
         log.info("security: account deleted", extra={"event": "deleted", "user": principal.user})
@@ -236,7 +269,10 @@ class Accounts:
             for wait in waits:
                 wait.cancel()
 
-    async def _confirm(self, principal: Principal, password: str, *, address: str) -> None:
+    async def _confirm(
+        self, principal: Principal, password: str, *, address: str, field: str
+    ) -> str:
+        """Check the password of who has logged in already, and return the hash it was right for."""
         async with self._database.session() as session:
             row = await repository.account(session, principal.user)
         if row is None:
@@ -244,11 +280,8 @@ class Accounts:
         self._limits.login(address, row.email)
         if not await self._passwords.check(password, row.password):
             self._limits.failed(address, row.email)
-            raise ProblemError(
-                ProblemCode.INVALID_REQUEST,
-                "The password is wrong.",
-                fields=(FieldProblem(field="body.password", message="wrong"),),
-            )
+            raise _wrong_password(field)
+        return row.password
 
     def _refuse_common(self, password: str, field: str) -> None:
         if self._passwords.common(password):
@@ -258,7 +291,12 @@ class Accounts:
                 fields=(FieldProblem(field=field, message="too common"),),
             )
 
-    def _pair(self, row: AccountRow, refresh: str, *, family: str) -> TokenPair:
+    def _following(self, token: str) -> str:
+        """Return the refresh token that follows one: only the server can tell it beforehand."""
+        mac = hmac.new(self._secret.encode(), b"refresh token after " + token.encode(), "sha256")
+        return base64.urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
+
+    def _pair(self, row: AccountRow, refresh: str, *, session: str) -> TokenPair:
         life = timedelta(minutes=self._settings.access_minutes)
         scopes = KEY_SCOPES | {Scope.ACCOUNT} | ({Scope.ADMIN} if row.admin else frozenset())
         access = tokens.sign(
@@ -270,27 +308,32 @@ class Accounts:
             audience=Audience.GATEWAY,
             life=life,
             now=self._clock.now(),
-            session=family,
+            session=session,
         )
         return TokenPair(
             access_token=access, refresh_token=refresh, expires_in=int(life.total_seconds())
         )
 
 
-def _new_refresh(
-    session: AsyncSession, account: str, *, family: str, now: datetime, expires: datetime
-) -> str:
-    secret = secrets.token_urlsafe(32)
-    session.add(
-        RefreshRow(
-            sha256=digest(secret), family=family, account=account, created=now, expires=expires
-        )
+def _refresh_row(token: str, session: SessionRow, now: datetime) -> RefreshRow:
+    return RefreshRow(sha256=digest(token), session=session.id, created=now)
+
+
+def _wrong_credentials() -> ProblemError:
+    log.warning("security: login failed", extra={"event": "login.failed"})
+    return ProblemError(
+        ProblemCode.WRONG_CREDENTIALS,
+        "The address or the password is wrong. Signing up again with an address that has an "
+        "account does not change its password.",
     )
-    return secret
 
 
-def _session_ended() -> ProblemError:
-    return ProblemError(ProblemCode.UNAUTHENTICATED, "This session has ended: log in again.")
+def _wrong_password(field: str) -> ProblemError:
+    return ProblemError(
+        ProblemCode.INVALID_REQUEST,
+        "The password is wrong.",
+        fields=(FieldProblem(field=field, message="wrong"),),
+    )
 
 
 def _shown(row: AccountRow) -> Account:

@@ -14,14 +14,17 @@ from starlette.types import ASGIApp
 
 from gateway.accounts import Accounts
 from gateway.bearers import Bearers
+from gateway.invitations import Invitations
 from gateway.keyring import Keyring
 from gateway.keys import Keys
-from gateway.limits import Limits
+from gateway.limits import Arrivals, Limits
 from gateway.live import Live
+from gateway.lookups import Lookups
 from gateway.openapi import merged_openapi
 from gateway.routes.accounts import account_routes
 from gateway.routes.events import event_routes
 from gateway.routes.house import house_routes
+from gateway.routes.invitations import invitation_routes
 from gateway.routes.keys import key_routes
 from gateway.settings import GatewaySettings
 from gateway.upstream import Door, Upstream
@@ -72,7 +75,11 @@ class Gateway:
         self._library = platform.application(kit.library_url)
         self._passwords = Passwords()
         limits = Limits(settings, clock)
-        self.bearers = bearers = Bearers(database, clock=clock, keyring=keyring, limits=limits)
+        lookups = Lookups(limits)
+        self.bearers = bearers = Bearers(
+            database, clock=clock, keyring=keyring, limits=limits, lookups=lookups
+        )
+        invitations = Invitations(database, settings=settings, clock=clock)
         self.upstream = Upstream(self._library, self._clients[0], bearers)
         accounts = Accounts(
             database,
@@ -81,11 +88,13 @@ class Gateway:
             keyring=keyring,
             bearers=bearers,
             limits=limits,
+            lookups=lookups,
+            invitations=invitations,
             passwords=self._passwords,
             library=self._clients[1],
             secret=kit.internal_secret.get_secret_value(),
         )
-        keys = Keys(database, clock=clock, bearers=bearers)
+        keys = Keys(database, clock=clock, bearers=bearers, lookups=lookups)
         self.live = live = Live(
             platform.bus,
             upstream=self.upstream,
@@ -102,6 +111,7 @@ class Gateway:
         routes = APIRouter(route_class=GuardedRoute, prefix="/v1")
         routes.include_router(account_routes(accounts, address_of))
         routes.include_router(key_routes(keys))
+        routes.include_router(invitation_routes(invitations))
         routes.include_router(event_routes(live, keys))
         app.include_router(routes)
         app.include_router(house_routes(keyring, self._describe))
@@ -109,7 +119,7 @@ class Gateway:
         if (objects := platform.objects.application()) is not None:
             app.mount("/objects", objects)
         self._app: FastAPI = app
-        self.public: ASGIApp = self._faced(Door(app, self.upstream), settings)
+        self.public: ASGIApp = Arrivals(self._faced(Door(app, self.upstream), settings), limits)
         self.internal: ASGIApp | None = behind_edge(health_app(self.ready))
         self.background: tuple[Background, ...] = (
             keyring.run,

@@ -2,19 +2,23 @@
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from contracts.identity import Audience, Principal, Scope
 from contracts.ids import OwnerId, UserId
 from contracts.music import Seconds
+from contracts.problems import ProblemCode
 from gateway import repository
 from gateway.keyring import Keyring
 from gateway.limits import Limits
+from gateway.lookups import Lookups
 from kit.auth import tokens
 from kit.auth.reader import TokenReader
 from kit.clock import Clock
 from kit.database.engine import Database
+from kit.http.errors import ProblemError
 
 KEY_PREFIX = "crate_"
 KEY_SCOPES = frozenset({Scope.READ, Scope.WRITE, Scope.JOBS})
@@ -36,16 +40,24 @@ class Bearers:
     """Turns what a caller bears into who it is (S1, S7)."""
 
     def __init__(
-        self, database: Database, *, clock: Clock, keyring: Keyring, limits: Limits
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        keyring: Keyring,
+        limits: Limits,
+        lookups: Lookups,
     ) -> None:
         self._database = database
         self._clock = clock
         self._keyring = keyring
         self._limits = limits
+        self._lookups = lookups
         self._reader = TokenReader(keyring, audience=Audience.GATEWAY, clock=clock)
         self._standing: OrderedDict[str, _Seen] = OrderedDict()
         self._minted: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._endings = 0
+        self._told: list[Callable[[str], None]] = []
 
     async def authenticate(self, borne: str) -> Principal:
         """Return who bears an access token or an API key, and count the request.
@@ -69,18 +81,30 @@ class Bearers:
         if seen is not None and self._clock.monotonic() - seen.at < STANDS:
             return True
         endings, at = self._endings, self._clock.monotonic()
-        async with self._database.session() as session:
-            lives = await repository.family_lives(session, who.session)
-            lives = lives or await repository.key_lives(session, who.session)
-        if lives and endings == self._endings:
+        try:
+            with self._lookups.looking(who.session, ours=True):
+                async with self._database.session() as session:
+                    lives = await repository.session_lives(session, who.session)
+                    lives = lives or await repository.key_lives(session, who.session)
+                if not lives:
+                    raise tokens.BadToken("its session was ended")
+        except tokens.BadToken:
+            return False
+        if endings == self._endings:
             self._remember(who.session, _Seen(who, at))
-        return lives
+        return True
+
+    def when_ended(self, tell: Callable[[str], None]) -> None:
+        """Have a function called with the user whose sessions or keys were ended here."""
+        self._told.append(tell)
 
     def ended(self, user: str) -> None:
         """Take note that logins or keys of an account were ended."""
         self._endings += 1
         for name in [name for name, seen in self._standing.items() if seen.who.user == user]:
             del self._standing[name]
+        for tell in self._told:
+            tell(user)
 
     def library_token(self, who: Principal) -> str:
         """Return a token for the library with at least half of its minute left."""
@@ -112,12 +136,13 @@ class Bearers:
                 raise tokens.Expired("the key has ended")
             return seen.who
         endings, at = self._endings, self._clock.monotonic()
-        async with self._database.session() as session:
-            row = await repository.api_key(session, sha256)
-        if row is None:
-            raise tokens.BadToken("no such key")
-        if row.expires <= now:
-            raise tokens.Expired("the key has ended")
+        with self._lookups.looking(sha256):
+            async with self._database.session() as session:
+                row = await repository.api_key(session, sha256)
+            if row is None:
+                raise tokens.BadToken("no such key")
+            if row.expires <= now:
+                raise tokens.Expired("the key has ended")
         if row.last_used is None or now - row.last_used > TOUCH_EVERY:
             async with self._database.transaction() as session:
                 await repository.touch_key(session, row.id, now)
@@ -138,6 +163,11 @@ class Bearers:
         self._standing.move_to_end(name)
         if len(self._standing) > REMEMBERED:
             self._standing.popitem(last=False)
+
+
+def session_ended() -> ProblemError:
+    """Return what is answered to a session that goes on no more."""
+    return ProblemError(ProblemCode.UNAUTHENTICATED, "This session has ended: log in again.")
 
 
 def digest(secret: str) -> str:

@@ -8,7 +8,8 @@ from contracts.identity import ApiKey, ApiKeyMade, KeyCreate, Principal, Scope, 
 from contracts.ids import OwnerId, UserId
 from contracts.problems import FieldProblem, ProblemCode
 from gateway import repository
-from gateway.bearers import KEY_PREFIX, KEY_SCOPES, Bearers, digest
+from gateway.bearers import KEY_PREFIX, KEY_SCOPES, Bearers, digest, session_ended
+from gateway.lookups import Lookups
 from gateway.tables import ApiKeyRow, TicketRow
 from kit.auth.tokens import BadToken
 from kit.clock import Clock, new_id
@@ -24,10 +25,13 @@ TICKET_LIFE = timedelta(seconds=30)
 class Keys:
     """Use cases of API keys and tickets."""
 
-    def __init__(self, database: Database, *, clock: Clock, bearers: Bearers) -> None:
+    def __init__(
+        self, database: Database, *, clock: Clock, bearers: Bearers, lookups: Lookups
+    ) -> None:
         self._database = database
         self._clock = clock
         self._bearers = bearers
+        self._lookups = lookups
 
     async def make(self, principal: Principal, asked: KeyCreate) -> ApiKeyMade:
         """Make an API key; its secret is in the answer only."""
@@ -50,7 +54,10 @@ class Keys:
             expires=now + timedelta(days=asked.days),
         )
         async with self._database.transaction() as session:
-            await self._database.lock(session, f"keys:{principal.user}")
+            await repository.hold_account(session, principal.user)
+            if not await repository.session_lives(session, principal.session):
+                # It was ended while this waited; the key would outlive what ended it.
+                raise session_ended()
             if await repository.count_keys(session, principal.user) >= MAX_KEYS:
                 raise ProblemError(
                     ProblemCode.CONFLICT, f"An account has at most {MAX_KEYS} keys; remove one."
@@ -97,10 +104,15 @@ class Keys:
         BadToken
             It was used, it has ended, or it never was.
         """
-        async with self._database.transaction() as session:
-            row = await repository.take_ticket(session, digest(secret), self._clock.now())
-        if row is None:
-            raise BadToken("no such ticket")
+        sha256, now = digest(secret), self._clock.now()
+        with self._lookups.looking(sha256):
+            async with self._database.session() as session:
+                if not await repository.ticket_lives(session, sha256, now):
+                    raise BadToken("no such ticket")
+            async with self._database.transaction() as session:
+                row = await repository.take_ticket(session, sha256, now)
+            if row is None:
+                raise BadToken("no such ticket")
         who = Principal(
             user=UserId(row.account),
             owner=OwnerId(row.account),

@@ -5,14 +5,15 @@ that they guess at. Exact quotas live in the library's database.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Generic, TypeVar
 
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.music import Seconds
 from contracts.problems import ProblemCode
@@ -56,11 +57,18 @@ class Buckets(Generic[Key]):
             self._levels.popitem(last=False)
         return 0.0
 
+    def give_back(self, key: Key) -> None:
+        """Put back one that was taken."""
+        level, then = self._levels.get(key, (self._burst, 0.0))
+        self._levels[key] = (min(self._burst, level + 1.0), then)
+
     def _level(self, key: Key, now: float) -> float:
         level, then = self._levels.get(key, (self._burst, now))
         return min(self._burst, level + (now - then) * self._rate)
 
 
+_caller: ContextVar[str] = ContextVar("caller")
+"""The address that the request at work came from, as limits count it."""
 STRANGERS_WAITING = 16
 """Passwords at work from which on an address that never logged in must come back later."""
 ANYBODY_WAITING = 32
@@ -89,12 +97,17 @@ class Limits:
         self._requests = buckets(requests, 60.0, requests / 10)
         self._logins = buckets(logins, 60.0, logins)
         self._accounts = buckets(settings.accounts_per_hour, 3600.0, settings.accounts_per_hour)
+        lookups = settings.failed_lookups_per_minute
+        self._lookups = buckets(lookups, 60.0, lookups)
         self._guessed = buckets(ACCOUNT_FAILURES_PER_MINUTE, 60.0, ACCOUNT_FAILURES_PER_MINUTE)
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def address(self, scope: Scope) -> str:
-        """Return who calls: the connected address, or what proxies of ours say of it (S14)."""
+        """Return who calls: the connected address, or what proxies of ours say of it (S14).
+
+        Of IPv6 it is the network of 64 bits: whoever has one address of it has all of them.
+        """
         client = scope.get("client")
         found = str(client[0]) if client else ""
         if self._trusted(found):
@@ -104,7 +117,23 @@ class Limits:
                 found = one[:64]
                 if not self._trusted(found):
                     break
-        return found
+        return _network(found)
+
+    def lookup(self) -> Callable[[], None]:
+        """Count a lookup of a secret; what is returned takes it off again when it was good.
+
+        Raises
+        ------
+        ProblemError
+            Too many from this address found nothing.
+        """
+        address = _caller.get("")
+        _refuse(
+            self._lookups.take(address),
+            "Too many unknown keys, refresh tokens or tickets came from this address: check "
+            "which program sends an old one.",
+        )
+        return lambda: self._lookups.give_back(address)
 
     def request(self, owner: str) -> None:
         """Count a request of an account. Raises `ProblemError` when there are too many."""
@@ -171,6 +200,38 @@ class Limits:
         except ValueError:
             return False
         return any(found in network for network in self._proxies)
+
+
+class Arrivals:
+    """Notes where each request comes from, for the limits that count by address."""
+
+    def __init__(self, inner: ASGIApp, limits: Limits) -> None:
+        self._inner = inner
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        before = _caller.set(self._limits.address(scope))
+        try:
+            await self._inner(scope, receive, send)
+        finally:
+            _caller.reset(before)
+
+
+def _network(address: str) -> str:
+    """Return what of an address one caller cannot change at will."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ip_network((int(found) >> 64 << 64, 64)))
+    return str(found)
 
 
 def _refuse(wait: Seconds, detail: str) -> None:

@@ -25,6 +25,7 @@ from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream
 from kit.bus.base import AnyEvent, Bus, BusError
 from kit.clock import Clock
+from kit.database.base import DatabaseUnavailable
 from kit.http.errors import ProblemError
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ PIECE = 200
 LATE: Seconds = 5.0
 """How long an event that the bus told of may take to show in the feed."""
 LOOK_AGAIN: Seconds = 0.05
+"""Pause before a second look for such an event; it doubles with each look that finds nothing."""
+LONGEST_PAUSE: Seconds = 1.0
+NEWS_PAUSE: Seconds = 0.25
+"""The same when there are news: they may show although something older does not."""
 AWAY: Seconds = 1.0
 """Pause while the library or the bus is away."""
 JOBS_SHOWN = 1_000
@@ -69,6 +74,10 @@ class Stream:
     expected: dict[str, float] = field(default_factory=dict)
     """Events that the bus told of and the feed has not shown yet, and until when to look."""
     shown: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    pause: Seconds = 0.0
+    """How long to wait before the next look; more than 0 while looks find nothing."""
+    halt: bool = False
+    """Something happened that may end it: it does not wait any longer."""
     behind: int = 0
     """Events since its reader last took what there was."""
 
@@ -116,6 +125,7 @@ class Live:
         self._clock = clock
         self._streams: defaultdict[str, set[Stream]] = defaultdict(set)
         self._stopping = False
+        bearers.when_ended(self._halt)
 
     @property
     def open_streams(self) -> int:
@@ -134,9 +144,14 @@ class Live:
             for reader in readers:
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
-            for streams in self._streams.values():
-                for stream in streams:
-                    stream.wake.set()
+            for owner in self._streams:
+                self._halt(owner)
+
+    def _halt(self, owner: str) -> None:
+        """Have an account's streams ask at once whether they must end."""
+        for stream in self._streams.get(owner, ()):
+            stream.halt = True
+            stream.wake.set()
 
     async def _read(self, topic: Topic) -> None:
         while True:
@@ -196,22 +211,27 @@ class Live:
         yield b"retry: 1000\n\n"
         while True:
             while True:
+                found = False
                 for entry in piece.items:
+                    found = True
                     if stream.show(entry):
                         yield _said(entry.type, entry.data, id_=entry.cursor)
                 position = piece.next
                 if not piece.more:
                     break
+                if reason := await self._ending(stream):
+                    yield _said("close", {"reason": reason})
+                    return
                 piece = await self._piece(stream, position)
             stream.behind = len(stream.expected)
             while stream.progress:
                 _, moved = stream.progress.popitem(last=False)
                 yield _said("job.progressed", moved.model_dump(mode="json", exclude={"owner"}))
-            quiet = not await self._until_news(stream)
-            if reason := await self._ending(stream, quiet=quiet):
+            news = await self._until_news(stream, found=found)
+            if reason := await self._ending(stream):
                 yield _said("close", {"reason": reason})
                 return
-            if quiet:
+            if not news:
                 yield b": \n\n"
             piece = await self._piece(stream, position)
 
@@ -225,29 +245,49 @@ class Live:
             stream.wake.set()
             return Feed(items=(), next=position)
 
-    async def _until_news(self, stream: Stream) -> bool:
-        """Wait until there is something to look for; return whether there is."""
+    async def _until_news(self, stream: Stream, *, found: bool) -> bool:
+        """Wait until there is something to look for; return whether there is.
+
+        While an event that the bus told of does not show in the feed, because a long transaction
+        of the library holds it back, each look waits longer than the one before.
+        """
         now = self._clock.monotonic()
         stream.expected = {id_: until for id_, until in stream.expected.items() if until > now}
-        left = (stream.who.expires - self._clock.now()).total_seconds()
-        wait = LOOK_AGAIN if stream.expected else min(self._settings.heartbeat, max(0.0, left))
+        stream.pause = _pause(0.0 if found else stream.pause) if stream.expected else 0.0
+        left = max(0.0, (stream.who.expires - self._clock.now()).total_seconds())
+        wait = min(left, stream.pause or self._settings.heartbeat)
         try:
-            async with asyncio.timeout(wait):
-                await stream.wake.wait()
+            async with asyncio.timeout(wait) as limit:
+                until = limit.when() or 0.0
+                hurried = min(until, until - wait + NEWS_PAUSE)
+                while True:
+                    await stream.wake.wait()
+                    stream.wake.clear()
+                    if stream.halt or not stream.pause:
+                        return True
+                    limit.reschedule(hurried)
         except TimeoutError:
             return bool(stream.expected)
-        stream.wake.clear()
-        return True
 
-    async def _ending(self, stream: Stream, *, quiet: bool) -> str:
+    async def _ending(self, stream: Stream) -> str:
         """Return why a stream must end now, or nothing."""
-        if self._stopping:
-            return "stopping"
-        if self._clock.now() >= stream.who.expires:
-            return "token_expired"
-        if quiet and not await self._bearers.stands(stream.who):
-            return "session_ended"
-        return ""
+        while True:
+            stream.halt = False
+            if self._stopping:
+                return "stopping"
+            if self._clock.now() >= stream.who.expires:
+                return "token_expired"
+            try:
+                # What is remembered is believed for some seconds, so a busy stream may ask always.
+                return "" if await self._bearers.stands(stream.who) else "session_ended"
+            except DatabaseUnavailable as error:
+                log.warning("a live stream waits for the database of accounts: %s", error)
+                await asyncio.sleep(AWAY)
+
+
+def _pause(before: Seconds) -> Seconds:
+    """Return how long to wait before a look that follows one after another pause, or after none."""
+    return min(LONGEST_PAUSE, 2.0 * before) if before else LOOK_AGAIN
 
 
 def _said(type_: str, data: dict[str, Any], *, id_: str = "") -> bytes:

@@ -56,6 +56,7 @@ EXAMPLES: dict[tuple[str, str], Document] = {
         "scopes": ["catalogue:read", "jobs:write"],
         "days": 30,
     },
+    ("post", "/v1/invitations"): {"note": "Grace, from the choir", "days": 7},
     ("post", "/v1/uploads"): {
         "name": "song.wav",
         "size": 31_752_044,

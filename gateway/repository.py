@@ -2,11 +2,19 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import Select, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.tables import AccountRow, ApiKeyRow, RefreshRow, SigningKeyRow, TicketRow
+from gateway.tables import (
+    AccountRow,
+    ApiKeyRow,
+    InvitationRow,
+    RefreshRow,
+    SessionRow,
+    SigningKeyRow,
+    TicketRow,
+)
 
 
 async def account_by_email(session: AsyncSession, email: str) -> AccountRow | None:
@@ -17,10 +25,24 @@ async def account_by_email(session: AsyncSession, email: str) -> AccountRow | No
 
 async def account(session: AsyncSession, account_id: str) -> AccountRow | None:
     """Return an account that is not being deleted."""
-    query = select(AccountRow).where(
+    return (await session.scalars(_account(account_id))).one_or_none()
+
+
+async def hold_account(session: AsyncSession, account_id: str) -> AccountRow | None:
+    """Return an account that is not being deleted, held until the transaction ends.
+
+    Whoever begins a session, makes a key or ends any of them holds the account, so that none of
+    these overlap: account first, then the session, then its tokens. Rows that only point to the
+    account (`FOR KEY SHARE`) do not wait.
+    """
+    query = _account(account_id).with_for_update(key_share=True)
+    return (await session.scalars(query)).one_or_none()
+
+
+def _account(account_id: str) -> Select[AccountRow]:
+    return select(AccountRow).where(
         col(AccountRow.id) == account_id, col(AccountRow.deleted).is_(False)
     )
-    return (await session.scalars(query)).one_or_none()
 
 
 async def any_account(session: AsyncSession) -> bool:
@@ -34,31 +56,42 @@ async def deleted_accounts(session: AsyncSession) -> list[AccountRow]:
     return list(await session.scalars(query))
 
 
-async def refresh_token(session: AsyncSession, sha256: str) -> RefreshRow | None:
-    """Return a refresh token, held until the transaction ends."""
-    query = select(RefreshRow).where(col(RefreshRow.sha256) == sha256).with_for_update()
+async def session_of_refresh(session: AsyncSession, sha256: str) -> SessionRow | None:
+    """Return the session that a refresh token belongs to."""
+    query = (
+        select(SessionRow)
+        .join(RefreshRow, col(RefreshRow.session) == col(SessionRow.id))
+        .where(col(RefreshRow.sha256) == sha256)
+    )
     return (await session.scalars(query)).one_or_none()
 
 
-async def revoke_family(session: AsyncSession, family: str) -> None:
-    """End a login."""
-    await session.execute(
-        update(RefreshRow).where(col(RefreshRow.family) == family).values(revoked=True)
-    )
+async def hold_session(session: AsyncSession, session_id: str) -> SessionRow | None:
+    """Return a session as it is now, held until the transaction ends."""
+    query = select(SessionRow).where(col(SessionRow.id) == session_id).with_for_update()
+    return (await session.scalars(query)).one_or_none()
 
 
-async def revoke_all(session: AsyncSession, account_id: str) -> None:
-    """End every login of an account and every ticket it bought."""
+async def refresh_token(session: AsyncSession, sha256: str) -> RefreshRow | None:
+    """Return a refresh token; its session is held already."""
+    query = select(RefreshRow).where(col(RefreshRow.sha256) == sha256)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def end_sessions(session: AsyncSession, account_id: str, now: datetime) -> None:
+    """End every session of an account, which is held, and every ticket it bought."""
     await session.execute(
-        update(RefreshRow).where(col(RefreshRow.account) == account_id).values(revoked=True)
+        update(SessionRow)
+        .where(col(SessionRow.account) == account_id, col(SessionRow.revoked_at).is_(None))
+        .values(revoked_at=now)
     )
     await session.execute(delete(TicketRow).where(col(TicketRow.account) == account_id))
 
 
-async def family_lives(session: AsyncSession, family: str) -> bool:
-    """Return whether a login was not ended."""
+async def session_lives(session: AsyncSession, session_id: str) -> bool:
+    """Return whether a session was not ended."""
     query = select(
-        exists().where(col(RefreshRow.family) == family, col(RefreshRow.revoked).is_(False))
+        exists().where(col(SessionRow.id) == session_id, col(SessionRow.revoked_at).is_(None))
     )
     return bool((await session.execute(query)).scalar())
 
@@ -101,6 +134,11 @@ async def delete_key(session: AsyncSession, account_id: str, key_id: str) -> boo
     return found.scalar_one_or_none() is not None
 
 
+async def delete_keys(session: AsyncSession, account_id: str) -> None:
+    """Remove every API key of an account."""
+    await session.execute(delete(ApiKeyRow).where(col(ApiKeyRow.account) == account_id))
+
+
 async def touch_key(session: AsyncSession, key_id: str, now: datetime) -> None:
     """Note that an API key was used."""
     await session.execute(
@@ -115,6 +153,12 @@ async def signing_keys(session: AsyncSession) -> list[SigningKeyRow]:
     )
 
 
+async def ticket_lives(session: AsyncSession, sha256: str, now: datetime) -> bool:
+    """Return whether a ticket can still be used."""
+    query = select(exists().where(col(TicketRow.sha256) == sha256, col(TicketRow.expires) > now))
+    return bool((await session.execute(query)).scalar())
+
+
 async def take_ticket(session: AsyncSession, sha256: str, now: datetime) -> TicketRow | None:
     """Use a ticket up, and return it unless it had ended or was used before."""
     found = await session.scalars(
@@ -125,9 +169,49 @@ async def take_ticket(session: AsyncSession, sha256: str, now: datetime) -> Tick
     return found.one_or_none()
 
 
+async def invitations(session: AsyncSession) -> list[InvitationRow]:
+    """Return every invitation, newest first."""
+    order = (col(InvitationRow.created).desc(), col(InvitationRow.id).desc())
+    return list(await session.scalars(select(InvitationRow).order_by(*order)))
+
+
+async def count_open_invitations(session: AsyncSession, now: datetime) -> int:
+    """Return how many invitations can still be used."""
+    query = select(func.count()).where(
+        col(InvitationRow.used).is_(None), col(InvitationRow.expires) > now
+    )
+    return (await session.execute(query)).scalar_one()
+
+
+async def use_invitation(session: AsyncSession, sha256: str, now: datetime) -> bool:
+    """Use an invitation up; return whether it was good."""
+    found = await session.execute(
+        update(InvitationRow)
+        .where(
+            col(InvitationRow.sha256) == sha256,
+            col(InvitationRow.used).is_(None),
+            col(InvitationRow.expires) > now,
+        )
+        .values(used=now)
+        .returning(col(InvitationRow.id))
+    )
+    return found.scalar_one_or_none() is not None
+
+
+async def delete_invitation(session: AsyncSession, invitation_id: str) -> bool:
+    """Revoke an invitation; return whether it was there."""
+    found = await session.execute(
+        delete(InvitationRow)
+        .where(col(InvitationRow.id) == invitation_id)
+        .returning(col(InvitationRow.id))
+    )
+    return found.scalar_one_or_none() is not None
+
+
 async def sweep(session: AsyncSession, now: datetime) -> None:
     """Remove what has ended long ago."""
     await session.execute(delete(TicketRow).where(col(TicketRow.expires) < now))
     old = now - timedelta(days=1)
-    await session.execute(delete(RefreshRow).where(col(RefreshRow.expires) < old))
+    await session.execute(delete(SessionRow).where(col(SessionRow.expires) < old))
+    await session.execute(delete(InvitationRow).where(col(InvitationRow.expires) < old))
     await session.execute(delete(SigningKeyRow).where(col(SigningKeyRow.retires) < old))

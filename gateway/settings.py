@@ -1,5 +1,6 @@
 """What can be told to the gateway."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, SecretStr
@@ -7,6 +8,14 @@ from pydantic_settings import SettingsConfigDict
 
 from kit.service import HttpSettings
 from kit.settings import Period
+
+
+class SignUp(StrEnum):
+    """Who may open an account."""
+
+    OPEN = "open"
+    INVITATION = "invitation"
+    CLOSED = "closed"
 
 
 class GatewaySettings(HttpSettings):
@@ -30,6 +39,11 @@ class GatewaySettings(HttpSettings):
     """How often one address may try to log in."""
     accounts_per_hour: Annotated[int, Field(ge=1, le=1_000_000_000)] = 600
     """How many accounts one address may open."""
+    signup: SignUp = SignUp.OPEN
+    """Who may open an account: `open` is anybody, `invitation` whom an administrator invited
+    (`cratedig invite`), `closed` nobody. The first account of a fresh server can always be made."""
+    failed_lookups_per_minute: Annotated[int, Field(ge=1)] = 60
+    """How many unknown keys, refresh tokens and tickets of one address are looked up."""
     access_minutes: Annotated[int, Field(ge=1, le=15)] = 15
     """How long an access token lasts."""
     key_days: Annotated[float, Field(gt=0, le=3_650)] = 30.0

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, MetaData, false
+from sqlalchemy import MetaData, false
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -38,20 +38,27 @@ class AccountRow(Table, table=True):
     created: datetime = Field(sa_type=Utc)
 
 
-class RefreshRow(Table, table=True):
-    """A refresh token: works once; its family is one login."""
+class SessionRow(Table, table=True):
+    """A login. Whoever goes on with it or ends it holds this row."""
 
-    __tablename__ = "refresh_tokens"
-    __table_args__ = (Index("ix_refresh_tokens_family", "family"),)
+    __tablename__ = "sessions"
 
-    sha256: str = Field(primary_key=True)
-    family: str
+    id: str = Field(primary_key=True)
     account: str = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
-    used: datetime | None = Field(default=None, sa_type=Utc)
-    revoked: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created: datetime = Field(sa_type=Utc)
     expires: datetime = Field(sa_type=Utc)
-    """The same for the whole family."""
+    revoked_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class RefreshRow(Table, table=True):
+    """A refresh token: one of a session's, and only the newest goes on."""
+
+    __tablename__ = "refresh_tokens"
+
+    sha256: str = Field(primary_key=True)
+    session: str = Field(foreign_key="sessions.id", ondelete="CASCADE", index=True)
+    used: datetime | None = Field(default=None, sa_type=Utc)
+    created: datetime = Field(sa_type=Utc)
 
 
 class ApiKeyRow(Table, table=True):
@@ -95,3 +102,18 @@ class TicketRow(Table, table=True):
     expires: datetime = Field(sa_type=Utc)
     token_expires: datetime = Field(sa_type=Utc)
     """When the token that bought it ends: the stream ends then."""
+
+
+class InvitationRow(Table, table=True):
+    """An invitation to open one account."""
+
+    __tablename__ = "invitations"
+
+    id: str = Field(primary_key=True)
+    sha256: str = Field(unique=True)
+    account: str = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
+    """The administrator who made it."""
+    note: str
+    created: datetime = Field(sa_type=Utc)
+    expires: datetime = Field(sa_type=Utc)
+    used: datetime | None = Field(default=None, sa_type=Utc)

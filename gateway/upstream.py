@@ -14,13 +14,16 @@ from contracts.identity import Principal
 from contracts.problems import Problem, ProblemCode
 from gateway.bearers import Bearers
 from kit.auth.dependencies import authenticated
+from kit.database.base import DatabaseUnavailable
 from kit.http.errors import MEDIA_TYPE, ProblemError, not_found, problem_response
 from kit.http.remote import Away, Remote
 from kit.observability.tracing import current_traceparent
 
 log = logging.getLogger(__name__)
 
-OWN = frozenset({"accounts", "account", "sessions", "keys", "events", "openapi.json"})
+OWN = frozenset(
+    {"accounts", "account", "sessions", "keys", "invitations", "events", "openapi.json"}
+)
 """First parts of the paths below `/v1` that the gateway answers itself; the rest is forwarded."""
 _ASKED = frozenset(
     {
@@ -95,6 +98,10 @@ class Upstream:
                 # Breaking off is the only way left to say that something is missing.
                 raise ConnectionResetError(f"the library broke off: {error}") from error
             await problem_response(_failed(error, sent=error.sent))(scope, receive, send)
+        except DatabaseUnavailable as error:
+            # Raised while finding out who asks, so nothing was answered yet.
+            log.warning("callers cannot be identified: %s", error)
+            await problem_response(_unidentified())(scope, receive, send)
         except ProblemError as refusal:
             await problem_response(refusal)(scope, receive, send)
 
@@ -215,6 +222,15 @@ def _judged(status: int, kind: bytes, path: str) -> ProblemError | None:
         ProblemCode.UPSTREAM_FAILED,
         "The library could not answer; try again in a moment.",
         retry_after=1,
+    )
+
+
+def _unidentified() -> ProblemError:
+    """Return what a caller is told while nobody can say who it is."""
+    return ProblemError(
+        ProblemCode.UNAVAILABLE,
+        "The database of accounts is away; try again in a moment.",
+        retry_after=2,
     )
 
 

@@ -34,8 +34,9 @@ def account_routes(accounts: Accounts, address_of: AddressOf) -> APIRouter:
     async def open_account(asked: AccountCreate, request: Request) -> Account:
         """Open an account.
 
-        The first one of a fresh house administers it. An address that has an account already gets
-        the same answer, and nothing changes.
+        The first one of a fresh house administers it. A server may take further ones by an
+        administrator's invitation only, or none; it says so. An address that has an account
+        already gets the same answer, and nothing changes.
         """
         return await accounts.register(asked, address=address_of(request))
 
@@ -48,7 +49,8 @@ def account_routes(accounts: Accounts, address_of: AddressOf) -> APIRouter:
     async def refresh(asked: SessionRefresh) -> TokenPair:
         """Trade a refresh token for a new pair.
 
-        Using one again later than 10 seconds after ends the session.
+        Used again within 10 seconds, which is an answer that was lost, it gives the same refresh
+        token again; later than that it ends the session.
         """
         return await accounts.refresh(asked.refresh_token)
 
@@ -69,7 +71,10 @@ def account_routes(accounts: Accounts, address_of: AddressOf) -> APIRouter:
 
     @router.put("/account/password", status_code=204)
     async def change_password(asked: PasswordChange, request: Request, principal: Holder) -> None:
-        """Change the password; every session ends, also this one."""
+        """Change the password; every session ends, also this one, and every API key.
+
+        With `keep_keys` API keys go on working: for a change that has nothing to do with a theft.
+        """
         await accounts.change_password(principal, asked, address=address_of(request))
 
     return router

@@ -34,6 +34,9 @@ _REQUIRED = frozenset({"iss", "aud", "sub", "exp", "iat", "jti", "owner", "scope
 _OPTIONAL = frozenset({"admin", "sid"})
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 """Three parts in base64 without padding, the last of 64 bytes: one way to write a token."""
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""The order of P-256 (SP 800-186). Of the two signatures (r, s) and (r, order - s), which are
+equally good, only the one with the smaller s is written and taken."""
 _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 
 
@@ -76,7 +79,9 @@ def sign(
     if session:
         claims["sid"] = session
     headers = {"typ": TYPE, "kid": key.kid}
-    return str(jwt.encode(claims, _private(key.pem), algorithm=ALGORITHM, headers=headers))
+    token = str(jwt.encode(claims, _private(key.pem), algorithm=ALGORITHM, headers=headers))
+    signed, _, signature = token.rpartition(".")
+    return f"{signed}.{_canonical(signature)}"
 
 
 def key_name(token: str) -> str:
@@ -89,6 +94,9 @@ def key_name(token: str) -> str:
     """
     if len(token) > MAX_LENGTH or not _SHAPE.fullmatch(token):
         raise BadToken("not a token")
+    signature = token.rpartition(".")[2]
+    if _canonical(signature) != signature:
+        raise BadToken("its signature is written in another way than ours")
     head = _decoded(token.split(".", 1)[0])
     if forbidden := _FORBIDDEN & head.keys():
         raise BadToken(f"the head holds {sorted(forbidden)}")
@@ -184,6 +192,14 @@ def _principal(claims: Mapping[str, Any], audience: Audience, now: datetime) -> 
 @lru_cache(maxsize=8)
 def _private(pem: str) -> Key:
     return jwk.construct(pem, ALGORITHM)
+
+
+def _canonical(signature: str) -> str:
+    """Return a signature of 64 bytes, in base64, in the one way that it is written here."""
+    raw = base64.urlsafe_b64decode(signature + "==")
+    s = int.from_bytes(raw[32:])
+    low = max(0, min(s, _ORDER - s)).to_bytes(32)
+    return base64.urlsafe_b64encode(raw[:32] + low).rstrip(b"=").decode()
 
 
 def _decoded(part: str) -> dict[str, Any]:

@@ -51,8 +51,16 @@ def head(**changed: Any) -> Json:
     return {name: value for name, value in good.items() if value is not None}
 
 
-def signed(header: Json | bytes, body: Json | bytes, *, key: SigningKey = KEY) -> str:
-    """Return a token signed by cryptography alone, whatever its parts say."""
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def signed(
+    header: Json | bytes, body: Json | bytes, *, key: SigningKey = KEY, high: bool = False
+) -> str:
+    """Return a token signed by cryptography alone, whatever its parts say.
+
+    Of the two signatures that are equally good it has the one that is taken, or the `high` one.
+    """
     parts = [
         encoded(part if isinstance(part, bytes) else json.dumps(part).encode())
         for part in (header, body)
@@ -61,6 +69,7 @@ def signed(header: Json | bytes, body: Json | bytes, *, key: SigningKey = KEY) -
     assert isinstance(private, ec.EllipticCurvePrivateKey)
     der = private.sign(".".join(parts).encode(), ec.ECDSA(hashes.SHA256()))
     r, s = decode_dss_signature(der)
+    s = max(s, ORDER - s) if high else min(s, ORDER - s)
     return ".".join((*parts, encoded(r.to_bytes(32, "big") + s.to_bytes(32, "big"))))
 
 
@@ -97,6 +106,12 @@ def unsigned(alg: str) -> str:
 
 def cut(text: str, *, signature: str) -> str:
     return text.rsplit(".", 1)[0] + "." + signature
+
+
+def with_spare_bits(text: str) -> str:
+    """Return a token whose last character says the same bytes in another way."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return text[:-1] + letters[letters.index(text[-1]) + 1]
 
 
 def changed_body(**changed: Any) -> str:
@@ -171,6 +186,8 @@ BAD: dict[str, Callable[[], str]] = {
     "not ASCII": lambda: token() + "é",
     "a space inside": lambda: token().replace(".", ". ", 1),
     "padding": lambda: token() + "==",
+    "the other signature": lambda: signed(head(), claims(), high=True),
+    "bits behind the signature": lambda: with_spare_bits(token()),
 }
 
 
@@ -220,3 +237,18 @@ def test_what_is_signed_is_read() -> None:
     assert who.expires - NOW == MAX_LIFE
     with pytest.raises(BadToken):
         read(made, KEYS, audience=Audience.GATEWAY, now=NOW)
+
+
+def test_every_token_has_the_one_signature_that_is_taken() -> None:
+    for _ in range(40):
+        made = sign(
+            KEY,
+            user=UserId(USER),
+            owner=OwnerId(USER),
+            scopes=frozenset({Scope.READ}),
+            admin=False,
+            audience=Audience.GATEWAY,
+            life=MAX_LIFE,
+            now=NOW,
+        )
+        assert read(made, KEYS, audience=Audience.GATEWAY, now=NOW).user == USER

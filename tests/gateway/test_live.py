@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from contracts.envelope import Event, dataschema
+from contracts.events import ItemChanged
 from contracts.ids import EventId, ItemId, JobId, OwnerId
+from contracts.items import ItemState
 from contracts.jobs import JobProgressed, Progress, TaskName
-from contracts.topics import JOBS_PROGRESS
+from contracts.topics import JOBS_PROGRESS, LIBRARY_EVENTS
+from gateway.bearers import STANDS
 from kit.clock import new_id
 from tests.gateway.house import PASSWORD, Told, User, World, eventually, gateway_world, listening
 
@@ -213,6 +220,92 @@ async def test_a_stream_ends_with_its_session(world: World, how: str) -> None:
             await world.client.request("DELETE", "/v1/account", json=body, headers=ada.head)
         (last,) = await stream.rest()
         assert (last.type, last.data) == ("close", {"reason": "session_ended"})
+
+
+@pytest.mark.parametrize("how", ["logout", "password", "deletion", "key"])
+async def test_a_stream_ends_at_once_however_long_it_would_be_quiet(
+    tmp_path: Path, how: str
+) -> None:
+    async with gateway_world(tmp_path, settings={"heartbeat": 3600.0}) as world:
+        ada = await world.sign_up()
+        body: dict[str, Any] = {"name": "k", "scopes": ["catalogue:read"]}
+        made = (await world.client.post("/v1/keys", json=body, headers=ada.head)).json()
+        borne = made["key"] if how == "key" else ada.access
+        async with listening(world, headers={"Authorization": f"Bearer {borne}"}) as stream:
+            if how == "key":
+                await world.client.delete(f"/v1/keys/{made['id']}", headers=ada.head)
+            elif how == "logout":
+                await world.client.delete("/v1/sessions", headers=ada.head)
+            elif how == "password":
+                body = {"current": PASSWORD, "new": "another sentence"}
+                await world.client.put("/v1/account/password", json=body, headers=ada.head)
+            else:
+                body = {"password": PASSWORD}
+                await world.client.request("DELETE", "/v1/account", json=body, headers=ada.head)
+            (last,) = await stream.rest()
+            assert (last.type, last.data) == ("close", {"reason": "session_ended"})
+
+
+async def test_a_busy_stream_ends_when_another_gateway_removed_its_key(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    settings = {"heartbeat": 3600.0}
+    async with (
+        gateway_world(tmp_path, database=postgres_url, settings=settings) as world,
+        gateway_world(tmp_path / "other", database=postgres_url) as other,
+    ):
+        ada, item = await with_item(world)
+        body = {"name": "k", "scopes": ["catalogue:read"]}
+        made = (await world.client.post("/v1/keys", json=body, headers=ada.head)).json()
+        async with listening(world, headers={"Authorization": f"Bearer {made['key']}"}) as stream:
+            await world.rename(ada, item, "before")
+            assert (await stream.next()).type == CHANGED
+            gone = await other.client.delete(f"/v1/keys/{made['id']}", headers=ada.head)
+            assert gone.status_code == 204
+            world.clock.advance(STANDS)
+            await world.rename(ada, item, "after")
+            (last,) = await stream.rest()
+            assert (last.type, last.data) == ("close", {"reason": "session_ended"})
+
+
+async def test_a_feed_that_shows_nothing_is_asked_more_and_more_rarely(tmp_path: Path) -> None:
+    """As while a long transaction of the library holds events back that the bus told of."""
+    looks: list[float] = []
+
+    async def feed(request: Request) -> Response:
+        looks.append(world.clock.monotonic())
+        return JSONResponse({"items": [], "next": "c", "more": False})
+
+    library = Starlette(routes=[Route("/v1/feed", feed)])
+    async with gateway_world(tmp_path, library=library, internal=library) as world:
+        ada = await world.sign_up()
+
+        async def tell() -> None:
+            item = ItemId(new_id())
+            event = Event[ItemChanged](
+                id=EventId(new_id()),
+                type=CHANGED,
+                source="/library",
+                subject=item,
+                time=datetime.now(UTC),
+                dataschema=dataschema(CHANGED),
+                owner=OwnerId(ada.id),
+                data=ItemChanged(item=item, state=ItemState.READY),
+            )
+            await world.platform.bus.publish(LIBRARY_EVENTS, event, key=item)
+
+        async with listening(world, ada):
+            before = len(looks)
+            await tell()
+            await eventually(lambda: len(looks) >= before + 6, what="six looks")
+            # At once, then after 0.05, 0.1, 0.2, 0.4 and 0.8 s.
+            assert looks[before + 5] - looks[before] >= 1.5
+            # News hurry a look, each by itself no further than to four in a second.
+            before = len(looks)
+            while len(looks) < before + 4:
+                await tell()
+                await asyncio.sleep(0.01)
+            assert looks[before + 3] - looks[before] >= 0.6
 
 
 async def test_a_stream_ends_with_the_house(world: World) -> None:

@@ -24,6 +24,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("put", "/v1/account/password"): identity.PasswordChange,
     ("delete", "/v1/account"): identity.AccountDelete,
     ("post", "/v1/keys"): identity.KeyCreate,
+    ("post", "/v1/invitations"): identity.InvitationCreate,
     ("post", "/v1/uploads"): UploadCreate,
     ("patch", "/v1/items/{item}"): ItemEdit,
     ("post", "/v1/jobs"): JobCreate,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from contracts.identity import Scope
 from contracts.ids import OwnerId
 from contracts.jobs import TaskName
 from contracts.music import Stem
@@ -46,6 +47,20 @@ async def test_a_job_is_made_once_and_its_result_reused(catalogue: Catalogue) ->
     assert other["id"] != job["id"]
     listed = (await user.get("/jobs", item=song, task="midi", state="succeeded"))["items"]
     assert [one["id"] for one in listed] == [job["id"]]
+
+
+async def test_who_may_run_but_not_read_gets_no_result(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    runner = catalogue.user(scopes=frozenset({Scope.JOBS}), owner=user.id)
+    song = await user.track()
+    body = {"item": song, "task": "midi"}
+    await user.post("/jobs", body)
+    await catalogue.finish(await catalogue.claim(TaskName.MIDI), MIDI, MIDI_FILES)
+    done = await runner.post("/jobs", body)
+    assert (done["state"], done["result"]) == ("succeeded", None)
+    cancelled = await runner.post(f"/jobs/{done['id']}/cancel")
+    assert (cancelled["state"], cancelled["result"]) == ("succeeded", None)
+    assert (await user.post("/jobs", body))["result"]["notes"] == 3
 
 
 async def test_parallel_posts_with_one_key_make_one_job(catalogue: Catalogue) -> None:

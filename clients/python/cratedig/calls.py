@@ -49,9 +49,9 @@ def _once() -> dict[str, str]:
     return {"Idempotency-Key": uuid4().hex}
 
 
-def signup(email: str, password: str, name: str) -> Call[types.Account]:
+def signup(email: str, password: str, name: str, invitation: str) -> Call[types.Account]:
     """Open an account."""
-    body = {"email": email, "password": password, "name": name}
+    body = {"email": email, "password": password, "name": name, "invitation": invitation}
     return Call("POST", "/v1/accounts", _of(types.Account), body, anonymous=True)
 
 
@@ -81,6 +81,12 @@ def make_key(name: str, scopes: frozenset[str], days: int) -> Call[types.ApiKey]
     """Make an API key."""
     body = {"name": name, "scopes": sorted(scopes), "days": days}
     return Call("POST", "/v1/keys", _of(types.ApiKey), body)
+
+
+def make_invitation(note: str, days: int) -> Call[types.Invitation]:
+    """Invite somebody to open an account."""
+    body = {"note": note, "days": days}
+    return Call("POST", "/v1/invitations", _of(types.Invitation), body)
 
 
 def create_upload(

@@ -102,9 +102,11 @@ class Client:
 
     # Accounts
 
-    def signup(self, email: str, password: str, *, name: str = "") -> types.Account:
-        """Open an account and log in."""
-        account = self.send(calls.signup(email, password, name))
+    def signup(
+        self, email: str, password: str, *, name: str = "", invitation: str = ""
+    ) -> types.Account:
+        """Open an account and log in. Some servers ask for an administrator's invitation."""
+        account = self.send(calls.signup(email, password, name, invitation))
         self.login(email, password)
         return account
 
@@ -127,6 +129,10 @@ class Client:
     def make_key(self, name: str, scopes: frozenset[str], *, days: int = 90) -> types.ApiKey:
         """Make an API key; its secret is shown only now."""
         return self.send(calls.make_key(name, scopes, days))
+
+    def make_invitation(self, note: str = "", *, days: int = 7) -> types.Invitation:
+        """Invite somebody to open an account, as an administrator; it is shown only now."""
+        return self.send(calls.make_invitation(note, days))
 
     # Uploads
 

@@ -226,6 +226,16 @@ class ApiKey(_Answer):
     key: str | None = None
 
 
+class Invitation(_Answer):
+    """An invitation; `invitation` is there only when it was just made."""
+
+    id: str
+    note: str
+    expires: datetime
+    used: datetime | None = None
+    invitation: str | None = None
+
+
 class Event(_Answer):
     """One live event: its `id` resumes the stream after it."""
 

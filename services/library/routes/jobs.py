@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Response
 from sqlmodel import col
 
+from contracts.identity import Principal, Scope
 from contracts.ids import ItemId, JobId, RunId
 from contracts.items import ItemState
 from contracts.jobs import Job, JobCreate, JobState, Progress, TaskName
@@ -47,7 +48,10 @@ def job_routes(house: Context) -> APIRouter:
         response: Response,
         key: Key = None,
     ) -> Job:
-        """Ask for a task over an item; what was done before, or is under way, is reused."""
+        """Ask for a task over an item; what was done before, or is under way, is reused.
+
+        Its result is in the answer only for who may read.
+        """
         async with house.database.transaction() as session:
             repository = Repository(session, principal)
             row: JobRow | None = None
@@ -60,7 +64,7 @@ def job_routes(house: Context) -> APIRouter:
             id_, response.status_code = await once(
                 session, act, owner=principal.owner, route="POST /jobs", key=key, body=asked
             )
-            return jobs.show(row or await repository.job(id_, Action.RUN))
+            return _told(principal, row or await repository.job(id_, Action.RUN))
 
     @router.get("")
     async def list_(
@@ -123,7 +127,7 @@ def job_routes(house: Context) -> APIRouter:
                 raise not_found()
             if row.state == JobState.CANCELLED and not JobState(before).terminal:
                 await job_ended(session, row, policy=house.policy)
-            return jobs.show(row)
+            return _told(principal, row)
 
     @router.post("/{job}/retry", status_code=202)
     async def retry(principal: Runner, job: JobId, key: Key = None) -> Job:
@@ -139,6 +143,12 @@ def job_routes(house: Context) -> APIRouter:
             return jobs.show(await repository.job(id_, Action.RUN))
 
     return router
+
+
+def _told(principal: Principal, row: JobRow) -> Job:
+    """Return a job as the answer to who runs it, who may not be allowed to read what it found."""
+    job = jobs.show(row)
+    return job if Scope.READ in principal.scopes else job.model_copy(update={"result": None})
 
 
 async def _again(house: Context, repository: Repository, job: str) -> JobRow:

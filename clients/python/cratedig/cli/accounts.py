@@ -1,4 +1,4 @@
-"""`signup`, `login`, `logout`, `key`."""
+"""`signup`, `login`, `logout`, `key`, `invite`."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -30,12 +30,15 @@ def signup(
         ),
     ],
     name: Annotated[str, typer.Option(help="How to call you.")] = "",
+    invitation: Annotated[
+        str, typer.Option(help="From an administrator, where the server asks for one.")
+    ] = "",
     url: Url = None,
     json: AsJson = False,
 ) -> None:
     """Open an account and log in. The first account of a fresh house administers it."""
     with _open(url) as client:
-        account = client.signup(email, password, name=name)
+        account = client.signup(email, password, name=name, invitation=invitation)
         if json:
             as_json(account)
             return
@@ -84,3 +87,18 @@ def key(
         else:
             say(made.key or "")
             note(f"Valid until {made.expires:%Y-%m-%d}. It is not shown again.")
+
+
+def invite(
+    whom: Annotated[str, typer.Argument(help="For whom it is; only administrators see it.")] = "",
+    days: Annotated[int, typer.Option(min=1, max=90, help="How long it is valid.")] = 7,
+    json: AsJson = False,
+) -> None:
+    """Invite somebody to open an account, as an administrator. It is shown only now."""
+    with Client() as client:
+        made = client.make_invitation(whom, days=days)
+        if json:
+            as_json(made)
+        else:
+            say(made.invitation or "")
+            note(f"Opens one account until {made.expires:%Y-%m-%d}: signup --invitation …")

@@ -35,6 +35,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     accounts.login,
     accounts.logout,
     accounts.key,
+    accounts.invite,
     catalogue.upload,
     catalogue.ls,
     catalogue.show,
