@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from math import ceil
 from typing import Generic, TypeVar
 
@@ -19,6 +19,7 @@ from contracts.music import Seconds
 from contracts.problems import ProblemCode
 from gateway.settings import GatewaySettings
 from kit.clock import Clock
+from kit.http.addresses import source_of, within
 from kit.http.errors import ProblemError
 
 Key = TypeVar("Key", bound=Hashable)
@@ -110,14 +111,14 @@ class Limits:
         """
         client = scope.get("client")
         found = str(client[0]) if client else ""
-        if self._trusted(found):
+        if within(found, self._proxies):
             told = [v for k, v in scope["headers"] if k == b"x-forwarded-for"]
             chain = b",".join(told).decode("latin-1").split(",")
             for one in reversed([part.strip() for part in chain if part.strip()]):
                 found = one[:64]
-                if not self._trusted(found):
+                if not within(found, self._proxies):
                     break
-        return _network(found)
+        return source_of(found)
 
     def lookup(self) -> Callable[[], None]:
         """Count a lookup of a secret; what is returned takes it off again when it was good.
@@ -192,15 +193,6 @@ class Limits:
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
-    def _trusted(self, address: str) -> bool:
-        if not self._proxies:
-            return False
-        try:
-            found = ip_address(address)
-        except ValueError:
-            return False
-        return any(found in network for network in self._proxies)
-
 
 class Arrivals:
     """Notes where each request comes from, for the limits that count by address."""
@@ -219,19 +211,6 @@ class Arrivals:
             await self._inner(scope, receive, send)
         finally:
             _caller.reset(before)
-
-
-def _network(address: str) -> str:
-    """Return what of an address one caller cannot change at will."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ip_network((int(found) >> 64 << 64, 64)))
-    return str(found)
 
 
 def _refuse(wait: Seconds, detail: str) -> None:

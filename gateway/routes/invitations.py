@@ -14,6 +14,7 @@ from contracts.identity import (
 )
 from gateway.invitations import Invitations
 from kit.auth.dependencies import require
+from kit.http.routes import GuardedRoute
 
 Administrator = Annotated[Principal, require(Scope.ADMIN)]
 """A caller who administers the server and has logged in."""
@@ -28,7 +29,7 @@ class InvitationList(Said):
 
 def invitation_routes(invitations: Invitations) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/invitations", tags=["invitations"])
+    router = APIRouter(route_class=GuardedRoute, prefix="/invitations", tags=["invitations"])
 
     @router.get("")
     async def list_invitations(principal: Administrator) -> InvitationList:

@@ -4,11 +4,12 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 
 from prometheus_client import Counter as Metric
 
 from contracts.music import Seconds
+from kit.http.addresses import source_of, within
 from kit.process import descriptors
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Crowd:
         crowded = self.by_address is not None and self._from[source] >= self.by_address
         if self._size >= self.most:
             self._tell("all", f"{self.most} connections are open")
-        elif crowded and not self._is_proxy(address):
+        elif crowded and not within(address, self._unbounded):
             self._tell("address", f"{self.by_address} connections are open from {source}")
         else:
             self._size += 1
@@ -87,28 +88,8 @@ class Crowd:
         """Note the end of a connection that was refused, and told why."""
         self._leaving -= 1
 
-    def _is_proxy(self, address: str) -> bool:
-        try:
-            found = ip_address(address)
-        except ValueError:
-            return False
-        return any(found in network for network in self._unbounded)
-
     def _tell(self, why: str, detail: str) -> None:
         REFUSED.labels(why=why).inc()
         if time.monotonic() - self._told >= TELL_AGAIN:
             self._told = time.monotonic()
             log.warning("new connections are refused: %s", detail)
-
-
-def source_of(address: str) -> str:
-    """Return whom an address stands for: itself, or its /64 network of IPv6."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ip_network((found.packed[:8] + bytes(8), 64)))
-    return str(found)

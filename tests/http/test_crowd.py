@@ -13,7 +13,8 @@ import pytest
 import uvloop
 
 from contracts.problems import Problem
-from kit.http.crowd import EACH, FAREWELLS, RESERVE, Crowd, source_of
+from kit.http.addresses import source_of
+from kit.http.crowd import EACH, FAREWELLS, RESERVE, Crowd
 from kit.http.server import Server
 from kit.process import StartRefused
 from tests.http.test_server import HELLO, Application, comes_true, heard, one

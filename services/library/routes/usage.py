@@ -3,13 +3,14 @@
 from fastapi import APIRouter
 
 from contracts.uploads import Usage
+from kit.http.routes import GuardedRoute
 from services.library.context import REFUSED, Context, Reader
 from services.library.usage import show, stored_by
 
 
 def usage_routes(house: Context) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/usage", tags=["usage"], responses=REFUSED)
+    router = APIRouter(route_class=GuardedRoute, prefix="/usage", tags=["usage"], responses=REFUSED)
 
     @router.get("")
     async def get(principal: Reader) -> Usage:
