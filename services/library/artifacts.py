@@ -23,6 +23,15 @@ from services.library.tables import ArtifactRow, ItemRow, JobRow
 SURE_TEMPO = 0.5
 """Share of the evidence from which a tempo that was found becomes its item's."""
 MOST_LABELS = 64
+_ENDINGS = frozenset(
+    f".{ending}"
+    for ending in (
+        *("wav", "wave", "bwf", "rf64", "w64", "caf", "aif", "aiff", "aifc", "au", "flac", "mp3"),
+        *("mp2", "mpga", "ogg", "oga", "opus", "spx", "m4a", "m4b", "aac", "mp4", "m4v", "mov"),
+        *("mkv", "mka", "webm", "wma", "wv", "tta", "ape", "ac3", "avi", "ts"),
+    )
+)
+"""Endings of files of sound."""
 NAME_BYTES = 255
 """Of an item's name in UTF-8: what every file system takes (S11)."""
 
@@ -39,6 +48,9 @@ async def apply_manifest(session: AsyncSession, job: JobRow, manifest: Manifest)
     item = await _held(session, job.item)
     now = await database_of(session).time(session)
     made = [_artifact(job, file, epoch=manifest.epoch, now=now) for file in manifest.files]
+    for row in made:
+        if row.kind == ArtifactKind.CANONICAL:
+            row.stem = item.stem
     children = [
         _child(item, row, file, now)
         for row, file in zip(made, manifest.files, strict=True)
@@ -95,7 +107,16 @@ def fit_name(text: str) -> str:
     """Return a name as it is kept: NFC, no control characters, at most 255 bytes (S11)."""
     name = unicodedata.normalize("NFC", text)
     name = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in name).strip()
-    return name.encode()[:NAME_BYTES].decode(errors="ignore") or "untitled"
+    start, suffix = split_name(name)
+    room = NAME_BYTES - len(suffix.encode())
+    return start.encode()[:room].decode(errors="ignore") + suffix or "untitled"
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return a name and the ending, with its dot, by which it is known as a file of sound."""
+    start, dot, suffix = name.rpartition(".")
+    suffix = dot + suffix
+    return (start, suffix) if start and suffix.lower() in _ENDINGS else (name, "")
 
 
 async def _held(session: AsyncSession, item: str) -> ItemRow:
@@ -134,7 +155,8 @@ def _child(
     parent: ItemRow, source: ArtifactRow, file: StoredFile, now: datetime
 ) -> tuple[ItemRow, ArtifactRow]:
     assert file.item is not None
-    name = fit_name(file.title or f"{parent.name} – {file.name.rpartition('.')[0]}")
+    named = f"{split_name(parent.name)[0]} – {file.name.rpartition('.')[0]}"
+    name = fit_name(file.title or named)
     child = ItemRow(
         id=new_id(),
         owner=parent.owner,

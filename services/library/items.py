@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -36,6 +36,8 @@ class ItemFilter:
     kind: ItemKind | None = None
     state: ItemState | None = None
     parent: ItemId | None = None
+    roots: bool | None = None
+    """Only those that were cut from no other item; false: only those that were."""
 
 
 async def list_items(
@@ -49,6 +51,9 @@ async def list_items(
         query = query.where(col(ItemRow.state) == wanted.state)
     if wanted.parent is not None:
         query = query.where(col(ItemRow.parent) == wanted.parent)
+    if wanted.roots is not None:
+        parent = col(ItemRow.parent)
+        query = query.where(parent.is_(None) if wanted.roots else parent.is_not(None))
     for word in fold(wanted.text or "").split():
         query = query.where(col(ItemRow.search).contains(word, autoescape=True))
     return await page(repository.items, query, asked)
@@ -75,6 +80,16 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
         item.kind = edit.kind.value
     if edit.metadata is not None:
         item.labels = dict(edit.metadata)
+    if "stem" in given:
+        item.stem = edit.stem.value if edit.stem else None
+        await repository.session.execute(
+            update(ArtifactRow)
+            .where(
+                col(ArtifactRow.item) == item.id, col(ArtifactRow.kind) == ArtifactKind.CANONICAL
+            )
+            .values(stem=item.stem)
+            .execution_options(synchronize_session=False)
+        )
     if "bpm" in given:
         item.bpm = edit.bpm
     item.search = search_text(item.name, item.labels)
