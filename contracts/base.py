@@ -1,6 +1,19 @@
 """The two kinds of model every message and every body is made of."""
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+_words: dict[str, str] = {}
+PATTERN_WORDS: Mapping[str, str] = MappingProxyType(_words)
+"""What a text has to look like, in words, by the regular expression that says so."""
+
+
+def worded(pattern: str, words: str, *, max_length: int | None = None) -> StringConstraints:
+    """Return what a text must match, with the words for a text that does not."""
+    _words[pattern] = words
+    return StringConstraints(pattern=pattern, max_length=max_length)
 
 
 class Said(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from contracts.base import Asked, Said
+from contracts.base import Asked, Said, worded
 from contracts.ids import OwnerId, UserId
 
 
@@ -50,7 +50,12 @@ class Service(Said):
 
 
 Email = Annotated[
-    str, StringConstraints(pattern=r"^[^@\s\x00]{1,64}@[^@\s\x00]{1,190}$", max_length=254)
+    str,
+    worded(
+        r"^[^@\s\x00]{1,64}@[^@\s\x00]{1,190}$",
+        "this is not an e-mail address; one looks like name@example.org",
+        max_length=254,
+    ),
 ]
 """An address; compared without regard to case."""
 Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]

@@ -2,9 +2,12 @@
 
 from typing import Annotated, NewType
 
-from pydantic import StringConstraints
+from contracts.base import worded
 
-_UUID = StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+_UUID = worded(
+    r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    "this is not an id; an id looks like 0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f",
+)
 
 UserId = NewType("UserId", Annotated[str, _UUID])
 """An account."""

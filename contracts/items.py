@@ -7,11 +7,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from contracts.base import Asked, Said
+from contracts.base import Asked, Said, worded
 from contracts.ids import ArtifactId, ItemId, JobId
 from contracts.music import Bpm, SampleRate, Samples, Seconds, Stem
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[
+    str, worded(r"^[0-9a-f]{64}$", "a SHA-256 has 64 hexadecimal digits, in small letters")
+]
 """A SHA-256 digest in lower-case hexadecimal."""
 MediaType = Annotated[str, StringConstraints(pattern=r"^[a-z]+/[A-Za-z0-9.+-]+$", max_length=100)]
 """A media type, such as `audio/flac`."""
@@ -49,6 +51,16 @@ Metadata = Annotated[
     AfterValidator(_small),
 ]
 """What a user says of an item, by names of the user's choice; at most 32,768 bytes in UTF-8."""
+
+
+def _a_part(stem: Stem) -> Stem:
+    if stem is Stem.MIX:
+        raise ValueError("a mix is no single part of a song; leave the stem out")
+    return stem
+
+
+PartOfSong = Annotated[Stem, AfterValidator(_a_part)]
+"""A stem that an item can be declared as."""
 
 
 class ItemKind(StrEnum):
@@ -140,6 +152,8 @@ class Item(Said):
     kind: ItemKind
     state: ItemState
     name: str
+    stem: Stem | None = None
+    """Which part of a song it holds: as its uploader said, or as the job that cut it did."""
     metadata: dict[str, str] = Field(default_factory=dict)
     """What the user, or the file's embedded tags, say of it: artist, title, licence …"""
     audio: AudioFacts | None = None
@@ -156,6 +170,8 @@ class ItemEdit(Asked):
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
     kind: ItemKind | None = None
+    stem: PartOfSong | None = None
+    """Which part of a song it holds; null for none."""
     metadata: Metadata | None = None
     """Replaces the whole of the metadata."""
     bpm: Bpm | None = None

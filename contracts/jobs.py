@@ -337,6 +337,34 @@ class JobProgressed(Said):
 # What users see.
 
 
+class WaitsFor(StrEnum):
+    """What a queued job waits for."""
+
+    WORKER = "worker"
+    """No worker for this task has asked for work lately."""
+    RETRY = "retry"
+    """The pause before another attempt."""
+    LIMIT = "limit"
+    """Its owner has as many jobs running as one may have."""
+    OTHERS = "others"
+    """Jobs of this task that were queued before it."""
+    ROOM = "room"
+    """It is the next one: a worker has to become free."""
+
+
+class QueueState(Said):
+    """Where a queued job stands in the queue of its task."""
+
+    position: Annotated[int, Field(ge=1)]
+    """1 is the next one; counted up to 1001, which means that far behind at least."""
+    ahead: Annotated[int, Field(ge=0)]
+    """Jobs of the same task, of all users, that were queued earlier or are more urgent. Turns also
+    go round between users, so a job may be taken sooner or later than this says."""
+    waits_for: WaitsFor
+    message: str
+    """The same in words."""
+
+
 class Job(Said):
     """A job as the API shows it."""
 
@@ -349,6 +377,8 @@ class Job(Said):
     inputs: tuple[ArtifactId, ...] = ()
     """The artifacts it reads; empty when it reads the item's own audio."""
     progress: Progress
+    queue: QueueState | None = None
+    """While it is queued, in the answer to `GET /v1/jobs/{id}` only."""
     result: ResultData | None = None
     failure: Failure | None = None
     make: Make | None = None

@@ -4,17 +4,29 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from contracts.base import Asked, Said
+from contracts.base import Asked, Said, worded
 from contracts.ids import ItemId, JobId, PipelineId, RunId
 from contracts.items import ArtifactKind
 from contracts.jobs import JobClass, JobState, Progress, TaskName
 from contracts.music import Stem
 
-StepName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+StepName = Annotated[
+    str,
+    worded(
+        r"^[a-z][a-z0-9-]{0,39}$",
+        "use small letters, digits and hyphens, a letter first, 40 characters at most",
+    ),
+]
 """A step's name, unique in its pipeline."""
-PipelineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
+PipelineName = Annotated[
+    str,
+    worded(
+        r"^[a-z][a-z0-9-]{0,59}$",
+        "use small letters, digits and hyphens, a letter first, 60 characters at most",
+    ),
+]
 """A pipeline's name, unique for its owner."""
 
 
@@ -95,11 +107,23 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
+def _form(value: object) -> str:
+    """Tell a pipeline's name from one given in full, so that errors speak of one of them only."""
+    return "(name)" if isinstance(value, str) else "(spec)"
+
+
 class RunCreate(Asked):
     """Run a pipeline, stored or given here, over an item."""
 
     item: ItemId
-    pipeline: PipelineName | PipelineSpec
+    pipeline: Annotated[
+        Annotated[PipelineName, Tag("(name)")] | Annotated[PipelineSpec, Tag("(spec)")],
+        Discriminator(_form),
+    ]
+    params: Annotated[dict[StepName, dict[str, Any]], Field(max_length=50)] = Field(
+        default_factory=dict
+    )
+    """Parameters by the name of their step; they go before those that the pipeline gives it."""
     priority: JobClass = JobClass.INTERACTIVE
     force: bool = False
 

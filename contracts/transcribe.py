@@ -3,12 +3,14 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from contracts.base import Asked, Said
+from contracts.base import Asked, Said, worded
 from contracts.music import Confidence, Seconds
 
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+Language = Annotated[
+    str, worded(r"^[a-z]{2,3}$", "use two or three small letters, such as en or haw")
+]
 """A language's code as Whisper names it: ISO 639-1, else 639-3, such as `en` or `haw`."""
 
 
@@ -17,9 +19,13 @@ class TranscribeParams(Asked):
 
     language: Language | None = None
     """What is sung or spoken; by default it is detected."""
-    weights: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = (
-        "whisper-base"
-    )
+    weights: Annotated[
+        str,
+        worded(
+            r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+            "weights have a name of letters, digits, dots and hyphens, such as whisper-base",
+        ),
+    ] = "whisper-base"
     """Which network of the service's `weights.toml`."""
     beam: Annotated[int, Field(ge=1, le=10)] = 5
     """How many readings are followed at once; more is slower and a little better."""

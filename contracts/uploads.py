@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from contracts.base import Asked, Said
 from contracts.ids import ItemId, JobId, UploadId
-from contracts.items import ItemKind, Metadata, Sha256
+from contracts.items import ItemKind, Metadata, PartOfSong, Sha256
 
 PartNumber = Annotated[int, Field(ge=1, le=10_000)]
 """Parts are counted from one."""
@@ -31,7 +31,9 @@ class UploadCreate(Asked):
     """In bytes."""
     sha256: Sha256
     kind: ItemKind | None = None
-    """What it is; without it the length decides."""
+    """What it is; without it a declared stem is a stem, and of others the length decides."""
+    stem: PartOfSong | None = None
+    """Which part of a song it holds; work on it then goes as with a separated stem."""
     metadata: Metadata = Field(default_factory=dict)
 
 
@@ -68,6 +70,9 @@ class Upload(Said):
     item: ItemId | None = None
     job: JobId | None = None
     """The ingest job, once completed."""
+    tagging: JobId | None = None
+    """The tagging job of a sample, which follows its ingest by itself; once there is one, and in
+    the answer to `GET /v1/uploads/{id}` only."""
     duplicate: bool = False
     """The same bytes were there already: `item` is the earlier one."""
     expires: datetime

@@ -14,9 +14,10 @@ import httpx
 
 from cratedig import Client, CratedigError, Credentials, NotLoggedIn
 from cratedig import session as sessions
+from cratedig.cli.fetching import by_folder, fetch, item_folder, labels_of
 from cratedig.cli.output import bars, length, say, size
 from cratedig.cli.tags import summary
-from cratedig.files import apart, local_name, safe_name
+from cratedig.names import file_name
 from cratedig.types import Item, Run
 from embedded.previews import Previews, installed_player
 from embedded.settings import EmbeddedSettings
@@ -158,9 +159,7 @@ def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...
     say(f"\n{item.name}: {length(duration)} of sound, taken apart in {took:.1f} s ({run.state})")
     for name, value in sorted(item.metadata.items()):
         say(f"  {name}: {value}")
-    target = folder / safe_name(song.stem)
-    target.mkdir(parents=True, exist_ok=True)
-    _fetch_all(client, item, target)
+    _fetch_all(client, item, item_folder(folder, item))
     for job in client.jobs(run=run.id):
         if job.result and job.task == "tagging":
             say(f"  {job.task}: {summary(job.result)}")
@@ -178,12 +177,13 @@ def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...
 def _fetch_all(client: Client, item: Item, folder: Path) -> None:
     """Fetch every file of an item; name a few of each kind."""
     shown: Counter[str] = Counter()
-    used: set[Path] = set()
-    for artifact in sorted(client.artifacts(item.id), key=lambda one: (one.kind, one.name)):
-        path = client.download(artifact, apart(folder / local_name(artifact, item.name), used))
-        shown[artifact.kind] += 1
-        if shown[artifact.kind] <= SHOWN:
-            say(f"  {artifact.kind:<10} {size(artifact.size):>9}  {path}")
+    artifacts = list(client.artifacts(item.id))
+    for below, files in by_folder(artifacts, labels_of(client, item, artifacts)).items():
+        for artifact in files:
+            path = fetch(client, artifact, folder / below / file_name(artifact, item.name))
+            shown[artifact.kind] += 1
+            if shown[artifact.kind] <= SHOWN:
+                say(f"  {artifact.kind:<10} {size(artifact.size):>9}  {path}")
     for kind, count in sorted(shown.items()):
         if count > SHOWN:
             say(f"  {kind:<10} and {count - SHOWN} more in {folder}")

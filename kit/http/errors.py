@@ -1,7 +1,8 @@
 """Every refusal as `application/problem+json` (RFC 9457), and nothing leaked (S23)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.base import PATTERN_WORDS
 from contracts.problems import FieldProblem, Problem, ProblemCode
 from kit.database.base import DatabaseUnavailable
 from kit.objects.base import ObjectError, StoreFull
@@ -133,12 +135,45 @@ def problem_response(error: ProblemError) -> Response:
 def field_problems(error: ValidationError | RequestValidationError) -> tuple[FieldProblem, ...]:
     """Return what a validation found, without the values that were sent."""
     return tuple(
-        FieldProblem(
-            field=".".join(_printable(str(part)) for part in one["loc"]) or "body",
-            message=_printable(str(one["msg"]).removeprefix("Value error, ")),
-        )
-        for one in error.errors()[:50]
+        FieldProblem(field=_path(one["loc"]) or "body", message=_printable(_words(one)))
+        for one in _telling(error.errors())[:50]
     )
+
+
+def _telling(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Leave out that a list is too short where that only follows from what is wrong inside it."""
+    inside = {one["loc"][:depth] for one in found for depth in range(len(one["loc"]))}
+    return [one for one in found if one["type"] != "too_short" or one["loc"] not in inside]
+
+
+def _path(parts: Sequence[int | str]) -> str:
+    """Return where a value stands, without a validator's own names, such as `(spec)` or `[key]`."""
+    return ".".join(_printable(part) for part in map(str, parts) if not part.endswith((")", "]")))
+
+
+def _words(found: Mapping[str, Any]) -> str:
+    """Return what was wrong with a value in words of people, as far as a library's are not."""
+    bounds = found.get("ctx", {})
+    match found["type"]:
+        case "missing":
+            return "this is missing"
+        case "extra_forbidden":
+            return "this field is not known; leave it out, or check how it is spelled"
+        case "string_pattern_mismatch":
+            return PATTERN_WORDS.get(bounds["pattern"], "this text does not have the right form")
+        case "literal_error" | "enum":
+            return f"use {bounds['expected']}"
+        case "too_short":
+            return f"give {bounds['min_length']} or more"
+        case "too_long":
+            return f"give {bounds['max_length']} at most"
+        case "tuple_type" | "list_type" | "set_type" | "frozen_set_type":
+            return "this is not a list"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "this is not an object"
+        case "union_tag_invalid" | "union_tag_not_found":
+            return "this has no form that is known here"
+    return str(found["msg"]).removeprefix("Value error, ").replace("Input should", "This should")
 
 
 def _printable(text: str) -> str:

@@ -44,8 +44,13 @@ def choose(inputs: tuple[JobInput, ...]) -> Sources:
     audio = [item for item in inputs if item.kind is not ArtifactKind.ANALYSIS]
     if not audio:
         raise Rejected("input", "Analysis needs a recording or its stems; it was given none.")
-    stems = [item for item in audio if item.stem is not None]
-    mixes = [item for item in audio if item.stem is None]
+    # The item's own audio is the recording, also where the item is itself one stem of a song.
+    stems = [
+        item
+        for item in audio
+        if item.stem is not None and (item.kind is not ArtifactKind.CANONICAL or len(audio) == 1)
+    ]
+    mixes = [item for item in audio if item not in stems]
     if len(mixes) > 1:
         raise Rejected(
             "input", f"Analysis takes one recording and its stems, not {len(mixes)} recordings."

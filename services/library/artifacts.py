@@ -35,6 +35,15 @@ SEARCHED = 8192
 """Characters of an item in which a search looks for its words."""
 _HEARD = frozenset(refusal.value for refusal in Refusal)
 """Reasons that are found in the bytes themselves, once their digest was found to be right."""
+_ENDINGS = frozenset(
+    f".{ending}"
+    for ending in (
+        *("wav", "wave", "bwf", "rf64", "w64", "caf", "aif", "aiff", "aifc", "au", "flac", "mp3"),
+        *("mp2", "mpga", "ogg", "oga", "opus", "spx", "m4a", "m4b", "aac", "mp4", "m4v", "mov"),
+        *("mkv", "mka", "webm", "wma", "wv", "tta", "ape", "ac3", "avi", "ts"),
+    )
+)
+"""Endings of files of sound."""
 NAME_BYTES = 255
 """Of an item's name in UTF-8: what every file system takes (S11)."""
 
@@ -51,6 +60,9 @@ async def apply_manifest(session: AsyncSession, job: JobRow, manifest: Manifest)
     item = await _held(session, job.item)
     now = await database_of(session).time(session)
     made = [_artifact(job, file, epoch=manifest.epoch, now=now) for file in manifest.files]
+    for row in made:
+        if row.kind == ArtifactKind.CANONICAL:
+            row.stem = item.stem
     children = [
         _child(item, row, file, now)
         for row, file in zip(made, manifest.files, strict=True)
@@ -120,7 +132,16 @@ def fit_name(text: str) -> str:
     """Return a name as it is kept: NFC, no control characters, at most 255 bytes (S11)."""
     name = unicodedata.normalize("NFC", text)
     name = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in name).strip()
-    return name.encode()[:NAME_BYTES].decode(errors="ignore") or "untitled"
+    start, suffix = split_name(name)
+    room = NAME_BYTES - len(suffix.encode())
+    return start.encode()[:room].decode(errors="ignore") + suffix or "untitled"
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return a name and the ending, with its dot, by which it is known as a file of sound."""
+    start, dot, suffix = name.rpartition(".")
+    suffix = dot + suffix
+    return (start, suffix) if start and suffix.lower() in _ENDINGS else (name, "")
 
 
 async def _drop_original(session: AsyncSession, item: ItemRow) -> None:
@@ -180,7 +201,8 @@ def _child(
     parent: ItemRow, source: ArtifactRow, file: StoredFile, now: datetime
 ) -> tuple[ItemRow, ArtifactRow]:
     assert file.item is not None
-    name = fit_name(file.title or f"{parent.name} – {file.name.rpartition('.')[0]}")
+    named = f"{split_name(parent.name)[0]} – {file.name.rpartition('.')[0]}"
+    name = fit_name(file.title or named)
     child = ItemRow(
         id=new_id(),
         owner=parent.owner,

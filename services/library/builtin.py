@@ -1,6 +1,7 @@
 """The pipelines that every owner has, as far as the tasks they walk exist."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from contracts.items import ArtifactKind
 from contracts.jobs import TaskName
@@ -77,6 +78,34 @@ _LYRICS = Step(
     with_item=True,
 )
 
+# A track that is a drum stem by itself needs no separation: its own audio is read.
+_DRUM_TRACK = (
+    Step(name="analysis", task=TaskName.ANALYSIS),
+    Step(
+        name="slicing",
+        task=TaskName.SLICING,
+        params={"best_only": True},
+        beside=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
+    ),
+    Step(
+        name="tagging",
+        task=TaskName.TAGGING,
+        inputs=(
+            FromStep(step="slicing", kind=ArtifactKind.SAMPLE),
+            FromStep(step="slicing", kind=ArtifactKind.LOOP),
+        ),
+        together=True,
+    ),
+    Step(
+        name="drum-midi",
+        task=TaskName.MIDI,
+        inputs=(FromStep(step="slicing", kind=ArtifactKind.SLICES),),
+        with_item=True,
+        beside=(FromStep(step="tagging", kind=ArtifactKind.TAGS),),
+        after=("analysis",),
+    ),
+)
+
 _ALL = (
     (
         TaskName.MIDI,
@@ -90,6 +119,10 @@ _ALL = (
             title="Samples, tagged",
             steps=(_SEPARATION, _ANALYSIS, _SLICING, *_TAGGING),
         ),
+    ),
+    (
+        TaskName.SLICING,
+        PipelineSpec(name="drums", title="Hits and MIDI of a drum track", steps=_DRUM_TRACK),
     ),
     (
         TaskName.TRANSCRIBE,
@@ -114,6 +147,10 @@ _ALL = (
         ),
     ),
 )
+
+
+NEEDS_STEM = MappingProxyType({"drums": Stem.DRUMS})
+"""Pipelines that only fit items declared as a stem, by name."""
 
 
 def builtin_pipelines(tasks: Mapping[TaskName, object] = TASKS) -> dict[str, PipelineSpec]:

@@ -39,6 +39,7 @@ from contracts.jobs import (
 from contracts.music import Seconds
 from kit.database.engine import Database, database_of
 from services.library.arrows import to_running
+from services.library.artifacts import split_name
 from services.library.policy import Policy
 from services.library.tables import ItemRow, JobRow, MakeRow, in_state
 
@@ -266,7 +267,7 @@ def _claim_of(row: JobRow, item: ItemRow, policy: Policy) -> Claim:
         item=ItemFacts(
             id=ItemId(item.id),
             kind=ItemKind(item.kind),
-            name=item.name,
+            name=split_name(item.name)[0],
             declared=ItemKind(item.declared) if item.declared else None,
             audio=AudioFacts.model_validate(item.audio) if item.audio else None,
             bpm=item.bpm,

@@ -28,6 +28,7 @@ def show_item(row: ItemRow) -> Item:
         kind=ItemKind(row.kind),
         state=ItemState(row.state),
         name=row.name,
+        stem=Stem(row.stem) if row.stem else None,
         metadata=row.labels,
         audio=AudioFacts.model_validate(row.audio) if row.audio else None,
         bpm=row.bpm,

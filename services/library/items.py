@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import update
 from sqlmodel import col
 
 from contracts.ids import ItemId
-from contracts.items import ItemEdit, ItemKind, ItemState
+from contracts.items import ArtifactKind, ItemEdit, ItemKind, ItemState
 from contracts.problems import FieldProblem, ProblemCode
 from kit.database.engine import database_of
 from kit.http.errors import ProblemError
@@ -15,7 +16,7 @@ from services.library.artifacts import NAME_BYTES, fit_name, search_text
 from services.library.facts import tell_item_changed
 from services.library.repository import Repository, page
 from services.library.searching import words_of
-from services.library.tables import DeletionRow, ItemRow
+from services.library.tables import ArtifactRow, DeletionRow, ItemRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class ItemFilter:
     kind: ItemKind | None = None
     state: ItemState | None = None
     parent: ItemId | None = None
+    roots: bool | None = None
+    """Only those that were cut from no other item; false: only those that were."""
 
 
 async def list_items(
@@ -45,6 +48,9 @@ async def list_items(
         query = query.where(col(ItemRow.state) == wanted.state)
     if wanted.parent is not None:
         query = query.where(col(ItemRow.parent) == wanted.parent)
+    if wanted.roots is not None:
+        parent = col(ItemRow.parent)
+        query = query.where(parent.is_(None) if wanted.roots else parent.is_not(None))
     for word in words_of(wanted.text or ""):
         query = query.where(col(ItemRow.search).contains(word, autoescape=True))
     return await page(repository.items, query, asked)
@@ -71,6 +77,16 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
         item.kind = edit.kind.value
     if edit.metadata is not None:
         item.labels = dict(edit.metadata)
+    if "stem" in given:
+        item.stem = edit.stem.value if edit.stem else None
+        await repository.session.execute(
+            update(ArtifactRow)
+            .where(
+                col(ArtifactRow.item) == item.id, col(ArtifactRow.kind) == ArtifactKind.CANONICAL
+            )
+            .values(stem=item.stem)
+            .execution_options(synchronize_session=False)
+        )
     if "bpm" in given:
         item.bpm = edit.bpm
     item.search = search_text(item.name, item.labels)

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.ids import ItemId
 from contracts.items import ArtifactKind, AudioFacts, ItemState
-from contracts.jobs import InputRef, JobCreate, Params, TaskName
+from contracts.jobs import InputRef, JobCreate, Make, Params, TaskName
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.tasks import TASKS, Task
 from kit.database.engine import database_of
 from kit.http.errors import ProblemError, field_problems, not_found
 from services.library.access import Action
+from services.library.builtin import NEEDS_STEM
 from services.library.facts import as_input
 from services.library.jobs import (
     HouseQueueFull,
@@ -25,8 +28,11 @@ from services.library.jobs import (
 )
 from services.library.policy import Policy
 from services.library.repository import Repository
-from services.library.steps import canonical_of
-from services.library.tables import ArtifactRow, ItemRow, JobRow
+from services.library.steps import WORKER_GONE, canonical_of
+from services.library.tables import ArtifactRow, ItemRow, JobRow, MakeRow
+
+MOST_TOLD = 200
+"""A worker's list of weights is cut at this length, and then says nothing of what it lacks."""
 
 
 async def order_job(
@@ -41,6 +47,7 @@ async def order_job(
     task = task_by_hand(asked.task, field="body.task")
     params = checked_params(task, asked.params, field="body.params")
     session = repository.session
+    await check_weights(session, asked.task, params, field="body.params")
     await database_of(session).lock(session, f"owner:{repository.owner}")
     item = await ready_item(repository, asked.item)
     new = NewJob(
@@ -86,11 +93,54 @@ def checked_params(task: Task, given: dict[str, Any], *, field: str) -> Params:
             ProblemCode.INVALID_PARAMETERS,
             "The task does not take these parameters; see `fields`, and GET /v1/tasks.",
             fields=[
-                FieldProblem(field=f"{field}.{one.field}", message=one.message)
+                FieldProblem(field=f"{field}.{one.field}", message=_of_task(task, one))
                 for one in field_problems(error)
             ],
         ) from None
     return asked.model_dump(mode="json")
+
+
+def _of_task(task: Task, found: FieldProblem) -> str:
+    known = task.params.model_fields
+    if "." in found.field or found.field in known:
+        return found.message
+    return f"there is no such parameter; there are {', '.join(known)}"
+
+
+async def check_weights(
+    session: AsyncSession, name: TaskName, params: Params, *, field: str
+) -> None:
+    """Raise `ProblemError` if a job names weights that no worker of its task has.
+
+    Nothing is said against weights while no worker has told what it has.
+    """
+    if (wanted := params.get("weights")) is None:
+        return
+    newest = select(func.max(col(MakeRow.last_seen))).where(col(MakeRow.task) == name)
+    since = database_of(session).now(offset=-WORKER_GONE)
+    query = select(col(MakeRow.make)).where(
+        col(MakeRow.task) == name,
+        or_(col(MakeRow.last_seen) > since, col(MakeRow.last_seen) == newest.scalar_subquery()),
+    )
+    makes = [Make.model_validate(make) for make in await session.scalars(query)]
+    there = sorted({one for make in makes for one in make.weights.split(", ") if one})
+    if any(len(make.weights) >= MOST_TOLD for make in makes):
+        return
+    # Networks that work together have a name each, which begins with that of all of them.
+    if not there or any(one == wanted or one.startswith(f"{wanted}-") for one in there):
+        return
+    choices = TASKS[name].params.model_json_schema().get("$defs", {}).get("Weights", {}).get("enum")
+    if choices:
+        there = [c for c in choices if any(one == c or one.startswith(f"{c}-") for one in there)]
+    text = (
+        f"no worker here has the weights {wanted!r}; choose from {', '.join(there)}, or have the "
+        f"others fetched where the worker runs: python -m kit.weights fetch {name.value} --all"
+    )
+    raise ProblemError(
+        ProblemCode.INVALID_PARAMETERS,
+        f"The weights {wanted!r} are not here; see `fields`.",
+        fields=(FieldProblem(field=f"{field}.weights", message=text),),
+    )
 
 
 async def ready_item(repository: Repository, id_: str) -> ItemRow:
@@ -102,6 +152,21 @@ async def ready_item(repository: Repository, id_: str) -> ItemRow:
         text = f"This item was rejected when it was taken in: {item.rejection}"
     else:
         text = "This item is still being taken in; wait for its ingest job."
+    raise ProblemError(ProblemCode.WRONG_STATE, text)
+
+
+def check_stem(item: ItemRow, pipeline: str) -> None:
+    """Raise `ProblemError` if a built-in pipeline is for a stem that an item is not."""
+    needed = NEEDS_STEM.get(pipeline)
+    if needed is None or item.stem == needed:
+        return
+    said = f"is declared as {item.stem}" if item.stem else "is not declared as any stem"
+    text = (
+        f"The pipeline {pipeline!r} is for items that hold {needed.value} alone, and this one "
+        f"{said}. If that is what it holds, say so first: PATCH the item with "
+        f'{{"stem": "{needed.value}"}} (cratedig edit ITEM --stem {needed.value}); else run '
+        "samples or full, which separate it."
+    )
     raise ProblemError(ProblemCode.WRONG_STATE, text)
 
 

@@ -1,5 +1,8 @@
 """Pipelines: those of the house, and those that an owner stores; checked before they are kept."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import case, func, select
 from sqlmodel import col
 
@@ -31,6 +34,31 @@ def check_steps(spec: PipelineSpec, *, field: str = "body.steps") -> PipelineSpe
             )
         }
     )
+
+
+def with_params(
+    spec: PipelineSpec, given: Mapping[str, dict[str, Any]], *, field: str
+) -> PipelineSpec:
+    """Return a pipeline whose steps have other parameters besides, by the name of the step.
+
+    Raises
+    ------
+    ProblemError
+    """
+    names = [step.name for step in spec.steps]
+    if unknown := sorted(set(given) - set(names)):
+        text = f"the pipeline {spec.name!r} has no such step; it has {', '.join(names)}"
+        raise ProblemError(
+            ProblemCode.INVALID_PARAMETERS,
+            "Parameters of a run are given by the name of their step; see `fields`.",
+            fields=[FieldProblem(field=f"{field}.{name}", message=text) for name in unknown],
+        )
+    steps: list[Step] = []
+    for step in spec.steps:
+        params = {**step.params, **given.get(step.name, {})}
+        checked_params(task_by_hand(step.task, field=field), params, field=f"{field}.{step.name}")
+        steps.append(step.model_copy(update={"params": params}))
+    return spec.model_copy(update={"steps": tuple(steps)})
 
 
 async def spec_named(repository: Repository, name: str) -> PipelineSpec:

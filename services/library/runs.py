@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.events import RunFinished
-from contracts.ids import ItemId, OwnerId, RunId
+from contracts.ids import ItemId, JobId, OwnerId, RunId
 from contracts.items import ItemKind
 from contracts.jobs import JobClass, JobState, Progress, TaskName
 from contracts.pipelines import PipelineSpec, Run, RunState, Step, StepStatus
@@ -183,6 +183,19 @@ async def _ingest_ended(session: AsyncSession, row: JobRow, policy: Policy) -> N
         admitted=True,
     )
     await create(session, OwnerId(item.owner), new, policy=policy)
+
+
+async def one_shot_tagging(session: AsyncSession, item: str | None) -> JobId | None:
+    """Return the tagging job that followed of a sample's ingest by itself, once there is one."""
+    query = (
+        select(col(JobRow.id))
+        .where(col(JobRow.item) == item, col(JobRow.task) == TaskName.TAGGING)
+        .where(col(JobRow.run).is_(None))
+        .order_by(col(JobRow.created), col(JobRow.id))
+        .limit(1)
+    )
+    found = (await session.execute(query)).scalar_one_or_none()
+    return JobId(found) if found else None
 
 
 async def _live(session: AsyncSession, run: RunRow, jobs: Mapping[str, JobGlance]) -> bool:

@@ -130,6 +130,7 @@ class UploadRow(Table, table=True):
     duplicate: bool = False
     created: datetime = Field(sa_type=Utc)
     expires: datetime = Field(sa_type=Utc)
+    stem: str | None = None
 
 
 class UsageRow(Table, table=True):

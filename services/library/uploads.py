@@ -95,7 +95,8 @@ class Uploads:
             name=fit_name(asked.name),
             size=asked.size,
             sha256=asked.sha256,
-            kind=asked.kind.value if asked.kind else None,
+            kind=_kind_of(asked),
+            stem=asked.stem.value if asked.stem else None,
             labels=dict(asked.metadata),
             object_key=upload_key(owner, id_),
             reference="",
@@ -265,6 +266,7 @@ class Uploads:
             kind=row.kind or ItemKind.RECORDING.value,
             declared=row.kind,
             state=ItemState.INGESTING.value,
+            stem=row.stem,
             name=row.name,
             labels=dict(row.labels),
             search=search_text(row.name, row.labels),
@@ -405,6 +407,12 @@ async def _close_as_duplicate(session: AsyncSession, row: UploadRow, item: ItemR
     row.item = item.id
     row.job = (await session.execute(query)).scalar_one_or_none()
     row.duplicate = True
+
+
+def _kind_of(asked: UploadCreate) -> str | None:
+    if asked.kind is not None:
+        return asked.kind.value
+    return ItemKind.STEM.value if asked.stem is not None else None
 
 
 def _gone() -> ProblemError:

@@ -341,6 +341,6 @@ def test_every_pipeline_of_the_house_is_one_that_a_user_could_store() -> None:
 def test_steps_of_tasks_that_do_not_exist_are_left_out() -> None:
     some = {TaskName.SEPARATION: 1, TaskName.SLICING: 1}
     found = builtin_pipelines(some)
-    assert set(found) == {"stems", "samples", "full"}
+    assert set(found) == {"stems", "samples", "drums", "full"}
     assert [s.name for s in found["samples"].steps] == ["separation", "slicing"]
     assert found["samples"].steps[1].beside == ()

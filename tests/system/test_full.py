@@ -71,7 +71,7 @@ def test_a_real_song_goes_through_the_command_line(
         return json.loads(done.stdout)
 
     (item,) = cratedig("upload", str(SUNG))
-    run = cratedig("run", "full", item["id"])
+    (run,) = cratedig("run", "full", item["id"])
     assert run["state"] == "succeeded", run
     cratedig("get", item["id"], "--output", str(tmp_path / "out"))
     got = {path.name: path for path in (tmp_path / "out").rglob("*") if path.is_file()}

@@ -141,6 +141,7 @@ class AsyncClient:
         path: Path,
         *,
         kind: types.ItemKind | None = None,
+        stem: types.Stem | None = None,
         metadata: Mapping[str, str] | None = None,
         told: files.Told = files.silent,
         resume: str | None = None,
@@ -154,6 +155,8 @@ class AsyncClient:
             The file.
         kind
             What it is; without it its length decides.
+        stem
+            Which part of a song it holds; work on it then goes as with a separated stem.
         told
             Told how many bytes have arrived.
         resume
@@ -168,7 +171,7 @@ class AsyncClient:
         """
         size, sha256 = await asyncio.to_thread(files.digest, path)
         if resume is None:
-            announced = calls.create_upload(path.name, size, sha256, kind, metadata or {})
+            announced = calls.create_upload(path.name, size, sha256, kind, stem, metadata or {})
             upload = await self.send(announced)
         else:
             upload = await self.send(calls.upload(resume))
@@ -185,6 +188,10 @@ class AsyncClient:
         return (
             upload if upload.state != "open" else await self.send(calls.complete_upload(upload.id))
         )
+
+    async def upload_state(self, upload_id: str) -> types.Upload:
+        """Show an upload: what arrived of it, its item, and the jobs that followed."""
+        return await self.send(calls.upload(upload_id))
 
     async def _put(self, path: Path, part: types.Part) -> None:
         """Send one part; a lost connection is met with another try."""
@@ -213,16 +220,21 @@ class AsyncClient:
         kind: str | None = None,
         state: str | None = None,
         parent: str | None = None,
+        roots: bool | None = None,
     ) -> AsyncIterator[types.Item]:
-        """Yield items, newest first, fetching pages as they are needed."""
-        return self._pages(lambda page: calls.items(q, kind, state, parent, page))
+        """Yield items, newest first, fetching pages as they are needed.
+
+        With `roots` only those that were cut from no other item, or, where it is false, only those
+        that were.
+        """
+        return self._pages(lambda page: calls.items(q, kind, state, parent, roots, page))
 
     async def item(self, item_id: str) -> types.Item:
         """Show an item."""
         return await self.send(calls.item(item_id))
 
     async def edit_item(self, item_id: str, changes: Mapping[str, Any]) -> types.Item:
-        """Change an item's name, kind, tempo or metadata."""
+        """Change an item's name, kind, stem, tempo or metadata."""
         return await self.send(calls.edit_item(item_id, changes))
 
     async def delete_item(self, item_id: str) -> None:
@@ -283,10 +295,12 @@ class AsyncClient:
         *,
         params: Mapping[str, Any] | None = None,
         inputs: tuple[str, ...] = (),
+        priority: types.Priority = "interactive",
         force: bool = False,
     ) -> types.Job:
         """Ask for a task over an item, or over artifacts of it."""
-        return await self.send(calls.create_job(item_id, task, params or {}, inputs, force))
+        call = calls.create_job(item_id, task, params or {}, inputs, priority, force)
+        return await self.send(call)
 
     def jobs(
         self, *, item: str | None = None, state: str | None = None, run: str | None = None
@@ -319,10 +333,16 @@ class AsyncClient:
         return self._pages(calls.pipelines)
 
     async def create_run(
-        self, item_id: str, pipeline: str | Mapping[str, Any], *, force: bool = False
+        self,
+        item_id: str,
+        pipeline: str | Mapping[str, Any],
+        *,
+        params: Mapping[str, Mapping[str, Any]] | None = None,
+        priority: types.Priority = "interactive",
+        force: bool = False,
     ) -> types.Run:
-        """Run a pipeline over an item."""
-        return await self.send(calls.create_run(item_id, pipeline, force))
+        """Run a pipeline over an item; `params` holds parameters by the name of their step."""
+        return await self.send(calls.create_run(item_id, pipeline, params or {}, priority, force))
 
     async def run(self, run_id: str) -> types.Run:
         """Show a run."""
@@ -367,27 +387,35 @@ class AsyncClient:
             pause = min(1.0, pause * 1.3)
 
     async def events(
-        self, *, item: str | None = None, job: str | None = None, after: str = ""
+        self,
+        *,
+        item: str | None = None,
+        job: str | None = None,
+        run: str | None = None,
+        after: str = "",
     ) -> AsyncIterator[types.Event]:
-        """Yield live events for ever, resuming after a lost connection."""
-        filters = {name: value for name, value in (("item", item), ("job", job)) if value}
+        """Yield live events for ever, resuming after a lost connection or an expired token."""
         attempt = 0
+        fresh = False
         while True:
-            await self.account()  # Refreshes a token that has ended.
-            headers = {"Authorization": f"Bearer {self._who.access_token}"}
-            if after:
-                headers["Last-Event-ID"] = after
-            url = wire.absolute(self._who, "/v1/events")
+            call = calls.events(item, job, run, after)
+            request = wire.request(self._http, call, self._who, timeout=wire.STREAM_TIMEOUT)
             try:
-                async with self._http.stream(
-                    "GET", url, params=filters, headers=headers, timeout=60.0
-                ) as answer:
+                answer = await self._http.send(request, stream=True)
+                try:
+                    if wire.expired(answer, call, self._who) and not fresh:
+                        await self._refresh()
+                        fresh = True
+                        continue
                     if answer.is_error:
                         await answer.aread()
                         raise wire.failure(answer)
+                    fresh = False
                     async for event in aread_events(answer.aiter_lines()):
                         attempt, after = 0, event.id or after
                         yield event
+                finally:
+                    await answer.aclose()
             except (httpx.TransportError, Busy) as error:
                 attempt += 1
                 if attempt == wire.TRIES:

@@ -90,12 +90,19 @@ def make_invitation(note: str, days: int) -> Call[types.Invitation]:
 
 
 def create_upload(
-    name: str, size: int, sha256: str, kind: str | None, metadata: Mapping[str, str]
+    name: str,
+    size: int,
+    sha256: str,
+    kind: str | None,
+    stem: str | None,
+    metadata: Mapping[str, str],
 ) -> Call[types.Upload]:
     """Announce a file."""
     body: dict[str, Any] = {"name": name, "size": size, "sha256": sha256}
     if kind is not None:
         body["kind"] = kind
+    if stem is not None:
+        body["stem"] = stem
     if metadata:
         body["metadata"] = dict(metadata)
     return Call("POST", "/v1/uploads", _of(types.Upload), body, headers=_once())
@@ -112,10 +119,16 @@ def complete_upload(upload_id: str) -> Call[types.Upload]:
 
 
 def items(
-    q: str | None, kind: str | None, state: str | None, parent: str | None, page: str | None
+    q: str | None,
+    kind: str | None,
+    state: str | None,
+    parent: str | None,
+    roots: bool | None,
+    page: str | None,
 ) -> Call[types.Page[types.Item]]:
     """List items."""
-    query = _given({"q": q, "kind": kind, "state": state, "parent": parent, "cursor": page})
+    given = {"q": q, "kind": kind, "state": state, "parent": parent, "cursor": page}
+    query = _given({**given, "roots": None if roots is None else str(roots).lower()})
     return Call("GET", "/v1/items", _of(types.Page[types.Item]), query=query)
 
 
@@ -125,7 +138,7 @@ def item(item_id: str) -> Call[types.Item]:
 
 
 def edit_item(item_id: str, changes: Json) -> Call[types.Item]:
-    """Change an item's name, kind, tempo or metadata."""
+    """Change an item's name, kind, stem, tempo or metadata."""
     return Call("PATCH", f"/v1/items/{item_id}", _of(types.Item), changes)
 
 
@@ -156,7 +169,7 @@ def download(artifact_id: str) -> Call[types.Download]:
 
 
 def create_job(
-    item_id: str, task: str, params: Json, inputs: tuple[str, ...], force: bool
+    item_id: str, task: str, params: Json, inputs: tuple[str, ...], priority: str, force: bool
 ) -> Call[types.Job]:
     """Ask for a task over an item."""
     body = {
@@ -164,6 +177,7 @@ def create_job(
         "task": task,
         "params": dict(params),
         "inputs": list(inputs),
+        "priority": priority,
         "force": force,
     }
     return Call("POST", "/v1/jobs", _of(types.Job), body, headers=_once())
@@ -199,10 +213,22 @@ def pipelines(page: str | None) -> Call[types.Page[types.Pipeline]]:
     return Call("GET", path, _of(types.Page[types.Pipeline]), query=_given({"cursor": page}))
 
 
-def create_run(item_id: str, pipeline: str | Json, force: bool) -> Call[types.Run]:
+def create_run(
+    item_id: str,
+    pipeline: str | Json,
+    params: Mapping[str, Json],
+    priority: str,
+    force: bool,
+) -> Call[types.Run]:
     """Run a pipeline, by name or given in full, over an item."""
     given = pipeline if isinstance(pipeline, str) else dict(pipeline)
-    body = {"item": item_id, "pipeline": given, "force": force}
+    body = {
+        "item": item_id,
+        "pipeline": given,
+        "params": {step: dict(values) for step, values in params.items()},
+        "priority": priority,
+        "force": force,
+    }
     return Call("POST", "/v1/runs", _of(types.Run), body, headers=_once())
 
 
@@ -214,6 +240,13 @@ def run(run_id: str) -> Call[types.Run]:
 def cancel_run(run_id: str) -> Call[types.Run]:
     """Stop a run and its jobs."""
     return Call("POST", f"/v1/runs/{run_id}/cancel", _of(types.Run), headers=_once())
+
+
+def events(item_id: str | None, job_id: str | None, run_id: str | None, after: str) -> Call[None]:
+    """Follow what happens; the answer is a stream of server-sent events."""
+    query = _given({"item": item_id, "job": job_id, "run": run_id})
+    headers = {"Last-Event-ID": after} if after else {}
+    return Call("GET", "/v1/events", _NOTHING, query=query, headers=headers)
 
 
 def read(call: Call[T], content: bytes) -> T:

@@ -141,6 +141,7 @@ class Client:
         path: Path,
         *,
         kind: types.ItemKind | None = None,
+        stem: types.Stem | None = None,
         metadata: Mapping[str, str] | None = None,
         told: files.Told = files.silent,
         resume: str | None = None,
@@ -154,6 +155,8 @@ class Client:
             The file.
         kind
             What it is; without it its length decides.
+        stem
+            Which part of a song it holds; work on it then goes as with a separated stem.
         told
             Told how many bytes have arrived.
         resume
@@ -168,7 +171,7 @@ class Client:
         """
         size, sha256 = files.digest(path)
         if resume is None:
-            announced = calls.create_upload(path.name, size, sha256, kind, metadata or {})
+            announced = calls.create_upload(path.name, size, sha256, kind, stem, metadata or {})
             upload = self.send(announced)
         else:
             upload = self.send(calls.upload(resume))
@@ -183,6 +186,10 @@ class Client:
             upload = self.send(calls.upload(upload.id))
         told(size, size)
         return upload if upload.state != "open" else self.send(calls.complete_upload(upload.id))
+
+    def upload_state(self, upload_id: str) -> types.Upload:
+        """Show an upload: what arrived of it, its item, and the jobs that followed."""
+        return self.send(calls.upload(upload_id))
 
     def _put(self, path: Path, part: types.Part) -> None:
         """Send one part; a lost connection is met with another try."""
@@ -211,16 +218,21 @@ class Client:
         kind: str | None = None,
         state: str | None = None,
         parent: str | None = None,
+        roots: bool | None = None,
     ) -> Iterator[types.Item]:
-        """Yield items, newest first, fetching pages as they are needed."""
-        return self._pages(lambda page: calls.items(q, kind, state, parent, page))
+        """Yield items, newest first, fetching pages as they are needed.
+
+        With `roots` only those that were cut from no other item, or, where it is false, only those
+        that were.
+        """
+        return self._pages(lambda page: calls.items(q, kind, state, parent, roots, page))
 
     def item(self, item_id: str) -> types.Item:
         """Show an item."""
         return self.send(calls.item(item_id))
 
     def edit_item(self, item_id: str, changes: Mapping[str, Any]) -> types.Item:
-        """Change an item's name, kind, tempo or metadata."""
+        """Change an item's name, kind, stem, tempo or metadata."""
         return self.send(calls.edit_item(item_id, changes))
 
     def delete_item(self, item_id: str) -> None:
@@ -281,10 +293,12 @@ class Client:
         *,
         params: Mapping[str, Any] | None = None,
         inputs: tuple[str, ...] = (),
+        priority: types.Priority = "interactive",
         force: bool = False,
     ) -> types.Job:
         """Ask for a task over an item, or over artifacts of it."""
-        return self.send(calls.create_job(item_id, task, params or {}, inputs, force))
+        call = calls.create_job(item_id, task, params or {}, inputs, priority, force)
+        return self.send(call)
 
     def jobs(
         self, *, item: str | None = None, state: str | None = None, run: str | None = None
@@ -317,10 +331,16 @@ class Client:
         return self._pages(calls.pipelines)
 
     def create_run(
-        self, item_id: str, pipeline: str | Mapping[str, Any], *, force: bool = False
+        self,
+        item_id: str,
+        pipeline: str | Mapping[str, Any],
+        *,
+        params: Mapping[str, Mapping[str, Any]] | None = None,
+        priority: types.Priority = "interactive",
+        force: bool = False,
     ) -> types.Run:
-        """Run a pipeline over an item."""
-        return self.send(calls.create_run(item_id, pipeline, force))
+        """Run a pipeline over an item; `params` holds parameters by the name of their step."""
+        return self.send(calls.create_run(item_id, pipeline, params or {}, priority, force))
 
     def run(self, run_id: str) -> types.Run:
         """Show a run."""
@@ -363,27 +383,35 @@ class Client:
             pause = min(1.0, pause * 1.3)
 
     def events(
-        self, *, item: str | None = None, job: str | None = None, after: str = ""
+        self,
+        *,
+        item: str | None = None,
+        job: str | None = None,
+        run: str | None = None,
+        after: str = "",
     ) -> Iterator[types.Event]:
-        """Yield live events for ever, resuming after a lost connection."""
-        filters = {name: value for name, value in (("item", item), ("job", job)) if value}
+        """Yield live events for ever, resuming after a lost connection or an expired token."""
         attempt = 0
+        fresh = False
         while True:
-            self.account()  # Refreshes a token that has ended.
-            headers = {"Authorization": f"Bearer {self._who.access_token}"}
-            if after:
-                headers["Last-Event-ID"] = after
-            url = wire.absolute(self._who, "/v1/events")
+            call = calls.events(item, job, run, after)
+            request = wire.request(self._http, call, self._who, timeout=wire.STREAM_TIMEOUT)
             try:
-                with self._http.stream(
-                    "GET", url, params=filters, headers=headers, timeout=60.0
-                ) as answer:
+                answer = self._http.send(request, stream=True)
+                try:
+                    if wire.expired(answer, call, self._who) and not fresh:
+                        self._refresh()
+                        fresh = True
+                        continue
                     if answer.is_error:
                         answer.read()
                         raise wire.failure(answer)
+                    fresh = False
                     for event in read_events(answer.iter_lines()):
                         attempt, after = 0, event.id or after
                         yield event
+                finally:
+                    answer.close()
             except (httpx.TransportError, Busy) as error:
                 attempt += 1
                 if attempt == wire.TRIES:

@@ -7,6 +7,29 @@ from pydantic import BaseModel, ConfigDict
 
 ItemKind = Literal["track", "stem", "sample", "recording"]
 """What an item is to a musician."""
+Stem = Literal["drums", "bass", "other", "vocals", "guitar", "piano", "accompaniment"]
+"""What a part of a song holds."""
+ArtifactKind = Literal[
+    "original",
+    "canonical",
+    "peaks",
+    "stem",
+    "sample",
+    "loop",
+    "midi",
+    "notes",
+    "lyrics",
+    "tags",
+    "embedding",
+    "slices",
+    "analysis",
+    "image",
+]
+"""What a stored file is."""
+JobState = Literal["queued", "running", "succeeded", "skipped", "failed", "cancelled"]
+"""Where a job is."""
+Priority = Literal["interactive", "batch"]
+"""How long work may wait behind others."""
 TERMINAL = frozenset({"succeeded", "skipped", "failed", "cancelled", "partial"})
 """States in which a job or a run has ended."""
 
@@ -66,6 +89,7 @@ class Item(_Answer):
     kind: str
     state: str
     name: str
+    stem: str | None = None
     metadata: dict[str, str] = {}
     audio: Audio | None = None
     bpm: float | None = None
@@ -113,15 +137,27 @@ class Failure(_Answer):
     message: str
 
 
+class Queue(_Answer):
+    """Where a job that waits stands in its line, and what it waits for."""
+
+    position: int
+    ahead: int
+    waits_for: str
+    message: str
+
+
 class Job(_Answer):
-    """One task over one input."""
+    """One task over one input; `queue` is there while it waits, when it is asked for by its id."""
 
     id: str
     item: str
     task: str
     state: str
+    priority: str = "interactive"
     params: dict[str, Any]
+    inputs: tuple[str, ...] = ()
     progress: Progress
+    queue: Queue | None = None
     result: dict[str, Any] | None = None
     failure: Failure | None = None
     attempt: int = 0
@@ -206,6 +242,7 @@ class Upload(_Answer):
     missing: tuple[Part, ...] = ()
     item: str | None = None
     job: str | None = None
+    tagging: str | None = None
     duplicate: bool = False
 
 

@@ -15,10 +15,16 @@ T = TypeVar("T")
 TRIES = 5
 """How often a repeatable call is sent before its error is raised."""
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+STREAM_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+"""A live stream says something at least this often."""
 
 
 def request(
-    client: httpx.Client | httpx.AsyncClient, call: Call[T], who: Credentials
+    client: httpx.Client | httpx.AsyncClient,
+    call: Call[T],
+    who: Credentials,
+    *,
+    timeout: httpx.Timeout = TIMEOUT,
 ) -> httpx.Request:
     """Return the request of a call.
 
@@ -36,7 +42,12 @@ def request(
         headers["Authorization"] = f"Bearer {who.access_token}"
     body = None if call.body is None else dict(call.body)
     return client.build_request(
-        call.method, absolute(who, call.path), json=body, params=dict(call.query), headers=headers
+        call.method,
+        absolute(who, call.path),
+        json=body,
+        params=dict(call.query),
+        headers=headers,
+        timeout=timeout,
     )
 
 

@@ -10,6 +10,7 @@ from contracts.objects import Bucket
 from contracts.uploads import Download
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
+from services.library.artifacts import split_name
 from services.library.context import REFUSED, Context, Reader
 from services.library.facts import show_artifact
 from services.library.repository import Repository
@@ -17,6 +18,8 @@ from services.library.tables import ArtifactRow, ItemRow
 from services.library.uploads import SIGNED
 
 _UNFIT = '/\\:*?"<>|'
+_TURNS = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
+"""Bidirectional classes of characters that turn the direction of what follows."""
 _ITEM_BYTES = 150
 
 
@@ -55,14 +58,25 @@ def artifact_routes(house: Context) -> APIRouter:
 
 def file_name(item: ItemRow, artifact: ArtifactRow) -> str:
     """Return the name that a downloaded file gets: the item's, and what of it this is (S11)."""
-    name = "".join(
-        "_" if c in _UNFIT or unicodedata.category(c).startswith("C") else c for c in item.name
-    )
+    name = "".join("_" if c in _UNFIT or _unfit(c) else c for c in item.name)
     if artifact.kind == ArtifactKind.ORIGINAL:
         return name.strip(". ") or artifact.name
     stem, _, suffix = artifact.name.rpartition(".")
-    name = name.encode()[:_ITEM_BYTES].decode(errors="ignore").strip(". ") or "untitled"
+    name = (
+        split_name(name)[0].encode()[:_ITEM_BYTES].decode(errors="ignore").strip(". ") or "untitled"
+    )
     if artifact.kind == ArtifactKind.CANONICAL:
         return f"{name}.{suffix}"
     part = stem if not artifact.stem or artifact.stem in stem else f"{artifact.stem} {stem}"
     return f"{name} – {part}.{suffix}"
+
+
+def _unfit(character: str) -> bool:
+    """Return whether a character must not stand in a file's name.
+
+    Those are controls, and what turns the direction of writing, which can make one ending look like
+    another. Joiners belong to emoji and to many languages' spelling.
+    """
+    kind = unicodedata.category(character)
+    turns = unicodedata.bidirectional(character) in _TURNS
+    return turns or kind in ("Cc", "Cs", "Zl", "Zp")

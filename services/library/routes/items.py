@@ -51,9 +51,13 @@ def item_routes(house: Context) -> APIRouter:
         kind: ItemKind | None = None,
         state: ItemState | None = None,
         parent: ItemId | None = None,
+        roots: Annotated[
+            bool | None,
+            Query(description="Only items that were cut from no other; false: only those cut."),
+        ] = None,
     ) -> Page[Item]:
         """List items, newest first."""
-        wanted = ItemFilter(text=q, kind=kind, state=state, parent=parent)
+        wanted = ItemFilter(text=q, kind=kind, state=state, parent=parent, roots=roots)
         turn = searches.of(principal.owner) if q else nullcontext()
         try:
             async with turn, house.database.session() as session:
@@ -79,7 +83,7 @@ def item_routes(house: Context) -> APIRouter:
         item: ItemId,
         given: Annotated[ItemEdit, Body(openapi_examples=_EXAMPLE)],
     ) -> Item:
-        """Change name, kind, tempo or metadata; what is absent stays."""
+        """Change name, kind, stem, tempo or metadata; what is absent stays."""
         async with house.database.transaction() as session:
             return show_item(await edit_item(Repository(session, principal), item, given))
 

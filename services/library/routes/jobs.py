@@ -23,6 +23,7 @@ from services.library.facts import tell_item_changed
 from services.library.idempotency import Key, once
 from services.library.jobs import NotAdmitted, Quarantined
 from services.library.orders import order_job, refusal
+from services.library.queue import queue_state
 from services.library.repository import Repository, page
 from services.library.runs import job_ended
 from services.library.tables import JobRow
@@ -92,9 +93,11 @@ def job_routes(house: Context) -> APIRouter:
 
     @router.get("/{job}")
     async def get(principal: Reader, job: JobId) -> Job:
-        """Show a job."""
+        """Show a job; while it waits, also where it stands in the queue and what it waits for."""
         async with house.database.session() as session:
-            return jobs.show(await Repository(session, principal).job(job, Action.READ))
+            row = await Repository(session, principal).job(job, Action.READ)
+            queue = await queue_state(session, row, policy=house.policy)
+        return jobs.show(row).model_copy(update={"queue": queue})
 
     @router.get("/{job}/previews/{name}")
     async def preview(principal: Reader, job: JobId, name: str) -> Download:

@@ -15,8 +15,8 @@ from services.library.access import Action
 from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.idempotency import Key, once
 from services.library.jobs import NotAdmitted
-from services.library.orders import ready_item, refusal
-from services.library.pipelines import check_steps, spec_named
+from services.library.orders import check_stem, check_weights, ready_item, refusal
+from services.library.pipelines import check_steps, spec_named, with_params
 from services.library.repository import Repository, page
 from services.library.runs import (
     advance,
@@ -34,6 +34,13 @@ CANCELLED_AT_ONCE = 25
 _ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
 _EXAMPLE = {
     "By name": {"value": {"item": _ITEM, "pipeline": "stems"}},
+    "With parameters of its steps": {
+        "value": {
+            "item": _ITEM,
+            "pipeline": "full",
+            "params": {"separation": {"precision": "balanced"}},
+        }
+    },
     "Given in full": {
         "value": {
             "item": _ITEM,
@@ -111,8 +118,14 @@ async def _begin(house: Context, repository: Repository, asked: RunCreate) -> Ru
         spec = check_steps(await spec_named(repository, asked.pipeline), field="pipeline.steps")
     else:
         spec = check_steps(asked.pipeline, field="body.pipeline.steps")
+    spec = with_params(spec, asked.params, field="body.params")
+    for step in spec.steps:
+        where = f"body.params.{step.name}"
+        await check_weights(repository.session, step.task, step.params, field=where)
     await house.database.lock(repository.session, f"owner:{repository.owner}")
     item = await ready_item(repository, asked.item)
+    if isinstance(asked.pipeline, str):
+        check_stem(item, asked.pipeline)
     try:
         return await start_run(
             repository.session,

@@ -12,6 +12,7 @@ from services.library.access import Action
 from services.library.context import REFUSED, Context, Writer
 from services.library.idempotency import Key, once
 from services.library.repository import Repository
+from services.library.runs import one_shot_tagging
 from services.library.tables import UploadRow
 
 _EXAMPLE = {
@@ -67,7 +68,9 @@ def upload_routes(house: Context) -> APIRouter:
         """Show what has arrived, and URLs for what is missing: so an upload is resumed."""
         async with house.database.session() as session:
             row = await Repository(session, principal).upload(upload, Action.WRITE)
-        return await house.uploads.show(await house.uploads.open(principal, row))
+            tagging = await one_shot_tagging(session, row.item)
+        shown = await house.uploads.show(await house.uploads.open(principal, row))
+        return shown.model_copy(update={"tagging": tagging})
 
     @router.post("/{upload}/complete")
     async def complete(principal: Writer, upload: UploadId, key: Key = None) -> Upload:

@@ -64,11 +64,14 @@ def login(
             say(f"Logged in at {client.credentials.url} as {email}.")
 
 
-def logout() -> None:
+def logout(json: AsJson = False) -> None:
     """End the session, here and in the house."""
     with Client() as client:
         client.logout()
-        say("Logged out.")
+        if json:
+            as_json({"url": client.credentials.url, "logged_in": False})
+        else:
+            say("Logged out.")
 
 
 def key(

@@ -4,6 +4,9 @@
 1  something else failed       5  the house refused it (the message tells why)
 2  wrong usage                 6  the house does not answer, or is busy
 3  not logged in               7  a job failed or was cancelled
+
+With --json a command prints one JSON document, `watch` one object a line, and whatever goes wrong
+is one JSON object a line on standard error.
 """
 
 import sys
@@ -11,16 +14,9 @@ from collections.abc import Callable
 
 import typer
 
-from cratedig.cli import accounts, catalogue, work
-from cratedig.errors import (
-    Busy,
-    CratedigError,
-    JobFailed,
-    NotFound,
-    NotLoggedIn,
-    Refused,
-    Unreachable,
-)
+from cratedig.cli import accounts, catalogue, fetch, work
+from cratedig.cli.output import exit_code, fault
+from cratedig.errors import CratedigError
 
 app = typer.Typer(
     name="cratedig",
@@ -39,41 +35,44 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     catalogue.upload,
     catalogue.ls,
     catalogue.show,
-    catalogue.get,
+    catalogue.edit,
+    fetch.get,
     catalogue.rm,
     work.run,
+    work.jobs,
     work.watch,
     work.cancel,
 )
 for command in _COMMANDS:
     app.command()(command)
 
-_CODES: tuple[tuple[type[CratedigError], int], ...] = (
-    (NotLoggedIn, 3),
-    (NotFound, 4),
-    (Busy, 6),
-    (Unreachable, 6),
-    (Refused, 5),
-    (JobFailed, 7),
-    (CratedigError, 1),
-)
 
+class UsageFault(Exception):
+    """What was typed is wrong."""
 
-def exit_code(error: CratedigError) -> int:
-    """Return the exit code that tells scripts what went wrong."""
-    return next(code for kind, code in _CODES if isinstance(error, kind))
+    code = "usage"
 
 
 def main() -> None:
     """Run the command line."""
+    json = "--json" in sys.argv[1:]
     try:
-        app()
+        # For programs whatever goes wrong is told here, and as JSON.
+        sys.exit(app(standalone_mode=not json))
     except CratedigError as error:
-        trace = getattr(error, "trace", "")
-        print(f"cratedig: {error}" + (f"\n  (trace {trace})" if trace else ""), file=sys.stderr)
-        sys.exit(exit_code(error))
+        fault(error, code := exit_code(error), json_=json)
+        sys.exit(code)
     except BrokenPipeError:
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted; what was begun goes on in the house", file=sys.stderr)
-        sys.exit(130)
+    except OSError as error:
+        fault(error, 1, json_=json)
+        sys.exit(1)
+    except typer.Abort:
+        fault(UsageFault("stopped by you; nothing was done"), 1, json_=json)
+        sys.exit(1)
+    except Exception as error:
+        # What is wrong with the arguments; its class is not part of every version of typer.
+        if (words := getattr(error, "format_message", None)) is None:
+            raise
+        fault(UsageFault(words()), 2, json_=json)
+        sys.exit(2)

@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
@@ -12,20 +12,84 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cratedig.errors import (
+    Busy,
+    CratedigError,
+    JobFailed,
+    NotFound,
+    NotLoggedIn,
+    Refused,
+    Unreachable,
+)
 from cratedig.types import Item
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 
 out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def as_json(value: BaseModel | Iterable[BaseModel]) -> None:
-    """Print one object, or a list of them, as JSON."""
-    if isinstance(value, BaseModel):
-        print(value.model_dump_json(indent=2))
+_CODES: tuple[tuple[type[CratedigError], int], ...] = (
+    (NotLoggedIn, 3),
+    (NotFound, 4),
+    (Busy, 6),
+    (Unreachable, 6),
+    (Refused, 5),
+    (JobFailed, 7),
+    (CratedigError, 1),
+)
+
+
+def exit_code(error: CratedigError) -> int:
+    """Return the exit code that tells scripts what went wrong."""
+    return next(code for kind, code in _CODES if isinstance(error, kind))
+
+
+def one_of(given: str | None, known: Sequence[str], option: str) -> None:
+    """Raise a usage error, which lists what can be given, if an option has another value."""
+    if given is not None and given not in known:
+        text = f"{given!r} is none of {', '.join(known)}"
+        raise typer.BadParameter(text, param_hint=option)
+
+
+Plain = BaseModel | Mapping[str, Any]
+
+
+def as_json(value: Plain | Iterable[Plain], *, lines: bool = False) -> None:
+    """Print one object, or a list of them, as the one JSON document of a command.
+
+    With `lines` it is one of many objects, each on a line of its own.
+    """
+    plain: Any
+    if isinstance(value, BaseModel | Mapping):
+        plain = _plain(value)
     else:
-        print(json.dumps([one.model_dump(mode="json") for one in value], indent=2))
+        plain = [_plain(one) for one in value]
+    print(json.dumps(plain, indent=None if lines else 2, default=_plain), flush=lines)
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else dict(value)
+
+
+def fault(error: Exception, code: int, *, subject: str = "", json_: bool) -> None:
+    """Print what went wrong on standard error: words, or for programs one JSON object on a line."""
+    about = f"{subject}: " if subject else ""
+    trace = getattr(error, "trace", "")
+    if not json_:
+        print(
+            f"cratedig: {about}{error}" + (f"\n  (trace {trace})" if trace else ""),
+            file=sys.stderr,
+        )
+        return
+    told = {
+        "error": getattr(error, "code", type(error).__name__),
+        "detail": f"{about}{getattr(error, 'detail', '') or error}",
+        "fields": [{"field": f, "message": m} for f, m in getattr(error, "fields", ())],
+        "trace": trace,
+        "exit": code,
+    }
+    print(json.dumps(told, ensure_ascii=False), file=sys.stderr)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

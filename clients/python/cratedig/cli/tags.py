@@ -1,10 +1,8 @@
 """What the house heard in songs and samples, as words for people."""
 
-import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
+from cratedig.cli.fetching import content_of
 from cratedig.client import Client
 from cratedig.types import Item
 
@@ -33,10 +31,7 @@ def heard_as(client: Client, sample: Item) -> str:
         if one.kind == "tags" and one.stem == lineage.stem
     ]
     for artifact in sorted(said, key=lambda one: one.created, reverse=True):
-        with tempfile.TemporaryDirectory() as folder:
-            path = client.download(artifact, Path(folder) / "tags.json")
-            content = json.loads(path.read_text(encoding="utf-8"))
-        for one in content["samples"]:
+        for one in content_of(client, artifact)["samples"]:
             if one["file"] in names:
                 return f"{_plain(one['label'])} ({one['confidence']:.0%} sure)"
     return ""

@@ -1,0 +1,126 @@
+"""Names of fetched files: legal on every system, and laid out so that a person finds things."""
+
+import hashlib
+import re
+import unicodedata
+from pathlib import Path
+
+from cratedig.types import Artifact
+
+MOST_BYTES = 220
+"""Of a name in UTF-8. File systems take 255; the rest is for `.partial` and for what tells files of
+one name apart."""
+_SEPARATORS_AND_RESERVED = frozenset('/\\:*?"<>|')
+_TURNS = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
+_DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever ending follows."""
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+_JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
+_FOLDERS = {
+    "stem": "stems",
+    "midi": "midi",
+    "notes": "midi",
+    "lyrics": "lyrics",
+    "analysis": "analysis",
+    "image": "analysis",
+    "peaks": "analysis",
+}
+
+
+def safe_name(name: str, *, most: int = MOST_BYTES) -> str:
+    """Return a name that every file system takes, as near to the given one as can be.
+
+    Replaced are separators, what Windows reserves, control characters, and what turns the direction
+    of writing, which can make one ending look like another. Emoji, joiners and every script stay. A
+    name that is too long is cut before its ending, between characters as people see them.
+    """
+    text = unicodedata.normalize("NFC", name)
+    text = "".join("_" if _forbidden(c) else c for c in text).strip().rstrip(" .")
+    if text.startswith("."):
+        text = f"_{text}"  # A hidden file would look like one that did not come.
+    start, suffix = _split(text)
+    start = _cut(start, most - len(suffix.encode())).rstrip(" .") if suffix else _cut(text, most)
+    device, dot, rest = start.partition(".")
+    if _DEVICES.fullmatch(device.rstrip()):
+        start = f"{device.rstrip()}_{dot}{rest}"
+    return f"{start}{suffix}".rstrip(" .") or "unnamed"
+
+
+def folder_of(artifact: Artifact, label: str = "") -> Path:
+    """Return the folder below its item's in which a file lies.
+
+    Parameters
+    ----------
+    label
+        What a sample was heard as, such as `kick`.
+    """
+    match artifact.kind:
+        case "original" | "canonical":
+            return Path()
+        case "sample":
+            return Path("samples") / (artifact.stem or "mix") / (label or "unsorted")
+        case "loop":
+            return Path("samples") / (artifact.stem or "mix") / "loops"
+        case "slices":
+            return Path("samples") / (artifact.stem or "mix")
+        case "tags" | "embedding":
+            return Path("samples") / artifact.stem if artifact.stem else Path("analysis")
+    return Path(_FOLDERS.get(artifact.kind, safe_name(artifact.kind)))
+
+
+def file_name(artifact: Artifact, item: str) -> str:
+    """Return what a fetched file is called: the original as it was sent, others with their stem."""
+    if artifact.kind == "original":
+        return safe_name(item)
+    stem = "" if artifact.kind == "canonical" else artifact.stem or ""
+    named = artifact.name if artifact.name.startswith(stem) else f"{stem}-{artifact.name}"
+    return safe_name(named)
+
+
+def free_path(path: Path, artifact: Artifact) -> tuple[Path, bool]:
+    """Return where to put a file so that no other bytes are replaced, and whether it lies there.
+
+    What has another file's name is told apart by its job, else by itself, so that it gets the same
+    name whenever it is fetched.
+    """
+    for tail in ("", (artifact.job or artifact.id)[-8:], artifact.id):
+        named = path.with_name(f"{path.stem} ({tail}){path.suffix}") if tail else path
+        if not named.exists():
+            return named, False
+        if named.is_file() and _digest(named) == artifact.sha256:
+            return named, True
+    raise FileExistsError(f"{path} and what it could be called instead hold other files")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _forbidden(character: str) -> bool:
+    return (
+        character in _SEPARATORS_AND_RESERVED
+        or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+        or unicodedata.bidirectional(character) in _TURNS
+    )
+
+
+def _split(name: str) -> tuple[str, str]:
+    start, dot, suffix = name.rpartition(".")
+    return (start, dot + suffix) if start and _SUFFIX.fullmatch(dot + suffix) else (name, "")
+
+
+def _cut(text: str, most: int) -> str:
+    kept = text.encode()[:most].decode(errors="ignore")
+    # No accent, joiner or variant is torn from what it belongs to.
+    while kept and len(kept) < len(text) and _goes_on(text, len(kept)):
+        kept = kept[:-1]
+    return kept
+
+
+def _goes_on(text: str, at: int) -> bool:
+    return (
+        unicodedata.combining(text[at]) > 0
+        or text[at] in _JOINERS
+        or (at > 0 and text[at - 1] == "\u200d")
+    )

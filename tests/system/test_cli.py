@@ -1,0 +1,265 @@
+"""The command line as people and programs use it."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cratedig import Client
+from cratedig.cli.app import app
+from cratedig.session import save
+from tests.support.house import House
+from tests.support.sounds import write_tone
+
+pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
+PASSWORD = secrets.token_urlsafe(16)
+UNKNOWN = "01920000-0000-7000-8000-000000000000"
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A user at a terminal."""
+
+    user: Client
+    folder: Path
+    url: str
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "CRATEDIG_CONFIG": str(self.folder / "credentials.json"),
+            "CRATEDIG_PASSWORD": PASSWORD,
+        }
+        command = [str(Path(sys.executable).with_name("cratedig")), *arguments]
+        return subprocess.run(
+            command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """Return the one document that a command prints."""
+        done = self(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def tone(self, name: str, *, frequency: float, **facts: Any) -> str:
+        """Upload a tone; return its item."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sent = self.user.upload(write_tone(path, seconds=1.5, frequency=frequency), **facts)
+        self.user.wait_job(str(sent.job))
+        return str(sent.item)
+
+
+def shell_of(house: House, folder: Path) -> Shell:
+    user = house.user("shell")
+    save(user.credentials, folder / "credentials.json")
+    return Shell(user, folder, house.url)
+
+
+@pytest.fixture
+def shell(house: House, tmp_path: Path) -> Shell:
+    return shell_of(house, tmp_path)
+
+
+@dataclass(frozen=True)
+class World:
+    """What commands are given."""
+
+    shell: Shell
+    item: str
+    job: str
+    run: str
+
+
+@pytest.fixture(scope="module")
+def world(house: House, tmp_path_factory: pytest.TempPathFactory) -> World:
+    shell = shell_of(house, tmp_path_factory.mktemp("shell"))
+    item = shell.tone("tone.wav", frequency=233.0, kind="track")
+    run = shell.user.wait_run(shell.user.create_run(item, "midi").id)
+    return World(shell, item, run.steps[0].jobs[0], run.id)
+
+
+def email() -> str:
+    return f"{secrets.token_hex(8)}@example.org"
+
+
+Words = Callable[[World], list[str]]
+GOOD: dict[str, Words] = {
+    "signup": lambda w: ["--email", email(), "--url", w.shell.url],
+    "login": lambda w: ["--email", _account(w), "--url", w.shell.url],
+    "logout": lambda w: [],
+    "key": lambda w: ["a script"],
+    "upload": lambda w: ["tone.wav", "--run", "midi", "-p", "onset_threshold=0.4"],
+    "ls": lambda w: [],
+    "show": lambda w: [w.item],
+    "edit": lambda w: [w.item, "--bpm", "97.5"],
+    "get": lambda w: [w.item, "-o", "out"],
+    "rm": lambda w: [w.shell.tone("doomed.wav", frequency=307.0), "--yes"],
+    "run": lambda w: ["midi", w.item, "-p", "midi.onset_threshold=0.6"],
+    "jobs": lambda w: [w.item],
+    "watch": lambda w: [w.run, "--after", "start"],
+    "cancel": lambda w: [w.job, w.run],
+}
+"""Arguments of each command with which it works."""
+BAD: dict[str, tuple[list[str], int]] = {
+    "signup": (["--email", "nobody", "--url", "URL"], 5),
+    "login": (["--email", "nobody@example.org", "--url", "URL"], 3),
+    "logout": (["--bogus"], 2),
+    "key": (["a script", "--scope", "bogus"], 5),
+    "upload": (["missing.wav"], 2),
+    "ls": (["--kind", "bogus"], 5),
+    "show": (["nosuch"], 4),
+    "edit": (["nosuch", "--bpm", "100"], 4),
+    "get": (["tone", "--kind", "bogus"], 2),
+    "rm": ([UNKNOWN, "--yes"], 4),
+    "run": (["nosuch", "tone"], 4),
+    "jobs": (["--state", "bogus"], 2),
+    "watch": (["nosuch"], 4),
+    "cancel": (["nosuch"], 4),
+}
+"""Arguments with which it does not, and its exit code."""
+# These end the session that the others need.
+APART = frozenset({"signup", "login", "logout"})
+
+
+def _account(w: World) -> str:
+    address = email()
+    w.shell.user.signup(address, PASSWORD)
+    return address
+
+
+def commands() -> list[str]:
+    return [str(one.callback.__name__) for one in app.registered_commands if one.callback]
+
+
+def placed(world: World, name: str, house: House, folder: Path) -> World:
+    if name not in APART:
+        return world
+    return World(shell_of(house, folder), world.item, world.job, world.run)
+
+
+@pytest.mark.parametrize("name", commands())
+def test_json_is_one_document(world: World, house: House, tmp_path: Path, name: str) -> None:
+    world = placed(world, name, house, tmp_path)
+    done = world.shell(name, *GOOD[name](world), "--json")
+    assert done.returncode == 0, done.stderr
+    # Only live events are a stream: one object a line.
+    documents = done.stdout.splitlines() if name == "watch" else [done.stdout]
+    assert documents
+    for document in documents:
+        json.loads(document)
+
+
+@pytest.mark.parametrize("name", commands())
+def test_a_fault_is_one_json_object_on_standard_error(
+    world: World, house: House, tmp_path: Path, name: str
+) -> None:
+    world = placed(world, name, house, tmp_path)
+    words, code = BAD[name]
+    given = [world.shell.url if word == "URL" else word for word in words]
+    done = world.shell(name, *given, "--json")
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    told = json.loads(done.stderr)
+    assert told["exit"] == code
+    text = json.dumps(told)
+    for leaked in ("constrained", "function-", "pattern", "^[", "Traceback"):
+        assert leaked not in text
+
+
+def test_a_word_that_is_no_kind_is_answered_with_those_there_are(world: World) -> None:
+    done = world.shell("get", world.item, "--kind", "bogus", "--json")
+    assert done.returncode == 2
+    assert "original, canonical, peaks" in json.loads(done.stderr)["detail"]
+
+
+def test_two_items_of_one_name_keep_their_files(shell: Shell) -> None:
+    items = [shell.tone(f"{one}/same name.wav", frequency=410.0 + i) for i, one in enumerate("ab")]
+    for order in (items, items[::-1], items):
+        shell.json("get", *order, "-o", "out", "--kind", "original")
+    sent = {(shell.folder / one / "same name.wav").read_bytes() for one in "ab"}
+    got = [path.read_bytes() for path in (shell.folder / "out").rglob("same name.wav")]
+    assert len(got) == 2
+    assert set(got) == sent
+    # By its name neither can be meant; the answer says which there are.
+    done = shell("get", "same name")
+    assert done.returncode == 4
+    assert all(item in done.stderr for item in items)
+
+
+@pytest.mark.parametrize("start", ["曲" * 83, "é" * 125, "x" * 200, "👩\u200d👧" * 22])
+def test_a_long_name_is_fetched_with_its_ending(shell: Shell, start: str) -> None:
+    item = shell.tone(f"{start}.wav", frequency=500.0 + len(start))
+    shell.json("get", item, "-o", "out")
+    (original,) = [p for p in (shell.folder / "out").rglob("*.wav") if p.is_file()]
+    assert original.read_bytes() == (shell.folder / f"{start}.wav").read_bytes()
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("name", ["Zürich Żółć.wav", "Zürich Żółć", "ZÜRICH żółć"])
+def test_a_name_is_found_however_it_is_typed(shell: Shell, name: str, form: Any) -> None:
+    item = shell.tone(unicodedata.normalize("NFD", "Zürich Żółć.wav"), frequency=620.0)
+    assert shell.json("show", unicodedata.normalize(form, name))["id"] == item
+
+
+def test_a_song_goes_before_what_was_cut_from_it(shell: Shell) -> None:
+    song = shell.tone("plain.wav", frequency=700.0, kind="track")
+    (run,) = shell.json("run", "stems", "plain")
+    assert run["state"] == "succeeded"
+    cut = list(shell.user.items(roots=False))
+    assert {one.name for one in cut} == {"plain – vocals", "plain – accompaniment"}
+    shell.user.edit_item(cut[0].id, {"name": "plain.wav"})
+    assert shell.json("show", "plain.wav")["id"] == song
+    assert [one["id"] for one in shell.json("ls")] == [song]
+    (step,) = run["steps"]
+    got = shell.json("get", song, "--run", run["id"], "--stem", "vocals", "-o", "out")
+    assert [one["job"] for one in got] == step["jobs"]
+    assert [Path(one["path"]).parts for one in got] == [("out", "plain", "stems", "vocals.flac")]
+
+
+def test_a_drum_track_is_taken_as_one(shell: Shell) -> None:
+    write_tone(shell.folder / "beat.wav", seconds=2.0, frequency=111.0)
+    (item,) = shell.json("upload", "beat.wav", "--stem", "drums")
+    assert (item["stem"], item["kind"]) == ("drums", "stem")
+    (run,) = shell.json("run", "drums", "beat", "--no-wait", "--priority", "batch")
+    assert [step["name"] for step in run["steps"]] == [
+        "analysis",
+        "slicing",
+        "tagging",
+        "drum-midi",
+    ]
+    other = shell.tone("other.wav", frequency=119.0, kind="track")
+    refused = shell("run", "drums", other)
+    assert refused.returncode == 5
+    assert "cratedig edit ITEM --stem drums" in refused.stderr
+    shell.json("edit", other, "--stem", "drums")
+    assert shell("run", "drums", other, "--no-wait").returncode == 0
+
+
+def test_a_samples_tags_come_with_its_upload(shell: Shell) -> None:
+    write_tone(shell.folder / "hit.wav", seconds=1.0, frequency=90.0)
+    (item,) = shell.json("upload", "hit.wav", "--kind", "sample")
+    assert item["tagging"]["state"] in ("succeeded", "skipped")
+    assert item["tagging"]["item"] == item["id"]
+
+
+def test_parameters_are_checked_where_they_are_given(world: World) -> None:
+    refused = world.shell(
+        "run", "full", world.item, "-p", "separation.weights=htdemucs_6s", "--json"
+    )
+    assert refused.returncode == 5
+    ((field),) = json.loads(refused.stderr)["fields"]
+    assert field["field"] == "body.params.separation.weights"
+    assert "choose from" in field["message"]
+    assert "spleeter-2stems" in field["message"]
+    refused = world.shell("run", "full", world.item, "-p", "bogus.weights=x", "--json")
+    assert "it has separation, analysis" in refused.stderr
+    refused = world.shell("run", "full", world.item, "-p", "separation.bogus=1", "--json")
+    assert "there are weights, stems" in refused.stderr
