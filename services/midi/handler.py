@@ -17,6 +17,7 @@ from contracts.tagging import Tags
 from kit.audio.decode import UnreadableAudio
 from kit.audio.listen import Ear
 from kit.audio.probe import probe
+from kit.worker.gate import mix_beside, skip_if_absent
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi import drums, layers, score, song
@@ -37,6 +38,10 @@ _PIANO = 0
 _READ = frozenset(
     {ArtifactKind.SLICES, ArtifactKind.TAGS, ArtifactKind.NOTES, ArtifactKind.ANALYSIS}
 )
+_MIXTURE = (
+    "The slices were not cut from a drum stem: where other instruments sound in them too, most of "
+    "these drums are wrong."
+)
 # What is left for writing the files.
 _LISTENING = 0.97
 
@@ -47,7 +52,9 @@ def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
     """Write down a recording's pitches, a sliced recording's drums, or a song's stems."""
     slices = _of(job, ArtifactKind.SLICES)
     notes = [one for one in _of(job, ArtifactKind.NOTES) if one.name.endswith(".json")]
-    sounds = [one for one in job.inputs if one.kind not in _READ]
+    read = [one for one in job.inputs if one.kind in _READ]
+    mix = mix_beside([one for one in job.inputs if one not in read])
+    sounds = [one for one in job.inputs if one not in read and one is not mix]
     if len(sounds) + len(slices) + bool(notes) != 1 and not (len(slices) == len(sounds) == 1):
         raise Rejected(
             "input",
@@ -56,17 +63,19 @@ def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
             f"and {len(notes)} lists of notes.",
         )
     if slices:
-        return _drums(job, slices[0], next(iter(sounds), None))
+        return _drums(params, job, slices[0], next(iter(sounds), None))
     if notes:
         return _song(params, job, notes)
-    return _recording(params, job, sounds[0], engine)
+    return _recording(params, job, sounds[0], mix, engine)
 
 
 def _of(job: Job, kind: ArtifactKind) -> list[JobInput]:
     return [one for one in job.inputs if one.kind is kind]
 
 
-def _recording(params: MidiParams, job: Job, given: JobInput, engine: Engine) -> MidiResult:
+def _recording(
+    params: MidiParams, job: Job, given: JobInput, mix: JobInput | None, engine: Engine
+) -> MidiResult:
     """Listen to a recording for its pitches."""
     if given.stem is Stem.DRUMS:
         raise Skipped(
@@ -78,6 +87,7 @@ def _recording(params: MidiParams, job: Job, given: JobInput, engine: Engine) ->
         facts = probe(given.path)
         if facts.duration < SHORTEST:
             raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
+        skip_if_absent(given, mix)
         ear = Ear(given.path, RATE, told=lambda part: job.progress(_LISTENING * part, "listening"))
         transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
         notes = [note for block in ear.blocks() for note in transcriber.feed(block)]
@@ -107,9 +117,18 @@ def _recording(params: MidiParams, job: Job, given: JobInput, engine: Engine) ->
     )
 
 
-def _drums(job: Job, given: JobInput, sound: JobInput | None) -> MidiResult:
+def _drums(params: MidiParams, job: Job, given: JobInput, sound: JobInput | None) -> MidiResult:
     """Write the slices of a recording, which may be given too, as drum notes."""
     slices = _read(Slices, given)
+    # What has no stem may be an upload of nothing but drums.
+    mixture = slices.stem not in (None, Stem.DRUMS)
+    if mixture and not params.drums_of_mixtures:
+        raise Skipped(
+            "no_drum_stem",
+            f"Drum notes of the {slices.stem} stem would be mostly wrong, since other instruments "
+            "sound in its slices too. Separate with weights of four stems (htdemucs) and take the "
+            "drums; or set drums_of_mixtures to have them all the same.",
+        )
     tags = [one for said in _of(job, ArtifactKind.TAGS) for one in _read(Tags, said).samples]
     only_drums = slices.stem is Stem.DRUMS
     hits = drums.hear(slices, tags, only_drums=only_drums)
@@ -133,6 +152,7 @@ def _drums(job: Job, given: JobInput, sound: JobInput | None) -> MidiResult:
         update={
             "classes": dict(Counter(hit.label for hit in hits)),
             "left_out": sum(hit.drum is None for hit in hits),
+            "remark": "" if only_drums else _MIXTURE,
         }
     )
 

@@ -15,6 +15,7 @@ from kit.audio.encode import AudioForm, Encoder, nearest_rate
 from kit.audio.probe import probe
 from kit.signal.onsets import Float
 from kit.signal.spectra import Array
+from kit.worker.gate import mix_beside, skip_if_absent
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.slicing.choosing import choose, describe
@@ -25,11 +26,17 @@ from services.slicing.measuring import Measured, measure_loops, measure_one_shot
 
 STEADY, REPEATING = 0.6, 0.06
 """Steadiness of the beat, and confidence of the tempo, from which loops are cut."""
+_ACCOMPANIMENT = (
+    "These are slices of an accompaniment, which holds every instrument but the voice: a one-shot "
+    "may be several instruments at once, and groups and classes mean less. Separate with weights "
+    "of four stems (htdemucs) to cut drums by themselves."
+)
 
 
 def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
     """Find onsets, cut one-shots and loops, group what sounds alike, store the best."""
-    source, analysis = _inputs(job)
+    source, mix, analysis = _inputs(job)
+    skip_if_absent(source, mix)
     facts = probe(source.path)
     rate, samples = facts.sample_rate, facts.samples
     if samples < round(params.min_length * rate):
@@ -104,13 +111,15 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
         tempo_confidence=heard.pulse.confidence,
         steady=grid is not None,
         duration=facts.duration,
+        remark=_ACCOMPANIMENT if stem is Stem.ACCOMPANIMENT else "",
     )
 
 
-def _inputs(job: Job) -> tuple[JobInput, Analysis | None]:
-    """Return the recording, and the analysis where one was given with it."""
+def _inputs(job: Job) -> tuple[JobInput, JobInput | None, Analysis | None]:
+    """Return the recording, the song it is a stem of, and its analysis, where they were given."""
     said = [item for item in job.inputs if item.kind is ArtifactKind.ANALYSIS]
-    audio = [item for item in job.inputs if item.kind is not ArtifactKind.ANALYSIS]
+    mix = mix_beside([item for item in job.inputs if item not in said])
+    audio = [item for item in job.inputs if item not in said and item is not mix]
     if len(audio) != 1 or len(said) > 1:
         raise Rejected(
             "input",
@@ -118,8 +127,8 @@ def _inputs(job: Job) -> tuple[JobInput, Analysis | None]:
             f"it was given {len(audio)} and {len(said)}.",
         )
     if not said:
-        return audio[0], None
-    return audio[0], Analysis.model_validate_json(said[0].path.read_bytes())
+        return audio[0], mix, None
+    return audio[0], mix, Analysis.model_validate_json(said[0].path.read_bytes())
 
 
 def _grid(

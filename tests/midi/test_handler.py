@@ -258,3 +258,16 @@ def test_a_recorded_saxophone(tmp_path: Path, engine: Engine, recordings: Path) 
     handle(MidiParams(), job, engine)
     precision, recall = matched(truth, notes_of(job))
     assert min(precision, recall) >= 0.8
+
+
+def test_a_vocal_stem_that_holds_a_leak_has_no_notes(tmp_path: Path, engine: Engine) -> None:
+    """No note is invented of what leaked from the instruments, and the reason is said."""
+    band = perform(CHORDS)
+    job = job_of(tmp_path, 0.05 * band, stem=Stem.VOCALS)
+    song = audio_input(write_audio(tmp_path / "whole.flac", band, RATE))
+    job.inputs = (song, *job.inputs)
+    with pytest.raises(Skipped, match="26 dB below the mix") as skipped:
+        handle(MidiParams(), job, engine)
+    assert skipped.value.reason == "not_heard"
+    job.inputs = (song, replace(job.inputs[1], path=song.path, stem=Stem.OTHER))
+    assert handle(MidiParams(), job, engine).notes

@@ -230,3 +230,17 @@ def test_more_sensitivity_finds_no_less(tmp_path: Path) -> None:
         for value in (0.2, 0.8)
     ]
     assert counts[0] <= counts[1]
+
+
+def test_a_stem_with_nothing_of_its_song_gives_no_samples(tmp_path: Path) -> None:
+    """Where nobody sings, the vocal stem holds what leaked into it."""
+    band = signals.mix(
+        signals.drum_loop(110.0, 4).audio, signals.chords([(60, 64, 67)] * 4, 60 / 110 * 4)
+    )
+    song = (audio_input(write_audio(tmp_path / "whole.flac", band)),)
+    with pytest.raises(Skipped, match="20 dB below the mix") as skipped:
+        slice_up(tmp_path, 0.1 * band, stem=Stem.VOCALS, more=song)
+    assert skipped.value.reason == "not_heard"
+    result, _, _ = slice_up(tmp_path, band, stem=Stem.ACCOMPANIMENT, more=song)
+    assert result.one_shots
+    assert "several instruments" in result.remark
