@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from kit.audio.decode import mono_blocks
+from kit.audio.downmix import downmix
 from kit.signal.onsets import Novelty, loudness, novelty
 from kit.signal.pulse import NO_PULSE, Pulse, find_pulse
 from kit.signal.spectra import Array
@@ -58,9 +58,9 @@ class SignalEngine:
 
     def harmony(self, source: Source, sample_rate: int) -> Chroma:
         """Listen twice: to the first two minutes for the tuning, then to all."""
-        opening = mono_blocks(_first(source(), round(_TUNED_BY_SECONDS * sample_rate)))
+        opening = downmix(_first(source(), round(_TUNED_BY_SECONDS * sample_rate)), sample_rate)
         shift = tuning(opening, sample_rate)
-        return chroma(mono_blocks(source()), sample_rate, shift=shift)
+        return chroma(downmix(source(), sample_rate), sample_rate, shift=shift)
 
 
 def _first(blocks: Iterator[Array], samples: int) -> Iterator[Array]:

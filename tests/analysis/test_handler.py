@@ -193,3 +193,17 @@ def test_parameters_out_of_range_are_refused() -> None:
         ImageSpec(kind=ImageKind.MEL, start=2.0, end=1.0)
     with pytest.raises(ValidationError):
         AnalysisParams.model_validate({"tempi": True})
+
+
+def test_opposite_channels_have_the_key_and_chords_of_equal_ones(tmp_path: Path) -> None:
+    drums, chords = band(4)
+    song = signals.mix(drums, chords)
+    found = []
+    for name, right in (("equal", song), ("opposite", -song)):
+        (tmp_path / name).mkdir()
+        stereo = np.concatenate([song, right])
+        result, document, _ = analyse(tmp_path / name, [(stereo, None)])
+        assert result.key is not None
+        found.append((result.key.best.key, [(c.chord, c.start) for c in document.chords]))
+    assert found[0] == found[1]
+    assert found[0][0] == "C:maj"

@@ -244,3 +244,14 @@ def test_a_stem_with_nothing_of_its_song_gives_no_samples(tmp_path: Path) -> Non
     result, _, _ = slice_up(tmp_path, band, stem=Stem.ACCOMPANIMENT, more=song)
     assert result.one_shots
     assert "several instruments" in result.remark
+
+
+@pytest.mark.parametrize("sides", [(1, -1), (1, 1)], ids=["opposite", "equal"])
+def test_opposite_channels_are_cut_where_equal_ones_are(
+    tmp_path: Path, sides: tuple[int, int]
+) -> None:
+    loop = signals.drum_loop(110.0, 4).audio
+    _, document, _ = slice_up(tmp_path, np.array(sides, np.float32)[:, None] * loop)
+    (tmp_path / "mono").mkdir()
+    _, known, _ = slice_up(tmp_path / "mono", loop)
+    assert [(s.start, s.end) for s in document.slices] == [(s.start, s.end) for s in known.slices]
