@@ -12,6 +12,7 @@ from contracts.music import Stem
 from contracts.slicing import Slice, SliceKind, Slices, SlicingParams, SlicingResult
 from kit.audio.decode import read_blocks
 from kit.audio.encode import AudioForm, Encoder, nearest_rate
+from kit.audio.offset import find_offset, without_offset
 from kit.audio.probe import probe
 from kit.signal.onsets import Float
 from kit.signal.spectra import Array
@@ -19,7 +20,7 @@ from kit.worker.gate import mix_beside, skip_if_absent
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.slicing.choosing import choose, describe
-from services.slicing.dsp import Rolling, faded
+from services.slicing.dsp import Rolling, decibels, faded
 from services.slicing.engine import Engine, Heard
 from services.slicing.loops import downbeat_phase, stretches
 from services.slicing.measuring import Measured, measure_loops, measure_one_shots
@@ -45,7 +46,12 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
             f"The audio lasts {facts.duration:.3f} s; there is nothing to slice below "
             f"{params.min_length:g} s.",
         )
-    blocks = partial(read_blocks, source.path)
+    raw = partial(read_blocks, source.path)
+    offset = find_offset(raw(), rate)
+
+    def blocks() -> Iterator[Array]:
+        return without_offset(raw(), offset)
+
     heard = engine.listen(
         blocks,
         rate,
@@ -90,7 +96,7 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
     chosen = choose([*shots, *loops], params)
     attacks = {piece.index: hit.attack for piece, hit in zip(shots, hits, strict=False)}
     attacks |= {piece.index: piece.start for piece in loops}
-    made = _store(job, source, chosen, attacks, params, blocks())
+    made = _store(job, source, chosen, attacks, params, raw())
     bpm = _bpm(heard, params, analysis) if grid is not None else None
     document = Slices(
         sample_rate=rate,
@@ -207,7 +213,9 @@ def _store(
         if piece.kind is SliceKind.LOOP:
             # A loop goes on at its own beginning: only a click at the seam is taken away.
             fade_out = min(fade_out, rate // 1000)
-        gain_db = params.peak_dbfs - piece.peak_dbfs if params.normalise else 0.0
+        # What is stored keeps an offset, and must not be clipped for it.
+        peak = decibels(float(np.abs(signal).max()))
+        gain_db = params.peak_dbfs - peak if params.normalise else 0.0
         name = f"{prefix}{_name(piece)}.flac"
         path = job.output(
             name,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from contracts.tagging import TagSource
 from kit.audio.decode import read_blocks, resample_stream
 from kit.audio.downmix import downmix
+from kit.audio.offset import find_offset, without_offset
 from kit.signal.spectra import Array
 from services.tagging.engine import BATCH, Engine
 from services.tagging.mel import BANDS, PATCH, RATE, log_mel, patches
@@ -32,11 +33,13 @@ def head(path: Path, sample_rate: int) -> Array:
     Returns
     -------
     Array
-        `[channels, samples]`, 12 s at most; no samples where all of it is silent.
+        `[channels, samples]` less a constant offset, 12 s at most; no samples where all of it is
+        silent.
     """
     left = round(HEAD * sample_rate)
     held: list[Array] = []
-    for block in read_blocks(path):
+    offset = find_offset(read_blocks(path), sample_rate)
+    for block in without_offset(read_blocks(path), offset):
         if not held and np.abs(block).max(initial=0.0) < SILENCE:
             continue
         held.append(block[:, :left])
