@@ -122,6 +122,8 @@ class MidiResult(Said):
     """Only of drums: slices that are no notes, since nothing says which drum they are."""
     tracks: tuple[Track, ...] = ()
     """Only of songs."""
+    tuning_cents: Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)] = 0.0
+    """How far the notes lie from A at 440 Hz, where they were heard in a tuning of their own."""
     remark: str = ""
     """What to know before the notes are used, for a person; empty where there is nothing."""
     engine: str = ""

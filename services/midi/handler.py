@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,9 +15,11 @@ from contracts.midi import MidiMode, MidiParams, MidiResult, Notes, Track
 from contracts.music import Stem
 from contracts.slicing import Slices
 from contracts.tagging import Tags
-from kit.audio.decode import UnreadableAudio
+from kit.audio.decode import UnreadableAudio, read_blocks
+from kit.audio.downmix import downmix
 from kit.audio.listen import Ear
 from kit.audio.probe import probe
+from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.gate import mix_beside, skip_if_absent
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
@@ -42,6 +45,8 @@ _MIXTURE = (
     "The slices were not cut from a drum stem: where other instruments sound in them too, most of "
     "these drums are wrong."
 )
+_DETUNED, _AGREEMENT = 0.35, 0.4
+"""Semitones from A at 440 Hz, and agreement of all partials on them, from which they count."""
 # What is left for writing the files.
 _LISTENING = 0.97
 
@@ -88,10 +93,14 @@ def _recording(
         if facts.duration < SHORTEST:
             raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
         skip_if_absent(given, mix)
-        ear = Ear(given.path, RATE, told=lambda part: job.progress(_LISTENING * part, "listening"))
+        tuning = _tuning(given.path, facts.sample_rate)
+        # Played so much slower, a recording that is sharp comes down to the network's own pitches.
+        rate = round(RATE * 2 ** (tuning / 12))
+        ear = Ear(given.path, rate, told=lambda part: job.progress(_LISTENING * part, "listening"))
         transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
         notes = [note for block in ear.blocks() for note in transcriber.feed(block)]
         notes += transcriber.finish()
+        notes = [retuned(note, tuning, RATE / rate) for note in notes]
     except UnreadableAudio as error:
         raise Rejected("unreadable", str(error)) from error
     if ear.peak < SILENCE:
@@ -110,11 +119,38 @@ def _recording(
     return _result(job, MidiMode.NOTES, played).model_copy(
         update={
             "duration": facts.duration,
+            "tuning_cents": round(100 * tuning, 1),
             "program": program,
             "engine": engine.description,
             "weights": engine.weights,
         }
     )
+
+
+def _tuning(path: Path, sample_rate: int) -> float:
+    """Return the semitones that a recording is heard away from A at 440 Hz: 0 if near or unsure.
+
+    Halfway between two pitches a network hears both.
+    """
+    opening = read_blocks(
+        path, stop=min(probe(path).samples, round(TUNED_BY_SECONDS * sample_rate))
+    )
+    found = find_tuning(downmix(opening, sample_rate), sample_rate)
+    if found.agreement < _AGREEMENT or abs(found.semitones) < _DETUNED:
+        return 0.0
+    return found.semitones
+
+
+def retuned(note: Note, semitones: float, factor: float) -> Note:
+    """Return a note that was heard that far below its pitch, its times `factor` times as long."""
+    if semitones == 0.0:
+        return note
+    bends = note.bends
+    if bends.size:
+        # Bends stay a frame apart, and count from the pitch at A of 440 Hz.
+        at = np.arange(max(1, round(bends.size * factor))) / factor
+        bends = np.interp(at, np.arange(bends.size), bends + semitones).astype(np.float32)
+    return replace(note, start=note.start * factor, end=note.end * factor, bends=bends)
 
 
 def _drums(params: MidiParams, job: Job, given: JobInput, sound: JobInput | None) -> MidiResult:

@@ -299,3 +299,22 @@ def test_a_lead_in_the_side_is_written_beside_a_band_in_the_middle(
     (precision, recall), (same_precision, same_recall) = found
     assert same_recall >= recall >= 0.95
     assert same_precision >= precision - 0.1
+
+
+@pytest.mark.parametrize("cents", [-45, 50])
+def test_a_detuned_melody_is_written_once(tmp_path: Path, engine: Engine, cents: int) -> None:
+    """Halfway between two pitches each note was written twice, or as both in turn."""
+    played = [replace(note, pitch=note.pitch + cents / 100) for note in SCALE]
+    result = handle(MidiParams(), job := job_of(tmp_path, perform(played)), engine)
+    found = notes_of(job)
+    up = [replace(note, pitch=note.pitch + 1) for note in SCALE]
+    assert max(matched(SCALE, found)[1], matched(up, found)[1]) == 1.0
+    for note in played:
+        near = [one for one in found if abs(one.start - note.start) < 0.1]
+        assert sum(abs(one.pitch - note.pitch) < 1.1 for one in near) == 1
+    assert abs(abs(result.tuning_cents) - abs(cents)) < 6
+
+
+def test_a_melody_in_tune_is_heard_as_it_is(tmp_path: Path, engine: Engine) -> None:
+    result = handle(MidiParams(), job_of(tmp_path, perform(SCALE)), engine)
+    assert result.tuning_cents == 0.0
