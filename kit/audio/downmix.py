@@ -147,4 +147,4 @@ def _around(power: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the sums over three frames and three bins, without the first and the last frame."""
     rows = power[:-2] + power[1:-1] + power[2:]
     wide = np.pad(rows, ((0, 0), (1, 1)))
-    return wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
+    return np.asarray(wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:])
