@@ -29,7 +29,8 @@ from benchmarks.environments import (
 from benchmarks.midi import Peer, peer
 from benchmarks.slicing import cost_figures
 from contracts.tagging import TagSource
-from kit.audio.decode import mono_blocks, read_blocks, resample_stream
+from kit.audio.decode import read_blocks, resample_stream
+from kit.audio.downmix import downmix
 from kit.audio.probe import probe
 from kit.inference.base import EngineName, Network
 from kit.inference.opening import open_network
@@ -81,7 +82,7 @@ class Original:
 def our_mel(path: Path) -> Array:
     """Return our spectrogram of a file."""
     rate = probe(path).sample_rate
-    mono = mono_blocks(read_blocks(path))
+    mono = downmix(read_blocks(path), rate)
     return np.concatenate(list(log_mel(resample_stream(mono, rate, RATE))))
 
 

@@ -58,14 +58,24 @@ class TempoCandidate(Said):
     weight: Confidence
 
 
+class TempoChange(Said):
+    """From here on the tempo is another."""
+
+    start: Seconds
+    bpm: Bpm
+
+
 class TempoFound(Said):
     """The tempo, how sure, and what else it may be."""
 
     bpm: Bpm
+    """Of the longest stretch, where it changes."""
     confidence: Confidence
     """How strongly the recording repeats at it: an estimate."""
     steadiness: Confidence
-    """The share of beats within 4 % of the usual step."""
+    """The share of beats within 4 % of the usual step, where the tempo changes of its stretch."""
+    changes: tuple[TempoChange, ...] = ()
+    """The tempo of every stretch in order of time, the first included; empty for one tempo."""
     candidates: tuple[TempoCandidate, ...]
     """Best first; half and double of the best are always among them."""
     beats_per_bar: Annotated[int, Field(ge=2, le=12)]

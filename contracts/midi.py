@@ -30,6 +30,9 @@ class MidiParams(Asked):
     """Also take what sounds long and clearly without having been struck."""
     pitch_bends: bool = True
     """Follow vibrato and slides; notes that sound together then lie on channels of their own."""
+    drums_of_mixtures: bool = False
+    """Also write the drums of slices that were not cut from a drum stem, such as those of an
+    accompaniment: most of such notes are wrong."""
     program: Program | None = None
     """Instrument of the file; by default the one that suits the stem, else a piano."""
 
@@ -119,6 +122,10 @@ class MidiResult(Said):
     """Only of drums: slices that are no notes, since nothing says which drum they are."""
     tracks: tuple[Track, ...] = ()
     """Only of songs."""
+    tuning_cents: Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)] = 0.0
+    """How far the notes lie from A at 440 Hz, where they were heard in a tuning of their own."""
+    remark: str = ""
+    """What to know before the notes are used, for a person; empty where there is nothing."""
     engine: str = ""
     """What ran the network; empty where none was needed."""
     weights: str = ""

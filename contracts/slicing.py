@@ -138,4 +138,6 @@ class SlicingResult(Said):
     tempo_confidence: Confidence = 0.0
     steady: bool = False
     """Whether the tempo was steady enough for loops."""
+    remark: str = ""
+    """What to know before the slices are used, for a person; empty where there is nothing."""
     duration: Seconds

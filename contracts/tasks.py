@@ -78,7 +78,8 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
         TaskName.SLICING: Task(
             params=SlicingParams,
             result=SlicingResult,
-            beside=frozenset({ArtifactKind.ANALYSIS}),
+            # The song tells whether there is anything in a stem of it.
+            beside=frozenset({ArtifactKind.ANALYSIS, ArtifactKind.CANONICAL}),
         ),
         TaskName.TAGGING: Task(
             params=TaggingParams,
@@ -93,7 +94,14 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             # A recording; the slices of a recording, with their tags; or the notes of a song's
             # stems, with the analysis that gives them their bars.
             reads=SOUND | {ArtifactKind.SLICES, ArtifactKind.NOTES},
-            beside=frozenset({ArtifactKind.SLICES, ArtifactKind.TAGS, ArtifactKind.ANALYSIS}),
+            beside=frozenset(
+                {
+                    ArtifactKind.CANONICAL,
+                    ArtifactKind.SLICES,
+                    ArtifactKind.TAGS,
+                    ArtifactKind.ANALYSIS,
+                }
+            ),
             gathers=frozenset({ArtifactKind.NOTES}),
             keeps_tempo=True,
         ),

@@ -1,4 +1,4 @@
-"""A file as a network hears it: folded to its middle, at the network's rate, block by block."""
+"""A file as a network hears it: mixed to one channel, at the network's rate, block by block."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.audio.decode import Block, mono_blocks, read_blocks, resample_stream
+from kit.audio.decode import Block, read_blocks, resample_stream
+from kit.audio.downmix import downmix
 from kit.audio.probe import probe
 
 
@@ -34,14 +35,14 @@ class Ear:
         self._told = told
         self._facts = probe(path)
         self.peak = 0.0
-        """Of the loudest channel so far: opposite channels cancel out once they are folded."""
+        """Of the loudest channel so far."""
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Yield mono audio, `[samples]`, in blocks of whatever length comes out."""
         total = max(1.0, self._facts.duration * self._rate)
         done = 0
         for block in resample_stream(
-            mono_blocks(self._read()), self._facts.sample_rate, self._rate
+            downmix(self._read(), self._facts.sample_rate), self._facts.sample_rate, self._rate
         ):
             yield block[0]
             done += block.shape[1]

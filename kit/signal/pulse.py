@@ -6,11 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kit.signal.onsets import Float, moving
+from kit.signal.tempo_map import Stretch, find_stretches, steadiness
 
 SLOWEST, FASTEST = 40.0, 240.0
 """Range of tempi that are looked for, in beats a minute."""
 _STEP = 1.005
 """Ratio of neighbouring tempi in the search: four beats must not miss their own peak."""
+
+_REACH = 94
+"""Steps of the search that a tempo may lie from the overall best: 1.6 times, short of double."""
+_STEP_PRICE = 4.0
+"""Evidence, in seconds of full support, that a step from one tempo to another has to bring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Pulse:
     """Tempo and beats of a recording."""
 
     bpm: float
-    """From the beats themselves; 0 where none was found."""
+    """From the beats themselves, of the longest stretch; 0 where none was found."""
     confidence: float
     """0 to 1: how strongly the recording repeats at the tempo (an estimate, not calibrated)."""
     candidates: tuple[Tempo, ...]
@@ -34,7 +40,9 @@ class Pulse:
     beats: Float
     """Times in seconds."""
     steadiness: float
-    """0 to 1: the share of steps from beat to beat within 4 % of the median step."""
+    """0 to 1: the share of steps from beat to beat within 4 % of their stretch's usual one."""
+    stretches: tuple[Stretch, ...] = ()
+    """Of one tempo each, in order of time; one where the tempo does not change."""
 
 
 NO_PULSE = Pulse(0.0, 0.0, (), np.zeros(0), 0.0)
@@ -85,17 +93,15 @@ def find_pulse(novelty: Float, rate: float, *, loop: bool = False) -> Pulse:
     beats = track(curve, rate, 60.0 * rate / local)
     if beats.size < 2:
         return NO_PULSE
-    steps = np.diff(beats)
-    usual = float(np.median(steps))
-    near = np.abs(steps / usual - 1.0) < 0.04
-    # The mean of the usual steps is finer than the frames that a median is made of.
-    bpm = 60.0 / float(steps[near].mean() if near.any() else usual)
+    stretches = find_stretches(beats)
+    bpm = max(stretches, key=lambda one: beats[one.last] - beats[one.first]).bpm
     return Pulse(
         bpm=bpm,
         confidence=float(np.clip(evidence.mean(axis=0)[best], 0.0, 1.0)),
         candidates=_candidates(bpms, weighted, bpm),
         beats=beats,
-        steadiness=float(near.mean()),
+        steadiness=steadiness(beats, stretches),
+        stretches=stretches,
     )
 
 
@@ -107,8 +113,8 @@ def _even(curve: Float) -> Float:
 
 
 def _follow(evidence: Float, best: int) -> NDArray[np.int64]:
-    """Return the likeliest tempo of each stretch: near the overall best, 2 % a step at most."""
-    reach = 36  # A fifth slower or faster than the overall tempo at most.
+    """Return the likeliest tempo of each stretch: it drifts, and seldom goes over to another."""
+    reach = _REACH
     fastest = 4  # 2 % a step.
     low, high = max(0, best - reach), min(evidence.shape[1], best + reach + 1)
     near = evidence[:, low:high]
@@ -122,8 +128,12 @@ def _follow(evidence: Float, best: int) -> NDArray[np.int64]:
             inside = (source >= 0) & (source < near.shape[1])
             moves[offset + fastest, inside] = score[source[inside]] - 0.03 * abs(offset)
         chosen = np.argmax(moves, axis=0)
-        links[row] = index + chosen - fastest
-        score = near[row] + moves[chosen, index]
+        drifted = moves[chosen, index]
+        # A new tempo has to be borne out for some seconds before it is worth its price.
+        before = int(np.argmax(score))
+        anew = score[before] - _STEP_PRICE
+        links[row] = np.where(drifted >= anew, index + chosen - fastest, before)
+        score = near[row] + np.maximum(drifted, anew)
     path = np.empty(near.shape[0], np.int64)
     path[-1] = int(np.argmax(score))
     for row in range(near.shape[0] - 1, 0, -1):

@@ -7,6 +7,7 @@ import numpy as np
 
 from kit.signal.onsets import Float
 from kit.signal.spectra import Array, Framing, magnitudes, mel_bands
+from kit.signal.tuning import HOP, WINDOW
 
 _LOWEST, _HIGHEST = 28, 96
 """MIDI notes that are looked for: E1 to C7."""
@@ -17,8 +18,6 @@ _HARMONICS = 16
 _DECAY = 0.7
 """Amplitude of each harmonic over that of the one below it."""
 _ROUNDS = 30
-WINDOW, HOP = 0.372, 0.0929
-"""Seconds; the window resolves semitones from about 60 Hz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,41 +48,6 @@ class Chroma:
 
 def _framing(sample_rate: int) -> Framing:
     return Framing.of_seconds(sample_rate, size=WINDOW, hop=HOP)
-
-
-def tuning(blocks: Iterable[Array], sample_rate: int) -> float:
-    """Estimate the tuning of a recording from its spectral peaks.
-
-    Parameters
-    ----------
-    blocks
-        A minute or two is enough.
-    sample_rate
-        In Hz.
-
-    Returns
-    -------
-    float
-        Semitones over A at 440 Hz, -0.5 to 0.5; 0 where there are no peaks. It is the circular mean
-        of the peaks' distances from equal temperament, weighted by their magnitude.
-    """
-    framing = _framing(sample_rate)
-    width = sample_rate / framing.size
-    low, high = int(110.0 / width), min(framing.bins - 2, int(2000.0 / width))
-    total = 0j
-    for batch in magnitudes(blocks, framing):
-        left, middle, right = (batch[:, low + k : high + k] for k in (-1, 0, 1))
-        floor = 0.02 * batch.max(axis=1, keepdims=True)
-        peaked = (middle > left) & (middle >= right) & (middle > floor) & (middle > 1e-5)
-        rows, columns = np.nonzero(peaked)
-        if not rows.size:
-            continue
-        # A parabola through the logarithms finds a Hann window's peak between two bins.
-        a, b, c = (np.log(np.maximum(part[rows, columns], 1e-9)) for part in (left, middle, right))
-        shift = 0.5 * (a - c) / np.minimum(a - 2 * b + c, -1e-9)
-        pitch = 12.0 * np.log2((columns + low + shift) * width / 440.0)
-        total += complex(np.sum(middle[rows, columns] * np.exp(2j * np.pi * pitch)))
-    return float(np.angle(total) / (2 * np.pi)) if abs(total) > 0 else 0.0
 
 
 def _resampling(framing: Framing, shift: float) -> Array:
@@ -152,7 +116,7 @@ def chroma(blocks: Iterable[Array], sample_rate: int, *, shift: float = 0.0) -> 
     sample_rate
         In Hz.
     shift
-        The recording's tuning in semitones, see `tuning`.
+        The recording's tuning in semitones, see `kit.signal.tuning`.
 
     Returns
     -------

@@ -6,19 +6,18 @@ from typing import Protocol
 
 import numpy as np
 
-from kit.audio.decode import mono_blocks
+from kit.audio.downmix import downmix
 from kit.signal.onsets import Novelty, loudness, novelty
 from kit.signal.pulse import NO_PULSE, Pulse, find_pulse
 from kit.signal.spectra import Array
+from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.engines import EngineContext
-from services.analysis.chroma import Chroma, chroma, tuning
+from services.analysis.chroma import Chroma, chroma
 
 Source = Callable[[], Iterator[Array]]
 """Starts a recording from its beginning, in blocks `[channels, samples]`."""
 SILENCE = 1e-5
 """Level (-100 dBFS) below which a recording counts as silent."""
-_TUNED_BY_SECONDS = 120.0
-"""How much of a recording its tuning is found from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,9 @@ class SignalEngine:
 
     def harmony(self, source: Source, sample_rate: int) -> Chroma:
         """Listen twice: to the first two minutes for the tuning, then to all."""
-        opening = mono_blocks(_first(source(), round(_TUNED_BY_SECONDS * sample_rate)))
-        shift = tuning(opening, sample_rate)
-        return chroma(mono_blocks(source()), sample_rate, shift=shift)
+        opening = downmix(_first(source(), round(TUNED_BY_SECONDS * sample_rate)), sample_rate)
+        shift = find_tuning(opening, sample_rate).semitones
+        return chroma(downmix(source(), sample_rate), sample_rate, shift=shift)
 
 
 def _first(blocks: Iterator[Array], samples: int) -> Iterator[Array]:

@@ -17,6 +17,7 @@ from contracts.analysis import (
     KeyFound,
     Section,
     TempoCandidate,
+    TempoChange,
     TempoFound,
 )
 from contracts.items import ArtifactKind, ItemKind
@@ -120,6 +121,11 @@ def _tempo(rhythm: Rhythm, bars: meter.Bars, stem: Stem | None) -> TempoFound | 
         bpm=pulse.bpm,
         confidence=pulse.confidence,
         steadiness=pulse.steadiness,
+        changes=tuple(
+            TempoChange(start=max(0.0, float(pulse.beats[one.first])), bpm=one.bpm)
+            for one in pulse.stretches
+            if len(pulse.stretches) > 1
+        ),
         candidates=tuple(
             TempoCandidate(bpm=found.bpm, weight=min(1.0, found.weight))
             for found in pulse.candidates

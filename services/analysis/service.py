@@ -7,7 +7,7 @@ from services.analysis.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.ANALYSIS,
-    version="2",
+    version="3",
     params=AnalysisParams,
     result=AnalysisResult,
     settings=Settings,

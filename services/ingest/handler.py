@@ -21,8 +21,9 @@ from contracts.ingest import (
 )
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.music import Seconds
-from kit.audio.decode import Block, resample_stream
+from kit.audio.decode import Block, read_blocks, resample_stream
 from kit.audio.encode import AudioForm, Encoder, nearest_rate
+from kit.audio.offset import find_offset, without_offset
 from kit.audio.peaks import MEDIA_TYPE, PeaksWriter
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected
@@ -46,6 +47,8 @@ LONGEST_TRACK: Seconds = 1200.0
 
 _TOP = 1.0 - 2.0**-23
 """The largest sample of 24 bits."""
+_HIDING = 0.5 * QUIET
+"""A mean above this may be an offset that lies above what counts as silence."""
 _GUESS: Seconds = 240.0
 """Length that progress is counted against when a header states none."""
 
@@ -112,9 +115,16 @@ class Meters:
             clipped_samples=clipped,
         )
 
-    def silence(self) -> tuple[Span, ...]:
-        """Return where it is silent."""
-        return tuple(Span(start=start, end=end) for start, end in self._silence.spans())
+    def silence(self, canonical: Path) -> tuple[Span, ...]:
+        """Return where it is silent, a constant offset not counted as sound."""
+        found, rate = self._silence, self._silence.sample_rate
+        if any(abs(mean) > _HIDING for mean in self._offset.means()):
+            # Only the whole tells the offset, so what has one is read a second time.
+            offset = find_offset(read_blocks(canonical), rate)
+            found = SilenceMap(rate)
+            for block in without_offset(read_blocks(canonical), offset):
+                found.add(block)
+        return tuple(Span(start=start, end=end) for start, end in found.spans())
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +175,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
         ),
         gain_db=0.0 if gain == 1.0 else round(20 * math.log10(gain), 6),
         levels=done.meters.levels(done.clipped),
-        silence=done.meters.silence(),
+        silence=done.meters.silence(canonical),
         tags=tags,
         remarks=tuple(_remarks(done, scaled=gain != 1.0)),
     )

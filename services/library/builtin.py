@@ -24,6 +24,8 @@ _SLICING = Step(
     name="slicing",
     task=TaskName.SLICING,
     inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=SLICED),),
+    # A stem in which nothing of the song is heard is not worked on.
+    with_item=True,
     beside=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
 )
 # Of hits that sound alike the best is stored; the list of slices still holds every one.
@@ -46,6 +48,7 @@ _NOTES = Step(
     name="midi",
     task=TaskName.MIDI,
     inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=PITCHED),),
+    with_item=True,
     # The file's bars are those of the tempo that the analysis gives the song.
     after=("analysis",),
 )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,9 +15,12 @@ from contracts.midi import MidiMode, MidiParams, MidiResult, Notes, Track
 from contracts.music import Stem
 from contracts.slicing import Slices
 from contracts.tagging import Tags
-from kit.audio.decode import UnreadableAudio
+from kit.audio.decode import UnreadableAudio, read_blocks
+from kit.audio.downmix import downmix
 from kit.audio.listen import Ear
 from kit.audio.probe import probe
+from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
+from kit.worker.gate import mix_beside, skip_if_absent
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi import drums, layers, score, song
@@ -37,6 +41,12 @@ _PIANO = 0
 _READ = frozenset(
     {ArtifactKind.SLICES, ArtifactKind.TAGS, ArtifactKind.NOTES, ArtifactKind.ANALYSIS}
 )
+_MIXTURE = (
+    "The slices were not cut from a drum stem: where other instruments sound in them too, most of "
+    "these drums are wrong."
+)
+_DETUNED, _AGREEMENT = 0.35, 0.4
+"""Semitones from A at 440 Hz, and agreement of all partials on them, from which they count."""
 # What is left for writing the files.
 _LISTENING = 0.97
 
@@ -47,7 +57,9 @@ def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
     """Write down a recording's pitches, a sliced recording's drums, or a song's stems."""
     slices = _of(job, ArtifactKind.SLICES)
     notes = [one for one in _of(job, ArtifactKind.NOTES) if one.name.endswith(".json")]
-    sounds = [one for one in job.inputs if one.kind not in _READ]
+    read = [one for one in job.inputs if one.kind in _READ]
+    mix = mix_beside([one for one in job.inputs if one not in read])
+    sounds = [one for one in job.inputs if one not in read and one is not mix]
     if len(sounds) + len(slices) + bool(notes) != 1 and not (len(slices) == len(sounds) == 1):
         raise Rejected(
             "input",
@@ -56,17 +68,19 @@ def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
             f"and {len(notes)} lists of notes.",
         )
     if slices:
-        return _drums(job, slices[0], next(iter(sounds), None))
+        return _drums(params, job, slices[0], next(iter(sounds), None))
     if notes:
         return _song(params, job, notes)
-    return _recording(params, job, sounds[0], engine)
+    return _recording(params, job, sounds[0], mix, engine)
 
 
 def _of(job: Job, kind: ArtifactKind) -> list[JobInput]:
     return [one for one in job.inputs if one.kind is kind]
 
 
-def _recording(params: MidiParams, job: Job, given: JobInput, engine: Engine) -> MidiResult:
+def _recording(
+    params: MidiParams, job: Job, given: JobInput, mix: JobInput | None, engine: Engine
+) -> MidiResult:
     """Listen to a recording for its pitches."""
     if given.stem is Stem.DRUMS:
         raise Skipped(
@@ -78,10 +92,15 @@ def _recording(params: MidiParams, job: Job, given: JobInput, engine: Engine) ->
         facts = probe(given.path)
         if facts.duration < SHORTEST:
             raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
-        ear = Ear(given.path, RATE, told=lambda part: job.progress(_LISTENING * part, "listening"))
+        skip_if_absent(given, mix)
+        tuning = _tuning(given.path, facts.sample_rate)
+        # Played so much slower, a recording that is sharp comes down to the network's own pitches.
+        rate = round(RATE * 2 ** (tuning / 12))
+        ear = Ear(given.path, rate, told=lambda part: job.progress(_LISTENING * part, "listening"))
         transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
         notes = [note for block in ear.blocks() for note in transcriber.feed(block)]
         notes += transcriber.finish()
+        notes = [retuned(note, tuning, RATE / rate) for note in notes]
     except UnreadableAudio as error:
         raise Rejected("unreadable", str(error)) from error
     if ear.peak < SILENCE:
@@ -100,6 +119,7 @@ def _recording(params: MidiParams, job: Job, given: JobInput, engine: Engine) ->
     return _result(job, MidiMode.NOTES, played).model_copy(
         update={
             "duration": facts.duration,
+            "tuning_cents": round(100 * tuning, 1),
             "program": program,
             "engine": engine.description,
             "weights": engine.weights,
@@ -107,9 +127,44 @@ def _recording(params: MidiParams, job: Job, given: JobInput, engine: Engine) ->
     )
 
 
-def _drums(job: Job, given: JobInput, sound: JobInput | None) -> MidiResult:
+def _tuning(path: Path, sample_rate: int) -> float:
+    """Return the semitones that a recording is heard away from A at 440 Hz: 0 if near or unsure.
+
+    Halfway between two pitches a network hears both.
+    """
+    opening = read_blocks(
+        path, stop=min(probe(path).samples, round(TUNED_BY_SECONDS * sample_rate))
+    )
+    found = find_tuning(downmix(opening, sample_rate), sample_rate)
+    if found.agreement < _AGREEMENT or abs(found.semitones) < _DETUNED:
+        return 0.0
+    return found.semitones
+
+
+def retuned(note: Note, semitones: float, factor: float) -> Note:
+    """Return a note that was heard that far below its pitch, its times `factor` times as long."""
+    if semitones == 0.0:
+        return note
+    bends = note.bends
+    if bends.size:
+        # Bends stay a frame apart, and count from the pitch at A of 440 Hz.
+        at = np.arange(max(1, round(bends.size * factor))) / factor
+        bends = np.interp(at, np.arange(bends.size), bends + semitones).astype(np.float32)
+    return replace(note, start=note.start * factor, end=note.end * factor, bends=bends)
+
+
+def _drums(params: MidiParams, job: Job, given: JobInput, sound: JobInput | None) -> MidiResult:
     """Write the slices of a recording, which may be given too, as drum notes."""
     slices = _read(Slices, given)
+    # What has no stem may be an upload of nothing but drums.
+    mixture = slices.stem not in (None, Stem.DRUMS)
+    if mixture and not params.drums_of_mixtures:
+        raise Skipped(
+            "no_drum_stem",
+            f"Drum notes of the {slices.stem} stem would be mostly wrong, since other instruments "
+            "sound in its slices too. Separate with weights of four stems (htdemucs) and take the "
+            "drums; or set drums_of_mixtures to have them all the same.",
+        )
     tags = [one for said in _of(job, ArtifactKind.TAGS) for one in _read(Tags, said).samples]
     only_drums = slices.stem is Stem.DRUMS
     hits = drums.hear(slices, tags, only_drums=only_drums)
@@ -133,6 +188,7 @@ def _drums(job: Job, given: JobInput, sound: JobInput | None) -> MidiResult:
         update={
             "classes": dict(Counter(hit.label for hit in hits)),
             "left_out": sum(hit.drum is None for hit in hits),
+            "remark": "" if only_drums else _MIXTURE,
         }
     )
 

@@ -7,14 +7,15 @@ tagged as a drum that is weak there, holds both.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from contracts.tagging import SoundClass
-from kit.audio.decode import mono_blocks, read_blocks
+from kit.audio.decode import Block, read_blocks
+from kit.audio.downmix import downmix
 from services.midi.drums import Hit
 from services.midi.partials import Float
 
@@ -81,16 +82,17 @@ def levels(path: Path, hits: Sequence[Hit], sample_rate: int) -> Float:
     masks = [(frequencies >= low) & (frequencies < high) for low, high in _BANDS]
     starts = [hit.piece.onset + round(_FROM * sample_rate) for hit in hits]
     found = np.empty((len(hits), len(_BANDS)), np.float32)
-    for row, stretch in zip(found, _stretches(path, starts, length), strict=True):
+    mono = downmix(read_blocks(path), sample_rate)
+    for row, stretch in zip(found, _stretches(mono, starts, length), strict=True):
         power = np.abs(np.fft.rfft(stretch * window)) ** 2 / length
         row[:] = [10 * np.log10(power[mask].sum() + 1e-12) for mask in masks]
     return found
 
 
-def _stretches(path: Path, starts: Sequence[int], length: int) -> Iterator[Float]:
-    """Yield stretches of the middle of a file, in one pass; past its end there is silence."""
+def _stretches(mono: Iterable[Block], starts: Sequence[int], length: int) -> Iterator[Float]:
+    """Yield stretches of a stream, in one pass; past its end there is silence."""
     kept, first, number = np.zeros(0, np.float32), 0, 0
-    for block in mono_blocks(read_blocks(path)):
+    for block in mono:
         kept = np.concatenate([kept, block[0]])
         while number < len(starts) and starts[number] + length <= first + len(kept):
             at = starts[number] - first

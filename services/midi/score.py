@@ -173,8 +173,10 @@ def write_midi(
         (change.tick, 0, mido.MetaMessage("set_tempo", tempo=change.beat))
         for change in grid.changes
     ]
-    meter = mido.MetaMessage("time_signature", numerator=grid.beats_per_bar, denominator=4)
-    conductor.append((0, 1, meter))
+    conductor += [
+        (tick, 1, mido.MetaMessage("time_signature", numerator=beats, denominator=note))
+        for tick, beats, note in grid.meters
+    ]
     for seconds, text in markers:
         conductor.append((round(grid.ticks(seconds)), 2, mido.MetaMessage("marker", text=text)))
     file.tracks.append(_track((), conductor))

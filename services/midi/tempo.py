@@ -8,6 +8,7 @@ so that nothing drifts however often they change.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -24,6 +25,8 @@ _STEADY = 0.03
 _NEARLY_ALL = 0.95
 _NEAR = 0.025
 """Seconds that a beat may lie off a grid that bends."""
+_PIECES = 8
+"""Parts of a beat that a pickup is a whole number of: 32nd notes."""
 _AT_ONCE = 0.002
 """A song that begins within this has no lead-in."""
 
@@ -45,6 +48,20 @@ class Grid:
     beats_per_bar: int = 4
     lead_in: bool = False
     """Whether the first tempo only brings the first downbeat onto a bar."""
+    pickup: Fraction = Fraction(0)
+    """Beats of the file's first bar where it is shorter than the others; 0 where it is not."""
+
+    @property
+    def meters(self) -> tuple[tuple[int, int, int], ...]:
+        """Tick from which a meter holds, its numerator and its denominator."""
+        own = (self.beats_per_bar, 4)
+        if not self.pickup:
+            return ((0, *own),)
+        # In 32nd notes, or in what is longer where it comes out even.
+        count, note = int(self.pickup * _PIECES), 4 * _PIECES
+        while count % 2 == 0 and note > 4:
+            count, note = count // 2, note // 2
+        return (0, count, note), (int(self.pickup * TICKS_PER_BEAT), *own)
 
     @property
     def tempo(self) -> float:
@@ -88,9 +105,9 @@ def follow(beats: Sequence[float], downbeat: int, beats_per_bar: int) -> Grid:
     -------
     Grid
         One tempo where the beats are even: nearly all within 30 ms of a line through them. Else as
-        many as it takes for every beat to lie within 25 ms. In either case, time before the first
-        downbeat that has half a bar before it is filled by whole bars of a tempo of their own, so
-        that bar lines lie on downbeats.
+        many as it takes for every beat to lie within 25 ms. In either case bar lines lie on
+        downbeats from the first one on: time before it is a pickup of a whole number of 32nd
+        notes, and the bars between, at a tempo of their own that is as near the song's as it can.
     """
     times = np.asarray(beats, np.float64)[downbeat % beats_per_bar :]
     if len(times) < 2:
@@ -102,25 +119,28 @@ def follow(beats: Sequence[float], downbeat: int, beats_per_bar: int) -> Grid:
         anchors = np.array([first, first + period * max(1, len(times) - 1)])
         counts = np.array([0, max(1, len(times) - 1)])
     else:
-        period = float(np.median(np.diff(times)))
+        # Before the first beat the song went as it then goes on.
+        period = float(np.median(np.diff(times[: beats_per_bar + 1])))
         counts = _anchors(times)
         anchors = times[counts]
-    bar = beats_per_bar * period
-    if abs(anchors[0]) <= _AT_ONCE:
-        return Grid(_changes([0.0, *anchors[1:]], list(np.diff(counts))), beats_per_bar)
-    # A bar that began before the file, or too soon after, is not the first one.
-    skipped = 0
-    while anchors[0] + skipped * bar < bar / 2:
-        skipped += 1
-    begins, beat = _moved(anchors, counts, skipped * beats_per_bar)
+    first, beat = float(anchors[0]), 0
+    while first < -_AT_ONCE:
+        # A bar that began before the file is not the first one.
+        beat += beats_per_bar
+        first = _moved(anchors, counts, beat)
     kept = counts > beat
-    moments = [0.0, begins, *anchors[kept]]
-    lead = max(1, round(begins / bar)) * beats_per_bar
-    steps = [lead, *np.diff([beat, *counts[kept]])]
-    if len(moments) == 2:
-        # Every beat lies in the lead-in.
-        return Grid((Change(0, 0.0, _beat(begins / lead)),), beats_per_bar)
-    return Grid(_changes(moments, steps), beats_per_bar, lead_in=True)
+    steps = np.diff([beat, *counts[kept]])
+    if first <= _AT_ONCE:
+        changes = _changes([0.0, *anchors[kept]], list(steps)) if len(steps) else ()
+        return Grid(changes or (Change(0, 0.0, _beat(period)),), beats_per_bar)
+    pieces = max(1, round(first / period * _PIECES))
+    lead = pieces / _PIECES
+    after = list(zip([*anchors[kept]], steps, strict=True)) or [(first + period, 1)]
+    changes = _changes(
+        [0.0, first, *(moment for moment, _ in after)], [lead, *(count for _, count in after)]
+    )
+    pickup = pieces % (beats_per_bar * _PIECES)
+    return Grid(changes, beats_per_bar, lead_in=True, pickup=Fraction(pickup, _PIECES))
 
 
 def _line(index: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[float, float] | None:
@@ -158,27 +178,25 @@ def _fits(times: NDArray[np.float64]) -> bool:
     return bool(np.all(np.abs(times - np.linspace(times[0], times[-1], len(times))) <= _NEAR))
 
 
-def _moved(
-    anchors: NDArray[np.float64], counts: NDArray[np.int64], beats: int
-) -> tuple[float, int]:
-    """Return the moment that lies some beats after the first anchor, and how many those are."""
+def _moved(anchors: NDArray[np.float64], counts: NDArray[np.int64], beat: int) -> float:
+    """Return the moment of a beat, counted from the first anchor."""
     last = int(counts[-1])
-    if beats <= last:
-        return float(np.interp(beats, counts, anchors)), beats
+    if beat <= last:
+        return float(np.interp(beat, counts, anchors))
     period = float(anchors[-1] - anchors[0]) / max(1, last)
-    return float(anchors[-1]) + period * (beats - last), beats
+    return float(anchors[-1]) + period * (beat - last)
 
 
-def _changes(moments: Sequence[float], beats: Sequence[int]) -> tuple[Change, ...]:
+def _changes(moments: Sequence[float], beats: Sequence[float]) -> tuple[Change, ...]:
     """Return a tempo for each stretch between moments, that many beats long."""
     made: list[Change] = []
     tick, second = 0, 0.0
     for moment, count in zip(moments[1:], beats, strict=True):
         beat = _beat((moment - second) / count)
         made.append(Change(tick, second, beat))
-        tick += int(count) * TICKS_PER_BEAT
+        tick += round(count * TICKS_PER_BEAT)
         # Where the stretch really ends, now that its tempo is rounded.
-        second += int(count) * beat / _MICRO
+        second += float(count) * beat / _MICRO
     return tuple(made)
 
 

@@ -14,6 +14,8 @@ _SETTLE = 0.02
 """Seconds after it in which the attack may still rise."""
 _CROSSING = 0.004
 """Seconds in which a zero crossing is looked for."""
+_CANCELS = 4.0
+"""Energy of the channels' difference over that of their sum from which the sum says nothing."""
 _ATTACK_SHARE = 0.05
 """The attack begins where the envelope has risen this far from the floor to its top."""
 
@@ -156,14 +158,18 @@ def attack(signal: Array, onset: int, *, sample_rate: int, opening: bool = False
 def crossing(signal: Array, at: int, *, earliest: int, sample_rate: int) -> int:
     """Return the last zero crossing at or before a sample, within 4 ms.
 
-    The channels' sum decides. Where it does not cross zero, the sample where the channels are
-    nearest to zero is taken.
+    The channels' sum decides, or their difference where the sum cancels. Where it does not cross
+    zero, the sample where the channels are nearest to zero is taken.
     """
     low = max(0, earliest, at - round(_CROSSING * sample_rate))
     at = min(at, signal.shape[1])
     if at - low < 2:
         return max(low, at)
     middle: Array = signal[:, low:at].sum(axis=0)
+    if len(signal) == 2:
+        side: Array = signal[0, low:at] - signal[1, low:at]
+        if float(side @ side) > _CANCELS * float(middle @ middle):
+            middle = side
     crossings = np.flatnonzero(np.signbit(middle[:-1]) != np.signbit(middle[1:]))
     if crossings.size:
         last = int(crossings[-1])

@@ -12,24 +12,32 @@ from contracts.music import Stem
 from contracts.slicing import Slice, SliceKind, Slices, SlicingParams, SlicingResult
 from kit.audio.decode import read_blocks
 from kit.audio.encode import AudioForm, Encoder, nearest_rate
+from kit.audio.offset import find_offset, without_offset
 from kit.audio.probe import probe
 from kit.signal.onsets import Float
 from kit.signal.spectra import Array
+from kit.worker.gate import mix_beside, skip_if_absent
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.slicing.choosing import choose, describe
-from services.slicing.dsp import Rolling, faded
+from services.slicing.dsp import Rolling, decibels, faded
 from services.slicing.engine import Engine, Heard
 from services.slicing.loops import downbeat_phase, stretches
 from services.slicing.measuring import Measured, measure_loops, measure_one_shots
 
 STEADY, REPEATING = 0.6, 0.06
 """Steadiness of the beat, and confidence of the tempo, from which loops are cut."""
+_ACCOMPANIMENT = (
+    "These are slices of an accompaniment, which holds every instrument but the voice: a one-shot "
+    "may be several instruments at once, and groups and classes mean less. Separate with weights "
+    "of four stems (htdemucs) to cut drums by themselves."
+)
 
 
 def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
     """Find onsets, cut one-shots and loops, group what sounds alike, store the best."""
-    source, analysis = _inputs(job)
+    source, mix, analysis = _inputs(job)
+    skip_if_absent(source, mix)
     facts = probe(source.path)
     rate, samples = facts.sample_rate, facts.samples
     if samples < round(params.min_length * rate):
@@ -38,7 +46,12 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
             f"The audio lasts {facts.duration:.3f} s; there is nothing to slice below "
             f"{params.min_length:g} s.",
         )
-    blocks = partial(read_blocks, source.path)
+    raw = partial(read_blocks, source.path)
+    offset = find_offset(raw(), rate)
+
+    def blocks() -> Iterator[Array]:
+        return without_offset(raw(), offset)
+
     heard = engine.listen(
         blocks,
         rate,
@@ -83,7 +96,7 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
     chosen = choose([*shots, *loops], params)
     attacks = {piece.index: hit.attack for piece, hit in zip(shots, hits, strict=False)}
     attacks |= {piece.index: piece.start for piece in loops}
-    made = _store(job, source, chosen, attacks, params, blocks())
+    made = _store(job, source, chosen, attacks, params, raw())
     bpm = _bpm(heard, params, analysis) if grid is not None else None
     document = Slices(
         sample_rate=rate,
@@ -104,13 +117,15 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
         tempo_confidence=heard.pulse.confidence,
         steady=grid is not None,
         duration=facts.duration,
+        remark=_ACCOMPANIMENT if stem is Stem.ACCOMPANIMENT else "",
     )
 
 
-def _inputs(job: Job) -> tuple[JobInput, Analysis | None]:
-    """Return the recording, and the analysis where one was given with it."""
+def _inputs(job: Job) -> tuple[JobInput, JobInput | None, Analysis | None]:
+    """Return the recording, the song it is a stem of, and its analysis, where they were given."""
     said = [item for item in job.inputs if item.kind is ArtifactKind.ANALYSIS]
-    audio = [item for item in job.inputs if item.kind is not ArtifactKind.ANALYSIS]
+    mix = mix_beside([item for item in job.inputs if item not in said])
+    audio = [item for item in job.inputs if item not in said and item is not mix]
     if len(audio) != 1 or len(said) > 1:
         raise Rejected(
             "input",
@@ -118,8 +133,8 @@ def _inputs(job: Job) -> tuple[JobInput, Analysis | None]:
             f"it was given {len(audio)} and {len(said)}.",
         )
     if not said:
-        return audio[0], None
-    return audio[0], Analysis.model_validate_json(said[0].path.read_bytes())
+        return audio[0], mix, None
+    return audio[0], mix, Analysis.model_validate_json(said[0].path.read_bytes())
 
 
 def _grid(
@@ -198,7 +213,9 @@ def _store(
         if piece.kind is SliceKind.LOOP:
             # A loop goes on at its own beginning: only a click at the seam is taken away.
             fade_out = min(fade_out, rate // 1000)
-        gain_db = params.peak_dbfs - piece.peak_dbfs if params.normalise else 0.0
+        # What is stored keeps an offset, and must not be clipped for it.
+        peak = decibels(float(np.abs(signal).max()))
+        gain_db = params.peak_dbfs - peak if params.normalise else 0.0
         name = f"{prefix}{_name(piece)}.flac"
         path = job.output(
             name,

@@ -7,7 +7,7 @@ from services.slicing.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.SLICING,
-    version="1",
+    version="2",
     params=SlicingParams,
     result=SlicingResult,
     settings=Settings,

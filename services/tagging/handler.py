@@ -27,10 +27,8 @@ from kit.worker.outcomes import Rejected, Skipped
 from services.tagging.engine import Engine
 from services.tagging.listening import (
     Averager,
-    Weights,
-    fold,
-    folding,
     head,
+    mono,
     spectral_patches,
 )
 from services.tagging.oneshots import CLASSES, features
@@ -49,7 +47,6 @@ class _Sound:
 
     source: JobInput
     facts: AudioFacts
-    weights: Weights
     description: Array | None
     """Features of a one-shot; `None` of a song, and of a slice that is a loop by the way it was
     cut."""
@@ -109,11 +106,10 @@ def _open(given: JobInput, facts: AudioFacts, *, classified: bool) -> _Sound | N
     beginning = head(given.path, facts.sample_rate)
     if not beginning.size:
         return None
-    weights = folding(beginning)
     if not classified or given.kind is ArtifactKind.LOOP:
-        return _Sound(given, facts, weights, None)
-    description = features(fold(beginning, weights)[0], facts.sample_rate)
-    return _Sound(given, facts, weights, description)
+        return _Sound(given, facts, None)
+    description = features(mono(beginning, facts.sample_rate), facts.sample_rate)
+    return _Sound(given, facts, description)
 
 
 def _listen(
@@ -128,9 +124,7 @@ def _listen(
     for index, sound in enumerate(sounds):
         sings = sound.source is song
         number = index if sings else number
-        for patch in spectral_patches(
-            sound.source.path, sound.facts.sample_rate, sound.weights, told
-        ):
+        for patch in spectral_patches(sound.source.path, sound.facts.sample_rate, told):
             everything.feed(index, patch)
             if sings and TagSource.MSD in wanted:
                 beside.feed(0, patch)

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from contracts.tagging import TagSource
 from kit.audio.decode import read_blocks, resample_stream
+from kit.audio.downmix import downmix
+from kit.audio.offset import find_offset, without_offset
 from kit.signal.spectra import Array
 from services.tagging.engine import BATCH, Engine
 from services.tagging.mel import BANDS, PATCH, RATE, log_mel, patches
@@ -16,10 +18,6 @@ SILENCE = 1e-4
 """Audio that never exceeds this (-80 dBFS) is silent."""
 HEAD = 12.0
 """Seconds of a sample that its class is judged by."""
-_CANCELLED = 0.01
-"""Share of the channels' power below which their mean is no fold of them."""
-
-Weights = NDArray[np.float32]
 
 
 def head(path: Path, sample_rate: int) -> Array:
@@ -35,11 +33,13 @@ def head(path: Path, sample_rate: int) -> Array:
     Returns
     -------
     Array
-        `[channels, samples]`, 12 s at most; no samples where all of it is silent.
+        `[channels, samples]` less a constant offset, 12 s at most; no samples where all of it is
+        silent.
     """
     left = round(HEAD * sample_rate)
     held: list[Array] = []
-    for block in read_blocks(path):
+    offset = find_offset(read_blocks(path), sample_rate)
+    for block in without_offset(read_blocks(path), offset):
         if not held and np.abs(block).max(initial=0.0) < SILENCE:
             continue
         held.append(block[:, :left])
@@ -49,35 +49,13 @@ def head(path: Path, sample_rate: int) -> Array:
     return np.concatenate(held, axis=1) if held else np.zeros((1, 0), np.float32)
 
 
-def folding(audio: Array) -> Weights:
-    """Return the weight of each channel in the mono that is listened to.
-
-    The mean, as the networks learnt it; but the louder channel alone where the mean would cancel
-    the channels out.
-
-    Parameters
-    ----------
-    audio
-        `[channels, samples]`.
-    """
-    channels = len(audio)
-    power = np.mean(audio.astype(np.float64) ** 2, axis=1) if audio.shape[1] else np.zeros(channels)
-    folded = float(np.mean(audio.mean(axis=0, dtype=np.float64) ** 2)) if audio.shape[1] else 0.0
-    if folded >= _CANCELLED * float(power.mean()):
-        return np.full(channels, 1.0 / channels, np.float32)
-    alone = np.zeros(channels, np.float32)
-    alone[int(np.argmax(power))] = 1.0
-    return alone
+def mono(audio: Array, sample_rate: int) -> Array:
+    """Return the one channel, `[samples]`, of `[channels, samples]` that is listened to."""
+    mixed = list(downmix([audio], sample_rate))
+    return np.concatenate(mixed, axis=1)[0] if mixed else np.zeros(0, np.float32)
 
 
-def fold(audio: Array, weights: Weights) -> Array:
-    """Return the mono `[1, samples]` of `[channels, samples]`."""
-    return np.asarray(weights[None] @ audio, np.float32)
-
-
-def spectral_patches(
-    path: Path, sample_rate: int, weights: Weights, told: Callable[[int], None]
-) -> Iterator[Array]:
+def spectral_patches(path: Path, sample_rate: int, told: Callable[[int], None]) -> Iterator[Array]:
     """Yield a recording as patches of three seconds, `[187, 96]`.
 
     Parameters
@@ -86,19 +64,19 @@ def spectral_patches(
         Canonical audio.
     sample_rate
         Of the file.
-    weights
-        Of its channels.
     told
         Is told the samples of the file that were read, block by block.
     """
 
-    def mono() -> Iterator[Array]:
+    def blocks() -> Iterator[Array]:
         for block in read_blocks(path):
-            yield fold(block, weights)
+            yield block
             told(block.shape[1])
 
     empty = True
-    for patch in patches(log_mel(resample_stream(mono(), sample_rate, RATE))):
+    for patch in patches(
+        log_mel(resample_stream(downmix(blocks(), sample_rate), sample_rate, RATE))
+    ):
         yield patch
         empty = False
     if empty:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from kit.signal.spectra import Array
-from services.analysis.chroma import between, chroma, non_negative, tuning
+from kit.signal.tuning import find_tuning
+from services.analysis.chroma import between, chroma, non_negative
 from tests.support import signals
 
 RATE = 44_100
@@ -22,7 +23,7 @@ def tones(notes: tuple[float, ...], seconds: float = 2.0) -> Array:
 @pytest.mark.parametrize("cents", [-40, -15, 0, 25, 45])
 def test_the_tuning_is_found_within_three_cents(cents: int) -> None:
     audio = tones((60 + cents / 100, 64 + cents / 100, 67 + cents / 100))
-    assert 100 * tuning([audio], RATE) == pytest.approx(cents, abs=3)
+    assert 100 * find_tuning([audio], RATE).semitones == pytest.approx(cents, abs=3)
 
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
@@ -44,7 +45,7 @@ def test_harmonics_are_not_heard_as_notes() -> None:
 
 def test_a_detuned_chord_needs_the_shift() -> None:
     audio = tones((60.4, 64.4, 67.4))
-    right = chroma([audio], RATE, shift=tuning([audio], RATE)).treble.mean(axis=0)
+    right = chroma([audio], RATE, shift=find_tuning([audio], RATE).semitones).treble.mean(axis=0)
     assert sorted(np.argsort(-right)[:3].tolist()) == [0, 4, 7]
 
 
@@ -57,8 +58,8 @@ def test_the_level_does_not_matter_to_the_shape() -> None:
 
 def test_nothing_has_no_frames() -> None:
     assert chroma([], RATE).treble.shape == (0, 12)
-    assert tuning([], RATE) == 0.0
-    assert tuning([signals.silence(1.0)], RATE) == 0.0
+    assert find_tuning([], RATE).semitones == 0.0
+    assert find_tuning([signals.silence(1.0)], RATE).semitones == 0.0
 
 
 def test_least_squares_finds_what_was_mixed() -> None:

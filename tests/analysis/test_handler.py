@@ -193,3 +193,33 @@ def test_parameters_out_of_range_are_refused() -> None:
         ImageSpec(kind=ImageKind.MEL, start=2.0, end=1.0)
     with pytest.raises(ValidationError):
         AnalysisParams.model_validate({"tempi": True})
+
+
+def test_opposite_channels_have_the_key_and_chords_of_equal_ones(tmp_path: Path) -> None:
+    drums, chords = band(4)
+    song = signals.mix(drums, chords)
+    found = []
+    for name, right in (("equal", song), ("opposite", -song)):
+        (tmp_path / name).mkdir()
+        stereo = np.concatenate([song, right])
+        result, document, _ = analyse(tmp_path / name, [(stereo, None)])
+        assert result.key is not None
+        found.append((result.key.best.key, [(c.chord, c.start) for c in document.chords]))
+    assert found[0] == found[1]
+    assert found[0][0] == "C:maj"
+
+
+def test_a_change_of_tempo_is_told(tmp_path: Path) -> None:
+    audio, _ = signals.drum_song((100.0, 12), (130.0, 12))
+    result, _, _ = analyse(tmp_path, [(audio, None)], AnalysisParams(images=()))
+    assert result.tempo is not None
+    assert [one.bpm for one in result.tempo.changes] == pytest.approx([100, 130], rel=0.01)
+    assert [one.start for one in result.tempo.changes] == pytest.approx([0.0, 28.8], abs=1.5)
+    assert result.tempo.steadiness > 0.9
+
+
+def test_one_tempo_has_no_changes(tmp_path: Path) -> None:
+    audio = signals.drum_loop(110.0, 16).audio
+    result, _, _ = analyse(tmp_path, [(audio, None)], AnalysisParams(images=()))
+    assert result.tempo is not None
+    assert result.tempo.changes == ()

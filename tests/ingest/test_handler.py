@@ -205,3 +205,15 @@ def test_names_do_not_matter(engine: ConfinedFfmpeg, intake: Intake, tmp_path: P
     flac = convert(engine, wav, tmp_path / "a.flac")
     disguised = flac.rename(tmp_path / "a.mp3")
     assert intake.take(disguised).result.source.container == "flac"
+
+
+@pytest.mark.parametrize("offset", [0.002, -0.02, 0.2])
+def test_a_constant_offset_hides_no_silence(intake: Intake, tmp_path: Path, offset: float) -> None:
+    parts = [signals.silence(0.5), signals.sine(300, 0.4, amplitude=0.6)] * 4
+    audio = np.concatenate(parts, axis=1)
+    shifted = (audio + np.float32(offset)).astype(np.float32)
+    taken = intake.take(write_wav(tmp_path / "a.wav", shifted, RATE))
+    spans = [(span.start, span.end) for span in taken.result.silence]
+    truth = [(round(n * 0.9 * RATE), round((n * 0.9 + 0.5) * RATE)) for n in range(4)]
+    np.testing.assert_allclose(spans, truth, atol=3)
+    assert taken.result.levels.dc_offset[0] == pytest.approx(offset, abs=1e-3)

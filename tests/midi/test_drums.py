@@ -171,16 +171,29 @@ def test_a_job_over_slices_writes_the_three_files(tmp_path: Path, engine: Engine
         assert [row["name"] for row in csv.DictReader(file)][:2] == ["Bass Drum 1", "Closed Hi-Hat"]
 
 
-def test_an_accompaniment_gives_only_what_was_tagged_as_a_drum(
-    tmp_path: Path, engine: Engine
-) -> None:
+def mixed_job(tmp_path: Path) -> Job:
     slices = listed(
         shot(0, 0.5, file="a.flac"), shot(1, 1.0, file="b.flac"), stem=Stem.ACCOMPANIMENT
     )
     both = (tag("a.flac", SoundClass.SNARE), tag("b.flac", SoundClass.SYNTH))
     tags = Tags(samples=tuple(o.model_copy(update={"stem": Stem.ACCOMPANIMENT}) for o in both))
-    result = handle(MidiParams(), job_of(tmp_path, slices, tags), engine)
+    return job_of(tmp_path, slices, tags)
+
+
+def test_drums_of_an_accompaniment_are_not_believed(tmp_path: Path, engine: Engine) -> None:
+    job = mixed_job(tmp_path)
+    with pytest.raises(Skipped, match="htdemucs") as skipped:
+        handle(MidiParams(), job, engine)
+    assert skipped.value.reason == "no_drum_stem"
+    assert not job.outputs
+
+
+def test_asked_for_an_accompaniment_gives_only_what_was_tagged_as_a_drum(
+    tmp_path: Path, engine: Engine
+) -> None:
+    result = handle(MidiParams(drums_of_mixtures=True), mixed_job(tmp_path), engine)
     assert (result.notes, result.left_out) == (1, 1)
+    assert "wrong" in result.remark
 
 
 @pytest.mark.parametrize("tagged", [False, True])

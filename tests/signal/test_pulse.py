@@ -61,3 +61,21 @@ def test_silence_has_no_pulse() -> None:
     assert find_pulse(np.zeros(2000), 200.0) is NO_PULSE
     assert find_pulse(np.ones(20), 200.0) is NO_PULSE
     assert find_pulse(np.ones(4000), 200.0).confidence <= 1.0
+
+
+@pytest.mark.parametrize("tempi", [(100.0, 130.0), (130.0, 100.0), (120.0, 90.0), (96.0, 104.0)])
+def test_a_step_in_tempo_is_two_tempi(tempi: tuple[float, float]) -> None:
+    audio, truth = signals.drum_song(*((bpm, 12) for bpm in tempi))
+    pulse = pulse_of(audio)
+    assert [one.bpm for one in pulse.stretches] == pytest.approx(tempi, rel=0.01)
+    away = np.array([np.abs(np.array(truth) - beat).min() for beat in pulse.beats[:-1]])
+    assert np.mean(away < 0.05) > 0.95
+    step = truth[48]
+    assert abs(pulse.beats[pulse.stretches[1].first] - step) < 2.0
+    assert pulse.bpm in [one.bpm for one in pulse.stretches]
+
+
+@pytest.mark.parametrize("bpm", [84.0, 100.0, 128.0])
+def test_one_tempo_is_one_stretch(bpm: float) -> None:
+    (only,) = pulse_of(signals.drum_loop(bpm, 24).audio).stretches
+    assert only.bpm == pytest.approx(bpm, rel=0.005)

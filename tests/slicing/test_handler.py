@@ -230,3 +230,55 @@ def test_more_sensitivity_finds_no_less(tmp_path: Path) -> None:
         for value in (0.2, 0.8)
     ]
     assert counts[0] <= counts[1]
+
+
+def test_a_stem_with_nothing_of_its_song_gives_no_samples(tmp_path: Path) -> None:
+    """Where nobody sings, the vocal stem holds what leaked into it."""
+    band = signals.mix(
+        signals.drum_loop(110.0, 4).audio, signals.chords([(60, 64, 67)] * 4, 60 / 110 * 4)
+    )
+    song = (audio_input(write_audio(tmp_path / "whole.flac", band)),)
+    with pytest.raises(Skipped, match="20 dB below the mix") as skipped:
+        slice_up(tmp_path, 0.1 * band, stem=Stem.VOCALS, more=song)
+    assert skipped.value.reason == "not_heard"
+    result, _, _ = slice_up(tmp_path, band, stem=Stem.ACCOMPANIMENT, more=song)
+    assert result.one_shots
+    assert "several instruments" in result.remark
+
+
+@pytest.mark.parametrize("sides", [(1, -1), (1, 1)], ids=["opposite", "equal"])
+def test_opposite_channels_are_cut_where_equal_ones_are(
+    tmp_path: Path, sides: tuple[int, int]
+) -> None:
+    loop = signals.drum_loop(110.0, 4).audio
+    _, document, _ = slice_up(tmp_path, np.array(sides, np.float32)[:, None] * loop)
+    (tmp_path / "mono").mkdir()
+    _, known, _ = slice_up(tmp_path / "mono", loop)
+    assert [(s.start, s.end) for s in document.slices] == [(s.start, s.end) for s in known.slices]
+
+
+@pytest.mark.parametrize("offset", [0.002, 0.02, 0.2])
+def test_an_offset_changes_no_cut_and_stays_in_what_is_stored(
+    tmp_path: Path, offset: float
+) -> None:
+    hits = np.zeros((1, 7 * RATE), np.float32)
+    time = np.arange(round(0.12 * RATE)) / RATE
+    for number in range(10):
+        at = round((0.5 + 0.6 * number) * RATE)
+        wave = 0.6 * np.sin(2 * np.pi * (180 + 40 * (number % 3)) * time) * np.exp(-45 * time)
+        hits[0, at : at + len(time)] += wave.astype(np.float32)
+    (tmp_path / "plain").mkdir()
+    _, known, _ = slice_up(tmp_path / "plain", hits)
+    params = SlicingParams(fade_in_ms=0, fade_out_ms=0)
+    _, document, job = slice_up(tmp_path, hits + np.float32(offset), params)
+    shots = [s for s in document.slices if s.kind is SliceKind.ONE_SHOT]
+    truth = [s for s in known.slices if s.kind is SliceKind.ONE_SHOT]
+    assert len(shots) == len(truth) == 10
+    for one, other in zip(shots, truth, strict=True):
+        assert abs(one.start - other.start) <= 0.005 * RATE
+        assert abs(one.end - other.end) <= 0.015 * RATE
+    stored = {output.name: output.path for output in job.outputs}
+    for piece in shots:
+        if piece.file is not None:
+            parent = read(tmp_path / "song.flac")[:, piece.start : piece.end]
+            np.testing.assert_array_equal(read(stored[piece.file]), parent)

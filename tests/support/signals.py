@@ -251,6 +251,32 @@ def drum_loop(
     return DrumLoop(_stereo(signal, 1), kicks, snares, hats, beats)
 
 
+def drum_song(*parts: tuple[float, int], sample_rate: int = 44_100) -> tuple[Block, list[float]]:
+    """Return drum loops of several tempi, one after the other, and their beats.
+
+    Parameters
+    ----------
+    parts
+        Beats a minute and bars of each.
+    sample_rate
+        In Hz.
+
+    Returns
+    -------
+    tuple
+        `[1, samples]`, and the beats in seconds.
+    """
+    audio: list[Block] = []
+    beats: list[float] = []
+    now = 0.0
+    for bpm, bars in parts:
+        loop = drum_loop(bpm, bars, sample_rate=sample_rate)
+        audio.append(loop.audio)
+        beats += [now + beat for beat in loop.beats]
+        now += loop.audio.shape[1] / sample_rate
+    return np.concatenate(audio, axis=1), beats
+
+
 def voice(
     vowels: str = "aeiou",
     *,

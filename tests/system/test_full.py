@@ -42,12 +42,12 @@ def test_a_song_ends_as_a_score_on_its_own_beats(house: House, tmp_path: Path) -
     file = mido.MidiFile(user.download(score, tmp_path / "song.mid"))
     assert file.type == 1
     assert len(file.tracks) > 2
-    assert {m.numerator for m in file.tracks[0] if m.type == "time_signature"} == {4}
+    assert [m.numerator for m in file.tracks[0] if m.type == "time_signature"][-1] == 4
     tempi = [mido.tempo2bpm(m.tempo) for m in file.tracks[0] if m.type == "set_tempo"]
     assert tempi[-1] == pytest.approx(TRUTH["bpm"], rel=0.01)
     # Bars begin where the song's do, as a player of the file would count them.
     bars = np.array(_bars(file, until=18.0))
-    for downbeat in TRUTH["downbeats"][2:]:
+    for downbeat in TRUTH["downbeats"][1:]:
         assert np.abs(bars - downbeat).min() < 0.05
     # What the tracks hold is what the stems' own lists of notes say.
     (job,) = [user.job(one) for one in steps["song-midi"].jobs]
@@ -88,17 +88,21 @@ def test_a_real_song_goes_through_the_command_line(
 def _bars(file: mido.MidiFile, *, until: float) -> list[float]:
     """Return when each bar begins, in seconds."""
     tempi: list[tuple[int, int]] = []
+    meters: list[tuple[int, int]] = []
     now = 0
     for message in file.tracks[0]:
         now += message.time
         if message.type == "set_tempo":
             tempi.append((now, message.tempo))
+        if message.type == "time_signature":
+            meters.append((now, 4 * file.ticks_per_beat * message.numerator // message.denominator))
     found: list[float] = []
     second, tick = 0.0, 0
     while second < until:
         found.append(second)
-        for step in range(tick, tick + 4 * file.ticks_per_beat, 120):
+        bar = [length for at, length in meters if at <= tick][-1]
+        for step in range(tick, tick + bar, 120):
             tempo = [t for at, t in tempi if at <= step][-1]
             second += 120 * tempo / file.ticks_per_beat / 1e6
-        tick += 4 * file.ticks_per_beat
+        tick += bar
     return found

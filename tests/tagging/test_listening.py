@@ -5,7 +5,7 @@ import pytest
 
 from contracts.tagging import TagSource
 from services.tagging.engine import BATCH
-from services.tagging.listening import HEAD, Averager, fold, folding, head, spectral_patches
+from services.tagging.listening import HEAD, Averager, head, mono, spectral_patches
 from services.tagging.mel import BANDS, PATCH
 from tests.support import signals
 from tests.support.single_job import write_audio
@@ -24,23 +24,22 @@ def test_the_head_of_silence_is_empty(tmp_path: Path) -> None:
     assert not head(write_audio(tmp_path / "none.flac", signals.silence(3.0)), RATE).size
 
 
-def test_channels_are_folded_to_their_mean() -> None:
-    audio = np.concatenate([signals.sine(440, 0.1), 0.5 * signals.sine(300, 0.1)])
-    np.testing.assert_array_equal(folding(audio), [0.5, 0.5])
-    np.testing.assert_allclose(fold(audio, folding(audio)), audio.mean(axis=0)[None], atol=1e-7)
+def test_channels_are_mixed_to_one() -> None:
+    audio = np.concatenate([signals.sine(440, 0.1), 0.5 * signals.sine(440, 0.1)])
+    np.testing.assert_allclose(mono(audio, RATE), audio.mean(axis=0), atol=1e-7)
+    assert mono(audio[:, :0], RATE).shape == (0,)
 
 
-def test_channels_that_cancel_out_leave_the_louder_one() -> None:
+def test_channels_that_cancel_out_are_heard() -> None:
     sound = signals.sine(440, 0.1)
     audio = np.concatenate([-0.9 * sound, sound]).astype(np.float32)
-    np.testing.assert_array_equal(folding(audio), [0, 1])
-    assert fold(audio, folding(audio)) == pytest.approx(sound)
+    assert np.abs(mono(audio, RATE)).max() > 0.9 * np.abs(sound).max()
 
 
 def test_patches_of_a_file_are_told_by_sample(tmp_path: Path) -> None:
     path = write_audio(tmp_path / "song.flac", signals.noise(10.0))
     told: list[int] = []
-    found = list(spectral_patches(path, RATE, np.ones(1, np.float32), told.append))
+    found = list(spectral_patches(path, RATE, told.append))
     assert len(found) == 3
     assert {one.shape for one in found} == {(PATCH, BANDS)}
     assert sum(told) == 10 * RATE
