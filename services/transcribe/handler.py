@@ -10,6 +10,7 @@ from contracts.transcribe import RemovedText, TranscribeParams, TranscribeResult
 from kit.audio.decode import UnreadableAudio
 from kit.audio.listen import Ear
 from kit.audio.probe import probe
+from kit.worker.gate import mix_beside, skip_if_absent
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.transcribe import writers
@@ -51,6 +52,7 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
         facts = probe(given.path)
         if facts.duration < SHORTEST:
             raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
+        skip_if_absent(given, mix)
         loudest = max(_loudest(one.path) for one in (given, mix) if one is not None)
         listener = Listener(hearing, params.language, params.beam, loudest)
         peak, lines = _listen(job, listener, given, mix)
@@ -122,7 +124,7 @@ def _voice_and_mix(job: Job) -> tuple[JobInput, JobInput | None]:
             f"{len(job.inputs)} files, {len(voices)} of them stems.",
         )
     voice = voices[0] if voices else job.input
-    return voice, next((one for one in job.inputs if one is not voice), None)
+    return voice, mix_beside(job.inputs)
 
 
 def _loudest(path: Path) -> float:
