@@ -1,5 +1,6 @@
 """Results: the manifest that an attempt left in the store, read and applied once (R13, R15)."""
 
+import asyncio
 import hashlib
 
 from pydantic import ValidationError
@@ -7,13 +8,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.ids import ItemId, JobId, OwnerId
 from contracts.jobs import Manifest, TaskName
+from contracts.music import Seconds
 from contracts.objects import MANIFEST, Bucket, artifact_key
-from kit.objects.base import ObjectMissing, ObjectStore
+from kit.objects.base import ObjectError, ObjectMissing, ObjectStore
 from services.library.artifacts import apply_manifest
 from services.library.endings import complete
 from services.library.policy import Policy
 from services.library.runs import job_ended
 from services.library.tables import JobRow
+
+
+MANIFEST_LIMIT: Seconds = 30.0
+"""How long a store may take to give a manifest: less than a handler of events may take in all."""
 
 
 class NoManifest(Exception):
@@ -41,9 +47,12 @@ async def read_manifest(
     """
     key = manifest_key(row, epoch)
     try:
-        data = await store.get_bytes(Bucket.DERIVED, key)
+        async with asyncio.timeout(MANIFEST_LIMIT):
+            data = await store.get_bytes(Bucket.DERIVED, key)
     except ObjectMissing as error:
         raise NoManifest(f"{key} is not there") from error
+    except TimeoutError as error:
+        raise ObjectError(f"{key} was not given within {MANIFEST_LIMIT:.0f} s") from error
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise NoManifest(f"{key} is not the one that was announced")
     try:

@@ -1,0 +1,61 @@
+"""What a rebalance does to the record that is being handled, on a real broker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from contracts.topics import DEAD_LETTERS
+from kit.bus.base import AnyEvent
+from kit.clock import new_id
+from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, released
+from tests.support.servers import server_setting
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+async def kafka() -> AsyncIterator[KafkaHarness]:
+    harness = KafkaHarness(server_setting("KIT_BUS_URL").removeprefix("kafka://"))
+    await harness.bus.start()
+    yield harness
+    for one in (*harness.others, harness.bus):
+        await one.close()
+
+
+async def test_the_record_in_flight_is_handled_once(kafka: KafkaHarness) -> None:
+    topic, group = fresh_topic(partitions=4), f"test.{new_id()}"
+    await kafka.bus.ensure([topic, DEAD_LETTERS])
+    for number in range(40):
+        await kafka.bus.publish(topic, released(number), key=f"key {number}")
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def wait(event: AnyEvent) -> None:
+        begun.set()
+        await gate.wait()
+
+    first, second = Seen(wait), Seen()
+    async with member(kafka.bus, topic, first, group=group):
+        await begun.wait()
+        async with member(await kafka.another(), topic, second, group=group):
+            await rebalancing(kafka.bus.servers, group)
+            gate.set()
+            await eventually(lambda: len({*first.numbers, *second.numbers}) == 40, limit=60)
+    assert sorted([*first.numbers, *second.numbers]) == list(range(40))
+
+
+async def rebalancing(servers: str, group: str) -> None:
+    """Wait until the broker waits for the members of a group to join again."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                (answer,) = await admin.describe_consumer_groups([group])
+                (_, _, state, *_) = answer.groups[0]
+                if state == "PreparingRebalance":
+                    return
+                await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
