@@ -127,7 +127,7 @@ async def expire(session: AsyncSession, job: str) -> JobRow | None:
         select(JobRow)
         .where(col(JobRow.id) == job, in_state(JobState.QUEUED))
         .where(or_(never, col(JobRow.close_by) < now))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     row = (await session.scalars(query)).one_or_none()

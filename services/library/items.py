@@ -23,6 +23,7 @@ from services.library.access import Action
 from services.library.arrows import ATTEMPT_GARBAGE_AFTER, discard, to_end
 from services.library.artifacts import NAME_BYTES, fit_name, fold, search_text
 from services.library.facts import tell_item_changed, tell_item_deleted
+from services.library.locks import hold_owner
 from services.library.outbox import About, record
 from services.library.repository import Repository, page
 from services.library.tables import ArtifactRow, ItemRow, JobRow, RunRow
@@ -92,16 +93,13 @@ async def delete_item(repository: Repository, id_: str) -> None:
     ProblemError
     """
     session = repository.session
+    # Nothing is added to the owner's items from here on.
+    await hold_owner(session, repository.owner)
     await repository.item(id_, Action.WRITE)
     tree = await _tree(repository, id_)
-    # Jobs first, then runs, then items: the order in which whoever ends a job takes them.
-    await _end_jobs(session, tree)
-    await _end_runs(session, tree)
-    await database_of(session).lock(session, f"owner:{repository.owner}")
-    item = await repository.item(id_, Action.WRITE, hold=True)
-    # What came while we waited for the rows above goes with the rest.
-    tree = await _tree(repository, id_)
     running = await _end_jobs(session, tree)
+    await _end_runs(session, tree)
+    item = await repository.item(id_, Action.WRITE, hold=True)
     await _discard_files(repository, tree, later=running)
     items = await session.scalars(select(ItemRow).where(col(ItemRow.id).in_(tree)))
     for row in sorted(items, key=lambda row: row.id):
@@ -132,7 +130,7 @@ async def _end_jobs(session: AsyncSession, items: Sequence[str]) -> bool:
         .where(col(JobRow.item).in_(items))
         .where(col(JobRow.state).in_((JobState.QUEUED, JobState.RUNNING)))
         .order_by(col(JobRow.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     for row in list(await session.scalars(query)):
@@ -150,7 +148,7 @@ async def _end_runs(session: AsyncSession, items: Sequence[str]) -> None:
         select(RunRow)
         .where(col(RunRow.item).in_(items), col(RunRow.state) == RunState.RUNNING)
         .order_by(col(RunRow.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     for run in list(await session.scalars(query)):
         run.state = RunState.CANCELLED.value

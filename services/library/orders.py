@@ -11,7 +11,6 @@ from contracts.items import ArtifactKind, AudioFacts, ItemState
 from contracts.jobs import InputRef, JobCreate, Params, TaskName
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.tasks import TASKS, Task
-from kit.database.engine import database_of
 from kit.http.errors import ProblemError, field_problems, not_found
 from services.library.access import Action
 from services.library.facts import as_input
@@ -22,6 +21,7 @@ from services.library.jobs import (
     Quarantined,
     create,
 )
+from services.library.locks import hold_owner
 from services.library.policy import Policy
 from services.library.repository import Repository
 from services.library.steps import canonical_of
@@ -40,7 +40,7 @@ async def order_job(
     task = task_by_hand(asked.task, field="body.task")
     params = checked_params(task, asked.params, field="body.params")
     session = repository.session
-    await database_of(session).lock(session, f"owner:{repository.owner}")
+    await hold_owner(session, repository.owner)
     item = await ready_item(repository, asked.item)
     new = NewJob(
         item=ItemId(item.id),

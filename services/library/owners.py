@@ -10,8 +10,8 @@ from sqlmodel import col
 from contracts.ids import OwnerId
 from contracts.jobs import JobState
 from contracts.objects import Bucket, owner_prefix
-from kit.database.engine import database_of
 from services.library.arrows import ATTEMPT_GARBAGE_AFTER, discard, to_end
+from services.library.locks import hold_owner
 from services.library.tables import (
     ArtifactRow,
     EventRow,
@@ -37,18 +37,18 @@ _TABLES: tuple[Any, ...] = (
 
 async def forget_owner(session: AsyncSession, owner: OwnerId) -> None:
     """Delete everything of an owner: rows at once, objects as soon as the reaper comes by."""
+    await hold_owner(session, owner)
     live = (
         select(JobRow)
         .where(col(JobRow.owner) == owner)
         .where(col(JobRow.state).in_((JobState.QUEUED, JobState.RUNNING)))
         .order_by(col(JobRow.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     # Their workers are told at the next heartbeat that the job is lost.
     for row in list(await session.scalars(live)):
         await to_end(session, row, JobState.CANCELLED)
-    await database_of(session).lock(session, f"owner:{owner}")
     await session.flush()
     for table in _TABLES:
         statement = delete(table).where(col(table.owner) == owner)

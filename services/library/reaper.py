@@ -24,6 +24,7 @@ from services.library import endings, results
 from services.library.arrows import discard
 from services.library.background import until
 from services.library.gauges import ORPHANS, Gauges
+from services.library.locks import hold_owner
 from services.library.orphans import find_orphans
 from services.library.policy import Policy
 from services.library.results import NoManifest
@@ -121,6 +122,7 @@ class Reaper:
     ) -> None:
         try:
             async with self._database.transaction() as session:
+                await hold_owner(session, row.owner)
                 after = await end(session, row)
                 if after is None:
                     return
@@ -171,6 +173,7 @@ class Reaper:
         try:
             manifest = await results.read_manifest(self._objects, row, row.epoch)
             async with self._database.transaction() as session:
+                await hold_owner(session, row.owner)
                 return await results.apply(session, manifest, policy=self._policy) is not None
         except NoManifest:
             return False

@@ -11,12 +11,10 @@ from contracts.jobs import Manifest, TaskName
 from contracts.music import Seconds
 from contracts.objects import MANIFEST, Bucket, artifact_key
 from kit.objects.base import ObjectError, ObjectMissing, ObjectStore
-from services.library.artifacts import apply_manifest
 from services.library.endings import complete
 from services.library.policy import Policy
 from services.library.runs import job_ended
 from services.library.tables import JobRow
-
 
 MANIFEST_LIMIT: Seconds = 30.0
 """How long a store may take to give a manifest: less than a handler of events may take in all."""
@@ -71,6 +69,5 @@ async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) ->
     )
     if row is None:
         return None
-    await apply_manifest(session, row, manifest)
-    await job_ended(session, row, policy=policy)
+    await job_ended(session, row, policy=policy, manifest=manifest)
     return row

@@ -26,6 +26,7 @@ from services.library.arrows import discard
 from services.library.artifacts import fit_name, search_text
 from services.library.facts import tell_artifact_added, tell_item_added
 from services.library.jobs import NewJob, create
+from services.library.locks import hold_owner
 from services.library.policy import Policy
 from services.library.repository import Repository
 from services.library.settings import LibrarySettings
@@ -70,7 +71,7 @@ class Uploads:
         """
         session, owner = repository.session, repository.owner
         database = database_of(session)
-        await database.lock(session, f"owner:{owner}")
+        await hold_owner(session, owner)
         await self._admit(repository, asked)
         now = await database.time(session)
         id_ = UploadId(new_id())
@@ -213,7 +214,7 @@ class Uploads:
     async def _settle(self, repository: Repository, id_: str) -> None:
         """Make the item of bytes that were found to be right."""
         session, owner = repository.session, repository.owner
-        await database_of(session).lock(session, f"owner:{owner}")
+        await hold_owner(session, owner)
         row = await repository.upload(id_, Action.WRITE, hold=True)
         if row.state == UploadState.COMPLETED:
             return

@@ -14,6 +14,7 @@ from services.library.access import Action
 from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.idempotency import Key, once
 from services.library.jobs import NotAdmitted
+from services.library.locks import hold_owner
 from services.library.orders import ready_item, refusal
 from services.library.pipelines import check_steps, spec_named
 from services.library.repository import Repository, page
@@ -93,10 +94,12 @@ def run_routes(house: Context) -> APIRouter:
         for job in await _ask_to_stop(house, principal, run):
             # Each in a transaction of its own: a job's row is held before a run's.
             async with house.database.transaction() as session:
+                await hold_owner(session, principal.owner)
                 row = await jobs.cancel(session, principal.owner, job)
                 if row is not None and row.state == JobState.CANCELLED:
                     await job_ended(session, row, policy=house.policy)
         async with house.database.transaction() as session:
+            await hold_owner(session, principal.owner)
             repository = Repository(session, principal)
             held = await repository.run(run, Action.RUN, hold=True)
             if held.state == RunState.RUNNING:
@@ -111,7 +114,7 @@ async def _begin(house: Context, repository: Repository, asked: RunCreate) -> Ru
         spec = check_steps(await spec_named(repository, asked.pipeline), field="pipeline.steps")
     else:
         spec = check_steps(asked.pipeline, field="body.pipeline.steps")
-    await house.database.lock(repository.session, f"owner:{repository.owner}")
+    await hold_owner(repository.session, repository.owner)
     item = await ready_item(repository, asked.item)
     try:
         return await start_run(
