@@ -96,6 +96,8 @@ class Reaper:
     async def requeue_all(self) -> int:
         """Put every running job back in the line: for a start that no worker can have outlived.
 
+        Each counts as lost: a job that takes the process down is not run for ever.
+
         What an attempt had stored in full by then is taken as its result instead.
         """
         query = select(JobRow).where(col(JobRow.state) == JobState.RUNNING)
@@ -103,10 +105,13 @@ class Reaper:
             rows = list(await session.scalars(query))
         for row in rows:
             if not await self._completed(row):
-                await self._settle(row, endings.requeue)
+                await self._settle(row, self._requeue)
         if rows:
             log.info("%d jobs of an earlier start go on", len(rows))
         return len(rows)
+
+    async def _requeue(self, session: AsyncSession, row: JobRow) -> JobRow | None:
+        return await endings.requeue(session, row.id, row.epoch, policy=self._policy)
 
     async def sweep(self) -> int:
         """Do what is due of leases, deadlines and waiting times; return for how many jobs."""

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event
 from kit.database.engine import _lock_key
 
 ORDER = ("claims", "owner", "jobs", "runs", "items")
-"""`claims` is the turn of whoever hands out jobs; the rest is what `services.library.locks` says."""
+"""`claims` is the turn of whoever hands out jobs; for the rest see `services.library.locks`."""
 ROWS = frozenset({"jobs", "runs", "items"})
 _HOLDS = re.compile(r"\bFOR (?:NO KEY )?UPDATE(?: OF (\w+))?", re.DOTALL)
 _FROM = re.compile(r"\bFROM (\w+)")
