@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from kit.database.engine import _lock_key
 
@@ -22,11 +23,14 @@ _ADVISORY = "pg_advisory_xact_lock"
 def watched_locks() -> Iterator[list[str]]:
     """Give a list to which everything is added that is against the order, by transaction."""
     wrong: list[str] = []
+    transactions: WeakKeyDictionary[Connection, list[str]] = WeakKeyDictionary()
 
-    def executed(connection: Any, _: Any, statement: str, parameters: Any, *more: Any) -> None:
+    def executed(
+        connection: Connection, _: Any, statement: str, parameters: Any, *more: Any
+    ) -> None:
         if connection.dialect.name != "postgresql":
             return
-        taken: list[str] = connection.info.setdefault("taken", [])
+        taken = transactions.setdefault(connection, [])
         lock, made = _lock_in(statement, parameters)
         if lock is None:
             return
@@ -40,8 +44,8 @@ def watched_locks() -> Iterator[list[str]]:
                 wrong.append(f"{fault}: {' '.join(statement.split())[:200]}")
             taken.append(lock)
 
-    def ended(connection: Any) -> None:
-        connection.info.pop("taken", None)
+    def ended(connection: Connection) -> None:
+        transactions.pop(connection, None)
 
     listeners = (("before_cursor_execute", executed), ("commit", ended), ("rollback", ended))
     for name, listener in listeners:
