@@ -14,7 +14,7 @@ from contracts.topics import DEAD_LETTERS
 from kit.bus.base import BusError
 from kit.bus.codec import PREFIX
 from kit.bus.factory import open_bus
-from kit.bus.kafka import KafkaBus
+from kit.bus.kafka.bus import KafkaBus
 from kit.bus.letters import DeadLetter
 from kit.settings import KitSettings
 

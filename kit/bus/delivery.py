@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from contracts.music import Seconds
 from contracts.topics import Topic
 from kit.bus.base import Handler, NotNow, Unreadable
 from kit.bus.codec import Record, decode
@@ -12,14 +13,17 @@ log = logging.getLogger(__name__)
 
 TRIES = 3
 """Times that a handler is given an event before it goes to the dead letters."""
-TRY_LIMIT = 9.0
-"""Seconds one try may take, so that no record blocks a partition for more than thirty (R18)."""
+TRY_LIMIT: Seconds = 75.0
+"""How long one try may take: longer than all that a handler waits for, a database's connections,
+locks and statements and a store's answer, so that each of these says itself what it waited for."""
 PAUSES = (0.1, 0.5)
 """Seconds between the tries."""
 
 
-async def deliver(topic: Topic, record: Record, handler: Handler) -> str:
-    """Hand a record to a handler.
+async def deliver(
+    topic: Topic, record: Record, handler: Handler, *, limit: Seconds = TRY_LIMIT
+) -> str:
+    """Hand a record to a handler, each try within a limit.
 
     Returns
     -------
@@ -29,7 +33,8 @@ async def deliver(topic: Topic, record: Record, handler: Handler) -> str:
     Raises
     ------
     NotNow
-        The handler cannot work at present: the record is to be handed over again.
+        The handler cannot work at present, or something it needs did not answer in time: the
+        record is to be handed over again.
     """
     try:
         event = decode(topic, record.headers, record.value)
@@ -42,10 +47,13 @@ async def deliver(topic: Topic, record: Record, handler: Handler) -> str:
             await asyncio.sleep(PAUSES[number - 1])
         try:
             continue_trace(event.traceparent)
-            async with asyncio.timeout(TRY_LIMIT):
+            async with asyncio.timeout(limit):
                 await handler(event)
         except NotNow:
             raise
+        except TimeoutError as error:
+            # Slowness says nothing about the record: it is no reason to give the record up.
+            raise NotNow(f"{event.type} {event.id} was not handled in time") from error
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             log.warning(

@@ -20,7 +20,7 @@ def open_bus(settings: KitSettings) -> Bus:
 
         return MemoryBus()
     if address.scheme == "kafka" and address.netloc:
-        from kit.bus.kafka import KafkaBus
+        from kit.bus.kafka.bus import KafkaBus
 
         return KafkaBus(address.netloc)
     raise ValueError(

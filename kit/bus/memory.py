@@ -6,6 +6,7 @@ table, so nothing of worth is lost with the process.
 """
 
 import asyncio
+import logging
 import zlib
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable
@@ -16,6 +17,8 @@ from kit.bus.base import AnyEvent, BusError, Handler, NotNow, Unreadable
 from kit.bus.codec import Record, decode, encode
 from kit.bus.delivery import deliver, pause
 from kit.bus.letters import DeadLetter, pack
+
+log = logging.getLogger(__name__)
 
 KEPT = 5_000
 """Records of a partition that stay for readers without a group."""
@@ -203,7 +206,8 @@ class MemoryConsumer:
         record = partition.records[offset - partition.first]
         try:
             reason = await deliver(self._topic, record, self._handler)
-        except NotNow:
+        except NotNow as error:
+            log.warning("%s cannot work at present: %s", self._group, error)
             return True
         if reason:
             letter = DeadLetter(self._topic.name, number, offset, self._group, reason, record)

@@ -70,4 +70,5 @@ class OwnedRows(Generic[Row]):
 def _one(table: Any, for_update: bool) -> Select[Any]:
     """Return the query of one row, built once: building takes longer than running it."""
     query = select(table).where(table.owner == bindparam("owner"), table.id == bindparam("id"))
-    return query.with_for_update() if for_update else query
+    # Its key does not change: new rows may refer to it meanwhile.
+    return query.with_for_update(key_share=True) if for_update else query

@@ -38,7 +38,7 @@ _CURRENT = (
     select(JobRow)
     .where(col(JobRow.id) == _JOB, col(JobRow.epoch) == _EPOCH)
     .where(col(JobRow.state) == JobState.RUNNING)
-    .with_for_update()
+    .with_for_update(key_share=True)
     .execution_options(populate_existing=True)
 )
 _NOBODY = {"worker": None, "lease_until": None, "deadline": None}

@@ -169,7 +169,7 @@ async def _held(session: AsyncSession, item: str) -> ItemRow:
     query = (
         select(ItemRow)
         .where(col(ItemRow.id) == item)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return (await session.scalars(query)).one()

@@ -83,23 +83,25 @@ async def lose(session: AsyncSession, job: str, epoch: int, *, policy: Policy) -
         return None
     if not await _holds(session, row, col(JobRow.lease_until) < database_of(session).now()):
         return None
-    if row.cancel_requested:
-        return await to_end(session, row, JobState.CANCELLED)
-    lost = row.lost + 1
-    if lost > policy.lost:
-        failure = Failure(
-            reason=FailureReason.EXHAUSTED,
-            message=f"{lost} workers in a row went silent over this job. Try it again later.",
-        )
-        return await to_end(session, row, JobState.FAILED, to={"lost": lost}, failure=failure)
-    # The first loss is most often a worker that was stopped: the job does not wait for it.
-    pause = policy.pause(lost - 1) if lost > 1 else timedelta()
-    return await to_queued(session, row, {"lost": lost}, pause=pause)
+    times = row.lost + 1
+    message = f"{times} workers in a row went silent over this job. Try it again later."
+    return await _lost(session, row, policy, message=message)
 
 
-async def requeue(session: AsyncSession, row: JobRow) -> JobRow | None:
-    """RUNNING to QUEUED because its worker is known to be gone; counted against nobody (R12)."""
-    return await release(session, row.id, row.epoch)
+async def requeue(session: AsyncSession, job: str, epoch: int, *, policy: Policy) -> JobRow | None:
+    """RUNNING to QUEUED because the process of its worker has ended without giving it back.
+
+    It counts as lost, for the job may be what took the process down. A process that is told to
+    stop gives its jobs back first, and those are not found here.
+    """
+    row = await current(session, job, epoch)
+    if row is None:
+        return None
+    message = (
+        f"The server ended unexpectedly {row.lost + 1} times while it worked on this. The work may "
+        "need more memory than the server has: use a shorter file, or give the server more memory."
+    )
+    return await _lost(session, row, policy, message=message)
 
 
 async def time_out(session: AsyncSession, job: str, epoch: int, *, policy: Policy) -> JobRow | None:
@@ -127,7 +129,7 @@ async def expire(session: AsyncSession, job: str) -> JobRow | None:
         select(JobRow)
         .where(col(JobRow.id) == job, in_state(JobState.QUEUED))
         .where(or_(never, col(JobRow.close_by) < now))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     row = (await session.scalars(query)).one_or_none()
@@ -164,6 +166,21 @@ async def settle(session: AsyncSession, row: JobRow, *, policy: Policy) -> JobRo
     if late := await time_out(session, row.id, row.epoch, policy=policy):
         return late
     return await lose(session, row.id, row.epoch, policy=policy)
+
+
+async def _lost(
+    session: AsyncSession, row: JobRow, policy: Policy, *, message: str
+) -> JobRow | None:
+    """Count a held job's lost attempt: it runs again after a pause, or has failed."""
+    if row.cancel_requested:
+        return await to_end(session, row, JobState.CANCELLED)
+    lost = row.lost + 1
+    if lost > policy.lost:
+        failure = Failure(reason=FailureReason.EXHAUSTED, message=message)
+        return await to_end(session, row, JobState.FAILED, to={"lost": lost}, failure=failure)
+    # The first loss is most often a process that was stopped: the job does not wait for it.
+    pause = policy.pause(lost - 1) if lost > 1 else timedelta()
+    return await to_queued(session, row, {"lost": lost}, pause=pause)
 
 
 async def _crashed(

@@ -26,6 +26,7 @@ from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.objects.base import ObjectError, ObjectStore
 from services.library import endings, results
+from services.library.locks import hold_owner_of
 from services.library.policy import Policy
 from services.library.runs import job_ended
 from services.library.tables import InboxRow, JobRow
@@ -105,6 +106,7 @@ class JobEvents:
     async def _apply(self, event: AnyEvent, change: Change) -> None:
         try:
             async with self._database.transaction() as session:
+                await hold_owner_of(session, event.data.job)
                 row = await change(session)
                 await self._note(session, event)
                 if row is None:

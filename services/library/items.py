@@ -14,6 +14,7 @@ from kit.http.pagination import PageQuery
 from services.library.access import Action
 from services.library.artifacts import NAME_BYTES, fit_name, search_text
 from services.library.facts import tell_item_changed
+from services.library.locks import hold_owner
 from services.library.repository import Repository, page
 from services.library.searching import words_of
 from services.library.tables import ArtifactRow, DeletionRow, ItemRow
@@ -105,7 +106,7 @@ async def mark_deleted(repository: Repository, id_: str) -> DeletionRow:
     """
     session = repository.session
     database = database_of(session)
-    await database.lock(session, f"owner:{repository.owner}")
+    await hold_owner(session, repository.owner)
     item = await repository.item(id_, Action.WRITE, hold=True)
     item.deleted_at = await database.time(session)
     item.sha256 = None

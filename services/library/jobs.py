@@ -41,6 +41,7 @@ from kit.database.engine import Database, database_of
 from kit.observability.tracing import current_traceparent
 from services.library.arrows import tell_queued, to_end
 from services.library.claims import offered
+from services.library.locks import hold_owner
 from services.library.policy import Policy
 from services.library.tables import ItemRow, JobRow, in_state
 from services.library.usage import lacking
@@ -111,7 +112,7 @@ async def create(
     """
     database = database_of(session)
     # What is counted and looked for below cannot change under us, for this owner.
-    await database.lock(session, f"owner:{owner}")
+    await hold_owner(session, owner)
     now = await database.time(session)
     inputs_sha256 = _digest(
         [[i.sha256, i.kind, i.stem, i.start, i.end] for i in new.inputs] or [new.item]
@@ -203,7 +204,7 @@ async def cancel(session: AsyncSession, owner: OwnerId, job: str) -> JobRow | No
     query = (
         select(JobRow)
         .where(col(JobRow.id) == job, col(JobRow.owner) == owner)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     row = (await session.scalars(query)).one_or_none()

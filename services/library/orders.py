@@ -26,6 +26,7 @@ from services.library.jobs import (
     StorageFull,
     create,
 )
+from services.library.locks import hold_owner
 from services.library.policy import Policy
 from services.library.repository import Repository
 from services.library.steps import WORKER_GONE, canonical_of
@@ -48,7 +49,7 @@ async def order_job(
     params = checked_params(task, asked.params, field="body.params")
     session = repository.session
     await check_weights(session, asked.task, params, field="body.params")
-    await database_of(session).lock(session, f"owner:{repository.owner}")
+    await hold_owner(session, repository.owner)
     item = await ready_item(repository, asked.item)
     new = NewJob(
         item=ItemId(item.id),

@@ -137,7 +137,7 @@ async def _abort_unknown(
 
 
 async def _give_up(database: Database, id_: str) -> None:
-    query = select(UploadRow).where(col(UploadRow.id) == id_).with_for_update()
+    query = select(UploadRow).where(col(UploadRow.id) == id_).with_for_update(key_share=True)
     async with database.transaction() as session:
         if (row := (await session.scalars(query)).one_or_none()) is not None:
             await give_up(session, row)

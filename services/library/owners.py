@@ -12,6 +12,7 @@ from contracts.ids import OwnerId
 from contracts.objects import Bucket, owner_prefix
 from kit.database.engine import Database, database_of
 from services.library.arrows import ATTEMPT_GARBAGE_AFTER, discard_all
+from services.library.locks import hold_owner
 from services.library.tables import (
     ArtifactRow,
     DeletionRow,
@@ -32,11 +33,10 @@ ROWS = 500
 
 async def mark_deleted(session: AsyncSession, owner: OwnerId) -> DeletionRow:
     """Write that everything of an owner is to go."""
-    database = database_of(session)
-    await database.lock(session, f"owner:{owner}")
+    await hold_owner(session, owner)
     row = await session.get(DeletionRow, owner)
     if row is None:
-        now = await database.time(session)
+        now = await database_of(session).time(session)
         row = DeletionRow(id=owner, owner=owner, created=now)
         session.add(row)
     return row
@@ -48,7 +48,7 @@ async def delete_piece(database: Database, owner: OwnerId) -> bool:
     Workers of jobs that are gone are told so at their next heartbeat.
     """
     async with database.transaction() as session:
-        await database.lock(session, f"owner:{owner}")
+        await hold_owner(session, owner)
         for table, key, which in _left(owner):
             some = select(key).where(*which).limit(ROWS)
             statement = delete(table).where(*which, key.in_(some)).returning(key)

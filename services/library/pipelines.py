@@ -15,6 +15,7 @@ from kit.database.engine import database_of
 from kit.http.errors import ProblemError
 from services.library.access import Action
 from services.library.builtin import builtin_pipelines
+from services.library.locks import hold_owner
 from services.library.orders import check_kinds, checked_params, task_by_hand
 from services.library.repository import Repository
 from services.library.tables import PipelineRow
@@ -77,7 +78,7 @@ async def store(repository: Repository, spec: PipelineSpec, *, most: int) -> Pip
     """
     session = repository.session
     checked = check_steps(spec)
-    await database_of(session).lock(session, f"owner:{repository.owner}")
+    await hold_owner(session, repository.owner)
     same = case((col(PipelineRow.name) == spec.name, 1), else_=0)
     stored = select(func.count(), func.coalesce(func.max(same), 0)).where(
         col(PipelineRow.owner) == repository.owner

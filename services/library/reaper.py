@@ -23,6 +23,7 @@ from services.library import endings, results
 from services.library.arrows import discard
 from services.library.background import until
 from services.library.gauges import ORPHANS, Gauges
+from services.library.locks import hold_owner
 from services.library.orphans import (
     abort_unknown,
     find_orphans,
@@ -104,6 +105,8 @@ class Reaper:
     async def requeue_all(self) -> int:
         """Put every running job back in the line: for a start that no worker can have outlived.
 
+        Each counts as lost: a job that takes the process down is not run for ever.
+
         What an attempt had stored in full by then is taken as its result instead.
         """
         query = select(JobRow).where(col(JobRow.state) == JobState.RUNNING)
@@ -111,10 +114,13 @@ class Reaper:
             rows = list(await session.scalars(query))
         for row in rows:
             if not await self._completed(row):
-                await self._settle(row, endings.requeue)
+                await self._settle(row, self._requeue)
         if rows:
             log.info("%d jobs of an earlier start go on", len(rows))
         return len(rows)
+
+    async def _requeue(self, session: AsyncSession, row: JobRow) -> JobRow | None:
+        return await endings.requeue(session, row.id, row.epoch, policy=self._policy)
 
     async def sweep(self) -> int:
         """Do what is due of leases, deadlines and waiting times; return for how many jobs."""
@@ -130,6 +136,7 @@ class Reaper:
     ) -> None:
         try:
             async with self._database.transaction() as session:
+                await hold_owner(session, row.owner)
                 after = await end(session, row)
                 if after is None:
                     return
@@ -185,6 +192,7 @@ class Reaper:
         try:
             manifest = await results.read_manifest(self._objects, row, row.epoch)
             async with self._database.transaction() as session:
+                await hold_owner(session, row.owner)
                 after = await results.apply(session, manifest, policy=self._policy)
                 if after is not None and after.state != JobState.SUCCEEDED:
                     await job_ended(session, after, policy=self._policy)

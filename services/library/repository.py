@@ -62,7 +62,7 @@ class Repository:
         """Return a stored pipeline by name. Raises `ProblemError` of code `not_found`."""
         query = self.pipelines.select().where(col(PipelineRow.name) == name)
         if hold:
-            query = query.with_for_update()
+            query = query.with_for_update(key_share=True)
         return self._allowed((await self.session.scalars(query)).one_or_none(), action)
 
     def _allowed(self, row: Row | None, action: Action) -> Row:

@@ -1,5 +1,6 @@
 """Results: the manifest that an attempt left in the store, read and applied once (R13, R15)."""
 
+import asyncio
 import hashlib
 
 from pydantic import ValidationError
@@ -9,15 +10,18 @@ from sqlmodel import col
 
 from contracts.ids import ItemId, JobId, OwnerId
 from contracts.jobs import Failure, FailureReason, JobState, Manifest, TaskName
+from contracts.music import Seconds
 from contracts.objects import MANIFEST, Bucket, artifact_key
-from kit.objects.base import ObjectMissing, ObjectStore
+from kit.objects.base import ObjectError, ObjectMissing, ObjectStore
 from services.library.arrows import end
-from services.library.artifacts import apply_manifest
 from services.library.endings import complete
 from services.library.policy import Policy
 from services.library.runs import job_ended
 from services.library.tables import JobRow
 from services.library.usage import lacking, reserve
+
+MANIFEST_LIMIT: Seconds = 30.0
+"""How long a store may take to give a manifest: less than a handler of events may take in all."""
 
 
 class NoManifest(Exception):
@@ -45,9 +49,12 @@ async def read_manifest(
     """
     key = manifest_key(row, epoch)
     try:
-        data = await store.get_bytes(Bucket.DERIVED, key)
+        async with asyncio.timeout(MANIFEST_LIMIT):
+            data = await store.get_bytes(Bucket.DERIVED, key)
     except ObjectMissing as error:
         raise NoManifest(f"{key} is not there") from error
+    except TimeoutError as error:
+        raise ObjectError(f"{key} was not given within {MANIFEST_LIMIT:.0f} s") from error
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise NoManifest(f"{key} is not the one that was announced")
     try:
@@ -91,8 +98,7 @@ async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) ->
     )
     if row is None:
         return None
-    await apply_manifest(session, row, manifest)
-    await job_ended(session, row, policy=policy)
+    await job_ended(session, row, policy=policy, manifest=manifest)
     # Last of all, as everybody does, so that nobody who waits for these counters is waited for.
     if await reserve(session, owner, policy=policy, results=size):
         raise RoomGone

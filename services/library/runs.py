@@ -1,7 +1,7 @@
 """Runs: a pipeline walked over one item, each step as soon as what it reads is there.
 
 A run keeps in its own row what was decided of each step. Whoever ends a job holds that job's row,
-then the rows of the runs that wait for it; nobody takes them the other way round.
+then the rows of the runs that wait for it, as `locks` says.
 """
 
 from collections import Counter
@@ -14,14 +14,14 @@ from sqlmodel import col
 from contracts.events import RunFinished
 from contracts.ids import ItemId, JobId, OwnerId, RunId
 from contracts.items import ItemKind
-from contracts.jobs import JobClass, JobState, Progress, TaskName
+from contracts.jobs import JobClass, JobState, Manifest, Progress, TaskName
 from contracts.pipelines import PipelineSpec, Run, RunState, Step, StepStatus
 from contracts.tasks import TASKS
 from contracts.topics import LIBRARY_EVENTS
 from kit.clock import new_id
 from kit.database.engine import database_of
 from kit.observability.tracing import current_traceparent
-from services.library.artifacts import ingest_failed
+from services.library.artifacts import apply_manifest, ingest_failed
 from services.library.facts import as_input
 from services.library.jobs import NewJob, create
 from services.library.outbox import About, record
@@ -36,7 +36,7 @@ _UNDER_WAY = (
         col(RunRow.state) == RunState.RUNNING,
     )
     .order_by(col(RunRow.id))
-    .with_for_update()
+    .with_for_update(key_share=True)
     .execution_options(populate_existing=True)
 )
 """The running runs of an item, held."""
@@ -74,12 +74,25 @@ async def start_run(
     return run
 
 
-async def job_ended(session: AsyncSession, row: JobRow, *, policy: Policy | None = None) -> None:
-    """Do what follows of a job that has just reached its end."""
+async def job_ended(
+    session: AsyncSession,
+    row: JobRow,
+    *,
+    policy: Policy | None = None,
+    manifest: Manifest | None = None,
+) -> None:
+    """Do what follows of a job that has just reached its end, and of what it made.
+
+    The caller holds the owner's lock and the job's row.
+    """
     policy = policy or Policy()
+    # Runs are held before the item that files are added to: see `locks`.
+    runs = list(await session.scalars(_UNDER_WAY, {"of_item": row.item}))
+    if manifest is not None:
+        await apply_manifest(session, row, manifest)
     if row.task == TaskName.INGEST:
         await _ingest_ended(session, row, policy)
-    for run in list(await session.scalars(_UNDER_WAY, {"of_item": row.item})):
+    for run in runs:
         if any(row.id in one.jobs for one in decided_of(run).values()):
             await advance(session, run, policy=policy)
 

@@ -23,6 +23,7 @@ from contracts.pipelines import RunState
 from contracts.topics import LIBRARY_EVENTS
 from kit.database.engine import Database, database_of
 from services.library.arrows import ATTEMPT_GARBAGE_AFTER, discard_all, to_end
+from services.library.locks import hold_owner
 from services.library.outbox import About, Fact, record_all
 from services.library.tables import ArtifactRow, DeletionRow, ItemRow, JobRow, RunRow, in_state
 from services.library.usage import change
@@ -58,6 +59,7 @@ async def delete_piece(database: Database, owner: OwnerId, root: ItemId) -> bool
             )
             counts.update(dict((await session.execute(counted)).all()))
     async with database.transaction() as session:
+        await hold_owner(session, owner)
         if runs:
             await _end_runs(session, runs)
         elif jobs:
@@ -121,7 +123,7 @@ async def _end_runs(session: AsyncSession, ids: Sequence[str]) -> None:
         select(RunRow)
         .where(col(RunRow.id).in_(ids), col(RunRow.state) == RunState.RUNNING)
         .order_by(col(RunRow.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     now = await database_of(session).time(session)
     facts = []
@@ -140,7 +142,7 @@ async def _end_jobs(session: AsyncSession, ids: Sequence[str]) -> None:
         select(JobRow)
         .where(col(JobRow.id).in_(ids), _live())
         .order_by(col(JobRow.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     for row in list(await session.scalars(query)):
@@ -149,38 +151,35 @@ async def _end_jobs(session: AsyncSession, ids: Sequence[str]) -> None:
 
 async def _thin_out(session: AsyncSession, owner: OwnerId, root: str, item: str) -> None:
     """Remove some of what an item has too much of; one job stays, as a sign that there were any."""
-    await database_of(session).lock(session, f"owner:{owner}")
     newest = select(func.max(col(JobRow.id))).where(col(JobRow.item) == item).scalar_subquery()
     ended = select(col(JobRow.id)).where(
         col(JobRow.item) == item, ~_live(), col(JobRow.id) != newest
     )
-    artifacts = select(col(ArtifactRow.id)).where(col(ArtifactRow.item) == item)
     runs = select(col(RunRow.id)).where(
         col(RunRow.item) == item, col(RunRow.state) != RunState.RUNNING
     )
     room = ROWS // 2
-    freed = _Freed()
-    for table, query in ((ArtifactRow, artifacts), (JobRow, ended), (RunRow, runs)):
+    for table, query in ((JobRow, ended), (RunRow, runs)):
         ids = list(await session.scalars(query.limit(room)))
         room -= len(ids)
-        if table is ArtifactRow:
-            freed = await _delete_artifacts(session, owner, root, col(ArtifactRow.id).in_(ids))
-        else:
-            await _delete(session, table, col(table.id).in_(ids))
+        await _delete(session, table, col(table.id).in_(ids))
+    artifacts = select(col(ArtifactRow.id)).where(col(ArtifactRow.item) == item).limit(room)
+    ids = list(await session.scalars(artifacts))
+    freed = await _delete_artifacts(session, owner, root, col(ArtifactRow.id).in_(ids))
     await change(session, owner, originals=-freed.originals, results=-freed.results)
 
 
 async def _remove(session: AsyncSession, owner: OwnerId, root: str, items: Collection[str]) -> None:
     """Remove items that nothing was cut from any more, and what belongs to them."""
-    await database_of(session).lock(session, f"owner:{owner}")
     if await _came_meanwhile(session, items):
         return
-    query = select(col(ItemRow.id)).where(col(ItemRow.id).in_(items))
-    there = list(await session.scalars(query.order_by(col(ItemRow.id)).with_for_update()))
-    freed = await _delete_artifacts(session, owner, root, col(ArtifactRow.item).in_(there))
+    # Nothing is added to them: whoever would add holds the owner's lock, which is ours.
+    query = select(col(ItemRow.id)).where(col(ItemRow.id).in_(items)).order_by(col(ItemRow.id))
+    there = list(await session.scalars(query))
     await _discard_folders(session, owner, there)
     for table in (JobRow, RunRow):
         await _delete(session, table, col(table.item).in_(there))
+    freed = await _delete_artifacts(session, owner, root, col(ArtifactRow.item).in_(there))
     facts = []
     for item in map(ItemId, there):
         about = About(subject=item, key=item, owner=owner, item=item)

@@ -31,6 +31,7 @@ from services.library.arrows import discard
 from services.library.artifacts import fit_name, search_text
 from services.library.facts import tell_artifact_added, tell_item_added
 from services.library.jobs import NewJob, create
+from services.library.locks import hold_owner
 from services.library.policy import Policy
 from services.library.repository import Repository
 from services.library.settings import LibrarySettings
@@ -81,7 +82,7 @@ class Uploads:
         """
         session, owner = repository.session, repository.owner
         database = database_of(session)
-        await database.lock(session, f"owner:{owner}")
+        await hold_owner(session, owner)
         known = await _item_of(repository, asked.sha256)
         # Of an item that is being taken in, the digest is not known to be right.
         duplicate = known is not None and known.state != ItemState.INGESTING
@@ -234,7 +235,7 @@ class Uploads:
     async def _settle(self, repository: Repository, id_: str) -> None:
         """Make the item of an upload whose parts were joined."""
         session, owner = repository.session, repository.owner
-        await database_of(session).lock(session, f"owner:{owner}")
+        await hold_owner(session, owner)
         row = await repository.upload(id_, Action.WRITE, hold=True)
         if row.state == UploadState.COMPLETED:
             return

@@ -1,13 +1,22 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.library.catalogue import Catalogue, open_catalogue
 from tests.library.house import Jobs, open_jobs
+from tests.library.locking import watched_locks
 from tests.support.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
+
+
+@pytest.fixture(autouse=True)
+def locks_in_order() -> Iterator[None]:
+    """No transaction of any test takes its locks in another order than the documented one."""
+    with watched_locks() as wrong:
+        yield
+    assert not wrong
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

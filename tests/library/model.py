@@ -358,9 +358,16 @@ class JobTable(Predictions, RuleBasedStateMachine):
         rows = self.world.rows()
         for known in self.expected.values():
             if known.state is S.RUNNING:
-                row = self.world.do(partial(self.store.endings.requeue, row=rows[known.id]))
+                row = self.world.do(
+                    partial(
+                        self.store.endings.requeue,
+                        job=known.id,
+                        epoch=rows[known.id].epoch,
+                        policy=POLICY,
+                    )
+                )
                 assert row is not None
-                self._given_back(known)
+                self._lost(known)
 
     # What must be true at any time.
 

@@ -176,7 +176,38 @@ async def test_a_start_that_no_worker_outlived_puts_jobs_back_at_once(house: Hou
     assert await house.reaper.requeue_all() == 2
     assert (await house.jobs.row(finished.job)).state == "succeeded"
     row = await house.jobs.row(begun.job)
-    assert (row.state, row.attempt, row.lost, row.crashes) == ("queued", 0, 0, 0)
+    assert (row.state, row.attempt, row.lost, row.crashes) == ("queued", 1, 1, 0)
+
+
+async def test_a_job_that_takes_every_process_down_has_failed_in_the_end(house: House) -> None:
+    policy = replace(house.jobs.policy, lost=3, backoff=timedelta())
+    reaper = Reaper(
+        house.jobs.database,
+        house.objects,
+        policy=policy,
+        clock=house.clock,
+        results_read=house.caught_up,
+    )
+    claim = await house.running()
+    for lost in (1, 2, 3):
+        assert await reaper.requeue_all() == 1
+        row = await house.jobs.row(claim.job)
+        assert (row.state, row.attempt, row.lost) == ("queued", lost, lost)
+        assert await house.jobs.claim() is not None
+    await reaper.requeue_all()
+    row = await house.jobs.row(claim.job)
+    assert (row.state, row.reason, row.lost) == ("failed", "exhausted", 4)
+    assert row.failure is not None
+    assert "more memory" in row.failure["message"]
+
+
+async def test_after_the_second_loss_a_job_waits_before_it_is_run_again(house: House) -> None:
+    claim = await house.running()
+    await house.reaper.requeue_all()
+    assert await house.jobs.claim() is not None, "the first loss costs no time"
+    await house.reaper.requeue_all()
+    row = await house.jobs.row(claim.job)
+    assert row.not_before > row.started
 
 
 async def test_what_an_attempt_left_is_cleared_away_in_time(house: House) -> None:

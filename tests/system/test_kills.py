@@ -93,6 +93,31 @@ def test_engines_killed_at_work_cost_no_job_and_no_worker(house: House, tmp_path
         house.parts["house"].kill()
 
 
+def test_a_job_that_was_at_work_when_the_process_was_killed_counts_as_lost(
+    house: House, tmp_path: Path
+) -> None:
+    house.start()
+    try:
+        user = house.user()
+        sent = user.upload(write_tone(tmp_path / "tone.wav"))
+        user.wait_job(str(sent.job))
+        jobs = submit(user, str(sent.item), JOBS)
+        for _ in range(2):
+            eventually(lambda: at_work(user, jobs), within=20, what="a job at work")
+            house.parts["house"].kill()
+            running = counted(tmp_path, "SELECT count(*) FROM jobs WHERE state = 'running'")
+            lost = counted(tmp_path, "SELECT sum(lost) FROM jobs")
+            house.start()
+            after = counted(tmp_path, "SELECT sum(lost) FROM jobs")
+            # What an attempt had stored in full by then counts as done, and as nothing lost.
+            assert lost < after <= lost + running
+        ended(user, jobs)
+        check(user, str(sent.item), jobs)
+        house.stop()
+    finally:
+        house.parts["house"].kill()
+
+
 def test_a_house_told_to_stop_leaves_in_good_order_within_its_grace(
     house: House, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.facts import tell_item_changed
 from services.library.idempotency import Key, once
 from services.library.jobs import NotAdmitted, Quarantined
+from services.library.locks import hold_owner
 from services.library.orders import order_job, refusal
 from services.library.queue import queue_state
 from services.library.repository import Repository, page
@@ -123,6 +124,7 @@ def job_routes(house: Context) -> APIRouter:
     async def cancel(principal: Runner, job: JobId, key: Key = None) -> Job:
         """Stop a job: at once if it waits, within seconds if it runs; one that has ended stays."""
         async with house.database.transaction() as session:
+            await hold_owner(session, principal.owner)
             before = (await Repository(session, principal).job(job, Action.RUN)).state
             row = await jobs.cancel(session, principal.owner, job)
             if row is None:
@@ -163,6 +165,7 @@ async def _again(house: Context, repository: Repository, job: str) -> JobRow:
             "tried again. POST /v1/jobs with force does a finished one anew.",
         )
     session = repository.session
+    await hold_owner(session, repository.owner)
     item = await repository.item(row.item, Action.RUN, hold=True)
     if row.task == TaskName.INGEST:
         if item.state != ItemState.REJECTED:

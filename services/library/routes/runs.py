@@ -15,6 +15,7 @@ from services.library.access import Action
 from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.idempotency import Key, once
 from services.library.jobs import NotAdmitted
+from services.library.locks import hold_owner
 from services.library.orders import check_stem, check_weights, ready_item, refusal
 from services.library.pipelines import check_steps, spec_named, with_params
 from services.library.repository import Repository, page
@@ -104,6 +105,7 @@ def run_routes(house: Context) -> APIRouter:
         for start in range(0, len(left), CANCELLED_AT_ONCE):
             await _cancel(house, principal, left[start : start + CANCELLED_AT_ONCE])
         async with house.database.transaction() as session:
+            await hold_owner(session, principal.owner)
             repository = Repository(session, principal)
             held = await repository.run(run, Action.RUN, hold=True)
             if held.state == RunState.RUNNING:
@@ -122,7 +124,7 @@ async def _begin(house: Context, repository: Repository, asked: RunCreate) -> Ru
     for step in spec.steps:
         where = f"body.params.{step.name}"
         await check_weights(repository.session, step.task, step.params, field=where)
-    await house.database.lock(repository.session, f"owner:{repository.owner}")
+    await hold_owner(repository.session, repository.owner)
     item = await ready_item(repository, asked.item)
     if isinstance(asked.pipeline, str):
         check_stem(item, asked.pipeline)
@@ -156,6 +158,7 @@ async def _cancel(house: Context, principal: Runner, ids: list[str]) -> None:
     No other run waits for them, so it is enough to go on with theirs once.
     """
     async with house.database.transaction() as session:
+        await hold_owner(session, principal.owner)
         ended = None
         for job in sorted(ids):
             row = await jobs.cancel(session, principal.owner, job)

@@ -75,8 +75,8 @@ STORE = (
     Mutant(
         "ended_jobs_change",
         "arrows",
-        "    .where(col(JobRow.state) == JobState.RUNNING)\n    .with_for_update()",
-        "    .with_for_update()",
+        "    .where(col(JobRow.state) == JobState.RUNNING)\n    .with_for_update(key_share=True)",
+        "    .with_for_update(key_share=True)",
     ),
     Mutant(
         "result_is_not_stored",

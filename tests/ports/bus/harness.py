@@ -11,7 +11,7 @@ from contracts.jobs import JobReleased
 from contracts.topics import JOBS_EVENTS, Topic
 from kit.bus.base import AnyEvent, Bus, Handler
 from kit.bus.codec import Headers, Record
-from kit.bus.kafka import KafkaBus
+from kit.bus.kafka.bus import KafkaBus
 from kit.bus.letters import DeadLetter, unpack
 from kit.bus.memory import MemoryBus
 from kit.bus.watch import KafkaTimes

@@ -186,6 +186,22 @@ async def test_a_handler_that_cannot_work_at_present_loses_nothing(
     assert await harness.dead_letters(topic) == []
 
 
+async def test_a_handler_that_runs_out_of_time_loses_nothing(
+    harness: Harness, topic: Topic
+) -> None:
+    async def slow(event: AnyEvent) -> None:
+        if len(seen.events) < 5:
+            raise TimeoutError
+
+    seen = Seen(slow)
+    await harness.bus.publish(topic, released(1), key="same")
+    await harness.bus.publish(topic, released(2), key="same")
+    async with member(harness.bus, topic, seen):
+        await eventually(lambda: seen.numbers[-1:] == [2], limit=40)
+    assert seen.numbers == [1, 1, 1, 1, 1, 2]
+    assert await harness.dead_letters(topic) == []
+
+
 async def test_caught_up_means_that_all_there_was_has_been_handled(
     harness: Harness, topic: Topic
 ) -> None:

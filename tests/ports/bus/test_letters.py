@@ -15,7 +15,7 @@ from contracts.topics import DEAD_LETTERS, Topic
 from kit.bus.__main__ import go_through, main
 from kit.bus.base import AnyEvent
 from kit.bus.codec import Record, encode
-from kit.bus.kafka import KafkaBus
+from kit.bus.kafka.bus import KafkaBus
 from kit.bus.letters import DeadLetter, letter_in, pack, told
 from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, released
 from tests.support.events import make_event

@@ -1,0 +1,1 @@
+"""The bus on Kafka; the only package that knows its client, aiokafka."""

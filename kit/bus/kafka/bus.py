@@ -1,0 +1,277 @@
+"""The bus on a Kafka cluster: its producer, its topics, and readers without a group.
+
+An idempotent producer may stay broken after an outage, so it is made anew; so are readers.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
+
+from contracts.topics import DEAD_LETTERS, Topic
+from kit.bus.base import AnyEvent, BusError, Handler, Unreadable
+from kit.bus.codec import Record, decode, encode
+from kit.bus.delivery import pause
+from kit.bus.kafka.clients import milliseconds, start_client, stop_client
+from kit.bus.kafka.consumer import KafkaConsumer
+from kit.bus.letters import DeadLetter, letter_in
+from kit.bus.watch import KafkaTimes, Stalled, Watch
+
+log = logging.getLogger(__name__)
+
+RECORD_BYTES = 262_144
+EXISTS = 36
+"""Kafka's code for a topic that is already there."""
+REPLICAS = 3
+
+
+class KafkaBus:
+    """A bus on a Kafka cluster.
+
+    Parameters
+    ----------
+    servers
+        `host:port`, several divided by commas.
+    times
+        Bounds of waiting.
+    """
+
+    members = 1
+
+    def __init__(self, servers: str, *, times: KafkaTimes | None = None) -> None:
+        self.servers = servers
+        self.times = times or KafkaTimes()
+        self._producer: AIOKafkaProducer | None = None
+        self._making = asyncio.Lock()
+        self._discarded: set[asyncio.Task[None]] = set()
+        self._closed = asyncio.Event()
+
+    async def start(self) -> None:
+        """Connect the producer; `BusError` where no broker answers."""
+        self._closed.clear()
+        await self._ready_producer()
+
+    async def close(self) -> None:
+        """Flush, disconnect, and end every reader."""
+        self._closed.set()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await stop_client(producer, self.times.request)
+        if self._discarded:
+            await asyncio.gather(*self._discarded, return_exceptions=True)
+
+    async def ready(self) -> bool:
+        """Return whether the cluster answers."""
+        if self._producer is None:
+            return False
+        try:
+            async with asyncio.timeout(3):
+                return bool(await self._producer.client.force_metadata_update())
+        except (KafkaError, OSError, TimeoutError):
+            return False
+
+    async def ensure(self, topics: Iterable[Topic]) -> None:
+        """Create the topics that do not exist, replicated as far as there are brokers."""
+        wanted = tuple(topics)
+        for number in range(5):
+            try:
+                async with asyncio.timeout(self.times.request):
+                    failed = await self._create(wanted)
+            except (KafkaError, OSError, TimeoutError) as error:
+                failed = f"{type(error).__name__} {error}"
+            if not failed:
+                return
+            await asyncio.sleep(0.2 * 2**number)
+        raise BusError(f"topics could not be created on {self.servers}: {failed}")
+
+    async def publish(self, topic: Topic, event: AnyEvent, *, key: str) -> None:
+        """Send an event and return once the brokers have it."""
+        await self.send(topic.name, encode(topic, event, key=key))
+
+    async def send(self, name: str, record: Record) -> None:
+        """Send a record as it is; a producer that is broken is replaced, once.
+
+        Raises
+        ------
+        BusError
+            It was not acknowledged in time.
+        """
+        for last in (False, True):
+            producer = await self._ready_producer()
+            try:
+                async with asyncio.timeout(self.times.request + 5):
+                    await producer.send_and_wait(
+                        name, record.value, key=record.key, headers=list(record.headers)
+                    )
+                return
+            except (KafkaError, OSError, TimeoutError) as error:
+                if getattr(error, "retriable", False) and not isinstance(error, TimeoutError):
+                    raise BusError(f"{name}: not acknowledged: {error!r}") from error
+                self._discard(producer)
+                if last or isinstance(error, TimeoutError):
+                    raise BusError(f"{name}: not acknowledged: {error!r}") from error
+                log.warning("the producer is broken and made anew: %r", error)
+
+    def consumer(self, topic: Topic, *, group: str, handler: Handler) -> KafkaConsumer:
+        """Return a member of `group` that will hand events to `handler` when run."""
+        return KafkaConsumer(self, topic, group=group, handler=handler)
+
+    async def news(self, topic: Topic) -> AsyncIterator[AnyEvent | None]:
+        """Yield what is published from now on, without a group.
+
+        After a fault it goes on where it was; only a bus that is closed ends it.
+        """
+        positions: dict[int, int] = {}
+        fresh, faults = True, 0
+        while not self._closed.is_set():
+            reader = AIOKafkaConsumer(**self.connection(), auto_offset_reset="latest")
+            try:
+                await start_client(reader, self.times.request)
+                await self._place(reader, topic, positions, fresh=fresh)
+                fresh = False
+                watch = Watch(reader, self.times)
+                while not self._closed.is_set():
+                    if set(reader.partitions_for_topic(topic.name) or ()) - set(positions):
+                        break  # The topic has grown; the reader is placed on all of it.
+                    batches = await watch.poll()
+                    faults = 0
+                    for place, records in batches.items():
+                        for record in records:
+                            positions[place.partition] = record.offset + 1
+                            yield _event(topic, record)
+            except (KafkaError, OSError, TimeoutError, BusError, Stalled) as error:
+                faults += 1
+                log.warning("news of %s: %r; the reader is made anew", topic.name, error)
+                await pause(self._closed, self.backoff(faults))
+            finally:
+                await stop_client(reader, 5.0)
+
+    async def letters(self) -> AsyncIterator[DeadLetter]:
+        """Yield the dead letters that there are now, oldest first in each partition."""
+        reader = AIOKafkaConsumer(**self.connection())
+        try:
+            await start_client(reader, self.times.request)
+            places = await self.places(DEAD_LETTERS)
+            reader.assign(places)
+            async with asyncio.timeout(self.times.request):
+                await reader.seek_to_beginning(*places)
+                ends = await reader.end_offsets(places)
+            for place, end in ends.items():
+                while await reader.position(place) < end:
+                    async with asyncio.timeout(self.times.request):
+                        record = await reader.getone(place)
+                    if letter := letter_in(record):
+                        yield letter
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise BusError(f"the dead letters cannot be read: {error!r}") from error
+        finally:
+            await stop_client(reader, 5.0)
+
+    async def _place(
+        self, reader: AIOKafkaConsumer, topic: Topic, positions: dict[int, int], *, fresh: bool
+    ) -> None:
+        """Assign all partitions: from the end at first, later from where the reader was."""
+        places = await self.places(topic)
+        reader.assign(places)
+        if fresh:
+            async with asyncio.timeout(self.times.request):
+                ends = await reader.end_offsets(places)
+            positions.update({place.partition: end for place, end in ends.items()})
+        for place in places:
+            # A partition that was added while we read is new from its beginning.
+            reader.seek(place, positions.setdefault(place.partition, 0))
+
+    async def places(self, topic: Topic) -> list[TopicPartition]:
+        """Return every partition of a topic."""
+        producer = await self._ready_producer()
+        async with asyncio.timeout(self.times.request):
+            numbers = await producer.partitions_for(topic.name)
+        return [TopicPartition(topic.name, number) for number in sorted(numbers)]
+
+    async def _create(self, topics: tuple[Topic, ...]) -> str:
+        """Try to create topics; return what went wrong."""
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self.servers, request_timeout_ms=milliseconds(self.times.request)
+        )
+        try:
+            await admin.start()
+            brokers = len((await admin.describe_cluster())["brokers"])
+            answer = await admin.create_topics([_new_topic(one, brokers) for one in topics])
+        finally:
+            await admin.close()
+        return ", ".join(
+            f"{name}: error {code}"
+            for name, code, *_ in answer.topic_errors
+            if code not in (0, EXISTS)
+        )
+
+    async def _ready_producer(self) -> AIOKafkaProducer:
+        async with self._making:
+            if self._closed.is_set():
+                raise BusError("the bus is closed")
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self.servers,
+                    enable_idempotence=True,
+                    linger_ms=5,
+                    retry_backoff_ms=300,
+                    request_timeout_ms=milliseconds(self.times.request),
+                    max_request_size=RECORD_BYTES,
+                    metadata_max_age_ms=milliseconds(self.times.metadata),
+                )
+                try:
+                    await start_client(producer, self.times.request)
+                except (KafkaError, OSError, TimeoutError) as error:
+                    await stop_client(producer, 5.0)
+                    raise BusError(f"Kafka at {self.servers} does not answer: {error!r}") from error
+                self._producer = producer
+            return self._producer
+
+    def _discard(self, producer: AIOKafkaProducer) -> None:
+        """Stop using a producer; it is closed on the side, whatever state it is in."""
+        if self._producer is producer:
+            self._producer = None
+            task = asyncio.create_task(stop_client(producer, 5.0))
+            self._discarded.add(task)
+            task.add_done_callback(self._discarded.discard)
+
+    def connection(self) -> dict[str, Any]:
+        """Return the settings that every consumer has."""
+        return {
+            "bootstrap_servers": self.servers,
+            "request_timeout_ms": milliseconds(self.times.request + 10),
+            "retry_backoff_ms": 500,
+            "metadata_max_age_ms": milliseconds(self.times.metadata),
+            "enable_auto_commit": False,
+        }
+
+    def backoff(self, faults: int) -> float:
+        """Return how long to wait after so many faults in a row."""
+        return min(10.0, self.times.backoff * 2.0 ** min(faults - 1, 6))
+
+
+def _event(topic: Topic, record: Any) -> AnyEvent | None:
+    try:
+        return decode(topic, record.headers, record.value)
+    except Unreadable as error:
+        log.warning("unreadable news on %s: %s", topic.name, error)
+        return None
+
+
+def _new_topic(topic: Topic, brokers: int) -> NewTopic:
+    replicas = max(1, min(REPLICAS, brokers))
+    return NewTopic(
+        topic.name,
+        num_partitions=topic.partitions,
+        replication_factor=replicas,
+        topic_configs={
+            "retention.ms": str(topic.retention_ms),
+            "min.insync.replicas": str(min(topic.min_insync, replicas)),
+            "max.message.bytes": str(RECORD_BYTES),
+            "unclean.leader.election.enable": "false",
+        },
+    )

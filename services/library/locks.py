@@ -1,0 +1,28 @@
+"""The order of locks: owner, then jobs, then runs, then items. Every transaction keeps it.
+
+Two transactions that take two locks in different orders wait for each other until Postgres undoes
+one of them. So whoever will hold rows of more than one kind, or make a row that refers to another,
+takes the owner's lock first, and rows are held without their key (`FOR NO KEY UPDATE`): a new row
+that refers to them need not wait.
+"""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from kit.database.engine import database_of
+from services.library.tables import JobRow
+
+
+async def hold_owner(session: AsyncSession, owner: str) -> None:
+    """Hold an owner's lock until the transaction ends."""
+    await database_of(session).lock(session, f"owner:{owner}")
+
+
+async def hold_owner_of(session: AsyncSession, job: str) -> None:
+    """Hold the lock of a job's owner, if there is such a job."""
+    if database_of(session).sqlite:
+        return  # A writer is alone.
+    query = select(col(JobRow.owner)).where(col(JobRow.id) == job)
+    if (owner := (await session.execute(query)).scalar_one_or_none()) is not None:
+        await hold_owner(session, owner)

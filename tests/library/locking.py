@@ -1,0 +1,82 @@
+"""The order in which transactions on Postgres take locks, watched while tests run."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine, event
+
+from kit.database.engine import _lock_key
+
+ORDER = ("claims", "owner", "jobs", "runs", "items")
+"""`claims` is the turn of whoever hands out jobs; for the rest see `services.library.locks`."""
+ROWS = frozenset({"jobs", "runs", "items"})
+_HOLDS = re.compile(r"\bFOR (?:NO KEY )?UPDATE(?: OF (\w+))?", re.DOTALL)
+_FROM = re.compile(r"\bFROM (\w+)")
+_WRITES = re.compile(r"\s*(UPDATE|DELETE FROM|INSERT INTO) (\w+)")
+_ADVISORY = "pg_advisory_xact_lock"
+
+
+@contextmanager
+def watched_locks() -> Iterator[list[str]]:
+    """Give a list to which everything is added that is against the order, by transaction."""
+    wrong: list[str] = []
+    transactions: WeakKeyDictionary[Connection, list[str]] = WeakKeyDictionary()
+
+    def executed(
+        connection: Connection, _: Any, statement: str, parameters: Any, *more: Any
+    ) -> None:
+        if connection.dialect.name != "postgresql":
+            return
+        taken = transactions.setdefault(connection, [])
+        lock, made = _lock_in(statement, parameters)
+        if lock is None:
+            return
+        if made:
+            # Nobody waits for a row that is new, but it may wait for what it refers to.
+            if lock in ("jobs", "runs") and "owner" not in taken:
+                wrong.append(f"a row of {lock} is made without the owner's lock")
+            taken.append(lock)
+        elif lock not in taken:
+            if fault := _fault(taken, lock):
+                wrong.append(f"{fault}: {' '.join(statement.split())[:200]}")
+            taken.append(lock)
+
+    def ended(connection: Connection) -> None:
+        transactions.pop(connection, None)
+
+    listeners = (("before_cursor_execute", executed), ("commit", ended), ("rollback", ended))
+    for name, listener in listeners:
+        event.listen(Engine, name, listener)
+    try:
+        yield wrong
+    finally:
+        for name, listener in listeners:
+            event.remove(Engine, name, listener)
+
+
+def _lock_in(statement: str, parameters: Any) -> tuple[str | None, bool]:
+    """Return what a statement locks, of all that has a place in the order; whether it is new."""
+    made = False
+    if _ADVISORY in statement:
+        (key,) = parameters
+        lock = {_lock_key("claims"): "claims", _lock_key("migrations"): ""}.get(key, "owner")
+    elif held := _HOLDS.search(statement):
+        lock = held[1] or _FROM.findall(statement)[0]
+    elif written := _WRITES.match(statement):
+        lock, made = written[2], written[1] == "INSERT INTO"
+    else:
+        return None, False
+    return (lock if lock in ORDER else None), made
+
+
+def _fault(taken: list[str], lock: str) -> str | None:
+    """Return what is wrong with taking a lock after others."""
+    later = [one for one in taken if ORDER.index(one) > ORDER.index(lock)]
+    if later:
+        return f"{lock} after {', '.join(later)}"
+    if lock in ROWS and ROWS.intersection(taken) and "owner" not in taken:
+        return f"{lock} beside {', '.join(taken)} without the owner's lock"
+    return None
