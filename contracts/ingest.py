@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Base64Bytes, Field, StringConstraints
 
 from contracts.base import Asked, Said
-from contracts.items import AudioFacts, ItemKind
+from contracts.items import AudioFacts, ItemKind, TagEncoding
 from contracts.music import Decibels, Samples, Seconds
 
 CANONICAL = "canonical.flac"
@@ -139,41 +139,9 @@ class Levels(Said):
     dc_offset: tuple[Annotated[float, Field(ge=-1, le=1)], ...]
     """The mean of each channel; full scale is 1."""
     clipped_samples: Annotated[int, Field(ge=0)]
-    """Samples of the upload in flat runs, three or more of one value at or above full scale less one
-    step of 16 bits; counted before anything was scaled. A peak beyond full scale that is round was
-    not clipped."""
-
-
-class TagEncoding(StrEnum):
-    """How the tags of a file that are not in Unicode may be read."""
-
-    CP1252 = "cp1252"
-    """Western European; Latin-1 is a part of it."""
-    UTF_8 = "utf-8"
-    CP1251 = "cp1251"
-    """Cyrillic."""
-    KOI8_R = "koi8-r"
-    """Cyrillic, older."""
-    CP932 = "cp932"
-    """Japanese (Shift-JIS)."""
-    GB18030 = "gb18030"
-    """Simplified Chinese; GB2312 and GBK are parts of it."""
-    CP950 = "cp950"
-    """Traditional Chinese (Big5)."""
-    CP949 = "cp949"
-    """Korean; EUC-KR is a part of it."""
-    CP1250 = "cp1250"
-    """Central European."""
-    CP1253 = "cp1253"
-    """Greek."""
-    CP1254 = "cp1254"
-    """Turkish."""
-    CP1255 = "cp1255"
-    """Hebrew."""
-    CP1256 = "cp1256"
-    """Arabic."""
-    CP874 = "cp874"
-    """Thai."""
+    """Samples of the upload in flat runs: three or more of one value at or above full scale, less
+    one step of 16 bits; counted before anything was scaled. A round peak beyond full scale was not
+    clipped."""
 
 
 def clean_tag(text: str, most: int = MOST_TAG_TEXT) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import chardet
 
-from contracts.ingest import TagEncoding
+from contracts.items import TagEncoding
 
 _ACCENTED = "À-ÖØ-öø-ÿŠŒŽšœžŸ"
 _LETTERS = f"A-Za-z{_ACCENTED}"

@@ -1,7 +1,7 @@
 """What an upload is, by its bytes and never by its name: the demuxer to force, or a refusal."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,7 +33,7 @@ class Sniffed:
     """A word for people and programs, such as `wav`."""
     demuxer: str
     """The name that the demuxer is forced to."""
-    header: Header = Header()
+    header: Header = field(default_factory=Header)
     """What the file's header promises."""
     part: tuple[int, int] | None = None
     """First byte and one past the last, where tags or zeros stand around the stream."""
@@ -111,7 +111,7 @@ def sniff(path: Path) -> Sniffed:
         file.seek(start)
         head = file.read(HEAD)
         found = _magic(head) or _mpeg(head)
-        if found is None and (not tags or _refused_as(head)):
+        if found is None and (not tags or not any(head) or _refused_as(head)):
             raise _refusal(head)
         # An MP3 may have anything between its tags and its first frame.
         container, demuxer = found or ("mp3", "mp3")

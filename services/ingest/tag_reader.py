@@ -11,6 +11,7 @@ import json
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 MOST_TAGS = 64
 MOST_NAME = 64
@@ -39,7 +40,7 @@ def keep_bytes(name: str) -> codecs.CodecInfo | None:
     if name != "kept":
         return None
 
-    def decode(data: bytes, _errors: str = "strict") -> tuple[str, int]:
+    def decode(data: Any, _errors: str = "strict") -> tuple[str, int]:
         return bytes(data).decode("ascii", "surrogateescape"), len(data)
 
     def encode(text: str, _errors: str = "strict") -> tuple[bytes, int]:

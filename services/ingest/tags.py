@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from contracts.ingest import TagEncoding, clean_tag, read_tag
+from contracts.ingest import clean_tag, read_tag
+from contracts.items import TagEncoding
 from kit.worker.outcomes import Rejected, Retryable
 from services.ingest.encodings import guess_encoding
 from services.ingest.sandbox import Confined, Order, Sandbox

@@ -10,8 +10,9 @@ from sqlmodel import col
 
 from contracts.events import RunFinished
 from contracts.ids import ItemId, OwnerId, RunId
-from contracts.items import ArtifactKind, ItemEdit, ItemKind, ItemState
-from contracts.jobs import JobState
+from contracts.ingest import IngestResult, read_tag
+from contracts.items import ArtifactKind, ItemEdit, ItemKind, ItemState, TagEncoding
+from contracts.jobs import JobState, TaskName
 from contracts.objects import Bucket, item_prefix
 from contracts.pipelines import RunState
 from contracts.problems import FieldProblem, ProblemCode
@@ -75,6 +76,8 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
         item.kind = edit.kind.value
     if edit.metadata is not None:
         item.labels = dict(edit.metadata)
+    if edit.tag_encoding is not None:
+        item.labels = await _read_tags_again(repository.session, item, edit.tag_encoding)
     if "bpm" in given:
         item.bpm = edit.bpm
     item.search = search_text(item.name, item.labels)
@@ -82,6 +85,36 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
     await repository.session.flush()
     await tell_item_changed(repository.session, item)
     return item
+
+
+async def _read_tags_again(
+    session: AsyncSession, item: ItemRow, encoding: TagEncoding
+) -> dict[str, str]:
+    """Return an item's metadata with the tags of its file read in another encoding."""
+    told = await session.scalar(
+        select(col(JobRow.result))
+        .where(
+            col(JobRow.item) == item.id,
+            col(JobRow.task) == TaskName.INGEST,
+            col(JobRow.state) == JobState.SUCCEEDED,
+        )
+        .order_by(col(JobRow.created).desc(), col(JobRow.id).desc())
+        .limit(1)
+    )
+    raw = IngestResult.model_validate(told).raw_tags if told else {}
+    if not raw:
+        raise ProblemError(
+            ProblemCode.INVALID_REQUEST,
+            "The tags of this item's file are plain or in Unicode, so there is nothing to read in "
+            "another encoding. Change the metadata itself.",
+            fields=(FieldProblem(field="body.tag_encoding", message="nothing to read again"),),
+        )
+    labels = dict(item.labels)
+    for name, part in raw.items():
+        # What is none of the ways to read the tag was written by the user.
+        if labels.get(name) in {read_tag(part, known) for known in TagEncoding}:
+            labels[name] = read_tag(part, encoding)
+    return labels
 
 
 async def delete_item(repository: Repository, id_: str) -> None:

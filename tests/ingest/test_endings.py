@@ -1,4 +1,4 @@
-"""What was cut short is remarked, and nothing else is; what stands around the sound is no damage."""
+"""What was cut short is remarked, nothing else is; tags around the sound are no damage."""
 
 import struct
 from pathlib import Path
@@ -44,7 +44,7 @@ MADE: dict[str, tuple[str, ...]] = {
     "a.aac": ("-c:a", "aac"),
 }
 SILENT_ABOUT_IT = ("back.mov", "a.wma", "a.ac3", "a.ts", "a.aac")
-"""Nothing in these tells how long they should be, or they cannot be read at all without their end."""
+"""These do not tell how long they should be, or cannot be read at all without their end."""
 
 
 @pytest.fixture(scope="module")

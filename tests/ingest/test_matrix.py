@@ -118,6 +118,14 @@ def _integers(audio: Block, size: int, valid: int) -> bytes:
     )
 
 
+def _wrapped(wrapping: str, form: bytes, data: bytes, size: int) -> bytes:
+    if wrapping == "rifx":
+        return _rifx(form, data, size)
+    if wrapping == "w64":
+        return _w64(form, data)
+    return _riff(form, data, name=b"RF64" if wrapping == "rf64" else b"RIFF")
+
+
 VALID = (
     *((4, valid) for valid in (32, 24, 20, 18, 16, 12)),
     *((3, valid) for valid in (24, 20, 18, 16, 12)),
@@ -136,13 +144,8 @@ def test_valid_bits_fewer_than_the_container_has(
         data = _integers(audio, size, valid)
         kind = "plain" if wrapping in ("plain", "rifx") else "extended"
         form = _riff_form(size, valid, channels, tag=1, kind=kind)
-        content = {
-            "rf64": lambda: _riff(form, data, name=b"RF64"),
-            "rifx": lambda: _rifx(form, data, size),
-            "w64": lambda: _w64(form, data),
-        }.get(wrapping, lambda: _riff(form, data))()
         path = tmp_path / f"{channels}.wav"
-        path.write_bytes(content)
+        path.write_bytes(_wrapped(wrapping, form, data, size))
         made, mask = decode(engine, path, tmp_path / "sandbox")
         np.testing.assert_array_equal(made, audio)
         assert mask == 0

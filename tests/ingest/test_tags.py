@@ -1,11 +1,12 @@
-"""Tags in encodings of old: read as they were meant, with their bytes kept, and Latin-1 unharmed."""
+"""Tags in old encodings: read as they were meant, bytes kept, and Latin-1 unharmed."""
 
 import struct
 from pathlib import Path
 
 import pytest
 
-from contracts.ingest import TagEncoding, read_tag
+from contracts.ingest import read_tag
+from contracts.items import TagEncoding
 from kit.audio.encode import AudioForm
 from services.ingest.encodings import guess_encoding
 from services.ingest.engine import ConfinedFfmpeg

@@ -1,4 +1,4 @@
-"""Where sound starts is part of the time line; gaps are silence; times that run back lose nothing."""
+"""Sound starts where its time line says; gaps are silence; times that run back lose nothing."""
 
 import os
 from pathlib import Path
