@@ -7,7 +7,7 @@ from services.ingest.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.INGEST,
-    version="1",
+    version="2",
     params=IngestParams,
     result=IngestResult,
     settings=Settings,
