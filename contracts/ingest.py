@@ -3,10 +3,10 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Base64Bytes, Field, StringConstraints
 
 from contracts.base import Asked, Said
-from contracts.items import AudioFacts, ItemKind
+from contracts.items import AudioFacts, ItemKind, TagEncoding
 from contracts.music import Decibels, Samples, Seconds
 
 CANONICAL = "canonical.flac"
@@ -17,14 +17,18 @@ PEAKS = "peaks.dat"
 MOST_CHANNELS = 8
 LEAST_RATE = 8_000
 MOST_RATE = 384_000
-MOST_RATIO = 2_000
-"""Bytes of decoded audio for each byte of the upload; more is a bomb."""
-RATIO_FREE = 16 << 20
-"""Bytes of decoded audio before the ratio counts: short silence packs very well."""
-MOST_TAG_BYTES = 10 << 20
+MOST_RATIO = 500
+"""Bytes of decoded audio for each byte of the upload; more is a bomb. Speech that was coded at
+6 kbit/s and is silent half of the time reaches 400."""
+RATIO_FREE = 512 << 20
+"""Bytes of decoded audio before the ratio counts: silence packs very well, and a silent track of
+ten minutes is no bomb."""
+MOST_TAG_BYTES = 256 << 20
+"""Tags and pictures in a FLAC, which its decoder holds in memory; those of others are skipped."""
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-TagText = Annotated[str, StringConstraints(max_length=2000)]
+MOST_TAG_TEXT = 2000
+TagText = Annotated[str, StringConstraints(max_length=MOST_TAG_TEXT)]
 
 
 class IngestParams(Asked):
@@ -34,8 +38,9 @@ class IngestParams(Asked):
     """Sound that is shorter is refused; 5 ms is the shortest click worth keeping."""
     longest: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
     """Sound that is longer is refused, counted while it is decoded."""
-    most_bytes: Annotated[int, Field(gt=0)] = 32 << 30
-    """Bound of samples · channels · 4 bytes of the decoded audio."""
+    most_bytes: Annotated[int, Field(gt=0)] = 12 << 30
+    """Bound of samples · channels · 4 bytes of the decoded audio. Four hours of stereo at 96 kHz
+    take 10.3 GiB; decoding this much keeps one processor busy for about a minute."""
 
 
 class Refusal(StrEnum):
@@ -74,7 +79,10 @@ class Remark(StrEnum):
     DAMAGED = "damaged"
     """Parts could not be decoded and were left out."""
     TRUNCATED = "truncated"
-    """It holds less sound than it says."""
+    """It was cut short: it holds less sound than it says, or ends where it should not."""
+    DELAYED = "delayed"
+    """Its sound starts later than its time line (or its picture); silence stands in front, as
+    `source.start` says."""
     RESAMPLED = "resampled"
     """Its rate cannot be stored in FLAC; the nearest one that can was taken."""
     DOWNMIXED = "downmixed"
@@ -103,6 +111,11 @@ class Source(Said):
     """In bytes."""
     stated_duration: Seconds | None = None
     """What its header says, where it says something."""
+    start: float = 0.0
+    """Where its sound starts on its time line, in seconds. Silence stands in front of sound that
+    starts later than 0; what lies before 0 is left out."""
+    decoder: str = ""
+    """The program that decoded it, with its version, and what confined it: results depend on it."""
 
 
 class Span(Said):
@@ -126,8 +139,24 @@ class Levels(Said):
     dc_offset: tuple[Annotated[float, Field(ge=-1, le=1)], ...]
     """The mean of each channel; full scale is 1."""
     clipped_samples: Annotated[int, Field(ge=0)]
-    """Samples of the upload in runs of three or more at or above full scale, less one step of
-    16 bits; counted before anything was scaled."""
+    """Samples of the upload in flat runs: three or more of one value at or above full scale, less
+    one step of 16 bits; counted before anything was scaled. A round peak beyond full scale was not
+    clipped."""
+
+
+def clean_tag(text: str, most: int = MOST_TAG_TEXT) -> str:
+    """Return text without control characters and lone surrogates, on one line, cut to length."""
+    printable = "".join(
+        " " if letter.isspace() else letter
+        for letter in text
+        if (letter.isprintable() or letter.isspace()) and not "\ud800" <= letter <= "\udfff"
+    )
+    return " ".join(printable.split())[:most]
+
+
+def read_tag(raw: bytes, encoding: TagEncoding) -> str:
+    """Return the text of a tag; what the encoding does not know becomes U+FFFD."""
+    return clean_tag(raw.decode(encoding, "replace"))
 
 
 class IngestResult(Said):
@@ -145,4 +174,9 @@ class IngestResult(Said):
     """Every part of 200 ms or more in which no channel rises above -60 dBFS."""
     tags: dict[Tag, TagText] = Field(default_factory=dict)
     """Embedded tags: title, artist, album …; at most 64, cleaned of control characters."""
+    tag_encoding: TagEncoding | None = None
+    """What `raw_tags` were read as: the likeliest by all of them together. Where it is wrong, edit
+    the item with another `tag_encoding`. `None` when there are none."""
+    raw_tags: dict[Tag, Base64Bytes] = Field(default_factory=dict)
+    """Tags that are not in Unicode and not plain ASCII, as they stand in the file, in base64."""
     remarks: tuple[Remark, ...] = ()

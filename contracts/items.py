@@ -107,6 +107,38 @@ class ArtifactKind(StrEnum):
     IMAGE = "image"
 
 
+class TagEncoding(StrEnum):
+    """How the tags of a file that are not in Unicode may be read."""
+
+    CP1252 = "cp1252"
+    """Western European; Latin-1 is a part of it."""
+    UTF_8 = "utf-8"
+    CP1251 = "cp1251"
+    """Cyrillic."""
+    KOI8_R = "koi8-r"
+    """Cyrillic, older."""
+    CP932 = "cp932"
+    """Japanese (Shift-JIS)."""
+    GB18030 = "gb18030"
+    """Simplified Chinese; GB2312 and GBK are parts of it."""
+    CP950 = "cp950"
+    """Traditional Chinese (Big5)."""
+    CP949 = "cp949"
+    """Korean; EUC-KR is a part of it."""
+    CP1250 = "cp1250"
+    """Central European."""
+    CP1253 = "cp1253"
+    """Greek."""
+    CP1254 = "cp1254"
+    """Turkish."""
+    CP1255 = "cp1255"
+    """Hebrew."""
+    CP1256 = "cp1256"
+    """Arabic."""
+    CP874 = "cp874"
+    """Thai."""
+
+
 class Lineage(Said):
     """Where an item was cut from."""
 
@@ -174,4 +206,8 @@ class ItemEdit(Asked):
     """Which part of a song it holds; null for none."""
     metadata: Metadata | None = None
     """Replaces the whole of the metadata."""
+    tag_encoding: TagEncoding | None = None
+    """Reads the file's own tags again, where they are garbled because the file does not say how
+    they are encoded. The bytes stand in the ingest job's result as `raw_tags`, and what they were
+    read as stands in its `tag_encoding`. Metadata that was edited since stays."""
     bpm: Bpm | None = None

@@ -25,11 +25,14 @@ from contracts.music import Seconds
 from kit.audio.decode import Block
 from kit.worker.outcomes import Rejected
 from services.ingest.sandbox import CPU_BASE, CPU_PER_SECOND, Confined, Order, Sandbox
-from services.ingest.sniff import Sniffed
+from services.ingest.sniff import TAKEN, Sniffed
+from services.ingest.timeline import KEEP_GAPS, TIMED, FirstFrame
 
 _MOST_ALLOCATION = 256 << 20
 _SLACK: Seconds = 2.0
 """Sound beyond the longest that is decoded, so that the bound is seen here."""
+_SILENCE = 65_536
+"""Samples in a block of the silence before late sound."""
 _PCM = (
     *("s8", "u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "s64le", "s64be"),
     *("u16le", "u16be", "u24le", "u24be", "u32le", "u32be", "f16le", "f24le"),
@@ -40,7 +43,8 @@ _DECODERS = (
     *("mp3float", "mp3", "mp2float", "mp2", "mp1float", "mp1", "flac", "vorbis", "libvorbis"),
     *("opus", "libopus", "speex", "libspeex", "aac", "aac_fixed", "libfdk_aac", "alac"),
     *("adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "gsm", "gsm_ms", "mace3", "mace6"),
-    *("ac3", "ac3_fixed", "eac3", "dca", "truehd", "wmav1", "wmav2"),
+    *("ac3", "ac3_fixed", "eac3", "dca", "truehd", "wmav1", "wmav2", "wmapro", "wmalossless"),
+    *("wavpack", "tta"),
 )
 """Every decoder of the formats that are taken; pictures and video are never looked into."""
 
@@ -75,16 +79,26 @@ class Said:
     """Errors that were met; what could not be decoded is left out."""
 
 
-def find_ffmpeg() -> Path:
-    """Return the system's `ffmpeg`, else the one that the wheel `imageio-ffmpeg` carries.
+def find_ffmpeg(prefer: str = "auto") -> Path:
+    """Return the path of the decoder.
+
+    Parameters
+    ----------
+    prefer
+        `auto` is the one that the wheel `imageio-ffmpeg` carries, never one that merely happens to
+        be installed: results depend on its version. `system` is the one on the path.
 
     Raises
     ------
     RuntimeError
-        There is neither.
+        There is none, or nothing is known by that word.
     """
-    found = shutil.which("ffmpeg")
-    return Path(found or imageio_ffmpeg.get_ffmpeg_exe()).resolve()
+    if prefer not in ("auto", "system"):
+        raise RuntimeError(f"INGEST_ENGINE is auto or system, not {prefer!r}")
+    found = shutil.which("ffmpeg") if prefer == "system" else imageio_ffmpeg.get_ffmpeg_exe()
+    if found is None:
+        raise RuntimeError("INGEST_ENGINE is system, but no ffmpeg is installed on this system")
+    return Path(found).resolve()
 
 
 class Decoding:
@@ -120,6 +134,9 @@ class Decoding:
     ) -> None:
         self._upload = upload
         self._bounds = bounds
+        self.start = _start(program, sandbox, upload, folder)
+        """Where the sound starts on the file's time line, in seconds; what is before 0 is left
+        out, and silence stands before what is after it."""
         self._running = Confined(
             sandbox,
             Order(
@@ -131,9 +148,11 @@ class Decoding:
         )
         self._chunks = self._running.chunks()
         self._buffer = bytearray()
-        self._samples = 0
+        self.samples = 0
+        """Samples of each channel that were decoded so far."""
         try:
             self.sample_rate, self.channels, self.mask = self._header()
+            self._check_promise()
         except BaseException:
             self._running.__exit__(None, None, None)
             raise
@@ -152,16 +171,26 @@ class Decoding:
             A bound is passed, or the decoder crashed or stalled.
         """
         frame = 4 * self.channels
+        offset = round(self.start * self.sample_rate)
+        yield from self._silence(max(0, offset))
+        early = max(0, -offset)
         while True:
             whole = len(self._buffer) // frame * frame
             if whole:
                 interleaved = np.frombuffer(bytes(self._buffer[:whole]), "<f4")
                 del self._buffer[:whole]
-                self._samples += whole // frame
-                self._check()
-                yield np.ascontiguousarray(interleaved.reshape(-1, self.channels).T)
+                self.samples += whole // frame
+                self._check(max(0, offset) + self.samples)
+                skipped = min(early, whole // frame)
+                early -= skipped
+                yield np.ascontiguousarray(interleaved.reshape(-1, self.channels)[skipped:].T)
             if not self._more():
                 break
+
+    def _silence(self, samples: int) -> Iterator[Block]:
+        self._check(samples)
+        for at in range(0, samples, _SILENCE):
+            yield np.zeros((self.channels, min(_SILENCE, samples - at)), np.float32)
 
     def finish(self) -> Said:
         """Return what the decoder said, after the last block.
@@ -176,14 +205,21 @@ class Decoding:
             raise _killed(-code)
         log = self._running.log
         codec = _MAPPED.search(log)
-        duration = None if _GUESSED in log else _DURATION.search(log)
-        stated = None
-        if duration is not None:
-            hours, minutes, seconds = duration.groups()
-            stated = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
         # Those of the input, without the one of the output.
         streams = max(1, len(_CODEC.findall(log)) - 1)
-        return Said(codec.group(1) if codec else "unknown", streams, stated, _faults(log))
+        return Said(codec.group(1) if codec else "unknown", streams, self._stated(), _faults(log))
+
+    def _stated(self) -> Seconds | None:
+        """Return the duration that the header states, when it is not a guess."""
+        frames = self._upload.sniffed.header.frames
+        if frames is not None and frames < 1 << 48:
+            return frames / self.sample_rate
+        log = self._running.log
+        duration = None if _GUESSED in log else _DURATION.search(log)
+        if duration is None:
+            return None
+        hours, minutes, seconds = duration.groups()
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
     def _more(self) -> bool:
         chunk = next(self._chunks, None)
@@ -228,11 +264,19 @@ class Decoding:
             )
         return rate, channels, mask
 
-    def _check(self) -> None:
+    def _check_promise(self) -> None:
+        """Refuse what is beyond the bounds by its own header, before any of it is decoded."""
+        stated = self._stated()
+        if stated is not None and not self._upload.sniffed.may_hold_video:
+            self._check_bounds(stated * self.sample_rate)
+
+    def _check(self, samples: int) -> None:
         """Compare what came out with what may."""
-        seconds = self._samples / self.sample_rate
-        decoded = self._samples * self.channels * 4
-        self._running.allow(seconds)
+        self._running.allow(samples / self.sample_rate)
+        self._check_bounds(samples)
+
+    def _check_bounds(self, samples: float) -> None:
+        seconds, decoded = samples / self.sample_rate, samples * self.channels * 4
         if seconds > self._bounds.longest:
             raise Rejected(
                 Refusal.TOO_LONG,
@@ -266,8 +310,8 @@ class Decoding:
         if _FORBIDDEN in log or "Decoder not found" in log or "Unknown decoder" in log:
             return Rejected(
                 Refusal.UNSUPPORTED,
-                f"The sound in this {self._upload.sniffed.container} file is in a form that is "
-                "not taken. Export it as WAV or FLAC.",
+                f"The sound in this {self._upload.sniffed.container} file is coded in a way that "
+                f"is not supported. Export it as WAV or FLAC. Supported formats: {TAKEN}.",
             )
         if code == 0:
             return nothing_heard()
@@ -322,18 +366,49 @@ def _span(seconds: Seconds) -> str:
     return f"{seconds / 3600:g} hours" if seconds >= 7200 else f"{seconds / 60:g} minutes"
 
 
-def _command(program: Path, upload: Upload, bounds: IngestParams) -> list[str]:
+def _start(program: Path, sandbox: Sandbox, upload: Upload, folder: Path) -> Seconds:
+    """Return where the sound starts on its file's time line; 0 where there is none."""
+    if upload.sniffed.demuxer not in TIMED:
+        return 0.0
+    command = [
+        *_opening(program, upload, "-copyts"),
+        *("-frames:a", "1", "-c:a", "pcm_f32le", "-f", "framecrc", "pipe:1"),
+    ]
+    order = Order(program=command, reads=[upload.path], folder=folder)
+    with Confined(sandbox, order) as running:
+        said = b"".join(running.chunks())
+        # Why a file has no first frame is told when it is decoded.
+        running.finish()
+        listing = said.decode(errors="replace")
+        return FirstFrame(listing, running.log).start(upload.sniffed.demuxer)
+
+
+def _opening(program: Path, upload: Upload, *options: str) -> list[str]:
+    """Return the program and the arguments that open an upload's first sound track."""
+    sniffed = upload.sniffed
+    address = f"file:{upload.path}"
+    if sniffed.part is not None:
+        start, end = sniffed.part
+        address = f"subfile,,start,{start},end,{end},,:{upload.path}"
     return [
         str(program),
         *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info"),
         *("-max_alloc", str(_MOST_ALLOCATION), "-threads", "1", "-filter_threads", "1"),
-        *("-protocol_whitelist", "file,pipe", "-format_whitelist", upload.sniffed.demuxer),
+        *("-protocol_whitelist", "file,pipe,subfile", "-format_whitelist", sniffed.demuxer),
         *("-codec_whitelist", ",".join(_DECODERS), "-max_streams", "64"),
-        *(("-c:a", upload.sniffed.decoder) if upload.sniffed.decoder else ()),
-        *("-f", upload.sniffed.demuxer),
-        *("-i", f"file:{upload.path}"),
+        # Channels of unknown place stay so: a guess would drop some and move others.
+        *("-guess_layout_max", "0", *options),
+        *(("-c:a", sniffed.header.decoder) if sniffed.header.decoder else ()),
+        *("-f", sniffed.demuxer, "-i", address),
         *("-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"),
+    ]
+
+
+def _command(program: Path, upload: Upload, bounds: IngestParams) -> list[str]:
+    return [
+        *_opening(program, upload),
         *("-t", f"{bounds.longest + _SLACK:.3f}", "-threads", "1"),
+        *(("-af", KEEP_GAPS) if upload.sniffed.demuxer in TIMED else ()),
         *("-c:a", "pcm_f32le", "-fflags", "+bitexact", "-flags", "+bitexact"),
         *("-f", "wav", "pipe:1"),
     ]

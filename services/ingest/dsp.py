@@ -131,35 +131,47 @@ class SilenceMap:
 
 @dataclass(slots=True)
 class Clipping:
-    """Counts samples in runs of three or more at or beyond full scale, per channel."""
+    """Counts clipped samples: runs of three or more that are equal, at or beyond full scale.
+
+    A peak that was cut off is flat. One that goes beyond full scale in samples of floating point,
+    or of a lossy format, and is round there, was not clipped.
+    """
 
     samples: int = 0
     _runs: NDArray[np.int64] | None = None
     """For each channel, the length of the run that reaches the end of the last block."""
+    _last: NDArray[np.float32] | None = None
+    """For each channel, the last sample of the last block."""
 
     def add(self, block: Block) -> None:
         """Take the next block, `[channels, samples]`."""
-        if self._runs is None:
+        if not block.shape[1]:
+            return
+        if self._runs is None or self._last is None:
             self._runs = np.zeros(len(block), np.int64)
+            self._last = np.zeros(len(block), np.float32)
         hot = np.abs(block) >= CLIP
         for channel in range(len(block)):
-            self._channel(channel, hot[channel], self._runs)
+            if hot[channel].any():
+                before = np.concatenate((self._last[channel : channel + 1], block[channel, :-1]))
+                again = hot[channel] & (block[channel] == before)
+                self._runs[channel] = self._count(again, int(self._runs[channel]))
+            if not hot[channel, -1]:
+                self._runs[channel] = 0
+        self._last = block[:, -1].copy()
 
-    def _channel(self, channel: int, hot: NDArray[np.bool_], runs: NDArray[np.int64]) -> None:
-        if not hot.any():
-            runs[channel] = 0
-            return
-        edges = np.diff(np.concatenate(([False], hot, [False])).astype(np.int8))
+    def _count(self, again: NDArray[np.bool_], carried: int) -> int:
+        """Count samples that repeat the one before; return the run's length at the end."""
+        edges = np.diff(np.concatenate(([False], again, [False])).astype(np.int8))
         starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-        lengths = (ends - starts).astype(np.int64)
-        carried = int(runs[channel]) if starts[0] == 0 else 0
-        # What was counted of the run before this block is not counted again.
-        before = carried if carried >= CLIP_RUN else 0
-        lengths[0] += carried
-        self.samples += int(lengths[lengths >= CLIP_RUN].sum()) - (
-            before if lengths[0] >= CLIP_RUN else 0
-        )
-        runs[channel] = lengths[-1] if ends[-1] == len(hot) else 0
+        # The sample that is repeated belongs to the run, too.
+        lengths = ends - starts + 1
+        counted = 0
+        if len(starts) and starts[0] == 0:
+            lengths[0] += carried - 1
+            counted = carried if carried >= CLIP_RUN else 0
+        self.samples += int(lengths[lengths >= CLIP_RUN].sum()) - counted
+        return int(lengths[-1]) if again[-1] else 1
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from contracts.ingest import IngestParams
 from kit.worker.engines import EngineContext
 from services.ingest.decoder import Decoding, Upload, find_ffmpeg
 from services.ingest.sandbox import Sandbox, probe_sandbox
-from services.ingest.tags import read_tags
+from services.ingest.tags import Tags, read_tags
 
 
 class Engine(Protocol):
@@ -24,7 +24,7 @@ class Engine(Protocol):
         """Start to decode a file; see `Decoding`."""
         ...
 
-    def tags(self, upload: Upload, *, folder: Path) -> dict[str, str]:
+    def tags(self, upload: Upload, *, folder: Path) -> Tags:
         """Return a file's embedded tags; see `read_tags`."""
         ...
 
@@ -42,17 +42,18 @@ class ConfinedFfmpeg:
         """Start to decode a file; see `Decoding`."""
         return Decoding(self.program, self.sandbox, upload=upload, bounds=bounds, folder=folder)
 
-    def tags(self, upload: Upload, *, folder: Path) -> dict[str, str]:
+    def tags(self, upload: Upload, *, folder: Path) -> Tags:
         """Return a file's embedded tags; see `read_tags`."""
-        return read_tags(self.sandbox, upload.path, folder=folder)
+        start = upload.sniffed.part[0] if upload.sniffed.part else 0
+        return read_tags(self.sandbox, upload.path, folder=folder, start=start)
 
 
-def load_engine(_context: EngineContext) -> ConfinedFfmpeg:
+def load_engine(context: EngineContext) -> ConfinedFfmpeg:
     """Find the decoder and try the sandbox.
 
     The engine's name tells what is in force, and the worker logs it when it is ready.
     """
-    program = find_ffmpeg()
+    program = find_ffmpeg(context.prefer)
     told = subprocess.run(  # noqa: S603
         [program, "-version"], env={}, capture_output=True, timeout=30, check=True
     )

@@ -1,5 +1,6 @@
 """One upload: sniff it, decode it in the sandbox, write canonical audio and what is known of it."""
 
+import base64
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -45,6 +46,10 @@ LONGEST_SAMPLE: Seconds = 12.0
 LONGEST_TRACK: Seconds = 1200.0
 """What is not declared and longer than this is taken for a recording."""
 
+_LATE: Seconds = 0.05
+"""Sound that starts later than this is remarked; less is what encoders put in front."""
+_TELL_SOUND = ("mp3", "wv", "tta", "au")
+"""Containers whose stated duration is that of the sound, and is true to some milliseconds."""
 _TOP = 1.0 - 2.0**-23
 """The largest sample of 24 bits."""
 _HIDING = 0.5 * QUIET
@@ -134,6 +139,9 @@ class Pass:
     said: Said
     source_rate: int
     source_channels: int
+    source_samples: int
+    """Samples of each channel that were decoded, at the source's rate."""
+    start: Seconds
     audio: AudioFacts
     meters: Meters
     clipped: int
@@ -172,12 +180,16 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
             channels=done.source_channels,
             size=upload.size,
             stated_duration=done.said.stated_duration,
+            start=round(done.start, 6) + 0.0,
+            decoder=engine.name,
         ),
         gain_db=0.0 if gain == 1.0 else round(20 * math.log10(gain), 6),
         levels=done.meters.levels(done.clipped),
         silence=done.meters.silence(canonical),
-        tags=tags,
-        remarks=tuple(_remarks(done, scaled=gain != 1.0)),
+        tags=tags.texts,
+        tag_encoding=tags.encoding,
+        raw_tags={name: base64.b64encode(part) for name, part in tags.raw.items()},
+        remarks=tuple(_remarks(done, upload, scaled=gain != 1.0)),
     )
 
 
@@ -222,6 +234,8 @@ class _Reading:
                 said=said,
                 source_rate=decoding.sample_rate,
                 source_channels=decoding.channels,
+                source_samples=decoding.samples,
+                start=decoding.start,
                 audio=AudioFacts(
                     duration=samples / rate, sample_rate=rate, channels=channels, samples=samples
                 ),
@@ -249,13 +263,26 @@ class _Reading:
         raise nothing_heard(seconds)
 
 
-def _remarks(done: Pass, *, scaled: bool) -> Iterator[Remark]:
+def _cut_short(done: Pass, upload: Upload) -> bool:
+    """Whether there is less sound than the file's header promises."""
+    header, stated = upload.sniffed.header, done.said.stated_duration
+    if header.cut_short:
+        return True
+    if header.frames is not None:
+        return done.source_samples < header.frames
+    if stated is None or upload.sniffed.container not in _TELL_SOUND:
+        return False
+    return done.source_samples / done.source_rate < stated - max(0.1, 0.002 * stated)
+
+
+def _remarks(done: Pass, upload: Upload, *, scaled: bool) -> Iterator[Remark]:
     """Yield what is worth telling of an upload that was taken."""
-    stated, duration = done.said.stated_duration, done.audio.duration
     if done.said.faults:
         yield Remark.DAMAGED
-    if stated is not None and duration < 0.98 * stated - 0.5:
+    if _cut_short(done, upload):
         yield Remark.TRUNCATED
+    if done.start >= _LATE:
+        yield Remark.DELAYED
     if done.audio.sample_rate != done.source_rate:
         yield Remark.RESAMPLED
     if done.source_channels > 2:

@@ -192,7 +192,8 @@ class Confined:
                 self._waited += time.monotonic() - before
                 if not ready:
                     raise self._stalled()
-                for key, _ in ready:
+                # What it says goes before what it makes, as it was written.
+                for key, _ in sorted(ready, key=lambda found: found[0].fileobj is out):
                     chunk = os.read(key.fd, _CHUNK if key.fileobj is out else 65_536)
                     if not chunk:
                         selector.unregister(key.fileobj)

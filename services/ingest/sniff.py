@@ -1,20 +1,28 @@
 """What an upload is, by its bytes and never by its name: the demuxer to force, or a refusal."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from contracts.ingest import MOST_TAG_BYTES, Refusal
 from kit.worker.outcomes import Rejected
+from services.ingest.headers import Header, Region, read_header
 
 HEAD = 64 << 10
 """Bytes that are looked at."""
 
 TAKEN = (
-    "WAV, FLAC, MP3, OGG, Opus, M4A/AAC, AIFF, W64 and CAF, and the sound of MP4, MOV, MKV and WebM"
+    "WAV, W64, AIFF, CAF, AU, FLAC, WavPack, TTA, MP3, OGG, Opus, M4A/AAC, WMA and AC-3, and the "
+    "sound of MP4, MOV, MKV, WebM, AVI and MPEG-TS videos"
 )
 """The formats that are opened, for people."""
+
+_MOST_ZEROS = 1 << 30
+"""Zeros that are looked behind."""
+_VIDEO = ("mp4", "mkv", "webm", "avi", "ts")
+_WHOLE = ("mp4", "m4a")
+"""Containers with positions counted from the start of the file, whatever stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +33,15 @@ class Sniffed:
     """A word for people and programs, such as `wav`."""
     demuxer: str
     """The name that the demuxer is forced to."""
-    decoder: str = ""
-    """The decoder to force, where the demuxer would choose a wrong one."""
+    header: Header = field(default_factory=Header)
+    """What the file's header promises."""
+    part: tuple[int, int] | None = None
+    """First byte and one past the last, where tags or zeros stand around the stream."""
+
+    @property
+    def may_hold_video(self) -> bool:
+        """Whether a duration that the header states may be that of a picture."""
+        return self.container in _VIDEO
 
 
 _PLAYLISTS = re.compile(
@@ -38,21 +53,16 @@ _REFERENCES = re.compile(rb"^(?:file|https?|rtsp|rtmp|rtp|udp|tcp|data|concat|cr
 _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"MThd", "a MIDI file (notes without sound: render it to audio first)"),
     (b"MAC ", "Monkey's Audio"),
-    (b"wvpk", "WavPack"),
-    (b"TTA", "True Audio"),
     (b"tBaK", "TAK"),
     (b"MPCK", "Musepack"),
     (b"MP+", "Musepack"),
     (b"OFR ", "OptimFROG"),
     (b"DSD ", "DSD audio"),
     (b"FRM8", "DSD audio"),
-    (b".snd", "Sun AU"),
     (b"#!AMR", "AMR speech"),
     (b"ADIF", "AAC in ADIF form"),
-    (b"\x0b\x77", "Dolby AC-3"),
     (b".RMF", "RealMedia"),
     (b"FLV\x01", "Flash video"),
-    (b"0&\xb2u\x8ef\xcf\x11", "Windows Media"),
     (b"\x00\x00\x01\xba", "an MPEG program stream"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
@@ -62,6 +72,14 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
 )
+_PLAIN = {
+    b"fLaC": ("flac", "flac"),
+    b"caff": ("caf", "caf"),
+    b"wvpk": ("wv", "wv"),
+    b"TTA1": ("tta", "tta"),
+    b".snd": ("au", "au"),
+}
+"""Containers that four bytes tell, and their demuxers."""
 _ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 _MP4_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _MP3_BITRATES = {
@@ -76,40 +94,48 @@ _MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_0
 
 
 def sniff(path: Path) -> Sniffed:
-    """Tell what a file is.
+    """Tell what a file is, and which part of it holds the sound.
 
     Raises
     ------
     Rejected
-        It is empty, a playlist, an archive, carries more tags than the house takes, or is nothing
-        that the house opens; the message says which.
+        It is empty, a playlist, an archive, carries more tags than are read past, or is nothing
+        that is opened; the message says which.
     """
     size = path.stat().st_size
     if size == 0:
         raise Rejected(Refusal.EMPTY, "The file is empty: it has no bytes at all.")
     with path.open("rb") as file:
-        offset = _after_id3(file, size)
-        file.seek(offset)
+        tags = _after_id3(file, size)
+        start = _after_zeros(file, tags)
+        file.seek(start)
         head = file.read(HEAD)
         found = _magic(head) or _mpeg(head)
-        if found is None and offset:
-            # An MP3 may have anything between its tags and its first frame.
-            found = Sniffed("mp3", "mp3")
-        if found is None:
+        if found is None and (not tags or not any(head) or _refused_as(head)):
             raise _refusal(head)
-        if found.container == "flac":
-            _check_flac_metadata(file, offset, size)
-    if offset and found.container not in ("mp3", "aac", "flac", "wav", "aiff"):
+        # An MP3 may have anything between its tags and its first frame.
+        container, demuxer = found or ("mp3", "mp3")
+        if start and container in _WHOLE:
+            raise Rejected(
+                Refusal.UNSUPPORTED,
+                f"Something else stands in front of the {container} file in this file. Upload the "
+                f"{container} file alone.",
+            )
+        end = _before_tags(file, start, size) if container in ("flac", "wv", "tta") else size
+        if container == "flac":
+            _check_flac_metadata(file, start, end)
+        header = read_header(container, Region(file, start, end))
+    if head[:4] == b"RIFX" and not header.decoder:
         raise Rejected(
             Refusal.UNSUPPORTED,
-            f"This file wears an MP3's tags but goes on as {found.container}. Upload the "
-            f"{found.container} file without them.",
+            "This is a big-endian WAV (RIFX) of an unusual kind. Export it as an ordinary WAV.",
         )
-    return found
+    part = None if (start, end) == (0, size) else (start, end)
+    return Sniffed(container, demuxer, header, part)
 
 
 def _after_id3(file: BinaryIO, size: int) -> int:
-    """Return where the content starts after any ID3v2 tags."""
+    """Return where the content starts after any ID3v2 tags, with all their pictures."""
     offset = 0
     for _ in range(16):
         file.seek(offset)
@@ -123,72 +149,96 @@ def _after_id3(file: BinaryIO, size: int) -> int:
                 Refusal.EMPTY,
                 "The file ends inside its tags, after 0.0 s of sound. Export it again.",
             )
-        if offset > MOST_TAG_BYTES:
-            raise _too_many_tags()
     return offset
 
 
-def _too_many_tags() -> Rejected:
-    return Rejected(
-        Refusal.TAGS,
-        f"The tags and pictures in this file take more than {MOST_TAG_BYTES >> 20} MiB. Remove "
-        "the cover art and upload it again.",
-    )
+def _after_zeros(file: BinaryIO, start: int) -> int:
+    """Return where the first byte stands that is not zero, or the start when there is none."""
+    file.seek(start)
+    at = start
+    while at - start < _MOST_ZEROS and (part := file.read(1 << 20)):
+        rest = part.lstrip(b"\0")
+        if rest:
+            # The first byte of an MP4 and of some others is a zero of theirs.
+            skipped = at + len(part) - len(rest)
+            return skipped if skipped - start >= 16 else start
+        at += len(part)
+    return start
 
 
-def _check_flac_metadata(file: BinaryIO, offset: int, size: int) -> None:
-    """Walk the metadata blocks without reading them, and refuse a flood of them."""
-    at, total = offset + 4, 0
-    while at + 4 <= size:
+def _before_tags(file: BinaryIO, start: int, size: int) -> int:
+    """Return where the stream ends before an ID3v1 and an APEv2 tag, which decoders trip over."""
+    end = size
+    for _ in range(4):
+        file.seek(max(start, end - 128))
+        tail = file.read(end - max(start, end - 128))
+        if len(tail) == 128 and tail[:3] == b"TAG":
+            end -= 128
+        elif tail[-32:-24] == b"APETAGEX":
+            length = int.from_bytes(tail[-20:-16], "little")
+            with_header = tail[-9] & 0x80
+            end = max(start, end - length - (32 if with_header else 0))
+        else:
+            break
+    return end
+
+
+def _check_flac_metadata(file: BinaryIO, start: int, end: int) -> None:
+    """Walk the metadata blocks without reading them, and refuse a flood of them.
+
+    The decoder holds all of them in memory, which is bounded.
+    """
+    at, total = start + 4, 0
+    while at + 4 <= end:
         file.seek(at)
         header = file.read(4)
         length = int.from_bytes(header[1:4], "big")
         total += length
         if total > MOST_TAG_BYTES:
-            raise _too_many_tags()
+            raise Rejected(
+                Refusal.TAGS,
+                f"The tags and pictures in this file take more than {MOST_TAG_BYTES >> 20} MiB. "
+                "Remove the cover art and upload it again.",
+            )
         at += 4 + length
         if header[0] & 0x80 or header[0] & 0x7F == 0x7F:
             return
 
 
-def _magic(head: bytes) -> Sniffed | None:
-    """Return the container that a file's first bytes name, if it is one that is taken."""
+def _magic(head: bytes) -> tuple[str, str] | None:
+    """Return the container that a file's first bytes name, if it is taken, and its demuxer."""
     start, form = head[:4], head[8:12]
-    if start in (b"RIFF", b"RF64", b"BW64") and form == b"WAVE":
-        return Sniffed("wav", "wav")
-    if start == b"RIFX" and form == b"WAVE":
-        return Sniffed("wav", "wav", _big_endian_decoder(head))
+    if start in (b"RIFF", b"RF64", b"BW64", b"RIFX") and form == b"WAVE":
+        return "wav", "wav"
+    if start == b"RIFF" and form == b"AVI ":
+        return "avi", "avi"
     if start == b"riff" and head[24:40] == b"wave\xf3\xac\xd3\x11\x8c\xd1\x00\xc0O\x8e\xdb\x8a":
-        return Sniffed("w64", "w64")
-    if start == b"fLaC":
-        return Sniffed("flac", "flac")
+        return "w64", "w64"
     if start == b"OggS":
-        return Sniffed("opus" if b"OpusHead" in head[:128] else "ogg", "ogg")
+        return ("opus" if b"OpusHead" in head[:128] else "ogg"), "ogg"
     if start == b"FORM" and form in (b"AIFF", b"AIFC"):
-        return Sniffed("aiff", "aiff")
-    if start == b"caff":
-        return Sniffed("caf", "caf")
+        return "aiff", "aiff"
     if start == b"\x1aE\xdf\xa3":
-        return Sniffed("webm" if b"webm" in head[:64] else "mkv", "matroska")
+        return ("webm" if b"webm" in head[:64] else "mkv"), "matroska"
+    if start[:2] == b"\x0b\x77" and len(head) > 5:
+        # The stream's version tells the enhanced kind.
+        return "ac3", "eac3" if head[5] >> 3 > 10 else "ac3"
+    if head[:16] == b"0&\xb2u\x8ef\xcf\x11\xa6\xd9\x00\xaa\x00b\xcel":
+        return "wma", "asf"
+    if _is_transport_stream(head):
+        return "ts", "mpegts"
     if head[4:8] in _MP4_ATOMS:
         brand = head[8:12] if head[4:8] == b"ftyp" else b""
-        return Sniffed("m4a" if brand[:3] in (b"M4A", b"M4B") else "mp4", "mov")
-    return None
+        return ("m4a" if brand[:3] in (b"M4A", b"M4B") else "mp4"), "mov"
+    return _PLAIN.get(start)
 
 
-def _big_endian_decoder(head: bytes) -> str:
-    """Return the decoder of a big-endian WAV's samples: ffmpeg takes them for little-endian."""
-    at = head.find(b"fmt ", 12)
-    form = int.from_bytes(head[at + 8 : at + 10], "big")
-    bits = int.from_bytes(head[at + 22 : at + 24], "big")
-    known = {(1, 16): "s16", (1, 24): "s24", (1, 32): "s32", (3, 32): "f32", (3, 64): "f64"}
-    name = known.get((form, bits)) if at >= 0 else None
-    if name is None:
-        raise Rejected(
-            Refusal.UNSUPPORTED,
-            "This is a big-endian WAV (RIFX) of an unusual kind. Export it as an ordinary WAV.",
-        )
-    return f"pcm_{name}be"
+def _is_transport_stream(head: bytes) -> bool:
+    """Whether packets of 188 bytes, or of 192 with a time in front, follow one another."""
+    return any(
+        len(head) > first + 4 * size and all(head[first + n * size] == 0x47 for n in range(5))
+        for first, size in ((0, 188), (4, 192))
+    )
 
 
 def mpeg_frame(head: bytes, at: int) -> tuple[str, int] | None:
@@ -213,7 +263,7 @@ def mpeg_frame(head: bytes, at: int) -> tuple[str, int] | None:
     return "mp3", per_frame * kbits // hertz + padding
 
 
-def _mpeg(head: bytes) -> Sniffed | None:
+def _mpeg(head: bytes) -> tuple[str, str] | None:
     """Look for frames that follow one another: MP3 or ADTS AAC, also after some rubbish."""
     at = head.find(b"\xff")
     while at >= 0:
@@ -224,13 +274,13 @@ def _mpeg(head: bytes) -> Sniffed | None:
                 after, count = after + following[1], count + 1
             # Near the end of what was read fewer frames must do, at the very start one that fits.
             if count == 3 or (at == 0 and after >= len(head)):
-                return Sniffed(kind, kind)
+                return kind, kind
         at = head.find(b"\xff", at + 1)
     return None
 
 
-def _refusal(head: bytes) -> Rejected:
-    """Return why something that is not taken is refused."""
+def _refused_as(head: bytes) -> Rejected | None:
+    """Return the refusal of something that is known and not taken."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n\x00")
     if _PLAYLISTS.search(head[:4096]) or _REFERENCES.match(text):
         return Rejected(
@@ -246,12 +296,20 @@ def _refusal(head: bytes) -> Rejected:
     for magic, name in _OTHERS:
         if head.startswith(magic):
             return Rejected(
-                Refusal.UNSUPPORTED, f"This is {name}, which is not taken. Taken are {TAKEN}."
+                Refusal.UNSUPPORTED,
+                f"This is {name}, which is not supported. Supported formats: {TAKEN}.",
             )
+    return None
+
+
+def _refusal(head: bytes) -> Rejected:
+    """Return why something that is not taken is refused."""
+    if known := _refused_as(head):
+        return known
     if not any(head):
         return Rejected(Refusal.EMPTY, "The file holds nothing but zeros: there is no sound in it.")
-    what = "text" if _is_text(head) else "no audio file that we know"
-    return Rejected(Refusal.UNSUPPORTED, f"This is {what}. Taken are {TAKEN}.")
+    what = "text" if _is_text(head) else "not an audio file of a known format"
+    return Rejected(Refusal.UNSUPPORTED, f"This is {what}. Supported formats: {TAKEN}.")
 
 
 def _is_text(head: bytes) -> bool:

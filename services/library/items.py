@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.ids import ItemId
-from contracts.items import ArtifactKind, ItemEdit, ItemKind, ItemState
+from contracts.ingest import IngestResult, read_tag
+from contracts.items import ArtifactKind, ItemEdit, ItemKind, ItemState, TagEncoding
+from contracts.jobs import JobState, TaskName
 from contracts.problems import FieldProblem, ProblemCode
 from kit.database.engine import database_of
 from kit.http.errors import ProblemError
@@ -17,7 +20,7 @@ from services.library.facts import tell_item_changed
 from services.library.locks import hold_owner
 from services.library.repository import Repository, page
 from services.library.searching import words_of
-from services.library.tables import ArtifactRow, DeletionRow, ItemRow
+from services.library.tables import ArtifactRow, DeletionRow, ItemRow, JobRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,8 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
             .values(stem=item.stem)
             .execution_options(synchronize_session=False)
         )
+    if edit.tag_encoding is not None:
+        item.labels = await _read_tags_again(repository.session, item, edit.tag_encoding)
     if "bpm" in given:
         item.bpm = edit.bpm
     item.search = search_text(item.name, item.labels)
@@ -95,6 +100,36 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
     await repository.session.flush()
     await tell_item_changed(repository.session, item)
     return item
+
+
+async def _read_tags_again(
+    session: AsyncSession, item: ItemRow, encoding: TagEncoding
+) -> dict[str, str]:
+    """Return an item's metadata with the tags of its file read in another encoding."""
+    told = await session.scalar(
+        select(col(JobRow.result))
+        .where(
+            col(JobRow.item) == item.id,
+            col(JobRow.task) == TaskName.INGEST,
+            col(JobRow.state) == JobState.SUCCEEDED,
+        )
+        .order_by(col(JobRow.created).desc(), col(JobRow.id).desc())
+        .limit(1)
+    )
+    raw = IngestResult.model_validate(told).raw_tags if told else {}
+    if not raw:
+        raise ProblemError(
+            ProblemCode.INVALID_REQUEST,
+            "The tags of this item's file are plain or in Unicode, so there is nothing to read in "
+            "another encoding. Change the metadata itself.",
+            fields=(FieldProblem(field="body.tag_encoding", message="nothing to read again"),),
+        )
+    labels = dict(item.labels)
+    for name, part in raw.items():
+        # What is none of the ways to read the tag was written by the user.
+        if labels.get(name) in {read_tag(part, known) for known in TagEncoding}:
+            labels[name] = read_tag(part, encoding)
+    return labels
 
 
 async def mark_deleted(repository: Repository, id_: str) -> DeletionRow:

@@ -128,7 +128,7 @@ def large_tags(bench: Bench, path: Path) -> None:
 
 
 def cover_flood(bench: Bench, path: Path) -> None:
-    """A FLAC with forty covers of a megabyte each."""
+    """A FLAC with three hundred covers of a megabyte each."""
     sound = bench.folder / "sound.flac"
     with Encoder(sound, 44_100, channels=1) as encoder:
         encoder.write(signals.sine(440.0, 1.0))
@@ -137,7 +137,7 @@ def cover_flood(bench: Bench, path: Path) -> None:
     picture += bytes(1 << 20)
     block = b"\x06" + len(picture).to_bytes(3, "big") + picture
     info = bytes([content[4] & 0x7F]) + content[5:42]
-    path.write_bytes(b"fLaC" + info + block * 40 + b"\x81\x00\x00\x00")
+    path.write_bytes(b"fLaC" + info + block * 300 + b"\x81\x00\x00\x00")
 
 
 def reference_movie(bench: Bench, path: Path) -> None:

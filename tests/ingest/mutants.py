@@ -1,4 +1,4 @@
-"""Damaged files by the thousand: seeded mutants of good ones in fifteen formats (T16)."""
+"""Damaged files by the thousand: seeded mutants of good ones in every format (T16)."""
 
 import struct
 from collections.abc import Iterator
@@ -28,6 +28,13 @@ SEEDS: dict[str, tuple[str, ...]] = {
     "plain.caf": ("-c:a", "pcm_s16be"),
     "opus.webm": ("-c:a", "libopus"),
     "aac.mkv": ("-c:a", "aac"),
+    "plain.wv": (),
+    "plain.tta": (),
+    "plain.au": ("-c:a", "pcm_s16be"),
+    "plain.wma": ("-c:a", "wmav2"),
+    "plain.ac3": ("-c:a", "ac3"),
+    "plain.avi": ("-c:a", "pcm_s16le"),
+    "plain.ts": ("-c:a", "mp2"),
 }
 _TELLING = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 

@@ -22,7 +22,7 @@ CLEAR = {
     "says_4_gib.wav": Refusal.EMPTY,
     "rate_1_hz.wav": Refusal.RATE,
     "channels_9.wav": Refusal.CHANNELS,
-    "tags_256_mib.mp3": Refusal.TAGS,
+    "tags_256_mib.mp3": Refusal.EMPTY,
     "cover_flood.flac": Refusal.TAGS,
     **dict.fromkeys(
         ("hls_http.mp3", "hls_file.mp3", "hls_data.mp3", "concat.mp3", "concat_url.mp3"),

@@ -95,10 +95,22 @@ def write_wav(path: Path, audio: Block, rate: int, form: AudioForm = AudioForm.W
     return path
 
 
-def convert(engine: ConfinedFfmpeg, source: Path, target: Path, *arguments: str) -> Path:
-    """Make a file of another format, outside of any sandbox, and return where."""
+def convert(
+    engine: ConfinedFfmpeg,
+    source: Path,
+    target: Path,
+    *arguments: str,
+    before: tuple[str, ...] = (),
+) -> Path:
+    """Make a file of another format, outside of any sandbox, and return where.
+
+    `before` are arguments about the source.
+    """
     subprocess.run(
-        [engine.program, "-nostdin", "-loglevel", "error", "-y", "-i", source, *arguments, target],
+        [
+            *(engine.program, "-nostdin", "-loglevel", "error", "-y", *before, "-i", source),
+            *(*arguments, target),
+        ],
         check=True,
         timeout=50,
     )

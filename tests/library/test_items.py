@@ -1,6 +1,7 @@
 """Items: what ingest makes of them, search, edits, deletion with all that was made."""
 
 import asyncio
+import base64
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from contracts.ingest import CANONICAL
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import TaskName
 from contracts.music import Stem
@@ -18,12 +20,15 @@ from services.library.reaper import Reaper
 from services.library.routes.artifacts import file_name
 from services.library.tables import ArtifactRow, EventRow, GarbageRow, ItemRow, JobRow
 from tests.library.catalogue import (
+    CANONICAL_FILE,
     MIDI,
     MIDI_FILES,
+    PEAKS,
     SLICING,
     UNKNOWN,
     Catalogue,
     Made,
+    ingested,
     separated,
     sha256,
     stems,
@@ -42,6 +47,39 @@ async def test_ingest_makes_an_item_ready_with_what_it_found(catalogue: Catalogu
     assert {a["kind"] for a in artifacts} == {"original", "canonical", "peaks"}
     job = await user.get(f"/jobs/{done['job']}")
     assert (job["state"], job["progress"]["fraction"]) == ("succeeded", 1.0)
+
+
+async def test_garbled_tags_can_be_read_in_another_encoding(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    done = await user.upload(b"a" * 3000)
+    raw = {name: text.encode("cp1251") for name, text in (("artist", "Кино"), ("title", "Звезда"))}
+    found = ingested(ItemKind.TRACK, {name: part.decode("cp1252") for name, part in raw.items()})
+    kept = {name: base64.b64encode(part) for name, part in raw.items()}
+    found = found.model_validate(found.model_dump() | {"tag_encoding": "cp1252", "raw_tags": kept})
+    claim = await catalogue.claim(TaskName.INGEST)
+    await catalogue.finish(claim, found, {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS})
+    address = f"/v1/items/{done['item']}"
+
+    async def patch(**changes: Any) -> Any:
+        answer = await user.http.patch(address, json=changes)
+        return answer.json()["metadata"]
+
+    assert (await user.get(f"/items/{done['item']}"))["metadata"]["artist"] == "Êèíî"
+    assert await patch(tag_encoding="cp1251") == {"artist": "Кино", "title": "Звезда"}
+    assert [found["id"] for found in (await user.get("/items", q="звезда"))["items"]]
+    # The choice may be changed, and what the user wrote himself stays.
+    assert (await patch(tag_encoding="koi8-r"))["artist"] != "Кино"
+    assert await patch(metadata={"title": "My own", "artist": "Êèíî"}) != {}
+    assert await patch(tag_encoding="cp1251") == {"title": "My own", "artist": "Кино"}
+    assert (await user.http.patch(address, json={"tag_encoding": "klingon"})).status_code == 422
+
+
+async def test_tags_in_unicode_are_not_read_again(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    song = await user.track()
+    answer = await user.http.patch(f"/v1/items/{song}", json={"tag_encoding": "cp1251"})
+    assert answer.status_code == 422
+    assert "Change the metadata itself" in answer.json()["detail"]
 
 
 async def test_what_is_no_sound_is_rejected_and_can_be_tried_again(catalogue: Catalogue) -> None:

@@ -27,6 +27,7 @@ _EXAMPLE = {
         "value": {"name": "Night Drive", "metadata": {"artist": "The House", "licence": "CC0-1.0"}}
     },
     "A known tempo": {"value": {"bpm": 122.5}},
+    "Garbled Cyrillic tags": {"value": {"tag_encoding": "cp1251"}},
 }
 
 
@@ -83,7 +84,10 @@ def item_routes(house: Context) -> APIRouter:
         item: ItemId,
         given: Annotated[ItemEdit, Body(openapi_examples=_EXAMPLE)],
     ) -> Item:
-        """Change name, kind, stem, tempo or metadata; what is absent stays."""
+        """Change name, kind, stem, tempo or metadata, or read garbled tags in another encoding.
+
+        What is absent stays.
+        """
         async with house.database.transaction() as session:
             return show_item(await edit_item(Repository(session, principal), item, given))
 
