@@ -1,7 +1,7 @@
 """The order in which transactions on Postgres take locks, watched while tests run."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,10 +13,25 @@ from kit.database.engine import _lock_key
 ORDER = ("claims", "owner", "jobs", "runs", "items")
 """`claims` is the turn of whoever hands out jobs; for the rest see `services.library.locks`."""
 ROWS = frozenset({"jobs", "runs", "items"})
+FILLING = "filling"
+"""In a connection's `info` while a test fills tables that nobody else writes to."""
 _HOLDS = re.compile(r"\bFOR (?:NO KEY )?UPDATE(?: OF (\w+))?", re.DOTALL)
 _FROM = re.compile(r"\bFROM (\w+)")
 _WRITES = re.compile(r"\s*(UPDATE|DELETE FROM|INSERT INTO) (\w+)")
 _ADVISORY = "pg_advisory_xact_lock"
+
+
+def unwatched(fill: Callable[[Connection], None]) -> Callable[[Connection], None]:
+    """Let a function fill tables by hand, without the locks that the library would take."""
+
+    def filling(connection: Connection) -> None:
+        connection.info[FILLING] = True
+        try:
+            fill(connection)
+        finally:
+            del connection.info[FILLING]
+
+    return filling
 
 
 @contextmanager
@@ -28,7 +43,7 @@ def watched_locks() -> Iterator[list[str]]:
     def executed(
         connection: Connection, _: Any, statement: str, parameters: Any, *more: Any
     ) -> None:
-        if connection.dialect.name != "postgresql":
+        if connection.dialect.name != "postgresql" or FILLING in connection.info:
             return
         taken = transactions.setdefault(connection, [])
         lock, made = _lock_in(statement, parameters)

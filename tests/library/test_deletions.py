@@ -22,6 +22,7 @@ from kit.clock import new_id
 from services.library.deletions import Deletions
 from services.library.tables import METADATA, DeletionRow, EventRow, ItemRow, JobRow
 from tests.library.catalogue import SLICING, Catalogue, Made, User
+from tests.library.locking import unwatched
 
 CHILDREN = 600
 STATEMENTS, ROWS = 150, 2000
@@ -107,7 +108,7 @@ async def large(catalogue: Catalogue) -> tuple[User, str]:
             ],
         )  # fmt: skip
 
-    await catalogue.database.run_sync(fill)
+    await catalogue.database.run_sync(unwatched(fill))
     return user, song
 
 
@@ -189,7 +190,7 @@ async def test_a_run_of_many_jobs_is_cancelled_piece_by_piece(
         table = METADATA.tables["jobs"]
         connection.execute(table.update().where(table.c.item == song).values(run=run["id"]))
 
-    await catalogue.database.run_sync(adopt)
+    await catalogue.database.run_sync(unwatched(adopt))
     with measured() as work:
         assert (await user.post(f"/runs/{run['id']}/cancel"))["state"] == "cancelled"
     work.check()

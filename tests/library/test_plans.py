@@ -17,6 +17,7 @@ from kit.clock import new_id
 from services.library.gauges import SAMPLE, Gauges
 from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, open_catalogue
+from tests.library.locking import unwatched
 
 ROWS = 6_000
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -29,7 +30,9 @@ async def full(library_url: str, tmp_path: Path) -> AsyncIterator[Catalogue]:
     """A library with one owner who has very much, and events of it."""
     async with open_catalogue(library_url, tmp_path) as catalogue:
         user = catalogue.user()
-        await catalogue.database.run_sync(lambda connection: _fill(connection, user.owner))
+        await catalogue.database.run_sync(
+            unwatched(lambda connection: _fill(connection, user.owner))
+        )
         yield catalogue
 
 

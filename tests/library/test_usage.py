@@ -3,9 +3,12 @@
 import asyncio
 import secrets
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import httpx
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from prometheus_client import REGISTRY
 from sqlalchemy import Connection, select, text, update
 from sqlmodel import col
@@ -251,13 +254,15 @@ async def test_what_was_stored_before_is_counted_by_the_migration(
         await user.open(b"x" * 700)
         counted = await usage(user)
 
-    def back(connection: Connection) -> None:
+    path = MIGRATIONS / "versions" / "0005_usage.py"
+
+    def again(connection: Connection) -> None:
         connection.execute(text("DROP TABLE usage"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+        with Operations.context(MigrationContext.configure(connection)):
+            run_path(str(path))["upgrade"]()
 
     database = Database(library_url, clock=SystemClock())
-    await database.run_sync(back)
-    await database.migrate(MIGRATIONS)
+    await database.run_sync(again)
     async with database.session() as session:
         row = (await session.scalars(select(UsageRow))).one()
     assert (row.originals, row.results, row.uploads) == counted
