@@ -224,8 +224,8 @@ def test_an_ending_is_kept_where_a_name_is_cut_and_cut_where_a_part_is_named() -
     assert split_name("Vol. 2") == ("Vol. 2", "")
     assert split_name("plain.WAV") == ("plain", ".WAV")
 
-    def downloaded(name: str, **facts: str) -> str:
-        item = ItemRow.model_construct(name=name)
+    def downloaded(title: str, **facts: str) -> str:
+        item = ItemRow.model_construct(name=title)
         return file_name(item, ArtifactRow.model_construct(**{"stem": None, **facts}))
 
     vocals = {"kind": "stem", "name": "vocals.flac", "stem": "vocals"}

@@ -51,7 +51,7 @@ async def test_a_job_is_made_once_and_its_result_reused(catalogue: Catalogue) ->
 
 async def test_who_may_run_but_not_read_gets_no_result(catalogue: Catalogue) -> None:
     user = catalogue.user()
-    runner = catalogue.user(scopes=frozenset({Scope.JOBS}), owner=user.id)
+    runner = catalogue.user(scopes=frozenset({Scope.JOBS}), owner=user.owner)
     song = await user.track()
     body = {"item": song, "task": "midi"}
     await user.post("/jobs", body)

@@ -21,6 +21,7 @@ from kit.database.engine import Database
 from services.library.policy import Policy
 from services.library.tables import METADATA
 from tests.library.inline import inline_sqlite
+from tests.library.locking import FILLING
 from tests.support.clock import ManualClock
 
 Answer = TypeVar("Answer")
@@ -128,7 +129,10 @@ class World:
         database = Database(url, clock=self.clock, pool=2)
         await database.run_sync(METADATA.create_all)
         engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-        return database, await engine.connect()
+        beside = await engine.connect()
+        # Each of its statements is committed alone, and none of them is the library's.
+        (await beside.get_raw_connection()).info[FILLING] = True
+        return database, beside
 
     def _run(self, awaited: Coroutine[Any, Any, Answer]) -> Answer:
         # `Runner.run` also sees to Ctrl-C, each time anew, which is slower than most statements.

@@ -25,6 +25,7 @@ FAST = {
     "KIT_POLL": "0.5",
     "KIT_GRACE": "5",
     "KIT_LOG_LEVEL": "INFO",
+    "KIT_PINNED_WEIGHTS": "true",
     "GATEWAY_REQUESTS_PER_MINUTE": "10000000",
     "GATEWAY_LOGINS_PER_MINUTE": "100000",
     "GATEWAY_ACCOUNTS_PER_HOUR": "1000000",
@@ -125,6 +126,8 @@ class House:
     folder: Path
     parts: dict[str, Part] = field(default_factory=dict)
     clients: list[Client] = field(default_factory=list)
+    administrator: Client | None = None
+    """The first account, where a test needs one."""
 
     def start(self) -> None:
         """Start every part and wait until the house is ready."""

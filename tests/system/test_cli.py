@@ -97,6 +97,7 @@ GOOD: dict[str, Words] = {
     "login": lambda w: ["--email", _account(w), "--url", w.shell.url],
     "logout": lambda w: [],
     "key": lambda w: ["a script"],
+    "invite": lambda w: ["a friend", "--days", "3"],
     "upload": lambda w: ["tone.wav", "--run", "midi", "-p", "onset_threshold=0.4"],
     "ls": lambda w: [],
     "show": lambda w: [w.item],
@@ -114,6 +115,7 @@ BAD: dict[str, tuple[list[str], int]] = {
     "login": (["--email", "nobody@example.org", "--url", "URL"], 3),
     "logout": (["--bogus"], 2),
     "key": (["a script", "--scope", "bogus"], 5),
+    "invite": (["a friend", "--days", "0"], 2),
     "upload": (["missing.wav"], 2),
     "ls": (["--kind", "bogus"], 5),
     "show": (["nosuch"], 4),
@@ -141,6 +143,11 @@ def commands() -> list[str]:
 
 
 def placed(world: World, name: str, house: House, folder: Path) -> World:
+    if name == "invite":
+        assert house.administrator is not None
+        save(house.administrator.credentials, folder / "credentials.json")
+        shell = Shell(house.administrator, folder, house.url)
+        return World(shell, world.item, world.job, world.run)
     if name not in APART:
         return world
     return World(shell_of(house, folder), world.item, world.job, world.run)

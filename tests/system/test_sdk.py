@@ -17,7 +17,7 @@ from tests.support.sounds import write_tone
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 SCOPES = frozenset({"catalogue:read", "catalogue:write", "jobs:write"})
-ACCOUNT = frozenset({"account", "make_key", "logout"})
+ACCOUNT = frozenset({"account", "make_key", "make_invitation", "logout"})
 """Calls that no key may make."""
 PASSWORD = secrets.token_urlsafe(16)
 
@@ -49,6 +49,7 @@ CASES: dict[str, Case] = {
     "logout": lambda c, w: c.logout(),
     "account": lambda c, w: c.account(),
     "make_key": lambda c, w: c.make_key("another", SCOPES),
+    "make_invitation": lambda c, w: c.make_invitation("a friend"),
     "upload": lambda c, w: c.upload(w.file, kind="stem", stem="bass"),
     "upload_state": lambda c, w: c.upload_state(w.upload),
     "items": lambda c, w: c.items(roots=True),
@@ -119,6 +120,9 @@ def credentials(house: House, world: World, who: str, name: str) -> Credentials:
     if who == "key":
         key = str(world.user.make_key("conformance", SCOPES).key)
         return Credentials(house.url, access_token=key)
+    if name == "make_invitation":
+        assert house.administrator is not None
+        return house.administrator.credentials
     # A logout ends every session of its account.
     return (house.user() if name in ACCOUNT else world.user).credentials
 
