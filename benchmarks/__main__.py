@@ -27,6 +27,7 @@ ORDER = (
     "oneshots",
     "analysis",
     "separation",
+    "presence",
     "transcribe",
     "full",
 )
