@@ -3,7 +3,6 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,10 +14,11 @@ from pathlib import Path
 import httpx
 
 from cratedig import Client, Credentials
+from deploy.servers.state import free_ports
+from tests.support.patience import HANGS
 
 ROOT = Path(__file__).parents[2]
 WORKERS = ("ingest", "midi")
-START_WITHIN = 90.0
 FAST = {
     "KIT_LEASE": "2",
     "KIT_HEARTBEAT": "0.3",
@@ -30,16 +30,16 @@ FAST = {
     "GATEWAY_ACCOUNTS_PER_HOUR": "1000000",
 }
 """Times that tests can wait for, and limits that they do not meet."""
+MANY_PROCESSES = {"KIT_LEASE": "10", "KIT_HEARTBEAT": "1"}
+"""Processes that share few processors are silent for seconds without being gone."""
 
 
 def free_port() -> int:
     """Return a port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
-def eventually(condition: Callable[[], bool], *, within: float, what: str) -> None:
+def eventually(condition: Callable[[], bool], *, within: float = HANGS, what: str) -> None:
     """Wait until a condition holds, looking often; fail with words when it does not."""
     deadline = time.monotonic() + within
     while not condition():
@@ -85,9 +85,9 @@ class Part:
         """Kill it as a power cut would; its children must find out by themselves."""
         self.signal(signal.SIGKILL)
         if self.process is not None:
-            self.process.wait(10)
+            self.process.wait(HANGS)
 
-    def stop(self, *, within: float = 20.0) -> int:
+    def stop(self, *, within: float = HANGS) -> int:
         """Ask it to stop, and return its exit code."""
         if self.process is None:
             return 0
@@ -135,7 +135,7 @@ class House:
     def until_ready(self) -> None:
         """Wait until the gateway and everything behind it is ready."""
         try:
-            eventually(self.ready, within=START_WITHIN, what="the house being ready")
+            eventually(self.ready, what="the house being ready")
         except AssertionError as error:
             logs = "\n".join(f"--- {p.name}\n{p.tail()}" for p in self.parts.values())
             raise AssertionError(f"{error}\n{logs}") from None
@@ -146,7 +146,7 @@ class House:
         if dead:
             raise AssertionError(f"{dead[0].name} ended:\n{dead[0].tail()}")
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=2.0).is_success
+            return httpx.get(f"{self.url}/readyz", timeout=10.0).is_success
         except httpx.TransportError:
             return False
 
@@ -225,7 +225,7 @@ def cluster_house(
     house = House(f"http://127.0.0.1:{gateway}", folder)
 
     def add(name: str, module: str, own: Mapping[str, str]) -> None:
-        environment = _environment({**shared, **own})
+        environment = _environment({**MANY_PROCESSES, **shared, **own})
         command = [sys.executable, "-m", module]
         house.parts[name] = Part(name, command, environment, folder)
 
