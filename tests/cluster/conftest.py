@@ -30,7 +30,9 @@ def house(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
         user = house.client()
         user.signup("first@example.org", "a password for the cluster's tests")
         # A pipeline leaves out what no worker offers.
-        eventually(lambda: _offered(user) >= set(EVERY_WORKER), what="every worker")
+        eventually(
+            lambda: house.ready() and _offered(user) >= set(EVERY_WORKER), what="every worker"
+        )
         yield house
 
 

@@ -159,11 +159,13 @@ def test_a_worker_told_to_stop_leaves_in_good_order(trial: House, crowd: Crowd) 
 
 def starting(part: Part) -> float:
     """Start a worker, and return the seconds until it was ready."""
-    told = part.log.read_text(encoding="utf-8").count("midi is ready")
-    began = time.monotonic()
+
+    def told() -> int:
+        return part.log.read_text(encoding="utf-8").count("midi is ready")
+
+    before, began = told(), time.monotonic()
     part.start()
-    ready = lambda: part.log.read_text(encoding="utf-8").count("midi is ready") > told  # noqa: E731
-    eventually(ready, what="the worker being ready")
+    eventually(lambda: told() > before, what="the worker being ready")
     return time.monotonic() - began
 
 

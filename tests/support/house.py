@@ -212,7 +212,7 @@ def cluster_house(
     words
         The kinds of workers.
     """
-    gateway, public, internal = free_port(), free_port(), free_port()
+    gateway, public, internal = free_ports(3)
     shared = {
         **servers,
         "KIT_LIBRARY_URL": f"http://127.0.0.1:{public}",
