@@ -158,14 +158,10 @@ def test_a_worker_told_to_stop_leaves_in_good_order(trial: House, crowd: Crowd) 
 
 
 def starting(part: Part) -> float:
-    """Start a worker, and return the seconds until it was ready."""
-
-    def told() -> int:
-        return part.log.read_text(encoding="utf-8").count("midi is ready")
-
-    before, began = told(), time.monotonic()
+    """Start a part, and return the seconds until it was ready."""
+    began = time.monotonic()
     part.start()
-    eventually(lambda: told() > before, what="the worker being ready")
+    eventually(part.ready, what=f"{part.name} being ready")
     return time.monotonic() - began
 
 

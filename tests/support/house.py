@@ -56,6 +56,8 @@ class Part:
     command: list[str]
     environment: dict[str, str]
     folder: Path
+    url: str
+    """Where it tells whether it is ready."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -75,6 +77,15 @@ class Part:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def ready(self) -> bool:
+        """Return whether it and what it needs are ready now; fail where it has ended."""
+        if self.process and self.process.poll() is not None:
+            raise AssertionError(f"{self.name} ended:\n{self.tail()}")
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=10.0).is_success
+        except httpx.TransportError:
+            return False
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -133,7 +144,7 @@ class House:
         self.until_ready()
 
     def until_ready(self) -> None:
-        """Wait until the gateway and everything behind it is ready."""
+        """Wait until every part is ready."""
         try:
             eventually(self.ready, what="the house being ready")
         except AssertionError as error:
@@ -141,14 +152,10 @@ class House:
             raise AssertionError(f"{error}\n{logs}") from None
 
     def ready(self) -> bool:
-        """Return whether it is ready now."""
-        dead = [p for p in self.parts.values() if p.process and p.process.poll() is not None]
-        if dead:
-            raise AssertionError(f"{dead[0].name} ended:\n{dead[0].tail()}")
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=10.0).is_success
-        except httpx.TransportError:
-            return False
+        """Return whether every part is ready now; fail where one has ended."""
+        # Each is asked, so that one that has ended is found out.
+        answers = [part.ready() for part in self.parts.values()]
+        return all(answers)
 
     def stop(self) -> None:
         """Stop every part, workers first, and let go of its clients."""
@@ -190,8 +197,9 @@ def embedded_house(folder: Path, *, extra: Mapping[str, str] | None = None) -> H
     environment = _environment(
         {"CRATEDIG_DATA": str(folder / "data"), "CRATEDIG_PORT": str(port), **(extra or {})}
     )
-    part = Part("house", [sys.executable, "-m", "embedded"], environment, folder)
-    return House(f"http://127.0.0.1:{port}", folder, {"house": part})
+    url = f"http://127.0.0.1:{port}"
+    part = Part("house", [sys.executable, "-m", "embedded"], environment, folder, url)
+    return House(url, folder, {"house": part})
 
 
 def cluster_house(
@@ -224,19 +232,20 @@ def cluster_house(
     }
     house = House(f"http://127.0.0.1:{gateway}", folder)
 
-    def add(name: str, module: str, own: Mapping[str, str]) -> None:
+    def add(name: str, module: str, port: int, own: Mapping[str, str]) -> None:
         environment = _environment({**MANY_PROCESSES, **shared, **own})
         command = [sys.executable, "-m", module]
-        house.parts[name] = Part(name, command, environment, folder)
+        house.parts[name] = Part(name, command, environment, folder, f"http://127.0.0.1:{port}")
 
-    add("gateway", "gateway", {"GATEWAY_PORT": str(gateway)})
+    add("gateway", "gateway", gateway, {"GATEWAY_PORT": str(gateway)})
     for number in range(libraries):
         ports = (public, internal) if number == 0 else (free_port(), free_port())
         own = {"LIBRARY_PORT": str(ports[0]), "LIBRARY_INTERNAL_PORT": str(ports[1])}
-        add(f"library{number}", "services.library", own)
+        add(f"library{number}", "services.library", ports[0], own)
     for word in words:
         for number in range(workers):
-            add(f"{word}{number}", f"services.{word}", {})
+            port = free_port()
+            add(f"{word}{number}", f"services.{word}", port, {"KIT_HEALTH_PORT": str(port)})
     return house
 
 
