@@ -11,8 +11,8 @@ from deploy.servers.processes import Running, alive, kill, spawn, stop
 from deploy.servers.state import CHECKOUT, State, load, locked
 
 SERVERS: tuple[Server, ...] = (Postgres(), ObjectStoreServer(), Kafka())
-START_PATIENCE = 90.0
-"""Seconds a server may take to answer."""
+START_PATIENCE = 300.0
+"""Seconds a server may take to answer; one that ends is not waited for."""
 STOP_PATIENCE = 20.0
 """Seconds a server may take to stop in good order."""
 

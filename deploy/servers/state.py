@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import json
+import random
 import secrets
 import socket
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from deploy.servers.processes import Running
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = ".services"
+SERVER_PORTS = range(10_000, 32_768)
+"""Below those from which systems take ports for outgoing connections: one of these would keep a
+server that was killed from coming back."""
 
 
 @dataclass(slots=True)
@@ -53,7 +57,7 @@ class State:
         for name in server.secrets:
             mine.secrets.setdefault(name, secrets.token_hex(16))
         if set(mine.ports) != set(server.ports) or not all(map(_free, mine.ports.values())):
-            mine.ports = dict(zip(server.ports, _free_ports(len(server.ports)), strict=True))
+            mine.ports = dict(zip(server.ports, free_ports(len(server.ports)), strict=True))
 
 
 def load(root: Path = CHECKOUT) -> State:
@@ -97,10 +101,11 @@ def _free(port: int) -> bool:
     return True
 
 
-def _free_ports(count: int) -> list[int]:
-    """Return ports that the system says are free, all different."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback address on which nothing listens, all different."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.choice(SERVER_PORTS)
+        if _free(port):
+            found.add(port)
+    return list(found)

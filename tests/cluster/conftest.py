@@ -1,7 +1,6 @@
 """One house of many processes on real Kafka, S3 and Postgres for all tests of this folder."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,7 +30,9 @@ def house(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
         user = house.client()
         user.signup("first@example.org", "a password for the cluster's tests")
         # A pipeline leaves out what no worker offers.
-        eventually(lambda: _offered(user) >= set(EVERY_WORKER), within=60.0, what="every worker")
+        eventually(
+            lambda: house.ready() and _offered(user) >= set(EVERY_WORKER), what="every worker"
+        )
         yield house
 
 
@@ -54,21 +55,11 @@ def house_settings() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def _database(base: str) -> Iterator[str]:
-    """Keep a temporary database open in a thread with a loop of its own."""
-    made, done = threading.Event(), threading.Event()
-    found: list[str] = []
-
-    async def keep() -> None:
-        async with temporary_database(base) as url:
-            found.append(url)
-            made.set()
-            await asyncio.to_thread(done.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(keep()))
-    thread.start()
-    made.wait(30)
-    try:
-        yield found[0]
-    finally:
-        done.set()
-        thread.join(30)
+    """Keep a temporary database while the block lasts."""
+    database = temporary_database(base)
+    with asyncio.Runner() as runner:
+        url = runner.run(database.__aenter__())
+        try:
+            yield url
+        finally:
+            runner.run(database.__aexit__(None, None, None))

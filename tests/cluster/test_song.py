@@ -4,4 +4,4 @@ import pytest
 
 from tests.system.test_song import *  # noqa: F403
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster]

@@ -3,7 +3,6 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,10 +14,11 @@ from pathlib import Path
 import httpx
 
 from cratedig import Client, Credentials
+from deploy.servers.state import free_ports
+from tests.support.patience import HANGS
 
 ROOT = Path(__file__).parents[2]
 WORKERS = ("ingest", "midi")
-START_WITHIN = 90.0
 FAST = {
     "KIT_LEASE": "2",
     "KIT_HEARTBEAT": "0.3",
@@ -31,16 +31,16 @@ FAST = {
     "GATEWAY_ACCOUNTS_PER_HOUR": "1000000",
 }
 """Times that tests can wait for, and limits that they do not meet."""
+MANY_PROCESSES = {"KIT_LEASE": "10", "KIT_HEARTBEAT": "1"}
+"""Processes that share few processors are silent for seconds without being gone."""
 
 
 def free_port() -> int:
     """Return a port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
-def eventually(condition: Callable[[], bool], *, within: float, what: str) -> None:
+def eventually(condition: Callable[[], bool], *, within: float = HANGS, what: str) -> None:
     """Wait until a condition holds, looking often; fail with words when it does not."""
     deadline = time.monotonic() + within
     while not condition():
@@ -57,6 +57,8 @@ class Part:
     command: list[str]
     environment: dict[str, str]
     folder: Path
+    url: str
+    """Where it tells whether it is ready."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -77,6 +79,15 @@ class Part:
                 start_new_session=True,
             )
 
+    def ready(self) -> bool:
+        """Return whether it and what it needs are ready now; fail where it has ended."""
+        if self.process and self.process.poll() is not None:
+            raise AssertionError(f"{self.name} ended:\n{self.tail()}")
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=10.0).is_success
+        except httpx.TransportError:
+            return False
+
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         if self.process is not None and self.process.poll() is None:
@@ -86,9 +97,9 @@ class Part:
         """Kill it as a power cut would; its children must find out by themselves."""
         self.signal(signal.SIGKILL)
         if self.process is not None:
-            self.process.wait(10)
+            self.process.wait(HANGS)
 
-    def stop(self, *, within: float = 20.0) -> int:
+    def stop(self, *, within: float = HANGS) -> int:
         """Ask it to stop, and return its exit code."""
         if self.process is None:
             return 0
@@ -136,22 +147,18 @@ class House:
         self.until_ready()
 
     def until_ready(self) -> None:
-        """Wait until the gateway and everything behind it is ready."""
+        """Wait until every part is ready."""
         try:
-            eventually(self.ready, within=START_WITHIN, what="the house being ready")
+            eventually(self.ready, what="the house being ready")
         except AssertionError as error:
             logs = "\n".join(f"--- {p.name}\n{p.tail()}" for p in self.parts.values())
             raise AssertionError(f"{error}\n{logs}") from None
 
     def ready(self) -> bool:
-        """Return whether it is ready now."""
-        dead = [p for p in self.parts.values() if p.process and p.process.poll() is not None]
-        if dead:
-            raise AssertionError(f"{dead[0].name} ended:\n{dead[0].tail()}")
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=2.0).is_success
-        except httpx.TransportError:
-            return False
+        """Return whether every part is ready now; fail where one has ended."""
+        # Each is asked, so that one that has ended is found out.
+        answers = [part.ready() for part in self.parts.values()]
+        return all(answers)
 
     def stop(self) -> None:
         """Stop every part, workers first, and let go of its clients."""
@@ -193,8 +200,9 @@ def embedded_house(folder: Path, *, extra: Mapping[str, str] | None = None) -> H
     environment = _environment(
         {"CRATEDIG_DATA": str(folder / "data"), "CRATEDIG_PORT": str(port), **(extra or {})}
     )
-    part = Part("house", [sys.executable, "-m", "embedded"], environment, folder)
-    return House(f"http://127.0.0.1:{port}", folder, {"house": part})
+    url = f"http://127.0.0.1:{port}"
+    part = Part("house", [sys.executable, "-m", "embedded"], environment, folder, url)
+    return House(url, folder, {"house": part})
 
 
 def cluster_house(
@@ -215,7 +223,7 @@ def cluster_house(
     words
         The kinds of workers.
     """
-    gateway, public, internal = free_port(), free_port(), free_port()
+    gateway, public, internal = free_ports(3)
     shared = {
         **servers,
         "KIT_LIBRARY_URL": f"http://127.0.0.1:{public}",
@@ -227,19 +235,20 @@ def cluster_house(
     }
     house = House(f"http://127.0.0.1:{gateway}", folder)
 
-    def add(name: str, module: str, own: Mapping[str, str]) -> None:
-        environment = _environment({**shared, **own})
+    def add(name: str, module: str, port: int, own: Mapping[str, str]) -> None:
+        environment = _environment({**MANY_PROCESSES, **shared, **own})
         command = [sys.executable, "-m", module]
-        house.parts[name] = Part(name, command, environment, folder)
+        house.parts[name] = Part(name, command, environment, folder, f"http://127.0.0.1:{port}")
 
-    add("gateway", "gateway", {"GATEWAY_PORT": str(gateway)})
+    add("gateway", "gateway", gateway, {"GATEWAY_PORT": str(gateway)})
     for number in range(libraries):
         ports = (public, internal) if number == 0 else (free_port(), free_port())
         own = {"LIBRARY_PORT": str(ports[0]), "LIBRARY_INTERNAL_PORT": str(ports[1])}
-        add(f"library{number}", "services.library", own)
+        add(f"library{number}", "services.library", ports[0], own)
     for word in words:
         for number in range(workers):
-            add(f"{word}{number}", f"services.{word}", {})
+            port = free_port()
+            add(f"{word}{number}", f"services.{word}", port, {"KIT_HEALTH_PORT": str(port)})
     return house
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.servers.postgres import Postgres
 from kit.clock import new_id
+from tests.support.patience import HANGS
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +63,7 @@ def running_postgres() -> Iterator[str]:
         raise
     assert keeper.stdin is not None
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + HANGS
         while not server.healthy(ports):
             if keeper.poll() is not None or time.monotonic() > until:
                 words = log.read_text() if log.exists() else ""
@@ -71,7 +72,7 @@ def running_postgres() -> Iterator[str]:
         yield server.lines(ports, secrets)["KIT_DATABASE_URL"]
     finally:
         keeper.stdin.close()
-        keeper.wait(30)
+        keeper.wait(HANGS)
 
 
 @pytest.fixture

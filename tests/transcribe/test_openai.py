@@ -5,6 +5,7 @@ The reference environment of `benchmarks/transcribe.py` has it; there this file 
 """
 
 import math
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,13 @@ from services.transcribe.checkpoint import read_checkpoint
 from services.transcribe.engine import load_engine
 from services.transcribe.lines import RATE
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-pytest.importorskip("whisper", reason="openai-whisper is not installed")
-# Its compilers, and torch's own, warn of each other.
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed"),
+    pytest.mark.skipif(find_spec("whisper") is None, reason="openai-whisper is not installed"),
+    # Its compilers, and torch's own, warn of each other.
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.timeout(600),
+]
 
 VOICE = Path(__file__).parents[2] / "embedded" / "song" / "voice.flac"
 
@@ -46,6 +50,7 @@ def test_it_hears_what_ctranslate2_hears(weights: dict[str, Path]) -> None:
 
 def test_the_weights_are_the_same_network(weights: dict[str, Path]) -> None:
     import ctranslate2
+    import torch
     from faster_whisper import WhisperModel
 
     from services.transcribe.engines.openai import build
@@ -72,6 +77,8 @@ def test_the_language_is_told(weights: dict[str, Path]) -> None:
 def test_an_official_file_is_read_without_running_it(
     weights: dict[str, Path], tmp_path: Path
 ) -> None:
+    import torch
+
     found = read_checkpoint(weights["whisper-base"])
     state = {name: torch.from_numpy(np.array(array)) for name, array in found.tensors.items()}
     path = tmp_path / "base.pt"

@@ -17,8 +17,12 @@ from kit.bus.memory import MemoryBus
 from kit.bus.watch import KafkaTimes
 from kit.clock import new_id
 from tests.support.events import make_event
+from tests.support.patience import HANGS
 
-QUICK = KafkaTimes(session=6.0, heartbeat=1.0, poll=0.1, backoff=0.2, metadata=2.0)
+QUICK = KafkaTimes(heartbeat=1.0, poll=0.1, backoff=0.2, metadata=2.0)
+"""News comes soon, and a member is not taken for dead because the machine is busy."""
+SHORT_LIVED = replace(QUICK, session=6.0)
+"""A member that is gone is not waited for long; one that is slow may be taken for gone."""
 
 
 class Harness(Protocol):
@@ -67,8 +71,8 @@ class MemoryHarness:
 class KafkaHarness:
     """A bus on a real broker."""
 
-    def __init__(self, servers: str) -> None:
-        self.bus = KafkaBus(servers, times=QUICK)
+    def __init__(self, servers: str, *, times: KafkaTimes = QUICK) -> None:
+        self.bus = KafkaBus(servers, times=times)
         self.others: list[KafkaBus] = []
 
     async def put(self, topic: Topic, *, key: str, headers: Headers, value: bytes) -> None:
@@ -81,7 +85,7 @@ class KafkaHarness:
 
     async def another(self) -> Bus:
         """Connect once more."""
-        bus = KafkaBus(self.bus.servers, times=QUICK)
+        bus = KafkaBus(self.bus.servers, times=self.bus.times)
         await bus.start()
         self.others.append(bus)
         return bus
@@ -98,9 +102,9 @@ def released(number: int, *, job: str = "") -> AnyEvent:
     return make_event("job.released", data, subject=data.job)
 
 
-async def eventually(condition: Callable[[], bool], *, limit: float = 20.0) -> None:
-    """Wait until something holds, and fail when it does not within the limit."""
-    async with asyncio.timeout(limit):
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until something holds, and fail when it does not come about."""
+    async with asyncio.timeout(HANGS):
         while not condition():  # noqa: ASYNC110 Conditions of any kind have no event.
             await asyncio.sleep(0.01)
 

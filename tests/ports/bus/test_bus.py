@@ -17,6 +17,7 @@ from tests.ports.bus.harness import (
     released,
 )
 from tests.support.events import make_event
+from tests.support.patience import HANGS
 
 
 async def test_is_ready_when_started(harness: Harness) -> None:
@@ -181,7 +182,7 @@ async def test_a_handler_that_cannot_work_at_present_loses_nothing(
     await harness.bus.publish(topic, released(1), key="same")
     await harness.bus.publish(topic, released(2), key="same")
     async with member(harness.bus, topic, seen):
-        await eventually(lambda: seen.numbers[-1:] == [2], limit=40)
+        await eventually(lambda: seen.numbers[-1:] == [2])
     assert seen.numbers == [1, 1, 1, 1, 1, 1, 2]
     assert await harness.dead_letters(topic) == []
 
@@ -197,7 +198,7 @@ async def test_a_handler_that_runs_out_of_time_loses_nothing(
     await harness.bus.publish(topic, released(1), key="same")
     await harness.bus.publish(topic, released(2), key="same")
     async with member(harness.bus, topic, seen):
-        await eventually(lambda: seen.numbers[-1:] == [2], limit=40)
+        await eventually(lambda: seen.numbers[-1:] == [2])
     assert seen.numbers == [1, 1, 1, 1, 1, 2]
     assert await harness.dead_letters(topic) == []
 
@@ -217,13 +218,13 @@ async def test_caught_up_means_that_all_there_was_has_been_handled(
         await eventually(lambda: bool(seen.events))
         assert not one.consumer.caught_up.is_set()
         gate.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANGS):
             await one.consumer.caught_up.wait()
         assert sorted(set(seen.numbers)) == list(range(30))
 
 
 async def test_an_empty_topic_is_caught_up_at_once(harness: Harness, topic: Topic) -> None:
-    async with member(harness.bus, topic, Seen()) as one, asyncio.timeout(20):
+    async with member(harness.bus, topic, Seen()) as one, asyncio.timeout(HANGS):
         await one.consumer.caught_up.wait()
 
 
@@ -242,7 +243,7 @@ async def test_news_reaches_every_reader_and_only_from_now_on(
     tasks = [asyncio.create_task(read(into)) for into in heard]
     try:
         number = 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANGS):
             while not all(heard):  # A reader is there once it has heard something.
                 number += 1
                 await harness.bus.publish(topic, released(number), key="same")
@@ -270,7 +271,7 @@ async def test_news_that_cannot_be_read_is_still_news(harness: Harness, topic: T
 
     task = asyncio.create_task(read())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANGS):
             while not heard:
                 await harness.put(topic, key="same", headers=(), value=b"?")
                 await asyncio.sleep(0.02)
@@ -287,7 +288,7 @@ async def test_closing_the_bus_ends_its_readers(harness: Harness, topic: Topic) 
     task = asyncio.create_task(read())
     await asyncio.sleep(0)
     await harness.bus.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         assert await task == 0
     assert not await harness.bus.ready()
     with pytest.raises(BusError):

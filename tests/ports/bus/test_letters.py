@@ -19,6 +19,7 @@ from kit.bus.kafka.bus import KafkaBus
 from kit.bus.letters import DeadLetter, letter_in, pack, told
 from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, released
 from tests.support.events import make_event
+from tests.support.patience import HANGS
 from tests.support.servers import server_setting
 
 
@@ -53,7 +54,7 @@ async def test_letters_are_shown_and_sent_back() -> None:
         async with member(kafka.bus, topic, seen):
             await eventually(lambda: len(seen.events) == 3)
             letters: list[dict[str, object]] = []
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(HANGS):
                 while not letters:
                     letters = await command("letters", "--topic", topic.name)
             (letter,) = letters

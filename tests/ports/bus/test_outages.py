@@ -11,10 +11,18 @@ import pytest
 
 from contracts.topics import Topic
 from kit.bus.base import BusError
-from tests.ports.bus.harness import Harness, KafkaHarness, Seen, eventually, member, released
+from tests.ports.bus.harness import (
+    SHORT_LIVED,
+    Harness,
+    KafkaHarness,
+    Seen,
+    eventually,
+    member,
+    released,
+)
 from tests.support.servers import server_setting
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture
@@ -25,7 +33,7 @@ async def harness() -> KafkaHarness:
     setting = server_setting("KIT_BUS_URL")
     if fleet.environment()["KIT_BUS_URL"] != setting:
         pytest.fail("KIT_BUS_URL is not the Kafka of this checkout, which this test would kill")
-    kafka = KafkaHarness(setting.removeprefix("kafka://"))
+    kafka = KafkaHarness(setting.removeprefix("kafka://"), times=SHORT_LIVED)
     await kafka.bus.start()
     return kafka
 
@@ -69,16 +77,16 @@ async def test_a_killed_broker_costs_no_acknowledged_event(harness: Harness, top
         try:
             for _ in range(2):
                 count, heard = len(seen.events), len(news)
-                await eventually(lambda c=count: len(seen.events) > c + 50, limit=60)  # type: ignore[misc]
-                await eventually(lambda h=heard: len(news) > h + 50, limit=60)  # type: ignore[misc]
+                await eventually(lambda c=count: len(seen.events) > c + 50)  # type: ignore[misc]
+                await eventually(lambda h=heard: len(news) > h + 50)  # type: ignore[misc]
                 await servers("kill", "kafka")
                 await servers("start", "kafka")
             count = len(acknowledged)
-            await eventually(lambda: len(acknowledged) > count + 50, limit=60)
+            await eventually(lambda: len(acknowledged) > count + 50)
             publishing = False
             await tasks[0]
             last = acknowledged[-1]
-            await eventually(lambda: last in seen.numbers and last in news, limit=60)
+            await eventually(lambda: last in seen.numbers and last in news)
         finally:
             publishing = False
             tasks[1].cancel()

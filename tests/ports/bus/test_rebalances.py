@@ -45,7 +45,7 @@ async def test_the_record_in_flight_is_handled_once(
             # The first member is told by its heartbeat that it must join again; its client says so.
             await eventually(lambda: any(topic.name in one for one in revoked(caplog)))
             gate.set()
-            await eventually(lambda: len({*first.numbers, *second.numbers}) == 40, limit=60)
+            await eventually(lambda: len({*first.numbers, *second.numbers}) == 40)
     assert sorted([*first.numbers, *second.numbers]) == list(range(40))
 
 

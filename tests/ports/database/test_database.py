@@ -16,6 +16,7 @@ from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database, announce, database_of
 from kit.database.repository import OwnedRows, Position
 from tests.ports.database.rows import METADATA, Entry, Shelf
+from tests.support.patience import HANGS
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -206,7 +207,7 @@ async def test_one_leads_and_another_follows_when_it_is_gone(url: str, database:
         await asyncio.sleep(0.1)
         await lead.confirm()
         led.append("first still")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS):
         await following
     assert led == ["first", "first still", "second"]
     await other.close()

@@ -13,17 +13,24 @@ from sqlmodel import col
 from kit.clock import SystemClock
 from kit.database.base import DatabaseUnavailable, StatementTooSlow
 from kit.database.engine import Database
-from tests.ports.database.rows import METADATA, Entry, Shelf
+from tests.ports.database.rows import Entry, Shelf
 from tests.ports.database.test_database import NOON
 
 Fail = Callable[[AsyncSession, str], Awaitable[object]]
 
 
 @pytest.fixture
-async def hasty(url: str) -> AsyncIterator[Database]:
-    """A database that gives a statement little time, and a waiter none."""
-    one = Database(url, clock=SystemClock(), pool=1, statement_timeout=0.3, busy_timeout=0.1)
-    await one.run_sync(METADATA.create_all)
+async def single(database: Database, url: str) -> AsyncIterator[Database]:
+    """A database with one connection, for which a waiter gets no time."""
+    one = Database(url, clock=SystemClock(), pool=1, busy_timeout=0.1)
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+async def hasty(database: Database, url: str) -> AsyncIterator[Database]:
+    """A database that gives a statement little time."""
+    one = Database(url, clock=SystemClock(), pool=1, statement_timeout=0.3)
     yield one
     await one.close()
 
@@ -63,20 +70,20 @@ async def _no_number(session: AsyncSession, value: str) -> None:
 @pytest.mark.parametrize(
     "fail", [_twice, _of_nothing, _without_what_must_be, _of_the_wrong_kind, _no_number]
 )
-async def test_an_error_repeats_no_value(hasty: Database, fail: Fail) -> None:
+async def test_an_error_repeats_no_value(single: Database, fail: Fail) -> None:
     # Words that a driver is known by when it has lost its connection decide nothing here.
     value = f"connection closed canary{secrets.token_hex(8)}"
-    words = await _words_of(_within(hasty.transaction, fail, value))
+    words = await _words_of(_within(single.transaction, fail, value))
     assert "Error" in words
     assert value not in words
 
 
-async def test_a_constraint_that_was_broken_is_named(hasty: Database) -> None:
-    words = await _words_of(_within(hasty.transaction, _twice, "1"))
+async def test_a_constraint_that_was_broken_is_named(single: Database) -> None:
+    words = await _words_of(_within(single.transaction, _twice, "1"))
     assert "shelves" in words
 
 
-async def test_an_error_that_was_handled_meanwhile_keeps_its_words(hasty: Database) -> None:
+async def test_an_error_that_was_handled_meanwhile_keeps_its_words(single: Database) -> None:
     ours = KeyError("a fault of ours")
 
     async def fail(session: AsyncSession, value: str) -> None:
@@ -85,7 +92,7 @@ async def test_an_error_that_was_handled_meanwhile_keeps_its_words(hasty: Databa
         except KeyError:
             await _twice(session, value)
 
-    await _words_of(_within(hasty.transaction, fail, "1"))
+    await _words_of(_within(single.transaction, fail, "1"))
     assert ours.args == ("a fault of ours",)
 
 
@@ -103,20 +110,20 @@ async def test_a_statement_that_takes_too_long_is_stopped(hasty: Database) -> No
         assert (await session.execute(text("SELECT 1"))).scalar_one() == 1
 
 
-async def test_whoever_finds_no_connection_is_told_to_come_again(hasty: Database) -> None:
+async def test_whoever_finds_no_connection_is_told_to_come_again(single: Database) -> None:
     async def again(session: AsyncSession, value: str) -> None:
         await session.execute(text("SELECT 1"))
-        async with hasty.transaction() as second:
+        async with single.transaction() as second:
             await second.execute(text("SELECT :value"), {"value": value})
 
-    words = await _words_of(_within(hasty.transaction, again, "canary"), DatabaseUnavailable)
+    words = await _words_of(_within(single.transaction, again, "canary"), DatabaseUnavailable)
     assert "connections" in words
     assert "canary" not in words
 
 
 @pytest.mark.parametrize("then", ["a statement", "the end"])
-async def test_a_connection_that_was_lost_is_told_as_such(hasty: Database, then: str) -> None:
-    if hasty.sqlite:
+async def test_a_connection_that_was_lost_is_told_as_such(single: Database, then: str) -> None:
+    if single.sqlite:
         pytest.skip("a file has no connection to lose")
     value = f"canary{secrets.token_hex(8)}"
 
@@ -128,11 +135,11 @@ async def test_a_connection_that_was_lost_is_told_as_such(hasty: Database, then:
         if then == "a statement":
             await session.execute(update(Shelf).where(col(Shelf.id) == value).values(count=1))
 
-    words = await _words_of(_within(hasty.transaction, lose, value), DatabaseUnavailable)
+    words = await _words_of(_within(single.transaction, lose, value), DatabaseUnavailable)
     assert value not in words
     # The pool, of one connection, does not give the lost one out again.
-    assert await hasty.ready()
-    await _within(hasty.transaction, _once, "1")
+    assert await single.ready()
+    await _within(single.transaction, _once, "1")
 
 
 async def _once(session: AsyncSession, value: str) -> None:

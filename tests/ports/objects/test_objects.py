@@ -11,6 +11,7 @@ import pytest
 from contracts.objects import Bucket
 from kit.objects.base import ObjectCorrupt, ObjectError, ObjectMissing, PartFacts, UploadMissing
 from tests.ports.objects.conftest import World
+from tests.support.patience import HANGS
 
 DERIVED = Bucket.DERIVED
 MINUTE = timedelta(minutes=1)
@@ -298,7 +299,7 @@ async def test_a_signature_ends(world: World) -> None:
     url = world.store.sign_get(
         DERIVED, key, filename="a", media_type="audio/flac", lasting=timedelta(seconds=1)
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         while (answer := await world.http.get(url)).status_code == 200:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     assert answer.status_code == 403
