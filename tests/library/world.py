@@ -42,6 +42,7 @@ POLICY = Policy(
     start_within=timedelta(seconds=40_002.5),
     close_within=timedelta(seconds=86_402.5),
     ageing=timedelta(seconds=1_802.5),
+    patience=timedelta(seconds=302.5),
     owner_running=2,
     owner_queued=3,
     house_queued=4,
