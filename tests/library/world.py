@@ -169,6 +169,8 @@ class World:
         async def inside() -> None:
             for table in reversed(METADATA.sorted_tables):
                 await self._beside.execute(delete(table))
+                # Each is a transaction of its own, as whoever watches locks has to know.
+                await self._beside.commit()
             now = datetime.now(UTC)
             for owner, item in ITEMS.items():
                 await self._beside.execute(
