@@ -128,7 +128,9 @@ class World:
     async def _open(self, url: str) -> tuple[Database, AsyncConnection]:
         database = Database(url, clock=self.clock, pool=2)
         await database.run_sync(METADATA.create_all)
-        engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        engine = create_async_engine(
+            url, execution_options={"isolation_level": "AUTOCOMMIT"}, poolclass=NullPool
+        )
         return database, await engine.connect()
 
     def _run(self, awaited: Coroutine[Any, Any, Answer]) -> Answer:
@@ -169,8 +171,6 @@ class World:
         async def inside() -> None:
             for table in reversed(METADATA.sorted_tables):
                 await self._beside.execute(delete(table))
-                # Each is a transaction of its own, as whoever watches locks has to know.
-                await self._beside.commit()
             now = datetime.now(UTC)
             for owner, item in ITEMS.items():
                 await self._beside.execute(
