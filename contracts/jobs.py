@@ -161,6 +161,8 @@ class ClaimRequest(Asked):
     make: Make
     most: int = Field(default=1, ge=1, le=MOST_CLAIMS)
     """As many as it has room for."""
+    most_long: int = Field(default=MOST_CLAIMS, ge=0, le=MOST_CLAIMS)
+    """How many of them may be expected to take long."""
 
 
 class Claim(Said):
@@ -174,6 +176,8 @@ class Claim(Said):
     item: ItemFacts
     inputs: tuple[InputRef, ...]
     params: Params
+    long: bool = False
+    """Whether it is expected to take long."""
     lease: Seconds
     """The lease ends this long after the last heartbeat."""
     budget: Seconds
@@ -359,7 +363,8 @@ class QueueState(Said):
     """1 is the next one; counted up to 1001, which means that far behind at least."""
     ahead: Annotated[int, Field(ge=0)]
     """Jobs of the same task, of all users, that were queued earlier or are more urgent. Turns also
-    go round between users, so a job may be taken sooner or later than this says."""
+    go round between users, and short jobs pass long ones, so a job may be taken sooner or later
+    than this says."""
     waits_for: WaitsFor
     message: str
     """The same in words."""

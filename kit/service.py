@@ -41,6 +41,11 @@ class WorkerSettings(ServiceSettings):
     memory_mib: Annotated[int, Field(ge=0, le=1 << 24)] = 0
     """Address space of a child in MiB; 0 is no limit."""
 
+    @property
+    def long_slots(self) -> int:
+        """Slots that may run jobs at once that are expected to take long."""
+        return self.slots
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerService:

@@ -83,6 +83,8 @@ class WorkerRuntime:
         self._slots: list[Slot] = []
         self._warming: dict[Slot, asyncio.Task[None]] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._long = 0
+        """Jobs that run and were expected to take long."""
 
     @property
     def device_works(self) -> bool:
@@ -169,6 +171,7 @@ class WorkerRuntime:
             claims = await self._ask(len(warm))
             for slot, claim in zip(warm, claims, strict=False):
                 JOBS_RUNNING.labels(self.service.word).inc()
+                self._long += claim.long
                 task = asyncio.create_task(self._work(slot, claim))
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
@@ -238,7 +241,11 @@ class WorkerRuntime:
     async def _ask(self, most: int) -> tuple[Claim, ...]:
         """Ask once for work; nothing also where the library cannot be asked."""
         request = ClaimRequest(
-            task=self.service.word, worker=self.worker, make=cast(Make, self.make), most=most
+            task=self.service.word,
+            worker=self.worker,
+            make=cast(Make, self.make),
+            most=most,
+            most_long=min(most, max(0, self.settings.long_slots - self._long)),
         )
         self._asking = True
         try:
@@ -280,6 +287,10 @@ class WorkerRuntime:
             ending = Ending.BROKEN
         finally:
             JOBS_RUNNING.labels(self.service.word).dec()
+            if claim.long:
+                self._long -= 1
+                # A slot may be free already, and wait for work that was too long for it until now.
+                self._news.set()
         failed = ending is Ending.DEVICE
         self._device_failures = self._device_failures + 1 if failed else 0
         self._free.put_nowait(slot)

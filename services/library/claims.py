@@ -1,21 +1,24 @@
 """Jobs as workers see them: claim the next one under a lease, keep it, give it back."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    ScalarSelect,
     Select,
     String,
     and_,
     bindparam,
     case,
+    false,
     func,
+    literal_column,
     or_,
     select,
+    true,
+    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -56,7 +59,8 @@ async def claim(
     """Hand a worker the next jobs of a task, as many as it has room for, or nothing.
 
     Interactive work and what has waited long goes first, then the owner who has the least
-    running, then the one whose last turn is longest ago, then the oldest.
+    running, then the one whose last turn is longest ago, then what is short or has lost patience,
+    then the oldest. Long jobs are left out once the worker has no room for more of them.
     """
     database = database_of(session)
     claims: list[Claim] = []
@@ -65,7 +69,8 @@ async def claim(
         # Claims come one at a time, so that an owner's share is exact and not a guess (R3).
         await database.lock(session, "claims")
     while len(claims) < request.most:
-        found = await _next(session, request.task, policy) if waiting else None
+        room = sum(taken.long for taken in claims) < request.most_long
+        found = await _next(session, request.task, policy, long=room) if waiting else None
         if not claims:
             # Nothing is written before the job's row is held: the order of transactions is then
             # also the order of each job's events, on which readers with a cursor rely (R6).
@@ -161,24 +166,28 @@ class _Next:
     item: ItemRow
 
 
-async def _next(session: AsyncSession, task: TaskName, policy: Policy) -> _Next | None:
-    """Return the job whose turn it is, its row held."""
+async def _next(
+    session: AsyncSession, task: TaskName, policy: Policy, *, long: bool
+) -> _Next | None:
+    """Return the job whose turn it is, long ones among them or not, its row held."""
     database = database_of(session)
-    query = database.prepared(("turn", task, policy), lambda: _turn(database, task, policy))
+    query = database.prepared(
+        ("turn", task, policy, long), lambda: _turn(database, task, policy, long=long)
+    )
     found = (await session.execute(query)).one_or_none()
     return _Next(*found) if found else None
 
 
 def _turn(
-    database: Database, task: TaskName, policy: Policy
+    database: Database, task: TaskName, policy: Policy, *, long: bool
 ) -> Select[str, int, int, float, ItemRow]:
     """Return the query of whose turn it is.
 
-    First it is decided which owner is next, by what each of them has waiting and running; then
-    which of that owner's jobs. Each step looks up one row of an index, so that a claim takes as
-    long in a deep queue as in a short one.
+    First it is decided which owner is next, and with a job of which priority and length, by the
+    first of each that they have waiting and by what they have running; then that job is taken.
+    Each step looks up one row of an index, so that a claim takes as long in a deep queue as in a
+    short one.
     """
-    aged = database.now(offset=-policy.ageing)
 
     def ready(job: Any) -> tuple[ColumnElement[bool], ...]:
         return (
@@ -187,44 +196,44 @@ def _turn(
             col(job.not_before) <= database.now(),
         )
 
-    owners = _owners(task)
+    standing = _standing(task, policy)
 
-    def earliest(*more: ColumnElement[bool]) -> ScalarSelect[datetime]:
-        queued = select(col(_OTHERS.queued)).where(col(_OTHERS.owner) == owners.c.owner)
-        queued = queued.where(*ready(_OTHERS), *more).order_by(col(_OTHERS.queued)).limit(1)
-        return queued.scalar_subquery()
-
-    waiting = (
-        select(
-            owners.c.owner,
-            earliest().label("oldest"),
-            earliest(col(_OTHERS.priority) == JobClass.INTERACTIVE).label("interactive"),
+    def first(priority: JobClass, is_long: bool) -> Select[Any]:
+        written = literal_column(f"'{priority.value}'", String)
+        length = true() if is_long else false()
+        queued = (
+            select(col(_OTHERS.queued))
+            .where(*ready(_OTHERS), col(_OTHERS.owner) == standing.c.owner)
+            .where(col(_OTHERS.priority) == written, col(_OTHERS.long) == length)
+            .order_by(col(_OTHERS.queued))
+            .limit(1)
+            .scalar_subquery()
         )
-        .where(owners.c.owner.is_not(None))
-        .cte("waiting")
-        .prefix_with("MATERIALIZED")
+        return select(
+            standing.c.owner,
+            standing.c.share,
+            standing.c.last,
+            written.label("priority"),
+            length.label("long"),
+            queued.label("queued"),
+        )
+
+    lengths = (False, True) if long else (False,)
+    heads = union_all(*(first(p, is_long) for p in JobClass for is_long in lengths)).cte("heads")
+    urgent = or_(
+        heads.c.priority == JobClass.INTERACTIVE,
+        heads.c.queued < database.now(offset=-policy.ageing),
     )
-    long = waiting.c.oldest < aged
-    grade = case((or_(long, waiting.c.interactive.is_not(None)), 0), else_=1)
-    since = case((long, waiting.c.oldest), else_=waiting.c.interactive)
-    theirs = col(_OTHERS.owner) == waiting.c.owner
-    share = (
-        select(func.count())
-        .select_from(_OTHERS)
-        .where(theirs, in_state(JobState.RUNNING, _OTHERS))
-        .scalar_subquery()
-    )
-    last = select(func.max(col(_OTHERS.started))).where(theirs).scalar_subquery()
+    patient = and_(heads.c.long, heads.c.queued >= database.now(offset=-policy.patience))
+    grade, length = case((urgent, 0), else_=1), case((patient, 1), else_=0)
     next_ = (
-        select(waiting.c.owner, grade.label("grade"))
-        .where(waiting.c.oldest.is_not(None))
-        .where(share < policy.owner_running)
-        .order_by(grade, share, last.asc().nulls_first(), func.coalesce(since, waiting.c.oldest))
+        select(heads.c.owner, heads.c.priority, heads.c.long)
+        .where(heads.c.queued.is_not(None))
+        .order_by(grade, heads.c.share, heads.c.last.asc().nulls_first(), length, heads.c.queued)
         .limit(1)
         .cte("next")
         .prefix_with("MATERIALIZED")
     )
-    urgent = or_(col(JobRow.priority) == JobClass.INTERACTIVE, col(JobRow.queued) < aged)
     return (
         select(
             col(JobRow.id),
@@ -237,13 +246,34 @@ def _turn(
         .where(
             *ready(JobRow),
             col(JobRow.owner) == select(next_.c.owner).scalar_subquery(),
-            case((urgent, 0), else_=1) == select(next_.c.grade).scalar_subquery(),
+            col(JobRow.priority) == select(next_.c.priority).scalar_subquery(),
+            col(JobRow.long) == select(next_.c.long).scalar_subquery(),
         )
         .order_by(col(JobRow.queued), col(JobRow.id))
         .limit(1)
         .with_for_update(of=JobRow, skip_locked=True)
         .execution_options(populate_existing=True)
     )
+
+
+def _standing(task: TaskName, policy: Policy) -> CTE:
+    """Return how many jobs each owner who waits for a task has running, and their last turn."""
+    owners = _owners(task)
+    theirs = col(_OTHERS.owner) == owners.c.owner
+    share = select(func.count()).select_from(_OTHERS)
+    share = share.where(theirs, in_state(JobState.RUNNING, _OTHERS))
+    last = select(func.max(col(_OTHERS.started))).where(theirs)
+    counted = (
+        select(
+            owners.c.owner,
+            share.scalar_subquery().label("share"),
+            last.scalar_subquery().label("last"),
+        )
+        .where(owners.c.owner.is_not(None))
+        .cte("counted")
+        .prefix_with("MATERIALIZED")
+    )
+    return select(counted).where(counted.c.share < policy.owner_running).cte("standing")
 
 
 def _owners(task: TaskName) -> CTE:
@@ -274,6 +304,7 @@ def _claim_of(row: JobRow, item: ItemRow, policy: Policy) -> Claim:
         ),
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
         params=row.params,
+        long=row.long,
         lease=policy.lease.total_seconds(),
         budget=row.budget,
         traceparent=row.traceparent,

@@ -88,6 +88,8 @@ class NewJob:
     budget: Seconds
     """How long an attempt may take."""
     priority: JobClass = JobClass.INTERACTIVE
+    long: bool = False
+    """Whether it is expected to take long."""
     force: bool = False
     """Do it even when the same was done, or is under way."""
     run: RunId | None = None
@@ -151,6 +153,7 @@ async def create(
         task=new.task.value,
         state=JobState.QUEUED.value,
         priority=new.priority.value,
+        long=new.long,
         params=new.params,
         params_sha256=params_sha256,
         inputs=[i.model_dump(mode="json") for i in new.inputs],
@@ -187,6 +190,7 @@ async def create_again(
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
         budget=row.budget,
         priority=JobClass(row.priority),
+        long=row.long,
         force=True,
         retry_of=JobId(row.id),
     )

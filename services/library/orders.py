@@ -51,13 +51,15 @@ async def order_job(
     await check_weights(session, asked.task, params, field="body.params")
     await hold_owner(session, repository.owner)
     item = await ready_item(repository, asked.item)
+    duration = duration_of(item)
     new = NewJob(
         item=ItemId(item.id),
         task=asked.task,
         params=params,
         inputs=await _inputs(repository, task, item, asked),
-        budget=task.budget(duration_of(item)),
+        budget=task.budget(duration),
         priority=asked.priority,
+        long=duration > policy.long_audio,
         force=asked.force,
     )
     try:

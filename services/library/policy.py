@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
+from contracts.music import Seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -30,6 +32,12 @@ class Policy:
     """A job is not tried again when it is older than this (R16)."""
     ageing: timedelta = timedelta(minutes=30)
     """A batch job that has waited this long goes with the interactive ones (R25)."""
+    long_upload: int = 32 << 20
+    """Bytes above which taking a file in counts as long."""
+    long_audio: Seconds = 600.0
+    """Audio above which any other work on it counts as long."""
+    patience: timedelta = timedelta(minutes=5)
+    """A long job that has waited this long goes with its owner's short ones."""
     owner_running: int = 64
     """Jobs of one owner that may run at once (R3)."""
     owner_queued: int = 1000

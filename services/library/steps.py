@@ -169,6 +169,7 @@ class Walk:
             inputs=inputs,
             budget=task.budget(duration),
             priority=JobClass(self._run.priority),
+            long=duration > self._policy.long_audio,
             force=self._run.force,
             run=RunId(self._run.id),
             step=step.name,

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Index,
     MetaData,
     UniqueConstraint,
+    false,
     literal_column,
     text,
 )
@@ -205,11 +206,15 @@ class JobRow(Table, table=True):
             sqlite_where=text("finished IS NOT NULL"),
         ),
         # Only live rows are claimed, swept or counted; these stay small whatever the history.
+        # One look-up for the next job of an owner, a priority and a length.
         Index(
             "ix_jobs_queued",
             "task",
             "owner",
+            "priority",
+            "long",
             "queued",
+            "id",
             postgresql_where=text("state = 'queued'"),
             sqlite_where=text("state = 'queued'"),
         ),
@@ -245,6 +250,8 @@ class JobRow(Table, table=True):
     task: str
     state: str
     priority: str
+    long: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether it is expected to take long: short ones of an owner go first."""
     params: dict[str, Any] = Field(sa_type=Json)
     params_sha256: str
     inputs: list[dict[str, Any]] = Field(sa_type=Json)

@@ -313,6 +313,7 @@ class Uploads:
             inputs=(source,),
             budget=TASKS[TaskName.INGEST].budget(0.0),
             priority=JobClass.INTERACTIVE,
+            long=original.size > self._policy.long_upload,
             # The upload was admitted when it was opened; bytes that are there are not refused.
             admitted=True,
         )

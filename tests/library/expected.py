@@ -22,6 +22,7 @@ class Expected:
     file: str
     params: int
     priority: JobClass
+    long: bool
     created: float
     number: int
     state: JobState = S.QUEUED
@@ -78,11 +79,12 @@ class Predictions:
         last = max(held, key=lambda k: k.claimed)
         return Ticket(last.id, last.epoch, last.worker or ticket.worker)
 
-    def _turn(self, k: Expected) -> tuple[int, int, int, int]:
-        """The order of jobs: the first class, who has least, whose turn it was, the oldest."""
+    def _turn(self, k: Expected) -> tuple[int, int, int, bool, int]:
+        """The order of jobs: the first class, who has least, whose turn it was, short, oldest."""
         aged = self.time - k.created > POLICY.ageing.total_seconds()
         first = 0 if k.priority is JobClass.INTERACTIVE or aged else 1
-        return first, self._running(k.owner), self.served.get(k.owner, 0), k.number
+        later = k.long and self.time - k.created <= POLICY.patience.total_seconds()
+        return first, self._running(k.owner), self.served.get(k.owner, 0), later, k.number
 
     def _running(self, owner: OwnerId) -> int:
         mine = (k for k in self.expected.values() if k.owner == owner)

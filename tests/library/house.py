@@ -59,6 +59,7 @@ class Jobs:
         number: int,
         *,
         priority: JobClass = JobClass.INTERACTIVE,
+        long: bool = False,
         force: bool = False,
     ) -> JobRow:
         new = jobs.NewJob(
@@ -68,6 +69,7 @@ class Jobs:
             inputs=(),
             budget=60.0,
             priority=priority,
+            long=long,
             force=force,
         )
         async with self.database.transaction() as session:
@@ -104,6 +106,14 @@ class Jobs:
         async with self.database.transaction() as session:
             claimed = await claims.claim(session, request, policy=self.policy)
         return claimed[0] if claimed else None
+
+    async def claim_many(self, most: int, *, most_long: int) -> tuple[Claim, ...]:
+        """Claim as a worker that has room for so many jobs, and for so many long ones of them."""
+        request = ClaimRequest(
+            task=TASK, worker=WorkerId(new_id()), make=MAKE, most=most, most_long=most_long
+        )
+        async with self.database.transaction() as session:
+            return await claims.claim(session, request, policy=self.policy)
 
     async def complete(self, claim: Claim) -> JobRow | None:
         async with self.database.transaction() as session:

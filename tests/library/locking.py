@@ -45,6 +45,9 @@ def watched_locks() -> Iterator[list[str]]:
     ) -> None:
         if connection.dialect.name != "postgresql" or FILLING in connection.info:
             return
+        if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+            # Each statement is a transaction of its own.
+            return
         taken = transactions.setdefault(connection, [])
         lock, made = _lock_in(statement, parameters)
         if lock is None:

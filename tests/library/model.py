@@ -38,15 +38,16 @@ from tests.library.world import FILES, ITEMS, MAKES, OWNERS, POLICY, WORKERS, St
 S = JobState
 TASK = TaskName.MIDI
 SAID = Failure(reason="said", message="as the worker said")
-Asked = tuple[OwnerId, str, int, JobClass, bool]
+Asked = tuple[OwnerId, str, int, JobClass, bool, bool]
 ASKED = st.tuples(
     st.sampled_from(OWNERS),
     st.sampled_from(FILES),
     st.integers(0, 1),
     st.sampled_from(JobClass),
     st.booleans(),
+    st.booleans(),
 )
-"""Owner, file, parameters, priority, and whether to force it."""
+"""Owner, file, parameters, priority, whether to force it, and whether it takes long."""
 STALE = st.sampled_from([False, False, True])
 ENDS = (
     "complete",
@@ -98,11 +99,11 @@ class JobTable(Predictions, RuleBasedStateMachine):
     def ask_again(self, data: st.DataObject) -> MultipleResults[str] | str:
         """Ask for what was asked before: that is when results are reused, and files refused."""
         k = self.expected[data.draw(st.sampled_from(sorted(self.expected)))]
-        made = self._create(k.owner, k.file, k.params, k.priority, False)
+        made = self._create(k.owner, k.file, k.params, k.priority, False, k.long)
         return made or multiple()
 
     def _create(
-        self, owner: OwnerId, file: str, params: int, priority: JobClass, force: bool
+        self, owner: OwnerId, file: str, params: int, priority: JobClass, force: bool, long: bool
     ) -> str | None:
         new = self.store.jobs.NewJob(
             item=ITEMS[owner],
@@ -111,6 +112,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
             inputs=(input_of(owner, file),),
             budget=BUDGET,
             priority=priority,
+            long=long,
             force=force,
         )
         jobs = self.store.jobs
@@ -136,7 +138,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         assert made, "a job was reused that must not be"
         assert refused is None, "a job was admitted over the limit"
         self.expected[row.id] = Expected(
-            row.id, owner, file, params, priority, self.time, len(self.expected)
+            row.id, owner, file, params, priority, long, self.time, len(self.expected)
         )
         return str(row.id)
 
@@ -166,9 +168,12 @@ class JobTable(Predictions, RuleBasedStateMachine):
         worker=st.sampled_from(WORKERS),
         make=st.sampled_from(MAKES),
         after=st.sampled_from([0, 0, 25]),
+        room=st.sampled_from([1, 1, 0]),
     )
-    def claim(self, worker: WorkerId, make: Make, after: int) -> MultipleResults[Ticket] | Ticket:
-        ticket = self._claim(worker, make, after)
+    def claim(
+        self, worker: WorkerId, make: Make, after: int, room: int
+    ) -> MultipleResults[Ticket] | Ticket:
+        ticket = self._claim(worker, make, after, room)
         return ticket or multiple()
 
     @rule(
@@ -208,10 +213,11 @@ class JobTable(Predictions, RuleBasedStateMachine):
                     self._heartbeat(ticket, 0)
                     self._complete(ticket, make)
 
-    def _claim(self, worker: WorkerId, make: Make, after: int) -> Ticket | None:
+    def _claim(self, worker: WorkerId, make: Make, after: int, room: int = 1) -> Ticket | None:
+        """Claim a job; `room` is how many long ones may be among those that are handed out."""
         self._wait(after)
-        waiting = self._claimable()
-        request = ClaimRequest(task=TASK, worker=worker, make=make)
+        waiting = [k for k in self._claimable() if room or not k.long]
+        request = ClaimRequest(task=TASK, worker=worker, make=make, most_long=room)
         claimed = self.world.do(lambda s: self.store.claims.claim(s, request, policy=POLICY))
         seen = self.makes.get(make.fingerprint)
         if seen is None or self.time - seen > 60:
@@ -231,7 +237,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         turn.beat = turn.claimed = self.time
         turn.make = make.fingerprint
         turn.told.append("job.running")
-        assert claim.epoch == turn.epoch
+        assert (claim.epoch, claim.long) == (turn.epoch, turn.long)
         assert claim.budget == BUDGET
         return Ticket(claim.job, claim.epoch, worker)
 

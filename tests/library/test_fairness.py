@@ -164,6 +164,47 @@ async def test_interactive_work_goes_before_batch_until_batch_has_waited_long(jo
     assert [await _next(jobs) for _ in range(3)] == [batch.id, later.id, newest.id]
 
 
-async def _next(jobs: Jobs) -> str | None:
-    claim = await jobs.claim()
-    return claim.job if claim else None
+async def _next(jobs: Jobs, *, most_long: int = 1) -> str | None:
+    claimed = await jobs.claim_many(1, most_long=most_long)
+    return claimed[0].job if claimed else None
+
+
+async def test_short_jobs_of_an_owner_go_first_until_a_long_one_has_waited(jobs: Jobs) -> None:
+    owner, item = await jobs.owner()
+    long = await jobs.create(owner, item, 1, long=True)
+    short = [await jobs.create(owner, item, number) for number in (2, 3)]
+    assert await _next(jobs) == short[0].id
+    await jobs.age(timedelta(minutes=6))
+    assert [await _next(jobs) for _ in range(3)] == [long.id, short[1].id, None]
+
+
+async def test_length_changes_nothing_between_priorities_or_owners(jobs: Jobs) -> None:
+    owner, item = await jobs.owner()
+    other, thing = await jobs.owner()
+    urgent = await jobs.create(owner, item, 1, long=True)
+    await jobs.create(other, thing, 1, priority=JobClass.BATCH)
+    assert await _next(jobs) == urgent.id, "a long interactive job goes before a short batch job"
+    mine = await jobs.create(owner, item, 2)
+    theirs = await jobs.create(other, thing, 2, long=True)
+    assert await _next(jobs) == theirs.id, "who has less running is next, whatever the length"
+    assert await _next(jobs) == mine.id
+
+
+async def test_a_short_job_is_next_where_a_worker_has_no_room_for_long_ones(jobs: Jobs) -> None:
+    first, second, third = [await jobs.owner() for _ in range(3)]
+    long = [await jobs.create(*who, 1, long=True) for who in (first, second)]
+    await jobs.age(timedelta(hours=1))
+    assert await _next(jobs, most_long=0) is None
+    short = await jobs.create(*third, 1)
+    assert await _next(jobs, most_long=0) == short.id
+    assert [await _next(jobs) for _ in range(2)] == [row.id for row in long]
+
+
+async def test_no_more_long_jobs_are_handed_out_at_once_than_there_is_room_for(jobs: Jobs) -> None:
+    for number in range(3):
+        owner, item = await jobs.owner()
+        await jobs.create(owner, item, number, long=True)
+        await jobs.create(owner, item, 10 + number)
+    claimed = await jobs.claim_many(6, most_long=1)
+    assert sum(claim.long for claim in claimed) == 1
+    assert len(claimed) == 4

@@ -21,7 +21,6 @@ from kit.database.engine import Database
 from services.library.policy import Policy
 from services.library.tables import METADATA
 from tests.library.inline import inline_sqlite
-from tests.library.locking import FILLING
 from tests.support.clock import ManualClock
 
 Answer = TypeVar("Answer")
@@ -43,6 +42,7 @@ POLICY = Policy(
     start_within=timedelta(seconds=40_002.5),
     close_within=timedelta(seconds=86_402.5),
     ageing=timedelta(seconds=1_802.5),
+    patience=timedelta(seconds=302.5),
     owner_running=2,
     owner_queued=3,
     house_queued=4,
@@ -128,11 +128,10 @@ class World:
     async def _open(self, url: str) -> tuple[Database, AsyncConnection]:
         database = Database(url, clock=self.clock, pool=2)
         await database.run_sync(METADATA.create_all)
-        engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-        beside = await engine.connect()
-        # Each of its statements is committed alone, and none of them is the library's.
-        (await beside.get_raw_connection()).info[FILLING] = True
-        return database, beside
+        engine = create_async_engine(
+            url, execution_options={"isolation_level": "AUTOCOMMIT"}, poolclass=NullPool
+        )
+        return database, await engine.connect()
 
     def _run(self, awaited: Coroutine[Any, Any, Answer]) -> Answer:
         # `Runner.run` also sees to Ctrl-C, each time anew, which is slower than most statements.

@@ -48,17 +48,23 @@ class TrialDesk:
     def __init__(self) -> None:
         self.waiting: deque[Claim] = deque()
         self.standing = Standing.HELD
+        self.cancelled: set[JobId] = set()
         self.beats: list[Heartbeat] = []
         self.asked = 0
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
         self.asked += 1
-        given = min(request.most, len(self.waiting))
-        return tuple(self.waiting.popleft() for _ in range(given))
+        given: list[Claim] = []
+        for claim in tuple(self.waiting):
+            room = not claim.long or sum(one.long for one in given) < request.most_long
+            if room and len(given) < request.most:
+                self.waiting.remove(claim)
+                given.append(claim)
+        return tuple(given)
 
     async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
         self.beats.append(beat)
-        return self.standing
+        return Standing.CANCELLED if job in self.cancelled else self.standing
 
 
 class OnGpu(WorkerRuntime):
@@ -97,16 +103,14 @@ class Bench:
         desk: TrialDesk,
         *,
         runtime: type[WorkerRuntime] = WorkerRuntime,
-        slots: int = 1,
+        chosen: WorkerSettings,
     ) -> None:
         self.platform = platform
         self.desk = desk
         self.said: list[AnyEvent] = []
         self.stopping = asyncio.Event()
         self._changed = asyncio.Event()
-        self.runtime = runtime(
-            SERVICE, WorkerSettings(slots=slots, device="cpu"), platform=platform, desk=desk
-        )
+        self.runtime = runtime(SERVICE, chosen, platform=platform, desk=desk)
 
     async def hear(self, event: AnyEvent) -> None:
         self.said.append(event)
@@ -127,6 +131,7 @@ class Bench:
         self,
         budget: float = 20.0,
         *,
+        long: bool = False,
         before: Callable[[str], Awaitable[None]] | None = None,
         **params: Any,
     ) -> Claim:
@@ -161,6 +166,7 @@ class Bench:
                 ),
             ),
             params=TrialParams.model_validate(params).model_dump(),
+            long=long,
             lease=1.0,
             budget=budget,
         )
@@ -192,6 +198,7 @@ async def at_work(
     runtime: type[WorkerRuntime] = WorkerRuntime,
     *,
     slots: int = 1,
+    chosen: WorkerSettings | None = None,
     clock: Clock | None = None,
     objects: ObjectStore | None = None,
 ) -> AsyncIterator[Bench]:
@@ -206,6 +213,7 @@ async def at_work(
         poll=0.2,
         grace=6.0,
     )
+    chosen = chosen or WorkerSettings(slots=slots, device="cpu")
     async with AsyncExitStack() as stack:
         platform = Platform(
             settings,
@@ -214,7 +222,7 @@ async def at_work(
             clock=clock,
         )
         await platform.open(stack)
-        bench = Bench(platform, TrialDesk(), runtime=runtime, slots=slots)
+        bench = Bench(platform, TrialDesk(), runtime=runtime, chosen=chosen)
         stop = asyncio.Event()
         consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=bench.hear)
         listening = asyncio.create_task(consumer.run(stop))

@@ -155,14 +155,29 @@ STORE = (
         "            col(job.not_before) <= database.now(),\n",
         "",
     ),
-    Mutant("no_running_cap", "claims", "        .where(share < policy.owner_running)\n", ""),
-    Mutant("no_fairness", "claims", "order_by(grade, share, last", "order_by(grade, last"),
-    Mutant("no_turns", "claims", "last.asc().nulls_first(), func", "func"),
+    Mutant("no_running_cap", "claims", ".where(counted.c.share < policy.owner_running)", ""),
+    Mutant(
+        "no_fairness", "claims", "order_by(grade, heads.c.share, heads", "order_by(grade, heads"
+    ),
+    Mutant("no_turns", "claims", "heads.c.last.asc().nulls_first(), ", ""),
+    Mutant("long_goes_like_short", "claims", "nulls_first(), length, ", "nulls_first(), "),
+    Mutant(
+        "long_never_ages",
+        "claims",
+        "database.now(offset=-policy.patience)",
+        "database.now(offset=-policy.patience * 1000)",
+    ),
+    Mutant(
+        "long_without_room",
+        "claims",
+        "lengths = (False, True) if long else (False,)",
+        "lengths = (False, True)",
+    ),
     Mutant(
         "batch_never_ages",
         "claims",
-        "    aged = database.now(offset=-policy.ageing)\n",
-        "    aged = database.now(offset=-policy.ageing * 1000)\n",
+        "database.now(offset=-policy.ageing)",
+        "database.now(offset=-policy.ageing * 1000)",
     ),
     Mutant(
         "change_without_event",

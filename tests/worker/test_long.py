@@ -1,0 +1,28 @@
+"""Slots that are kept for short jobs: however many long ones wait, they stay free for those."""
+
+from pathlib import Path
+
+import pytest
+
+from services.ingest.settings import Settings
+from tests.worker.conftest import at_work
+
+
+@pytest.mark.parametrize(("slots", "long"), [(1, 1), (2, 1), (3, 2), (8, 4)])
+def test_half_of_the_slots_of_ingest_take_long_uploads(slots: int, long: int) -> None:
+    assert Settings(slots=slots).long_slots == long
+    assert Settings().slots == 2
+
+
+async def test_a_short_job_runs_beside_long_ones_and_these_one_after_the_other(
+    tmp_path: Path,
+) -> None:
+    async with at_work(tmp_path, chosen=Settings(device="cpu")) as bench:
+        first = await bench.offer(long=True, do="hang")
+        second = await bench.offer(long=True, do="finish")
+        await bench.until(lambda: first not in bench.desk.waiting)
+        short = await bench.offer(do="finish")
+        assert (await bench.ending(short)).type == "job.completed"
+        assert second in bench.desk.waiting, "it keeps both slots"
+        bench.desk.cancelled.add(first.job)
+        assert (await bench.ending(second)).type == "job.completed"
