@@ -162,12 +162,6 @@ STORE = (
     Mutant("no_turns", "claims", "heads.c.last.asc().nulls_first(), ", ""),
     Mutant("long_goes_like_short", "claims", "nulls_first(), length, ", "nulls_first(), "),
     Mutant(
-        "long_never_ages",
-        "claims",
-        "database.now(offset=-policy.patience)",
-        "database.now(offset=-policy.patience * 1000)",
-    ),
-    Mutant(
         "long_without_room",
         "claims",
         "lengths = (False, True) if long else (False,)",
