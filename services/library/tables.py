@@ -250,8 +250,6 @@ class JobRow(Table, table=True):
     task: str
     state: str
     priority: str
-    long: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
-    """Whether it is expected to take long: short ones of an owner go first."""
     params: dict[str, Any] = Field(sa_type=Json)
     params_sha256: str
     inputs: list[dict[str, Any]] = Field(sa_type=Json)
@@ -298,6 +296,8 @@ class JobRow(Table, table=True):
     created: datetime = Field(sa_type=Utc)
     started: datetime | None = Field(default=None, sa_type=Utc)
     finished: datetime | None = Field(default=None, sa_type=Utc)
+    long: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether it is expected to take long: short ones of an owner go first."""
 
 
 def in_state(state: JobState, job: Any = JobRow) -> ColumnElement[bool]:

@@ -168,12 +168,17 @@ def test_what_is_no_audio_is_rejected(tmp_path: Path, engine: Engine) -> None:
         handle(TaggingParams(), single_job(tmp_path, [audio_input(path)]), engine)
 
 
+def test_a_constant_is_silence(tmp_path: Path, engine: Engine) -> None:
+    job = job_of(tmp_path, np.full((1, RATE), 0.25, np.float32))
+    with pytest.raises(Skipped, match="silent"):
+        handle(TaggingParams(), job, engine)
+
+
 ODD = {
     "ten milliseconds": signals.sine(200, 0.01, amplitude=0.5),
     "one sample": np.full((1, 1), 0.5, np.float32),
     "a click": signals.clicks(60.0, 0.05)[0],
     "full scale": np.sign(signals.sine(100, 1.0)).astype(np.float32),
-    "constant": np.full((1, RATE), 0.25, np.float32),
     "faint": 0.001 * signals.noise(0.5),
     "stereo": signals.noise(0.5, channels=2),
     "opposite channels": np.concatenate([signals.noise(0.5), -signals.noise(0.5)]),
