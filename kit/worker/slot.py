@@ -20,7 +20,7 @@ class Slot:
     @property
     def is_warm(self) -> bool:
         """Whether the engine is loaded in the slot's own way."""
-        return self.child is not None and self.child.alive and self.child.setup == self.setup
+        return self._loaded(self.setup) is not None
 
     @property
     def engine(self) -> str:
@@ -37,14 +37,19 @@ class Slot:
         wanted = setup or self.setup
         if wanted is None:
             raise LoadFailed("the slot was not set up")
-        if self.child is not None and self.child.alive and self.child.setup == wanted:
-            return self.child
+        if (child := self._loaded(wanted)) is not None:
+            return child
         await self.close()
         self.folder.mkdir(parents=True, exist_ok=True)
         # Known before it is started, so that a start which is cancelled leaves no process behind.
         self.child = Child(self._service, wanted, scratch=self.folder)
         await self.child.start()
         return self.child
+
+    def _loaded(self, setup: EngineSetup | None) -> Child | None:
+        """Return the child if it lives and its engine is loaded as asked."""
+        child = self.child
+        return child if child is not None and child.alive and child.setup == setup else None
 
     async def close(self) -> None:
         """End the child."""

@@ -20,6 +20,8 @@ _NEAR = 1.5
 """Seconds by which a word may lie elsewhere in another cut."""
 _SHARE = 0.7
 """Of the words, heard again."""
+_LEAST_SURE = 0.5
+"""The mean confidence of words that a reading needs to stand for another."""
 
 
 def looks_looped(segments: Sequence[Segment]) -> bool:
@@ -89,9 +91,6 @@ def best_reading(readings: Sequence[Sequence[Segment]]) -> list[Segment] | None:
         if segments and not looks_invented(segments) and _sure(segments) > _LEAST_SURE
     ]
     return max(fit, key=_sure, default=None)
-
-
-_LEAST_SURE = 0.5
 
 
 def _sure(segments: Sequence[Segment]) -> float:
