@@ -35,7 +35,7 @@ from contracts.music import Seconds
 from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable, Utc
 from kit.database.errors import unavailable, withhold_values
-from kit.database.sqlite import BEGIN, one_errand_a_statement
+from kit.database.sqlite import BEGIN, LOG_AHEAD, one_errand_a_statement
 
 Answer = TypeVar("Answer")
 Statement = TypeVar("Statement", bound=Executable)
@@ -312,25 +312,25 @@ def _sqlite_engines(
     for engine in (writer, reader):
         withhold_values(engine)
 
-    def prepare(connection: Any, pragmas: tuple[str, ...]) -> None:
+    def prepare(connection: Any, *statements: str) -> None:
         # The driver's own idea of transactions is switched off; `begin` below says when.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
+        for statement in statements:
+            cursor.execute(statement)
         cursor.close()
 
-    waiting = f"busy_timeout={int(busy * 1000)}"
+    waiting = f"PRAGMA busy_timeout={int(busy * 1000)}"
 
     @event.listens_for(writer.sync_engine, "connect")
     def _connect_writer(connection: Any, _: object) -> None:
         # Until it is in place, other processes that open the file are waited for.
-        prepare(connection, (waiting, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"))
-        prepare(connection, ("busy_timeout=0",))
+        prepare(connection, waiting, LOG_AHEAD, "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
+        prepare(connection, "PRAGMA busy_timeout=0")
 
     @event.listens_for(reader.sync_engine, "connect")
     def _connect_reader(connection: Any, _: object) -> None:
-        prepare(connection, (waiting, "query_only=ON"))
+        prepare(connection, waiting, "PRAGMA query_only=ON")
 
     @event.listens_for(writer.sync_engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -39,10 +39,13 @@ class _Done:
 
 
 BEGIN = "BEGIN IMMEDIATE"
+LOG_AHEAD = "PRAGMA journal_mode=WAL"
 MANY = 100
 """Rows of one statement from which on it is no matter of microseconds any more."""
 _LOOK_EVERY = 100_000
 """Steps of SQLite's machine between two looks at the clock: some milliseconds of plain ones."""
+_AGAIN_AFTER: Seconds = 0.01
+"""How long whoever was refused at once pauses before the next try."""
 
 
 class _Cursor(AsyncAdapt_aiosqlite_cursor):
@@ -63,6 +66,9 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         if operation == BEGIN:
             await self._begin()
             return
+        if operation == LOG_AHEAD:
+            await self._errand(self._adapt_connection.log_ahead)  # type: ignore[attr-defined]
+            return
         # A DELETE touches as many rows as there are.
         lasting = operation.startswith("DELETE")
         await self._errand(lambda cursor: cursor.execute(operation, parameters or ()), lasting)
@@ -72,7 +78,7 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         try:
             self._connection._conn.execute(BEGIN)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            if not _busy(error):
                 raise
             connection: Any = self._adapt_connection
             await self._errand(connection.begin_later)
@@ -142,10 +148,32 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         finally:
             cursor.execute("PRAGMA busy_timeout=0")
 
+    def log_ahead(self, cursor: sqlite3.Cursor) -> None:
+        """Have the file written by way of a log, once no other process is about to do the same.
+
+        Of two that change how a file is written, SQLite refuses one at once and does not let it
+        wait as `busy_timeout` says, for it holds a lock that the other waits for.
+        """
+        until = time.monotonic() + self._busy
+        while True:
+            try:
+                cursor.execute(LOG_AHEAD)
+                return
+            except sqlite3.OperationalError as error:
+                if not _busy(error) or time.monotonic() > until:
+                    raise
+            time.sleep(_AGAIN_AFTER)
+
     def rollback(self) -> None:
         # Every connection that is given back is rolled back, though most have committed.
         if self._connection._connection and self._connection._conn.in_transaction:
             super().rollback()
+
+
+def _busy(error: sqlite3.OperationalError) -> bool:
+    """Return whether another process has what is asked for, be it to put a log in order."""
+    # What is above the lowest byte tells kinds of it apart.
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def one_errand_a_statement(

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -280,20 +281,45 @@ async def test_a_full_house_is_told_so(url: str) -> None:
 
 async def test_a_file_that_another_process_writes_to_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "shared.db"
-    database = Database(f"sqlite+aiosqlite:///{path}", clock=SystemClock(), busy_timeout=0.3)
-    async with database.transaction() as session:
+    url = f"sqlite+aiosqlite:///{path}"
+    hasty = Database(url, clock=SystemClock(), busy_timeout=0.1)
+    patient = Database(url, clock=SystemClock(), busy_timeout=HANGS)
+    async with patient.transaction() as session:
         await session.execute(text("CREATE TABLE marks (name TEXT)"))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseUnavailable, match="locked"):
-        async with database.transaction():
+        async with hasty.transaction():
             pass
     asyncio.get_running_loop().call_later(0.1, other.execute, "COMMIT")
-    async with database.transaction() as session:
+    async with patient.transaction() as session:
         await session.execute(text("INSERT INTO marks VALUES ('ours')"))
     assert other.execute("SELECT name FROM marks").fetchall() == [("ours",)]
     other.close()
-    await database.close()
+    await hasty.close()
+    await patient.close()
+
+
+async def test_a_new_file_that_another_process_opens_as_well_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "shared.db"
+    url = f"sqlite+aiosqlite:///{path}"
+    hasty = Database(url, clock=SystemClock(), busy_timeout=0.1)
+    patient = Database(url, clock=SystemClock(), busy_timeout=HANGS)
+    other = sqlite3.connect(path, isolation_level=None)
+    # It stands where one does that is about to have the file written by way of a log.
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnavailable, match="locked"):
+        async with hasty.transaction():
+            pass
+    assert time.monotonic() - began >= 0.1, "it did not wait"
+    asyncio.get_running_loop().call_later(0.1, other.execute, "COMMIT")
+    async with patient.transaction() as session:
+        await session.execute(text("CREATE TABLE marks (name TEXT)"))
+    assert other.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+    other.close()
+    await hasty.close()
+    await patient.close()
 
 
 @pytest.mark.parametrize(
