@@ -86,6 +86,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
         settings.database_url.get_secret_value(), pool=settings.database_pool
     )
     await database.migrate(MIGRATIONS)
+    deletions = Deletions(database)
     house = Context(
         database=database,
         objects=platform.objects,
@@ -94,6 +95,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
         uploads=Uploads(
             database, platform.objects, clock=platform.clock, policy=policy, settings=settings
         ),
+        deletions=deletions,
     )
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
@@ -115,7 +117,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
 
     internal = create_app("Cratedig library, internal")
     internal.include_router(
-        internal_routes(database, progress, policy=policy, secret=platform.settings.internal_secret)
+        internal_routes(
+            database,
+            progress,
+            deletions,
+            policy=policy,
+            secret=platform.settings.internal_secret,
+        )
     )
     internal.router.routes.extend(health_routes(ready))
     return LibraryServing(
@@ -126,7 +134,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
             relay.run,
             reaper.run,
             progress.run,
-            Deletions(database).run,
+            deletions.run,
         ),
         database=database,
         keys=keys,

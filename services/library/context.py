@@ -8,6 +8,7 @@ from kit.auth.dependencies import require
 from kit.database.engine import Database
 from kit.http.app import REFUSALS
 from kit.objects.base import ObjectStore
+from services.library.deletions import Deletions
 from services.library.policy import Policy
 from services.library.settings import LibrarySettings
 from services.library.uploads import Uploads
@@ -37,3 +38,4 @@ class Context:
     policy: Policy
     settings: LibrarySettings
     uploads: Uploads
+    deletions: Deletions

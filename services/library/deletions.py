@@ -1,9 +1,9 @@
 """Deletions of items and of owners: marked first, then done piece by piece.
 
-From the mark on nobody finds the item. What belongs to it goes in transactions of a bounded number
-of rows, so none holds up the event loop, the one writer of SQLite, or rows that others wait for.
-Whoever asked waits for it a little while; what is left then, or after a kill, is done in the
-background. Every piece looks for what is left, so any number may work at it.
+From the mark on nobody finds the item, nor anything that belongs to it. All that goes in
+transactions of a bounded number of rows, so none holds up the event loop, the one writer of SQLite,
+or rows that others wait for. Whoever asked waits for it a little while; what is left then, or after
+a kill, is done in the background. Every piece looks for what is left, so any number may work at it.
 """
 
 import asyncio

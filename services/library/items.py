@@ -45,7 +45,7 @@ async def list_items(
     ProblemError
         The search is longer than one may be.
     """
-    query = repository.items.select().where(col(ItemRow.deleted_at).is_(None))
+    query = repository.items.select()
     if wanted.kind is not None:
         query = query.where(col(ItemRow.kind) == wanted.kind)
     if wanted.state is not None:
@@ -133,7 +133,9 @@ async def _read_tags_again(
 
 
 async def mark_deleted(repository: Repository, id_: str) -> DeletionRow:
-    """Write that an item is deleted: from now on nobody finds it, and its bytes may come again.
+    """Write that an item is deleted, and what was cut from it: from now on nobody finds them.
+
+    Its bytes may come again.
 
     Raises
     ------
@@ -143,8 +145,8 @@ async def mark_deleted(repository: Repository, id_: str) -> DeletionRow:
     database = database_of(session)
     await hold_owner(session, repository.owner)
     item = await repository.item(id_, Action.WRITE, hold=True)
-    item.deleted_at = await database.time(session)
     item.sha256 = None
-    row = DeletionRow(id=item.id, owner=item.owner, item=item.id, created=item.deleted_at)
+    now = await database.time(session)
+    row = DeletionRow(id=item.id, owner=item.owner, item=item.id, created=now)
     session.add(row)
     return row

@@ -1,8 +1,8 @@
 """Rows as one principal may have them: what is somebody else's is as absent as what never was."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
@@ -13,6 +13,7 @@ from kit.http.pagination import Cursor, PageQuery, encode_cursor
 from services.library.access import Action, Owned, may
 from services.library.tables import (
     ArtifactRow,
+    DeletionRow,
     ItemRow,
     JobRow,
     PipelineRow,
@@ -30,17 +31,16 @@ class Repository:
         self.session = session
         self.principal = principal
         self.owner = principal.owner
-        self.items = OwnedRows(session, ItemRow, self.owner)
-        self.artifacts = OwnedRows(session, ArtifactRow, self.owner)
+        self.items = OwnedRows(session, ItemRow, self.owner, shown=_item_stays)
+        self.artifacts = OwnedRows(session, ArtifactRow, self.owner, shown=_its_item_stays)
         self.uploads = OwnedRows(session, UploadRow, self.owner)
-        self.jobs = OwnedRows(session, JobRow, self.owner)
-        self.runs = OwnedRows(session, RunRow, self.owner)
+        self.jobs = OwnedRows(session, JobRow, self.owner, shown=_its_item_stays)
+        self.runs = OwnedRows(session, RunRow, self.owner, shown=_its_item_stays)
         self.pipelines = OwnedRows(session, PipelineRow, self.owner)
 
     async def item(self, id_: str, action: Action, *, hold: bool = False) -> ItemRow:
         """Return an item. Raises `ProblemError` of code `not_found`."""
-        row = await self.items.get(id_, for_update=hold)
-        return self._allowed(None if row is None or row.deleted_at else row, action)
+        return self._allowed(await self.items.get(id_, for_update=hold), action)
 
     async def artifact(self, id_: str, action: Action) -> ArtifactRow:
         """Return an artifact. Raises `ProblemError` of code `not_found`."""
@@ -80,6 +80,28 @@ async def page(
     if position is None:
         return found, None
     return found, encode_cursor(Cursor(created=position[0], id=position[1]))
+
+
+def _item_stays(table: Any, owner: Any) -> ColumnElement[bool]:
+    return col(table.id).not_in(_going(owner))
+
+
+def _its_item_stays(table: Any, owner: Any) -> ColumnElement[bool]:
+    return col(table.item).not_in(_going(owner))
+
+
+def _going(owner: Any) -> Select[str]:
+    """Return the query of the items that an owner's deletions under way remove, root and branch.
+
+    It depends on no row, so it is run once for a list; and mostly there is no deletion.
+    """
+    going = (
+        select(col(DeletionRow.item).label("id"))
+        .where(col(DeletionRow.owner) == owner, col(DeletionRow.item).is_not(None))
+        .cte("going", recursive=True)
+    )
+    going = going.union(select(col(ItemRow.id)).where(col(ItemRow.parent) == going.c.id))
+    return select(going.c.id)
 
 
 def _owned(row: SQLModel) -> Owned:

@@ -67,8 +67,6 @@ class ItemRow(Table, table=True):
     rejection: str | None = None
     created: datetime = Field(sa_type=Utc)
     updated: datetime = Field(sa_type=Utc)
-    deleted_at: datetime | None = Field(default=None, sa_type=Utc)
-    """Since then nobody finds it; what was made of it is removed piece by piece."""
 
 
 class ArtifactRow(Table, table=True):
@@ -400,7 +398,10 @@ class GarbageRow(Table, table=True):
 
 
 class DeletionRow(Table, table=True):
-    """A deletion under way: of an item with all that was cut from it, or of an owner."""
+    """A deletion under way: of an item with all that was cut from it, or of an owner.
+
+    As long as it stands, nobody finds the items, nor their files, jobs and runs.
+    """
 
     __tablename__ = "deletions"
     __table_args__ = (Index("ix_deletions_created", "created"),)

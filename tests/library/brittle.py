@@ -40,6 +40,7 @@ from kit.worker.slot import Slot
 from kit.worker.wire import Ended, Finished, Made, Moved, Work
 from services.library.app import MIGRATIONS, catalogue
 from services.library.context import Context
+from services.library.deletions import Deletions
 from services.library.handlers import JobEvents
 from services.library.progress import ProgressFeed
 from services.library.reaper import Reaper
@@ -57,6 +58,7 @@ from tests.library.failing import (
     Points,
     unwrapped,
 )
+from tests.support.patience import HANGS
 
 SECRET = "between-services-" + "x" * 32
 MAKE = Make(engine="played", version="1", fingerprint="0" * 64)
@@ -173,12 +175,14 @@ class BrittleHouse:
         uploads = Uploads(
             self.database, self.objects, clock=clock, policy=self.policy, settings=settings
         )
+        deletions = Deletions(self.database, patience=HANGS)
         context = Context(
             database=self.database,
             objects=self.objects,
             policy=self.policy,
             settings=settings,
             uploads=uploads,
+            deletions=deletions,
         )
 
         async def authenticate(token: str) -> Principal:
@@ -200,6 +204,7 @@ class BrittleHouse:
             internal_routes(
                 self.database,
                 ProgressFeed(self.bus, clock=clock),
+                deletions,
                 policy=self.policy,
                 secret=SecretStr(SECRET),
             )

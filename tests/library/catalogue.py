@@ -47,10 +47,12 @@ from kit.objects.signing import Signer
 from services.library import claims
 from services.library.app import MIGRATIONS, catalogue
 from services.library.context import Context
+from services.library.deletions import Deletions
 from services.library.handlers import JobEvents
 from services.library.reaper import Reaper
 from services.library.settings import LibrarySettings
 from services.library.uploads import Uploads
+from tests.support.patience import HANGS
 
 PART = 1 << 10
 """Bytes of a part: so small that a test's file has several."""
@@ -358,7 +360,7 @@ async def open_catalogue(
 ) -> AsyncIterator[Catalogue]:
     """Return a library on an empty database and an empty folder."""
     clock = SystemClock()
-    database = Database(url, clock=clock, pool=4)
+    database = Database(url, clock=clock, pool=4, statement_timeout=HANGS, busy_timeout=HANGS)
     await database.migrate(MIGRATIONS)
     objects = store(folder / "objects", signer=Signer("secret" * 8), part_size=PART)
     await objects.ensure()
@@ -366,7 +368,13 @@ async def open_catalogue(
     policy = settings.policy(60.0)
     uploads = Uploads(database, objects, clock=clock, policy=policy, settings=settings)
     house = Context(
-        database=database, objects=objects, policy=policy, settings=settings, uploads=uploads
+        database=database,
+        objects=objects,
+        policy=policy,
+        settings=settings,
+        uploads=uploads,
+        # Whoever deletes is answered when all is gone, however long that takes.
+        deletions=Deletions(database, patience=HANGS),
     )
     principals: dict[str, Principal] = {}
 

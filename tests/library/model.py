@@ -213,6 +213,16 @@ class JobTable(Predictions, RuleBasedStateMachine):
                     self._heartbeat(ticket, 0)
                     self._complete(ticket, make)
 
+    @rule(
+        target=tickets,
+        workers=st.lists(st.sampled_from(WORKERS), min_size=3, max_size=5),
+        make=st.sampled_from(MAKES),
+    )
+    def crowd(self, workers: list[WorkerId], make: Make) -> MultipleResults[Ticket]:
+        """Claim one after another and end none: only so the limit of what runs is met often."""
+        taken = (self._claim(worker, make, 0) for worker in workers)
+        return multiple(*(ticket for ticket in taken if ticket))
+
     def _claim(self, worker: WorkerId, make: Make, after: int, room: int = 1) -> Ticket | None:
         """Claim a job; `room` is how many long ones may be among those that are handed out."""
         self._wait(after)

@@ -18,10 +18,13 @@ from sqlmodel import col
 from contracts.ids import ItemId, OwnerId
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import TaskName
+from contracts.music import Stem
 from kit.clock import new_id
 from services.library.deletions import Deletions
+from services.library.items import mark_deleted
+from services.library.repository import Repository
 from services.library.tables import METADATA, DeletionRow, EventRow, ItemRow, JobRow
-from tests.library.catalogue import SLICING, Catalogue, Made, User
+from tests.library.catalogue import SLICING, Catalogue, Made, User, separated, stems
 from tests.library.locking import unwatched
 
 CHILDREN = 600
@@ -162,6 +165,47 @@ async def test_a_deletion_that_was_cut_off_is_finished_in_the_background(
         await running
     work.check()
     assert (await left(catalogue, user))["items"] == 1
+
+
+async def test_nobody_finds_what_belongs_to_an_item_that_is_marked(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    song, other = await user.track(), await user.track(b"another song" * 1000)
+    ids: dict[str, list[str]] = {"items": [], "jobs": [], "runs": [], "artifacts": []}
+    for root in (song, other):
+        await user.post("/jobs", {"item": root, "task": "separation"})
+        await catalogue.finish(
+            await catalogue.claim(TaskName.SEPARATION), separated(), stems(Stem.DRUMS)
+        )
+        (drums,) = (await user.get("/items", parent=root))["items"]
+        ids["items"] += [root, drums["id"]]
+        ids["jobs"].append((await user.post("/jobs", {"item": drums["id"], "task": "midi"}))["id"])
+        ids["runs"].append((await user.post("/runs", {"item": root, "pipeline": "midi"}))["id"])
+        files = (await user.get(f"/items/{drums['id']}/artifacts"))["items"]
+        ids["artifacts"].append(files[0]["id"])
+
+    async with catalogue.database.transaction() as session:
+        await mark_deleted(Repository(session, _principal(catalogue)), song)
+
+    for kind, made in ids.items():
+        gone, kept = made[: len(made) // 2], made[len(made) // 2 :]
+        for one in gone:
+            assert (await user.http.get(f"/v1/{kind}/{one}")).status_code == 404, kind
+        for one in kept:
+            await user.get(f"/{kind}/{one}")
+        if kind != "artifacts":
+            listed = {row["id"] for row in (await user.get(f"/{kind}"))["items"]}
+            assert listed.isdisjoint(gone), kind
+            assert listed.issuperset(kept), kind
+    _, drums, *_ = ids["items"]
+    assert (await user.get("/items", parent=song))["items"] == []
+    asked = {"item": drums, "task": "midi"}
+    assert (await user.http.post("/v1/jobs", json=asked)).status_code == 404
+    assert (await user.http.delete(f"/v1/items/{drums}")).status_code == 404
+    assert (await user.http.patch(f"/v1/items/{drums}", json={"name": "n"})).status_code == 404
+    job, run, file = (ids[kind][0] for kind in ("jobs", "runs", "artifacts"))
+    assert (await user.http.post(f"/v1/jobs/{job}/cancel")).status_code == 404
+    assert (await user.http.post(f"/v1/runs/{run}/cancel")).status_code == 404
+    assert (await user.http.get(f"/v1/artifacts/{file}/download")).status_code == 404
 
 
 async def test_a_large_account_goes_piece_by_piece(

@@ -16,6 +16,7 @@ from contracts.topics import JOBS_PROGRESS
 from kit.bus.memory import MemoryBus
 from kit.clock import SystemClock, new_id
 from kit.http.app import create_app
+from services.library.deletions import Deletions
 from services.library.progress import ProgressFeed
 from services.library.routes.internal import internal_routes
 from services.library.tables import GarbageRow, ItemRow, JobRow
@@ -63,7 +64,13 @@ async def desk(jobs: Jobs) -> AsyncIterator[Desk]:
     progress = ProgressFeed(bus, clock=SystemClock())
     app = create_app("internal")
     app.include_router(
-        internal_routes(jobs.database, progress, policy=jobs.policy, secret=SecretStr(SECRET))
+        internal_routes(
+            jobs.database,
+            progress,
+            Deletions(jobs.database),
+            policy=jobs.policy,
+            secret=SecretStr(SECRET),
+        )
     )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),

@@ -21,7 +21,6 @@ from contracts.music import Stem
 from kit.clock import SystemClock
 from kit.database.engine import Database
 from services.library.app import MIGRATIONS
-from services.library.deletions import Deletions
 from services.library.settings import LibrarySettings
 from services.library.tables import JobRow, UsageRow
 from services.library.usage import CounterCheck
@@ -238,7 +237,7 @@ async def test_a_counter_that_is_wrong_is_an_alarm(catalogue: Catalogue) -> None
 async def test_an_account_that_is_gone_stores_nothing(catalogue: Catalogue) -> None:
     user = catalogue.user()
     await user.track()
-    await Deletions(catalogue.database).delete_owner(OwnerId(user.owner))
+    await catalogue.house.deletions.delete_owner(OwnerId(user.owner))
     assert await usage(user) == (0, 0, 0)
 
 

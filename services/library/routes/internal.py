@@ -15,7 +15,12 @@ from services.library.progress import ProgressFeed
 
 
 def internal_routes(
-    database: Database, progress: ProgressFeed, *, policy: Policy, secret: SecretStr
+    database: Database,
+    progress: ProgressFeed,
+    deletions: Deletions,
+    *,
+    policy: Policy,
+    secret: SecretStr,
 ) -> APIRouter:
     """Return the routes that only services with the shared secret may call."""
     router = APIRouter(
@@ -40,6 +45,6 @@ def internal_routes(
 
     @router.delete("/owners/{owner}", status_code=202)
     async def forget(owner: OwnerId) -> None:
-        await Deletions(database).delete_owner(owner)
+        await deletions.delete_owner(owner)
 
     return router

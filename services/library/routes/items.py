@@ -15,7 +15,6 @@ from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.artifacts import SEARCHED
 from services.library.context import REFUSED, Context, Reader, Writer
-from services.library.deletions import Deletions
 from services.library.facts import show_artifact, show_item
 from services.library.items import ItemFilter, edit_item, list_items
 from services.library.repository import Repository, page
@@ -94,7 +93,7 @@ def item_routes(house: Context) -> APIRouter:
     @router.delete("/{item}", status_code=204)
     async def delete(principal: Writer, item: ItemId) -> None:
         """Delete an item, the items cut from it, their files and jobs."""
-        await Deletions(house.database).delete_item(principal, item)
+        await house.deletions.delete_item(principal, item)
 
     @router.get("/{item}/artifacts")
     async def artifacts(principal: Reader, item: ItemId, paging: Paging) -> Page[Artifact]:
