@@ -55,6 +55,8 @@ ENDS = (
     "silence",
     "silence",
     "zombie",
+    "zombie",
+    "poison",
     "drain",
     "unwanted",
     FailureKind.REJECTED,
@@ -98,7 +100,10 @@ class JobTable(Predictions, RuleBasedStateMachine):
     @rule(target=jobs_, data=st.data())
     def ask_again(self, data: st.DataObject) -> MultipleResults[str] | str:
         """Ask for what was asked before: that is when results are reused, and files refused."""
-        k = self.expected[data.draw(st.sampled_from(sorted(self.expected)))]
+        refused = self.quarantined and data.draw(st.booleans())
+        k = self.expected[
+            data.draw(st.sampled_from(sorted(self.quarantined if refused else self.expected)))
+        ]
         made = self._create(k.owner, k.file, k.params, k.priority, False, k.long)
         return made or multiple()
 
@@ -206,10 +211,18 @@ class JobTable(Predictions, RuleBasedStateMachine):
                 case "unwanted":
                     self._cancel(self.expected[ticket.job])
                     self._release(ticket)
+                case "poison":
+                    self._fail(ticket, FailureKind.CRASH)
+                    if again := self._claim(worker, make, 50):
+                        self._fail(again, FailureKind.CRASH)
                 case "zombie":
                     self._wait(70)
                     self._sweep()
-                    self._claim(worker, make, 25)
+                    # Others' turn may come before the job is claimed anew.
+                    for _ in range(3):
+                        again = self._claim(worker, make, 25)
+                        if again is None or again.job == ticket.job:
+                            break
                     self._heartbeat(ticket, 0)
                     self._complete(ticket, make)
 
