@@ -3,7 +3,10 @@
 import ast
 import subprocess
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+
+from kit.settings import KitSettings, ServiceSettings
 
 ROOT = Path(__file__).parents[2]
 WORKER_ROOMS = (
@@ -13,7 +16,6 @@ WORKER_ROOMS = (
     "settings.py",
     "handler.py",
     "engine.py",
-    "Dockerfile",
     "README.md",
 )
 HTTP_ROOMS = (
@@ -24,7 +26,6 @@ HTTP_ROOMS = (
     "app.py",
     "tables.py",
     "repository.py",
-    "Dockerfile",
     "README.md",
 )
 PACKAGES = ("contracts", "kit", "gateway", "services", "embedded")
@@ -38,6 +39,22 @@ def services() -> list[Path]:
 def workers() -> list[Path]:
     """Return the folders of the worker services."""
     return [path for path in services() if path.name != "library"]
+
+
+def known_settings(folder: Path) -> set[str]:
+    """Return the environment variables that a service reads."""
+    name = str(folder.relative_to(ROOT)).replace("/", ".")
+    module = import_module(f"{name}.settings")
+    kinds = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, ServiceSettings)
+    ]
+    return {
+        f"{kind.model_config.get('env_prefix', '')}{field}".upper()
+        for kind in (*kinds, KitSettings)
+        for field in kind.model_fields
+    }
 
 
 def sources(*tops: str) -> list[Path]:

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.architecture.house import ROOT, services
-from tests.architecture.test_deployment import known_settings
+from tests.architecture.house import ROOT, known_settings, services
 
 FOLDERS = [*services(), ROOT / "gateway"]
 SERVERS = {"kafka", "objects", "postgres"}
@@ -26,11 +25,12 @@ def test_every_service_is_there_and_nothing_else(composed: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
-def test_a_service_is_built_from_its_own_room_and_confined(
+def test_a_service_is_built_from_the_one_dockerfile_and_confined(
     composed: dict[str, Any], folder: Path
 ) -> None:
     one = composed[folder.name]
-    assert one["build"]["dockerfile"] == f"{folder.relative_to(ROOT)}/Dockerfile"
+    assert one["build"] == {"context": ".", "args": {"SERVICE": folder.name}}
+    assert one["image"].startswith(f"cratedig/{folder.name}:")
     assert one["read_only"] is True
     assert one["cap_drop"] == ["ALL"]
 

@@ -1,0 +1,66 @@
+"""The one Dockerfile picks the code and the lock of the service that it is asked for."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.house import ROOT, services
+
+SERVICES = [*services(), ROOT / "gateway"]
+LINES = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+
+
+def instructions(name: str) -> list[str]:
+    """Return what follows each instruction of a name."""
+    return re.findall(rf"^{name} (.*)$", LINES, re.MULTILINE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the image's commands are those of Linux")
+@pytest.mark.parametrize("folder", SERVICES, ids=lambda path: path.name)
+def test_an_image_holds_its_own_code_and_no_sibling(folder: Path, tmp_path: Path) -> None:
+    (picks,) = (one for one in instructions("RUN") if "contracts kit" in one)
+    app = tmp_path / "app"
+    picked = subprocess.run(
+        ("sh", "-c", picks.replace("/app", str(app))),
+        cwd=ROOT,
+        env=os.environ | {"SERVICE": folder.name},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert picked.returncode == 0, picked.stderr
+    module = str(folder.relative_to(ROOT)).replace("/", ".")
+    assert (app / "start").read_text() == f"#!/bin/sh\nexec python -m {module}\n"
+    assert os.access(app / "start", os.X_OK)
+    assert (app / folder.relative_to(ROOT) / "__main__.py").is_file()
+    here = {path.name for path in app.iterdir()} - {"start"}
+    if folder.parent == ROOT:
+        assert here == {"contracts", "kit", "gateway"}
+    else:
+        assert here == {"contracts", "kit", "services"}
+        there = {path.name for path in (app / "services").iterdir()}
+        assert there == {"__init__.py", folder.name}
+
+
+def test_the_lock_is_the_services_own_unless_another_is_asked_for() -> None:
+    assert "LOCK=requirements/${SERVICE}.txt" in instructions("ARG")
+    assert "${LOCK} /requirements.txt" in instructions("COPY")
+    assert any(one.endswith("--require-hashes -r /requirements.txt") for one in instructions("RUN"))
+
+
+def test_the_image_runs_as_a_user_without_rights() -> None:
+    assert instructions("USER") == ["10001"]
+    assert instructions("CMD") == ['["/app/start"]']
+
+
+def test_nothing_but_code_and_locks_is_sent_to_a_build() -> None:
+    kept = {
+        line.removeprefix("!")
+        for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        if line.startswith("!")
+    }
+    assert kept == {"contracts", "gateway", "kit", "requirements", "services"}
