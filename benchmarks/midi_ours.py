@@ -14,6 +14,7 @@ from contracts.ids import ItemId, JobId
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import ItemFacts
 from contracts.midi import MidiParams
+from contracts.subjects import Subject
 from kit.clock import new_id
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job, JobInput
@@ -36,8 +37,9 @@ def transcribe(path: Path, engine: Engine) -> dict[str, object]:
     """Run a whole job on a file and return its notes, and the seconds it took."""
     with tempfile.TemporaryDirectory() as scratch:
         item = ItemFacts(id=ItemId(new_id()), kind=ItemKind.RECORDING, name=path.stem)
-        given = JobInput(path, ArtifactKind.CANONICAL, path.name, item.id, "0" * 64)
-        job = Job(JobId(new_id()), item, (given,), Path(scratch), Quiet())
+        subject = Subject.of_item(item.id)
+        given = JobInput(path, ArtifactKind.CANONICAL, path.name, subject, "0" * 64)
+        job = Job(JobId(new_id()), subject, (given,), Path(scratch), Quiet(), item)
         started = time.perf_counter()
         try:
             handle(MidiParams(), job, engine)

@@ -18,6 +18,7 @@ from contracts.ids import ItemId, JobId
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import ItemFacts
 from contracts.separation import Precision, SeparationParams
+from contracts.subjects import Subject
 from kit.audio.probe import probe
 from kit.inference.base import Array, Network, TensorSpec
 from kit.inference.opening import open_network
@@ -103,7 +104,8 @@ def main() -> None:
     audio = Path(asked["audio"])
     job = Job(
         id=JobId("01900000-0000-7000-8000-000000000002"),
-        item=ItemFacts(id=item, kind=ItemKind.TRACK, name="song", audio=probe(audio)),
+        subject=Subject.of_item(item),
+        item_facts=ItemFacts(id=item, kind=ItemKind.TRACK, name="song", audio=probe(audio)),
         inputs=(JobInput(audio, ArtifactKind.CANONICAL, "audio.flac", item, "0" * 64),),
         scratch=out,
         reporter=_Silent(),

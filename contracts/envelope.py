@@ -24,7 +24,8 @@ class Event(Said, Generic[Data]):
     source: str
     """Who says it: `/library`, `/midi`."""
     subject: str
-    """The id of what it happened to: an item's or a job's."""
+    """The id of what it happened to: an item's, a job's, a run's. What a job works on is in its
+    `data`, as a `Subject`; models that hold both call this one `event_subject`."""
     time: datetime
     dataschema: str
     """`urn:cratedig:schema:<type>:<major>`: the version lives here."""

@@ -8,6 +8,7 @@ from contracts.ids import ArtifactId, EventId, ItemId, JobId, RunId
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Failure, TaskName
 from contracts.pipelines import RunState
+from contracts.subjects import Subject
 
 
 class ItemAdded(Said):
@@ -34,10 +35,10 @@ class ItemDeleted(Said):
 
 
 class ArtifactAdded(Said):
-    """A file was added to an item."""
+    """A file was added to an item, or to another subject."""
 
     artifact: ArtifactId
-    item: ItemId
+    subject: Subject
     job: JobId | None
     kind: ArtifactKind
     name: str
@@ -47,7 +48,7 @@ class JobQueued(Said):
     """A job waits, for the first time or again."""
 
     job: JobId
-    item: ItemId
+    subject: Subject
     task: TaskName
     run: RunId | None = None
     attempt: int = 0
@@ -57,7 +58,7 @@ class JobRunning(Said):
     """A job was claimed."""
 
     job: JobId
-    item: ItemId
+    subject: Subject
     task: TaskName
     run: RunId | None = None
     epoch: int
@@ -67,7 +68,7 @@ class JobEnded(Said):
     """A job reached a terminal state: the event's type says which."""
 
     job: JobId
-    item: ItemId
+    subject: Subject
     task: TaskName
     run: RunId | None = None
     epoch: int
@@ -78,20 +79,25 @@ class RunFinished(Said):
     """Every step of a run has ended."""
 
     run: RunId
-    item: ItemId
+    subject: Subject
     state: RunState
 
 
 class FeedEntry(Said):
-    """One applied event as `GET /v1/feed` lists it, oldest first."""
+    """One applied event as `GET /v1/feed` lists it, oldest first.
+
+    `subject` is the thing in the catalogue that the event belongs to, as in jobs and artifacts. The
+    CloudEvents attribute that is also called `subject`, the id of what the event happened to, is
+    `event_subject` here.
+    """
 
     cursor: str
     """`?after=` this, the feed goes on behind it: unique, and in the order of the feed."""
     id: EventId
     type: str
-    subject: str
+    event_subject: str
     time: datetime
-    item: ItemId | None = None
+    subject: Subject | None = None
     job: JobId | None = None
     run: RunId | None = None
     data: dict[str, Any]

@@ -15,8 +15,10 @@ OwnerId = NewType("OwnerId", Annotated[str, _UUID])
 """Who owns catalogue data; today the account that uploaded it."""
 ItemId = NewType("ItemId", Annotated[str, _UUID])
 """Anything in the catalogue that can be listened to."""
+SubjectId = NewType("SubjectId", Annotated[str, _UUID])
+"""What a job works on: an item, or another kind of thing that `contracts/subjects.py` lists."""
 ArtifactId = NewType("ArtifactId", Annotated[str, _UUID])
-"""A stored file that belongs to an item."""
+"""A stored file that belongs to a subject, most often to an item."""
 UploadId = NewType("UploadId", Annotated[str, _UUID])
 """An upload under way."""
 JobId = NewType("JobId", Annotated[str, _UUID])

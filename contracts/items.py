@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from contracts.base import Asked, Said, worded
 from contracts.ids import ArtifactId, ItemId, JobId
 from contracts.music import Bpm, SampleRate, Samples, Seconds, Stem
+from contracts.subjects import Subject
 
 Sha256 = Annotated[
     str, worded(r"^[0-9a-f]{64}$", "a SHA-256 has 64 hexadecimal digits, in small letters")
@@ -165,7 +166,8 @@ class Artifact(Said):
     """A stored file as the API shows it."""
 
     id: ArtifactId
-    item: ItemId
+    subject: Subject
+    """What it belongs to: an item, or what its job worked on."""
     job: JobId | None
     kind: ArtifactKind
     name: str

@@ -17,6 +17,7 @@ from contracts.items import (
     Sha256,
 )
 from contracts.music import Bpm, Samples, Seconds, Stem
+from contracts.subjects import Subject
 
 Params = dict[str, Any]
 """A task's parameters as JSON, already validated by the task's own model."""
@@ -124,7 +125,8 @@ class InputRef(Said):
 
     artifact: ArtifactId | None = None
     """`None` for the original that ingest opens."""
-    item: ItemId
+    subject: Subject
+    """What it belongs to; not always what the job works on."""
     kind: ArtifactKind
     name: str
     bucket: str
@@ -138,7 +140,7 @@ class InputRef(Said):
 
 
 class ItemFacts(Said):
-    """What a worker may know of the item it works for."""
+    """What a worker may know of the item that is the subject of its job."""
 
     id: ItemId
     kind: ItemKind
@@ -173,7 +175,10 @@ class Claim(Said):
     attempt: int
     task: TaskName
     owner: OwnerId
-    item: ItemFacts
+    subject: Subject
+    """What it works on."""
+    item: ItemFacts | None = None
+    """What is known of the subject where it is an item; `None` where it is not."""
     inputs: tuple[InputRef, ...]
     params: Params
     long: bool = False
@@ -226,7 +231,8 @@ class StoredFile(Said):
     sha256: Sha256
     stem: Stem | None = None
     item: ItemKind | None = None
-    """When set, the file becomes an item of its own with lineage to the job's item."""
+    """When set, the file becomes an item of its own, with lineage to the job's subject where that
+    is an item."""
     title: Annotated[str, StringConstraints(max_length=200)] = ""
     """A name for that item."""
     start: Samples | None = None
@@ -331,7 +337,7 @@ class JobProgressed(Said):
     """How far a running job is, for live streams; losing some is harmless."""
 
     job: JobId
-    item: ItemId
+    subject: Subject
     owner: OwnerId
     run: RunId | None = None
     task: TaskName
@@ -374,13 +380,14 @@ class Job(Said):
     """A job as the API shows it."""
 
     id: JobId
-    item: ItemId
+    subject: Subject
+    """What it works on."""
     task: TaskName
     state: JobState
     priority: JobClass
     params: Params
     inputs: tuple[ArtifactId, ...] = ()
-    """The artifacts it reads; empty when it reads the item's own audio."""
+    """The artifacts it reads; empty when it reads its item's own audio."""
     progress: Progress
     queue: QueueState | None = None
     """While it is queued, in the answer to `GET /v1/jobs/{id}` only."""

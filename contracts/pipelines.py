@@ -11,6 +11,7 @@ from contracts.ids import ItemId, JobId, PipelineId, RunId
 from contracts.items import ArtifactKind
 from contracts.jobs import JobClass, JobState, Progress, TaskName
 from contracts.music import Stem
+from contracts.subjects import Subject
 
 StepName = Annotated[
     str,
@@ -143,7 +144,8 @@ class Run(Said):
     """A run as the API shows it."""
 
     id: RunId
-    item: ItemId
+    subject: Subject
+    """What it is walked over: an item."""
     pipeline: PipelineSpec
     state: RunState
     progress: Progress

@@ -48,8 +48,8 @@ class TagSource(StrEnum):
     """The Million Song Dataset with tags of listeners: genres, decades, moods; 50 words."""
 
 
-class Subject(StrEnum):
-    """What the inputs are to be heard as."""
+class TagTarget(StrEnum):
+    """What the inputs are tagged as."""
 
     AUTO = "auto"
     """Slices and items of the kind `sample` are samples; anything else is a song."""
@@ -60,7 +60,7 @@ class Subject(StrEnum):
 class TaggingParams(Asked):
     """How to listen."""
 
-    subject: Subject = Subject.AUTO
+    subject: TagTarget = TagTarget.AUTO
     threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
     """A sample whose best class is less sure than this is `unknown`; its scores stay."""
     song_threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.05

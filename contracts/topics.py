@@ -65,7 +65,7 @@ LIBRARY_EVENTS = Topic(
     partitions=12,
     retention_ms=30 * _DAY,
 )
-"""What the library has applied; keyed by item; for outside subscribers and live streams."""
+"""What the library has applied; keyed by the subject's id; for subscribers and live streams."""
 
 JOBS_PROGRESS = Topic(
     "jobs.progress",

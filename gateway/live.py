@@ -19,6 +19,7 @@ from contracts.identity import Principal
 from contracts.jobs import JobProgressed
 from contracts.music import Seconds
 from contracts.problems import ProblemCode
+from contracts.subjects import Subject
 from contracts.topics import JOBS_PROGRESS, LIBRARY_EVENTS, Topic
 from gateway.bearers import Bearers
 from gateway.settings import GatewaySettings
@@ -51,13 +52,14 @@ KNOWN = 2_000
 class Filter:
     """What of an owner's events a stream shows."""
 
-    item: str | None = None
+    subject: Subject | None = None
     job: str | None = None
     run: str | None = None
 
-    def takes(self, *, item: str | None, job: str | None, run: str | None) -> bool:
-        """Return whether an event about these is shown."""
-        return self.item in (None, item) and self.job in (None, job) and self.run in (None, run)
+    def takes(self, entry: FeedEntry | JobProgressed) -> bool:
+        """Return whether an event is shown."""
+        pairs = ((self.subject, entry.subject), (self.job, entry.job), (self.run, entry.run))
+        return all(wanted in (None, given) for wanted, given in pairs)
 
 
 @dataclass(slots=True, eq=False)
@@ -85,7 +87,7 @@ class Stream:
         """Take note of an event on the bus."""
         if isinstance(event.data, JobProgressed):
             moved = event.data
-            if self.filter.takes(item=moved.item, job=moved.job, run=moved.run):
+            if self.filter.takes(moved):
                 self.progress[moved.job] = moved
                 self.progress.move_to_end(moved.job)
                 if len(self.progress) > JOBS_SHOWN:
@@ -103,7 +105,7 @@ class Stream:
         self.shown[entry.id] = None
         if len(self.shown) > KNOWN:
             self.shown.popitem(last=False)
-        return self.filter.takes(item=entry.item, job=entry.job, run=entry.run)
+        return self.filter.takes(entry)
 
 
 class Live:

@@ -11,13 +11,14 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from contracts.identity import Principal, Scope, TicketMade
-from contracts.ids import ItemId, JobId, RunId
+from contracts.ids import JobId, RunId
 from contracts.problems import ProblemCode
 from gateway.keys import Keys
 from gateway.live import Filter, Live, Stream
 from kit.auth.dependencies import authenticated, bearer, require
 from kit.http.errors import ProblemError
 from kit.http.routes import GuardedRoute
+from kit.http.subjects import SubjectFilter
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -55,7 +56,7 @@ def event_routes(live: Live, keys: Keys) -> APIRouter:
     )
     async def listen(
         principal: Annotated[Principal, Security(listener)],
-        item: ItemId | None = None,
+        subject: SubjectFilter,
         job: JobId | None = None,
         run: RunId | None = None,
         after: Annotated[
@@ -69,7 +70,7 @@ def event_routes(live: Live, keys: Keys) -> APIRouter:
         `job.progressed` has no id: it tells only how far a running job is. The last event, `close`,
         says why the stream ends.
         """
-        wanted = Filter(item=item, job=job, run=run)
+        wanted = Filter(subject=subject, job=job, run=run)
         stream, first = await live.open(principal, wanted, after=last_event_id or after)
         return EventStream(live.events(stream, first), stream=stream, live=live)
 

@@ -197,6 +197,7 @@ class Attempt:
             inputs = await fetch_inputs(self._platform.objects, claim, self._scratch / "inputs")
             work = Work(
                 job=claim.job,
+                subject=claim.subject,
                 item=claim.item,
                 inputs=inputs,
                 params=claim.params,
@@ -287,7 +288,7 @@ class Attempt:
 
     async def _preview(self, path: Path) -> None:
         claim = self._claim
-        prefix = previews_prefix(claim.owner, claim.item.id, claim.task, claim.job, claim.epoch)
+        prefix = previews_prefix(claim.owner, claim.subject, claim.task, claim.job, claim.epoch)
         with contextlib.suppress(ObjectError):
             await self._platform.objects.put_file(
                 Bucket.DERIVED, f"{prefix}{path.name}", path, media_type="audio/flac"

@@ -81,7 +81,14 @@ def _is_device(error: BaseException) -> bool:
 
 def _work(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | Ended:
     """Run one job and return how it ended."""
-    job = Job(id=work.job, item=work.item, inputs=work.inputs, scratch=work.scratch, reporter=pipe)
+    job = Job(
+        id=work.job,
+        subject=work.subject,
+        item_facts=work.item,
+        inputs=work.inputs,
+        scratch=work.scratch,
+        reporter=pipe,
+    )
     try:
         params_type: type[BaseModel] = resolve(load.params)
         result_type: type[BaseModel] = resolve(load.result)

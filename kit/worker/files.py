@@ -49,7 +49,9 @@ async def fetch_inputs(store: ObjectStore, claim: Claim, folder: Path) -> tuple[
         path = folder / f"{number}{Path(ref.name).suffix}"
         await _fetch(store, ref, path)
         inputs.append(
-            JobInput(path, ref.kind, ref.name, ref.item, ref.sha256, ref.stem, ref.start, ref.end)
+            JobInput(
+                path, ref.kind, ref.name, ref.subject, ref.sha256, ref.stem, ref.start, ref.end
+            )
         )
     return tuple(inputs)
 
@@ -146,7 +148,7 @@ async def store_manifest(
 
 def key_of(claim: Claim, name: str) -> str:
     """Return the key of a file of this attempt."""
-    return artifact_key(claim.owner, claim.item.id, claim.task, claim.job, claim.epoch, name)
+    return artifact_key(claim.owner, claim.subject, claim.task, claim.job, claim.epoch, name)
 
 
 def digest_file(path: Path) -> tuple[int, str]:

@@ -4,10 +4,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from contracts.ids import ItemId, JobId
+from contracts.ids import JobId
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.jobs import ItemFacts
 from contracts.music import Samples, Stem
+from contracts.subjects import Subject
+from kit.worker.outcomes import Rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,8 @@ class JobInput:
     path: Path
     kind: ArtifactKind
     name: str
-    item: ItemId
+    subject: Subject
+    """What it belongs to."""
     sha256: str
     stem: Stem | None = None
     start: Samples | None = None
@@ -59,12 +62,25 @@ class Job:
     """What a handler is given besides its parameters."""
 
     id: JobId
-    item: ItemFacts
+    subject: Subject
+    """What it works on."""
     inputs: tuple[JobInput, ...]
     scratch: Path
     """A private folder; whatever is left in it is removed after the job."""
     reporter: Reporter
+    item_facts: ItemFacts | None = None
+    """What is known of the subject where it is an item; `item` is for handlers that need one."""
     outputs: list[Output] = field(default_factory=list)
+
+    @property
+    def item(self) -> ItemFacts:
+        """The item that it works on. Raises `Rejected` where its subject is no item."""
+        if self.item_facts is None:
+            raise Rejected(
+                "subject",
+                f"This task works on an item, not on a {self.subject.kind}. Ask for it on an item.",
+            )
+        return self.item_facts
 
     @property
     def input(self) -> JobInput:
@@ -94,8 +110,8 @@ class Job:
             Lower case, unique in the job, such as `vocals.flac`.
         item, title, start, end, audio
             When `item` is set, the file becomes an item of that kind, named `title`, with
-            lineage to the job's item; `start` and `end` are samples of the parent's canonical
-            audio.
+            lineage to the job's item if it works on one; `start` and `end` are samples of that
+            item's canonical audio.
 
         Returns
         -------

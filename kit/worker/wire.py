@@ -10,6 +10,7 @@ from contracts.ids import JobId
 from contracts.items import ArtifactKind, ArtifactName, AudioFacts, ItemKind, MediaType
 from contracts.jobs import ItemFacts
 from contracts.music import Samples, Stem
+from contracts.subjects import Subject
 from kit.worker.job import JobInput, Output
 
 
@@ -33,7 +34,8 @@ class Work(Asked):
     """To the child: one job."""
 
     job: JobId
-    item: ItemFacts
+    subject: Subject
+    item: ItemFacts | None = None
     inputs: tuple[JobInput, ...]
     params: dict[str, Any]
     scratch: Path

@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.events import JobEnded, JobQueued, JobRunning
-from contracts.ids import ItemId, JobId, OwnerId, RunId
+from contracts.ids import JobId, OwnerId, RunId
 from contracts.jobs import Failure, JobClass, JobRequested, JobState, TaskName
 from contracts.objects import Bucket, attempt_prefix, previews_prefix
 from contracts.topics import LIBRARY_EVENTS, commands
 from kit.clock import new_id
 from kit.database.engine import Database, database_of
 from services.library.outbox import About, Fact, record, record_all
+from services.library.subjects import subject_of
 from services.library.tables import GarbageRow, JobRow
 
 ATTEMPT_GARBAGE_AFTER = timedelta(hours=1)
@@ -102,7 +103,7 @@ async def to_running(
     if moved is not None:
         data = JobRunning(
             job=JobId(moved.id),
-            item=ItemId(moved.item),
+            subject=subject_of(moved),
             task=TaskName(moved.task),
             run=_run(moved),
             epoch=moved.epoch,
@@ -171,7 +172,7 @@ async def end(
         await discard(session, Bucket.DERIVED, previews_of(moved), after=PREVIEWS_GARBAGE_AFTER)
     data = JobEnded(
         job=JobId(moved.id),
-        item=ItemId(moved.item),
+        subject=subject_of(moved),
         task=TaskName(moved.task),
         run=_run(moved),
         epoch=moved.epoch,
@@ -185,13 +186,17 @@ async def tell_queued(session: AsyncSession, row: JobRow, *, news: bool) -> None
     """Write that a job waits, and the news for workers unless it must wait a while first."""
     task = TaskName(row.task)
     data = JobQueued(
-        job=JobId(row.id), item=ItemId(row.item), task=task, run=_run(row), attempt=row.attempt
+        job=JobId(row.id),
+        subject=subject_of(row),
+        task=task,
+        run=_run(row),
+        attempt=row.attempt,
     )
     facts = [Fact(LIBRARY_EVENTS, "job.queued", data, about(row))]
     if news:
         asked = JobRequested(job=JobId(row.id), task=task, priority=JobClass(row.priority))
         spoken_of = About(
-            subject=row.id,
+            event_subject=row.id,
             key=row.id,
             owner=OwnerId(row.owner),
             job=JobId(row.id),
@@ -204,10 +209,10 @@ async def tell_queued(session: AsyncSession, row: JobRow, *, news: bool) -> None
 def about(row: JobRow) -> About:
     """Return what an event of a job speaks of."""
     return About(
-        subject=row.id,
-        key=row.item,
+        event_subject=row.id,
+        key=row.subject_id,
         owner=OwnerId(row.owner),
-        item=ItemId(row.item),
+        subject=subject_of(row),
         job=JobId(row.id),
         run=_run(row),
         sequence=row.seq,
@@ -241,13 +246,13 @@ async def discard_all(
 def previews_of(row: JobRow) -> str:
     """Return the prefix of what can be heard of a job's attempt before it ends."""
     return previews_prefix(
-        OwnerId(row.owner), ItemId(row.item), TaskName(row.task), JobId(row.id), row.epoch
+        OwnerId(row.owner), subject_of(row), TaskName(row.task), JobId(row.id), row.epoch
     )
 
 
 async def _discard_attempt(session: AsyncSession, row: JobRow) -> None:
     prefix = attempt_prefix(
-        OwnerId(row.owner), ItemId(row.item), TaskName(row.task), JobId(row.id), row.epoch
+        OwnerId(row.owner), subject_of(row), TaskName(row.task), JobId(row.id), row.epoch
     )
     await discard(session, Bucket.DERIVED, prefix, after=ATTEMPT_GARBAGE_AFTER)
 

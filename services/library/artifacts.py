@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.analysis import AnalysisResult
-from contracts.ids import ItemId, JobId, OwnerId
+from contracts.ids import JobId, OwnerId
 from contracts.ingest import IngestResult, Refusal
 from contracts.items import (
     METADATA_BYTES,
@@ -21,11 +21,13 @@ from contracts.items import (
 )
 from contracts.jobs import Failure, FailureReason, JobState, Manifest, StoredFile, TaskName
 from contracts.objects import Bucket, artifact_key
+from contracts.subjects import Subject
 from kit.clock import new_id
 from kit.database.engine import database_of
 from services.library.arrows import discard
 from services.library.facts import artifact_added, item_added, tell_item_changed
 from services.library.outbox import record_all
+from services.library.subjects import subject_columns, subject_of
 from services.library.tables import ArtifactRow, ItemRow, JobRow
 from services.library.usage import change
 
@@ -51,17 +53,17 @@ NAME_BYTES = 255
 async def apply_manifest(session: AsyncSession, job: JobRow, manifest: Manifest) -> None:
     """Make what an attempt stored part of the catalogue.
 
-    Every file becomes an artifact of the job's item; a file with `item` set becomes an item of its
-    own as well, with lineage, whose canonical audio it is. The caller has made sure that the
-    attempt counts.
+    Every file becomes an artifact of the job's subject; a file with `item` set becomes an item of
+    its own as well, whose canonical audio it is, cut from the subject where that is an item. The
+    caller has made sure that the attempt counts.
     """
     if not manifest.files and job.task not in (TaskName.INGEST, TaskName.ANALYSIS):
         return
-    item = await _held(session, job.item)
+    item = await _held(session, job.item) if job.item is not None else None
     now = await database_of(session).time(session)
     made = [_artifact(job, file, epoch=manifest.epoch, now=now) for file in manifest.files]
     for row in made:
-        if row.kind == ArtifactKind.CANONICAL:
+        if row.kind == ArtifactKind.CANONICAL and item is not None:
             row.stem = item.stem
     children = [
         _child(item, row, file, now)
@@ -75,6 +77,8 @@ async def apply_manifest(session: AsyncSession, job: JobRow, manifest: Manifest)
     added = [artifact_added(row) for row in made] + [item_added(child) for child, _ in children]
     if added:
         await record_all(session, added)
+    if item is None:
+        return
     if job.task == TaskName.INGEST:
         await _recognise(session, item, job)
         _take_in(item, IngestResult.model_validate(manifest.result))
@@ -88,9 +92,9 @@ async def apply_manifest(session: AsyncSession, job: JobRow, manifest: Manifest)
     await tell_item_changed(session, item)
 
 
-async def ingest_failed(session: AsyncSession, job: JobRow) -> None:
+async def ingest_failed(session: AsyncSession, job: JobRow, item_id: str) -> None:
     """Mark an item as rejected, because its upload could not be taken in."""
-    item = await _held(session, job.item)
+    item = await _held(session, item_id)
     if item.state == ItemState.READY:
         return
     if job.reason == FailureReason.DAMAGED_FILE:
@@ -176,11 +180,11 @@ async def _held(session: AsyncSession, item: str) -> ItemRow:
 
 
 def _artifact(job: JobRow, file: StoredFile, *, epoch: int, now: datetime) -> ArtifactRow:
-    owner, item, task = OwnerId(job.owner), ItemId(job.item), TaskName(job.task)
+    owner, subject, task = OwnerId(job.owner), subject_of(job), TaskName(job.task)
     return ArtifactRow(
         id=new_id(),
         owner=owner,
-        item=item,
+        **subject_columns(subject),
         job=job.id,
         kind=file.kind.value,
         name=file.name,
@@ -188,7 +192,7 @@ def _artifact(job: JobRow, file: StoredFile, *, epoch: int, now: datetime) -> Ar
         size=file.size,
         sha256=file.sha256,
         bucket=Bucket.DERIVED.value,
-        object_key=artifact_key(owner, item, task, JobId(job.id), epoch, file.name),
+        object_key=artifact_key(owner, subject, task, JobId(job.id), epoch, file.name),
         stem=file.stem.value if file.stem else None,
         start=file.start,
         end=file.end,
@@ -198,20 +202,22 @@ def _artifact(job: JobRow, file: StoredFile, *, epoch: int, now: datetime) -> Ar
 
 
 def _child(
-    parent: ItemRow, source: ArtifactRow, file: StoredFile, now: datetime
+    parent: ItemRow | None, source: ArtifactRow, file: StoredFile, now: datetime
 ) -> tuple[ItemRow, ArtifactRow]:
     assert file.item is not None
-    named = f"{split_name(parent.name)[0]} – {file.name.rpartition('.')[0]}"
+    named = file.name.rpartition(".")[0]
+    if parent is not None:
+        named = f"{split_name(parent.name)[0]} – {named}"
     name = fit_name(file.title or named)
     child = ItemRow(
         id=new_id(),
-        owner=parent.owner,
+        owner=source.owner,
         kind=file.item.value,
         state=ItemState.READY.value,
         name=name,
         search=search_text(name, {}),
         audio=source.audio,
-        parent=parent.id,
+        parent=parent.id if parent is not None else None,
         parent_job=source.job,
         stem=source.stem,
         start=file.start,
@@ -223,7 +229,7 @@ def _child(
     # canonical audio.
     own = source.model_dump() | {
         "id": new_id(),
-        "item": child.id,
+        **subject_columns(Subject.of_item(child.id)),
         "kind": ArtifactKind.CANONICAL.value,
         "start": None,
         "end": None,

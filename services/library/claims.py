@@ -44,6 +44,7 @@ from kit.database.engine import Database, database_of
 from services.library.arrows import to_running
 from services.library.artifacts import split_name
 from services.library.policy import Policy
+from services.library.subjects import subject_of
 from services.library.tables import ItemRow, JobRow, MakeRow, in_state
 
 SEEN_EVERY = timedelta(minutes=1)
@@ -157,13 +158,13 @@ async def _anything(session: AsyncSession, task: TaskName) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """The job whose turn it is, and its item."""
+    """The job whose turn it is, and its subject where that is an item."""
 
     job: str
     epoch: int
     attempt: int
     budget: Seconds
-    item: ItemRow
+    item: ItemRow | None
 
 
 async def _next(
@@ -180,7 +181,7 @@ async def _next(
 
 def _turn(
     database: Database, task: TaskName, policy: Policy, *, long: bool
-) -> Select[str, int, int, float, ItemRow]:
+) -> Select[str, int, int, float, ItemRow | None]:
     """Return the query of whose turn it is.
 
     First it is decided which owner is next, and with a job of which priority and length, by the
@@ -242,7 +243,7 @@ def _turn(
             col(JobRow.budget),
             ItemRow,
         )
-        .join(ItemRow, col(ItemRow.id) == col(JobRow.item))
+        .outerjoin(ItemRow, col(ItemRow.id) == col(JobRow.item))
         .where(
             *ready(JobRow),
             col(JobRow.owner) == select(next_.c.owner).scalar_subquery(),
@@ -287,27 +288,32 @@ def _owners(task: TaskName) -> CTE:
     return owners.union_all(select(following.scalar_subquery()).where(owners.c.owner.is_not(None)))
 
 
-def _claim_of(row: JobRow, item: ItemRow, policy: Policy) -> Claim:
+def _claim_of(row: JobRow, item: ItemRow | None, policy: Policy) -> Claim:
     return Claim(
         job=JobId(row.id),
         epoch=row.epoch,
         attempt=row.attempt,
         task=TaskName(row.task),
         owner=OwnerId(row.owner),
-        item=ItemFacts(
-            id=ItemId(item.id),
-            kind=ItemKind(item.kind),
-            name=split_name(item.name)[0],
-            declared=ItemKind(item.declared) if item.declared else None,
-            audio=AudioFacts.model_validate(item.audio) if item.audio else None,
-            bpm=item.bpm,
-        ),
+        subject=subject_of(row),
+        item=_facts(item) if item is not None else None,
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
         params=row.params,
         long=row.long,
         lease=policy.lease.total_seconds(),
         budget=row.budget,
         traceparent=row.traceparent,
+    )
+
+
+def _facts(item: ItemRow) -> ItemFacts:
+    return ItemFacts(
+        id=ItemId(item.id),
+        kind=ItemKind(item.kind),
+        name=split_name(item.name)[0],
+        declared=ItemKind(item.declared) if item.declared else None,
+        audio=AudioFacts.model_validate(item.audio) if item.audio else None,
+        bpm=item.bpm,
     )
 
 

@@ -7,8 +7,10 @@ from contracts.ids import ArtifactId, ItemId, JobId, OwnerId
 from contracts.items import Artifact, ArtifactKind, AudioFacts, Item, ItemKind, ItemState, Lineage
 from contracts.jobs import InputRef
 from contracts.music import Stem
+from contracts.subjects import Subject
 from contracts.topics import LIBRARY_EVENTS
 from services.library.outbox import About, Fact, record, record_all
+from services.library.subjects import subject_of
 from services.library.tables import ArtifactRow, ItemRow
 
 
@@ -43,7 +45,7 @@ def show_artifact(row: ArtifactRow) -> Artifact:
     """Return an artifact as the API shows it."""
     return Artifact(
         id=ArtifactId(row.id),
-        item=ItemId(row.item),
+        subject=subject_of(row),
         job=JobId(row.job) if row.job else None,
         kind=ArtifactKind(row.kind),
         name=row.name,
@@ -59,7 +61,7 @@ def as_input(row: ArtifactRow) -> InputRef:
     """Return an artifact as a job reads it."""
     return InputRef(
         artifact=ArtifactId(row.id),
-        item=ItemId(row.item),
+        subject=subject_of(row),
         kind=ArtifactKind(row.kind),
         name=row.name,
         bucket=row.bucket,
@@ -96,28 +98,33 @@ async def tell_item_changed(session: AsyncSession, row: ItemRow) -> None:
 
 
 async def tell_artifact_added(session: AsyncSession, row: ArtifactRow) -> None:
-    """Write that an item has a file more."""
+    """Write that a subject has a file more."""
     await record_all(session, (artifact_added(row),))
 
 
 def artifact_added(row: ArtifactRow) -> Fact:
-    """Return the event that an item has a file more."""
+    """Return the event that a subject has a file more."""
     data = ArtifactAdded(
         artifact=ArtifactId(row.id),
-        item=ItemId(row.item),
+        subject=subject_of(row),
         job=JobId(row.job) if row.job else None,
         kind=ArtifactKind(row.kind),
         name=row.name,
     )
     about = About(
-        subject=row.item,
-        key=row.item,
+        event_subject=row.subject_id,
+        key=row.subject_id,
         owner=OwnerId(row.owner),
-        item=ItemId(row.item),
+        subject=subject_of(row),
         job=JobId(row.job) if row.job else None,
     )
     return Fact(LIBRARY_EVENTS, "artifact.added", data, about)
 
 
 def _about(row: ItemRow) -> About:
-    return About(subject=row.id, key=row.id, owner=OwnerId(row.owner), item=ItemId(row.id))
+    return About(
+        event_subject=row.id,
+        key=row.id,
+        owner=OwnerId(row.owner),
+        subject=Subject.of_item(row.id),
+    )

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.events import Feed, FeedEntry
-from contracts.ids import EventId, ItemId, JobId, OwnerId, RunId
+from contracts.ids import EventId, JobId, OwnerId, RunId, SubjectId
 from contracts.problems import FieldProblem, ProblemCode
+from contracts.subjects import Subject, SubjectKind
 from contracts.topics import LIBRARY_EVENTS
 from kit.database.engine import Database, database_of
 from kit.http.errors import ProblemError
@@ -29,7 +30,7 @@ _LAST = (1 << 63) - 1
 class FeedFilter:
     """Which events to show."""
 
-    item: ItemId | None = None
+    subject: Subject | None = None
     job: JobId | None = None
     run: RunId | None = None
 
@@ -95,8 +96,10 @@ async def read_feed(
         .order_by(col(EventRow.xid), col(EventRow.seq))
         .limit(limit + 1)
     )
+    subject = wanted.subject
     for column, value in (
-        (EventRow.item, wanted.item),
+        (EventRow.subject_kind, subject and subject.kind.value),
+        (EventRow.subject_id, subject and subject.id),
         (EventRow.job, wanted.job),
         (EventRow.run, wanted.run),
     ):
@@ -168,14 +171,20 @@ def _position(row: EventRow) -> Position:
     return Position(row.xid, row.seq or 0, row.time)
 
 
+def _subject(row: EventRow) -> Subject | None:
+    if row.subject_kind is None or row.subject_id is None:
+        return None
+    return Subject(kind=SubjectKind(row.subject_kind), id=SubjectId(row.subject_id))
+
+
 def _show(row: EventRow) -> FeedEntry:
     return FeedEntry(
         cursor=_position(row).text(),
         id=EventId(row.id),
         type=row.type,
-        subject=row.subject,
+        event_subject=row.event_subject,
         time=row.time,
-        item=ItemId(row.item) if row.item else None,
+        subject=_subject(row),
         job=JobId(row.job) if row.job else None,
         run=RunId(row.run) if row.run else None,
         data=row.data,

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.ids import ArtifactId, ItemId, JobId, OwnerId, RunId
+from contracts.ids import ArtifactId, JobId, OwnerId, RunId
 from contracts.jobs import (
     Failure,
     FailureReason,
@@ -35,6 +35,7 @@ from contracts.jobs import (
     TaskName,
 )
 from contracts.music import Seconds
+from contracts.subjects import Subject
 from contracts.tasks import TASKS
 from kit.clock import new_id
 from kit.database.engine import Database, database_of
@@ -43,6 +44,7 @@ from services.library.arrows import tell_queued, to_end
 from services.library.claims import offered
 from services.library.locks import hold_owner
 from services.library.policy import Policy
+from services.library.subjects import subject_columns, subject_of
 from services.library.tables import ItemRow, JobRow, in_state
 from services.library.usage import lacking
 
@@ -81,7 +83,7 @@ class Quarantined(Exception):
 class NewJob:
     """A job to be: its parameters were checked by the task's own model, defaults filled in."""
 
-    item: ItemId
+    subject: Subject
     task: TaskName
     params: Params
     inputs: tuple[InputRef, ...]
@@ -104,9 +106,9 @@ async def create(
 ) -> tuple[JobRow, bool]:
     """Return a job for what is asked, and whether it is new.
 
-    The same owner, item, inputs, task and parameters give the job that waits or runs for them, or
-    the one whose result was made with what workers still offer (R2). Such a job keeps the run that
-    it was made for.
+    The same owner, subject, inputs, task and parameters give the job that waits or runs for them,
+    or the one whose result was made with what workers still offer (R2). Such a job keeps the run
+    that it was made for.
 
     Raises
     ------
@@ -117,7 +119,7 @@ async def create(
     await hold_owner(session, owner)
     now = await database.time(session)
     inputs_sha256 = _digest(
-        [[i.sha256, i.kind, i.stem, i.start, i.end] for i in new.inputs] or [new.item]
+        [[i.sha256, i.kind, i.stem, i.start, i.end] for i in new.inputs] or [new.subject.id]
     )
     found = await _look(session, owner, new, inputs_sha256, policy)
     if found.quarantined is not None:
@@ -130,7 +132,8 @@ async def create(
     if not new.force:
         same = (
             col(JobRow.owner) == owner,
-            col(JobRow.item) == new.item,
+            col(JobRow.subject_kind) == new.subject.kind,
+            col(JobRow.subject_id) == new.subject.id,
             col(JobRow.task) == new.task,
             col(JobRow.inputs_sha256) == inputs_sha256,
             col(JobRow.params_sha256) == params_sha256,
@@ -147,7 +150,7 @@ async def create(
     row = JobRow(
         id=new_id(),
         owner=owner,
-        item=new.item,
+        **subject_columns(new.subject),
         run=new.run,
         step=new.step,
         task=new.task.value,
@@ -184,7 +187,7 @@ async def create_again(
     Quarantined, OwnerQueueFull, HouseQueueFull
     """
     new = NewJob(
-        item=ItemId(row.item),
+        subject=subject_of(row),
         task=TaskName(row.task),
         params=row.params,
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
@@ -233,7 +236,7 @@ def show(row: JobRow) -> Job:
     artifacts = [i.get("artifact") for i in row.inputs]
     return Job(
         id=JobId(row.id),
-        item=ItemId(row.item),
+        subject=subject_of(row),
         task=TaskName(row.task),
         state=JobState(row.state),
         priority=JobClass(row.priority),
@@ -258,6 +261,7 @@ class _Found:
     """What has to be known before a job is made."""
 
     bpm: float | None
+    """The tempo of the subject, where that is an item."""
     quarantined: str | None
     """A job that the same input crashed lately."""
     mine: int
@@ -271,7 +275,12 @@ async def _look(
 ) -> _Found:
     database = database_of(session)
     query = database.prepared(("look", policy), lambda: _looking(database, policy))
-    asked = {"owner": owner, "item": new.item, "task": new.task.value, "inputs": inputs_sha256}
+    asked = {
+        "owner": owner,
+        "item": new.subject.item,
+        "task": new.task.value,
+        "inputs": inputs_sha256,
+    }
     bpm, quarantined, mine, everybodys = (await session.execute(query, asked)).one()
     return _Found(bpm, quarantined, mine, everybodys)
 

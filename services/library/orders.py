@@ -8,10 +8,10 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.ids import ItemId
 from contracts.items import ArtifactKind, AudioFacts, ItemState
 from contracts.jobs import InputRef, JobCreate, Make, Params, TaskName
 from contracts.problems import FieldProblem, ProblemCode
+from contracts.subjects import Subject
 from contracts.tasks import TASKS, Task
 from kit.database.engine import database_of
 from kit.http.errors import ProblemError, field_problems, not_found
@@ -53,7 +53,7 @@ async def order_job(
     item = await ready_item(repository, asked.item)
     duration = duration_of(item)
     new = NewJob(
-        item=ItemId(item.id),
+        subject=Subject.of_item(item.id),
         task=asked.task,
         params=params,
         inputs=await _inputs(repository, task, item, asked),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlmodel import col
 
-from contracts.objects import Bucket
+from contracts.objects import Bucket, parse_derived
 from contracts.uploads import UploadState
 from kit.clock import Clock
 from kit.database.engine import Database
@@ -21,26 +21,33 @@ log = logging.getLogger(__name__)
 OLDER_THAN = timedelta(hours=24)
 """A younger one may be under way."""
 AT_ONCE = 500
-_DEPTH = 4
-"""`<owner>/<item>/<task>/<job>/` is what every attempt at a job writes below."""
 
 
 async def find_orphans(
     database: Database, objects: ObjectStore, *, clock: Clock
 ) -> AsyncIterator[str]:
-    """Yield every job's prefix that holds old objects though no job or artifact knows of it."""
+    """Yield the prefix of every attempt that holds old objects though nothing knows of its job.
+
+    An object whose key has no shape known here is left alone, whoever wrote it.
+    """
     before = clock.now() - OLDER_THAN
     prefixes: dict[str, str] = {}
+    unknown, example = 0, ""
     async for found in objects.walk(Bucket.DERIVED, ""):
-        parts = found.key.split("/")
-        if len(parts) > _DEPTH and found.modified < before:
-            prefixes["/".join(parts[:_DEPTH]) + "/"] = parts[_DEPTH - 1]
+        if found.modified >= before:
+            continue
+        if (key := parse_derived(found.key)) is None:
+            unknown, example = unknown + 1, found.key
+            continue
+        prefixes[key.attempt] = key.job
         if len(prefixes) >= AT_ONCE:
             for orphan in await _unknown(database, prefixes):
                 yield orphan
             prefixes = {}
     for orphan in await _unknown(database, prefixes):
         yield orphan
+    if unknown:
+        log.warning("%d objects are left alone, their keys are unknown: %s", unknown, example)
 
 
 async def _unknown(database: Database, prefixes: dict[str, str]) -> Iterable[str]:

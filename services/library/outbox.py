@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from sqlalchemy import BigInteger, Insert, Text, cast, func, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.ids import ItemId, JobId, OwnerId, RunId
+from contracts.ids import JobId, OwnerId, RunId
+from contracts.subjects import Subject
 from contracts.topics import Topic
 from kit.clock import new_id
 from kit.database.engine import Database, announce, database_of
@@ -23,12 +24,13 @@ OUTBOX = "outbox"
 class About:
     """What an event speaks of: it decides who may see it and in which order it comes."""
 
-    subject: str
-    """The id of what it happened to."""
+    event_subject: str
+    """The CloudEvents attribute `subject`: the id of what it happened to."""
     key: str
     """Events of one key keep their order."""
     owner: OwnerId | None = None
-    item: ItemId | None = None
+    subject: Subject | None = None
+    """The thing in the catalogue that it belongs to."""
     job: JobId | None = None
     run: RunId | None = None
     sequence: int | None = None
@@ -79,11 +81,12 @@ def _row(fact: Fact, database: Database) -> dict[str, Any]:
         "topic": fact.topic.name,
         "key": about.key,
         "type": fact.type,
-        "subject": about.subject,
+        "event_subject": about.event_subject,
         "data": fact.data.model_dump(mode="json"),
         "traceparent": about.traceparent or current_traceparent(),
         "owner": about.owner,
-        "item": about.item,
+        "subject_kind": about.subject.kind.value if about.subject else None,
+        "subject_id": about.subject.id if about.subject else None,
         "job": about.job,
         "run": about.run,
         "sequence": about.sequence,

@@ -4,12 +4,13 @@ import asyncio
 import logging
 
 from contracts.envelope import Event, dataschema
-from contracts.ids import EventId, ItemId, JobId, OwnerId, RunId
+from contracts.ids import EventId, JobId, OwnerId, RunId
 from contracts.jobs import JobProgressed, Progress, TaskName
 from contracts.topics import JOBS_PROGRESS
 from kit.bus.base import Bus, BusError
 from kit.clock import Clock, new_id
 from services.library.background import until
+from services.library.subjects import subject_of
 from services.library.tables import JobRow
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class ProgressFeed:
         """Take note of a job's progress as its row has it."""
         moved = JobProgressed(
             job=JobId(row.id),
-            item=ItemId(row.item),
+            subject=subject_of(row),
             owner=OwnerId(row.owner),
             run=RunId(row.run) if row.run else None,
             task=TaskName(row.task),

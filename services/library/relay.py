@@ -127,7 +127,7 @@ def event_of(row: EventRow) -> AnyEvent:
         id=EventId(row.id),
         type=row.type,
         source="/library",
-        subject=row.subject,
+        subject=row.event_subject,
         time=row.time,
         dataschema=dataschema(row.type),
         traceparent=row.traceparent,

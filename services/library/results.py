@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.ids import ItemId, JobId, OwnerId
+from contracts.ids import JobId, OwnerId
 from contracts.jobs import Failure, FailureReason, JobState, Manifest, TaskName
 from contracts.music import Seconds
 from contracts.objects import MANIFEST, Bucket, artifact_key
@@ -17,6 +17,7 @@ from services.library.arrows import end
 from services.library.endings import complete
 from services.library.policy import Policy
 from services.library.runs import job_ended
+from services.library.subjects import subject_of
 from services.library.tables import JobRow
 from services.library.usage import lacking, reserve
 
@@ -31,7 +32,7 @@ class NoManifest(Exception):
 def manifest_key(row: JobRow, epoch: int) -> str:
     """Return where an attempt at a job leaves its manifest."""
     return artifact_key(
-        OwnerId(row.owner), ItemId(row.item), TaskName(row.task), JobId(row.id), epoch, MANIFEST
+        OwnerId(row.owner), subject_of(row), TaskName(row.task), JobId(row.id), epoch, MANIFEST
     )
 
 

@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.events import RunFinished
-from contracts.ids import ItemId, JobId, OwnerId, RunId
+from contracts.ids import JobId, OwnerId, RunId
 from contracts.items import ItemKind
 from contracts.jobs import JobClass, JobState, Manifest, Progress, TaskName
 from contracts.pipelines import PipelineSpec, Run, RunState, Step, StepStatus
+from contracts.subjects import Subject
 from contracts.tasks import TASKS
 from contracts.topics import LIBRARY_EVENTS
 from kit.clock import new_id
@@ -87,11 +88,13 @@ async def job_ended(
     """
     policy = policy or Policy()
     # Runs are held before the item that files are added to: see `locks`.
-    runs = list(await session.scalars(_UNDER_WAY, {"of_item": row.item}))
+    runs: list[RunRow] = []
+    if row.item is not None:
+        runs.extend(await session.scalars(_UNDER_WAY, {"of_item": row.item}))
     if manifest is not None:
         await apply_manifest(session, row, manifest)
-    if row.task == TaskName.INGEST:
-        await _ingest_ended(session, row, policy)
+    if row.task == TaskName.INGEST and row.item is not None:
+        await _ingest_ended(session, row, row.item, policy)
     for run in runs:
         if any(row.id in one.jobs for one in decided_of(run).values()):
             await advance(session, run, policy=policy)
@@ -163,7 +166,7 @@ def show_run(run: RunRow, jobs: Mapping[str, JobGlance]) -> Run:
     decided = decided_of(run)
     return Run(
         id=RunId(run.id),
-        item=ItemId(run.item),
+        subject=Subject.of_item(run.item),
         pipeline=spec,
         state=RunState(run.state),
         progress=_progress(run, spec, decided, jobs),
@@ -173,13 +176,13 @@ def show_run(run: RunRow, jobs: Mapping[str, JobGlance]) -> Run:
     )
 
 
-async def _ingest_ended(session: AsyncSession, row: JobRow, policy: Policy) -> None:
+async def _ingest_ended(session: AsyncSession, row: JobRow, item_id: str, policy: Policy) -> None:
     """Reject what could not be taken in; hear at once what a one-shot is."""
     if row.state != JobState.SUCCEEDED:
-        await ingest_failed(session, row)
+        await ingest_failed(session, row, item_id)
         return
-    item = (await session.scalars(select(ItemRow).where(col(ItemRow.id) == row.item))).one()
-    audio = await canonical_of(session, row.item)
+    item = (await session.scalars(select(ItemRow).where(col(ItemRow.id) == item_id))).one()
+    audio = await canonical_of(session, item_id)
     task = TASKS.get(TaskName.TAGGING)
     if item.kind != ItemKind.SAMPLE or audio is None or task is None:
         return
@@ -187,7 +190,7 @@ async def _ingest_ended(session: AsyncSession, row: JobRow, policy: Policy) -> N
         # Nobody asked for this, so in a house that tags nothing it would wait for nobody.
         return
     new = NewJob(
-        item=ItemId(item.id),
+        subject=Subject.of_item(item.id),
         task=TaskName.TAGGING,
         params=task.params().model_dump(mode="json"),
         inputs=(as_input(audio),),
@@ -226,12 +229,13 @@ async def _close(
 ) -> None:
     run.state = _outcome(run, decided, jobs).value
     run.finished = await database_of(session).time(session)
-    data = RunFinished(run=RunId(run.id), item=ItemId(run.item), state=RunState(run.state))
+    subject = Subject.of_item(run.item)
+    data = RunFinished(run=RunId(run.id), subject=subject, state=RunState(run.state))
     about = About(
-        subject=run.id,
-        key=run.item,
+        event_subject=run.id,
+        key=subject.id,
         owner=OwnerId(run.owner),
-        item=ItemId(run.item),
+        subject=subject,
         run=RunId(run.id),
         traceparent=run.traceparent,
     )

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.base import Said
-from contracts.ids import ItemId, JobId, OwnerId, RunId
+from contracts.ids import JobId, OwnerId, RunId
 from contracts.items import ArtifactKind, AudioFacts
 from contracts.jobs import InputRef, JobClass, JobState, TaskName
 from contracts.pipelines import FromStep, PipelineSpec, Step
+from contracts.subjects import Subject
 from contracts.tasks import TASKS
 from kit.database.engine import database_of
 from services.library.builtin import builtin_pipelines
@@ -163,7 +164,7 @@ class Walk:
         audio = (await self._session.execute(query)).scalar_one()
         duration = AudioFacts.model_validate(audio).duration if audio else 0.0
         new = NewJob(
-            item=ItemId(self._run.item),
+            subject=Subject.of_item(self._run.item),
             task=step.task,
             params=task.params.model_validate(step.params).model_dump(mode="json"),
             inputs=inputs,

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     ColumnElement,
     Index,
     MetaData,
@@ -21,6 +22,7 @@ from kit.database.base import Json, Serial, Utc
 
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
@@ -30,6 +32,15 @@ METADATA = MetaData(naming_convention=_NAMES)
 
 class Table(SQLModel, registry=registry(metadata=METADATA)):
     """Base of the library's tables."""
+
+
+def _item_of_subject() -> CheckConstraint:
+    """Return the rule that the foreign key `item` is set exactly when the subject is an item."""
+    return CheckConstraint(
+        "CASE WHEN subject_kind = 'item' THEN item IS NOT NULL AND item = subject_id"
+        " ELSE item IS NULL END",
+        name="item_of_subject",
+    )
 
 
 class ItemRow(Table, table=True):
@@ -70,7 +81,7 @@ class ItemRow(Table, table=True):
 
 
 class ArtifactRow(Table, table=True):
-    """A stored file that belongs to an item."""
+    """A stored file that belongs to a subject."""
 
     __tablename__ = "artifacts"
     __table_args__ = (
@@ -78,11 +89,13 @@ class ArtifactRow(Table, table=True):
         Index("ix_artifacts_item", "item", "kind"),
         Index("ix_artifacts_job", "job"),
         Index("ix_artifacts_stored", "owner", "kind", "size"),
+        _item_of_subject(),
     )
 
     id: str = Field(primary_key=True)
     owner: str
-    item: str = Field(foreign_key="items.id", ondelete="CASCADE")
+    item: str | None = Field(default=None, foreign_key="items.id", ondelete="CASCADE")
+    """The subject, where that is an item: then the file goes with it."""
     job: str | None = None
     kind: str
     name: str
@@ -96,6 +109,8 @@ class ArtifactRow(Table, table=True):
     end: int | None = Field(default=None, sa_type=BigInteger)
     audio: dict[str, Any] | None = Field(default=None, sa_type=Json)
     created: datetime = Field(sa_type=Utc)
+    subject_kind: str
+    subject_id: str
 
 
 OPENING = "opening"
@@ -237,11 +252,13 @@ class JobRow(Table, table=True):
             postgresql_where=text("state = 'queued'"),
             sqlite_where=text("state = 'queued'"),
         ),
+        _item_of_subject(),
     )
 
     id: str = Field(primary_key=True)
     owner: str
-    item: str = Field(foreign_key="items.id", ondelete="CASCADE")
+    item: str | None = Field(default=None, foreign_key="items.id", ondelete="CASCADE")
+    """The subject, where that is an item: then the job goes with it."""
     run: str | None = Field(default=None, foreign_key="runs.id", ondelete="SET NULL")
     step: str | None = None
     """The step of the run that it belongs to."""
@@ -296,6 +313,9 @@ class JobRow(Table, table=True):
     finished: datetime | None = Field(default=None, sa_type=Utc)
     long: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """Whether it is expected to take long: short ones of an owner go first."""
+    subject_kind: str
+    subject_id: str
+    """What it works on."""
 
 
 def in_state(state: JobState, job: Any = JobRow) -> ColumnElement[bool]:
@@ -330,17 +350,20 @@ class EventRow(Table, table=True):
     topic: str
     key: str
     type: str
-    subject: str
+    event_subject: str
+    """The CloudEvents attribute `subject`: the id of what it happened to."""
     data: dict[str, Any] = Field(sa_type=Json)
     time: datetime = Field(sa_type=Utc)
     traceparent: str = ""
     owner: str | None = None
-    item: str | None = None
     job: str | None = None
     run: str | None = None
     sequence: int | None = None
     """The job's own count of its events."""
     published: datetime | None = Field(default=None, sa_type=Utc)
+    subject_kind: str | None = None
+    """With `subject_id`, the thing in the catalogue that it belongs to."""
+    subject_id: str | None = None
 
 
 class InboxRow(Table, table=True):

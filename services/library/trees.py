@@ -18,8 +18,9 @@ from sqlmodel import col
 from contracts.events import ItemDeleted, RunFinished
 from contracts.ids import ItemId, OwnerId, RunId
 from contracts.jobs import JobState
-from contracts.objects import Bucket, item_prefix
+from contracts.objects import Bucket, parse_derived, subject_prefix
 from contracts.pipelines import RunState
+from contracts.subjects import Subject
 from contracts.topics import LIBRARY_EVENTS
 from kit.database.engine import Database, database_of
 from services.library.arrows import ATTEMPT_GARBAGE_AFTER, discard_all, to_end
@@ -129,9 +130,10 @@ async def _end_runs(session: AsyncSession, ids: Sequence[str]) -> None:
     facts = []
     for run in await session.scalars(query):
         run.state, run.finished = RunState.CANCELLED.value, now
-        id_, item = RunId(run.id), ItemId(run.item)
-        data = RunFinished(run=id_, item=item, state=RunState.CANCELLED)
-        about = About(subject=id_, key=item, owner=OwnerId(run.owner), item=item, run=id_)
+        id_, of = RunId(run.id), Subject.of_item(run.item)
+        data = RunFinished(run=id_, subject=of, state=RunState.CANCELLED)
+        owner = OwnerId(run.owner)
+        about = About(event_subject=id_, key=of.id, owner=owner, subject=of, run=id_)
         facts.append(Fact(LIBRARY_EVENTS, "run.finished", data, about))
     if facts:
         await record_all(session, facts)
@@ -182,7 +184,8 @@ async def _remove(session: AsyncSession, owner: OwnerId, root: str, items: Colle
     freed = await _delete_artifacts(session, owner, root, col(ArtifactRow.item).in_(there))
     facts = []
     for item in map(ItemId, there):
-        about = About(subject=item, key=item, owner=owner, item=item)
+        of = Subject.of_item(item)
+        about = About(event_subject=item, key=item, owner=owner, subject=of)
         facts.append(Fact(LIBRARY_EVENTS, "item.deleted", ItemDeleted(item=item), about))
     if facts:
         await record_all(session, facts)
@@ -216,40 +219,49 @@ class _Freed:
 async def _delete_artifacts(session: AsyncSession, owner: OwnerId, root: str, which: Any) -> _Freed:
     """Delete artifacts, and write that their objects are of no use.
 
-    Folders of the tree go as a whole. An object is counted with the item that it was made of,
-    under whose name it lies; an item that was cut from another borrows its audio from there.
+    Folders of the tree go as a whole. An object is counted with the subject that it was made of,
+    under whose name it lies; an item that came of another subject borrows its audio from there.
     """
     freed = _Freed()
     originals: list[str] = []
-    others: dict[str, list[str]] = {}
-    for item, bucket, key, size in await _deleted_artifacts(session, which):
-        of = key.split("/")[1]
+    others: dict[Subject, list[str]] = {}
+    jobs: set[str] = set()
+    for item, bucket, key, size, job in await _deleted_artifacts(session, which):
         if bucket == Bucket.ORIGINALS:
             originals.append(key)
             freed.originals += size
         else:
+            known = parse_derived(key)
+            of = known.subject if known else Subject.of_item(item)
             others.setdefault(of, []).append(key)
-            freed.results += size if of == item else 0
-    inside = set(await session.scalars(_below(root, others)))
-    apart = {item: keys for item, keys in others.items() if item not in inside}
+            jobs.add(job)
+            freed.results += size if of.item == item else 0
+    items = [of.item for of in others if of.item is not None]
+    inside = set(await session.scalars(_below(root, items)))
     now = timedelta()
     await discard_all(session, [(Bucket.ORIGINALS, key, now) for key in originals])
-    for item, keys in apart.items():
+    for of, keys in others.items():
+        if of.item in inside:
+            folder = subject_prefix(owner, of)
+            # Keys of earlier versions lie beside the folder, not in it.
+            beside = [key for key in keys if not key.startswith(folder)]
+            await discard_all(session, [(Bucket.DERIVED, key, now) for key in beside])
+            continue
         await discard_all(session, [(Bucket.DERIVED, key, now) for key in keys])
         lenders = await _deleted_artifacts(
-            session, col(ArtifactRow.item) == item, col(ArtifactRow.object_key).in_(keys)
+            session, col(ArtifactRow.job).in_(jobs), col(ArtifactRow.object_key).in_(keys)
         )
-        freed.results += sum(size for *_, size in lenders)
+        freed.results += sum(size for *_, size, _job in lenders)
     return freed
 
 
 async def _deleted_artifacts(session: AsyncSession, *which: Any) -> Sequence[Any]:
-    """Delete artifacts; return the item, bucket, key and size of each."""
+    """Delete artifacts; return the item, bucket, key, size and job of each."""
     row = ArtifactRow
     statement = (
         delete(row)
         .where(*which)
-        .returning(col(row.item), col(row.bucket), col(row.object_key), col(row.size))
+        .returning(col(row.item), col(row.bucket), col(row.object_key), col(row.size), col(row.job))
     )
     return (await session.execute(statement.execution_options(synchronize_session=False))).all()
 
@@ -260,8 +272,8 @@ async def _discard_folders(session: AsyncSession, owner: OwnerId, items: Collect
     worked_on = select(col(JobRow.item)).where(col(JobRow.item).in_(items))
     begun_lately = set(await session.scalars(worked_on.where(col(JobRow.epoch) > 0, lately)))
     found = []
-    for item in sorted(set(await session.scalars(worked_on.distinct()))):
-        prefix = item_prefix(owner, ItemId(item))
+    for item in sorted(filter(None, await session.scalars(worked_on.distinct()))):
+        prefix = subject_prefix(owner, Subject.of_item(item))
         found.append((Bucket.DERIVED, prefix, timedelta()))
         if item in begun_lately:
             # A worker may not know yet that nobody wants its work, and be writing still.

@@ -20,6 +20,7 @@ from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import InputRef, JobClass, TaskName
 from contracts.objects import Bucket, upload_key
 from contracts.problems import FieldProblem, ProblemCode
+from contracts.subjects import Subject
 from contracts.tasks import TASKS
 from contracts.uploads import Upload, UploadCreate, UploadedPart, UploadPart, UploadState
 from kit.clock import Clock, new_id
@@ -35,6 +36,7 @@ from services.library.locks import hold_owner
 from services.library.policy import Policy
 from services.library.repository import Repository
 from services.library.settings import LibrarySettings
+from services.library.subjects import subject_columns
 from services.library.tables import OPENING, ArtifactRow, ItemRow, JobRow, UploadRow
 from services.library.usage import change, reserve
 
@@ -280,7 +282,7 @@ class Uploads:
         original = ArtifactRow(
             id=new_id(),
             owner=row.owner,
-            item=item.id,
+            **subject_columns(Subject.of_item(item.id)),
             kind=ArtifactKind.ORIGINAL.value,
             name="original.bin",
             media_type=BINARY,
@@ -298,7 +300,7 @@ class Uploads:
 
     async def _ingest(self, session: AsyncSession, item: ItemRow, original: ArtifactRow) -> str:
         source = InputRef(
-            item=ItemId(item.id),
+            subject=Subject.of_item(item.id),
             kind=ArtifactKind.ORIGINAL,
             name=original.name,
             bucket=original.bucket,
@@ -307,7 +309,7 @@ class Uploads:
             sha256=original.sha256,
         )
         new = NewJob(
-            item=ItemId(item.id),
+            subject=Subject.of_item(item.id),
             task=TaskName.INGEST,
             params=IngestParams(longest=self._settings.longest).model_dump(mode="json"),
             inputs=(source,),

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     bindparam,
     func,
+    or_,
     select,
     update,
 )
@@ -197,9 +198,13 @@ class CounterCheck:
 def _counting_again() -> Executable:
     """Return the query of an owner's counters and of what they should be, at one moment."""
     artifact, upload = col(ArtifactRow.owner), col(UploadRow.owner)
-    # The item that an object was made of has it under its own name; others borrow it.
-    own = col(ArtifactRow.object_key).startswith(
-        col(ArtifactRow.owner) + "/" + col(ArtifactRow.item) + "/"
+    # The subject that an object was made of has it under its own name; others borrow it.
+    key, prefix = col(ArtifactRow.object_key), col(ArtifactRow.owner) + "/"
+    of_subject = prefix + col(ArtifactRow.subject_kind) + "/" + col(ArtifactRow.subject_id) + "/"
+    # Keys of earlier versions name the item alone.
+    own = or_(
+        key.startswith(of_subject),
+        key.startswith(prefix + col(ArtifactRow.item) + "/"),
     )
 
     def total(column: Any, *where: ColumnElement[bool]) -> ScalarSelect[int]:

@@ -12,12 +12,12 @@ from contracts.music import Stem
 from contracts.tagging import (
     SampleTags,
     SoundClass,
-    Subject,
     Tag,
     TaggingParams,
     TaggingResult,
     Tags,
     TagSource,
+    TagTarget,
 )
 from kit.audio.decode import UnreadableAudio
 from kit.audio.probe import probe
@@ -85,9 +85,9 @@ def handle(params: TaggingParams, job: Job, engine: Engine) -> TaggingResult:
 
 def _song(params: TaggingParams, job: Job) -> JobInput | None:
     """Return the input that is heard as a song, or none."""
-    if params.subject is Subject.SAMPLES:
+    if params.subject is TagTarget.SAMPLES:
         return None
-    if params.subject is Subject.SONG:
+    if params.subject is TagTarget.SONG:
         songs = list(job.inputs)
     else:
         of_sample = job.item.kind is ItemKind.SAMPLE

@@ -10,13 +10,14 @@ from kit.worker.compute import Child, EngineSetup
 from kit.worker.wire import Ended, Finished, Work
 from services.analysis.service import SERVICE
 from tests.support import signals
-from tests.support.single_job import ITEM, audio_input, write_audio
+from tests.support.single_job import ITEM, SUBJECT, audio_input, write_audio
 
 
 def work(path: Path, scratch: Path) -> Work:
     scratch.mkdir()
     return Work(
         job=JobId("01234567-89ab-7def-8123-456789abcde0"),
+        subject=SUBJECT,
         item=ItemFacts(id=ITEM, kind=ItemKind.TRACK, name="song"),
         inputs=(audio_input(path),),
         params={},

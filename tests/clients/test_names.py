@@ -9,7 +9,7 @@ import pytest
 
 from cratedig.cli.fetching import MARK, by_folder, item_folder
 from cratedig.names import MOST_BYTES, file_name, free_path, safe_name
-from cratedig.types import Artifact, Item
+from cratedig.types import Artifact, Item, Subject
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -17,7 +17,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def artifact(name: str, data: bytes = b"", **facts: str) -> Artifact:
     given = {"id": "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f", "kind": "midi", **facts}
     return Artifact(
-        item="item",
+        subject=Subject(kind="item", id="item"),
         name=name,
         media_type="audio/midi",
         size=len(data),

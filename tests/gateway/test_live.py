@@ -14,9 +14,10 @@ from starlette.routing import Route
 
 from contracts.envelope import Event, dataschema
 from contracts.events import ItemChanged
-from contracts.ids import EventId, ItemId, JobId, OwnerId
+from contracts.ids import EventId, ItemId, JobId, OwnerId, SubjectId
 from contracts.items import ItemState
 from contracts.jobs import JobProgressed, Progress, TaskName
+from contracts.subjects import Subject, SubjectKind
 from contracts.topics import JOBS_PROGRESS, LIBRARY_EVENTS
 from gateway.bearers import STANDS
 from kit.clock import new_id
@@ -44,10 +45,10 @@ async def feed(world: World, user: User, after: str = "start") -> list[dict[str,
             return found
 
 
-def progressed(owner: str, item: str, job: str, fraction: float) -> Event[JobProgressed]:
+def progressed(owner: str, subject: Subject, job: str, fraction: float) -> Event[JobProgressed]:
     moved = JobProgressed(
         job=JobId(job),
-        item=ItemId(item),
+        subject=subject,
         owner=OwnerId(owner),
         task=TaskName.MIDI,
         progress=Progress(fraction=fraction),
@@ -134,11 +135,11 @@ async def test_nobody_hears_of_anybody_else(world: World) -> None:
     async with listening(world, ada) as stream, listening(world, bob) as other:
         for number in range(10):
             await world.rename(bob, his, f"his {number}")
-        event = progressed(bob.id, his, new_id(), 0.5)
+        event = progressed(bob.id, Subject.of_item(his), new_id(), 0.5)
         await world.platform.bus.publish(JOBS_PROGRESS, event, key=event.data.job)
         for _ in range(10):
             assert (await other.next(CHANGED)).data["item"] == his
-        assert (await other.next("job.progressed")).data["item"] == his
+        assert (await other.next("job.progressed")).data["subject"]["id"] == his
         await world.rename(ada, hers, "hers")
         first = await stream.next()
         assert first.data["item"] == hers
@@ -165,13 +166,33 @@ async def test_filters_show_only_what_was_asked_for(world: World) -> None:
     assert wrong.status_code == 422
 
 
+async def test_a_stream_shows_what_belongs_to_one_subject(world: World) -> None:
+    ada, item = await with_item(world)
+    other = await world.upload(ada, b"another one")
+    async with listening(world, ada, query={"subject": f"item:{item}"}) as stream:
+        await world.rename(ada, other, "not shown")
+        await world.rename(ada, item, "shown")
+        assert (await stream.next()).data["item"] == item
+        assert other.encode() not in stream.body
+    collection = Subject(kind=SubjectKind.COLLECTION, id=SubjectId(item))
+    async with listening(world, ada, query={"subject": str(collection)}) as stream:
+        await world.rename(ada, item, "not shown either")
+        for subject in (Subject.of_item(item), collection):
+            event = progressed(ada.id, subject, new_id(), 0.5)
+            await world.platform.bus.publish(JOBS_PROGRESS, event, key=event.data.job)
+        assert (await stream.next()).data["subject"] == collection.model_dump(mode="json")
+    for query in ({"subject": item}, {"subject": str(collection), "item": item}):
+        wrong = await world.client.get("/v1/events", params=query, headers=ada.head)
+        assert wrong.status_code == 422, query
+
+
 async def test_progress_is_told_without_an_id_and_only_its_latest(world: World) -> None:
     ada, item = await with_item(world)
     job = new_id()
     async with listening(world, ada, query={"job": job}) as stream:
         stream.reading.clear()
         for number in range(50):
-            event = progressed(ada.id, item, job, number / 50)
+            event = progressed(ada.id, Subject.of_item(item), job, number / 50)
             await world.platform.bus.publish(JOBS_PROGRESS, event, key=job)
         stream.reading.set()
         seen: list[float] = []

@@ -18,15 +18,16 @@ from kit.worker.wire import Ended, Finished, Moved, Work
 from services.ingest.service import SERVICE
 from tests.ingest.uploads import write_wav
 from tests.support import signals
-from tests.support.single_job import ITEM
+from tests.support.single_job import ITEM, SUBJECT
 
 
 def work(path: Path, scratch: Path) -> Work:
     scratch.mkdir()
     return Work(
         job=JobId("01234567-89ab-7def-8123-456789abcde0"),
+        subject=SUBJECT,
         item=ItemFacts(id=ITEM, kind=ItemKind.TRACK, name="song"),
-        inputs=(JobInput(path, ArtifactKind.ORIGINAL, path.name, ITEM, "0" * 64),),
+        inputs=(JobInput(path, ArtifactKind.ORIGINAL, path.name, SUBJECT, "0" * 64),),
         params={},
         scratch=scratch,
     )

@@ -17,7 +17,7 @@ from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
 from services.ingest.engine import ConfinedFfmpeg
 from services.ingest.handler import handle
-from tests.support.single_job import ITEM, single_job
+from tests.support.single_job import SUBJECT, single_job
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,9 +54,9 @@ class Intake:
         """Ingest a file."""
         scratch = self.folder / f"job-{time.monotonic_ns()}"
         scratch.mkdir()
-        source = JobInput(path, ArtifactKind.ORIGINAL, path.name, ITEM, "0" * 64)
+        source = JobInput(path, ArtifactKind.ORIGINAL, path.name, SUBJECT, "0" * 64)
         job = single_job(scratch, [source])
-        job.item = job.item.model_copy(update={"declared": declared})
+        job.item_facts = job.item.model_copy(update={"declared": declared})
         result = handle(params or IngestParams(), job, self.engine)
         outputs = {output.name: output.path for output in job.outputs}
         return Ingested(result, outputs[CANONICAL], outputs[PEAKS], job)

@@ -24,6 +24,7 @@ from contracts.ids import ArtifactId, ItemId, JobId, OwnerId, UserId, WorkerId
 from contracts.items import ArtifactKind
 from contracts.jobs import Claim, ClaimRequest, Heartbeat, JobState, Make, Standing, TaskName
 from contracts.objects import Bucket
+from contracts.subjects import Subject
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, TOPICS, Topic
 from kit.bus.base import AnyEvent, BusError
 from kit.clock import SystemClock, new_id
@@ -47,6 +48,7 @@ from services.library.reaper import Reaper
 from services.library.relay import Relay
 from services.library.routes.internal import internal_routes
 from services.library.settings import LibrarySettings
+from services.library.subjects import subject_columns
 from services.library.tables import METADATA, ArtifactRow, EventRow, JobRow
 from services.library.uploads import Uploads
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
@@ -234,7 +236,8 @@ class BrittleHouse:
             )  # fmt: skip
             await session.execute(
                 insert(METADATA.tables["artifacts"]).values(
-                    id=ArtifactId(new_id()), owner=self.owner, item=self.item, kind="canonical",
+                    id=ArtifactId(new_id()), owner=self.owner, kind="canonical",
+                    **subject_columns(Subject.of_item(self.item)),
                     name="canonical.flac", bucket="derived", object_key=key, size=len(SOUND),
                     sha256=sha256(SOUND), media_type="audio/flac", created=now, audio=audio,
                 )

@@ -263,7 +263,7 @@ def make_of(task: TaskName) -> Make:
 
 
 def key_of(claim: Claim, name: str) -> str:
-    return artifact_key(claim.owner, claim.item.id, claim.task, claim.job, claim.epoch, name)
+    return artifact_key(claim.owner, claim.subject, claim.task, claim.job, claim.epoch, name)
 
 
 def said_as(data: JobCompleted | JobSkipped | JobFailed, type_: str) -> AnyEvent:

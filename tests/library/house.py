@@ -19,6 +19,7 @@ from contracts.jobs import (
     Make,
     TaskName,
 )
+from contracts.subjects import Subject
 from kit.clock import Clock, SystemClock, new_id
 from kit.database.engine import Database
 from services.library import claims, endings, jobs
@@ -63,7 +64,7 @@ class Jobs:
         force: bool = False,
     ) -> JobRow:
         new = jobs.NewJob(
-            item=item,
+            subject=Subject.of_item(item),
             task=TASK,
             params={"n": number},
             inputs=(),
@@ -89,7 +90,7 @@ class Jobs:
         async with self.database.transaction() as session:
             for number in numbers:
                 new = jobs.NewJob(
-                    item=item,
+                    subject=Subject.of_item(item),
                     task=TASK,
                     params={"n": number},
                     inputs=(),

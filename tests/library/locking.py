@@ -18,6 +18,7 @@ FILLING = "filling"
 _HOLDS = re.compile(r"\bFOR (?:NO KEY )?UPDATE(?: OF (\w+))?", re.DOTALL)
 _FROM = re.compile(r"\bFROM (\w+)")
 _WRITES = re.compile(r"\s*(UPDATE|DELETE FROM|INSERT INTO) (\w+)")
+_ALTERS = re.compile(r"\s*ALTER TABLE (\w+)")
 _ADVISORY = "pg_advisory_xact_lock"
 
 
@@ -39,6 +40,7 @@ def watched_locks() -> Iterator[list[str]]:
     """Give a list to which everything is added that is against the order, by transaction."""
     wrong: list[str] = []
     transactions: WeakKeyDictionary[Connection, list[str]] = WeakKeyDictionary()
+    altered: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
 
     def executed(
         connection: Connection, _: Any, statement: str, parameters: Any, *more: Any
@@ -48,9 +50,14 @@ def watched_locks() -> Iterator[list[str]]:
         if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
             # Each statement is a transaction of its own.
             return
+        whole = altered.setdefault(connection, set())
+        if alters := _ALTERS.match(statement):
+            whole.add(alters[1])
+            return
         taken = transactions.setdefault(connection, [])
         lock, made = _lock_in(statement, parameters)
-        if lock is None:
+        if lock is None or lock in whole:
+            # Whoever alters a table holds all of it, and waits for none of its rows.
             return
         if made:
             # Nobody waits for a row that is new, but it may wait for what it refers to.
@@ -64,6 +71,7 @@ def watched_locks() -> Iterator[list[str]]:
 
     def ended(connection: Connection) -> None:
         transactions.pop(connection, None)
+        altered.pop(connection, None)
 
     listeners = (("before_cursor_execute", executed), ("commit", ended), ("rollback", ended))
     for name, listener in listeners:

@@ -33,7 +33,17 @@ from contracts.jobs import (
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, commands
 from services.library.tables import JobRow
 from tests.library.expected import BUDGET, Expected, Predictions, Ticket
-from tests.library.world import FILES, ITEMS, MAKES, OWNERS, POLICY, WORKERS, Store, World, input_of
+from tests.library.world import (
+    FILES,
+    MAKES,
+    OWNERS,
+    POLICY,
+    SUBJECTS,
+    WORKERS,
+    Store,
+    World,
+    input_of,
+)
 
 S = JobState
 TASK = TaskName.MIDI
@@ -111,7 +121,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self, owner: OwnerId, file: str, params: int, priority: JobClass, force: bool, long: bool
     ) -> str | None:
         new = self.store.jobs.NewJob(
-            item=ITEMS[owner],
+            subject=SUBJECTS[owner],
             task=TASK,
             params={"n": params},
             inputs=(input_of(owner, file),),

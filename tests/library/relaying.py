@@ -55,7 +55,7 @@ async def tell(database: Database, key: str, *sequence: int) -> None:
     for number in sequence:
         async with database.transaction() as session:
             data = ItemChanged(item=ItemId(key), state=ItemState.READY)
-            about = About(subject=key, key=key, sequence=number)
+            about = About(event_subject=key, key=key, sequence=number)
             await record(session, LIBRARY_EVENTS, "item.changed", data, about=about)
 
 
@@ -141,7 +141,7 @@ async def does_not_skip_what_commits_late(relays: ModuleType, database: Database
     late, early = new_id(), new_id()
     async with database.transaction() as session:
         data = ItemChanged(item=ItemId(late), state=ItemState.READY)
-        about = About(subject=late, key=late, sequence=1)
+        about = About(event_subject=late, key=late, sequence=1)
         await record(session, LIBRARY_EVENTS, "item.changed", data, about=about)
         # Another transaction begins later and is through before.
         await tell(database, early, 1)

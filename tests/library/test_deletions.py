@@ -15,14 +15,17 @@ import pytest
 from sqlalchemy import Connection, Engine, event, func, insert, select
 from sqlmodel import col
 
-from contracts.ids import ItemId, OwnerId
+from contracts.ids import ItemId, JobId, OwnerId
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import TaskName
 from contracts.music import Stem
+from contracts.objects import attempt_prefix
+from contracts.subjects import Subject
 from kit.clock import new_id
 from services.library.deletions import Deletions
 from services.library.items import mark_deleted
 from services.library.repository import Repository
+from services.library.subjects import subject_columns
 from services.library.tables import METADATA, DeletionRow, EventRow, ItemRow, JobRow
 from tests.library.catalogue import SLICING, Catalogue, Made, User, separated, stems
 from tests.library.locking import unwatched
@@ -79,6 +82,9 @@ async def large(catalogue: Catalogue) -> tuple[User, str]:
         now = datetime.now(UTC)
         ids = [new_id() for _ in range(CHILDREN)]
         tables = METADATA.tables
+        folder = attempt_prefix(
+            OwnerId(user.owner), Subject.of_item(song), TaskName.SLICING, JobId(new_id()), 1
+        )
         connection.execute(
             insert(tables["items"]).values(
                 owner=user.owner, kind="sample", state="ready", name="n", labels={}, search="",
@@ -92,7 +98,11 @@ async def large(catalogue: Catalogue) -> tuple[User, str]:
                 sha256="0" * 64, bucket="derived", created=now,
             ),
             [
-                {"id": new_id(), "item": item, "object_key": f"{user.owner}/{song}/slicing/{n}"}
+                {
+                    "id": new_id(),
+                    **subject_columns(Subject.of_item(item)),
+                    "object_key": f"{folder}{n}.flac",
+                }
                 for n, id_ in enumerate(ids)
                 for item in (id_, song)
             ],
@@ -105,7 +115,11 @@ async def large(catalogue: Catalogue) -> tuple[User, str]:
                 task="midi", created=now, not_before=now, queued=now, start_by=now, close_by=now,
             ),
             [
-                {"id": new_id(), "item": item, "state": "queued" if n < 30 else "succeeded"}
+                {
+                    "id": new_id(),
+                    **subject_columns(Subject.of_item(item)),
+                    "state": "queued" if n < 30 else "succeeded",
+                }
                 for n, id_ in enumerate(ids)
                 for item in (id_, song)
             ],
@@ -129,7 +143,7 @@ async def test_a_large_tree_goes_piece_by_piece(
     async with catalogue.database.session() as session:
         told = list(
             await session.scalars(
-                select(col(EventRow.subject))
+                select(col(EventRow.event_subject))
                 .where(col(EventRow.type) == "item.deleted")
                 .order_by(col(EventRow.seq))
             )

@@ -218,20 +218,23 @@ async def test_deleting_takes_children_files_jobs_and_says_so(catalogue: Catalog
                 .order_by(col(EventRow.seq))
             )
         )
-    assert {e.subject for e in told if e.type == "item.deleted"} == {
+    assert {e.event_subject for e in told if e.type == "item.deleted"} == {
         song, drums["id"], sample["id"],
     }  # fmt: skip
-    assert {e.subject for e in told if e.type == "job.cancelled"} >= {waiting["id"], running.job}
+    assert {e.event_subject for e in told if e.type == "job.cancelled"} >= {
+        waiting["id"],
+        running.job,
+    }
     assert [e.data["state"] for e in told if e.type == "run.finished"] == ["cancelled"]
     await tidy(catalogue)
     assert await stored(catalogue) == set()
     # What a worker that has not heard of it still writes changes nothing, and goes later.
     await catalogue.finish(running, MIDI, MIDI_FILES)
-    assert await stored(catalogue) == {f"{user.owner}/{running.item.id}/midi"}
+    assert await stored(catalogue) == {f"{user.owner}/item/{running.subject.id}/midi"}
     async with catalogue.database.session() as session:
         assert list(await session.scalars(select(ArtifactRow))) == []
         due = {row.prefix for row in await session.scalars(select(GarbageRow))}
-    assert f"{user.owner}/{running.item.id}/" in due
+    assert f"{user.owner}/item/{running.subject.id}/" in due
 
 
 async def test_deleting_a_stem_leaves_its_song(catalogue: Catalogue) -> None:
@@ -298,7 +301,7 @@ def test_a_download_is_named_for_people(
 async def stored(catalogue: Catalogue) -> set[str]:
     """Return the folders that hold objects."""
     keys = [f.key for b in Bucket async for f in catalogue.objects.walk(b, "")]
-    return {"/".join(key.split("/")[:3]) for key in keys}
+    return {"/".join(key.split("/")[:4]) for key in keys}
 
 
 async def tidy(catalogue: Catalogue) -> None:

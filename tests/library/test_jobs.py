@@ -214,7 +214,7 @@ async def test_the_feed_shows_everything_once_in_order(catalogue: Catalogue) -> 
     assert types[:3] == ["item.added", "artifact.added", "job.queued"]
     assert types[-1] == "job.succeeded" or "artifact.added" in types[-2:]
     assert len({e["id"] for e in seen}) == len(seen)
-    assert all(e["item"] == song for e in seen)
+    assert all(e["subject"] == {"kind": "item", "id": song} for e in seen)
     assert (await user.get("/feed", after=after))["items"] == []
     whole = (await user.get("/feed", after="start", limit=200))["items"]
     assert whole == seen

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, insert, text
 
+from contracts.subjects import Subject
 from kit.clock import new_id
 from services.library.gauges import SAMPLE, Gauges
+from services.library.subjects import subject_columns
 from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, open_catalogue
 from tests.library.locking import unwatched
@@ -62,8 +64,8 @@ def _fill(connection: Connection, owner: str) -> None:
             budget=1.0, cancel_requested=False, progress={}, detail="", traceparent="",
         ),
         [
-            {"id": new_id(), "item": i, "task": "midi" if n % 2 else "slicing", "created": at,
-             "finished": at,
+            {"id": new_id(), **subject_columns(Subject.of_item(i)),
+             "task": "midi" if n % 2 else "slicing", "created": at, "finished": at,
              **dict.fromkeys(("not_before", "queued", "start_by", "close_by"), at)}
             for n, (i, at) in enumerate(zip(items, times, strict=True))
         ],
@@ -74,7 +76,7 @@ def _fill(connection: Connection, owner: str) -> None:
             traceparent="",
         ),
         [
-            {"id": new_id(), "key": i, "subject": i, "time": at, "published": at, "job": i}
+            {"id": new_id(), "key": i, "event_subject": i, "time": at, "published": at, "job": i}
             for i, at in zip(items, times, strict=True)
         ],
     )  # fmt: skip
@@ -90,7 +92,10 @@ def _fill(connection: Connection, owner: str) -> None:
             owner=owner, kind="canonical", name="n", media_type="audio/flac", size=1, sha256="",
             bucket="derived", object_key="o/i/k",
         ),
-        [{"id": new_id(), "item": i, "created": at} for i, at in zip(items, times, strict=True)],
+        [
+            {"id": new_id(), **subject_columns(Subject.of_item(i)), "created": at}
+            for i, at in zip(items, times, strict=True)
+        ],
     )  # fmt: skip
     if connection.dialect.name == "postgresql":
         # Its own daemon does so after a while; SQLite is never told.

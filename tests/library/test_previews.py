@@ -29,7 +29,7 @@ async def running(catalogue: Catalogue) -> tuple[Claim, WorkerId]:
 
 async def let_hear(catalogue: Catalogue, claim: Claim, worker: WorkerId) -> str:
     """Store a preview as a worker does, tell of it, and return its key."""
-    prefix = previews_prefix(claim.owner, claim.item.id, claim.task, claim.job, claim.epoch)
+    prefix = previews_prefix(claim.owner, claim.subject, claim.task, claim.job, claim.epoch)
     key = prefix + NAME
     await catalogue.objects.put_bytes(Bucket.DERIVED, key, b"la", media_type="audio/flac")
     beat = Heartbeat(

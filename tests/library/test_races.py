@@ -14,6 +14,7 @@ from contracts.ids import ItemId, OwnerId
 from contracts.items import ItemState
 from contracts.jobs import TaskName
 from contracts.music import Stem
+from contracts.subjects import Subject
 from contracts.topics import LIBRARY_EVENTS
 from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
@@ -48,7 +49,13 @@ async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
 
     async def tell(session: Any, subject: ItemId, number: int) -> None:
         data = ItemChanged(item=subject, state=ItemState.READY)
-        about = About(subject=subject, key=subject, owner=OWNER, item=subject, sequence=number)
+        about = About(
+            event_subject=subject,
+            key=subject,
+            owner=OWNER,
+            subject=Subject.of_item(subject),
+            sequence=number,
+        )
         await record(session, LIBRARY_EVENTS, "item.changed", data, about=about)
 
     seen: list[Any] = []
@@ -73,7 +80,7 @@ async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
     assert set(counted.values()) == {1}
     by_subject: dict[str, list[str]] = {}
     for entry in seen:
-        by_subject.setdefault(entry.subject, []).append(entry.id)
+        by_subject.setdefault(entry.event_subject, []).append(entry.id)
     # Ids of version 7 grow with the time they were made at, to the millisecond.
     times = {entry.id: entry.time for entry in seen}
     for ids in by_subject.values():

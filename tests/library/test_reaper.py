@@ -102,7 +102,7 @@ class House:
             return list(await session.scalars(select(ArtifactRow)))
 
     async def _put(self, claim: Claim, name: str, data: bytes, epoch: int) -> None:
-        key = artifact_key(claim.owner, claim.item.id, claim.task, claim.job, epoch, name)
+        key = artifact_key(claim.owner, claim.subject, claim.task, claim.job, epoch, name)
         await self.objects.put_bytes(Bucket.DERIVED, key, data, media_type="application/json")
 
 
@@ -439,7 +439,7 @@ def test_the_handler_reads_for_the_librarys_group(tmp_path: Path) -> None:
 
 
 def _completed(claim: Claim, digest: str) -> JobCompleted:
-    key = artifact_key(claim.owner, claim.item.id, claim.task, claim.job, claim.epoch, MANIFEST)
+    key = artifact_key(claim.owner, claim.subject, claim.task, claim.job, claim.epoch, MANIFEST)
     return JobCompleted(
         job=claim.job,
         epoch=claim.epoch,

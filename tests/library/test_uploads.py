@@ -38,7 +38,7 @@ async def test_a_file_in_parts_becomes_an_item_with_an_ingest_job(catalogue: Cat
     assert (item["state"], item["kind"], item["name"]) == ("ingesting", "track", "Night Drive.wav")
     assert item["metadata"] == {"artist": "Me"}
     job = await user.get(f"/jobs/{done['job']}")
-    assert (job["task"], job["state"], job["item"]) == ("ingest", "queued", done["item"])
+    assert (job["task"], job["state"], job["subject"]["id"]) == ("ingest", "queued", done["item"])
     claim = await catalogue.claim(TaskName.INGEST)
     (source,) = claim.inputs
     assert (source.sha256, source.size, claim.item.declared) == (sha256(DATA), len(DATA), "track")

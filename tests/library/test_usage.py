@@ -163,7 +163,7 @@ async def test_results_at_once_do_not_pass_the_limit(catalogue: Catalogue) -> No
     said = await user.get("/usage")
     assert said["limit"] - said["total"] == 1
     for job in jobs:
-        found = (await user.get(f"/items/{job['item']}/artifacts"))["items"]
+        found = (await user.get(f"/items/{job['subject']['id']}/artifacts"))["items"]
         made = [one for one in found if one["job"] == job["id"]]
         assert len(made) == (job["state"] == "succeeded")
 

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from sqlalchemy import NullPool, Row, Select, delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
-from contracts.ids import ArtifactId, ItemId, OwnerId, WorkerId
+from contracts.ids import ArtifactId, ItemId, OwnerId, SubjectId, WorkerId
 from contracts.items import ArtifactKind
 from contracts.jobs import InputRef, Make
+from contracts.subjects import Subject, SubjectKind
 from kit.clock import new_id
 from kit.database.base import Utc
 from kit.database.engine import Database
@@ -27,6 +28,11 @@ Answer = TypeVar("Answer")
 
 OWNERS = tuple(OwnerId(f"00000000-0000-7000-8000-00000000000{n}") for n in (1, 2))
 ITEMS = {owner: ItemId(owner.replace("-8000-", "-9000-")) for owner in OWNERS}
+SUBJECTS = {
+    OWNERS[0]: Subject.of_item(ITEMS[OWNERS[0]]),
+    OWNERS[1]: Subject(kind=SubjectKind.COLLECTION, id=SubjectId(ITEMS[OWNERS[1]])),
+}
+"""What each owner's jobs work on: one owner's on an item, the other's on a collection."""
 WORKERS = tuple(WorkerId(f"00000000-0000-7000-a000-00000000000{n}") for n in (1, 2, 3))
 MAKES = tuple(Make(engine=f"engine{n}", version="1", fingerprint=str(n) * 64) for n in (1, 2))
 FILES = ("a" * 64, "b" * 64)
@@ -98,7 +104,7 @@ class Store:
 def input_of(owner: OwnerId, sha256: str) -> InputRef:
     return InputRef(
         artifact=ArtifactId(new_id()),
-        item=ITEMS[owner],
+        subject=Subject.of_item(ITEMS[owner]),
         kind=ArtifactKind.CANONICAL,
         name="canonical.flac",
         bucket="derived",

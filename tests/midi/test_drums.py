@@ -17,7 +17,7 @@ from kit.worker.outcomes import Rejected, Skipped
 from services.midi.drums import DRUMS, Hit, beat, hear
 from services.midi.engine import Engine
 from services.midi.handler import handle
-from tests.support.single_job import ITEM, single_job
+from tests.support.single_job import SUBJECT, single_job
 
 RATE = 44_100
 
@@ -119,7 +119,7 @@ def given(folder: Path, name: str, kind: ArtifactKind, said: Slices | Tags) -> J
     path = folder / name
     path.write_text(said.model_dump_json(), encoding="utf-8")
     stem = said.stem if isinstance(said, Slices) else Stem.DRUMS
-    return JobInput(path, kind, name, ITEM, "0" * 64, stem=stem)
+    return JobInput(path, kind, name, SUBJECT, "0" * 64, stem=stem)
 
 
 def job_of(folder: Path, slices: Slices, tags: Tags | None) -> Job:
@@ -129,7 +129,7 @@ def job_of(folder: Path, slices: Slices, tags: Tags | None) -> Job:
     scratch = folder / "scratch"
     scratch.mkdir()
     job = single_job(scratch, inputs)
-    job.item = job.item.model_copy(update={"bpm": 100.0})
+    job.item_facts = job.item.model_copy(update={"bpm": 100.0})
     return job
 
 

@@ -29,7 +29,7 @@ def job_of(
     scratch = folder / "scratch"
     scratch.mkdir()
     job = single_job(scratch, [audio_input(path, stem=stem)])
-    job.item = job.item.model_copy(update={"bpm": bpm})
+    job.item_facts = job.item.model_copy(update={"bpm": bpm})
     return job
 
 

@@ -14,7 +14,7 @@ from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi.engine import Engine
 from services.midi.handler import handle
-from tests.support.single_job import ITEM, audio_input, single_job, write_audio
+from tests.support.single_job import SUBJECT, audio_input, single_job, write_audio
 
 Made = tuple[Stem | None, Notes]
 
@@ -70,11 +70,11 @@ def job_of(folder: Path, made: list[Made], analysis: Analysis | None = None) -> 
         for name in ("notes.json", "notes.csv"):
             path = folder / f"{number}-{name}"
             path.write_text(notes.model_dump_json() if name.endswith("json") else "start_s\n")
-            inputs.append(JobInput(path, ArtifactKind.NOTES, name, ITEM, "0" * 64, stem=stem))
+            inputs.append(JobInput(path, ArtifactKind.NOTES, name, SUBJECT, "0" * 64, stem=stem))
     if analysis is not None:
         path = folder / "analysis.json"
         path.write_text(analysis.model_dump_json())
-        inputs.append(JobInput(path, ArtifactKind.ANALYSIS, path.name, ITEM, "0" * 64))
+        inputs.append(JobInput(path, ArtifactKind.ANALYSIS, path.name, SUBJECT, "0" * 64))
     scratch = folder / "scratch"
     scratch.mkdir()
     return single_job(scratch, inputs)

@@ -10,6 +10,7 @@ from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import ItemFacts
 from contracts.music import Stem
 from contracts.separation import Precision, Weights
+from contracts.subjects import Subject
 from kit.audio.decode import Block
 from kit.audio.encode import AudioForm, Encoder
 from kit.worker.job import Job, JobInput
@@ -116,10 +117,12 @@ def make_job(
         encoder.write(audio)
         facts = encoder.facts
     item, listener = ItemId("01900000-0000-7000-8000-000000000001"), Listener()
+    subject = Subject.of_item(item)
     job = Job(
         id=JobId("01900000-0000-7000-8000-000000000002"),
-        item=ItemFacts(id=item, kind=ItemKind.TRACK, name="Song", audio=facts),
-        inputs=(JobInput(path, ArtifactKind.CANONICAL, "audio.flac", item, "0" * 64),),
+        subject=subject,
+        item_facts=ItemFacts(id=item, kind=ItemKind.TRACK, name="Song", audio=facts),
+        inputs=(JobInput(path, ArtifactKind.CANONICAL, "audio.flac", subject, "0" * 64),),
         scratch=folder,
         reporter=listener,
     )

@@ -8,11 +8,13 @@ from contracts.ids import ItemId, JobId
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import ItemFacts
 from contracts.music import Stem
+from contracts.subjects import Subject
 from kit.audio.encode import Encoder
 from kit.signal.spectra import Array
 from kit.worker.job import Job, JobInput
 
 ITEM = ItemId("01234567-89ab-7def-8123-456789abcdef")
+SUBJECT = Subject.of_item(ITEM)
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ def write_audio(path: Path, audio: Array, sample_rate: int = 44_100) -> Path:
 def audio_input(path: Path, *, stem: Stem | None = None, start: int | None = None) -> JobInput:
     """Return a file as a job's input."""
     kind = ArtifactKind.CANONICAL if stem is None else ArtifactKind.STEM
-    return JobInput(path, kind, path.name, ITEM, "0" * 64, stem=stem, start=start)
+    return JobInput(path, kind, path.name, SUBJECT, "0" * 64, stem=stem, start=start)
 
 
 def single_job(
@@ -50,7 +52,8 @@ def single_job(
     """Return a job over an item named `song`."""
     return Job(
         id=JobId("01234567-89ab-7def-8123-456789abcde0"),
-        item=ItemFacts(id=ITEM, kind=kind, name="song"),
+        subject=SUBJECT,
+        item_facts=ItemFacts(id=ITEM, kind=kind, name="song"),
         inputs=tuple(inputs),
         scratch=scratch,
         reporter=Told(),

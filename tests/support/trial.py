@@ -32,6 +32,7 @@ Deed = Literal[
     "forget",
     "misname",
     "work",
+    "name",
 ]
 
 
@@ -115,6 +116,8 @@ def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
             for step in range(steps):
                 job.progress(step / steps, f"step {step}")
                 time.sleep(0.05)
+        case "name":
+            print(job.item.name)
         case "finish":
             pass
     read = sum(one.path.stat().st_size for one in job.inputs)

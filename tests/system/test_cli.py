@@ -254,7 +254,7 @@ def test_a_samples_tags_come_with_its_upload(shell: Shell) -> None:
     write_tone(shell.folder / "hit.wav", seconds=1.0, frequency=90.0)
     (item,) = shell.json("upload", "hit.wav", "--kind", "sample")
     assert item["tagging"]["state"] in ("succeeded", "skipped")
-    assert item["tagging"]["item"] == item["id"]
+    assert item["tagging"]["subject"]["id"] == item["id"]
 
 
 def test_parameters_are_checked_where_they_are_given(world: World) -> None:

@@ -13,7 +13,7 @@ from kit.signal.spectra import Array
 from kit.worker.job import Job, JobInput
 from services.tagging.engine import BATCH, Heard
 from services.tagging.oneshots import CLASSES
-from tests.support.single_job import ITEM, audio_input, single_job, write_audio
+from tests.support.single_job import SUBJECT, audio_input, single_job, write_audio
 
 RATE = 44_100
 
@@ -43,7 +43,7 @@ class KnownEngine:
 
 def slice_input(path: Path, kind: ArtifactKind, *, stem: Stem | None = Stem.DRUMS) -> JobInput:
     """Return a slice as a job's input."""
-    return JobInput(path, kind, path.name, ITEM, "0" * 64, stem=stem, start=0, end=1)
+    return JobInput(path, kind, path.name, SUBJECT, "0" * 64, stem=stem, start=0, end=1)
 
 
 def job_of(folder: Path, audio: Array, *, kind: ItemKind = ItemKind.TRACK) -> Job:

@@ -12,10 +12,10 @@ from contracts.music import Stem
 from contracts.tagging import (
     EMBEDDING_SIZE,
     SoundClass,
-    Subject,
     TaggingParams,
     TaggingResult,
     TagSource,
+    TagTarget,
 )
 from kit.signal.spectra import Array
 from kit.worker.outcomes import Rejected, Skipped
@@ -131,12 +131,12 @@ def test_an_uploaded_sample_is_heard_as_one(tmp_path: Path) -> None:
 
 def test_what_is_heard_can_be_asked_for(tmp_path: Path) -> None:
     job = job_of(tmp_path, signals.noise(0.3))
-    result = handle(TaggingParams(subject=Subject.SAMPLES), job, KnownEngine(({"tom": 1.0},)))
+    result = handle(TaggingParams(subject=TagTarget.SAMPLES), job, KnownEngine(({"tom": 1.0},)))
     assert result.classes == {SoundClass.TOM: 1}
     folder = tmp_path / "song"
     folder.mkdir()
     job = job_of(folder, signals.noise(4.0), kind=ItemKind.SAMPLE)
-    result = handle(TaggingParams(subject=Subject.SONG, song_threshold=0), job, KnownEngine())
+    result = handle(TaggingParams(subject=TagTarget.SONG, song_threshold=0), job, KnownEngine())
     assert len(result.song) == 10
     assert result.samples == 0
 

@@ -25,6 +25,7 @@ from contracts.jobs import (
     TaskName,
 )
 from contracts.objects import Bucket
+from contracts.subjects import Subject
 from contracts.topics import JOBS_EVENTS, commands
 from kit.bus.base import AnyEvent
 from kit.bus.factory import open_bus
@@ -153,10 +154,11 @@ class Bench:
             attempt=1,
             task=TaskName.EXPORT,
             owner=OWNER,
+            subject=Subject.of_item(item),
             item=ItemFacts(id=item, kind=ItemKind.TRACK, name="song"),
             inputs=(
                 InputRef(
-                    item=item,
+                    subject=Subject.of_item(item),
                     kind=ArtifactKind.CANONICAL,
                     name="canonical.flac",
                     bucket=Bucket.DERIVED,

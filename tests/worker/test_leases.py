@@ -30,7 +30,7 @@ async def at_work(bench: Bench, claim: Claim) -> None:
 
 
 async def nothing_stored(bench: Bench, claim: Claim) -> bool:
-    prefix = f"{claim.owner}/{claim.item.id}/export/"
+    prefix = f"{claim.owner}/item/{claim.subject.id}/export/"
     return not [one async for one in bench.platform.objects.walk(Bucket.DERIVED, prefix)]
 
 

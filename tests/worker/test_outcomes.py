@@ -126,7 +126,7 @@ async def test_what_was_heard_of_a_try_that_ran_out_of_memory_is_forgotten(bench
     heard = [beat.progress.previews for beat in bench.desk.beats if beat.progress.previews]
     assert heard[-1] == ("part-0.5.flac",)
     assert set(heard) <= {("part-1.flac",), ("part-0.5.flac",)}
-    prefix = previews_prefix(claim.owner, claim.item.id, claim.task, claim.job, claim.epoch)
+    prefix = previews_prefix(claim.owner, claim.subject, claim.task, claim.job, claim.epoch)
     assert f"{prefix}part-0.5.flac" in [facts.key for facts in await stored(bench, prefix)]
 
 
@@ -140,4 +140,4 @@ async def test_a_job_that_hangs_in_c_is_killed_at_its_deadline(bench: Bench) -> 
     claim = await bench.offer(budget=1.0, do="hang")
     event = await bench.ending(claim, within=30.0)
     assert event.data.kind == FailureKind.TIMEOUT
-    assert not await stored(bench, f"{claim.owner}/{claim.item.id}/export/")
+    assert not await stored(bench, f"{claim.owner}/item/{claim.subject.id}/export/")

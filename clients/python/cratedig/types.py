@@ -99,11 +99,18 @@ class Item(_Answer):
     updated: datetime
 
 
+class Subject(_Answer):
+    """What a job works on or a file belongs to, as a rule an item: `kind` says which."""
+
+    kind: str
+    id: str
+
+
 class Artifact(_Answer):
     """A stored file; `size` in bytes."""
 
     id: str
-    item: str
+    subject: Subject
     job: str | None = None
     kind: str
     name: str
@@ -150,7 +157,7 @@ class Job(_Answer):
     """One task over one input; `queue` is there while it waits, when it is asked for by its id."""
 
     id: str
-    item: str
+    subject: Subject
     task: str
     state: str
     priority: str = "interactive"
@@ -201,7 +208,7 @@ class Run(_Answer):
     """One walk of a pipeline over an item."""
 
     id: str
-    item: str
+    subject: Subject
     pipeline: PipelineSpec
     state: str
     progress: Progress

@@ -42,7 +42,7 @@ def artifact_routes(house: Context) -> APIRouter:
         async with house.database.session() as session:
             repository = Repository(session, principal)
             row = await repository.artifact(artifact, Action.READ)
-            item = await repository.item(row.item, Action.READ)
+            item = await repository.item(row.item, Action.READ) if row.item else None
             now = await house.database.time(session)
         url = house.objects.sign_get(
             Bucket(row.bucket),
@@ -56,8 +56,13 @@ def artifact_routes(house: Context) -> APIRouter:
     return router
 
 
-def file_name(item: ItemRow, artifact: ArtifactRow) -> str:
-    """Return the name that a downloaded file gets: the item's, and what of it this is (S11)."""
+def file_name(item: ItemRow | None, artifact: ArtifactRow) -> str:
+    """Return the name that a downloaded file gets: the item's, and what of it this is (S11).
+
+    A file that belongs to no item keeps its own.
+    """
+    if item is None:
+        return artifact.name
     name = "".join("_" if c in _UNFIT or _unfit(c) else c for c in item.name)
     if artifact.kind == ArtifactKind.ORIGINAL:
         return name.strip(". ") or artifact.name

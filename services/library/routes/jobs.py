@@ -166,8 +166,8 @@ async def _again(house: Context, repository: Repository, job: str) -> JobRow:
         )
     session = repository.session
     await hold_owner(session, repository.owner)
-    item = await repository.item(row.item, Action.RUN, hold=True)
-    if row.task == TaskName.INGEST:
+    item = await repository.item(row.item, Action.RUN, hold=True) if row.item else None
+    if row.task == TaskName.INGEST and item is not None:
         if item.state != ItemState.REJECTED:
             raise ProblemError(ProblemCode.WRONG_STATE, f"This item is {item.state} already.")
         item.state, item.rejection = ItemState.INGESTING.value, None

@@ -7,10 +7,11 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from contracts.events import Feed
-from contracts.ids import ItemId, JobId, RunId
+from contracts.ids import JobId, RunId
 from contracts.tasks import TASKS, TaskInfo
 from kit.http.pagination import MAX_LIMIT, Page
 from kit.http.routes import GuardedRoute
+from kit.http.subjects import SubjectFilter
 from services.library.context import REFUSED, Context, Reader
 from services.library.feed import FeedFilter, read_feed
 from services.library.tables import MakeRow
@@ -46,6 +47,7 @@ def task_routes(house: Context) -> APIRouter:
     @router.get("/feed", tags=["feed"])
     async def feed(
         principal: Reader,
+        subject: SubjectFilter,
         after: Annotated[
             str | None,
             Query(
@@ -55,7 +57,6 @@ def task_routes(house: Context) -> APIRouter:
             ),
         ] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
-        item: ItemId | None = None,
         job: JobId | None = None,
         run: RunId | None = None,
     ) -> Feed:
@@ -66,7 +67,7 @@ def task_routes(house: Context) -> APIRouter:
                 principal.owner,
                 after=after,
                 limit=limit,
-                wanted=FeedFilter(item=item, job=job, run=run),
+                wanted=FeedFilter(subject=subject, job=job, run=run),
             )
 
     return router

@@ -77,7 +77,9 @@ def _paths(
         except NotFound:
             pass
         else:
-            yield artifact, output / _alone(artifact, client.item(artifact.item))
+            of_item = artifact.subject.kind == "item"
+            item = client.item(artifact.subject.id) if of_item else None
+            yield artifact, output / _alone(artifact, item)
             return
     item = find_item(client, one)
     artifacts = list(client.artifacts(item.id))
@@ -91,8 +93,10 @@ def _paths(
             yield artifact, folder / below / names.file_name(artifact, item.name)
 
 
-def _alone(artifact: types.Artifact, item: types.Item) -> str:
+def _alone(artifact: types.Artifact, item: types.Item | None) -> str:
     """Return a name that says of which item a file is, for one that lies in no folder of it."""
+    if item is None:
+        return names.safe_name(artifact.name)
     named = names.file_name(artifact, item.name)
     if artifact.kind == "original":
         return named

@@ -1,0 +1,35 @@
+"""The filter `?subject=` of lists and streams, and `?item=`, its short form."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from contracts.ids import ItemId
+from contracts.problems import FieldProblem, ProblemCode
+from contracts.subjects import Subject, SubjectText
+from kit.http.errors import ProblemError
+
+
+def subject_filter(
+    item: Annotated[
+        ItemId | None, Query(description="The short form of `subject=item:<id>`.")
+    ] = None,
+    subject: Annotated[
+        SubjectText | None,
+        Query(description="What the events belong to, as `<kind>:<id>`: `collection:0197f3a2-…`."),
+    ] = None,
+) -> Subject | None:
+    """Return the subject that a request is narrowed to, if any. Raises `ProblemError`."""
+    named = Subject.parse(subject) if subject is not None else None
+    short = Subject.of_item(item) if item is not None else None
+    if named is not None and short is not None and named != short:
+        raise ProblemError(
+            ProblemCode.INVALID_REQUEST,
+            "`item` and `subject` name different things. Send one of them.",
+            fields=(FieldProblem(field="query.subject", message="differs from `item`"),),
+        )
+    return named or short
+
+
+SubjectFilter = Annotated[Subject | None, Depends(subject_filter)]
+"""A parameter of a route: the subject to narrow its answer to."""
