@@ -41,6 +41,10 @@ class Graph:
             self._weights[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
 
+    def constant(self, array: Array) -> str:
+        """Add an array of float32 that has no name of its own."""
+        return self.weight(f"constant.{len(self._weights)}", np.asarray(array, np.float32))
+
     def scalar(self, value: float) -> str:
         """Add a number of float32."""
         return self.weight(f"scalar.{value!r}", np.array(value, np.float32))
@@ -59,6 +63,11 @@ class Graph:
     def reshape(self, value: str, *shape: int) -> str:
         """Add a reshape."""
         return self.node("Reshape", value, self.integers(*shape))
+
+    def slice(self, value: str, axis: int, start: int, end: int) -> str:
+        """Add a slice along an axis."""
+        bounds = (self.integers(start), self.integers(end), self.integers(axis))
+        return self.node("Slice", value, *bounds)
 
     def transpose(self, value: str, *order: int) -> str:
         """Add a transposition."""

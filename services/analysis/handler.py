@@ -30,8 +30,8 @@ from services.analysis import chords, images, meter, sections
 from services.analysis.chroma import Chroma, between
 from services.analysis.engine import Engine, Rhythm
 from services.analysis.key import KeyGuess, find_key
-from services.analysis.png import write_png
 from services.analysis.sources import Sources, choose, summed
+from services.analysis.writers import write_png
 
 REPEATING = 0.05
 """Confidence of the tempo from which beats are trusted to carry chords and sections."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from kit.signal.onsets import Float
 from kit.signal.spectra import Array, Framing, magnitudes, mel_bands
-from services.analysis.png import Picture
+from services.analysis.writers import Picture
 
 _GROUND = (16, 18, 24)
 _AXIS = (52, 58, 72)

@@ -9,8 +9,8 @@ import numpy as np
 from contracts.slicing import Slice, SliceKind, Slices
 from contracts.tagging import SampleTags, SoundClass
 from services.midi.partials import Float
-from services.midi.score import DRUM_CHANNEL, Played
-from services.midi.stream import Note
+from services.midi.streaming import Note
+from services.midi.writers import DRUM_CHANNEL, Played
 
 DRUMS: Mapping[SoundClass, tuple[int, str]] = {
     SoundClass.KICK: (36, "Bass Drum 1"),

@@ -23,13 +23,13 @@ from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.gate import mix_beside, skip_if_absent
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
-from services.midi import drums, layers, score, song
+from services.midi import drums, layers, song, writers
 from services.midi.dsp import LOWEST, PITCHES, Options, note_of
 from services.midi.engine import Engine
 from services.midi.partials import FRAME, RATE
-from services.midi.score import Part, Played
-from services.midi.stream import Note, Transcriber
+from services.midi.streaming import Note, Transcriber
 from services.midi.tempo import DEFAULT_TEMPO, even
+from services.midi.writers import Part, Played
 
 SILENCE = 10 ** (-70 / 20)
 """Audio that never exceeds this is silent."""
@@ -114,7 +114,7 @@ def _recording(
     program = params.program
     if program is None:
         program = _PROGRAMS.get(given.stem, _PIANO) if given.stem else _PIANO
-    played = score.play(notes, pitch_bends=params.pitch_bends)
+    played = writers.play(notes, pitch_bends=params.pitch_bends)
     _write(job, Part("Notes", played, program), given.stem, program)
     return _result(job, MidiMode.NOTES, played).model_copy(
         update={
@@ -209,7 +209,7 @@ def _song(params: MidiParams, job: Job, given: Sequence[JobInput]) -> MidiResult
     grid = grid or even(job.item.bpm or DEFAULT_TEMPO)
     path = job.output("song.mid", ArtifactKind.MIDI, media_type="audio/midi")
     parts = [part for _, part in arranged]
-    score.write_midi(path, parts, grid, markers=song.markers_of(analysis))
+    writers.write_midi(path, parts, grid, markers=song.markers_of(analysis))
     played = [item for part in parts for item in part.played]
     tracks = tuple(
         Track(name=part.name, stem=one.stem, program=one.notes.program, notes=len(part.played))
@@ -251,9 +251,9 @@ def _write(
     def made(ending: str, kind: ArtifactKind, media_type: str) -> Path:
         return job.output(f"{name}.{ending}", kind, media_type=media_type, stem=stem)
 
-    score.write_midi(made("mid", ArtifactKind.MIDI, "audio/midi"), [part], even(tempo))
-    score.write_json(made("json", ArtifactKind.NOTES, "application/json"), part.played, head)
-    score.write_csv(made("csv", ArtifactKind.NOTES, "text/csv"), part.played)
+    writers.write_midi(made("mid", ArtifactKind.MIDI, "audio/midi"), [part], even(tempo))
+    writers.write_json(made("json", ArtifactKind.NOTES, "application/json"), part.played, head)
+    writers.write_csv(made("csv", ArtifactKind.NOTES, "text/csv"), part.played)
 
 
 def _result(job: Job, mode: MidiMode, played: Sequence[Played]) -> MidiResult:

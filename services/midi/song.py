@@ -8,9 +8,9 @@ import numpy as np
 from contracts.analysis import Analysis
 from contracts.midi import Notes
 from contracts.music import Stem
-from services.midi.score import CHANNELS, DRUM_CHANNEL, Part, Played, spread
-from services.midi.stream import Note
+from services.midi.streaming import Note
 from services.midi.tempo import Grid, follow
+from services.midi.writers import CHANNELS, DRUM_CHANNEL, Part, Played, spread
 
 _ORDER = (
     Stem.VOCALS,

@@ -13,7 +13,7 @@ from kit.inference.opening import open_network
 from kit.weights.manifest import read_manifest
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import Rejected
-from services.separation.choice import (
+from services.separation.backends import (
     FETCH,
     MANIFEST,
     note_of,

@@ -23,8 +23,8 @@ from kit.worker.outcomes import Rejected, Skipped
 from services.separation.behind import Behind
 from services.separation.dsp import Confidence, Loudness, Samples, decibels
 from services.separation.engine import Engine, Opened
-from services.separation.files import FORMS, Aligner, Exact, Previews, StemFile, fit, quantise
 from services.separation.streaming import separate_stream
+from services.separation.writers import FORMS, Aligner, Exact, Previews, StemFile, fit, quantise
 
 _SHORTEST = 0.01
 """Seconds below which there is no sound to speak of, and at high rates no sample at 44.1 kHz."""

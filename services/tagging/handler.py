@@ -25,13 +25,13 @@ from kit.signal.spectra import Array
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.tagging.engine import Engine
-from services.tagging.listening import (
+from services.tagging.oneshots import CLASSES, features
+from services.tagging.streaming import (
     Averager,
     head,
     mono,
     spectral_patches,
 )
-from services.tagging.oneshots import CLASSES, features
 from services.tagging.vocabulary import VOCABULARY
 
 SHOWN = 10

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import Rejected
-from services.transcribe.choice import choose
+from services.transcribe.backends import choose
 from services.transcribe.lines import Float, Heard
 from services.transcribe.memory import memory_watched
 

@@ -23,7 +23,7 @@ from services.transcribe.dsp import (
 from services.transcribe.engine import Engine
 from services.transcribe.guard import Removed, sift
 from services.transcribe.lines import RATE, Segment
-from services.transcribe.stream import Listener
+from services.transcribe.streaming import Listener
 
 SILENCE = 10 ** (-80 / 20)
 """Audio that never exceeds this is silent; levels above it are judged relative to the recording."""

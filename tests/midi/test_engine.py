@@ -12,7 +12,7 @@ from services.midi.dsp import LOWEST
 from services.midi.engine import BATCH, EDGE, KEPT_FRAMES, STEP, WINDOW, load_engine
 from services.midi.partials import FRAME, HOP, RATE, Float
 from tests.midi.music import Known, perform
-from tests.midi.test_stream import at_rate
+from tests.midi.test_streaming import at_rate
 
 GOLDEN = Path(__file__).with_name("golden") / "posteriors.npz"
 NOTES = (Known(0.2, 0.7, 60), Known(0.2, 0.7, 67), Known(1.0, 1.4, 48))

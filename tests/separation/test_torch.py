@@ -31,7 +31,7 @@ from kit.inference.base import BadNetwork, DeviceMissing, Network
 from kit.inference.opening import open_network
 from kit.weights.manifest import Manifest, read_manifest
 from kit.worker.engines import EngineContext
-from services.separation.choice import MANIFEST, note_of, official_file, takes_torch
+from services.separation.backends import MANIFEST, note_of, official_file, takes_torch
 from services.separation.engine import NetworkEngine, load_engine
 from services.separation.handler import handle
 from services.separation.networks.htdemucs import convert

@@ -9,7 +9,7 @@ from contracts.transcribe import RemovalReason
 from services.transcribe.doubts import TEMPERATURE, confirm, looks_invented, looks_looped
 from services.transcribe.guard import sift
 from services.transcribe.lines import RATE, Float, Heard, Segment
-from services.transcribe.stream import Listener
+from services.transcribe.streaming import Listener
 from tests.transcribe.lines import bursts, line
 
 SUNG = bursts((0, 24), seconds=24)

@@ -13,9 +13,9 @@ import pytest
 
 from kit.audio.decode import read as read_audio
 from kit.worker.engines import EngineContext
-from services.transcribe.checkpoint import read_checkpoint
 from services.transcribe.engine import load_engine
 from services.transcribe.lines import RATE
+from services.transcribe.networks.checkpoint import read_checkpoint
 
 pytestmark = [
     pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed"),

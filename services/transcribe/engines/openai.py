@@ -16,9 +16,9 @@ from whisper.tokenizer import LANGUAGES
 
 from kit.weights.checkpoints import read_torch
 from kit.worker.engines import EngineContext
-from services.transcribe.checkpoint import Checkpoint, read_checkpoint
 from services.transcribe.lines import NOTHING, RATE, SPAN, Float, Heard, Segment, Word
 from services.transcribe.memory import memory_watched
+from services.transcribe.networks.checkpoint import Checkpoint, read_checkpoint
 from services.transcribe.words import join_words
 
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from contracts.midi import Notes
 from services.midi.handler import polyphony
-from services.midi.score import (
+from services.midi.streaming import Note
+from services.midi.tempo import even
+from services.midi.writers import (
     BEND_RANGE,
     Part,
     Played,
@@ -22,8 +24,6 @@ from services.midi.score import (
     write_json,
     write_midi,
 )
-from services.midi.stream import Note
-from services.midi.tempo import even
 
 
 def note(start: float, end: float, pitch: int, *, bend: float = 0.0, level: float = 30.0) -> Note:

@@ -14,19 +14,18 @@ transform of Cheuk, Anderson, Agres and Herremans, "nnAudio", IEEE Access 8, 202
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 
+from kit.weights.graph import Graph
 from services.midi.engine import BATCH, EDGE_FRAMES, KEPT_FRAMES, WINDOW
 from services.midi.partials import HOP
 
 Array = NDArray[np.float32]
 
-_OPSET = 17
 _FRAMES = KEPT_FRAMES + 2 * EDGE_FRAMES
 _REACH = 10
 """Frames to each side that an onset depends on: half of the convolutions' lengths, 3 to 7."""
@@ -58,9 +57,7 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
     ValueError
         The file is not the official network.
     """
-    network = _build(read_weights(parts["nmp.onnx"]))
-    onnx.checker.check_model(network)
-    output.write_bytes(network.SerializeToString(deterministic=True))
+    _build(read_weights(parts["nmp.onnx"])).save(output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,55 +140,9 @@ def read_weights(path: Path) -> Weights:
     )
 
 
-class _Graph:
-    """Gathers nodes and weights; every method that adds a node returns its output's name."""
-
-    def __init__(self) -> None:
-        self._nodes: list[onnx.NodeProto] = []
-        self._weights: list[onnx.TensorProto] = []
-        self._outputs: list[onnx.ValueInfoProto] = []
-
-    def node(self, kind: str, *inputs: str | Array | list[int] | float, **attributes: Any) -> str:
-        """Add a node; inputs that are no names become weights."""
-        names = [one if isinstance(one, str) else self._weight(one) for one in inputs]
-        output = f"{kind.lower()}.{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, names, [output], **attributes))
-        return output
-
-    def _weight(self, value: Array | list[int] | float) -> str:
-        kind = np.int64 if isinstance(value, list) else np.float32
-        name = f"weight.{len(self._weights)}"
-        array = np.ascontiguousarray(np.asarray(value, kind))
-        self._weights.append(numpy_helper.from_array(array, name))
-        return name
-
-    def cut(self, value: str, axis: int, start: int, end: int) -> str:
-        """Add a slice along an axis."""
-        return self.node("Slice", value, [start], [end], [axis])
-
-    def reshape(self, value: str, *shape: int) -> str:
-        """Add a reshape."""
-        return self.node("Reshape", value, [*shape])
-
-    def give(self, value: str, name: str, bins: int) -> None:
-        """Make [batch, 1, bins, frames] an output, [batch, frames, bins]."""
-        flat = self.reshape(value, BATCH, bins, KEPT_FRAMES)
-        self._nodes.append(helper.make_node("Transpose", [flat], [name], perm=[0, 2, 1]))
-        shape = [BATCH, KEPT_FRAMES, bins]
-        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-
-    def network(self) -> onnx.ModelProto:
-        """Return the whole."""
-        audio = helper.make_tensor_value_info("audio", TensorProto.FLOAT, [BATCH, WINDOW])
-        graph = helper.make_graph(self._nodes, "basic-pitch", [audio], self._outputs, self._weights)
-        opsets = [helper.make_opsetid("", _OPSET)]
-        network = helper.make_model(graph, producer_name="cratedig", opset_imports=opsets)
-        network.ir_version = 9
-        return network
-
-
-def _build(weights: Weights) -> onnx.ModelProto:
-    graph = _Graph()
+def _build(weights: Weights) -> Graph:
+    graph = Graph("basic-pitch")
+    graph.input("audio", [BATCH, WINDOW])
     # No convolution pads time: what lacks context is left out, so each layer is shorter by its
     # kernel, and what skips layers is cut to the frames of what it meets.
     stack = _stacked(graph, _normalised(graph, _transform(graph, weights), weights))
@@ -199,16 +150,22 @@ def _build(weights: Weights) -> onnx.ModelProto:
     contour = graph.node("Sigmoid", _phased(graph, harmonics, weights.contour, 8, _CONTOUR))
     inner = graph.node("Relu", _thirds(graph, contour, weights.note_in))
     note = graph.node("Sigmoid", _phased(graph, inner, weights.note, 8, _PITCHES))
-    struck = graph.cut(graph.node("Relu", _thirds(graph, stack, weights.onset_in)), 3, 7, -7)
+    struck = graph.slice(graph.node("Relu", _thirds(graph, stack, weights.onset_in)), 3, 7, -7)
     both = graph.node("Concat", note, struck, axis=1)
     onset = graph.node("Sigmoid", _phased(graph, both, weights.onset, 8, _PITCHES))
-    graph.give(onset, "onset", _PITCHES)
-    graph.give(graph.cut(note, 3, 1, -1), "note", _PITCHES)
-    graph.give(graph.cut(contour, 3, 7, -7), "contour", _CONTOUR)
-    return graph.network()
+    _output(graph, onset, "onset", _PITCHES)
+    _output(graph, graph.slice(note, 3, 1, -1), "note", _PITCHES)
+    _output(graph, graph.slice(contour, 3, 7, -7), "contour", _CONTOUR)
+    return graph
 
 
-def _transform(graph: _Graph, weights: Weights) -> str:
+def _output(graph: Graph, value: str, name: str, bins: int) -> None:
+    """Make [batch, 1, bins, frames] an output, [batch, frames, bins]."""
+    flat = graph.reshape(value, BATCH, bins, KEPT_FRAMES)
+    graph.output(graph.transpose(flat, 0, 2, 1), name, [BATCH, KEPT_FRAMES, bins])
+
+
+def _transform(graph: Graph, weights: Weights) -> str:
     """Add the constant-Q transform's power, [batch, bins, frames], from the lowest bin up."""
     signal, length, hop = graph.reshape("audio", BATCH, 1, WINDOW), WINDOW, HOP
     octaves: list[str] = []
@@ -216,18 +173,20 @@ def _transform(graph: _Graph, weights: Weights) -> str:
         if octave:
             signal, length = _halved(graph, signal, length, weights.low_pass)
             hop //= 2
-        around = graph.node("Pad", signal, [0, 0, _TAPS // 2] * 2, mode="reflect")
+        around = graph.node("Pad", signal, graph.integers(*[0, 0, _TAPS // 2] * 2), mode="reflect")
         heard = _framed(graph, around, length + _TAPS, weights.kernels, hop, _FRAMES)
         squared = graph.node("Mul", heard, heard)
-        real = graph.cut(squared, 1, 0, _PER_OCTAVE)
-        octaves.append(graph.node("Add", real, graph.cut(squared, 1, _PER_OCTAVE, 2 * _PER_OCTAVE)))
+        real = graph.slice(squared, 1, 0, _PER_OCTAVE)
+        octaves.append(
+            graph.node("Add", real, graph.slice(squared, 1, _PER_OCTAVE, 2 * _PER_OCTAVE))
+        )
     whole = graph.node("Concat", *reversed(octaves), axis=1)
     total = _OCTAVES * _PER_OCTAVE
-    kept = graph.cut(whole, 1, total - _BINS, total)
-    return graph.node("Mul", kept, weights.scale.reshape(1, _BINS, 1))
+    kept = graph.slice(whole, 1, total - _BINS, total)
+    return graph.node("Mul", kept, graph.constant(weights.scale.reshape(1, _BINS, 1)))
 
 
-def _halved(graph: _Graph, signal: str, length: int, low_pass: Array) -> tuple[str, int]:
+def _halved(graph: Graph, signal: str, length: int, low_pass: Array) -> tuple[str, int]:
     """Filter [batch, 1, length] and take every second sample; 16 neighbours are one step."""
     made = (length - 2) // 2 + 1
     steps = -(-made // _FILTER_PHASES)
@@ -235,13 +194,13 @@ def _halved(graph: _Graph, signal: str, length: int, low_pass: Array) -> tuple[s
     for phase, kernel in enumerate(kernels):
         kernel[2 * phase : 2 * phase + _TAPS] = low_pass
     before = _TAPS // 2 - 1
-    around = graph.node("Pad", signal, [0, 0, before, 0, 0, 0])
+    around = graph.node("Pad", signal, graph.integers(0, 0, before, 0, 0, 0))
     filtered = _framed(graph, around, length + before, kernels, 2 * _FILTER_PHASES, steps)
-    joined = graph.node("Transpose", filtered, perm=[0, 2, 1])
-    return graph.cut(graph.reshape(joined, BATCH, 1, -1), 2, 0, made), made
+    joined = graph.transpose(filtered, 0, 2, 1)
+    return graph.slice(graph.reshape(joined, BATCH, 1, -1), 2, 0, made), made
 
 
-def _framed(graph: _Graph, signal: str, length: int, kernels: Array, hop: int, frames: int) -> str:
+def _framed(graph: Graph, signal: str, length: int, kernels: Array, hop: int, frames: int) -> str:
     """Correlate [batch, 1, length] with kernels, every `hop` samples: [batch, kernels, frames].
 
     A row of `hop` samples becomes the channels of one step, so that a convolution over one channel
@@ -251,40 +210,47 @@ def _framed(graph: _Graph, signal: str, length: int, kernels: Array, hop: int, f
     steps = -(-taps // hop)
     wanted = (frames - 1 + steps) * hop
     if wanted > length:
-        signal = graph.node("Pad", signal, [0, 0, 0, 0, 0, wanted - length])
+        signal = graph.node("Pad", signal, graph.integers(0, 0, 0, 0, 0, wanted - length))
     elif wanted < length:
-        signal = graph.cut(signal, 2, 0, wanted)
+        signal = graph.slice(signal, 2, 0, wanted)
     rows = graph.reshape(signal, BATCH, frames - 1 + steps, hop)
     padded = np.zeros((count, steps * hop), np.float32)
     padded[:, :taps] = kernels
     turned = padded.reshape(count, steps, hop).transpose(0, 2, 1)
-    return graph.node("Conv", graph.node("Transpose", rows, perm=[0, 2, 1]), turned)
+    return graph.node("Conv", graph.transpose(rows, 0, 2, 1), graph.constant(turned))
 
 
-def _normalised(graph: _Graph, power: str, weights: Weights) -> str:
+def _normalised(graph: Graph, power: str, weights: Weights) -> str:
     """Add decibels, brought to between 0 and 1 over each window; silence is all zeros."""
-    logarithm = graph.node("Log", graph.node("Add", power, 1e-10))
-    decibels = graph.node("Mul", logarithm, 10 / np.log(10))
-    above = graph.node("Sub", decibels, graph.node("ReduceMin", decibels, axes=[1, 2]))
-    most = graph.node("Max", graph.node("ReduceMax", above, axes=[1, 2]), 1e-30)
+    logarithm = graph.node("Log", graph.node("Add", power, graph.scalar(1e-10)))
+    decibels = graph.node("Mul", logarithm, graph.scalar(float(10 / np.log(10))))
+    above = graph.node("Sub", decibels, graph.node("ReduceMin", decibels, graph.integers(1, 2)))
+    most = graph.node(
+        "Max", graph.node("ReduceMax", above, graph.integers(1, 2)), graph.scalar(1e-30)
+    )
     factor, offset = weights.normalisation
-    return graph.node("Add", graph.node("Mul", graph.node("Div", above, most), factor), offset)
+    scaled = graph.node("Mul", graph.node("Div", above, most), graph.scalar(factor))
+    return graph.node("Add", scaled, graph.scalar(offset))
 
 
-def _stacked(graph: _Graph, bins: str) -> str:
+def _stacked(graph: Graph, bins: str) -> str:
     """Lay each bin's harmonics over it: [batch, harmonics, bins, frames] of the frames needed."""
-    needed = graph.cut(bins, 2, EDGE_FRAMES - _REACH, EDGE_FRAMES + KEPT_FRAMES + _REACH)
+    needed = graph.slice(bins, 2, EDGE_FRAMES - _REACH, EDGE_FRAMES + KEPT_FRAMES + _REACH)
     below = -min(_STACK)
     above = max(_STACK) + _CONTOUR - _BINS
-    around = graph.node("Pad", needed, [0, below, 0, 0, above, 0])
+    around = graph.node("Pad", needed, graph.integers(0, below, 0, 0, above, 0))
     layers = [
-        graph.node("Unsqueeze", graph.cut(around, 1, below + shift, below + shift + _CONTOUR), [1])
+        graph.node(
+            "Unsqueeze",
+            graph.slice(around, 1, below + shift, below + shift + _CONTOUR),
+            graph.integers(1),
+        )
         for shift in _STACK
     ]
     return graph.node("Concat", *layers, axis=1)
 
 
-def _phased(graph: _Graph, value: str, layer: Layer, phases: int, bins: int) -> str:
+def _phased(graph: Graph, value: str, layer: Layer, phases: int, bins: int) -> str:
     """Convolve over bins and frames; `phases` neighbouring bins are channels of one step."""
     outputs, inputs, height, width = layer.kernel.shape
     kernel = np.zeros((outputs, phases, inputs, height + phases - 1, width), np.float32)
@@ -294,19 +260,24 @@ def _phased(graph: _Graph, value: str, layer: Layer, phases: int, bins: int) -> 
     made = graph.node(
         "Conv",
         value,
-        kernel.reshape(outputs * phases, inputs, height + phases - 1, width),
-        np.repeat(layer.bias, phases),
+        graph.constant(kernel.reshape(outputs * phases, inputs, height + phases - 1, width)),
+        graph.constant(np.repeat(layer.bias, phases)),
         strides=[phases, 1],
         pads=[edge, 0, edge, 0],
     )
     parted = graph.reshape(made, BATCH, outputs, phases, bins // phases, -1)
-    ordered = graph.node("Transpose", parted, perm=[0, 1, 3, 2, 4])
+    ordered = graph.transpose(parted, 0, 1, 3, 2, 4)
     return graph.reshape(ordered, BATCH, outputs, bins, -1)
 
 
-def _thirds(graph: _Graph, value: str, layer: Layer) -> str:
+def _thirds(graph: Graph, value: str, layer: Layer) -> str:
     """Convolve over bins and frames, from thirds of a semitone to semitones."""
     edge = (layer.kernel.shape[2] - 3) // 2
     return graph.node(
-        "Conv", value, layer.kernel, layer.bias, strides=[3, 1], pads=[edge, 0, edge, 0]
+        "Conv",
+        value,
+        graph.constant(layer.kernel),
+        graph.constant(layer.bias),
+        strides=[3, 1],
+        pads=[edge, 0, edge, 0],
     )

@@ -5,8 +5,8 @@ import pytest
 
 from contracts.tagging import TagSource
 from services.tagging.engine import BATCH
-from services.tagging.listening import HEAD, Averager, head, mono, spectral_patches
 from services.tagging.mel import BANDS, PATCH
+from services.tagging.streaming import HEAD, Averager, head, mono, spectral_patches
 from tests.support import signals
 from tests.support.single_job import write_audio
 from tests.tagging.jobs import RATE, KnownEngine

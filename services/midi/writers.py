@@ -12,7 +12,7 @@ import numpy as np
 from contracts.midi import Notes
 from contracts.tagging import SoundClass
 from services.midi.partials import FRAME
-from services.midi.stream import Note
+from services.midi.streaming import Note
 from services.midi.tempo import TICKS_PER_BEAT, Grid
 
 BEND_RANGE = 2

@@ -7,7 +7,7 @@ import soxr
 from services.midi.dsp import Options, Posteriors
 from services.midi.engine import BATCH, KEPT_FRAMES, WINDOW, Engine
 from services.midi.partials import FRAME, HOP, RATE, Float
-from services.midi.stream import Note, Transcriber
+from services.midi.streaming import Note, Transcriber
 from tests.midi import music
 from tests.midi.music import Known, matched, perform
 

@@ -8,7 +8,7 @@ import pytest
 from kit.inference.base import DeviceMissing
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import OutOfMemory, Rejected
-from services.transcribe.choice import choose
+from services.transcribe.backends import choose
 from services.transcribe.engine import Hearing, Networks, load_engine
 from tests.transcribe.lines import Told
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.transcribe.lines import RATE, Float, Heard, Segment, Word
-from services.transcribe.stream import EARLIEST_CUT, WINDOW, Listener
+from services.transcribe.streaming import EARLIEST_CUT, WINDOW, Listener
 from tests.transcribe.lines import Told, bursts
 
 
