@@ -33,11 +33,11 @@ class Rhythm:
 class Engine(Protocol):
     """Hears rhythm and harmony; memory grows with curves and chroma only, never with audio."""
 
-    def rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
+    def run_rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
         """Listen for what begins, the tempo and the beats."""
         ...
 
-    def harmony(self, source: Source, sample_rate: int) -> Chroma:
+    def run_harmony(self, source: Source, sample_rate: int) -> Chroma:
         """Listen for what sounds."""
         ...
 
@@ -47,7 +47,7 @@ class SignalEngine:
 
     name = "signal processing, numpy"
 
-    def rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
+    def run_rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
         """Listen twice: for the loudness, then for what is new."""
         level = loudness(source(), floor=SILENCE)
         if level <= 0.0:
@@ -55,7 +55,7 @@ class SignalEngine:
         heard = novelty(source(), sample_rate, level=level)
         return Rhythm(level, heard, find_pulse(heard.total, heard.rate, loop=loop))
 
-    def harmony(self, source: Source, sample_rate: int) -> Chroma:
+    def run_harmony(self, source: Source, sample_rate: int) -> Chroma:
         """Listen twice: to the first two minutes for the tuning, then to all."""
         opening = downmix(_first(source(), round(TUNED_BY_SECONDS * sample_rate)), sample_rate)
         shift = find_tuning(opening, sample_rate).semitones

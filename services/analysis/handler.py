@@ -50,17 +50,17 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     duration, rate = sources.facts.duration, sources.facts.sample_rate
     job.progress(0.0, "listening for the beat")
     loop = job.item.kind is ItemKind.SAMPLE
-    rhythm, stem = engine.rhythm(sources.rhythm, rate, loop=loop), sources.rhythm_stem
+    rhythm, stem = engine.run_rhythm(sources.rhythm, rate, loop=loop), sources.rhythm_stem
     if stem is not None and rhythm.pulse.confidence < _CLEAR:
         # Drums that hardly play say little of the tempo.
-        whole = engine.rhythm(sources.whole, rate, loop=loop)
+        whole = engine.run_rhythm(sources.whole, rate, loop=loop)
         if rhythm.level <= 0.0 or whole.pulse.confidence > rhythm.pulse.confidence:
             rhythm, stem = whole, None
     if rhythm.level <= 0.0:
         raise Skipped("silent", "The audio is silent: there is nothing to analyse.")
     job.progress(0.4, "listening for the harmony")
     # Bars need it too: harmony tends to change on their first beat.
-    heard = engine.harmony(sources.harmony, rate)
+    heard = engine.run_harmony(sources.harmony, rate)
     job.progress(0.75, "finding bars, chords and sections")
     beats = rhythm.pulse.beats
     beats = beats[(beats >= 0.0) & (beats < duration)]

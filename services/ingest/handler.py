@@ -169,7 +169,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
         gain = _TOP / done.peak
         done = reading.run(gain, start=0.5)
     job.describe(CANONICAL, audio=done.audio)
-    tags = engine.tags(upload, folder=_folder(job))
+    tags = engine.run_tag_reader(upload, folder=_folder(job))
     return IngestResult(
         audio=done.audio,
         kind=job.item.declared or _judge(done.audio.duration),
@@ -208,7 +208,7 @@ class _Reading:
         Without a gain, nothing more is written once a sample beyond full scale was seen: the file
         will be read again.
         """
-        with self.engine.decode(
+        with self.engine.run_decoder(
             self.upload, bounds=self.params, folder=_folder(self.job)
         ) as decoding:
             intake = Intake(decoding)

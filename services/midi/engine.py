@@ -38,7 +38,7 @@ class Engine(Protocol):
         """Which network."""
         ...
 
-    def listen(self, windows: Float) -> Posteriors:
+    def run(self, windows: Float) -> Posteriors:
         """Return the posteriors of consecutive windows, joined.
 
         Parameters
@@ -73,7 +73,7 @@ class BasicPitch:
         """What the log calls it: which network, on what."""
         return f"{self.weights} on {self.description}"
 
-    def listen(self, windows: Float) -> Posteriors:
+    def run(self, windows: Float) -> Posteriors:
         """Return the posteriors of consecutive windows, joined."""
         count = len(windows)
         # The graph takes no other number of windows.

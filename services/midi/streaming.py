@@ -124,7 +124,7 @@ class Transcriber:
     def _listen(self, count: int) -> None:
         starts = np.arange(count) * STEP
         windows = np.stack([self._pending[start : start + WINDOW] for start in starts])
-        heard = self.engine.listen(windows)
+        heard = self.engine.run(windows)
         self._pending = self._pending[count * STEP :]
         self._posteriors.append(heard)
         self._frames += len(heard)

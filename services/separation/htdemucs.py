@@ -55,7 +55,7 @@ class HtdemucsSeparator:
         """Return segments that fade into each other linearly."""
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: Samples) -> Samples:
         """Return the stems of segments: (n, 2, segment) to (n, sources, 2, segment)."""
         return np.stack([self._separate(window) for window in windows])
 
@@ -120,7 +120,7 @@ class Bag:
         """Return the plan that all members share."""
         return self._members[0].plan(overlap)
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: Samples) -> Samples:
         """Return each stem from the network that was tuned for it."""
-        own = [m.separate(windows)[:, index] for index, m in enumerate(self._members)]
+        own = [m.run(windows)[:, index] for index, m in enumerate(self._members)]
         return np.stack(own, axis=1)

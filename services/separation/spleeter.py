@@ -44,7 +44,7 @@ class SpleeterSeparator:
         weight = self._power if not overlap else self._power * triangle(self.segment)
         return Plan(hop, weight)
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: Samples) -> Samples:
         """Return vocals and accompaniment: (n, 2, segment) to (n, 2, 2, segment)."""
         return np.stack([self._separate(window) for window in windows])
 

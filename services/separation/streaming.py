@@ -64,7 +64,7 @@ class Separator(Protocol):
         """Return how segments overlap when each covers a share of the one before it again."""
         ...
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: Samples) -> Samples:
         """Return the stems of segments: (n, 2, segment) to (n, sources, 2, segment)."""
         ...
 
@@ -114,7 +114,7 @@ class Pass:
         """Take the next segments apart together, and add them up one by one."""
         places = [self._place(self._start + k * self._plan.hop) for k in range(number)]
         windows = np.stack([self._window(start) for start, _ in places])
-        for made, (_, first) in zip(self._separator.separate(windows), places, strict=True):
+        for made, (_, first) in zip(self._separator.run(windows), places, strict=True):
             yield from self._add(made, first)
 
     def _place(self, start: int) -> tuple[int, int]:

@@ -35,7 +35,7 @@ class Heard:
 class Engine(Protocol):
     """Hears onsets and the beat."""
 
-    def listen(
+    def run(
         self,
         source: Source,
         sample_rate: int,
@@ -53,7 +53,7 @@ class SpectralFlux:
 
     name = "spectral flux, numpy"
 
-    def listen(
+    def run(
         self,
         source: Source,
         sample_rate: int,

@@ -52,7 +52,7 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
     def blocks() -> Iterator[Array]:
         return without_offset(raw(), offset)
 
-    heard = engine.listen(
+    heard = engine.run(
         blocks,
         rate,
         # 0.5 is the detector's own threshold; each 0.1 is a factor of 1.3.

@@ -41,11 +41,11 @@ class Engine(Protocol):
         """Which networks, and which classifier."""
         ...
 
-    def hear(self, patches: Array, source: TagSource) -> Heard:
+    def run_tagger(self, patches: Array, source: TagSource) -> Heard:
         """Return what a network says of patches, `[n, 187, 96]` with n up to `BATCH`."""
         ...
 
-    def classify(self, features: Array) -> Array:
+    def run_classifier(self, features: Array) -> Array:
         """Return calibrated probabilities, `[n, 14]`, of one-shots described by `features`."""
         ...
 
@@ -71,7 +71,7 @@ class MusicnnEngine:
         self.name = f"{self._networks[TagSource.MTT].engine}, one-shots {made}"
         self.weights = f"musicnn-mtt {_VERSION}, musicnn-msd {_VERSION}, one-shots {made}"
 
-    def hear(self, patches: Array, source: TagSource) -> Heard:
+    def run_tagger(self, patches: Array, source: TagSource) -> Heard:
         """Return what a network says of patches."""
         count = len(patches)
         batch = np.zeros((BATCH, PATCH, BANDS), np.float32)
@@ -79,7 +79,7 @@ class MusicnnEngine:
         found = self._networks[source].run({"mel": batch})
         return Heard(found["tags"][:count], found["penultimate"][:count])
 
-    def classify(self, features: Array) -> Array:
+    def run_classifier(self, features: Array) -> Array:
         """Return calibrated probabilities of one-shots."""
         return self._classifier.classify(features)
 

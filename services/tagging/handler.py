@@ -164,7 +164,7 @@ def _classified(
 ) -> tuple[SampleTags, ...]:
     """Return what each sample is."""
     described = [one.description for one in sounds if one.description is not None]
-    answers = iter(engine.classify(np.stack(described)) if described else ())
+    answers = iter(engine.run_classifier(np.stack(described)) if described else ())
     samples: list[SampleTags] = []
     for sound in sounds:
         if sound.description is None:

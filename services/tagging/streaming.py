@@ -126,7 +126,7 @@ class Averager:
         return self._tags / self._heard[:, None], self._embeddings / self._heard[:, None]
 
     def _run(self) -> None:
-        found = self._engine.hear(np.stack([patch for _, patch in self._waiting]), self._source)
+        found = self._engine.run_tagger(np.stack([patch for _, patch in self._waiting]), self._source)
         if self._tags is None or self._embeddings is None:
             self._tags = np.zeros((len(self._heard), found.tags.shape[1]))
             self._embeddings = np.zeros((len(self._heard), found.embedding.shape[1]))

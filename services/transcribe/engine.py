@@ -33,11 +33,11 @@ class Hearing(Protocol):
         """Codes of what it understands."""
         ...
 
-    def tell_language(self, audio: Float) -> Mapping[str, float]:
+    def run_language(self, audio: Float) -> Mapping[str, float]:
         """Return the probability of each language over at most 30 s of audio, `[samples]`."""
         ...
 
-    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+    def run(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
         """Return what is said in at most 30 s, `[samples]` at `lines.RATE`; times within it.
 
         The same audio gives the same words, also above a temperature of 0, where they are drawn at

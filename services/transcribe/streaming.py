@@ -96,7 +96,7 @@ class Listener:
             self._carried = False
             return
         language = self._language_of(audio)
-        heard = self.hearing.hear(audio, language=language, beam=self.beam)
+        heard = self.hearing.run(audio, language=language, beam=self.beam)
         if looks_invented(heard.segments):
             heard = self._heard_again(heard, audio, language)
         until = round(heard.until * RATE)
@@ -133,7 +133,7 @@ class Listener:
         """
 
         def hear(part: Float, temperature: float = 0.0) -> Heard:
-            return self.hearing.hear(
+            return self.hearing.run(
                 part, language=language, beam=self.beam, temperature=temperature
             )
 
@@ -171,7 +171,7 @@ class Listener:
         settled = self._voted >= _WINDOWS_FOR_LANGUAGE or (told is not None and told[1] >= _SURE)
         if told is not None and settled:
             return told[0]
-        for code, probability in self.hearing.tell_language(audio).items():
+        for code, probability in self.hearing.run_language(audio).items():
             self._votes[code] = self._votes.get(code, 0.0) + probability
         self._voted += 1
         told = self.detected

@@ -26,7 +26,7 @@ def decode(engine: ConfinedFfmpeg, path: Path, folder: Path) -> tuple[Block, int
     """Return every channel as the engine decodes it, and the mask of their places."""
     folder.mkdir(exist_ok=True)
     upload = Upload(path, path.stat().st_size, sniff(path))
-    with engine.decode(upload, bounds=IngestParams(), folder=folder) as decoding:
+    with engine.run_decoder(upload, bounds=IngestParams(), folder=folder) as decoding:
         blocks = list(decoding.blocks())
         decoding.finish()
         return np.concatenate(blocks, axis=1), decoding.mask

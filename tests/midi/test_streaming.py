@@ -105,7 +105,7 @@ class Hum:
     def __init__(self) -> None:
         self.most = 0
 
-    def listen(self, windows: Float) -> Posteriors:
+    def run(self, windows: Float) -> Posteriors:
         assert windows.shape[1] == WINDOW
         assert 1 <= len(windows) <= BATCH
         self.most = max(self.most, len(windows))

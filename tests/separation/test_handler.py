@@ -121,7 +121,7 @@ def test_clipping_is_counted_and_float_keeps_it(tmp_path: Path) -> None:
 
 
 class _Loud(Honest):
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: Samples) -> Samples:
         return np.stack([2 * windows, windows, windows], axis=1)
 
 

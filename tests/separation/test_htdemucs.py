@@ -108,7 +108,7 @@ def test_a_job_runs_on_it(graphs: dict[str, Path], tmp_path: Path) -> None:
 def test_a_bag_takes_each_stem_from_its_own_network(graphs: dict[str, Path]) -> None:
     members = [HtdemucsSeparator(open_network(graphs["tiny"], threads=1)) for _ in range(4)]
     windows = mixture()[None, :, : members[0].segment]
-    assert np.array_equal(Bag(members).separate(windows), members[0].separate(windows))
+    assert np.array_equal(Bag(members).run(windows), members[0].run(windows))
     with pytest.raises(ValueError, match="as many stems"):
         Bag(members[:3])
 

@@ -35,7 +35,7 @@ def whole(audio: Samples, separator: Shares, *, overlap: float) -> Samples:
         window = np.zeros((2, size), np.float32)
         low, high = max(0, start), min(length, start + size)
         window[:, low - start : high - start] = audio[:, low:high]
-        made = separator.separate(window[None])[0][..., offset - start : offset - start + count]
+        made = separator.run(window[None])[0][..., offset - start : offset - start + count]
         total[..., offset : offset + count] += weight[:count] * made
         weights[offset : offset + count] += weight[:count]
     return (total / weights).astype(np.float32)

@@ -39,7 +39,7 @@ class Shares:
     def plan(self, overlap: float) -> Plan:
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: Samples) -> Samples:
         count = len(windows)
         assert windows.shape == (count, 2, self.segment)
         assert 1 <= count <= self.batch
@@ -62,7 +62,7 @@ class Honest:
     def plan(self, overlap: float) -> Plan:
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: Samples) -> Samples:
         return np.stack([np.float32(share) * windows for share in SHARES], axis=1)
 
 

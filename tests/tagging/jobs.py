@@ -27,14 +27,14 @@ class KnownEngine:
     name: str = "known"
     weights: str = "none"
 
-    def hear(self, patches: Array, source: TagSource) -> Heard:
+    def run_tagger(self, patches: Array, source: TagSource) -> Heard:
         """Return the mean of each patch as every tag."""
         assert 1 <= len(patches) <= BATCH
         self.heard[source] = self.heard.get(source, 0) + len(patches)
         loud = patches.mean(axis=(1, 2)) / 10
         return Heard(np.repeat(loud[:, None], 50, 1), np.repeat(loud[:, None], 200, 1))
 
-    def classify(self, features: Array) -> Array:
+    def run_classifier(self, features: Array) -> Array:
         """Return what was told."""
         assert len(features) == len(self.answers)
         rows = [[one.get(name, 0.0) for name in CLASSES] for one in self.answers]

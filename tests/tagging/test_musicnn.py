@@ -79,8 +79,8 @@ def test_the_same_checkpoint_gives_the_same_bytes(
 @pytest.mark.parametrize("source", list(TagSource))
 def test_a_patch_is_heard_alone(engine: Engine, source: TagSource) -> None:
     patches = spectrogram()
-    all_ = engine.hear(patches, source)
-    one = engine.hear(patches[2:3], source)
+    all_ = engine.run_tagger(patches, source)
+    one = engine.run_tagger(patches[2:3], source)
     assert all_.tags.shape == (BATCH, len(VOCABULARY[source]))
     assert one.embedding.shape == (1, EMBEDDING_SIZE)
     np.testing.assert_allclose(one.tags[0], all_.tags[2], atol=1e-6)

@@ -51,11 +51,11 @@ class Told:
     most: float = 1e9
     """Seconds that one pass goes at most."""
 
-    def tell_language(self, audio: Float) -> Mapping[str, float]:
+    def run_language(self, audio: Float) -> Mapping[str, float]:
         self.asked += 1
         return self.probabilities[min(self.asked, len(self.probabilities)) - 1]
 
-    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+    def run(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
         self.lengths.append(len(audio))
         self.spoken.append(language)
         until = min(len(audio) / RATE, self.most)

@@ -29,10 +29,10 @@ class Scripted:
     languages: frozenset[str] = frozenset({"en"})
     asked: list[tuple[int, float]] = field(default_factory=list)
 
-    def tell_language(self, audio: Float) -> Mapping[str, float]:
+    def run_language(self, audio: Float) -> Mapping[str, float]:
         return {"en": 1.0}
 
-    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+    def run(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
         self.asked.append((len(audio), temperature))
         return Heard(self.script(audio, temperature), len(audio) / RATE)
 

@@ -61,8 +61,8 @@ def tails(first: Word, *, most: float = 18.0) -> list[str]:
     """Return what is told of audio whose windows each begin with a word and go on surely."""
 
     class Tailed(Told):
-        def hear(self, audio: Float, *, language: str, beam: int) -> Heard:
-            heard = super().hear(audio, language=language, beam=beam)
+        def run(self, audio: Float, *, language: str, beam: int) -> Heard:
+            heard = super().run(audio, language=language, beam=beam)
             before = Segment((first,), -0.3, 0.0, 1.2)
             return Heard([before, *heard.segments[1:]], heard.until)
 

@@ -95,7 +95,7 @@ class TorchSeparator:
         """Return segments that fade into each other linearly."""
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: Samples) -> Samples:
         """Return the stems of segments: (n, 2, segment) to (n, sources, 2, segment).
 
         Raises

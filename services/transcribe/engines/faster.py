@@ -127,7 +127,7 @@ class FasterWhisper:
         )
         self.languages = frozenset(self._network.supported_languages)
 
-    def tell_language(self, audio: Float) -> Mapping[str, float]:
+    def run_language(self, audio: Float) -> Mapping[str, float]:
         """Return the probability of each language."""
         self._network.written = False
         with memory_watched():
@@ -136,7 +136,7 @@ class FasterWhisper:
             _, _, told = self._network.detect_language(features=features)
         return dict(told)
 
-    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+    def run(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
         """Return what is said, as far as one pass went."""
         self._network.written = False
         found: list[Segment] = []

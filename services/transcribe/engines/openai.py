@@ -81,7 +81,7 @@ class OpenAiWhisper:
         )
         self.languages = frozenset(LANGUAGES if self._network.is_multilingual else ["en"])
 
-    def tell_language(self, audio: Float) -> Mapping[str, float]:
+    def run_language(self, audio: Float) -> Mapping[str, float]:
         """Return the probability of each language."""
         if not self._network.is_multilingual:
             return {"en": 1.0}
@@ -91,7 +91,7 @@ class OpenAiWhisper:
             _, told = self._network.detect_language(mel.to(self._network.device))
         return {str(code): float(probability) for code, probability in told.items()}
 
-    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+    def run(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
         """Return what is said."""
         torch.manual_seed(0)
         with memory_watched():
