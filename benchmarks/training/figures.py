@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from kit.arrays import F64
 from services.tagging.oneshots import CLASSES
 
-Float = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 COARSE = {
@@ -20,18 +20,18 @@ COARSE = {
 """The five classes of which accuracy is promised."""
 
 
-def accuracy(probabilities: Float, labels: Labels) -> float:
+def accuracy(probabilities: F64, labels: Labels) -> float:
     """Return the share of sounds whose most probable class is theirs."""
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
-def recall(probabilities: Float, labels: Labels) -> float:
+def recall(probabilities: F64, labels: Labels) -> float:
     """Return the mean over the classes of the share of each that is found."""
     right = probabilities.argmax(axis=1) == labels
     return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
 
-def coarse(probabilities: Float, labels: Labels) -> tuple[float, float, int]:
+def coarse(probabilities: F64, labels: Labels) -> tuple[float, float, int]:
     """Return accuracy on sounds of the five classes, and their number.
 
     The first figure chooses among the five; for the second, the most probable of all fourteen
@@ -49,7 +49,7 @@ def coarse(probabilities: Float, labels: Labels) -> tuple[float, float, int]:
     return among_five, among_all, int(chosen.sum())
 
 
-def calibration_error(probabilities: Float, labels: Labels, *, bins: int = 10) -> float:
+def calibration_error(probabilities: F64, labels: Labels, *, bins: int = 10) -> float:
     """Return the expected calibration error, 0 to 1.
 
     The mean over bins of confidence of the distance between confidence and accuracy, weighted by
@@ -65,7 +65,7 @@ def calibration_error(probabilities: Float, labels: Labels, *, bins: int = 10) -
     return error
 
 
-def confusion(probabilities: Float, labels: Labels) -> Iterator[str]:
+def confusion(probabilities: F64, labels: Labels) -> Iterator[str]:
     """Yield a Markdown table: rows are what sounds are, columns what they are taken for."""
     guesses = probabilities.argmax(axis=1)
     yield "| is \\ taken for | " + " | ".join(CLASSES) + " | found |"
@@ -81,7 +81,7 @@ def confusion(probabilities: Float, labels: Labels) -> Iterator[str]:
         yield f"| {name} | " + " | ".join(cells) + f" | {share} |"
 
 
-def thresholds(probabilities: Float, labels: Labels, levels: Sequence[float]) -> Iterator[str]:
+def thresholds(probabilities: F64, labels: Labels, levels: Sequence[float]) -> Iterator[str]:
     """Yield a Markdown table: what a threshold, under which a sound is `unknown`, leaves."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels

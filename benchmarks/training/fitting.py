@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
 from benchmarks.training.examples import Examples
+from kit.arrays import F64
 from services.tagging.oneshots import CLASSES, Classifier
 
 MEMBERS = 4
@@ -19,7 +20,6 @@ _EPOCHS = 25
 _CLIP = 4.0
 
 Rows = NDArray[np.bool_]
-Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class HeldOut:
         Found on all of them: that of the weights which are shipped.
     """
 
-    logits: Float
-    probabilities: Float
+    logits: F64
+    probabilities: F64
     temperature: float
 
 
@@ -61,9 +61,7 @@ def fit(examples: Examples, rows: Rows, members: int) -> Classifier:
     )
 
 
-def _network(
-    scaled: NDArray[np.float32], labels: object, weights: Float, seed: int
-) -> MLPClassifier:
+def _network(scaled: NDArray[np.float32], labels: object, weights: F64, seed: int) -> MLPClassifier:
     network = MLPClassifier(
         (_HIDDEN,),
         alpha=_PENALTY,
@@ -113,7 +111,7 @@ def cross_validate(examples: Examples, permitted: Rows) -> HeldOut:
     return HeldOut(logits, probabilities, _temperature(examples, logits, heard))
 
 
-def _temperature(examples: Examples, logits: Float, rows: Rows) -> float:
+def _temperature(examples: Examples, logits: F64, rows: Rows) -> float:
     """Return the temperature at which the right classes are most probable."""
     labels = examples.labels[rows]
     weights = examples.weights(rows)[rows]
@@ -126,7 +124,7 @@ def _temperature(examples: Examples, logits: Float, rows: Rows) -> float:
     return float(grid[int(np.argmin(losses))])
 
 
-def _softmax(logits: Float) -> Float:
+def _softmax(logits: F64) -> F64:
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float64)
 

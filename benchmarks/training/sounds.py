@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from benchmarks.training.packages import configuration
+from kit.arrays import F32
 from services.tagging.descriptors import RATE
-
-Array = NDArray[np.float32]
 
 _AUDIO = {".wav", ".flac", ".aiff", ".ogg"}
 _LONGEST = 12.0
@@ -88,7 +86,7 @@ class Sound:
     held_out: bool
     instrument: str
     sha256: str
-    audio: Array
+    audio: F32
 
     def without_audio(self) -> "Sound":
         """Return what is known of it."""
@@ -115,7 +113,7 @@ def load(folder: Path) -> list[Sound]:
     return once
 
 
-def read(path: Path) -> Array:
+def read(path: Path) -> F32:
     """Read a file as mono at the classifier's rate."""
     audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono = audio[: int(_LONGEST * rate)].mean(axis=1)
@@ -172,7 +170,7 @@ def _rendered(font: dict[str, Any], folder: Path) -> Iterator[Sound]:
         audio=np.zeros(0, np.float32),
     )
 
-    def play(bank: int, program: int, key: int, velocity: int, held: float) -> Array:
+    def play(bank: int, program: int, key: int, velocity: int, held: float) -> F32:
         synth.sounds_off(0)
         synth.program_select(0, number, bank, program, bank == 128)
         synth.noteon(0, key, velocity)
@@ -218,7 +216,7 @@ def _rendered(font: dict[str, Any], folder: Path) -> Iterator[Sound]:
             yield from sound(label, (0, program, key, 100), held)
 
 
-def _without_end(audio: Array) -> Array:
+def _without_end(audio: F32) -> F32:
     """Cut what is inaudible at the end."""
     loud = np.flatnonzero(np.abs(audio) > 10 ** (-60 / 20) * max(float(np.abs(audio).max()), 1e-9))
     return audio[: int(loud[-1]) + 1] if loud.size else audio[:0]

@@ -9,13 +9,12 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.training.sounds import Sound
 from benchmarks.training.variations import generator
+from kit.arrays import F64
 from services.tagging.descriptors import RATE
 
-Float = NDArray[np.float64]
 FAMILY = "synthesised"
 _EACH = 40
 
@@ -39,7 +38,7 @@ def drums() -> Iterator[Sound]:
             )
 
 
-def _times(seconds: float) -> Float:
+def _times(seconds: float) -> F64:
     return np.arange(int(seconds * RATE)) / RATE
 
 
@@ -48,24 +47,24 @@ def _between(chance: np.random.Generator, low: float, high: float) -> float:
     return float(low * (high / low) ** chance.random())
 
 
-def _sweep(times: Float, end: float, ratio: float, fall: float) -> Float:
+def _sweep(times: F64, end: float, ratio: float, fall: float) -> F64:
     """Return a sine whose frequency falls from `end · ratio` to `end` Hz."""
     return np.sin(2 * np.pi * np.cumsum(end * (1 + (ratio - 1) * np.exp(-times / fall))) / RATE)
 
 
-def _filtered(audio: Float, low: float, high: float, slope: float = 4.0) -> Float:
+def _filtered(audio: F64, low: float, high: float, slope: float = 4.0) -> F64:
     spectrum = np.fft.rfft(audio)
     hertz = np.maximum(np.fft.rfftfreq(audio.size, 1.0 / RATE), 1.0)
     below, above = np.minimum(1.0, hertz / low), np.minimum(1.0, high / hertz)
     return np.fft.irfft(spectrum * (below * above) ** slope, audio.size)
 
 
-def _noise(chance: np.random.Generator, times: Float, low: float, high: float) -> Float:
+def _noise(chance: np.random.Generator, times: F64, low: float, high: float) -> F64:
     noise = _filtered(chance.standard_normal(times.size), low, high)
     return noise / max(float(np.abs(noise).max()), 1e-9)
 
 
-def _metal(chance: np.random.Generator, times: Float, low: float) -> Float:
+def _metal(chance: np.random.Generator, times: F64, low: float) -> F64:
     """Return six square waves at unrelated frequencies through a high-pass, as in the TR-808."""
     base = _between(chance, 200.0, 700.0)
     tones = base * np.array([1.0, 1.342, 1.2312, 1.6532, 1.9523, 2.1523])
@@ -77,7 +76,7 @@ def _metal(chance: np.random.Generator, times: Float, low: float) -> Float:
     return clean + (1 - share) * _noise(chance, times, low, 18_000.0)
 
 
-def _kick(chance: np.random.Generator) -> Float:
+def _kick(chance: np.random.Generator) -> F64:
     ring = _between(chance, 0.04, 0.5)
     times = _times(min(1.5, 6 * ring))
     end = _between(chance, 38.0, 75.0)
@@ -87,7 +86,7 @@ def _kick(chance: np.random.Generator) -> Float:
     return np.tanh((body + chance.uniform(0.0, 0.5) * click) * _between(chance, 1.0, 5.0))
 
 
-def _snare(chance: np.random.Generator) -> Float:
+def _snare(chance: np.random.Generator) -> F64:
     ring, rattle = _between(chance, 0.03, 0.15), _between(chance, 0.04, 0.2)
     times = _times(6 * max(ring, rattle))
     pitch = _between(chance, 140.0, 340.0)
@@ -97,7 +96,7 @@ def _snare(chance: np.random.Generator) -> Float:
     return body * np.exp(-times / ring) * chance.uniform(0.1, 0.8) + noise * np.exp(-times / rattle)
 
 
-def _clap(chance: np.random.Generator) -> Float:
+def _clap(chance: np.random.Generator) -> F64:
     tail = _between(chance, 0.03, 0.2)
     times = _times(0.06 + 6 * tail)
     gap, bursts = chance.uniform(0.007, 0.014), int(chance.integers(3, 5))
@@ -110,7 +109,7 @@ def _clap(chance: np.random.Generator) -> Float:
     return envelope * _noise(chance, times, 0.6 * middle, 2.5 * middle)
 
 
-def _rim(chance: np.random.Generator) -> Float:
+def _rim(chance: np.random.Generator) -> F64:
     times = _times(0.15)
     low, ring = _between(chance, 350.0, 900.0), _between(chance, 0.003, 0.018)
     tones = np.sin(2 * np.pi * low * times)
@@ -119,19 +118,19 @@ def _rim(chance: np.random.Generator) -> Float:
     return (tones + chance.uniform(0.0, 1.0) * noise) * np.exp(-times / ring)
 
 
-def _closed_hat(chance: np.random.Generator) -> Float:
+def _closed_hat(chance: np.random.Generator) -> F64:
     ring = _between(chance, 0.008, 0.05)
     times = _times(0.05 + 7 * ring)
     return _metal(chance, times, _between(chance, 3_500.0, 9_000.0)) * np.exp(-times / ring)
 
 
-def _open_hat(chance: np.random.Generator) -> Float:
+def _open_hat(chance: np.random.Generator) -> F64:
     ring = _between(chance, 0.09, 0.35)
     times = _times(6 * ring)
     return _metal(chance, times, _between(chance, 3_500.0, 9_000.0)) * np.exp(-times / ring)
 
 
-def _crash(chance: np.random.Generator) -> Float:
+def _crash(chance: np.random.Generator) -> F64:
     ring = _between(chance, 0.4, 1.2)
     times = _times(min(4.0, 5 * ring))
     sound = _metal(chance, times, _between(chance, 1_500.0, 5_000.0)) * np.exp(-times / ring)
@@ -139,7 +138,7 @@ def _crash(chance: np.random.Generator) -> Float:
     return sound + chance.uniform(0.3, 1.0) * burst
 
 
-def _tom(chance: np.random.Generator) -> Float:
+def _tom(chance: np.random.Generator) -> F64:
     ring = _between(chance, 0.08, 0.35)
     times = _times(6 * ring)
     body = _sweep(times, _between(chance, 75.0, 260.0), chance.uniform(1.0, 1.7), 0.05)
@@ -147,7 +146,7 @@ def _tom(chance: np.random.Generator) -> Float:
     return body * np.exp(-times / ring) + chance.uniform(0.0, 0.3) * noise
 
 
-def _cowbell(chance: np.random.Generator) -> Float:
+def _cowbell(chance: np.random.Generator) -> F64:
     ring = _between(chance, 0.03, 0.2)
     times = _times(6 * ring)
     pitch = _between(chance, 450.0, 700.0)
@@ -156,7 +155,7 @@ def _cowbell(chance: np.random.Generator) -> Float:
     return sound / np.abs(sound).max() * np.exp(-times / ring)
 
 
-_MAKERS: dict[str, Callable[[np.random.Generator], Float]] = {
+_MAKERS: dict[str, Callable[[np.random.Generator], F64]] = {
     "kick": _kick,
     "snare": _snare,
     "clap": _clap,

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import soxr
 
-from benchmarks.training.sounds import Array, Sound
+from benchmarks.training.sounds import Sound
+from kit.arrays import F32
 from services.tagging.descriptors import RATE
 
 _RINGING = frozenset({"crash", "ride", "open_hat", "synth", "vocal", "bass"})
@@ -24,7 +25,7 @@ def generator(*words: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
-def variation(sound: Sound, number: int, others: Sequence[Sound]) -> Array:
+def variation(sound: Sound, number: int, others: Sequence[Sound]) -> F32:
     """Return a sound as it might be met: `number` 0 is the sound itself.
 
     Parameters
@@ -159,7 +160,7 @@ def _bar(chance: np.random.Generator) -> tuple[np.ndarray, int, int]:
     return np.zeros(sixteenth * steps + 1), sixteenth, steps
 
 
-def _strike(audio: np.ndarray, at: int, sound: Array, gain: float) -> None:
+def _strike(audio: np.ndarray, at: int, sound: F32, gain: float) -> None:
     part = sound[: max(0, audio.size - at)]
     audio[at : at + part.size] += gain * part / max(float(np.abs(sound).max()), 1e-9)
 

@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
-Block = NDArray[np.float32]
-"""Audio, `[channels, samples]`, full scale at -1 and 1."""
+from kit.arrays import AudioBlock
 
 BLOCK = 65_536
 """Samples in a block when the reader does not say."""
@@ -41,7 +39,7 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
 
 def read_blocks(
     path: Path, block: int = BLOCK, *, start: int = 0, stop: int | None = None
-) -> Iterator[Block]:
+) -> Iterator[AudioBlock]:
     """Yield the audio of a file, or a part of it, block by block.
 
     Parameters
@@ -84,15 +82,15 @@ def read_blocks(
             yield np.ascontiguousarray(read.T)
 
 
-def mono_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
+def mono_blocks(blocks: Iterable[AudioBlock]) -> Iterator[AudioBlock]:
     """Yield each block's mean over channels, `[1, samples]`."""
     for block in blocks:
         yield block if len(block) == 1 else block.mean(axis=0, keepdims=True, dtype=np.float32)
 
 
 def resample_stream(
-    blocks: Iterable[Block], source: int, target: int, *, quality: str = "HQ"
-) -> Iterator[Block]:
+    blocks: Iterable[AudioBlock], source: int, target: int, *, quality: str = "HQ"
+) -> Iterator[AudioBlock]:
     """Yield a stream at another rate, in blocks of whatever length comes out.
 
     Parameters
@@ -143,7 +141,7 @@ def read(
     mono: bool = False,
     start: int = 0,
     stop: int | None = None,
-) -> Block:
+) -> AudioBlock:
     """Return the audio of a file, or a part of it, in one array.
 
     Parameters

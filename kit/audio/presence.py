@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.music import Stem
-from kit.audio.decode import Block, read_blocks
+from kit.arrays import AudioBlock
+from kit.audio.decode import read_blocks
 from kit.audio.probe import probe
 from kit.signal.spectra import Framing, frames
 
@@ -166,7 +167,7 @@ def absence(stem: Path, mix: Path, which: Stem) -> str | None:
     )
 
 
-def _side_by_side(stem: Iterable[Block], mix: Iterable[Block]) -> Iterator[Block]:
+def _side_by_side(stem: Iterable[AudioBlock], mix: Iterable[AudioBlock]) -> Iterator[AudioBlock]:
     """Yield both streams as channels of one, the stem's first."""
     parts = (iter(stem), iter(mix))
     while True:
@@ -181,7 +182,7 @@ def _side_by_side(stem: Iterable[Block], mix: Iterable[Block]) -> Iterator[Block
 
 
 def _powers(
-    both: Iterable[Block], framing: Framing, *, emphasis: bool
+    both: Iterable[AudioBlock], framing: Framing, *, emphasis: bool
 ) -> Iterator[NDArray[np.float64]]:
     """Yield of each frame the stem's own power, the stem's and the mix's: `[frames, 3]`."""
     window = np.hanning(framing.size + 1)[:-1].astype(np.float32)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-Array = NDArray[Any]
+from kit.arrays import Tensor
+
 OPSET = 18
 """Old enough for every runtime in use, new enough for `axes` as an input of reductions."""
 
@@ -35,13 +35,13 @@ class Graph:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
 
-    def weight(self, name: str, array: Array) -> str:
+    def weight(self, name: str, array: Tensor) -> str:
         """Add an array under its own name."""
         if name not in self._weights:
             self._weights[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
 
-    def constant(self, array: Array) -> str:
+    def constant(self, array: Tensor) -> str:
         """Add an array of float32 that has no name of its own."""
         return self.weight(f"constant.{len(self._weights)}", np.asarray(array, np.float32))
 

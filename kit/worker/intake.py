@@ -1,11 +1,42 @@
-"""The gate before work on a separated stem: is there anything in it?"""
+"""What a handler does first with its audio: read the header, and end where there is no work.
 
-from collections.abc import Sequence
+Every ending has the same reason and the same words in every service.
+"""
 
-from contracts.items import ArtifactKind
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from contracts.items import ArtifactKind, AudioFacts
+from contracts.music import Seconds
+from kit.audio.decode import UnreadableAudio
 from kit.audio.presence import absence
+from kit.audio.probe import probe
 from kit.worker.job import JobInput
-from kit.worker.outcomes import Skipped
+from kit.worker.outcomes import Rejected, Skipped
+
+
+class Silent(Skipped):
+    """Nothing can be heard in a job's audio."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "silent", "The audio is silent. Give a recording in which something sounds."
+        )
+
+
+@contextmanager
+def reject_unreadable() -> Iterator[None]:
+    """Reject a job whose audio turns out to be damaged while it is read; also a decorator.
+
+    Raises
+    ------
+    Rejected
+        `unreadable`, with what is wrong with which file.
+    """
+    try:
+        yield
+    except UnreadableAudio as error:
+        raise Rejected("unreadable", str(error)) from error
 
 
 def mix_beside(inputs: Sequence[JobInput]) -> JobInput | None:
@@ -14,24 +45,35 @@ def mix_beside(inputs: Sequence[JobInput]) -> JobInput | None:
     return songs[0] if len(songs) == 1 < len(inputs) else None
 
 
-def skip_if_absent(given: JobInput, mix: JobInput | None) -> None:
-    """Go on only with a stem in which something is heard, judged against its song.
+def open_input(given: JobInput, mix: JobInput | None = None, *, min_seconds: Seconds) -> AudioFacts:
+    """Return what an input's header says, if there is anything to work on.
 
     Parameters
     ----------
     given
-        The job's input. What is no separated stem always passes.
+        The job's input.
     mix
-        The song that it was separated from; without it nothing is judged.
+        The song that it was separated from, where it is a stem and the song is known: a stem that
+        holds nothing but what leaked into it is not worked on.
+    min_seconds
+        The least length that the service can work on; audio without a sample is always too short.
 
     Raises
     ------
     Skipped
-        `not_heard`, with the reason.
+        `too_short`, or `not_heard` with the reason.
     UnreadableAudio
         A file is damaged.
     """
-    if mix is None or given.stem is None or given.kind is not ArtifactKind.STEM:
-        return
-    if reason := absence(given.path, mix.path, given.stem):
-        raise Skipped("not_heard", reason)
+    facts = probe(given.path)
+    if facts.samples < max(1, round(min_seconds * facts.sample_rate)):
+        raise Skipped(
+            "too_short",
+            f"The audio lasts {facts.duration:.3f} s, and {min_seconds:g} s are the least to work "
+            "on. Give a longer recording.",
+        )
+    if mix is not None and given.stem is not None and given.kind is ArtifactKind.STEM:
+        reason = absence(given.path, mix.path, given.stem)
+        if reason is not None:
+            raise Skipped("not_heard", reason)
+    return facts

@@ -6,15 +6,15 @@ from typing import Protocol
 
 import numpy as np
 
+from kit.arrays import F32
 from kit.audio.downmix import downmix
 from kit.signal.onsets import Novelty, loudness, novelty
 from kit.signal.pulse import NO_PULSE, Pulse, find_pulse
-from kit.signal.spectra import Array
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.engines import EngineContext
 from services.analysis.chroma import Chroma, chroma
 
-Source = Callable[[], Iterator[Array]]
+Source = Callable[[], Iterator[F32]]
 """Starts a recording from its beginning, in blocks `[channels, samples]`."""
 SILENCE = 1e-5
 """Level (-100 dBFS) below which a recording counts as silent."""
@@ -62,7 +62,7 @@ class SignalEngine:
         return chroma(downmix(source(), sample_rate), sample_rate, shift=shift)
 
 
-def _first(blocks: Iterator[Array], samples: int) -> Iterator[Array]:
+def _first(blocks: Iterator[F32], samples: int) -> Iterator[F32]:
     seen = 0
     for block in blocks:
         yield block

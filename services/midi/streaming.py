@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kit.arrays import F32
 from services.midi import dsp, partials
 from services.midi.dsp import Found, Options, Posteriors
 from services.midi.engine import BATCH, EDGE, STEP, WINDOW, Engine
-from services.midi.partials import FRAME, HOP, RATE, Float
+from services.midi.partials import FRAME, HOP, RATE
 
 STRETCH = 2584
 """Frames that are kept at most before notes are made of them: 30 s."""
@@ -24,7 +25,7 @@ _LOUDNESS_FRAMES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class NoteEvent:
     """A note of the recording.
 
     Attributes
@@ -46,7 +47,7 @@ class Note:
     pitch: int
     confidence: float
     level: float
-    bends: Float
+    bends: F32
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class _Open:
     heard: int
     """In how many of its frames the network heard it."""
     level: float
-    bends: list[Float]
+    bends: list[F32]
 
 
 @dataclass(slots=True)
@@ -82,19 +83,19 @@ class Transcriber:
     options: Options
     follow_bends: bool = True
     stretch: int = STRETCH
-    _pending: Float = field(default_factory=lambda: np.zeros(EDGE, np.float32))
+    _pending: F32 = field(default_factory=lambda: np.zeros(EDGE, np.float32))
     """Audio that has not filled a window yet; it begins `EDGE` samples before the next frame."""
     _samples: int = 0
     _first: int = 0
     """Frame at which what is kept begins."""
     _context: int = 0
     """How many of the kept frames were turned into notes already."""
-    _audio: Float = field(default_factory=lambda: np.zeros(0, np.float32))
+    _audio: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
     _posteriors: list[Posteriors] = field(default_factory=list)
     _frames: int = 0
     _open: dict[int, _Open] = field(default_factory=dict)
 
-    def feed(self, block: Float) -> Iterator[Note]:
+    def feed(self, block: F32) -> Iterator[NoteEvent]:
         """Take more audio, `[samples]`, and yield the notes that are finished."""
         self._samples += len(block)
         self._pending = np.concatenate([self._pending, block])
@@ -105,7 +106,7 @@ class Transcriber:
             if self._frames >= self.stretch:
                 yield from self._release(self._quiet_moment())
 
-    def finish(self) -> Iterator[Note]:
+    def finish(self) -> Iterator[NoteEvent]:
         """Yield the notes that are left; the audio has ended."""
         if not self._samples:
             return
@@ -145,7 +146,7 @@ class Transcriber:
         begin, end = self._frames // 2, self._frames - _MARGIN
         return end - 1 - int(np.argmin(around[begin:end][::-1]))
 
-    def _release(self, cut: int | None) -> Iterator[Note]:
+    def _release(self, cut: int | None) -> Iterator[NoteEvent]:
         """Make notes of the kept frames before `cut`, or of all, and let the frames go."""
         kept = self._kept()
         frames = len(kept)
@@ -180,7 +181,7 @@ class Transcriber:
             self._audio = self._audio[gone * HOP :]
 
     def _extend(
-        self, opened: _Open | None, note: Found, end: int, kept: Posteriors, spectrum: Float
+        self, opened: _Open | None, note: Found, end: int, kept: Posteriors, spectrum: F32
     ) -> _Open:
         length = end - note.start
         # What only rings on is no longer seen in the contour.
@@ -202,7 +203,7 @@ class Transcriber:
         mean = (opened.confidence * opened.heard + note.confidence * heard) / max(total, 1)
         return _Open(opened.start, mean, opened.frames + length, total, opened.level, bends)
 
-    def _closed(self, pitch: int, opened: _Open) -> Note:
+    def _closed(self, pitch: int, opened: _Open) -> NoteEvent:
         bends = np.concatenate(opened.bends) if opened.bends else np.zeros(0, np.float32)
         ends = min((opened.start + opened.frames) * FRAME, self._samples / RATE)
-        return Note(opened.start * FRAME, ends, pitch, opened.confidence, opened.level, bends)
+        return NoteEvent(opened.start * FRAME, ends, pitch, opened.confidence, opened.level, bends)

@@ -12,7 +12,7 @@ import numpy as np
 from contracts.midi import Notes
 from contracts.tagging import SoundClass
 from services.midi.partials import FRAME
-from services.midi.streaming import Note
+from services.midi.streaming import NoteEvent
 from services.midi.tempo import TICKS_PER_BEAT, Grid
 
 BEND_RANGE = 2
@@ -37,7 +37,7 @@ _SOFTEST = 20
 class Played:
     """A note as it is written: `velocity` 1 to 127, `channel` 0 to 15."""
 
-    note: Note
+    note: NoteEvent
     velocity: int
     channel: int
     bent: bool
@@ -62,7 +62,7 @@ def name_of(pitch: int) -> str:
     return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
-def play(notes: Sequence[Note], *, pitch_bends: bool) -> list[Played]:
+def play(notes: Sequence[NoteEvent], *, pitch_bends: bool) -> list[Played]:
     """Give each note a velocity and a channel.
 
     Parameters
@@ -85,7 +85,7 @@ def play(notes: Sequence[Note], *, pitch_bends: bool) -> list[Played]:
 
 
 def spread(
-    notes: Sequence[tuple[Note, int]], channels: Sequence[int], *, pitch_bends: bool
+    notes: Sequence[tuple[NoteEvent, int]], channels: Sequence[int], *, pitch_bends: bool
 ) -> list[Played]:
     """Give notes, each with its velocity, a channel.
 
@@ -120,7 +120,7 @@ def spread(
     return played
 
 
-def _strays(note: Note) -> bool:
+def _strays(note: NoteEvent) -> bool:
     return len(note.bends) > 0 and bool(np.percentile(np.abs(note.bends), _MOST) >= _STRAIGHT)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kit.inference.base import BadNetwork, DeviceMissing
 from kit.inference.devices import installed
-from kit.weights.manifest import Manifest
+from kit.weights.manifest import WeightsManifest
 from kit.weights.store import digest
 from kit.worker.engines import EngineContext
 
@@ -46,7 +46,7 @@ def takes_torch(prefer: str, device: str, has: Callable[[str], bool] = installed
     raise DeviceMissing(f"SEPARATION_ENGINE is {prefer!r}; use auto, onnx or torch.")
 
 
-def official_file(graph: Path, manifest: Manifest) -> Path:
+def official_file(graph: Path, manifest: WeightsManifest) -> Path:
     """Return the verified official file that a graph of the store was made from.
 
     Raises

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.separation import StemDepth, StemFormat
+from kit.arrays import F32
 from kit.audio.encode import AudioForm, Encoder
-from services.separation.dsp import Loudness, Samples
+from services.separation.dsp import LevelMeter
 
 FORMS = {
     (StemFormat.FLAC, StemDepth.INT16): AudioForm.FLAC_16,
@@ -23,7 +24,7 @@ Exact = NDArray[np.float64]
 """Samples that are whole multiples of a file's step."""
 
 
-def fit(blocks: Iterable[Samples], samples: int) -> Iterator[Samples]:
+def fit(blocks: Iterable[F32], samples: int) -> Iterator[F32]:
     """Yield blocks of (…, samples) with an exact length in all: cut, or ended with zeros."""
     left, last = samples, None
     for block in blocks:
@@ -39,11 +40,11 @@ def fit(blocks: Iterable[Samples], samples: int) -> Iterator[Samples]:
 class Aligner:
     """Hands out a stream in pieces of any length."""
 
-    def __init__(self, blocks: Iterator[Samples]) -> None:
+    def __init__(self, blocks: Iterator[F32]) -> None:
         self._blocks = blocks
-        self._held: Samples | None = None
+        self._held: F32 | None = None
 
-    def take(self, count: int) -> Samples:
+    def take(self, count: int) -> F32:
         """Return the next `count` samples: (channels, count).
 
         Raises
@@ -65,7 +66,7 @@ class Aligner:
         return joined[..., :count]
 
 
-def quantise(block: Samples | Exact, form: AudioForm) -> tuple[Exact, int]:
+def quantise(block: F32 | Exact, form: AudioForm) -> tuple[Exact, int]:
     """Return samples as a file of this form holds them, and how many of them were clipped.
 
     Parameters
@@ -103,7 +104,7 @@ class StemFile:
 
     path: Path
     encoder: Encoder
-    loudness: Loudness = field(default_factory=Loudness)
+    loudness: LevelMeter = field(default_factory=LevelMeter)
     clipped: int = 0
 
     def write(self, exact: Exact, *, clipped: int) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.signal.spectra import Array, Framing, frames
+from kit.arrays import F32
+from kit.signal.spectra import Framing, frames
 
 RATE = 16_000
 """Hz."""
@@ -57,7 +58,7 @@ _BANK = slaney_bank(_FRAMING, bands=BANDS).T.astype(np.float32)
 _WINDOW = np.hanning(SIZE + 1)[:-1].astype(np.float32)
 
 
-def log_mel(blocks: Iterable[Array]) -> Iterator[Array]:
+def log_mel(blocks: Iterable[F32]) -> Iterator[F32]:
     """Yield the logarithmic mel spectrogram of a stream.
 
     Parameters
@@ -77,7 +78,7 @@ def log_mel(blocks: Iterable[Array]) -> Iterator[Array]:
         yield np.log10(np.float32(1.0) + np.float32(10_000.0) * (power @ _BANK))
 
 
-def patches(spectra: Iterable[Array]) -> Iterator[Array]:
+def patches(spectra: Iterable[F32]) -> Iterator[F32]:
     """Yield a spectrogram in patches of three seconds.
 
     Parameters

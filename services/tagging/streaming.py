@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.tagging import TagSource
+from kit.arrays import F32
 from kit.audio.decode import read_blocks, resample_stream
 from kit.audio.downmix import downmix
 from kit.audio.offset import find_offset, without_offset
-from kit.signal.spectra import Array
 from services.tagging.engine import BATCH, Engine
 from services.tagging.mel import BANDS, PATCH, RATE, log_mel, patches
 
@@ -20,7 +20,7 @@ HEAD = 12.0
 """Seconds of a sample that its class is judged by."""
 
 
-def head(path: Path, sample_rate: int) -> Array:
+def head(path: Path, sample_rate: int) -> F32:
     """Return the first seconds of a recording from where it begins to sound.
 
     Parameters
@@ -37,7 +37,7 @@ def head(path: Path, sample_rate: int) -> Array:
         silent.
     """
     left = round(HEAD * sample_rate)
-    held: list[Array] = []
+    held: list[F32] = []
     offset = find_offset(read_blocks(path), sample_rate)
     for block in without_offset(read_blocks(path), offset):
         if not held and np.abs(block).max(initial=0.0) < SILENCE:
@@ -49,13 +49,13 @@ def head(path: Path, sample_rate: int) -> Array:
     return np.concatenate(held, axis=1) if held else np.zeros((1, 0), np.float32)
 
 
-def mono(audio: Array, sample_rate: int) -> Array:
+def mono(audio: F32, sample_rate: int) -> F32:
     """Return the one channel, `[samples]`, of `[channels, samples]` that is listened to."""
     mixed = list(downmix([audio], sample_rate))
     return np.concatenate(mixed, axis=1)[0] if mixed else np.zeros(0, np.float32)
 
 
-def spectral_patches(path: Path, sample_rate: int, told: Callable[[int], None]) -> Iterator[Array]:
+def spectral_patches(path: Path, sample_rate: int, told: Callable[[int], None]) -> Iterator[F32]:
     """Yield a recording as patches of three seconds, `[187, 96]`.
 
     Parameters
@@ -68,7 +68,7 @@ def spectral_patches(path: Path, sample_rate: int, told: Callable[[int], None]) 
         Is told the samples of the file that were read, block by block.
     """
 
-    def blocks() -> Iterator[Array]:
+    def blocks() -> Iterator[F32]:
         for block in read_blocks(path):
             yield block
             told(block.shape[1])
@@ -100,12 +100,12 @@ class Averager:
     def __init__(self, engine: Engine, source: TagSource, count: int) -> None:
         self._engine = engine
         self._source = source
-        self._waiting: list[tuple[int, Array]] = []
+        self._waiting: list[tuple[int, F32]] = []
         self._tags: NDArray[np.float64] | None = None
         self._embeddings: NDArray[np.float64] | None = None
         self._heard = np.zeros(count, np.int64)
 
-    def feed(self, recording: int, patch: Array) -> None:
+    def feed(self, recording: int, patch: F32) -> None:
         """Take a patch of a recording, by its number."""
         self._waiting.append((recording, patch))
         if len(self._waiting) == BATCH:
@@ -126,7 +126,9 @@ class Averager:
         return self._tags / self._heard[:, None], self._embeddings / self._heard[:, None]
 
     def _run(self) -> None:
-        found = self._engine.run_tagger(np.stack([patch for _, patch in self._waiting]), self._source)
+        found = self._engine.run_tagger(
+            np.stack([patch for _, patch in self._waiting]), self._source
+        )
         if self._tags is None or self._embeddings is None:
             self._tags = np.zeros((len(self._heard), found.tags.shape[1]))
             self._embeddings = np.zeros((len(self._heard), found.embedding.shape[1]))

@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from kit.arrays import Mono
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import Rejected
 from services.transcribe.backends import choose
-from services.transcribe.lines import Float, Heard
+from services.transcribe.lines import WindowTranscript
 from services.transcribe.memory import memory_watched
 
 FETCH = "python -m kit.weights fetch --all transcribe"
@@ -33,11 +34,13 @@ class Hearing(Protocol):
         """Codes of what it understands."""
         ...
 
-    def run_language(self, audio: Float) -> Mapping[str, float]:
+    def run_language(self, audio: Mono) -> Mapping[str, float]:
         """Return the probability of each language over at most 30 s of audio, `[samples]`."""
         ...
 
-    def run(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+    def run(
+        self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
+    ) -> WindowTranscript:
         """Return what is said in at most 30 s, `[samples]` at `lines.RATE`; times within it.
 
         The same audio gives the same words, also above a temperature of 0, where they are drawn at

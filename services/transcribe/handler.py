@@ -7,15 +7,13 @@ import numpy as np
 from contracts.items import ArtifactKind
 from contracts.music import Stem
 from contracts.transcribe import RemovedText, TranscribeParams, TranscribeResult
-from kit.audio.decode import UnreadableAudio
 from kit.audio.listen import Ear
-from kit.audio.probe import probe
-from kit.worker.gate import mix_beside, skip_if_absent
+from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.transcribe import writers
 from services.transcribe.dsp import (
-    Loudness,
+    LevelEnvelope,
     correct_starts,
     loudest_level,
     part_at_pauses,
@@ -36,6 +34,7 @@ _LISTENING = 0.97
 _UNSUNG = frozenset({Stem.DRUMS, Stem.BASS, Stem.GUITAR, Stem.PIANO, Stem.ACCOMPANIMENT})
 
 
+@reject_unreadable()
 def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResult:
     """Listen to the job's input and write its words."""
     given, mix = _voice_and_mix(job)
@@ -48,18 +47,12 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
             f"{hearing.weights} does not know the language {params.language!r}; leave it out to "
             f"have it detected, or choose one of: {', '.join(sorted(hearing.languages))}",
         )
-    try:
-        facts = probe(given.path)
-        if facts.duration < SHORTEST:
-            raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
-        skip_if_absent(given, mix)
-        loudest = max(_loudest(one.path) for one in (given, mix) if one is not None)
-        listener = Listener(hearing, params.language, params.beam, loudest)
-        peak, lines = _listen(job, listener, given, mix)
-    except UnreadableAudio as error:
-        raise Rejected("unreadable", str(error)) from error
+    facts = open_input(given, mix, min_seconds=SHORTEST)
+    loudest = max(_loudest(one.path) for one in (given, mix) if one is not None)
+    listener = Listener(hearing, params.language, params.beam, loudest)
+    peak, lines = _listen(job, listener, given, mix)
     if peak < SILENCE:
-        raise Skipped("silent", "The audio is silent.")
+        raise Silent
     levels = listener.loudness.levels()
     kept, removed = sift(lines, levels, separated=given.stem is Stem.VOCALS, loudest_db=loudest)
     if params.keep_doubtful:
@@ -128,8 +121,8 @@ def _voice_and_mix(job: Job) -> tuple[JobInput, JobInput | None]:
 
 
 def _loudest(path: Path) -> float:
-    """Return the level of the loudest tenth of a second of a file, by `Loudness`."""
-    loudness = Loudness()
+    """Return the level of the loudest tenth of a second of a file, by `LevelEnvelope`."""
+    loudness = LevelEnvelope()
     for block in Ear(path, RATE, told=lambda _: None).blocks():
         loudness.feed(block)
     return loudest_level(loudness.levels())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from kit.arrays import F32, Mono
 from services.transcribe.doubts import (
     TEMPERATURE,
     best_reading,
@@ -12,17 +13,17 @@ from services.transcribe.doubts import (
     looks_invented,
     looks_looped,
 )
-from services.transcribe.dsp import Loudness, loudest_level, quietest
+from services.transcribe.dsp import LevelEnvelope, loudest_level, quietest
 from services.transcribe.engine import Hearing
-from services.transcribe.lines import RATE, Float, Heard, Segment
+from services.transcribe.lines import RATE, Segment, WindowTranscript
 
 WINDOW = 30 * RATE
 """Samples that the network hears at once."""
 EARLIEST_CUT = 20 * RATE
 """A window is cut at the quietest place after this."""
 AUDIBLE = 45.0
-"""dB below the loudest tenth of a second of the whole recording, both by `Loudness`; windows whose
-loudest tenth of a second is lower are not heard at all."""
+"""dB below the loudest tenth of a second of the whole recording, both by `LevelEnvelope`; windows
+whose loudest tenth of a second is lower are not heard at all."""
 
 LEAST_DB = -120.0
 """Nothing is heard below this, however quiet the recording is: it is the noise of 16 bits."""
@@ -48,23 +49,23 @@ class Listener:
     beam
         Readings that are followed at once.
     loudest_db
-        The level of the loudest tenth of a second of the whole recording, by `Loudness`: of the mix
-        where a stem of it is listened to and the mix is known.
+        The level of the loudest tenth of a second of the whole recording, by `LevelEnvelope`: of
+        the mix where a stem of it is listened to and the mix is known.
     """
 
     hearing: Hearing
     language: str | None
     beam: int
     loudest_db: float
-    loudness: Loudness = field(default_factory=Loudness)
-    _audio: Float = field(default_factory=lambda: np.zeros(0, np.float32))
-    _mix: Float = field(default_factory=lambda: np.zeros(0, np.float32))
+    loudness: LevelEnvelope = field(default_factory=LevelEnvelope)
+    _audio: Mono = field(default_factory=lambda: np.zeros(0, np.float32))
+    _mix: Mono = field(default_factory=lambda: np.zeros(0, np.float32))
     _position: int = 0
     _votes: dict[str, float] = field(default_factory=dict)
     _voted: int = 0
     _carried: bool = False
 
-    def feed(self, audio: Float, mix: Float | None = None) -> Iterator[Segment]:
+    def feed(self, audio: Mono, mix: F32 | None = None) -> Iterator[Segment]:
         """Take `[samples]` at `RATE`, and as much of the mix if known; yield what is complete."""
         if mix is not None:
             self._mix = np.concatenate([self._mix, mix])
@@ -118,13 +119,13 @@ class Listener:
             yield replace(segment, words=words)
         self._leave(until if carried else cut)
 
-    def _audible(self, audio: Float) -> bool:
-        loudness = Loudness()
+    def _audible(self, audio: Mono) -> bool:
+        loudness = LevelEnvelope()
         loudness.feed(audio)
         least = max(self.loudest_db - AUDIBLE, LEAST_DB)
         return loudest_level(loudness.levels()) >= least
 
-    def _heard_again(self, heard: Heard, audio: Float, language: str) -> Heard:
+    def _heard_again(self, heard: WindowTranscript, audio: Mono, language: str) -> WindowTranscript:
         """Return a window whose text looked invented, confirmed, replaced or refuted.
 
         It is heard once more in two pieces, which confirms what is really there. A loop that this
@@ -132,7 +133,7 @@ class Listener:
         the mix that the voice was taken from.
         """
 
-        def hear(part: Float, temperature: float = 0.0) -> Heard:
+        def hear(part: Mono, temperature: float = 0.0) -> WindowTranscript:
             return self.hearing.run(
                 part, language=language, beam=self.beam, temperature=temperature
             )
@@ -150,7 +151,7 @@ class Listener:
             if _count(pieces) <= _count(marked):
                 return replace(heard, segments=marked)
             found = [replace(segment, confirmed=True) for segment in pieces]
-            return Heard(found, len(audio) / RATE)
+            return WindowTranscript(found, len(audio) / RATE)
         readings = [pieces, hear(audio, TEMPERATURE).segments]
         mix = self._mix[: len(audio)]
         if len(mix) == len(audio):
@@ -158,14 +159,14 @@ class Listener:
         best = best_reading(readings)
         if best is None:
             return replace(heard, segments=marked)
-        return Heard(best, len(audio) / RATE)
+        return WindowTranscript(best, len(audio) / RATE)
 
     def _leave(self, samples: int) -> None:
         self._audio = self._audio[samples:].copy()
         self._mix = self._mix[samples:].copy()
         self._position += samples
 
-    def _language_of(self, audio: Float) -> str:
+    def _language_of(self, audio: Mono) -> str:
         """Return the language by the votes of the first windows, this one's among them."""
         told = self.detected
         settled = self._voted >= _WINDOWS_FOR_LANGUAGE or (told is not None and told[1] >= _SURE)
@@ -194,7 +195,7 @@ def _without_tail(segments: list[Segment]) -> list[Segment]:
     return [*rest, *segments[1:]]
 
 
-def _pieces(audio: Float) -> list[tuple[int, int]]:
+def _pieces(audio: Mono) -> list[tuple[int, int]]:
     """Return where a window is cut in two, at the quietest place of its middle third."""
     third = len(audio) // 3
     if third < SHORTEST_REST:

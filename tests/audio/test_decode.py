@@ -5,26 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kit.audio.decode import (
-    Block,
-    UnreadableAudio,
-    mono_blocks,
-    read,
-    read_blocks,
-    resample_stream,
-)
+from kit.arrays import AudioBlock
+from kit.audio.decode import UnreadableAudio, mono_blocks, read, read_blocks, resample_stream
 from kit.audio.encode import AudioForm, Encoder
 from kit.audio.probe import probe
 from tests.support import signals
 
 
-def written(path: Path, audio: Block, rate: int = 44_100) -> Path:
+def written(path: Path, audio: AudioBlock, rate: int = 44_100) -> Path:
     with Encoder(path, rate, channels=len(audio), form=AudioForm.FLAC_24) as encoder:
         encoder.write(audio)
     return path
 
 
-def on_grid(audio: Block) -> Block:
+def on_grid(audio: AudioBlock) -> AudioBlock:
     """Audio of 24-bit integers, so that it survives FLAC exactly."""
     return (np.rint(audio.astype(np.float64) * 2**23) / 2**23).astype(np.float32)
 

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kit.arrays import F32
 from kit.inference.base import EngineName
 from kit.inference.opening import open_network
 from kit.worker.engines import EngineContext
 from services.midi.dsp import LOWEST
 from services.midi.engine import BATCH, EDGE, KEPT_FRAMES, STEP, WINDOW, load_engine
-from services.midi.partials import FRAME, HOP, RATE, Float
+from services.midi.partials import FRAME, HOP, RATE
 from tests.midi.music import Known, perform
 from tests.midi.test_streaming import at_rate
 
@@ -19,7 +20,7 @@ NOTES = (Known(0.2, 0.7, 60), Known(0.2, 0.7, 67), Known(1.0, 1.4, 48))
 TOLERANCE = {"openvino": 2e-4, "onnxruntime": 1e-3}
 
 
-def windows() -> Float:
+def windows() -> F32:
     """Two windows of the known signal."""
     audio = at_rate(perform(NOTES))
     padded = np.zeros(WINDOW + STEP, np.float32)

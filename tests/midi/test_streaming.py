@@ -4,36 +4,37 @@ import numpy as np
 import pytest
 import soxr
 
+from kit.arrays import F32
 from services.midi.dsp import Options, Posteriors
 from services.midi.engine import BATCH, KEPT_FRAMES, WINDOW, Engine
-from services.midi.partials import FRAME, HOP, RATE, Float
-from services.midi.streaming import Note, Transcriber
+from services.midi.partials import FRAME, HOP, RATE
+from services.midi.streaming import NoteEvent, Transcriber
 from tests.midi import music
 from tests.midi.music import Known, matched, perform
 
 
-def at_rate(audio: np.ndarray) -> Float:
-    made: Float = soxr.resample(audio[0], music.RATE, RATE).astype(np.float32)
+def at_rate(audio: np.ndarray) -> F32:
+    made: F32 = soxr.resample(audio[0], music.RATE, RATE).astype(np.float32)
     return made
 
 
 def transcribe(
-    audio: Float, engine: Engine, *, block: int = 65_536, stretch: int = 2584
-) -> list[Note]:
+    audio: F32, engine: Engine, *, block: int = 65_536, stretch: int = 2584
+) -> list[NoteEvent]:
     transcriber = Transcriber(engine, Options(), stretch=stretch)
-    notes: list[Note] = []
+    notes: list[NoteEvent] = []
     for first in range(0, len(audio), block):
         notes += transcriber.feed(audio[first : first + block])
     notes += transcriber.finish()
     return sorted(notes, key=lambda note: (note.start, note.pitch))
 
 
-def facts(notes: list[Note]) -> list[tuple[float, float, int]]:
+def facts(notes: list[NoteEvent]) -> list[tuple[float, float, int]]:
     return [(round(n.start, 6), round(n.end, 6), n.pitch) for n in notes]
 
 
 @pytest.fixture(scope="module")
-def song() -> Float:
+def song() -> F32:
     """Twenty seconds with pauses."""
     notes = [
         Known(phrase * 4.0 + note.start, phrase * 4.0 + note.end, note.pitch + phrase)
@@ -43,7 +44,7 @@ def song() -> Float:
     return at_rate(perform(notes))
 
 
-def test_blocks_do_not_matter(song: Float, engine: Engine) -> None:
+def test_blocks_do_not_matter(song: F32, engine: Engine) -> None:
     whole = transcribe(song, engine, block=len(song))
     assert len(whole) > 30
     for block in (4096, 50_001):
@@ -56,7 +57,7 @@ def test_blocks_do_not_matter(song: Float, engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("stretch", [400, 600, 1000])
-def test_stretches_cut_in_pauses_do_not_matter(song: Float, engine: Engine, stretch: int) -> None:
+def test_stretches_cut_in_pauses_do_not_matter(song: F32, engine: Engine, stretch: int) -> None:
     whole = transcribe(song, engine, stretch=10_000)
     assert facts(transcribe(song, engine, stretch=stretch)) == facts(whole)
 
@@ -105,7 +106,7 @@ class Hum:
     def __init__(self) -> None:
         self.most = 0
 
-    def run(self, windows: Float) -> Posteriors:
+    def run(self, windows: F32) -> Posteriors:
         assert windows.shape[1] == WINDOW
         assert 1 <= len(windows) <= BATCH
         self.most = max(self.most, len(windows))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.midi import Notes
 from services.midi.handler import polyphony
-from services.midi.streaming import Note
+from services.midi.streaming import NoteEvent
 from services.midi.tempo import even
 from services.midi.writers import (
     BEND_RANGE,
@@ -26,9 +26,11 @@ from services.midi.writers import (
 )
 
 
-def note(start: float, end: float, pitch: int, *, bend: float = 0.0, level: float = 30.0) -> Note:
+def note(
+    start: float, end: float, pitch: int, *, bend: float = 0.0, level: float = 30.0
+) -> NoteEvent:
     frames = max(1, round((end - start) * 86))
-    return Note(start, end, pitch, 0.8, level, np.full(frames, bend, np.float32))
+    return NoteEvent(start, end, pitch, 0.8, level, np.full(frames, bend, np.float32))
 
 
 def saved(path: Path, played: list[Played], *, tempo: float = 120.0) -> mido.MidiFile:
@@ -137,7 +139,7 @@ def test_polyphony_counts_what_sounds_at_once() -> None:
 lengths = st.tuples(st.floats(0, 20), st.floats(0.02, 5), st.integers(21, 108), st.floats(-2, 2))
 
 
-def without_overlap(drawn: list[tuple[float, float, int, float]]) -> list[Note]:
+def without_overlap(drawn: list[tuple[float, float, int, float]]) -> list[NoteEvent]:
     """Notes of one pitch do not overlap: so note creation promises."""
     until: dict[int, float] = defaultdict(float)
     made = []

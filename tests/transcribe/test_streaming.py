@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from services.transcribe.lines import RATE, Float, Heard, Segment, Word
+from kit.arrays import Mono
+from services.transcribe.lines import RATE, Segment, WindowTranscript, Word
 from services.transcribe.streaming import EARLIEST_CUT, WINDOW, Listener
 from tests.transcribe.lines import Told, bursts
 
 
 def listen(
-    audio: Float, told: Told, *, language: str | None = "en", block: int = 50_000
+    audio: Mono, told: Told, *, language: str | None = "en", block: int = 50_000
 ) -> Listener:
     listener = Listener(told, language, 5, loudest_db=-15.0)
     for first in range(0, len(audio), block):
@@ -61,10 +62,10 @@ def tails(first: Word, *, most: float = 18.0) -> list[str]:
     """Return what is told of audio whose windows each begin with a word and go on surely."""
 
     class Tailed(Told):
-        def run(self, audio: Float, *, language: str, beam: int) -> Heard:
+        def run(self, audio: Mono, *, language: str, beam: int) -> WindowTranscript:
             heard = super().run(audio, language=language, beam=beam)
             before = Segment((first,), -0.3, 0.0, 1.2)
-            return Heard([before, *heard.segments[1:]], heard.until)
+            return WindowTranscript([before, *heard.segments[1:]], heard.until)
 
     listener = Listener(Tailed(most=most), "en", 5, loudest_db=-15.0)
     found = [*listener.feed(bursts((0, 50), seconds=50)), *listener.finish()]

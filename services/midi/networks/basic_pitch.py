@@ -17,14 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from kit.arrays import F32
 from kit.weights.graph import Graph
 from services.midi.engine import BATCH, EDGE_FRAMES, KEPT_FRAMES, WINDOW
 from services.midi.partials import HOP
-
-Array = NDArray[np.float32]
 
 _FRAMES = KEPT_FRAMES + 2 * EDGE_FRAMES
 _REACH = 10
@@ -64,19 +62,19 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
 class Layer:
     """A convolution: `kernel` [outputs, inputs, bins, frames], `bias` [outputs]."""
 
-    kernel: Array
-    bias: Array
+    kernel: F32
+    bias: F32
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class BasicPitchWeights:
     """What the official graph has learnt, and the constants of its transform."""
 
-    kernels: Array
+    kernels: F32
     """[72, 256]: real and imaginary parts of an octave's 36 kernels."""
-    low_pass: Array
+    low_pass: F32
     """[256]."""
-    scale: Array
+    scale: F32
     """[309], of each bin's power."""
     normalisation: tuple[float, float]
     """Factor and offset of the input of the network."""
@@ -88,7 +86,7 @@ class Weights:
     onset: Layer
 
 
-def read_weights(path: Path) -> Weights:
+def read_weights(path: Path) -> BasicPitchWeights:
     """Find the weights of the official graph by what they are used for and by their shape.
 
     Raises
@@ -99,7 +97,7 @@ def read_weights(path: Path) -> Weights:
     graph = onnx.load_model_from_string(path.read_bytes()).graph
     arrays = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     convolutions: dict[tuple[int, ...], Layer] = {}
-    kernels: dict[str, Array] = {}
+    kernels: dict[str, F32] = {}
     for node in graph.node:
         if node.op_type == "Conv":
             kernel = arrays[node.input[1]]
@@ -128,7 +126,7 @@ def read_weights(path: Path) -> Weights:
     missing = [shape for shape in (*shapes.values(), low_pass) if shape not in convolutions]
     if missing or len(kernels) != 2 or len(scales) != 1:
         raise ValueError(f"{path.name} is not the official network: {missing} are not in it")
-    return Weights(
+    return BasicPitchWeights(
         kernels=np.concatenate(list(kernels.values())),
         low_pass=convolutions[low_pass].kernel.reshape(_TAPS),
         scale=scales[0].reshape(_BINS) ** 2,
@@ -140,7 +138,7 @@ def read_weights(path: Path) -> Weights:
     )
 
 
-def _build(weights: Weights) -> Graph:
+def _build(weights: BasicPitchWeights) -> Graph:
     graph = Graph("basic-pitch")
     graph.input("audio", [BATCH, WINDOW])
     # No convolution pads time: what lacks context is left out, so each layer is shorter by its
@@ -165,7 +163,7 @@ def _output(graph: Graph, value: str, name: str, bins: int) -> None:
     graph.output(graph.transpose(flat, 0, 2, 1), name, [BATCH, KEPT_FRAMES, bins])
 
 
-def _transform(graph: Graph, weights: Weights) -> str:
+def _transform(graph: Graph, weights: BasicPitchWeights) -> str:
     """Add the constant-Q transform's power, [batch, bins, frames], from the lowest bin up."""
     signal, length, hop = graph.reshape("audio", BATCH, 1, WINDOW), WINDOW, HOP
     octaves: list[str] = []
@@ -186,7 +184,7 @@ def _transform(graph: Graph, weights: Weights) -> str:
     return graph.node("Mul", kept, graph.constant(weights.scale.reshape(1, _BINS, 1)))
 
 
-def _halved(graph: Graph, signal: str, length: int, low_pass: Array) -> tuple[str, int]:
+def _halved(graph: Graph, signal: str, length: int, low_pass: F32) -> tuple[str, int]:
     """Filter [batch, 1, length] and take every second sample; 16 neighbours are one step."""
     made = (length - 2) // 2 + 1
     steps = -(-made // _FILTER_PHASES)
@@ -200,7 +198,7 @@ def _halved(graph: Graph, signal: str, length: int, low_pass: Array) -> tuple[st
     return graph.slice(graph.reshape(joined, BATCH, 1, -1), 2, 0, made), made
 
 
-def _framed(graph: Graph, signal: str, length: int, kernels: Array, hop: int, frames: int) -> str:
+def _framed(graph: Graph, signal: str, length: int, kernels: F32, hop: int, frames: int) -> str:
     """Correlate [batch, 1, length] with kernels, every `hop` samples: [batch, kernels, frames].
 
     A row of `hop` samples becomes the channels of one step, so that a convolution over one channel
@@ -220,7 +218,7 @@ def _framed(graph: Graph, signal: str, length: int, kernels: Array, hop: int, fr
     return graph.node("Conv", graph.transpose(rows, 0, 2, 1), graph.constant(turned))
 
 
-def _normalised(graph: Graph, power: str, weights: Weights) -> str:
+def _normalised(graph: Graph, power: str, weights: BasicPitchWeights) -> str:
     """Add decibels, brought to between 0 and 1 over each window; silence is all zeros."""
     logarithm = graph.node("Log", graph.node("Add", power, graph.scalar(1e-10)))
     decibels = graph.node("Mul", logarithm, graph.scalar(float(10 / np.log(10))))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kit.weights.checkpoints import CheckpointError
 
-Array = NDArray[np.float32] | NDArray[np.float16]
+StoredTensor = NDArray[np.float32] | NDArray[np.float16]
 
 _VERSION = 6
 _TYPES: Mapping[int, type[np.generic]] = {
@@ -71,7 +71,7 @@ class Checkpoint:
 
     dims: Mapping[str, int]
     """Its sizes, as `whisper.model.ModelDimensions` takes them."""
-    tensors: Mapping[str, Array]
+    tensors: Mapping[str, StoredTensor]
     """Its numbers by their names in `whisper.model.Whisper`."""
     alignment: tuple[tuple[int, int], ...]
     """Layers and heads of the decoder that follow the audio; none where the file names none."""
@@ -122,7 +122,7 @@ def _text(file: BinaryIO) -> str:
     return file.read(length).rstrip(b"\0").decode("utf-8")
 
 
-def _named(found: Mapping[str, NDArray[np.generic]]) -> Iterator[tuple[str, Array]]:
+def _named(found: Mapping[str, NDArray[np.generic]]) -> Iterator[tuple[str, StoredTensor]]:
     for name, array in found.items():
         part = _LAYER.fullmatch(name)
         if part is None:
@@ -145,7 +145,7 @@ def _named(found: Mapping[str, NDArray[np.generic]]) -> Iterator[tuple[str, Arra
                     yield f"{prefix}{attention}.{one}.{kind}", values
 
 
-def _real(name: str, array: NDArray[np.generic]) -> Array:
+def _real(name: str, array: NDArray[np.generic]) -> StoredTensor:
     if array.dtype == np.float16:
         return array.astype(np.float16, copy=False)
     if array.dtype == np.float32:
