@@ -72,7 +72,7 @@ def handle(params: SeparationParams, job: Job, engine: Engine) -> SeparationResu
         precision=opened.precision,
         precision_note=_note(params.precision, opened.precision),
         device_note=opened.note,
-        better=engine.better(opened.weights),
+        better=opened.better,
         sample_rate=source.rate,
         samples=source.samples,
         overlap=overlap,

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from kit.arrays import Mono
-from kit.worker.engines import EngineContext
+from kit.worker.engines import EngineContext, OpenModel, missing_weights
 from kit.worker.outcomes import Rejected
 from services.transcribe.backends import choose
 from services.transcribe.lines import WindowTranscript
@@ -80,31 +81,24 @@ class Networks:
 
     def __init__(self, paths: Mapping[str, Path], opener: Open) -> None:
         self._paths = paths
-        self._opener = opener
-        self._open: Hearing | None = None
+        self._model = OpenModel(partial(self._load, opener))
 
     @property
     def name(self) -> str:
         """What the log calls it: which networks, on what."""
-        running = self._open.description if self._open else "nothing yet"
+        model = self._model.current
+        running = model.description if model else "nothing yet"
         return f"{', '.join(sorted(self._paths))} on {running}"
 
     def open(self, weights: str) -> Hearing:
         """Return a network, loading it when it is not the one in use."""
-        if self._open is None or self._open.weights != weights:
-            path = self._paths.get(weights)
-            if path is None:
-                here = ", ".join(sorted(self._paths))
-                raise Rejected(
-                    "missing_weights",
-                    f"The weights {weights!r} are not here; there are: {here}. If the service's "
-                    f"weights.toml lists them, the operator fetches them with: {FETCH}",
-                )
-            # One at a time: the one before makes room first.
-            self._open = None
-            with memory_watched():
-                self._open = self._opener(weights, path)
-        return self._open
+        if weights not in self._paths:
+            raise missing_weights(weights, sorted(self._paths), FETCH)
+        return self._model.open(weights)
+
+    def _load(self, opener: Open, weights: str) -> Hearing:
+        with memory_watched():
+            return opener(weights, self._paths[weights])
 
 
 def load_engine(context: EngineContext) -> Networks:

@@ -86,10 +86,8 @@ class ToyEngine:
             precision=self.precision,
             overlap=0.25,
             level=1.0,
+            better="ask for more",
         )
-
-    def better(self, weights: Weights) -> str:
-        return "ask for more"
 
 
 @dataclass(slots=True)

@@ -93,7 +93,7 @@ def test_one_network_at_a_time_is_kept() -> None:
     networks.open("a")
     assert opened == ["a", "b", "a"]
     with pytest.raises(
-        Rejected, match=r"'c' are not here; there are: a, b.*fetch --all transcribe"
+        Rejected, match=r"'c' are not on this worker; it has: a, b.*fetch --all transcribe"
     ):
         networks.open("c")
 
