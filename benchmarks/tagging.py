@@ -88,7 +88,7 @@ def our_mel(path: Path) -> F32:
 
 def recordings() -> list[Path]:
     """Return music: the synthetic song and, where they are, mixtures of real bands."""
-    found = [ROOT / "embedded" / "song" / "song.flac"]
+    found = [ROOT / "examples" / "song" / "song.flac"]
     if (data := test_data()) is not None:
         found += sorted((data / "separation").glob("mdb_stems/*/mixture.flac"))
     return found

@@ -279,7 +279,7 @@ def _peak_mb() -> float:
         "from benchmarks.transcribe import *\n"
         "from benchmarks.environments import _peak_mb\n"
         "s,e=engine_of('transcribe');p=Path(mkdtemp())\n"
-        "lyrics_of(ROOT/'embedded/song/voice.flac',p/'x',s,e,TranscribeParams())\n"
+        "lyrics_of(ROOT/'examples/song/voice.flac',p/'x',s,e,TranscribeParams())\n"
         "print(_peak_mb())"
     )
     done = subprocess.run(

@@ -224,7 +224,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_the_manifest_names_every_sound_its_licence_and_its_kit() -> None:
-    kits = tomllib.loads((ROOT / "benchmarks" / "training" / "kits.toml").read_text())
+    kits = tomllib.loads((ROOT / "tools" / "train_tagging" / "kits.toml").read_text())
     licences = {entry["name"]: entry["licence"] for entry in (*kits["kit"], *kits["font"])}
     with (CLASSIFIER.parent / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -237,7 +237,7 @@ def test_the_manifest_names_every_sound_its_licence_and_its_kit() -> None:
 
 
 def test_what_is_measured_with_was_not_learnt() -> None:
-    kits = tomllib.loads((ROOT / "benchmarks" / "training" / "kits.toml").read_text())
+    kits = tomllib.loads((ROOT / "tools" / "train_tagging" / "kits.toml").read_text())
     held_out = next(kit["held_out"] for kit in kits["kit"] if kit["name"] == "sonic-pi")
     with (CLASSIFIER.parent / "manifest.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["kit"] == "sonic-pi"]

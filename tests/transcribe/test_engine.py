@@ -19,7 +19,7 @@ from services.transcribe.engines.faster import FasterWhisper, with_silent_rest
 from services.transcribe.lines import RATE
 from services.transcribe.memory import memory_watched
 
-VOICE = Path(__file__).parents[2] / "embedded" / "song" / "voice.flac"
+VOICE = Path(__file__).parents[2] / "examples" / "song" / "voice.flac"
 
 
 def test_the_same_audio_gives_the_same_words(engine: Engine) -> None:

@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-VOICE = Path(__file__).parents[2] / "embedded" / "song" / "voice.flac"
+VOICE = Path(__file__).parents[2] / "examples" / "song" / "voice.flac"
 
 
 def voice(seconds: float) -> np.ndarray:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from benchmarks.training.sounds import Sound
-from benchmarks.training.variations import generator
 from kit.arrays import F64
 from services.tagging.descriptors import RATE
+from tools.train_tagging.sounds import Sound
+from tools.train_tagging.variations import generator
 
 FAMILY = "synthesised"
 _EACH = 40

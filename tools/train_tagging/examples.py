@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.training.sounds import Sound, load
-from benchmarks.training.synthesis import FAMILY, drums
-from benchmarks.training.variations import loops, variation
 from kit.signal import spectra
 from services.tagging import descriptors
 from services.tagging.oneshots import CLASSES
+from tools.train_tagging.sounds import Sound, load
+from tools.train_tagging.synthesis import FAMILY, drums
+from tools.train_tagging.variations import loops, variation
 
 _VARIATIONS = {"synth": 1, "loop": 2}
 """Variations of a sound besides itself, by its class."""

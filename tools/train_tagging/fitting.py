@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.training.examples import Examples
 from kit.arrays import F64
 from services.tagging.oneshots import CLASSES, Classifier
+from tools.train_tagging.examples import Examples
 
 MEMBERS = 4
 """Networks of the ensemble that is shipped."""

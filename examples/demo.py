@@ -19,8 +19,8 @@ from cratedig.cli.output import bars, length, say, size
 from cratedig.cli.tags import summary
 from cratedig.names import file_name
 from cratedig.types import Item, Run
-from embedded.previews import Previews, installed_player
 from embedded.settings import EmbeddedSettings
+from examples.previews import Previews, installed_player
 
 SONG = Path(__file__).parent / "song" / "song.flac"
 PIPELINE = "full"

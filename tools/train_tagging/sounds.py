@@ -12,9 +12,9 @@ import numpy as np
 import soundfile
 import soxr
 
-from benchmarks.training.packages import configuration
 from kit.arrays import F32
 from services.tagging.descriptors import RATE
+from tools.train_tagging.packages import configuration
 
 _AUDIO = {".wav", ".flac", ".aiff", ".ogg"}
 _LONGEST = 12.0

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import soxr
 
-from benchmarks.training.sounds import Sound
 from kit.arrays import F32
 from services.tagging.descriptors import RATE
+from tools.train_tagging.sounds import Sound
 
 _RINGING = frozenset({"crash", "ride", "open_hat", "synth", "vocal", "bass"})
 """Classes that are no longer themselves when they are cut very short."""

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from benchmarks.training import figures, fitting
-from benchmarks.training.examples import Examples, examples
-from benchmarks.training.synthesis import FAMILY
 from services.tagging.oneshots import CLASSES, FEATURES
+from tools.train_tagging import figures, fitting
+from tools.train_tagging.examples import Examples, examples
+from tools.train_tagging.synthesis import FAMILY
 
 WEIGHTS = Path(__file__).parents[2] / "services" / "tagging" / "weights"
 _BEGIN, _END = "<!-- training: begin -->", "<!-- training: end -->"

@@ -1,6 +1,6 @@
 """Write the demo's song and its truth from nothing but this file and the voice beside it.
 
-`python -m embedded.song.make` writes `song.flac` and `truth.json`; with `--voice` it first renders
+`python -m examples.song.make` writes `song.flac` and `truth.json`; with `--voice` it first renders
 `voice.flac` again with eSpeak NG, which only has to be installed for that.
 """
 
