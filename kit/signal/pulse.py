@@ -188,7 +188,7 @@ def tempogram(curve: F64, rate: float, *, window: float = 8.0, hop: float = 1.0)
 
     Returns
     -------
-    Float
+    F64
         Autocorrelation `[stretches, lags]` at lags of 0 to `window` / 2 seconds, corrected for the
         shrinking overlap; 1 at lag 0 (0 where the stretch is silent).
     """
@@ -231,7 +231,7 @@ def comb(correlation: F64, rate: float, bpms: F64) -> F64:
 
     Returns
     -------
-    Float
+    F64
         `[stretches, tempi]`: mean correlation at one, two, three and four beats, less that half way
         between them.
     """
@@ -283,7 +283,7 @@ def track(curve: F64, rate: float, periods: F64, *, tightness: float = 100.0) ->
 
     Returns
     -------
-    Float
+    F64
         Times of the beats in seconds, refined between frames.
     """
     frames = curve.size

@@ -70,7 +70,7 @@ def frames(blocks: Iterable[F32], framing: Framing) -> Iterator[F32]:
 
     Yields
     ------
-    Array
+    F32
         Some frames at a time, `[channels, frames, size]`, not yet windowed.
     """
     size, hop = framing.size, framing.hop
@@ -122,7 +122,7 @@ def magnitudes(blocks: Iterable[F32], framing: Framing, *, gain: float = 1.0) ->
 
     Yields
     ------
-    Array
+    F32
         `[frames, bins]`, ≥ 0; a full-scale sine in one bin reads 1 (Hann window). Averaging power
         rather than the waveforms keeps what is out of phase between the channels.
     """
@@ -150,7 +150,7 @@ def triangles(edges: NDArray[np.float64], framing: Framing) -> F32:
 
     Returns
     -------
-    Array
+    F32
         `[bands, bins]`, each row summing to 1. A filter narrower than a bin takes the nearest one.
     """
     frequencies = np.arange(framing.bins) * framing.sample_rate / framing.size
@@ -178,7 +178,7 @@ def log_bands(framing: Framing, *, low: float, high: float, per_octave: int) -> 
 
     Returns
     -------
-    Array
+    F32
         `[bands, bins]`.
     """
     high = min(high, 0.5 * framing.sample_rate)
@@ -208,7 +208,7 @@ def mel_bands(framing: Framing, *, low: float, high: float, bands: int) -> F32:
 
     Returns
     -------
-    Array
+    F32
         `[bands, bins]`.
     """
     high = min(high, 0.5 * framing.sample_rate)

@@ -83,7 +83,7 @@ def likeness(treble: F64, bass: F64, *, bass_weight: float = 0.25) -> F64:
 
     Returns
     -------
-    Float
+    F64
         `[spans, 24]`, about 0 to 1 plus `bass_weight`.
     """
 

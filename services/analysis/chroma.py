@@ -170,7 +170,7 @@ def between(values: F32, rate: float, edges: F64) -> F64:
 
     Returns
     -------
-    Float
+    F64
         `[spans, …]`; a span without a frame of its own takes the nearest.
     """
     frames = values.shape[0]

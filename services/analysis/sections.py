@@ -66,7 +66,7 @@ def novelty(features: F64, *, reach: int) -> F64:
 
     Returns
     -------
-    Float
+    F64
         `[spans]`, 0 to 1: 1 where two parts are alike within and opposite across.
     """
     spans = features.shape[0]

@@ -98,7 +98,7 @@ def envelope(signal: F32, hop: int) -> F64:
 
     Returns
     -------
-    Float
+    F64
         `[samples // hop]`.
     """
     count = signal.shape[1] // hop

@@ -39,7 +39,7 @@ def timbre(
 
     Returns
     -------
-    Float
+    F64
         `[(len(edges) - 1) * 32]`: levels of 32 mel bands in dB over 60 dB, mean 0, norm 1. A hit
         that is cut off is taken to stay as it was: where it ended says nothing of its sound.
     """

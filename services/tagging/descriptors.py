@@ -55,7 +55,7 @@ def features(mono: F32, rate: int) -> F32:
 
     Returns
     -------
-    Array
+    F32
         `[FEATURES]`; all zero for silence, for which `Classifier.classify` says nothing.
 
     Raises

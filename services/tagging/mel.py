@@ -68,7 +68,7 @@ def log_mel(blocks: Iterable[F32]) -> Iterator[F32]:
 
     Yields
     ------
-    Array
+    F32
         `[frames, 96]`, ≥ 0: `log10(1 + 10000 · power)`. In float32 throughout: the original casts
         the power to float16, whose product with 10000 overflows on loud audio.
     """
@@ -88,7 +88,7 @@ def patches(spectra: Iterable[F32]) -> Iterator[F32]:
 
     Yields
     ------
-    Array
+    F32
         `[187, 96]`, one after the other without overlap. As the original does it, what is left
         over at the end is dropped; but audio shorter than a patch fills one by repetition, as in
         its training.

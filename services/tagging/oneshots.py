@@ -141,7 +141,7 @@ class Classifier:
 
         Returns
         -------
-        Array
+        F32
             `[sounds, 14]`, the columns as in `CLASSES`; each row sums to 1. A row of zeros, which
             is silence, is given the same probability for all classes.
 

@@ -32,7 +32,7 @@ def head(path: Path, sample_rate: int) -> F32:
 
     Returns
     -------
-    Array
+    F32
         `[channels, samples]` less a constant offset, 12 s at most; no samples where all of it is
         silent.
     """

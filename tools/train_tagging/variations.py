@@ -39,7 +39,7 @@ def variation(sound: Sound, number: int, others: Sequence[Sound]) -> F32:
 
     Returns
     -------
-    Array
+    F32
         `[samples]`.
     """
     if number == 0:
