@@ -1,7 +1,8 @@
 """Canonical audio as a stream of blocks, resampled and folded as the reader needs it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import tee
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,45 @@ def mono_blocks(blocks: Iterable[AudioBlock]) -> Iterator[AudioBlock]:
     """Yield each block's mean over channels, `[1, samples]`."""
     for block in blocks:
         yield block if len(block) == 1 else block.mean(axis=0, keepdims=True, dtype=np.float32)
+
+
+_END = object()
+Measure = Callable[[Iterator[AudioBlock], int], Iterator[object]]
+"""Measures a stream of blocks at a sample rate, and yields now and then while it does."""
+
+
+def read_measured(path: Path, measure: Measure | None) -> Iterator[AudioBlock]:
+    """Yield the blocks of a file, which is read once, while something else measures them.
+
+    Parameters
+    ----------
+    path
+        See `read_blocks`.
+    measure
+        Is given the same blocks, is kept in step with whoever reads these, so that memory stays
+        bounded, and has seen all of them at the end.
+    """
+    if measure is None:
+        yield from read_blocks(path)
+        return
+    with open_audio(path) as file:
+        rate = int(file.samplerate)
+    ours, theirs = tee(read_blocks(path))
+    taken = 0
+
+    def counted() -> Iterator[AudioBlock]:
+        nonlocal taken
+        for block in theirs:
+            taken += 1
+            yield block
+
+    measuring = measure(counted(), rate)
+    for done, block in enumerate(ours, 1):
+        yield block
+        while taken < done and next(measuring, _END) is not _END:
+            pass
+    for _ in measuring:
+        pass
 
 
 def resample_stream(

@@ -3,12 +3,13 @@
 Every ending has the same reason and the same words in every service.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from contracts.items import ArtifactKind, AudioFacts
 from contracts.music import Seconds
-from kit.audio.decode import UnreadableAudio
+from kit.audio.decode import Measure, UnreadableAudio, read_measured
 from kit.audio.presence import absence
 from kit.audio.probe import probe
 from kit.worker.job import JobInput
@@ -45,7 +46,13 @@ def mix_beside(inputs: Sequence[JobInput]) -> JobInput | None:
     return songs[0] if len(songs) == 1 < len(inputs) else None
 
 
-def open_input(given: JobInput, mix: JobInput | None = None, *, min_seconds: Seconds) -> AudioFacts:
+def open_input(
+    given: JobInput,
+    mix: JobInput | None = None,
+    *,
+    min_seconds: Seconds,
+    measure: Measure | None = None,
+) -> AudioFacts:
     """Return what an input's header says, if there is anything to work on.
 
     Parameters
@@ -57,6 +64,9 @@ def open_input(given: JobInput, mix: JobInput | None = None, *, min_seconds: Sec
         holds nothing but what leaked into it is not worked on.
     min_seconds
         The least length that the service can work on; audio without a sample is always too short.
+    measure
+        Measures the input, and the mix, while they are read; they are read for it alone where no
+        stem is to be judged.
 
     Raises
     ------
@@ -73,7 +83,11 @@ def open_input(given: JobInput, mix: JobInput | None = None, *, min_seconds: Sec
             "on. Give a longer recording.",
         )
     if mix is not None and given.stem is not None and given.kind is ArtifactKind.STEM:
-        reason = absence(given.path, mix.path, given.stem)
+        reason = absence(given.path, mix.path, given.stem, measure=measure)
         if reason is not None:
             raise Skipped("not_heard", reason)
+    elif measure is not None:
+        for one in (given, mix):
+            if one is not None:
+                deque(read_measured(one.path, measure), maxlen=0)
     return facts
