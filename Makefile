@@ -32,11 +32,11 @@ run: setup best-weights ## Start the whole house in one process tree, on one por
 
 .PHONY: demo
 demo: setup best-weights ## The same, and take a song apart; SONG=path takes one of yours
-	$(BIN)/python -m embedded.demo $(if $(SONG),--song "$(SONG)") $(ARGS)
+	$(BIN)/python -m examples.demo $(if $(SONG),--song "$(SONG)") $(ARGS)
 
 .PHONY: stop
 stop: setup ## Stop the house that the demo left running
-	$(BIN)/python -m embedded.demo --stop
+	$(BIN)/python -m examples.demo --stop
 
 .PHONY: best-weights
 best-weights: setup ## Fetch and verify the best weights that can be reached
@@ -153,7 +153,7 @@ test-bench: setup weights ## Run every benchmark on its smallest case, to see th
 
 .PHONY: train-tagging
 train-tagging: setup ## Make the weights of the one-shot classifier anew, from Debian's packages of sounds
-	$(BIN)/python -m benchmarks.training $(ARGS)
+	$(BIN)/python -m tools.train_tagging $(ARGS)
 
 ##@ Servers
 .PHONY: services-up

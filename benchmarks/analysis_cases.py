@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
-Mono = NDArray[np.float32]
+from kit.arrays import Mono
+
 RATE = 44_100
 NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _STEMS = {"Reggae": "mdb_stems", "Hendrix": "mdb_stems", "Rock": "mdb_stems", "Country1": "mdb_raw"}

@@ -28,7 +28,7 @@ from tests.support.house import embedded_house, running
 
 PAGE = ROOT / "docs" / "performance.md"
 RECORDING = Path("vocals_lyrics/ultrastar/shared/northern_star/audio.ogg")
-DEMO = ROOT / "embedded" / "song" / "song.flac"
+DEMO = ROOT / "examples" / "song" / "song.flac"
 GOAL = 0.5
 
 

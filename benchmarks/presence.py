@@ -15,7 +15,7 @@ import soundfile
 from benchmarks.environments import few, test_data
 from contracts.music import Stem
 from contracts.separation import SeparationParams
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 from kit.audio.presence import absence
 from kit.service import resolve
 from kit.settings import KitSettings
@@ -37,11 +37,11 @@ class Case:
     group: str
     name: str
     voice: bool
-    audio: Block
+    audio: AudioBlock
     rate: int
 
 
-def _read(path: Path) -> tuple[Block, int]:
+def _read(path: Path) -> tuple[AudioBlock, int]:
     audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
     return audio[: _SECONDS * rate].T, int(rate)
 

@@ -27,13 +27,14 @@ import numpy as np
 import soundfile
 
 from benchmarks.environments import SMALLEST, reference_python
+from kit.arrays import F32
 from kit.audio.decode import read
 from kit.inference.opening import open_network
 from kit.settings import KitSettings
 from kit.weights.checkpoints import read_tensorflow
 from kit.weights.manifest import read_manifest
 from kit.weights.store import open_store
-from services.separation.dsp import Samples, hann, stft
+from services.separation.dsp import hann, stft
 from services.separation.networks.htdemucs import convert
 from services.separation.spleeter import HOP, SIZE
 from tests.separation.voices import song as synthetic_song
@@ -105,7 +106,7 @@ def snr(reference_: np.ndarray, estimate: np.ndarray) -> float:
     return 10 * float(np.log10(np.square(wide).sum() / np.square(wide - estimate).sum()))
 
 
-def si_sdr(truth: Samples, estimate: Samples) -> float:
+def si_sdr(truth: F32, estimate: F32) -> float:
     """Scale-invariant ratio of signal to distortion in dB (J. Le Roux et al., ICASSP 2019)."""
     wide, made = truth.ravel().astype(np.float64), estimate.ravel().astype(np.float64)
     wide, made = wide - wide.mean(), made - made.mean()
@@ -136,13 +137,13 @@ def random_graphs(folder: Path, kind: str) -> dict[str, Path]:
     return graphs
 
 
-def material(seconds: float) -> Samples:
+def material(seconds: float) -> F32:
     """Return synthetic music with noise below it, so that no segment is trivial."""
     hiss = np.random.default_rng(5).normal(size=(2, round(seconds * RATE))) * 0.01
     return (synthetic_song(seconds) + hiss).astype(np.float32)
 
 
-def save(audio: Samples, path: Path) -> Path:
+def save(audio: F32, path: Path) -> Path:
     """Write FLAC of 24 bits."""
     soundfile.write(path, np.clip(audio, -1, 1).T, RATE, subtype="PCM_24")
     return path
@@ -268,9 +269,7 @@ def quality(data: Path | None, folder: Path) -> Iterator[str]:
     )
 
 
-def quieter(
-    mixture: Samples, voice: Samples, graphs: dict[str, Path], folder: Path
-) -> tuple[float, float]:
+def quieter(mixture: F32, voice: F32, graphs: dict[str, Path], folder: Path) -> tuple[float, float]:
     """Return SI-SDR of vocals in a quiet recording, upstream's way and ours."""
     soft = mixture * np.float32(10 ** (QUIETER_DB / 20))
     path = folder / "quiet.flac"
@@ -281,7 +280,7 @@ def quieter(
     return si_sdr(voice, theirs), si_sdr(voice, mine)
 
 
-def upstream_way(graph: Path, mixture: Samples) -> Samples:
+def upstream_way(graph: Path, mixture: F32) -> F32:
     """Separate as upstream does: the whole track's transform, silence above 11 kHz, no overlap."""
     network = open_network(graph, threads=2)
     window, count = hann(SIZE), mixture.shape[1]
@@ -305,9 +304,7 @@ def upstream_way(graph: Path, mixture: Samples) -> Samples:
     return made.astype(np.float32)[:, : mixture.shape[0]]
 
 
-def ranks(
-    truth: Sequence[Samples], stems: Sequence[Samples], told: Sequence[Sequence[float]]
-) -> float:
+def ranks(truth: Sequence[F32], stems: Sequence[F32], told: Sequence[Sequence[float]]) -> float:
     """Return the rank correlation of our confidence with the true ratio, over all seconds."""
     confidence, ratio = [], []
     for true, made, seconds in zip(truth, stems, told, strict=True):

@@ -19,8 +19,9 @@ from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import ItemFacts
 from contracts.separation import Precision, SeparationParams
 from contracts.subjects import Subject
+from kit.arrays import Tensor
 from kit.audio.probe import probe
-from kit.inference.base import Array, Network, TensorSpec
+from kit.inference.base import Network, TensorSpec
 from kit.inference.opening import open_network
 from kit.worker.job import Job, JobInput
 from services.separation.engine import NetworkEngine
@@ -54,7 +55,7 @@ class Clocked:
         """The precision in force."""
         return self._network.precision
 
-    def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run it and add to the clock."""
         started = time.perf_counter()
         made = self._network.run(arrays)
@@ -89,7 +90,7 @@ def main() -> None:
     opened = engine.open(params.weights, params.precision)
     loaded = time.perf_counter()
     separating = 0.0
-    inner = opened.separator.separate
+    inner = opened.separator.run
 
     def separate(window: Any) -> Any:
         nonlocal separating
@@ -98,7 +99,7 @@ def main() -> None:
         separating += time.perf_counter() - begun
         return made
 
-    opened.separator.separate = separate  # type: ignore[method-assign]
+    opened.separator.run = separate  # type: ignore[method-assign]
     item, out = ItemId("01900000-0000-7000-8000-000000000001"), Path(asked["out"])
     out.mkdir(parents=True, exist_ok=True)
     audio = Path(asked["audio"])

@@ -29,13 +29,13 @@ from benchmarks.environments import (
 from benchmarks.midi import Peer, peer
 from benchmarks.slicing import cost_figures
 from contracts.tagging import TagSource
+from kit.arrays import F32
 from kit.audio.decode import read_blocks, resample_stream
 from kit.audio.downmix import downmix
 from kit.audio.probe import probe
 from kit.inference.base import EngineName, Network
 from kit.inference.opening import open_network
 from kit.settings import KitSettings
-from kit.signal.spectra import Array
 from kit.weights.manifest import read_manifest
 from kit.weights.store import open_store
 from services.tagging.engine import BATCH
@@ -62,7 +62,7 @@ class Original:
     folder: Path
     seconds: list[float] = field(default_factory=list)
 
-    def run(self, source: TagSource, mel: Array) -> dict[str, Array]:
+    def run(self, source: TagSource, mel: F32) -> dict[str, F32]:
         """Return its outputs for patches, and note how long one took."""
         given, to = self.folder / "patches.npy", self.folder / "outputs.npz"
         np.save(given, mel)
@@ -72,14 +72,14 @@ class Original:
         with np.load(to) as content:
             return dict(content)
 
-    def mel(self, path: Path, *, half: bool) -> Array:
+    def mel(self, path: Path, *, half: bool) -> F32:
         """Return its spectrogram of a file, with its cast to float16 or without."""
         to = self.folder / "mel.npy"
         self.process.ask(do="mel", path=str(path), half=half, to=str(to))
         return np.asarray(np.load(to))
 
 
-def our_mel(path: Path) -> Array:
+def our_mel(path: Path) -> F32:
     """Return our spectrogram of a file."""
     rate = probe(path).sample_rate
     mono = downmix(read_blocks(path), rate)
@@ -88,19 +88,19 @@ def our_mel(path: Path) -> Array:
 
 def recordings() -> list[Path]:
     """Return music: the synthetic song and, where they are, mixtures of real bands."""
-    found = [ROOT / "embedded" / "song" / "song.flac"]
+    found = [ROOT / "examples" / "song" / "song.flac"]
     if (data := test_data()) is not None:
         found += sorted((data / "separation").glob("mdb_stems/*/mixture.flac"))
     return found
 
 
-def run(network: Network, mel: Array) -> dict[str, Array]:
+def run(network: Network, mel: F32) -> dict[str, F32]:
     """Return a network's outputs for any number of patches, a multiple of its batch."""
     parts = [network.run({"mel": mel[at : at + BATCH]}) for at in range(0, len(mel), BATCH)]
     return {name: np.concatenate([part[name] for part in parts]) for name in OUTPUTS}
 
 
-def equality(original: Original, mel: Array) -> Iterator[str]:
+def equality(original: Original, mel: F32) -> Iterator[str]:
     """Yield a table of the largest differences, and of the time beside the original's."""
     manifest = read_manifest(ROOT / "services" / "tagging" / "weights.toml")
     weights = open_store(KitSettings()).verified(manifest)

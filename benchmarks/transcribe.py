@@ -66,7 +66,7 @@ THEIR_SETTINGS = {"beam_size": 5, "best_of": 5}
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Transcription:
     """What one of the two made of a recording."""
 
     words: list[str]
@@ -131,7 +131,9 @@ def words_of(words: Iterable[tuple[str, float]]) -> tuple[list[str], list[float]
     return [text for text, _ in pairs], [start for _, start in pairs]
 
 
-def ours(path: Path, folder: Path, service: WorkerService, engine: Any, stem: Stem | None) -> Heard:
+def ours(
+    path: Path, folder: Path, service: WorkerService, engine: Any, stem: Stem | None
+) -> Transcription:
     """Run a whole job: decode, listen, doubt, correct, write."""
     began = time.perf_counter()
     found = lyrics_of(path, folder, service, engine, TranscribeParams(), stem)
@@ -139,19 +141,21 @@ def ours(path: Path, folder: Path, service: WorkerService, engine: Any, stem: St
     words, starts = words_of(
         (word["text"], word["start"]) for line in found["lines"] for word in line["words"]
     )
-    return Heard(words, starts, seconds, found.get("language", "–"))
+    return Transcription(words, starts, seconds, found.get("language", "–"))
 
 
-def theirs(path: Path, folder: Path, reference: Peer) -> Heard:
+def theirs(path: Path, folder: Path, reference: Peer) -> Transcription:
     """Ask openai-whisper; its time begins when the audio is in memory."""
     wave = folder / "theirs.wav"
     soundfile.write(wave, read(path, RATE, mono=True)[0], RATE, subtype="FLOAT")
     answer = reference.ask(path=str(wave), language=None, options=THEIR_SETTINGS)
     words, starts = words_of((text, start) for text, start in answer["words"])
-    return Heard(words, starts, answer["seconds"], answer["language"], megabytes=answer["rss_mb"])
+    return Transcription(
+        words, starts, answer["seconds"], answer["language"], megabytes=answer["rss_mb"]
+    )
 
 
-def late_starts(case: Case, heard: Heard) -> list[float]:
+def late_starts(case: Case, heard: Transcription) -> list[float]:
     """Return how late each rightly heard word begins; those far away are other words."""
     if not case.starts:
         return []
@@ -168,7 +172,7 @@ class Totals:
         self.edits = [0, 0]
         self.late: tuple[list[float], list[float]] = ([], [])
 
-    def add(self, case: Case, both: tuple[Heard, Heard]) -> None:
+    def add(self, case: Case, both: tuple[Transcription, Transcription]) -> None:
         """Take one more recording, as both heard it."""
         self.words += len(case.words)
         for number, heard in enumerate(both):
@@ -195,7 +199,9 @@ class Bench:
         self.spent: list[tuple[float, float, float]] = []
         self.memory = 0.0
 
-    def both(self, path: Path, folder: Path, stem: Stem | None) -> tuple[Heard, Heard]:
+    def both(
+        self, path: Path, folder: Path, stem: Stem | None
+    ) -> tuple[Transcription, Transcription]:
         """Hear the same audio with both."""
         return (
             ours(path, folder / "ours", self.service, self.engine, stem),
@@ -273,7 +279,7 @@ def _peak_mb() -> float:
         "from benchmarks.transcribe import *\n"
         "from benchmarks.environments import _peak_mb\n"
         "s,e=engine_of('transcribe');p=Path(mkdtemp())\n"
-        "lyrics_of(ROOT/'embedded/song/voice.flac',p/'x',s,e,TranscribeParams())\n"
+        "lyrics_of(ROOT/'examples/song/voice.flac',p/'x',s,e,TranscribeParams())\n"
         "print(_peak_mb())"
     )
     done = subprocess.run(

@@ -112,7 +112,7 @@ def aligned(truth: Sequence[str], heard: Sequence[str]) -> tuple[int, list[tuple
 
 def cases(data: Path) -> Iterator[Case]:
     """Yield the recordings that are there."""
-    song = ROOT / "embedded" / "song"
+    song = ROOT / "examples" / "song"
     truth = json.loads((song / "truth.json").read_text(encoding="utf-8"))
     text = " ".join(line["text"] for line in truth["lyrics"])
     yield Case("synthetic", "synthetic", song / "voice.flac", "en", tuple(plain(text)))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from services.transcribe.checkpoint import read_checkpoint
+from services.transcribe.networks.checkpoint import read_checkpoint
 
 
 def write_npz(folder: Path, out: Path) -> None:

@@ -221,14 +221,12 @@ class HeartbeatAnswer(Said):
     standing: Standing
 
 
-class StoredFile(Said):
-    """One file that an attempt stored, as its manifest lists it."""
+class FileFacts(Said):
+    """What a handler knows of a file that it writes."""
 
     name: ArtifactName
     kind: ArtifactKind
     media_type: MediaType
-    size: Annotated[int, Field(ge=0)]
-    sha256: Sha256
     stem: Stem | None = None
     item: ItemKind | None = None
     """When set, the file becomes an item of its own, with lineage to the job's subject where that
@@ -238,6 +236,13 @@ class StoredFile(Said):
     start: Samples | None = None
     end: Samples | None = None
     audio: AudioFacts | None = None
+
+
+class StoredFile(FileFacts):
+    """One file that an attempt stored, as its manifest lists it."""
+
+    size: Annotated[int, Field(ge=0)]
+    sha256: Sha256
 
 
 class Manifest(Said):

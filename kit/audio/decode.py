@@ -1,16 +1,15 @@
 """Canonical audio as a stream of blocks, resampled and folded as the reader needs it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import tee
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
-Block = NDArray[np.float32]
-"""Audio, `[channels, samples]`, full scale at -1 and 1."""
+from kit.arrays import AudioBlock
 
 BLOCK = 65_536
 """Samples in a block when the reader does not say."""
@@ -41,7 +40,7 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
 
 def read_blocks(
     path: Path, block: int = BLOCK, *, start: int = 0, stop: int | None = None
-) -> Iterator[Block]:
+) -> Iterator[AudioBlock]:
     """Yield the audio of a file, or a part of it, block by block.
 
     Parameters
@@ -84,15 +83,54 @@ def read_blocks(
             yield np.ascontiguousarray(read.T)
 
 
-def mono_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
+def mono_blocks(blocks: Iterable[AudioBlock]) -> Iterator[AudioBlock]:
     """Yield each block's mean over channels, `[1, samples]`."""
     for block in blocks:
         yield block if len(block) == 1 else block.mean(axis=0, keepdims=True, dtype=np.float32)
 
 
+_END = object()
+Measure = Callable[[Iterator[AudioBlock], int], Iterator[object]]
+"""Measures a stream of blocks at a sample rate, and yields now and then while it does."""
+
+
+def read_measured(path: Path, measure: Measure | None) -> Iterator[AudioBlock]:
+    """Yield the blocks of a file, which is read once, while something else measures them.
+
+    Parameters
+    ----------
+    path
+        See `read_blocks`.
+    measure
+        Is given the same blocks, is kept in step with whoever reads these, so that memory stays
+        bounded, and has seen all of them at the end.
+    """
+    if measure is None:
+        yield from read_blocks(path)
+        return
+    with open_audio(path) as file:
+        rate = int(file.samplerate)
+    ours, theirs = tee(read_blocks(path))
+    taken = 0
+
+    def counted() -> Iterator[AudioBlock]:
+        nonlocal taken
+        for block in theirs:
+            taken += 1
+            yield block
+
+    measuring = measure(counted(), rate)
+    for done, block in enumerate(ours, 1):
+        yield block
+        while taken < done and next(measuring, _END) is not _END:
+            pass
+    for _ in measuring:
+        pass
+
+
 def resample_stream(
-    blocks: Iterable[Block], source: int, target: int, *, quality: str = "HQ"
-) -> Iterator[Block]:
+    blocks: Iterable[AudioBlock], source: int, target: int, *, quality: str = "HQ"
+) -> Iterator[AudioBlock]:
     """Yield a stream at another rate, in blocks of whatever length comes out.
 
     Parameters
@@ -143,7 +181,7 @@ def read(
     mono: bool = False,
     start: int = 0,
     stop: int | None = None,
-) -> Block:
+) -> AudioBlock:
     """Return the audio of a file, or a part of it, in one array.
 
     Parameters

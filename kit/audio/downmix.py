@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 
 _WINDOW = 0.093
 """Seconds of a spectrum: long enough to part the partials of a lead from those around it."""
@@ -23,7 +23,7 @@ _LEANS = 0.1
 """A correlation of middle and side below this, negative, is one: the right channel is louder."""
 
 
-def downmix(blocks: Iterable[Block], sample_rate: int) -> Iterator[Block]:
+def downmix(blocks: Iterable[AudioBlock], sample_rate: int) -> Iterator[AudioBlock]:
     """Yield one channel of a stream: the middle, and what would cancel in it.
 
     Parameters
@@ -62,22 +62,22 @@ def downmix(blocks: Iterable[Block], sample_rate: int) -> Iterator[Block]:
         yield from _stereo(whole, sample_rate)
 
 
-def _chain(first: Block, rest: Iterable[Block]) -> Iterator[Block]:
+def _chain(first: AudioBlock, rest: Iterable[AudioBlock]) -> Iterator[AudioBlock]:
     yield first
     yield from rest
 
 
-def _stereo(blocks: Iterable[Block], sample_rate: int) -> Iterator[Block]:
+def _stereo(blocks: Iterable[AudioBlock], sample_rate: int) -> Iterator[AudioBlock]:
     hop = 2 ** max(3, round(np.log2(_WINDOW * sample_rate)) - 1)
     window = np.sqrt(np.hanning(2 * hop + 1)[:-1]).astype(np.float32)
     # What is held begins two hops before the first frame that is still to be mixed: the frame
     # before that one is looked at, too.
     held = np.zeros((2, 2 * hop), np.float32)
     tail = np.zeros(hop, np.float32)
-    parts: list[Block] = []
+    parts: list[AudioBlock] = []
     waiting, taken, given = 0, 0, -hop
 
-    def mixed() -> Iterator[Block]:
+    def mixed() -> Iterator[AudioBlock]:
         """Mix what is held, and yield what is settled of the stream's own samples."""
         nonlocal held, tail, given
         middle = 0.5 * (held[0] + held[1])
@@ -106,7 +106,10 @@ def _stereo(blocks: Iterable[Block], sample_rate: int) -> Iterator[Block]:
 
 
 def _missing(
-    held: Block, middle: NDArray[np.float32], window: NDArray[np.float32], tail: NDArray[np.float32]
+    held: AudioBlock,
+    middle: NDArray[np.float32],
+    window: NDArray[np.float32],
+    tail: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return what the middle lacks, one hop for each frame, and what is left of the last frame.
 

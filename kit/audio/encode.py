@@ -10,7 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from contracts.items import AudioFacts
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """The rates that MPEG-1, -2 and -2.5 layer III know."""
@@ -85,7 +85,7 @@ def nearest_rate(form: AudioForm, sample_rate: int) -> int:
     return sample_rate
 
 
-def quantise(block: Block, bits: int) -> NDArray[np.int32]:
+def quantise(block: AudioBlock, bits: int) -> NDArray[np.int32]:
     """Round samples to integers of some bits, left-aligned in 32.
 
     Parameters
@@ -180,7 +180,7 @@ class Encoder:
         """Samples of one channel written so far."""
         return self._samples
 
-    def write(self, block: Block) -> None:
+    def write(self, block: AudioBlock) -> None:
         """Append a block, `[channels, samples]`.
 
         Raises

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.audio.decode import Block, read_blocks, resample_stream
+from kit.arrays import AudioBlock
+from kit.audio.decode import read_blocks, resample_stream
 from kit.audio.downmix import downmix
 from kit.audio.probe import probe
 
@@ -48,7 +49,7 @@ class Ear:
             done += block.shape[1]
             self._told(min(1.0, done / total))
 
-    def _read(self) -> Iterator[Block]:
+    def _read(self) -> Iterator[AudioBlock]:
         for block in read_blocks(self._path):
             self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
             yield block

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 
 _BLOCK = 0.05
 """Seconds whose mean is looked at; of short sounds a quarter, so that their tail is one."""
@@ -24,7 +24,7 @@ Offset = NDArray[np.float32]
 """`[channels, 1]`, full scale at 1."""
 
 
-def find_offset(blocks: Iterable[Block], sample_rate: int) -> Offset:
+def find_offset(blocks: Iterable[AudioBlock], sample_rate: int) -> Offset:
     """Return the constant offset of each channel.
 
     Parameters
@@ -43,7 +43,7 @@ def find_offset(blocks: Iterable[Block], sample_rate: int) -> Offset:
     """
     size = max(1, round(_FINEST * sample_rate))
     sums: list[NDArray[np.float64]] = []
-    rest: Block | None = None
+    rest: AudioBlock | None = None
     for block in blocks:
         whole = block if rest is None else np.concatenate([rest, block], axis=1)
         count = whole.shape[1] // size
@@ -68,7 +68,7 @@ def find_offset(blocks: Iterable[Block], sample_rate: int) -> Offset:
     return found
 
 
-def without_offset(blocks: Iterable[Block], offset: Offset) -> Iterator[Block]:
+def without_offset(blocks: Iterable[AudioBlock], offset: Offset) -> Iterator[AudioBlock]:
     """Yield a stream less a constant offset, `[channels, samples]`; untouched where it is 0."""
     for block in blocks:
         yield block - offset if offset.any() else block

@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 
 SAMPLES_PER_PIXEL = 256
 """What audiowaveform takes when not told, and enough to zoom into a beat."""
@@ -117,7 +117,7 @@ class PeaksWriter:
         self._file.write(values.astype("<i1" if self._bits == 8 else "<i2").tobytes())
         self._pixels += extremes.shape[1]
 
-    def write(self, block: Block) -> None:
+    def write(self, block: AudioBlock) -> None:
         """Append a block, `[channels, samples]`.
 
         Raises

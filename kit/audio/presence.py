@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.music import Stem
-from kit.audio.decode import Block, read_blocks
+from kit.arrays import AudioBlock
+from kit.audio.decode import Measure, read_measured
 from kit.audio.probe import probe
 from kit.signal.spectra import Framing, frames
 
@@ -92,7 +93,9 @@ class Presence:
         )
 
 
-def measure_presence(stem: Path, mix: Path, *, emphasis: bool = False) -> Presence:
+def measure_presence(
+    stem: Path, mix: Path, *, emphasis: bool = False, measure: Measure | None = None
+) -> Presence:
     """Compare the short-time spectra of a stem with those of the mix it was separated from.
 
     Parameters
@@ -102,6 +105,8 @@ def measure_presence(stem: Path, mix: Path, *, emphasis: bool = False) -> Presen
     emphasis
         Whether differences of neighbouring samples are compared, which lifts high frequencies by
         6 dB an octave.
+    measure
+        Measures each of the two files in the same reading.
 
     Raises
     ------
@@ -118,7 +123,7 @@ def measure_presence(stem: Path, mix: Path, *, emphasis: bool = False) -> Presen
         )
     framing = Framing.of_seconds(facts.sample_rate, size=0.064, hop=0.032)
     # One stream of both, so that frames of the same moment come together.
-    both = _side_by_side(read_blocks(stem), read_blocks(mix))
+    both = _side_by_side(read_measured(stem, measure), read_measured(mix, measure))
     powers = np.concatenate(list(_powers(both, framing, emphasis=emphasis)) or [np.zeros((0, 3))])
     count = max(1, round(_BLOCK * framing.rate))
     powers = np.pad(powers, ((0, -len(powers) % count), (0, 0)))
@@ -137,12 +142,12 @@ def measure_presence(stem: Path, mix: Path, *, emphasis: bool = False) -> Presen
     )
 
 
-def absence(stem: Path, mix: Path, which: Stem) -> str | None:
+def absence(stem: Path, mix: Path, which: Stem, *, measure: Measure | None = None) -> str | None:
     """Return why a stem is not believed to hold anything, for a person; `None` if it does.
 
     Parameters
     ----------
-    stem, mix
+    stem, mix, measure
         See `measure_presence`.
     which
         What the stem is to hold. A network fills vocals and drums with what is none, so those have
@@ -154,7 +159,8 @@ def absence(stem: Path, mix: Path, which: Stem) -> str | None:
         See `measure_presence`.
     """
     evidence = _EVIDENCE.get(which)
-    found = measure_presence(stem, mix, emphasis=evidence is not None and evidence.emphasis)
+    emphasis = evidence is not None and evidence.emphasis
+    found = measure_presence(stem, mix, emphasis=emphasis, measure=measure)
     name = f"No {_NAMES.get(which, f'{which.value} was')} heard in this song"
     if found.audible < _SHORTEST:
         return f"{name}: the {which.value} stem is {-found.level_db:.0f} dB below the mix."
@@ -166,7 +172,7 @@ def absence(stem: Path, mix: Path, which: Stem) -> str | None:
     )
 
 
-def _side_by_side(stem: Iterable[Block], mix: Iterable[Block]) -> Iterator[Block]:
+def _side_by_side(stem: Iterable[AudioBlock], mix: Iterable[AudioBlock]) -> Iterator[AudioBlock]:
     """Yield both streams as channels of one, the stem's first."""
     parts = (iter(stem), iter(mix))
     while True:
@@ -181,7 +187,7 @@ def _side_by_side(stem: Iterable[Block], mix: Iterable[Block]) -> Iterator[Block
 
 
 def _powers(
-    both: Iterable[Block], framing: Framing, *, emphasis: bool
+    both: Iterable[AudioBlock], framing: Framing, *, emphasis: bool
 ) -> Iterator[NDArray[np.float64]]:
     """Yield of each frame the stem's own power, the stem's and the mix's: `[frames, 3]`."""
     window = np.hanning(framing.size + 1)[:-1].astype(np.float32)

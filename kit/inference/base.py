@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from kit.arrays import Tensor
+
 Device = Literal["cpu", "cuda"]
 EngineName = Literal["auto", "onnxruntime", "openvino"]
 Precision = Literal["exact", "balanced", "fast"]
@@ -44,7 +44,7 @@ class TensorSpec:
     shape: tuple[int | None, ...]
     dtype: np.dtype[Any]
 
-    def takes(self, array: Array) -> bool:
+    def takes(self, array: Tensor) -> bool:
         """Return whether an array is of this shape and type."""
         return (
             array.dtype == self.dtype
@@ -81,7 +81,7 @@ class Network(Protocol):
         """The precision in force, which may be better than the one asked for."""
         ...
 
-    def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run the graph.
 
         Raises
@@ -98,7 +98,7 @@ class Network(Protocol):
         ...
 
 
-def check(inputs: Mapping[str, TensorSpec], arrays: Mapping[str, Array]) -> None:
+def check(inputs: Mapping[str, TensorSpec], arrays: Mapping[str, Tensor]) -> None:
     """Raise `BadInput` unless the arrays are those that a graph takes."""
     if arrays.keys() != inputs.keys():
         raise BadInput(

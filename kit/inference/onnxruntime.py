@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+from kit.arrays import Tensor
 from kit.inference.base import (
-    Array,
     BadNetwork,
     DeviceMissing,
     InferenceError,
@@ -86,7 +86,7 @@ class OnnxRuntimeNetwork:
         self.engine = f"onnxruntime {onnxruntime.__version__} {device}"
         self.precision: Precision = precision if tf32 else "exact"
 
-    def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run the graph."""
         check(self.inputs, arrays)
         names = list(self.outputs)

@@ -8,7 +8,8 @@ import numpy as np
 import openvino
 from openvino import opset13 as ops
 
-from kit.inference.base import Array, BadNetwork, InferenceError, Precision, TensorSpec, check
+from kit.arrays import Tensor
+from kit.inference.base import BadNetwork, InferenceError, Precision, TensorSpec, check
 from kit.worker.outcomes import OutOfMemory
 
 _SINK = "/sink_port_0"
@@ -51,7 +52,7 @@ class OpenVinoNetwork:
         self.engine = f"openvino {version} cpu"
         self.precision: Precision = precision
 
-    def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run the graph."""
         check(self.inputs, arrays)
         ordered = [np.ascontiguousarray(arrays[name]) for name in self.inputs]

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.signal.spectra import Array, Framing, log_bands, magnitudes
-
-Float = NDArray[np.float64]
+from kit.arrays import F32, F64
+from kit.signal.spectra import Framing, log_bands, magnitudes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +22,13 @@ class Novelty:
         Frames a second.
     """
 
-    values: Array
+    values: F32
     rate: float
 
     @property
-    def total(self) -> Float:
+    def total(self) -> F64:
         """The sum over the groups, `[frames]`."""
-        total: Float = self.values.sum(axis=1, dtype=np.float64)
+        total: F64 = self.values.sum(axis=1, dtype=np.float64)
         return total
 
 
@@ -37,7 +36,7 @@ GROUPS_HZ = (30.0, 150.0, 600.0, 2500.0)
 """Where the groups of bands of a `Novelty` begin: kick and bass, body, snare, cymbals."""
 
 
-def loudness(blocks: Iterable[Array], *, floor: float = 1e-5) -> float:
+def loudness(blocks: Iterable[F32], *, floor: float = 1e-5) -> float:
     """Return the level that a recording reaches in its loud moments, linear.
 
     It is the 95th percentile of the root mean square of 2048 samples among those above `floor`,
@@ -60,7 +59,7 @@ def loudness(blocks: Iterable[Array], *, floor: float = 1e-5) -> float:
 
 
 def novelty(
-    blocks: Iterable[Array],
+    blocks: Iterable[F32],
     sample_rate: int,
     *,
     level: float,
@@ -104,7 +103,7 @@ def novelty(
     lag = max(1, round(0.4 * framing.size / framing.hop))
     gain = compression / max(level, 1e-9)
     before = np.zeros((lag, bank.shape[0]), np.float32)
-    out: list[Array] = []
+    out: list[F32] = []
     for batch in magnitudes(blocks, framing, gain=gain):
         bands = np.log10(1.0 + batch @ bank.T)
         past = np.concatenate([before, bands])
@@ -120,12 +119,12 @@ def novelty(
 
 
 def pick_onsets(
-    curve: Float,
+    curve: F64,
     rate: float,
     *,
     threshold: float = 0.08,
     spacing: float = 0.03,
-) -> tuple[NDArray[np.int64], Float]:
+) -> tuple[NDArray[np.int64], F64]:
     """Pick the peaks of a novelty curve that stand out of their surroundings.
 
     Parameters
@@ -173,11 +172,11 @@ def pick_onsets(
 
 
 def moving(
-    curve: Float, *, before: int, after: int, over: Callable[..., NDArray[np.floating]]
-) -> Float:
+    curve: F64, *, before: int, after: int, over: Callable[..., NDArray[np.floating]]
+) -> F64:
     """Return `over` (such as `np.mean`) of a window that moves along a curve, zeros around it."""
     padded = np.pad(curve, (before, after))
-    result: Float = np.asarray(
+    result: F64 = np.asarray(
         over(np.lib.stride_tricks.sliding_window_view(padded, before + after + 1), axis=1),
         dtype=np.float64,
     )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.signal.onsets import Float, moving
+from kit.arrays import F64
+from kit.signal.onsets import moving
 from kit.signal.tempo_map import Stretch, find_stretches, steadiness
 
 SLOWEST, FASTEST = 40.0, 240.0
@@ -37,7 +38,7 @@ class Pulse:
     """0 to 1: how strongly the recording repeats at the tempo (an estimate, not calibrated)."""
     candidates: tuple[Tempo, ...]
     """The strongest tempi, best first, with half and double of the best; weights sum to 1."""
-    beats: Float
+    beats: F64
     """Times in seconds."""
     steadiness: float
     """0 to 1: the share of steps from beat to beat within 4 % of their stretch's usual one."""
@@ -49,7 +50,7 @@ NO_PULSE = Pulse(0.0, 0.0, (), np.zeros(0), 0.0)
 """What is found in silence."""
 
 
-def find_pulse(novelty: Float, rate: float, *, loop: bool = False) -> Pulse:
+def find_pulse(novelty: F64, rate: float, *, loop: bool = False) -> Pulse:
     """Find the tempo and the beats of a novelty curve.
 
     The tempo is the one whose multiples the autocorrelation supports best, weighted by how common
@@ -105,14 +106,14 @@ def find_pulse(novelty: Float, rate: float, *, loop: bool = False) -> Pulse:
     )
 
 
-def _even(curve: Float) -> Float:
+def _even(curve: F64) -> F64:
     kernel = np.exp(-0.5 * (np.arange(-8, 9) / 2.0) ** 2)
     smooth = np.convolve(curve, kernel / kernel.sum(), mode="same")
-    even: Float = smooth / max(float(np.sqrt(np.mean(smooth**2))), 1e-12)
+    even: F64 = smooth / max(float(np.sqrt(np.mean(smooth**2))), 1e-12)
     return even
 
 
-def _follow(evidence: Float, best: int) -> NDArray[np.int64]:
+def _follow(evidence: F64, best: int) -> NDArray[np.int64]:
     """Return the likeliest tempo of each stretch: it drifts, and seldom goes over to another."""
     reach = _REACH
     fastest = 4  # 2 % a step.
@@ -141,7 +142,7 @@ def _follow(evidence: Float, best: int) -> NDArray[np.int64]:
     return path + low
 
 
-def _candidates(bpms: Float, weighted: Float, bpm: float) -> tuple[Tempo, ...]:
+def _candidates(bpms: F64, weighted: F64, bpm: float) -> tuple[Tempo, ...]:
     inner = weighted[1:-1]
     peaks = np.flatnonzero((inner >= weighted[:-2]) & (inner > weighted[2:])) + 1
     strongest = peaks[np.argsort(-weighted[peaks])][:4]
@@ -155,7 +156,7 @@ def _candidates(bpms: Float, weighted: Float, bpm: float) -> tuple[Tempo, ...]:
     return tuple(Tempo(wanted[index], float(weights[index])) for index in order)
 
 
-def flatten(curve: Float, rate: float) -> Float:
+def flatten(curve: F64, rate: float) -> F64:
     """Return a novelty curve with slow swells removed and its accents evened out.
 
     The mean of the surrounding second is subtracted and what stays is divided by the root mean
@@ -169,11 +170,11 @@ def flatten(curve: Float, rate: float) -> Float:
     first, last = np.maximum(0, index - span), np.minimum(raised.size, index + span + 1)
     local = np.sqrt((power[last] - power[first]) / np.maximum(1, last - first))
     floor = 0.1 * float(np.sqrt(np.mean(raised**2))) if raised.size else 0.0
-    evened: Float = raised / np.maximum(np.maximum(local, floor), 1e-12)
+    evened: F64 = raised / np.maximum(np.maximum(local, floor), 1e-12)
     return evened
 
 
-def tempogram(curve: Float, rate: float, *, window: float = 8.0, hop: float = 1.0) -> Float:
+def tempogram(curve: F64, rate: float, *, window: float = 8.0, hop: float = 1.0) -> F64:
     """Measure how strongly each stretch of a curve repeats after each lag.
 
     Parameters
@@ -187,7 +188,7 @@ def tempogram(curve: Float, rate: float, *, window: float = 8.0, hop: float = 1.
 
     Returns
     -------
-    Float
+    F64
         Autocorrelation `[stretches, lags]` at lags of 0 to `window` / 2 seconds, corrected for the
         shrinking overlap; 1 at lag 0 (0 where the stretch is silent).
     """
@@ -209,14 +210,14 @@ def tempogram(curve: Float, rate: float, *, window: float = 8.0, hop: float = 1.
     return result
 
 
-def tempo_grid() -> Float:
+def tempo_grid() -> F64:
     """Return the tempi that are compared: half a percent apart."""
     return np.asarray(
         SLOWEST * 2.0 ** np.arange(0.0, np.log2(FASTEST / SLOWEST), np.log2(_STEP)), np.float64
     )
 
 
-def comb(correlation: Float, rate: float, bpms: Float) -> Float:
+def comb(correlation: F64, rate: float, bpms: F64) -> F64:
     """Return how well pulses at each tempo fit autocorrelations.
 
     Parameters
@@ -230,7 +231,7 @@ def comb(correlation: Float, rate: float, bpms: Float) -> Float:
 
     Returns
     -------
-    Float
+    F64
         `[stretches, tempi]`: mean correlation at one, two, three and four beats, less that half way
         between them.
     """
@@ -247,12 +248,12 @@ def comb(correlation: Float, rate: float, bpms: Float) -> Float:
     return np.asarray(total / np.maximum(count, 1), dtype=np.float64)
 
 
-def preference(bpms: Float, *, centre: float = 120.0, octaves: float = 0.8) -> Float:
+def preference(bpms: F64, *, centre: float = 120.0, octaves: float = 0.8) -> F64:
     """Return how likely each tempo is before hearing: log-normal around `centre`."""
     return np.asarray(np.exp(-0.5 * (np.log2(bpms / centre) / octaves) ** 2), dtype=np.float64)
 
 
-def whole_beats(bpms: Float, duration: float) -> Float:
+def whole_beats(bpms: F64, duration: float) -> F64:
     """Return a slight preference for tempi at which a loop lasts 4, 8, 16 or 32 beats."""
     factor = np.ones_like(bpms)
     if duration > 0.0:
@@ -262,7 +263,7 @@ def whole_beats(bpms: Float, duration: float) -> Float:
     return factor
 
 
-def track(curve: Float, rate: float, periods: Float, *, tightness: float = 100.0) -> Float:
+def track(curve: F64, rate: float, periods: F64, *, tightness: float = 100.0) -> F64:
     """Follow the beats of a curve at known, slowly changing periods.
 
     Dynamic programming over the curve: the best sequence that ends in a frame is the best one
@@ -282,7 +283,7 @@ def track(curve: Float, rate: float, periods: Float, *, tightness: float = 100.0
 
     Returns
     -------
-    Float
+    F64
         Times of the beats in seconds, refined between frames.
     """
     frames = curve.size
@@ -322,7 +323,7 @@ def track(curve: Float, rate: float, periods: Float, *, tightness: float = 100.0
     return refine(curve, np.array(beats[::-1], np.int64)) / rate
 
 
-def refine(curve: Float, peaks: NDArray[np.int64]) -> Float:
+def refine(curve: F64, peaks: NDArray[np.int64]) -> F64:
     """Move peaks between frames by the parabola through their neighbours."""
     inner = np.clip(peaks, 1, curve.size - 2)
     left, middle, right = curve[inner - 1], curve[inner], curve[inner + 1]

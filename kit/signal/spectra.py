@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from kit.arrays import F32
 
 _SAMPLES_AT_ONCE = 1 << 19
 """Samples in the frames that are looked at together: enough to be fast, little to hold."""
@@ -58,7 +58,7 @@ class Framing:
         return cls(sample_rate, 2**exponent, max(1, round(hop * sample_rate)))
 
 
-def frames(blocks: Iterable[Array], framing: Framing) -> Iterator[Array]:
+def frames(blocks: Iterable[F32], framing: Framing) -> Iterator[F32]:
     """Cut a stream into overlapping frames.
 
     Parameters
@@ -70,13 +70,13 @@ def frames(blocks: Iterable[Array], framing: Framing) -> Iterator[Array]:
 
     Yields
     ------
-    Array
+    F32
         Some frames at a time, `[channels, frames, size]`, not yet windowed.
     """
     size, hop = framing.size, framing.hop
     most = max(8, _SAMPLES_AT_ONCE // size)
     need = size + (most - 1) * hop
-    parts: list[Array] = []
+    parts: list[F32] = []
     held = total = emitted = 0
     channels = 0
     for block in blocks:
@@ -104,11 +104,11 @@ def frames(blocks: Iterable[Array], framing: Framing) -> Iterator[Array]:
         remaining -= batch
 
 
-def _strided(signal: Array, size: int, hop: int) -> Array:
+def _strided(signal: F32, size: int, hop: int) -> F32:
     return np.lib.stride_tricks.sliding_window_view(signal, size, axis=1)[:, ::hop]
 
 
-def magnitudes(blocks: Iterable[Array], framing: Framing, *, gain: float = 1.0) -> Iterator[Array]:
+def magnitudes(blocks: Iterable[F32], framing: Framing, *, gain: float = 1.0) -> Iterator[F32]:
     """Return the magnitude spectra of a stream, channels averaged in power.
 
     Parameters
@@ -122,7 +122,7 @@ def magnitudes(blocks: Iterable[Array], framing: Framing, *, gain: float = 1.0) 
 
     Yields
     ------
-    Array
+    F32
         `[frames, bins]`, ≥ 0; a full-scale sine in one bin reads 1 (Hann window). Averaging power
         rather than the waveforms keeps what is out of phase between the channels.
     """
@@ -137,7 +137,7 @@ def magnitudes(blocks: Iterable[Array], framing: Framing, *, gain: float = 1.0) 
         yield np.sqrt(power, out=power)
 
 
-def triangles(edges: NDArray[np.float64], framing: Framing) -> Array:
+def triangles(edges: NDArray[np.float64], framing: Framing) -> F32:
     """Return triangular filters between neighbouring frequencies.
 
     Parameters
@@ -150,7 +150,7 @@ def triangles(edges: NDArray[np.float64], framing: Framing) -> Array:
 
     Returns
     -------
-    Array
+    F32
         `[bands, bins]`, each row summing to 1. A filter narrower than a bin takes the nearest one.
     """
     frequencies = np.arange(framing.bins) * framing.sample_rate / framing.size
@@ -164,7 +164,7 @@ def triangles(edges: NDArray[np.float64], framing: Framing) -> Array:
     return bank.astype(np.float32)
 
 
-def log_bands(framing: Framing, *, low: float, high: float, per_octave: int) -> Array:
+def log_bands(framing: Framing, *, low: float, high: float, per_octave: int) -> F32:
     """Return filters at even steps of pitch, one per distinct bin where bins are too coarse.
 
     Parameters
@@ -178,7 +178,7 @@ def log_bands(framing: Framing, *, low: float, high: float, per_octave: int) -> 
 
     Returns
     -------
-    Array
+    F32
         `[bands, bins]`.
     """
     high = min(high, 0.5 * framing.sample_rate)
@@ -194,7 +194,7 @@ def log_bands(framing: Framing, *, low: float, high: float, per_octave: int) -> 
     return triangles(np.asarray(bins * width, np.float64), framing)
 
 
-def mel_bands(framing: Framing, *, low: float, high: float, bands: int) -> Array:
+def mel_bands(framing: Framing, *, low: float, high: float, bands: int) -> F32:
     """Return filters at even steps of the mel scale (O'Shaughnessy's formula).
 
     Parameters
@@ -208,7 +208,7 @@ def mel_bands(framing: Framing, *, low: float, high: float, bands: int) -> Array
 
     Returns
     -------
-    Array
+    F32
         `[bands, bins]`.
     """
     high = min(high, 0.5 * framing.sample_rate)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from kit.signal.onsets import Float
+from kit.arrays import F64
 
 _JITTER = 0.012
 """Seconds that a beat lies off its place, played or measured."""
@@ -29,7 +29,7 @@ class Stretch:
     bpm: float
 
 
-def find_stretches(beats: Float) -> tuple[Stretch, ...]:
+def find_stretches(beats: F64) -> tuple[Stretch, ...]:
     """Part beats into stretches of one tempo.
 
     The partition whose straight lines, one for each stretch, leave the least squared errors when
@@ -68,7 +68,7 @@ def find_stretches(beats: Float) -> tuple[Stretch, ...]:
     return tuple(Stretch(a, b, tempo_of(beats[a : b + 1])) for a, b in pairwise(edges))
 
 
-def tempo_of(beats: Float) -> float:
+def tempo_of(beats: F64) -> float:
     """Return the tempo of beats, two at least: of the mean of the steps near their median."""
     steps = np.diff(beats)
     usual = float(np.median(steps))
@@ -77,7 +77,7 @@ def tempo_of(beats: Float) -> float:
     return 60.0 / float(steps[near].mean() if near.any() else usual)
 
 
-def steadiness(beats: Float, stretches: Sequence[Stretch]) -> float:
+def steadiness(beats: F64, stretches: Sequence[Stretch]) -> float:
     """Return the share of steps within 4 % of the tempo of their stretch; 0 for none."""
     near = [
         np.abs(np.diff(beats[one.first : one.last + 1]) * one.bpm / 60.0 - 1.0) < _NEAR
@@ -86,7 +86,7 @@ def steadiness(beats: Float, stretches: Sequence[Stretch]) -> float:
     return float(np.concatenate(near).mean()) if near else 0.0
 
 
-def _partition(beats: Float) -> list[int]:
+def _partition(beats: F64) -> list[int]:
     """Return the beats at which the best stretches begin and end."""
     count = beats.size
     index = np.arange(count, dtype=np.float64)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kit.signal.spectra import Array, Framing, magnitudes
+from kit.arrays import F32
+from kit.signal.spectra import Framing, magnitudes
 
 WINDOW, HOP = 0.372, 0.0929
 """Seconds; the window resolves semitones from about 60 Hz."""
@@ -30,7 +31,7 @@ class Tuning:
     agreement: float
 
 
-def find_tuning(blocks: Iterable[Array], sample_rate: int) -> Tuning:
+def find_tuning(blocks: Iterable[F32], sample_rate: int) -> Tuning:
     """Estimate the tuning of a recording from its spectral peaks.
 
     Parameters

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from kit.settings import KitSettings
-from kit.weights.manifest import Manifest, Weights, find_manifests
+from kit.weights.manifest import WeightsEntry, WeightsManifest, find_manifests
 from kit.weights.store import FetchFailed, Store, open_store
 
 _TRY = 10.0
@@ -51,15 +51,15 @@ class Bar:
 
 
 def _chosen(
-    manifests: Sequence[Manifest], *, everything: bool
-) -> Iterator[tuple[Manifest, Weights]]:
+    manifests: Sequence[WeightsManifest], *, everything: bool
+) -> Iterator[tuple[WeightsManifest, WeightsEntry]]:
     for manifest in manifests:
         for weights in manifest.weights:
             if weights.default or everything:
                 yield manifest, weights
 
 
-def _list(store: Store, manifests: Sequence[Manifest]) -> int:
+def _list(store: Store, manifests: Sequence[WeightsManifest]) -> int:
     for manifest, weights in _chosen(manifests, everything=True):
         state = "here" if store.present(weights) else "missing"
         default = (
@@ -72,7 +72,7 @@ def _list(store: Store, manifests: Sequence[Manifest]) -> int:
     return 0
 
 
-def _verify(store: Store, manifests: Sequence[Manifest], *, everything: bool) -> int:
+def _verify(store: Store, manifests: Sequence[WeightsManifest], *, everything: bool) -> int:
     bad = 0
     for manifest, weights in _chosen(manifests, everything=everything):
         good = store.verify(weights)
@@ -83,7 +83,9 @@ def _verify(store: Store, manifests: Sequence[Manifest], *, everything: bool) ->
     return 1 if bad else 0
 
 
-def _fetch(store: Store, manifests: Sequence[Manifest], *, everything: bool, pinned: bool) -> int:
+def _fetch(
+    store: Store, manifests: Sequence[WeightsManifest], *, everything: bool, pinned: bool
+) -> int:
     failures = 0
     bar = Bar(sys.stderr)
     for manifest, weights in _chosen(manifests, everything=everything):
@@ -104,7 +106,9 @@ def _fetch(store: Store, manifests: Sequence[Manifest], *, everything: bool, pin
     return 1 if failures else 0
 
 
-def _fetch_preferred(store: Store, manifest: Manifest, weights: Weights, bar: Bar) -> str:
+def _fetch_preferred(
+    store: Store, manifest: WeightsManifest, weights: WeightsEntry, bar: Bar
+) -> str:
     """Fetch weights that are better than the defaults if they can be had; return what became of it.
 
     That they cannot be had is no failure: the service runs with its defaults.

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-Array = NDArray[Any]
+from kit.arrays import Tensor
+
 OPSET = 18
 """Old enough for every runtime in use, new enough for `axes` as an input of reductions."""
 
@@ -35,11 +35,15 @@ class Graph:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
 
-    def weight(self, name: str, array: Array) -> str:
+    def weight(self, name: str, array: Tensor) -> str:
         """Add an array under its own name."""
         if name not in self._weights:
             self._weights[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
+
+    def constant(self, array: Tensor) -> str:
+        """Add an array of float32 that has no name of its own."""
+        return self.weight(f"constant.{len(self._weights)}", np.asarray(array, np.float32))
 
     def scalar(self, value: float) -> str:
         """Add a number of float32."""
@@ -59,6 +63,11 @@ class Graph:
     def reshape(self, value: str, *shape: int) -> str:
         """Add a reshape."""
         return self.node("Reshape", value, self.integers(*shape))
+
+    def slice(self, value: str, axis: int, start: int, end: int) -> str:
+        """Add a slice along an axis."""
+        bounds = (self.integers(start), self.integers(end), self.integers(axis))
+        return self.node("Slice", value, *bounds)
 
     def transpose(self, value: str, *order: int) -> str:
         """Add a transposition."""

@@ -114,7 +114,7 @@ class Conversion(_Entry):
     file: FileName
 
 
-class Weights(_Entry):
+class WeightsEntry(_Entry):
     """The weights of one network."""
 
     name: FileName
@@ -164,11 +164,11 @@ class Weights(_Entry):
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-class Manifest(_Entry):
+class WeightsManifest(_Entry):
     """The weights of one service."""
 
     word: str
-    weights: tuple[Weights, ...]
+    weights: tuple[WeightsEntry, ...]
 
     @validator(mode="after")
     def _weights_have_names_of_their_own(self) -> Self:
@@ -183,7 +183,7 @@ class Manifest(_Entry):
         return f"python -m kit.weights fetch {self.word}"
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> WeightsManifest:
     """Read `services/<word>/weights.toml`.
 
     Raises
@@ -193,11 +193,11 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Manifest.model_validate({"word": path.parent.name, **content})
+        return WeightsManifest.model_validate({"word": path.parent.name, **content})
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise ManifestError(f"{path}: {error}") from error
 
 
-def find_manifests(root: Path) -> tuple[Manifest, ...]:
+def find_manifests(root: Path) -> tuple[WeightsManifest, ...]:
     """Read the manifests of all services below a folder, in the order of their words."""
     return tuple(read_manifest(path) for path in sorted(root.glob("*/weights.toml")))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kit.durable import publish
 from kit.settings import KitSettings
-from kit.weights.manifest import Conversion, Manifest, Part, Weights
+from kit.weights.manifest import Conversion, Part, WeightsEntry, WeightsManifest
 from kit.weights.sources import Fetcher, Progress, SourceError, answers, silent, tools
 
 
@@ -56,11 +56,11 @@ class Store:
     hub_endpoint: str | None = None
     pinned: bool = False
 
-    def folder(self, weights: Weights) -> Path:
+    def folder(self, weights: WeightsEntry) -> Path:
         """Return the folder of these weights' files."""
         return self.root / f"{weights.name}-{weights.version}"
 
-    def path(self, weights: Weights) -> Path:
+    def path(self, weights: WeightsEntry) -> Path:
         """Return what the engine is given, whether or not it is there.
 
         The converted file; or the only part; or, of several parts, the folder that holds them.
@@ -70,7 +70,7 @@ class Store:
             return folder / f"converted-{weights.digest[:16]}" / weights.conversion.file
         return folder / weights.parts[0].file if len(weights.parts) == 1 else folder
 
-    def present(self, weights: Weights) -> bool:
+    def present(self, weights: WeightsEntry) -> bool:
         """Return whether the weights are there and have the right size; a look, not a proof."""
         if weights.conversion:
             record = _record(self.path(weights))
@@ -78,7 +78,7 @@ class Store:
         folder = self.folder(weights)
         return all(_sized(folder / part.file, part.bytes) for part in weights.parts)
 
-    def verify(self, weights: Weights) -> bool:
+    def verify(self, weights: WeightsEntry) -> bool:
         """Return whether the weights are there and every byte is right."""
         if not self.present(weights):
             return False
@@ -88,13 +88,13 @@ class Store:
         folder = self.folder(weights)
         return all(digest(folder / part.file) == part.sha256 for part in weights.parts)
 
-    def reachable(self, weights: Weights, *, within: float) -> bool:
+    def reachable(self, weights: WeightsEntry, *, within: float) -> bool:
         """Return whether a source of each part answers within seconds."""
         return all(
             any(answers(source, within=within) for source in part.sources) for part in weights.parts
         )
 
-    def verified(self, manifest: Manifest) -> dict[str, Path]:
+    def verified(self, manifest: WeightsManifest) -> dict[str, Path]:
         """Return the verified weights of a service by name: all defaults, others if they are there.
 
         Raises
@@ -118,7 +118,7 @@ class Store:
             )
         return found
 
-    def fetch(self, weights: Weights, *, progress: Progress = silent) -> Path:
+    def fetch(self, weights: WeightsEntry, *, progress: Progress = silent) -> Path:
         """Fetch what is missing or damaged, convert it where that is asked, and return its path.
 
         Raises
@@ -171,7 +171,7 @@ class Store:
             + f" | Try again later, or put the file at {path} yourself."
         )
 
-    def _convert(self, weights: Weights, conversion: Conversion, scratch: Path) -> None:
+    def _convert(self, weights: WeightsEntry, conversion: Conversion, scratch: Path) -> None:
         module, _, name = conversion.converter.partition(":")
         parts: Mapping[str, Path] = {
             part.file: self.folder(weights) / part.file for part in weights.parts

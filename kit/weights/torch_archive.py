@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kit.arrays import Tensor
 from kit.weights.damage import CheckpointError
-
-Array = NDArray[Any]
 
 _PICKLE_LIMIT = 64 << 20
 
@@ -51,7 +49,7 @@ class ClassName:
 class TorchCheckpoint:
     """What a PyTorch checkpoint holds: its arrays, and everything else as plain values."""
 
-    tensors: dict[str, Array]
+    tensors: dict[str, Tensor]
     config: dict[str, Any]
 
 
@@ -62,8 +60,8 @@ class _StorageType:
 
 
 def _rebuild_tensor(
-    storage: Array, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object
-) -> Array:
+    storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object
+) -> Tensor:
     """Rebuild an array from a view of a flat storage, strides in elements."""
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     if prod(size) and (offset < 0 or min(stride, default=0) < 0 or last >= storage.size):
@@ -76,7 +74,7 @@ def _rebuild_tensor(
     return np.array(view)
 
 
-def _rebuild_parameter(data: Array, *_: object) -> Array:
+def _rebuild_parameter(data: Tensor, *_: object) -> Tensor:
     return data
 
 
@@ -144,7 +142,7 @@ class _Unpickler(pickle.Unpickler):
         self._archive = archive
         self._root = root
         self._classes = classes
-        self._storages: dict[str, Array] = {}
+        self._storages: dict[str, Tensor] = {}
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         if (module_name, global_name) in _TORCH_CALLABLES:
@@ -157,7 +155,7 @@ class _Unpickler(pickle.Unpickler):
             f"The checkpoint asks for {module_name}.{global_name}, which is not allowed."
         )
 
-    def persistent_load(self, pid: Any) -> Array:
+    def persistent_load(self, pid: Any) -> Tensor:
         match pid:
             case ("storage", _StorageType() as kind, str(key), str(), int(count)):
                 pass
@@ -167,7 +165,7 @@ class _Unpickler(pickle.Unpickler):
             data = self._archive.read(f"{self._root}/data/{key}")
             if len(data) != count * kind.dtype.itemsize:
                 raise CheckpointError(f"Storage {key!r} does not have the size that is stated.")
-            flat: Array = np.frombuffer(data, kind.dtype)
+            flat: Tensor = np.frombuffer(data, kind.dtype)
             # numpy has no bfloat16; as the upper half of a float32 it is read without loss.
             self._storages[key] = (
                 (flat.astype(np.uint32) << 16).view(np.float32) if kind.widen else flat

@@ -25,7 +25,6 @@ from kit.worker.wire import (
     Finished,
     Load,
     Loaded,
-    Made,
     Moved,
     Previewed,
     Unloadable,
@@ -97,9 +96,7 @@ def _work(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | Ended:
         missing = [output.name for output in job.outputs if not output.path.is_file()]
         if missing:
             raise FileNotFoundError(f"the handler reserved but did not write {missing}")
-        return Finished(
-            result=result.model_dump(mode="json"), outputs=tuple(map(Made.of, job.outputs))
-        )
+        return Finished(result=result.model_dump(mode="json"), outputs=tuple(job.outputs))
     except Skipped as outcome:
         return Ended(outcome="skipped", reason=outcome.reason, message=outcome.message)
     except Rejected as outcome:

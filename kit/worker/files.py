@@ -19,8 +19,7 @@ from contracts.jobs import (
 )
 from contracts.objects import MANIFEST, Bucket, artifact_key
 from kit.objects.base import ObjectCorrupt, ObjectMissing, ObjectStore
-from kit.worker.job import JobInput
-from kit.worker.wire import Made
+from kit.worker.job import JobInput, Output
 
 TOLD = 16 << 10
 """Bytes of a manifest that is told with the event, and need not be fetched."""
@@ -94,7 +93,7 @@ def _loss(ref: InputRef, *, missing: bool) -> Failure:
 
 
 async def store_outputs(
-    store: ObjectStore, claim: Claim, outputs: Iterable[Made]
+    store: ObjectStore, claim: Claim, outputs: Iterable[Output]
 ) -> tuple[StoredFile, ...]:
     """Store every output under the attempt's prefix, in order."""
     stored = []
@@ -103,21 +102,8 @@ async def store_outputs(
         await store.put_file(
             Bucket.DERIVED, key_of(claim, output.name), output.path, media_type=output.media_type
         )
-        stored.append(
-            StoredFile(
-                name=output.name,
-                kind=output.kind,
-                media_type=output.media_type,
-                size=size,
-                sha256=digest,
-                stem=output.stem,
-                item=output.item,
-                title=output.title,
-                start=output.start,
-                end=output.end,
-                audio=output.audio,
-            )
-        )
+        facts = output.model_dump(exclude={"path"})
+        stored.append(StoredFile(**facts, size=size, sha256=digest))
     return tuple(stored)
 
 

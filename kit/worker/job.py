@@ -1,12 +1,12 @@
 """A job as its handler sees it: inputs as local files, outputs to be stored, progress."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from contracts.ids import JobId
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
-from contracts.jobs import ItemFacts
+from contracts.jobs import FileFacts, ItemFacts
 from contracts.music import Samples, Stem
 from contracts.subjects import Subject
 from kit.worker.outcomes import Rejected
@@ -28,21 +28,10 @@ class JobInput:
     end: Samples | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One file that the handler made, to be stored as an artifact."""
+class Output(FileFacts):
+    """One file that the handler writes, to be stored as an artifact."""
 
     path: Path
-    name: str
-    kind: ArtifactKind
-    media_type: str
-    stem: Stem | None = None
-    item: ItemKind | None = None
-    """When set, the file becomes an item of its own."""
-    title: str = ""
-    start: Samples | None = None
-    end: Samples | None = None
-    audio: AudioFacts | None = None
 
 
 class Reporter(Protocol):
@@ -124,7 +113,18 @@ class Job:
         folder.mkdir(exist_ok=True)
         path = folder / name
         self.outputs.append(
-            Output(path, name, kind, media_type, stem, item, title, start, end, audio)
+            Output(
+                path=path,
+                name=name,
+                kind=kind,
+                media_type=media_type,
+                stem=stem,
+                item=item,
+                title=title,
+                start=start,
+                end=end,
+                audio=audio,
+            )
         )
         return path
 
@@ -132,7 +132,7 @@ class Job:
         """Add what became known of an output's audio while it was written."""
         for index, output in enumerate(self.outputs):
             if output.name == name:
-                self.outputs[index] = replace(output, audio=audio)
+                self.outputs[index] = output.model_copy(update={"audio": audio})
                 return
         raise ValueError(f"the job has no output named {name!r}")
 

@@ -24,7 +24,7 @@ from kit.observability.logging import bind
 from kit.observability.metrics import JOBS_RUNNING, SLOTS
 from kit.platform import ServicePlatform
 from kit.service import WorkerService, WorkerSettings
-from kit.weights.manifest import Manifest, read_manifest
+from kit.weights.manifest import WeightsManifest, read_manifest
 from kit.weights.store import MissingWeights, open_store
 from kit.worker.attempt import Attempt, Ending
 from kit.worker.compute import EngineSetup, LoadFailed
@@ -300,7 +300,7 @@ class WorkerRuntime:
         manifest = (
             read_manifest(self.service.weights)
             if self.service.weights
-            else Manifest(word=self.service.word, weights=())
+            else WeightsManifest(word=self.service.word, weights=())
         )
         weights = open_store(self.platform.settings).verified(manifest)
         slots = max(1, self.settings.slots)

@@ -7,9 +7,7 @@ from pydantic import Field, TypeAdapter
 
 from contracts.base import Asked
 from contracts.ids import JobId
-from contracts.items import ArtifactKind, ArtifactName, AudioFacts, ItemKind, MediaType
 from contracts.jobs import ItemFacts
-from contracts.music import Samples, Stem
 from contracts.subjects import Subject
 from kit.worker.job import JobInput, Output
 
@@ -70,43 +68,12 @@ class Previewed(Asked):
     path: Path
 
 
-class Made(Asked):
-    """One output file."""
-
-    path: Path
-    name: ArtifactName
-    kind: ArtifactKind
-    media_type: MediaType
-    stem: Stem | None
-    item: ItemKind | None
-    title: str
-    start: Samples | None
-    end: Samples | None
-    audio: AudioFacts | None
-
-    @classmethod
-    def of(cls, output: Output) -> "Made":
-        """Return what the pipe carries of an output."""
-        return cls(
-            path=output.path,
-            name=output.name,
-            kind=output.kind,
-            media_type=output.media_type,
-            stem=output.stem,
-            item=output.item,
-            title=output.title,
-            start=output.start,
-            end=output.end,
-            audio=output.audio,
-        )
-
-
 class Finished(Asked):
     """From the child: the result."""
 
     said: Literal["finished"] = "finished"
     result: dict[str, Any]
-    outputs: tuple[Made, ...]
+    outputs: tuple[Output, ...]
 
 
 class Ended(Asked):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kit.signal.onsets import Float
+from kit.arrays import F64
 from services.analysis.key import NAMES
 
 LABELS = (*(f"{name}:maj" for name in NAMES), *(f"{name}:min" for name in NAMES), "N")
@@ -21,15 +21,15 @@ _STAY_WITHIN = 0.8
 class Spans:
     """What chords are decided for; a chord may change wherever one begins."""
 
-    edges: Float
+    edges: F64
     """Rising times in seconds, `[spans + 1]`."""
-    stay: Float
+    stay: F64
     """Probability that the chord before goes on in a span, `[spans]`."""
     weight: float
     """Of one span, where a beat weighs 1."""
 
 
-def spans(edges: Float, *, beats: bool) -> Spans:
+def spans(edges: F64, *, beats: bool) -> Spans:
     """Divide beats in two, and spans of half a second where nothing repeats in four.
 
     Parameters
@@ -56,11 +56,11 @@ class Chords:
 
     states: tuple[int, ...]
     """Index into `LABELS`, one for each span."""
-    confidence: Float
+    confidence: F64
     """Probability of each, given all the others."""
 
 
-def _templates() -> Float:
+def _templates() -> F64:
     """Return the triads' pitch classes, `[24, 12]`, norm 1."""
     rows = []
     for third in (4, 3):
@@ -71,7 +71,7 @@ def _templates() -> Float:
     return np.asarray(templates / np.linalg.norm(templates, axis=1, keepdims=True), np.float64)
 
 
-def likeness(treble: Float, bass: Float, *, bass_weight: float = 0.25) -> Float:
+def likeness(treble: F64, bass: F64, *, bass_weight: float = 0.25) -> F64:
     """Return how well each chord explains the chroma of each span.
 
     Parameters
@@ -83,11 +83,11 @@ def likeness(treble: Float, bass: Float, *, bass_weight: float = 0.25) -> Float:
 
     Returns
     -------
-    Float
+    F64
         `[spans, 24]`, about 0 to 1 plus `bass_weight`.
     """
 
-    def normal(values: Float) -> Float:
+    def normal(values: F64) -> F64:
         norm = np.linalg.norm(values, axis=1, keepdims=True)
         return np.asarray(values / np.maximum(norm, 1e-9), np.float64)
 
@@ -97,10 +97,10 @@ def likeness(treble: Float, bass: Float, *, bass_weight: float = 0.25) -> Float:
 
 
 def decode(
-    fit: Float,
-    energy: Float,
+    fit: F64,
+    energy: F64,
     *,
-    stay: Float | None = None,
+    stay: F64 | None = None,
     weight: float = 1.0,
     sharpness: float = 10.0,
     none_at: float = 0.35,
@@ -151,13 +151,13 @@ def decode(
     return Chords(tuple(path), _posterior(emission, goes_on, elsewhere)[np.arange(count), path])
 
 
-def _posterior(emission: Float, goes_on: Float, elsewhere: Float) -> Float:
+def _posterior(emission: F64, goes_on: F64, elsewhere: F64) -> F64:
     count, states = emission.shape
     likely = np.exp(emission - emission.max(axis=1, keepdims=True))
     forward = np.zeros((count, states))
     backward = np.ones((count, states))
 
-    def moved(share: Float, span: int) -> Float:
+    def moved(share: F64, span: int) -> F64:
         stayed = share * (goes_on[span] - elsewhere[span])
         return np.asarray(stayed + share.sum() * elsewhere[span], np.float64)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kit.signal.onsets import Float
-from kit.signal.spectra import Array, Framing, magnitudes, mel_bands
+from kit.arrays import F32, F64
+from kit.signal.spectra import Framing, magnitudes, mel_bands
 from kit.signal.tuning import HOP, WINDOW
 
 _LOWEST, _HIGHEST = 28, 96
@@ -38,10 +38,10 @@ class Chroma:
         Of the recording over A at 440 Hz, in semitones, -0.5 to 0.5.
     """
 
-    treble: Array
-    bass: Array
-    energy: Array
-    bands: Array
+    treble: F32
+    bass: F32
+    energy: F32
+    bands: F32
     rate: float
     tuning: float
 
@@ -50,7 +50,7 @@ def _framing(sample_rate: int) -> Framing:
     return Framing.of_seconds(sample_rate, size=WINDOW, hop=HOP)
 
 
-def _resampling(framing: Framing, shift: float) -> Array:
+def _resampling(framing: Framing, shift: float) -> F32:
     """Return the map from spectra to a pitch axis of three bins a semitone, `[bins, pitches]`."""
     pitches = np.arange(_BINS_LOW, _BINS_HIGH, 1.0 / _PER_SEMITONE) + shift
     centres = 440.0 * 2.0 ** ((pitches - 69.0) / 12.0) * framing.size / framing.sample_rate
@@ -62,7 +62,7 @@ def _resampling(framing: Framing, shift: float) -> Array:
     return np.asarray(bank / np.maximum(bank.sum(axis=0), 1e-9), dtype=np.float32)
 
 
-def _dictionary() -> Array:
+def _dictionary() -> F32:
     """Return what each note looks like on the pitch axis, `[notes, pitches]`, norm 1 each."""
     axis = np.arange(_BINS_LOW, _BINS_HIGH, 1.0 / _PER_SEMITONE)
     notes = np.arange(_LOWEST, _HIGHEST + 1)
@@ -74,7 +74,7 @@ def _dictionary() -> Array:
     return np.asarray(shapes / norm, dtype=np.float32)
 
 
-def whiten(spectra: Array, *, reach: int = 18) -> Array:
+def whiten(spectra: F32, *, reach: int = 18) -> F32:
     """Return spectra on a pitch axis with their envelope taken away.
 
     Each value is measured in standard deviations over the mean of the octave around it; what is
@@ -93,7 +93,7 @@ def whiten(spectra: Array, *, reach: int = 18) -> Array:
     return np.asarray(raised * np.sqrt(deviation), dtype=np.float32)
 
 
-def non_negative(observed: Array, dictionary: Array) -> Array:
+def non_negative(observed: F32, dictionary: F32) -> F32:
     """Return how much of each note explains spectra best, in least squares.
 
     Multiplicative updates (D. D. Lee and H. S. Seung, 2001), all frames at once.
@@ -106,7 +106,7 @@ def non_negative(observed: Array, dictionary: Array) -> Array:
     return activations
 
 
-def chroma(blocks: Iterable[Array], sample_rate: int, *, shift: float = 0.0) -> Chroma:
+def chroma(blocks: Iterable[F32], sample_rate: int, *, shift: float = 0.0) -> Chroma:
     """Measure how strongly each pitch class sounds.
 
     Parameters
@@ -131,10 +131,10 @@ def chroma(blocks: Iterable[Array], sample_rate: int, *, shift: float = 0.0) -> 
     # Triads are told from the middle, roots from the bass; the ranges cross over between.
     upper = np.clip((notes - 44) / 12.0, 0.0, 1.0) * np.clip((100 - notes) / 24.0, 0.0, 1.0)
     lower = np.clip((60 - notes) / 12.0, 0.0, 1.0)
-    treble: list[Array] = []
-    bass: list[Array] = []
-    energy: list[Array] = []
-    bands: list[Array] = []
+    treble: list[F32] = []
+    bass: list[F32] = []
+    energy: list[F32] = []
+    bands: list[F32] = []
     mel = mel_bands(framing, low=40.0, high=16_000.0, bands=24)
     for spectra in magnitudes(blocks, framing):
         batch = spectra @ bank
@@ -156,7 +156,7 @@ def chroma(blocks: Iterable[Array], sample_rate: int, *, shift: float = 0.0) -> 
     )
 
 
-def between(values: Array, rate: float, edges: Float) -> Float:
+def between(values: F32, rate: float, edges: F64) -> F64:
     """Return the mean of frames between neighbouring times.
 
     Parameters
@@ -170,7 +170,7 @@ def between(values: Array, rate: float, edges: Float) -> Float:
 
     Returns
     -------
-    Float
+    F64
         `[spans, …]`; a span without a frame of its own takes the nearest.
     """
     frames = values.shape[0]

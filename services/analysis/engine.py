@@ -6,15 +6,15 @@ from typing import Protocol
 
 import numpy as np
 
+from kit.arrays import F32
 from kit.audio.downmix import downmix
 from kit.signal.onsets import Novelty, loudness, novelty
 from kit.signal.pulse import NO_PULSE, Pulse, find_pulse
-from kit.signal.spectra import Array
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.engines import EngineContext
 from services.analysis.chroma import Chroma, chroma
 
-Source = Callable[[], Iterator[Array]]
+Source = Callable[[], Iterator[F32]]
 """Starts a recording from its beginning, in blocks `[channels, samples]`."""
 SILENCE = 1e-5
 """Level (-100 dBFS) below which a recording counts as silent."""
@@ -33,11 +33,11 @@ class Rhythm:
 class Engine(Protocol):
     """Hears rhythm and harmony; memory grows with curves and chroma only, never with audio."""
 
-    def rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
+    def run_rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
         """Listen for what begins, the tempo and the beats."""
         ...
 
-    def harmony(self, source: Source, sample_rate: int) -> Chroma:
+    def run_harmony(self, source: Source, sample_rate: int) -> Chroma:
         """Listen for what sounds."""
         ...
 
@@ -47,7 +47,7 @@ class SignalEngine:
 
     name = "signal processing, numpy"
 
-    def rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
+    def run_rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
         """Listen twice: for the loudness, then for what is new."""
         level = loudness(source(), floor=SILENCE)
         if level <= 0.0:
@@ -55,14 +55,14 @@ class SignalEngine:
         heard = novelty(source(), sample_rate, level=level)
         return Rhythm(level, heard, find_pulse(heard.total, heard.rate, loop=loop))
 
-    def harmony(self, source: Source, sample_rate: int) -> Chroma:
+    def run_harmony(self, source: Source, sample_rate: int) -> Chroma:
         """Listen twice: to the first two minutes for the tuning, then to all."""
         opening = downmix(_first(source(), round(TUNED_BY_SECONDS * sample_rate)), sample_rate)
         shift = find_tuning(opening, sample_rate).semitones
         return chroma(downmix(source(), sample_rate), sample_rate, shift=shift)
 
 
-def _first(blocks: Iterator[Array], samples: int) -> Iterator[Array]:
+def _first(blocks: Iterator[F32], samples: int) -> Iterator[F32]:
     seen = 0
     for block in blocks:
         yield block

@@ -22,16 +22,16 @@ from contracts.analysis import (
 )
 from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
-from kit.signal.onsets import Float
-from kit.signal.spectra import Array
+from kit.arrays import F32, F64
+from kit.worker.intake import Silent, reject_unreadable
 from kit.worker.job import Job
-from kit.worker.outcomes import Rejected, Skipped
+from kit.worker.outcomes import Rejected
 from services.analysis import chords, images, meter, sections
 from services.analysis.chroma import Chroma, between
 from services.analysis.engine import Engine, Rhythm
 from services.analysis.key import KeyGuess, find_key
-from services.analysis.png import write_png
 from services.analysis.sources import Sources, choose, summed
+from services.analysis.writers import write_png
 
 REPEATING = 0.05
 """Confidence of the tempo from which beats are trusted to carry chords and sections."""
@@ -44,23 +44,24 @@ _BASS_FOR_KEY = 0.1
 """What the bass adds to the pitch classes that tell the key."""
 
 
+@reject_unreadable()
 def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     """Analyse a recording, its stems, or both together."""
     sources = choose(job.inputs)
     duration, rate = sources.facts.duration, sources.facts.sample_rate
     job.progress(0.0, "listening for the beat")
     loop = job.item.kind is ItemKind.SAMPLE
-    rhythm, stem = engine.rhythm(sources.rhythm, rate, loop=loop), sources.rhythm_stem
+    rhythm, stem = engine.run_rhythm(sources.rhythm, rate, loop=loop), sources.rhythm_stem
     if stem is not None and rhythm.pulse.confidence < _CLEAR:
         # Drums that hardly play say little of the tempo.
-        whole = engine.rhythm(sources.whole, rate, loop=loop)
+        whole = engine.run_rhythm(sources.whole, rate, loop=loop)
         if rhythm.level <= 0.0 or whole.pulse.confidence > rhythm.pulse.confidence:
             rhythm, stem = whole, None
     if rhythm.level <= 0.0:
-        raise Skipped("silent", "The audio is silent: there is nothing to analyse.")
+        raise Silent
     job.progress(0.4, "listening for the harmony")
     # Bars need it too: harmony tends to change on their first beat.
-    heard = engine.harmony(sources.harmony, rate)
+    heard = engine.run_harmony(sources.harmony, rate)
     job.progress(0.75, "finding bars, chords and sections")
     beats = rhythm.pulse.beats
     beats = beats[(beats >= 0.0) & (beats < duration)]
@@ -92,7 +93,7 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
 
 
 def _bars(
-    params: AnalysisParams, rhythm: Rhythm, heard: Chroma, beats: Float, duration: float
+    params: AnalysisParams, rhythm: Rhythm, heard: Chroma, beats: F64, duration: float
 ) -> meter.Bars:
     if beats.size < 2 or not heard.treble.size:
         return meter.Bars(params.beats_per_bar or 4, 0, 0.0)
@@ -106,7 +107,7 @@ def _bars(
     return meter.find_bars(accents, beats_per_bar=params.beats_per_bar)
 
 
-def _edges(inner: Float, duration: float) -> Float:
+def _edges(inner: F64, duration: float) -> F64:
     """Return the edges of the spans that chords and sections are made of."""
     least = 0.05
     inner = inner[(inner > least) & (inner < duration - least)]
@@ -136,7 +137,7 @@ def _tempo(rhythm: Rhythm, bars: meter.Bars, stem: Stem | None) -> TempoFound | 
     )
 
 
-def _beats(beats: Float, bars: meter.Bars) -> tuple[Beat, ...]:
+def _beats(beats: F64, bars: meter.Bars) -> tuple[Beat, ...]:
     return tuple(
         Beat(time=float(time), position=position)
         for time, position in zip(beats, bars.positions(beats.size), strict=True)
@@ -162,7 +163,7 @@ def _key(heard: Chroma, sources: Sources) -> KeyFound | None:
     )
 
 
-def _durations(frames: Array) -> Float:
+def _durations(frames: F32) -> F64:
     """Return the share of each pitch class in the time, `[12]`."""
     norm = np.linalg.norm(frames, axis=1, keepdims=True)
     total = np.sum(frames / np.maximum(norm, 1e-9), axis=0, dtype=np.float64)
@@ -196,7 +197,7 @@ def _chords(heard: Chroma, spans: chords.Spans) -> tuple[ChordSegment, ...]:
     )
 
 
-def _sections(heard: Chroma, edges: Float) -> tuple[Section, ...]:
+def _sections(heard: Chroma, edges: F64) -> tuple[Section, ...]:
     if not heard.treble.size:
         return ()
     features = sections.describe(

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from kit.signal.onsets import Float
-from kit.signal.spectra import Array, Framing, magnitudes, mel_bands
-from services.analysis.png import Picture
+from kit.arrays import F32, F64
+from kit.signal.spectra import Framing, magnitudes, mel_bands
+from services.analysis.writers import Picture
 
 _GROUND = (16, 18, 24)
 _AXIS = (52, 58, 72)
@@ -23,7 +23,7 @@ _RAMP = (
 _RANGE_DB = 80.0
 
 
-def _fold(blocks: Iterable[Array], samples: int, width: int) -> tuple[Float, Float, Float]:
+def _fold(blocks: Iterable[F32], samples: int, width: int) -> tuple[F64, F64, F64]:
     """Return the lowest, the highest and the mean-square sample of each column, `[width]` each."""
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
     power, count = np.zeros(width), np.zeros(width)
@@ -49,7 +49,7 @@ def _fold(blocks: Iterable[Array], samples: int, width: int) -> tuple[Float, Flo
     return np.interp(every, filled, low[filled]), np.interp(every, filled, high[filled]), mean
 
 
-def waveform(blocks: Iterable[Array], samples: int, *, width: int, height: int) -> Picture:
+def waveform(blocks: Iterable[F32], samples: int, *, width: int, height: int) -> Picture:
     """Draw the range of the samples of each column, and over it their root mean square.
 
     Parameters
@@ -79,7 +79,7 @@ def waveform(blocks: Iterable[Array], samples: int, *, width: int, height: int) 
 
 
 def mel_spectrogram(
-    blocks: Iterable[Array], samples: int, sample_rate: int, *, width: int, height: int
+    blocks: Iterable[F32], samples: int, sample_rate: int, *, width: int, height: int
 ) -> Picture:
     """Draw how loud each pitch range is over time: 80 dB below the loudest is dark.
 
@@ -122,7 +122,7 @@ def mel_spectrogram(
     return _coloured(shade.T[rows])
 
 
-def _coloured(shade: Float) -> Picture:
+def _coloured(shade: F64) -> Picture:
     stops = [at for at, _ in _RAMP]
     channels = [
         np.interp(shade, stops, [colour[channel] for _, colour in _RAMP]) for channel in range(3)

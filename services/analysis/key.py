@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kit.signal.onsets import Float
+from kit.arrays import F64
 
 NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 """Of pitch classes, as keys and chords are usually written."""
@@ -37,7 +37,7 @@ class KeyGuess:
         return f"{(7 * major + 7) % 12 + 1}{'A' if self.minor else 'B'}"
 
 
-def _profiles() -> Float:
+def _profiles() -> F64:
     """Return the 24 profiles, majors first, each with mean 0 and norm 1."""
     rows = [np.roll(shape, tonic) for shape in (_MAJOR, _MINOR) for tonic in range(12)]
     profiles = np.array(rows, np.float64)
@@ -45,7 +45,7 @@ def _profiles() -> Float:
     return np.asarray(profiles / np.linalg.norm(profiles, axis=1, keepdims=True), np.float64)
 
 
-def find_key(pitches: Float, *, sharpness: float = 12.0) -> list[KeyGuess]:
+def find_key(pitches: F64, *, sharpness: float = 12.0) -> list[KeyGuess]:
     """Return all 24 keys, the likeliest first.
 
     Parameters

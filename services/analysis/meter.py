@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.signal.onsets import Float
+from kit.arrays import F64
 
 _KICK = {2: (1.0, 0.0), 3: (1.0, 0.0, 0.0), 4: (1.0, 0.0, 0.5, 0.0)}
 _SNARE = {2: (0.0, 1.0), 3: (0.0, 0.5, 0.5), 4: (0.0, 1.0, 0.0, 1.0)}
@@ -20,11 +20,11 @@ _FOUR_LIKELIER = 1.15
 class Accents:
     """What is heard at each beat, `[beats]` each."""
 
-    low: Float
+    low: F64
     """Novelty below 150 Hz: kick and bass."""
-    high: Float
+    high: F64
     """Novelty above 600 Hz: snare."""
-    change: Float
+    change: F64
     """How different the harmony is from the beat before, 0 to 1."""
 
 
@@ -43,7 +43,7 @@ class Bars:
         return [(index - self.first) % self.beats_per_bar + 1 for index in range(beats)]
 
 
-def heard_at(beats: Float, novelty: Float, rate: float) -> Float:
+def heard_at(beats: F64, novelty: F64, rate: float) -> F64:
     """Return the largest novelty within 35 ms of each beat."""
     if not novelty.size:
         return np.zeros(beats.size)
@@ -52,7 +52,7 @@ def heard_at(beats: Float, novelty: Float, rate: float) -> Float:
     return np.array([float(novelty[max(0, at - reach) : at + reach + 1].max()) for at in frames])
 
 
-def harmonic_change(chroma: Float) -> Float:
+def harmonic_change(chroma: F64) -> F64:
     """Return how different the chroma of each beat is from the one before, 0 to 1.
 
     Parameters
@@ -85,7 +85,7 @@ def find_bars(accents: Accents, *, beats_per_bar: int | None = None) -> Bars:
     if count < 2 * usual:
         return Bars(usual, 0, 0.0)
     low, high, change = (_standard(part) for part in (accents.low, accents.high, accents.change))
-    scores: dict[int, Float] = {}
+    scores: dict[int, F64] = {}
     for beats in (beats_per_bar,) if beats_per_bar else (3, 4):
         kick = np.array(_KICK.get(beats, (1.0, *[0.0] * (beats - 1))))
         snare = np.array(_SNARE.get(beats, (0.0, *[0.0] * (beats - 1))))
@@ -107,12 +107,12 @@ def find_bars(accents: Accents, *, beats_per_bar: int | None = None) -> Bars:
     return Bars(best, int(np.argmax(scores[best])), float(np.clip(lead, 0.0, 1.0)))
 
 
-def _standard(values: Float) -> Float:
+def _standard(values: F64) -> F64:
     deviation = float(values.std())
     return np.asarray((values - values.mean()) / deviation if deviation > 1e-9 else values * 0.0)
 
 
-def _fit(values: Float, pattern: Float, position: NDArray[np.int64], phase: int) -> float:
+def _fit(values: F64, pattern: F64, position: NDArray[np.int64], phase: int) -> float:
     """Return the correlation of what is heard with a pattern whose first beat is at `phase`."""
     expected = pattern[(position - phase) % pattern.size]
     expected = expected - expected.mean()

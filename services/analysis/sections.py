@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from kit.signal.onsets import Float
+from kit.arrays import F64
 
 _REACH_SECONDS = 10.0
 """What is compared before and after each moment."""
@@ -30,7 +30,7 @@ class Part:
     """How much changes at its start, 0 to 1."""
 
 
-def describe(treble: Float, bands: Float) -> Float:
+def describe(treble: F64, bands: F64) -> F64:
     """Return what each span sounds like, `[spans, features]`: harmony and colour, equal in weight.
 
     Parameters
@@ -50,7 +50,7 @@ def describe(treble: Float, bands: Float) -> Float:
     return np.concatenate(parts, axis=1)
 
 
-def novelty(features: Float, *, reach: int) -> Float:
+def novelty(features: F64, *, reach: int) -> F64:
     """Return how much changes at each span.
 
     A checkerboard with soft edges slides along the diagonal of the self-similarity (J. Foote,
@@ -66,7 +66,7 @@ def novelty(features: Float, *, reach: int) -> Float:
 
     Returns
     -------
-    Float
+    F64
         `[spans]`, 0 to 1: 1 where two parts are alike within and opposite across.
     """
     spans = features.shape[0]
@@ -84,7 +84,7 @@ def novelty(features: Float, *, reach: int) -> Float:
     return np.clip(curve, 0.0, 1.0)
 
 
-def find_parts(features: Float, times: Float) -> list[Part]:
+def find_parts(features: F64, times: F64) -> list[Part]:
     """Cut a piece where it changes most, and tell which parts are alike.
 
     Parameters
@@ -118,7 +118,7 @@ def find_parts(features: Float, times: Float) -> list[Part]:
             cuts.append(int(span))
     edges = [0, *sorted(cuts), spans]
     highest = max(float(curve.max()), 1e-9)
-    means: list[Float] = []
+    means: list[F64] = []
     parts: list[Part] = []
     for first, last in pairwise(edges):
         mean = features[first:last].mean(axis=0)

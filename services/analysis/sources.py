@@ -8,9 +8,9 @@ import numpy as np
 
 from contracts.items import ArtifactKind, AudioFacts
 from contracts.music import Stem
+from kit.arrays import F32
 from kit.audio.decode import read_blocks
 from kit.audio.probe import probe
-from kit.signal.spectra import Array
 from kit.worker.job import JobInput
 from kit.worker.outcomes import Rejected
 from services.analysis.engine import Source
@@ -87,7 +87,7 @@ def _sum(files: list[JobInput]) -> Source:
 
 def summed(
     files: tuple[JobInput, ...], *, start: int = 0, stop: int | None = None
-) -> Iterator[Array]:
+) -> Iterator[F32]:
     """Yield the sum of files, block by block; the shorter ones are silent after their end."""
     streams = []
     for item in files:

@@ -22,7 +22,7 @@ from contracts.ingest import (
     Refusal,
 )
 from contracts.music import Seconds
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 from kit.worker.outcomes import Rejected
 from services.ingest.sandbox import CPU_BASE, CPU_PER_SECOND, Confined, Order, Sandbox
 from services.ingest.sniff import TAKEN, Sniffed
@@ -162,7 +162,7 @@ class Decoding:
         """The decoder's process id."""
         return self._running.pid
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[AudioBlock]:
         """Yield the sound, `[channels, samples]`, while it stays within bounds.
 
         Raises
@@ -187,7 +187,7 @@ class Decoding:
             if not self._more():
                 break
 
-    def _silence(self, samples: int) -> Iterator[Block]:
+    def _silence(self, samples: int) -> Iterator[AudioBlock]:
         self._check(samples)
         for at in range(0, samples, _SILENCE):
             yield np.zeros((self.channels, min(_SILENCE, samples - at)), np.float32)

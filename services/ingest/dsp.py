@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 
 QUIET = 10 ** (-60 / 20)
 """What does not rise above it is silence: -60 dBFS."""
@@ -68,7 +68,7 @@ def downmix_matrix(channels: int, mask: int) -> NDArray[np.float32]:
     return sides
 
 
-def repair(block: Block) -> tuple[Block, int]:
+def repair(block: AudioBlock) -> tuple[AudioBlock, int]:
     """Replace samples that are no numbers, or absurdly large, by silence.
 
     Returns
@@ -98,7 +98,7 @@ class SilenceMap:
     _since: int | None = 0
     """Where the silence that is not over yet began."""
 
-    def add(self, block: Block) -> None:
+    def add(self, block: AudioBlock) -> None:
         """Take the next block, `[channels, samples]`."""
         loud = np.flatnonzero(np.abs(block).max(axis=0) > QUIET)
         length = block.shape[1]
@@ -143,7 +143,7 @@ class Clipping:
     _last: NDArray[np.float32] | None = None
     """For each channel, the last sample of the last block."""
 
-    def add(self, block: Block) -> None:
+    def add(self, block: AudioBlock) -> None:
         """Take the next block, `[channels, samples]`."""
         if not block.shape[1]:
             return
@@ -181,7 +181,7 @@ class Offset:
     _sum: NDArray[np.float64] | None = None
     _samples: int = 0
 
-    def add(self, block: Block) -> None:
+    def add(self, block: AudioBlock) -> None:
         """Take the next block, `[channels, samples]`."""
         total = block.sum(axis=1, dtype=np.float64)
         self._sum = total if self._sum is None else self._sum + total

@@ -20,11 +20,11 @@ class Engine(Protocol):
         """What it is, for people and for telling results of one make from another's."""
         ...
 
-    def decode(self, upload: Upload, *, bounds: IngestParams, folder: Path) -> Decoding:
+    def run_decoder(self, upload: Upload, *, bounds: IngestParams, folder: Path) -> Decoding:
         """Start to decode a file; see `Decoding`."""
         ...
 
-    def tags(self, upload: Upload, *, folder: Path) -> Tags:
+    def run_tag_reader(self, upload: Upload, *, folder: Path) -> Tags:
         """Return a file's embedded tags; see `read_tags`."""
         ...
 
@@ -38,11 +38,11 @@ class ConfinedFfmpeg:
     program: Path
     sandbox: Sandbox
 
-    def decode(self, upload: Upload, *, bounds: IngestParams, folder: Path) -> Decoding:
+    def run_decoder(self, upload: Upload, *, bounds: IngestParams, folder: Path) -> Decoding:
         """Start to decode a file; see `Decoding`."""
         return Decoding(self.program, self.sandbox, upload=upload, bounds=bounds, folder=folder)
 
-    def tags(self, upload: Upload, *, folder: Path) -> Tags:
+    def run_tag_reader(self, upload: Upload, *, folder: Path) -> Tags:
         """Return a file's embedded tags; see `read_tags`."""
         start = upload.sniffed.part[0] if upload.sniffed.part else 0
         return read_tags(self.sandbox, upload.path, folder=folder, start=start)

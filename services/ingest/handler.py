@@ -1,7 +1,6 @@
 """One upload: sniff it, decode it in the sandbox, write canonical audio and what is known of it."""
 
 import base64
-import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,10 +21,12 @@ from contracts.ingest import (
 )
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.music import Seconds
-from kit.audio.decode import Block, read_blocks, resample_stream
+from kit.arrays import AudioBlock
+from kit.audio.decode import read_blocks, resample_stream
 from kit.audio.encode import AudioForm, Encoder, nearest_rate
 from kit.audio.offset import find_offset, without_offset
 from kit.audio.peaks import MEDIA_TYPE, PeaksWriter
+from kit.signal.decibels import amplitude_to_db
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected
 from services.ingest.decoder import Decoding, Said, Upload, nothing_heard
@@ -38,7 +39,7 @@ from services.ingest.dsp import (
     repair,
 )
 from services.ingest.engine import Engine
-from services.ingest.loudness import Loudness, TruePeak
+from services.ingest.loudness import IntegratedLoudness, TruePeak
 from services.ingest.sniff import sniff
 
 LONGEST_SAMPLE: Seconds = 12.0
@@ -78,7 +79,7 @@ class Intake:
         """Rate of what comes out, in Hz: the source's, or the nearest that FLAC can hold."""
         return nearest_rate(AudioForm.FLAC_24, self.decoding.sample_rate)
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[AudioBlock]:
         """Yield float32 blocks, `[1 or 2, samples]`, not yet scaled."""
         folded = resample_stream(
             self._folded(), self.decoding.sample_rate, self.sample_rate, quality="VHQ"
@@ -87,7 +88,7 @@ class Intake:
             self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
             yield block
 
-    def _folded(self) -> Iterator[Block]:
+    def _folded(self) -> Iterator[AudioBlock]:
         matrix = downmix_matrix(self.decoding.channels, self.decoding.mask)
         for raw in self.decoding.blocks():
             block, wrong = repair(raw)
@@ -100,12 +101,12 @@ class Meters:
     """What is measured of the canonical audio while it is written."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        self._loudness = Loudness(sample_rate, channels)
+        self._loudness = IntegratedLoudness(sample_rate, channels)
         self._true_peak = TruePeak(sample_rate, channels)
         self._silence = SilenceMap(sample_rate)
         self._offset = Offset()
 
-    def add(self, block: Block) -> None:
+    def add(self, block: AudioBlock) -> None:
         """Take the next block, `[channels, samples]`."""
         for meter in (self._loudness, self._true_peak, self._silence, self._offset):
             meter.add(block)
@@ -169,7 +170,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
         gain = _TOP / done.peak
         done = reading.run(gain, start=0.5)
     job.describe(CANONICAL, audio=done.audio)
-    tags = engine.tags(upload, folder=_folder(job))
+    tags = engine.run_tag_reader(upload, folder=_folder(job))
     return IngestResult(
         audio=done.audio,
         kind=job.item.declared or _judge(done.audio.duration),
@@ -183,7 +184,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
             start=round(done.start, 6) + 0.0,
             decoder=engine.name,
         ),
-        gain_db=0.0 if gain == 1.0 else round(20 * math.log10(gain), 6),
+        gain_db=0.0 if gain == 1.0 else round(amplitude_to_db(gain), 6),
         levels=done.meters.levels(done.clipped),
         silence=done.meters.silence(canonical),
         tags=tags.texts,
@@ -208,7 +209,7 @@ class _Reading:
         Without a gain, nothing more is written once a sample beyond full scale was seen: the file
         will be read again.
         """
-        with self.engine.decode(
+        with self.engine.run_decoder(
             self.upload, bounds=self.params, folder=_folder(self.job)
         ) as decoding:
             intake = Intake(decoding)
@@ -313,7 +314,7 @@ def _folder(job: Job) -> Path:
 
 def _decibels(level: float) -> float | None:
     # Adding zero turns a negative zero into zero.
-    return round(20 * math.log10(level), 4) + 0.0 if level > 0 else None
+    return round(amplitude_to_db(level), 4) + 0.0 if level > 0 else None
 
 
 def _rounded(level: float | None) -> float | None:

@@ -103,22 +103,42 @@ def _form(body: bytes, order: str) -> tuple[str, int]:
     return decoder, size * channels
 
 
-def _chunks(region: Region, at: int, order: str) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, size and content's position of each chunk of a RIFF or IFF file."""
-    for _ in range(_MOST_CHUNKS):
-        head = region.read(at, 8)
-        if len(head) < 8:
-            return
-        name, size = head[:4], struct.unpack(f"{order}I", head[4:])[0]
-        yield name, size, at + 8
-        at += 8 + size + (size & 1)
+@dataclass(frozen=True, slots=True)
+class _Chunks:
+    """How the chunks of a format follow each other; each begins with a name of four bytes."""
+
+    head: int
+    """Bytes before the content."""
+    size: str
+    """Format of the size, which ends the head."""
+    whole: Callable[[int], int]
+    """Bytes from one chunk to the next, by the stated size."""
+
+    def walk(self, region: Region, at: int) -> Iterator[tuple[bytes, int, int]]:
+        """Yield name, size and content's position of each chunk from a position on."""
+        for _ in range(_MOST_CHUNKS):
+            head = region.read(at, self.head)
+            if len(head) < self.head:
+                return
+            at_size = self.head - struct.calcsize(self.size)
+            size: int = struct.unpack_from(self.size, head, at_size)[0]
+            yield head[:4], size, at + self.head
+            if size < 0:
+                return
+            at += self.whole(size)
+
+
+_RIFF = _Chunks(8, "<I", lambda size: 8 + size + (size & 1))
+_IFF = _Chunks(8, ">I", lambda size: 8 + size + (size & 1))
+_W64 = _Chunks(24, "<Q", lambda size: max(24, size + 7 & ~7))
+_CAF = _Chunks(12, ">q", lambda size: 12 + size)
 
 
 def _riff(region: Region) -> Header:
     """WAV, RF64, BW64 and big-endian RIFX."""
     order = ">" if region.read(0, 4) == b"RIFX" else "<"
     decoder, frame, long_size = "", 0, None
-    for name, size, at in _chunks(region, 12, order):
+    for name, size, at in (_IFF if order == ">" else _RIFF).walk(region, 12):
         if name == b"ds64":
             long_size = struct.unpack("<Q", region.read(at + 8, 8))[0]
         elif name == b"fmt ":
@@ -132,25 +152,20 @@ def _riff(region: Region) -> Header:
 
 
 def _w64(region: Region) -> Header:
-    decoder, frame, at = "", 0, 40
-    for _ in range(_MOST_CHUNKS):
-        head = region.read(at, 24)
-        if len(head) < 24:
-            break
-        size = struct.unpack_from("<Q", head, 16)[0]
-        if head[:4] == b"fmt ":
-            decoder, frame = _form(region.read(at + 24, 64), "<")
-        elif head[:4] == b"data":
+    decoder, frame = "", 0
+    for name, size, at in _W64.walk(region, 40):
+        if name == b"fmt ":
+            decoder, frame = _form(region.read(at, 64), "<")
+        elif name == b"data":
             known = None if size <= 24 or size >> 63 else size - 24
-            frames, cut = _held(region, at + 24, known, frame)
+            frames, cut = _held(region, at, known, frame)
             return Header(decoder, frames, cut)
-        at += max(24, size + 7 & ~7)
     return Header(decoder)
 
 
 def _aiff(region: Region) -> Header:
     frame = 0
-    for name, size, at in _chunks(region, 12, ">"):
+    for name, size, at in _IFF.walk(region, 12):
         if name == b"COMM":
             body = region.read(at, 22)
             channels, _, bits = struct.unpack_from(">HIH", body)
@@ -163,26 +178,19 @@ def _aiff(region: Region) -> Header:
 
 
 def _caf(region: Region) -> Header:
-    decoder, frame, at = "", 0, 8
-    for _ in range(_MOST_CHUNKS):
-        head = region.read(at, 12)
-        if len(head) < 12:
-            break
-        size = struct.unpack_from(">q", head, 4)[0]
-        if head[:4] == b"desc":
+    decoder, frame = "", 0
+    for name, size, at in _CAF.walk(region, 8):
+        if name == b"desc":
             form, flags, block, _, channels, bits = struct.unpack(
-                ">4sIIIII", region.read(at + 20, 24)
+                ">4sIIIII", region.read(at + 8, 24)
             )
             if form == b"lpcm":
                 tag, endian = (_FLOAT if flags & 1 else _PCM), ("le" if flags & 2 else "be")
                 decoder, width = _pcm(tag, channels, block, bits, endian=endian, signed_bytes=True)
                 frame = width * channels
-        elif head[:4] == b"data":
-            frames, cut = _held(region, at + 16, size - 4 if size >= 4 else None, frame)
+        elif name == b"data":
+            frames, cut = _held(region, at + 4, size - 4 if size >= 4 else None, frame)
             return Header(decoder, frames, cut)
-        if size < 0:
-            break
-        at += 12 + size
     return Header(decoder)
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 
 ABSOLUTE_GATE = -70.0
 """LUFS."""
@@ -73,7 +73,7 @@ def _impulse_response(sample_rate: int) -> NDArray[np.float64]:
     return np.array(signal)
 
 
-class Loudness:
+class IntegratedLoudness:
     """Integrated loudness of a stream of one or two channels.
 
     Parameters
@@ -102,7 +102,7 @@ class Loudness:
         self._open = 0.0
         """Energy of the 100 ms that are not over."""
 
-    def add(self, block: Block) -> None:
+    def add(self, block: AudioBlock) -> None:
         """Take the next block, `[channels, samples]`."""
         self._waiting = np.concatenate((self._waiting, block), axis=1)
         while self._waiting.shape[1] >= self._size:
@@ -131,7 +131,7 @@ class Loudness:
         gate = powers.mean() * 10 ** (RELATIVE_GATE / 10)
         return float(_OFFSET + 10 * np.log10(powers[powers > gate].mean()))
 
-    def _filter(self, part: Block, count: int) -> None:
+    def _filter(self, part: AudioBlock, count: int) -> None:
         """Filter a part that begins with history, and add up `count` samples of what comes."""
         if not part.any():
             self._gather(np.zeros(count))
@@ -209,7 +209,7 @@ class TruePeak:
                 matrix[place : place + _TAPS, place] = phases.T
             self._matrix = matrix.reshape(len(matrix), -1).astype(np.float32)
 
-    def add(self, block: Block) -> None:
+    def add(self, block: AudioBlock) -> None:
         """Take the next block, `[channels, samples]`."""
         self.sample_peak = max(self.sample_peak, float(np.abs(block).max(initial=0.0)))
         if self._matrix is None:
@@ -230,7 +230,7 @@ class TruePeak:
             self._between(ended)
         return max(self._peak, self.sample_peak)
 
-    def _between(self, known: Block) -> None:
+    def _between(self, known: AudioBlock) -> None:
         """Look between the samples of whole rows and their neighbours on both sides."""
         if self._matrix is None:
             return

@@ -186,18 +186,11 @@ def _artifact(job: JobRow, file: StoredFile, *, epoch: int, now: datetime) -> Ar
         owner=owner,
         **subject_columns(subject),
         job=job.id,
-        kind=file.kind.value,
-        name=file.name,
-        media_type=file.media_type,
-        size=file.size,
-        sha256=file.sha256,
         bucket=Bucket.DERIVED.value,
         object_key=artifact_key(owner, subject, task, JobId(job.id), epoch, file.name),
-        stem=file.stem.value if file.stem else None,
-        start=file.start,
-        end=file.end,
-        audio=file.audio.model_dump(mode="json") if file.audio else None,
         created=now,
+        # What the row knows of an item of its own stands in the item's row.
+        **file.model_dump(mode="json", exclude={"item", "title"}),
     )
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from contracts.slicing import Slice, SliceKind, Slices
 from contracts.tagging import SampleTags, SoundClass
-from services.midi.partials import Float
-from services.midi.score import DRUM_CHANNEL, Played
-from services.midi.stream import Note
+from kit.arrays import F32
+from services.midi.streaming import NoteEvent
+from services.midi.writers import DRUM_CHANNEL, Played
 
 DRUMS: Mapping[SoundClass, tuple[int, str]] = {
     SoundClass.KICK: (36, "Bass Drum 1"),
@@ -31,7 +31,7 @@ _ACCENT_PERCENTILE = 90
 _ACCENT = 112
 _SOFTEST = 12
 _MORE_LIKELY = 0.5
-_NO_BENDS: Float = np.zeros(0, np.float32)
+_NO_BENDS: F32 = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def beat(hits: Sequence[Hit], sample_rate: int) -> list[Played]:
             continue
         pitch, name = DRUMS[hit.drum]
         loud = _ACCENT * 10 ** ((hit.level - accents[hit.drum]) / 40)
-        note = Note(
+        note = NoteEvent(
             start=hit.piece.onset / sample_rate,
             end=max(hit.piece.end, hit.piece.onset + 1) / sample_rate,
             pitch=pitch,

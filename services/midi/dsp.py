@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from services.midi.partials import Float, fall, ringing, rise, swell
+from kit.arrays import F32
+from services.midi.partials import fall, ringing, rise, swell
 
 PITCHES = 88
 LOWEST = 21
@@ -52,9 +53,9 @@ class Posteriors:
         as tones of known frequency show.
     """
 
-    onset: Float
-    note: Float
-    contour: Float
+    onset: F32
+    note: F32
+    contour: F32
 
     def __len__(self) -> int:
         return len(self.note)
@@ -109,7 +110,7 @@ def note_of(frequency: float) -> float:
 
 def find_notes(
     posteriors: Posteriors,
-    spectrum: Float,
+    spectrum: F32,
     options: Options,
     *,
     begin: int = 0,
@@ -167,7 +168,7 @@ def find_notes(
     return sorted(ended, key=lambda n: (n.start, n.pitch))
 
 
-def _stops(note: Float, threshold: float) -> NDArray[np.int64]:
+def _stops(note: F32, threshold: float) -> NDArray[np.int64]:
     """Return for each frame and pitch the first frame from there on at which nothing sounds."""
     frames = len(note)
     below = np.concatenate([note < threshold, np.ones((_SILENT, note.shape[1]), np.bool_)])
@@ -199,7 +200,7 @@ def _struck(
     return found[::-1]
 
 
-def _really_struck(notes: list[Found], onset: Float, spectrum: Float) -> list[Found]:
+def _really_struck(notes: list[Found], onset: F32, spectrum: F32) -> list[Found]:
     """Join a note to the one before where it begins without growing louder."""
     kept: list[Found] = []
     for note in notes:
@@ -214,14 +215,14 @@ def _really_struck(notes: list[Found], onset: Float, spectrum: Float) -> list[Fo
     return kept
 
 
-def _struck_again(spectrum: Float, note: Found, since: int) -> bool:
+def _struck_again(spectrum: F32, note: Found, since: int) -> bool:
     """Whether what has sounded for `since` frames grows louder anew, not as it has been growing."""
     growth, before = rise(spectrum, note.pitch, note.start)
     swells = since <= _SWELL_FRAMES and before > _SWELL_DB
     return growth >= _RISE_DB and not swells
 
 
-def _unstruck(note: Float, struck: list[Found], options: Options, begin: int) -> list[Found]:
+def _unstruck(note: F32, struck: list[Found], options: Options, begin: int) -> list[Found]:
     """Return long, clear stretches that no struck note explains, the clearest of neighbours."""
     rest = note.copy()
     rest[:begin] = 0
@@ -249,7 +250,7 @@ def _unstruck(note: Float, struck: list[Found], options: Options, begin: int) ->
     return kept
 
 
-def _ended(note: Found, posterior: Float, spectrum: Float, bound: int) -> Found:
+def _ended(note: Found, posterior: F32, spectrum: F32, bound: int) -> Found:
     """Return a note with its end: where its partials fall away, at the latest at `bound`.
 
     Where they do not, it ends where the network loses it, or has rung out after that.
@@ -267,7 +268,7 @@ def _ended(note: Found, posterior: Float, spectrum: Float, bound: int) -> Found:
     return replace(note, end=ringing(spectrum, note.pitch, note.start, heard, last), heard=heard)
 
 
-def _again(rest: Found, posterior: Float, spectrum: Float, options: Options) -> Found | None:
+def _again(rest: Found, posterior: F32, spectrum: F32, options: Options) -> Found | None:
     """Return the note that begins in what is left of one after its partials fell away, if any.
 
     They must come back, and the network must have gone on hearing it clearly.
@@ -281,7 +282,7 @@ def _again(rest: Found, posterior: Float, spectrum: Float, options: Options) -> 
     return Found(at, rest.end, rest.pitch, confidence)
 
 
-def bends(contour: Float, pitch: int) -> Float:
+def bends(contour: F32, pitch: int) -> F32:
     """Follow a note's pitch.
 
     Parameters
@@ -309,5 +310,5 @@ def bends(contour: Float, pitch: int) -> Float:
     clear = near.max(axis=1, initial=0.0)
     sure = np.flatnonzero(clear >= 0.6 * np.median(clear)) if len(clear) else peak
     held = np.interp(np.arange(len(found)), sure, found[sure]) if len(sure) else found
-    result: Float = np.clip(held, -2, 2).astype(np.float32)
+    result: F32 = np.clip(held, -2, 2).astype(np.float32)
     return result

@@ -4,9 +4,10 @@ from typing import Protocol
 
 import numpy as np
 
+from kit.arrays import F32
 from kit.worker.engines import EngineContext
 from services.midi.dsp import Posteriors
-from services.midi.partials import HOP, Float
+from services.midi.partials import HOP
 
 WINDOW = 43844
 """Samples of one window, at `partials.RATE`."""
@@ -38,7 +39,7 @@ class Engine(Protocol):
         """Which network."""
         ...
 
-    def listen(self, windows: Float) -> Posteriors:
+    def run(self, windows: F32) -> Posteriors:
         """Return the posteriors of consecutive windows, joined.
 
         Parameters
@@ -73,7 +74,7 @@ class BasicPitch:
         """What the log calls it: which network, on what."""
         return f"{self.weights} on {self.description}"
 
-    def listen(self, windows: Float) -> Posteriors:
+    def run(self, windows: F32) -> Posteriors:
         """Return the posteriors of consecutive windows, joined."""
         count = len(windows)
         # The graph takes no other number of windows.

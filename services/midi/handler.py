@@ -10,26 +10,25 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from contracts.analysis import Analysis
-from contracts.items import ArtifactKind
+from contracts.items import ArtifactKind, AudioFacts
 from contracts.midi import MidiMode, MidiParams, MidiResult, Notes, Track
 from contracts.music import Stem
 from contracts.slicing import Slices
 from contracts.tagging import Tags
-from kit.audio.decode import UnreadableAudio, read_blocks
+from kit.audio.decode import read_blocks
 from kit.audio.downmix import downmix
 from kit.audio.listen import Ear
-from kit.audio.probe import probe
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
-from kit.worker.gate import mix_beside, skip_if_absent
+from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
-from services.midi import drums, layers, score, song
+from services.midi import drums, layers, song, writers
 from services.midi.dsp import LOWEST, PITCHES, Options, note_of
 from services.midi.engine import Engine
 from services.midi.partials import FRAME, RATE
-from services.midi.score import Part, Played
-from services.midi.stream import Note, Transcriber
+from services.midi.streaming import NoteEvent, Transcriber
 from services.midi.tempo import DEFAULT_TEMPO, even
+from services.midi.writers import Part, Played
 
 SILENCE = 10 ** (-70 / 20)
 """Audio that never exceeds this is silent."""
@@ -53,6 +52,7 @@ _LISTENING = 0.97
 Model = TypeVar("Model", bound=BaseModel)
 
 
+@reject_unreadable()
 def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
     """Write down a recording's pitches, a sliced recording's drums, or a song's stems."""
     slices = _of(job, ArtifactKind.SLICES)
@@ -88,23 +88,17 @@ def _recording(
             "A drum stem has no pitches to write down. Slice it, tag the slices, and give the "
             "slices and their tags.",
         )
-    try:
-        facts = probe(given.path)
-        if facts.duration < SHORTEST:
-            raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
-        skip_if_absent(given, mix)
-        tuning = _tuning(given.path, facts.sample_rate)
-        # Played so much slower, a recording that is sharp comes down to the network's own pitches.
-        rate = round(RATE * 2 ** (tuning / 12))
-        ear = Ear(given.path, rate, told=lambda part: job.progress(_LISTENING * part, "listening"))
-        transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
-        notes = [note for block in ear.blocks() for note in transcriber.feed(block)]
-        notes += transcriber.finish()
-        notes = [retuned(note, tuning, RATE / rate) for note in notes]
-    except UnreadableAudio as error:
-        raise Rejected("unreadable", str(error)) from error
+    facts = open_input(given, mix, min_seconds=SHORTEST)
+    tuning = _tuning(given.path, facts)
+    # Played so much slower, a recording that is sharp comes down to the network's own pitches.
+    rate = round(RATE * 2 ** (tuning / 12))
+    ear = Ear(given.path, rate, told=lambda part: job.progress(_LISTENING * part, "listening"))
+    transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
+    notes = [note for block in ear.blocks() for note in transcriber.feed(block)]
+    notes += transcriber.finish()
+    notes = [retuned(note, tuning, RATE / rate) for note in notes]
     if ear.peak < SILENCE:
-        raise Skipped("silent", "The audio is silent.")
+        raise Silent
     if not notes:
         raise Skipped(
             "no_notes",
@@ -114,7 +108,7 @@ def _recording(
     program = params.program
     if program is None:
         program = _PROGRAMS.get(given.stem, _PIANO) if given.stem else _PIANO
-    played = score.play(notes, pitch_bends=params.pitch_bends)
+    played = writers.play(notes, pitch_bends=params.pitch_bends)
     _write(job, Part("Notes", played, program), given.stem, program)
     return _result(job, MidiMode.NOTES, played).model_copy(
         update={
@@ -127,21 +121,20 @@ def _recording(
     )
 
 
-def _tuning(path: Path, sample_rate: int) -> float:
+def _tuning(path: Path, facts: AudioFacts) -> float:
     """Return the semitones that a recording is heard away from A at 440 Hz: 0 if near or unsure.
 
     Halfway between two pitches a network hears both.
     """
-    opening = read_blocks(
-        path, stop=min(probe(path).samples, round(TUNED_BY_SECONDS * sample_rate))
-    )
-    found = find_tuning(downmix(opening, sample_rate), sample_rate)
+    rate = facts.sample_rate
+    opening = read_blocks(path, stop=min(facts.samples, round(TUNED_BY_SECONDS * rate)))
+    found = find_tuning(downmix(opening, rate), rate)
     if found.agreement < _AGREEMENT or abs(found.semitones) < _DETUNED:
         return 0.0
     return found.semitones
 
 
-def retuned(note: Note, semitones: float, factor: float) -> Note:
+def retuned(note: NoteEvent, semitones: float, factor: float) -> NoteEvent:
     """Return a note that was heard that far below its pitch, its times `factor` times as long."""
     if semitones == 0.0:
         return note
@@ -170,10 +163,7 @@ def _drums(params: MidiParams, job: Job, given: JobInput, sound: JobInput | None
     hits = drums.hear(slices, tags, only_drums=only_drums)
     together: list[drums.Hit] = []
     if only_drums and sound is not None and sound.stem is Stem.DRUMS:
-        try:
-            measured = layers.levels(sound.path, hits, slices.sample_rate)
-        except UnreadableAudio as error:
-            raise Rejected("unreadable", str(error)) from error
+        measured = layers.levels(sound.path, hits, slices.sample_rate)
         together = layers.struck_too(hits, measured)
     played = drums.beat([*hits, *together], slices.sample_rate)
     if not played:
@@ -209,7 +199,7 @@ def _song(params: MidiParams, job: Job, given: Sequence[JobInput]) -> MidiResult
     grid = grid or even(job.item.bpm or DEFAULT_TEMPO)
     path = job.output("song.mid", ArtifactKind.MIDI, media_type="audio/midi")
     parts = [part for _, part in arranged]
-    score.write_midi(path, parts, grid, markers=song.markers_of(analysis))
+    writers.write_midi(path, parts, grid, markers=song.markers_of(analysis))
     played = [item for part in parts for item in part.played]
     tracks = tuple(
         Track(name=part.name, stem=one.stem, program=one.notes.program, notes=len(part.played))
@@ -251,9 +241,9 @@ def _write(
     def made(ending: str, kind: ArtifactKind, media_type: str) -> Path:
         return job.output(f"{name}.{ending}", kind, media_type=media_type, stem=stem)
 
-    score.write_midi(made("mid", ArtifactKind.MIDI, "audio/midi"), [part], even(tempo))
-    score.write_json(made("json", ArtifactKind.NOTES, "application/json"), part.played, head)
-    score.write_csv(made("csv", ArtifactKind.NOTES, "text/csv"), part.played)
+    writers.write_midi(made("mid", ArtifactKind.MIDI, "audio/midi"), [part], even(tempo))
+    writers.write_json(made("json", ArtifactKind.NOTES, "application/json"), part.played, head)
+    writers.write_csv(made("csv", ArtifactKind.NOTES, "text/csv"), part.played)
 
 
 def _result(job: Job, mode: MidiMode, played: Sequence[Played]) -> MidiResult:
@@ -289,7 +279,7 @@ def options_of(params: MidiParams) -> Options:
     )
 
 
-def polyphony(notes: list[Note]) -> int:
+def polyphony(notes: list[NoteEvent]) -> int:
     """Return the most notes that sound at once."""
     # At one moment what ends is counted before what begins.
     moments = sorted([(n.start, 1) for n in notes] + [(n.end, -1) for n in notes])

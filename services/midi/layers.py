@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from contracts.tagging import SoundClass
-from kit.audio.decode import Block, read_blocks
+from kit.arrays import F32, AudioBlock
+from kit.audio.decode import read_blocks
 from kit.audio.downmix import downmix
 from services.midi.drums import Hit
-from services.midi.partials import Float
 
 _FROM, _LENGTH = 0.005, 0.06
 """Seconds after the onset, and of the stretch that is looked at: past a kick's click."""
@@ -59,7 +59,7 @@ _RULES = (
 )
 
 
-def levels(path: Path, hits: Sequence[Hit], sample_rate: int) -> Float:
+def levels(path: Path, hits: Sequence[Hit], sample_rate: int) -> F32:
     """Measure how loud each band is at the beginning of each hit.
 
     Parameters
@@ -89,7 +89,7 @@ def levels(path: Path, hits: Sequence[Hit], sample_rate: int) -> Float:
     return found
 
 
-def _stretches(mono: Iterable[Block], starts: Sequence[int], length: int) -> Iterator[Float]:
+def _stretches(mono: Iterable[AudioBlock], starts: Sequence[int], length: int) -> Iterator[F32]:
     """Yield stretches of a stream, in one pass; past its end there is silence."""
     kept, first, number = np.zeros(0, np.float32), 0, 0
     for block in mono:
@@ -107,7 +107,7 @@ def _stretches(mono: Iterable[Block], starts: Sequence[int], length: int) -> Ite
         yield np.pad(rest, (0, length - len(rest)))
 
 
-def struck_too(hits: Sequence[Hit], measured: Float) -> list[Hit]:
+def struck_too(hits: Sequence[Hit], measured: F32) -> list[Hit]:
     """Find the drums that were struck together with those that slices were tagged as.
 
     Parameters
@@ -155,7 +155,7 @@ class _Usual:
     level: float
 
 
-def _usual(rule: _Rule, hits: Sequence[Hit], measured: Float) -> _Usual | None:
+def _usual(rule: _Rule, hits: Sequence[Hit], measured: F32) -> _Usual | None:
     own = [number for number, hit in enumerate(hits) if hit.drum in rule.drum]
     if len(own) < _LEAST:
         return None

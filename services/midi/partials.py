@@ -5,9 +5,8 @@ are those of the network.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+from kit.arrays import F32
 
 RATE = 22050
 """Samples a second of what the network hears."""
@@ -41,7 +40,7 @@ _LEAST_RINGING = 12
 _SOUNDING = 4
 
 
-def power(audio: Float, frames: int) -> Float:
+def power(audio: F32, frames: int) -> F32:
     """Short-time power spectrum on the network's frames.
 
     Parameters
@@ -72,7 +71,7 @@ def power(audio: Float, frames: int) -> Float:
     return result
 
 
-def partials(spectrum: Float, pitch: int, *, reach: float = 0.0) -> Float:
+def partials(spectrum: F32, pitch: int, *, reach: float = 0.0) -> F32:
     """Power of a pitch's partials over time.
 
     Parameters
@@ -98,7 +97,7 @@ def partials(spectrum: Float, pitch: int, *, reach: float = 0.0) -> Float:
     return np.array(rows, np.float32).reshape(len(rows), len(spectrum))
 
 
-def rise(spectrum: Float, pitch: int, start: int) -> tuple[float, float]:
+def rise(spectrum: F32, pitch: int, start: int) -> tuple[float, float]:
     """Return by how many dB a pitch's partials grow at a frame, and how much they grew before it.
 
     Parameters
@@ -131,7 +130,7 @@ def rise(spectrum: Float, pitch: int, start: int) -> tuple[float, float]:
     return float((weight * growth).sum()), float((weight * before).sum())
 
 
-def fall(spectrum: Float, pitch: int, start: int, end: int) -> int | None:
+def fall(spectrum: F32, pitch: int, start: int, end: int) -> int | None:
     """Find where a pitch's partials fall away: as fast as a released note, not as a ringing one.
 
     Parameters
@@ -174,7 +173,7 @@ def fall(spectrum: Float, pitch: int, start: int, end: int) -> int | None:
     return start + first + 1
 
 
-def swell(spectrum: Float, pitch: int, start: int, end: int) -> int | None:
+def swell(spectrum: F32, pitch: int, start: int, end: int) -> int | None:
     """Find where a pitch's partials, having fallen away, begin to come back.
 
     Parameters
@@ -196,7 +195,7 @@ def swell(spectrum: Float, pitch: int, start: int, end: int) -> int | None:
     return start + int(level[: back[0]].argmin()) if len(back) else None
 
 
-def ringing(spectrum: Float, pitch: int, start: int, heard: int, end: int) -> int:
+def ringing(spectrum: F32, pitch: int, start: int, heard: int, end: int) -> int:
     """Find how long a note rings on after the network has lost it, as under a piano's pedal.
 
     Parameters
@@ -250,12 +249,12 @@ def _bins(pitch: int) -> tuple[list[int], int]:
     return bins, int(fundamental * _FFT / RATE / 2)
 
 
-def _level(rows: Float) -> Float:
+def _level(rows: F32) -> F32:
     """Return the level of partials together, in dB, [frames]."""
     return np.asarray(10 * np.log10(rows.sum(axis=0) + _FLOOR), np.float32)
 
 
-def _contrast(spectrum: Float, pitch: int) -> Float:
+def _contrast(spectrum: F32, pitch: int) -> F32:
     """Return by how many dB partials stand out from what lies a semitone beside them, [frames]."""
     bins, half = _bins(pitch)
     total = weights = np.zeros(len(spectrum), np.float32)

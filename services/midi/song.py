@@ -8,9 +8,9 @@ import numpy as np
 from contracts.analysis import Analysis
 from contracts.midi import Notes
 from contracts.music import Stem
-from services.midi.score import CHANNELS, DRUM_CHANNEL, Part, Played, spread
-from services.midi.stream import Note
+from services.midi.streaming import NoteEvent
 from services.midi.tempo import Grid, follow
+from services.midi.writers import CHANNELS, DRUM_CHANNEL, Part, Played, spread
 
 _ORDER = (
     Stem.VOCALS,
@@ -115,10 +115,10 @@ def _name(one: Given) -> str:
     return one.stem.value.capitalize() if one.stem else "Notes"
 
 
-def _sung(notes: Notes) -> list[tuple[Note, int]]:
+def _sung(notes: Notes) -> list[tuple[NoteEvent, int]]:
     return [
         (
-            Note(
+            NoteEvent(
                 one.start, one.end, one.pitch, one.confidence, 0.0, np.array(one.bends, np.float32)
             ),
             one.velocity,

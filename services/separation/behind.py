@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from services.separation.dsp import Samples
+from kit.arrays import F32
 
 
 class Behind:
@@ -20,13 +20,13 @@ class Behind:
         Blocks that may wait, so that memory stays bounded.
     """
 
-    def __init__(self, work: Callable[[Samples], None], *, ahead: int = 2) -> None:
+    def __init__(self, work: Callable[[F32], None], *, ahead: int = 2) -> None:
         self._work = work
         self._ahead = ahead
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="behind")
         self._waiting: deque[Future[None]] = deque()
 
-    def give(self, block: Samples) -> None:
+    def give(self, block: F32) -> None:
         """Hand over a block that nobody changes any more; wait while too many are not done."""
         while len(self._waiting) >= self._ahead:
             self._waiting.popleft().result()

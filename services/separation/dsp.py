@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-Samples = NDArray[np.float32]
-"""Audio as float32, the last axis in samples; full scale is 1."""
+from kit.arrays import F32
+from kit.signal.decibels import power_to_db
+
 Spectrum = NDArray[np.complex64]
 """Spectrogram as complex64, the last axes in frames and bins."""
 
@@ -14,7 +15,7 @@ SILENCE_DBFS = -200.0
 """Level that is told for digital silence."""
 
 
-def hann(size: int) -> Samples:
+def hann(size: int) -> F32:
     """Return a periodic Hann window.
 
     Parameters
@@ -30,7 +31,7 @@ def hann(size: int) -> Samples:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
 
 
-def stft(signal: Samples, window: Samples, hop: int) -> Spectrum:
+def stft(signal: F32, window: F32, hop: int) -> Spectrum:
     """Return the short-time spectrum of frames that lie wholly inside a signal.
 
     Parameters
@@ -58,7 +59,7 @@ def stft(signal: Samples, window: Samples, hop: int) -> Spectrum:
     return np.fft.rfft(frames[..., ::hop, :] * window, axis=-1).astype(np.complex64, copy=False)
 
 
-def overlap_add(spectrum: Spectrum, window: Samples, hop: int) -> Samples:
+def overlap_add(spectrum: Spectrum, window: F32, hop: int) -> F32:
     """Return the sum of the windowed frames of a short-time spectrum.
 
     Parameters
@@ -90,12 +91,12 @@ def overlap_add(spectrum: Spectrum, window: Samples, hop: int) -> Samples:
     return _pile(frames.astype(np.float32, copy=False), hop)
 
 
-def window_power(window: Samples, hop: int, frames: int) -> Samples:
+def window_power(window: F32, hop: int, frames: int) -> F32:
     """Return the sum of the squared windows of a number of frames: (frames - 1) · hop + size."""
     return _pile(np.broadcast_to(window * window, (frames, window.size)), hop)
 
 
-def _pile(frames: Samples, hop: int) -> Samples:
+def _pile(frames: F32, hop: int) -> F32:
     """Sum frames at their places, a slab of hops at a time."""
     *lead, count, size = frames.shape
     slabs = size // hop
@@ -106,7 +107,7 @@ def _pile(frames: Samples, hop: int) -> Samples:
     return total.reshape(*lead, -1)
 
 
-def triangle(size: int) -> Samples:
+def triangle(size: int) -> F32:
     """Return the weight of each sample of a segment: rising to 1 in the middle, never 0."""
     half = size // 2
     rising, falling = np.arange(1, half + 1), np.arange(size - half, 0, -1)
@@ -115,20 +116,15 @@ def triangle(size: int) -> Samples:
     return weight / peak
 
 
-def decibels(power: float) -> float:
-    """Return a power in dB, never below `SILENCE_DBFS`."""
-    return max(SILENCE_DBFS, 10 * float(np.log10(power))) if power > 0 else SILENCE_DBFS
-
-
 @dataclass(slots=True)
-class Loudness:
+class LevelMeter:
     """Level and peak of a signal that comes in blocks."""
 
     power: float = 0.0
     peak: float = 0.0
     count: int = 0
 
-    def add(self, block: Samples) -> None:
+    def add(self, block: F32) -> None:
         """Take account of a block of any shape."""
         if block.size:
             self.power += float(np.square(block, dtype=np.float64).sum())
@@ -138,12 +134,12 @@ class Loudness:
     @property
     def level_dbfs(self) -> float:
         """RMS relative to full scale."""
-        return decibels(self.power / self.count) if self.count else SILENCE_DBFS
+        return float(power_to_db(self.power / max(1, self.count), floor=SILENCE_DBFS))
 
     @property
     def peak_dbfs(self) -> float:
         """Peak relative to full scale."""
-        return decibels(self.peak**2)
+        return float(power_to_db(self.peak**2, floor=SILENCE_DBFS))
 
 
 _SIZE = 2048
@@ -152,7 +148,7 @@ _QUIET = 1e-7
 """Mean power below which a second counts as silent: -70 dBFS."""
 
 
-def second_confidence(stems: Samples, mixture: Samples) -> NDArray[np.float64]:
+def second_confidence(stems: F32, mixture: F32) -> NDArray[np.float64]:
     """Estimate, without reference, how clean each stem is in a second of audio.
 
     A stem is likely clean where it owns the time-frequency points that it sounds in: where little
@@ -201,10 +197,10 @@ class Confidence:
     rate: int
     seconds: list[NDArray[np.float64]] = field(default_factory=list)
     _energy: list[NDArray[np.float64]] = field(default_factory=list)
-    _stems: Samples | None = None
-    _mixture: Samples | None = None
+    _stems: F32 | None = None
+    _mixture: F32 | None = None
 
-    def add(self, stems: Samples, mixture: Samples) -> None:
+    def add(self, stems: F32, mixture: F32) -> None:
         """Take account of a block: (stems, channels, samples) and (channels, samples)."""
         if self._stems is not None and self._mixture is not None:
             stems = np.concatenate([self._stems, stems], axis=-1)
@@ -221,7 +217,7 @@ class Confidence:
             self._measure(self._stems, self._mixture, 0, self._stems.shape[-1])
         self._stems = self._mixture = None
 
-    def _measure(self, stems: Samples, mixture: Samples, start: int, end: int) -> None:
+    def _measure(self, stems: F32, mixture: F32, start: int, end: int) -> None:
         part = stems[..., start:end]
         self.seconds.append(second_confidence(part, mixture[..., start:end]))
         self._energy.append(np.square(part, dtype=np.float64).sum(axis=(1, 2)))

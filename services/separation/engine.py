@@ -11,9 +11,8 @@ from kit.inference.base import Network
 from kit.inference.devices import installed
 from kit.inference.opening import open_network
 from kit.weights.manifest import read_manifest
-from kit.worker.engines import EngineContext
-from kit.worker.outcomes import Rejected
-from services.separation.choice import (
+from kit.worker.engines import EngineContext, OpenModel, missing_weights
+from services.separation.backends import (
     FETCH,
     MANIFEST,
     note_of,
@@ -68,6 +67,15 @@ class Opened:
     """Standard deviation that a track is brought to before, and from afterwards."""
     note: str = ""
     """Why it runs elsewhere, or takes less at once, than usual."""
+    better: str = ""
+    """How to get better weights than these; empty where there are none."""
+    networks: Sequence["Network | Running"] = ()
+    """What holds memory until it is closed."""
+
+    def close(self) -> None:
+        """Let go of the networks."""
+        for network in self.networks:
+            network.close()
 
 
 class Engine(Protocol):
@@ -89,10 +97,6 @@ class Engine(Protocol):
         kit.worker.outcomes.Rejected
             The weights are not on this worker; the message is how to get them.
         """
-        ...
-
-    def better(self, weights: Weights) -> str:
-        """Return how to get better weights than these; empty where there are none."""
         ...
 
 
@@ -149,8 +153,7 @@ class NetworkEngine:
         self._torch = torch
         self._transparent = transparent
         self._note = note
-        self._opened: tuple[Weights, Precision, Opened] | None = None
-        self._networks: list[Network | Running] = []
+        self._model = OpenModel(self._load, Opened.close)
 
     @property
     def available(self) -> tuple[Weights, ...]:
@@ -167,29 +170,45 @@ class NetworkEngine:
         """Return networks that are ready; those of the last job are closed if they differ."""
         chosen = weights or next(iter(self.available), Weights.SPLEETER)
         if chosen not in self.available:
-            raise Rejected(
-                "weights",
-                f"The weights {chosen} are not on this worker. Fetch them with: {FETCH}",
-            )
+            raise missing_weights(chosen, self.available, FETCH)
         if precision is None:
             precision = self._transparent.get(chosen, Precision.EXACT)
-        if self._opened and self._opened[:2] == (chosen, precision):
-            return self._opened[2]
-        self.close()
-        parts = [self._paths[part] for part in PARTS[chosen]]
-        if self._torch is not None and chosen is not Weights.SPLEETER:
-            running = self._torch(parts, precision)
-            self._networks = [running]
-            opened = _described(chosen, running, running, note=self._note)
+        return self._model.open((chosen, precision))
+
+    def close(self) -> None:
+        """Let go of the networks."""
+        self._model.close()
+
+    def _load(self, key: tuple[Weights, Precision]) -> Opened:
+        weights, precision = key
+        parts = [self._paths[part] for part in PARTS[weights]]
+        networks: list[Network | Running]
+        separator: Separator
+        if self._torch is not None and weights is not Weights.SPLEETER:
+            separator = running = self._torch(parts, precision)
+            networks = [running]
         else:
             graphs = [self._opener(path, precision) for path in parts]
-            self._networks = [*graphs]
-            opened = _described(chosen, _assemble(chosen, graphs), graphs[0], note=self._note)
-        self._opened = (chosen, precision, opened)
-        return opened
+            separator, networks = _assemble(weights, graphs), [*graphs]
+        stems = STEMS[weights]
+        if separator.sources != len(stems):
+            raise ValueError(
+                f"{weights} gives {separator.sources} stems where {len(stems)} are known"
+            )
+        return Opened(
+            separator=separator,
+            stems=stems,
+            weights=weights,
+            engine=networks[0].engine,
+            precision=Precision(networks[0].precision),
+            overlap=0.25,
+            level=LEVELS.get(weights, 1.0),
+            note=self._note,
+            better=self._better(weights),
+            networks=networks,
+        )
 
-    def better(self, weights: Weights) -> str:
-        """Return how to get better weights than these; empty where there are none."""
+    def _better(self, weights: Weights) -> str:
         if weights is not Weights.SPLEETER:
             return ""
         if Weights.HTDEMUCS in self.available:
@@ -198,13 +217,6 @@ class NetworkEngine:
             "Four stems and less bleed come with htdemucs. Whoever runs this worker can fetch its "
             f"weights with: {FETCH}"
         )
-
-    def close(self) -> None:
-        """Let go of the networks."""
-        for network in self._networks:
-            network.close()
-        self._networks = []
-        self._opened = None
 
 
 def _assemble(weights: Weights, graphs: list[Network]) -> Separator:
@@ -216,24 +228,6 @@ def _assemble(weights: Weights, graphs: list[Network]) -> Separator:
     if len(graphs) == 1:
         return HtdemucsSeparator(graphs[0])
     return Bag([HtdemucsSeparator(graph) for graph in graphs])
-
-
-def _described(
-    weights: Weights, separator: Separator, runner: Network | Running, *, note: str
-) -> Opened:
-    stems = STEMS[weights]
-    if separator.sources != len(stems):
-        raise ValueError(f"{weights} gives {separator.sources} stems where {len(stems)} are known")
-    return Opened(
-        separator=separator,
-        stems=stems,
-        weights=weights,
-        engine=runner.engine,
-        precision=Precision(runner.precision),
-        overlap=0.25,
-        level=LEVELS.get(weights, 1.0),
-        note=note,
-    )
 
 
 def open_torch(context: EngineContext, paths: Sequence[Path], precision: Precision) -> Running:

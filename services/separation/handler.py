@@ -15,21 +15,23 @@ from contracts.separation import (
     SeparationResult,
     StemResult,
 )
+from kit.arrays import F32
 from kit.audio.decode import read_blocks, resample_stream
 from kit.audio.encode import Encoder
-from kit.audio.probe import probe
-from kit.worker.job import Job
-from kit.worker.outcomes import Rejected, Skipped
+from kit.signal.decibels import power_to_db
+from kit.worker.intake import Silent, open_input, reject_unreadable
+from kit.worker.job import Job, JobInput
+from kit.worker.outcomes import Rejected
 from services.separation.behind import Behind
-from services.separation.dsp import Confidence, Loudness, Samples, decibels
+from services.separation.dsp import SILENCE_DBFS, Confidence, LevelMeter
 from services.separation.engine import Engine, Opened
-from services.separation.files import FORMS, Aligner, Exact, Previews, StemFile, fit, quantise
 from services.separation.streaming import separate_stream
+from services.separation.writers import FORMS, Aligner, Exact, Previews, StemFile, fit, quantise
 
 _SHORTEST = 0.01
 """Seconds below which there is no sound to speak of, and at high rates no sample at 44.1 kHz."""
-_SILENT_DBFS = -80.0
-"""Peak below which nothing can be heard, so nothing can be separated."""
+SILENCE = 10 ** (-80 / 20)
+"""Audio that never exceeds this is silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class _Source:
     """Standard deviation over all channels' mean; what Demucs divides by."""
 
 
+@reject_unreadable()
 def handle(params: SeparationParams, job: Job, engine: Engine) -> SeparationResult:
     """Take the job's input apart.
 
@@ -56,7 +59,7 @@ def handle(params: SeparationParams, job: Job, engine: Engine) -> SeparationResu
     """
     opened = engine.open(params.weights, params.precision)
     wanted = _wanted(params, opened)
-    source = _examine(job.input.path)
+    source = _examine(job.input)
     overlap = opened.overlap if params.overlap is None else params.overlap
     work = _Work(params, job, opened, source, wanted)
     with Behind(work.take) as behind:
@@ -69,7 +72,7 @@ def handle(params: SeparationParams, job: Job, engine: Engine) -> SeparationResu
         precision=opened.precision,
         precision_note=_note(params.precision, opened.precision),
         device_note=opened.note,
-        better=engine.better(opened.weights),
+        better=opened.better,
         sample_rate=source.rate,
         samples=source.samples,
         overlap=overlap,
@@ -97,20 +100,18 @@ def _note(asked: Precision | None, used: Precision) -> str:
     return f"This machine gains nothing from '{asked}', so it ran '{used}', which is closer."
 
 
-def _examine(path: Path) -> _Source:
+def _examine(given: JobInput) -> _Source:
     """Read the whole input once: its length, whether it is silent, how loud it is."""
-    facts = probe(path)
-    loudness, count, mean, spread = Loudness(), 0, 0.0, 0.0
+    facts, path = open_input(given, min_seconds=_SHORTEST), given.path
+    loudness, count, mean, spread = LevelMeter(), 0, 0.0, 0.0
     for block in read_blocks(path):
         loudness.add(block)
         mono = block.astype(np.float64).mean(axis=0)
         count += mono.size
         mean += float(mono.sum())
         spread += float(np.square(mono).sum())
-    if loudness.peak_dbfs < _SILENT_DBFS:
-        raise Skipped("silent", "The audio is silent, so there is nothing to separate.")
-    if count < _SHORTEST * facts.sample_rate:
-        raise Skipped("too_short", f"The audio has only {count} samples: nothing can be separated.")
+    if loudness.peak < SILENCE:
+        raise Silent
     variance = (spread - mean * mean / count) / max(1, count - 1)
     # What is alike but of opposite sign in both channels cancels here, and would be scaled up
     # without end.
@@ -118,7 +119,7 @@ def _examine(path: Path) -> _Source:
     return _Source(path, facts.sample_rate, facts.channels, count, scale)
 
 
-def _streams(source: _Source, opened: Opened, *, overlap: float, shifts: int) -> Iterator[Samples]:
+def _streams(source: _Source, opened: Opened, *, overlap: float, shifts: int) -> Iterator[F32]:
     """Yield stems at the input's rate, channels and exact length: (stems, channels, samples)."""
     scale = np.float32(source.scale / opened.level)
     separator = opened.separator
@@ -132,7 +133,7 @@ def _streams(source: _Source, opened: Opened, *, overlap: float, shifts: int) ->
         yield stems if source.channels == 2 else stems.mean(axis=1, keepdims=True)
 
 
-def _stereo(block: Samples) -> Samples:
+def _stereo(block: F32) -> F32:
     return block if block.shape[0] == 2 else np.repeat(block, 2, axis=0)
 
 
@@ -187,7 +188,7 @@ class _Work:
         encoder = Encoder(path, source.rate, channels=source.channels, form=form)
         return StemFile(path, encoder)
 
-    def take(self, stems: Samples) -> None:
+    def take(self, stems: F32) -> None:
         """Take the next samples of all stems."""
         mixture = self._mixture.take(stems.shape[-1])
         self._confidence.add(stems, mixture)
@@ -207,7 +208,7 @@ class _Work:
                 self._job.preview(path)
         self._job.progress(self._done / self._source.samples, "separating")
 
-    def _settle(self, stems: Samples, mixture: Samples) -> dict[Stem, tuple[Exact, int]]:
+    def _settle(self, stems: F32, mixture: F32) -> dict[Stem, tuple[Exact, int]]:
         """Return every stem as its file will hold it, and its clipped samples."""
         exact = {
             stem: quantise(block, self._form)
@@ -221,7 +222,8 @@ class _Work:
     @property
     def residual_level_db(self) -> float:
         """Energy that the networks left over, relative to the input."""
-        return decibels(self._left / self._whole) if self._whole else decibels(0.0)
+        share = self._left / self._whole if self._whole else 0.0
+        return float(power_to_db(share, floor=SILENCE_DBFS))
 
     def finish(self) -> tuple[StemResult, ...]:
         """Close the files and return what is told of them."""

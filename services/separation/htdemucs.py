@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from kit.arrays import F32
 from kit.inference.base import Network
-from services.separation.dsp import Samples, hann, overlap_add, stft, triangle
+from services.separation.dsp import hann, overlap_add, stft, triangle
 from services.separation.streaming import Plan
 
 _FLOOR = 1e-5
@@ -55,11 +56,11 @@ class HtdemucsSeparator:
         """Return segments that fade into each other linearly."""
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: F32) -> F32:
         """Return the stems of segments: (n, 2, segment) to (n, sources, 2, segment)."""
         return np.stack([self._separate(window) for window in windows])
 
-    def _separate(self, window: Samples) -> Samples:
+    def _separate(self, window: F32) -> F32:
         spectrum = self._analyse(window)
         mean, deviation = _level(spectrum)
         mean_t, deviation_t = _level(window)
@@ -76,7 +77,7 @@ class HtdemucsSeparator:
             stem += self._synthesise(part * deviation + mean)
         return stems
 
-    def _analyse(self, window: Samples) -> Samples:
+    def _analyse(self, window: F32) -> F32:
         """Return real and imaginary parts as channels: (1, 4, bins, frames)."""
         side = self._hop // 2 * 3
         right = side + self._frames * self._hop - self.segment
@@ -86,7 +87,7 @@ class HtdemucsSeparator:
         shape = (1, 4, self._bins, self._frames)
         return np.ascontiguousarray(parts, dtype=np.float32).reshape(shape)
 
-    def _synthesise(self, part: Samples) -> Samples:
+    def _synthesise(self, part: F32) -> F32:
         """Return audio of (channels, 2, bins, frames): (channels, segment)."""
         bins = np.zeros((part.shape[0], self._frames, self._bins + 1), np.complex64)
         bins[..., :-1].real = part[:, 0].transpose(0, 2, 1)
@@ -120,7 +121,7 @@ class Bag:
         """Return the plan that all members share."""
         return self._members[0].plan(overlap)
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: F32) -> F32:
         """Return each stem from the network that was tuned for it."""
-        own = [m.separate(windows)[:, index] for index, m in enumerate(self._members)]
+        own = [m.run(windows)[:, index] for index, m in enumerate(self._members)]
         return np.stack(own, axis=1)

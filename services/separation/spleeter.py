@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from kit.arrays import F32
 from kit.inference.base import Network
-from services.separation.dsp import Samples, hann, overlap_add, stft, triangle, window_power
+from services.separation.dsp import hann, overlap_add, stft, triangle, window_power
 from services.separation.streaming import Plan
 
 SIZE = 4096
@@ -35,7 +36,7 @@ class SpleeterSeparator:
         self._bins = network.inputs["magnitude"].shape[3] or 0
         self._window = hann(SIZE)
         self._power = window_power(self._window, HOP, self._frames)
-        self._divisor: Samples = np.maximum(self._power, np.float32(1e-20))
+        self._divisor: F32 = np.maximum(self._power, np.float32(1e-20))
         self.segment = (self._frames - 1) * HOP + SIZE
 
     def plan(self, overlap: float) -> Plan:
@@ -44,11 +45,11 @@ class SpleeterSeparator:
         weight = self._power if not overlap else self._power * triangle(self.segment)
         return Plan(hop, weight)
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: F32) -> F32:
         """Return vocals and accompaniment: (n, 2, segment) to (n, 2, 2, segment)."""
         return np.stack([self._separate(window) for window in windows])
 
-    def _separate(self, window: Samples) -> Samples:
+    def _separate(self, window: F32) -> F32:
         spectrum = stft(window, self._window, HOP)
         magnitude = np.abs(spectrum[..., : self._bins])[None]
         mask = self._network.run({"magnitude": magnitude})["masks"][0]

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from services.separation.dsp import Samples
+from kit.arrays import F32
 
 _TINY = np.float32(1e-30)
 MAX_SHIFT_SECONDS = 0.5
@@ -23,7 +23,7 @@ class Plan:
 
     hop: int
     """Samples between the starts of two segments."""
-    weight: Samples
+    weight: F32
     """How much each sample of a segment counts where several cover a place: (segment,)."""
 
 
@@ -64,7 +64,7 @@ class Separator(Protocol):
         """Return how segments overlap when each covers a share of the one before it again."""
         ...
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: F32) -> F32:
         """Return the stems of segments: (n, 2, segment) to (n, sources, 2, segment)."""
         ...
 
@@ -96,7 +96,7 @@ class Pass:
         self._weight = np.zeros(size, np.float32)
         self._emitted = 0
 
-    def push(self, block: Samples) -> Iterator[Samples]:
+    def push(self, block: F32) -> Iterator[F32]:
         """Take (2, samples) and yield what is final now: (sources, 2, samples)."""
         self._audio = np.concatenate([self._audio, block], axis=1)
         self._received += block.shape[1]
@@ -104,17 +104,17 @@ class Pass:
         while self._start + (batch - 1) * hop + self._separator.segment <= self._received:
             yield from self._run(batch)
 
-    def finish(self) -> Iterator[Samples]:
+    def finish(self) -> Iterator[F32]:
         """Yield the rest."""
         while self._start < self._received:
             left = -(-(self._received - self._start) // self._plan.hop)
             yield from self._run(min(self._separator.batch, left))
 
-    def _run(self, number: int) -> Iterator[Samples]:
+    def _run(self, number: int) -> Iterator[F32]:
         """Take the next segments apart together, and add them up one by one."""
         places = [self._place(self._start + k * self._plan.hop) for k in range(number)]
         windows = np.stack([self._window(start) for start, _ in places])
-        for made, (_, first) in zip(self._separator.separate(windows), places, strict=True):
+        for made, (_, first) in zip(self._separator.run(windows), places, strict=True):
             yield from self._add(made, first)
 
     def _place(self, start: int) -> tuple[int, int]:
@@ -124,7 +124,7 @@ class Pass:
         first = short // 2 if self._separator.centred else 0
         return start - first, first
 
-    def _add(self, made: Samples, first: int) -> Iterator[Samples]:
+    def _add(self, made: F32, first: int) -> Iterator[F32]:
         size, start, end = self._separator.segment, self._start, self._received
         count, hop = min(size, end - start), self._plan.hop
         weight = self._plan.weight[:count]
@@ -134,11 +134,11 @@ class Pass:
         skip = max(0, self._emitted - start)
         if done > skip:
             self._emitted = start + done
-            divisor: Samples = np.maximum(self._weight[skip:done], _TINY)
+            divisor: F32 = np.maximum(self._weight[skip:done], _TINY)
             yield self._sum[..., skip:done] / divisor
         self._advance(hop)
 
-    def _window(self, start: int) -> Samples:
+    def _window(self, start: int) -> F32:
         size = self._separator.segment
         window = self._audio[:, start - self._origin : start - self._origin + size]
         return np.pad(window, ((0, 0), (0, size - window.shape[1])))
@@ -154,8 +154,8 @@ class Pass:
 
 
 def separate_stream(
-    blocks: Iterable[Samples], separator: Separator, *, overlap: float, shifts: int = 0
-) -> Iterator[Samples]:
+    blocks: Iterable[F32], separator: Separator, *, overlap: float, shifts: int = 0
+) -> Iterator[F32]:
     """Take a track apart as a stream.
 
     Parameters
@@ -180,7 +180,7 @@ def separate_stream(
     longest = int(MAX_SHIFT_SECONDS * separator.rate)
     delays = [longest * (2 * k + 1) // (2 * shifts) for k in range(shifts)] if shifts else [0]
     passes = [Pass(separator, plan, lead=separator.lead + delay) for delay in delays]
-    waiting: list[list[Samples]] = [[] for _ in passes]
+    waiting: list[list[F32]] = [[] for _ in passes]
     for block in blocks:
         for queue, one in zip(waiting, passes, strict=True):
             queue.extend(one.push(block))
@@ -190,7 +190,7 @@ def separate_stream(
     yield from _average(waiting)
 
 
-def _average(waiting: list[list[Samples]]) -> Iterator[Samples]:
+def _average(waiting: list[list[F32]]) -> Iterator[F32]:
     """Yield the mean of what every pass has finished, and keep the rest."""
     if len(waiting) == 1:
         yield from waiting[0]
@@ -199,7 +199,7 @@ def _average(waiting: list[list[Samples]]) -> Iterator[Samples]:
     ready = min(sum(part.shape[-1] for part in queue) for queue in waiting)
     if not ready:
         return
-    total: Samples | None = None
+    total: F32 | None = None
     for queue in waiting:
         joined = np.concatenate(queue, axis=-1)
         head, rest = joined[..., :ready], joined[..., ready:]

@@ -3,8 +3,8 @@
 import numpy as np
 
 from contracts.slicing import Ending, Slice, SliceKind, SlicingParams
-from kit.signal.onsets import Float
-from services.slicing.dsp import decibels
+from kit.arrays import F64
+from kit.signal.decibels import amplitude_to_db
 from services.slicing.grouping import Grouping, group
 from services.slicing.measuring import Measured
 
@@ -64,8 +64,8 @@ def describe(
             onset=piece.onset,
             ending=piece.ending,
             strength=piece.strength,
-            level_dbfs=decibels(piece.level),
-            peak_dbfs=decibels(piece.peak),
+            level_dbfs=amplitude_to_db(piece.level),
+            peak_dbfs=amplitude_to_db(piece.peak),
             group=int(labels[index]),
             similarity=float(alike[index]),
             score=float(scores[index]),
@@ -79,7 +79,7 @@ def describe(
     ]
 
 
-def _cleanness(found: list[Measured]) -> Float:
+def _cleanness(found: list[Measured]) -> F64:
     """Return how clean and complete each is: quiet before it, died away after it, loud, whole."""
     loudest = max(piece.level for piece in found)
     longest = max(piece.end - piece.start for piece in found)
@@ -88,12 +88,14 @@ def _cleanness(found: list[Measured]) -> Float:
         if piece.ending is Ending.GRID:
             scores.append(min(1.0, piece.level / loudest))
             continue
-        rise = decibels(piece.level) - decibels(max(piece.before, 1e-6))
+        rise = amplitude_to_db(piece.level) - amplitude_to_db(max(piece.before, 1e-6))
         alone = np.clip(rise / 40.0, 0.0, 1.0)
         complete = (
             1.0 if piece.ending is Ending.DECAY else 0.6 * (piece.end - piece.start) / longest
         )
-        loud = np.clip(1.0 + (decibels(piece.level) - decibels(loudest)) / 40.0, 0.0, 1.0)
+        loud = np.clip(
+            1.0 + (amplitude_to_db(piece.level) - amplitude_to_db(loudest)) / 40.0, 0.0, 1.0
+        )
         # What touches full scale may be clipped.
         whole = 0.5 if piece.peak >= 0.999 else 1.0
         scores.append(float(whole * (0.4 * alone + 0.4 * complete + 0.2 * loud)))

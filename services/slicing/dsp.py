@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kit.signal.onsets import Float
-from kit.signal.spectra import Array
+from kit.arrays import F32, F64
 
 _BACKTRACK = 0.05
 """Seconds before the peak of the novelty curve in which an attack may begin."""
@@ -29,9 +28,9 @@ class Rolling:
         Audio, each block `[channels, samples]`.
     """
 
-    def __init__(self, blocks: Iterator[Array]) -> None:
+    def __init__(self, blocks: Iterator[F32]) -> None:
         self._blocks = blocks
-        self._held: Array | None = None
+        self._held: F32 | None = None
         self._first = 0
         """The sample that `_held` begins with."""
         self._next = 0
@@ -44,7 +43,7 @@ class Rolling:
         """Samples in memory."""
         return 0 if self._held is None else self._held.shape[1]
 
-    def take(self, start: int, end: int) -> Array:
+    def take(self, start: int, end: int) -> F32:
         """Return samples `start` to `end`, `[channels, ≤ end - start]`: less where audio ends.
 
         Raises
@@ -54,7 +53,7 @@ class Rolling:
         """
         if start < self._floor:
             raise ValueError(f"sample {start} is gone; the window begins at {self._floor}")
-        fresh: list[Array] = []
+        fresh: list[F32] = []
         while self._next < end:
             block = next(self._blocks, None)
             if block is None:
@@ -87,7 +86,7 @@ class Rolling:
         self._first = self._floor
 
 
-def envelope(signal: Array, hop: int) -> Float:
+def envelope(signal: F32, hop: int) -> F64:
     """Return the root mean square of each `hop` samples, the louder channel counting.
 
     Parameters
@@ -99,7 +98,7 @@ def envelope(signal: Array, hop: int) -> Float:
 
     Returns
     -------
-    Float
+    F64
         `[samples // hop]`.
     """
     count = signal.shape[1] // hop
@@ -108,7 +107,7 @@ def envelope(signal: Array, hop: int) -> Float:
     return np.asarray(np.sqrt(power.max(axis=0)), dtype=np.float64)
 
 
-def attack(signal: Array, onset: int, *, sample_rate: int, opening: bool = False) -> int:
+def attack(signal: F32, onset: int, *, sample_rate: int, opening: bool = False) -> int:
     """Return the sample at which the attack of an onset begins.
 
     From the steepest rise near the peak of the novelty curve the envelope is followed back into
@@ -155,7 +154,7 @@ def attack(signal: Array, onset: int, *, sample_rate: int, opening: bool = False
     return low + max(0, at - (2 if silent else 0)) * hop
 
 
-def crossing(signal: Array, at: int, *, earliest: int, sample_rate: int) -> int:
+def crossing(signal: F32, at: int, *, earliest: int, sample_rate: int) -> int:
     """Return the last zero crossing at or before a sample, within 4 ms.
 
     The channels' sum decides, or their difference where the sum cancels. Where it does not cross
@@ -165,9 +164,9 @@ def crossing(signal: Array, at: int, *, earliest: int, sample_rate: int) -> int:
     at = min(at, signal.shape[1])
     if at - low < 2:
         return max(low, at)
-    middle: Array = signal[:, low:at].sum(axis=0)
+    middle: F32 = signal[:, low:at].sum(axis=0)
     if len(signal) == 2:
-        side: Array = signal[0, low:at] - signal[1, low:at]
+        side: F32 = signal[0, low:at] - signal[1, low:at]
         if float(side @ side) > _CANCELS * float(middle @ middle):
             middle = side
     crossings = np.flatnonzero(np.signbit(middle[:-1]) != np.signbit(middle[1:]))
@@ -185,7 +184,7 @@ class Tail:
     decayed: bool
 
 
-def tail(signal: Array, *, sample_rate: int, tail_db: float, quietest: float) -> Tail:
+def tail(signal: F32, *, sample_rate: int, tail_db: float, quietest: float) -> Tail:
     """Find where a sound has died away.
 
     Parameters
@@ -223,7 +222,7 @@ def tail(signal: Array, *, sample_rate: int, tail_db: float, quietest: float) ->
     return Tail(min(signal.shape[1], (end + 1) * hop), True)
 
 
-def _stays_below(curve: Float, level: float, *, since: int, steps: int) -> int | None:
+def _stays_below(curve: F64, level: float, *, since: int, steps: int) -> int | None:
     below = curve < level
     below[: since + 1] = False
     steps = max(1, steps)
@@ -233,7 +232,7 @@ def _stays_below(curve: Float, level: float, *, since: int, steps: int) -> int |
     return int(np.argmax(runs)) if runs.any() else None
 
 
-def faded(signal: Array, *, fade_in: int, fade_out: int, gain: float = 1.0) -> Array:
+def faded(signal: F32, *, fade_in: int, fade_out: int, gain: float = 1.0) -> F32:
     """Return a copy with raised-cosine fades of so many samples, times a gain."""
     result = signal * np.float32(gain)
     fade_in = min(fade_in, result.shape[1])
@@ -245,10 +244,5 @@ def faded(signal: Array, *, fade_in: int, fade_out: int, gain: float = 1.0) -> A
     return np.asarray(result, dtype=np.float32)
 
 
-def _ramp(length: int) -> Array:
+def _ramp(length: int) -> F32:
     return (0.5 - 0.5 * np.cos(np.pi * np.arange(length) / length)).astype(np.float32)
-
-
-def decibels(level: float) -> float:
-    """Return a linear level in dB, -200 at least."""
-    return float(20.0 * np.log10(max(level, 1e-10)))

@@ -7,19 +7,19 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.signal.onsets import Float, Novelty, loudness, novelty, pick_onsets
+from kit.arrays import F32, F64
+from kit.signal.onsets import Novelty, loudness, novelty, pick_onsets
 from kit.signal.pulse import NO_PULSE, Pulse, find_pulse
-from kit.signal.spectra import Array
 from kit.worker.engines import EngineContext
 
-Source = Callable[[], Iterator[Array]]
+Source = Callable[[], Iterator[F32]]
 """Starts a recording from its beginning, in blocks `[channels, samples]`."""
 SILENCE = 1e-5
 """Level (-100 dBFS) below which a recording counts as silent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class OnsetAnalysis:
     """What an engine heard in a recording."""
 
     level: float
@@ -27,7 +27,7 @@ class Heard:
     novelty: Novelty
     onsets: NDArray[np.int64]
     """Samples, rising."""
-    strengths: Float
+    strengths: F64
     """Of the onsets; about 1 for the main hits."""
     pulse: Pulse
 
@@ -35,7 +35,7 @@ class Heard:
 class Engine(Protocol):
     """Hears onsets and the beat."""
 
-    def listen(
+    def run(
         self,
         source: Source,
         sample_rate: int,
@@ -43,7 +43,7 @@ class Engine(Protocol):
         threshold: float,
         spacing: float,
         progress: Callable[[float], None],
-    ) -> Heard:
+    ) -> OnsetAnalysis:
         """Listen to a recording; memory does not grow with its audio, only with its onsets."""
         ...
 
@@ -53,7 +53,7 @@ class SpectralFlux:
 
     name = "spectral flux, numpy"
 
-    def listen(
+    def run(
         self,
         source: Source,
         sample_rate: int,
@@ -61,20 +61,20 @@ class SpectralFlux:
         threshold: float,
         spacing: float,
         progress: Callable[[float], None],
-    ) -> Heard:
+    ) -> OnsetAnalysis:
         """Listen twice: for the loudness, then for what is new."""
         level = loudness(source(), floor=SILENCE)
         progress(0.3)
         if level <= 0.0:
             nothing = Novelty(np.zeros((0, 1), np.float32), 1.0)
-            return Heard(0.0, nothing, np.zeros(0, np.int64), np.zeros(0), NO_PULSE)
+            return OnsetAnalysis(0.0, nothing, np.zeros(0, np.int64), np.zeros(0), NO_PULSE)
         heard = novelty(source(), sample_rate, level=level)
         progress(0.9)
         frames, strengths = pick_onsets(
             heard.total, heard.rate, threshold=threshold, spacing=spacing
         )
         onsets = np.round(frames * (sample_rate / heard.rate)).astype(np.int64)
-        return Heard(level, heard, onsets, strengths, find_pulse(heard.total, heard.rate))
+        return OnsetAnalysis(level, heard, onsets, strengths, find_pulse(heard.total, heard.rate))
 
 
 def load_engine(context: EngineContext) -> Engine:

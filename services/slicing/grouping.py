@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.signal.onsets import Float
-from kit.signal.spectra import Array, Framing, magnitudes, mel_bands
+from kit.arrays import F32, F64
+from kit.signal.spectra import Framing, magnitudes, mel_bands
 
 _EDGES = (0.0, 0.008, 0.02, 0.04, 0.08, 0.16, 0.3)
 """Seconds after the start between which spectra are averaged: the attack finely, the tail less."""
@@ -17,13 +17,13 @@ _ROUNDS = 3
 
 
 @lru_cache(maxsize=8)
-def _bank(framing: Framing) -> Array:
+def _bank(framing: Framing) -> F32:
     return mel_bands(framing, low=40.0, high=16_000.0, bands=32)
 
 
 def timbre(
-    signal: Array, sample_rate: int, *, edges: tuple[float, ...] = _EDGES, hop: float = 0.004
-) -> Float:
+    signal: F32, sample_rate: int, *, edges: tuple[float, ...] = _EDGES, hop: float = 0.004
+) -> F64:
     """Return what a hit sounds like, whatever its level.
 
     Parameters
@@ -39,7 +39,7 @@ def timbre(
 
     Returns
     -------
-    Float
+    F64
         `[(len(edges) - 1) * 32]`: levels of 32 mel bands in dB over 60 dB, mean 0, norm 1. A hit
         that is cut off is taken to stay as it was: where it ended says nothing of its sound.
     """
@@ -52,7 +52,7 @@ def timbre(
     whole = max(1, (min(reach, signal.shape[1]) - framing.size // 2) // framing.hop + 1)
     power = power[:whole]
     times = np.arange(power.shape[0]) / framing.rate
-    steps: list[Float] = []
+    steps: list[F64] = []
     for low, high in pairwise(edges):
         inside = (times >= low) & (times < high)
         steps.append(power[inside].mean(axis=0) if inside.any() else steps[-1])
@@ -61,7 +61,7 @@ def timbre(
     return unit(levels - levels.mean())
 
 
-def unit(vectors: Float) -> Float:
+def unit(vectors: F64) -> F64:
     """Return vectors scaled to norm 1 along the last axis; zeros stay."""
     norm = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(norm, 1e-12), dtype=np.float64)
@@ -73,11 +73,11 @@ class Grouping:
 
     labels: NDArray[np.int64]
     """Group of each; the largest group is 0."""
-    similarity: Float
+    similarity: F64
     """Of each to its group's mean, 0 to 1."""
 
 
-def group(vectors: Float, order: NDArray[np.int64], *, similarity: float) -> Grouping:
+def group(vectors: F64, order: NDArray[np.int64], *, similarity: float) -> Grouping:
     """Group vectors by their correlation.
 
     Each vector, in the order given, joins the group whose mean it is most like, or founds one

@@ -10,18 +10,18 @@ from contracts.analysis import Analysis
 from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
 from contracts.slicing import Slice, SliceKind, Slices, SlicingParams, SlicingResult
+from kit.arrays import F32, F64
 from kit.audio.decode import read_blocks
 from kit.audio.encode import AudioForm, Encoder, nearest_rate
 from kit.audio.offset import find_offset, without_offset
 from kit.audio.probe import probe
-from kit.signal.onsets import Float
-from kit.signal.spectra import Array
-from kit.worker.gate import mix_beside, skip_if_absent
+from kit.signal.decibels import amplitude_to_db
+from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.slicing.choosing import choose, describe
-from services.slicing.dsp import Rolling, decibels, faded
-from services.slicing.engine import Engine, Heard
+from services.slicing.dsp import Rolling, faded
+from services.slicing.engine import Engine, OnsetAnalysis
 from services.slicing.loops import downbeat_phase, stretches
 from services.slicing.measuring import Measured, measure_loops, measure_one_shots
 
@@ -34,25 +34,19 @@ _ACCOMPANIMENT = (
 )
 
 
+@reject_unreadable()
 def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
     """Find onsets, cut one-shots and loops, group what sounds alike, store the best."""
     source, mix, analysis = _inputs(job)
-    skip_if_absent(source, mix)
-    facts = probe(source.path)
+    facts = open_input(source, mix, min_seconds=params.min_length)
     rate, samples = facts.sample_rate, facts.samples
-    if samples < round(params.min_length * rate):
-        raise Skipped(
-            "too_short",
-            f"The audio lasts {facts.duration:.3f} s; there is nothing to slice below "
-            f"{params.min_length:g} s.",
-        )
     raw = partial(read_blocks, source.path)
     offset = find_offset(raw(), rate)
 
-    def blocks() -> Iterator[Array]:
+    def blocks() -> Iterator[F32]:
         return without_offset(raw(), offset)
 
-    heard = engine.listen(
+    heard = engine.run(
         blocks,
         rate,
         # 0.5 is the detector's own threshold; each 0.1 is a factor of 1.3.
@@ -61,7 +55,7 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
         progress=lambda part: job.progress(0.4 * part, "listening for onsets"),
     )
     if heard.level <= 0.0:
-        raise Skipped("silent", "The audio is silent: there is nothing to slice.")
+        raise Silent
     hits = measure_one_shots(
         blocks(),
         heard,
@@ -138,8 +132,8 @@ def _inputs(job: Job) -> tuple[JobInput, JobInput | None, Analysis | None]:
 
 
 def _grid(
-    heard: Heard, params: SlicingParams, analysis: Analysis | None
-) -> tuple[Float, int, int] | None:
+    heard: OnsetAnalysis, params: SlicingParams, analysis: Analysis | None
+) -> tuple[F64, int, int] | None:
     """Return beats, the index of a first beat of a bar and beats in a bar; `None` if unsteady."""
     if analysis is not None and analysis.tempo is not None and params.bpm is None:
         if analysis.tempo.steadiness < STEADY or analysis.tempo.confidence < REPEATING:
@@ -175,7 +169,7 @@ def _grid(
     return beats, phase, params.beats_per_bar
 
 
-def _bpm(heard: Heard, params: SlicingParams, analysis: Analysis | None) -> float:
+def _bpm(heard: OnsetAnalysis, params: SlicingParams, analysis: Analysis | None) -> float:
     if params.bpm is not None:
         return params.bpm
     if analysis is not None and analysis.tempo is not None:
@@ -189,7 +183,7 @@ def _store(
     chosen: list[Slice],
     attacks: dict[int, int],
     params: SlicingParams,
-    blocks: Iterator[Array],
+    blocks: Iterator[F32],
 ) -> dict[int, Slice]:
     """Write the chosen slices as files, in one pass, and return them with what was done."""
     facts = probe(source.path)
@@ -214,7 +208,7 @@ def _store(
             # A loop goes on at its own beginning: only a click at the seam is taken away.
             fade_out = min(fade_out, rate // 1000)
         # What is stored keeps an offset, and must not be clipped for it.
-        peak = decibels(float(np.abs(signal).max()))
+        peak = amplitude_to_db(float(np.abs(signal).max()))
         gain_db = params.peak_dbfs - peak if params.normalise else 0.0
         name = f"{prefix}{_name(piece)}.flac"
         path = job.output(

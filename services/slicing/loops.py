@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kit.signal.onsets import Float
+from kit.arrays import F64
 
 _TOLERANCE = 0.04
 """How far a step from beat to beat may lie from the usual one where the tempo counts as steady."""
@@ -20,7 +20,7 @@ class Stretch:
     bars: int
 
 
-def downbeat_phase(beats: Float, weight: Float, rate: float, *, beats_per_bar: int) -> int:
+def downbeat_phase(beats: F64, weight: F64, rate: float, *, beats_per_bar: int) -> int:
     """Return which beat, counted from the first, is most likely the first of a bar.
 
     Parameters
@@ -44,7 +44,7 @@ def downbeat_phase(beats: Float, weight: Float, rate: float, *, beats_per_bar: i
 
 
 def stretches(
-    beats: Float, *, phase: int, beats_per_bar: int, bars: tuple[int, ...]
+    beats: F64, *, phase: int, beats_per_bar: int, bars: tuple[int, ...]
 ) -> list[Stretch]:
     """Return every stretch of whole bars, one after the other, in which the tempo is steady.
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from contracts.slicing import Ending, SlicingParams
-from kit.signal.onsets import Float
-from kit.signal.spectra import Array
+from kit.arrays import F32, F64
 from services.slicing.dsp import Rolling, attack, crossing, envelope, tail
-from services.slicing.engine import Heard
+from services.slicing.engine import OnsetAnalysis
 from services.slicing.grouping import timbre
 from services.slicing.loops import Stretch
 
@@ -33,13 +32,13 @@ class Measured:
     peak: float
     before: float
     """Linear level of the 20 ms before the start."""
-    timbre: Float
+    timbre: F64
     stretch: Stretch | None = None
 
 
 def measure_one_shots(
-    blocks: Iterator[Array],
-    heard: Heard,
+    blocks: Iterator[F32],
+    heard: OnsetAnalysis,
     params: SlicingParams,
     *,
     sample_rate: int,
@@ -124,7 +123,7 @@ def _begin(
 
 
 def _one_shot(
-    signal: Array,
+    signal: F32,
     attack_at: int,
     ending: Ending,
     params: SlicingParams,
@@ -157,9 +156,9 @@ def _one_shot(
 
 
 def measure_loops(
-    blocks: Iterator[Array],
+    blocks: Iterator[F32],
     stretches: list[Stretch],
-    beats: Float,
+    beats: F64,
     one_shots: list[Measured],
     *,
     sample_rate: int,

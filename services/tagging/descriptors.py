@@ -11,7 +11,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from kit.signal.spectra import Array, Framing, magnitudes, mel_bands
+from kit.arrays import F32
+from kit.signal.decibels import power_to_db
+from kit.signal.spectra import Framing, magnitudes, mel_bands
 
 RATE = 44_100
 """Hz; other rates are resampled, so that one time and one frequency are one number."""
@@ -40,7 +42,7 @@ _STEP = RATE // 1000
 Vector = NDArray[np.float64]
 
 
-def features(mono: Array, rate: int) -> Array:
+def features(mono: F32, rate: int) -> F32:
     """Describe a sound by numbers that do not depend on its level.
 
     Parameters
@@ -53,7 +55,7 @@ def features(mono: Array, rate: int) -> Array:
 
     Returns
     -------
-    Array
+    F32
         `[FEATURES]`; all zero for silence, for which `Classifier.classify` says nothing.
 
     Raises
@@ -85,7 +87,7 @@ def features(mono: Array, rate: int) -> Array:
     return _describe(sound, envelope[start:])
 
 
-def _describe(sound: Array, envelope: Vector) -> Array:
+def _describe(sound: F32, envelope: Vector) -> F32:
     ringing = sound[: int(_RINGING * RATE)]
     spectra = np.concatenate(list(magnitudes([ringing[None]], _FRAMING)))
     power = np.asarray(spectra, np.float64) ** 2
@@ -101,7 +103,7 @@ def _describe(sound: Array, envelope: Vector) -> Array:
     return np.nan_to_num(whole).astype(np.float32)
 
 
-def _envelope(sound: Array) -> Vector:
+def _envelope(sound: F32) -> Vector:
     count = -(-sound.size // _STEP)
     padded = np.zeros(count * _STEP, np.float32)
     padded[: sound.size] = np.abs(sound)
@@ -109,8 +111,7 @@ def _envelope(sound: Array) -> Vector:
 
 
 def _decibels(power: Vector, reference: float) -> Vector:
-    share = np.maximum(power / max(reference, 1e-20), 10 ** (_FLOOR_DB / 10))
-    return np.asarray(10.0 * np.log10(share), np.float64)
+    return power_to_db(power, reference=max(reference, 1e-20), floor=_FLOOR_DB)
 
 
 def _log_time(seconds: float | Vector) -> Vector:
@@ -148,7 +149,7 @@ def _fall(levels: Vector, top: int, by: float) -> float:
     return 0.001 * float(above[-1] if above.size else 0)
 
 
-def _strikes(sound: Array) -> Vector:
+def _strikes(sound: F32) -> Vector:
     """Return how often it is struck: the number and the regularity of the onsets."""
     spectra = np.concatenate(list(magnitudes([sound[None]], Framing(RATE, 1024, 441))))
     bands = np.log10(1.0 + 1000.0 * (spectra @ _MEL.T))
@@ -244,7 +245,7 @@ def _moments(power: Vector) -> Vector:
     return np.array(numbers)
 
 
-def _tones(sound: Array) -> Vector:
+def _tones(sound: F32) -> Vector:
     """Return how tonal it is and where its deepest tone lies, and moves to."""
     numbers: list[float] = []
     for start, size in ((0.003, 2048), (0.04, 4096), (0.12, 8192), (0.35, 8192)):

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from contracts.tagging import TagSource
-from kit.signal.spectra import Array
+from kit.arrays import F32
 from kit.worker.engines import EngineContext
 from services.tagging.mel import BANDS, PATCH
 
@@ -19,12 +19,12 @@ _VERSION = "0.1.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TaggerOutput:
     """What a network says of patches."""
 
-    tags: Array
+    tags: F32
     """`[n, 50]`, 0 to 1, in the order of `vocabulary.VOCABULARY`."""
-    embedding: Array
+    embedding: F32
     """`[n, 200]`: the penultimate layer."""
 
 
@@ -41,11 +41,11 @@ class Engine(Protocol):
         """Which networks, and which classifier."""
         ...
 
-    def hear(self, patches: Array, source: TagSource) -> Heard:
+    def run_tagger(self, patches: F32, source: TagSource) -> TaggerOutput:
         """Return what a network says of patches, `[n, 187, 96]` with n up to `BATCH`."""
         ...
 
-    def classify(self, features: Array) -> Array:
+    def run_classifier(self, features: F32) -> F32:
         """Return calibrated probabilities, `[n, 14]`, of one-shots described by `features`."""
         ...
 
@@ -71,15 +71,15 @@ class MusicnnEngine:
         self.name = f"{self._networks[TagSource.MTT].engine}, one-shots {made}"
         self.weights = f"musicnn-mtt {_VERSION}, musicnn-msd {_VERSION}, one-shots {made}"
 
-    def hear(self, patches: Array, source: TagSource) -> Heard:
+    def run_tagger(self, patches: F32, source: TagSource) -> TaggerOutput:
         """Return what a network says of patches."""
         count = len(patches)
         batch = np.zeros((BATCH, PATCH, BANDS), np.float32)
         batch[:count] = patches
         found = self._networks[source].run({"mel": batch})
-        return Heard(found["tags"][:count], found["penultimate"][:count])
+        return TaggerOutput(found["tags"][:count], found["penultimate"][:count])
 
-    def classify(self, features: Array) -> Array:
+    def run_classifier(self, features: F32) -> F32:
         """Return calibrated probabilities of one-shots."""
         return self._classifier.classify(features)
 

@@ -19,19 +19,19 @@ from contracts.tagging import (
     TagSource,
     TagTarget,
 )
-from kit.audio.decode import UnreadableAudio
+from kit.arrays import F32
 from kit.audio.probe import probe
-from kit.signal.spectra import Array
+from kit.worker.intake import Silent, reject_unreadable
 from kit.worker.job import Job, JobInput
-from kit.worker.outcomes import Rejected, Skipped
+from kit.worker.outcomes import Rejected
 from services.tagging.engine import Engine
-from services.tagging.listening import (
+from services.tagging.oneshots import CLASSES, features
+from services.tagging.streaming import (
     Averager,
     head,
     mono,
     spectral_patches,
 )
-from services.tagging.oneshots import CLASSES, features
 from services.tagging.vocabulary import VOCABULARY
 
 SHOWN = 10
@@ -47,27 +47,25 @@ class _Sound:
 
     source: JobInput
     facts: AudioFacts
-    description: Array | None
+    description: F32 | None
     """Features of a one-shot; `None` of a song, and of a slice that is a loop by the way it was
     cut."""
 
 
+@reject_unreadable()
 def handle(params: TaggingParams, job: Job, engine: Engine) -> TaggingResult:
     """Listen to the job's inputs, write what they are."""
     song = _song(params, job)
-    try:
-        facts = [probe(given.path) for given in job.inputs]
-        duration = sum(one.duration for one in facts)
-        sounds = [
-            sound
-            for given, one in zip(job.inputs, facts, strict=True)
-            if (sound := _open(given, one, classified=given is not song)) is not None
-        ]
-        if not sounds:
-            raise Skipped("silent", "The audio is silent: there is nothing to tag.")
-        words, vectors = _listen(params, job, engine, sounds, song)
-    except UnreadableAudio as error:
-        raise Rejected("unreadable", str(error)) from error
+    facts = [probe(given.path) for given in job.inputs]
+    duration = sum(one.duration for one in facts)
+    sounds = [
+        sound
+        for given, one in zip(job.inputs, facts, strict=True)
+        if (sound := _open(given, one, classified=given is not song)) is not None
+    ]
+    if not sounds:
+        raise Silent
+    words, vectors = _listen(params, job, engine, sounds, song)
     samples = _classified(params, engine, [one for one in sounds if one.source is not song])
     _write(job, Tags(song=words, samples=samples), sounds, vectors)
     job.progress(1.0, "done")
@@ -164,7 +162,7 @@ def _classified(
 ) -> tuple[SampleTags, ...]:
     """Return what each sample is."""
     described = [one.description for one in sounds if one.description is not None]
-    answers = iter(engine.classify(np.stack(described)) if described else ())
+    answers = iter(engine.run_classifier(np.stack(described)) if described else ())
     samples: list[SampleTags] = []
     for sound in sounds:
         if sound.description is None:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.signal.spectra import Array, Framing, frames
+from kit.arrays import F32
+from kit.signal.spectra import Framing, frames
 
 RATE = 16_000
 """Hz."""
@@ -57,7 +58,7 @@ _BANK = slaney_bank(_FRAMING, bands=BANDS).T.astype(np.float32)
 _WINDOW = np.hanning(SIZE + 1)[:-1].astype(np.float32)
 
 
-def log_mel(blocks: Iterable[Array]) -> Iterator[Array]:
+def log_mel(blocks: Iterable[F32]) -> Iterator[F32]:
     """Yield the logarithmic mel spectrogram of a stream.
 
     Parameters
@@ -67,7 +68,7 @@ def log_mel(blocks: Iterable[Array]) -> Iterator[Array]:
 
     Yields
     ------
-    Array
+    F32
         `[frames, 96]`, ≥ 0: `log10(1 + 10000 · power)`. In float32 throughout: the original casts
         the power to float16, whose product with 10000 overflows on loud audio.
     """
@@ -77,7 +78,7 @@ def log_mel(blocks: Iterable[Array]) -> Iterator[Array]:
         yield np.log10(np.float32(1.0) + np.float32(10_000.0) * (power @ _BANK))
 
 
-def patches(spectra: Iterable[Array]) -> Iterator[Array]:
+def patches(spectra: Iterable[F32]) -> Iterator[F32]:
     """Yield a spectrogram in patches of three seconds.
 
     Parameters
@@ -87,7 +88,7 @@ def patches(spectra: Iterable[Array]) -> Iterator[Array]:
 
     Yields
     ------
-    Array
+    F32
         `[187, 96]`, one after the other without overlap. As the original does it, what is left
         over at the end is dropped; but audio shorter than a patch fills one by repetition, as in
         its training.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from kit.signal.spectra import Array
+from kit.arrays import F32
 from services.tagging.descriptors import FEATURES, features
 
 __all__ = ["CLASSES", "FEATURES", "Classifier", "UnreadableWeights", "features"]
@@ -70,12 +70,12 @@ class Classifier:
         2017); found on kits that were held out.
     """
 
-    mean: Array
-    scale: Array
-    first: Array
-    first_bias: Array
-    second: Array
-    second_bias: Array
+    mean: F32
+    scale: F32
+    first: F32
+    first_bias: F32
+    second: F32
+    second_bias: F32
     temperature: float
 
     @classmethod
@@ -115,7 +115,7 @@ class Classifier:
         if tuple(str(name) for name in arrays["classes"].ravel()) != CLASSES:
             raise wrong("its classes are others")
         sizes = {"features": FEATURES, "classes": len(CLASSES)}
-        ready: dict[str, Array] = {}
+        ready: dict[str, F32] = {}
         for name, axes in _SHAPES.items():
             array = arrays[name]
             if array.dtype.kind != "f" or array.ndim != len(axes):
@@ -131,7 +131,7 @@ class Classifier:
         temperature = float(ready.pop("temperature")[0])
         return cls(temperature=temperature, **ready)
 
-    def classify(self, features: Array) -> Array:
+    def classify(self, features: F32) -> F32:
         """Say how probable each class is.
 
         Parameters
@@ -141,7 +141,7 @@ class Classifier:
 
         Returns
         -------
-        Array
+        F32
             `[sounds, 14]`, the columns as in `CLASSES`; each row sums to 1. A row of zeros, which
             is silence, is given the same probability for all classes.
 
@@ -158,7 +158,7 @@ class Classifier:
         odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
-    def logits(self, features: Array) -> NDArray[np.float64]:
+    def logits(self, features: F32) -> NDArray[np.float64]:
         """Return the mean of the networks' outputs, `[sounds, 14]`, before the temperature."""
         scaled = np.clip((features - self.mean) / self.scale, -_CLIP, _CLIP)
         total = np.zeros((len(features), len(CLASSES)), np.float64)

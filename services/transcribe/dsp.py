@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from services.transcribe.lines import RATE, Float, Segment, Word
+from kit.arrays import F32, Mono
+from services.transcribe.lines import RATE, Segment, Word
 
 HOP = 160
 """Samples from one level to the next: 10 ms at `RATE`."""
@@ -24,7 +25,7 @@ _ATTACK_DB = 6.0
 _SHORTEST = 0.04
 
 
-class Loudness:
+class LevelEnvelope:
     """Levels of a stream: one number for every 10 ms, so that an hour is 1.4 MB.
 
     Notes
@@ -37,7 +38,7 @@ class Loudness:
         self._pending = np.zeros(1, np.float32)
         self._levels: list[NDArray[np.float32]] = []
 
-    def feed(self, audio: Float) -> None:
+    def feed(self, audio: Mono) -> None:
         """Take more audio, `[samples]` at `RATE`."""
         joined = np.concatenate([self._pending, audio])
         frames = max(0, (len(joined) - 1 - _WIDTH) // HOP + 1)
@@ -49,7 +50,7 @@ class Loudness:
             joined = joined[frames * HOP :]
         self._pending = joined.copy()
 
-    def levels(self) -> Float:
+    def levels(self) -> F32:
         """Return dB for every 10 ms so far, `[frames]`; frame n is centred (n + 1) · 10 ms in."""
         return np.concatenate(self._levels) if self._levels else np.zeros(0, np.float32)
 
@@ -59,19 +60,19 @@ def frame_at(seconds: float) -> int:
     return max(0, round(seconds * RATE / HOP) - 1)
 
 
-def loudest(levels: Float, start: float, end: float) -> float:
+def loudest(levels: F32, start: float, end: float) -> float:
     """Return the 90th percentile of the levels between two times, in dB."""
     first = frame_at(start)
     part = levels[first : max(first + 1, frame_at(end) + 1)]
     return float(np.percentile(part, 90)) if len(part) else FLOOR
 
 
-def loudest_level(levels: Float) -> float:
+def loudest_level(levels: F32) -> float:
     """Return the mean of the ten highest levels, a tenth of a second, in dB."""
     return float(np.sort(levels)[-10:].mean()) if len(levels) >= 10 else FLOOR
 
 
-def quietest(audio: Float, earliest: int) -> int:
+def quietest(audio: Mono, earliest: int) -> int:
     """Return the sample after `earliest` where a cut harms least: the middle of its quietest 0.2 s.
 
     Parameters
@@ -88,13 +89,13 @@ def quietest(audio: Float, earliest: int) -> int:
     return earliest + best + width // 2
 
 
-def voice_start(levels: Float, start: float, end: float) -> float:
+def voice_start(levels: F32, start: float, end: float) -> float:
     """Return where the voice begins to sound, for a word that is said to lie between two times.
 
     Parameters
     ----------
     levels
-        dB for every 10 ms, `Loudness.levels`.
+        dB for every 10 ms, `LevelEnvelope.levels`.
     start, end
         Seconds. Whisper's starts are early, by half a second after a pause.
 
@@ -132,7 +133,7 @@ def voice_start(levels: Float, start: float, end: float) -> float:
     return _time_of(first + best + _STEP // 2)
 
 
-def correct_starts(segments: list[Segment], levels: Float) -> list[Segment]:
+def correct_starts(segments: list[Segment], levels: F32) -> list[Segment]:
     """Return segments whose words begin where the voice does; words stay in order and disjoint."""
     corrected: list[Segment] = []
     before = 0.0

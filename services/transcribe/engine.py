@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from kit.worker.engines import EngineContext
+from kit.arrays import Mono
+from kit.worker.engines import EngineContext, OpenModel, missing_weights
 from kit.worker.outcomes import Rejected
-from services.transcribe.choice import choose
-from services.transcribe.lines import Float, Heard
+from services.transcribe.backends import choose
+from services.transcribe.lines import WindowTranscript
 from services.transcribe.memory import memory_watched
 
 FETCH = "python -m kit.weights fetch --all transcribe"
@@ -33,11 +35,13 @@ class Hearing(Protocol):
         """Codes of what it understands."""
         ...
 
-    def tell_language(self, audio: Float) -> Mapping[str, float]:
+    def run_language(self, audio: Mono) -> Mapping[str, float]:
         """Return the probability of each language over at most 30 s of audio, `[samples]`."""
         ...
 
-    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+    def run(
+        self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
+    ) -> WindowTranscript:
         """Return what is said in at most 30 s, `[samples]` at `lines.RATE`; times within it.
 
         The same audio gives the same words, also above a temperature of 0, where they are drawn at
@@ -77,31 +81,24 @@ class Networks:
 
     def __init__(self, paths: Mapping[str, Path], opener: Open) -> None:
         self._paths = paths
-        self._opener = opener
-        self._open: Hearing | None = None
+        self._model = OpenModel(partial(self._load, opener))
 
     @property
     def name(self) -> str:
         """What the log calls it: which networks, on what."""
-        running = self._open.description if self._open else "nothing yet"
+        model = self._model.current
+        running = model.description if model else "nothing yet"
         return f"{', '.join(sorted(self._paths))} on {running}"
 
     def open(self, weights: str) -> Hearing:
         """Return a network, loading it when it is not the one in use."""
-        if self._open is None or self._open.weights != weights:
-            path = self._paths.get(weights)
-            if path is None:
-                here = ", ".join(sorted(self._paths))
-                raise Rejected(
-                    "missing_weights",
-                    f"The weights {weights!r} are not here; there are: {here}. If the service's "
-                    f"weights.toml lists them, the operator fetches them with: {FETCH}",
-                )
-            # One at a time: the one before makes room first.
-            self._open = None
-            with memory_watched():
-                self._open = self._opener(weights, path)
-        return self._open
+        if weights not in self._paths:
+            raise missing_weights(weights, sorted(self._paths), FETCH)
+        return self._model.open(weights)
+
+    def _load(self, opener: Open, weights: str) -> Hearing:
+        with memory_watched():
+            return opener(weights, self._paths[weights])
 
 
 def load_engine(context: EngineContext) -> Networks:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from contracts.transcribe import RemovalReason
+from kit.arrays import F32
 from services.transcribe.dsp import FLOOR, loudest, loudest_level
-from services.transcribe.lines import Float, Segment, Word, key
+from services.transcribe.lines import Segment, Word, key
 
 SILENT_DB = 36.0
 """A text is silent when the voice is this far below its usual level while it is said to sound."""
@@ -65,7 +66,7 @@ class Removed:
 
 
 def sift(
-    segments: list[Segment], levels: Float, *, separated: bool, loudest_db: float | None = None
+    segments: list[Segment], levels: F32, *, separated: bool, loudest_db: float | None = None
 ) -> tuple[list[Segment], list[Removed]]:
     """Part segments into those that are believed and those that are not.
 
@@ -74,7 +75,7 @@ def sift(
     segments
         In order of time.
     levels
-        dB for every 10 ms of the audio they are from, `dsp.Loudness.levels`.
+        dB for every 10 ms of the audio they are from, `dsp.LevelEnvelope.levels`.
     separated
         Whether the audio holds the voice alone, so that its level says when someone sings.
     loudest_db
@@ -112,7 +113,7 @@ def confidence(segment: Segment) -> float:
     return sum(word.confidence for word in segment.words) / len(segment.words)
 
 
-def _usual(levels: Float) -> float:
+def _usual(levels: F32) -> float:
     """Return the level of what is clearly there: of the frames near the loudest ones, the mean."""
     if not len(levels):
         return FLOOR
@@ -120,7 +121,7 @@ def _usual(levels: Float) -> float:
 
 
 def _verdict(
-    segment: Segment, levels: Float, usual: float, inaudible: float, *, separated: bool
+    segment: Segment, levels: F32, usual: float, inaudible: float, *, separated: bool
 ) -> RemovalReason | None:
     text = segment.text
     if not _LETTER.search(text) or _ANNOTATION.match(text):

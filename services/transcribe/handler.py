@@ -1,5 +1,6 @@
 """One job: canonical audio or a vocal stem in, its words as files out."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,15 +8,16 @@ import numpy as np
 from contracts.items import ArtifactKind
 from contracts.music import Stem
 from contracts.transcribe import RemovedText, TranscribeParams, TranscribeResult
-from kit.audio.decode import UnreadableAudio
+from kit.arrays import AudioBlock
+from kit.audio.decode import resample_stream
+from kit.audio.downmix import downmix
 from kit.audio.listen import Ear
-from kit.audio.probe import probe
-from kit.worker.gate import mix_beside, skip_if_absent
+from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.transcribe import writers
 from services.transcribe.dsp import (
-    Loudness,
+    LevelEnvelope,
     correct_starts,
     loudest_level,
     part_at_pauses,
@@ -23,7 +25,7 @@ from services.transcribe.dsp import (
 from services.transcribe.engine import Engine
 from services.transcribe.guard import Removed, sift
 from services.transcribe.lines import RATE, Segment
-from services.transcribe.stream import Listener
+from services.transcribe.streaming import Listener
 
 SILENCE = 10 ** (-80 / 20)
 """Audio that never exceeds this is silent; levels above it are judged relative to the recording."""
@@ -36,6 +38,7 @@ _LISTENING = 0.97
 _UNSUNG = frozenset({Stem.DRUMS, Stem.BASS, Stem.GUITAR, Stem.PIANO, Stem.ACCOMPANIMENT})
 
 
+@reject_unreadable()
 def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResult:
     """Listen to the job's input and write its words."""
     given, mix = _voice_and_mix(job)
@@ -48,26 +51,23 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
             f"{hearing.weights} does not know the language {params.language!r}; leave it out to "
             f"have it detected, or choose one of: {', '.join(sorted(hearing.languages))}",
         )
-    try:
-        facts = probe(given.path)
-        if facts.duration < SHORTEST:
-            raise Skipped("too_short", f"The audio is shorter than {SHORTEST} s.")
-        skip_if_absent(given, mix)
-        loudest = max(_loudest(one.path) for one in (given, mix) if one is not None)
-        listener = Listener(hearing, params.language, params.beam, loudest)
-        peak, lines = _listen(job, listener, given, mix)
-    except UnreadableAudio as error:
-        raise Rejected("unreadable", str(error)) from error
+    levels = _Levels()
+    facts = open_input(given, mix, min_seconds=SHORTEST, measure=levels.measure)
+    loudest = levels.loudest()
+    listener = Listener(hearing, params.language, params.beam, loudest)
+    peak, lines = _listen(job, listener, given, mix)
     if peak < SILENCE:
-        raise Skipped("silent", "The audio is silent.")
-    levels = listener.loudness.levels()
-    kept, removed = sift(lines, levels, separated=given.stem is Stem.VOCALS, loudest_db=loudest)
+        raise Silent
+    voice_levels = listener.loudness.levels()
+    kept, removed = sift(
+        lines, voice_levels, separated=given.stem is Stem.VOCALS, loudest_db=loudest
+    )
     if params.keep_doubtful:
         kept = sorted(lines, key=lambda line: line.start)
     if not kept:
         raise Skipped("no_words", _nothing_heard(removed))
     if params.correct_starts:
-        kept = correct_starts(kept, levels)
+        kept = correct_starts(kept, voice_levels)
     kept = part_at_pauses(kept)
     language, sure = listener.detected or ("en", 0.0)
     lyrics = writers.Lyrics(
@@ -127,12 +127,23 @@ def _voice_and_mix(job: Job) -> tuple[JobInput, JobInput | None]:
     return voice, mix_beside(job.inputs)
 
 
-def _loudest(path: Path) -> float:
-    """Return the level of the loudest tenth of a second of a file, by `Loudness`."""
-    loudness = Loudness()
-    for block in Ear(path, RATE, told=lambda _: None).blocks():
-        loudness.feed(block)
-    return loudest_level(loudness.levels())
+class _Levels:
+    """Levels over time of each file that is measured."""
+
+    def __init__(self) -> None:
+        self._envelopes: list[LevelEnvelope] = []
+
+    def measure(self, blocks: Iterator[AudioBlock], sample_rate: int) -> Iterator[None]:
+        """Measure a file as the network hears it: mixed to one channel, at the network's rate."""
+        envelope = LevelEnvelope()
+        self._envelopes.append(envelope)
+        for block in resample_stream(downmix(blocks, sample_rate), sample_rate, RATE):
+            envelope.feed(block[0])
+            yield
+
+    def loudest(self) -> float:
+        """Return the level of the loudest tenth of a second of all files."""
+        return max(loudest_level(one.levels()) for one in self._envelopes)
 
 
 def _write(job: Job, lyrics: writers.Lyrics, stem: Stem | None) -> None:

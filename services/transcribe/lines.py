@@ -2,13 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 RATE = 16_000
 """Samples a second of what the network hears."""
 
-Float = NDArray[np.float32]
 
 NOTHING = -1.5
 """The least that the network's log mel spectrum, (log10 of the power + 4) / 4, can be."""
@@ -64,7 +60,7 @@ def key(word: Word) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class WindowTranscript:
     """What the network made of a window."""
 
     segments: list[Segment]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kit.signal.spectra import Array
+from kit.arrays import F32
 from kit.signal.tuning import find_tuning
 from services.analysis.chroma import between, chroma, non_negative
 from tests.support import signals
@@ -9,7 +9,7 @@ from tests.support import signals
 RATE = 44_100
 
 
-def tones(notes: tuple[float, ...], seconds: float = 2.0) -> Array:
+def tones(notes: tuple[float, ...], seconds: float = 2.0) -> F32:
     """Return sines with four harmonics at any pitch."""
     time = np.arange(round(seconds * RATE)) / RATE
     total = np.zeros(time.size)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kit.signal.onsets import Float
+from kit.arrays import F64
 from services.analysis.meter import Accents, find_bars, harmonic_change, heard_at
 from services.analysis.sections import describe, find_parts, letter, novelty
 
@@ -55,7 +55,7 @@ def piece(groups: str, spans: int = 40) -> np.ndarray[tuple[int, int], np.dtype[
     return describe(values[:, :12], 20 * values[:, 12:])
 
 
-def spans(edges: int) -> Float:
+def spans(edges: int) -> F64:
     return np.asarray(np.arange(edges) * 0.5, np.float64)
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from contracts.analysis import Analysis, AnalysisParams, AnalysisResult, ImageKind, ImageSpec
 from contracts.items import ArtifactKind
 from contracts.music import Stem
-from kit.signal.spectra import Array
+from kit.arrays import F32
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
@@ -22,7 +22,7 @@ PROGRESSION = ((60, 64, 67), (57, 60, 64), (65, 69, 72), (67, 71, 74))
 """C, Am, F, G: a bar each."""
 
 
-def band(bars: int = 8) -> tuple[Array, Array]:
+def band(bars: int = 8) -> tuple[F32, F32]:
     """Return drums and chords of a song in C at 120 beats a minute."""
     drums = signals.drum_loop(BPM, bars).audio
     chords = signals.chords([PROGRESSION[bar % 4] for bar in range(bars)], 2.0)
@@ -31,7 +31,7 @@ def band(bars: int = 8) -> tuple[Array, Array]:
 
 
 def analyse(
-    tmp_path: Path, parts: list[tuple[Array, Stem | None]], params: AnalysisParams | None = None
+    tmp_path: Path, parts: list[tuple[F32, Stem | None]], params: AnalysisParams | None = None
 ) -> tuple[AnalysisResult, Analysis, Job]:
     inputs: list[JobInput] = []
     for index, (audio, stem) in enumerate(parts):

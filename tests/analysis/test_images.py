@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.analysis.images import mel_spectrogram, waveform
-from services.analysis.png import Picture, write_png
+from services.analysis.writers import Picture, write_png
 from tests.support import signals
 
 

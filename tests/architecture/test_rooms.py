@@ -1,13 +1,34 @@
 """Every sibling has the same rooms, and no room is too large."""
 
+import ast
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from contracts.jobs import TaskName
-from tests.architecture.house import HTTP_ROOMS, ROOT, WORKER_ROOMS, services, sources, workers
+from tests.architecture.house import (
+    HTTP_ROOMS,
+    PACKAGES,
+    ROOT,
+    WORKER_ROOMS,
+    imports,
+    services,
+    sources,
+    workers,
+)
 
+OPTIONAL_ROOMS = {
+    "backends.py": {"backend", "choice", "chooser", "runtimes"},
+    "engines": {"backends", "runtimes"},
+    "networks": {"network", "graphs", "network.py", "model.py", "nets"},
+    "streaming.py": {"stream", "streams", "listening", "windows"},
+    "writers.py": {"writer", "score", "files", "png", "output", "outputs", "exporters"},
+    "dsp.py": {"signal", "signals"},
+}
+"""Rooms that a worker has where it needs them, with names that once stood for the same."""
+GRAPHS = ("onnx", "kit.weights.graph", "kit.weights.checkpoints")
+WRITERS = ("mido", "csv", "zlib")
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "manager", "models"}
 
 
@@ -15,6 +36,45 @@ FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "manager", "models"}
 def test_a_worker_has_every_room(folder: Path) -> None:
     missing = [room for room in WORKER_ROOMS if not (folder / room).is_file()]
     assert not missing
+
+
+@pytest.mark.parametrize("folder", workers(), ids=lambda path: path.name)
+def test_an_optional_room_of_a_worker_has_one_name(folder: Path) -> None:
+    others = {name.removesuffix(".py") for names in OPTIONAL_ROOMS.values() for name in names}
+    others -= {room.removesuffix(".py") for room in OPTIONAL_ROOMS}
+    assert not others & {path.stem for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("folder", workers(), ids=lambda path: path.name)
+def test_what_builds_graphs_and_what_writes_formats_has_its_room(folder: Path) -> None:
+    for path in folder.rglob("*.py"):
+        rooms = {part.removesuffix(".py") for part in path.relative_to(folder).parts}
+        names = set(imports(path))
+        if names & set(GRAPHS):
+            assert rooms & {"networks", "engines"}, path
+        if names & set(WRITERS):
+            assert "writers" in rooms, path
+        if "kit.inference.devices.installed" in names or "importlib.metadata.distribution" in names:
+            assert rooms & {"backends", "engine"}, path
+
+
+@pytest.mark.parametrize("folder", workers(), ids=lambda path: path.name)
+def test_an_engine_is_asked_with_run(folder: Path) -> None:
+    """Protocols of `engine.py` compute with `run` or `run_<part>`; `open` gives what computes."""
+    tree = ast.parse((folder / "engine.py").read_text(encoding="utf-8"))
+    protocols = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
+    ]
+    assert any(node.name == "Engine" for node in protocols)
+    for node in protocols:
+        for method in node.body:
+            if not isinstance(method, ast.FunctionDef) or method.decorator_list:
+                continue
+            name = method.name
+            assert name in {"run", "open", "close"} or name.startswith("run_"), (node.name, name)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +115,7 @@ def test_every_service_is_an_image_and_an_extra(folder: Path) -> None:
 
 
 def test_no_file_is_over_500_lines() -> None:
-    tops = ("contracts", "kit", "gateway", "services", "embedded", "clients", "deploy", "tests")
+    tops = (*PACKAGES, "clients", "deploy", "examples", "tools", "tests")
     large = {
         str(path.relative_to(ROOT)): count
         for path in sources(*tops, "benchmarks")
@@ -65,6 +125,6 @@ def test_no_file_is_over_500_lines() -> None:
 
 
 def test_no_file_is_named_for_nothing() -> None:
-    tops = ("contracts", "kit", "gateway", "services", "embedded", "clients", "deploy")
+    tops = (*PACKAGES, "clients", "deploy", "examples", "tools")
     vague = [str(path.relative_to(ROOT)) for path in sources(*tops) if path.stem in FORBIDDEN_NAMES]
     assert not vague

@@ -1,16 +1,18 @@
 """Canonical audio comes back as it was written, in blocks, resampled, folded."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kit.arrays import AudioBlock
 from kit.audio.decode import (
-    Block,
     UnreadableAudio,
     mono_blocks,
     read,
     read_blocks,
+    read_measured,
     resample_stream,
 )
 from kit.audio.encode import AudioForm, Encoder
@@ -18,13 +20,13 @@ from kit.audio.probe import probe
 from tests.support import signals
 
 
-def written(path: Path, audio: Block, rate: int = 44_100) -> Path:
+def written(path: Path, audio: AudioBlock, rate: int = 44_100) -> Path:
     with Encoder(path, rate, channels=len(audio), form=AudioForm.FLAC_24) as encoder:
         encoder.write(audio)
     return path
 
 
-def on_grid(audio: Block) -> Block:
+def on_grid(audio: AudioBlock) -> AudioBlock:
     """Audio of 24-bit integers, so that it survives FLAC exactly."""
     return (np.rint(audio.astype(np.float64) * 2**23) / 2**23).astype(np.float32)
 
@@ -104,3 +106,26 @@ def test_a_damaged_file_is_an_error_and_never_shorter_audio(tmp_path: Path) -> N
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(UnreadableAudio):
         list(read_blocks(path))
+
+
+def test_what_measures_a_file_sees_all_of_it_in_step_with_whoever_reads_it(tmp_path: Path) -> None:
+    audio = np.random.default_rng(3).uniform(-0.5, 0.5, (2, 20 * 65_536)).astype(np.float32)
+    path = written(tmp_path / "a.flac", audio)
+    measured: list[np.ndarray] = []
+    ahead: list[int] = []
+
+    def measure(blocks: Iterator[AudioBlock], sample_rate: int) -> Iterator[None]:
+        assert sample_rate == 44_100
+        for number, block in enumerate(blocks):
+            measured.append(block)
+            # It yields less often than it takes: a down-mix and a resampler hold blocks back.
+            if number % 3 == 2:
+                yield
+
+    made = []
+    for block in read_measured(path, measure):
+        made.append(block)
+        ahead.append(len(measured) - len(made))
+    np.testing.assert_array_equal(np.concatenate(measured, axis=1), np.concatenate(made, axis=1))
+    assert sum(block.shape[1] for block in made) == 20 * 65_536
+    assert -1 <= min(ahead) <= max(ahead) <= 2

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from kit.arrays import F32
 from kit.audio.downmix import downmix
-from kit.signal.spectra import Array
 from tests.support import signals
 
 RATE = 44_100
 
 
-def mono(audio: Array, *, block: int = 10_000, rate: int = RATE) -> Array:
+def mono(audio: F32, *, block: int = 10_000, rate: int = RATE) -> F32:
     parts = [audio[:, at : at + block] for at in range(0, audio.shape[1], block)]
     mixed = list(downmix(parts, rate))
     joined = np.concatenate(mixed, axis=1)
@@ -19,14 +19,14 @@ def mono(audio: Array, *, block: int = 10_000, rate: int = RATE) -> Array:
     return joined[0]
 
 
-def music(seconds: float = 4.0, *, transpose: int = 0) -> Array:
+def music(seconds: float = 4.0, *, transpose: int = 0) -> F32:
     chords = [(60, 64, 67), (65, 69, 72)] * 4
     return signals.chords(
         [tuple(n + transpose for n in chord) for chord in chords[: round(seconds)]], 1.0
     )
 
 
-def level(audio: Array) -> float:
+def level(audio: F32) -> float:
     return float(20 * np.log10(np.sqrt(np.mean(audio.astype(np.float64) ** 2)) + 1e-12))
 
 

@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
+from kit.arrays import F32
 from kit.audio.offset import find_offset, without_offset
-from kit.signal.spectra import Array
 from tests.support import signals
 
 RATE = 44_100
 
 
-def found(audio: Array, block: int = 10_000) -> list[float]:
+def found(audio: F32, block: int = 10_000) -> list[float]:
     parts = [audio[:, at : at + block] for at in range(0, audio.shape[1], block)]
     return [float(one) for one in find_offset(parts, RATE)[:, 0]]
 
 
-def drums() -> Array:
+def drums() -> F32:
     loop = signals.drum_loop(90.0, 4).audio
     return np.concatenate([signals.silence(1.0), loop], axis=1)
 
@@ -47,7 +47,7 @@ def test_each_channel_has_its_own() -> None:
     ],
     ids=["drums", "bass", "low sine", "noise", "silence", "voice", "one-shot", "nothing"],
 )
-def test_what_has_none_stays_untouched(audio: Array) -> None:
+def test_what_has_none_stays_untouched(audio: F32) -> None:
     assert found(audio) == [0.0]
     assert next(without_offset([audio], np.zeros((1, 1), np.float32))) is audio
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from contracts.music import Stem
+from kit.arrays import F32
 from kit.audio.presence import absence, measure_presence
-from kit.signal.spectra import Array
 from tests.support import signals
 from tests.support.single_job import write_audio
 
 
-def chords(seconds: float = 12.0) -> Array:
+def chords(seconds: float = 12.0) -> F32:
     bars = [(60, 64, 67), (57, 60, 64), (65, 69, 72), (67, 71, 74)] * 4
     return signals.chords(bars[: round(seconds / 2)], 2.0)
 
 
-def sung(at: float, seconds: float, total: float, *, level: float = 0.5) -> Array:
+def sung(at: float, seconds: float, total: float, *, level: float = 0.5) -> F32:
     """Return a voice that sings once."""
     voice = signals.voice("aeiou" * 4, seconds_each=seconds / 20, note=55, amplitude=level)
     audio = np.zeros((1, round(total * 44_100)), np.float32)
@@ -25,7 +25,7 @@ def sung(at: float, seconds: float, total: float, *, level: float = 0.5) -> Arra
     return audio
 
 
-def judged(folder: Path, stem: Array, mix: Array, which: Stem) -> str | None:
+def judged(folder: Path, stem: F32, mix: F32, which: Stem) -> str | None:
     return absence(
         write_audio(folder / "stem.flac", stem), write_audio(folder / "mix.flac", mix), which
     )

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 from services.ingest.dsp import Clipping, Offset, SilenceMap, downmix_matrix, repair
 from tests.support import signals
 
 BLOCKS = [1, 7, 1_000, 44_100, 1 << 20]
 
 
-def cut(audio: Block, block: int) -> list[Block]:
+def cut(audio: AudioBlock, block: int) -> list[AudioBlock]:
     return [audio[:, start : start + block] for start in range(0, audio.shape[1], block)]
 
 

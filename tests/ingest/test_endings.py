@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from contracts.ingest import IngestParams, Refusal, Remark
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 from kit.audio.encode import AudioForm
 from services.ingest.engine import ConfinedFfmpeg
 from tests.ingest.uploads import Intake, convert, cpu_seconds, on_grid, write_wav
@@ -48,12 +48,12 @@ SILENT_ABOUT_IT = ("back.mov", "a.wma", "a.ac3", "a.ts", "a.aac")
 
 
 @pytest.fixture(scope="module")
-def song() -> Block:
+def song() -> AudioBlock:
     return on_grid(signals.noise(4.0, channels=2, amplitude=0.2), 16)
 
 
 @pytest.fixture
-def wav(song: Block, tmp_path: Path) -> Path:
+def wav(song: AudioBlock, tmp_path: Path) -> Path:
     return write_wav(tmp_path / "source.wav", song, RATE, AudioForm.WAV_16)
 
 
@@ -76,7 +76,7 @@ def test_only_what_was_cut_short_is_remarked(
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF - 36])
 def test_a_wav_that_was_written_live_is_not_cut_short(
-    size: int, wav: Path, song: Block, intake: Intake, tmp_path: Path
+    size: int, wav: Path, song: AudioBlock, intake: Intake, tmp_path: Path
 ) -> None:
     content = bytearray(wav.read_bytes())
     struct.pack_into("<I", content, content.index(b"data") + 4, size)
@@ -106,7 +106,7 @@ def test_tags_around_the_sound_are_no_damage(
     tail: bytes,
     front: bytes,
     wav: Path,
-    song: Block,
+    song: AudioBlock,
     engine: ConfinedFfmpeg,
     intake: Intake,
     tmp_path: Path,

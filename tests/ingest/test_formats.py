@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contracts.ingest import Remark
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 from kit.audio.encode import AudioForm
 from services.ingest.engine import ConfinedFfmpeg
 from tests.ingest.uploads import Intake, convert, on_grid, write_wav
@@ -50,7 +50,7 @@ LOSSY = {
 
 
 @pytest.fixture(scope="module")
-def song() -> Block:
+def song() -> AudioBlock:
     """Two seconds of stereo in which every channel and every moment is different."""
     left = signals.mix(
         signals.chords([(48, 55, 64), (53, 57, 60)], 1.0), signals.drum_loop(120.0, 1).audio
@@ -59,7 +59,7 @@ def song() -> Block:
     return np.concatenate((left, right)) * np.float32(0.7)
 
 
-def lag(audio: Block, reference: Block) -> int:
+def lag(audio: AudioBlock, reference: AudioBlock) -> int:
     """Return how many samples later a signal comes than its reference."""
     size = 1 << 18
     spectrum = np.fft.rfft(audio[0], size) * np.conj(np.fft.rfft(reference[0], size))
@@ -69,7 +69,7 @@ def lag(audio: Block, reference: Block) -> int:
 
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_lossless_formats_are_sample_exact(
-    name: str, song: Block, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    name: str, song: AudioBlock, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
 ) -> None:
     file, bits, arguments, container, codec = LOSSLESS[name]
     exact = on_grid(song, bits)
@@ -85,7 +85,7 @@ def test_lossless_formats_are_sample_exact(
 
 @pytest.mark.parametrize("name", LOSSY)
 def test_lossy_formats_start_where_they_should(
-    name: str, song: Block, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    name: str, song: AudioBlock, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
 ) -> None:
     file, arguments, container, delay = LOSSY[name]
     wav = write_wav(tmp_path / "source.wav", song, 48_000)

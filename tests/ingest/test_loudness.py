@@ -3,24 +3,24 @@
 import numpy as np
 import pytest
 
-from kit.audio.decode import Block
-from services.ingest.loudness import Loudness, TruePeak, k_weighting
+from kit.arrays import AudioBlock
+from services.ingest.loudness import IntegratedLoudness, TruePeak, k_weighting
 from tests.support import signals
 
 
-def tone(level: float, seconds: float, rate: int = 48_000) -> Block:
+def tone(level: float, seconds: float, rate: int = 48_000) -> AudioBlock:
     amplitude = 10 ** (level / 20)
     return signals.sine(1000.0, seconds, sample_rate=rate, amplitude=amplitude, channels=2)
 
 
-def loudness(audio: Block, rate: int = 48_000, block: int = 65_536) -> float | None:
-    meter = Loudness(rate, len(audio))
+def loudness(audio: AudioBlock, rate: int = 48_000, block: int = 65_536) -> float | None:
+    meter = IntegratedLoudness(rate, len(audio))
     for start in range(0, audio.shape[1], block):
         meter.add(audio[:, start : start + block])
     return meter.integrated()
 
 
-def true_peak(audio: Block, rate: int = 48_000, block: int = 4_096) -> float:
+def true_peak(audio: AudioBlock, rate: int = 48_000, block: int = 4_096) -> float:
     meter = TruePeak(rate, len(audio))
     for start in range(0, audio.shape[1], block):
         meter.add(audio[:, start : start + block])
@@ -77,7 +77,7 @@ def test_the_filters_are_those_of_the_standard() -> None:
     assert highpass == pytest.approx((1, -2, 1, -1.99004745483398, 0.99007225036621), abs=1e-9)
 
 
-def faded(divisor: int, degrees: float, amplitude: float, rate: int = 48_000) -> Block:
+def faded(divisor: int, degrees: float, amplitude: float, rate: int = 48_000) -> AudioBlock:
     audio = signals.sine(
         rate / divisor,
         1.0,

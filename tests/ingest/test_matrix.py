@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from contracts.ingest import IngestParams, Remark
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 from services.ingest.decoder import Upload
 from services.ingest.dsp import downmix_matrix
 from services.ingest.engine import ConfinedFfmpeg
@@ -22,23 +22,23 @@ FORMS = ("PCM_16", "FLOAT", "PCM_S8", "PCM_U8", "PCM_24", "PCM_32", "DOUBLE", "U
 CONTAINERS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC")
 
 
-def decode(engine: ConfinedFfmpeg, path: Path, folder: Path) -> tuple[Block, int]:
+def decode(engine: ConfinedFfmpeg, path: Path, folder: Path) -> tuple[AudioBlock, int]:
     """Return every channel as the engine decodes it, and the mask of their places."""
     folder.mkdir(exist_ok=True)
     upload = Upload(path, path.stat().st_size, sniff(path))
-    with engine.decode(upload, bounds=IngestParams(), folder=folder) as decoding:
+    with engine.run_decoder(upload, bounds=IngestParams(), folder=folder) as decoding:
         blocks = list(decoding.blocks())
         decoding.finish()
         return np.concatenate(blocks, axis=1), decoding.mask
 
 
-def noise(channels: int, bits: int = 24) -> Block:
+def noise(channels: int, bits: int = 24) -> AudioBlock:
     """Return noise of a few bits, different in every channel."""
     made = np.random.default_rng(channels * 100 + bits).uniform(-0.3, 0.3, (channels, SAMPLES))
     return (np.round(made * 2.0 ** (bits - 1)) / 2.0 ** (bits - 1)).astype(np.float32)
 
 
-def reference(path: Path) -> Block:
+def reference(path: Path) -> AudioBlock:
     audio, _ = soundfile.read(path, dtype="float32", always_2d=True)
     return np.ascontiguousarray(audio.T)
 
@@ -109,7 +109,7 @@ def _w64(form: bytes, data: bytes) -> bytes:
     return riff + struct.pack("<Q", 24 + len(body)) + body
 
 
-def _integers(audio: Block, size: int, valid: int) -> bytes:
+def _integers(audio: AudioBlock, size: int, valid: int) -> bytes:
     """Return samples that fill their container from the top, little-endian."""
     whole = np.round(audio.T * 2.0 ** (valid - 1)).astype(np.int64) << (8 * size - valid)
     unsigned = 128 if size == 1 else 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from contracts.ingest import Remark
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 from kit.worker.engines import EngineContext
 from services.ingest.engine import ConfinedFfmpeg, load_engine
 from services.ingest.timeline import FirstFrame
@@ -41,17 +41,17 @@ CASES: dict[str, tuple[str, tuple[str, ...], int]] = {
 
 
 @pytest.fixture(scope="module")
-def noise() -> Block:
+def noise() -> AudioBlock:
     made = np.random.default_rng(7).standard_normal((2, 3 * RATE)) * 0.1
     return on_grid(made.astype(np.float32), 16)
 
 
 @pytest.fixture
-def wav(noise: Block, tmp_path: Path) -> Path:
+def wav(noise: AudioBlock, tmp_path: Path) -> Path:
     return write_wav(tmp_path / "sound.wav", noise, RATE)
 
 
-def lag(later: Block, first: Block) -> int:
+def lag(later: AudioBlock, first: AudioBlock) -> int:
     """Return how many samples later a signal comes."""
     size = 1 << 19
     spectrum = np.fft.rfft(later[0], size) * np.conj(np.fft.rfft(first[0], size))
@@ -59,7 +59,9 @@ def lag(later: Block, first: Block) -> int:
     return at if at < size // 2 else at - size
 
 
-def check(name: str, engine: ConfinedFfmpeg, intake: Intake, folder: Path, noise: Block) -> None:
+def check(
+    name: str, engine: ConfinedFfmpeg, intake: Intake, folder: Path, noise: AudioBlock
+) -> None:
     offset, arguments, right = CASES[name]
     wav = write_wav(folder / "sound.wav", noise, RATE)
     path = convert(intake.engine, wav, folder / name, *arguments, before=("-itsoffset", offset))
@@ -78,7 +80,7 @@ def check(name: str, engine: ConfinedFfmpeg, intake: Intake, folder: Path, noise
 
 @pytest.mark.parametrize("name", CASES)
 def test_sound_starts_where_the_time_line_says(
-    name: str, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path, noise: Block
+    name: str, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path, noise: AudioBlock
 ) -> None:
     check(name, engine, intake, tmp_path, noise)
 
@@ -86,7 +88,7 @@ def test_sound_starts_where_the_time_line_says(
 @pytest.mark.skipif("CRATEDIG_TEST_FFMPEG" not in os.environ, reason="no other ffmpeg is named")
 @pytest.mark.parametrize("name", CASES)
 def test_another_ffmpeg_gives_the_same_start(
-    name: str, intake: Intake, tmp_path: Path, noise: Block, monkeypatch: pytest.MonkeyPatch
+    name: str, intake: Intake, tmp_path: Path, noise: AudioBlock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = Path(os.environ["CRATEDIG_TEST_FFMPEG"]).resolve()
     folder = tmp_path / "path"
@@ -100,7 +102,7 @@ def test_another_ffmpeg_gives_the_same_start(
     ("name", "codec"), [("gap.mkv", "flac"), ("gap.webm", "libopus"), ("gap.mp4", "aac")]
 )
 def test_a_gap_is_silence(
-    name: str, codec: str, intake: Intake, tmp_path: Path, wav: Path, noise: Block
+    name: str, codec: str, intake: Intake, tmp_path: Path, wav: Path, noise: AudioBlock
 ) -> None:
     frame = 1024 if codec == "aac" else 480
     cut = f"asetnsamples={frame}:p=0,aselect='not(between(t,1,1.999))'"
@@ -111,7 +113,7 @@ def test_a_gap_is_silence(
 
 
 def test_times_that_run_back_lose_nothing(
-    intake: Intake, tmp_path: Path, wav: Path, noise: Block
+    intake: Intake, tmp_path: Path, wav: Path, noise: AudioBlock
 ) -> None:
     content = convert(intake.engine, wav, tmp_path / "a.mka", "-c:a", "flac").read_bytes()
     segment = content.index(bytes.fromhex("18538067")) + 4

@@ -11,7 +11,8 @@ import numpy as np
 
 from contracts.ingest import CANONICAL, PEAKS, IngestParams, IngestResult, Refusal
 from contracts.items import ArtifactKind, ItemKind
-from kit.audio.decode import Block, read
+from kit.arrays import AudioBlock
+from kit.audio.decode import read
 from kit.audio.encode import AudioForm, Encoder
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
@@ -32,7 +33,7 @@ class Ingested:
     job: Job
 
     @property
-    def audio(self) -> Block:
+    def audio(self) -> AudioBlock:
         """The canonical audio."""
         return read(self.canonical)
 
@@ -81,14 +82,16 @@ def cpu_seconds() -> float:
     return ours.ru_utime + ours.ru_stime + theirs.ru_utime + theirs.ru_stime
 
 
-def on_grid(audio: Block, bits: int) -> Block:
+def on_grid(audio: AudioBlock, bits: int) -> AudioBlock:
     """Return audio rounded to integers of some bits, so that it survives lossless forms."""
     scale = 2.0 ** (bits - 1)
     rounded = np.clip(np.rint(audio.astype(np.float64) * scale), -scale, scale - 1)
     return (rounded / scale).astype(np.float32)
 
 
-def write_wav(path: Path, audio: Block, rate: int, form: AudioForm = AudioForm.WAV_FLOAT) -> Path:
+def write_wav(
+    path: Path, audio: AudioBlock, rate: int, form: AudioForm = AudioForm.WAV_FLOAT
+) -> Path:
     """Write a WAV file and return where."""
     with Encoder(path, rate, channels=len(audio), form=form) as encoder:
         encoder.write(audio)

@@ -37,8 +37,9 @@ from kit.settings import KitSettings
 from kit.worker.attempt import Attempt
 from kit.worker.compute import Child, Died, EngineSetup
 from kit.worker.desk import DeskClosed, HttpDesk
+from kit.worker.job import Output
 from kit.worker.slot import Slot
-from kit.worker.wire import Ended, Finished, Made, Moved, Work
+from kit.worker.wire import Ended, Finished, Moved, Work
 from services.library.app import MIGRATIONS, catalogue
 from services.library.context import Context
 from services.library.deletions import Deletions
@@ -112,11 +113,10 @@ class PlayedChild:
         else:
             path = work.scratch / "notes.mid"
             path.write_bytes(work.job.encode())
-            made = Made(
-                path=path, name=path.name, kind=ArtifactKind.MIDI, media_type="audio/midi",
-                stem=None, item=None, title="", start=None, end=None, audio=None,
-            )  # fmt: skip
-            yield Finished(result=MIDI.model_dump(mode="json"), outputs=(made,))
+            output = Output(
+                path=path, name=path.name, kind=ArtifactKind.MIDI, media_type="audio/midi"
+            )
+            yield Finished(result=MIDI.model_dump(mode="json"), outputs=(output,))
 
 
 class PlayedSlot(Slot):

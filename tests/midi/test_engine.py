@@ -5,21 +5,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kit.arrays import F32
 from kit.inference.base import EngineName
 from kit.inference.opening import open_network
 from kit.worker.engines import EngineContext
 from services.midi.dsp import LOWEST
 from services.midi.engine import BATCH, EDGE, KEPT_FRAMES, STEP, WINDOW, load_engine
-from services.midi.partials import FRAME, HOP, RATE, Float
+from services.midi.partials import FRAME, HOP, RATE
 from tests.midi.music import Known, perform
-from tests.midi.test_stream import at_rate
+from tests.midi.test_streaming import at_rate
 
 GOLDEN = Path(__file__).with_name("golden") / "posteriors.npz"
 NOTES = (Known(0.2, 0.7, 60), Known(0.2, 0.7, 67), Known(1.0, 1.4, 48))
 TOLERANCE = {"openvino": 2e-4, "onnxruntime": 1e-3}
 
 
-def windows() -> Float:
+def windows() -> F32:
     """Two windows of the known signal."""
     audio = at_rate(perform(NOTES))
     padded = np.zeros(WINDOW + STEP, np.float32)
@@ -45,7 +46,7 @@ def test_posteriors_are_those_of_the_reference(
 
 def test_windows_are_joined_in_time(weights: dict[str, Path]) -> None:
     engine = load_engine(EngineContext(weights=weights))
-    heard = engine.listen(windows())
+    heard = engine.run(windows())
     assert heard.onset.shape == heard.note.shape == (2 * KEPT_FRAMES, 88)
     assert heard.contour.shape == (2 * KEPT_FRAMES, 264)
     for note in NOTES:
@@ -63,7 +64,7 @@ def test_windows_are_joined_in_time(weights: dict[str, Path]) -> None:
 
 def test_a_window_does_not_depend_on_its_neighbours(weights: dict[str, Path]) -> None:
     engine = load_engine(EngineContext(weights=weights))
-    both, alone = engine.listen(windows()), engine.listen(windows()[1:])
+    both, alone = engine.run(windows()), engine.run(windows()[1:])
     np.testing.assert_allclose(both.note[KEPT_FRAMES:], alone.note, atol=1e-6)
 
 
@@ -72,8 +73,8 @@ def test_overlap_is_wide_enough_that_windows_agree(weights: dict[str, Path]) -> 
     audio = at_rate(perform([Known(0.1, 5.5, 40), Known(0.1, 5.5, 64), Known(2.0, 5.0, 71)]))
     engine = load_engine(EngineContext(weights=weights))
     shift = 71 * HOP
-    first = engine.listen(np.stack([audio[:WINDOW], audio[STEP : STEP + WINDOW]]))
-    later = engine.listen(audio[None, shift : shift + WINDOW])
+    first = engine.run(np.stack([audio[:WINDOW], audio[STEP : STEP + WINDOW]]))
+    later = engine.run(audio[None, shift : shift + WINDOW])
     seam = KEPT_FRAMES - 10
     difference = np.abs(first.note[seam : seam + 20] - later.note[seam - 71 : seam - 51])
     assert difference.max() < 0.15

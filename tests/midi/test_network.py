@@ -12,7 +12,7 @@ from kit.settings import KitSettings
 from kit.weights.manifest import read_manifest
 from kit.weights.store import open_store
 from services.midi.engine import BATCH, EDGE_FRAMES, KEPT_FRAMES, STEP, WINDOW
-from services.midi.network import convert, read_weights
+from services.midi.networks.basic_pitch import convert, read_weights
 from tests.midi.conftest import ROOT
 from tests.midi.music import CHORDS, SCALE, perform
 

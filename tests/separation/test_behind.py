@@ -5,11 +5,11 @@ import threading
 import numpy as np
 import pytest
 
+from kit.arrays import F32
 from services.separation.behind import Behind
-from services.separation.dsp import Samples
 
 
-def block(value: float) -> Samples:
+def block(value: float) -> F32:
     return np.full((1, 1, 1), value, np.float32)
 
 
@@ -17,7 +17,7 @@ def test_blocks_are_worked_on_in_order_in_another_thread() -> None:
     seen: list[float] = []
     threads: set[str] = set()
 
-    def work(one: Samples) -> None:
+    def work(one: F32) -> None:
         seen.append(float(one[0, 0, 0]))
         threads.add(threading.current_thread().name)
 
@@ -31,7 +31,7 @@ def test_blocks_are_worked_on_in_order_in_another_thread() -> None:
 def test_no_more_than_a_few_blocks_wait() -> None:
     free, begun, given = threading.Event(), threading.Event(), 0
 
-    def work(_: Samples) -> None:
+    def work(_: F32) -> None:
         begun.set()
         assert free.wait(20)
 
@@ -55,7 +55,7 @@ def test_no_more_than_a_few_blocks_wait() -> None:
 
 
 def test_what_goes_wrong_is_told_where_the_next_block_is_given_or_at_the_end() -> None:
-    def work(one: Samples) -> None:
+    def work(one: F32) -> None:
         raise OSError(f"the disk is full at {one[0, 0, 0]:g}")
 
     def make(*values: float) -> None:
@@ -70,7 +70,7 @@ def test_what_goes_wrong_is_told_where_the_next_block_is_given_or_at_the_end() -
 
 
 def test_a_fault_of_the_maker_goes_before_what_waits() -> None:
-    def fail(one: Samples) -> None:
+    def fail(one: F32) -> None:
         raise OSError("the disk is full")
 
     def make() -> None:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from kit.arrays import F32
+from kit.signal.decibels import power_to_db
 from services.separation.dsp import (
     SILENCE_DBFS,
     Confidence,
-    Loudness,
-    Samples,
-    decibels,
+    LevelMeter,
     hann,
     overlap_add,
     second_confidence,
@@ -19,7 +19,7 @@ from services.separation.dsp import (
 from tests.separation.toys import snr
 
 
-def noise(*shape: int, seed: int = 0) -> Samples:
+def noise(*shape: int, seed: int = 0) -> F32:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32) * np.float32(0.1)
 
 
@@ -62,13 +62,13 @@ def test_weights_are_never_zero() -> None:
 
 
 def test_levels() -> None:
-    loudness = Loudness()
+    loudness = LevelMeter()
     assert loudness.level_dbfs == SILENCE_DBFS
     loudness.add(np.full((2, 100), 0.5, np.float32))
     loudness.add(np.zeros((2, 300), np.float32))
     assert loudness.level_dbfs == pytest.approx(-12.04, abs=0.01)
     assert loudness.peak_dbfs == pytest.approx(-6.02, abs=0.01)
-    assert decibels(0.0) == SILENCE_DBFS
+    assert power_to_db(0.0, floor=SILENCE_DBFS) == SILENCE_DBFS
 
 
 def test_confidence_is_high_for_stems_apart_and_low_for_the_same_in_both() -> None:

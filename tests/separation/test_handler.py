@@ -17,15 +17,15 @@ from contracts.separation import (
     StemFormat,
     Weights,
 )
-from kit.audio.decode import Block, read
+from kit.arrays import F32, AudioBlock
+from kit.audio.decode import read
 from kit.audio.encode import AudioForm
 from kit.worker.outcomes import Rejected, Skipped
-from services.separation.dsp import Samples
 from services.separation.handler import handle
 from tests.separation.toys import SHARES, Honest, ToyEngine, make_job, snr
 
 
-def music(seconds: float, *, rate: int = 44_100, channels: int = 2) -> Block:
+def music(seconds: float, *, rate: int = 44_100, channels: int = 2) -> AudioBlock:
     time = np.arange(round(seconds * rate)) / rate
     parts = [np.sin(2 * np.pi * f * time + p) for p, f in enumerate((110, 442, 1310, 3000))]
     left = 0.15 * sum(parts) * (0.6 + 0.4 * np.sin(2 * np.pi * 0.7 * time))
@@ -33,7 +33,7 @@ def music(seconds: float, *, rate: int = 44_100, channels: int = 2) -> Block:
     return np.stack([left, right][:channels]).astype(np.float32)
 
 
-def stored(folder: Path, name: str) -> Block:
+def stored(folder: Path, name: str) -> AudioBlock:
     return read(folder / "outputs" / name)
 
 
@@ -121,7 +121,7 @@ def test_clipping_is_counted_and_float_keeps_it(tmp_path: Path) -> None:
 
 
 class _Loud(Honest):
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: F32) -> F32:
         return np.stack([2 * windows, windows, windows], axis=1)
 
 

@@ -14,13 +14,13 @@ import pytest
 
 from contracts.music import Stem
 from contracts.separation import Precision, SeparationParams, Weights
+from kit.arrays import F32
 from kit.audio.decode import read
 from kit.inference.base import EngineName, Network
 from kit.inference.opening import open_network
 from kit.weights.checkpoints import CheckpointError
 from kit.weights.manifest import read_manifest
 from kit.worker.outcomes import Rejected
-from services.separation.dsp import Samples
 from services.separation.engine import NetworkEngine
 from services.separation.handler import handle
 from services.separation.htdemucs import Bag, HtdemucsSeparator
@@ -33,7 +33,7 @@ GOLDEN = Path(__file__).with_name("golden")
 FILES = {"tiny": "44444444", "tiny_6s": "55555555"}
 
 
-def mixture() -> Samples:
+def mixture() -> F32:
     return (0.1 * np.random.default_rng(11).normal(size=(2, 27_000))).astype(np.float32)
 
 
@@ -108,7 +108,7 @@ def test_a_job_runs_on_it(graphs: dict[str, Path], tmp_path: Path) -> None:
 def test_a_bag_takes_each_stem_from_its_own_network(graphs: dict[str, Path]) -> None:
     members = [HtdemucsSeparator(open_network(graphs["tiny"], threads=1)) for _ in range(4)]
     windows = mixture()[None, :, : members[0].segment]
-    assert np.array_equal(Bag(members).separate(windows), members[0].separate(windows))
+    assert np.array_equal(Bag(members).run(windows), members[0].run(windows))
     with pytest.raises(ValueError, match="as many stems"):
         Bag(members[:3])
 

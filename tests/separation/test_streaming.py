@@ -5,17 +5,18 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from services.separation.dsp import Samples, triangle
+from kit.arrays import F32
+from services.separation.dsp import triangle
 from services.separation.streaming import separate_stream
 from tests.separation.toys import SHARES, Shares, snr
 
 
-def noise(samples: int, seed: int = 0) -> Samples:
+def noise(samples: int, seed: int = 0) -> F32:
     generator = np.random.default_rng(seed)
     return (0.1 + 0.3 * generator.normal(size=(2, samples))).astype(np.float32)
 
 
-def cut(audio: Samples, *lengths: int) -> Iterator[Samples]:
+def cut(audio: F32, *lengths: int) -> Iterator[F32]:
     start = 0
     while start < audio.shape[1]:
         for length in lengths:
@@ -23,7 +24,7 @@ def cut(audio: Samples, *lengths: int) -> Iterator[Samples]:
             start += length
 
 
-def whole(audio: Samples, separator: Shares, *, overlap: float) -> Samples:
+def whole(audio: F32, separator: Shares, *, overlap: float) -> F32:
     """The same by the definition of `demucs.apply`: the whole track in memory, in float64."""
     size, length = separator.segment, audio.shape[1]
     total = np.zeros((separator.sources, 2, length))
@@ -35,7 +36,7 @@ def whole(audio: Samples, separator: Shares, *, overlap: float) -> Samples:
         window = np.zeros((2, size), np.float32)
         low, high = max(0, start), min(length, start + size)
         window[:, low - start : high - start] = audio[:, low:high]
-        made = separator.separate(window[None])[0][..., offset - start : offset - start + count]
+        made = separator.run(window[None])[0][..., offset - start : offset - start + count]
         total[..., offset : offset + count] += weight[:count] * made
         weights[offset : offset + count] += weight[:count]
     return (total / weights).astype(np.float32)

@@ -29,9 +29,9 @@ from contracts.separation import (
 from kit.audio.decode import read
 from kit.inference.base import BadNetwork, DeviceMissing, Network
 from kit.inference.opening import open_network
-from kit.weights.manifest import Manifest, read_manifest
+from kit.weights.manifest import WeightsManifest, read_manifest
 from kit.worker.engines import EngineContext
-from services.separation.choice import MANIFEST, note_of, official_file, takes_torch
+from services.separation.backends import MANIFEST, note_of, official_file, takes_torch
 from services.separation.engine import NetworkEngine, load_engine
 from services.separation.handler import handle
 from services.separation.networks.htdemucs import convert
@@ -311,7 +311,7 @@ def test_the_official_file_is_verified(tmp_path: Path) -> None:
     part = entry["parts"][0]
     part["bytes"] = source.stat().st_size
     part["sha256"] = hashlib.sha256(source.read_bytes()).hexdigest()
-    manifest = Manifest.model_validate(content)
+    manifest = WeightsManifest.model_validate(content)
     graph = tmp_path / "converted-0" / "htdemucs.onnx"
     with pytest.raises(BadNetwork, match=r"kit\.weights fetch separation --all"):
         official_file(graph, manifest)

@@ -22,7 +22,7 @@ from contracts.separation import (
 )
 from kit.inference.base import Network
 from kit.worker.engines import EngineContext
-from services.separation.choice import note_of
+from services.separation.backends import note_of
 from services.separation.engine import NetworkEngine, Running, open_torch
 from services.separation.handler import handle
 from tests.separation.toys import make_job

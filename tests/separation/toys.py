@@ -11,10 +11,10 @@ from contracts.jobs import ItemFacts
 from contracts.music import Stem
 from contracts.separation import Precision, Weights
 from contracts.subjects import Subject
-from kit.audio.decode import Block
+from kit.arrays import F32, AudioBlock
 from kit.audio.encode import AudioForm, Encoder
 from kit.worker.job import Job, JobInput
-from services.separation.dsp import Samples, triangle
+from services.separation.dsp import triangle
 from services.separation.engine import Opened
 from services.separation.streaming import Plan, Separator
 
@@ -40,7 +40,7 @@ class Shares:
     def plan(self, overlap: float) -> Plan:
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: F32) -> F32:
         count = len(windows)
         assert windows.shape == (count, 2, self.segment)
         assert 1 <= count <= self.batch
@@ -63,7 +63,7 @@ class Honest:
     def plan(self, overlap: float) -> Plan:
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: F32) -> F32:
         return np.stack([np.float32(share) * windows for share in SHARES], axis=1)
 
 
@@ -87,10 +87,8 @@ class ToyEngine:
             precision=self.precision,
             overlap=0.25,
             level=1.0,
+            better="ask for more",
         )
-
-    def better(self, weights: Weights) -> str:
-        return "ask for more"
 
 
 @dataclass(slots=True)
@@ -109,7 +107,7 @@ class Listener:
 
 
 def make_job(
-    folder: Path, audio: Block, *, rate: int = 44_100, form: AudioForm = AudioForm.FLAC_24
+    folder: Path, audio: AudioBlock, *, rate: int = 44_100, form: AudioForm = AudioForm.FLAC_24
 ) -> tuple[Job, Listener]:
     """Return a job over audio of (channels, samples), and who listens to it."""
     path = folder / f"input{form.suffix}"
@@ -129,7 +127,7 @@ def make_job(
     return job, listener
 
 
-def snr(reference: Samples, estimate: Samples) -> float:
+def snr(reference: F32, estimate: F32) -> float:
     """Return how far an estimate is below its error, in dB; (…) arrays of one shape."""
     assert reference.shape == estimate.shape
     wide = reference.astype(np.float64)
@@ -137,7 +135,7 @@ def snr(reference: Samples, estimate: Samples) -> float:
     return 10 * float(np.log10(np.square(wide).sum() / max(error, 1e-300)))
 
 
-def si_sdr(reference: Samples, estimate: Samples) -> float:
+def si_sdr(reference: F32, estimate: F32) -> float:
     """Scale-invariant ratio of signal to distortion in dB (J. Le Roux et al., ICASSP 2019)."""
     wide, made = reference.ravel().astype(np.float64), estimate.ravel().astype(np.float64)
     target = (wide @ made) / (wide @ wide) * wide

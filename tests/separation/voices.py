@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from services.separation.dsp import Samples
+from kit.arrays import F32
 
 RATE = 44_100
 
 
-def parts(seconds: float) -> tuple[Samples, Samples]:
+def parts(seconds: float) -> tuple[F32, F32]:
     """Return a gliding, vibrating vowel and a band of bass, chords and hits, both stereo."""
     time = np.arange(round(seconds * RATE)) / RATE
     generator = np.random.default_rng(7)
@@ -36,7 +36,7 @@ def parts(seconds: float) -> tuple[Samples, Samples]:
     return voiced, played
 
 
-def song(seconds: float) -> Samples:
+def song(seconds: float) -> F32:
     """Return the two together."""
     voice, band = parts(seconds)
     return voice + band

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
+from kit.arrays import F32
 from kit.signal.onsets import loudness, novelty, pick_onsets
-from kit.signal.spectra import Array
 from tests.support import signals
 
 
-def found(audio: Array, rate: int = 44_100) -> list[float]:
+def found(audio: F32, rate: int = 44_100) -> list[float]:
     heard = novelty([audio], rate, level=loudness([audio]))
     frames, _ = pick_onsets(heard.total, heard.rate)
     return [float(frame) / heard.rate for frame in frames]

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
+from kit.arrays import F32
 from kit.signal.onsets import loudness, novelty
 from kit.signal.pulse import NO_PULSE, Pulse, find_pulse, tempo_grid, whole_beats
-from kit.signal.spectra import Array
 from tests.support import signals
 
 
-def pulse_of(audio: Array) -> Pulse:
+def pulse_of(audio: F32) -> Pulse:
     heard = novelty([audio], 44_100, level=loudness([audio]))
     return find_pulse(heard.total, heard.rate)
 

@@ -3,14 +3,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from kit.signal.spectra import Array
+from kit.arrays import F32
 from services.slicing.dsp import Rolling, attack, crossing, envelope, faded, tail
 from tests.support import signals
 
 RATE = 44_100
 
 
-def blocks(audio: Array, size: int = 1000) -> Iterator[Array]:
+def blocks(audio: F32, size: int = 1000) -> Iterator[F32]:
     for at in range(0, audio.shape[1], size):
         yield audio[:, at : at + size]
 
@@ -42,7 +42,7 @@ def test_rolling_ends_with_the_audio() -> None:
     assert Rolling(iter([])).take(0, 10).shape == (1, 0)
 
 
-def hit(at: int, length: int = 22_050, decay: float = 20.0) -> Array:
+def hit(at: int, length: int = 22_050, decay: float = 20.0) -> F32:
     audio = np.zeros((1, at + length), np.float32)
     time = np.arange(length) / RATE
     audio[0, at:] = 0.8 * np.sin(2 * np.pi * 180 * time) * np.exp(-time * decay)

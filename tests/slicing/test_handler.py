@@ -9,8 +9,8 @@ from contracts.analysis import Analysis, Beat, TempoFound
 from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
 from contracts.slicing import Ending, SliceKind, Slices, SlicingParams, SlicingResult
+from kit.arrays import F32
 from kit.audio.decode import read
-from kit.signal.spectra import Array
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
@@ -24,7 +24,7 @@ RATE = 44_100
 
 def slice_up(
     tmp_path: Path,
-    audio: Array,
+    audio: F32,
     params: SlicingParams | None = None,
     *,
     rate: int = RATE,

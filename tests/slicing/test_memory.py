@@ -3,8 +3,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contracts.slicing import SlicingParams
+from kit.arrays import F32
 from kit.audio.encode import Encoder
-from kit.signal.spectra import Array
 from kit.worker.engines import EngineContext
 from services.slicing.engine import load_engine
 from services.slicing.handler import handle
@@ -12,7 +12,7 @@ from tests.support import signals
 from tests.support.single_job import audio_input, single_job
 
 
-def long_loop(bars: int) -> Iterator[Array]:
+def long_loop(bars: int) -> Iterator[F32]:
     bar = signals.drum_loop(120.0, 1).audio
     for _ in range(bars):
         yield bar

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.audio.decode import Block
+from kit.arrays import AudioBlock
 
 VOWELS = {
     "a": (730.0, 1090.0, 2440.0),
@@ -35,7 +35,7 @@ class DrumLoop:
         Beats in seconds, from 0.
     """
 
-    audio: Block
+    audio: AudioBlock
     kicks: tuple[float, ...]
     snares: tuple[float, ...]
     hats: tuple[float, ...]
@@ -46,11 +46,11 @@ def _length(seconds: float, sample_rate: int) -> int:
     return round(seconds * sample_rate)
 
 
-def _stereo(signal: NDArray[np.float64], channels: int) -> Block:
+def _stereo(signal: NDArray[np.float64], channels: int) -> AudioBlock:
     return np.repeat(signal[None, :].astype(np.float32), channels, axis=0)
 
 
-def silence(seconds: float, sample_rate: int = 44_100, *, channels: int = 1) -> Block:
+def silence(seconds: float, sample_rate: int = 44_100, *, channels: int = 1) -> AudioBlock:
     """Return digital silence, `[channels, samples]`."""
     return np.zeros((channels, _length(seconds, sample_rate)), np.float32)
 
@@ -63,7 +63,7 @@ def sine(
     amplitude: float = 0.5,
     phase: float = 0.0,
     channels: int = 1,
-) -> Block:
+) -> AudioBlock:
     """Return a sine.
 
     Parameters
@@ -97,7 +97,7 @@ def noise(
     amplitude: float = 0.25,
     channels: int = 1,
     seed: int = 0,
-) -> Block:
+) -> AudioBlock:
     """Return uniform white noise within ±`amplitude`, `[channels, samples]`, channels apart."""
     rng = np.random.default_rng(seed)
     shape = (channels, _length(seconds, sample_rate))
@@ -106,7 +106,7 @@ def noise(
 
 def clicks(
     bpm: float, seconds: float, *, sample_rate: int = 44_100, first: float = 0.0
-) -> tuple[Block, tuple[float, ...]]:
+) -> tuple[AudioBlock, tuple[float, ...]]:
     """Return a metronome.
 
     Parameters
@@ -147,7 +147,9 @@ def note_frequency(note: int) -> float:
     return float(440.0 * 2.0 ** ((note - 69) / 12))
 
 
-def tone(note: int, seconds: float, *, sample_rate: int = 44_100, amplitude: float = 0.3) -> Block:
+def tone(
+    note: int, seconds: float, *, sample_rate: int = 44_100, amplitude: float = 0.3
+) -> AudioBlock:
     """Return a plucked note with eight falling harmonics, `[1, samples]`.
 
     Parameters
@@ -180,7 +182,7 @@ def chords(
     *,
     sample_rate: int = 44_100,
     amplitude: float = 0.6,
-) -> Block:
+) -> AudioBlock:
     """Return chords, one after another.
 
     Parameters
@@ -251,7 +253,9 @@ def drum_loop(
     return DrumLoop(_stereo(signal, 1), kicks, snares, hats, beats)
 
 
-def drum_song(*parts: tuple[float, int], sample_rate: int = 44_100) -> tuple[Block, list[float]]:
+def drum_song(
+    *parts: tuple[float, int], sample_rate: int = 44_100
+) -> tuple[AudioBlock, list[float]]:
     """Return drum loops of several tempi, one after the other, and their beats.
 
     Parameters
@@ -266,7 +270,7 @@ def drum_song(*parts: tuple[float, int], sample_rate: int = 44_100) -> tuple[Blo
     tuple
         `[1, samples]`, and the beats in seconds.
     """
-    audio: list[Block] = []
+    audio: list[AudioBlock] = []
     beats: list[float] = []
     now = 0.0
     for bpm, bars in parts:
@@ -284,7 +288,7 @@ def voice(
     note: int = 48,
     sample_rate: int = 44_100,
     amplitude: float = 0.5,
-) -> Block:
+) -> AudioBlock:
     """Return a voice-like line of vowels on one note.
 
     Parameters
@@ -331,7 +335,7 @@ def voice(
     return _stereo(signal * amplitude / peak, 1)
 
 
-def mix(*parts: Block) -> Block:
+def mix(*parts: AudioBlock) -> AudioBlock:
     """Return the sum of signals of the same channels, as long as the longest, scaled to fit."""
     length = max(part.shape[1] for part in parts)
     total = np.zeros((len(parts[0]), length), np.float32)

@@ -9,8 +9,8 @@ from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import ItemFacts
 from contracts.music import Stem
 from contracts.subjects import Subject
+from kit.arrays import F32
 from kit.audio.encode import Encoder
-from kit.signal.spectra import Array
 from kit.worker.job import Job, JobInput
 
 ITEM = ItemId("01234567-89ab-7def-8123-456789abcdef")
@@ -33,7 +33,7 @@ class Told:
         self.previews.append(path)
 
 
-def write_audio(path: Path, audio: Array, sample_rate: int = 44_100) -> Path:
+def write_audio(path: Path, audio: F32, sample_rate: int = 44_100) -> Path:
     """Write audio as canonical FLAC and return where."""
     with Encoder(path, sample_rate, channels=audio.shape[0]) as encoder:
         encoder.write(audio)

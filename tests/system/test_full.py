@@ -24,7 +24,7 @@ SUNG = (
     Path(os.environ.get("CRATEDIG_TEST_DATA", ROOT.parent / "shared" / "data"))
     / "vocals_lyrics/ultrastar/shared/monkey_shines/audio.mp3"
 )
-SONG = ROOT / "embedded" / "song" / "song.flac"
+SONG = ROOT / "examples" / "song" / "song.flac"
 TRUTH = json.loads((SONG.parent / "truth.json").read_text(encoding="utf-8"))
 
 

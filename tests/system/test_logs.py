@@ -17,7 +17,7 @@ from cratedig import CratedigError
 from tests.support.house import ROOT, House, embedded_house, running
 from tests.support.sounds import write_tone
 
-SONG = ROOT / "embedded" / "song"
+SONG = ROOT / "examples" / "song"
 
 
 def canary(name: str) -> str:

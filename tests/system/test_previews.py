@@ -9,7 +9,8 @@ import pytest
 import soundfile
 
 from cratedig import Client, NotFound
-from kit.audio.decode import Block, read
+from kit.arrays import AudioBlock
+from kit.audio.decode import read
 from kit.audio.encode import Encoder
 from tests.separation.voices import RATE, song
 from tests.support.house import House, eventually
@@ -40,7 +41,7 @@ def item(user: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
     return sent.item
 
 
-def hear(user: Client, job: str, name: str) -> Block:
+def hear(user: Client, job: str, name: str) -> AudioBlock:
     answer = httpx.get(user.preview(job, name))
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "audio/flac"
@@ -57,7 +58,7 @@ def stems(user: Client, item: str, folder: Path) -> dict[str, Path]:
 
 def test_stems_are_heard_before_they_are_finished(user: Client, item: str, tmp_path: Path) -> None:
     job = user.create_job(item, "separation", params=PARAMS).id
-    heard: dict[str, Block] = {}
+    heard: dict[str, AudioBlock] = {}
     early, announced = 0, set[str]()
     for event in user.events(job=job):
         if event.type == "job.succeeded":

@@ -14,7 +14,7 @@ from tests.support.sounds import write_tone
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 
-SONG = ROOT / "embedded" / "song" / "song.flac"
+SONG = ROOT / "examples" / "song" / "song.flac"
 TRUTH = json.loads((SONG.parent / "truth.json").read_text(encoding="utf-8"))
 
 

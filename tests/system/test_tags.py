@@ -18,7 +18,7 @@ from tests.support.house import ROOT, House, eventually
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
 
-SONG = ROOT / "embedded" / "song" / "song.flac"
+SONG = ROOT / "examples" / "song" / "song.flac"
 RATE = 44_100
 
 

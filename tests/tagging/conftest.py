@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kit.settings import KitSettings
-from kit.weights.manifest import Manifest, read_manifest
+from kit.weights.manifest import WeightsManifest, read_manifest
 from kit.weights.store import Store, open_store
 from kit.worker.engines import EngineContext
 from services.tagging.engine import Engine, load_engine
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def manifest() -> Manifest:
+def manifest() -> WeightsManifest:
     return read_manifest(ROOT / "services" / "tagging" / "weights.toml")
 
 
@@ -24,7 +24,7 @@ def store() -> Store:
 
 
 @pytest.fixture(scope="session")
-def weights(store: Store, manifest: Manifest) -> dict[str, Path]:
+def weights(store: Store, manifest: WeightsManifest) -> dict[str, Path]:
     """The verified weights; where they are missing the error is the command to run."""
     return store.verified(manifest)
 

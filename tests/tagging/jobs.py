@@ -9,9 +9,9 @@ import numpy as np
 from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
 from contracts.tagging import Tags, TagSource
-from kit.signal.spectra import Array
+from kit.arrays import F32
 from kit.worker.job import Job, JobInput
-from services.tagging.engine import BATCH, Heard
+from services.tagging.engine import BATCH, TaggerOutput
 from services.tagging.oneshots import CLASSES
 from tests.support.single_job import SUBJECT, audio_input, single_job, write_audio
 
@@ -27,14 +27,14 @@ class KnownEngine:
     name: str = "known"
     weights: str = "none"
 
-    def hear(self, patches: Array, source: TagSource) -> Heard:
+    def run_tagger(self, patches: F32, source: TagSource) -> TaggerOutput:
         """Return the mean of each patch as every tag."""
         assert 1 <= len(patches) <= BATCH
         self.heard[source] = self.heard.get(source, 0) + len(patches)
         loud = patches.mean(axis=(1, 2)) / 10
-        return Heard(np.repeat(loud[:, None], 50, 1), np.repeat(loud[:, None], 200, 1))
+        return TaggerOutput(np.repeat(loud[:, None], 50, 1), np.repeat(loud[:, None], 200, 1))
 
-    def classify(self, features: Array) -> Array:
+    def run_classifier(self, features: F32) -> F32:
         """Return what was told."""
         assert len(features) == len(self.answers)
         rows = [[one.get(name, 0.0) for name in CLASSES] for one in self.answers]
@@ -46,14 +46,14 @@ def slice_input(path: Path, kind: ArtifactKind, *, stem: Stem | None = Stem.DRUM
     return JobInput(path, kind, path.name, SUBJECT, "0" * 64, stem=stem, start=0, end=1)
 
 
-def job_of(folder: Path, audio: Array, *, kind: ItemKind = ItemKind.TRACK) -> Job:
+def job_of(folder: Path, audio: F32, *, kind: ItemKind = ItemKind.TRACK) -> Job:
     """Return a job over one recording."""
     path = write_audio(folder / "canonical.flac", audio, RATE)
     return single_job(_scratch(folder), [audio_input(path)], kind=kind)
 
 
 def job_of_slices(
-    folder: Path, hits: Sequence[Array], loops: Sequence[Array] = (), *, stem: Stem = Stem.DRUMS
+    folder: Path, hits: Sequence[F32], loops: Sequence[F32] = (), *, stem: Stem = Stem.DRUMS
 ) -> Job:
     """Return a job over slices of one stem, one-shots first."""
     inputs = [
@@ -79,7 +79,7 @@ def tags_of(job: Job) -> Tags:
     return Tags.model_validate_json(path.read_bytes())
 
 
-def embeddings_of(job: Job) -> dict[str, Array]:
+def embeddings_of(job: Job) -> dict[str, F32]:
     """Return the vectors that a job wrote, by file."""
     path = next(one.path for one in job.outputs if one.kind is ArtifactKind.EMBEDDING)
     with np.load(path, allow_pickle=False) as content:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from kit.arrays import F64
+
 Variables = Mapping[str, NDArray[np.float32]]
 
 
-def run(variables: Variables, mel: NDArray[np.float32]) -> dict[str, Array]:
+def run(variables: Variables, mel: NDArray[np.float32]) -> dict[str, F64]:
     """Return tags, penultimate layer and both pools of one patch, `[frames, bands]`."""
     image = _normalised(variables, 0, mel.astype(np.float64)[:, :, None])
     timbre = [_best_band(variables, n, np.pad(image, ((3, 3), (0, 0), (0, 0)))) for n in (0, 1)]
@@ -35,18 +36,18 @@ def run(variables: Variables, mel: NDArray[np.float32]) -> dict[str, Array]:
     }
 
 
-def _best_band(variables: Variables, number: int, image: Array) -> Array:
+def _best_band(variables: Variables, number: int, image: F64) -> F64:
     found = _normalised(variables, number + 1, np.maximum(_convolved(variables, number, image), 0))
     return np.asarray(found.max(axis=1))
 
 
-def _layer(variables: Variables, number: int, features: Array) -> Array:
+def _layer(variables: Variables, number: int, features: F64) -> F64:
     image = np.pad(features[:, :, None], ((3, 3), (0, 0), (0, 0)))
     found = np.maximum(_convolved(variables, number, image), 0.0)[:, 0]
     return _normalised(variables, number + 1, found)
 
 
-def _convolved(variables: Variables, number: int, image: Array) -> Array:
+def _convolved(variables: Variables, number: int, image: F64) -> F64:
     """Return the valid correlation of `[frames, bands, channels]` with a layer's kernels."""
     layer = f"conv2d_{number}" if number else "conv2d"
     kernel = variables[f"{layer}/kernel"].astype(np.float64)
@@ -55,7 +56,7 @@ def _convolved(variables: Variables, number: int, image: Array) -> Array:
     return np.asarray(found + variables[f"{layer}/bias"])
 
 
-def _normalised(variables: Variables, number: int, value: Array) -> Array:
+def _normalised(variables: Variables, number: int, value: F64) -> F64:
     layer = f"batch_normalization_{number}" if number else "batch_normalization"
     mean, variance = (variables[f"{layer}/moving_{name}"] for name in ("mean", "variance"))
     spread = np.sqrt(variance.astype(np.float64) + 1e-3)

@@ -17,7 +17,7 @@ from contracts.tagging import (
     TagSource,
     TagTarget,
 )
-from kit.signal.spectra import Array
+from kit.arrays import F32
 from kit.worker.outcomes import Rejected, Skipped
 from services.tagging.engine import Engine
 from services.tagging.handler import handle
@@ -37,7 +37,7 @@ from tests.tagging.jobs import (
 NOTES = (60, 64, 67, 72, 65, 69)
 
 
-def piano(seconds: float) -> Array:
+def piano(seconds: float) -> F32:
     """Return struck chords with overtones that die away."""
     clock = np.arange(round(seconds * RATE)) / RATE
     audio = np.zeros_like(clock)

@@ -4,12 +4,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from kit.signal.spectra import Array, Framing
+from kit.arrays import F32
+from kit.signal.spectra import Framing
 from services.tagging.mel import BANDS, HOP, PATCH, RATE, SIZE, log_mel, patches, slaney_bank
 from tests.support import signals
 
 
-def spectrum(audio: Array) -> Array:
+def spectrum(audio: F32) -> F32:
     return np.concatenate(list(log_mel(iter([audio]))))
 
 
@@ -57,7 +58,7 @@ def test_blocks_make_no_difference() -> None:
     np.testing.assert_allclose(np.concatenate(list(log_mel(parts))), whole, atol=1e-6)
 
 
-def ramp(frames: int, step: int) -> Iterator[Array]:
+def ramp(frames: int, step: int) -> Iterator[F32]:
     numbered = np.repeat(np.arange(frames, dtype=np.float32)[:, None], BANDS, axis=1)
     for at in range(0, frames, step):
         yield numbered[at : at + step]

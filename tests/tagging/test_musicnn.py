@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from contracts.tagging import EMBEDDING_SIZE, TagSource
+from kit.arrays import F32
 from kit.inference.base import EngineName
 from kit.inference.opening import open_network
-from kit.signal.spectra import Array
 from kit.weights.checkpoints import read_tensorflow
-from kit.weights.manifest import Manifest
+from kit.weights.manifest import WeightsManifest
 from kit.weights.store import Store
 from services.tagging.engine import BATCH, Engine
 from services.tagging.mel import BANDS, PATCH
@@ -23,7 +23,7 @@ TOLERANCE = 1e-5
 """Of an output's largest value."""
 
 
-def spectrogram(seed: int = 7) -> Array:
+def spectrogram(seed: int = 7) -> F32:
     """Return patches with the levels of music, the same everywhere."""
     chance = np.random.Generator(np.random.PCG64(seed))
     slope = np.linspace(2.5, 0.5, BANDS)
@@ -32,7 +32,7 @@ def spectrogram(seed: int = 7) -> Array:
     return (noise * slope * beat[:, None]).astype(np.float32)
 
 
-def assert_equal(given: dict[str, Array], wanted: dict[str, Array]) -> None:
+def assert_equal(given: dict[str, F32], wanted: dict[str, F32]) -> None:
     for name, array in wanted.items():
         difference = float(np.abs(given[name] - array).max())
         assert difference <= TOLERANCE * max(1.0, float(np.abs(array).max())), name
@@ -56,7 +56,7 @@ def test_outputs_are_those_of_the_original_graph(
 
 @pytest.mark.parametrize("source", list(TagSource))
 def test_outputs_are_those_of_an_independent_port(
-    store: Store, manifest: Manifest, weights: dict[str, Path], source: TagSource
+    store: Store, manifest: WeightsManifest, weights: dict[str, Path], source: TagSource
 ) -> None:
     entry = next(one for one in manifest.weights if one.name == f"musicnn-{source}")
     variables = read_tensorflow(store.folder(entry) / "model")
@@ -67,7 +67,7 @@ def test_outputs_are_those_of_an_independent_port(
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(
-    store: Store, manifest: Manifest, weights: dict[str, Path], tmp_path: Path
+    store: Store, manifest: WeightsManifest, weights: dict[str, Path], tmp_path: Path
 ) -> None:
     entry = manifest.weights[0]
     parts = {part.file: store.folder(entry) / part.file for part in entry.parts}
@@ -79,8 +79,8 @@ def test_the_same_checkpoint_gives_the_same_bytes(
 @pytest.mark.parametrize("source", list(TagSource))
 def test_a_patch_is_heard_alone(engine: Engine, source: TagSource) -> None:
     patches = spectrogram()
-    all_ = engine.hear(patches, source)
-    one = engine.hear(patches[2:3], source)
+    all_ = engine.run_tagger(patches, source)
+    one = engine.run_tagger(patches[2:3], source)
     assert all_.tags.shape == (BATCH, len(VOCABULARY[source]))
     assert one.embedding.shape == (1, EMBEDDING_SIZE)
     np.testing.assert_allclose(one.tags[0], all_.tags[2], atol=1e-6)

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from contracts.tagging import SoundClass
+from kit.arrays import F32
 from services.tagging.engine import CLASSIFIER
 from services.tagging.oneshots import (
     CLASSES,
@@ -24,7 +25,6 @@ from services.tagging.oneshots import (
 
 RATE = 44_100
 ROOT = Path(__file__).parents[2]
-Array = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
@@ -46,24 +46,24 @@ def above(sound: NDArray[np.float64], hertz: float) -> NDArray[np.float64]:
     return np.fft.irfft(spectrum, sound.size)
 
 
-def kick() -> Array:
+def kick() -> F32:
     t = times(0.5)
     phase = 2 * np.pi * np.cumsum(50 + 160 * np.exp(-t / 0.02)) / RATE
     return (0.8 * np.sin(phase) * np.exp(-t / 0.12)).astype(np.float32)
 
 
-def snare() -> Array:
+def snare() -> F32:
     t = times(0.35)
     tone = np.sin(2 * np.pi * 190 * t) * np.exp(-t / 0.06)
     return (0.3 * tone + 0.2 * above(noise(0.35), 400) * np.exp(-t / 0.08)).astype(np.float32)
 
 
-def hat() -> Array:
+def hat() -> F32:
     t = times(0.15)
     return (0.2 * above(noise(0.15), 7_000) * np.exp(-t / 0.02)).astype(np.float32)
 
 
-def beat() -> Array:
+def beat() -> F32:
     sound = np.zeros(4 * RATE, np.float32)
     for step in range(16):
         hits = [hat()]
@@ -76,7 +76,7 @@ def beat() -> Array:
     return sound
 
 
-def said(classifier: Classifier, sound: Array, rate: int = RATE) -> str:
+def said(classifier: Classifier, sound: F32, rate: int = RATE) -> str:
     return CLASSES[int(classifier.classify(features(sound, rate)[None])[0].argmax())]
 
 
@@ -89,7 +89,7 @@ def test_the_classes_are_those_of_the_contract() -> None:
     [(kick(), "kick"), (snare(), "snare"), (hat(), "closed_hat"), (beat(), "loop")],
     ids=["kick", "snare", "hat", "beat"],
 )
-def test_made_sounds_are_what_they_are(classifier: Classifier, sound: Array, name: str) -> None:
+def test_made_sounds_are_what_they_are(classifier: Classifier, sound: F32, name: str) -> None:
     assert said(classifier, sound) == name
 
 
@@ -132,7 +132,7 @@ def test_short_sounds_are_described(classifier: Classifier, size: int) -> None:
 
 
 @pytest.mark.parametrize("silence", [np.zeros(5000), np.full(5000, 1e-6), np.full(5000, np.nan)])
-def test_of_silence_nothing_is_said(classifier: Classifier, silence: Array) -> None:
+def test_of_silence_nothing_is_said(classifier: Classifier, silence: F32) -> None:
     described = features(silence.astype(np.float32), RATE)
     assert not described.any()
     np.testing.assert_allclose(classifier.classify(described[None]), 1 / len(CLASSES), atol=1e-6)
@@ -224,7 +224,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_the_manifest_names_every_sound_its_licence_and_its_kit() -> None:
-    kits = tomllib.loads((ROOT / "benchmarks" / "training" / "kits.toml").read_text())
+    kits = tomllib.loads((ROOT / "tools" / "train_tagging" / "kits.toml").read_text())
     licences = {entry["name"]: entry["licence"] for entry in (*kits["kit"], *kits["font"])}
     with (CLASSIFIER.parent / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -237,7 +237,7 @@ def test_the_manifest_names_every_sound_its_licence_and_its_kit() -> None:
 
 
 def test_what_is_measured_with_was_not_learnt() -> None:
-    kits = tomllib.loads((ROOT / "benchmarks" / "training" / "kits.toml").read_text())
+    kits = tomllib.loads((ROOT / "tools" / "train_tagging" / "kits.toml").read_text())
     held_out = next(kit["held_out"] for kit in kits["kit"] if kit["name"] == "sonic-pi")
     with (CLASSIFIER.parent / "manifest.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["kit"] == "sonic-pi"]

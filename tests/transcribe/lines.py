@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kit.arrays import F32, Mono
 from services.transcribe.engine import Hearing
-from services.transcribe.lines import RATE, Float, Heard, Segment, Word
+from services.transcribe.lines import RATE, Segment, WindowTranscript, Word
 
 
 def line(
@@ -27,7 +28,7 @@ def line(
     return Segment(words, log_probability, no_speech, compression)
 
 
-def bursts(*times: tuple[float, float], seconds: float, level: float = 0.2) -> Float:
+def bursts(*times: tuple[float, float], seconds: float, level: float = 0.2) -> F32:
     """Noise that sounds between given times and is silent elsewhere, `[samples]`."""
     audio = np.zeros(round(seconds * RATE), np.float32)
     noise = np.random.default_rng(7).standard_normal(len(audio)).astype(np.float32)
@@ -51,17 +52,19 @@ class Told:
     most: float = 1e9
     """Seconds that one pass goes at most."""
 
-    def tell_language(self, audio: Float) -> Mapping[str, float]:
+    def run_language(self, audio: Mono) -> Mapping[str, float]:
         self.asked += 1
         return self.probabilities[min(self.asked, len(self.probabilities)) - 1]
 
-    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+    def run(
+        self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
+    ) -> WindowTranscript:
         self.lengths.append(len(audio))
         self.spoken.append(language)
         until = min(len(audio) / RATE, self.most)
         seconds = int(until)
         found = [line(f"word{n}", float(n), each=0.5) for n in range(seconds)]
-        return Heard(found, until)
+        return WindowTranscript(found, until)
 
     def open(self, weights: str) -> Hearing:
         return self

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kit.weights.checkpoints import CheckpointError
-from services.transcribe.checkpoint import read_checkpoint
+from services.transcribe.networks.checkpoint import read_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from contracts.transcribe import RemovalReason
+from kit.arrays import F32, Mono
 from services.transcribe.doubts import TEMPERATURE, confirm, looks_invented, looks_looped
 from services.transcribe.guard import sift
-from services.transcribe.lines import RATE, Float, Heard, Segment
-from services.transcribe.stream import Listener
+from services.transcribe.lines import RATE, Segment, WindowTranscript
+from services.transcribe.streaming import Listener
 from tests.transcribe.lines import bursts, line
 
 SUNG = bursts((0, 24), seconds=24)
@@ -23,18 +24,20 @@ LOOP = [line("baby come on " * 20, 0.5, each=0.38, confidence=0.99, compression=
 class Scripted:
     """A network that hears what a test says, by the length of the audio and the temperature."""
 
-    script: Callable[[Float, float], list[Segment]]
+    script: Callable[[F32, float], list[Segment]]
     weights: str = "scripted"
     description: str = "by hand"
     languages: frozenset[str] = frozenset({"en"})
     asked: list[tuple[int, float]] = field(default_factory=list)
 
-    def tell_language(self, audio: Float) -> Mapping[str, float]:
+    def run_language(self, audio: Mono) -> Mapping[str, float]:
         return {"en": 1.0}
 
-    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+    def run(
+        self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
+    ) -> WindowTranscript:
         self.asked.append((len(audio), temperature))
-        return Heard(self.script(audio, temperature), len(audio) / RATE)
+        return WindowTranscript(self.script(audio, temperature), len(audio) / RATE)
 
 
 def within(segments: list[Segment], first: float, last: float) -> list[Segment]:
@@ -46,7 +49,7 @@ def within(segments: list[Segment], first: float, last: float) -> list[Segment]:
     ]
 
 
-def listen(hearing: Scripted, mix: Float | None = None) -> tuple[list[str], list[RemovalReason]]:
+def listen(hearing: Scripted, mix: F32 | None = None) -> tuple[list[str], list[RemovalReason]]:
     listener = Listener(hearing, "en", 1, loudest_db=-20.0)
     lines = [*listener.feed(SUNG, mix), *listener.finish()]
     kept, removed = sift(lines, listener.loudness.levels(), separated=True, loudest_db=-20.0)
@@ -57,7 +60,7 @@ def test_a_refrain_that_another_cut_holds_too_stays() -> None:
     for refrain in (REFRAIN, PACKED):
 
         def script(
-            audio: Float, temperature: float, refrain: list[Segment] = refrain
+            audio: Mono, temperature: float, refrain: list[Segment] = refrain
         ) -> list[Segment]:
             if len(audio) == len(SUNG):
                 return refrain
@@ -75,7 +78,7 @@ def test_a_refrain_that_another_cut_holds_too_stays() -> None:
 def test_a_believed_loop_gives_way_to_what_the_mix_holds() -> None:
     sung = [line("something else is sung here", 2.0)]
 
-    def script(audio: Float, temperature: float) -> list[Segment]:
+    def script(audio: Mono, temperature: float) -> list[Segment]:
         if np.array_equal(audio, MIX[: len(audio)]):
             return sung
         return LOOP if len(audio) == len(SUNG) else []
@@ -96,14 +99,14 @@ def test_a_loop_that_goes_on_at_another_rate_in_another_cut_is_no_refrain() -> N
 def test_thanks_that_are_said_stay_and_those_that_are_not_go() -> None:
     said = line("Thank you so much for listening, and good night everybody", 3.0)
 
-    def repeated(audio: Float, temperature: float) -> list[Segment]:
+    def repeated(audio: Mono, temperature: float) -> list[Segment]:
         first = 0.0 if np.array_equal(audio, SUNG[: len(audio)]) else 24 - len(audio) / RATE
         return within([said], first, first + len(audio) / RATE)
 
     assert looks_invented([said])
     assert listen(Scripted(repeated)) == ([said.text], [])
 
-    def once(audio: Float, temperature: float) -> list[Segment]:
+    def once(audio: Mono, temperature: float) -> list[Segment]:
         return [said] if len(audio) == len(SUNG) else []
 
     assert listen(Scripted(once)) == ([], [RemovalReason.CREDIT])
@@ -112,7 +115,7 @@ def test_thanks_that_are_said_stay_and_those_that_are_not_go() -> None:
 def test_thanks_that_are_heard_again_and_doubted_go() -> None:
     doubted = line("Thanks for watching!", log_probability=-0.8)
 
-    def script(audio: Float, temperature: float) -> list[Segment]:
+    def script(audio: Mono, temperature: float) -> list[Segment]:
         first = np.array_equal(audio, SUNG[: len(audio)])
         return [doubted] if first else []
 

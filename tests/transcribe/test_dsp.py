@@ -5,20 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kit.arrays import F32, Mono
 from services.transcribe.dsp import (
-    Loudness,
+    LevelEnvelope,
     correct_starts,
     loudest,
     part_at_pauses,
     quietest,
     voice_start,
 )
-from services.transcribe.lines import RATE, Float
+from services.transcribe.lines import RATE
 from tests.transcribe.lines import bursts, line
 
 
-def levels_of(audio: Float) -> Float:
-    loudness = Loudness()
+def levels_of(audio: Mono) -> F32:
+    loudness = LevelEnvelope()
     loudness.feed(audio)
     return loudness.levels()
 
@@ -27,7 +28,7 @@ def test_levels_do_not_depend_on_the_blocks() -> None:
     audio = bursts((0.5, 1.2), (2.0, 2.7), seconds=3.3)
     whole = levels_of(audio)
     rng = np.random.default_rng(1)
-    pieces = Loudness()
+    pieces = LevelEnvelope()
     first = 0
     while first < len(audio):
         size = int(rng.integers(1, 3000))

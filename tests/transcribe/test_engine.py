@@ -19,14 +19,14 @@ from services.transcribe.engines.faster import FasterWhisper, with_silent_rest
 from services.transcribe.lines import RATE
 from services.transcribe.memory import memory_watched
 
-VOICE = Path(__file__).parents[2] / "embedded" / "song" / "voice.flac"
+VOICE = Path(__file__).parents[2] / "examples" / "song" / "voice.flac"
 
 
 def test_the_same_audio_gives_the_same_words(engine: Engine) -> None:
     audio = read(VOICE, RATE, mono=True)[0][: 8 * RATE]
     hearing = engine.open("whisper-base")
-    first = hearing.hear(audio, language="en", beam=2)
-    assert hearing.hear(audio, language="en", beam=2) == first
+    first = hearing.run(audio, language="en", beam=2)
+    assert hearing.run(audio, language="en", beam=2) == first
     assert first.segments[0].text.lower().startswith("open up the crate")
     words = [word for line in first.segments for word in line.words]
     assert all(0 <= word.start <= word.end <= 8.1 for word in words)
@@ -37,14 +37,14 @@ def test_a_draw_is_the_same_whatever_was_drawn_before(engine: Engine) -> None:
     audio = read(VOICE, RATE, mono=True)[0][: 8 * RATE]
     hearing = engine.open("whisper-base")
     # So hot that two draws which are not seeded hardly ever agree.
-    first, second = (hearing.hear(audio, language="en", beam=1, temperature=1.0) for _ in range(2))
+    first, second = (hearing.run(audio, language="en", beam=1, temperature=1.0) for _ in range(2))
     assert first == second
-    assert first != hearing.hear(audio, language="en", beam=1)
+    assert first != hearing.run(audio, language="en", beam=1)
 
 
 def test_a_language_is_told(engine: Engine) -> None:
     audio = read(VOICE, RATE, mono=True)[0]
-    told = engine.open("whisper-base").tell_language(audio)
+    told = engine.open("whisper-base").run_language(audio)
     assert max(told, key=lambda code: told[code]) == "en"
     assert sum(told.values()) == pytest.approx(1, abs=0.01)
 
@@ -52,9 +52,9 @@ def test_a_language_is_told(engine: Engine) -> None:
 def test_one_pass_ends_with_its_last_word(engine: Engine) -> None:
     # What is left after it is for the next window: nothing is heard twice, or alone.
     audio = read(VOICE, RATE, mono=True)[0][: round(9.2 * RATE)]
-    heard = engine.open("whisper-base").hear(audio, language="en", beam=1)
+    heard = engine.open("whisper-base").run(audio, language="en", beam=1)
     assert heard.until in (pytest.approx(9.2), heard.segments[-1].end)
-    silent = engine.open("whisper-base").hear(audio[:RATE] * 0, language="en", beam=1)
+    silent = engine.open("whisper-base").run(audio[:RATE] * 0, language="en", beam=1)
     assert silent.until == pytest.approx(1.0)
 
 
@@ -78,19 +78,19 @@ def test_a_window_is_encoded_once_for_its_language_and_its_words(
     hearing = FasterWhisper("whisper-base", weights["whisper-base"], EngineContext(threads=2))
     counting = hearing._network.model = Counting(hearing._network.model)
     audio = read(VOICE, RATE, mono=True)[0][: 8 * RATE]
-    before = hearing.tell_language(audio)
-    hearing.hear(audio, language="en", beam=1)
-    assert hearing.tell_language(audio) == before
+    before = hearing.run_language(audio)
+    hearing.run(audio, language="en", beam=1)
+    assert hearing.run_language(audio) == before
     assert counting.encoded == 1
-    hearing.hear(audio[: 6 * RATE], language="en", beam=1)
+    hearing.run(audio[: 6 * RATE], language="en", beam=1)
     assert counting.encoded == 2
 
 
 def test_a_small_device_follows_fewer_readings(weights: dict[str, Path], engine: Engine) -> None:
     small = load_engine(EngineContext(weights=weights, threads=2, segment=0.25))
     audio = read(VOICE, RATE, mono=True)[0][: 4 * RATE]
-    told = small.open("whisper-base").hear(audio, language="en", beam=5)
-    greedy = engine.open("whisper-base").hear(audio, language="en", beam=1)
+    told = small.open("whisper-base").run(audio, language="en", beam=5)
+    greedy = engine.open("whisper-base").run(audio, language="en", beam=1)
     assert [line.text for line in told.segments] == [line.text for line in greedy.segments]
     sure = [line.log_probability for line in told.segments]
     assert sure == pytest.approx([line.log_probability for line in greedy.segments], abs=1e-3)

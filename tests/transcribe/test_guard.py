@@ -3,16 +3,17 @@
 import pytest
 
 from contracts.transcribe import RemovalReason
-from services.transcribe.dsp import Loudness
+from kit.arrays import F32
+from services.transcribe.dsp import LevelEnvelope
 from services.transcribe.guard import sift
-from services.transcribe.lines import Float, Segment
+from services.transcribe.lines import Segment
 from tests.transcribe.lines import bursts, line
 
 SECONDS = 30.0
 
 
-def levels(*times: tuple[float, float]) -> Float:
-    loudness = Loudness()
+def levels(*times: tuple[float, float]) -> F32:
+    loudness = LevelEnvelope()
     loudness.feed(
         bursts(*times, seconds=SECONDS) + bursts((0, SECONDS), seconds=SECONDS, level=1e-5)
     )
@@ -22,7 +23,7 @@ def levels(*times: tuple[float, float]) -> Float:
 SUNG = levels((0, SECONDS))
 
 
-def reasons(*segments: Segment, heard: Float = SUNG, separated: bool = True) -> list[RemovalReason]:
+def reasons(*segments: Segment, heard: F32 = SUNG, separated: bool = True) -> list[RemovalReason]:
     _, removed = sift(list(segments), heard, separated=separated)
     return [one.reason for one in removed]
 
@@ -78,7 +79,7 @@ def test_words_where_the_voice_is_silent_go() -> None:
 
 
 def test_a_faint_part_of_a_mix_is_no_proof_of_silence() -> None:
-    loudness = Loudness()
+    loudness = LevelEnvelope()
     loudness.feed(bursts((0, 10), seconds=SECONDS) + bursts((10, 30), seconds=SECONDS, level=1e-3))
     faint = line("whispered to you", 15)
     assert reasons(faint, heard=loudness.levels()) == [RemovalReason.SILENT]
@@ -155,7 +156,7 @@ def test_nothing_is_lost_and_the_order_stays() -> None:
 
 
 def test_no_levels_at_all() -> None:
-    assert sift([], Loudness().levels(), separated=True) == ([], [])
+    assert sift([], LevelEnvelope().levels(), separated=True) == ([], [])
 
 
 def test_one_word_is_doubted_later_than_a_line() -> None:

@@ -20,7 +20,7 @@ from services.transcribe.lines import RATE
 from tests.support.single_job import audio_input, single_job, write_audio
 from tests.transcribe.lines import Told, bursts
 
-SONG = Path(__file__).parents[2] / "embedded" / "song"
+SONG = Path(__file__).parents[2] / "examples" / "song"
 TRUTH = json.loads((SONG / "truth.json").read_text(encoding="utf-8"))["lyrics"]
 
 

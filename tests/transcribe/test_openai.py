@@ -13,9 +13,9 @@ import pytest
 
 from kit.audio.decode import read as read_audio
 from kit.worker.engines import EngineContext
-from services.transcribe.checkpoint import read_checkpoint
 from services.transcribe.engine import load_engine
 from services.transcribe.lines import RATE
+from services.transcribe.networks.checkpoint import read_checkpoint
 
 pytestmark = [
     pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed"),
@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-VOICE = Path(__file__).parents[2] / "embedded" / "song" / "voice.flac"
+VOICE = Path(__file__).parents[2] / "examples" / "song" / "voice.flac"
 
 
 def voice(seconds: float) -> np.ndarray:
@@ -37,7 +37,7 @@ def test_it_hears_what_ctranslate2_hears(weights: dict[str, Path]) -> None:
     heard = [
         load_engine(EngineContext(weights=weights, threads=2, prefer=name))
         .open("whisper-base")
-        .hear(audio, language="en", beam=1)
+        .run(audio, language="en", beam=1)
         for name in ("openai", "ctranslate2")
     ]
     texts = [[line.text for line in one.segments] for one in heard]
@@ -68,7 +68,7 @@ def test_the_weights_are_the_same_network(weights: dict[str, Path]) -> None:
 def test_the_language_is_told(weights: dict[str, Path]) -> None:
     engine = load_engine(EngineContext(weights=weights, threads=2, prefer="openai"))
     hearing = engine.open("whisper-base")
-    told = hearing.tell_language(voice(20))
+    told = hearing.run_language(voice(20))
     assert max(told, key=lambda code: told[code]) == "en"
     assert sum(told.values()) == pytest.approx(1, abs=0.01)
     assert hearing.description.startswith("openai-whisper ")
@@ -86,5 +86,5 @@ def test_an_official_file_is_read_without_running_it(
     engine = load_engine(
         EngineContext(weights={**weights, "base": path}, threads=2, prefer="openai")
     )
-    heard = engine.open("base").hear(voice(4), language="en", beam=1)
+    heard = engine.open("base").run(voice(4), language="en", beam=1)
     assert heard.segments[0].text.lower().startswith("open up the crate")

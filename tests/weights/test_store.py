@@ -12,12 +12,12 @@ import pytest
 from kit.weights.manifest import (
     Conversion,
     HubSource,
-    Manifest,
     PackageSource,
     PackagesSource,
     Part,
     UrlSource,
-    Weights,
+    WeightsEntry,
+    WeightsManifest,
 )
 from kit.weights.sources import tools
 from kit.weights.store import FetchFailed, MissingWeights, Store
@@ -26,9 +26,9 @@ from tests.weights.site import COMMIT, CONTENT, SHA, Site
 
 def made_of(
     *sources: UrlSource | HubSource | PackageSource | PackagesSource, sha256: str = SHA
-) -> Weights:
+) -> WeightsEntry:
     part = Part(file="net.bin", bytes=len(CONTENT), sha256=sha256, sources=sources)
-    return Weights(name="net", version="1", licence="MIT", parts=(part,))
+    return WeightsEntry(name="net", version="1", licence="MIT", parts=(part,))
 
 
 def at(site: Site, *paths: str) -> UrlSource:
@@ -205,7 +205,7 @@ def convert_by_joining(parts: Mapping[str, Path], output: Path) -> None:
     output.write_bytes(b"".join(parts[name].read_bytes() for name in sorted(parts)))
 
 
-def two_parts(site: Site, conversion: Conversion | None) -> Weights:
+def two_parts(site: Site, conversion: Conversion | None) -> WeightsEntry:
     parts = tuple(
         Part(
             file=name,
@@ -215,7 +215,7 @@ def two_parts(site: Site, conversion: Conversion | None) -> Weights:
         )
         for name in ("a", "b")
     )
-    return Weights(name="net", version="1", licence="MIT", parts=parts, conversion=conversion)
+    return WeightsEntry(name="net", version="1", licence="MIT", parts=parts, conversion=conversion)
 
 
 def test_several_parts_are_given_as_their_folder(tmp_path: Path, site: Site) -> None:
@@ -269,7 +269,7 @@ def test_missing_defaults_are_told_with_the_command(tmp_path: Path, site: Site) 
     store = Store(tmp_path)
     default = made_of(at(site, "/good"))
     extra = default.model_copy(update={"name": "extra", "default": False})
-    manifest = Manifest(word="midi", weights=(default, extra))
+    manifest = WeightsManifest(word="midi", weights=(default, extra))
     with pytest.raises(MissingWeights, match=r"net 1.*python -m kit\.weights fetch midi$"):
         store.verified(manifest)
     store.fetch(default)

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from demucs.htdemucs import HTDemucs
 
+from kit.arrays import F32
 from kit.inference.base import DeviceMissing
 from kit.worker.outcomes import OutOfMemory
-from services.separation.dsp import Samples, triangle
+from services.separation.dsp import triangle
 from services.separation.networks.checkpoint import Checkpoint, read_checkpoint
 from services.separation.streaming import Plan
 
@@ -95,7 +96,7 @@ class TorchSeparator:
         """Return segments that fade into each other linearly."""
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
-    def separate(self, windows: Samples) -> Samples:
+    def run(self, windows: F32) -> F32:
         """Return the stems of segments: (n, 2, segment) to (n, sources, 2, segment).
 
         Raises
@@ -105,7 +106,7 @@ class TorchSeparator:
         """
         return memory_watched(lambda: self._separate(windows))
 
-    def _separate(self, windows: Samples) -> Samples:
+    def _separate(self, windows: F32) -> F32:
         with torch.inference_mode():
             given = torch.from_numpy(windows).to(self.device)
             if len(self._networks) == 1:
@@ -113,7 +114,7 @@ class TorchSeparator:
             else:
                 own = [network(given)[:, k] for k, network in enumerate(self._networks)]
                 made = torch.stack(own, dim=1)
-            stems: Samples = made.cpu().numpy()
+            stems: F32 = made.cpu().numpy()
         return stems
 
     def close(self) -> None:
@@ -123,7 +124,7 @@ class TorchSeparator:
             torch.cuda.empty_cache()
 
 
-def memory_watched(work: Callable[[], Samples]) -> Samples:
+def memory_watched(work: Callable[[], F32]) -> F32:
     """Return what some work gives, and name the end of a device's memory for what it is."""
     try:
         return work()

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from kit.arrays import Tensor
 from kit.weights.checkpoints import CheckpointError
-from kit.weights.graph import Array, Graph
+from kit.weights.graph import Graph
 from services.separation.networks.checkpoint import read_checkpoint
 from services.separation.networks.layers import Layers
 from services.separation.networks.transformer import CrossTransformer
@@ -136,7 +137,7 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
         raise CheckpointError(f"{path.name} lacks the weights {error}.") from error
 
 
-def build(configuration: Configuration, tensors: Mapping[str, Array]) -> Graph:
+def build(configuration: Configuration, tensors: Mapping[str, Tensor]) -> Graph:
     """Return the graph of a configuration, filled with weights."""
     return _Builder(configuration, tensors).build()
 
@@ -144,7 +145,7 @@ def build(configuration: Configuration, tensors: Mapping[str, Array]) -> Graph:
 class _Builder:
     """Walks both branches in step: down the encoders, through the transformer, up the decoders."""
 
-    def __init__(self, configuration: Configuration, tensors: Mapping[str, Array]) -> None:
+    def __init__(self, configuration: Configuration, tensors: Mapping[str, Tensor]) -> None:
         self._c = configuration
         self._graph = Graph("htdemucs")
         self._layers = Layers(self._graph, tensors)

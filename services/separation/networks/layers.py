@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kit.weights.graph import Array, Graph
+from kit.arrays import Tensor
+from kit.weights.graph import Graph
 
 _EPSILON = 1e-5
 
@@ -12,11 +13,11 @@ _EPSILON = 1e-5
 class Layers:
     """Adds layers to a graph and takes their weights from a checkpoint, by the layers' names."""
 
-    def __init__(self, graph: Graph, tensors: Mapping[str, Array]) -> None:
+    def __init__(self, graph: Graph, tensors: Mapping[str, Tensor]) -> None:
         self.graph = graph
         self._tensors = tensors
 
-    def tensor(self, name: str) -> Array:
+    def tensor(self, name: str) -> Tensor:
         """Return weights in float32, in which everything is computed."""
         return self._tensors[name].astype(np.float32)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kit.arrays import Tensor
 from kit.weights.checkpoints import read_tensorflow
-from kit.weights.graph import Array, Graph
+from kit.weights.graph import Graph
 
 FRAMES = 512
 """Frames of one segment."""
@@ -42,7 +43,7 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
     build(variables).save(output)
 
 
-def build(variables: Mapping[str, Array]) -> Graph:
+def build(variables: Mapping[str, Tensor]) -> Graph:
     """Return the graph for a checkpoint's variables."""
     graph = Graph("spleeter-2stems")
     magnitude = graph.input("magnitude", (1, 2, FRAMES, BINS))
@@ -67,7 +68,7 @@ class _Unet:
     """One U-net; skip connections leave before normalisation and activation."""
 
     graph: Graph
-    variables: Mapping[str, Array]
+    variables: Mapping[str, Tensor]
     source: int
 
     def run(self, magnitude: str) -> str:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kit.weights.graph import Array
+from kit.arrays import Tensor
 from services.separation.networks.layers import Layers
 
 _EPSILON = 1e-5
 
 
-def sine_positions(length: int, width: int, *, period: float) -> Array:
+def sine_positions(length: int, width: int, *, period: float) -> Tensor:
     """Return the embedding of positions in time: (1, length, width), float32.
 
     Phases are rounded as the reference rounds them: late positions turn many times, so that a last
@@ -24,7 +24,7 @@ def sine_positions(length: int, width: int, *, period: float) -> Array:
     return np.concatenate([np.cos(phase), np.sin(phase)], axis=1)[None]
 
 
-def plane_positions(bins: int, frames: int, width: int, *, period: float) -> Array:
+def plane_positions(bins: int, frames: int, width: int, *, period: float) -> Tensor:
     """Return the embedding of positions in a spectrogram: (1, frames · bins, width), float32."""
     half = width // 2
     steps = np.arange(0, half, 2, dtype=np.float32)
@@ -101,7 +101,7 @@ class CrossTransformer:
         weight, bias = self.base.tensor(f"{name}.weight"), self.base.tensor(f"{name}.bias")
         return self._project(name, value, weight, bias)
 
-    def _project(self, name: str, value: str, weight: Array, bias: Array) -> str:
+    def _project(self, name: str, value: str, weight: Tensor, bias: Tensor) -> str:
         graph = self.base.graph
         product = graph.node("MatMul", value, graph.weight(f"{name}.weight", weight.T))
         return graph.node("Add", product, graph.weight(f"{name}.bias", bias))

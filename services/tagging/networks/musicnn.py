@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kit.arrays import Tensor
 from kit.weights.checkpoints import read_tensorflow
-from kit.weights.graph import Array, Graph
+from kit.weights.graph import Graph
 from services.tagging.mel import BANDS, PATCH
 
 BATCH = 4
@@ -45,7 +46,7 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
     build(variables).save(output)
 
 
-def build(variables: Mapping[str, Array]) -> Graph:
+def build(variables: Mapping[str, Tensor]) -> Graph:
     """Return the graph for a checkpoint's variables."""
     graph = Graph("musicnn")
     net = _Musicnn(graph, variables)
@@ -72,7 +73,7 @@ class _Musicnn:
     """The network's parts; values are laid out as batch, channels, frames, bands."""
 
     graph: Graph
-    variables: Mapping[str, Array]
+    variables: Mapping[str, Tensor]
 
     def front(self, mel: str) -> str:
         """Return (batch, 561, frames): what each filter finds in its best band."""

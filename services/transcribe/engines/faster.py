@@ -13,8 +13,9 @@ import numpy as np
 from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
+from kit.arrays import Mono
 from kit.worker.engines import EngineContext
-from services.transcribe.lines import NOTHING, RATE, SPAN, Float, Heard, Segment, Word
+from services.transcribe.lines import NOTHING, RATE, SPAN, Segment, WindowTranscript, Word
 from services.transcribe.memory import memory_watched
 from services.transcribe.words import join_words
 
@@ -127,7 +128,7 @@ class FasterWhisper:
         )
         self.languages = frozenset(self._network.supported_languages)
 
-    def tell_language(self, audio: Float) -> Mapping[str, float]:
+    def run_language(self, audio: Mono) -> Mapping[str, float]:
         """Return the probability of each language."""
         self._network.written = False
         with memory_watched():
@@ -136,7 +137,9 @@ class FasterWhisper:
             _, _, told = self._network.detect_language(features=features)
         return dict(told)
 
-    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+    def run(
+        self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
+    ) -> WindowTranscript:
         """Return what is said, as far as one pass went."""
         self._network.written = False
         found: list[Segment] = []
@@ -160,7 +163,7 @@ class FasterWhisper:
                         found.append(_line(segment))
             except _PassOver:
                 until = found[-1].end if found else until
-        return Heard(found, until)
+        return WindowTranscript(found, until)
 
 
 def _line(segment: Any) -> Segment:

@@ -14,11 +14,12 @@ import torch
 import whisper
 from whisper.tokenizer import LANGUAGES
 
+from kit.arrays import Mono
 from kit.weights.checkpoints import read_torch
 from kit.worker.engines import EngineContext
-from services.transcribe.checkpoint import Checkpoint, read_checkpoint
-from services.transcribe.lines import NOTHING, RATE, SPAN, Float, Heard, Segment, Word
+from services.transcribe.lines import NOTHING, RATE, SPAN, Segment, WindowTranscript, Word
 from services.transcribe.memory import memory_watched
+from services.transcribe.networks.checkpoint import Checkpoint, read_checkpoint
 from services.transcribe.words import join_words
 
 
@@ -81,7 +82,7 @@ class OpenAiWhisper:
         )
         self.languages = frozenset(LANGUAGES if self._network.is_multilingual else ["en"])
 
-    def tell_language(self, audio: Float) -> Mapping[str, float]:
+    def run_language(self, audio: Mono) -> Mapping[str, float]:
         """Return the probability of each language."""
         if not self._network.is_multilingual:
             return {"en": 1.0}
@@ -91,7 +92,9 @@ class OpenAiWhisper:
             _, told = self._network.detect_language(mel.to(self._network.device))
         return {str(code): float(probability) for code, probability in told.items()}
 
-    def hear(self, audio: Float, *, language: str, beam: int, temperature: float = 0.0) -> Heard:
+    def run(
+        self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
+    ) -> WindowTranscript:
         """Return what is said."""
         torch.manual_seed(0)
         with memory_watched():
@@ -120,4 +123,4 @@ class OpenAiWhisper:
             for segment in told["segments"]
             if segment["words"]
         ]
-        return Heard(found, len(audio) / RATE)
+        return WindowTranscript(found, len(audio) / RATE)

@@ -1,0 +1,201 @@
+"""`make demo`: start the house, take a song apart as a user would, leave the house running."""
+
+import argparse
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+
+from cratedig import Client, CratedigError, Credentials, NotLoggedIn
+from cratedig import session as sessions
+from cratedig.cli.fetching import by_folder, fetch, item_folder, labels_of
+from cratedig.cli.output import bars, length, say, size
+from cratedig.cli.tags import summary
+from cratedig.names import file_name
+from cratedig.types import Item, Run
+from embedded.settings import EmbeddedSettings
+from examples.previews import Previews, installed_player
+
+SONG = Path(__file__).parent / "song" / "song.flac"
+PIPELINE = "full"
+START_WITHIN = 120.0
+SHOWN = 6
+"""Files of one kind that are named."""
+
+
+def main() -> None:
+    """Run the demo, or stop the house that it left running."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--song", type=Path, default=SONG, help="take this file instead")
+    parser.add_argument("--mute", action="store_true", help="play no parts of stems meanwhile")
+    parser.add_argument("--stop", action="store_true", help="stop the house that runs")
+    arguments = parser.parse_args()
+    settings = EmbeddedSettings()
+    if arguments.stop:
+        _stop(settings)
+        return
+    if not arguments.song.is_file():
+        sys.exit(f"demo: there is no file {arguments.song}")
+    began = time.monotonic()
+    url = f"http://{settings.host}:{settings.port}"
+    _start(settings, url)
+    print(f"The house is ready after {time.monotonic() - began:.1f} s at {url}")
+    try:
+        with _log_in(settings, url) as client:
+            player = () if arguments.mute else installed_player()
+            _take_apart(client, arguments.song, settings.data.resolve() / "demo", player)
+    except CratedigError as error:
+        sys.exit(f"demo: {error}\nThe house's log: {settings.data / 'house.log'}")
+    print(
+        f"\nThe house still runs at {url} (API: {url}/docs).\n"
+        f"  data folder: {settings.data.resolve()}\n"
+        f"  try:         CRATEDIG_CONFIG={_session_file(settings)} .venv/bin/cratedig ls\n"
+        "  stop it:     make stop"
+    )
+
+
+def _start(settings: EmbeddedSettings, url: str) -> None:
+    """Start the house in the background, unless it runs."""
+    if _answers(url):
+        return
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = settings.data / "house.log"
+    print(f"Starting the house (its log is {log}) …", flush=True)
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "embedded"],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    (settings.data / "house.pid").write_text(f"{process.pid}\n", encoding="utf-8")
+    deadline = time.monotonic() + START_WITHIN
+    while not _answers(url):
+        if process.poll() is not None or time.monotonic() > deadline:
+            tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-15:])
+            sys.exit(f"demo: the house did not start:\n{tail}")
+        time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=2.0).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _stop(settings: EmbeddedSettings) -> None:
+    path = settings.data / "house.pid"
+    try:
+        pid = int(path.read_text(encoding="utf-8"))
+        os.kill(pid, signal.SIGTERM)
+    except (OSError, ValueError):
+        print("No house that the demo started runs here.")
+        return
+    finally:
+        path.unlink(missing_ok=True)
+    print(f"The house (process {pid}) is stopping.")
+
+
+def _session_file(settings: EmbeddedSettings) -> Path:
+    return settings.data.resolve() / "demo-session.json"
+
+
+def _log_in(settings: EmbeddedSettings, url: str) -> Client:
+    """Return a client of the demo's own account, whose password nobody knows but its file."""
+    kept = _session_file(settings)
+    stored = sessions.load(kept)
+    client = Client(
+        Credentials(url, stored.access_token, stored.refresh_token),
+        save=lambda made: sessions.save(made, kept),
+    )
+    try:
+        client.account()
+    except NotLoggedIn:
+        email = f"demo-{secrets.token_hex(4)}@localhost"
+        client.signup(email, secrets.token_urlsafe(24), name="Demo")
+        print(f"Signed up {email}")
+    return client
+
+
+def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...]) -> None:
+    """Upload a song, run the pipeline, fetch everything."""
+    with bars(bytes_=True) as progress:
+        bar = progress.add_task(f"Uploading {song.name}", total=song.stat().st_size)
+        sent = client.upload(
+            song, told=lambda done, total: progress.update(bar, completed=done, total=total)
+        )
+    if sent.item is None or sent.job is None:
+        raise CratedigError(f"the upload ended as {sent.state}")
+    began = time.monotonic()
+    with bars(bytes_=False) as progress:
+        bar = progress.add_task("Taking it in", total=1.0)
+        client.wait_job(
+            sent.job, told=lambda job: progress.update(bar, completed=job.progress.fraction)
+        )
+        item = client.item(sent.item)
+        bar = progress.add_task(f"Running the pipeline {PIPELINE!r}", total=1.0)
+        previews = Previews(
+            client, lambda line: progress.print(line, soft_wrap=True), player=player
+        )
+
+        def show(run: Run) -> None:
+            progress.update(bar, completed=run.progress.fraction)
+            previews.update(run)
+
+        try:
+            run = client.wait_run(client.create_run(item.id, PIPELINE).id, told=show)
+        finally:
+            previews.close()
+    took = time.monotonic() - began
+    duration = item.audio.duration if item.audio else 0.0
+    say(f"\n{item.name}: {length(duration)} of sound, taken apart in {took:.1f} s ({run.state})")
+    for name, value in sorted(item.metadata.items()):
+        say(f"  {name}: {value}")
+    _fetch_all(client, item, item_folder(folder, item))
+    for job in client.jobs(run=run.id):
+        if job.result and job.task == "tagging":
+            say(f"  {job.task}: {summary(job.result)}")
+        elif job.result:
+            facts = ", ".join(f"{k} {_rounded(v)}" for k, v in job.result.items() if _short(v))
+            say(f"  {job.task}: {facts}")
+            for track in job.result.get("tracks", ()):
+                say(f"    {track['name']}: {track['notes']} notes")
+        elif job.failure:
+            say(f"  {job.task} {job.state}: {job.failure.message}")
+    if run.state == "failed":
+        raise CratedigError("the pipeline failed; see the job's message above")
+
+
+def _fetch_all(client: Client, item: Item, folder: Path) -> None:
+    """Fetch every file of an item; name a few of each kind."""
+    shown: Counter[str] = Counter()
+    artifacts = list(client.artifacts(item.id))
+    for below, files in by_folder(artifacts, labels_of(client, item, artifacts)).items():
+        for artifact in files:
+            path = fetch(client, artifact, folder / below / file_name(artifact, item.name))
+            shown[artifact.kind] += 1
+            if shown[artifact.kind] <= SHOWN:
+                say(f"  {artifact.kind:<10} {size(artifact.size):>9}  {path}")
+    for kind, count in sorted(shown.items()):
+        if count > SHOWN:
+            say(f"  {kind:<10} and {count - SHOWN} more in {folder}")
+
+
+def _short(value: object) -> bool:
+    return isinstance(value, str | int | float) and 0 < len(str(_rounded(value))) < 40
+
+
+def _rounded(value: object) -> object:
+    return round(value, 2) if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""Notes as files: a MIDI file that any program opens, JSON with everything, CSV for a table."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import mido
+import numpy as np
+
+from contracts.midi import Notes
+from contracts.tagging import SoundClass
+from services.midi.partials import FRAME
+from services.midi.streaming import NoteEvent
+from services.midi.tempo import TICKS_PER_BEAT, Grid
+
+BEND_RANGE = 2
+"""Semitones that a full bend means; every channel is told."""
+DRUM_CHANNEL = 9
+"""Channel 10, as people count."""
+CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
+"""Those of instruments."""
+_FULL_BEND = 8192
+_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+# A note that strays less than this for most of its time is in tune: bending it would only fill
+# the file.
+_STRAIGHT = 0.12
+_MOST = 80
+_BEND_STEP = 0.04
+_VELOCITY_AT_MEDIAN = 80
+_VELOCITY_PER_DB = 2.5
+_SOFTEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A note as it is written: `velocity` 1 to 127, `channel` 0 to 15."""
+
+    note: NoteEvent
+    velocity: int
+    channel: int
+    bent: bool
+    name: str = ""
+    """Of a drum; empty where the pitch is the name."""
+    sound: SoundClass | None = None
+    """What a drum was tagged as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One track of a file."""
+
+    name: str
+    played: Sequence[Played]
+    program: int
+    """General MIDI instrument, from 0, of every channel in use."""
+
+
+def name_of(pitch: int) -> str:
+    """Return a note's name; 60 is C4."""
+    return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def play(notes: Sequence[NoteEvent], *, pitch_bends: bool) -> list[Played]:
+    """Give each note a velocity and a channel.
+
+    Parameters
+    ----------
+    notes
+        In any order.
+    pitch_bends
+        See `spread`.
+
+    Returns
+    -------
+    list
+        In order of time. Velocities follow the notes' levels around their median: loudness of the
+        recording itself is not known.
+    """
+    median = float(np.median([note.level for note in notes])) if notes else 0.0
+    loud = [_VELOCITY_AT_MEDIAN + _VELOCITY_PER_DB * (note.level - median) for note in notes]
+    velocities = [int(np.clip(round(one), _SOFTEST, 127)) for one in loud]
+    return spread(list(zip(notes, velocities, strict=True)), CHANNELS, pitch_bends=pitch_bends)
+
+
+def spread(
+    notes: Sequence[tuple[NoteEvent, int]], channels: Sequence[int], *, pitch_bends: bool
+) -> list[Played]:
+    """Give notes, each with its velocity, a channel.
+
+    Parameters
+    ----------
+    notes
+        In any order.
+    channels
+        At least one.
+    pitch_bends
+        Whether notes may bend. A bend moves a whole channel, so notes that sound together then get
+        channels of their own, as far as there are any; a note beyond these does not bend. Without
+        bends all notes lie on the first channel.
+
+    Returns
+    -------
+    list
+        In order of time.
+    """
+    free_from = dict.fromkeys(channels, -1.0)
+    bent_until = dict.fromkeys(channels, -1.0)
+    played = []
+    for note, velocity in sorted(notes, key=lambda one: (one[0].start, one[0].pitch)):
+        channel, bent = channels[0], False
+        if pitch_bends:
+            empty = [c for c in channels if free_from[c] <= note.start]
+            channel = empty[0] if empty else min(channels, key=lambda c: bent_until[c])
+            bent = bool(empty) and _strays(note)
+            free_from[channel] = max(free_from[channel], note.end)
+            bent_until[channel] = note.end if bent else bent_until[channel]
+        played.append(Played(note, velocity, channel, bent))
+    return played
+
+
+def _strays(note: NoteEvent) -> bool:
+    return len(note.bends) > 0 and bool(np.percentile(np.abs(note.bends), _MOST) >= _STRAIGHT)
+
+
+def _bend_of(semitones: float) -> int:
+    full = round(semitones / BEND_RANGE * _FULL_BEND)
+    return max(-_FULL_BEND, min(_FULL_BEND - 1, full))
+
+
+def _events(played: Sequence[Played], grid: Grid) -> Iterator[tuple[int, int, mido.Message]]:
+    """Yield (tick, order within the tick, message)."""
+    for item in played:
+        note, channel = item.note, item.channel
+        start = round(grid.ticks(note.start))
+        # A note of no length would start after it has ended.
+        end = max(round(grid.ticks(note.end)), start + 1)
+        on = mido.Message("note_on", channel=channel, note=note.pitch, velocity=item.velocity)
+        off = mido.Message("note_off", channel=channel, note=note.pitch, velocity=0)
+        yield end, 0, off
+        yield start, 3, on
+        if not item.bent:
+            continue
+        yield end, 1, mido.Message("pitchwheel", channel=channel, pitch=0)
+        last = 0.0
+        for index, semitones in enumerate(note.bends.tolist()):
+            tick = max(start, round(grid.ticks(note.start + index * FRAME)))
+            if tick < end and abs(semitones - last) >= _BEND_STEP:
+                last = semitones
+                message = mido.Message("pitchwheel", channel=channel, pitch=_bend_of(semitones))
+                yield tick, 2, message
+
+
+def write_midi(
+    path: Path, parts: Sequence[Part], grid: Grid, *, markers: Sequence[tuple[float, str]] = ()
+) -> None:
+    """Write a Standard MIDI File of type 1: a track of tempo, and a track for each part.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    parts
+        In the order of their tracks.
+    grid
+        The file's tempi and meter.
+    markers
+        Seconds and text.
+    """
+    file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT)
+    conductor: list[tuple[int, int, mido.Message]] = [
+        (change.tick, 0, mido.MetaMessage("set_tempo", tempo=change.beat))
+        for change in grid.changes
+    ]
+    conductor += [
+        (tick, 1, mido.MetaMessage("time_signature", numerator=beats, denominator=note))
+        for tick, beats, note in grid.meters
+    ]
+    for seconds, text in markers:
+        conductor.append((round(grid.ticks(seconds)), 2, mido.MetaMessage("marker", text=text)))
+    file.tracks.append(_track((), conductor))
+    for part in parts:
+        head = [mido.MetaMessage("track_name", name=part.name), *_setup(part)]
+        file.tracks.append(_track(head, _events(part.played, grid)))
+    file.save(path)
+
+
+def _setup(part: Part) -> Iterator[mido.Message]:
+    """Yield what each channel of a part is told before its first note."""
+    for channel in sorted({item.channel for item in part.played}):
+        if channel != DRUM_CHANNEL:
+            # Registered parameter 0 is the bend's range; 127/127 closes it again.
+            for control, value in (
+                (101, 0),
+                (100, 0),
+                (6, BEND_RANGE),
+                (38, 0),
+                (101, 127),
+                (100, 127),
+            ):
+                yield mido.Message("control_change", channel=channel, control=control, value=value)
+        yield mido.Message("program_change", channel=channel, program=part.program)
+
+
+def _track(
+    head: Iterable[mido.Message], events: Iterable[tuple[int, int, mido.Message]]
+) -> mido.MidiTrack:
+    """Return a track: messages at its beginning, then events in order, as steps of time."""
+    track = mido.MidiTrack(head)
+    now = 0
+    for tick, _, message in sorted(events, key=lambda event: event[:2]):
+        message.time = tick - now
+        track.append(message)
+        now = tick
+    track.append(mido.MetaMessage("end_of_track", time=0))
+    return track
+
+
+def write_json(path: Path, played: Sequence[Played], head: Notes) -> None:
+    """Write all that is known of each note, after what is said of them all by `head`."""
+    said = head.model_dump_json(exclude={"notes"})
+    with path.open("w", encoding="utf-8") as file:
+        file.write(said[:-1] + ',"notes":[')
+        for index, item in enumerate(played):
+            note = item.note
+            content: dict[str, object] = {
+                "start": round(note.start, 4),
+                "end": round(note.end, 4),
+                "pitch": note.pitch,
+                "name": item.name or name_of(note.pitch),
+                "velocity": item.velocity,
+                "confidence": round(note.confidence, 3),
+                "bends": [round(bend, 2) for bend in note.bends.tolist()] if item.bent else [],
+            }
+            if item.sound is not None:
+                content["sound"] = item.sound.value
+            file.write((",\n" if index else "\n") + json.dumps(content))
+        file.write("\n]}\n")
+
+
+def write_csv(path: Path, played: Sequence[Played]) -> None:
+    """Write a table of the notes; no cell begins like a formula."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["start_s", "end_s", "pitch", "name", "velocity", "confidence"])
+        for item in played:
+            note = item.note
+            row: list[object] = [f"{note.start:.4f}", f"{note.end:.4f}", note.pitch]
+            row += [item.name or name_of(note.pitch), item.velocity, f"{note.confidence:.3f}"]
+            table.writerow(row)

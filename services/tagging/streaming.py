@@ -1,0 +1,141 @@
+"""Recordings as the networks and the classifier hear them; memory does not grow with length."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.tagging import TagSource
+from kit.arrays import F32
+from kit.audio.decode import read_blocks, resample_stream
+from kit.audio.downmix import downmix
+from kit.audio.offset import find_offset, without_offset
+from services.tagging.engine import BATCH, Engine
+from services.tagging.mel import BANDS, PATCH, RATE, log_mel, patches
+
+SILENCE = 1e-4
+"""Audio that never exceeds this (-80 dBFS) is silent."""
+HEAD = 12.0
+"""Seconds of a sample that its class is judged by."""
+
+
+def head(path: Path, sample_rate: int) -> F32:
+    """Return the first seconds of a recording from where it begins to sound.
+
+    Parameters
+    ----------
+    path
+        Canonical audio.
+    sample_rate
+        Of the file.
+
+    Returns
+    -------
+    F32
+        `[channels, samples]` less a constant offset, 12 s at most; no samples where all of it is
+        silent.
+    """
+    left = round(HEAD * sample_rate)
+    held: list[F32] = []
+    offset = find_offset(read_blocks(path), sample_rate)
+    for block in without_offset(read_blocks(path), offset):
+        if not held and np.abs(block).max(initial=0.0) < SILENCE:
+            continue
+        held.append(block[:, :left])
+        left -= held[-1].shape[1]
+        if left <= 0:
+            break
+    return np.concatenate(held, axis=1) if held else np.zeros((1, 0), np.float32)
+
+
+def mono(audio: F32, sample_rate: int) -> F32:
+    """Return the one channel, `[samples]`, of `[channels, samples]` that is listened to."""
+    mixed = list(downmix([audio], sample_rate))
+    return np.concatenate(mixed, axis=1)[0] if mixed else np.zeros(0, np.float32)
+
+
+def spectral_patches(path: Path, sample_rate: int, told: Callable[[int], None]) -> Iterator[F32]:
+    """Yield a recording as patches of three seconds, `[187, 96]`.
+
+    Parameters
+    ----------
+    path
+        Canonical audio.
+    sample_rate
+        Of the file.
+    told
+        Is told the samples of the file that were read, block by block.
+    """
+
+    def blocks() -> Iterator[F32]:
+        for block in read_blocks(path):
+            yield block
+            told(block.shape[1])
+
+    empty = True
+    for patch in patches(
+        log_mel(resample_stream(downmix(blocks(), sample_rate), sample_rate, RATE))
+    ):
+        yield patch
+        empty = False
+    if empty:
+        # A sound of a few samples can be none at 16 kHz.
+        yield np.zeros((PATCH, BANDS), np.float32)
+
+
+class Averager:
+    """Feeds the patches of many recordings to a network in full batches; keeps each one's mean.
+
+    Parameters
+    ----------
+    engine
+        Runs the networks.
+    source
+        Which network.
+    count
+        How many recordings.
+    """
+
+    def __init__(self, engine: Engine, source: TagSource, count: int) -> None:
+        self._engine = engine
+        self._source = source
+        self._waiting: list[tuple[int, F32]] = []
+        self._tags: NDArray[np.float64] | None = None
+        self._embeddings: NDArray[np.float64] | None = None
+        self._heard = np.zeros(count, np.int64)
+
+    def feed(self, recording: int, patch: F32) -> None:
+        """Take a patch of a recording, by its number."""
+        self._waiting.append((recording, patch))
+        if len(self._waiting) == BATCH:
+            self._run()
+
+    def finish(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the mean tags, `[count, 50]`, and the mean embedding, `[count, 200]`.
+
+        Raises
+        ------
+        ValueError
+            A recording gave no patch.
+        """
+        if self._waiting:
+            self._run()
+        if self._tags is None or self._embeddings is None or not self._heard.all():
+            raise ValueError("every recording gives a patch at least")
+        return self._tags / self._heard[:, None], self._embeddings / self._heard[:, None]
+
+    def _run(self) -> None:
+        found = self._engine.run_tagger(
+            np.stack([patch for _, patch in self._waiting]), self._source
+        )
+        if self._tags is None or self._embeddings is None:
+            self._tags = np.zeros((len(self._heard), found.tags.shape[1]))
+            self._embeddings = np.zeros((len(self._heard), found.embedding.shape[1]))
+        for (recording, _), tags, embedding in zip(
+            self._waiting, found.tags, found.embedding, strict=True
+        ):
+            self._tags[recording] += tags
+            self._embeddings[recording] += embedding
+            self._heard[recording] += 1
+        self._waiting.clear()
