@@ -160,7 +160,7 @@ class Reaper:
         await abort_unknown(self._database, self._objects, clock=self._clock)
 
     async def clear_orphans(self) -> int:
-        """Find objects that belong to no job, and have them removed; return of how many attempts."""
+        """Find objects that belong to no job, have them removed; return of how many attempts."""
         count = 0
         async for prefix in find_orphans(self._database, self._objects, clock=self._clock):
             log.warning("%s belongs to no job and will be removed", prefix)
