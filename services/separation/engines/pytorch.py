@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from demucs.htdemucs import HTDemucs
 
-from kit.inference.base import DeviceMissing
+from kit.inference.errors import DeviceMissing
 from kit.worker.outcomes import OutOfMemory
 from services.separation.dsp import Samples, triangle
 from services.separation.networks.checkpoint import Checkpoint, read_checkpoint
@@ -144,7 +144,7 @@ def open_checkpoints(
 
     Raises
     ------
-    kit.inference.base.DeviceMissing
+    kit.inference.errors.DeviceMissing
         PyTorch finds no GPU.
     kit.weights.checkpoints.CheckpointError
         A file is damaged or is not Demucs'.
