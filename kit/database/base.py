@@ -8,8 +8,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from kit.unavailable import DependencyUnavailable
 
-class DatabaseUnavailable(Exception):
+
+class DatabaseUnavailable(DependencyUnavailable):
     """The database cannot be reached or is too busy now; the same may work later."""
 
 

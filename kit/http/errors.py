@@ -14,9 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.base import PATTERN_WORDS
 from contracts.problems import FieldProblem, Problem, ProblemCode
-from kit.database.base import DatabaseUnavailable
-from kit.objects.base import ObjectError, StoreFull
 from kit.observability.tracing import current_trace_id
+from kit.unavailable import DependencyUnavailable, StorageFull
 
 log = logging.getLogger(__name__)
 
@@ -211,7 +210,7 @@ def install_handlers(app: FastAPI) -> None:
 
     async def on_unavailable(request: Request, error: Exception) -> Response:
         log.warning("something this service needs is away: %s", error)
-        if isinstance(error, StoreFull):
+        if isinstance(error, StorageFull):
             return problem_response(store_full())
         detail = "Something that this service needs is away; try again in a moment."
         return problem_response(ProblemError(ProblemCode.UNAVAILABLE, detail, retry_after=2))
@@ -228,8 +227,7 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(DatabaseUnavailable, on_unavailable)
-    app.add_exception_handler(ObjectError, on_unavailable)
+    app.add_exception_handler(DependencyUnavailable, on_unavailable)
 
 
 class LastResort:

@@ -9,13 +9,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from yarl import URL
 
 from contracts.music import Seconds
-from kit.http.client import IN_PROCESS
 
+IN_PROCESS = "inprocess://"
 CONNECT: Seconds = 3.0
 """How long a connection may take, waiting for a free one included."""
 SILENCE: Seconds = 10.0
 """How long an answer may make us wait for its next byte."""
 CONNECTIONS = 100
+_PER_CONNECTION = (b"connection", b"transfer-encoding")
+"""Headers of a request that describe the caller's connection; the next one has its own."""
 _OURS_TO_SAY = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
@@ -71,15 +73,24 @@ class _Here:
             application = self._find(self._name)
         except RuntimeError as error:
             raise Away(str(error), sent=False) from error
-        answering = asyncio.ensure_future(application(scope, receive, send))
+        complete = False
+
+        async def watched(message: Message) -> None:
+            nonlocal complete
+            await send(message)
+            complete = message["type"] == "http.response.body" and not message.get("more_body")
+
+        answering = asyncio.ensure_future(application(scope, receive, watched))
         self._answering.add(answering)
         answering.add_done_callback(self._answering.discard)
         # As over a socket: a caller that gives up does not interrupt the service half-way.
         await asyncio.wait({answering})
         if answering.cancelled():
             raise Away("it was stopped", sent=True)
-        if fault := answering.exception():
-            raise Away("it met a fault", sent=True) from fault
+        # As over a socket: a fault after a complete answer changes nothing for the caller.
+        fault = answering.exception()
+        if not complete:
+            raise Away("it did not answer in full", sent=True) from fault
 
     async def aclose(self) -> None:
         return None
@@ -104,7 +115,11 @@ class _There:
             async with self._session().request(
                 scope["method"],
                 URL(self._url + target, encoded=True),
-                headers=[(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"]],
+                headers=[
+                    (name.decode("latin-1"), value.decode("latin-1"))
+                    for name, value in scope["headers"]
+                    if name not in _PER_CONNECTION
+                ],
                 data=await _body(receive) or None,
                 skip_auto_headers=_OURS_TO_SAY,
                 allow_redirects=False,

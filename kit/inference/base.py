@@ -1,10 +1,4 @@
-"""What a network is.
-
-InferenceError
-├── DeviceMissing   the device or the engine that was asked for is not on this machine
-├── BadNetwork      the file is not a graph that the engine can run
-└── BadInput        the arrays are not what the graph takes
-"""
+"""What a network is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,28 +7,13 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from kit.arrays import Tensor
+from kit.inference.errors import BadInput
 
 Device = Literal["cpu", "cuda"]
 EngineName = Literal["auto", "onnxruntime", "openvino"]
 Precision = Literal["exact", "balanced", "fast"]
 """`exact` keeps to float32; `balanced` multiplies matrices in bfloat16; `fast` does all it can in
 bfloat16 (TF32 on CUDA). A machine that gains nothing from it runs more exactly than asked."""
-
-
-class InferenceError(Exception):
-    """Base of what can go wrong with a network; the message says what to do."""
-
-
-class DeviceMissing(InferenceError):
-    """The device or the engine that was asked for is not on this machine."""
-
-
-class BadNetwork(InferenceError):
-    """The file is not a graph that the engine can run."""
-
-
-class BadInput(InferenceError):
-    """The arrays are not what the graph takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +67,8 @@ class Network(Protocol):
         ------
         BadInput
             The names, types or shapes are not those of `inputs`.
-        kit.worker.outcomes.OutOfMemory
-            The device is too small for these arrays.
+        DeviceOutOfMemory
+            The device has too little memory for these arrays.
         """
         ...
 

@@ -9,15 +9,8 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from kit.arrays import Tensor
-from kit.inference.base import (
-    BadNetwork,
-    DeviceMissing,
-    InferenceError,
-    Precision,
-    TensorSpec,
-    check,
-)
-from kit.worker.outcomes import OutOfMemory
+from kit.inference.base import Precision, TensorSpec, check
+from kit.inference.errors import BadNetwork, DeviceMissing, DeviceOutOfMemory, InferenceError
 
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
@@ -111,6 +104,6 @@ def _spec(node: Any) -> TensorSpec:
 def _raise_if_out_of_memory(error: Exception) -> None:
     text = str(error).lower()
     if any(sign in text for sign in _OUT_OF_MEMORY):
-        raise OutOfMemory(
-            "device_memory", "The device has too little memory for this network at this size."
+        raise DeviceOutOfMemory(
+            "The device has too little memory for this network at this size."
         ) from error

@@ -6,7 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from kit.inference.base import BadNetwork, Device, DeviceMissing, EngineName, Network, Precision
+from kit.inference.base import Device, EngineName, Network, Precision
+from kit.inference.errors import BadNetwork, DeviceMissing
 
 
 def open_network(

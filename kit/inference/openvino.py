@@ -9,8 +9,8 @@ import openvino
 from openvino import opset13 as ops
 
 from kit.arrays import Tensor
-from kit.inference.base import BadNetwork, InferenceError, Precision, TensorSpec, check
-from kit.worker.outcomes import OutOfMemory
+from kit.inference.base import Precision, TensorSpec, check
+from kit.inference.errors import BadNetwork, DeviceOutOfMemory, InferenceError
 
 _SINK = "/sink_port_0"
 _HINTS: dict[Precision, str] = {"exact": "f32", "balanced": "f32", "fast": "bf16"}
@@ -101,7 +101,5 @@ def _spec(port: Any) -> TensorSpec:
     return TensorSpec(shape, np.dtype(port.get_element_type().to_dtype()))
 
 
-def _too_small() -> OutOfMemory:
-    return OutOfMemory(
-        "device_memory", "The machine has too little memory for this network at this size."
-    )
+def _too_small() -> DeviceOutOfMemory:
+    return DeviceOutOfMemory("The machine has too little memory for this network at this size.")

@@ -10,9 +10,10 @@ from typing import Protocol
 from starlette.types import ASGIApp
 
 from contracts.objects import Bucket
+from kit.unavailable import DependencyUnavailable, StorageFull
 
 
-class ObjectError(Exception):
+class ObjectError(DependencyUnavailable):
     """The store could not do what was asked; trying again may help."""
 
 
@@ -28,7 +29,7 @@ class UploadMissing(ObjectError):
     """There is no such multipart upload, or it was completed or aborted."""
 
 
-class StoreFull(ObjectError):
+class StoreFull(ObjectError, StorageFull):
     """There is no room left; only room that is made helps, not another try at once."""
 
 

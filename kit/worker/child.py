@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from pydantic import BaseModel
 
+from kit.inference.errors import DeviceOutOfMemory
 from kit.service import resolve
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job
@@ -105,6 +106,8 @@ def _work(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | Ended:
         return Ended(outcome="retryable", reason=outcome.reason, message=outcome.message)
     except OutOfMemory as outcome:
         return Ended(outcome="memory", reason=outcome.reason, message=outcome.message)
+    except DeviceOutOfMemory as error:
+        return Ended(outcome="memory", reason="device_memory", message=str(error))
     except Exception as error:  # The outcome of a job is decided here.
         return _fault(error)
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from kit.inference.base import BadNetwork, DeviceMissing
 from kit.inference.devices import installed
+from kit.inference.errors import BadNetwork, DeviceMissing
 from kit.weights.manifest import WeightsManifest
 from kit.weights.store import digest
 from kit.worker.engines import EngineContext
@@ -27,7 +27,7 @@ def takes_torch(prefer: str, device: str, has: Callable[[str], bool] = installed
 
     Raises
     ------
-    kit.inference.base.DeviceMissing
+    kit.inference.errors.DeviceMissing
         PyTorch is asked for and is not here, or the name is unknown.
     """
     there = has("torch") and has("demucs")
@@ -51,7 +51,7 @@ def official_file(graph: Path, manifest: WeightsManifest) -> Path:
 
     Raises
     ------
-    kit.inference.base.BadNetwork
+    kit.inference.errors.BadNetwork
         It is not there, or not what the manifest names.
     """
     (entry,) = (

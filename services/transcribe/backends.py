@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Literal
 
-from kit.inference.base import DeviceMissing
+from kit.inference.errors import DeviceMissing
 
 Library = Literal["ctranslate2", "openai"]
 _TORCH = ("torch", "openai-whisper")
@@ -42,7 +42,7 @@ def choose(
 
     Raises
     ------
-    kit.inference.base.DeviceMissing
+    kit.inference.errors.DeviceMissing
         PyTorch is asked for and is not here, or the name is unknown.
     """
     if prefer not in ("auto", "ctranslate2", "openai"):

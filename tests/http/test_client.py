@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kit.http.client import TIMEOUT, build_client
 
@@ -67,6 +67,43 @@ async def test_every_call_has_a_deadline() -> None:
     async with server(never) as url, build_client(url, application=lambda _: APP) as client:
         with pytest.raises(httpx.TimeoutException):
             await client.get("/", timeout=httpx.Timeout(0.2))
+
+
+async def test_an_application_of_this_process_has_a_deadline_too() -> None:
+    async def never(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await receive()
+
+    async with build_client("inprocess://other", application=lambda _: never) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get("/", timeout=httpx.Timeout(0.05))
+
+
+async def test_a_service_that_is_not_offered_was_never_asked() -> None:
+    def find(name: str) -> ASGIApp:
+        raise RuntimeError("no service of this name runs here")
+
+    async with build_client("inprocess://other", application=find) as client:
+        with pytest.raises(httpx.ConnectError, match="no service"):
+            await client.get("/")
+
+
+async def test_a_path_below_an_address_is_kept() -> None:
+    seen: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+
+    async with (
+        server(note) as url,
+        build_client(f"{url}/below", application=lambda _: APP) as client,
+    ):
+        assert (await client.get("/hello", params={"a": "b"})).status_code == 204
+    (head,) = seen
+    assert head.startswith(b"GET /below/hello?a=b HTTP/1.1\r\n")
+    assert f"\r\nhost: {url.removeprefix('http://')}\r\n".encode() in head.lower()
 
 
 async def test_nobody_there_is_an_error_at_once() -> None:

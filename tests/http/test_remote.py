@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit.http.remote import Away, Remote, remote_application
 from kit.http.server import Server
@@ -55,6 +55,30 @@ async def breaks(request: Request) -> Response:
     return StreamingResponse(chunks())
 
 
+left = threading.Event()
+"""Set once a stream without end noticed that its reader left."""
+
+
+async def endless(request: Request) -> Response:
+    async def events() -> AsyncIterator[bytes]:
+        try:
+            yield b"first"
+            await asyncio.Event().wait()
+        finally:
+            left.set()
+
+    return StreamingResponse(events())
+
+
+async def fails_late(request: Request) -> Response:
+    class Late(Response):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await super().__call__(scope, receive, send)
+            raise RuntimeError("after the answer")
+
+    return Late(b"whole")
+
+
 APP = Starlette(
     routes=[
         Route("/hello/{name}", hello, methods=["GET", "POST"]),
@@ -63,6 +87,8 @@ APP = Starlette(
         Route("/empty", empty),
         Route("/large", large),
         Route("/breaks", breaks),
+        Route("/endless", endless),
+        Route("/fails_late", fails_late),
     ]
 )
 
@@ -110,16 +136,25 @@ class Answer:
             self.ended = not message.get("more_body", False)
 
 
-async def ask(remote: Remote, path: str, *, query: str = "", body: bytes = b"") -> Answer:
-    answer = Answer()
-
+async def ask(
+    remote: Remote,
+    path: str,
+    *,
+    query: str = "",
+    body: bytes = b"",
+    answer: Answer | None = None,
+    leave: asyncio.Event | None = None,
+) -> Answer:
+    """Send a request; `leave` is set when the caller disconnects."""
+    answer = answer or Answer()
+    leaves = leave or asyncio.Event()
     given = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive() -> Message:
         for message in given:
             return message
-        await asyncio.Event().wait()
-        raise AssertionError
+        await leaves.wait()
+        return {"type": "http.disconnect"}
 
     scope: dict[str, Any] = {
         "type": "http",
@@ -177,6 +212,32 @@ async def test_an_answer_that_breaks_off_is_not_a_whole_one(remote: Remote) -> N
     with pytest.raises(Away) as raised:
         await ask(remote, "/breaks")
     assert raised.value.sent
+
+
+async def test_a_stream_arrives_while_it_is_made_and_ends_when_its_reader_leaves(
+    remote: Remote,
+) -> None:
+    left.clear()
+    first, leave = asyncio.Event(), asyncio.Event()
+
+    class Reading(Answer):
+        async def send(self, message: Message) -> None:
+            await super().send(message)
+            if self.body == b"first":
+                first.set()
+
+    asking = asyncio.create_task(ask(remote, "/endless", answer=Reading(), leave=leave))
+    await asyncio.wait_for(first.wait(), 10)
+    assert not asking.done()
+    leave.set()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert await asyncio.to_thread(left.wait, 10)
+
+
+async def test_a_fault_after_a_complete_answer_changes_nothing(remote: Remote) -> None:
+    answer = await ask(remote, "/fails_late")
+    assert (answer.status, answer.body, answer.ended) == (200, b"whole", True)
 
 
 async def test_many_at_once(remote: Remote) -> None:

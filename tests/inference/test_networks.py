@@ -10,16 +10,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from kit.inference.base import (
-    BadInput,
-    BadNetwork,
-    DeviceMissing,
-    EngineName,
-    InferenceError,
-    Network,
-    Precision,
-    TensorSpec,
-)
+from kit.inference.base import EngineName, Network, Precision, TensorSpec
+from kit.inference.errors import BadInput, BadNetwork, DeviceMissing, InferenceError
 from kit.inference.opening import open_network
 
 ENGINES: list[EngineName] = ["onnxruntime", "openvino"]

@@ -27,7 +27,8 @@ from contracts.separation import (
     Weights,
 )
 from kit.audio.decode import read
-from kit.inference.base import BadNetwork, DeviceMissing, Network
+from kit.inference.base import Network
+from kit.inference.errors import BadNetwork, DeviceMissing
 from kit.inference.opening import open_network
 from kit.weights.manifest import WeightsManifest, read_manifest
 from kit.worker.engines import EngineContext
@@ -226,7 +227,7 @@ def test_a_gpu_that_torch_does_not_find_is_said(torch_python: Path) -> None:
 import os
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 from services.separation.engines.pytorch import open_checkpoints
-from kit.inference.base import DeviceMissing
+from kit.inference.errors import DeviceMissing
 try:
     open_checkpoints([], device="cuda", threads=1, precision="exact", share=1.0)
 except DeviceMissing as error:

@@ -12,6 +12,7 @@ from typing import Literal
 from contracts.base import Asked, Said
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import TaskName
+from kit.inference.errors import DeviceOutOfMemory
 from kit.service import WorkerService, WorkerSettings
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job
@@ -27,6 +28,7 @@ Deed = Literal[
     "exit",
     "hang",
     "memory",
+    "network_memory",
     "device",
     "children",
     "forget",
@@ -102,6 +104,9 @@ def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
             if engine.segment > params.enough and params.device in ("", engine.device):
                 raise OutOfMemory("memory", "Too large.")
             time.sleep(params.seconds)
+        case "network_memory":
+            if engine.segment > params.enough:
+                raise DeviceOutOfMemory("This network is too large.")
         case "device":
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         case "children":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.inference.base import DeviceMissing
+from kit.inference.errors import DeviceMissing
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import OutOfMemory, Rejected
 from services.transcribe.backends import choose

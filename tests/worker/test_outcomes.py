@@ -8,6 +8,7 @@ import pytest
 from contracts.jobs import FailureKind, JobCompleted, Manifest
 from contracts.objects import Bucket, previews_prefix
 from kit.objects.base import ObjectFacts
+from tests.support.trial import Deed
 from tests.worker.conftest import Bench
 
 
@@ -97,8 +98,9 @@ async def test_the_log_of_a_crash_is_kept_for_operators(bench: Bench) -> None:
     assert "last words" in event.data.detail
 
 
-async def test_memory_that_runs_out_is_met_with_smaller_segments(bench: Bench) -> None:
-    event = await bench.ending(await bench.offer(do="memory", enough=0.5))
+@pytest.mark.parametrize("do", ["memory", "network_memory"])
+async def test_memory_that_runs_out_is_met_with_smaller_segments(bench: Bench, do: Deed) -> None:
+    event = await bench.ending(await bench.offer(do=do, enough=0.5))
     assert event.type == "job.completed"
     data = await bench.platform.objects.get_bytes(Bucket.DERIVED, event.data.manifest_key)
     assert Manifest.model_validate_json(data).result["segment"] == 0.5
@@ -134,6 +136,13 @@ async def test_memory_that_never_suffices_is_a_passing_fault_not_a_bad_file(benc
     event = await bench.ending(await bench.offer(do="memory", enough=0.0))
     assert event.data.kind == FailureKind.RETRYABLE
     assert event.data.failure.reason == "memory"
+
+
+async def test_a_network_that_lacks_memory_says_so_as_the_reason(bench: Bench) -> None:
+    event = await bench.ending(await bench.offer(do="network_memory", enough=0.0))
+    assert event.data.kind == FailureKind.RETRYABLE
+    assert event.data.failure.reason == "device_memory"
+    assert event.data.failure.message == "This network is too large."
 
 
 async def test_a_job_that_hangs_in_c_is_killed_at_its_deadline(bench: Bench) -> None:

@@ -15,7 +15,7 @@ import torch
 from demucs.htdemucs import HTDemucs
 
 from kit.arrays import F32
-from kit.inference.base import DeviceMissing
+from kit.inference.errors import DeviceMissing
 from kit.worker.outcomes import OutOfMemory
 from services.separation.dsp import triangle
 from services.separation.networks.checkpoint import Checkpoint, read_checkpoint
@@ -145,7 +145,7 @@ def open_checkpoints(
 
     Raises
     ------
-    kit.inference.base.DeviceMissing
+    kit.inference.errors.DeviceMissing
         PyTorch finds no GPU.
     kit.weights.checkpoints.CheckpointError
         A file is damaged or is not Demucs'.
