@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 _ITEM_OF_SUBJECT = (
     "CASE WHEN subject_kind = 'item' THEN item IS NOT NULL AND item = subject_id"
