@@ -16,17 +16,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Executable,
     Interval,
+    Select,
+    String,
     bindparam,
+    cast,
     event,
     func,
     literal,
+    literal_column,
     select,
     text,
 )
+from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.ext.asyncio import create_async_engine as create_engine
@@ -50,6 +56,7 @@ FOLLOWER_PAUSE: Seconds = 1.0
 """How often one that does not lead asks whether it may."""
 _DATABASE = "database"
 _SIGNALS = "signals"
+_LOCKS = "locks"
 
 
 class Database:
@@ -171,8 +178,17 @@ class Database:
 
     async def lock(self, session: AsyncSession, name: str) -> None:
         """Hold a named lock until the transaction ends; on SQLite a writer is alone anyway."""
-        if not self.sqlite:
+        if not self.sqlite and name not in (held := _held(session)):
             await session.execute(_LOCK, {"key": _lock_key(name)})
+            held.add(name)
+
+    async def lock_found(
+        self, session: AsyncSession, names: Select[str], asked: dict[str, Any]
+    ) -> None:
+        """Hold the locks whose names a query finds, with one statement; see `lock`."""
+        if not self.sqlite:
+            statement = self.prepared(("lock", names), lambda: _locking(names))
+            _held(session).update(await session.scalars(statement, asked))
 
     async def try_lock(self, session: AsyncSession, name: str) -> bool:
         """Take a named lock until the transaction ends, or return that another has it."""
@@ -282,6 +298,21 @@ def announce(session: AsyncSession, name: str) -> None:
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 _TRY_LEAD = text("SELECT pg_try_advisory_lock(:key)")
+
+
+def _held(session: AsyncSession) -> set[str]:
+    """Return the names of the locks that a session's one transaction holds."""
+    held: set[str] = session.info.setdefault(_LOCKS, set())
+    return held
+
+
+def _locking(names: Select[str]) -> Select[str, None]:
+    """Return the query that locks each name that another finds, under the key of `_lock_key`."""
+    name = names.subquery().c[0]
+    digest = func.sha256(func.convert_to(name, literal_column("'UTF8'")))
+    begin = func.left(func.encode(digest, literal_column("'hex'")), literal_column("16"))
+    key = cast(cast(literal_column("'x'", String).concat(begin), BIT(64)), BigInteger)
+    return select(name, func.pg_advisory_xact_lock(key))
 
 
 def _lock_key(name: str) -> int:

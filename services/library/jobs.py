@@ -46,7 +46,7 @@ from services.library.locks import hold_owner
 from services.library.policy import Policy
 from services.library.subjects import subject_columns, subject_of
 from services.library.tables import ItemRow, JobRow, in_state
-from services.library.usage import lacking
+from services.library.usage import lacking, stored_total
 
 
 class NotAdmitted(Exception):
@@ -142,7 +142,7 @@ async def create(
             return reused, False
     if not new.admitted:
         _admit(found, new.priority, policy)
-        if shortage := await lacking(session, owner, policy=policy):
+        if shortage := await lacking(session, found.stored, policy=policy):
             raise StorageFull(
                 f"There is no room for the results of a job. {shortage.message}",
                 retry_after=timedelta(),
@@ -268,6 +268,8 @@ class _Found:
     """Waiting jobs of the owner, counted up to the limit."""
     all: int
     """Waiting jobs of everybody, counted up to twice the limit."""
+    stored: int
+    """Bytes that the owner stores."""
 
 
 async def _look(
@@ -281,11 +283,13 @@ async def _look(
         "task": new.task.value,
         "inputs": inputs_sha256,
     }
-    bpm, quarantined, mine, everybodys = (await session.execute(query, asked)).one()
-    return _Found(bpm, quarantined, mine, everybodys)
+    bpm, quarantined, mine, everybodys, stored = (await session.execute(query, asked)).one()
+    return _Found(bpm, quarantined, mine, everybodys, stored or 0)
 
 
-def _looking(database: Database, policy: Policy) -> Select[float | None, str | None, int, int]:
+def _looking(
+    database: Database, policy: Policy
+) -> Select[float | None, str | None, int, int, int | None]:
     waiting = in_state(JobState.QUEUED)
     owner = bindparam("owner", type_=String)
 
@@ -312,7 +316,7 @@ def _looking(database: Database, policy: Policy) -> Select[float | None, str | N
     bpm = select(col(ItemRow.bpm)).where(item).scalar_subquery()
     mine = count(policy.owner_queued, col(JobRow.owner) == owner)
     everybodys = count(2 * policy.house_queued)
-    return select(bpm, crashed, mine, everybodys)
+    return select(bpm, crashed, mine, everybodys, stored_total(owner))
 
 
 async def _refuse(session: AsyncSession, quarantined: str) -> None:

@@ -6,23 +6,25 @@ takes the owner's lock first, and rows are held without their key (`FOR NO KEY U
 that refers to them need not wait.
 """
 
-from sqlalchemy import select
+from sqlalchemy import String, bindparam, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from kit.database.engine import database_of
 from services.library.tables import JobRow
 
+_OWNER = "owner:"
+_OWNER_OF = select(literal_column(f"'{_OWNER}'", String).concat(col(JobRow.owner))).where(
+    col(JobRow.id) == bindparam("of_job", type_=String)
+)
+"""The name of the lock of a job's owner."""
+
 
 async def hold_owner(session: AsyncSession, owner: str) -> None:
     """Hold an owner's lock until the transaction ends."""
-    await database_of(session).lock(session, f"owner:{owner}")
+    await database_of(session).lock(session, f"{_OWNER}{owner}")
 
 
 async def hold_owner_of(session: AsyncSession, job: str) -> None:
     """Hold the lock of a job's owner, if there is such a job."""
-    if database_of(session).sqlite:
-        return  # A writer is alone.
-    query = select(col(JobRow.owner)).where(col(JobRow.id) == job)
-    if (owner := (await session.execute(query)).scalar_one_or_none()) is not None:
-        await hold_owner(session, owner)
+    await database_of(session).lock_found(session, _OWNER_OF, {"of_job": job})

@@ -1,12 +1,13 @@
 """Where a waiting job stands in the queue of its task, and what it waits for."""
 
-from sqlalchemy import ScalarSelect, and_, func, or_, select
+from sqlalchemy import ScalarSelect, Select, String, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from contracts.jobs import JobClass, JobState, QueueState, WaitsFor
-from kit.database.engine import database_of
+from kit.database.base import Utc
+from kit.database.engine import Database, database_of
 from services.library.policy import Policy
 from services.library.tables import JobRow, MakeRow, in_state
 
@@ -14,6 +15,10 @@ _OTHERS = aliased(JobRow)
 """The other jobs, beside the one that is looked at."""
 COUNTED = 1000
 """Jobs ahead that are counted at most, so that a deep queue costs no more than a short one."""
+_JOB = bindparam("of_job", type_=String)
+_TASK = bindparam("of_task", type_=String)
+_OWNER = bindparam("of_owner", type_=String)
+_SINCE = bindparam("since", type_=Utc())
 
 
 async def queue_state(session: AsyncSession, row: JobRow, *, policy: Policy) -> QueueState | None:
@@ -24,41 +29,52 @@ async def queue_state(session: AsyncSession, row: JobRow, *, policy: Policy) -> 
     if row.state != JobState.QUEUED:
         return None
     database = database_of(session)
-    since = database.now(offset=-policy.offered)
-    worker = select(col(MakeRow.task)).where(
-        col(MakeRow.task) == row.task, col(MakeRow.last_seen) > since
+    interactive = row.priority == JobClass.INTERACTIVE
+    query = database.prepared(
+        ("queue", policy, interactive), lambda: _standing(database, policy, interactive=interactive)
     )
-    paused = col(JobRow.not_before) > database.now()
-    query = select(_ahead(row), _running(row, policy), worker.exists(), paused).where(
-        col(JobRow.id) == row.id
-    )
-    if (found := (await session.execute(query)).one_or_none()) is None:
+    asked = {"of_job": row.id, "of_task": row.task, "of_owner": row.owner, "since": row.queued}
+    if (found := (await session.execute(query, asked)).one_or_none()) is None:
         return None
     ahead, running, offered, waits = found
     reason, message = _reason(row, ahead, running, policy, offered=offered, paused=waits)
     return QueueState(position=ahead + 1, ahead=ahead, waits_for=reason, message=message)
 
 
-def _ahead(row: JobRow) -> ScalarSelect[int]:
+def _standing(
+    database: Database, policy: Policy, *, interactive: bool
+) -> Select[int, int, bool, bool]:
+    """Return the query of how many are ahead and run, whether workers ask, whether it pauses."""
+    offered = database.now(offset=-policy.offered)
+    worker = select(col(MakeRow.task)).where(
+        col(MakeRow.task) == _TASK, col(MakeRow.last_seen) > offered
+    )
+    paused = col(JobRow.not_before) > database.now()
+    return select(_ahead(interactive=interactive), _running(policy), worker.exists(), paused).where(
+        col(JobRow.id) == _JOB
+    )
+
+
+def _ahead(*, interactive: bool) -> ScalarSelect[int]:
     earlier = or_(
-        col(_OTHERS.queued) < row.queued,
-        and_(col(_OTHERS.queued) == row.queued, col(_OTHERS.id) < row.id),
+        col(_OTHERS.queued) < _SINCE,
+        and_(col(_OTHERS.queued) == _SINCE, col(_OTHERS.id) < _JOB),
     )
     urgent = col(_OTHERS.priority) == JobClass.INTERACTIVE
-    before = and_(urgent, earlier) if row.priority == JobClass.INTERACTIVE else or_(urgent, earlier)
+    before = and_(urgent, earlier) if interactive else or_(urgent, earlier)
     some = (
         select(col(_OTHERS.id))
-        .where(col(_OTHERS.task) == row.task, in_state(JobState.QUEUED, _OTHERS), before)
+        .where(col(_OTHERS.task) == _TASK, in_state(JobState.QUEUED, _OTHERS), before)
         .limit(COUNTED)
         .subquery()
     )
     return select(func.count()).select_from(some).scalar_subquery()
 
 
-def _running(row: JobRow, policy: Policy) -> ScalarSelect[int]:
+def _running(policy: Policy) -> ScalarSelect[int]:
     some = (
         select(col(_OTHERS.id))
-        .where(col(_OTHERS.owner) == row.owner, in_state(JobState.RUNNING, _OTHERS))
+        .where(col(_OTHERS.owner) == _OWNER, in_state(JobState.RUNNING, _OTHERS))
         .limit(policy.owner_running)
         .subquery()
     )

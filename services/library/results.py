@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import String, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -19,10 +19,16 @@ from services.library.policy import Policy
 from services.library.runs import job_ended
 from services.library.subjects import subject_of
 from services.library.tables import JobRow
-from services.library.usage import lacking, reserve
+from services.library.usage import Shortage, lacking, reserve, stored_total
 
 MANIFEST_LIMIT: Seconds = 30.0
 """How long a store may take to give a manifest: less than a handler of events may take in all."""
+
+
+_STORED = select(stored_total(col(JobRow.owner))).where(
+    col(JobRow.id) == bindparam("of_job", type_=String)
+)
+"""What the owner of a job stores."""
 
 
 class NoManifest(Exception):
@@ -82,12 +88,8 @@ async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) ->
     RoomGone
         Try again, and there will be an answer.
     """
-    query = select(col(JobRow.owner)).where(col(JobRow.id) == manifest.job)
-    owner = (await session.execute(query)).scalar_one_or_none()
-    if owner is None:
-        return None
     size = sum(file.size for file in manifest.files)
-    if size and (shortage := await lacking(session, owner, size, policy=policy)):
+    if size and (shortage := await _shortage(session, manifest.job, size, policy)):
         failure = Failure(
             reason=FailureReason.QUOTA,
             message=f"There is no room for what this job made. {shortage.message}",
@@ -101,6 +103,12 @@ async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) ->
         return None
     await job_ended(session, row, policy=policy, manifest=manifest)
     # Last of all, as everybody does, so that nobody who waits for these counters is waited for.
-    if await reserve(session, owner, policy=policy, results=size):
+    if await reserve(session, row.owner, policy=policy, results=size):
         raise RoomGone
     return row
+
+
+async def _shortage(session: AsyncSession, job: str, size: int, policy: Policy) -> Shortage | None:
+    """Return why there is no room for so many bytes of a job's owner."""
+    stored = (await session.execute(_STORED, {"of_job": job})).scalar_one_or_none()
+    return await lacking(session, stored or 0, size, policy=policy)

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from contracts.objects import Bucket
@@ -122,12 +123,19 @@ async def change(
         await session.execute(statement, {"of_owner": owner, **by})
 
 
+def stored_total(owner: ColumnElement[str] | Mapped[str]) -> ScalarSelect[int]:
+    """Return all that an owner stores, as a part of a query that is made anyway."""
+    return select(_TOTAL).where(col(UsageRow.owner) == owner).scalar_subquery()
+
+
 async def lacking(
-    session: AsyncSession, owner: str, wanted: int = 0, *, policy: Policy
+    session: AsyncSession, stored: int, wanted: int = 0, *, policy: Policy
 ) -> Shortage | None:
-    """Return why there is no room for bytes as things stand, or for none at all; count nothing."""
+    """Return why there is no room for bytes as things stand, or for none at all; count nothing.
+
+    `stored` is what their owner stores.
+    """
     needed = wanted or 1
-    stored = (await stored_by(session, owner)).total
     if stored + needed > policy.owner_bytes:
         return Shortage(wanted=wanted, stored=stored, limit=policy.owner_bytes)
     if policy.server_bytes is not None:

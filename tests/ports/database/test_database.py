@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlmodel import col
 
@@ -166,6 +166,19 @@ async def test_a_lock_lets_one_in_at_a_time(database: Database) -> None:
 
     await asyncio.gather(*(enter() for _ in range(12)))
     assert most == 1
+
+
+async def test_a_lock_that_a_query_finds_is_the_one_of_its_name(database: Database) -> None:
+    await _put(database, "1")
+    names = select(literal("row ").concat(col(Shelf.id))).where(col(Shelf.id) == bindparam("of"))
+    async with database.transaction() as session:
+        await database.lock_found(session, names, {"of": "2"})
+        await database.lock_found(session, names, {"of": "1"})
+        await database.lock(session, "row 1")
+        if not database.sqlite:  # There a second writer waits for the first one anyway.
+            async with database.transaction() as other:
+                assert not await database.try_lock(other, "row 1")
+                assert await database.try_lock(other, "row 2")
 
 
 async def test_a_signal_comes_after_the_commit_and_only_then(database: Database) -> None:

@@ -1,0 +1,51 @@
+"""How many statements a job costs: each is work for the database, and a way there and back."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+from contracts.jobs import TaskName
+from contracts.music import Stem
+from kit.database.sqlite import BEGIN
+from tests.library.catalogue import MIDI, Catalogue, separated, stems
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Give a list to which every statement is added that begins no transaction."""
+    seen: list[str] = []
+
+    def executed(connection: Connection, _: Any, statement: str, *more: Any) -> None:
+        if statement != BEGIN:
+            seen.append(" ".join(statement.split()))
+
+    event.listen(Engine, "before_cursor_execute", executed)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", executed)
+
+
+async def test_a_job_costs_a_known_number_of_statements(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    job = {"item": await user.track(), "task": "midi", "force": True}
+    with statements() as asking:
+        await user.post("/jobs", job)
+    claim = await catalogue.claim(TaskName.MIDI)
+    with statements() as ending:
+        await catalogue.finish(claim, MIDI)
+    # Postgres takes the owner's lock, once each, and is asked for its time.
+    more = (0, 0) if catalogue.database.sqlite else (2, 1)
+    assert (len(asking), len(ending)) == (5 + more[0], 5 + more[1]), (asking, ending)
+
+
+async def test_room_for_a_result_is_looked_for_with_one_statement(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    await user.post("/jobs", {"item": await user.track(), "task": "separation"})
+    claim = await catalogue.claim(TaskName.SEPARATION)
+    with statements() as ending:
+        await catalogue.finish(claim, separated(), stems(Stem.BASS))
+    looked = [one for one in ending if one.startswith("SELECT") and "FROM usage" in one]
+    assert len(looked) == 1, ending
