@@ -69,7 +69,7 @@ def song(folder: Path, seconds: float) -> tuple[Path, str]:
 
 def steps_of(user: Client, run: Run) -> Iterator[Step]:
     """Yield the steps of a run in the order in which they began."""
-    found = {job.id: job for job in user.jobs(run=run.id)}
+    found = {job.id: job for job in user.jobs.list(run=run.id)}
 
     def since(moment: datetime | None) -> float:
         return ((moment or run.created) - run.created).total_seconds()
@@ -106,18 +106,18 @@ def _once(folder: Path, seconds: float) -> tuple[float, list[str]]:
         peaks = Peaks(house)
         user = house.user()
         began = time.monotonic()
-        sent = user.upload(path, kind="track")
+        sent = user.uploads.file(path, kind="track")
         assert sent.item is not None
         assert sent.job is not None
-        user.wait_job(sent.job)
+        user.jobs.wait(sent.job)
         ready = time.monotonic() - began
         before = peaks.seconds_by_name()
-        run = user.wait_run(user.create_run(sent.item, "full").id)
+        run = user.runs.wait(user.runs.create(sent.item, "full").id)
         assert run.finished is not None
         total = (run.finished - run.created).total_seconds()
         steps = sorted(steps_of(user, run), key=lambda step: (not step.jobs, step.begin, step.end))
-        files = len(list(user.artifacts(sent.item)))
-        children = len(list(user.items(parent=sent.item)))
+        files = len(list(user.artifacts.list(sent.item)))
+        children = len(list(user.items.list(parent=sent.item)))
         peaks.stop()
     spent = {name: s - before.get(name, 0.0) for name, s in peaks.seconds_by_name().items()}
     memory = peaks.by_name()

@@ -58,12 +58,12 @@ def main() -> None:
 def measure(house: Running, *, seconds: float, rounds: int) -> None:
     """Print the figures of a house."""
     client = Client(Credentials(house.url), save=lambda _: None)
-    client.signup(f"{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16))
+    client.account.create(f"{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16))
     content = secrets.token_bytes(1000)
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
         file.write(content)
         file.flush()
-        item = str(client.upload(Path(file.name)).item)
+        item = str(client.uploads.file(Path(file.name)).item)
     token = client.credentials.access_token
     # Bytes that are there already: one row is written, and nothing is left to send.
     known = {"name": "a.wav", "size": len(content), "sha256": sha256(content).hexdigest()}

@@ -34,8 +34,8 @@ def main() -> None:
         house.parts["house"].command = [sys.executable, "-m", "benchmarks.noop_house"]
         with running(house):
             user = house.user()
-            sent = user.upload(write_tone(Path(folder) / "tone.wav"))
-            user.wait_job(str(sent.job))
+            sent = user.uploads.file(write_tone(Path(folder) / "tone.wav"))
+            user.jobs.wait(str(sent.job))
             item = str(sent.item)
             rounds = [_throughput(user, item, arguments.jobs) for _ in range(arguments.rounds)]
             print(
@@ -50,7 +50,7 @@ def _throughput(user: Client, item: str, count: int) -> float:
 
     def ask(number: int) -> str:
         params = {"minimum_note_ms": 10 + number / 10}
-        return user.create_job(item, "midi", params=params, force=True).id
+        return user.jobs.create(item, "midi", params=params, force=True).id
 
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
@@ -58,12 +58,12 @@ def _throughput(user: Client, item: str, count: int) -> float:
     asked = time.monotonic() - began
     # The last one asked for ends about last; to look at the whole queue again and again would be
     # work for the house that no user gives it.
-    while not user.job(jobs[-1]).ended:
+    while not user.jobs.get(jobs[-1]).ended:
         time.sleep(0.05)
-    while any(any(user.jobs(item=item, state=state)) for state in ("queued", "running")):
+    while any(any(user.jobs.list(item=item, state=state)) for state in ("queued", "running")):
         time.sleep(0.05)
     took = time.monotonic() - began
-    done = [user.job(job) for job in jobs[:: max(1, count // 50)]]
+    done = [user.jobs.get(job) for job in jobs[:: max(1, count // 50)]]
     assert all(job.state == "succeeded" for job in done)
     print(
         f"  {count} in {took:.1f} s, {count / took:.0f} a second end to end; accepted "
@@ -77,8 +77,8 @@ def _delay(user: Client, item: str) -> None:
     delays = []
     for number in few(range(100), 10):
         params = {"minimum_note_ms": 200 + number / 10}
-        made = user.create_job(item, "midi", params=params, force=True)
-        while not (job := user.job(made.id)).ended:
+        made = user.jobs.create(item, "midi", params=params, force=True)
+        while not (job := user.jobs.get(made.id)).ended:
             time.sleep(0.01)
         assert job.started is not None
         delays.append((job.started - job.created).total_seconds() * 1000)

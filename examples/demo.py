@@ -12,10 +12,10 @@ from pathlib import Path
 
 import httpx
 
-from cratedig import Client, CratedigError, Credentials, NotLoggedIn
-from cratedig import session as sessions
-from cratedig.cli.fetching import by_folder, fetch, item_folder, labels_of
-from cratedig.cli.output import bars, length, say, size
+from cratedig import AuthenticationError, Client, CratedigError, Credentials
+from cratedig import credentials as stored_credentials
+from cratedig.cli.folders import by_folder, download, item_folder, sample_labels
+from cratedig.cli.output import format_length, format_size, print_line, progress_bars
 from cratedig.cli.tags import summary
 from cratedig.names import file_name
 from cratedig.types import Item, Run
@@ -111,36 +111,36 @@ def _session_file(settings: EmbeddedSettings) -> Path:
 def _log_in(settings: EmbeddedSettings, url: str) -> Client:
     """Return a client of the demo's own account, whose password nobody knows but its file."""
     kept = _session_file(settings)
-    stored = sessions.load(kept)
+    stored = stored_credentials.load(kept)
     client = Client(
         Credentials(url, stored.access_token, stored.refresh_token),
-        save=lambda made: sessions.save(made, kept),
+        save=lambda made: stored_credentials.save(made, kept),
     )
     try:
-        client.account()
-    except NotLoggedIn:
+        client.account.get()
+    except AuthenticationError:
         email = f"demo-{secrets.token_hex(4)}@localhost"
-        client.signup(email, secrets.token_urlsafe(24), name="Demo")
+        client.account.create(email, secrets.token_urlsafe(24), name="Demo")
         print(f"Signed up {email}")
     return client
 
 
 def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...]) -> None:
     """Upload a song, run the pipeline, fetch everything."""
-    with bars(bytes_=True) as progress:
+    with progress_bars(bytes_=True) as progress:
         bar = progress.add_task(f"Uploading {song.name}", total=song.stat().st_size)
-        sent = client.upload(
-            song, told=lambda done, total: progress.update(bar, completed=done, total=total)
+        sent = client.uploads.file(
+            song, on_progress=lambda done, total: progress.update(bar, completed=done, total=total)
         )
     if sent.item is None or sent.job is None:
         raise CratedigError(f"the upload ended as {sent.state}")
     began = time.monotonic()
-    with bars(bytes_=False) as progress:
+    with progress_bars(bytes_=False) as progress:
         bar = progress.add_task("Taking it in", total=1.0)
-        client.wait_job(
-            sent.job, told=lambda job: progress.update(bar, completed=job.progress.fraction)
+        client.jobs.wait(
+            sent.job, on_progress=lambda job: progress.update(bar, completed=job.progress.fraction)
         )
-        item = client.item(sent.item)
+        item = client.items.get(sent.item)
         bar = progress.add_task(f"Running the pipeline {PIPELINE!r}", total=1.0)
         previews = Previews(
             client, lambda line: progress.print(line, soft_wrap=True), player=player
@@ -151,25 +151,28 @@ def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...
             previews.update(run)
 
         try:
-            run = client.wait_run(client.create_run(item.id, PIPELINE).id, told=show)
+            run = client.runs.wait(client.runs.create(item.id, PIPELINE).id, on_progress=show)
         finally:
             previews.close()
     took = time.monotonic() - began
     duration = item.audio.duration if item.audio else 0.0
-    say(f"\n{item.name}: {length(duration)} of sound, taken apart in {took:.1f} s ({run.state})")
+    print_line(
+        f"\n{item.name}: {format_length(duration)} of sound, taken apart in {took:.1f} s "
+        f"({run.state})"
+    )
     for name, value in sorted(item.metadata.items()):
-        say(f"  {name}: {value}")
+        print_line(f"  {name}: {value}")
     _fetch_all(client, item, item_folder(folder, item))
-    for job in client.jobs(run=run.id):
+    for job in client.jobs.list(run=run.id):
         if job.result and job.task == "tagging":
-            say(f"  {job.task}: {summary(job.result)}")
+            print_line(f"  {job.task}: {summary(job.result)}")
         elif job.result:
             facts = ", ".join(f"{k} {_rounded(v)}" for k, v in job.result.items() if _short(v))
-            say(f"  {job.task}: {facts}")
+            print_line(f"  {job.task}: {facts}")
             for track in job.result.get("tracks", ()):
-                say(f"    {track['name']}: {track['notes']} notes")
+                print_line(f"    {track['name']}: {track['notes']} notes")
         elif job.failure:
-            say(f"  {job.task} {job.state}: {job.failure.message}")
+            print_line(f"  {job.task} {job.state}: {job.failure.message}")
     if run.state == "failed":
         raise CratedigError("the pipeline failed; see the job's message above")
 
@@ -177,16 +180,16 @@ def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...
 def _fetch_all(client: Client, item: Item, folder: Path) -> None:
     """Fetch every file of an item; name a few of each kind."""
     shown: Counter[str] = Counter()
-    artifacts = list(client.artifacts(item.id))
-    for below, files in by_folder(artifacts, labels_of(client, item, artifacts)).items():
+    artifacts = list(client.artifacts.list(item.id))
+    for below, files in by_folder(artifacts, sample_labels(client, item, artifacts)).items():
         for artifact in files:
-            path = fetch(client, artifact, folder / below / file_name(artifact, item.name))
+            path = download(client, artifact, folder / below / file_name(artifact, item.name))
             shown[artifact.kind] += 1
             if shown[artifact.kind] <= SHOWN:
-                say(f"  {artifact.kind:<10} {size(artifact.size):>9}  {path}")
+                print_line(f"  {artifact.kind:<10} {format_size(artifact.size):>9}  {path}")
     for kind, count in sorted(shown.items()):
         if count > SHOWN:
-            say(f"  {kind:<10} and {count - SHOWN} more in {folder}")
+            print_line(f"  {kind:<10} and {count - SHOWN} more in {folder}")
 
 
 def _short(value: object) -> bool:

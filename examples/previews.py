@@ -49,7 +49,7 @@ class Previews:
 
     def update(self, run: Run) -> None:
         """Look what parts a run has made since the last time; call it while the run goes on."""
-        for job in self._client.jobs(run=run.id, state="running"):
+        for job in self._client.jobs.list(run=run.id, state="running"):
             for name in job.progress.previews:
                 if name not in self._seen:
                     self._seen.add(name)
@@ -66,7 +66,7 @@ class Previews:
     def _announce(self, job: str, name: str) -> None:
         stem = name.rsplit("-", 1)[0]
         try:
-            address = self._client.preview(job, name)
+            address = self._client.jobs.preview(job, name).url
             if stem not in self._stems:
                 self._stems.add(stem)
                 self._say(f"  hear {stem} while it is made: {address}")

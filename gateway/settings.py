@@ -41,7 +41,8 @@ class GatewaySettings(HttpSettings):
     """How many accounts one address may open."""
     signup: SignUp = SignUp.OPEN
     """Who may open an account: `open` is anybody, `invitation` whom an administrator invited
-    (`cratedig invite`), `closed` nobody. The first account of a fresh server can always be made."""
+    (`cratedig invitations create`), `closed` nobody. The first account of a fresh server can always
+    be made."""
     failed_lookups_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 60
     """How many unknown keys, refresh tokens and tickets of one address are looked up."""
     access_minutes: Annotated[int, Field(ge=1, le=15)] = 15

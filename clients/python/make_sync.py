@@ -1,6 +1,6 @@
-"""Make the synchronous client from the asynchronous one, so that there is one to keep right.
+"""Make the synchronous client from the asynchronous one, so that only one is written by hand.
 
-`python clients/python/make_sync.py` writes `cratedig/client.py`; `--check` only compares.
+`python clients/python/make_sync.py` writes `cratedig/_sync`; `--check` only compares.
 """
 
 import re
@@ -8,54 +8,63 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent / "cratedig"
+SOURCE = Path(__file__).parent / "cratedig" / "_async"
+TARGET = SOURCE.with_name("_sync")
 RULES = (
-    (
-        r"The asynchronous client; the synchronous one is made from it by `make_sync.py`.",
-        r"The synchronous client, made from `aio.py` by `make_sync.py`: change that one.",
-    ),
-    (r"seen from asyncio", r"seen from ordinary code"),
-    (r"await asyncio\.to_thread\(([\w.]+), ", r"\1("),
-    (r"\((\w+\.\w+\([^()]*\))\)\[1\]", r"\1[1]"),
-    (r"\(await (self\._answer\(call\))\)", r"\1"),
-    (r"asyncio\.sleep", r"time.sleep"),
-    (r"^import asyncio$", r"import time"),
+    (r"^\"\"\"The asynchronous client\..*", r'"""The synchronous client."""'),
+    (r"cratedig\._async\b", r"cratedig._sync"),
+    (r"\bAsync([A-Z])", r"\1"),
     (r"\basync (def|for|with)\b", r"\1"),
+    (r"await asyncio\.to_thread\(([\w.]+), ", r"\1("),
+    (r"asyncio\.sleep", r"time.sleep"),
+    (r"asyncio\.Lock", r"threading.Lock"),
+    (r"^import asyncio$", r"import threading\nimport time"),
     (r"\bawait ", r""),
-    (r"AsyncIterator, Awaitable, Callable", r"Callable, Iterator"),
-    (r"Awaitable\[(\w+)\]", r"\1"),
-    (r"AsyncIterator", r"Iterator"),
-    (r"AsyncBaseTransport", r"BaseTransport"),
-    (r"AsyncClient", r"Client"),
+    (r"\bAwaitable\[(\w+)\]", r"\1"),
+    (r"\bAwaitable, ", r""),
     (r"__a(enter|exit)__", r"__\1__"),
-    (r"\ba(close|read|iter_bytes|iter_lines|read_events)\b", r"\1"),
-    (r"for one in answer\.items:\n\s+yield one", r"yield from answer.items"),
+    (r"\ba(close|read|iter_bytes|iter_lines)\b", r"\1"),
+    (r"for (\w+) in ([\w.]+):\n\s+yield \1$", r"yield from \2"),
 )
 
 
-def make(text: str) -> str:
-    """Return the synchronous client's text."""
+def make(path: Path) -> str:
+    """Return the synchronous form of a module."""
+    text = path.read_text(encoding="utf-8")
     for pattern, replacement in RULES:
         text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
-    ruff = [
-        str(Path(sys.executable).with_name("ruff")),
-        "format",
-        "--stdin-filename",
-        "client.py",
-        "-",
-    ]
-    done = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True)
+    if path.name != "__init__.py":
+        text = f"# Made from _async/{path.name} by make_sync.py: change that file.\n{text}"
+    # What a module imported for the asynchronous form only goes.
+    text = _ruff("check", "--select=F401,F811,I", "--fix", "--quiet", path=path, text=text)
+    return _ruff("format", path=path, text=text)
+
+
+def _ruff(*command: str, path: Path, text: str) -> str:
+    ruff = str(Path(sys.executable).with_name("ruff"))
+    done = subprocess.run(
+        [ruff, *command, "--stdin-filename", str(TARGET / path.name), "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout
 
 
 def main() -> None:
     """Write or check."""
-    made = make((HERE / "aio.py").read_text(encoding="utf-8"))
-    path = HERE / "client.py"
-    if "--check" not in sys.argv:
-        path.write_text(made, encoding="utf-8")
-    elif path.read_text(encoding="utf-8") != made:
-        sys.exit("cratedig/client.py is not current: run `make schemas`")
+    made = {path.name: make(path) for path in sorted(SOURCE.glob("*.py"))}
+    present = {path.name: path.read_text(encoding="utf-8") for path in TARGET.glob("*.py")}
+    if "--check" in sys.argv:
+        if made != present:
+            sys.exit("cratedig/_sync does not match cratedig/_async: run `make schemas`")
+        return
+    TARGET.mkdir(exist_ok=True)
+    for name in present.keys() - made.keys():
+        (TARGET / name).unlink()
+    for name, text in made.items():
+        (TARGET / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cratedig.cli.fetching import MARK, by_folder, item_folder
+from cratedig.cli.folders import MARKER, by_folder, item_folder
 from cratedig.names import MOST_BYTES, file_name, free_path, safe_name
 from cratedig.types import Artifact, Item, Subject
 
@@ -115,6 +115,6 @@ def test_a_folder_says_which_item_it_is_of(tmp_path: Path) -> None:
     first, second = item("aaaa-11111111", "same.wav"), item("bbbb-22222222", "same.flac")
     folders = [item_folder(tmp_path, one) for one in (first, second, first, second)]
     assert [one.name for one in folders] == ["same", "same (22222222)"] * 2
-    marks = [(folder / MARK).read_text(encoding="utf-8") for folder in folders[:2]]
+    marks = [(folder / MARKER).read_text(encoding="utf-8") for folder in folders[:2]]
     assert first.id in marks[0]
     assert second.id in marks[1]

@@ -28,7 +28,7 @@ def house(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("cluster")
     with running(cluster_house(folder, servers, words=EVERY_WORKER)) as house:
         user = house.client()
-        user.signup("first@example.org", "a password for the cluster's tests")
+        user.account.create("first@example.org", "a password for the cluster's tests")
         # A pipeline leaves out what no worker offers.
         eventually(
             lambda: house.ready() and _offered(user) >= set(EVERY_WORKER), what="every worker"
@@ -37,7 +37,7 @@ def house(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _offered(user: Client) -> set[str]:
-    return {task.name for task in user.tasks() if task.offered}
+    return {task.name for task in user.tasks.list() if task.offered}
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from cratedig import Busy, Client, CratedigError
+from cratedig import Client, CratedigError, UnavailableError
 from deploy.servers import fleet
 from tests.cluster.conftest import house_settings
 from tests.support.house import FAST, ROOT, House, Part, cluster_house, eventually, running
@@ -46,8 +46,8 @@ def user(trial: House) -> Client:
 
 @pytest.fixture(scope="module")
 def item(user: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
-    sent = user.upload(write_tone(tmp_path_factory.mktemp("sound") / "tone.wav"))
-    user.wait_job(str(sent.job))
+    sent = user.uploads.file(write_tone(tmp_path_factory.mktemp("sound") / "tone.wav"))
+    user.jobs.wait(str(sent.job))
     return str(sent.item)
 
 
@@ -68,7 +68,7 @@ class Crowd:
             assert time.monotonic() < last + HANGS, "the house takes no jobs"
             params = {"onset_threshold": round(self._chance.uniform(0.1, 0.95), 6)}
             try:
-                job = self.user.create_job(self.item, "midi", params=params, force=True)
+                job = self.user.jobs.create(self.item, "midi", params=params, force=True)
             except (CratedigError, httpx.TransportError):
                 continue
             self.acknowledged.append(job.id)
@@ -80,17 +80,17 @@ class Crowd:
 
         def over() -> bool:
             try:
-                waiting.difference_update(j for j in list(waiting) if self.user.job(j).ended)
-            except (Busy, httpx.TransportError):
+                waiting.difference_update(j for j in list(waiting) if self.user.jobs.get(j).ended)
+            except (UnavailableError, httpx.TransportError):
                 return False
             return not waiting
 
         eventually(over, what="the end of every job")
         assert len(set(self.acknowledged)) == len(self.acknowledged)
-        jobs = [self.user.job(job) for job in self.acknowledged]
+        jobs = [self.user.jobs.get(job) for job in self.acknowledged]
         assert Counter(job.state for job in jobs) == {"succeeded": len(jobs)}
         assert all(job.result == {"job": job.id} for job in jobs)
-        files = Counter(a.job for a in self.user.artifacts(self.item) if a.kind == "midi")
+        files = Counter(a.job for a in self.user.artifacts.list(self.item) if a.kind == "midi")
         assert [files[job.id] for job in jobs] == [1] * len(jobs)
 
 

@@ -178,7 +178,9 @@ class House:
     def user(self, name: str = "user") -> Client:
         """Return a client of a new account."""
         client = self.client()
-        client.signup(f"{name}-{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16))
+        client.account.create(
+            f"{name}-{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16)
+        )
         return client
 
 

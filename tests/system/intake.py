@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from cratedig import Client, JobFailed
+from cratedig import Client, JobFailedError
 
 
 def send_all(user: Client, files: Iterable[Path], *, at_once: int = 6) -> Counter[str]:
@@ -17,15 +17,15 @@ def send_all(user: Client, files: Iterable[Path], *, at_once: int = 6) -> Counte
     """
 
     def send(path: Path) -> str:
-        sent = user.upload(path)
+        sent = user.uploads.file(path)
         assert sent.item is not None, path.name
         if sent.job is not None:
-            with suppress(JobFailed):
-                user.wait_job(sent.job)
-            failure = user.job(sent.job).failure
+            with suppress(JobFailedError):
+                user.jobs.wait(sent.job)
+            failure = user.jobs.get(sent.job).failure
             ours = failure is not None and failure.reason in ("internal", "crash", "exhausted")
             assert not ours, f"{path.name}: {failure}"
-        item = user.item(sent.item)
+        item = user.items.get(sent.item)
         if item.state == "ready":
             assert item.audio is not None, path.name
             assert item.audio.samples > 0, path.name

@@ -7,15 +7,15 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cratedig import Client
+from cratedig import Client, JobFailedError
 from cratedig.cli.app import app
-from cratedig.session import save
+from cratedig.credentials import save
 from tests.support.house import House
 from tests.support.sounds import write_tone
 
@@ -53,13 +53,14 @@ class Shell:
         """Upload a tone; return its item."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        sent = self.user.upload(write_tone(path, seconds=1.5, frequency=frequency), **facts)
-        self.user.wait_job(str(sent.job))
+        sent = self.user.uploads.file(write_tone(path, seconds=1.5, frequency=frequency), **facts)
+        self.user.jobs.wait(str(sent.job))
         return str(sent.item)
 
 
 def shell_of(house: House, folder: Path) -> Shell:
-    user = house.user("shell")
+    user = house.client()
+    user.account.create(email(), PASSWORD)
     save(user.credentials, folder / "credentials.json")
     return Shell(user, folder, house.url)
 
@@ -77,14 +78,21 @@ class World:
     item: str
     job: str
     run: str
+    rejected: str
+    """A job that failed."""
 
 
 @pytest.fixture(scope="module")
 def world(house: House, tmp_path_factory: pytest.TempPathFactory) -> World:
     shell = shell_of(house, tmp_path_factory.mktemp("shell"))
     item = shell.tone("tone.wav", frequency=233.0, kind="track")
-    run = shell.user.wait_run(shell.user.create_run(item, "midi").id)
-    return World(shell, item, run.steps[0].jobs[0], run.id)
+    run = shell.user.runs.wait(shell.user.runs.create(item, "midi").id)
+    diary = shell.folder / "diary.wav"
+    diary.write_bytes(b"Dear diary, this is no music. " * 50)
+    rejected = str(shell.user.uploads.file(diary).job)
+    with pytest.raises(JobFailedError):
+        shell.user.jobs.wait(rejected)
+    return World(shell, item, run.steps[0].jobs[0], run.id, rejected)
 
 
 def email() -> str:
@@ -96,26 +104,54 @@ GOOD: dict[str, Words] = {
     "signup": lambda w: ["--email", email(), "--url", w.shell.url],
     "login": lambda w: ["--email", _account(w), "--url", w.shell.url],
     "logout": lambda w: [],
-    "key": lambda w: ["a script"],
-    "invite": lambda w: ["a friend", "--days", "3"],
+    "account show": lambda w: [],
+    "account usage": lambda w: [],
+    "account password": lambda w: ["--new", "another password"],
+    "account delete": lambda w: ["--yes"],
+    "keys create": lambda w: ["a script"],
+    "keys list": lambda w: [],
+    "keys revoke": lambda w: [w.shell.user.keys.create("x", ["jobs:write"]).id],
+    "invitations create": lambda w: ["a friend", "--days", "3"],
+    "invitations list": lambda w: [],
+    "invitations revoke": lambda w: [w.shell.user.invitations.create("x").id],
+    "tasks": lambda w: [],
+    "pipelines list": lambda w: [],
+    "pipelines show": lambda w: ["midi"],
+    "pipelines save": lambda w: [_pipeline_file(w, "saved")],
+    "pipelines delete": lambda w: [_saved_pipeline(w)],
     "upload": lambda w: ["tone.wav", "--run", "midi", "-p", "onset_threshold=0.4"],
     "ls": lambda w: [],
     "show": lambda w: [w.item],
-    "edit": lambda w: [w.item, "--bpm", "97.5"],
+    "edit": lambda w: [w.item, "--bpm", "97.5", "-m", "artist=Ann", "-m", "album="],
     "get": lambda w: [w.item, "-o", "out"],
     "rm": lambda w: [w.shell.tone("doomed.wav", frequency=307.0), "--yes"],
     "run": lambda w: ["midi", w.item, "-p", "midi.onset_threshold=0.6"],
     "jobs": lambda w: [w.item],
     "watch": lambda w: [w.run, "--after", "start"],
+    "runs": lambda w: [w.item, "--state", "succeeded"],
     "cancel": lambda w: [w.job, w.run],
+    "retry": lambda w: [w.rejected, "--no-wait"],
 }
 """Arguments of each command with which it works."""
 BAD: dict[str, tuple[list[str], int]] = {
     "signup": (["--email", "nobody", "--url", "URL"], 5),
     "login": (["--email", "nobody@example.org", "--url", "URL"], 3),
     "logout": (["--bogus"], 2),
-    "key": (["a script", "--scope", "bogus"], 5),
-    "invite": (["a friend", "--days", "0"], 2),
+    "account show": (["--bogus"], 2),
+    "account usage": (["--bogus"], 2),
+    "account password": (["--current", "a wrong one", "--new", "another password"], 5),
+    "account delete": (["--password", "a wrong one", "--yes"], 5),
+    "keys create": (["a script", "--scope", "bogus"], 5),
+    "keys list": (["--bogus"], 2),
+    "keys revoke": ([UNKNOWN], 4),
+    "invitations create": (["a friend", "--days", "0"], 2),
+    "invitations list": (["--bogus"], 2),
+    "invitations revoke": ([UNKNOWN], 4),
+    "tasks": (["--bogus"], 2),
+    "pipelines list": (["--bogus"], 2),
+    "pipelines show": (["nosuch"], 4),
+    "pipelines save": (["missing.json"], 2),
+    "pipelines delete": (["midi"], 5),
     "upload": (["missing.wav"], 2),
     "ls": (["--kind", "bogus"], 5),
     "show": (["nosuch"], 4),
@@ -125,38 +161,57 @@ BAD: dict[str, tuple[list[str], int]] = {
     "run": (["nosuch", "tone"], 4),
     "jobs": (["--state", "bogus"], 2),
     "watch": (["nosuch"], 4),
+    "runs": (["--state", "bogus"], 2),
     "cancel": (["nosuch"], 4),
+    "retry": (["nosuch"], 4),
 }
 """Arguments with which it does not, and its exit code."""
 # These end the session that the others need.
-APART = frozenset({"signup", "login", "logout"})
+APART = frozenset({"signup", "login", "logout", "account password", "account delete"})
 
 
 def _account(w: World) -> str:
     address = email()
-    w.shell.user.signup(address, PASSWORD)
+    w.shell.user.account.create(address, PASSWORD)
     return address
 
 
+def _pipeline_file(w: World, name: str) -> str:
+    path = w.shell.folder / f"{name}.json"
+    spec = {"name": name, "steps": [{"name": "midi", "task": "midi"}]}
+    path.write_text(json.dumps(spec), encoding="utf-8")
+    return path.name
+
+
+def _saved_pipeline(w: World) -> str:
+    spec = {"name": "to-delete", "steps": [{"name": "midi", "task": "midi"}]}
+    return w.shell.user.pipelines.create(spec).spec.name
+
+
 def commands() -> list[str]:
-    return [str(one.callback.__name__) for one in app.registered_commands if one.callback]
+    """Return every command, one of a group behind the group's name."""
+    groups = [("", app), *((f"{one.name} ", one.typer_instance) for one in app.registered_groups)]
+    return [
+        group + (one.name or str(one.callback.__name__ if one.callback else ""))
+        for group, of in groups
+        for one in of.registered_commands
+    ]
 
 
 def placed(world: World, name: str, house: House, folder: Path) -> World:
-    if name == "invite":
+    if name.startswith("invitations "):
         assert house.administrator is not None
         save(house.administrator.credentials, folder / "credentials.json")
-        shell = Shell(house.administrator, folder, house.url)
-        return World(shell, world.item, world.job, world.run)
+        return replace(world, shell=Shell(house.administrator, folder, house.url))
     if name not in APART:
         return world
-    return World(shell_of(house, folder), world.item, world.job, world.run)
+    return replace(world, shell=shell_of(house, folder))
 
 
 @pytest.mark.parametrize("name", commands())
 def test_json_is_one_document(world: World, house: House, tmp_path: Path, name: str) -> None:
     world = placed(world, name, house, tmp_path)
-    done = world.shell(name, *GOOD[name](world), "--json")
+    done = world.shell(*name.split(), *GOOD[name](world), "--json")
     assert done.returncode == 0, done.stderr
     # Only live events are a stream: one object a line.
     documents = done.stdout.splitlines() if name == "watch" else [done.stdout]
@@ -172,11 +227,11 @@ def test_a_fault_is_one_json_object_on_standard_error(
     world = placed(world, name, house, tmp_path)
     words, code = BAD[name]
     given = [world.shell.url if word == "URL" else word for word in words]
-    done = world.shell(name, *given, "--json")
+    done = world.shell(*name.split(), *given, "--json")
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
-    told = json.loads(done.stderr)
-    assert told["exit"] == code
-    text = json.dumps(told)
+    report = json.loads(done.stderr)
+    assert report["exit"] == code
+    text = json.dumps(report)
     for leaked in ("constrained", "function-", "pattern", "^[", "Traceback"):
         assert leaked not in text
 
@@ -184,7 +239,7 @@ def test_a_fault_is_one_json_object_on_standard_error(
 def test_a_word_that_is_no_kind_is_answered_with_those_there_are(world: World) -> None:
     done = world.shell("get", world.item, "--kind", "bogus", "--json")
     assert done.returncode == 2
-    assert "original, canonical, peaks" in json.loads(done.stderr)["detail"]
+    assert "Choose from original, canonical, peaks" in json.loads(done.stderr)["detail"]
 
 
 def test_two_items_of_one_name_keep_their_files(shell: Shell) -> None:
@@ -220,9 +275,9 @@ def test_a_song_goes_before_what_was_cut_from_it(shell: Shell) -> None:
     song = shell.tone("plain.wav", frequency=700.0, kind="track")
     (run,) = shell.json("run", "stems", "plain")
     assert run["state"] == "succeeded"
-    cut = list(shell.user.items(roots=False))
+    cut = list(shell.user.items.list(roots=False))
     assert {one.name for one in cut} == {"plain – vocals", "plain – accompaniment"}
-    shell.user.edit_item(cut[0].id, {"name": "plain.wav"})
+    shell.user.items.update(cut[0].id, name="plain.wav")
     assert shell.json("show", "plain.wav")["id"] == song
     assert [one["id"] for one in shell.json("ls")] == [song]
     (step,) = run["steps"]
@@ -270,3 +325,43 @@ def test_parameters_are_checked_where_they_are_given(world: World) -> None:
     assert "it has separation, analysis" in refused.stderr
     refused = world.shell("run", "full", world.item, "-p", "separation.bogus=1", "--json")
     assert "there are weights, stems" in refused.stderr
+
+
+def test_invitations_and_keys_are_listed_until_they_are_revoked(
+    house: House, shell: Shell, tmp_path: Path
+) -> None:
+    assert house.administrator is not None
+    folder = tmp_path / "administrator"
+    folder.mkdir()
+    save(house.administrator.credentials, folder / "credentials.json")
+    for group, user in (
+        ("invitations", Shell(house.administrator, folder, house.url)),
+        ("keys", shell),
+    ):
+        made = user.json(group, "create", "for a test")
+        assert made["id"] in {one["id"] for one in user.json(group, "list")}
+        assert made["id"] in user(group, "list").stdout
+        assert user(group, "revoke", made["id"]).stdout == f"{made['id']}  revoked\n"
+        assert made["id"] not in {one["id"] for one in user.json(group, "list")}
+    refused = shell("invitations", "list", "--json")
+    assert (refused.returncode, json.loads(refused.stderr)["error"]) == (5, "forbidden")
+
+
+def test_a_saved_pipeline_is_replaced_by_its_name(shell: Shell) -> None:
+    path = shell.folder / "mine.json"
+    spec = {"name": "mine", "title": "One", "steps": [{"name": "midi", "task": "midi"}]}
+    for title in ("One", "Two"):
+        path.write_text(json.dumps({**spec, "title": title}), encoding="utf-8")
+        assert shell.json("pipelines", "save", path.name)["spec"]["title"] == title
+    shown = shell("pipelines", "show", "mine").stdout
+    path.write_text(shown, encoding="utf-8")
+    assert shell("pipelines", "save", path.name).stdout == "mine  saved\n"
+    for command in ("show", "delete"):
+        assert shell("pipelines", command, "mine").returncode == 0
+    assert shell("pipelines", "show", "mine").returncode == 4
+
+
+def test_metadata_is_changed_by_its_name_and_the_rest_stays(shell: Shell) -> None:
+    item = shell.tone("tagged.wav", frequency=810.0, metadata={"artist": "Ann", "album": "One"})
+    changed = shell.json("edit", item, "-m", "artist=", "-m", "year=1999")
+    assert changed["metadata"] == {"album": "One", "year": "1999"}

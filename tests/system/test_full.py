@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from cratedig import Client
 from cratedig.cli.app import app
-from cratedig.session import save
+from cratedig.credentials import save
 from tests.support.house import ROOT, House
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(400)]
@@ -30,16 +30,16 @@ TRUTH = json.loads((SONG.parent / "truth.json").read_text(encoding="utf-8"))
 
 def test_a_song_ends_as_a_score_on_its_own_beats(house: House, tmp_path: Path) -> None:
     user: Client = house.user("full")
-    sent = user.upload(SONG, kind="track")
+    sent = user.uploads.file(SONG, kind="track")
     assert sent.item is not None
     assert sent.job is not None
-    user.wait_job(sent.job)
-    run = user.wait_run(user.create_run(sent.item, "full").id)
+    user.jobs.wait(sent.job)
+    run = user.runs.wait(user.runs.create(sent.item, "full").id)
     assert run.state == "succeeded", run
     steps = {step.name: step for step in run.steps}
     assert list(steps["song-midi"].states) == ["succeeded"], steps["song-midi"]
-    (score,) = [a for a in user.artifacts(sent.item) if a.name == "song.mid"]
-    file = mido.MidiFile(user.download(score, tmp_path / "song.mid"))
+    (score,) = [a for a in user.artifacts.list(sent.item) if a.name == "song.mid"]
+    file = mido.MidiFile(user.artifacts.save(score, tmp_path / "song.mid"))
     assert file.type == 1
     assert len(file.tracks) > 2
     assert [m.numerator for m in file.tracks[0] if m.type == "time_signature"][-1] == 4
@@ -50,7 +50,7 @@ def test_a_song_ends_as_a_score_on_its_own_beats(house: House, tmp_path: Path) -
     for downbeat in TRUTH["downbeats"][1:]:
         assert np.abs(bars - downbeat).min() < 0.05
     # What the tracks hold is what the stems' own lists of notes say.
-    (job,) = [user.job(one) for one in steps["song-midi"].jobs]
+    (job,) = [user.jobs.get(one) for one in steps["song-midi"].jobs]
     assert job.result is not None
     assert sum(track["notes"] for track in job.result["tracks"]) == job.result["notes"]
     for track, told in zip(file.tracks[1:], job.result["tracks"], strict=True):

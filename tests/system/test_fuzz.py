@@ -37,14 +37,14 @@ pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(120 + CASES
 
 def own_ids(user: Client, folder: Path) -> dict[str, str]:
     """Return ids of things that are there, by the name of the path's parameter."""
-    sent = user.upload(write_tone(folder / "tone.wav", frequency=277.0))
-    user.wait_job(str(sent.job))
+    sent = user.uploads.file(write_tone(folder / "tone.wav", frequency=277.0))
+    user.jobs.wait(str(sent.job))
     item = str(sent.item)
-    run = user.wait_run(user.create_run(item, "midi").id)
+    run = user.runs.wait(user.runs.create(item, "midi").id)
     return {
         "item": item,
-        "artifact": next(user.artifacts(item)).id,
-        "job": next(user.jobs(item=item)).id,
+        "artifact": next(user.artifacts.list(item)).id,
+        "job": next(user.jobs.list(item=item)).id,
         "run": run.id,
         "upload": sent.id,
         "name": "midi",

@@ -41,8 +41,8 @@ def test_no_job_is_lost_doubled_or_stuck(house: House, tmp_path: Path) -> None:
     house.start()
     try:
         user = house.user()
-        sent = user.upload(write_tone(tmp_path / "tone.wav"))
-        user.wait_job(str(sent.job))
+        sent = user.uploads.file(write_tone(tmp_path / "tone.wav"))
+        user.jobs.wait(str(sent.job))
         item = str(sent.item)
         acknowledged: list[str] = []
         for kill in range(KILLS):
@@ -67,8 +67,8 @@ def test_engines_killed_at_work_cost_no_job_and_no_worker(house: House, tmp_path
     house.start()
     try:
         user = house.user()
-        sent = user.upload(write_tone(tmp_path / "tone.wav"))
-        user.wait_job(str(sent.job))
+        sent = user.uploads.file(write_tone(tmp_path / "tone.wav"))
+        user.jobs.wait(str(sent.job))
         part = house.parts["house"]
         assert part.process is not None
         first = part.process.pid
@@ -99,8 +99,8 @@ def test_a_job_that_was_at_work_when_the_process_was_killed_counts_as_lost(
     house.start()
     try:
         user = house.user()
-        sent = user.upload(write_tone(tmp_path / "tone.wav"))
-        user.wait_job(str(sent.job))
+        sent = user.uploads.file(write_tone(tmp_path / "tone.wav"))
+        user.jobs.wait(str(sent.job))
         jobs = submit(user, str(sent.item), JOBS)
         for _ in range(2):
             eventually(lambda: at_work(user, jobs), within=20, what="a job at work")
@@ -124,8 +124,8 @@ def test_a_house_told_to_stop_leaves_in_good_order_within_its_grace(
     house.start()
     try:
         user = house.user()
-        sent = user.upload(write_tone(tmp_path / "tone.wav"))
-        user.wait_job(str(sent.job))
+        sent = user.uploads.file(write_tone(tmp_path / "tone.wav"))
+        user.jobs.wait(str(sent.job))
         jobs = submit(user, str(sent.item), JOBS)
         eventually(lambda: at_work(user, jobs), within=20, what="a job at work")
         assert house.parts["house"].stop(within=15.0) == 0
@@ -144,13 +144,13 @@ def test_a_house_told_to_stop_leaves_in_good_order_within_its_grace(
 
 def has_begun(user: Client, jobs: list[str]) -> bool:
     """Return whether one of the jobs runs now, or all have ended already."""
-    states = {user.job(job).state for job in jobs}
+    states = {user.jobs.get(job).state for job in jobs}
     return "running" in states or "queued" not in states
 
 
 def at_work(user: Client, jobs: list[str]) -> bool:
     """Return whether one of the jobs runs now."""
-    return any(user.job(job).state == "running" for job in jobs)
+    return any(user.jobs.get(job).state == "running" for job in jobs)
 
 
 def counted(folder: Path, query: str) -> int:
@@ -165,7 +165,7 @@ def submit(user: Client, item: str, count: int) -> list[str]:
     for number in range(count):
         threshold = round(0.1 + 0.85 * (number % 18) / 18, 3)
         params = {"onset_threshold": threshold}
-        made.append(user.create_job(item, "midi", params=params, force=True).id)
+        made.append(user.jobs.create(item, "midi", params=params, force=True).id)
     return made
 
 
@@ -175,7 +175,7 @@ def ended(user: Client, jobs: list[str]) -> None:
 
     def all_ended() -> bool:
         try:
-            waiting.difference_update(job for job in list(waiting) if user.job(job).ended)
+            waiting.difference_update(job for job in list(waiting) if user.jobs.get(job).ended)
         except CratedigError as error:
             raise AssertionError(f"a job that was acknowledged cannot be seen: {error}") from error
         return not waiting
@@ -186,9 +186,9 @@ def ended(user: Client, jobs: list[str]) -> None:
 def check(user: Client, item: str, jobs: list[str]) -> None:
     """Compare what the client was told with what is there."""
     assert len(set(jobs)) == JOBS
-    states = Counter(user.job(job).state for job in jobs)
+    states = Counter(user.jobs.get(job).state for job in jobs)
     assert states == {"succeeded": JOBS}
-    results = {job: user.job(job).result for job in jobs}
+    results = {job: user.jobs.get(job).result for job in jobs}
     assert all(result == {"job": job} for job, result in results.items())
-    files = Counter(a.job for a in user.artifacts(item) if a.kind == "midi")
+    files = Counter(a.job for a in user.artifacts.list(item) if a.kind == "midi")
     assert files == Counter(jobs)

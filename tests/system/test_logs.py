@@ -33,9 +33,9 @@ def put_to_use(house: House, folder: Path) -> dict[str, str]:
     }
     email = known["email"] = f"{canary('mail')}@example.org"
     user = house.client()
-    user.signup(email, known["password"])
+    user.account.create(email, known["password"])
     with pytest.raises(CratedigError):
-        house.client().login(email, known["guess"])
+        house.client().sessions.create(email, known["guess"])
     with httpx.Client(base_url=house.url, timeout=20.0) as http:
         pair = {"email": email, "password": known["password"]}
         session = http.post("/v1/sessions", json=pair).json()
@@ -61,15 +61,15 @@ def put_to_use(house: House, folder: Path) -> dict[str, str]:
 
         song = folder / f"{known['file']}.flac"
         song.write_bytes(next(SONG.glob("*.flac")).read_bytes())
-        sent = user.upload(song)
+        sent = user.uploads.file(song)
         assert sent.job is not None
-        user.wait_job(sent.job)
+        user.jobs.wait(sent.job)
         broken = folder / f"{known['file']}.wav"
         broken.write_bytes(b"RIFF" + known["body"].encode() * 100)
-        refused = user.upload(broken)
+        refused = user.uploads.file(broken)
         assert refused.job is not None
         with pytest.raises(CratedigError):
-            user.wait_job(refused.job)
+            user.jobs.wait(refused.job)
         edit = {"name": known["title"], "metadata": {"artist": known["artist"]}}
         assert http.patch(f"/v1/items/{sent.item}", json=edit, headers=head).is_success
         files = http.get(f"/v1/items/{sent.item}/artifacts", headers=head).json()["items"]
@@ -101,7 +101,7 @@ def put_to_use_without(house: House, folder: Path, what: str) -> dict[str, str]:
     title, artist, word, file = known.values()
     known[f"email without {what}"] = email = f"{canary('mail')}@example.org"
     user = house.user()
-    sent = user.upload(write_tone(folder / f"{what}.wav"))
+    sent = user.uploads.file(write_tone(folder / f"{what}.wav"))
     with httpx.Client(base_url=house.url, timeout=60.0) as http:
         head = {"Authorization": f"Bearer {user.credentials.access_token}"}
         asked = {"name": f"{file}.wav", "size": 9, "sha256": hashlib.sha256(b"1").hexdigest()}

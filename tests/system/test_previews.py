@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from cratedig import Client, NotFound
+from cratedig import Client, NotFoundError
 from kit.arrays import AudioBlock
 from kit.audio.decode import read
 from kit.audio.encode import Encoder
@@ -34,15 +34,19 @@ def item(user: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
     with Encoder(path, RATE, channels=2) as encoder:
         for number in range(SECONDS // 30):
             encoder.write(piece * np.float32(1 - 0.1 * number))
-    sent = user.upload(path, kind="track")
+    sent = user.uploads.file(path, kind="track")
     assert sent.item is not None
     assert sent.job is not None
-    user.wait_job(sent.job)
+    user.jobs.wait(sent.job)
     return sent.item
 
 
 def hear(user: Client, job: str, name: str) -> AudioBlock:
     answer = httpx.get(user.preview(job, name))
+
+
+def hear(user: Client, job: str, name: str) -> AudioBlock:
+    answer = httpx.get(user.jobs.preview(job, name).url)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "audio/flac"
     samples, rate = soundfile.read(io.BytesIO(answer.content), dtype="float32", always_2d=True)
@@ -52,15 +56,17 @@ def hear(user: Client, job: str, name: str) -> AudioBlock:
 
 def stems(user: Client, item: str, folder: Path) -> dict[str, Path]:
     folder.mkdir()
-    found = [one for one in user.artifacts(item) if one.kind == "stem"]
-    return {one.name: user.download(one, folder / one.name) for one in found}
+    found = [one for one in user.artifacts.list(item) if one.kind == "stem"]
+    return {one.name: user.artifacts.save(one, folder / one.name) for one in found}
 
 
 def test_stems_are_heard_before_they_are_finished(user: Client, item: str, tmp_path: Path) -> None:
     job = user.create_job(item, "separation", params=PARAMS).id
     heard: dict[str, AudioBlock] = {}
+    job = user.jobs.create(item, "separation", params=PARAMS).id
+    heard: dict[str, AudioBlock] = {}
     early, announced = 0, set[str]()
-    for event in user.events(job=job):
+    for event in user.events.stream(job=job):
         if event.type == "job.succeeded":
             break
         assert event.type not in ("job.failed", "job.skipped"), event
@@ -69,22 +75,27 @@ def test_stems_are_heard_before_they_are_finished(user: Client, item: str, tmp_p
         names = event.data["progress"]["previews"]
         assert announced <= set(names), "what was announced stays"
         for name in names:
-            if name in announced or user.job(job).ended:
+            if name in announced or user.jobs.get(job).ended:
                 continue
             try:
                 heard[name] = hear(user, job, name)
-            except NotFound:
+            except NotFoundError:
                 # It ended between the question and the answer.
-                assert user.job(job).ended
+                assert user.jobs.get(job).ended
                 continue
-            early += not user.job(job).ended
+            early += not user.jobs.get(job).ended
         announced |= set(names)
     assert early >= 2, f"of {sorted(announced)} none was heard in time"
-    done = user.job(job)
+    done = user.jobs.get(job)
     assert done.progress.previews == ()
-    with pytest.raises(NotFound):
-        user.preview(job, next(iter(heard)))
-    assert {one.kind for one in user.artifacts(item)} == {"original", "canonical", "stem", "peaks"}
+    with pytest.raises(NotFoundError):
+        user.jobs.preview(job, next(iter(heard)))
+    assert {one.kind for one in user.artifacts.list(item)} == {
+        "original",
+        "canonical",
+        "stem",
+        "peaks",
+    }
 
     stored = {name: read(path) for name, path in stems(user, item, tmp_path / "first").items()}
     assert set(stored) == {"vocals.flac", "accompaniment.flac"}
@@ -100,27 +111,27 @@ def test_the_finished_files_are_those_of_a_job_without_previews(
     user: Client, item: str, tmp_path: Path
 ) -> None:
     first = stems(user, item, tmp_path / "with")
-    job = user.create_job(item, "separation", params={**PARAMS, "previews": False}, force=True)
-    seen = user.wait_job(job.id)
+    job = user.jobs.create(item, "separation", params={**PARAMS, "previews": False}, force=True)
+    seen = user.jobs.wait(job.id)
     assert seen.state == "succeeded"
-    again = [a for a in user.artifacts(item) if a.kind == "stem" and a.job == job.id]
+    again = [a for a in user.artifacts.list(item) if a.kind == "stem" and a.job == job.id]
     assert len(again) == 2
     for artifact in again:
-        made = user.download(artifact, tmp_path / artifact.name)
+        made = user.artifacts.save(artifact, tmp_path / artifact.name)
         assert made.read_bytes() == first[artifact.name].read_bytes()
 
 
 def test_nobody_else_hears_it(house: House, user: Client, item: str) -> None:
-    job = user.create_job(item, "separation", params=PARAMS, force=True).id
+    job = user.jobs.create(item, "separation", params=PARAMS, force=True).id
     names: list[str] = []
 
     def some() -> bool:
-        names[:] = user.job(job).progress.previews
+        names[:] = user.jobs.get(job).progress.previews
         return bool(names)
 
     eventually(some, within=60, what="a preview")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         house.user("other").preview(job, names[0])
-    with pytest.raises(NotFound):
-        user.preview(job, "drums-000.flac")
-    user.cancel_job(job)
+    with pytest.raises(NotFoundError):
+        user.jobs.preview(job, "drums-000.flac")
+    user.jobs.cancel(job)

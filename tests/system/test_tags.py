@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cratedig import Client
 from cratedig.cli.app import app
-from cratedig.session import save
+from cratedig.credentials import save
 from cratedig.types import Artifact
 from tests.support.house import ROOT, House, eventually
 
@@ -33,26 +33,26 @@ def kick(path: Path) -> Path:
 
 
 def tags_of(user: Client, artifact: Artifact, folder: Path) -> dict[str, Any]:
-    path = user.download(artifact, folder / f"{artifact.id}.json")
+    path = user.artifacts.save(artifact, folder / f"{artifact.id}.json")
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
 
 def test_a_one_shot_is_tagged_as_soon_as_it_is_uploaded(house: House, tmp_path: Path) -> None:
     user = house.user("drummer")
-    sent = user.upload(kick(tmp_path / "Deep One.wav"))
+    sent = user.uploads.file(kick(tmp_path / "Deep One.wav"))
     item = str(sent.item)
-    user.wait_job(str(sent.job))
-    assert user.item(item).kind == "sample"
+    user.jobs.wait(str(sent.job))
+    assert user.items.get(item).kind == "sample"
 
     def tagging() -> list[Any]:
-        return [job for job in user.jobs(item=item) if job.task == "tagging"]
+        return [job for job in user.jobs.list(item=item) if job.task == "tagging"]
 
     eventually(lambda: bool(tagging()), within=20, what="a tagging job of the one-shot")
-    job = user.wait_job(tagging()[0].id)
+    job = user.jobs.wait(tagging()[0].id)
     assert job.result is not None
     assert job.result["classes"] == {"kick": 1}
-    (found,) = [a for a in user.artifacts(item) if a.kind == "tags"]
+    (found,) = [a for a in user.artifacts.list(item) if a.kind == "tags"]
     (sample,) = tags_of(user, found, tmp_path)["samples"]
     assert sample["label"] == "kick"
     assert sample["confidence"] > 0.5
@@ -72,14 +72,14 @@ def test_a_song_and_its_slices_have_tags(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = house.user("digger")
-    sent = user.upload(SONG, kind="track")
+    sent = user.uploads.file(SONG, kind="track")
     item = str(sent.item)
-    user.wait_job(str(sent.job))
-    run = user.wait_run(user.create_run(item, "samples").id)
+    user.jobs.wait(str(sent.job))
+    run = user.runs.wait(user.runs.create(item, "samples").id)
     assert run.state == "succeeded", run
-    song = user.wait_job(user.create_job(item, "tagging").id)
+    song = user.jobs.wait(user.jobs.create(item, "tagging").id)
     assert song.result is not None
-    artifacts = list(user.artifacts(item))
+    artifacts = list(user.artifacts.list(item))
     said = {
         artifact.stem: tags_of(user, artifact, tmp_path)
         for artifact in artifacts
@@ -100,21 +100,21 @@ def test_a_song_and_its_slices_have_tags(
     # People are shown it, too: of the song in words, of a slice as its class.
     page = shown(user, item, tmp_path, monkeypatch)
     assert f"{words[0]} {said[None]['song'][0]['confidence']:.0%}" in page
-    for job in user.jobs(run=run.id):
+    for job in user.jobs.list(run=run.id):
         for label, count in (job.result or {}).get("classes", {}).items():
             assert f"{count} × {label.replace('_', ' ')}" in page
     one = next(one for each in said.values() for one in each["samples"])
     (slice_,) = [
         hit.id
-        for hit in user.items(parent=item, kind="sample")
-        if one["file"] in {a.name for a in user.artifacts(hit.id)}
+        for hit in user.items.list(parent=item, kind="sample")
+        if one["file"] in {a.name for a in user.artifacts.list(hit.id)}
     ]
     page = shown(user, slice_, tmp_path, monkeypatch)
     assert f"{one['label'].replace('_', ' ')} ({one['confidence']:.0%} sure)" in page
     vectors = {}
     for artifact in artifacts:
         if artifact.kind == "embedding":
-            path = user.download(artifact, tmp_path / f"{artifact.id}.npz")
+            path = user.artifacts.save(artifact, tmp_path / f"{artifact.id}.npz")
             with np.load(path, allow_pickle=False) as content:
                 vectors |= dict(zip(content["files"].tolist(), content["vectors"], strict=True))
     assert set(vectors) == {"canonical.flac", *stored}

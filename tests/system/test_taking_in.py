@@ -29,12 +29,12 @@ def test_a_short_file_does_not_wait_for_two_long_ones(house: House, tmp_path: Pa
     longs: list[tuple[Client, str]] = []
     for number, user in enumerate(users):
         path = write_noise(tmp_path / f"{number}.wav", size=2 * Policy().long_upload, seed=number)
-        sent = user.upload(path)
+        sent = user.uploads.file(path)
         longs.append((user, str(sent.job)))
     short = house.user("short")
-    sent = short.upload(write_tone(tmp_path / "tone.wav"))
-    taken = short.wait_job(str(sent.job))
-    first, second = (user.wait_job(job) for user, job in longs)
+    sent = short.uploads.file(write_tone(tmp_path / "tone.wav"))
+    taken = short.jobs.wait(str(sent.job))
+    first, second = (user.jobs.wait(job) for user, job in longs)
     assert first.finished is not None
     assert second.started is not None
     assert second.started >= first.finished, "a slot is kept for short files"
@@ -50,13 +50,13 @@ def test_an_upload_that_meets_a_full_disk_is_taken_in_once_there_is_room(tmp_pat
     with running(house):
         user = house.user()
         full.touch()
-        sent = user.upload(write_tone(tmp_path / "tone.wav"))
+        sent = user.uploads.file(write_tone(tmp_path / "tone.wav"))
         eventually(
             lambda: len(full.read_text(encoding="utf-8").splitlines()) >= 3,
             within=60,
             what="three attempts that found no room",
         )
-        assert user.item(str(sent.item)).state == "ingesting"
+        assert user.items.get(str(sent.item)).state == "ingesting"
         full.unlink()
-        user.wait_job(str(sent.job))
-        assert user.item(str(sent.item)).state == "ready"
+        user.jobs.wait(str(sent.job))
+        assert user.items.get(str(sent.item)).state == "ready"

@@ -38,20 +38,20 @@ def theirs(house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     """Ids of everything that one user has, by the name of the path's parameter."""
     user = house.user("owner")
     path = write_tone(tmp_path_factory.mktemp("tone") / "tone.wav", frequency=311.0)
-    sent = user.upload(path)
-    user.wait_job(str(sent.job))
+    sent = user.uploads.file(path)
+    user.jobs.wait(str(sent.job))
     item = str(sent.item)
-    run = user.wait_run(user.create_run(item, "midi").id)
+    run = user.runs.wait(user.runs.create(item, "midi").id)
     with httpx.Client(base_url=house.url, headers=head(user)) as http:
         assert http.post("/v1/pipelines", json=PIPELINE).status_code == 201
     return {
         "item": item,
-        "artifact": next(user.artifacts(item)).id,
-        "job": next(user.jobs(item=item)).id,
+        "artifact": next(user.artifacts.list(item)).id,
+        "job": next(user.jobs.list(item=item)).id,
         "run": run.id,
         "upload": sent.id,
         "name": "mine",
-        "key": user.make_key("theirs", frozenset({"catalogue:read"})).id,
+        "key": user.keys.create("theirs", frozenset({"catalogue:read"})).id,
     }
 
 
@@ -105,8 +105,10 @@ def test_a_pipeline_of_the_same_name_is_another_one(
 def test_a_job_cannot_reach_into_anothers_items(
     house: House, theirs: dict[str, str], other: Client, tmp_path: Path, field: str
 ) -> None:
-    sent = other.upload(write_tone(tmp_path / "own.wav", frequency=200 + secrets.randbelow(90)))
-    other.wait_job(str(sent.job))
+    sent = other.uploads.file(
+        write_tone(tmp_path / "own.wav", frequency=200 + secrets.randbelow(90))
+    )
+    other.jobs.wait(str(sent.job))
     own = str(sent.item)
     asked = {"item": own, "task": "midi", "inputs": [theirs["artifact"]]}
     if field == "item":

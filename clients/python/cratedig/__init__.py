@@ -1,29 +1,41 @@
-"""Cratedig from Python: send songs, run tasks and pipelines, fetch what they make."""
+"""Cratedig from Python: upload songs, run tasks and pipelines, download what they make."""
 
-from cratedig.aio import AsyncClient
-from cratedig.client import Client
+from cratedig._async.client import AsyncClient
+from cratedig._sync.client import Client
+from cratedig.credentials import Credentials
 from cratedig.errors import (
-    Busy,
+    APIConnectionError,
+    APIStatusError,
+    AuthenticationError,
+    ConflictError,
     CratedigError,
-    Invalid,
-    JobFailed,
-    NotFound,
-    NotLoggedIn,
-    Refused,
-    Unreachable,
+    DownloadCorruptError,
+    InvalidRequestError,
+    JobFailedError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    UnavailableError,
+    WaitTimeoutError,
 )
-from cratedig.session import Credentials
 
 __all__ = [
+    "APIConnectionError",
+    "APIStatusError",
     "AsyncClient",
-    "Busy",
+    "AuthenticationError",
     "Client",
+    "ConflictError",
     "CratedigError",
     "Credentials",
-    "Invalid",
-    "JobFailed",
-    "NotFound",
-    "NotLoggedIn",
-    "Refused",
-    "Unreachable",
+    "DownloadCorruptError",
+    "InvalidRequestError",
+    "JobFailedError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ServerError",
+    "UnavailableError",
+    "WaitTimeoutError",
 ]

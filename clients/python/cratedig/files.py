@@ -1,4 +1,4 @@
-"""Files on their way: digests and slices."""
+"""Local files: digests and slices."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,25 +7,19 @@ from pathlib import Path
 BLOCK = 1 << 20
 """Bytes that are read or sent at a time."""
 
-Told = Callable[[int, int], None]
-"""Told how many bytes of how many are done."""
+OnBytes = Callable[[int, int], None]
+"""Called with how many bytes of how many are done."""
 
 
-def silent(done: int, total: int) -> None:
-    """Tell nobody."""
+def no_progress(done: int, total: int) -> None:
+    """Report to nobody."""
 
 
-def digest(path: Path, told: Told = silent) -> tuple[int, str]:
+def digest(path: Path) -> tuple[int, str]:
     """Return a file's size in bytes and its SHA-256."""
-    total = path.stat().st_size
-    sha256 = hashlib.sha256()
-    done = 0
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            sha256.update(block)
-            done += len(block)
-            told(done, total)
-    return done, sha256.hexdigest()
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), sha256
 
 
 def size_of(path: Path) -> int:
@@ -33,7 +27,7 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def part(path: Path, offset: int, size: int) -> bytes:
+def read_part(path: Path, offset: int, size: int) -> bytes:
     """Return `size` bytes of a file from `offset`; parts are a few MiB."""
     with path.open("rb") as file:
         file.seek(offset)

@@ -1,12 +1,7 @@
-"""Commands, errors and exit codes.
+"""The commands, and what happens when one fails.
 
-0  done                        4  no such thing, or not yours
-1  something else failed       5  the house refused it (the message tells why)
-2  wrong usage                 6  the house does not answer, or is busy
-3  not logged in               7  a job failed or was cancelled
-
-With --json a command prints one JSON document, `watch` one object a line, and whatever goes wrong
-is one JSON object a line on standard error.
+With --json a command prints one JSON document, `watch` one object a line, and an error is one JSON
+object on standard error. `cratedig.cli.errors` lists the exit codes.
 """
 
 import sys
@@ -14,8 +9,9 @@ from collections.abc import Callable
 
 import typer
 
-from cratedig.cli import accounts, catalogue, fetch, work
-from cratedig.cli.output import exit_code, fault
+from cratedig.cli import access, accounts, catalogue, downloads, processing, uploading, work
+from cratedig.cli.errors import UsageError, exit_code
+from cratedig.cli.output import print_error
 from cratedig.errors import CratedigError
 
 app = typer.Typer(
@@ -30,49 +26,48 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     accounts.signup,
     accounts.login,
     accounts.logout,
-    accounts.key,
-    accounts.invite,
-    catalogue.upload,
+    uploading.upload,
     catalogue.ls,
     catalogue.show,
     catalogue.edit,
-    fetch.get,
+    downloads.get,
     catalogue.rm,
     work.run,
     work.jobs,
+    work.runs,
     work.watch,
     work.cancel,
+    work.retry,
+    processing.tasks,
 )
 for command in _COMMANDS:
     app.command()(command)
-
-
-class UsageFault(Exception):
-    """What was typed is wrong."""
-
-    code = "usage"
+app.add_typer(processing.pipelines, name="pipelines")
+app.add_typer(accounts.account, name="account")
+app.add_typer(access.keys, name="keys")
+app.add_typer(access.invitations, name="invitations")
 
 
 def main() -> None:
     """Run the command line."""
     json = "--json" in sys.argv[1:]
     try:
-        # For programs whatever goes wrong is told here, and as JSON.
+        # For programs every error is printed here, as JSON.
         sys.exit(app(standalone_mode=not json))
     except CratedigError as error:
-        fault(error, code := exit_code(error), json_=json)
+        print_error(error, code := exit_code(error), json_=json)
         sys.exit(code)
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:
-        fault(error, 1, json_=json)
+        print_error(error, 1, json_=json)
         sys.exit(1)
     except typer.Abort:
-        fault(UsageFault("stopped by you; nothing was done"), 1, json_=json)
+        print_error(UsageError("Stopped. Nothing was changed."), 1, json_=json)
         sys.exit(1)
     except Exception as error:
-        # What is wrong with the arguments; its class is not part of every version of typer.
-        if (words := getattr(error, "format_message", None)) is None:
+        # Wrong arguments. The class of this error is not public in every version of typer.
+        if (message := getattr(error, "format_message", None)) is None:
             raise
-        fault(UsageFault(words()), 2, json_=json)
+        print_error(UsageError(message()), 2, json_=json)
         sys.exit(2)

@@ -1,175 +1,67 @@
-"""`upload`, `ls`, `show`, `edit`, `rm`."""
+"""`ls`, `show`, `edit`, `rm`."""
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from cratedig import types
-from cratedig.cli.fetching import by_folder, labels_of
-from cratedig.cli.finding import find, find_item
+from cratedig import Client, types
+from cratedig.cli.folders import by_folder, sample_labels
+from cratedig.cli.following import describe, print_work
+from cratedig.cli.lookup import find, find_item
 from cratedig.cli.output import (
     AsJson,
-    as_json,
-    bars,
-    exit_code,
-    fault,
+    check_choice,
+    format_length,
+    format_size,
     item_row,
-    length,
-    note,
-    one_of,
-    say,
-    size,
-    table,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
 )
-from cratedig.cli.tags import heard_as, summary
-from cratedig.cli.work import Order, Params, Priority, follow_job, said, start, tell
-from cratedig.client import Client
-from cratedig.errors import CratedigError, JobFailed, Refused
+from cratedig.cli.tags import sample_class
 from cratedig.names import file_name
 
-SOUNDS = frozenset(
-    {".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff"}
-    | {".aifc", ".w64", ".caf", ".mp4", ".mov", ".mkv", ".webm"}
-)
-"""Endings that a folder is searched for; a file that is named is always tried."""
 KINDS = get_args(types.ItemKind)
 STEMS = get_args(types.Stem)
-SHOWN = 4
+MAX_NAMES = 4
 """Names of files that are shown of each folder."""
-
-Ids = Annotated[list[str], typer.Argument(help="Ids, or names of items.")]
-
-
-def upload(
-    paths: Annotated[list[Path], typer.Argument(exists=True, help="Files or folders.")],
-    kind: Annotated[str | None, typer.Option(help=f"What they are: {', '.join(KINDS)}.")] = None,
-    stem: Annotated[
-        str | None, typer.Option(help=f"The part of a song they hold: {', '.join(STEMS)}.")
-    ] = None,
-    run: Annotated[str | None, typer.Option(help="A pipeline or a task to run on each.")] = None,
-    param: Params = None,
-    priority: Priority = "interactive",
-    wait: Annotated[bool, typer.Option(help="Wait until they are in the catalogue.")] = True,
-    json: AsJson = False,
-) -> None:
-    """Send songs and samples, and wait until the house has taken them in."""
-    one_of(kind, KINDS, "--kind")
-    one_of(stem, STEMS, "--stem")
-    order = Order.of(run, param, priority, force=False) if run is not None else None
-    found = [file for path in paths for file in _sounds(path)]
-    if not found:
-        raise typer.BadParameter("there is no sound in these folders", param_hint="PATHS")
-    done: list[dict[str, Any]] = []
-    refused: list[CratedigError] = []
-    with Client() as client:
-        for path in found:
-            try:
-                sent = _send(
-                    client,
-                    path,
-                    cast(types.ItemKind | None, kind),
-                    cast(types.Stem | None, stem),
-                    wait=wait,
-                )
-                done.append(_taken_in(client, sent, order, wait=wait, json=json))
-            except CratedigError as error:
-                if len(found) == 1:
-                    raise
-                fault(error, exit_code(error), subject=str(path), json_=json)
-                refused.append(error)
-    if json:
-        as_json(done)
-    if refused:
-        raise CratedigError(f"{len(refused)} of {len(found)} files failed; see above")
-
-
-def _taken_in(
-    client: Client, sent: types.Upload, order: Order | None, *, wait: bool, json: bool
-) -> dict[str, Any]:
-    """Tell what became of a file; return its item, its tagging and what was begun on it."""
-    item = client.item(str(sent.item))
-    tagging = client.upload_state(sent.id).tagging if wait else None
-    job = client.job(tagging) if tagging else None
-    if not json:
-        say(f"{item.id}  {item.state:<9} {item.name}")
-    if job is not None and wait:
-        job = follow_job(client, job.id, f"tagging of {item.name}")
-        if not json and job.result:
-            say(f"  {summary(job.result)}")
-    begun = start(client, item, order, wait=wait) if order is not None else None
-    if begun is not None and not json:
-        tell(begun)
-    return {**item.model_dump(mode="json"), "tagging": job, "started": begun}
-
-
-def _sounds(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        yield from sorted(
-            file for file in path.rglob("*") if file.suffix.lower() in SOUNDS and file.is_file()
-        )
-    else:
-        yield path
-
-
-def _send(
-    client: Client,
-    path: Path,
-    kind: types.ItemKind | None,
-    stem: types.Stem | None,
-    *,
-    wait: bool,
-) -> types.Upload:
-    with bars(bytes_=True) as progress:
-        bar = progress.add_task(path.name, total=path.stat().st_size)
-        sent = client.upload(
-            path,
-            kind=kind,
-            stem=stem,
-            told=lambda done, total: progress.update(bar, completed=done),
-        )
-    if sent.item is None:
-        raise CratedigError(f"{path.name}: the upload ended as {sent.state}")
-    if sent.duplicate:
-        note(f"{path.name}: the same bytes are there already")
-        if stem is not None and client.item(sent.item).stem != stem:
-            client.edit_item(sent.item, {"stem": stem})
-    if wait and sent.job is not None:
-        try:
-            follow_job(client, sent.job, path.name)
-        except JobFailed as error:
-            item = client.item(sent.item)
-            reason = item.rejection or str(error)
-            raise Refused("rejected", f"{path.name}: {reason}") from error
-    return sent
 
 
 def ls(
-    text: Annotated[str | None, typer.Argument(help="Only items that match this text.")] = None,
+    text: Annotated[
+        str | None, typer.Argument(help="Only items with these words in the name or metadata.")
+    ] = None,
     kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None,
     state: Annotated[str | None, typer.Option(help="Only this state.")] = None,
     parent: Annotated[str | None, typer.Option(help="Only what was cut from this item.")] = None,
     everything: Annotated[
         bool, typer.Option("--all", "-a", help="Also what was cut from other items.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     json: AsJson = False,
 ) -> None:
-    """List items, newest first; what was cut from others only when asked for."""
-    asked = everything or any((text, kind, parent))
+    """List items, newest first. Without options, leave out what was cut from other items."""
+    filtered = everything or any((text, kind, parent))
     with Client() as client:
-        found = client.items(
-            q=text, kind=kind, state=state, parent=parent, roots=None if asked else True
+        listed = client.items.list(
+            q=text,
+            kind=cast(types.ItemKind | None, kind),
+            state=cast(types.ItemState | None, state),
+            parent=parent,
+            roots=None if filtered else True,
         )
-        items = list(islice(found, limit))
+        items = list(islice(listed, limit))
     if json:
-        as_json(items)
+        print_json(items)
     elif items:
-        table(("ID", "KIND", "STATE", "LENGTH", "NAME"), map(item_row, items))
+        print_table(("ID", "KIND", "STATE", "LENGTH", "NAME"), map(item_row, items))
+    elif filtered or state:
+        print_note("No items match.")
     else:
-        note("nothing here yet: cratedig upload SONG")
+        print_note("No items yet. Upload one: cratedig upload SONG")
 
 
 def show(
@@ -179,111 +71,135 @@ def show(
 ) -> None:
     """Show an item with its files and jobs, or one job or run."""
     with Client() as client:
-        seen = find(client, item)
+        found = find(client, item)
         if json:
-            if isinstance(seen, types.Item):
-                artifacts = list(client.artifacts(seen.id))
-                as_json({**seen.model_dump(mode="json"), "artifacts": artifacts})
+            if isinstance(found, types.Item):
+                artifacts = list(client.artifacts.list(found.id))
+                print_json({**found.model_dump(mode="json"), "artifacts": artifacts})
             else:
-                as_json(seen)
-        elif isinstance(seen, types.Item):
-            _show_item(client, seen, every=files)
+                print_json(found)
+        elif isinstance(found, types.Item):
+            _print_item(client, found, every_file=files)
         else:
-            tell(seen)
+            print_work(found)
 
 
-def _show_item(client: Client, item: types.Item, *, every: bool) -> None:
-    part = f", {item.stem}" if item.stem and item.stem != item.kind else ""
-    say(f"{item.name}\n  {item.id}  {item.kind}{part}, {item.state}")
+def _print_item(client: Client, item: types.Item, *, every_file: bool) -> None:
+    stem = f", {item.stem}" if item.stem and item.stem != item.kind else ""
+    print_line(f"{item.name}\n  {item.id}  {item.kind}{stem}, {item.state}")
     if item.rejection:
-        say(f"  refused: {item.rejection}")
+        print_line(f"  rejected: {item.rejection}")
     if item.audio:
         audio = item.audio
-        sound = "mono" if audio.channels == 1 else "stereo"
-        say(f"  {length(audio.duration)}, {audio.sample_rate} Hz, {sound}")
+        channels = "mono" if audio.channels == 1 else "stereo"
+        print_line(f"  {format_length(audio.duration)}, {audio.sample_rate} Hz, {channels}")
     if item.bpm:
-        say(f"  {item.bpm:g} BPM")
+        print_line(f"  {item.bpm:g} BPM")
     for name, value in sorted(item.metadata.items()):
-        say(f"  {name}: {value}")
-    if heard := heard_as(client, item):
-        say(f"  {heard}")
-    artifacts = list(client.artifacts(item.id))
+        print_line(f"  {name}: {value}")
+    if label := sample_class(client, item):
+        print_line(f"  {label}")
+    artifacts = list(client.artifacts.list(item.id))
     if artifacts:
-        say("")
-        folders = by_folder(artifacts, labels_of(client, item, artifacts))
-        (_list_files if every else _sum_up)(item, folders)
-    jobs = [(job.id, job.task, job.state, said(job)) for job in client.jobs(item=item.id)]
+        print_line("")
+        folders = by_folder(artifacts, sample_labels(client, item, artifacts))
+        (_print_files if every_file else _print_folders)(item, folders)
+    jobs = [(job.id, job.task, job.state, describe(job)) for job in client.jobs.list(item=item.id)]
     if jobs:
-        say("")
-        table(("JOB", "TASK", "STATE", ""), jobs)
+        print_line("")
+        print_table(("JOB", "TASK", "STATE", ""), jobs)
 
 
-def _list_files(item: types.Item, folders: dict[Path, list[types.Artifact]]) -> None:
+def _print_files(item: types.Item, folders: dict[Path, list[types.Artifact]]) -> None:
     rows = [
-        (one.id, str(folder / file_name(one, item.name)), size(one.size))
+        (file.id, str(folder / file_name(file, item.name)), format_size(file.size))
         for folder, files in folders.items()
-        for one in files
+        for file in files
     ]
-    table(("FILE", "WHERE GET PUTS IT", "SIZE"), rows)
+    print_table(("FILE", "PATH OF A DOWNLOAD", "SIZE"), rows)
 
 
-def _sum_up(item: types.Item, folders: dict[Path, list[types.Artifact]]) -> None:
-    """Print a line for each folder: a person reads a dozen lines, not two hundred."""
+def _print_folders(item: types.Item, folders: dict[Path, list[types.Artifact]]) -> None:
+    """Print a line for each folder: a song with samples has hundreds of files."""
     rows = []
     for folder, files in folders.items():
-        named = list(dict.fromkeys(file_name(one, item.name) for one in files))
-        more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
-        total = size(sum(one.size for one in files))
+        file_names = list(dict.fromkeys(file_name(file, item.name) for file in files))
+        more = f" and {len(file_names) - MAX_NAMES} more" if len(file_names) > MAX_NAMES else ""
+        total = format_size(sum(file.size for file in files))
         where = "" if folder == Path() else f"{folder}/"
-        rows.append((where, str(len(files)), total, ", ".join(named[:SHOWN]) + more))
-    table(("FOLDER", "FILES", "SIZE", "NAMES"), rows)
-    note(f"ids of the files: cratedig show {item.id} --files; all of them: cratedig get {item.id}")
+        rows.append((where, str(len(files)), total, ", ".join(file_names[:MAX_NAMES]) + more))
+    print_table(("FOLDER", "FILES", "SIZE", "NAMES"), rows)
+    print_note(
+        f"Download all files: cratedig get {item.id}; list their ids: "
+        f"cratedig show {item.id} --files"
+    )
 
 
 def edit(
     item: Annotated[str, typer.Argument(help="Id or name of an item.")],
-    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
+    name: Annotated[str | None, typer.Option(help="A new name.")] = None,
     kind: Annotated[str | None, typer.Option(help=f"What it is: {', '.join(KINDS)}.")] = None,
     stem: Annotated[
         str | None,
         typer.Option(help=f"The part of a song it holds: {', '.join(STEMS)}, or none."),
     ] = None,
     bpm: Annotated[float | None, typer.Option(help="Its tempo.")] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option("--metadata", "-m", help="NAME=VALUE, such as artist=Ann; NAME= removes it."),
+    ] = None,
+    tag_encoding: Annotated[
+        str | None,
+        typer.Option(help="Read the tags of its file again in this encoding, such as cp1251."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Change what is said of an item; what is not given stays."""
-    one_of(kind, KINDS, "--kind")
-    one_of(stem, (*STEMS, "none"), "--stem")
-    given = {"name": name, "kind": kind, "stem": stem, "bpm": bpm}
-    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    if not changes:
-        raise typer.BadParameter("nothing to change was given: --name, --kind, --stem or --bpm")
-    if stem == "none":
-        changes["stem"] = None
+    """Change the name, kind, stem, tempo or metadata of an item."""
+    check_choice(kind, KINDS, "--kind")
+    check_choice(stem, (*STEMS, "none"), "--stem")
+    options = {"name": name, "kind": kind, "bpm": bpm, "tag_encoding": tag_encoding}
+    changes: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
+    if stem is not None:
+        changes["stem"] = None if stem == "none" else stem
+    values = dict(map(_parse_metadata, metadata or ()))
+    if not changes and not values:
+        raise typer.BadParameter(
+            "Nothing to change. Give --name, --kind, --stem, --bpm, --metadata or --tag-encoding."
+        )
     with Client() as client:
-        changed = client.edit_item(find_item(client, item).id, changes)
+        found = find_item(client, item)
+        if values:
+            merged = {**found.metadata, **values}
+            changes["metadata"] = {key: value for key, value in merged.items() if value}
+        changed = client.items.update(found.id, **cast(types.ItemChanges, changes))
         if json:
-            as_json(changed)
+            print_json(changed)
         else:
-            _show_item(client, changed, every=False)
+            _print_item(client, changed, every_file=False)
+
+
+def _parse_metadata(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text!r} has no '='. Write NAME=VALUE.", param_hint="--metadata")
+    return name, value
 
 
 def rm(
-    ids: Ids,
+    ids: Annotated[list[str], typer.Argument(help="Ids, or names of items.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Delete items with all that was made of them."""
+    """Delete items with their results and everything that was cut from them."""
     with Client() as client:
-        items = [find_item(client, one) for one in ids]
+        items = [find_item(client, name) for name in ids]
         names = ", ".join(item.name for item in items)
-        if not yes and not typer.confirm(
-            f"Delete {names}, with all that was made of it?", err=True
-        ):
+        question = f"Delete {names}, with all results and everything that was cut from it?"
+        if not yes and not typer.confirm(question, err=True):
             raise typer.Abort
         for item in items:
-            client.delete_item(item.id)
+            client.items.delete(item.id)
     if json:
-        as_json(items)
+        print_json(items)
     else:
-        say(f"Deleted {names}.")
+        print_line(f"Deleted {names}.")

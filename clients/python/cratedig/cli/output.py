@@ -12,15 +12,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cratedig.errors import (
-    Busy,
-    CratedigError,
-    JobFailed,
-    NotFound,
-    NotLoggedIn,
-    Refused,
-    Unreachable,
-)
 from cratedig.types import Item
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
@@ -29,33 +20,17 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-_CODES: tuple[tuple[type[CratedigError], int], ...] = (
-    (NotLoggedIn, 3),
-    (NotFound, 4),
-    (Busy, 6),
-    (Unreachable, 6),
-    (Refused, 5),
-    (JobFailed, 7),
-    (CratedigError, 1),
-)
-
-
-def exit_code(error: CratedigError) -> int:
-    """Return the exit code that tells scripts what went wrong."""
-    return next(code for kind, code in _CODES if isinstance(error, kind))
-
-
-def one_of(given: str | None, known: Sequence[str], option: str) -> None:
-    """Raise a usage error, which lists what can be given, if an option has another value."""
-    if given is not None and given not in known:
-        text = f"{given!r} is none of {', '.join(known)}"
+def check_choice(value: str | None, choices: Sequence[str], option: str) -> None:
+    """Raise a usage error that lists the choices if an option has another value."""
+    if value is not None and value not in choices:
+        text = f"{value!r} is not a choice. Choose from {', '.join(choices)}."
         raise typer.BadParameter(text, param_hint=option)
 
 
 Plain = BaseModel | Mapping[str, Any]
 
 
-def as_json(value: Plain | Iterable[Plain], *, lines: bool = False) -> None:
+def print_json(value: Plain | Iterable[Plain], *, lines: bool = False) -> None:
     """Print one object, or a list of them, as the one JSON document of a command.
 
     With `lines` it is one of many objects, each on a line of its own.
@@ -64,7 +39,7 @@ def as_json(value: Plain | Iterable[Plain], *, lines: bool = False) -> None:
     if isinstance(value, BaseModel | Mapping):
         plain = _plain(value)
     else:
-        plain = [_plain(one) for one in value]
+        plain = [_plain(row) for row in value]
     print(json.dumps(plain, indent=None if lines else 2, default=_plain), flush=lines)
 
 
@@ -72,8 +47,8 @@ def _plain(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else dict(value)
 
 
-def fault(error: Exception, code: int, *, subject: str = "", json_: bool) -> None:
-    """Print what went wrong on standard error: words, or for programs one JSON object on a line."""
+def print_error(error: Exception, code: int, *, subject: str = "", json_: bool) -> None:
+    """Print an error on standard error: words, or for programs one JSON object on a line."""
     about = f"{subject}: " if subject else ""
     trace = getattr(error, "trace", "")
     if not json_:
@@ -82,17 +57,17 @@ def fault(error: Exception, code: int, *, subject: str = "", json_: bool) -> Non
             file=sys.stderr,
         )
         return
-    told = {
+    report = {
         "error": getattr(error, "code", type(error).__name__),
         "detail": f"{about}{getattr(error, 'detail', '') or error}",
         "fields": [{"field": f, "message": m} for f, m in getattr(error, "fields", ())],
         "trace": trace,
         "exit": code,
     }
-    print(json.dumps(told, ensure_ascii=False), file=sys.stderr)
+    print(json.dumps(report, ensure_ascii=False), file=sys.stderr)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under headings at a terminal, and separated by tabs to a program."""
     if not out.is_terminal:
         for row in rows:
@@ -100,24 +75,24 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         return
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        # An id that is cut short is no id.
-        drawn.add_column(column, no_wrap=column in ("ID", "FILE", "JOB"), overflow="fold")
+        # An id that is cut short cannot be used.
+        drawn.add_column(column, no_wrap=column in ("ID", "FILE", "JOB", "RUN"), overflow="fold")
     for row in rows:
         drawn.add_row(*(escape(cell) for cell in row))
     out.print(drawn)
 
 
-def say(text: str) -> None:
-    """Print a line."""
+def print_line(text: str) -> None:
+    """Print a line of the result on standard output."""
     out.print(escape(text))
 
 
-def note(text: str) -> None:
-    """Print a line that is not part of the result."""
+def print_note(text: str) -> None:
+    """Print a line that is not part of the result, on standard error."""
     err.print(escape(text))
 
 
-def bars(*, bytes_: bool) -> Progress:
+def progress_bars(*, bytes_: bool) -> Progress:
     """Return progress bars on standard error; drawn only at a terminal."""
     last = DownloadColumn() if bytes_ else TextColumn("{task.percentage:>3.0f} %")
     return Progress(
@@ -131,7 +106,7 @@ def bars(*, bytes_: bool) -> Progress:
     )
 
 
-def length(seconds: float | None) -> str:
+def format_length(seconds: float | None) -> str:
     """Return a length as minutes, seconds and tenths."""
     if seconds is None:
         return ""
@@ -139,7 +114,7 @@ def length(seconds: float | None) -> str:
     return f"{int(minutes)}:{rest:04.1f}"
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Return a number of bytes for people."""
     value = float(count)
     for unit in ("B", "kB", "MB"):
@@ -152,4 +127,4 @@ def size(count: int) -> str:
 def item_row(item: Item) -> tuple[str, ...]:
     """Return an item as a row of `ls`."""
     duration = item.audio.duration if item.audio else None
-    return (item.id, item.kind, item.state, length(duration), item.name)
+    return (item.id, item.kind, item.state, format_length(duration), item.name)

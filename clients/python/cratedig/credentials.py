@@ -1,4 +1,5 @@
-"""Who is logged in where, kept between commands in a file that only its owner can read."""
+"""The address of a server and the tokens of a session, kept in a file of their owner between
+commands."""
 
 import json
 import os
@@ -11,7 +12,10 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An address and what proves who asks: an API key, or a session's two tokens."""
+    """The address of a server, with an API key or the two tokens of a session.
+
+    An API key stands in `access_token`; `refresh_token` is empty then.
+    """
 
     url: str = DEFAULT_URL
     access_token: str = ""
@@ -20,11 +24,11 @@ class Credentials:
 
 
 Saver = Callable[[Credentials], None]
-"""Told whenever a session's tokens change, since a refresh token works once."""
+"""Called whenever the tokens of a session change: a refresh token works once."""
 
 
 def default_path() -> Path:
-    """Return where credentials are kept, by the setting `CRATEDIG_CONFIG` or below the home."""
+    """Return the file of the credentials: `CRATEDIG_CONFIG`, or one below the home folder."""
     if given := os.environ.get("CRATEDIG_CONFIG"):
         return Path(given)
     root = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
@@ -32,7 +36,7 @@ def default_path() -> Path:
 
 
 def load(path: Path | None = None) -> Credentials:
-    """Read the credentials; `CRATEDIG_URL` and `CRATEDIG_API_KEY` win over the file."""
+    """Read the credentials; `CRATEDIG_URL` and `CRATEDIG_API_KEY` override the file."""
     path = path or default_path()
     try:
         stored = Credentials(**json.loads(path.read_text(encoding="utf-8")))
@@ -45,10 +49,14 @@ def load(path: Path | None = None) -> Credentials:
 
 
 def save(credentials: Credentials, path: Path | None = None) -> None:
-    """Write the credentials so that only their owner can read them, as a whole or not at all."""
+    """Write the credentials atomically, readable by their owner only."""
     path = path or default_path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new = path.with_suffix(f".{os.getpid()}")
     new.touch(mode=0o600)
     new.write_text(json.dumps(asdict(credentials)), encoding="utf-8")
     new.replace(path)
+
+
+def discard(credentials: Credentials) -> None:
+    """Save nothing: whoever passed the credentials keeps them."""

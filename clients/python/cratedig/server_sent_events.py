@@ -1,13 +1,12 @@
 """Server-sent events, as the HTML standard defines their lines."""
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
 from cratedig.types import Event
 
 
 class EventParser:
-    """Gathers lines into events."""
+    """Assembles lines into events."""
 
     def __init__(self) -> None:
         self._type = ""
@@ -35,19 +34,3 @@ class EventParser:
         if not data:
             return None
         return Event(id=self._id, type=type_ or "message", data=json.loads(data))
-
-
-def read_events(lines: Iterable[str]) -> Iterator[Event]:
-    """Yield the events of a stream of lines."""
-    parser = EventParser()
-    for line in lines:
-        if (event := parser.feed(line)) is not None:
-            yield event
-
-
-async def aread_events(lines: AsyncIterable[str]) -> AsyncIterator[Event]:
-    """Yield the events of an asynchronous stream of lines."""
-    parser = EventParser()
-    async for line in lines:
-        if (event := parser.feed(line)) is not None:
-            yield event

@@ -1,0 +1,1 @@
+"""The asynchronous client. `make_sync.py` makes `cratedig._sync` from it."""

@@ -1,0 +1,146 @@
+"""Jobs: one task on one item."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any
+
+from cratedig import http, types
+from cratedig._async.polling import wait_until_ended
+from cratedig._async.resource import AsyncResource
+from cratedig.errors import JobFailedError
+from cratedig.operations import Operation, idempotency_key
+
+
+class AsyncJobs(AsyncResource):
+    """Create, follow, cancel and retry jobs."""
+
+    async def create(
+        self,
+        item: str,
+        task: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        inputs: Iterable[str] = (),
+        priority: types.Priority = "interactive",
+        force: bool = False,
+    ) -> types.Job:
+        """Submit a task on an item.
+
+        A job that has the same result already is returned as it is.
+
+        Parameters
+        ----------
+        params
+            Parameters of the task; `tasks.list` has their schema.
+        inputs
+            Ids of artifacts of the item to work on, in place of its audio.
+        force
+            Do the work even if its result is there.
+
+        Raises
+        ------
+        InvalidRequestError
+            The task or a parameter is wrong.
+        NotFoundError
+            There is no such item.
+        """
+        body = {
+            "item": item,
+            "task": task,
+            "params": dict(params or {}),
+            "inputs": [*inputs],
+            "priority": priority,
+            "force": force,
+        }
+        return await self._connection.send(
+            Operation("POST", "/v1/jobs", types.Job, body=body, headers=idempotency_key())
+        )
+
+    def list(
+        self,
+        *,
+        item: str | None = None,
+        state: types.JobState | None = None,
+        task: str | None = None,
+        run: str | None = None,
+        page_size: int | None = None,
+    ) -> AsyncIterator[types.Job]:
+        """Yield jobs, newest first; `page_size` of them are fetched at a time."""
+        query = {"item": item, "state": state, "task": task, "run": run, "limit": page_size}
+        return self._connection.pages(
+            Operation("GET", "/v1/jobs", types.Page[types.Job], query=query)
+        )
+
+    async def get(self, job: str) -> types.Job:
+        """Show a job."""
+        return await self._connection.send(
+            Operation("GET", "/v1/jobs/{job}", types.Job, {"job": job})
+        )
+
+    async def wait(
+        self,
+        job: str,
+        *,
+        timeout: float | None = None,
+        on_progress: Callable[[types.Job], None] = lambda job: None,
+    ) -> types.Job:
+        """Wait until a job has ended. A skipped job counts as a result.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most.
+        on_progress
+            Called with the job again and again while it goes on.
+
+        Raises
+        ------
+        JobFailedError
+            It failed or was cancelled.
+        WaitTimeoutError
+            It has not ended in time; it goes on.
+        """
+        ended = await wait_until_ended(lambda: self.get(job), on_progress, timeout)
+        if ended.state in ("failed", "cancelled"):
+            failure = ended.failure or types.Failure(reason=ended.state, message="")
+            raise JobFailedError(ended.id, ended.state, failure.reason, failure.message)
+        return ended
+
+    async def cancel(self, job: str) -> types.Job:
+        """Cancel a job. A running one ends as soon as its worker has stopped."""
+        return await self._connection.send(
+            Operation(
+                "POST", "/v1/jobs/{job}/cancel", types.Job, {"job": job}, headers=idempotency_key()
+            )
+        )
+
+    async def retry(self, job: str) -> types.Job:
+        """Submit a job that failed or was cancelled again; return the new job."""
+        return await self._connection.send(
+            Operation(
+                "POST", "/v1/jobs/{job}/retry", types.Job, {"job": job}, headers=idempotency_key()
+            )
+        )
+
+    async def preview(self, job: str, name: str) -> types.Download:
+        """Return a signed URL of a part that can be heard while its job runs.
+
+        Parameters
+        ----------
+        name
+            One of the job's `progress.previews`, which its live events have too.
+
+        Raises
+        ------
+        NotFoundError
+            The part is not there yet, or the job has ended and the whole file is there.
+        """
+        download = await self._connection.send(
+            Operation(
+                "GET",
+                "/v1/jobs/{job}/previews/{name}",
+                types.Download,
+                {"job": job, "name": name},
+            )
+        )
+        url = http.absolute(self._connection.credentials, download.url)
+        return download.model_copy(update={"url": url})

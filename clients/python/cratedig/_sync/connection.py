@@ -1,0 +1,124 @@
+# Made from _async/connection.py by make_sync.py: change that file.
+"""Sends operations to a server: credentials, retries, pages."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+import httpx
+
+from cratedig import http, types
+from cratedig.credentials import Credentials, Saver
+from cratedig.errors import AuthenticationError
+from cratedig.operations import Operation
+
+T = TypeVar("T")
+
+
+class Connection:
+    """A connection to one server, shared by the resources of a client.
+
+    Parameters
+    ----------
+    credentials
+        The address, and the tokens that are used until others are set.
+    save
+        Called with the new credentials whenever they change.
+    transport
+        Another transport of httpx; for tests.
+    """
+
+    def __init__(
+        self, credentials: Credentials, save: Saver, transport: httpx.BaseTransport | None
+    ) -> None:
+        self.http = httpx.Client(timeout=http.TIMEOUT, transport=transport)
+        self._credentials = credentials
+        self._save = save
+        self._refreshing = threading.Lock()
+
+    @property
+    def credentials(self) -> Credentials:
+        """The address and the tokens in use."""
+        return self._credentials
+
+    def set_credentials(self, credentials: Credentials) -> None:
+        """Use other credentials from now on, and save them."""
+        self._credentials = credentials
+        self._save(credentials)
+
+    def send(self, operation: Operation[T]) -> T:
+        """Send an operation and return its answer.
+
+        A repeatable operation is sent again when the server is busy or cannot be reached.
+        """
+        for attempt in range(http.MAX_ATTEMPTS):
+            try:
+                response = self._respond(operation)
+                return operation.read(response.content)
+            except http.TRANSIENT as error:
+                if attempt + 1 == http.MAX_ATTEMPTS or not operation.repeatable:
+                    raise
+                time.sleep(http.backoff(attempt, error))
+        raise AssertionError("unreachable")
+
+    def pages(self, operation: Operation[types.Page[T]]) -> Iterator[T]:
+        """Yield what a list holds, fetching pages as they are needed."""
+        while True:
+            page = self.send(operation)
+            yield from page.items
+            if page.next is None:
+                return
+            operation = replace(operation, query={**operation.query, "cursor": page.next})
+
+    def refresh(self, expired: str) -> None:
+        """Exchange the refresh token for a new session.
+
+        A refresh token works once, and its second use ends the session. So only one of several
+        requests that meet the same expired access token sends it.
+
+        Parameters
+        ----------
+        expired
+            The access token that the server did not accept.
+        """
+        with self._refreshing:
+            if self._credentials.access_token != expired:
+                return
+            if not self._credentials.refresh_token:
+                raise AuthenticationError("There is no session to refresh. Run `cratedig login`.")
+            body = {"refresh_token": self._credentials.refresh_token}
+            operation = Operation(
+                "POST", "/v1/sessions/refresh", types.Session, body=body, anonymous=True
+            )
+            response = self._send_once(operation)
+            if response.status_code == 401:
+                raise AuthenticationError("The session has expired. Run `cratedig login`.")
+            if response.is_error:
+                raise http.error_of(response)
+            session = operation.read(response.content)
+            self.set_credentials(
+                replace(
+                    self._credentials,
+                    access_token=session.access_token,
+                    refresh_token=session.refresh_token,
+                )
+            )
+
+    def _respond(self, operation: Operation[T]) -> httpx.Response:
+        credentials = self._credentials
+        response = self._send_once(operation)
+        if http.token_expired(response, operation, credentials):
+            self.refresh(credentials.access_token)
+            response = self._send_once(operation)
+        if response.is_error:
+            raise http.error_of(response)
+        return response
+
+    def _send_once(self, operation: Operation[T]) -> httpx.Response:
+        request = http.build_request(self.http, operation, self._credentials)
+        try:
+            return self.http.send(request)
+        except httpx.TransportError as error:
+            raise http.unreachable(self._credentials.url, error) from error

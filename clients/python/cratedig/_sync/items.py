@@ -1,0 +1,63 @@
+# Made from _async/items.py by make_sync.py: change that file.
+"""Items: songs, stems, samples and recordings."""
+
+from collections.abc import Iterator
+from types import NoneType
+from typing import Unpack
+
+from cratedig import types
+from cratedig._sync.resource import Resource
+from cratedig.operations import Operation
+
+
+class Items(Resource):
+    """List, show, change and delete items."""
+
+    def list(
+        self,
+        *,
+        q: str | None = None,
+        kind: types.ItemKind | None = None,
+        state: types.ItemState | None = None,
+        parent: str | None = None,
+        roots: bool | None = None,
+        page_size: int | None = None,
+    ) -> Iterator[types.Item]:
+        """Yield items, newest first.
+
+        Parameters
+        ----------
+        q
+            Words that the name or the metadata holds.
+        parent
+            Only what was cut from this item.
+        roots
+            True: only items that were cut from no other; false: only those that were.
+        page_size
+            How many are fetched at a time, at most 200.
+        """
+        query = {"q": q, "kind": kind, "state": state, "parent": parent, "roots": roots}
+        return self._connection.pages(
+            Operation(
+                "GET", "/v1/items", types.Page[types.Item], query={**query, "limit": page_size}
+            )
+        )
+
+    def get(self, item: str) -> types.Item:
+        """Show an item."""
+        return self._connection.send(
+            Operation("GET", "/v1/items/{item}", types.Item, {"item": item})
+        )
+
+    def update(self, item: str, **changes: Unpack[types.ItemChanges]) -> types.Item:
+        """Change an item: `name`, `kind`, `stem`, `bpm`, `metadata` or `tag_encoding`.
+
+        What is not given stays; `None` clears a value.
+        """
+        return self._connection.send(
+            Operation("PATCH", "/v1/items/{item}", types.Item, {"item": item}, body=dict(changes))
+        )
+
+    def delete(self, item: str) -> None:
+        """Delete an item with its files, its jobs and everything that was cut from it."""
+        self._connection.send(Operation("DELETE", "/v1/items/{item}", NoneType, {"item": item}))

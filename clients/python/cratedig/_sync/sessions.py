@@ -1,0 +1,51 @@
+# Made from _async/sessions.py by make_sync.py: change that file.
+"""Sessions: login, logout."""
+
+from dataclasses import replace
+from types import NoneType
+
+from cratedig import types
+from cratedig._sync.resource import Resource
+from cratedig.credentials import Credentials
+from cratedig.operations import Operation
+
+
+class Sessions(Resource):
+    """Log in and out. A session is refreshed by itself when its access token expires."""
+
+    def create(self, email: str, password: str) -> types.Session:
+        """Log in; the client uses the new session from now on.
+
+        Raises
+        ------
+        AuthenticationError
+            The email address or the password is wrong.
+        """
+        body = {"email": email, "password": password}
+        session = self._connection.send(
+            Operation("POST", "/v1/sessions", types.Session, body=body, anonymous=True)
+        )
+        self._connection.set_credentials(
+            replace(
+                self._connection.credentials,
+                access_token=session.access_token,
+                refresh_token=session.refresh_token,
+                email=email,
+            )
+        )
+        return session
+
+    def refresh(self) -> None:
+        """Exchange the refresh token for a new session now.
+
+        Raises
+        ------
+        AuthenticationError
+            The session has expired, or there is none.
+        """
+        self._connection.refresh(self._connection.credentials.access_token)
+
+    def delete(self) -> None:
+        """Log out: end every session of the account, and forget this one's tokens."""
+        self._connection.send(Operation("DELETE", "/v1/sessions", NoneType))
+        self._connection.set_credentials(Credentials(url=self._connection.credentials.url))

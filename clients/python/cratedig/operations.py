@@ -1,0 +1,60 @@
+"""An operation of the API as a value: what to send, and the type of the answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+from uuid import uuid4
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+QueryValue = str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[T]):
+    """One request.
+
+    Parameters
+    ----------
+    method, path
+        As in the OpenAPI document: `GET` and `/v1/items/{item}`.
+    returns
+        Type of the body of a success; `NoneType` where there is none.
+    path_params
+        Values for the names in braces.
+    query
+        Query parameters; those that are `None` are not sent.
+    anonymous
+        It is sent without credentials.
+    """
+
+    method: str
+    path: str
+    returns: type[T]
+    path_params: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    query: Mapping[str, QueryValue] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    anonymous: bool = False
+
+    @property
+    def url(self) -> str:
+        """The path with its values, each quoted so that it stays one segment."""
+        quoted = {name: quote(value, safe="") for name, value in self.path_params.items()}
+        return self.path.format_map(quoted)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it twice does no more than sending it once."""
+        return self.method in ("GET", "PUT", "DELETE") or "Idempotency-Key" in self.headers
+
+    def read(self, content: bytes) -> T:
+        """Return the answer from the body of a success."""
+        return TypeAdapter(self.returns).validate_json(content or b"null")
+
+
+def idempotency_key() -> dict[str, str]:
+    """Return the header with which the server does a request once, however often it is sent."""
+    return {"Idempotency-Key": uuid4().hex}
