@@ -28,7 +28,7 @@ from cratedig import (
     UnavailableError,
     WaitTimeoutError,
 )
-from cratedig.types import Artifact
+from cratedig.types import Artifact, Subject
 
 URL = "https://server.example"
 SESSION = Credentials(URL, access_token="old", refresh_token="refresh-1")
@@ -210,7 +210,11 @@ def test_an_id_stays_one_segment_of_the_path() -> None:
 @pytest.mark.parametrize("kind", ["job", "run"])
 def test_waiting_ends_with_its_timeout(kind: str) -> None:
     progress = {"fraction": 0.5}
-    shared = {"id": "x", "item": "i", "state": "running", "progress": progress, "created": NOW}
+    subject = {"kind": "item", "id": "i"}
+    shared = {
+        **{"id": "x", "subject": subject, "state": "running"},
+        **{"progress": progress, "created": NOW},
+    }
     job = {**shared, "task": "midi", "params": {}}
     run = {**shared, "pipeline": {"name": "midi", "steps": []}, "steps": []}
     seen: list[str] = []
@@ -229,7 +233,7 @@ def test_waiting_ends_with_its_timeout(kind: str) -> None:
 def test_a_damaged_download_leaves_no_file(tmp_path: Path) -> None:
     artifact = Artifact(
         id="a",
-        item="i",
+        subject=Subject(kind="item", id="i"),
         kind="midi",
         name="song.mid",
         media_type="audio/midi",

@@ -42,10 +42,6 @@ def item(user: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def hear(user: Client, job: str, name: str) -> AudioBlock:
-    answer = httpx.get(user.preview(job, name))
-
-
-def hear(user: Client, job: str, name: str) -> AudioBlock:
     answer = httpx.get(user.jobs.preview(job, name).url)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "audio/flac"
@@ -61,8 +57,6 @@ def stems(user: Client, item: str, folder: Path) -> dict[str, Path]:
 
 
 def test_stems_are_heard_before_they_are_finished(user: Client, item: str, tmp_path: Path) -> None:
-    job = user.create_job(item, "separation", params=PARAMS).id
-    heard: dict[str, AudioBlock] = {}
     job = user.jobs.create(item, "separation", params=PARAMS).id
     heard: dict[str, AudioBlock] = {}
     early, announced = 0, set[str]()
