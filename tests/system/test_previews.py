@@ -125,7 +125,7 @@ def test_nobody_else_hears_it(house: House, user: Client, item: str) -> None:
 
     eventually(some, within=60, what="a preview")
     with pytest.raises(NotFoundError):
-        house.user("other").preview(job, names[0])
+        house.user("other").jobs.preview(job, names[0])
     with pytest.raises(NotFoundError):
         user.jobs.preview(job, "drums-000.flac")
     user.jobs.cancel(job)

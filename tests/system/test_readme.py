@@ -74,7 +74,8 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> list[str]:
         text=True,
         check=False,
     )
-    lines = [line for line in done.stdout.splitlines() if line]
+    # An empty last column leaves a tab.
+    lines = [line.rstrip() for line in done.stdout.splitlines() if line]
     return [*lines, f"[exit code {done.returncode}]"] if done.returncode else lines
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cratedig import AsyncClient, Client, CratedigError, Credentials, types
+from cratedig import AsyncClient, Client, CratedigError, Credentials, JobFailedError, types
 from tests.support.house import House
 from tests.support.sounds import write_tone
 
@@ -26,12 +26,11 @@ class World:
 
     email: str
     user: Client
+    key: str
     administrator: Client
     item: str
     upload: str
     job: str
-    rejected: str
-    """A job that failed."""
     run: str
     artifact: types.Artifact
     file: Path
@@ -40,6 +39,14 @@ class World:
         pitch = 100 + secrets.randbelow(8000)
         path = write_tone(self.file.with_name("another.wav"), seconds=0.2, frequency=pitch)
         return str(self.user.uploads.file(path, kind="track").item)
+
+    def new_failed_job(self) -> str:
+        path = self.file.with_name("diary.wav")
+        path.write_bytes(b"Dear diary, this is no music. " + secrets.token_bytes(1000))
+        job = str(self.user.uploads.file(path).job)
+        with pytest.raises(JobFailedError):
+            self.user.jobs.wait(job)
+        return job
 
     def new_upload(self) -> str:
         return self.user.uploads.create("new.wav", 4, secrets.token_hex(32)).id
@@ -98,7 +105,7 @@ CASES: dict[str, Case] = {
     "jobs.get": lambda c, w: c.jobs.get(w.job),
     "jobs.list": lambda c, w: c.jobs.list(task="midi", state="succeeded", run=w.run),
     "jobs.preview": lambda c, w: c.jobs.preview(w.job, "vocals.flac"),
-    "jobs.retry": lambda c, w: c.jobs.retry(w.rejected),
+    "jobs.retry": lambda c, w: c.jobs.retry(w.new_failed_job()),
     "jobs.wait": lambda c, w: c.jobs.wait(w.job, timeout=60),
     "keys.create": lambda c, w: c.keys.create("another", SCOPES, days=1),
     "keys.list": lambda c, w: (w.new_key(), c.keys.list())[1],
@@ -165,20 +172,15 @@ def world(house: House, tmp_path_factory: pytest.TempPathFactory) -> World:
     user.jobs.wait(str(uploaded.job))
     item = str(uploaded.item)
     run = user.runs.wait(user.runs.create(item, "midi").id)
-    diary = folder / "diary.wav"
-    diary.write_bytes(b"Dear diary, this is no music. " * 50)
-    rejected = user.uploads.file(diary)
-    with pytest.raises(CratedigError):
-        user.jobs.wait(str(rejected.job))
     assert house.administrator is not None
     return World(
         email=address,
         user=user,
+        key=str(user.keys.create("conformance", SCOPES).key),
         administrator=house.administrator,
         item=item,
         upload=uploaded.id,
         job=run.steps[0].jobs[0],
-        rejected=str(rejected.job),
         run=run.id,
         artifact=next(user.artifacts.list(item)),
         file=file,
@@ -187,8 +189,7 @@ def world(house: House, tmp_path_factory: pytest.TempPathFactory) -> World:
 
 def credentials(house: House, world: World, who: str, name: str) -> Credentials:
     if who == "key":
-        key = str(world.user.keys.create("conformance", SCOPES).key)
-        return Credentials(house.url, access_token=key)
+        return Credentials(house.url, access_token=world.key)
     if name.startswith("invitations."):
         return world.administrator.credentials
     if name in ENDING:

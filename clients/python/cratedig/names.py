@@ -1,4 +1,4 @@
-"""Names of fetched files: legal on every system, and laid out so that a person finds things."""
+"""Names and folders of downloaded files: valid on every file system, sorted by kind."""
 
 import hashlib
 import re
@@ -8,12 +8,12 @@ from pathlib import Path
 from cratedig.types import Artifact
 
 MOST_BYTES = 220
-"""Of a name in UTF-8. File systems take 255; the rest is for `.partial` and for what tells files of
-one name apart."""
+"""Longest name in UTF-8. File systems allow 255; the rest is for `.partial`, and for the id that
+distinguishes files of one name."""
 _SEPARATORS_AND_RESERVED = frozenset('/\\:*?"<>|')
 _TURNS = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
 _DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
-"""Names that Windows keeps for devices, whatever ending follows."""
+"""Names that Windows reserves for devices, with any extension."""
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 _JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
 _FOLDERS = {
@@ -28,16 +28,17 @@ _FOLDERS = {
 
 
 def safe_name(name: str, *, most: int = MOST_BYTES) -> str:
-    """Return a name that every file system takes, as near to the given one as can be.
+    """Return a name that is valid on every file system, as close to the original as possible.
 
-    Replaced are separators, what Windows reserves, control characters, and what turns the direction
-    of writing, which can make one ending look like another. Emoji, joiners and every script stay. A
-    name that is too long is cut before its ending, between characters as people see them.
+    An underscore replaces separators, characters that Windows reserves, control characters, and
+    characters that change the writing direction, which can make one extension look like another.
+    Emoji, joiners and all scripts stay. A name that is too long is cut before its extension,
+    between grapheme clusters.
     """
     text = unicodedata.normalize("NFC", name)
     text = "".join("_" if _forbidden(c) else c for c in text).strip().rstrip(" .")
     if text.startswith("."):
-        text = f"_{text}"  # A hidden file would look like one that did not come.
+        text = f"_{text}"  # A hidden file would look like a missing one.
     start, suffix = _split(text)
     start = _cut(start, most - len(suffix.encode())).rstrip(" .") if suffix else _cut(text, most)
     device, dot, rest = start.partition(".")
@@ -47,12 +48,12 @@ def safe_name(name: str, *, most: int = MOST_BYTES) -> str:
 
 
 def folder_of(artifact: Artifact, label: str = "") -> Path:
-    """Return the folder below its item's in which a file lies.
+    """Return the subfolder of an item's folder for a file.
 
     Parameters
     ----------
     label
-        What a sample was heard as, such as `kick`.
+        The class of a sample, such as `kick`.
     """
     match artifact.kind:
         case "original" | "canonical":
@@ -69,7 +70,7 @@ def folder_of(artifact: Artifact, label: str = "") -> Path:
 
 
 def file_name(artifact: Artifact, item: str) -> str:
-    """Return what a fetched file is called: the original as it was sent, others with their stem."""
+    """Return the name of a downloaded file: the original as uploaded, others with their stem."""
     if artifact.kind == "original":
         return safe_name(item)
     stem = "" if artifact.kind == "canonical" else artifact.stem or ""
@@ -78,10 +79,10 @@ def file_name(artifact: Artifact, item: str) -> str:
 
 
 def free_path(path: Path, artifact: Artifact) -> tuple[Path, bool]:
-    """Return where to put a file so that no other bytes are replaced, and whether it lies there.
+    """Return a path for a file that replaces no other bytes, and whether the file is there already.
 
-    What has another file's name is told apart by its job, else by itself, so that it gets the same
-    name whenever it is fetched.
+    A second file of one name gets the end of its job's id, a third its own id, so that it has the
+    same name in every download.
     """
     for tail in ("", (artifact.job or artifact.id)[-8:], artifact.id):
         named = path.with_name(f"{path.stem} ({tail}){path.suffix}") if tail else path
@@ -89,7 +90,10 @@ def free_path(path: Path, artifact: Artifact) -> tuple[Path, bool]:
             return named, False
         if named.is_file() and _digest(named) == artifact.sha256:
             return named, True
-    raise FileExistsError(f"{path} and what it could be called instead hold other files")
+    raise FileExistsError(
+        f"{path} and the other names for this file hold other files. Choose another folder with "
+        "--output."
+    )
 
 
 def _digest(path: Path) -> str:
@@ -112,7 +116,7 @@ def _split(name: str) -> tuple[str, str]:
 
 def _cut(text: str, most: int) -> str:
     kept = text.encode()[:most].decode(errors="ignore")
-    # No accent, joiner or variant is torn from what it belongs to.
+    # Accents, joiners and variation selectors stay with their base character.
     while kept and len(kept) < len(text) and _goes_on(text, len(kept)):
         kept = kept[:-1]
     return kept

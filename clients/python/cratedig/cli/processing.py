@@ -47,7 +47,7 @@ def list_pipelines(json: AsJson = False) -> None:
             )
             for pipeline in listed
         ]
-        print_table(("PIPELINE", "WHOSE", "STEPS"), rows)
+        print_table(("PIPELINE", "KIND", "STEPS"), rows)
 
 
 @pipelines.command("show")
