@@ -27,7 +27,7 @@ export UV_LINK_MODE ?= copy
 
 ##@ Use
 .PHONY: run
-run: setup best-weights ## Start the whole house in one process tree, on one port
+run: setup best-weights ## Start the whole server in one process tree, on one port
 	$(BIN)/python -m embedded $(ARGS)
 
 .PHONY: demo
@@ -35,7 +35,7 @@ demo: setup best-weights ## The same, and take a song apart; SONG=path takes one
 	$(BIN)/python -m examples.demo $(if $(SONG),--song "$(SONG)") $(ARGS)
 
 .PHONY: stop
-stop: setup ## Stop the house that the demo left running
+stop: setup ## Stop the server that the demo left running
 	$(BIN)/python -m examples.demo --stop
 
 .PHONY: best-weights
@@ -112,17 +112,17 @@ test-cluster: setup weights ## The same suites on real Kafka, S3 and Postgres; n
 	$(BIN)/python -m deploy.servers down; exit $$status
 
 .PHONY: test-kills
-test-kills: setup weights ## Kill the house again and again while it works: KILLS times over JOBS jobs
+test-kills: setup weights ## Kill the server again and again while it works: KILLS times over JOBS jobs
 	CRATEDIG_TEST_KILLS=$(KILLS) CRATEDIG_TEST_KILL_JOBS=$(JOBS) \
 	  $(BIN)/python -m pytest -s tests/system/test_kills.py $(ARGS)
 
 .PHONY: test-schedules
-test-schedules: setup ## Walk the job table through SCHEDULES schedules on SQLite, and some on Postgres
+test-schedules: setup ## StepScheduler the job table through SCHEDULES schedules on SQLite, and some on Postgres
 	CRATEDIG_TEST_SCHEDULES=$(SCHEDULES) \
 	  $(BIN)/python -m pytest -n 2 tests/library/test_model.py $(ARGS)
 
 .PHONY: test-failpoints
-test-failpoints: setup ## End the house, or let its ports fail, at every point of a job's life (EVERY=2: at half of them)
+test-failpoints: setup ## End the server, or let its ports fail, at every point of a job's life (EVERY=2: at half of them)
 	CRATEDIG_TEST_FAILPOINTS=$(EVERY) $(BIN)/python -m pytest -n 2 tests/library/test_failpoints.py $(ARGS)
 
 .PHONY: test-fuzz

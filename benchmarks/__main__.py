@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ORDER = (
-    "house",
+    "server",
     "jobs",
     "gateway",
     "attack",

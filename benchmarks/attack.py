@@ -2,8 +2,8 @@
 
 Each attacking connection sends 1 MB of JSON a second, whatever it is answered: bodies of 1 MB full
 of keys or numbers, to an address that takes a body and to one that does not exist, or 64 bodies of
-16 KiB. The house runs in one process, the attackers in another and the probe in a third, on the
-same machine. Times are in ms, `idle` is the same house in the same run without attackers.
+16 KiB. The server runs in one process, the attackers in another and the probe in a third, on the
+same machine. Times are in ms, `idle` is the same server in the same run without attackers.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import httpx
 
 from benchmarks.environments import SMALLEST
 from benchmarks.gateway import one_process
-from tests.support.house import ROOT
+from tests.support.running_server import ROOT
 
 EVERY = 0.02
 """Seconds between two probes."""
@@ -59,19 +59,19 @@ def main() -> None:
         return
     if SMALLEST:
         chosen.seconds, chosen.connections = 1.0, [1]
-    with tempfile.TemporaryDirectory() as folder, one_process(Path(folder)) as house:
+    with tempfile.TemporaryDirectory() as folder, one_process(Path(folder)) as server:
         print(f"{'attack':<10}{'connections':>12}{'sent/s':>8}{'probes':>8}{'p50':>9}{'max':>9}")
-        show("idle", 0, 0.0, probe(house.url, chosen.seconds))
+        show("idle", 0, 0.0, probe(server.url, chosen.seconds))
         for name in ATTACKS:
             for count in chosen.connections:
                 command = [sys.executable, "-m", "benchmarks.attack", "--attack", name]
-                command += ["--url", house.url, "--connections", str(count)]
+                command += ["--url", server.url, "--connections", str(count)]
                 with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as attackers:
                     assert attackers.stdout is not None
                     attackers.stdout.readline()
                     began = time.monotonic()
                     try:
-                        times = probe(house.url, chosen.seconds)
+                        times = probe(server.url, chosen.seconds)
                     finally:
                         attackers.terminate()
                     sent = attackers.stdout.read().count(b"\n")
@@ -85,7 +85,7 @@ def show(name: str, count: int, rate: float, times: list[float]) -> None:
 
 
 def probe(url: str, seconds: float) -> list[float]:
-    """Ask for the health of a house again and again; return how long each answer took, in ms."""
+    """Ask for the health of a server again and again; return how long each answer took, in ms."""
     times = []
     with httpx.Client(timeout=PATIENCE) as client:
         client.get(f"{url}/healthz")

@@ -42,13 +42,13 @@ class Round:
     median: float
     p99: float
     cpu: float
-    """Processor time of the house for one request."""
+    """Processor time of the server for one request."""
 
 
 def order(
     url: str, request: bytes, *, seconds: float, connections: int, pids: tuple[int, ...]
 ) -> Order:
-    """Return the order to ask a house again and again."""
+    """Return the order to ask a server again and again."""
     host, port = url.removeprefix("http://").split(":")
     return Order(host, int(port), b64encode(request).decode(), seconds, connections, pids)
 

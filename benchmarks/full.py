@@ -1,4 +1,4 @@
-"""The pipeline `full` over a song of four minutes through the embedded house, light separator.
+"""The pipeline `full` over a song of four minutes through the embedded server, light separator.
 
 `python -m benchmarks.full` prints how long it takes against the song's length, where the time
 goes, and each process's peak; `--write` also puts it into docs/performance.md. The song is a
@@ -24,7 +24,7 @@ from benchmarks.environments import ROOT, SMALLEST, test_data
 from benchmarks.memory import Peaks
 from cratedig import Client
 from cratedig.types import Run
-from tests.support.house import embedded_house, running
+from tests.support.running_server import embedded_server, running
 
 PAGE = ROOT / "docs" / "performance.md"
 RECORDING = Path("vocals_lyrics/ultrastar/shared/northern_star/audio.ogg")
@@ -87,7 +87,7 @@ def steps_of(user: Client, run: Run) -> Iterator[Step]:
 
 
 def measure(seconds: float, rounds: int) -> Iterator[str]:
-    """Run the pipeline in a fresh house, and yield the lines of its tables; the quickest round."""
+    """Run the pipeline in a fresh server, and yield the lines of its tables; the quickest round."""
     best: tuple[float, list[str]] | None = None
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as name:
@@ -100,11 +100,11 @@ def measure(seconds: float, rounds: int) -> Iterator[str]:
 
 def _once(folder: Path, seconds: float) -> tuple[float, list[str]]:
     path, told = song(folder, seconds)
-    place = folder / "house"
+    place = folder / "server"
     place.mkdir()
-    with running(embedded_house(place, extra={"KIT_LOG_LEVEL": "WARNING"})) as house:
-        peaks = Peaks(house)
-        user = house.user()
+    with running(embedded_server(place, extra={"KIT_LOG_LEVEL": "WARNING"})) as server:
+        peaks = Peaks(server)
+        user = server.user()
         began = time.monotonic()
         sent = user.uploads.file(path, kind="track")
         assert sent.item is not None
@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.full", description=__doc__)
     parser.add_argument("--seconds", type=float, default=240.0, help="length of the song")
     parser.add_argument(
-        "--rounds", type=int, default=1, help="houses to start; the quickest counts"
+        "--rounds", type=int, default=1, help="servers to start; the quickest counts"
     )
     parser.add_argument("--write", action="store_true", help="put the tables into docs")
     asked = parser.parse_args(sys.argv[1:])

@@ -1,8 +1,8 @@
 """Requests a second and their p99 through gateway and library, beside `/healthz` of the same run.
 
-Once with the whole house in one process, once with gateway and library as processes. The driver
+Once with the whole server in one process, once with gateway and library as processes. The driver
 is a closed loop of raw HTTP/1.1 connections in a process of its own on the same machine; it takes
-its share of the cores. `CPU ms` is what the house's processes spend on one request: it depends
+its share of the cores. `CPU ms` is what the server's processes spend on one request: it depends
 least on who else works. The figures are medians of the rounds.
 """
 
@@ -26,14 +26,14 @@ import httpx
 from benchmarks.driver import Order, Round, order
 from benchmarks.environments import SMALLEST
 from cratedig import Client, Credentials
-from tests.support.house import ROOT, free_port
+from tests.support.running_server import ROOT, free_port
 
 CONNECTIONS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A house that runs: its address and its processes."""
+    """A server that runs: its address and its processes."""
 
     url: str
     pids: tuple[int, ...]
@@ -48,16 +48,16 @@ def main() -> None:
     chosen = parser.parse_args()
     if SMALLEST:
         chosen.seconds, chosen.rounds = 1.0, 1
-    for name, house in (("one", one_process), ("several", several_processes)):
+    for name, server in (("one", one_process), ("several", several_processes)):
         if chosen.only in (None, name):
-            with tempfile.TemporaryDirectory() as folder, house(Path(folder)) as found:
+            with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as found:
                 print(f"\n{name} process{'es' if name == 'several' else ''}:", flush=True)
                 measure(found, seconds=chosen.seconds, rounds=chosen.rounds)
 
 
-def measure(house: Running, *, seconds: float, rounds: int) -> None:
-    """Print the figures of a house."""
-    client = Client(Credentials(house.url), save=lambda _: None)
+def measure(server: Running, *, seconds: float, rounds: int) -> None:
+    """Print the figures of a server."""
+    client = Client(Credentials(server.url), save=lambda _: None)
     client.account.create(f"{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16))
     content = secrets.token_bytes(1000)
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
@@ -81,11 +81,11 @@ def measure(house: Running, *, seconds: float, rounds: int) -> None:
             found[name].append(
                 load(
                     order(
-                        house.url,
+                        server.url,
                         asked,
                         seconds=seconds,
                         connections=CONNECTIONS,
-                        pids=house.pids,
+                        pids=server.pids,
                     )
                 )
             )
@@ -129,7 +129,7 @@ def load(asked: Order) -> Round:
 
 @contextmanager
 def one_process(folder: Path) -> Iterator[Running]:
-    """Run the whole house in one process."""
+    """Run the whole server in one process."""
     port = free_port()
     own = {"CRATEDIG_DATA": str(folder), "CRATEDIG_PORT": str(port)}
     with running({"embedded": own}, folder, port) as found:
@@ -170,7 +170,7 @@ def several_processes(folder: Path, *, library_database: str | None = None) -> I
 
 @contextmanager
 def running(parts: dict[str, dict[str, str]], folder: Path, port: int) -> Iterator[Running]:
-    """Start modules as processes, wait until the house is ready, stop them at the end."""
+    """Start modules as processes, wait until the server is ready, stop them at the end."""
     url = f"http://127.0.0.1:{port}"
     pids = []
     with ExitStack() as stack:
@@ -191,13 +191,13 @@ def running(parts: dict[str, dict[str, str]], folder: Path, port: int) -> Iterat
         while not ready(url):
             if time.monotonic() > deadline:
                 logs = "\n".join(path.read_text()[-2000:] for path in folder.glob("*.log"))
-                raise RuntimeError(f"the house did not start:\n{logs}")
+                raise RuntimeError(f"the server did not start:\n{logs}")
             time.sleep(0.2)
         yield Running(url, tuple(pids))
 
 
 def ready(url: str) -> bool:
-    """Return whether a house is ready."""
+    """Return whether a server is ready."""
     try:
         return httpx.get(f"{url}/readyz", timeout=2.0).is_success
     except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""No-op jobs through the embedded house: how many a second, and how soon each one starts.
+"""No-op jobs through the embedded server: how many a second, and how soon each one starts.
 
 Jobs are asked for over HTTP like any user's, claimed, run in children, stored and applied; only the
 work itself is nothing.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.environments import SMALLEST, few
 from cratedig import Client
-from tests.support.house import embedded_house, running
+from tests.support.running_server import embedded_server, running
 from tests.support.sounds import write_tone
 
 
@@ -28,12 +28,12 @@ def main() -> None:
     if SMALLEST:
         arguments.jobs, arguments.rounds = 20, 1
     with tempfile.TemporaryDirectory() as folder:
-        house = embedded_house(
+        server = embedded_server(
             Path(folder), extra={"NOOP_SLOTS": str(arguments.slots), "KIT_LOG_LEVEL": "WARNING"}
         )
-        house.parts["house"].command = [sys.executable, "-m", "benchmarks.noop_house"]
-        with running(house):
-            user = house.user()
+        server.parts["server"].command = [sys.executable, "-m", "benchmarks.noop_server"]
+        with running(server):
+            user = server.user()
             sent = user.uploads.file(write_tone(Path(folder) / "tone.wav"))
             user.jobs.wait(str(sent.job))
             item = str(sent.item)
@@ -57,7 +57,7 @@ def _throughput(user: Client, item: str, count: int) -> float:
         jobs = list(pool.map(ask, range(count)))
     asked = time.monotonic() - began
     # The last one asked for ends about last; to look at the whole queue again and again would be
-    # work for the house that no user gives it.
+    # work for the server that no user gives it.
     while not user.jobs.get(jobs[-1]).ended:
         time.sleep(0.05)
     while any(any(user.jobs.list(item=item, state=state)) for state in ("queued", "running")):
@@ -73,7 +73,7 @@ def _throughput(user: Client, item: str, count: int) -> float:
 
 
 def _delay(user: Client, item: str) -> None:
-    """Ask for one job at a time in an idle house: from being accepted to being claimed."""
+    """Ask for one job at a time in an idle server: from being accepted to being claimed."""
     delays = []
     for number in few(range(100), 10):
         params = {"minimum_note_ms": 200 + number / 10}
@@ -84,7 +84,7 @@ def _delay(user: Client, item: str) -> None:
         delays.append((job.started - job.created).total_seconds() * 1000)
     delays.sort()
     print(
-        f"start delay in an idle house: median {statistics.median(delays):.0f} ms, "
+        f"start delay in an idle server: median {statistics.median(delays):.0f} ms, "
         f"p95 {delays[int(0.94 * len(delays))]:.0f} ms, most {delays[-1]:.0f} ms "
         f"({len(delays)} jobs)"
     )

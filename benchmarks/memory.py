@@ -1,4 +1,4 @@
-"""An hour of stereo through the embedded house: how long each step takes, and every process's peak.
+"""An hour of stereo through the embedded server: the time of each step, each process's peak.
 
 The peak is what Linux says of each process (`VmHWM`), read while it runs; a process that ends is
 known by its last reading.
@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.environments import SMALLEST
-from tests.support.house import House, embedded_house, running
+from tests.support.running_server import RunningServer, embedded_server, running
 
 RATE = 44_100
 
@@ -32,11 +32,11 @@ def main() -> None:
 
 def _measure(folder: Path, minutes: float) -> None:
     path = _music(folder / f"{minutes:g}.wav", minutes * 60)
-    place = folder / f"house-{minutes:g}"
+    place = folder / f"server-{minutes:g}"
     place.mkdir()
-    with running(embedded_house(place, extra={"KIT_LOG_LEVEL": "WARNING"})) as house:
-        peaks = Peaks(house)
-        user = house.user()
+    with running(embedded_server(place, extra={"KIT_LOG_LEVEL": "WARNING"})) as server:
+        peaks = Peaks(server)
+        user = server.user()
         began = time.monotonic()
         sent = user.uploads.file(path)
         uploaded = time.monotonic()
@@ -78,8 +78,8 @@ def _music(path: Path, seconds: float) -> Path:
 class Peaks:
     """Reads the peak memory and the processor time of a process tree until stopped."""
 
-    def __init__(self, house: House) -> None:
-        process = house.parts["house"].process
+    def __init__(self, server: RunningServer) -> None:
+        process = server.parts["server"].process
         assert process is not None
         self._root = process.pid
         self._peaks: dict[int, tuple[str, int]] = {}
@@ -124,7 +124,7 @@ class Peaks:
 
     def _name(self, pid: int, words: list[str]) -> str:
         if pid == self._root:
-            return "the house"
+            return "the server"
         if "kit.worker.child" in words:
             return f"child {words[words.index('kit.worker.child') + 4] or pid}"
         return Path(words[0]).name.split("-")[0]

@@ -1,6 +1,6 @@
 """A MIDI service whose work is nothing."""
 
-from contracts.base import Said
+from contracts.base import Message
 from contracts.jobs import TaskName
 from contracts.midi import MidiParams
 from kit.service import WorkerService, WorkerSettings
@@ -8,7 +8,7 @@ from kit.worker.engines import EngineContext
 from kit.worker.job import Job
 
 
-class NoResult(Said):
+class NoResult(Message):
     """Nothing."""
 
 

@@ -2,7 +2,7 @@
 
 U+FDFA is one character that is written out as 18 (NFKD). An item is given as much metadata of it
 as is taken; then it is searched for as many of them as are taken, once and several times at once.
-On SQLite the memory is that of the whole house's process, on Postgres that of its sessions.
+On SQLite the memory is that of the whole server's process, on Postgres that of its sessions.
 Beside it: how long a list took that somebody else asked for meanwhile.
 """
 
@@ -37,9 +37,9 @@ def main() -> None:
     parser.add_argument("--postgres", type=int, nargs="*", default=[1, 24], help="searches at once")
     chosen = parser.parse_args()
     if chosen.sqlite:
-        with tempfile.TemporaryDirectory() as folder, one_process(Path(folder)) as house:
-            print("\nSQLite, the house in one process:", flush=True)
-            asyncio.run(measure(house.url, chosen.sqlite, lambda: memory(house.pids)))
+        with tempfile.TemporaryDirectory() as folder, one_process(Path(folder)) as server:
+            print("\nSQLite, the server in one process:", flush=True)
+            asyncio.run(measure(server.url, chosen.sqlite, lambda: memory(server.pids)))
     if chosen.postgres:
         with tempfile.TemporaryDirectory() as folder, running_postgres() as server:
             print("\nPostgres, its sessions:", flush=True)
@@ -49,12 +49,12 @@ def main() -> None:
 async def _on_postgres(server: str, folder: Path, at_once: list[int]) -> None:
     async with temporary_database(server) as database:
         name = database.rpartition("/")[2]
-        with several_processes(folder, library_database=database) as house:
-            await measure(house.url, at_once, lambda: memory(sessions(name), "RssAnon"))
+        with several_processes(folder, library_database=database) as server:
+            await measure(server.url, at_once, lambda: memory(sessions(name), "RssAnon"))
 
 
 async def measure(url: str, at_once: list[int], held: Callable[[], int]) -> None:
-    """Print what searches cost a house."""
+    """Print what searches cost a server."""
     async with client(url) as attacker, client(url) as other:
         item = await item_of(attacker)
         size = await fill(attacker, item)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.base import Asked, Said
+from contracts.base import Message, StrictModel
 from contracts.items import ArtifactName
 from contracts.music import Bpm, CamelotCode, ChordLabel, Confidence, KeyLabel, Seconds, Stem
 
@@ -18,7 +18,7 @@ class ImageKind(StrEnum):
     """A spectrogram on the mel scale."""
 
 
-class ImageSpec(Asked):
+class ImageSpec(StrictModel):
     """One picture: any range, any zoom."""
 
     kind: ImageKind
@@ -35,7 +35,7 @@ class ImageSpec(Asked):
         return self
 
 
-class AnalysisParams(Asked):
+class AnalysisParams(StrictModel):
     """What to find out about one recording."""
 
     tempo: bool = True
@@ -51,21 +51,21 @@ class AnalysisParams(Asked):
     """Where it is known; else 3 or 4, whichever fits better."""
 
 
-class TempoCandidate(Said):
+class TempoCandidate(Message):
     """A tempo and its share of the evidence."""
 
     bpm: Bpm
     weight: Confidence
 
 
-class TempoChange(Said):
+class TempoChange(Message):
     """From here on the tempo is another."""
 
     start: Seconds
     bpm: Bpm
 
 
-class TempoFound(Said):
+class TempoEstimate(Message):
     """The tempo, how sure, and what else it may be."""
 
     bpm: Bpm
@@ -84,7 +84,7 @@ class TempoFound(Said):
     """The stem that it was found in; the recording itself where absent."""
 
 
-class Beat(Said):
+class Beat(Message):
     """One beat."""
 
     time: Seconds
@@ -92,7 +92,7 @@ class Beat(Said):
     """In its bar; 1 is the downbeat."""
 
 
-class KeyCandidate(Said):
+class KeyCandidate(Message):
     """A key and its share of the evidence of all 24."""
 
     key: KeyLabel
@@ -100,7 +100,7 @@ class KeyCandidate(Said):
     confidence: Confidence
 
 
-class KeyFound(Said):
+class KeyEstimate(Message):
     """The key, and the second choice."""
 
     best: KeyCandidate
@@ -111,7 +111,7 @@ class KeyFound(Said):
     """The stems that it was found in; the recording itself where empty."""
 
 
-class ChordSegment(Said):
+class ChordSegment(Message):
     """One chord; neighbouring beats of the same chord are one segment."""
 
     start: Seconds
@@ -120,7 +120,7 @@ class ChordSegment(Said):
     confidence: Confidence
 
 
-class Section(Said):
+class Section(Message):
     """A part of the form; equal labels sound alike."""
 
     start: Seconds
@@ -130,7 +130,7 @@ class Section(Said):
     """Of its start: how much changes there."""
 
 
-class ImageMade(Said):
+class AnalysisImage(Message):
     """A picture that was stored."""
 
     file: ArtifactName
@@ -141,28 +141,28 @@ class ImageMade(Said):
     height: int
 
 
-class Analysis(Said):
+class Analysis(Message):
     """Everything found: the content of `analysis.json`."""
 
     version: Literal[1] = 1
     duration: Seconds
-    tempo: TempoFound | None = None
+    tempo: TempoEstimate | None = None
     """Absent where it was not asked for, or nothing repeats."""
     beats: tuple[Beat, ...] = ()
-    key: KeyFound | None = None
+    key: KeyEstimate | None = None
     """Absent where it was not asked for, or nothing has a pitch."""
     chords: tuple[ChordSegment, ...] = ()
     sections: tuple[Section, ...] = ()
-    images: tuple[ImageMade, ...] = ()
+    images: tuple[AnalysisImage, ...] = ()
 
 
-class AnalysisResult(Said):
+class AnalysisResult(Message):
     """The main findings; every beat and chord stands in the artifact `analysis.json`."""
 
     duration: Seconds
-    tempo: TempoFound | None = None
+    tempo: TempoEstimate | None = None
     beats: Annotated[int, Field(ge=0)] = 0
-    key: KeyFound | None = None
+    key: KeyEstimate | None = None
     chords: Annotated[int, Field(ge=0)] = 0
     sections: tuple[Section, ...] = ()
-    images: tuple[ImageMade, ...] = ()
+    images: tuple[AnalysisImage, ...] = ()

@@ -6,17 +6,17 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 _words: dict[str, str] = {}
-PATTERN_WORDS: Mapping[str, str] = MappingProxyType(_words)
+PATTERN_MESSAGES: Mapping[str, str] = MappingProxyType(_words)
 """What a text has to look like, in words, by the regular expression that says so."""
 
 
-def worded(pattern: str, words: str, *, max_length: int | None = None) -> StringConstraints:
+def pattern_string(pattern: str, words: str, *, max_length: int | None = None) -> StringConstraints:
     """Return what a text must match, with the words for a text that does not."""
     _words[pattern] = words
     return StringConstraints(pattern=pattern, max_length=max_length)
 
 
-class Said(BaseModel):
+class Message(BaseModel):
     """What we say: events, results, answers. A reader ignores fields it does not know."""
 
     model_config = ConfigDict(
@@ -24,7 +24,7 @@ class Said(BaseModel):
     )
 
 
-class Asked(BaseModel):
+class StrictModel(BaseModel):
     """What we are asked: parameters and request bodies. An unknown field is an error."""
 
     model_config = ConfigDict(

@@ -5,7 +5,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, StringConstraints
 
-from contracts.base import Said
+from contracts.base import Message
 from contracts.ids import EventId, OwnerId
 
 Data = TypeVar("Data", bound=BaseModel)
@@ -13,7 +13,7 @@ Data = TypeVar("Data", bound=BaseModel)
 SCHEMA_ROOT = "urn:cratedig:schema:"
 
 
-class Event(Said, Generic[Data]):
+class Event(Message, Generic[Data]):
     """One event with its attributes; `data` is what happened."""
 
     specversion: Literal["1.0"] = "1.0"

@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from contracts.base import Said
+from contracts.base import Message
 from contracts.ids import ArtifactId, EventId, ItemId, JobId, RunId
 from contracts.items import ArtifactKind, ItemKind, ItemState
-from contracts.jobs import Failure, TaskName
+from contracts.jobs import Reason, TaskName
 from contracts.pipelines import RunState
 from contracts.subjects import Subject
 
 
-class ItemAdded(Said):
+class ItemAdded(Message):
     """An item is in the catalogue."""
 
     item: ItemId
@@ -21,20 +21,20 @@ class ItemAdded(Said):
     parent: ItemId | None = None
 
 
-class ItemChanged(Said):
+class ItemChanged(Message):
     """An item's name, metadata, kind or state changed."""
 
     item: ItemId
     state: ItemState
 
 
-class ItemDeleted(Said):
+class ItemDeleted(Message):
     """An item and all that was made of it are gone."""
 
     item: ItemId
 
 
-class ArtifactAdded(Said):
+class ArtifactAdded(Message):
     """A file was added to an item, or to another subject."""
 
     artifact: ArtifactId
@@ -44,7 +44,7 @@ class ArtifactAdded(Said):
     name: str
 
 
-class JobQueued(Said):
+class JobQueued(Message):
     """A job waits, for the first time or again."""
 
     job: JobId
@@ -54,7 +54,7 @@ class JobQueued(Said):
     attempt: int = 0
 
 
-class JobRunning(Said):
+class JobRunning(Message):
     """A job was claimed."""
 
     job: JobId
@@ -64,7 +64,7 @@ class JobRunning(Said):
     epoch: int
 
 
-class JobEnded(Said):
+class JobFinished(Message):
     """A job reached a terminal state: the event's type says which."""
 
     job: JobId
@@ -72,10 +72,10 @@ class JobEnded(Said):
     task: TaskName
     run: RunId | None = None
     epoch: int
-    failure: Failure | None = None
+    reason: Reason | None = None
 
 
-class RunFinished(Said):
+class RunFinished(Message):
     """Every step of a run has ended."""
 
     run: RunId
@@ -83,7 +83,7 @@ class RunFinished(Said):
     state: RunState
 
 
-class FeedEntry(Said):
+class FeedEntry(Message):
     """One applied event as `GET /v1/feed` lists it, oldest first.
 
     `subject` is the thing in the catalogue that the event belongs to, as in jobs and artifacts. The
@@ -104,7 +104,7 @@ class FeedEntry(Said):
     """What the event's type carries; see `contracts/topics.py`."""
 
 
-class Feed(Said):
+class Feed(Message):
     """A piece of the feed: what came after a cursor, and where the next piece begins."""
 
     items: tuple[FeedEntry, ...]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from contracts.base import Asked, Said, worded
+from contracts.base import Message, StrictModel, pattern_string
 from contracts.ids import OwnerId, UserId
 
 
@@ -19,7 +19,7 @@ class Scope(StrEnum):
     ACCOUNT = "account"
     """Change password, keys, account: never given to an API key."""
     ADMIN = "admin"
-    """Operate the house: only of an administrator's session."""
+    """Operate the server: only of an administrator's session."""
 
 
 class Audience(StrEnum):
@@ -29,7 +29,7 @@ class Audience(StrEnum):
     LIBRARY = "library"
 
 
-class Principal(Said):
+class Principal(Message):
     """Who asks, as a verified token says."""
 
     user: UserId
@@ -43,7 +43,7 @@ class Principal(Said):
     expires: datetime
 
 
-class Service(Said):
+class Service(Message):
     """A service of ours that asks on its own behalf, over the internal port."""
 
     name: str
@@ -51,7 +51,7 @@ class Service(Said):
 
 Email = Annotated[
     str,
-    worded(
+    pattern_string(
         r"^[^@\s\x00]{1,64}@[^@\s\x00]{1,190}$",
         "this is not an e-mail address; one looks like name@example.org",
         max_length=254,
@@ -62,8 +62,8 @@ Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]
 """Eight characters or more."""
 
 
-class AccountCreate(Asked):
-    """Open an account. The first one on a fresh house administers it."""
+class AccountCreate(StrictModel):
+    """Open an account. The first one on a fresh server administers it."""
 
     email: Email
     password: Password
@@ -72,20 +72,20 @@ class AccountCreate(Asked):
     """From an administrator, where the server takes nobody else."""
 
 
-class SessionCreate(Asked):
+class SessionCreate(StrictModel):
     """Log in."""
 
     email: Email
     password: Annotated[str, StringConstraints(max_length=256)]
 
 
-class SessionRefresh(Asked):
+class SessionRefresh(StrictModel):
     """Trade a refresh token, once, for a new pair."""
 
     refresh_token: Annotated[str, StringConstraints(min_length=20, max_length=200)]
 
 
-class PasswordChange(Asked):
+class PasswordChange(StrictModel):
     """Change the password; every session ends, and every API key unless they are kept."""
 
     current: Annotated[str, StringConstraints(max_length=256)]
@@ -94,13 +94,13 @@ class PasswordChange(Asked):
     """Let API keys go on working. Whoever knew the old password may have made one."""
 
 
-class AccountDelete(Asked):
+class AccountDelete(StrictModel):
     """Delete the account and all its data; the password says that it is meant."""
 
     password: Annotated[str, StringConstraints(max_length=256)]
 
 
-class Account(Said):
+class Account(Message):
     """An account as its owner sees it."""
 
     id: UserId
@@ -110,7 +110,7 @@ class Account(Said):
     created: datetime
 
 
-class TokenPair(Said):
+class TokenPair(Message):
     """A session: a short access token and a refresh token that works once."""
 
     access_token: str
@@ -120,7 +120,7 @@ class TokenPair(Said):
     """Seconds until the access token ends."""
 
 
-class KeyCreate(Asked):
+class KeyCreate(StrictModel):
     """Make an API key."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -129,7 +129,7 @@ class KeyCreate(Asked):
     """How long it is valid."""
 
 
-class ApiKey(Said):
+class ApiKey(Message):
     """An API key as its owner sees it; the secret is shown once, when it is made."""
 
     id: str
@@ -141,20 +141,20 @@ class ApiKey(Said):
     last_used: datetime | None = None
 
 
-class ApiKeyMade(ApiKey):
+class NewApiKey(ApiKey):
     """A new key with its secret."""
 
     key: str
 
 
-class TicketMade(Said):
+class StreamTicket(Message):
     """A single-use ticket that opens one live stream within its lifetime."""
 
     ticket: str
     expires_in: int
 
 
-class InvitationCreate(Asked):
+class InvitationCreate(StrictModel):
     """Invite somebody to open an account."""
 
     note: Annotated[str, StringConstraints(max_length=200)] = ""
@@ -163,7 +163,7 @@ class InvitationCreate(Asked):
     """How long it is valid."""
 
 
-class Invitation(Said):
+class Invitation(Message):
     """An invitation as administrators see it; its secret is shown once, when it is made."""
 
     id: str
@@ -174,7 +174,7 @@ class Invitation(Said):
     """When an account was opened with it; it opens no second one."""
 
 
-class InvitationMade(Invitation):
+class NewInvitation(Invitation):
     """A new invitation with its secret."""
 
     invitation: str

@@ -2,9 +2,9 @@
 
 from typing import Annotated, NewType
 
-from contracts.base import worded
+from contracts.base import pattern_string
 
-_UUID = worded(
+_UUID = pattern_string(
     r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
     "this is not an id; an id looks like 0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f",
 )

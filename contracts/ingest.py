@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Base64Bytes, Field, StringConstraints
 
-from contracts.base import Asked, Said
+from contracts.base import Message, StrictModel
 from contracts.items import AudioFacts, ItemKind, TagEncoding
 from contracts.music import Decibels, Samples, Seconds
 
@@ -14,36 +14,36 @@ CANONICAL = "canonical.flac"
 PEAKS = "peaks.dat"
 """The artifact that holds the waveform."""
 
-MOST_CHANNELS = 8
-LEAST_RATE = 8_000
-MOST_RATE = 384_000
-MOST_RATIO = 500
+MAX_CHANNELS = 8
+MIN_RATE = 8_000
+MAX_RATE = 384_000
+MAX_RATIO = 500
 """Bytes of decoded audio for each byte of the upload; more is a bomb. Speech that was coded at
 6 kbit/s and is silent half of the time reaches 400."""
 RATIO_FREE = 512 << 20
 """Bytes of decoded audio before the ratio counts: silence packs very well, and a silent track of
 ten minutes is no bomb."""
-MOST_TAG_BYTES = 256 << 20
+MAX_TAG_BYTES = 256 << 20
 """Tags and pictures in a FLAC, which its decoder holds in memory; those of others are skipped."""
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-MOST_TAG_TEXT = 2000
-TagText = Annotated[str, StringConstraints(max_length=MOST_TAG_TEXT)]
+MAX_TAG_TEXT = 2000
+TagText = Annotated[str, StringConstraints(max_length=MAX_TAG_TEXT)]
 
 
-class IngestParams(Asked):
-    """What the house allows an upload to be."""
+class IngestParams(StrictModel):
+    """What the server allows an upload to be."""
 
-    shortest: Annotated[Seconds, Field(le=60)] = 0.005
-    """Sound that is shorter is refused; 5 ms is the shortest click worth keeping."""
-    longest: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
+    min_duration: Annotated[Seconds, Field(le=60)] = 0.005
+    """Sound that is shorter is refused; 5 ms is the min_duration click worth keeping."""
+    max_duration: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
     """Sound that is longer is refused, counted while it is decoded."""
-    most_bytes: Annotated[int, Field(gt=0)] = 12 << 30
+    max_bytes: Annotated[int, Field(gt=0)] = 12 << 30
     """Bound of samples · channels · 4 bytes of the decoded audio. Four hours of stereo at 96 kHz
     take 10.3 GiB; decoding this much keeps one processor busy for about a minute."""
 
 
-class Refusal(StrEnum):
+class RejectionReason(StrEnum):
     """Why an upload was refused, for programs; the message beside it is for people."""
 
     EMPTY = "empty"
@@ -57,12 +57,12 @@ class Refusal(StrEnum):
     CHANNELS = "channels"
     RATE = "rate"
     TAGS = "tags"
-    """Its tags or pictures are larger than the house takes."""
+    """Its tags or pictures are larger than the server takes."""
     PLAYLIST = "playlist"
     """It names other files instead of holding sound."""
     ARCHIVE = "archive"
     UNSUPPORTED = "unsupported"
-    """It is not one of the formats that the house opens."""
+    """It is not one of the formats that the server opens."""
     NO_AUDIO = "no_audio"
     """A container without a sound track."""
     DAMAGED = "damaged"
@@ -97,16 +97,16 @@ class Remark(StrEnum):
     """It had several sound tracks; the first was taken."""
 
 
-class Source(Said):
+class Source(Message):
     """What the upload was."""
 
     container: str
     """Such as `wav`, `mp3`, `mov`."""
     codec: str
     """Such as `pcm_s16le`, `mp3float`, `aac`."""
-    sample_rate: Annotated[int, Field(ge=LEAST_RATE, le=MOST_RATE)]
+    sample_rate: Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
     """In Hz."""
-    channels: Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
+    channels: Annotated[int, Field(ge=1, le=MAX_CHANNELS)]
     size: Annotated[int, Field(ge=1)]
     """In bytes."""
     stated_duration: Seconds | None = None
@@ -118,7 +118,7 @@ class Source(Said):
     """The program that decoded it, with its version, and what confined it: results depend on it."""
 
 
-class Span(Said):
+class Span(Message):
     """A part of the canonical audio."""
 
     start: Samples
@@ -127,7 +127,7 @@ class Span(Said):
     """One past its last sample."""
 
 
-class Levels(Said):
+class Levels(Message):
     """How loud the canonical audio is."""
 
     integrated_lufs: Decibels | None
@@ -144,7 +144,7 @@ class Levels(Said):
     clipped."""
 
 
-def clean_tag(text: str, most: int = MOST_TAG_TEXT) -> str:
+def clean_tag(text: str, most: int = MAX_TAG_TEXT) -> str:
     """Return text without control characters and lone surrogates, on one line, cut to length."""
     printable = "".join(
         " " if letter.isspace() else letter
@@ -159,7 +159,7 @@ def read_tag(raw: bytes, encoding: TagEncoding) -> str:
     return clean_tag(raw.decode(encoding, "replace"))
 
 
-class IngestResult(Said):
+class IngestResult(Message):
     """What was made of an upload."""
 
     audio: AudioFacts

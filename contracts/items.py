@@ -7,13 +7,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from contracts.base import Asked, Said, worded
+from contracts.base import Message, StrictModel, pattern_string
 from contracts.ids import ArtifactId, ItemId, JobId
 from contracts.music import Bpm, SampleRate, Samples, Seconds, Stem
 from contracts.subjects import Subject
 
 Sha256 = Annotated[
-    str, worded(r"^[0-9a-f]{64}$", "a SHA-256 has 64 hexadecimal digits, in small letters")
+    str, pattern_string(r"^[0-9a-f]{64}$", "a SHA-256 has 64 hexadecimal digits, in small letters")
 ]
 """A SHA-256 digest in lower-case hexadecimal."""
 MediaType = Annotated[str, StringConstraints(pattern=r"^[a-z]+/[A-Za-z0-9.+-]+$", max_length=100)]
@@ -140,7 +140,7 @@ class TagEncoding(StrEnum):
     """Thai."""
 
 
-class Lineage(Said):
+class Lineage(Message):
     """Where an item was cut from."""
 
     parent: ItemId
@@ -153,7 +153,7 @@ class Lineage(Said):
     """One past the last sample in the parent's canonical audio."""
 
 
-class AudioFacts(Said):
+class AudioFacts(Message):
     """What is known of an item's canonical audio."""
 
     duration: Seconds
@@ -162,7 +162,7 @@ class AudioFacts(Said):
     samples: Samples
 
 
-class Artifact(Said):
+class Artifact(Message):
     """A stored file as the API shows it."""
 
     id: ArtifactId
@@ -179,7 +179,7 @@ class Artifact(Said):
     created: datetime
 
 
-class Item(Said):
+class Item(Message):
     """An item as the API shows it."""
 
     id: ItemId
@@ -199,7 +199,7 @@ class Item(Said):
     updated: datetime
 
 
-class ItemEdit(Asked):
+class ItemEdit(StrictModel):
     """What an owner may change of an item; what is absent stays."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None

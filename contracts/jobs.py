@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from contracts.base import Asked, Said
+from contracts.base import Message, StrictModel
 from contracts.ids import ArtifactId, ItemId, JobId, OwnerId, RunId, WorkerId
 from contracts.items import (
     ArtifactKind,
@@ -54,14 +54,14 @@ class JobState(StrEnum):
         return self not in (JobState.QUEUED, JobState.RUNNING)
 
 
-class JobClass(StrEnum):
+class Priority(StrEnum):
     """How long a job may wait behind others."""
 
     INTERACTIVE = "interactive"
     BATCH = "batch"
 
 
-class FailureReason(StrEnum):
+class ReasonCode(StrEnum):
     """Why a job failed, for programs; the message beside it is for people."""
 
     INPUT = "input"
@@ -88,7 +88,7 @@ class FailureReason(StrEnum):
     """A stored file that the job reads is not there."""
 
 
-class Progress(Said):
+class Progress(Message):
     """How far a running job is."""
 
     fraction: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
@@ -99,16 +99,16 @@ class Progress(Said):
     attempt."""
 
 
-class Failure(Said):
+class Reason(Message):
     """Why a job failed or was skipped."""
 
-    reason: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$", max_length=64)]
-    """A `FailureReason`, or for a skipped job the task's own word, such as `silent`."""
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$", max_length=64)]
+    """A `ReasonCode`, or for a skipped job the task's own word, such as `silent`."""
     message: Annotated[str, StringConstraints(max_length=2000)]
     """For a person: what was wrong and what to do."""
 
 
-class Make(Said):
+class Producer(Message):
     """What a worker's results are made with; results are reused only of a make still offered."""
 
     engine: Annotated[str, StringConstraints(max_length=100)]
@@ -120,7 +120,7 @@ class Make(Said):
     """Digest of all of the above and of the weights' own digests."""
 
 
-class InputRef(Said):
+class InputRef(Message):
     """One file that a job reads."""
 
     artifact: ArtifactId | None = None
@@ -139,7 +139,7 @@ class InputRef(Said):
     end: Samples | None = None
 
 
-class ItemFacts(Said):
+class ItemFacts(Message):
     """What a worker may know of the item that is the subject of its job."""
 
     id: ItemId
@@ -151,23 +151,23 @@ class ItemFacts(Said):
     bpm: Bpm | None = None
 
 
-MOST_CLAIMS = 64
+MAX_CLAIMS = 64
 """Jobs that a worker is given at once."""
 
 
-class ClaimRequest(Asked):
+class ClaimRequest(StrictModel):
     """A worker asks for the next jobs of its kind."""
 
     task: TaskName
     worker: WorkerId
-    make: Make
-    most: int = Field(default=1, ge=1, le=MOST_CLAIMS)
+    producer: Producer
+    max_jobs: int = Field(default=1, ge=1, le=MAX_CLAIMS)
     """As many as it has room for."""
-    most_long: int = Field(default=MOST_CLAIMS, ge=0, le=MOST_CLAIMS)
+    max_long_jobs: int = Field(default=MAX_CLAIMS, ge=0, le=MAX_CLAIMS)
     """How many of them may be expected to take long."""
 
 
-class Claim(Said):
+class Claim(Message):
     """A job handed to a worker, under a lease and a fencing number."""
 
     job: JobId
@@ -185,18 +185,18 @@ class Claim(Said):
     """Whether it is expected to take long."""
     lease: Seconds
     """The lease ends this long after the last heartbeat."""
-    budget: Seconds
+    start_to_close_timeout: Seconds
     """The work must end this long after the claim."""
     traceparent: str = ""
 
 
-class Claims(Said):
+class Claims(Message):
     """What a worker is given to do, the most urgent first; nothing if nothing waits."""
 
     claims: tuple[Claim, ...]
 
 
-class Heartbeat(Asked):
+class Heartbeat(StrictModel):
     """A worker says that it is alive and how far it is."""
 
     worker: WorkerId
@@ -204,7 +204,7 @@ class Heartbeat(Asked):
     progress: Progress = Progress()
 
 
-class Standing(StrEnum):
+class LeaseStatus(StrEnum):
     """What the library answers to a heartbeat or a release."""
 
     HELD = "held"
@@ -215,13 +215,13 @@ class Standing(StrEnum):
     """Not yours any more: kill the child, upload nothing more."""
 
 
-class HeartbeatAnswer(Said):
+class HeartbeatAnswer(Message):
     """Whether the job is still the worker's."""
 
-    standing: Standing
+    status: LeaseStatus
 
 
-class FileFacts(Said):
+class FileFacts(Message):
     """What a handler knows of a file that it writes."""
 
     name: ArtifactName
@@ -245,12 +245,12 @@ class StoredFile(FileFacts):
     sha256: Sha256
 
 
-class Manifest(Said):
+class Manifest(Message):
     """The last object of an attempt: what it made. Its presence makes the attempt complete."""
 
     job: JobId
     epoch: int
-    make: Make
+    producer: Producer
     result: ResultData
     files: tuple[StoredFile, ...] = ()
 
@@ -258,7 +258,7 @@ class Manifest(Said):
 # What workers say on `jobs.events`. Every one carries the epoch that fences it.
 
 
-class JobCompleted(Said):
+class JobCompleted(Message):
     """An attempt is complete: its manifest is stored."""
 
     job: JobId
@@ -270,14 +270,14 @@ class JobCompleted(Said):
     """The same manifest, where it is small: then nobody needs to fetch it."""
 
 
-class JobSkipped(Said):
+class JobSkipped(Message):
     """There was nothing to do: silence, too short, nothing found."""
 
     job: JobId
     epoch: int
     worker: WorkerId
-    make: Make
-    failure: Failure
+    producer: Producer
+    reason: Reason
 
 
 class FailureKind(StrEnum):
@@ -295,19 +295,19 @@ class FailureKind(StrEnum):
     """The handler raised what no outcome names: retried with backoff."""
 
 
-class JobFailed(Said):
+class JobFailed(Message):
     """An attempt failed."""
 
     job: JobId
     epoch: int
     worker: WorkerId
     kind: FailureKind
-    failure: Failure
+    reason: Reason
     detail: Annotated[str, StringConstraints(max_length=8000)] = ""
     """For operators: signal, tail of the child's log. Never shown to users."""
 
 
-class JobReleased(Said):
+class JobReleased(Message):
     """A worker gave a job back untouched."""
 
     job: JobId
@@ -318,7 +318,7 @@ class JobReleased(Said):
 # What the library says on `dead.letters`, `<word>.commands` and `jobs.progress`.
 
 
-class JobQuarantined(Said):
+class JobQuarantined(Message):
     """A file brought its workers down as often as is allowed: for operators, to look into."""
 
     job: JobId
@@ -330,15 +330,15 @@ class JobQuarantined(Said):
     """Signal and tail of the child's log."""
 
 
-class JobRequested(Said):
+class JobRequested(Message):
     """There is work of this kind; whoever is free claims the next job, not necessarily this one."""
 
     job: JobId
     task: TaskName
-    priority: JobClass
+    priority: Priority
 
 
-class JobProgressed(Said):
+class JobProgressed(Message):
     """How far a running job is, for live streams; losing some is harmless."""
 
     job: JobId
@@ -352,7 +352,7 @@ class JobProgressed(Said):
 # What users see.
 
 
-class WaitsFor(StrEnum):
+class WaitReason(StrEnum):
     """What a queued job waits for."""
 
     WORKER = "worker"
@@ -367,7 +367,7 @@ class WaitsFor(StrEnum):
     """It is the next one: a worker has to become free."""
 
 
-class QueueState(Said):
+class QueueState(Message):
     """Where a queued job stands in the queue of its task."""
 
     position: Annotated[int, Field(ge=1)]
@@ -376,12 +376,12 @@ class QueueState(Said):
     """Jobs of the same task, of all users, that were queued earlier or are more urgent. Turns also
     go round between users, and short jobs pass long ones, so a job may be taken sooner or later
     than this says."""
-    waits_for: WaitsFor
+    waiting_for: WaitReason
     message: str
     """The same in words."""
 
 
-class Job(Said):
+class Job(Message):
     """A job as the API shows it."""
 
     id: JobId
@@ -389,7 +389,7 @@ class Job(Said):
     """What it works on."""
     task: TaskName
     state: JobState
-    priority: JobClass
+    priority: Priority
     params: Params
     inputs: tuple[ArtifactId, ...] = ()
     """The artifacts it reads; empty when it reads its item's own audio."""
@@ -397,8 +397,8 @@ class Job(Said):
     queue: QueueState | None = None
     """While it is queued, in the answer to `GET /v1/jobs/{id}` only."""
     result: ResultData | None = None
-    failure: Failure | None = None
-    make: Make | None = None
+    reason: Reason | None = None
+    producer: Producer | None = None
     attempt: int = 0
     run: RunId | None = None
     retry_of: JobId | None = None
@@ -408,13 +408,13 @@ class Job(Said):
     finished: datetime | None = None
 
 
-class JobCreate(Asked):
+class JobCreate(StrictModel):
     """Ask for a task over an item, or over artifacts of it."""
 
     item: ItemId
     task: TaskName
     params: dict[str, Any] = Field(default_factory=dict)
     inputs: Annotated[tuple[ArtifactId, ...], Field(max_length=1000)] = ()
-    priority: JobClass = JobClass.INTERACTIVE
+    priority: Priority = Priority.INTERACTIVE
     force: bool = False
     """Run again even when a finished result could be reused."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.base import Asked, Said
+from contracts.base import Message, StrictModel
 from contracts.music import Bpm, Confidence, Hertz, MidiNote, Seconds, Stem, Velocity
 from contracts.tagging import SoundClass
 
@@ -13,7 +13,7 @@ Program = Annotated[int, Field(ge=0, le=127)]
 """A General MIDI program, counted from 0: 0 is a grand piano, 33 a fingered bass."""
 
 
-class MidiParams(Asked):
+class MidiParams(StrictModel):
     """What to listen for."""
 
     onset_threshold: Annotated[float, Field(ge=0.1, le=0.95, allow_inf_nan=False)] = 0.55
@@ -55,7 +55,7 @@ class MidiMode(StrEnum):
     """The notes of several stems as one file."""
 
 
-class Note(Said):
+class Note(Message):
     """One note."""
 
     start: Seconds
@@ -71,7 +71,7 @@ class Note(Said):
     """Only of drums: what the hit was tagged as, `unknown` included."""
 
 
-class Notes(Said):
+class Notes(Message):
     """Everything that is known of each note: the content of `notes.json`."""
 
     format: Literal["cratedig.notes"] = "cratedig.notes"
@@ -85,7 +85,7 @@ class Notes(Said):
     notes: tuple[Note, ...]
 
 
-class Track(Said):
+class Track(Message):
     """One track of a song's file."""
 
     name: str
@@ -95,7 +95,7 @@ class Track(Said):
     notes: Annotated[int, Field(ge=1)]
 
 
-class MidiResult(Said):
+class MidiResult(Message):
     """What was found; the notes themselves are in the artifacts."""
 
     mode: MidiMode = MidiMode.NOTES

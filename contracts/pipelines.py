@@ -6,16 +6,16 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from contracts.base import Asked, Said, worded
+from contracts.base import Message, StrictModel, pattern_string
 from contracts.ids import ItemId, JobId, PipelineId, RunId
 from contracts.items import ArtifactKind
-from contracts.jobs import JobClass, JobState, Progress, TaskName
+from contracts.jobs import JobState, Priority, Progress, TaskName
 from contracts.music import Stem
 from contracts.subjects import Subject
 
 StepName = Annotated[
     str,
-    worded(
+    pattern_string(
         r"^[a-z][a-z0-9-]{0,39}$",
         "use small letters, digits and hyphens, a letter first, 40 characters at most",
     ),
@@ -23,7 +23,7 @@ StepName = Annotated[
 """A step's name, unique in its pipeline."""
 PipelineName = Annotated[
     str,
-    worded(
+    pattern_string(
         r"^[a-z][a-z0-9-]{0,59}$",
         "use small letters, digits and hyphens, a letter first, 60 characters at most",
     ),
@@ -31,7 +31,7 @@ PipelineName = Annotated[
 """A pipeline's name, unique for its owner."""
 
 
-class FromStep(Asked):
+class FromStep(StrictModel):
     """Take artifacts of a kind from an earlier step."""
 
     step: StepName
@@ -40,7 +40,7 @@ class FromStep(Asked):
     """Only these stems; empty is all."""
 
 
-class Step(Asked):
+class Step(StrictModel):
     """One task, its parameters, and where its input comes from."""
 
     name: StepName
@@ -48,24 +48,24 @@ class Step(Asked):
     params: dict[str, Any] = Field(default_factory=dict)
     inputs: Annotated[tuple[FromStep, ...], Field(max_length=50)] = ()
     """Empty: the item's own canonical audio."""
-    with_item: bool = False
+    include_item: bool = False
     """Whether the item's own audio is the first input besides those of `inputs`."""
-    beside: Annotated[tuple[FromStep, ...], Field(max_length=50)] = ()
+    side_inputs: Annotated[tuple[FromStep, ...], Field(max_length=50)] = ()
     """What every job of the step reads besides its own input, as far as it was made."""
     after: Annotated[tuple[StepName, ...], Field(max_length=50)] = ()
     """Earlier steps that must have ended before, whatever came of them: an analysis that gives
     the item its tempo."""
-    together: bool = False
+    batch: bool = False
     """One job over all inputs, where the task takes a list; else one job each."""
 
     @property
-    def waits_for(self) -> tuple[str, ...]:
+    def waiting_for(self) -> tuple[str, ...]:
         """The steps that must have ended before this one starts."""
-        sources = (source.step for source in (*self.inputs, *self.beside))
+        sources = (source.step for source in (*self.inputs, *self.side_inputs))
         return tuple(dict.fromkeys((*sources, *self.after)))
 
 
-class PipelineSpec(Asked):
+class PipelineSpec(StrictModel):
     """What a pipeline does; a user can store one."""
 
     name: PipelineName
@@ -78,7 +78,7 @@ class PipelineSpec(Asked):
         for step in self.steps:
             if step.name in seen:
                 raise ValueError(f"two steps are named {step.name!r}; give each its own name")
-            for name in step.waits_for:
+            for name in step.waiting_for:
                 if name not in seen:
                     raise ValueError(
                         f"step {step.name!r} waits for {name!r}, which is not an earlier step"
@@ -87,7 +87,7 @@ class PipelineSpec(Asked):
         return self
 
 
-class Pipeline(Said):
+class Pipeline(Message):
     """A pipeline as the API shows it."""
 
     id: PipelineId | None
@@ -113,7 +113,7 @@ def _form(value: object) -> str:
     return "(name)" if isinstance(value, str) else "(spec)"
 
 
-class RunCreate(Asked):
+class RunCreate(StrictModel):
     """Run a pipeline, stored or given here, over an item."""
 
     item: ItemId
@@ -125,11 +125,11 @@ class RunCreate(Asked):
         default_factory=dict
     )
     """Parameters by the name of their step; they go before those that the pipeline gives it."""
-    priority: JobClass = JobClass.INTERACTIVE
+    priority: Priority = Priority.INTERACTIVE
     force: bool = False
 
 
-class StepStatus(Said):
+class StepStatus(Message):
     """One step of a run: its jobs, or why it has none."""
 
     name: StepName
@@ -140,7 +140,7 @@ class StepStatus(Said):
     """Why the step had nothing to do."""
 
 
-class Run(Said):
+class Run(Message):
     """A run as the API shows it."""
 
     id: RunId

@@ -28,7 +28,7 @@ Problem                        400
 
 from enum import StrEnum
 
-from contracts.base import Said
+from contracts.base import Message
 
 
 class ProblemCode(StrEnum):
@@ -107,7 +107,7 @@ _RETRYABLE = frozenset(
 )
 
 
-class FieldProblem(Said):
+class FieldProblem(Message):
     """One field that was wrong."""
 
     field: str
@@ -115,7 +115,7 @@ class FieldProblem(Said):
     message: str
 
 
-class Problem(Said):
+class Problem(Message):
     """The body of every refusal."""
 
     type: str

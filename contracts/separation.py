@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from contracts.base import Asked, Said
+from contracts.base import Message, StrictModel
 from contracts.items import ArtifactName
 from contracts.music import Confidence, Decibels, SampleRate, Samples, Stem
 
@@ -60,7 +60,7 @@ class StemDepth(StrEnum):
     """In WAV only; the one that cannot clip."""
 
 
-class SeparationParams(Asked):
+class SeparationParams(StrictModel):
     """How a track is taken apart."""
 
     weights: Weights | None = None
@@ -94,7 +94,7 @@ class SeparationParams(Asked):
         return self
 
 
-class StemResult(Said):
+class StemResult(Message):
     """One stored stem, or a mix without one."""
 
     stem: Stem
@@ -113,7 +113,7 @@ class StemResult(Said):
     """The same estimate for each second of audio; 0 where the stem is silent."""
 
 
-class SeparationResult(Said):
+class SeparationResult(Message):
     """How a track was taken apart."""
 
     weights: Annotated[str, StringConstraints(max_length=200)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.base import Asked, Said
+from contracts.base import Message, StrictModel
 from contracts.items import ArtifactName
 from contracts.music import Bpm, Confidence, Decibels, SampleRate, Samples, Seconds, Stem
 
@@ -15,7 +15,7 @@ Bars = Literal[1, 2, 4]
 """Length of a loop."""
 
 
-class SlicingParams(Asked):
+class SlicingParams(StrictModel):
     """How to slice one recording."""
 
     one_shots: bool = True
@@ -60,7 +60,7 @@ class SliceKind(StrEnum):
     LOOP = "loop"
 
 
-class Ending(StrEnum):
+class SliceEnd(StrEnum):
     """Why a slice ends where it does."""
 
     DECAY = "decay"
@@ -75,7 +75,7 @@ class Ending(StrEnum):
     """A loop ends on the beat."""
 
 
-class Slice(Said):
+class Slice(Message):
     """One slice; positions are samples of the sliced recording."""
 
     index: Annotated[int, Field(ge=0)]
@@ -86,7 +86,7 @@ class Slice(Said):
     """One past the last sample."""
     onset: Samples
     """Where the sound is heard to begin: the peak of the novelty curve."""
-    ending: Ending
+    ending: SliceEnd
     strength: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Of the onset; about 1 for the recording's main hits, 0.1 for the softest."""
     level_dbfs: Decibels
@@ -113,7 +113,7 @@ class Slice(Said):
     fade_out: Samples = 0
 
 
-class Slices(Said):
+class Slices(Message):
     """Every slice of a recording: the content of `slices.json`."""
 
     version: Literal[1] = 1
@@ -125,7 +125,7 @@ class Slices(Said):
     slices: tuple[Slice, ...]
 
 
-class SlicingResult(Said):
+class SlicingResult(Message):
     """What was found, in numbers; every slice stands in the artifact `slices.json`."""
 
     one_shots: Annotated[int, Field(ge=0)]

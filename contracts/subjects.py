@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from contracts.base import Said, worded
+from contracts.base import Message, pattern_string
 from contracts.ids import ItemId, SubjectId
 
 
@@ -21,7 +21,7 @@ class SubjectKind(StrEnum):
     """An arrangement of clips that is rendered to audio."""
 
 
-class Subject(Said):
+class Subject(Message):
     """What a job works on, or what an artifact belongs to: a kind and an id.
 
     This is not the CloudEvents attribute `subject`, which is the id of what an event happened to;
@@ -56,7 +56,7 @@ _KINDS = [kind.value for kind in SubjectKind]
 
 SubjectText = Annotated[
     str,
-    worded(
+    pattern_string(
         rf"^({'|'.join(_KINDS)}):[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$",
         f"write <kind>:<id>, where the kind is one of {', '.join(_KINDS)}, such as "
         "item:0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from contracts.base import Asked, Said
+from contracts.base import Message, StrictModel
 from contracts.items import ArtifactName
 from contracts.music import Confidence, Seconds, Stem
 
@@ -57,7 +57,7 @@ class TagTarget(StrEnum):
     SAMPLES = "samples"
 
 
-class TaggingParams(Asked):
+class TaggingParams(StrictModel):
     """How to listen."""
 
     subject: TagTarget = TagTarget.AUTO
@@ -72,7 +72,7 @@ class TaggingParams(Asked):
     """Whose words a song is tagged with."""
 
 
-class Tag(Said):
+class Tag(Message):
     """A word that fits a song."""
 
     name: Annotated[str, StringConstraints(max_length=60)]
@@ -82,7 +82,7 @@ class Tag(Said):
     source: TagSource
 
 
-class SampleTags(Said):
+class SampleTags(Message):
     """What one sample is."""
 
     file: ArtifactName
@@ -95,7 +95,7 @@ class SampleTags(Said):
     """Of every class but `unknown`; they sum to 1."""
 
 
-class Tags(Said):
+class Tags(Message):
     """Everything that was heard: the content of `tags.json`."""
 
     version: Literal[1] = 1
@@ -105,7 +105,7 @@ class Tags(Said):
     """In the order of the inputs; those that are silent are left out."""
 
 
-class TaggingResult(Said):
+class TaggingResult(Message):
     """What was heard, in numbers; every tag and score stands in the artifact `tags.json`."""
 
     song: tuple[Tag, ...]

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from pydantic import BaseModel
 
 from contracts.analysis import AnalysisParams, AnalysisResult
-from contracts.base import Said
+from contracts.base import Message
 from contracts.ingest import IngestParams, IngestResult
 from contracts.items import ArtifactKind
 from contracts.jobs import TaskName
@@ -35,25 +35,25 @@ class Task:
     result: type[BaseModel]
     reads: frozenset[ArtifactKind] = SOUND
     """Kinds of artifact that it takes as input."""
-    beside: frozenset[ArtifactKind] = frozenset()
+    side_inputs: frozenset[ArtifactKind] = frozenset()
     """Kinds that it takes besides its one input, such as an analysis of it."""
-    takes_list: bool = False
+    accepts_many: bool = False
     """Whether one job takes many inputs."""
-    gathers: frozenset[ArtifactKind] = frozenset()
+    collects: frozenset[ArtifactKind] = frozenset()
     """Kinds of which one job takes many, and then nothing else but what it takes beside."""
-    by_hand: bool = True
+    user_submittable: bool = True
     """Whether a user may ask for it; ingest is started by an upload alone."""
-    keeps_tempo: bool = False
+    depends_on_tempo: bool = False
     """Whether its result depends on the tempo that its item is said to have."""
     weight: float = 1.0
     """Its share of a run's progress, relative to the others."""
-    base: Seconds = 60.0
-    per_second: float = 0.5
-    least: Seconds = 120.0
+    timeout_base: Seconds = 60.0
+    timeout_per_second: float = 0.5
+    timeout_min: Seconds = 120.0
 
-    def budget(self, duration: Seconds) -> Seconds:
+    def timeout(self, duration: Seconds) -> Seconds:
         """Return how long an attempt over audio of a duration may take."""
-        return max(self.least, self.base + self.per_second * duration)
+        return max(self.timeout_min, self.timeout_base + self.timeout_per_second * duration)
 
 
 TASKS: Mapping[TaskName, Task] = MappingProxyType(
@@ -62,31 +62,31 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             params=IngestParams,
             result=IngestResult,
             reads=frozenset({ArtifactKind.ORIGINAL}),
-            by_hand=False,
+            user_submittable=False,
             # The length is not known before the upload is decoded.
-            base=1800.0,
-            least=1800.0,
+            timeout_base=1800.0,
+            timeout_min=1800.0,
         ),
         TaskName.SEPARATION: Task(
             params=SeparationParams,
             result=SeparationResult,
             weight=6.0,
-            base=120.0,
-            per_second=30.0,
-            least=600.0,
+            timeout_base=120.0,
+            timeout_per_second=30.0,
+            timeout_min=600.0,
         ),
         TaskName.SLICING: Task(
             params=SlicingParams,
             result=SlicingResult,
             # The song tells whether there is anything in a stem of it.
-            beside=frozenset({ArtifactKind.ANALYSIS, ArtifactKind.CANONICAL}),
+            side_inputs=frozenset({ArtifactKind.ANALYSIS, ArtifactKind.CANONICAL}),
         ),
         TaskName.TAGGING: Task(
             params=TaggingParams,
             result=TaggingResult,
-            takes_list=True,
+            accepts_many=True,
             # The work follows the number of slices more than the length of their song.
-            base=300.0,
+            timeout_base=300.0,
         ),
         TaskName.MIDI: Task(
             params=MidiParams,
@@ -94,7 +94,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             # A recording; the slices of a recording, with their tags; or the notes of a song's
             # stems, with the analysis that gives them their bars.
             reads=SOUND | {ArtifactKind.SLICES, ArtifactKind.NOTES},
-            beside=frozenset(
+            side_inputs=frozenset(
                 {
                     ArtifactKind.CANONICAL,
                     ArtifactKind.SLICES,
@@ -102,30 +102,30 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
                     ArtifactKind.ANALYSIS,
                 }
             ),
-            gathers=frozenset({ArtifactKind.NOTES}),
-            keeps_tempo=True,
+            collects=frozenset({ArtifactKind.NOTES}),
+            depends_on_tempo=True,
         ),
         TaskName.ANALYSIS: Task(
             params=AnalysisParams,
             result=AnalysisResult,
-            beside=frozenset({ArtifactKind.STEM}),
+            side_inputs=frozenset({ArtifactKind.STEM}),
             weight=2.0,
-            per_second=1.0,
+            timeout_per_second=1.0,
         ),
         TaskName.TRANSCRIBE: Task(
             params=TranscribeParams,
             result=TranscribeResult,
             # The song that a vocal stem was taken from: doubtful passages are heard in it too.
-            beside=frozenset({ArtifactKind.CANONICAL}),
+            side_inputs=frozenset({ArtifactKind.CANONICAL}),
             weight=3.0,
-            per_second=3.0,
+            timeout_per_second=3.0,
         ),
     }
 )
 """Every task that can be asked for, by its word."""
 
 
-class TaskInfo(Said):
+class TaskInfo(Message):
     """A task as the API shows it."""
 
     name: TaskName
@@ -135,10 +135,10 @@ class TaskInfo(Said):
     """JSON Schema of its result."""
     reads: tuple[ArtifactKind, ...]
     """What it takes as input; without inputs it reads the item's own audio."""
-    beside: tuple[ArtifactKind, ...] = ()
+    side_inputs: tuple[ArtifactKind, ...] = ()
     """What it takes besides its one input."""
-    takes_list: bool
-    gathers: tuple[ArtifactKind, ...] = ()
+    accepts_many: bool
+    collects: tuple[ArtifactKind, ...] = ()
     """Of these one job takes many."""
     offered: bool
     """Whether a worker has asked for such work lately."""

@@ -9,10 +9,10 @@ from contracts import events, jobs
 from contracts.jobs import TaskName
 
 
-class Reading(StrEnum):
+class ReadMode(StrEnum):
     """How a topic is read."""
 
-    NEWS = "news"
+    TAIL = "tail"
     """Read without a group, from the end: each reader sees all of it."""
     WORK = "work"
     """Read by a group: each record is handled once by each group."""
@@ -24,7 +24,7 @@ class Topic:
 
     name: str
     events: dict[str, type[BaseModel]]
-    reading: Reading
+    reading: ReadMode
     partitions: int
     retention_ms: int
     min_insync: int = 2
@@ -40,7 +40,7 @@ JOBS_EVENTS = Topic(
         "job.failed": jobs.JobFailed,
         "job.released": jobs.JobReleased,
     },
-    Reading.WORK,
+    ReadMode.WORK,
     partitions=12,
     retention_ms=14 * _DAY,
 )
@@ -55,13 +55,13 @@ LIBRARY_EVENTS = Topic(
         "artifact.added": events.ArtifactAdded,
         "job.queued": events.JobQueued,
         "job.running": events.JobRunning,
-        "job.succeeded": events.JobEnded,
-        "job.skipped": events.JobEnded,
-        "job.failed": events.JobEnded,
-        "job.cancelled": events.JobEnded,
+        "job.succeeded": events.JobFinished,
+        "job.skipped": events.JobFinished,
+        "job.failed": events.JobFinished,
+        "job.cancelled": events.JobFinished,
         "run.finished": events.RunFinished,
     },
-    Reading.WORK,
+    ReadMode.WORK,
     partitions=12,
     retention_ms=30 * _DAY,
 )
@@ -70,7 +70,7 @@ LIBRARY_EVENTS = Topic(
 JOBS_PROGRESS = Topic(
     "jobs.progress",
     {"job.progressed": jobs.JobProgressed},
-    Reading.NEWS,
+    ReadMode.TAIL,
     partitions=3,
     retention_ms=10 * _MINUTE,
     min_insync=1,
@@ -80,7 +80,7 @@ JOBS_PROGRESS = Topic(
 DEAD_LETTERS = Topic(
     "dead.letters",
     {"job.quarantined": jobs.JobQuarantined},
-    Reading.WORK,
+    ReadMode.WORK,
     partitions=3,
     retention_ms=30 * _DAY,
 )
@@ -92,7 +92,7 @@ def commands(task: TaskName) -> Topic:
     return Topic(
         f"{task}.commands",
         {f"{task}.requested": jobs.JobRequested},
-        Reading.NEWS,
+        ReadMode.TAIL,
         partitions=6,
         retention_ms=_HOUR,
     )

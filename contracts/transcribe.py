@@ -5,23 +5,23 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.base import Asked, Said, worded
+from contracts.base import Message, StrictModel, pattern_string
 from contracts.music import Confidence, Seconds
 
 Language = Annotated[
-    str, worded(r"^[a-z]{2,3}$", "use two or three small letters, such as en or haw")
+    str, pattern_string(r"^[a-z]{2,3}$", "use two or three small letters, such as en or haw")
 ]
 """A language's code as Whisper names it: ISO 639-1, else 639-3, such as `en` or `haw`."""
 
 
-class TranscribeParams(Asked):
+class TranscribeParams(StrictModel):
     """How to listen."""
 
     language: Language | None = None
     """What is sung or spoken; by default it is detected."""
     weights: Annotated[
         str,
-        worded(
+        pattern_string(
             r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
             "weights have a name of letters, digits, dots and hyphens, such as whisper-base",
         ),
@@ -50,7 +50,7 @@ class RemovalReason(StrEnum):
     """The network itself is not sure of it, or it is faster than can be sung."""
 
 
-class RemovedText(Said):
+class RemovedText(Message):
     """A text that the network gave and the guard does not believe."""
 
     start: Seconds
@@ -59,7 +59,7 @@ class RemovedText(Said):
     reason: RemovalReason
 
 
-class TranscribeResult(Said):
+class TranscribeResult(Message):
     """What was heard; the words themselves are in the artifacts."""
 
     text: str

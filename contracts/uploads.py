@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from contracts.base import Asked, Said
+from contracts.base import Message, StrictModel
 from contracts.ids import ItemId, JobId, UploadId
 from contracts.items import ItemKind, Metadata, PartOfSong, Sha256
 
@@ -22,7 +22,7 @@ class UploadState(StrEnum):
     ABORTED = "aborted"
 
 
-class UploadCreate(Asked):
+class UploadCreate(StrictModel):
     """Announce a file."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
@@ -37,7 +37,7 @@ class UploadCreate(Asked):
     metadata: Metadata = Field(default_factory=dict)
 
 
-class UploadPart(Said):
+class UploadPart(Message):
     """One part and where to PUT its bytes."""
 
     number: PartNumber
@@ -48,7 +48,7 @@ class UploadPart(Said):
     expires: datetime
 
 
-class UploadedPart(Said):
+class UploadedPart(Message):
     """One part that has arrived."""
 
     number: PartNumber
@@ -56,7 +56,7 @@ class UploadedPart(Said):
     etag: str
 
 
-class Upload(Said):
+class Upload(Message):
     """An upload as the API shows it: what arrived, and URLs for what is missing."""
 
     id: UploadId
@@ -78,7 +78,7 @@ class Upload(Said):
     expires: datetime
 
 
-class Usage(Said):
+class Usage(Message):
     """What an account stores, in bytes."""
 
     originals: int
@@ -92,7 +92,7 @@ class Usage(Said):
     """The most that `total` may be."""
 
 
-class Download(Said):
+class Download(Message):
     """Where to GET an artifact's bytes."""
 
     url: str

@@ -1,4 +1,4 @@
-"""`python -m embedded`: the whole house in one process tree, on one port."""
+"""`python -m embedded`: the whole server in one process tree, on one port."""
 
 import sys
 
@@ -7,14 +7,14 @@ import uvloop
 from embedded.folder import keep_to_oneself, open_folder
 from embedded.inventory import SERVICES
 from embedded.settings import EmbeddedSettings, compose
-from kit.main import House, serve
+from kit.main import ServiceHost, serve
 from kit.observability import logging as logs
 from kit.process import StartRefused, prepare
 from kit.settings import KitSettings, read
 
 
 def main() -> None:
-    """Start the house and print where it is and what to type next."""
+    """Start the server and print where it is and what to type next."""
     prepare()
     try:
         settings = read(EmbeddedSettings)
@@ -30,7 +30,7 @@ def _run(settings: EmbeddedSettings) -> None:
     keep_to_oneself(settings.data)
     kit, chosen = compose(settings)
 
-    async def started(house: House) -> None:
+    async def started(server: ServiceHost) -> None:
         url = f"http://{settings.host}:{settings.port}"
         print(
             f"\nCratedig runs at {url}  (API: {url}/docs)\n"

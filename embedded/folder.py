@@ -1,4 +1,4 @@
-"""The data folder of the embedded house: its lock, its rights, its secrets, its databases."""
+"""The data folder of the embedded server: its lock, its rights, its secrets, its databases."""
 
 import fcntl
 import json
@@ -26,7 +26,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class Secrets(BaseModel):
-    """What this house alone knows."""
+    """What this server alone knows."""
 
     internal: str
     signing: str
@@ -38,7 +38,7 @@ def open_folder(data: Path) -> IO[str]:
     Raises
     ------
     StartRefused
-        Another house runs on it, or it cannot be written to.
+        Another server runs on it, or it cannot be written to.
     """
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def keep_to_oneself(data: Path) -> None:
 
 
 def own_secrets(path: Path) -> Secrets:
-    """Read this house's secrets, or make them at its first start. Raises `StartRefused`."""
+    """Read this server's secrets, or make them at its first start. Raises `StartRefused`."""
     try:
         if path.is_file():
             return Secrets.model_validate_json(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The list of services that the embedded house runs, in the order in which they start."""
+"""The list of services that the embedded server runs, in the order in which they start."""
 
 from gateway.service import SERVICE as GATEWAY
 from kit.service import Service

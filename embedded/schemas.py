@@ -1,4 +1,4 @@
-"""Write what the house says as schemas: events as JSON Schema and AsyncAPI, routes as OpenAPI.
+"""Write what the server says as schemas: events as JSON Schema and AsyncAPI, routes as OpenAPI.
 
 `python -m embedded.schemas` writes `contracts/schemas`; `--check` only says whether it is current.
 """
@@ -86,7 +86,7 @@ def event_schema(type_: str, data: type[BaseModel]) -> dict[str, Any]:
 
 
 async def _openapi() -> dict[str, Any]:
-    """Return what the gateway of a house that is not started says of all routes."""
+    """Return what the gateway of a server that is not started says of all routes."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         kit, chosen = compose(EmbeddedSettings(data=Path(folder)))

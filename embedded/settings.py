@@ -1,4 +1,4 @@
-"""Settings of the embedded house, and those that it makes of them for its services."""
+"""Settings of the embedded server, and those that it makes of them for its services."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ from services.library.settings import LibrarySettings
 
 
 class EmbeddedSettings(ServiceSettings):
-    """What can be told to the embedded house."""
+    """What can be told to the embedded server."""
 
     model_config = SettingsConfigDict(env_prefix="CRATEDIG_")
 
@@ -26,7 +26,7 @@ class EmbeddedSettings(ServiceSettings):
 
 
 def compose(settings: EmbeddedSettings) -> tuple[KitSettings, Chosen]:
-    """Return the addresses of a house in one process, and the settings of its HTTP services.
+    """Return the addresses of a server in one process, and the settings of its HTTP services.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`make demo`: start the house, take a song apart as a user would, leave the house running."""
+"""`make demo`: start the server, take a song apart as a user would, leave the server running."""
 
 import argparse
 import os
@@ -30,11 +30,11 @@ SHOWN = 6
 
 
 def main() -> None:
-    """Run the demo, or stop the house that it left running."""
+    """Run the demo, or stop the server that it left running."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--song", type=Path, default=SONG, help="take this file instead")
     parser.add_argument("--mute", action="store_true", help="play no parts of stems meanwhile")
-    parser.add_argument("--stop", action="store_true", help="stop the house that runs")
+    parser.add_argument("--stop", action="store_true", help="stop the server that runs")
     arguments = parser.parse_args()
     settings = EmbeddedSettings()
     if arguments.stop:
@@ -45,15 +45,15 @@ def main() -> None:
     began = time.monotonic()
     url = f"http://{settings.host}:{settings.port}"
     _start(settings, url)
-    print(f"The house is ready after {time.monotonic() - began:.1f} s at {url}")
+    print(f"The server is ready after {time.monotonic() - began:.1f} s at {url}")
     try:
         with _log_in(settings, url) as client:
             player = () if arguments.mute else installed_player()
             _take_apart(client, arguments.song, settings.data.resolve() / "demo", player)
     except CratedigError as error:
-        sys.exit(f"demo: {error}\nThe house's log: {settings.data / 'house.log'}")
+        sys.exit(f"demo: {error}\nThe server's log: {settings.data / 'server.log'}")
     print(
-        f"\nThe house still runs at {url} (API: {url}/docs).\n"
+        f"\nThe server still runs at {url} (API: {url}/docs).\n"
         f"  data folder: {settings.data.resolve()}\n"
         f"  try:         CRATEDIG_CONFIG={_session_file(settings)} .venv/bin/cratedig ls\n"
         "  stop it:     make stop"
@@ -61,12 +61,12 @@ def main() -> None:
 
 
 def _start(settings: EmbeddedSettings, url: str) -> None:
-    """Start the house in the background, unless it runs."""
+    """Start the server in the background, unless it runs."""
     if _answers(url):
         return
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    log = settings.data / "house.log"
-    print(f"Starting the house (its log is {log}) …", flush=True)
+    log = settings.data / "server.log"
+    print(f"Starting the server (its log is {log}) …", flush=True)
     with log.open("ab") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "embedded"],
@@ -75,12 +75,12 @@ def _start(settings: EmbeddedSettings, url: str) -> None:
             stderr=file,
             start_new_session=True,
         )
-    (settings.data / "house.pid").write_text(f"{process.pid}\n", encoding="utf-8")
+    (settings.data / "server.pid").write_text(f"{process.pid}\n", encoding="utf-8")
     deadline = time.monotonic() + START_WITHIN
     while not _answers(url):
         if process.poll() is not None or time.monotonic() > deadline:
             tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-15:])
-            sys.exit(f"demo: the house did not start:\n{tail}")
+            sys.exit(f"demo: the server did not start:\n{tail}")
         time.sleep(0.1)
 
 
@@ -92,16 +92,16 @@ def _answers(url: str) -> bool:
 
 
 def _stop(settings: EmbeddedSettings) -> None:
-    path = settings.data / "house.pid"
+    path = settings.data / "server.pid"
     try:
         pid = int(path.read_text(encoding="utf-8"))
         os.kill(pid, signal.SIGTERM)
     except (OSError, ValueError):
-        print("No house that the demo started runs here.")
+        print("No server that the demo started runs here.")
         return
     finally:
         path.unlink(missing_ok=True)
-    print(f"The house (process {pid}) is stopping.")
+    print(f"The server (process {pid}) is stopping.")
 
 
 def _session_file(settings: EmbeddedSettings) -> Path:
@@ -171,8 +171,8 @@ def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...
             print_line(f"  {job.task}: {facts}")
             for track in job.result.get("tracks", ()):
                 print_line(f"    {track['name']}: {track['notes']} notes")
-        elif job.failure:
-            print_line(f"  {job.task} {job.state}: {job.failure.message}")
+        elif job.reason:
+            print_line(f"  {job.task} {job.state}: {job.reason.message}")
     if run.state == "failed":
         raise CratedigError("the pipeline failed; see the job's message above")
 

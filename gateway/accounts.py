@@ -23,12 +23,12 @@ from contracts.identity import (
 from contracts.ids import OwnerId, UserId
 from contracts.problems import FieldProblem, ProblemCode
 from gateway import repository
-from gateway.bearers import KEY_SCOPES, Bearers, digest, session_ended
+from gateway.authenticator import KEY_SCOPES, Authenticator, digest, session_ended
+from gateway.failed_lookups import FailedLookups
 from gateway.invitations import Invitations
-from gateway.keyring import Keyring
 from gateway.limits import Limits
-from gateway.lookups import Lookups
 from gateway.settings import GatewaySettings
+from gateway.signing_keys import SigningKeys
 from gateway.tables import AccountRow, RefreshRow, SessionRow
 from kit.auth import tokens
 from kit.auth.passwords import Passwords
@@ -56,10 +56,10 @@ class Accounts:
         *,
         settings: GatewaySettings,
         clock: Clock,
-        keyring: Keyring,
-        bearers: Bearers,
+        keyring: SigningKeys,
+        bearers: Authenticator,
         limits: Limits,
-        lookups: Lookups,
+        lookups: FailedLookups,
         invitations: Invitations,
         passwords: Passwords,
         library: httpx.AsyncClient,
@@ -79,7 +79,7 @@ class Accounts:
         self._forget_now = asyncio.Event()
 
     async def register(self, asked: AccountCreate, *, address: str) -> Account:
-        """Open an account; the first one of a house administers it.
+        """Open an account; the first one of a server administers it.
 
         An address that has an account gets the same answer and nothing changes: whether it has one
         is told to nobody who does not know its password (S6).
@@ -179,7 +179,7 @@ class Accounts:
                 held.revoked_at = now
                 stolen = True
         if stolen:
-            self._bearers.ended(account.id)
+            self._bearers.invalidate(account.id)
             log.warning(
                 "security: a refresh token was used twice; its session is revoked",
                 extra={"event": "token.reused", "user": account.id},
@@ -193,7 +193,7 @@ class Accounts:
         async with self._database.transaction() as session:
             await repository.hold_account(session, principal.user)
             await repository.end_sessions(session, principal.user, self._clock.now())
-        self._bearers.ended(principal.user)
+        self._bearers.invalidate(principal.user)
         log.info("security: logout", extra={"event": "logout", "user": principal.user})
 
     async def show(self, principal: Principal) -> Account:
@@ -224,7 +224,7 @@ class Accounts:
             await repository.end_sessions(session, principal.user, self._clock.now())
             if not asked.keep_keys:
                 await repository.delete_keys(session, principal.user)
-        self._bearers.ended(principal.user)
+        self._bearers.invalidate(principal.user)
         log.info("security: password changed", extra={"event": "password", "user": principal.user})
 
     async def delete(self, principal: Principal, password: str, *, address: str) -> None:
@@ -239,7 +239,7 @@ class Accounts:
             row.name, row.password = "", ""
             await repository.end_sessions(session, principal.user, self._clock.now())
             await repository.delete_keys(session, principal.user)
-        self._bearers.ended(principal.user)
+        self._bearers.invalidate(principal.user)
         self._forget_now.set()
         log.info("security: account deleted", extra={"event": "deleted", "user": principal.user})
 

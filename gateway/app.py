@@ -13,33 +13,33 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from gateway.accounts import Accounts
-from gateway.bearers import Bearers
+from gateway.api_keys import ApiKeys
+from gateway.authenticator import Authenticator
+from gateway.failed_lookups import FailedLookups
 from gateway.invitations import Invitations
-from gateway.keyring import Keyring
-from gateway.keys import Keys
 from gateway.limits import Arrivals, Limits
 from gateway.live import Live
-from gateway.lookups import Lookups
 from gateway.openapi import merged_openapi
 from gateway.routes.accounts import account_routes
 from gateway.routes.events import event_routes
-from gateway.routes.house import house_routes
 from gateway.routes.invitations import invitation_routes
 from gateway.routes.keys import key_routes
+from gateway.routes.server import server_routes
 from gateway.settings import GatewaySettings
-from gateway.upstream import Door, Upstream
+from gateway.signing_keys import SigningKeys
+from gateway.upstream import Upstream, UpstreamRouter
 from kit.auth.passwords import Passwords
 from kit.database.engine import Database
-from kit.http.app import behind_edge, create_app
-from kit.http.edge import SECURITY
+from kit.http.app import create_app, guarded
 from kit.http.health import health_app, health_routes
+from kit.http.request_guard import SECURITY
 from kit.http.routes import GuardedRoute
 from kit.platform import ServicePlatform
 from kit.process import StartRefused
 from kit.service import Background
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LEAST_SECRET = 32
+MIN_SECRET = 32
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -62,7 +62,7 @@ class Gateway:
         settings: GatewaySettings,
         *,
         database: Database,
-        keyring: Keyring,
+        keyring: SigningKeys,
     ) -> None:
         kit, clock = platform.settings, platform.clock
         self._platform = platform
@@ -75,8 +75,8 @@ class Gateway:
         self._library = platform.application(kit.library_url)
         self._passwords = Passwords()
         limits = Limits(settings, clock)
-        lookups = Lookups(limits)
-        self.bearers = bearers = Bearers(
+        lookups = FailedLookups(limits)
+        self.bearers = bearers = Authenticator(
             database, clock=clock, keyring=keyring, limits=limits, lookups=lookups
         )
         invitations = Invitations(database, settings=settings, clock=clock)
@@ -94,7 +94,7 @@ class Gateway:
             library=self._clients[1],
             secret=kit.internal_secret.get_secret_value(),
         )
-        keys = Keys(database, clock=clock, bearers=bearers, lookups=lookups)
+        keys = ApiKeys(database, clock=clock, bearers=bearers, lookups=lookups)
         self.live = live = Live(
             platform.bus,
             upstream=self.upstream,
@@ -114,13 +114,15 @@ class Gateway:
         routes.include_router(invitation_routes(invitations))
         routes.include_router(event_routes(live, keys))
         app.include_router(routes)
-        app.include_router(house_routes(keyring, self._describe))
+        app.include_router(server_routes(keyring, self._describe))
         app.router.routes.extend(health_routes(self.ready, measured=False))
         if (objects := platform.objects.application()) is not None:
             app.mount("/objects", objects)
         self._app: FastAPI = app
-        self.public: ASGIApp = Arrivals(self._faced(Door(app, self.upstream), settings), limits)
-        self.internal: ASGIApp | None = behind_edge(health_app(self.ready))
+        self.public: ASGIApp = Arrivals(
+            self._faced(UpstreamRouter(app, self.upstream), settings), limits
+        )
+        self.internal: ASGIApp | None = guarded(health_app(self.ready))
         self.background: tuple[Background, ...] = (
             keyring.run,
             live.run,
@@ -152,7 +154,7 @@ class Gateway:
         if not hosts and settings.host in ("127.0.0.1", "localhost", "::1"):
             # Whoever listens on loopback only is called by loopback's names only.
             hosts = (*_LOOPBACK, urlsplit(self._platform.settings.gateway_url).hostname or "")
-        faced = behind_edge(inner, hosts=hosts, streamed=("/objects/",))
+        faced = guarded(inner, hosts=hosts, streamed=("/objects/",))
         if settings.origins:
             faced = _Cors(
                 faced,
@@ -174,19 +176,19 @@ async def build(platform: ServicePlatform, settings: GatewaySettings) -> Gateway
     Raises
     ------
     StartRefused
-        The house has no secret.
+        The server has no secret.
     """
     secret = platform.settings.internal_secret.get_secret_value()
-    if len(secret) < LEAST_SECRET:
+    if len(secret) < MIN_SECRET:
         raise StartRefused(
-            f"KIT_INTERNAL_SECRET has {len(secret)} characters; give it {LEAST_SECRET} or more, "
+            f"KIT_INTERNAL_SECRET has {len(secret)} characters; give it {MIN_SECRET} or more, "
             "the same for every service, for example from `openssl rand -base64 48`"
         )
     database = platform.database(settings.database_url.get_secret_value())
     try:
         await database.migrate(MIGRATIONS)
         life = timedelta(days=settings.key_days)
-        keyring = Keyring(database, clock=platform.clock, life=life, secret=secret)
+        keyring = SigningKeys(database, clock=platform.clock, life=life, secret=secret)
         await keyring.load()
         return Gateway(platform, settings, database=database, keyring=keyring)
     except BaseException:

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.identity import Invitation, InvitationCreate, InvitationMade, Principal
+from contracts.identity import Invitation, InvitationCreate, NewInvitation, Principal
 from contracts.problems import FieldProblem, ProblemCode
 from gateway import repository
-from gateway.bearers import digest
+from gateway.authenticator import digest
 from gateway.settings import GatewaySettings, SignUp
 from gateway.tables import InvitationRow
 from kit.clock import Clock, new_id
@@ -31,7 +31,7 @@ class Invitations:
         self._signup = settings.signup
         self._clock = clock
 
-    async def make(self, principal: Principal, asked: InvitationCreate) -> InvitationMade:
+    async def make(self, principal: Principal, asked: InvitationCreate) -> NewInvitation:
         """Make an invitation; its secret is in the answer only."""
         if self._signup is SignUp.CLOSED:
             raise ProblemError(
@@ -60,7 +60,7 @@ class Invitations:
             "security: invitation made",
             extra={"event": "invitation.made", "user": principal.user, "invitation": row.id},
         )
-        return InvitationMade(**shown.model_dump(), invitation=secret)
+        return NewInvitation(**shown.model_dump(), invitation=secret)
 
     async def all(self) -> tuple[Invitation, ...]:
         """Return every invitation, newest first, without their secrets."""

@@ -21,7 +21,7 @@ from contracts.music import Seconds
 from contracts.problems import ProblemCode
 from contracts.subjects import Subject
 from contracts.topics import JOBS_PROGRESS, LIBRARY_EVENTS, Topic
-from gateway.bearers import Bearers
+from gateway.authenticator import Authenticator
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream
 from kit.bus.base import AnyEvent, Bus, BusError
@@ -116,7 +116,7 @@ class Live:
         bus: Bus,
         *,
         upstream: Upstream,
-        bearers: Bearers,
+        bearers: Authenticator,
         settings: GatewaySettings,
         clock: Clock,
     ) -> None:
@@ -158,7 +158,7 @@ class Live:
     async def _read(self, topic: Topic) -> None:
         while True:
             try:
-                async for event in self._bus.news(topic):
+                async for event in self._bus.tail(topic):
                     if event is None or event.owner is None:
                         continue
                     until = self._clock.monotonic() + LATE
@@ -281,7 +281,7 @@ class Live:
                 return "token_expired"
             try:
                 # What is remembered is believed for some seconds, so a busy stream may ask always.
-                return "" if await self._bearers.stands(stream.who) else "session_ended"
+                return "" if await self._bearers.is_active(stream.who) else "session_ended"
             except DatabaseUnavailable as error:
                 log.warning("a live stream waits for the database of accounts: %s", error)
                 await asyncio.sleep(AWAY)

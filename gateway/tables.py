@@ -85,7 +85,7 @@ class SigningKeyRow(Table, table=True):
 
     kid: str = Field(primary_key=True)
     pem: str
-    """Encrypted with the house's secret."""
+    """Encrypted with the server's secret."""
     signs_from: datetime = Field(sa_type=Utc)
     retires: datetime = Field(sa_type=Utc)
 

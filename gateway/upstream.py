@@ -12,11 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.events import Feed
 from contracts.identity import Principal
 from contracts.problems import Problem, ProblemCode
-from gateway.bearers import Bearers
+from gateway.authenticator import Authenticator
 from kit.auth.dependencies import authenticated
 from kit.database.base import DatabaseUnavailable
 from kit.http.errors import MEDIA_TYPE, ProblemError, not_found, problem_response
-from kit.http.remote import Away, Remote
+from kit.http.remote import Remote, UpstreamUnavailable
 from kit.observability.tracing import current_traceparent
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ _HIDDEN = re.compile(rb"%(2f|5c|2e|00)|\\", re.IGNORECASE)
 """Ways to write `/`, `\\`, `.` and NUL that one program reads otherwise than the next."""
 
 
-class Door:
+class UpstreamRouter:
     """Hands a request to the gateway's own application or on to the library."""
 
     def __init__(self, own: ASGIApp, upstream: "Upstream") -> None:
@@ -79,7 +79,7 @@ class Door:
 class Upstream:
     """Forwards requests to the library."""
 
-    def __init__(self, library: Remote, client: httpx.AsyncClient, bearers: Bearers) -> None:
+    def __init__(self, library: Remote, client: httpx.AsyncClient, bearers: Authenticator) -> None:
         self._library = library
         self._client = client
         self._bearers = bearers
@@ -93,7 +93,7 @@ class Upstream:
             await self._library(asked, receive, passing)
             if passing.refusal is not None:
                 raise passing.refusal
-        except Away as error:
+        except UpstreamUnavailable as error:
             if passing.begun:
                 # Breaking off is the only way left to say that something is missing.
                 raise ConnectionResetError(f"the library broke off: {error}") from error
@@ -148,13 +148,13 @@ class Upstream:
             return False
 
     async def _caller(self, headers: Headers) -> Principal:
-        scheme, _, borne = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not borne.strip():
+        scheme, _, credential = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not credential.strip():
             raise ProblemError(
                 ProblemCode.UNAUTHENTICATED,
                 "Log in, or send an API key, as `Authorization: Bearer …`.",
             )
-        return await authenticated(self._bearers.authenticate, borne.strip())
+        return await authenticated(self._bearers.authenticate, credential.strip())
 
     def _asked(self, scope: Scope, who: Principal) -> Scope:
         """Return the request as the library gets it."""

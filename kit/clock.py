@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the rest of the house knows of time."""
+    """What the rest of the server knows of time."""
 
     def now(self) -> datetime:
         """Return the time of day, in UTC."""

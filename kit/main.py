@@ -12,7 +12,7 @@ from typing import cast
 import uvloop
 from starlette.types import ASGIApp
 
-from kit.http.crowd import Crowd
+from kit.http.connection_limits import ConnectionLimits
 from kit.http.health import health_app
 from kit.http.server import Server
 from kit.observability import logging as logs
@@ -21,16 +21,16 @@ from kit.platform import Platform, open_platform
 from kit.process import StartRefused, prepare
 from kit.service import (
     Background,
+    HttpApp,
     HttpService,
     HttpSettings,
     Service,
-    Serving,
     WorkerService,
     WorkerSettings,
     resolve,
 )
 from kit.settings import KitSettings, ServiceSettings, read
-from kit.worker.desk import HttpDesk
+from kit.worker.library_client import HttpLibraryClient
 from kit.worker.runtime import WorkerRuntime
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 _COLLECT_AFTER = (10_000, 20, 50)
 """New objects before a collection of the young, collections of these before one of the next."""
 Chosen = Mapping[str, ServiceSettings]
-"""Settings by word, for whoever composes the house; the environment gives the others."""
+"""Settings by word, for whoever composes the server; the environment gives the others."""
 
 
 def run(*services: Service) -> None:
@@ -57,7 +57,7 @@ async def serve(
     settings: KitSettings,
     *,
     chosen: Chosen | None = None,
-    started: Callable[["House"], Awaitable[None]] | None = None,
+    started: Callable[["ServiceHost"], Awaitable[None]] | None = None,
 ) -> None:
     """Run services on one platform until SIGTERM or Ctrl-C; a second one stops them at once.
 
@@ -81,19 +81,19 @@ async def serve(
     for service in services:
         if service.word not in told:
             told[service.word] = read(service.settings)
-    house = House(open_platform(settings), told)
+    server = ServiceHost(open_platform(settings), told)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, house.stop)
-    await house.run(services, started=started)
+        loop.add_signal_handler(number, server.stop)
+    await server.run(services, started=started)
 
 
-class House:
+class ServiceHost:
     """The services of one process and how they stop."""
 
     def __init__(self, platform: Platform, chosen: Chosen) -> None:
         self.platform = platform
-        self.servings: dict[str, Serving] = {}
+        self.servings: dict[str, HttpApp] = {}
         self.workers: list[WorkerRuntime] = []
         self._chosen = chosen
         self._stopping = asyncio.Event()
@@ -103,7 +103,7 @@ class House:
         if self._stopping.is_set():
             log.warning("stopping at once")
             for worker in self.workers:
-                worker.hurry()
+                worker.force_stop()
         else:
             log.info("stopping: no new work; what runs may finish")
             self._stopping.set()
@@ -112,7 +112,7 @@ class House:
         self,
         services: Sequence[Service],
         *,
-        started: Callable[["House"], Awaitable[None]] | None = None,
+        started: Callable[["ServiceHost"], Awaitable[None]] | None = None,
     ) -> None:
         """Start everything, wait for `stop`, then stop workers first and what they need last."""
         async with AsyncExitStack() as stack:
@@ -132,7 +132,7 @@ class House:
                 tasks += [asyncio.create_task(server.serve()) for server in servers]
                 work += [asyncio.create_task(one.run(self._stopping)) for one in self.workers]
                 watched = {asyncio.create_task(self._stopping.wait()), *tasks, *work}
-                _spare_the_collector()
+                _tune_gc()
                 if started is not None:
                     listening = asyncio.create_task(_until_listening(servers))
                     await asyncio.wait({listening, *watched}, return_when=asyncio.FIRST_COMPLETED)
@@ -159,7 +159,7 @@ class House:
         self, service: HttpService, stack: AsyncExitStack, servers: list[Server]
     ) -> tuple[Background, ...]:
         settings = cast(HttpSettings, self._chosen[service.word])
-        serving = cast(Serving, await resolve(service.build)(self.platform, settings))
+        serving = cast(HttpApp, await resolve(service.build)(self.platform, settings))
         stack.push_async_callback(serving.close)
         self.servings[service.word] = serving
         self.platform.offer(service.word, serving.public)
@@ -179,7 +179,7 @@ class House:
         client = self.platform.client(self.platform.settings.library_internal_url)
         stack.push_async_callback(client.aclose)
         secret = self.platform.settings.internal_secret.get_secret_value()
-        desk = HttpDesk(client, secret=secret)
+        desk = HttpLibraryClient(client, secret=secret)
         worker = WorkerRuntime(service, settings, platform=self.platform, desk=desk)
         self.workers.append(worker)
         port = self.platform.settings.health_port
@@ -198,7 +198,7 @@ class House:
 def _listening(
     application: ASGIApp, port: int, settings: HttpSettings, stack: AsyncExitStack
 ) -> Server:
-    crowd = Crowd(
+    crowd = ConnectionLimits(
         most=settings.connections,
         by_address=settings.connections_by_address,
         unbounded=settings.trusted_proxies,
@@ -209,7 +209,7 @@ def _listening(
     return server
 
 
-def _spare_the_collector() -> None:
+def _tune_gc() -> None:
     """Keep what was imported and built out of garbage collections: it stays as long as we do.
 
     Without this, full collections stop the process for 0.1 s and more, about once a second under

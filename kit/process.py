@@ -1,4 +1,4 @@
-"""What a process of the house is like, before anything runs in it."""
+"""What a process of the server is like, before anything runs in it."""
 
 import os
 import resource
@@ -15,7 +15,7 @@ def prepare() -> None:
     """Take the descriptors that the system would give, and keep what is written to oneself.
 
     Systems begin with a low number of descriptors only for the sake of programs that cannot use
-    more. Databases, files and secrets are for the user alone that runs the house.
+    more. Databases, files and secrets are for the user alone that runs the server.
     """
     os.umask(0o077)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

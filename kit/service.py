@@ -1,7 +1,7 @@
 """What a service is: a word, settings, and where its parts are found.
 
 Parts are named by strings (`package.module:attribute`) and imported when they are needed, so
-that listing the services of the house imports no engine.
+that listing the services of the server imports no engine.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class WorkerService:
     """Packages of which any one lets its engine use a GPU."""
 
 
-class Serving(Protocol):
+class HttpApp(Protocol):
     """A running HTTP service, as its builder returns it."""
 
     public: ASGIApp
@@ -110,7 +110,7 @@ class HttpService:
     word: str
     settings: type[HttpSettings]
     build: str
-    """`package.app:build`: an async function of (platform, settings) that returns a `Serving`."""
+    """`package.app:build`: an async function of (platform, settings) that returns a `HttpApp`."""
 
 
 Service = WorkerService | HttpService

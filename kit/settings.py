@@ -27,7 +27,7 @@ Period = Annotated[Seconds, Field(gt=0, le=86_400)]
 class ServiceSettings(BaseSettings):
     """Base of every service's settings; a subclass sets `env_prefix` to its word.
 
-    Values given to the constructor win over the environment, so whoever composes the house
+    Values given to the constructor win over the environment, so whoever composes the server
     can decide without touching it.
     """
 
@@ -68,7 +68,7 @@ def cache_root() -> Path:
 
 
 class KitSettings(ServiceSettings):
-    """What every service needs to know of the house around it."""
+    """What every service needs to know of the server around it."""
 
     model_config = SettingsConfigDict(env_prefix="KIT_")
 
@@ -79,7 +79,7 @@ class KitSettings(ServiceSettings):
     objects_public_url: str = ""
     """Where browsers reach the store, when it differs; signed URLs name it."""
     objects_reserve_mib: Annotated[int, Field(ge=0, le=1 << 30)] = 256
-    """Free space of a `file://` store's disk, in MiB, below which the house is not ready."""
+    """Free space of a `file://` store's disk, in MiB, below which the server is not ready."""
     objects_signing_secret: SecretStr = SecretStr("")
     """Signs local URLs of a `file://` store; unused by S3."""
     library_url: str = "http://127.0.0.1:8081"

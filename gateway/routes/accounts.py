@@ -34,7 +34,7 @@ def account_routes(accounts: Accounts, address_of: AddressOf) -> APIRouter:
     async def open_account(asked: AccountCreate, request: Request) -> Account:
         """Open an account.
 
-        The first one of a fresh house administers it. A server may take further ones by an
+        The first one of a fresh server administers it. A server may take further ones by an
         administrator's invitation only, or none; it says so. An address that has an account
         already gets the same answer, and nothing changes.
         """

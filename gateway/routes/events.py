@@ -10,10 +10,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from contracts.identity import Principal, Scope, TicketMade
+from contracts.identity import Principal, Scope, StreamTicket
 from contracts.ids import JobId, RunId
 from contracts.problems import ProblemCode
-from gateway.keys import Keys
+from gateway.api_keys import ApiKeys
 from gateway.live import Filter, Live, Stream
 from kit.auth.dependencies import authenticated, bearer, require
 from kit.http.errors import ProblemError
@@ -23,7 +23,7 @@ from kit.http.subjects import SubjectFilter
 MEDIA_TYPE = "text/event-stream"
 
 
-def event_routes(live: Live, keys: Keys) -> APIRouter:
+def event_routes(live: Live, keys: ApiKeys) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/events", tags=["events"])
 
@@ -75,7 +75,7 @@ def event_routes(live: Live, keys: Keys) -> APIRouter:
         return EventStream(live.events(stream, first), stream=stream, live=live)
 
     @router.post("/tickets", status_code=201)
-    async def make_ticket(principal: Annotated[Principal, require(Scope.READ)]) -> TicketMade:
+    async def make_ticket(principal: Annotated[Principal, require(Scope.READ)]) -> StreamTicket:
         """Make a ticket that opens one live stream within 30 seconds: `GET /v1/events?ticket=`.
 
         Browsers cannot send a token with an EventSource, and a token does not belong into a URL.

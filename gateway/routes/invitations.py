@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from contracts.base import Said
+from contracts.base import Message
 from contracts.identity import (
     Invitation,
     InvitationCreate,
-    InvitationMade,
+    NewInvitation,
     Principal,
     Scope,
 )
@@ -20,7 +20,7 @@ Administrator = Annotated[Principal, require(Scope.ADMIN)]
 """A caller who administers the server and has logged in."""
 
 
-class InvitationList(Said):
+class InvitationList(Message):
     """Every invitation: few wait at a time and old ones are removed, so there is one page."""
 
     items: tuple[Invitation, ...]
@@ -40,7 +40,7 @@ def invitation_routes(invitations: Invitations) -> APIRouter:
         return InvitationList(items=await invitations.all())
 
     @router.post("", status_code=201)
-    async def make_invitation(asked: InvitationCreate, principal: Administrator) -> InvitationMade:
+    async def make_invitation(asked: InvitationCreate, principal: Administrator) -> NewInvitation:
         """Make an invitation that opens one account; its secret is in this answer and nowhere else.
 
         It is sent as `invitation` with `POST /v1/accounts`.

@@ -2,31 +2,31 @@
 
 from fastapi import APIRouter
 
-from contracts.base import Said
-from contracts.identity import ApiKey, ApiKeyMade, KeyCreate
-from gateway.keys import Keys
+from contracts.base import Message
+from contracts.identity import ApiKey, KeyCreate, NewApiKey
+from gateway.api_keys import ApiKeys
 from gateway.routes.accounts import Holder
 from kit.http.routes import GuardedRoute
 
 
-class ApiKeys(Said):
+class ApiKeyList(Message):
     """All keys of an account: at most a hundred, so there is one page."""
 
     items: tuple[ApiKey, ...]
     next: str | None = None
 
 
-def key_routes(keys: Keys) -> APIRouter:
+def key_routes(keys: ApiKeys) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/keys", tags=["keys"])
 
     @router.get("")
-    async def list_keys(principal: Holder) -> ApiKeys:
+    async def list_keys(principal: Holder) -> ApiKeyList:
         """List the account's API keys, newest first, without their secrets."""
-        return ApiKeys(items=await keys.all_of(principal))
+        return ApiKeyList(items=await keys.all_of(principal))
 
     @router.post("", status_code=201)
-    async def make_key(asked: KeyCreate, principal: Holder) -> ApiKeyMade:
+    async def make_key(asked: KeyCreate, principal: Holder) -> NewApiKey:
         """Make an API key; its secret is in this answer and nowhere else."""
         return await keys.make(principal, asked)
 

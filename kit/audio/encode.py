@@ -14,11 +14,11 @@ from kit.arrays import AudioBlock
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """The rates that MPEG-1, -2 and -2.5 layer III know."""
-VORBIS_MOST = 200_000
+VORBIS_MAX = 200_000
 """The highest rate that libvorbis encodes."""
-FLAC_PLAIN_MOST = 65_535
+FLAC_PLAIN_MAX = 65_535
 """Above this rate FLAC's streamable subset takes multiples of 10 Hz only."""
-FLAC_MOST = 655_350
+FLAC_MAX = 655_350
 
 # libvorbis keeps a block's windows on the stack: a long write overflows it.
 _WRITE = 16_384
@@ -79,9 +79,9 @@ def nearest_rate(form: AudioForm, sample_rate: int) -> int:
     if form is AudioForm.MP3:
         return min(MP3_RATES, key=lambda rate: (abs(rate - sample_rate), -rate))
     if form is AudioForm.OGG:
-        return min(sample_rate, VORBIS_MOST)
-    if form in (AudioForm.FLAC_16, AudioForm.FLAC_24) and sample_rate > FLAC_PLAIN_MOST:
-        return min(round(sample_rate / 10) * 10, FLAC_MOST)
+        return min(sample_rate, VORBIS_MAX)
+    if form in (AudioForm.FLAC_16, AudioForm.FLAC_24) and sample_rate > FLAC_PLAIN_MAX:
+        return min(round(sample_rate / 10) * 10, FLAC_MAX)
     return sample_rate
 
 

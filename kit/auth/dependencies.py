@@ -72,7 +72,7 @@ async def caller(request: Request) -> Principal:
     return known
 
 
-async def authenticated(authenticate: Authenticate, borne: str) -> Principal:
+async def authenticated(authenticate: Authenticate, credential: str) -> Principal:
     """Return who bears a token, or refuse.
 
     Raises
@@ -80,7 +80,7 @@ async def authenticated(authenticate: Authenticate, borne: str) -> Principal:
     ProblemError
     """
     try:
-        who = await authenticate(borne)
+        who = await authenticate(credential)
     except Expired:
         raise ProblemError(
             ProblemCode.TOKEN_EXPIRED, "The token has ended: refresh it, or log in again."
@@ -98,7 +98,7 @@ async def authenticated(authenticate: Authenticate, borne: str) -> Principal:
 
 
 def require_service(secret: SecretStr) -> Callable[[Request], Awaitable[None]]:
-    """Return the dependency of a route that only services of this house may use."""
+    """Return the dependency of a route that only services of this server may use."""
     expected = f"Bearer {secret.get_secret_value()}".encode()
 
     @guard
@@ -106,7 +106,7 @@ def require_service(secret: SecretStr) -> Callable[[Request], Awaitable[None]]:
         given = request.headers.get("authorization", "").encode()
         if len(expected) < 39 or not hmac.compare_digest(given, expected):
             raise ProblemError(
-                ProblemCode.UNAUTHENTICATED, "Only services of this house are answered here."
+                ProblemCode.UNAUTHENTICATED, "Only services of this server are answered here."
             )
 
     return check

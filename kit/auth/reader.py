@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import httpx
 
 from contracts.identity import Audience, Principal
-from kit.auth.keys import Jwk
+from kit.auth.jwk import Jwk
 from kit.auth.tokens import key_name, read
 from kit.clock import Clock
 

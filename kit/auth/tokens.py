@@ -19,7 +19,7 @@ from jose.exceptions import JOSEError
 
 from contracts.identity import Audience, Principal, Scope
 from contracts.ids import OwnerId, UserId
-from kit.auth.keys import Jwk, SigningKey
+from kit.auth.jwk import Jwk, SigningKey
 from kit.clock import new_id
 
 ALGORITHM = "ES256"

@@ -20,11 +20,11 @@ class BusError(Exception):
     """The bus could not do what was asked; trying again may help."""
 
 
-class Unreadable(BusError):
+class DecodeError(BusError):
     """A record is not an event that this topic carries."""
 
 
-class NotNow(Exception):
+class RetryLater(Exception):
     """Raised by a handler that cannot work at present, its database being away for instance.
 
     The event is handed over again after a pause, for as long as it takes; this is not a failure.
@@ -83,7 +83,7 @@ class Bus(Protocol):
         """Return a member of `group` that will hand events to `handler` when run."""
         ...
 
-    def news(self, topic: Topic) -> AsyncIterator[AnyEvent | None]:
+    def tail(self, topic: Topic) -> AsyncIterator[AnyEvent | None]:
         """Yield what is published from now on, for ever, without a group.
 
         Yields `None` for a record that cannot be read: something happened, but not what.

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.envelope import SCHEMA_ROOT, Event
 from contracts.topics import Topic
-from kit.bus.base import AnyEvent, BusError, Unreadable
+from kit.bus.base import AnyEvent, BusError, DecodeError
 
 PREFIX = "ce_"
 CONTENT_TYPE = "content-type"
@@ -64,7 +64,7 @@ def decode(
 
     Raises
     ------
-    Unreadable
+    DecodeError
         It is no event, or none that this topic carries, or of a version that came later.
     """
     attributes: dict[str, Any] = {}
@@ -75,13 +75,13 @@ def decode(
             elif name.startswith(PREFIX):
                 attributes[name.removeprefix(PREFIX)] = (raw or b"").decode()
     except UnicodeDecodeError as error:
-        raise Unreadable("a header is not UTF-8") from error
+        raise DecodeError("a header is not UTF-8") from error
     type_ = attributes.get("type", "")
     model = topic.events.get(type_)
     if model is None:
-        raise Unreadable(f"{topic.name} carries no {type_!r}")
+        raise DecodeError(f"{topic.name} carries no {type_!r}")
     if attributes.get("dataschema") != f"{SCHEMA_ROOT}{type_}:{MAJOR}":
-        raise Unreadable(f"{type_} has the schema {attributes.get('dataschema', '')!r}")
+        raise DecodeError(f"{type_} has the schema {attributes.get('dataschema', '')!r}")
     try:
         data = model.model_validate_json(value or b"")
         return _envelope(model).model_validate(attributes | {"data": data})
@@ -89,7 +89,7 @@ def decode(
         where = "; ".join(
             f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]
         )
-        raise Unreadable(f"{type_} is not valid: {where}") from error
+        raise DecodeError(f"{type_} is not valid: {where}") from error
 
 
 @cache

@@ -5,7 +5,7 @@ import logging
 
 from contracts.music import Seconds
 from contracts.topics import Topic
-from kit.bus.base import Handler, NotNow, Unreadable
+from kit.bus.base import DecodeError, Handler, RetryLater
 from kit.bus.codec import Record, decode
 from kit.observability.tracing import continue_trace
 
@@ -32,13 +32,13 @@ async def deliver(
 
     Raises
     ------
-    NotNow
+    RetryLater
         The handler cannot work at present, or something it needs did not answer in time: the
         record is to be handed over again.
     """
     try:
         event = decode(topic, record.headers, record.value)
-    except Unreadable as error:
+    except DecodeError as error:
         log.error("unreadable record on %s: %s", topic.name, error)
         return f"unreadable: {error}"
     reason = ""
@@ -49,11 +49,11 @@ async def deliver(
             continue_trace(event.traceparent)
             async with asyncio.timeout(limit):
                 await handler(event)
-        except NotNow:
+        except RetryLater:
             raise
         except TimeoutError as error:
             # Slowness says nothing about the record: it is no reason to give the record up.
-            raise NotNow(f"{event.type} {event.id} was not handled in time") from error
+            raise RetryLater(f"{event.type} {event.id} was not handled in time") from error
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             log.warning(

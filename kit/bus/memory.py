@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 from contracts.topics import DEAD_LETTERS, Topic
-from kit.bus.base import AnyEvent, BusError, Handler, NotNow, Unreadable
+from kit.bus.base import AnyEvent, BusError, DecodeError, Handler, RetryLater
 from kit.bus.codec import Record, decode, encode
+from kit.bus.dead_letters import DeadLetter, pack
 from kit.bus.delivery import deliver, pause
-from kit.bus.letters import DeadLetter, pack
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class MemoryBus:
         """Return a member of `group` that will hand events to `handler` when run."""
         return MemoryConsumer(self, topic, group=group, handler=handler)
 
-    def news(self, topic: Topic) -> AsyncIterator[AnyEvent | None]:
+    def tail(self, topic: Topic) -> AsyncIterator[AnyEvent | None]:
         """Yield what is published from now on; `None` for a record that cannot be read."""
         partitions = self.partitions(topic.name, topic.partitions)
         return self._read(topic, partitions, [partition.end for partition in partitions])
@@ -120,7 +120,7 @@ class MemoryBus:
                     positions[number] += 1
                     try:
                         event = decode(topic, record.headers, record.value)
-                    except Unreadable:
+                    except DecodeError:
                         yield None
                     else:
                         yield event
@@ -206,7 +206,7 @@ class MemoryConsumer:
         record = partition.records[offset - partition.first]
         try:
             reason = await deliver(self._topic, record, self._handler)
-        except NotNow as error:
+        except RetryLater as error:
             log.warning("%s cannot work at present: %s", self._group, error)
             return True
         if reason:

@@ -41,7 +41,7 @@ from contracts.music import Seconds
 from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable, Utc
 from kit.database.errors import unavailable, withhold_values
-from kit.database.sqlite import BEGIN, LOG_AHEAD, one_errand_a_statement
+from kit.database.sqlite import BEGIN, LOG_AHEAD, single_roundtrip_cursors
 
 Answer = TypeVar("Answer")
 Statement = TypeVar("Statement", bound=Executable)
@@ -132,9 +132,9 @@ class Database:
                 yield session
                 await session.commit()
         for name in session.info.get(_SIGNALS, ()):
-            self.signal(name).set()
+            self.listen(name).set()
 
-    def signal(self, name: str) -> asyncio.Event:
+    def listen(self, name: str) -> asyncio.Event:
         """Return the event that is set when a transaction which used `announce(name)` commits."""
         return self._signals.setdefault(name, asyncio.Event())
 
@@ -150,14 +150,14 @@ class Database:
         now = func.statement_timestamp(type_=Utc())
         return now + literal(offset) if offset else now
 
-    def moment(self, name: str) -> ColumnElement[datetime]:
+    def deadline_expr(self, name: str) -> ColumnElement[datetime]:
         """Return a moment to come as an expression; `after` is what is bound to its name."""
         if self.sqlite:
             return bindparam(name, type_=Utc())
         return func.clock_timestamp(type_=Utc()) + bindparam(name, type_=Interval())
 
-    def after(self, offset: timedelta) -> datetime | timedelta:
-        """Return what is bound to a `moment` that lies so far ahead of the database's time."""
+    def deadline_value(self, offset: timedelta) -> datetime | timedelta:
+        """Return the bind value of a `deadline_expr`: now + offset on SQLite, else offset."""
         return self._clock.now() + offset if self.sqlite else offset
 
     def prepared(self, key: Hashable, build: Callable[[], Statement]) -> Statement:
@@ -290,8 +290,8 @@ def database_of(session: AsyncSession) -> Database:
     return database
 
 
-def announce(session: AsyncSession, name: str) -> None:
-    """Set `Database.signal(name)` in this process once the session's transaction has committed."""
+def notify_on_commit(session: AsyncSession, name: str) -> None:
+    """Set `Database.listen(name)` in this process once the session's transaction has committed."""
     session.info.setdefault(_SIGNALS, set()).add(name)
 
 
@@ -338,8 +338,8 @@ def _sqlite_engines(
     }
     writer = create_engine(url, pool_size=1, **settings)
     reader = create_engine(url, pool_size=readers, **_READING, **settings)
-    one_errand_a_statement(writer, busy=busy)
-    one_errand_a_statement(reader, busy=busy, timeout=timeout)
+    single_roundtrip_cursors(writer, busy=busy)
+    single_roundtrip_cursors(reader, busy=busy, timeout=timeout)
     for engine in (writer, reader):
         withhold_values(engine)
 

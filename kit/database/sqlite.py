@@ -176,7 +176,7 @@ def _busy(error: sqlite3.OperationalError) -> bool:
     return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
-def one_errand_a_statement(
+def single_roundtrip_cursors(
     engine: AsyncEngine, *, busy: Seconds, timeout: Seconds = math.inf
 ) -> None:
     """Make the connections of an engine for `sqlite+aiosqlite` run each statement in one go.

@@ -1,4 +1,4 @@
-"""How an HTTP application of the house is made."""
+"""How an HTTP application of the server is made."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +8,8 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from contracts.problems import Problem
-from kit.http.edge import Edge
-from kit.http.errors import MEDIA_TYPE, LastResort, install_handlers
+from kit.http.errors import MEDIA_TYPE, ServerErrorMiddleware, install_handlers
+from kit.http.request_guard import RequestGuard
 from kit.http.routes import GuardedRoute
 
 REFUSALS: dict[int | str, dict[str, object]] = {
@@ -53,8 +53,6 @@ def create_app(title: str, *, description: str = "", version: str = "1") -> Fast
     return app
 
 
-def behind_edge(
-    app: ASGIApp, *, hosts: Sequence[str] = (), streamed: Sequence[str] = ()
-) -> ASGIApp:
-    """Return an application with the edge's limits before it; see `Edge`."""
-    return Edge(LastResort(app), hosts=hosts, streamed=streamed)
+def guarded(app: ASGIApp, *, hosts: Sequence[str] = (), streamed: Sequence[str] = ()) -> ASGIApp:
+    """Return an application with the edge's limits before it; see `RequestGuard`."""
+    return RequestGuard(ServerErrorMiddleware(app), hosts=hosts, streamed=streamed)

@@ -74,7 +74,7 @@ class BoundedRequest(Request):
     Whether a body is JSON is for the framework to decide: whatever it reads as JSON is checked.
     """
 
-    most_bytes = STRANGERS_BODY
+    max_bytes = STRANGERS_BODY
     """Bytes of the body."""
     most_values = STRANGERS_VALUES
     """Values in its JSON."""
@@ -83,13 +83,13 @@ class BoundedRequest(Request):
         """Return the body. Raises `ProblemError` where it is too large or too slow."""
         if not hasattr(self, "_body"):
             declared = self.headers.get("content-length", "0")
-            if declared.isdecimal() and int(declared) > self.most_bytes:
-                raise too_large(self.most_bytes)
+            if declared.isdecimal() and int(declared) > self.max_bytes:
+                raise too_large(self.max_bytes)
             chunks = bytearray()
             async for chunk in self.stream():
                 chunks += chunk
-                if len(chunks) > self.most_bytes:
-                    raise too_large(self.most_bytes)
+                if len(chunks) > self.max_bytes:
+                    raise too_large(self.max_bytes)
             self._body = bytes(chunks)
         return self._body
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 from starlette.types import ASGIApp, Message, Scope
 
-from kit.http.remote import Away, remote_application
+from kit.http.remote import UpstreamUnavailable, remote_application
 
 TIMEOUT = httpx.Timeout(10.0)
 
@@ -63,7 +63,7 @@ class _RemoteTransport(httpx.AsyncBaseTransport):
                 await self._remote(scope, exchange.receive, exchange.send)
         except TimeoutError as error:
             raise httpx.ReadTimeout("no complete answer in time", request=request) from error
-        except Away as error:
+        except UpstreamUnavailable as error:
             kind = httpx.RemoteProtocolError if error.sent else httpx.ConnectError
             raise kind(str(error), request=request) from error
         body = httpx.ByteStream(b"".join(exchange.parts))

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contracts.base import PATTERN_WORDS
+from contracts.base import PATTERN_MESSAGES
 from contracts.problems import FieldProblem, Problem, ProblemCode
 from kit.observability.tracing import current_trace_id
 from kit.unavailable import DependencyUnavailable, StorageFull
@@ -159,7 +159,7 @@ def _words(found: Mapping[str, Any]) -> str:
         case "extra_forbidden":
             return "this field is not known; leave it out, or check how it is spelled"
         case "string_pattern_mismatch":
-            return PATTERN_WORDS.get(bounds["pattern"], "this text does not have the right form")
+            return PATTERN_MESSAGES.get(bounds["pattern"], "this text does not have the right form")
         case "literal_error" | "enum":
             return f"use {bounds['expected']}"
         case "too_short":
@@ -230,7 +230,7 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(DependencyUnavailable, on_unavailable)
 
 
-class LastResort:
+class ServerErrorMiddleware:
     """The outermost layer: a fault that nobody foresaw becomes a 500 that leaks nothing."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -28,7 +28,7 @@ def health_routes(ready: Ready, *, measured: bool = True, alive: Alive = _always
     ready
         What `/readyz` tells.
     measured
-        Whether `/metrics` is among them: it tells more of a house than strangers should know.
+        Whether `/metrics` is among them: it tells more of a server than strangers should know.
     alive
         What `/healthz` tells; where it is false, whoever watches this process restarts it.
     """

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Query
 
-from contracts.base import Said
+from contracts.base import Message
 from contracts.problems import FieldProblem, ProblemCode
 from kit.http.errors import ProblemError
 
@@ -18,21 +18,21 @@ MAX_LIMIT = 200
 _ID = re.compile(r"[0-9A-Za-z_-]{1,100}")
 
 
-class Page(Said, Generic[T]):
+class Page(Message, Generic[T]):
     """One page; `next` is the `cursor` of the following one."""
 
     items: tuple[T, ...]
     next: str | None = None
 
 
-class Cursor(Said):
+class Cursor(Message):
     """The last row of a page: where the next one goes on."""
 
     created: datetime
     id: str
 
 
-class PageQuery(Said):
+class PageQuery(Message):
     """What a caller asked for."""
 
     limit: int

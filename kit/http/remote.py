@@ -21,7 +21,7 @@ _PER_CONNECTION = (b"connection", b"transfer-encoding")
 _OURS_TO_SAY = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
-class Away(Exception):
+class UpstreamUnavailable(Exception):
     """A service does not answer; `sent` tells whether it may have heard the request."""
 
     def __init__(self, detail: str, *, sent: bool) -> None:
@@ -33,7 +33,7 @@ class Remote(Protocol):
     """An application that is somewhere else."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request by its answer, or raise `Away`."""
+        """Answer a request by its answer, or raise `UpstreamUnavailable`."""
         ...
 
     async def aclose(self) -> None:
@@ -72,7 +72,7 @@ class _Here:
         try:
             application = self._find(self._name)
         except RuntimeError as error:
-            raise Away(str(error), sent=False) from error
+            raise UpstreamUnavailable(str(error), sent=False) from error
         complete = False
 
         async def watched(message: Message) -> None:
@@ -86,11 +86,11 @@ class _Here:
         # As over a socket: a caller that gives up does not interrupt the service half-way.
         await asyncio.wait({answering})
         if answering.cancelled():
-            raise Away("it was stopped", sent=True)
+            raise UpstreamUnavailable("it was stopped", sent=True)
         # As over a socket: a fault after a complete answer changes nothing for the caller.
         fault = answering.exception()
         if not complete:
-            raise Away("it did not answer in full", sent=True) from fault
+            raise UpstreamUnavailable("it did not answer in full", sent=True) from fault
 
     async def aclose(self) -> None:
         return None
@@ -127,12 +127,14 @@ class _There:
                 begun = True
                 await _pass_on(answer, send)
         except aiohttp.ConnectionTimeoutError as error:
-            raise Away("it takes no connection in time", sent=False) from error
+            raise UpstreamUnavailable("it takes no connection in time", sent=False) from error
         except aiohttp.ClientConnectorError as error:
-            raise Away(str(error), sent=False) from error
+            raise UpstreamUnavailable(str(error), sent=False) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             what = "it broke off" if begun else "it did not answer"
-            raise Away(f"{what}: {type(error).__name__}: {error}", sent=True) from error
+            raise UpstreamUnavailable(
+                f"{what}: {type(error).__name__}: {error}", sent=True
+            ) from error
 
     async def aclose(self) -> None:
         if self._opened is not None:

@@ -39,7 +39,7 @@ class GuardedRoute(APIRoute):
             for ask in guards:
                 await ask(bounded)
             if guards:
-                bounded.most_bytes, bounded.most_values = MAX_BODY, MAX_VALUES
+                bounded.max_bytes, bounded.most_values = MAX_BODY, MAX_VALUES
             try:
                 return await handler(bounded)
             except HTTPException as error:

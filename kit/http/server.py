@@ -21,9 +21,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from contracts.music import Seconds
 from contracts.problems import Problem, ProblemCode
-from kit.http.crowd import Crowd
-from kit.http.edge import SECURITY
+from kit.http.connection_limits import ConnectionLimits
 from kit.http.errors import MEDIA_TYPE
+from kit.http.request_guard import SECURITY
 from kit.process import StartRefused
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,9 @@ class _Refusal(Exception):
 class BoundedProtocol(HttpToolsProtocol):
     """One connection: what is no body is bounded in bytes and in time."""
 
-    def __init__(self, *arguments: Any, head_within: Seconds, crowd: Crowd, **named: Any) -> None:
+    def __init__(
+        self, *arguments: Any, head_within: Seconds, crowd: ConnectionLimits, **named: Any
+    ) -> None:
         super().__init__(*arguments, **named)
         self._head_within = head_within
         self._crowd = crowd
@@ -291,9 +293,9 @@ class Server(uvicorn.Server):
         port: int,
         *,
         head_within: Seconds = HEAD_WITHIN,
-        crowd: Crowd | None = None,
+        crowd: ConnectionLimits | None = None,
     ) -> None:
-        crowd = crowd or Crowd(most=CONNECTIONS)
+        crowd = crowd or ConnectionLimits(most=CONNECTIONS)
         protocol: Any = partial(BoundedProtocol, head_within=head_within, crowd=crowd)
         self._bound: list[socket.socket] = []
         super().__init__(

@@ -34,7 +34,7 @@ from kit.objects.base import (
     refused,
 )
 from kit.objects.disposition import safe_filename
-from kit.objects.serving import Serving
+from kit.objects.serving import SignedUrlApp
 from kit.objects.signing import Signer
 
 Result = TypeVar("Result")
@@ -282,7 +282,7 @@ class FileStore:
 
     def application(self) -> ASGIApp:
         """Return the application that answers signed URLs; it is mounted at `/objects`."""
-        return Serving(self)
+        return SignedUrlApp(self)
 
     def path(self, bucket: Bucket, key: str) -> Path:
         """Return where an object lies; a key that could lead elsewhere is an `ObjectError`."""

@@ -24,7 +24,7 @@ from kit.objects.signing import BadSignature, Signer
 
 log = logging.getLogger(__name__)
 
-MOST_RANGES = 8
+MAX_RANGES = 8
 """A request for more ranges gets the whole object, as RFC 9110 allows (S22)."""
 BLOCK_WITHIN: Seconds = 60.0
 """How long an upload may stand still."""
@@ -63,7 +63,7 @@ class Folder(Protocol):
         ...
 
 
-class Serving:
+class SignedUrlApp:
     """An ASGI application over a folder store."""
 
     def __init__(self, store: Folder, *, block_within: Seconds = BLOCK_WITHIN) -> None:
@@ -125,7 +125,7 @@ class Serving:
         fields = MutableHeaders(scope=request.scope)
         # Only GET has ranges; a HEAD tells what the whole would be.
         asked = fields.get("range") if request.method == "GET" else None
-        ranges = satisfiable(asked, facts.size, most=MOST_RANGES)
+        ranges = satisfiable(asked, facts.size, most=MAX_RANGES)
         # The response gets what is sound and can be given; it judges If-Range by itself.
         del fields["range"]
         if ranges:
@@ -203,7 +203,7 @@ async def _steadily(blocks: AsyncIterator[bytes], within: Seconds) -> AsyncItera
 
 
 class _Download(FileResponse):
-    max_ranges = MOST_RANGES
+    max_ranges = MAX_RANGES
 
 
 def _matches(wanted: str | None, etag: str) -> bool:

@@ -118,7 +118,7 @@ def novelty(
     return Novelty(np.concatenate(out), framing.rate)
 
 
-def pick_onsets(
+def detect_onsets(
     curve: F64,
     rate: float,
     *,

@@ -15,17 +15,17 @@ from contracts.envelope import Event, dataschema
 from contracts.ids import EventId, WorkerId
 from contracts.jobs import (
     Claim,
-    Failure,
     FailureKind,
-    FailureReason,
     Heartbeat,
     JobCompleted,
     JobFailed,
     JobReleased,
     JobSkipped,
-    Make,
+    LeaseStatus,
+    Producer,
     Progress,
-    Standing,
+    Reason,
+    ReasonCode,
 )
 from contracts.objects import Bucket, previews_prefix
 from contracts.topics import JOBS_EVENTS
@@ -35,11 +35,11 @@ from kit.objects.base import ObjectError, StoreFull
 from kit.observability.metrics import JOB_DURATION
 from kit.observability.tracing import continue_trace
 from kit.platform import ServicePlatform
-from kit.worker.compute import Died, LoadFailed
-from kit.worker.desk import Desk, DeskClosed
+from kit.worker.child_protocol import ChildResult, Finished, Previewed, ProgressMade, Work
+from kit.worker.compute import ChildDied, LoadFailed
 from kit.worker.files import InputLost, fetch_inputs, store_manifest, store_outputs
+from kit.worker.library_client import LibraryClient, LibraryUnavailable
 from kit.worker.slot import Slot
-from kit.worker.wire import Ended, Finished, Moved, Previewed, Work
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ SEGMENTS = (1.0, 0.5, 0.25)
 """Scales of an engine's segment that are tried in turn when memory runs out (R20)."""
 
 
-class Ending(StrEnum):
+class AttemptOutcome(StrEnum):
     """How an attempt ended, for the runtime."""
 
     SAID = "said"
@@ -66,9 +66,9 @@ class Ending(StrEnum):
 class _Stop(Exception):
     """The work must stop; nothing more is uploaded."""
 
-    def __init__(self, standing: Standing | None) -> None:
-        super().__init__(standing)
-        self.standing = standing
+    def __init__(self, status: LeaseStatus | None) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class Attempt:
@@ -79,27 +79,27 @@ class Attempt:
         claim: Claim,
         *,
         slot: Slot,
-        desk: Desk,
+        desk: LibraryClient,
         platform: ServicePlatform,
         worker: WorkerId,
-        make: Make,
+        producer: Producer,
         stopping: asyncio.Event,
-        hurry: asyncio.Event,
+        force_stop: asyncio.Event,
     ) -> None:
         self._claim = claim
         self._slot = slot
         self._desk = desk
         self._platform = platform
         self._worker = worker
-        self._make = make
+        self._producer = producer
         self._stopping = stopping
-        self._hurry = hurry
+        self._hurry = force_stop
         self._progress = Progress()
         self._moved = asyncio.Event()
         self._began = self._platform.clock.monotonic()
         self._scratch = slot.folder / "job"
 
-    async def run(self) -> Ending:
+    async def run(self) -> AttemptOutcome:
         """Do the work, tell the library how it ended, and leave nothing behind."""
         continue_trace(self._claim.traceparent)
         work = asyncio.create_task(self._whole())
@@ -112,14 +112,14 @@ class Attempt:
                 return ending
             await _cancelled(work)
             await self._slot.close()
-            standing = self._stop_reason(watch)
-            outcome = "lost" if standing is Standing.LOST else "released"
-            if standing is Standing.LOST:
+            status = self._stop_reason(watch)
+            outcome = "lost" if status is LeaseStatus.LOST else "released"
+            if status is LeaseStatus.LOST:
                 log.warning("the job is not ours any more; its work was dropped")
-                return Ending.LOST
+                return AttemptOutcome.LOST
             log.info("the job was given back")
             await self._say("job.released", JobReleased(**self._fence()))
-            return Ending.RELEASED
+            return AttemptOutcome.RELEASED
         finally:
             await _cancelled(watch)
             await _cancelled(work)
@@ -128,10 +128,10 @@ class Attempt:
             await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 
     @staticmethod
-    def _stop_reason(watch: "asyncio.Task[None]") -> Standing | None:
+    def _stop_reason(watch: "asyncio.Task[None]") -> LeaseStatus | None:
         error = watch.exception()
         if isinstance(error, _Stop):
-            return error.standing
+            return error.status
         if error is not None:
             raise error
         return None
@@ -162,13 +162,13 @@ class Attempt:
                     await self._moved.wait()
             beat = Heartbeat(worker=self._worker, epoch=self._claim.epoch, progress=self._progress)
             try:
-                standing = await self._desk.heartbeat(self._claim.job, beat)
-            except DeskClosed as error:
+                status = await self._desk.heartbeat(self._claim.job, beat)
+            except LibraryUnavailable as error:
                 # Nobody can expire the lease while the library is away, so the work goes on.
                 log.warning("no heartbeat: %s", error)
             else:
-                if standing is not Standing.HELD:
-                    raise _Stop(standing)
+                if status is not LeaseStatus.HELD:
+                    raise _Stop(status)
 
     async def _drained(self) -> None:
         """Return when the job must be given back because this worker stops."""
@@ -186,7 +186,7 @@ class Attempt:
 
     # What works.
 
-    async def _whole(self) -> tuple[Ending, str]:
+    async def _whole(self) -> tuple[AttemptOutcome, str]:
         """Do the work and say the outcome; return it also as a metric's label."""
         claim = self._claim
         if self._scratch.exists():
@@ -203,7 +203,7 @@ class Attempt:
                 params=claim.params,
                 scratch=self._scratch / "files",
             )
-            left = claim.budget - (self._platform.clock.monotonic() - self._began)
+            left = claim.start_to_close_timeout - (self._platform.clock.monotonic() - self._began)
             async with asyncio.timeout(max(1.0, left)):
                 said = await self._compute(work)
             if isinstance(said, Finished):
@@ -211,7 +211,7 @@ class Attempt:
                 key, digest, manifest = await store_manifest(
                     self._platform.objects,
                     claim,
-                    make=self._make,
+                    producer=self._producer,
                     result=said.result,
                     files=files,
                 )
@@ -219,40 +219,40 @@ class Attempt:
                     **self._fence(), manifest_key=key, manifest_sha256=digest, manifest=manifest
                 )
                 await self._say("job.completed", completed)
-                return Ending.SAID, "completed"
+                return AttemptOutcome.SAID, "completed"
         except TimeoutError:
             return await self._timed_out()
         except LoadFailed as error:
             return await self._failed(
                 FailureKind.RETRYABLE,
-                FailureReason.INTERNAL,
+                ReasonCode.INTERNAL,
                 "The engine could not be loaded.",
                 detail=str(error),
             )
         except InputLost as error:
             return await self._failed(
                 FailureKind.REJECTED,
-                error.failure.reason,
-                error.failure.message,
+                error.reason.code,
+                error.reason.message,
                 detail=error.detail,
             )
         except StoreFull as error:
             return await self._failed(
                 FailureKind.RETRYABLE,
-                FailureReason.STORE_FULL,
+                ReasonCode.STORE_FULL,
                 "There is no room left where the files of jobs are kept.",
                 detail=str(error),
             )
         except ObjectError as error:
             return await self._failed(
                 FailureKind.RETRYABLE,
-                FailureReason.INTERNAL,
+                ReasonCode.INTERNAL,
                 "A file of this job could not be read or stored.",
                 detail=str(error),
             )
         return await self._ended(said)
 
-    async def _compute(self, work: Work) -> Finished | Ended | Died:
+    async def _compute(self, work: Work) -> Finished | ChildResult | ChildDied:
         """Run the job in the slot's child; with less and less when memory runs out (R20)."""
         usual = self._slot.setup
         if usual is None:
@@ -260,18 +260,18 @@ class Attempt:
         tries = [replace(usual, segment=segment) for segment in SEGMENTS]
         if usual.device != "cpu":
             tries.append(replace(usual, device="cpu", fallback=True))
-        said: Finished | Ended | Died | None = None
+        said: Finished | ChildResult | ChildDied | None = None
         for setup in tries:
             child = await self._slot.warm(setup)
             async for message in child.run(work):
                 match message:
-                    case Moved(fraction=fraction, message=text):
+                    case ProgressMade(fraction=fraction, message=text):
                         self._show(Progress(fraction=fraction, message=text[:200]))
                     case Previewed(path=path):
                         await self._preview(path)
-                    case Finished() | Ended() | Died():
+                    case Finished() | ChildResult() | ChildDied():
                         said = message
-            if not (isinstance(said, Ended) and said.outcome == "memory"):
+            if not (isinstance(said, ChildResult) and said.outcome == "memory"):
                 break
             log.warning("out of memory at segment %s on %s", setup.segment, setup.device)
             # Recovery inside a process that ran out of memory is not dependable.
@@ -299,32 +299,32 @@ class Attempt:
 
     # What is said of it.
 
-    async def _timed_out(self) -> tuple[Ending, str]:
+    async def _timed_out(self) -> tuple[AttemptOutcome, str]:
         if self._slot.child is not None:
             await self._slot.child.kill(grace=KILL_GRACE)
         await self._slot.close()
         return await self._failed(
             FailureKind.TIMEOUT,
-            FailureReason.TIMEOUT,
-            f"The work was not done within the {self._claim.budget:.0f} s that audio of this "
-            "length is given.",
+            ReasonCode.TIMEOUT,
+            f"The work was not done within {self._claim.start_to_close_timeout:.0f} s, the limit "
+            "for audio of this length.",
         )
 
-    async def _ended(self, said: Ended | Died) -> tuple[Ending, str]:
-        if isinstance(said, Died):
+    async def _ended(self, said: ChildResult | ChildDied) -> tuple[AttemptOutcome, str]:
+        if isinstance(said, ChildDied):
             await self._slot.close()
             return await self._failed(
                 FailureKind.CRASH,
-                FailureReason.CRASH,
+                ReasonCode.CRASH,
                 "The program that worked on this audio broke down.",
                 detail=f"{said.cause}\n{said.log}",
             )
-        failure = Failure(reason=said.reason, message=said.message[:2000])
+        reason = Reason(code=said.reason, message=said.message[:2000])
         match said.outcome:
             case "skipped":
-                skipped = JobSkipped(**self._fence(), make=self._make, failure=failure)
+                skipped = JobSkipped(**self._fence(), producer=self._producer, reason=reason)
                 await self._say("job.skipped", skipped)
-                return Ending.SAID, "skipped"
+                return AttemptOutcome.SAID, "skipped"
             case "rejected":
                 kind = FailureKind.REJECTED
             case "internal":
@@ -333,19 +333,19 @@ class Attempt:
             case "device":
                 await self._slot.close()
                 await self._failed(FailureKind.RETRYABLE, said.reason, said.message, said.detail)
-                return Ending.DEVICE, "device"
+                return AttemptOutcome.DEVICE, "device"
             case "retryable" | "memory":
                 kind = FailureKind.RETRYABLE
         return await self._failed(kind, said.reason, said.message, said.detail)
 
     async def _failed(
-        self, kind: FailureKind, reason: str, message: str, detail: str = ""
-    ) -> tuple[Ending, str]:
-        failure = Failure(reason=reason, message=message[:2000])
+        self, kind: FailureKind, code: str, message: str, detail: str = ""
+    ) -> tuple[AttemptOutcome, str]:
+        reason = Reason(code=code, message=message[:2000])
         log.warning("the attempt failed: %s: %s", kind, message)
-        failed = JobFailed(**self._fence(), kind=kind, failure=failure, detail=detail[-8000:])
+        failed = JobFailed(**self._fence(), kind=kind, reason=reason, detail=detail[-8000:])
         await self._say("job.failed", failed)
-        return Ending.SAID, str(kind)
+        return AttemptOutcome.SAID, str(kind)
 
     def _fence(self) -> dict[str, Any]:
         """Return what every event of this attempt carries."""

@@ -18,19 +18,19 @@ from pydantic import BaseModel
 
 from kit.inference.errors import DeviceOutOfMemory
 from kit.service import resolve
-from kit.worker.engines import EngineContext
-from kit.worker.job import Job
-from kit.worker.outcomes import OutOfMemory, Rejected, Retryable, Skipped
-from kit.worker.wire import (
-    Ended,
+from kit.worker.child_protocol import (
+    ChildResult,
     Finished,
     Load,
     Loaded,
-    Moved,
+    LoadRefused,
     Previewed,
-    Unloadable,
+    ProgressMade,
     Work,
 )
+from kit.worker.engines import EngineContext
+from kit.worker.job import Job
+from kit.worker.outcomes import OutOfMemory, Rejected, Retryable, Skipped
 
 _PR_SET_PDEATHSIG = 1
 _MOVE_EVERY = 0.1
@@ -61,7 +61,7 @@ class _Pipe:
         if now - self._moved < _MOVE_EVERY:
             return
         self._moved = now
-        self.say(Moved(fraction=fraction, message=message))
+        self.say(ProgressMade(fraction=fraction, message=message))
 
     def preview(self, path: Path) -> None:
         self.say(Previewed(path=path))
@@ -79,7 +79,7 @@ def _is_device(error: BaseException) -> bool:
     return any(sign in text for sign in ("CUDA error", "CUDA failure", "CUBLAS", "CUDNN"))
 
 
-def _work(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | Ended:
+def _work(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | ChildResult:
     """Run one job and return how it ended."""
     job = Job(
         id=work.job,
@@ -99,32 +99,34 @@ def _work(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | Ended:
             raise FileNotFoundError(f"the handler reserved but did not write {missing}")
         return Finished(result=result.model_dump(mode="json"), outputs=tuple(job.outputs))
     except Skipped as outcome:
-        return Ended(outcome="skipped", reason=outcome.reason, message=outcome.message)
+        return ChildResult(outcome="skipped", reason=outcome.reason, message=outcome.message)
     except Rejected as outcome:
-        return Ended(outcome="rejected", reason=outcome.reason, message=outcome.message)
+        return ChildResult(outcome="rejected", reason=outcome.reason, message=outcome.message)
     except Retryable as outcome:
-        return Ended(outcome="retryable", reason=outcome.reason, message=outcome.message)
+        return ChildResult(outcome="retryable", reason=outcome.reason, message=outcome.message)
     except OutOfMemory as outcome:
-        return Ended(outcome="memory", reason=outcome.reason, message=outcome.message)
+        return ChildResult(outcome="memory", reason=outcome.reason, message=outcome.message)
     except DeviceOutOfMemory as error:
-        return Ended(outcome="memory", reason="device_memory", message=str(error))
+        return ChildResult(outcome="memory", reason="device_memory", message=str(error))
     except Exception as error:  # The outcome of a job is decided here.
         return _fault(error)
 
 
-def _fault(error: BaseException) -> Ended:
+def _fault(error: BaseException) -> ChildResult:
     """Return what an exception that names no outcome means."""
     detail = "".join(traceback.format_exception(error))[-8000:]
     if _is_memory(error):
-        return Ended(
+        return ChildResult(
             outcome="memory",
             reason="memory",
             message="The device ran out of memory.",
             detail=detail,
         )
     if _is_device(error):
-        return Ended(outcome="device", reason="device", message="The device failed.", detail=detail)
-    return Ended(
+        return ChildResult(
+            outcome="device", reason="device", message="The device failed.", detail=detail
+        )
+    return ChildResult(
         outcome="internal",
         reason="internal",
         message="The service failed on this audio. It will be tried again.",
@@ -157,7 +159,7 @@ def main() -> None:
         )
     except Exception as error:  # The parent tells the operator and tries again.
         traceback.print_exc()
-        pipe.say(Unloadable(message=f"{type(error).__name__}: {error}"[:2000]))
+        pipe.say(LoadRefused(message=f"{type(error).__name__}: {error}"[:2000]))
         return
     pipe.say(Loaded(engine=str(getattr(engine, "name", load.engine))))
     for line in sys.stdin:

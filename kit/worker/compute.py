@@ -15,14 +15,14 @@ from contracts.music import Seconds
 from kit.observability.metrics import CHILD_STARTS
 from kit.service import WorkerService
 from kit.settings import child_environment
-from kit.worker.wire import (
+from kit.worker.child_protocol import (
     FROM_CHILD,
-    Ended,
+    ChildResult,
     Finished,
     FromChild,
     Load,
     Loaded,
-    Unloadable,
+    LoadRefused,
     Work,
 )
 
@@ -33,7 +33,7 @@ _LINE_LIMIT = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Died:
+class ChildDied:
     """The child is gone and did not say why."""
 
     code: int
@@ -164,14 +164,14 @@ class Child:
         match answer:
             case Loaded(engine=engine):
                 self.engine = engine
-            case Unloadable(message=message):
+            case LoadRefused(message=message):
                 await self.kill()
                 raise LoadFailed(message)
             case _:
                 died = await self.kill()
                 raise LoadFailed(f"the engine's process ended with {died.cause}\n{died.log}")
 
-    async def run(self, work: Work) -> AsyncIterator[FromChild | Died]:
+    async def run(self, work: Work) -> AsyncIterator[FromChild | ChildDied]:
         """Give the child a job and yield what it says; the last one tells how it ended."""
         self._send(work.model_dump_json())
         while True:
@@ -180,20 +180,20 @@ class Child:
                 yield await self.kill()
                 return
             yield said
-            if isinstance(said, Finished | Ended):
+            if isinstance(said, Finished | ChildResult):
                 return
 
-    async def kill(self, *, grace: Seconds = 0.0) -> Died:
+    async def kill(self, *, grace: Seconds = 0.0) -> ChildDied:
         """End the process and whatever it started; after `grace` seconds by force.
 
         Returns
         -------
-        Died
+        ChildDied
             How it ended and the tail of its log.
         """
         process = self._process
         if process is None:
-            return Died(0, "")
+            return ChildDied(0, "")
         if process.returncode is None and grace > 0:
             self._signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
@@ -208,7 +208,7 @@ class Child:
                     await self._log_task
         if self._channel is not None:
             self._channel.close()
-        return Died(code, "\n".join(self._log))
+        return ChildDied(code, "\n".join(self._log))
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

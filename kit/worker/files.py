@@ -9,11 +9,11 @@ from contracts.ids import JobId
 from contracts.items import ArtifactKind
 from contracts.jobs import (
     Claim,
-    Failure,
-    FailureReason,
     InputRef,
-    Make,
     Manifest,
+    Producer,
+    Reason,
+    ReasonCode,
     ResultData,
     StoredFile,
 )
@@ -21,16 +21,16 @@ from contracts.objects import MANIFEST, Bucket, artifact_key
 from kit.objects.base import ObjectCorrupt, ObjectMissing, ObjectStore
 from kit.worker.job import JobInput, Output
 
-TOLD = 16 << 10
+INLINE_MANIFEST_BYTES = 16 << 10
 """Bytes of a manifest that is told with the event, and need not be fetched."""
 
 
 class InputLost(Exception):
     """A stored file that a job reads is missing or damaged: to try again later would not help."""
 
-    def __init__(self, failure: Failure, detail: str) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
         self.detail = detail
 
 
@@ -67,9 +67,9 @@ async def _fetch(store: ObjectStore, ref: InputRef, path: Path) -> None:
                 raise InputLost(_loss(ref, missing=missing), str(error)) from error
 
 
-def _loss(ref: InputRef, *, missing: bool) -> Failure:
+def _loss(ref: InputRef, *, missing: bool) -> Reason:
     """Return what is said of an input that cannot be read."""
-    reason = FailureReason.MISSING_FILE if missing else FailureReason.DAMAGED_FILE
+    reason = ReasonCode.MISSING_FILE if missing else ReasonCode.DAMAGED_FILE
     how = "missing from" if missing else "damaged in"
     if ref.kind is ArtifactKind.ORIGINAL:
         message = (
@@ -89,7 +89,7 @@ def _loss(ref: InputRef, *, missing: bool) -> Failure:
             f"A file that this job reads, {ref.name}, is {how} the store. Have the job that made "
             "it done again, and then this one."
         )
-    return Failure(reason=reason, message=message)
+    return Reason(code=reason, message=message)
 
 
 async def store_outputs(
@@ -111,7 +111,7 @@ async def store_manifest(
     store: ObjectStore,
     claim: Claim,
     *,
-    make: Make,
+    producer: Producer,
     result: ResultData,
     files: tuple[StoredFile, ...],
 ) -> tuple[str, str, Manifest | None]:
@@ -123,12 +123,12 @@ async def store_manifest(
         Its key, its digest, and itself if it is small enough to be told.
     """
     manifest = Manifest(
-        job=JobId(claim.job), epoch=claim.epoch, make=make, result=result, files=files
+        job=JobId(claim.job), epoch=claim.epoch, producer=producer, result=result, files=files
     )
     data = manifest.model_dump_json().encode()
     key = key_of(claim, MANIFEST)
     await store.put_bytes(Bucket.DERIVED, key, data, media_type="application/json")
-    told = manifest if len(data) <= TOLD else None
+    told = manifest if len(data) <= INLINE_MANIFEST_BYTES else None
     return key, hashlib.sha256(data).hexdigest(), told
 
 

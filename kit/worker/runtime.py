@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from contracts.ids import WorkerId
-from contracts.jobs import MOST_CLAIMS, Claim, ClaimRequest, Make
+from contracts.jobs import MAX_CLAIMS, Claim, ClaimRequest, Producer
 from contracts.topics import commands
 from kit.clock import new_id
 from kit.inference.devices import available_device
@@ -26,9 +26,9 @@ from kit.platform import ServicePlatform
 from kit.service import WorkerService, WorkerSettings
 from kit.weights.manifest import WeightsManifest, read_manifest
 from kit.weights.store import MissingWeights, open_store
-from kit.worker.attempt import Attempt, Ending
+from kit.worker.attempt import Attempt, AttemptOutcome
 from kit.worker.compute import EngineSetup, LoadFailed
-from kit.worker.desk import Desk, DeskClosed
+from kit.worker.library_client import LibraryClient, LibraryUnavailable
 from kit.worker.slot import Slot
 
 log = logging.getLogger(__name__)
@@ -64,17 +64,17 @@ class WorkerRuntime:
         settings: WorkerSettings,
         *,
         platform: ServicePlatform,
-        desk: Desk,
+        desk: LibraryClient,
     ) -> None:
         self.service = service
         self.settings = settings
         self.platform = platform
         self.desk = desk
         self.worker = WorkerId(new_id())
-        self.make: Make | None = None
+        self.producer: Producer | None = None
         self._unprepared = "The engine is being loaded."
-        self._news = asyncio.Event()
-        self._news.set()
+        self._wakeup = asyncio.Event()
+        self._wakeup.set()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._asking = False
@@ -108,7 +108,7 @@ class WorkerRuntime:
         """Whether it claims jobs."""
         return not self.problem and not self._stopping.is_set()
 
-    def hurry(self) -> None:
+    def force_stop(self) -> None:
         """Release running jobs now instead of finishing them (the second signal)."""
         self._hurry.set()
 
@@ -139,7 +139,7 @@ class WorkerRuntime:
 
     async def _stop_claiming(self, claiming: "asyncio.Task[None]") -> None:
         """End the claims; one that is being answered is waited for, so that no job is orphaned."""
-        self._news.set()
+        self._wakeup.set()
         if self._asking:
             await asyncio.wait({claiming}, timeout=CLAIM_WITHIN)
         warming = tuple(self._warming.values())
@@ -152,8 +152,8 @@ class WorkerRuntime:
         topic = commands(self.service.word)
         while True:
             try:
-                async for _ in self.platform.bus.news(topic):
-                    self._news.set()
+                async for _ in self.platform.bus.tail(topic):
+                    self._wakeup.set()
             except Exception:
                 log.warning("the bus gives no news; work is found by asking", exc_info=True)
             await self.platform.clock.sleep(1.0)
@@ -167,7 +167,7 @@ class WorkerRuntime:
             warm = await self._warm_slots()
             if not self.device_works:
                 await self._rest_device()
-            self._news.clear()  # Before asking, so that news which comes meanwhile is kept.
+            self._wakeup.clear()  # Before asking, so that news which comes meanwhile is kept.
             claims = await self._ask(len(warm))
             for slot, claim in zip(warm, claims, strict=False):
                 JOBS_RUNNING.labels(self.service.word).inc()
@@ -178,7 +178,7 @@ class WorkerRuntime:
             for slot in warm[len(claims) :]:
                 self._free.put_nowait(slot)
             if len(claims) < len(warm):
-                await self._wait_for_news()
+                await self._wait_for_wakeup()
 
     async def _warm_slots(self) -> list[Slot]:
         """Return the free slots whose engines are warm, as soon as there is one.
@@ -187,7 +187,7 @@ class WorkerRuntime:
         keeps no other waiting.
         """
         warm: list[Slot] = []
-        while not warm or (not self._free.empty() and len(warm) < MOST_CLAIMS):
+        while not warm or (not self._free.empty() and len(warm) < MAX_CLAIMS):
             slot = await self._free.get()
             if slot.is_warm:
                 warm.append(slot)
@@ -233,35 +233,35 @@ class WorkerRuntime:
                 log.error("%s is not ready: %s", self.service.word, error)
                 await self.platform.clock.sleep(RETRY_LOAD)
                 continue
-            self.make = self._make(self._slots[0].engine, setup, fingerprint)
+            self.producer = self._make(self._slots[0].engine, setup, fingerprint)
             self._unprepared = ""
-            log.info("%s is ready: %s on %s", self.service.word, self.make.engine, setup.device)
+            log.info("%s is ready: %s on %s", self.service.word, self.producer.engine, setup.device)
             return
 
-    async def _ask(self, most: int) -> tuple[Claim, ...]:
+    async def _ask(self, max_jobs: int) -> tuple[Claim, ...]:
         """Ask once for work; nothing also where the library cannot be asked."""
         request = ClaimRequest(
             task=self.service.word,
             worker=self.worker,
-            make=cast(Make, self.make),
-            most=most,
-            most_long=min(most, max(0, self.settings.long_slots - self._long)),
+            producer=cast(Producer, self.producer),
+            max_jobs=max_jobs,
+            max_long_jobs=min(max_jobs, max(0, self.settings.long_slots - self._long)),
         )
         self._asking = True
         try:
             return await self.desk.claim(request)
-        except DeskClosed as error:
+        except LibraryUnavailable as error:
             log.warning("no work can be claimed: %s", error)
             return ()
         finally:
             self._asking = False
 
-    async def _wait_for_news(self) -> None:
+    async def _wait_for_wakeup(self) -> None:
         """Wait until work may be there that was not before."""
         poll = self.platform.settings.poll
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(poll * random.uniform(0.8, 1.2)):
-                await self._news.wait()
+                await self._wakeup.wait()
                 # Idle workers do not all ask at once.
                 await asyncio.sleep(random.uniform(0, 0.05))
 
@@ -274,9 +274,9 @@ class WorkerRuntime:
             desk=self.desk,
             platform=self.platform,
             worker=self.worker,
-            make=cast(Make, self.make),
+            producer=cast(Producer, self.producer),
             stopping=self._stopping,
-            hurry=self._hurry,
+            force_stop=self._hurry,
         )
         try:
             ending = await attempt.run()
@@ -284,14 +284,14 @@ class WorkerRuntime:
             # The lease runs out and the job is handed to another worker.
             log.exception("the attempt broke; its lease will run out")
             await slot.close()
-            ending = Ending.BROKEN
+            ending = AttemptOutcome.BROKEN
         finally:
             JOBS_RUNNING.labels(self.service.word).dec()
             if claim.long:
                 self._long -= 1
                 # A slot may be free already, and wait for work that was too long for it until now.
-                self._news.set()
-        failed = ending is Ending.DEVICE
+                self._wakeup.set()
+        failed = ending is AttemptOutcome.DEVICE
         self._device_failures = self._device_failures + 1 if failed else 0
         self._free.put_nowait(slot)
 
@@ -315,8 +315,8 @@ class WorkerRuntime:
         digests = [w.digest for w in manifest.weights if w.name in weights]
         return setup, "\n".join([self.service.version, *digests])
 
-    def _make(self, engine: str, setup: EngineSetup, fingerprint: str) -> Make:
-        return Make(
+    def _make(self, engine: str, setup: EngineSetup, fingerprint: str) -> Producer:
+        return Producer(
             engine=engine,
             version=self.service.version,
             weights=", ".join(sorted(setup.weights))[:200],

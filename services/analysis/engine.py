@@ -8,8 +8,8 @@ import numpy as np
 
 from kit.arrays import F32
 from kit.audio.downmix import downmix
+from kit.signal.beats import NO_PULSE, Pulse, track_beats
 from kit.signal.onsets import Novelty, loudness, novelty
-from kit.signal.pulse import NO_PULSE, Pulse, find_pulse
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.engines import EngineContext
 from services.analysis.chroma import Chroma, chroma
@@ -53,7 +53,7 @@ class SignalEngine:
         if level <= 0.0:
             return Rhythm(0.0, Novelty(np.zeros((0, 4), np.float32), 1.0), NO_PULSE)
         heard = novelty(source(), sample_rate, level=level)
-        return Rhythm(level, heard, find_pulse(heard.total, heard.rate, loop=loop))
+        return Rhythm(level, heard, track_beats(heard.total, heard.rate, loop=loop))
 
     def run_harmony(self, source: Source, sample_rate: int) -> Chroma:
         """Listen twice: to the first two minutes for the tuning, then to all."""

@@ -7,18 +7,18 @@ import numpy as np
 
 from contracts.analysis import (
     Analysis,
+    AnalysisImage,
     AnalysisParams,
     AnalysisResult,
     Beat,
     ChordSegment,
     ImageKind,
-    ImageMade,
     KeyCandidate,
-    KeyFound,
+    KeyEstimate,
     Section,
     TempoCandidate,
     TempoChange,
-    TempoFound,
+    TempoEstimate,
 )
 from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
@@ -114,11 +114,11 @@ def _edges(inner: F64, duration: float) -> F64:
     return np.concatenate([[0.0], inner, [duration]])
 
 
-def _tempo(rhythm: Rhythm, bars: meter.Bars, stem: Stem | None) -> TempoFound | None:
+def _tempo(rhythm: Rhythm, bars: meter.Bars, stem: Stem | None) -> TempoEstimate | None:
     pulse = rhythm.pulse
     if not pulse.candidates:
         return None
-    return TempoFound(
+    return TempoEstimate(
         bpm=pulse.bpm,
         confidence=pulse.confidence,
         steadiness=pulse.steadiness,
@@ -144,7 +144,7 @@ def _beats(beats: F64, bars: meter.Bars) -> tuple[Beat, ...]:
     )
 
 
-def _key(heard: Chroma, sources: Sources) -> KeyFound | None:
+def _key(heard: Chroma, sources: Sources) -> KeyEstimate | None:
     if not heard.energy.size:
         return None
     # How long a note sounds says more of the key than how loud: every frame counts alike, but for
@@ -155,7 +155,7 @@ def _key(heard: Chroma, sources: Sources) -> KeyFound | None:
     )
     if len(guesses) < 2:
         return None
-    return KeyFound(
+    return KeyEstimate(
         best=_candidate(guesses[0]),
         second=_candidate(guesses[1]),
         tuning_cents=100.0 * heard.tuning,
@@ -214,9 +214,9 @@ def _sections(heard: Chroma, edges: F64) -> tuple[Section, ...]:
     )
 
 
-def _draw(params: AnalysisParams, job: Job, sources: Sources) -> tuple[ImageMade, ...]:
+def _draw(params: AnalysisParams, job: Job, sources: Sources) -> tuple[AnalysisImage, ...]:
     rate, samples = sources.facts.sample_rate, sources.facts.samples
-    made: list[ImageMade] = []
+    made: list[AnalysisImage] = []
     for index, spec in enumerate(params.images):
         end = sources.facts.duration if spec.end is None else min(spec.end, sources.facts.duration)
         first, last = floor(spec.start * rate), min(samples, ceil(end * rate))
@@ -236,7 +236,7 @@ def _draw(params: AnalysisParams, job: Job, sources: Sources) -> tuple[ImageMade
         name = f"{spec.kind.value}-{index}.png"
         write_png(job.output(name, ArtifactKind.IMAGE, media_type="image/png"), picture)
         made.append(
-            ImageMade(
+            AnalysisImage(
                 file=name,
                 kind=spec.kind,
                 start=first / rate,

@@ -13,13 +13,13 @@ import imageio_ffmpeg
 import numpy as np
 
 from contracts.ingest import (
-    LEAST_RATE,
-    MOST_CHANNELS,
-    MOST_RATE,
-    MOST_RATIO,
+    MAX_CHANNELS,
+    MAX_RATE,
+    MAX_RATIO,
+    MIN_RATE,
     RATIO_FREE,
     IngestParams,
-    Refusal,
+    RejectionReason,
 )
 from contracts.music import Seconds
 from kit.arrays import AudioBlock
@@ -28,7 +28,7 @@ from services.ingest.sandbox import CPU_BASE, CPU_PER_SECOND, Confined, Order, S
 from services.ingest.sniff import TAKEN, Sniffed
 from services.ingest.timeline import KEEP_GAPS, TIMED, FirstFrame
 
-_MOST_ALLOCATION = 256 << 20
+_MAX_ALLOCATION = 256 << 20
 _SLACK: Seconds = 2.0
 """Sound beyond the longest that is decoded, so that the bound is seen here."""
 _SILENCE = 65_536
@@ -67,7 +67,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DecoderReport:
     """What the decoder said of a file, once it has ended."""
 
     codec: str
@@ -143,7 +143,7 @@ class Decoding:
                 program=_command(program, upload, bounds),
                 reads=[upload.path],
                 folder=folder,
-                cpu=(CPU_BASE, CPU_BASE + CPU_PER_SECOND * bounds.longest),
+                cpu=(CPU_BASE, CPU_BASE + CPU_PER_SECOND * bounds.max_duration),
             ),
         )
         self._chunks = self._running.chunks()
@@ -192,7 +192,7 @@ class Decoding:
         for at in range(0, samples, _SILENCE):
             yield np.zeros((self.channels, min(_SILENCE, samples - at)), np.float32)
 
-    def finish(self) -> Said:
+    def finish(self) -> DecoderReport:
         """Return what the decoder said, after the last block.
 
         Raises
@@ -207,7 +207,9 @@ class Decoding:
         codec = _MAPPED.search(log)
         # Those of the input, without the one of the output.
         streams = max(1, len(_CODEC.findall(log)) - 1)
-        return Said(codec.group(1) if codec else "unknown", streams, self._stated(), _faults(log))
+        return DecoderReport(
+            codec.group(1) if codec else "unknown", streams, self._stated(), _faults(log)
+        )
 
     def _stated(self) -> Seconds | None:
         """Return the duration that the header states, when it is not a guess."""
@@ -250,16 +252,16 @@ class Decoding:
             if name == b"fmt ":
                 channels, rate = struct.unpack_from("<HI", body, 2)
                 mask = struct.unpack_from("<I", body, 20)[0] if len(body) >= 24 else 0
-        if not 1 <= channels <= MOST_CHANNELS:
+        if not 1 <= channels <= MAX_CHANNELS:
             raise Rejected(
-                Refusal.CHANNELS,
-                f"The file has {channels} channels; at most {MOST_CHANNELS} are taken. Export a "
+                RejectionReason.CHANNELS,
+                f"The file has {channels} channels; at most {MAX_CHANNELS} are taken. Export a "
                 "stereo mix of it.",
             )
-        if not LEAST_RATE <= rate <= MOST_RATE:
+        if not MIN_RATE <= rate <= MAX_RATE:
             raise Rejected(
-                Refusal.RATE,
-                f"The file's sample rate is {rate} Hz; rates from {LEAST_RATE} to {MOST_RATE} Hz "
+                RejectionReason.RATE,
+                f"The file's sample rate is {rate} Hz; rates from {MIN_RATE} to {MAX_RATE} Hz "
                 "are taken. Export it at 44100 or 48000 Hz.",
             )
         return rate, channels, mask
@@ -277,22 +279,22 @@ class Decoding:
 
     def _check_bounds(self, samples: float) -> None:
         seconds, decoded = samples / self.sample_rate, samples * self.channels * 4
-        if seconds > self._bounds.longest:
+        if seconds > self._bounds.max_duration:
             raise Rejected(
-                Refusal.TOO_LONG,
-                f"The sound is longer than {_span(self._bounds.longest)}, the longest that is "
+                RejectionReason.TOO_LONG,
+                f"The sound is longer than {_span(self._bounds.max_duration)}, the longest that is "
                 "taken. Cut it into parts.",
             )
-        if decoded > self._bounds.most_bytes:
+        if decoded > self._bounds.max_bytes:
             raise Rejected(
-                Refusal.TOO_LARGE,
-                f"Decoded, the sound takes more than {self._bounds.most_bytes >> 20} MiB. Upload "
+                RejectionReason.TOO_LARGE,
+                f"Decoded, the sound takes more than {self._bounds.max_bytes >> 20} MiB. Upload "
                 "fewer channels, a lower rate, or parts of it.",
             )
-        if decoded > RATIO_FREE + MOST_RATIO * self._upload.size:
+        if decoded > RATIO_FREE + MAX_RATIO * self._upload.size:
             raise Rejected(
-                Refusal.TOO_DENSE,
-                f"The file unpacks to more than {MOST_RATIO} times its size, as only endless "
+                RejectionReason.TOO_DENSE,
+                f"The file unpacks to more than {MAX_RATIO} times its size, as only endless "
                 "silence does. Cut the silence and upload it again.",
             )
 
@@ -304,19 +306,19 @@ class Decoding:
             return _killed(-code)
         if "matches no streams" in log or "does not contain any stream" in log:
             return Rejected(
-                Refusal.NO_AUDIO,
+                RejectionReason.NO_AUDIO,
                 f"This {self._upload.sniffed.container} file has no sound track.",
             )
         if _FORBIDDEN in log or "Decoder not found" in log or "Unknown decoder" in log:
             return Rejected(
-                Refusal.UNSUPPORTED,
+                RejectionReason.UNSUPPORTED,
                 f"The sound in this {self._upload.sniffed.container} file is coded in a way that "
                 f"is not supported. Export it as WAV or FLAC. Supported formats: {TAKEN}.",
             )
         if code == 0:
             return nothing_heard()
         return Rejected(
-            Refusal.DAMAGED,
+            RejectionReason.DAMAGED,
             f"The file begins like {self._upload.sniffed.container}, but cannot be decoded: it is "
             "damaged or incomplete. Export or copy it again.",
         )
@@ -336,9 +338,9 @@ class Decoding:
 def nothing_heard(seconds: Seconds = 0.0) -> Rejected:
     """Return the refusal of a file that has no sound, or next to none."""
     if seconds == 0:
-        return Rejected(Refusal.EMPTY, "The file ends after 0.0 s of sound.")
+        return Rejected(RejectionReason.EMPTY, "The file ends after 0.0 s of sound.")
     return Rejected(
-        Refusal.TOO_SHORT,
+        RejectionReason.TOO_SHORT,
         f"The file ends after {seconds * 1000:.1f} ms of sound, which is too short to be heard.",
     )
 
@@ -347,12 +349,12 @@ def _killed(number: int) -> Rejected:
     """Return what a signal that ended the decoder says of the file."""
     if number in (9, 24):
         return Rejected(
-            Refusal.TIMEOUT,
+            RejectionReason.TIMEOUT,
             "Decoding this file took more time or memory than any honest file does. Export it "
             "again, as WAV or FLAC.",
         )
     return Rejected(
-        Refusal.CRASH,
+        RejectionReason.CRASH,
         "This file made the decoder crash, so it is damaged or hostile. Export it again, as WAV "
         "or FLAC.",
     )
@@ -393,7 +395,7 @@ def _opening(program: Path, upload: Upload, *options: str) -> list[str]:
     return [
         str(program),
         *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info"),
-        *("-max_alloc", str(_MOST_ALLOCATION), "-threads", "1", "-filter_threads", "1"),
+        *("-max_alloc", str(_MAX_ALLOCATION), "-threads", "1", "-filter_threads", "1"),
         *("-protocol_whitelist", "file,pipe,subfile", "-format_whitelist", sniffed.demuxer),
         *("-codec_whitelist", ",".join(_DECODERS), "-max_streams", "64"),
         # Channels of unknown place stay so: a guess would drop some and move others.
@@ -407,7 +409,7 @@ def _opening(program: Path, upload: Upload, *options: str) -> list[str]:
 def _command(program: Path, upload: Upload, bounds: IngestParams) -> list[str]:
     return [
         *_opening(program, upload),
-        *("-t", f"{bounds.longest + _SLACK:.3f}", "-threads", "1"),
+        *("-t", f"{bounds.max_duration + _SLACK:.3f}", "-threads", "1"),
         *(("-af", KEEP_GAPS) if upload.sniffed.demuxer in TIMED else ()),
         *("-c:a", "pcm_f32le", "-fflags", "+bitexact", "-flags", "+bitexact"),
         *("-f", "wav", "pipe:1"),

@@ -14,7 +14,7 @@ from contracts.ingest import (
     IngestParams,
     IngestResult,
     Levels,
-    Refusal,
+    RejectionReason,
     Remark,
     Source,
     Span,
@@ -29,7 +29,7 @@ from kit.audio.peaks import MEDIA_TYPE, PeaksWriter
 from kit.signal.decibels import amplitude_to_db
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected
-from services.ingest.decoder import Decoding, Said, Upload, nothing_heard
+from services.ingest.decoder import DecoderReport, Decoding, Upload, nothing_heard
 from services.ingest.dsp import (
     QUIET,
     Clipping,
@@ -137,7 +137,7 @@ class Meters:
 class Pass:
     """What one reading of the upload told."""
 
-    said: Said
+    said: DecoderReport
     source_rate: int
     source_channels: int
     source_samples: int
@@ -156,7 +156,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
     Raises
     ------
     Rejected
-        The upload cannot be used; the reason is a `Refusal`, and the message says what to do.
+        The upload cannot be used: the code is a `RejectionReason`, the message says what to do.
     """
     path = job.input.path.resolve()
     upload = Upload(path, path.stat().st_size, sniff(path))
@@ -250,14 +250,14 @@ class _Reading:
         fraction = seconds / (seconds + _GUESS)
         self.job.progress(start + 0.5 * fraction, f"{seconds:.0f} s of sound read")
 
-    def _check(self, said: Said, samples: int, rate: int) -> None:
+    def _check(self, said: DecoderReport, samples: int, rate: int) -> None:
         """Refuse what ended before there was enough of it."""
         seconds = samples / rate
-        if seconds >= self.params.shortest and samples:
+        if seconds >= self.params.min_duration and samples:
             return
         if said.faults:
             raise Rejected(
-                Refusal.DAMAGED,
+                RejectionReason.DAMAGED,
                 f"The file is damaged: it ends after {seconds:.1f} s of sound, and what is left "
                 "cannot be decoded. Export or copy it again.",
             )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-_MOST_CHUNKS = 4096
+_MAX_CHUNKS = 4096
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _SUBFORMAT = bytes.fromhex("800000aa00389b71")
 """How the identifiers end that stand for the format tags of old."""
@@ -116,7 +116,7 @@ class _Chunks:
 
     def walk(self, region: Region, at: int) -> Iterator[tuple[bytes, int, int]]:
         """Yield name, size and content's position of each chunk from a position on."""
-        for _ in range(_MOST_CHUNKS):
+        for _ in range(_MAX_CHUNKS):
             head = region.read(at, self.head)
             if len(head) < self.head:
                 return
@@ -208,7 +208,7 @@ def _flac(region: Region) -> Header:
 def _mov(region: Region) -> Header:
     """MP4 and QuickTime: a box that goes on beyond the end was cut."""
     at = 0
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         head = region.read(at, 16)
         if len(head) < 8:
             break

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from contracts.ingest import Refusal
+from contracts.ingest import RejectionReason
 from contracts.music import Seconds
 from kit.worker.outcomes import Rejected, Retryable
 from services.ingest.confine import FAILED, MARK
@@ -235,7 +235,7 @@ class Confined:
         if used is not None and used < _BUSY:
             return Retryable("busy", "The machine was too busy to open the file in time.")
         return Rejected(
-            Refusal.TIMEOUT,
+            RejectionReason.TIMEOUT,
             "Opening this file took far longer than its sound would play. It is probably damaged: "
             "export it again, as WAV or FLAC.",
         )

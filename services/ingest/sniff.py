@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from contracts.ingest import MOST_TAG_BYTES, Refusal
+from contracts.ingest import MAX_TAG_BYTES, RejectionReason
 from kit.worker.outcomes import Rejected
 from services.ingest.headers import Header, Region, read_header
 
@@ -18,7 +18,7 @@ TAKEN = (
 )
 """The formats that are opened, for people."""
 
-_MOST_ZEROS = 1 << 30
+_MAX_ZEROS = 1 << 30
 """Zeros that are looked behind."""
 _VIDEO = ("mp4", "mkv", "webm", "avi", "ts")
 _WHOLE = ("mp4", "m4a")
@@ -104,7 +104,7 @@ def sniff(path: Path) -> Sniffed:
     """
     size = path.stat().st_size
     if size == 0:
-        raise Rejected(Refusal.EMPTY, "The file is empty: it has no bytes at all.")
+        raise Rejected(RejectionReason.EMPTY, "The file is empty: it has no bytes at all.")
     with path.open("rb") as file:
         tags = _after_id3(file, size)
         start = _after_zeros(file, tags)
@@ -117,7 +117,7 @@ def sniff(path: Path) -> Sniffed:
         container, demuxer = found or ("mp3", "mp3")
         if start and container in _WHOLE:
             raise Rejected(
-                Refusal.UNSUPPORTED,
+                RejectionReason.UNSUPPORTED,
                 f"Something else stands in front of the {container} file in this file. Upload the "
                 f"{container} file alone.",
             )
@@ -127,7 +127,7 @@ def sniff(path: Path) -> Sniffed:
         header = read_header(container, Region(file, start, end))
     if head[:4] == b"RIFX" and not header.decoder:
         raise Rejected(
-            Refusal.UNSUPPORTED,
+            RejectionReason.UNSUPPORTED,
             "This is a big-endian WAV (RIFX) of an unusual kind. Export it as an ordinary WAV.",
         )
     part = None if (start, end) == (0, size) else (start, end)
@@ -146,7 +146,7 @@ def _after_id3(file: BinaryIO, size: int) -> int:
         offset += 10 + length + (10 if header[5] & 0x10 else 0)
         if offset >= size:
             raise Rejected(
-                Refusal.EMPTY,
+                RejectionReason.EMPTY,
                 "The file ends inside its tags, after 0.0 s of sound. Export it again.",
             )
     return offset
@@ -156,7 +156,7 @@ def _after_zeros(file: BinaryIO, start: int) -> int:
     """Return where the first byte stands that is not zero, or the start when there is none."""
     file.seek(start)
     at = start
-    while at - start < _MOST_ZEROS and (part := file.read(1 << 20)):
+    while at - start < _MAX_ZEROS and (part := file.read(1 << 20)):
         rest = part.lstrip(b"\0")
         if rest:
             # The first byte of an MP4 and of some others is a zero of theirs.
@@ -184,7 +184,7 @@ def _before_tags(file: BinaryIO, start: int, size: int) -> int:
 
 
 def _check_flac_metadata(file: BinaryIO, start: int, end: int) -> None:
-    """Walk the metadata blocks without reading them, and refuse a flood of them.
+    """StepScheduler the metadata blocks without reading them, and refuse a flood of them.
 
     The decoder holds all of them in memory, which is bounded.
     """
@@ -194,10 +194,10 @@ def _check_flac_metadata(file: BinaryIO, start: int, end: int) -> None:
         header = file.read(4)
         length = int.from_bytes(header[1:4], "big")
         total += length
-        if total > MOST_TAG_BYTES:
+        if total > MAX_TAG_BYTES:
             raise Rejected(
-                Refusal.TAGS,
-                f"The tags and pictures in this file take more than {MOST_TAG_BYTES >> 20} MiB. "
+                RejectionReason.TAGS,
+                f"The tags and pictures in this file take more than {MAX_TAG_BYTES >> 20} MiB. "
                 "Remove the cover art and upload it again.",
             )
         at += 4 + length
@@ -284,19 +284,19 @@ def _refused_as(head: bytes) -> Rejected | None:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n\x00")
     if _PLAYLISTS.search(head[:4096]) or _REFERENCES.match(text):
         return Rejected(
-            Refusal.PLAYLIST,
+            RejectionReason.PLAYLIST,
             "This is a playlist, not audio: it names other files, and those are never opened. "
             "Upload the audio files themselves.",
         )
     if head.startswith(_ARCHIVES) or head[257:262] == b"ustar":
         return Rejected(
-            Refusal.ARCHIVE,
+            RejectionReason.ARCHIVE,
             "This is an archive, not audio. Unpack it and upload the audio files in it.",
         )
     for magic, name in _OTHERS:
         if head.startswith(magic):
             return Rejected(
-                Refusal.UNSUPPORTED,
+                RejectionReason.UNSUPPORTED,
                 f"This is {name}, which is not supported. Supported formats: {TAKEN}.",
             )
     return None
@@ -307,9 +307,11 @@ def _refusal(head: bytes) -> Rejected:
     if known := _refused_as(head):
         return known
     if not any(head):
-        return Rejected(Refusal.EMPTY, "The file holds nothing but zeros: there is no sound in it.")
+        return Rejected(
+            RejectionReason.EMPTY, "The file holds nothing but zeros: there is no sound in it."
+        )
     what = "text" if _is_text(head) else "not an audio file of a known format"
-    return Rejected(Refusal.UNSUPPORTED, f"This is {what}. Supported formats: {TAKEN}.")
+    return Rejected(RejectionReason.UNSUPPORTED, f"This is {what}. Supported formats: {TAKEN}.")
 
 
 def _is_text(head: bytes) -> bool:

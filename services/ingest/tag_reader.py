@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-MOST_TAGS = 64
-MOST_NAME = 64
-MOST_TEXT = 4000
+MAX_TAGS = 64
+MAX_NAME = 64
+MAX_TEXT = 4000
 """Before it is decoded: two bytes make one character of some languages."""
-_MOST_CHUNKS = 4096
-_MOST_INFO = 1 << 20
+_MAX_CHUNKS = 4096
+_MAX_INFO = 1 << 20
 _INFO = {
     b"INAM": "title",
     b"TITL": "title",
@@ -55,13 +55,13 @@ def riff_info(file: io.BufferedIOBase) -> dict[str, str]:
     head = file.read(12)
     if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:12] != b"WAVE":
         return found
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         chunk = file.read(8)
         if len(chunk) < 8:
             break
         size = struct.unpack("<I", chunk[4:])[0]
         after = file.tell() + size + (size & 1)
-        if chunk[:4] == b"LIST" and size < _MOST_INFO:
+        if chunk[:4] == b"LIST" and size < _MAX_INFO:
             body = file.read(size)
             at = 4 if body[:4] == b"INFO" else size
             while at + 8 <= len(body):
@@ -95,12 +95,12 @@ def main() -> None:
         fields |= {name: [text] for name, text in riff_info(file).items()}
     tags: dict[str, str] = {}
     for name, value in fields.items():
-        if name in _SKIPPED or len(tags) == MOST_TAGS:
+        if name in _SKIPPED or len(tags) == MAX_TAGS:
             continue
         parts = value if isinstance(value, list) else [str(value)]
         text = "; ".join(str(part) for part in parts)
         if text:
-            tags[name.lower()[:MOST_NAME]] = text[:MOST_TEXT]
+            tags[name.lower()[:MAX_NAME]] = text[:MAX_TEXT]
     json.dump(tags, sys.stdout)
 
 

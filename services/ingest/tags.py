@@ -17,7 +17,7 @@ _READER = Path(__file__).with_name("tag_reader.py")
 _DAMAGE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _CPU = 5
 _MOST = 8 << 20
-_MOST_NAME = 64
+_MAX_NAME = 64
 _MEMORY = 512 << 20
 
 
@@ -101,5 +101,5 @@ def _read(sandbox: Sandbox, upload: Path, folder: Path, start: int) -> dict[str,
         tags = json.loads(said)
     except ValueError:
         return {}
-    named = ((clean_tag(str(name), _MOST_NAME), str(text)) for name, text in tags.items())
+    named = ((clean_tag(str(name), _MAX_NAME), str(text)) for name, text in tags.items())
     return {name: text for name, text in named if name}

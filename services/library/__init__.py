@@ -1,4 +1,4 @@
-"""The memory of the house: items, artifacts, uploads, jobs, pipelines, runs; the only writer of
+"""The memory of the server: items, artifacts, uploads, jobs, pipelines, runs; the only writer of
 job state.
 
 Every row belongs to one owner, every change is written with its event in one transaction, and a

@@ -14,13 +14,12 @@ from kit.auth.dependencies import Authenticate
 from kit.auth.reader import HttpKeys, TokenReader
 from kit.bus.base import Consumer
 from kit.database.engine import Database
-from kit.http.app import behind_edge, create_app
+from kit.http.app import create_app, guarded
 from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
-from kit.service import Background, Serving
+from kit.service import Background, HttpApp
 from services.library.context import Context
 from services.library.deletions import Deletions
-from services.library.handlers import JobEvents
 from services.library.progress import ProgressFeed
 from services.library.reaper import Reaper
 from services.library.relay import Relay
@@ -35,6 +34,7 @@ from services.library.routes.uploads import upload_routes
 from services.library.routes.usage import usage_routes
 from services.library.settings import LibrarySettings
 from services.library.uploads import Uploads
+from services.library.worker_events import JobEvents
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
@@ -49,7 +49,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
 )
 
 
-class LibraryServing:
+class LibraryApp:
     """The running library."""
 
     def __init__(
@@ -79,7 +79,7 @@ class LibraryServing:
         await self._database.close()
 
 
-async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving:
+async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp:
     """Bring the tables up to date and return the library, ready to serve."""
     policy = settings.policy(platform.settings.lease)
     database = platform.database(
@@ -87,7 +87,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
     )
     await database.migrate(MIGRATIONS)
     deletions = Deletions(database)
-    house = Context(
+    server = Context(
         database=database,
         objects=platform.objects,
         policy=policy,
@@ -101,7 +101,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
     handler = JobEvents(database, platform.objects, policy=policy)
     consumers = [handler.consumer(platform.bus) for _ in range(platform.bus.members)]
-    reaper = Reaper.beside(
+    reaper = Reaper.following(
         consumers[0], database, platform.objects, policy=policy, clock=platform.clock
     )
     if settings.workers_end_with_us:
@@ -126,9 +126,9 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
         )
     )
     internal.router.routes.extend(health_routes(ready))
-    return LibraryServing(
-        public=behind_edge(catalogue(house, authenticate=reader.read, ready=ready)),
-        internal=behind_edge(internal),
+    return LibraryApp(
+        public=guarded(catalogue(server, authenticate=reader.read, ready=ready)),
+        internal=guarded(internal),
         background=(
             *map(_listening, consumers),
             relay.run,
@@ -142,14 +142,14 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> Serving
     )
 
 
-def catalogue(house: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:
+def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:
     """Return the public application: the catalogue's routes, health, and its own description."""
     app = create_app(
         "Cratedig library", description="Items, artifacts, uploads, jobs, pipelines and runs."
     )
     app.state.authenticate = authenticate
     for routes in _ROUTES:
-        app.include_router(routes(house), prefix="/v1")
+        app.include_router(routes(server), prefix="/v1")
     app.router.routes.extend(health_routes(ready))
 
     async def description(request: Request) -> Response:

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from contracts.analysis import AnalysisResult
 from contracts.ids import JobId, OwnerId
-from contracts.ingest import IngestResult, Refusal
+from contracts.ingest import IngestResult, RejectionReason
 from contracts.items import (
     METADATA_BYTES,
     METADATA_ENTRIES,
@@ -19,23 +19,23 @@ from contracts.items import (
     ItemState,
     metadata_size,
 )
-from contracts.jobs import Failure, FailureReason, JobState, Manifest, StoredFile, TaskName
+from contracts.jobs import JobState, Manifest, Reason, ReasonCode, StoredFile, TaskName
 from contracts.objects import Bucket, artifact_key
 from contracts.subjects import Subject
 from kit.clock import new_id
 from kit.database.engine import database_of
-from services.library.arrows import discard
-from services.library.facts import artifact_added, item_added, tell_item_changed
+from services.library.facts import artifact_added, emit_item_changed, item_added
 from services.library.outbox import record_all
 from services.library.subjects import subject_columns, subject_of
 from services.library.tables import ArtifactRow, ItemRow, JobRow
+from services.library.transitions import discard
 from services.library.usage import change
 
 SURE_TEMPO = 0.5
 """Share of the evidence from which a tempo that was found becomes its item's."""
 SEARCHED = 8192
 """Characters of an item in which a search looks for its words."""
-_HEARD = frozenset(refusal.value for refusal in Refusal)
+_HEARD = frozenset(refusal.value for refusal in RejectionReason)
 """Reasons that are found in the bytes themselves, once their digest was found to be right."""
 _ENDINGS = frozenset(
     f".{ending}"
@@ -89,7 +89,7 @@ async def apply_manifest(session: AsyncSession, job: JobRow, manifest: Manifest)
         return
     item.updated = now
     await session.flush()
-    await tell_item_changed(session, item)
+    await emit_item_changed(session, item)
 
 
 async def ingest_failed(session: AsyncSession, job: JobRow, item_id: str) -> None:
@@ -97,21 +97,21 @@ async def ingest_failed(session: AsyncSession, job: JobRow, item_id: str) -> Non
     item = await _held(session, item_id)
     if item.state == ItemState.READY:
         return
-    if job.reason == FailureReason.DAMAGED_FILE:
+    if job.reason_code == ReasonCode.DAMAGED_FILE:
         # A file that is missing may come back with the disk it lies on; this one is of no use.
         await _drop_original(session, item)
-    if job.reason not in _HEARD:
+    if job.reason_code not in _HEARD:
         # Nobody has seen that the bytes have this digest: the next ones are no duplicate of them.
         item.sha256 = None
     if job.state == JobState.CANCELLED:
         reason = "Taking it in was cancelled. Ask for the ingest job again, or delete the item."
     else:
-        reason = Failure.model_validate(job.failure).message
+        reason = Reason.model_validate(job.reason).message
     item.state = ItemState.REJECTED.value
     item.rejection = reason
     item.updated = await database_of(session).time(session)
     await session.flush()
-    await tell_item_changed(session, item)
+    await emit_item_changed(session, item)
 
 
 def fold(text: str, *, most: int | None = None) -> str:

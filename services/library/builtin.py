@@ -19,14 +19,14 @@ SLICED = (Stem.DRUMS, Stem.VOCALS, Stem.OTHER, Stem.ACCOMPANIMENT)
 _STEMS = FromStep(step="separation", kind=ArtifactKind.STEM)
 _SEPARATION = Step(name="separation", task=TaskName.SEPARATION)
 # Beats are clearest in the drums, keys in bass and chords: the analysis reads them too.
-_ANALYSIS = Step(name="analysis", task=TaskName.ANALYSIS, beside=(_STEMS,))
+_ANALYSIS = Step(name="analysis", task=TaskName.ANALYSIS, side_inputs=(_STEMS,))
 _SLICING = Step(
     name="slicing",
     task=TaskName.SLICING,
     inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=SLICED),),
     # A stem in which nothing of the song is heard is not worked on.
-    with_item=True,
-    beside=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
+    include_item=True,
+    side_inputs=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
 )
 # Of hits that sound alike the best is stored; the list of slices still holds every one.
 _BEST = _SLICING.model_copy(update={"params": {"best_only": True}})
@@ -39,7 +39,7 @@ _TAGGING = tuple(
             FromStep(step="slicing", kind=ArtifactKind.SAMPLE, stems=(stem,)),
             FromStep(step="slicing", kind=ArtifactKind.LOOP, stems=(stem,)),
         ),
-        together=True,
+        batch=True,
     )
     for stem in SLICED
 )
@@ -48,7 +48,7 @@ _NOTES = Step(
     name="midi",
     task=TaskName.MIDI,
     inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=PITCHED),),
-    with_item=True,
+    include_item=True,
     # The file's bars are those of the tempo that the analysis gives the song.
     after=("analysis",),
 )
@@ -57,7 +57,7 @@ _DRUM_NOTES = Step(
     name="drum-midi",
     task=TaskName.MIDI,
     inputs=(FromStep(step="slicing", kind=ArtifactKind.SLICES, stems=DRUMMED),),
-    beside=(
+    side_inputs=(
         *(
             FromStep(step=f"tagging-{stem}", kind=ArtifactKind.TAGS, stems=(stem,))
             for stem in DRUMMED
@@ -71,14 +71,14 @@ _SONG_NOTES = Step(
     name="song-midi",
     task=TaskName.MIDI,
     inputs=tuple(FromStep(step=name, kind=ArtifactKind.NOTES) for name in ("midi", "drum-midi")),
-    beside=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
-    together=True,
+    side_inputs=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
+    batch=True,
 )
 _LYRICS = Step(
     name="transcribe",
     task=TaskName.TRANSCRIBE,
     inputs=(FromStep(step="separation", kind=ArtifactKind.STEM, stems=(Stem.VOCALS,)),),
-    with_item=True,
+    include_item=True,
 )
 
 # A track that is a drum stem by itself needs no separation: its own audio is read.
@@ -88,7 +88,7 @@ _DRUM_TRACK = (
         name="slicing",
         task=TaskName.SLICING,
         params={"best_only": True},
-        beside=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
+        side_inputs=(FromStep(step="analysis", kind=ArtifactKind.ANALYSIS),),
     ),
     Step(
         name="tagging",
@@ -97,14 +97,14 @@ _DRUM_TRACK = (
             FromStep(step="slicing", kind=ArtifactKind.SAMPLE),
             FromStep(step="slicing", kind=ArtifactKind.LOOP),
         ),
-        together=True,
+        batch=True,
     ),
     Step(
         name="drum-midi",
         task=TaskName.MIDI,
         inputs=(FromStep(step="slicing", kind=ArtifactKind.SLICES),),
-        with_item=True,
-        beside=(FromStep(step="tagging", kind=ArtifactKind.TAGS),),
+        include_item=True,
+        side_inputs=(FromStep(step="tagging", kind=ArtifactKind.TAGS),),
         after=("analysis",),
     ),
 )
@@ -157,7 +157,7 @@ NEEDS_STEM = MappingProxyType({"drums": Stem.DRUMS})
 
 
 def builtin_pipelines(tasks: Mapping[TaskName, object] = TASKS) -> dict[str, PipelineSpec]:
-    """Return the pipelines of the house by name.
+    """Return the pipelines of the server by name.
 
     A pipeline without the task that it is for is left out; of the others, the steps whose tasks
     do not exist, and what only they would feed.
@@ -175,9 +175,9 @@ def _possible(spec: PipelineSpec, tasks: Mapping[TaskName, object]) -> tuple[Ste
         inputs = tuple(source for source in step.inputs if source.step in kept)
         if step.task not in tasks or (step.inputs and not inputs):
             continue
-        beside = tuple(source for source in step.beside if source.step in kept)
+        beside = tuple(source for source in step.side_inputs if source.step in kept)
         after = tuple(name for name in step.after if name in kept)
         kept[step.name] = step.model_copy(
-            update={"inputs": inputs, "beside": beside, "after": after}
+            update={"inputs": inputs, "side_inputs": beside, "after": after}
         )
     return tuple(kept.values())

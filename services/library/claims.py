@@ -34,18 +34,18 @@ from contracts.jobs import (
     Heartbeat,
     InputRef,
     ItemFacts,
-    JobClass,
     JobState,
-    Standing,
+    LeaseStatus,
+    Priority,
     TaskName,
 )
 from contracts.music import Seconds
 from kit.database.engine import Database, database_of
-from services.library.arrows import to_running
 from services.library.artifacts import split_name
 from services.library.policy import Policy
 from services.library.subjects import subject_of
-from services.library.tables import ItemRow, JobRow, MakeRow, in_state
+from services.library.tables import ItemRow, JobRow, ProducerRow, in_state
+from services.library.transitions import start_attempt
 
 SEEN_EVERY = timedelta(minutes=1)
 """How often it is written that a make is still offered."""
@@ -69,8 +69,8 @@ async def claim(
     if waiting := database.sqlite or await _anything(session, request.task):
         # Claims come one at a time, so that an owner's share is exact and not a guess (R3).
         await database.lock(session, "claims")
-    while len(claims) < request.most:
-        room = sum(taken.long for taken in claims) < request.most_long
+    while len(claims) < request.max_jobs:
+        room = sum(taken.long for taken in claims) < request.max_long_jobs
         found = await _next(session, request.task, policy, long=room) if waiting else None
         if not claims:
             # Nothing is written before the job's row is held: the order of transactions is then
@@ -85,7 +85,7 @@ async def claim(
 async def _take(
     session: AsyncSession, request: ClaimRequest, found: "_Next", policy: Policy
 ) -> Claim | None:
-    taken = await to_running(
+    taken = await start_attempt(
         session,
         found.job,
         found.epoch,
@@ -93,9 +93,9 @@ async def _take(
             "attempt": found.attempt + 1,
             "worker": request.worker,
             "lease_until": policy.lease,
-            "deadline": timedelta(seconds=found.budget),
-            "make": request.make.model_dump(mode="json"),
-            "fingerprint": request.make.fingerprint,
+            "deadline": timedelta(seconds=found.start_to_close_timeout),
+            "producer": request.producer.model_dump(mode="json"),
+            "fingerprint": request.producer.fingerprint,
         },
     )
     return _claim_of(taken, found.item, policy) if taken is not None else None
@@ -103,7 +103,7 @@ async def _take(
 
 async def heartbeat(
     session: AsyncSession, job: str, beat: Heartbeat, *, policy: Policy
-) -> tuple[Standing, JobRow | None]:
+) -> tuple[LeaseStatus, JobRow | None]:
     """Prolong a lease; say whether the job is still this worker's and still wanted."""
     statement = (
         update(JobRow)
@@ -122,27 +122,27 @@ async def heartbeat(
     )
     row = (await session.scalars(statement)).one_or_none()
     if row is None:
-        return Standing.LOST, None
-    return (Standing.CANCELLED if row.cancel_requested else Standing.HELD), row
+        return LeaseStatus.LOST, None
+    return (LeaseStatus.CANCELLED if row.cancel_requested else LeaseStatus.HELD), row
 
 
 def offered(session: AsyncSession, task: TaskName, *, policy: Policy) -> Select[str]:
     """Return the query of the fingerprints that results may be reused of.
 
-    These are what workers asked with lately, and in any case the newest: a house that has just
+    These are what workers asked with lately, and in any case the newest: a server that has just
     started knows what its workers will offer.
     """
     since = database_of(session).now(offset=-policy.offered)
     newest = (
-        select(col(MakeRow.fingerprint))
-        .where(col(MakeRow.task) == task)
-        .order_by(col(MakeRow.last_seen).desc(), col(MakeRow.fingerprint))
+        select(col(ProducerRow.fingerprint))
+        .where(col(ProducerRow.task) == task)
+        .order_by(col(ProducerRow.last_seen).desc(), col(ProducerRow.fingerprint))
         .limit(1)
         .scalar_subquery()
     )
-    return select(col(MakeRow.fingerprint)).where(
-        col(MakeRow.task) == task,
-        or_(col(MakeRow.last_seen) > since, col(MakeRow.fingerprint) == newest),
+    return select(col(ProducerRow.fingerprint)).where(
+        col(ProducerRow.task) == task,
+        or_(col(ProducerRow.last_seen) > since, col(ProducerRow.fingerprint) == newest),
     )
 
 
@@ -163,7 +163,7 @@ class _Next:
     job: str
     epoch: int
     attempt: int
-    budget: Seconds
+    start_to_close_timeout: Seconds
     item: ItemRow | None
 
 
@@ -197,32 +197,32 @@ def _turn(
             col(job.not_before) <= database.now(),
         )
 
-    standing = _standing(task, policy)
+    status = _standing(task, policy)
 
-    def first(priority: JobClass, is_long: bool) -> Select[Any]:
+    def first(priority: Priority, is_long: bool) -> Select[Any]:
         written = literal_column(f"'{priority.value}'", String)
         length = true() if is_long else false()
         queued = (
             select(col(_OTHERS.queued))
-            .where(*ready(_OTHERS), col(_OTHERS.owner) == standing.c.owner)
+            .where(*ready(_OTHERS), col(_OTHERS.owner) == status.c.owner)
             .where(col(_OTHERS.priority) == written, col(_OTHERS.long) == length)
             .order_by(col(_OTHERS.queued))
             .limit(1)
             .scalar_subquery()
         )
         return select(
-            standing.c.owner,
-            standing.c.share,
-            standing.c.last,
+            status.c.owner,
+            status.c.share,
+            status.c.last,
             written.label("priority"),
             length.label("long"),
             queued.label("queued"),
         )
 
     lengths = (False, True) if long else (False,)
-    heads = union_all(*(first(p, is_long) for p in JobClass for is_long in lengths)).cte("heads")
+    heads = union_all(*(first(p, is_long) for p in Priority for is_long in lengths)).cte("heads")
     urgent = or_(
-        heads.c.priority == JobClass.INTERACTIVE,
+        heads.c.priority == Priority.INTERACTIVE,
         heads.c.queued < database.now(offset=-policy.ageing),
     )
     patient = and_(heads.c.long, heads.c.queued >= database.now(offset=-policy.patience))
@@ -240,7 +240,7 @@ def _turn(
             col(JobRow.id),
             col(JobRow.epoch),
             col(JobRow.attempt),
-            col(JobRow.budget),
+            col(JobRow.start_to_close_timeout),
             ItemRow,
         )
         .outerjoin(ItemRow, col(ItemRow.id) == col(JobRow.item))
@@ -274,7 +274,7 @@ def _standing(task: TaskName, policy: Policy) -> CTE:
         .cte("counted")
         .prefix_with("MATERIALIZED")
     )
-    return select(counted).where(counted.c.share < policy.owner_running).cte("standing")
+    return select(counted).where(counted.c.share < policy.owner_running).cte("status")
 
 
 def _owners(task: TaskName) -> CTE:
@@ -301,7 +301,7 @@ def _claim_of(row: JobRow, item: ItemRow | None, policy: Policy) -> Claim:
         params=row.params,
         long=row.long,
         lease=policy.lease.total_seconds(),
-        budget=row.budget,
+        start_to_close_timeout=row.start_to_close_timeout,
         traceparent=row.traceparent,
     )
 
@@ -321,14 +321,14 @@ async def _seen(session: AsyncSession, request: ClaimRequest) -> None:
     """Note, at most once a minute, what a worker offers to make results with."""
     database = database_of(session)
     fresh = database.prepared("seen", lambda: _fresh(database))
-    asked = {"task": request.task.value, "fingerprint": request.make.fingerprint}
+    asked = {"task": request.task.value, "fingerprint": request.producer.fingerprint}
     if (await session.execute(fresh, asked)).scalar_one_or_none() is not None:
         return
     insert: Any = sqlite.insert if database.sqlite else postgresql.insert
-    statement = insert(MakeRow).values(
+    statement = insert(ProducerRow).values(
         task=request.task.value,
-        fingerprint=request.make.fingerprint,
-        make=request.make.model_dump(mode="json"),
+        fingerprint=request.producer.fingerprint,
+        producer=request.producer.model_dump(mode="json"),
         first_seen=database.now(),
         last_seen=database.now(),
     )
@@ -341,8 +341,8 @@ async def _seen(session: AsyncSession, request: ClaimRequest) -> None:
 
 def _fresh(database: Database) -> Select[str]:
     """Return the query of whether a make was noted lately."""
-    return select(col(MakeRow.task)).where(
-        col(MakeRow.task) == bindparam("task", type_=String),
-        col(MakeRow.fingerprint) == bindparam("fingerprint", type_=String),
-        col(MakeRow.last_seen) > database.now(offset=-SEEN_EVERY),
+    return select(col(ProducerRow.task)).where(
+        col(ProducerRow.task) == bindparam("task", type_=String),
+        col(ProducerRow.fingerprint) == bindparam("fingerprint", type_=String),
+        col(ProducerRow.last_seen) > database.now(offset=-SEEN_EVERY),
     )

@@ -20,7 +20,7 @@ from contracts.ids import ItemId, OwnerId
 from contracts.music import Seconds
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
-from services.library import items, owners, trees
+from services.library import item_trees, items, owners
 from services.library.background import until
 from services.library.repository import Repository
 from services.library.tables import DeletionRow
@@ -87,7 +87,7 @@ class Deletions:
         try:
             while await self._piece(row):
                 if time.monotonic() - began >= self._patience:
-                    self._database.signal(LEFT).set()
+                    self._database.listen(LEFT).set()
                     return
         except DatabaseUnavailable as error:
             # It is marked, so it will be done.
@@ -96,10 +96,10 @@ class Deletions:
     async def _piece(self, row: DeletionRow) -> bool:
         if row.item is None:
             return await owners.delete_piece(self._database, OwnerId(row.owner))
-        return await trees.delete_piece(self._database, OwnerId(row.owner), ItemId(row.item))
+        return await item_trees.delete_piece(self._database, OwnerId(row.owner), ItemId(row.item))
 
     async def _finishing(self) -> None:
-        wake = self._database.signal(LEFT)
+        wake = self._database.listen(LEFT)
         while True:
             wake.clear()
             try:

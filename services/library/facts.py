@@ -14,7 +14,7 @@ from services.library.subjects import subject_of
 from services.library.tables import ArtifactRow, ItemRow
 
 
-def show_item(row: ItemRow) -> Item:
+def item_to_api(row: ItemRow) -> Item:
     """Return an item as the API shows it."""
     lineage = None
     if row.parent is not None:
@@ -41,7 +41,7 @@ def show_item(row: ItemRow) -> Item:
     )
 
 
-def show_artifact(row: ArtifactRow) -> Artifact:
+def artifact_to_api(row: ArtifactRow) -> Artifact:
     """Return an artifact as the API shows it."""
     return Artifact(
         id=ArtifactId(row.id),
@@ -57,7 +57,7 @@ def show_artifact(row: ArtifactRow) -> Artifact:
     )
 
 
-def as_input(row: ArtifactRow) -> InputRef:
+def to_input_ref(row: ArtifactRow) -> InputRef:
     """Return an artifact as a job reads it."""
     return InputRef(
         artifact=ArtifactId(row.id),
@@ -74,7 +74,7 @@ def as_input(row: ArtifactRow) -> InputRef:
     )
 
 
-async def tell_item_added(session: AsyncSession, row: ItemRow) -> None:
+async def emit_item_added(session: AsyncSession, row: ItemRow) -> None:
     """Write that an item is in the catalogue."""
     await record_all(session, (item_added(row),))
 
@@ -91,13 +91,13 @@ def item_added(row: ItemRow) -> Fact:
     return Fact(LIBRARY_EVENTS, "item.added", data, _about(row))
 
 
-async def tell_item_changed(session: AsyncSession, row: ItemRow) -> None:
+async def emit_item_changed(session: AsyncSession, row: ItemRow) -> None:
     """Write that an item is not as it was."""
     data = ItemChanged(item=ItemId(row.id), state=ItemState(row.state))
     await record(session, LIBRARY_EVENTS, "item.changed", data, about=_about(row))
 
 
-async def tell_artifact_added(session: AsyncSession, row: ArtifactRow) -> None:
+async def emit_artifact_added(session: AsyncSession, row: ArtifactRow) -> None:
     """Write that a subject has a file more."""
     await record_all(session, (artifact_added(row),))
 

@@ -1,6 +1,6 @@
 """What must be true of the library at any time, as gauges that stay at 0 (R27), and its queues.
 
-One library of a house measures. What the others show, and what cannot be measured now, is not a
+One library of a server measures. What the others show, and what cannot be measured now, is not a
 number: a gauge that stood still would look as if all were well.
 """
 
@@ -73,7 +73,7 @@ class Gauges:
         }
 
     async def watch(self, clock: Clock) -> None:
-        """Measure again and again, while no other library of the house does."""
+        """Measure again and again, while no other library of the server does."""
         self._forget()
         while True:
             try:

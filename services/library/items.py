@@ -16,10 +16,10 @@ from kit.http.errors import ProblemError
 from kit.http.pagination import PageQuery
 from services.library.access import Action
 from services.library.artifacts import NAME_BYTES, fit_name, search_text
-from services.library.facts import tell_item_changed
+from services.library.facts import emit_item_changed
 from services.library.locks import hold_owner
 from services.library.repository import Repository, page
-from services.library.searching import words_of
+from services.library.search_limits import words_of
 from services.library.tables import ArtifactRow, DeletionRow, ItemRow, JobRow
 
 
@@ -98,7 +98,7 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
     item.search = search_text(item.name, item.labels)
     item.updated = await database_of(repository.session).time(repository.session)
     await repository.session.flush()
-    await tell_item_changed(repository.session, item)
+    await emit_item_changed(repository.session, item)
     return item
 
 

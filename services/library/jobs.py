@@ -23,15 +23,15 @@ from sqlmodel import col
 
 from contracts.ids import ArtifactId, JobId, OwnerId, RunId
 from contracts.jobs import (
-    Failure,
-    FailureReason,
     InputRef,
     Job,
-    JobClass,
     JobState,
-    Make,
     Params,
+    Priority,
+    Producer,
     Progress,
+    Reason,
+    ReasonCode,
     TaskName,
 )
 from contracts.music import Seconds
@@ -40,12 +40,12 @@ from contracts.tasks import TASKS
 from kit.clock import new_id
 from kit.database.engine import Database, database_of
 from kit.observability.tracing import current_traceparent
-from services.library.arrows import tell_queued, to_end
 from services.library.claims import offered
 from services.library.locks import hold_owner
 from services.library.policy import Policy
 from services.library.subjects import subject_columns, subject_of
 from services.library.tables import ItemRow, JobRow, in_state
+from services.library.transitions import emit_queued, to_end
 from services.library.usage import lacking, stored_total
 
 
@@ -62,7 +62,7 @@ class OwnerQueueFull(NotAdmitted):
     """This owner has enough jobs waiting: 429."""
 
 
-class HouseQueueFull(NotAdmitted):
+class ServerQueueFull(NotAdmitted):
     """All owners together have enough jobs waiting: 503."""
 
 
@@ -73,9 +73,9 @@ class StorageFull(NotAdmitted):
 class Quarantined(Exception):
     """This input brought this task's workers down lately: 422."""
 
-    def __init__(self, failure: Failure, job: JobId) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
+    def __init__(self, reason: Reason, job: JobId) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
         self.job = job
 
 
@@ -87,9 +87,9 @@ class NewJob:
     task: TaskName
     params: Params
     inputs: tuple[InputRef, ...]
-    budget: Seconds
+    start_to_close_timeout: Seconds
     """How long an attempt may take."""
-    priority: JobClass = JobClass.INTERACTIVE
+    priority: Priority = Priority.INTERACTIVE
     long: bool = False
     """Whether it is expected to take long."""
     force: bool = False
@@ -112,7 +112,7 @@ async def create(
 
     Raises
     ------
-    Quarantined, OwnerQueueFull, HouseQueueFull, StorageFull
+    Quarantined, OwnerQueueFull, ServerQueueFull, StorageFull
     """
     database = database_of(session)
     # What is counted and looked for below cannot change under us, for this owner.
@@ -127,7 +127,7 @@ async def create(
     task = TASKS.get(new.task)
     # The tempo is the user's to change; a task that does not read it keeps its results when an
     # analysis has found it.
-    tempo = found.bpm if task is not None and task.keeps_tempo else None
+    tempo = found.bpm if task is not None and task.depends_on_tempo else None
     params_sha256 = _digest([new.params, tempo])
     if not new.force:
         same = (
@@ -162,18 +162,18 @@ async def create(
         inputs=[i.model_dump(mode="json") for i in new.inputs],
         inputs_sha256=inputs_sha256,
         seq=1,
-        budget=new.budget,
+        start_to_close_timeout=new.start_to_close_timeout,
         not_before=now,
         queued=now,
-        start_by=now + policy.start_within,
-        close_by=now + policy.close_within,
+        schedule_to_start_deadline=now + policy.schedule_to_start_timeout,
+        schedule_to_close_deadline=now + policy.schedule_to_close_timeout,
         retry_of=new.retry_of,
         traceparent=current_traceparent(),
         created=now,
     )
     session.add(row)
     await session.flush()
-    await tell_queued(session, row, news=True)
+    await emit_queued(session, row, notify=True)
     return row, True
 
 
@@ -184,15 +184,15 @@ async def create_again(
 
     Raises
     ------
-    Quarantined, OwnerQueueFull, HouseQueueFull
+    Quarantined, OwnerQueueFull, ServerQueueFull
     """
     new = NewJob(
         subject=subject_of(row),
         task=TaskName(row.task),
         params=row.params,
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
-        budget=row.budget,
-        priority=JobClass(row.priority),
+        start_to_close_timeout=row.start_to_close_timeout,
+        priority=Priority(row.priority),
         long=row.long,
         force=True,
         retry_of=JobId(row.id),
@@ -239,13 +239,13 @@ def show(row: JobRow) -> Job:
         subject=subject_of(row),
         task=TaskName(row.task),
         state=JobState(row.state),
-        priority=JobClass(row.priority),
+        priority=Priority(row.priority),
         params=row.params,
         inputs=tuple(ArtifactId(a) for a in artifacts if a),
         progress=Progress.model_validate(row.progress),
         result=row.result,
-        failure=Failure.model_validate(row.failure) if row.failure else None,
-        make=Make.model_validate(row.make) if row.make else None,
+        reason=Reason.model_validate(row.reason) if row.reason else None,
+        producer=Producer.model_validate(row.producer) if row.producer else None,
         attempt=row.attempt,
         run=RunId(row.run) if row.run else None,
         retry_of=JobId(row.retry_of) if row.retry_of else None,
@@ -306,7 +306,7 @@ def _looking(
             col(JobRow.inputs_sha256) == bindparam("inputs", type_=String),
             col(JobRow.state) == JobState.FAILED,
             # Written out, as the states are, for the index of what crashed.
-            col(JobRow.reason) == literal_column(f"'{FailureReason.CRASH}'"),
+            col(JobRow.reason_code) == literal_column(f"'{ReasonCode.CRASH}'"),
             col(JobRow.finished) > since,
         )
         .limit(1)
@@ -315,13 +315,13 @@ def _looking(
     item = col(ItemRow.id) == bindparam("item", type_=String)
     bpm = select(col(ItemRow.bpm)).where(item).scalar_subquery()
     mine = count(policy.owner_queued, col(JobRow.owner) == owner)
-    everybodys = count(2 * policy.house_queued)
+    everybodys = count(2 * policy.server_queued)
     return select(bpm, crashed, mine, everybodys, stored_total(owner))
 
 
 async def _refuse(session: AsyncSession, quarantined: str) -> None:
     row = (await session.scalars(select(JobRow).where(col(JobRow.id) == quarantined))).one()
-    raise Quarantined(Failure.model_validate(row.failure), JobId(row.id))
+    raise Quarantined(Reason.model_validate(row.reason), JobId(row.id))
 
 
 async def _reusable(
@@ -344,15 +344,15 @@ async def _reusable(
     return (await session.scalars(query)).one_or_none()
 
 
-def _admit(found: _Found, priority: JobClass, policy: Policy) -> None:
+def _admit(found: _Found, priority: Priority, policy: Policy) -> None:
     if found.mine >= policy.owner_queued:
         raise OwnerQueueFull(
             f"{policy.owner_queued} jobs of yours wait already; send more when some have ended",
             retry_after=timedelta(seconds=30),
         )
-    if found.all >= policy.house_queued * (1 if priority is JobClass.BATCH else 2):
-        raise HouseQueueFull(
-            "too many jobs wait in this house; try again later",
+    if found.all >= policy.server_queued * (1 if priority is Priority.BATCH else 2):
+        raise ServerQueueFull(
+            "too many jobs wait in this server; try again later",
             retry_after=timedelta(minutes=1),
         )
 

@@ -62,7 +62,7 @@ async def _unknown(database: Database, prefixes: dict[str, str]) -> Iterable[str
 async def remove(objects: ObjectStore, bucket: Bucket, key: str) -> None:
     """Remove one object and the multipart uploads of its key."""
     await objects.delete(bucket, [key])
-    # Asked for by the whole key: some stores list uploads in no other way.
+    # StrictModel for by the whole key: some stores list uploads in no other way.
     for upload in [one async for one in objects.uploads(bucket, key)]:
         if upload.key == key:
             await objects.abort_upload(bucket, key, upload.reference)

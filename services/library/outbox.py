@@ -12,7 +12,7 @@ from contracts.ids import JobId, OwnerId, RunId
 from contracts.subjects import Subject
 from contracts.topics import Topic
 from kit.clock import new_id
-from kit.database.engine import Database, announce, database_of
+from kit.database.engine import Database, database_of, notify_on_commit
 from kit.observability.tracing import current_traceparent
 from services.library.tables import EventRow
 
@@ -59,7 +59,7 @@ async def record_all(session: AsyncSession, facts: Sequence[Fact]) -> None:
     database = database_of(session)
     statement = database.prepared("record", lambda: _recording(database))
     await session.execute(statement, [_row(fact, database) for fact in facts])
-    announce(session, OUTBOX)
+    notify_on_commit(session, OUTBOX)
 
 
 def _recording(database: Database) -> Insert:

@@ -11,7 +11,6 @@ from sqlmodel import col
 from contracts.ids import OwnerId
 from contracts.objects import Bucket, owner_prefix
 from kit.database.engine import Database, database_of
-from services.library.arrows import ATTEMPT_GARBAGE_AFTER, discard_all
 from services.library.locks import hold_owner
 from services.library.tables import (
     ArtifactRow,
@@ -26,6 +25,7 @@ from services.library.tables import (
     UploadRow,
     UsageRow,
 )
+from services.library.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
 
 ROWS = 500
 """Rows that one transaction removes at most."""

@@ -1,4 +1,4 @@
-"""Pipelines: those of the house, and those that an owner stores; checked before they are kept."""
+"""Pipelines: those of the server, and those that an owner stores; checked before they are kept."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,9 +16,9 @@ from kit.http.errors import ProblemError
 from services.library.access import Action
 from services.library.builtin import builtin_pipelines
 from services.library.locks import hold_owner
-from services.library.orders import check_kinds, checked_params, task_by_hand
 from services.library.repository import Repository
 from services.library.tables import PipelineRow
+from services.library.validation import check_kinds, task_by_hand, validate_params
 
 
 def check_steps(spec: PipelineSpec, *, field: str = "body.steps") -> PipelineSpec:
@@ -57,13 +57,13 @@ def with_params(
     steps: list[Step] = []
     for step in spec.steps:
         params = {**step.params, **given.get(step.name, {})}
-        checked_params(task_by_hand(step.task, field=field), params, field=f"{field}.{step.name}")
+        validate_params(task_by_hand(step.task, field=field), params, field=f"{field}.{step.name}")
         steps.append(step.model_copy(update={"params": params}))
     return spec.model_copy(update={"steps": tuple(steps)})
 
 
 async def spec_named(repository: Repository, name: str) -> PipelineSpec:
-    """Return a pipeline of the house or of the owner. Raises `ProblemError`."""
+    """Return a pipeline of the server or of the owner. Raises `ProblemError`."""
     if found := builtin_pipelines().get(name):
         return found
     return PipelineSpec.model_validate((await repository.pipeline(name, Action.READ)).spec)
@@ -138,7 +138,7 @@ async def remove(repository: Repository, name: str) -> None:
     await repository.pipelines.delete(row.id)
 
 
-def show_pipeline(row: PipelineRow) -> Pipeline:
+def pipeline_to_api(row: PipelineRow) -> Pipeline:
     """Return a stored pipeline as the API shows it."""
     return Pipeline(
         id=PipelineId(row.id),
@@ -148,38 +148,38 @@ def show_pipeline(row: PipelineRow) -> Pipeline:
     )
 
 
-def show_builtin(spec: PipelineSpec) -> Pipeline:
-    """Return a pipeline of the house as the API shows it."""
+def builtin_to_api(spec: PipelineSpec) -> Pipeline:
+    """Return a pipeline of the server as the API shows it."""
     return Pipeline(id=None, spec=spec, builtin=True)
 
 
 def _refuse_builtin(name: str) -> None:
     if name in builtin_pipelines():
         raise ProblemError(
-            ProblemCode.CONFLICT, f"The pipeline {name!r} is the house's own; store one of yours."
+            ProblemCode.CONFLICT, f"The pipeline {name!r} is the server's own; store one of yours."
         )
 
 
 def _checked(step: Step, *, field: str) -> Step:
     task = task_by_hand(step.task, field=f"{field}.task")
-    checked_params(task, step.params, field=f"{field}.params")
+    validate_params(task, step.params, field=f"{field}.params")
     own = [source.kind for source in step.inputs]
-    if step.with_item or not own:
+    if step.include_item or not own:
         own.insert(0, ArtifactKind.CANONICAL)
-    if not step.together and len(step.inputs) > 1 and not step.with_item:
+    if not step.batch and len(step.inputs) > 1 and not step.include_item:
         # One job each: each kind must do alone.
         alone = [[kind] for kind in own]
     else:
         alone = [own]
-    beside = [source.kind for source in step.beside]
+    beside = [source.kind for source in step.side_inputs]
     for kinds in alone:
         check_kinds(step.task, task, [*kinds, *beside], field=f"{field}.inputs")
-    many = task.takes_list or all(kind in task.gathers for kind in own)
-    if step.together and not many and len(step.inputs) > 0:
-        text = f"{step.task.value} takes one input; leave `together` away for one job each"
+    many = task.accepts_many or all(kind in task.collects for kind in own)
+    if step.batch and not many and len(step.inputs) > 0:
+        text = f"{step.task.value} takes one input; leave `batch` away for one job each"
         raise ProblemError(
             ProblemCode.INVALID_REQUEST,
             f"{text}.",
-            fields=(FieldProblem(field=f"{field}.together", message=text),),
+            fields=(FieldProblem(field=f"{field}.batch", message=text),),
         )
     return step

@@ -26,9 +26,9 @@ class Policy:
     backoff: timedelta = timedelta(seconds=5)
     """The wait after the first passing fault; it doubles with each, and is drawn from zero up."""
     backoff_most: timedelta = timedelta(minutes=10)
-    start_within: timedelta = timedelta(hours=24)
+    schedule_to_start_timeout: timedelta = timedelta(hours=24)
     """An unclaimed job older than this has expired (R19)."""
-    close_within: timedelta = timedelta(hours=24)
+    schedule_to_close_timeout: timedelta = timedelta(hours=24)
     """A job is not tried again when it is older than this (R16)."""
     ageing: timedelta = timedelta(minutes=30)
     """A batch job that has waited this long goes with the interactive ones (R25)."""
@@ -42,7 +42,7 @@ class Policy:
     """Jobs of one owner that may run at once (R3)."""
     owner_queued: int = 1000
     """Jobs of one owner that may wait at once (R3)."""
-    house_queued: int = 20_000
+    server_queued: int = 20_000
     """Waiting jobs of all owners above which batch jobs are refused; the others, at twice it."""
     owner_bytes: int = 500 << 30
     """Bytes that one owner may store: originals, results and uploads under way."""

@@ -5,11 +5,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from contracts.jobs import JobClass, JobState, QueueState, WaitsFor
+from contracts.jobs import JobState, Priority, QueueState, WaitReason
 from kit.database.base import Utc
 from kit.database.engine import Database, database_of
 from services.library.policy import Policy
-from services.library.tables import JobRow, MakeRow, in_state
+from services.library.tables import JobRow, ProducerRow, in_state
 
 _OTHERS = aliased(JobRow)
 """The other jobs, beside the one that is looked at."""
@@ -29,7 +29,7 @@ async def queue_state(session: AsyncSession, row: JobRow, *, policy: Policy) -> 
     if row.state != JobState.QUEUED:
         return None
     database = database_of(session)
-    interactive = row.priority == JobClass.INTERACTIVE
+    interactive = row.priority == Priority.INTERACTIVE
     query = database.prepared(
         ("queue", policy, interactive), lambda: _standing(database, policy, interactive=interactive)
     )
@@ -38,7 +38,7 @@ async def queue_state(session: AsyncSession, row: JobRow, *, policy: Policy) -> 
         return None
     ahead, running, offered, waits = found
     reason, message = _reason(row, ahead, running, policy, offered=offered, paused=waits)
-    return QueueState(position=ahead + 1, ahead=ahead, waits_for=reason, message=message)
+    return QueueState(position=ahead + 1, ahead=ahead, waiting_for=reason, message=message)
 
 
 def _standing(
@@ -46,8 +46,8 @@ def _standing(
 ) -> Select[int, int, bool, bool]:
     """Return the query of how many are ahead and run, whether workers ask, whether it pauses."""
     offered = database.now(offset=-policy.offered)
-    worker = select(col(MakeRow.task)).where(
-        col(MakeRow.task) == _TASK, col(MakeRow.last_seen) > offered
+    worker = select(col(ProducerRow.task)).where(
+        col(ProducerRow.task) == _TASK, col(ProducerRow.last_seen) > offered
     )
     paused = col(JobRow.not_before) > database.now()
     return select(_ahead(interactive=interactive), _running(policy), worker.exists(), paused).where(
@@ -60,7 +60,7 @@ def _ahead(*, interactive: bool) -> ScalarSelect[int]:
         col(_OTHERS.queued) < _SINCE,
         and_(col(_OTHERS.queued) == _SINCE, col(_OTHERS.id) < _JOB),
     )
-    urgent = col(_OTHERS.priority) == JobClass.INTERACTIVE
+    urgent = col(_OTHERS.priority) == Priority.INTERACTIVE
     before = and_(urgent, earlier) if interactive else or_(urgent, earlier)
     some = (
         select(col(_OTHERS.id))
@@ -83,15 +83,15 @@ def _running(policy: Policy) -> ScalarSelect[int]:
 
 def _reason(
     row: JobRow, ahead: int, running: int, policy: Policy, *, offered: bool, paused: bool
-) -> tuple[WaitsFor, str]:
+) -> tuple[WaitReason, str]:
     if not offered:
-        return WaitsFor.WORKER, f"no worker for {row.task} runs here now; it starts when one does"
+        return WaitReason.WORKER, f"no worker for {row.task} runs here now; it starts when one does"
     if paused:
         when = f"{row.not_before:%H:%M:%S} UTC"
-        return WaitsFor.RETRY, f"the last attempt met a passing fault; the next is at {when}"
+        return WaitReason.RETRY, f"the last attempt met a passing fault; the next is at {when}"
     if running >= policy.owner_running:
-        return WaitsFor.LIMIT, f"{running} jobs of yours run, which is as many as may at once"
+        return WaitReason.LIMIT, f"{running} jobs of yours run, which is as many as may at once"
     if ahead:
         many = f"{ahead} or more" if ahead >= COUNTED else str(ahead)
-        return WaitsFor.OTHERS, f"jobs of {row.task} before it: {many}"
-    return WaitsFor.ROOM, f"it is the next one, as soon as a worker for {row.task} is free"
+        return WaitReason.OTHERS, f"jobs of {row.task} before it: {many}"
+    return WaitReason.ROOM, f"it is the next one, as soon as a worker for {row.task} is free"

@@ -19,8 +19,7 @@ from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.objects.base import ObjectError, ObjectStore
-from services.library import endings, results
-from services.library.arrows import discard
+from services.library import outcomes, results
 from services.library.background import until
 from services.library.gauges import ORPHANS, Gauges
 from services.library.locks import hold_owner
@@ -33,7 +32,7 @@ from services.library.orphans import (
 )
 from services.library.policy import Policy
 from services.library.results import NoManifest
-from services.library.runs import job_ended
+from services.library.runs import job_finished
 from services.library.tables import (
     EventRow,
     GarbageRow,
@@ -42,6 +41,7 @@ from services.library.tables import (
     JobRow,
     Table,
 )
+from services.library.transitions import discard
 from services.library.usage import CounterCheck
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Reaper:
         self._counters = CounterCheck(database)
 
     @classmethod
-    def beside(
+    def following(
         cls,
         consumer: Consumer,
         database: Database,
@@ -120,15 +120,15 @@ class Reaper:
         return len(rows)
 
     async def _requeue(self, session: AsyncSession, row: JobRow) -> JobRow | None:
-        return await endings.requeue(session, row.id, row.epoch, policy=self._policy)
+        return await outcomes.requeue(session, row.id, row.epoch, policy=self._policy)
 
     async def sweep(self) -> int:
         """Do what is due of leases, deadlines and waiting times; return for how many jobs."""
         async with self._database.session() as session:
-            rows = await endings.overdue(session, policy=self._policy)
+            rows = await outcomes.overdue(session, policy=self._policy)
         for row in rows:
             if row.state == JobState.QUEUED or not await self._completed(row):
-                await self._settle(row, partial(endings.settle, policy=self._policy))
+                await self._settle(row, partial(outcomes.settle, policy=self._policy))
         return len(rows)
 
     async def _settle(
@@ -142,7 +142,7 @@ class Reaper:
                     return
                 log.warning("job %s, epoch %d, is %s now", after.id, row.epoch, after.state)
                 if JobState(after.state).terminal:
-                    await job_ended(session, after, policy=self._policy)
+                    await job_finished(session, after, policy=self._policy)
         except (SQLAlchemyError, ValueError):
             # One job that cannot be settled must not keep the others waiting.
             log.exception("job %s, epoch %d, stays as it is for now", row.id, row.epoch)
@@ -195,7 +195,7 @@ class Reaper:
                 await hold_owner(session, row.owner)
                 after = await results.apply(session, manifest, policy=self._policy)
                 if after is not None and after.state != JobState.SUCCEEDED:
-                    await job_ended(session, after, policy=self._policy)
+                    await job_finished(session, after, policy=self._policy)
                 return after is not None
         except NoManifest:
             return False

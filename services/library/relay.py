@@ -72,7 +72,7 @@ class Relay:
         return len(taken)
 
     async def _lead(self) -> None:
-        wake = self._database.signal(OUTBOX)
+        wake = self._database.listen(OUTBOX)
         while True:
             try:
                 async with self._database.leadership("relay") as lead:

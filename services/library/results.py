@@ -9,16 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.ids import JobId, OwnerId
-from contracts.jobs import Failure, FailureReason, JobState, Manifest, TaskName
+from contracts.jobs import JobState, Manifest, Reason, ReasonCode, TaskName
 from contracts.music import Seconds
 from contracts.objects import MANIFEST, Bucket, artifact_key
 from kit.objects.base import ObjectError, ObjectMissing, ObjectStore
-from services.library.arrows import end
-from services.library.endings import complete
+from services.library.outcomes import complete
 from services.library.policy import Policy
-from services.library.runs import job_ended
+from services.library.runs import job_finished
 from services.library.subjects import subject_of
 from services.library.tables import JobRow
+from services.library.transitions import end
 from services.library.usage import Shortage, lacking, reserve, stored_total
 
 MANIFEST_LIMIT: Seconds = 30.0
@@ -90,18 +90,18 @@ async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) ->
     """
     size = sum(file.size for file in manifest.files)
     if size and (shortage := await _shortage(session, manifest.job, size, policy)):
-        failure = Failure(
-            reason=FailureReason.QUOTA,
+        reason = Reason(
+            code=ReasonCode.QUOTA,
             message=f"There is no room for what this job made. {shortage.message}",
         )
         running, failed = JobState.RUNNING, JobState.FAILED
-        return await end(session, manifest.job, running, manifest.epoch, failed, failure=failure)
+        return await end(session, manifest.job, running, manifest.epoch, failed, reason=reason)
     row = await complete(
-        session, manifest.job, manifest.epoch, make=manifest.make, result=manifest.result
+        session, manifest.job, manifest.epoch, producer=manifest.producer, result=manifest.result
     )
     if row is None:
         return None
-    await job_ended(session, row, policy=policy, manifest=manifest)
+    await job_finished(session, row, policy=policy, manifest=manifest)
     # Last of all, as everybody does, so that nobody who waits for these counters is waited for.
     if await reserve(session, row.owner, policy=policy, results=size):
         raise RoomGone

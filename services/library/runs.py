@@ -14,7 +14,7 @@ from sqlmodel import col
 from contracts.events import RunFinished
 from contracts.ids import JobId, OwnerId, RunId
 from contracts.items import ItemKind
-from contracts.jobs import JobClass, JobState, Manifest, Progress, TaskName
+from contracts.jobs import JobState, Manifest, Priority, Progress, TaskName
 from contracts.pipelines import PipelineSpec, Run, RunState, Step, StepStatus
 from contracts.subjects import Subject
 from contracts.tasks import TASKS
@@ -23,11 +23,18 @@ from kit.clock import new_id
 from kit.database.engine import database_of
 from kit.observability.tracing import current_traceparent
 from services.library.artifacts import apply_manifest, ingest_failed
-from services.library.facts import as_input
+from services.library.facts import to_input_ref
 from services.library.jobs import NewJob, create
 from services.library.outbox import About, record
 from services.library.policy import Policy
-from services.library.steps import Decided, JobGlance, Walk, can_start, canonical_of, offered_lately
+from services.library.steps import (
+    JobSummary,
+    StepScheduler,
+    StepState,
+    can_start,
+    canonical_audio,
+    recently_offered,
+)
 from services.library.tables import ItemRow, JobRow, RunRow
 
 _UNDER_WAY = (
@@ -48,7 +55,7 @@ async def start_run(
     item: ItemRow,
     spec: PipelineSpec,
     *,
-    priority: JobClass,
+    priority: Priority,
     force: bool,
     policy: Policy,
 ) -> RunRow:
@@ -56,7 +63,7 @@ async def start_run(
 
     Raises
     ------
-    OwnerQueueFull, HouseQueueFull
+    OwnerQueueFull, ServerQueueFull
     """
     run = RunRow(
         id=new_id(),
@@ -75,7 +82,7 @@ async def start_run(
     return run
 
 
-async def job_ended(
+async def job_finished(
     session: AsyncSession,
     row: JobRow,
     *,
@@ -96,7 +103,7 @@ async def job_ended(
     if row.task == TaskName.INGEST and row.item is not None:
         await _ingest_ended(session, row, row.item, policy)
     for run in runs:
-        if any(row.id in one.jobs for one in decided_of(run).values()):
+        if any(row.id in one.jobs for one in step_states_of(run).values()):
             await advance(session, run, policy=policy)
 
 
@@ -105,9 +112,9 @@ async def advance(
 ) -> None:
     """Start every step of a held run that can start, and close the run when all have ended."""
     spec = PipelineSpec.model_validate(run.spec)
-    decided = decided_of(run)
+    decided = step_states_of(run)
     jobs = await glance(session, decided)
-    walk = Walk(session, run, policy, admitted=admitted)
+    walk = StepScheduler(session, run, policy, admitted=admitted)
     while not run.cancel_requested:
         able = [step for step in spec.steps if can_start(step, decided, jobs)]
         if not able:
@@ -134,7 +141,7 @@ async def own_live_jobs(session: AsyncSession, run: RunRow) -> Sequence[str]:
     shared = {
         job
         for other in await session.scalars(query)
-        for one in decided_of(other).values()
+        for one in step_states_of(other).values()
         for job in one.jobs
     }
     mine = select(col(JobRow.id)).where(
@@ -143,34 +150,36 @@ async def own_live_jobs(session: AsyncSession, run: RunRow) -> Sequence[str]:
     return [job for job in await session.scalars(mine) if job not in shared]
 
 
-async def glance(session: AsyncSession, decided: Mapping[str, Decided]) -> dict[str, JobGlance]:
+async def glance(session: AsyncSession, decided: Mapping[str, StepState]) -> dict[str, JobSummary]:
     """Return how the jobs of a run stand, by id."""
     ids = {job for one in decided.values() for job in one.jobs}
     query = select(col(JobRow.id), col(JobRow.state), col(JobRow.progress)).where(
         col(JobRow.id).in_(ids)
     )
     return {
-        id_: JobGlance(JobState(state), Progress.model_validate(progress).fraction)
+        id_: JobSummary(JobState(state), Progress.model_validate(progress).fraction)
         for id_, state, progress in (await session.execute(query)).all()
     }
 
 
-def decided_of(run: RunRow) -> dict[str, Decided]:
+def step_states_of(run: RunRow) -> dict[str, StepState]:
     """Return what a run has decided so far, by step."""
-    return {name: Decided.model_validate(one) for name, one in run.steps.items()}
+    return {name: StepState.model_validate(one) for name, one in run.steps.items()}
 
 
-def show_run(run: RunRow, jobs: Mapping[str, JobGlance]) -> Run:
+def run_to_api(run: RunRow, jobs: Mapping[str, JobSummary]) -> Run:
     """Return a run as the API shows it."""
     spec = PipelineSpec.model_validate(run.spec)
-    decided = decided_of(run)
+    decided = step_states_of(run)
     return Run(
         id=RunId(run.id),
         subject=Subject.of_item(run.item),
         pipeline=spec,
         state=RunState(run.state),
         progress=_progress(run, spec, decided, jobs),
-        steps=tuple(_status(step, decided.get(step.name, Decided()), jobs) for step in spec.steps),
+        steps=tuple(
+            _status(step, decided.get(step.name, StepState()), jobs) for step in spec.steps
+        ),
         created=run.created,
         finished=run.finished,
     )
@@ -182,20 +191,20 @@ async def _ingest_ended(session: AsyncSession, row: JobRow, item_id: str, policy
         await ingest_failed(session, row, item_id)
         return
     item = (await session.scalars(select(ItemRow).where(col(ItemRow.id) == item_id))).one()
-    audio = await canonical_of(session, item_id)
+    audio = await canonical_audio(session, item_id)
     task = TASKS.get(TaskName.TAGGING)
     if item.kind != ItemKind.SAMPLE or audio is None or task is None:
         return
-    if not await offered_lately(session, TaskName.TAGGING):
-        # Nobody asked for this, so in a house that tags nothing it would wait for nobody.
+    if not await recently_offered(session, TaskName.TAGGING):
+        # Nobody asked for this, so in a server that tags nothing it would wait for nobody.
         return
     new = NewJob(
         subject=Subject.of_item(item.id),
         task=TaskName.TAGGING,
         params=task.params().model_dump(mode="json"),
-        inputs=(as_input(audio),),
-        budget=task.budget(0.0),
-        priority=JobClass(row.priority),
+        inputs=(to_input_ref(audio),),
+        start_to_close_timeout=task.timeout(0.0),
+        priority=Priority(row.priority),
         admitted=True,
     )
     await create(session, OwnerId(item.owner), new, policy=policy)
@@ -214,7 +223,7 @@ async def one_shot_tagging(session: AsyncSession, item: str | None) -> JobId | N
     return JobId(found) if found else None
 
 
-async def _live(session: AsyncSession, run: RunRow, jobs: Mapping[str, JobGlance]) -> bool:
+async def _live(session: AsyncSession, run: RunRow, jobs: Mapping[str, JobSummary]) -> bool:
     """Return whether a run still waits; one that was cancelled, only for jobs of its own."""
     if run.cancel_requested:
         return bool(await own_live_jobs(session, run))
@@ -224,8 +233,8 @@ async def _live(session: AsyncSession, run: RunRow, jobs: Mapping[str, JobGlance
 async def _close(
     session: AsyncSession,
     run: RunRow,
-    decided: Mapping[str, Decided],
-    jobs: Mapping[str, JobGlance],
+    decided: Mapping[str, StepState],
+    jobs: Mapping[str, JobSummary],
 ) -> None:
     run.state = _outcome(run, decided, jobs).value
     run.finished = await database_of(session).time(session)
@@ -243,7 +252,7 @@ async def _close(
 
 
 def _outcome(
-    run: RunRow, decided: Mapping[str, Decided], jobs: Mapping[str, JobGlance]
+    run: RunRow, decided: Mapping[str, StepState], jobs: Mapping[str, JobSummary]
 ) -> RunState:
     if run.cancel_requested:
         return RunState.CANCELLED
@@ -255,7 +264,7 @@ def _outcome(
     return RunState.PARTIAL if ends[JobState.SUCCEEDED] else RunState.FAILED
 
 
-def _status(step: Step, one: Decided, jobs: Mapping[str, JobGlance]) -> StepStatus:
+def _status(step: Step, one: StepState, jobs: Mapping[str, JobSummary]) -> StepStatus:
     reason = one.skipped or ("; ".join(one.refused)[:2000] if one.refused else None)
     return StepStatus(
         name=step.name,
@@ -269,8 +278,8 @@ def _status(step: Step, one: Decided, jobs: Mapping[str, JobGlance]) -> StepStat
 def _progress(
     run: RunRow,
     spec: PipelineSpec,
-    decided: Mapping[str, Decided],
-    jobs: Mapping[str, JobGlance],
+    decided: Mapping[str, StepState],
+    jobs: Mapping[str, JobSummary],
 ) -> Progress:
     if run.state != RunState.RUNNING:
         return Progress(fraction=1.0)

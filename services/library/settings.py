@@ -35,13 +35,13 @@ class LibrarySettings(HttpSettings):
     """Uploads of one owner that may be under way at once."""
     owner_pipelines: Count = 500
     """Pipelines that one owner may store."""
-    longest: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
-    """The longest recording that is taken, in seconds."""
+    max_duration: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
+    """The max_duration recording that is taken, in seconds."""
     owner_running: Count = 64
     """Jobs of one owner that may run at once."""
     owner_queued: Count = 1000
     """Jobs of one owner that may wait at once."""
-    house_queued: Count = 20_000
+    server_queued: Count = 20_000
     """Waiting jobs of all owners from which on batch work is refused."""
 
     def policy(self, lease: Seconds) -> Policy:
@@ -52,7 +52,7 @@ class LibrarySettings(HttpSettings):
             overrun=timedelta(seconds=lease),
             owner_running=self.owner_running,
             owner_queued=self.owner_queued,
-            house_queued=self.house_queued,
+            server_queued=self.server_queued,
             owner_bytes=self.owner_bytes,
             server_bytes=self.server_bytes,
         )

@@ -236,8 +236,8 @@ class JobRow(Table, table=True):
             "owner",
             "task",
             "inputs_sha256",
-            postgresql_where=text("reason = 'crash'"),
-            sqlite_where=text("reason = 'crash'"),
+            postgresql_where=text("reason_code = 'crash'"),
+            sqlite_where=text("reason_code = 'crash'"),
         ),
         Index(
             "ix_jobs_running",
@@ -285,26 +285,26 @@ class JobRow(Table, table=True):
     """Counts this job's events."""
     worker: str | None = None
     lease_until: datetime | None = Field(default=None, sa_type=Utc)
-    budget: float
+    start_to_close_timeout: float
     """Seconds that an attempt may take."""
     deadline: datetime | None = Field(default=None, sa_type=Utc)
-    """When the running attempt's budget ends."""
+    """When the running attempt's start_to_close_timeout ends."""
     not_before: datetime = Field(sa_type=Utc)
     queued: datetime = Field(sa_type=Utc)
     """When it was first queued: its place in the line, whatever happened since."""
-    start_by: datetime = Field(sa_type=Utc)
+    schedule_to_start_deadline: datetime = Field(sa_type=Utc)
     """Unclaimed by then, it has expired."""
-    close_by: datetime = Field(sa_type=Utc)
+    schedule_to_close_deadline: datetime = Field(sa_type=Utc)
     """Not to be tried again after this."""
     cancel_requested: bool = False
     progress: dict[str, Any] = Field(default_factory=dict, sa_type=Json, nullable=False)
     result: dict[str, Any] | None = Field(default=None, sa_type=Json)
-    failure: dict[str, Any] | None = Field(default=None, sa_type=Json)
-    reason: str | None = None
+    reason: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    reason_code: str | None = None
     """The failure's reason, once it has ended in one."""
     detail: str = ""
     """For operators: what the last failed attempt left in its log."""
-    make: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    producer: dict[str, Any] | None = Field(default=None, sa_type=Json)
     fingerprint: str | None = None
     retry_of: str | None = None
     traceparent: str = ""
@@ -393,14 +393,14 @@ class IdempotencyRow(Table, table=True):
     created: datetime = Field(sa_type=Utc)
 
 
-class MakeRow(Table, table=True):
+class ProducerRow(Table, table=True):
     """What workers of a task make results with, and when one last offered it."""
 
-    __tablename__ = "makes"
+    __tablename__ = "producers"
 
     task: str = Field(primary_key=True)
     fingerprint: str = Field(primary_key=True)
-    make: dict[str, Any] = Field(sa_type=Json)
+    producer: dict[str, Any] = Field(sa_type=Json)
     first_seen: datetime = Field(sa_type=Utc)
     last_seen: datetime = Field(sa_type=Utc)
 

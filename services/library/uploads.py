@@ -17,7 +17,7 @@ from contracts.identity import Principal
 from contracts.ids import ItemId, JobId, OwnerId, UploadId
 from contracts.ingest import IngestParams
 from contracts.items import ArtifactKind, ItemKind, ItemState
-from contracts.jobs import InputRef, JobClass, TaskName
+from contracts.jobs import InputRef, Priority, TaskName
 from contracts.objects import Bucket, upload_key
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.subjects import Subject
@@ -28,9 +28,8 @@ from kit.database.engine import Database, database_of
 from kit.http.errors import ProblemError
 from kit.objects.base import ObjectError, ObjectStore, PartFacts, UploadMissing
 from services.library.access import Action
-from services.library.arrows import discard
 from services.library.artifacts import fit_name, search_text
-from services.library.facts import tell_artifact_added, tell_item_added
+from services.library.facts import emit_artifact_added, emit_item_added
 from services.library.jobs import NewJob, create
 from services.library.locks import hold_owner
 from services.library.policy import Policy
@@ -38,6 +37,7 @@ from services.library.repository import Repository
 from services.library.settings import LibrarySettings
 from services.library.subjects import subject_columns
 from services.library.tables import OPENING, ArtifactRow, ItemRow, JobRow, UploadRow
+from services.library.transitions import discard
 from services.library.usage import change, reserve
 
 LASTS = timedelta(hours=24)
@@ -48,7 +48,7 @@ OPENED_WITHIN = timedelta(hours=1)
 """After this an upload that the store was never asked for is dropped."""
 SHOWN = 100
 """Missing parts that are shown at a time."""
-MOST_PARTS = 10_000
+MAX_PARTS = 10_000
 BINARY = "application/octet-stream"
 
 
@@ -294,8 +294,8 @@ class Uploads:
         )
         repository.artifacts.add(original)
         await session.flush()
-        await tell_item_added(session, item)
-        await tell_artifact_added(session, original)
+        await emit_item_added(session, item)
+        await emit_artifact_added(session, original)
         return item, original
 
     async def _ingest(self, session: AsyncSession, item: ItemRow, original: ArtifactRow) -> str:
@@ -311,10 +311,10 @@ class Uploads:
         new = NewJob(
             subject=Subject.of_item(item.id),
             task=TaskName.INGEST,
-            params=IngestParams(longest=self._settings.longest).model_dump(mode="json"),
+            params=IngestParams(max_duration=self._settings.max_duration).model_dump(mode="json"),
             inputs=(source,),
-            budget=TASKS[TaskName.INGEST].budget(0.0),
-            priority=JobClass.INTERACTIVE,
+            start_to_close_timeout=TASKS[TaskName.INGEST].timeout(0.0),
+            priority=Priority.INTERACTIVE,
             long=original.size > self._policy.long_upload,
             # The upload was admitted when it was opened; bytes that are there are not refused.
             admitted=True,
@@ -324,7 +324,7 @@ class Uploads:
 
     async def _admit(self, repository: Repository, asked: UploadCreate, *, size: int) -> None:
         """Refuse an upload, or count the bytes that are to be sent."""
-        most = min(self._settings.upload_bytes, self._objects.part_size * MOST_PARTS)
+        most = min(self._settings.upload_bytes, self._objects.part_size * MAX_PARTS)
         if asked.size > most:
             raise ProblemError(
                 ProblemCode.TOO_LARGE,

@@ -17,7 +17,7 @@ from contracts.slicing import Slices
 from contracts.tagging import Tags
 from kit.audio.decode import read_blocks
 from kit.audio.downmix import downmix
-from kit.audio.listen import Ear
+from kit.audio.mono_reader import MonoReader
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
@@ -92,7 +92,9 @@ def _recording(
     tuning = _tuning(given.path, facts)
     # Played so much slower, a recording that is sharp comes down to the network's own pitches.
     rate = round(RATE * 2 ** (tuning / 12))
-    ear = Ear(given.path, rate, told=lambda part: job.progress(_LISTENING * part, "listening"))
+    ear = MonoReader(
+        given.path, rate, on_progress=lambda part: job.progress(_LISTENING * part, "listening")
+    )
     transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
     notes = [note for block in ear.blocks() for note in transcriber.feed(block)]
     notes += transcriber.finish()
@@ -187,7 +189,7 @@ def _song(params: MidiParams, job: Job, given: Sequence[JobInput]) -> MidiResult
     """Bring the notes of a song's stems together in one file, on the song's beats."""
     analyses = _of(job, ArtifactKind.ANALYSIS)
     analysis = _read(Analysis, analyses[0]) if analyses else None
-    read = [song.Given(_read(Notes, one), one.stem) for one in given]
+    read = [song.SpecBody(_read(Notes, one), one.stem) for one in given]
     try:
         arranged = song.arrange(read, pitch_bends=params.pitch_bends)
     except song.TooManyParts as error:

@@ -28,7 +28,7 @@ _VIBRATO = 0.7
 _FALL_DB = 8.0
 _BEFORE = 3
 _AFTER = 5
-_LEAST_BEFORE_FALL = 4
+_MIN_BEFORE_FALL = 4
 _NEARLY = 0.8
 # A string rings on while its partials stand out by this much from what lies a semitone beside
 # them, grow by no more than this, and fall little faster than they have been falling.
@@ -36,7 +36,7 @@ _STAND_OUT_DB = 6.0
 _GROW_DB = 6.0
 _FASTER = 2.5
 _UNEVEN_DB = 3.0
-_LEAST_RINGING = 12
+_MIN_RINGING = 12
 _SOUNDING = 4
 
 
@@ -152,7 +152,7 @@ def fall(spectrum: F32, pitch: int, start: int, end: int) -> int | None:
     rows = partials(spectrum[start:end], pitch)
     span = _BEFORE + _AFTER
     frames = rows.shape[1] - span
-    if not len(rows) or frames < _LEAST_BEFORE_FALL + 1:
+    if not len(rows) or frames < _MIN_BEFORE_FALL + 1:
         return None
     decibels = 10 * np.log10(rows + _FLOOR)
     weight = np.sqrt(rows[:, :frames])
@@ -162,13 +162,13 @@ def fall(spectrum: F32, pitch: int, start: int, end: int) -> int | None:
     padded = np.concatenate([np.full(_BEFORE, -np.inf), mean, [-np.inf]])
     here, earlier, later = padded[1:-1], padded[:-2], padded[2:]
     steepest = np.flatnonzero((here > _FALL_DB) & (here >= earlier) & (here >= later)) + 1
-    steepest = steepest[steepest >= _LEAST_BEFORE_FALL]
+    steepest = steepest[steepest >= _MIN_BEFORE_FALL]
     if not len(steepest):
         return None
     # A long release is as steep for a while; the note ended where it became so.
     first = int(steepest[0])
     steep = max(_FALL_DB, _NEARLY * float(padded[first]))
-    while first > _LEAST_BEFORE_FALL and padded[first - 1] >= steep:
+    while first > _MIN_BEFORE_FALL and padded[first - 1] >= steep:
         first -= 1
     return start + first + 1
 
@@ -216,7 +216,7 @@ def ringing(spectrum: F32, pitch: int, start: int, heard: int, end: int) -> int:
         `fall`, where its partials no longer stand out from what is beside them, where something
         else sounds louder, or where it falls faster than it did, as a held note's reverberation.
     """
-    least = _LEAST_RINGING if heard > start else 1
+    least = _MIN_RINGING if heard > start else 1
     rows = partials(spectrum[start:end], pitch)
     if not len(rows) or end - heard < least:
         return heard

@@ -22,11 +22,11 @@ _ORDER = (
     Stem.BASS,
     Stem.DRUMS,
 )
-_MOST_PARTS = len(CHANNELS)
+_MAX_PARTS = len(CHANNELS)
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class SpecBody:
     """The notes of one stem."""
 
     notes: Notes
@@ -42,7 +42,7 @@ class TooManyParts(ValueError):
     """More instruments than a file has channels."""
 
 
-def arrange(given: Sequence[Given], *, pitch_bends: bool) -> list[tuple[Given, Part]]:
+def arrange(given: Sequence[SpecBody], *, pitch_bends: bool) -> list[tuple[SpecBody, Part]]:
     """Turn the notes of stems into parts.
 
     Parameters
@@ -65,12 +65,12 @@ def arrange(given: Sequence[Given], *, pitch_bends: bool) -> list[tuple[Given, P
     """
     some = sorted((one for one in given if one.notes.notes), key=_place)
     pitched = [one for one in some if not one.drums]
-    if len(pitched) > _MOST_PARTS:
+    if len(pitched) > _MAX_PARTS:
         raise TooManyParts(
-            f"MIDI has channels for {_MOST_PARTS} instruments, and there are {len(pitched)} parts"
+            f"MIDI has channels for {_MAX_PARTS} instruments, and there are {len(pitched)} parts"
         )
     share = len(CHANNELS) // max(1, len(pitched))
-    parts: list[tuple[Given, Part]] = []
+    parts: list[tuple[SpecBody, Part]] = []
     names: dict[str, int] = {}
     for one in some:
         base = _name(one)
@@ -104,12 +104,12 @@ def markers_of(analysis: Analysis | None) -> list[tuple[float, str]]:
     return [(section.start, section.label) for section in analysis.sections]
 
 
-def _place(one: Given) -> tuple[int, bool]:
+def _place(one: SpecBody) -> tuple[int, bool]:
     place = _ORDER.index(one.stem) if one.stem in _ORDER else len(_ORDER) - 2
     return place, one.drums
 
 
-def _name(one: Given) -> str:
+def _name(one: SpecBody) -> str:
     if one.drums:
         return "Drums"
     return one.stem.value.capitalize() if one.stem else "Notes"

@@ -22,11 +22,19 @@ from kit.signal.decibels import power_to_db
 from kit.worker.intake import Silent, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
-from services.separation.behind import Behind
+from services.separation.background_writer import BackgroundWriter
 from services.separation.dsp import SILENCE_DBFS, Confidence, LevelMeter
 from services.separation.engine import Engine, Opened
 from services.separation.streaming import separate_stream
-from services.separation.writers import FORMS, Aligner, Exact, Previews, StemFile, fit, quantise
+from services.separation.writers import (
+    FORMS,
+    Exact,
+    Previews,
+    StemFile,
+    StreamCutter,
+    fit,
+    quantise,
+)
 
 _SHORTEST = 0.01
 """Seconds below which there is no sound to speak of, and at high rates no sample at 44.1 kHz."""
@@ -62,7 +70,7 @@ def handle(params: SeparationParams, job: Job, engine: Engine) -> SeparationResu
     source = _examine(job.input)
     overlap = opened.overlap if params.overlap is None else params.overlap
     work = _Work(params, job, opened, source, wanted)
-    with Behind(work.take) as behind:
+    with BackgroundWriter(work.take) as behind:
         for stems in _streams(source, opened, overlap=overlap, shifts=params.shifts):
             behind.give(stems)
     results = work.finish()
@@ -153,7 +161,7 @@ class _Work:
         self._form = FORMS[params.format, params.depth]
         self._stems = opened.stems
         self._source = source
-        self._mixture = Aligner(read_blocks(source.path))
+        self._mixture = StreamCutter(read_blocks(source.path))
         self._rest = Stem.OTHER if Stem.OTHER in opened.stems else Stem.ACCOMPANIMENT
         self._confidence = Confidence(source.rate)
         self._left, self._whole, self._done = 0.0, 0.0, 0

@@ -37,7 +37,7 @@ def fit(blocks: Iterable[F32], samples: int) -> Iterator[F32]:
         yield np.zeros((*last.shape[:-1], left), np.float32)
 
 
-class Aligner:
+class StreamCutter:
     """Hands out a stream in pieces of any length."""
 
     def __init__(self, blocks: Iterator[F32]) -> None:

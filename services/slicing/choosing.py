@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from contracts.slicing import Ending, Slice, SliceKind, SlicingParams
+from contracts.slicing import Slice, SliceEnd, SliceKind, SlicingParams
 from kit.arrays import F64
 from kit.signal.decibels import amplitude_to_db
 from services.slicing.grouping import Grouping, group
@@ -85,13 +85,13 @@ def _cleanness(found: list[Measured]) -> F64:
     longest = max(piece.end - piece.start for piece in found)
     scores = []
     for piece in found:
-        if piece.ending is Ending.GRID:
+        if piece.ending is SliceEnd.GRID:
             scores.append(min(1.0, piece.level / loudest))
             continue
         rise = amplitude_to_db(piece.level) - amplitude_to_db(max(piece.before, 1e-6))
         alone = np.clip(rise / 40.0, 0.0, 1.0)
         complete = (
-            1.0 if piece.ending is Ending.DECAY else 0.6 * (piece.end - piece.start) / longest
+            1.0 if piece.ending is SliceEnd.DECAY else 0.6 * (piece.end - piece.start) / longest
         )
         loud = np.clip(
             1.0 + (amplitude_to_db(piece.level) - amplitude_to_db(loudest)) / 40.0, 0.0, 1.0

@@ -19,7 +19,7 @@ _ATTACK_SHARE = 0.05
 """The attack begins where the envelope has risen this far from the floor to its top."""
 
 
-class Rolling:
+class SlidingBuffer:
     """A window that moves along a stream of audio and holds only what is still needed.
 
     Parameters

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kit.arrays import F32, F64
-from kit.signal.onsets import Novelty, loudness, novelty, pick_onsets
-from kit.signal.pulse import NO_PULSE, Pulse, find_pulse
+from kit.signal.beats import NO_PULSE, Pulse, track_beats
+from kit.signal.onsets import Novelty, detect_onsets, loudness, novelty
 from kit.worker.engines import EngineContext
 
 Source = Callable[[], Iterator[F32]]
@@ -70,11 +70,11 @@ class SpectralFlux:
             return OnsetAnalysis(0.0, nothing, np.zeros(0, np.int64), np.zeros(0), NO_PULSE)
         heard = novelty(source(), sample_rate, level=level)
         progress(0.9)
-        frames, strengths = pick_onsets(
+        frames, strengths = detect_onsets(
             heard.total, heard.rate, threshold=threshold, spacing=spacing
         )
         onsets = np.round(frames * (sample_rate / heard.rate)).astype(np.int64)
-        return OnsetAnalysis(level, heard, onsets, strengths, find_pulse(heard.total, heard.rate))
+        return OnsetAnalysis(level, heard, onsets, strengths, track_beats(heard.total, heard.rate))
 
 
 def load_engine(context: EngineContext) -> Engine:

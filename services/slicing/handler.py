@@ -20,7 +20,7 @@ from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.slicing.choosing import choose, describe
-from services.slicing.dsp import Rolling, faded
+from services.slicing.dsp import SlidingBuffer, faded
 from services.slicing.engine import Engine, OnsetAnalysis
 from services.slicing.loops import downbeat_phase, stretches
 from services.slicing.measuring import Measured, measure_loops, measure_one_shots
@@ -190,7 +190,7 @@ def _store(
     rate = facts.sample_rate
     if nearest_rate(AudioForm.FLAC_24, rate) != rate:
         raise Rejected("input", f"FLAC cannot hold {rate} Hz; give the canonical audio.")
-    rolling = Rolling(blocks)
+    rolling = SlidingBuffer(blocks)
     offset = source.start or 0
     prefix = _prefix(source.stem)
     made: dict[int, Slice] = {}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contracts.slicing import Ending, SlicingParams
+from contracts.slicing import SliceEnd, SlicingParams
 from kit.arrays import F32, F64
-from services.slicing.dsp import Rolling, attack, crossing, envelope, tail
+from services.slicing.dsp import SlidingBuffer, attack, crossing, envelope, tail
 from services.slicing.engine import OnsetAnalysis
 from services.slicing.grouping import timbre
 from services.slicing.loops import Stretch
@@ -25,7 +25,7 @@ class Measured:
     onset: int
     attack: int
     """Where the envelope begins to rise; between `start` and here a fade costs nothing."""
-    ending: Ending
+    ending: SliceEnd
     strength: float
     level: float
     """Linear root mean square of the loudest 10 ms."""
@@ -60,7 +60,7 @@ def measure_one_shots(
     progress
         Told how much is done, 0 to 1.
     """
-    rolling = Rolling(blocks)
+    rolling = SlidingBuffer(blocks)
     reach = round(0.06 * sample_rate)
     longest = round(params.max_length * sample_rate)
     gate = heard.level * 10.0 ** (params.gate_db / 20.0)
@@ -73,14 +73,14 @@ def measure_one_shots(
             rolling.forget(max(0, onset - 2 * reach))
         first, start = begin or _begin(rolling, onset, previous, reach, sample_rate)
         begin = None
-        limit, ending = min(samples, start + longest), Ending.LIMIT
+        limit, ending = min(samples, start + longest), SliceEnd.LIMIT
         if start + longest >= samples:
-            ending = Ending.FILE
+            ending = SliceEnd.FILE
         if index + 1 < len(onsets) and onsets[index + 1] - reach < limit:
             # The next slice's start is this one's latest end.
             begin = _begin(rolling, onsets[index + 1], onset, reach, sample_rate)
             if begin[1] < limit:
-                limit, ending = begin[1], Ending.NEXT
+                limit, ending = begin[1], SliceEnd.NEXT
         # What lies before the start is needed to tell how clean the attack is.
         origin = max(0, start - round(0.02 * sample_rate))
         local = rolling.take(origin, limit)
@@ -112,7 +112,7 @@ def measure_one_shots(
 
 
 def _begin(
-    rolling: Rolling, onset: int, earliest: int, reach: int, sample_rate: int
+    rolling: SlidingBuffer, onset: int, earliest: int, reach: int, sample_rate: int
 ) -> tuple[int, int]:
     """Return where an onset's attack begins and the zero crossing before it."""
     origin = max(earliest, onset - reach - reach // 4)
@@ -125,12 +125,12 @@ def _begin(
 def _one_shot(
     signal: F32,
     attack_at: int,
-    ending: Ending,
+    ending: SliceEnd,
     params: SlicingParams,
     *,
     sample_rate: int,
     gate: float,
-) -> tuple[int, Ending, float, float] | None:
+) -> tuple[int, SliceEnd, float, float] | None:
     """Return end, why it ends, level and peak of a one-shot; `None` where it is gated."""
     if signal.shape[1] < params.min_length * sample_rate:
         return None
@@ -145,8 +145,8 @@ def _one_shot(
     )
     end = signal.shape[1]
     if died.decayed:
-        end, ending = attack_at + died.end, Ending.DECAY
-    if ending is not Ending.NEXT:
+        end, ending = attack_at + died.end, SliceEnd.DECAY
+    if ending is not SliceEnd.NEXT:
         # Where the next one begins is a zero crossing already.
         end = crossing(signal, end, earliest=attack_at, sample_rate=sample_rate) or end
     end = max(end, min(signal.shape[1], round(params.min_length * sample_rate)))
@@ -185,7 +185,7 @@ def measure_loops(
     progress
         Told how much is done, 0 to 1.
     """
-    rolling = Rolling(blocks)
+    rolling = SlidingBuffer(blocks)
     starts = np.array([hit.start for hit in one_shots] or [-samples], np.int64)
     onsets = np.array([hit.onset for hit in one_shots] or [-samples], np.int64)
     near = round(0.04 * sample_rate)
@@ -212,7 +212,7 @@ def measure_loops(
                         end=end,
                         onset=start,
                         attack=start,
-                        ending=Ending.GRID,
+                        ending=SliceEnd.GRID,
                         strength=1.0,
                         level=level,
                         peak=float(np.abs(signal).max()),

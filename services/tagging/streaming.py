@@ -55,7 +55,9 @@ def mono(audio: F32, sample_rate: int) -> F32:
     return np.concatenate(mixed, axis=1)[0] if mixed else np.zeros(0, np.float32)
 
 
-def spectral_patches(path: Path, sample_rate: int, told: Callable[[int], None]) -> Iterator[F32]:
+def spectral_patches(
+    path: Path, sample_rate: int, on_progress: Callable[[int], None]
+) -> Iterator[F32]:
     """Yield a recording as patches of three seconds, `[187, 96]`.
 
     Parameters
@@ -64,14 +66,14 @@ def spectral_patches(path: Path, sample_rate: int, told: Callable[[int], None]) 
         Canonical audio.
     sample_rate
         Of the file.
-    told
-        Is told the samples of the file that were read, block by block.
+    on_progress
+        Called with the number of samples of the file that were read, block by block.
     """
 
     def blocks() -> Iterator[F32]:
         for block in read_blocks(path):
             yield block
-            told(block.shape[1])
+            on_progress(block.shape[1])
 
     empty = True
     for patch in patches(

@@ -8,7 +8,7 @@ whether the same words are heard at the same times when the audio is cut in anot
 from collections.abc import Sequence
 from dataclasses import replace
 
-from services.transcribe.guard import CREDITS, REPEATS, confidence, phrase_loop
+from services.transcribe.hallucinations import CREDITS, REPEATS, confidence, phrase_loop
 from services.transcribe.lines import Segment, Word, key
 
 TEMPERATURE = 0.4
@@ -20,7 +20,7 @@ _NEAR = 1.5
 """Seconds by which a word may lie elsewhere in another cut."""
 _SHARE = 0.7
 """Of the words, heard again."""
-_LEAST_SURE = 0.5
+_MIN_SURE = 0.5
 """The mean confidence of words that a reading needs to stand for another."""
 
 
@@ -88,7 +88,7 @@ def best_reading(readings: Sequence[Sequence[Segment]]) -> list[Segment] | None:
     fit = [
         list(segments)
         for segments in readings
-        if segments and not looks_invented(segments) and _sure(segments) > _LEAST_SURE
+        if segments and not looks_invented(segments) and _sure(segments) > _MIN_SURE
     ]
     return max(fit, key=_sure, default=None)
 

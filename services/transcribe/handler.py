@@ -11,7 +11,7 @@ from contracts.transcribe import RemovedText, TranscribeParams, TranscribeResult
 from kit.arrays import AudioBlock
 from kit.audio.decode import resample_stream
 from kit.audio.downmix import downmix
-from kit.audio.listen import Ear
+from kit.audio.mono_reader import MonoReader
 from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
@@ -23,7 +23,7 @@ from services.transcribe.dsp import (
     part_at_pauses,
 )
 from services.transcribe.engine import Engine
-from services.transcribe.guard import Removed, sift
+from services.transcribe.hallucinations import Removed, filter_hallucinations
 from services.transcribe.lines import RATE, Segment
 from services.transcribe.streaming import Listener
 
@@ -59,7 +59,7 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
     if peak < SILENCE:
         raise Silent
     voice_levels = listener.loudness.levels()
-    kept, removed = sift(
+    kept, removed = filter_hallucinations(
         lines, voice_levels, separated=given.stem is Stem.VOCALS, loudest_db=loudest
     )
     if params.keep_doubtful:
@@ -167,8 +167,12 @@ def _listen(
     def told(part: float) -> None:
         job.progress(_LISTENING * part, "listening")
 
-    ear = Ear(voice.path, RATE, told=told)
-    beside = Ear(mix.path, RATE, told=lambda _: None).blocks() if mix is not None else iter(())
+    ear = MonoReader(voice.path, RATE, on_progress=told)
+    beside = (
+        MonoReader(mix.path, RATE, on_progress=lambda _: None).blocks()
+        if mix is not None
+        else iter(())
+    )
     lines: list[Segment] = []
     for block in ear.blocks():
         lines += listener.feed(block, next(beside, None))

@@ -25,7 +25,7 @@ AUDIBLE = 45.0
 """dB below the loudest tenth of a second of the whole recording, both by `LevelEnvelope`; windows
 whose loudest tenth of a second is lower are not heard at all."""
 
-LEAST_DB = -120.0
+MIN_DB = -120.0
 """Nothing is heard below this, however quiet the recording is: it is the noise of 16 bits."""
 SHORTEST_STEP = 5 * RATE
 """What the network leaves over is only heard again when it went at least this far."""
@@ -122,7 +122,7 @@ class Listener:
     def _audible(self, audio: Mono) -> bool:
         loudness = LevelEnvelope()
         loudness.feed(audio)
-        least = max(self.loudest_db - AUDIBLE, LEAST_DB)
+        least = max(self.loudest_db - AUDIBLE, MIN_DB)
         return loudest_level(loudness.levels()) >= least
 
     def _heard_again(self, heard: WindowTranscript, audio: Mono, language: str) -> WindowTranscript:

@@ -5,11 +5,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.transcribe.guard import Removed, confidence
+from services.transcribe.hallucinations import Removed, confidence
 from services.transcribe.lines import Segment, Word
 
 _LONGEST_CUE = 7.0
-_LEAST_CUE = 0.5
+_MIN_CUE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def _cues(lyrics: Lyrics) -> list[tuple[float, float, str]]:
     for number, part in enumerate(parts):
         start = part[0].start
         following = parts[number + 1][0].start if number + 1 < len(parts) else float("inf")
-        end = min(max(part[-1].end, start + _LEAST_CUE), following)
+        end = min(max(part[-1].end, start + _MIN_CUE), following)
         cues.append((start, max(end, start + 0.001), "".join(word.text for word in part).strip()))
     return cues
 

@@ -6,8 +6,8 @@ from contracts.analysis import AnalysisResult
 from contracts.ids import JobId
 from contracts.items import ItemKind
 from contracts.jobs import ItemFacts
+from kit.worker.child_protocol import Ended, Finished, Work
 from kit.worker.compute import Child, EngineSetup
-from kit.worker.wire import Ended, Finished, Work
 from services.analysis.service import SERVICE
 from tests.support import signals
 from tests.support.single_job import ITEM, SUBJECT, audio_input, write_audio

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import ROOT
+from tests.support.running_server import ROOT
 
 ONE = """
 import pytest

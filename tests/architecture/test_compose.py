@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.architecture.house import ROOT, known_settings, services
+from tests.architecture.sources import ROOT, known_settings, services
 
 FOLDERS = [*services(), ROOT / "gateway"]
 SERVERS = {"kafka", "objects", "postgres"}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from contracts.topics import TOPICS
-from tests.architecture.house import ROOT, services, workers
+from tests.architecture.sources import ROOT, services, workers
 
 K8S = ROOT / "deploy" / "k8s"
 SERVICES = [*services(), ROOT / "gateway"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.house import PACKAGES, ROOT, importers, imports, services, sources
+from tests.architecture.sources import PACKAGES, ROOT, importers, imports, services, sources
 
 ONLY_IN = {
     "aiokafka": {f"kit/bus/kafka/{name}.py" for name in ("bus", "clients", "consumer", "session")},
@@ -43,7 +43,7 @@ def test_only_settings_read_the_environment() -> None:
     assert readers <= {"kit/settings.py"}
 
 
-def test_nobody_asks_whether_the_house_is_embedded() -> None:
+def test_nobody_asks_whether_the_server_is_embedded() -> None:
     pattern = re.compile(r"\bembedded\b", re.IGNORECASE)
     asking = []
     for path in sources("contracts", "kit", "gateway", "services"):

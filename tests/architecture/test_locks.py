@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.house import ROOT
+from tests.architecture.sources import ROOT
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.architecture.house import ROOT, imports
+from tests.architecture.sources import ROOT, imports
 from tests.architecture.test_guarantees import names
 
 PAGE = ROOT / "docs" / "decisions" / "0004-where-each-package-serves.md"

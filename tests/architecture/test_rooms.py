@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.jobs import TaskName
-from tests.architecture.house import (
+from tests.architecture.sources import (
     HTTP_ROOMS,
     PACKAGES,
     ROOT,

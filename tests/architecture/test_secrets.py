@@ -2,7 +2,7 @@
 
 import re
 
-from tests.architecture.house import ROOT, tracked
+from tests.architecture.sources import ROOT, tracked
 
 PRIVATE = re.compile(
     rb"-----BEGIN (EC |RSA |OPENSSH )?PRIVATE KEY-----|AKIA[0-9A-Z]{16}|ghp_[A-Za-z0-9]{36}"

@@ -1,4 +1,4 @@
-"""Every setting that is a number has bounds: none of them starts a house that cannot work."""
+"""Every setting that is a number has bounds: none of them starts a server that cannot work."""
 
 from collections.abc import Iterator
 from importlib import import_module

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kit.audio.decode import UnreadableAudio, read
-from kit.audio.listen import Ear
+from kit.audio.mono_reader import MonoReader
 from tests.support.single_job import write_audio
 
 RATE = 44_100
@@ -17,7 +17,7 @@ def test_blocks_are_the_middle_at_the_rate_that_was_asked_for(tmp_path: Path) ->
     middle, side = rng.uniform(-0.5, 0.5, (2, 3 * RATE)) * [[0.8], [0.2]]
     path = write_audio(tmp_path / "a.flac", np.stack([middle + side, middle - side]), RATE)
     told: list[float] = []
-    ear = Ear(path, 22_050, told=told.append)
+    ear = MonoReader(path, 22_050, on_progress=told.append)
     heard = np.concatenate(list(ear.blocks()))
     np.testing.assert_array_equal(heard, read(path, 22_050, mono=True)[0])
     assert told == sorted(told)
@@ -28,7 +28,7 @@ def test_blocks_are_the_middle_at_the_rate_that_was_asked_for(tmp_path: Path) ->
 def test_opposite_channels_are_heard(tmp_path: Path) -> None:
     tone = 0.3 * np.sin(np.arange(RATE) / 20)
     path = write_audio(tmp_path / "a.flac", np.stack([tone, -tone]).astype(np.float32), RATE)
-    ear = Ear(path, RATE, told=lambda _: None)
+    ear = MonoReader(path, RATE, on_progress=lambda _: None)
     np.testing.assert_allclose(np.concatenate(list(ear.blocks())), tone, atol=1e-6)
     assert ear.peak == pytest.approx(0.3, abs=1e-3)
 
@@ -37,4 +37,4 @@ def test_a_file_that_breaks_off_is_unreadable(tmp_path: Path) -> None:
     path = write_audio(tmp_path / "a.flac", np.random.default_rng(0).normal(0, 0.1, (1, RATE)))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UnreadableAudio):
-        list(Ear(path, 22_050, told=lambda _: None).blocks())
+        list(MonoReader(path, 22_050, on_progress=lambda _: None).blocks())

@@ -20,15 +20,15 @@ from kit.http.app import create_app
 SECRET = "s" * 40
 
 
-async def authenticate(borne: str) -> Principal:
-    match borne:
+async def authenticate(credential: str) -> Principal:
+    match credential:
         case "expired":
             raise Expired("it has ended")
         case "away":
             raise KeysUnavailable("no keys")
         case "bad":
             raise BadToken("secret reason")
-    scopes = frozenset(Scope(one) for one in borne.split(","))
+    scopes = frozenset(Scope(one) for one in credential.split(","))
     user = new_id()
     ends = datetime.now(UTC) + timedelta(minutes=1)
     return Principal(
@@ -63,7 +63,7 @@ def app() -> FastAPI:
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://house") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
         yield client
 
 
@@ -109,5 +109,5 @@ async def test_services_are_known_by_their_secret(client: httpx.AsyncClient) -> 
         assert answer.status_code == 401
     good = {"Authorization": f"Bearer {SECRET}"}
     assert (await client.get("/internal", headers=good)).status_code == 200
-    # A house without a secret answers no service, rather than everybody.
+    # A server without a secret answers no service, rather than everybody.
     assert (await client.get("/unset", headers={"Authorization": "Bearer "})).status_code == 401

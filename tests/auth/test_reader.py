@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from contracts.identity import Audience, Scope
 from contracts.ids import OwnerId, UserId
-from kit.auth.keys import Jwk, SigningKey, key_set, make_pem, signing_key
+from kit.auth.jwk import Jwk, SigningKey, key_set, make_pem, signing_key
 from kit.auth.reader import MAX_AGE, REFETCH, HttpKeys, KeysUnavailable, TokenReader
 from kit.auth.tokens import BadToken, UnknownKey, sign
 from kit.clock import new_id

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from contracts.identity import Audience, Scope
 from contracts.ids import OwnerId, UserId
-from kit.auth.keys import SigningKey, make_pem
+from kit.auth.jwk import SigningKey, make_pem
 from kit.auth.tokens import MAX_LIFE, BadToken, Expired, UnknownKey, key_name, read, sign
 from kit.clock import new_id
 

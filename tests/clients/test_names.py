@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cratedig.cli.folders import MARKER, by_folder, item_folder
-from cratedig.names import MOST_BYTES, file_name, free_path, safe_name
+from cratedig.names import MAX_BYTES, file_name, free_path, safe_name
 from cratedig.types import Artifact, Item, Subject
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_a_name_stays_what_every_system_takes_of_it(name: str, kept: str) -> Non
 @pytest.mark.parametrize("one", ["x", "é", "あ", "曲", "ﷺ", "🎛️", "👩\u200d👧", "e\u0301\u0323"])
 def test_a_long_name_is_cut_between_characters_and_keeps_its_ending(one: str) -> None:
     name = safe_name(one * 250 + ".flac")
-    assert len(name.encode()) <= MOST_BYTES
+    assert len(name.encode()) <= MAX_BYTES
     assert len(f"{name} (0123456789abcdef).partial".encode()) <= 255
     assert name.endswith(".flac")
     whole = unicodedata.normalize("NFC", one)

@@ -1,4 +1,4 @@
-"""One house of many processes on real Kafka, S3 and Postgres for all tests of this folder."""
+"""One server of many processes on real Kafka, S3 and Postgres for all tests of this folder."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import pytest
 from cratedig import Client
 from embedded.inventory import SERVICES
 from kit.service import WorkerService
-from tests.support.house import House, cluster_house, eventually, running
 from tests.support.postgres import temporary_database
+from tests.support.running_server import RunningServer, cluster_server, eventually, running
 from tests.support.servers import server_setting
 
 EVERY_WORKER = tuple(service.word for service in SERVICES if isinstance(service, WorkerService))
@@ -19,21 +19,23 @@ EVERY_WORKER = tuple(service.word for service in SERVICES if isinstance(service,
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[str, str]]:
     """Settings of the real servers, with databases of this run's own."""
-    with house_settings() as settings:
+    with server_settings() as settings:
         yield settings
 
 
 @pytest.fixture(scope="session")
-def house(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def server(
+    servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("cluster")
-    with running(cluster_house(folder, servers, words=EVERY_WORKER)) as house:
-        user = house.client()
+    with running(cluster_server(folder, servers, words=EVERY_WORKER)) as server:
+        user = server.client()
         user.account.create("first@example.org", "a password for the cluster's tests")
         # A pipeline leaves out what no worker offers.
         eventually(
-            lambda: house.ready() and _offered(user) >= set(EVERY_WORKER), what="every worker"
+            lambda: server.ready() and _offered(user) >= set(EVERY_WORKER), what="every worker"
         )
-        yield house
+        yield server
 
 
 def _offered(user: Client) -> set[str]:
@@ -41,8 +43,8 @@ def _offered(user: Client) -> set[str]:
 
 
 @contextmanager
-def house_settings() -> Iterator[dict[str, str]]:
-    """Give the settings by which a new house finds the servers, its databases being empty."""
+def server_settings() -> Iterator[dict[str, str]]:
+    """Give the settings by which a new server finds the servers, its databases being empty."""
     base = server_setting("KIT_DATABASE_URL")
     with _database(base) as gateway, _database(base) as library:
         yield {

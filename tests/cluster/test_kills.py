@@ -16,9 +16,17 @@ import pytest
 
 from cratedig import Client, CratedigError, UnavailableError
 from deploy.servers import fleet
-from tests.cluster.conftest import house_settings
-from tests.support.house import FAST, ROOT, House, Part, cluster_house, eventually, running
+from tests.cluster.conftest import server_settings
 from tests.support.patience import HANGS
+from tests.support.running_server import (
+    FAST,
+    ROOT,
+    Part,
+    RunningServer,
+    cluster_server,
+    eventually,
+    running,
+)
 from tests.support.sounds import write_tone
 
 pytestmark = pytest.mark.cluster
@@ -28,19 +36,19 @@ WORKERS = ("midi0", "midi1")
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A house whose MIDI is quick, with two libraries and two workers of each kind."""
-    with house_settings() as servers:
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server whose MIDI is quick, with two libraries and two workers of each kind."""
+    with server_settings() as servers:
         folder = tmp_path_factory.mktemp("trial")
-        house = cluster_house(folder, servers, workers=2, libraries=2)
+        server = cluster_server(folder, servers, workers=2, libraries=2)
         for name in WORKERS:
-            house.parts[name].command = [sys.executable, "-m", "tests.support.quick_worker"]
-        with running(house):
-            yield house
+            server.parts[name].command = [sys.executable, "-m", "tests.support.quick_worker"]
+        with running(server):
+            yield server
 
 
 @pytest.fixture(scope="module")
-def user(trial: House) -> Client:
+def user(trial: RunningServer) -> Client:
     return trial.user()
 
 
@@ -51,7 +59,7 @@ def item(user: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(sent.item)
 
 
-class Crowd:
+class ConnectionLimits:
     """A client that asks for jobs, whatever happens, and writes down which were acknowledged."""
 
     def __init__(self, user: Client, item: str, chance: random.Random) -> None:
@@ -65,7 +73,7 @@ class Crowd:
         asked = 0
         last = time.monotonic()
         while asked < count:
-            assert time.monotonic() < last + HANGS, "the house takes no jobs"
+            assert time.monotonic() < last + HANGS, "the server takes no jobs"
             params = {"onset_threshold": round(self._chance.uniform(0.1, 0.95), 6)}
             try:
                 job = self.user.jobs.create(self.item, "midi", params=params, force=True)
@@ -95,12 +103,14 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd(user: Client, item: str) -> Crowd:
+def crowd(user: Client, item: str) -> ConnectionLimits:
     print(f"seed {SEED}")
-    return Crowd(user, item, random.Random(SEED))
+    return ConnectionLimits(user, item, random.Random(SEED))
 
 
-def nemesis(crowd: Crowd, strike: Callable[[], None], *, strikes: int, jobs: int) -> None:
+def nemesis(
+    crowd: ConnectionLimits, strike: Callable[[], None], *, strikes: int, jobs: int
+) -> None:
     """Strike at random moments between jobs that are asked for."""
     chance = random.Random(SEED)
     for _ in range(strikes):
@@ -111,7 +121,9 @@ def nemesis(crowd: Crowd, strike: Callable[[], None], *, strikes: int, jobs: int
 
 
 @pytest.mark.parametrize("name", ["gateway", "library0", "library1", *WORKERS])
-def test_a_process_killed_alone_costs_no_job(trial: House, crowd: Crowd, name: str) -> None:
+def test_a_process_killed_alone_costs_no_job(
+    trial: RunningServer, crowd: ConnectionLimits, name: str
+) -> None:
     def strike() -> None:
         trial.parts[name].kill()
         trial.parts[name].start()
@@ -120,7 +132,9 @@ def test_a_process_killed_alone_costs_no_job(trial: House, crowd: Crowd, name: s
     nemesis(crowd, strike, strikes=2, jobs=20)
 
 
-def test_a_broker_that_is_killed_costs_no_job(trial: House, crowd: Crowd) -> None:
+def test_a_broker_that_is_killed_costs_no_job(
+    trial: RunningServer, crowd: ConnectionLimits
+) -> None:
     assert fleet.environment()["KIT_BUS_URL"] == trial.parts["library0"].environment["KIT_BUS_URL"]
 
     def strike() -> None:
@@ -132,7 +146,9 @@ def test_a_broker_that_is_killed_costs_no_job(trial: House, crowd: Crowd) -> Non
     trial.until_ready()
 
 
-def test_engines_killed_at_work_cost_no_worker(trial: House, crowd: Crowd) -> None:
+def test_engines_killed_at_work_cost_no_worker(
+    trial: RunningServer, crowd: ConnectionLimits
+) -> None:
     before = {name: trial.parts[name].process for name in WORKERS}
 
     def strike() -> None:
@@ -145,7 +161,9 @@ def test_engines_killed_at_work_cost_no_worker(trial: House, crowd: Crowd) -> No
     assert all(p is not None and p.poll() is None for p in before.values())
 
 
-def test_a_worker_told_to_stop_leaves_in_good_order(trial: House, crowd: Crowd) -> None:
+def test_a_worker_told_to_stop_leaves_in_good_order(
+    trial: RunningServer, crowd: ConnectionLimits
+) -> None:
     crowd.ask(20)
     part = trial.parts["midi0"]
     eventually(lambda: bool(part.engines()), what="an engine")

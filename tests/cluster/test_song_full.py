@@ -1,6 +1,6 @@
 """The whole chain again, over real servers, every service its own process.
 
-It comes after the kills, whose house has the servers' topics to itself.
+It comes after the kills, whose server has the servers' topics to itself.
 """
 
 import pytest

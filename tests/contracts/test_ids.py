@@ -1,4 +1,4 @@
-"""Ids that the house makes."""
+"""Ids that the server makes."""
 
 from uuid import RFC_4122, UUID
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 import contracts
-from contracts.base import Asked
+from contracts.base import StrictModel
 from contracts.pipelines import RunCreate
 from contracts.problems import FieldProblem
 from kit.http.errors import field_problems
@@ -25,7 +25,7 @@ ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
 def asked() -> Iterator[type[BaseModel]]:
     for module in pkgutil.iter_modules(contracts.__path__):
         importlib.import_module(f"contracts.{module.name}")
-    waiting = list(Asked.__subclasses__())
+    waiting = list(StrictModel.__subclasses__())
     while waiting:
         model = waiting.pop()
         waiting += model.__subclasses__()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.house import ROOT, services
+from tests.architecture.sources import ROOT, services
 
 SERVICES = [*services(), ROOT / "gateway"]
 LINES = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from deploy.servers.processes import Running, alive, birth_of
-from tests.support.house import ROOT, eventually
+from tests.support.running_server import ROOT, eventually
 
 OWNER = """
 import signal, subprocess, sys

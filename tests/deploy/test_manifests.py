@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.architecture.house import ROOT, known_settings, services, workers
+from tests.architecture.sources import ROOT, known_settings, services, workers
 from tests.support.kustomize import render
 
 # A machine that has neither kubectl nor kustomize builds one first.

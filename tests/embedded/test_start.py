@@ -1,4 +1,4 @@
-"""The start of the embedded house: what does not allow it is said in one plain line."""
+"""The start of the embedded server: what does not allow it is said in one plain line."""
 
 import random
 import socket
@@ -13,13 +13,13 @@ import pytest
 
 from embedded.folder import check_database, keep_to_oneself, open_folder, own_secrets
 from kit.process import StartRefused
-from tests.support.house import FAST, ROOT, embedded_house, free_port, running
+from tests.support.running_server import FAST, ROOT, embedded_server, free_port, running
 
 WITHIN = 60.0
 
 
 def refusal(data: Path, extra: Mapping[str, str]) -> str:
-    """Start a house that must refuse, and return the last line that it said."""
+    """Start a server that must refuse, and return the last line that it said."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "CRATEDIG_DATA": str(data),
@@ -86,7 +86,7 @@ def test_a_folder_that_takes_no_files_is_named(tmp_path: Path) -> None:
         open_folder(tmp_path / "file")
 
 
-def test_a_second_house_on_a_folder_is_refused(tmp_path: Path) -> None:
+def test_a_second_server_on_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "data")
     with open_folder(tmp_path / "data"):
         for name in ("data", "link"):
@@ -128,8 +128,8 @@ def test_the_look_at_a_database_ends_in_time(database: Path) -> None:
 
 
 def test_what_is_kept_is_kept_to_oneself(tmp_path: Path) -> None:
-    with running(embedded_house(tmp_path)) as house:
-        house.user("somebody")
+    with running(embedded_server(tmp_path)) as server:
+        server.user("somebody")
         data = tmp_path / "data"
         found = {path: path.lstat().st_mode & 0o077 for path in (data, *data.rglob("*"))}
         assert data / "library.db" in found

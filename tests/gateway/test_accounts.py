@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from tests.gateway.house import PASSWORD, World, eventually, gateway_world
+from tests.gateway.world import PASSWORD, World, eventually, gateway_world
 
 Timed = tuple[float, dict[str, object]]
 
@@ -22,7 +22,7 @@ async def refresh(world: World, token: str) -> httpx.Response:
     return await world.client.post("/v1/sessions/refresh", json={"refresh_token": token})
 
 
-async def test_the_first_account_administers_the_house_and_no_other(world: World) -> None:
+async def test_the_first_account_administers_the_server_and_no_other(world: World) -> None:
     bodies = [{"email": f"{n}@example.org", "password": PASSWORD} for n in range(8)]
     answers = await asyncio.gather(*(world.client.post("/v1/accounts", json=b) for b in bodies))
     assert [answer.status_code for answer in answers] == [201] * 8

@@ -13,7 +13,7 @@ from gateway.tables import METADATA
 from kit.clock import SystemClock
 from kit.database.engine import Database
 from kit.database.migrations import differences
-from tests.gateway.house import World, gateway_world
+from tests.gateway.world import World, gateway_world
 
 
 async def kids(world: World) -> list[str]:
@@ -41,7 +41,7 @@ async def test_rotation_under_load_gives_no_unexpected_401(tmp_path: Path) -> No
         # Seven hours in steps of two minutes, which is what a refreshing client sees.
         for _ in range(210):
             world.clock.advance(120)
-            await world.gateway.keyring.load()
+            await world.gateway.signing_keys.load()
             if len(statuses) % 6 == 0:
                 body = {"refresh_token": ada.refresh}
                 pair = (await world.client.post("/v1/sessions/refresh", json=body)).json()
@@ -61,7 +61,7 @@ async def test_rotation_under_load_gives_no_unexpected_401(tmp_path: Path) -> No
 
 
 async def test_a_key_is_published_ten_minutes_before_it_signs(world: World) -> None:
-    keyring = world.gateway.keyring
+    keyring = world.gateway.signing_keys
     before = keyring.signing().kid
     await keyring.rotate()
     assert len(await kids(world)) == 2
@@ -101,7 +101,7 @@ async def test_with_another_secret_new_keys_are_made(tmp_path: Path) -> None:
         assert (await world.client.get("/v1/account", headers=again.head)).status_code == 200
 
 
-async def test_a_house_without_a_secret_does_not_open(tmp_path: Path) -> None:
+async def test_a_server_without_a_secret_does_not_open(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="KIT_INTERNAL_SECRET"):
         async with gateway_world(tmp_path, secret="short", library=nobody):
             pass
@@ -120,7 +120,7 @@ async def test_two_gateways_share_one_ring(tmp_path: Path, postgres_url: str) ->
         assert await kids(one) == await kids(other)
         ada = await one.sign_up()
         assert (await other.client.get("/v1/account", headers=ada.head)).status_code == 200
-        await asyncio.gather(one.gateway.keyring.load(), other.gateway.keyring.load())
+        await asyncio.gather(one.gateway.signing_keys.load(), other.gateway.signing_keys.load())
         assert len(await kids(one)) == 1
         # What one ends, the other sees within five seconds.
         await one.client.delete("/v1/sessions", headers=ada.head)

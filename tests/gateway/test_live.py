@@ -19,14 +19,14 @@ from contracts.items import ItemState
 from contracts.jobs import JobProgressed, Progress, TaskName
 from contracts.subjects import Subject, SubjectKind
 from contracts.topics import JOBS_PROGRESS, LIBRARY_EVENTS
-from gateway.bearers import STANDS
+from gateway.authenticator import STANDS
 from kit.clock import new_id
-from tests.gateway.house import PASSWORD, Told, User, World, eventually, gateway_world, listening
+from tests.gateway.world import PASSWORD, Told, User, World, eventually, gateway_world, listening
 
 CHANGED = "item.changed"
 
 
-async def with_item(world: World) -> tuple[User, str]:
+async def include_item(world: World) -> tuple[User, str]:
     user = await world.sign_up()
     return user, await world.upload(user, f"bytes of {user.email}".encode())
 
@@ -66,7 +66,7 @@ def progressed(owner: str, subject: Subject, job: str, fraction: float) -> Event
 
 
 async def test_what_happens_is_told_once_and_in_order(world: World) -> None:
-    ada, item = await with_item(world)
+    ada, item = await include_item(world)
     async with listening(world, ada) as stream:
         for number in range(30):
             await world.rename(ada, item, f"name {number}")
@@ -80,7 +80,7 @@ async def test_what_happens_is_told_once_and_in_order(world: World) -> None:
 
 
 async def test_a_stream_begins_with_now(world: World) -> None:
-    ada, item = await with_item(world)
+    ada, item = await include_item(world)
     await world.rename(ada, item, "before")
     async with listening(world, ada) as stream:
         await world.rename(ada, item, "after")
@@ -91,7 +91,7 @@ async def test_a_stream_begins_with_now(world: World) -> None:
 
 
 async def test_dropped_at_random_it_resumes_without_gap_or_double(world: World) -> None:
-    ada, item = await with_item(world)
+    ada, item = await include_item(world)
     chance = random.Random(24)
     start = (await feed(world, ada))[-1]["cursor"]
     total = 120
@@ -131,7 +131,7 @@ async def test_an_old_or_foreign_cursor_is_refused(world: World) -> None:
 
 
 async def test_nobody_hears_of_anybody_else(world: World) -> None:
-    (ada, hers), (bob, his) = await with_item(world), await with_item(world)
+    (ada, hers), (bob, his) = await include_item(world), await include_item(world)
     async with listening(world, ada) as stream, listening(world, bob) as other:
         for number in range(10):
             await world.rename(bob, his, f"his {number}")
@@ -155,7 +155,7 @@ async def test_nobody_hears_of_anybody_else(world: World) -> None:
 
 
 async def test_filters_show_only_what_was_asked_for(world: World) -> None:
-    ada, item = await with_item(world)
+    ada, item = await include_item(world)
     other = await world.upload(ada, b"another one")
     async with listening(world, ada, query={"item": item}) as stream:
         await world.rename(ada, other, "not shown")
@@ -167,7 +167,7 @@ async def test_filters_show_only_what_was_asked_for(world: World) -> None:
 
 
 async def test_a_stream_shows_what_belongs_to_one_subject(world: World) -> None:
-    ada, item = await with_item(world)
+    ada, item = await include_item(world)
     other = await world.upload(ada, b"another one")
     async with listening(world, ada, query={"subject": f"item:{item}"}) as stream:
         await world.rename(ada, other, "not shown")
@@ -187,7 +187,7 @@ async def test_a_stream_shows_what_belongs_to_one_subject(world: World) -> None:
 
 
 async def test_progress_is_told_without_an_id_and_only_its_latest(world: World) -> None:
-    ada, item = await with_item(world)
+    ada, item = await include_item(world)
     job = new_id()
     async with listening(world, ada, query={"job": job}) as stream:
         stream.reading.clear()
@@ -206,7 +206,7 @@ async def test_progress_is_told_without_an_id_and_only_its_latest(world: World) 
 
 async def test_a_slow_reader_is_disconnected_and_memory_stays_flat(tmp_path: Path) -> None:
     async with gateway_world(tmp_path, settings={"stream_events": 20}) as world:
-        ada, item = await with_item(world)
+        ada, item = await include_item(world)
         async with listening(world, ada) as stream, listening(world, ada) as quick:
             stream.reading.clear()
             for number in range(60):
@@ -251,8 +251,8 @@ async def test_a_stream_ends_at_once_however_long_it_would_be_quiet(
         ada = await world.sign_up()
         body: dict[str, Any] = {"name": "k", "scopes": ["catalogue:read"]}
         made = (await world.client.post("/v1/keys", json=body, headers=ada.head)).json()
-        borne = made["key"] if how == "key" else ada.access
-        async with listening(world, headers={"Authorization": f"Bearer {borne}"}) as stream:
+        credential = made["key"] if how == "key" else ada.access
+        async with listening(world, headers={"Authorization": f"Bearer {credential}"}) as stream:
             if how == "key":
                 await world.client.delete(f"/v1/keys/{made['id']}", headers=ada.head)
             elif how == "logout":
@@ -275,7 +275,7 @@ async def test_a_busy_stream_ends_when_another_gateway_removed_its_key(
         gateway_world(tmp_path, database=postgres_url, settings=settings) as world,
         gateway_world(tmp_path / "other", database=postgres_url) as other,
     ):
-        ada, item = await with_item(world)
+        ada, item = await include_item(world)
         body = {"name": "k", "scopes": ["catalogue:read"]}
         made = (await world.client.post("/v1/keys", json=body, headers=ada.head)).json()
         async with listening(world, headers={"Authorization": f"Bearer {made['key']}"}) as stream:
@@ -329,7 +329,7 @@ async def test_a_feed_that_shows_nothing_is_asked_more_and_more_rarely(tmp_path:
             assert looks[before + 3] - looks[before] >= 0.6
 
 
-async def test_a_stream_ends_with_the_house(world: World) -> None:
+async def test_a_stream_ends_with_the_server(world: World) -> None:
     ada, bob = await world.sign_up(), await world.sign_up()
     async with listening(world, ada) as one, listening(world, bob) as other:
         world.stopping.set()
@@ -359,7 +359,7 @@ async def test_an_account_has_so_many_streams_and_they_are_given_back(tmp_path: 
 
 
 async def test_many_streams_come_and_go_and_nothing_stays(world: World) -> None:
-    users = [await with_item(world) for _ in range(4)]
+    users = [await include_item(world) for _ in range(4)]
 
     async def follow(user: User, item: str, times: int) -> None:
         for _ in range(times):

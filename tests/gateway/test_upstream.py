@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.identity import Audience
-from gateway.upstream import Door, Upstream
+from gateway.upstream import Upstream, UpstreamRouter
 from kit.auth.reader import HttpKeys, TokenReader
-from kit.http.remote import Away
-from tests.gateway.house import World, gateway_world
+from kit.http.remote import UpstreamUnavailable
+from tests.gateway.world import World, gateway_world
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -234,15 +234,15 @@ async def test_a_library_that_is_away(tmp_path: Path, sent: bool, status: int) -
 
     class Gone:
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            raise Away("gone", sent=sent)
+            raise UpstreamUnavailable("gone", sent=sent)
 
         async def aclose(self) -> None:
             raise AssertionError("it is not ours")
 
     async with gateway_world(tmp_path, library=nobody) as world:
         ada = await world.sign_up()
-        upstream = Upstream(Gone(), world.client, world.gateway.bearers)
-        transport = httpx.ASGITransport(Door(world.gateway.public, upstream))
+        upstream = Upstream(Gone(), world.client, world.gateway.authenticator)
+        transport = httpx.ASGITransport(UpstreamRouter(world.gateway.public, upstream))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             answer = await client.get("/v1/items", headers=ada.head)
         assert answer.status_code == status

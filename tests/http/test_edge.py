@@ -14,11 +14,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from contracts.problems import Problem, ProblemCode
 from kit.database.base import DatabaseUnavailable
-from kit.http.app import behind_edge, create_app
+from kit.http.app import create_app, guarded
 from kit.http.bodies import MAX_BODY, MAX_VALUES, STRANGERS_BODY, STRANGERS_VALUES
-from kit.http.edge import Edge
-from kit.http.errors import LastResort, ProblemError
+from kit.http.errors import ProblemError, ServerErrorMiddleware
 from kit.http.pagination import Page, Paging
+from kit.http.request_guard import RequestGuard
 from kit.http.routes import guard
 
 
@@ -72,9 +72,9 @@ def application() -> Any:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(
-        behind_edge(application(), hosts=("house",)), raise_app_exceptions=False
+        guarded(application(), hosts=("server",)), raise_app_exceptions=False
     )
-    async with httpx.AsyncClient(transport=transport, base_url="http://house") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
         yield client
 
 
@@ -261,8 +261,8 @@ async def test_a_body_that_breaks_off_is_no_body() -> None:
     async def send(message: Message) -> None:
         raise AssertionError("nobody is there")
 
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"house")]}
-    await behind_edge(forwarding)(scope, receive, send)
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"server")]}
+    await guarded(forwarding)(scope, receive, send)
     assert forwarded == []
 
 
@@ -288,8 +288,8 @@ async def test_a_body_is_counted_as_it_comes() -> None:
             sent += 1 << 18
             yield b" " * (1 << 18)
 
-    transport = httpx.ASGITransport(behind_edge(application()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://house") as client:
+    transport = httpx.ASGITransport(guarded(application()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
         refused(await client.post("/echo", content=chunks()), 413)
     assert sent <= MAX_BODY + (2 << 18), "the rest of the body was read although it is too large"
 
@@ -318,10 +318,10 @@ async def test_nul_in_an_address_is_refused(client: httpx.AsyncClient, path: str
 
 async def test_other_names_are_not_answered(client: httpx.AsyncClient) -> None:
     refused(await client.get("/list", headers={"Host": "evil.example"}), 422)
-    assert (await client.get("/list", headers={"Host": "HOUSE:8000"})).status_code == 200
+    assert (await client.get("/list", headers={"Host": "SERVER:8000"})).status_code == 200
     # Whoever checks the health of a process calls it by its address.
     for header in ("X-Forwarded-Host", "X-Host", "Forwarded"):
-        headers = {"Host": "evil.example", header: "house"}
+        headers = {"Host": "evil.example", header: "server"}
         refused(await client.get("/list", headers=headers), 422)
 
 
@@ -344,8 +344,8 @@ async def test_a_fault_leaks_nothing(
 
 
 async def test_a_fault_while_answering_breaks_the_answer_off() -> None:
-    transport = httpx.ASGITransport(behind_edge(application()), raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://house") as client:
+    transport = httpx.ASGITransport(guarded(application()), raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
         with pytest.raises(RuntimeError):
             await client.get("/breaks")
 
@@ -420,7 +420,9 @@ async def test_a_body_that_does_not_come_is_not_waited_for_longer() -> None:
         await asyncio.sleep(5)
         yield b" 1}"
 
-    transport = httpx.ASGITransport(Edge(LastResort(application()), body_within=0.1))
-    async with httpx.AsyncClient(transport=transport, base_url="http://house") as slow:
+    transport = httpx.ASGITransport(
+        RequestGuard(ServerErrorMiddleware(application()), body_within=0.1)
+    )
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as slow:
         problem = refused(await slow.post("/echo", content=halting()), 408)
     assert (problem.code, problem.retryable) == ("too_slow", True)

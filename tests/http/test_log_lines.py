@@ -17,7 +17,7 @@ FORGED = 'x\r\n{"level": "info", "message": "login.ok"}\n\x0b\x0c\x1b[2J\x00'
 
 
 def record(message: str, *arguments: Any, **extra: Any) -> logging.LogRecord:
-    made = logging.LogRecord("house", logging.INFO, "f.py", 1, message, arguments, None)
+    made = logging.LogRecord("server", logging.INFO, "f.py", 1, message, arguments, None)
     made.__dict__.update(extra)
     return made
 
@@ -71,7 +71,7 @@ def test_time_is_utc_and_the_trace_goes_along() -> None:
     told = read(JsonFormatter().format(made))
     when = datetime.fromisoformat(told["time"])
     assert (when.timestamp(), when.utcoffset()) == (made.created, timedelta(0))
-    assert (told["level"], told["logger"], told["trace_id"]) == ("info", "house", TRACE)
+    assert (told["level"], told["logger"], told["trace_id"]) == ("info", "server", TRACE)
 
 
 async def test_what_a_task_binds_is_its_own() -> None:

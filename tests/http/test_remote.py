@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kit.http.remote import Away, Remote, remote_application
+from kit.http.remote import Remote, UpstreamUnavailable, remote_application
 from kit.http.server import Server
-from tests.support.house import free_port
+from tests.support.running_server import free_port
 
 
 async def hello(request: Request) -> Response:
@@ -209,7 +209,7 @@ async def test_a_large_answer_comes_whole(remote: Remote) -> None:
 
 
 async def test_an_answer_that_breaks_off_is_not_a_whole_one(remote: Remote) -> None:
-    with pytest.raises(Away) as raised:
+    with pytest.raises(UpstreamUnavailable) as raised:
         await ask(remote, "/breaks")
     assert raised.value.sent
 
@@ -254,7 +254,7 @@ def nobody(name: str) -> ASGIApp:
 async def test_who_is_not_there_was_never_asked() -> None:
     for address in (f"http://127.0.0.1:{free_port()}", "inprocess://it"):
         remote = remote_application(address, application=nobody)
-        with pytest.raises(Away) as raised:
+        with pytest.raises(UpstreamUnavailable) as raised:
             await ask(remote, "/hello")
         assert not raised.value.sent
         await remote.aclose()
@@ -275,7 +275,7 @@ async def test_who_does_not_answer_may_have_heard(says: str) -> None:
     async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
         address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         remote = remote_application(address, application=nobody, silence=0.2)
-        with pytest.raises(Away) as raised:
+        with pytest.raises(UpstreamUnavailable) as raised:
             await ask(remote, "/hello", body=b"x")
         assert raised.value.sent
         ended.set()

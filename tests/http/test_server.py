@@ -14,11 +14,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from contracts.problems import Problem
 from kit.http.server import MAX_HEAD, PIPELINED, STEP, UNREAD, Server
-from tests.support.house import free_port
+from tests.support.running_server import free_port
 
 HEAD_WITHIN = 1.5
-HELLO = b"GET /hello HTTP/1.1\r\nHost: house\r\n\r\n"
-LAST = b"GET /last HTTP/1.1\r\nHost: house\r\nConnection: close\r\n\r\n"
+HELLO = b"GET /hello HTTP/1.1\r\nHost: server\r\n\r\n"
+LAST = b"GET /last HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n"
 
 
 @dataclass
@@ -140,7 +140,7 @@ async def test_a_head_of_32_kib_passes_and_a_longer_one_is_refused(
     line: Line, server: Running
 ) -> None:
     reader, writer = line
-    plain = b"GET /long HTTP/1.1\r\nHost: house\r\nX: %s\r\n\r\n"
+    plain = b"GET /long HTTP/1.1\r\nHost: server\r\nX: %s\r\n\r\n"
     writer.write(plain % (b"x" * (MAX_HEAD - len(plain))))
     assert (await heard(reader))["path"] == "/long"
     writer.write(plain % (b"x" * (MAX_HEAD + STEP)))
@@ -150,7 +150,7 @@ async def test_a_head_of_32_kib_passes_and_a_longer_one_is_refused(
 
 async def test_a_head_without_end_is_refused_while_it_comes(line: Line, server: Running) -> None:
     reader, writer = line
-    writer.write(b"GET / HTTP/1.1\r\nHost: house\r\nX: ")
+    writer.write(b"GET / HTTP/1.1\r\nHost: server\r\nX: ")
     with contextlib.suppress(ConnectionError):
         for _ in range(64):
             writer.write(b"x" * (1 << 18))
@@ -162,7 +162,7 @@ async def test_a_head_without_end_is_refused_while_it_comes(line: Line, server: 
 @pytest.mark.parametrize("size", [1, 100], ids=["many", "some"])
 async def test_many_headers_are_refused(line: Line, server: Running, size: int) -> None:
     reader, writer = line
-    writer.write(b"GET / HTTP/1.1\r\nHost: house\r\n")
+    writer.write(b"GET / HTTP/1.1\r\nHost: server\r\n")
     writer.write((b"X: " + b"x" * size + b"\r\n") * (2 * MAX_HEAD // (size + 5)))
     await refused(reader, 431)
     assert server.application.seen == []
@@ -170,7 +170,7 @@ async def test_many_headers_are_refused(line: Line, server: Running, size: int) 
 
 async def test_a_long_address_is_refused(line: Line, server: Running) -> None:
     reader, writer = line
-    writer.write(b"GET /" + b"a" * (MAX_HEAD + STEP) + b" HTTP/1.1\r\nHost: house\r\n\r\n")
+    writer.write(b"GET /" + b"a" * (MAX_HEAD + STEP) + b" HTTP/1.1\r\nHost: server\r\n\r\n")
     await refused(reader, 431)
     assert server.application.seen == []
 
@@ -180,7 +180,7 @@ async def test_a_head_that_drips_has_a_deadline(line: Line, server: Running, dro
     reader, writer = line
     began = time.monotonic()
     if drop == b"X":
-        writer.write(b"GET / HTTP/1.1\r\nHost: house\r\nX: ")
+        writer.write(b"GET / HTTP/1.1\r\nHost: server\r\nX: ")
 
     async def drip() -> None:
         with contextlib.suppress(ConnectionError):
@@ -207,7 +207,7 @@ async def test_who_says_nothing_is_hung_up_on(line: Line) -> None:
 async def test_what_came_before_a_refused_head_is_answered(line: Line, server: Running) -> None:
     reader, writer = line
     writer.write(HELLO.replace(b"/hello", b"/slow"))
-    writer.write(b"GET /huge HTTP/1.1\r\nHost: house\r\nX: " + b"x" * (MAX_HEAD + STEP))
+    writer.write(b"GET /huge HTTP/1.1\r\nHost: server\r\nX: " + b"x" * (MAX_HEAD + STEP))
     assert (await heard(reader))["path"] == "/slow"
     assert await ended(reader)
     assert server.application.seen == ["/slow"]
@@ -237,12 +237,12 @@ async def test_the_line_has_an_end(line: Line, server: Running) -> None:
 async def test_a_trailer_is_no_header(line: Line) -> None:
     reader, writer = line
     writer.write(
-        b"POST /chunked HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"POST /chunked HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"3;ext=1\r\nabc\r\n0\r\nAuthorization: Bearer stolen\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n"
     )
     told = await heard(reader)
     assert told["body"] == "abc"
-    assert told["headers"] == [["host", "house"], ["transfer-encoding", "chunked"]]
+    assert told["headers"] == [["host", "server"], ["transfer-encoding", "chunked"]]
     writer.write(LAST)
     assert (await heard(reader))["path"] == "/last"
 
@@ -253,7 +253,7 @@ async def test_a_trailer_is_no_header(line: Line) -> None:
 async def test_what_is_no_body_is_bounded(line: Line, server: Running, endless: bytes) -> None:
     reader, writer = line
     server.application.broken_off.clear()
-    writer.write(b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n")
+    writer.write(b"POST / HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\n\r\n")
     with contextlib.suppress(ConnectionError):
         writer.write(endless + b"x" * (1 << 20))
         await writer.drain()
@@ -264,11 +264,11 @@ async def test_what_is_no_body_is_bounded(line: Line, server: Running, endless: 
 async def test_a_large_body_is_no_head(line: Line) -> None:
     reader, writer = line
     body = b"x" * (8 * MAX_HEAD)
-    writer.write(b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: %d\r\n\r\n" % len(body))
+    writer.write(b"POST / HTTP/1.1\r\nHost: server\r\nContent-Length: %d\r\n\r\n" % len(body))
     writer.write(body)
     assert (await heard(reader))["body"] == body.decode()
     chunks = b"".join(b"1\r\ny\r\n" for _ in range(2 * MAX_HEAD))
-    writer.write(b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n")
+    writer.write(b"POST / HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\n\r\n")
     writer.write(chunks + b"0\r\n\r\n" + LAST)
     assert (await heard(reader))["body"] == "y" * (2 * MAX_HEAD)
     assert (await heard(reader))["path"] == "/last"
@@ -278,13 +278,13 @@ async def test_a_large_body_is_no_head(line: Line) -> None:
 async def test_an_upgrade_is_not_taken_up_and_nothing_is_lost(line: Line, split: bool) -> None:
     reader, writer = line
     writer.write(
-        b"POST /up HTTP/1.1\r\nHost: house\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-        b"Upgrade: h2c\r\nHTTP2-Settings: x\r\nContent-Length: 36\r\n\r\n"
+        b"POST /up HTTP/1.1\r\nHost: server\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        b"Upgrade: h2c\r\nHTTP2-Settings: x\r\nContent-Length: 37\r\n\r\n"
     )
     if split:
         await writer.drain()
         await asyncio.sleep(0.05)
-    smuggled = b"GET /no HTTP/1.1\r\nHost: house\r\n\r\n123"
+    smuggled = b"GET /no HTTP/1.1\r\nHost: server\r\n\r\n123"
     writer.write(smuggled + LAST)
     told = await heard(reader)
     assert (told["path"], told["body"]) == ("/up", smuggled.decode())
@@ -297,36 +297,36 @@ async def test_an_upgrade_is_not_taken_up_and_nothing_is_lost(line: Line, split:
         (b"hello\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-        (b"GET / HTTP/2.0\r\nHost: house\r\n\r\n", 505),
+        (b"GET / HTTP/2.0\r\nHost: server\r\n\r\n", 505),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: house\r\nHost: other\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost : house\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: house\r\nX: a\r\n b\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: house\r\nX: a\x00b\r\n\r\n", 400),
-        (b"GET /\xff HTTP/1.1\r\nHost: house\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: server\r\nHost: other\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost : server\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: server\r\nX: a\r\n b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: server\r\nX: a\x00b\r\n\r\n", 400),
+        (b"GET /\xff HTTP/1.1\r\nHost: server\r\n\r\n", 400),
         (b"CONNECT other:443 HTTP/1.1\r\nHost: other\r\n\r\n", 400),
-        (b"GET http://house HTTP/1.1\r\nHost: house\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"GET http://server HTTP/1.1\r\nHost: server\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: server\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: server\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
         (
-            b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 3\r\n"
+            b"POST / HTTP/1.1\r\nHost: server\r\nContent-Length: 3\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             400,
         ),
         (
-            b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n"
+            b"POST / HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\n"
             b"Transfer-Encoding: identity\r\n\r\n0\r\n\r\n",
             400,
         ),
-        (b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 1_0\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 0x1\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: house\r\nContent-Length: 9999999999999999999999\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: house\r\n: nameless\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: house\r\nX-\x00: a\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: house\r\nX: a\rb\r\n\r\n", 400),
-        (b"GET  / HTTP/1.1\r\n Host: house\r\n\r\n", 400),
-        (b"GE\x00T / HTTP/1.1\r\nHost: house\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: server\r\nContent-Length: 1_0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: server\r\nContent-Length: 0x1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: server\r\nContent-Length: 9999999999999999999999\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: server\r\n: nameless\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: server\r\nX-\x00: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: server\r\nX: a\rb\r\n\r\n", 400),
+        (b"GET  / HTTP/1.1\r\n Host: server\r\n\r\n", 400),
+        (b"GE\x00T / HTTP/1.1\r\nHost: server\r\n\r\n", 400),
     ],
     ids=range(25),
 )
@@ -343,7 +343,7 @@ async def test_a_body_that_breaks_its_framing_is_refused(line: Line, server: Run
     reader, writer = line
     server.application.broken_off.clear()
     writer.write(
-        b"POST / HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n"
+        b"POST / HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n"
     )
     await refused(reader, 400)
     assert await asyncio.to_thread(server.application.broken_off.wait, 5)
@@ -351,11 +351,11 @@ async def test_a_body_that_breaks_its_framing_is_refused(line: Line, server: Run
 
 async def test_a_body_that_nobody_reads_is_passed_over_to_a_bound(line: Line) -> None:
     reader, writer = line
-    head = b"POST /unread HTTP/1.1\r\nHost: house\r\nContent-Length: %d\r\n\r\n"
+    head = b"POST /unread HTTP/1.1\r\nHost: server\r\nContent-Length: %d\r\n\r\n"
     writer.write(head % (UNREAD // 2) + b"x" * (UNREAD // 2) + HELLO)
     assert (await heard(reader))["body"] == ""
     assert (await heard(reader))["path"] == "/hello"
-    writer.write(b"POST /unread HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n")
+    writer.write(b"POST /unread HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\n\r\n")
     with contextlib.suppress(ConnectionError):
         for _ in range(64):
             writer.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")

@@ -12,9 +12,9 @@ from contracts.ingest import IngestResult
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import ItemFacts
 from kit.audio.encode import AudioForm
-from kit.worker.compute import Child, Died, EngineSetup
+from kit.worker.child_protocol import Ended, Finished, Moved, Work
+from kit.worker.compute import Child, ChildDied, EngineSetup
 from kit.worker.job import JobInput
-from kit.worker.wire import Ended, Finished, Moved, Work
 from services.ingest.service import SERVICE
 from tests.ingest.uploads import write_wav
 from tests.support import signals
@@ -78,7 +78,7 @@ async def test_no_decoder_outlives_its_worker(child: Child, tmp_path: Path) -> N
     noise = signals.noise(600.0, channels=2)
     path = write_wav(tmp_path / "long.wav", noise, 44_100, AudioForm.WAV_16)
     decoders: list[int] = []
-    died: Died | None = None
+    died: ChildDied | None = None
     async for said in child.run(work(path, tmp_path / "job")):
         if isinstance(said, Moved) and not decoders:
             (ours,) = (pid for pid in children(os.getpid()) if runs(pid, b"kit.worker.child"))

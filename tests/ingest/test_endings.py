@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from contracts.ingest import IngestParams, Refusal, Remark
+from contracts.ingest import IngestParams, RejectionReason, Remark
 from kit.arrays import AudioBlock
 from kit.audio.encode import AudioForm
 from services.ingest.engine import ConfinedFfmpeg
@@ -149,7 +149,7 @@ def test_a_format_that_is_not_taken_is_named_behind_tags_too(
     path = tmp_path / "upload"
     path.write_bytes(ID3V2 + b"MAC \x96\x0f\0\0" + bytes(5_000))
     reason, message = intake.refusal(path)
-    assert reason is Refusal.UNSUPPORTED
+    assert reason is RejectionReason.UNSUPPORTED
     assert "Monkey's Audio" in message
     assert "Supported formats: WAV, W64, AIFF" in message
 
@@ -217,10 +217,11 @@ def test_only_flat_tops_are_clipped(intake: Intake, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("channels", "rate", "reason"), [(8, 384_000, Refusal.TOO_LARGE), (1, 8_000, Refusal.TOO_LONG)]
+    ("channels", "rate", "reason"),
+    [(8, 384_000, RejectionReason.TOO_LARGE), (1, 8_000, RejectionReason.TOO_LONG)],
 )
 def test_what_the_header_tells_is_refused_before_it_is_decoded(
-    channels: int, rate: int, reason: Refusal, intake: Intake, tmp_path: Path
+    channels: int, rate: int, reason: RejectionReason, intake: Intake, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.flac"
     silence = np.zeros((rate, channels), np.int16)
@@ -233,7 +234,9 @@ def test_what_the_header_tells_is_refused_before_it_is_decoded(
     content[18:26] = stated.to_bytes(8, "big")
     path.write_bytes(content)
     began = cpu_seconds()
-    bounds = IngestParams(longest=6 * 3600.0 if reason is Refusal.TOO_LARGE else 4 * 3600.0)
+    bounds = IngestParams(
+        max_duration=6 * 3600.0 if reason is RejectionReason.TOO_LARGE else 4 * 3600.0
+    )
     assert intake.refusal(path, bounds)[0] is reason
     assert cpu_seconds() - began < 1.0
     assert not list(tmp_path.rglob("canonical.flac"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contracts.ingest import IngestParams, Refusal, Remark
+from contracts.ingest import IngestParams, RejectionReason, Remark
 from contracts.items import ItemKind
 from kit.audio.encode import AudioForm
 from kit.audio.peaks import read_peaks
@@ -152,17 +152,21 @@ def test_half_a_file_is_taken_with_a_remark(
 
 
 REFUSED = {
-    "empty": (b"", Refusal.EMPTY, "no bytes at all"),
-    "zeros": (bytes(5000), Refusal.EMPTY, "nothing but zeros"),
-    "text": (b"just some words\n" * 50, Refusal.UNSUPPORTED, "This is text"),
-    "zip": (b"PK\x03\x04" + bytes(100), Refusal.ARCHIVE, "Unpack it"),
-    "midi": (b"MThd\x00\x00\x00\x06" + bytes(20), Refusal.UNSUPPORTED, "a MIDI file"),
-    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(50), Refusal.UNSUPPORTED, "a picture"),
-    "playlist": (b"#EXTM3U\n/music/a.mp3\n", Refusal.PLAYLIST, "a playlist, not audio"),
-    "half a header": (b"RIFF\x00\x00\x00\x00WAVEfm", Refusal.DAMAGED, "damaged or incomplete"),
+    "empty": (b"", RejectionReason.EMPTY, "no bytes at all"),
+    "zeros": (bytes(5000), RejectionReason.EMPTY, "nothing but zeros"),
+    "text": (b"just some words\n" * 50, RejectionReason.UNSUPPORTED, "This is text"),
+    "zip": (b"PK\x03\x04" + bytes(100), RejectionReason.ARCHIVE, "Unpack it"),
+    "midi": (b"MThd\x00\x00\x00\x06" + bytes(20), RejectionReason.UNSUPPORTED, "a MIDI file"),
+    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(50), RejectionReason.UNSUPPORTED, "a picture"),
+    "playlist": (b"#EXTM3U\n/music/a.mp3\n", RejectionReason.PLAYLIST, "a playlist, not audio"),
+    "half a header": (
+        b"RIFF\x00\x00\x00\x00WAVEfm",
+        RejectionReason.DAMAGED,
+        "damaged or incomplete",
+    ),
     "tags alone": (
         b"ID3\x03\x00\x00\x00\x00\x01\x00" + bytes(100),
-        Refusal.EMPTY,
+        RejectionReason.EMPTY,
         "0.0 s of sound",
     ),
 }
@@ -182,12 +186,12 @@ def test_what_is_no_sound_is_refused_with_a_reason(
 
 def test_bounds_are_counted_on_what_comes_out(intake: Intake, tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", signals.noise(10.0), RATE, AudioForm.WAV_16)
-    reason, message = intake.refusal(path, IngestParams(longest=9.0))
-    assert reason is Refusal.TOO_LONG
+    reason, message = intake.refusal(path, IngestParams(max_duration=9.0))
+    assert reason is RejectionReason.TOO_LONG
     assert "0.15 minutes" in message
-    assert intake.refusal(path, IngestParams(most_bytes=1 << 20))[0] is Refusal.TOO_LARGE
-    assert intake.refusal(path, IngestParams(shortest=11.0))[0] is Refusal.TOO_SHORT
-    assert intake.take(path, IngestParams(longest=10.0, shortest=10.0)).result.kind
+    assert intake.refusal(path, IngestParams(max_bytes=1 << 20))[0] is RejectionReason.TOO_LARGE
+    assert intake.refusal(path, IngestParams(min_duration=11.0))[0] is RejectionReason.TOO_SHORT
+    assert intake.take(path, IngestParams(max_duration=10.0, min_duration=10.0)).result.kind
 
 
 def test_a_video_without_sound_is_refused(
@@ -197,7 +201,7 @@ def test_a_video_without_sound_is_refused(
     video = ("-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=1", "-map", "1:v")
     path = convert(engine, wav, tmp_path / "a.mp4", *video, "-c:v", "mpeg4")
     reason, message = intake.refusal(path)
-    assert reason is Refusal.NO_AUDIO
+    assert reason is RejectionReason.NO_AUDIO
     assert "no sound track" in message
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.ingest import IngestParams, Refusal
+from contracts.ingest import IngestParams, RejectionReason
 from services.ingest.engine import ConfinedFfmpeg
 from tests.ingest.hostile import HOSTILE, Bench
 from tests.ingest.uploads import Intake, cpu_seconds, peak_alone
@@ -16,27 +16,27 @@ from tests.ingest.uploads import Intake, cpu_seconds, peak_alone
 WITHIN = 15.0
 """CPU seconds in which every file is refused."""
 CLEAR = {
-    "silence_24h.flac": Refusal.TOO_DENSE,
-    "silence_4h.m4a": Refusal.TOO_LONG,
-    "silence_15min.opus": Refusal.TOO_LONG,
-    "says_4_gib.wav": Refusal.EMPTY,
-    "rate_1_hz.wav": Refusal.RATE,
-    "channels_9.wav": Refusal.CHANNELS,
-    "tags_256_mib.mp3": Refusal.EMPTY,
-    "cover_flood.flac": Refusal.TAGS,
+    "silence_24h.flac": RejectionReason.TOO_DENSE,
+    "silence_4h.m4a": RejectionReason.TOO_LONG,
+    "silence_15min.opus": RejectionReason.TOO_LONG,
+    "says_4_gib.wav": RejectionReason.EMPTY,
+    "rate_1_hz.wav": RejectionReason.RATE,
+    "channels_9.wav": RejectionReason.CHANNELS,
+    "tags_256_mib.mp3": RejectionReason.EMPTY,
+    "cover_flood.flac": RejectionReason.TAGS,
     **dict.fromkeys(
         ("hls_http.mp3", "hls_file.mp3", "hls_data.mp3", "concat.mp3", "concat_url.mp3"),
-        Refusal.PLAYLIST,
+        RejectionReason.PLAYLIST,
     ),
     **dict.fromkeys(
         ("sdp.mp3", "xspf.mp3", "dash.mp3", "pls.mp3", "asx.mp3"),
-        Refusal.PLAYLIST,
+        RejectionReason.PLAYLIST,
     ),
     **dict.fromkeys(
         ("zip_slip.mp3", "zip_link.mp3", "zip_of_zips.mp3", "zip_of_many.mp3", "gzip.mp3"),
-        Refusal.ARCHIVE,
+        RejectionReason.ARCHIVE,
     ),
-    "noise.mp3": Refusal.UNSUPPORTED,
+    "noise.mp3": RejectionReason.UNSUPPORTED,
 }
 """Where only one reason is right; elsewhere any is that says it cannot be used."""
 
@@ -101,8 +101,8 @@ def test_it_is_refused_and_harms_nothing(
     before, size = files(tmp_path), path.stat().st_size
     began = cpu_seconds()
     # Ten minutes, so that the bound on time is met by decoding and not by waiting.
-    longest = 86_400.0 if name == "silence_24h.flac" else 600.0
-    reason, message = intake.refusal(path, IngestParams(longest=longest))
+    max_duration = 86_400.0 if name == "silence_24h.flac" else 600.0
+    reason, message = intake.refusal(path, IngestParams(max_duration=max_duration))
     assert cpu_seconds() - began < WITHIN
     assert reason is CLEAR.get(name, reason)
     assert message.endswith(".")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.ingest import IngestParams, Refusal
+from contracts.ingest import IngestParams, RejectionReason
 from kit.audio.probe import probe
 from kit.worker.outcomes import Rejected
 from services.ingest.engine import ConfinedFfmpeg
@@ -23,9 +23,9 @@ def put_through(intake: Intake, name: str, path: Path) -> str:
     """Ingest a file and return how it ended: `taken`, or the reason."""
     began = cpu_seconds()
     try:
-        taken = intake.take(path, IngestParams(longest=3600))
+        taken = intake.take(path, IngestParams(max_duration=3600))
     except Rejected as outcome:
-        ended, message = str(Refusal(outcome.reason)), outcome.message
+        ended, message = str(RejectionReason(outcome.reason)), outcome.message
     else:
         assert probe(taken.canonical) == taken.result.audio, name
         assert taken.result.audio.samples > 0, name
@@ -49,7 +49,7 @@ def fuzz(intake: Intake, engine: ConfinedFfmpeg, folder: Path, *, count: int, se
     assert sum(ended.values()) == count
     # Damage is met, and most of what is damaged a little can still be heard.
     assert ended["taken"] > count / 4
-    assert ended[Refusal.DAMAGED] > 0
+    assert ended[RejectionReason.DAMAGED] > 0
 
 
 ALONE = """
@@ -99,7 +99,7 @@ def test_odd_files_are_taken_or_refused(intake: Intake, tmp_path: Path) -> None:
         *("02 - increasing number of channels.flac", "test5.webm", "xing.mp3"),
     }
     assert {name: ended[name] for name in good if ended[name] != "taken"} == {}
-    assert ended["emptyfile.mp3"] == Refusal.EMPTY
-    assert ended["test1_empty.wav"] == Refusal.EMPTY
-    assert ended["sample.mid"] == Refusal.UNSUPPORTED
-    assert ended["64bit.mp4"] == Refusal.NO_AUDIO
+    assert ended["emptyfile.mp3"] == RejectionReason.EMPTY
+    assert ended["test1_empty.wav"] == RejectionReason.EMPTY
+    assert ended["sample.mid"] == RejectionReason.UNSUPPORTED
+    assert ended["64bit.mp4"] == RejectionReason.NO_AUDIO

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.ingest import Refusal
+from contracts.ingest import RejectionReason
 from kit.worker.outcomes import Rejected
 from services.ingest import sandbox as sandboxes
 from services.ingest.engine import ConfinedFfmpeg
@@ -155,7 +155,7 @@ def test_it_is_killed_when_nothing_comes(
     monkeypatch.setattr(sandboxes, "_BUSY", 0.0)
     with pytest.raises(Rejected) as caught:
         run(sandbox, folder, "while True: pass")
-    assert caught.value.reason == Refusal.TIMEOUT
+    assert caught.value.reason == RejectionReason.TIMEOUT
 
 
 def test_a_sandbox_that_cannot_be_built_is_our_fault(sandbox: Sandbox, folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contracts.ingest import CANONICAL, PEAKS, IngestParams, IngestResult, Refusal
+from contracts.ingest import CANONICAL, PEAKS, IngestParams, IngestResult, RejectionReason
 from contracts.items import ArtifactKind, ItemKind
 from kit.arrays import AudioBlock
 from kit.audio.decode import read
@@ -62,12 +62,14 @@ class Intake:
         outputs = {output.name: output.path for output in job.outputs}
         return Ingested(result, outputs[CANONICAL], outputs[PEAKS], job)
 
-    def refusal(self, path: Path, params: IngestParams | None = None) -> tuple[Refusal, str]:
+    def refusal(
+        self, path: Path, params: IngestParams | None = None
+    ) -> tuple[RejectionReason, str]:
         """Ingest a file that must be refused, and return the reason and the message."""
         try:
             taken = self.take(path, params)
         except Rejected as outcome:
-            return Refusal(outcome.reason), outcome.message
+            return RejectionReason(outcome.reason), outcome.message
         raise AssertionError(f"{path.name} was taken: {taken.result}")
 
 

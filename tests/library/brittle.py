@@ -1,4 +1,4 @@
-"""A whole house in this process that dies, or whose ports fail, wherever a test wants it to.
+"""A whole server in this process that dies, or whose ports fail, wherever a test wants it to.
 
 The client, the library's routes, relay, consumer and reaper and the worker's attempt are the real
 ones, driven one after the other; only the worker's child is played. What a process knew is
@@ -22,7 +22,7 @@ from sqlmodel import col
 from contracts.identity import Principal
 from contracts.ids import ArtifactId, ItemId, JobId, OwnerId, UserId, WorkerId
 from contracts.items import ArtifactKind
-from contracts.jobs import Claim, ClaimRequest, Heartbeat, JobState, Make, Standing, TaskName
+from contracts.jobs import Claim, ClaimRequest, Heartbeat, JobState, LeaseStatus, Producer, TaskName
 from contracts.objects import Bucket
 from contracts.subjects import Subject
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, TOPICS, Topic
@@ -35,15 +35,14 @@ from kit.platform import Platform
 from kit.service import WorkerService, WorkerSettings
 from kit.settings import KitSettings
 from kit.worker.attempt import Attempt
-from kit.worker.compute import Child, Died, EngineSetup
-from kit.worker.desk import DeskClosed, HttpDesk
+from kit.worker.child_protocol import ChildResult, Finished, ProgressMade, Work
+from kit.worker.compute import Child, ChildDied, EngineSetup
 from kit.worker.job import Output
+from kit.worker.library_client import HttpLibraryClient, LibraryUnavailable
 from kit.worker.slot import Slot
-from kit.worker.wire import Ended, Finished, Moved, Work
 from services.library.app import MIGRATIONS, catalogue
 from services.library.context import Context
 from services.library.deletions import Deletions
-from services.library.handlers import JobEvents
 from services.library.progress import ProgressFeed
 from services.library.reaper import Reaper
 from services.library.relay import Relay
@@ -52,6 +51,7 @@ from services.library.settings import LibrarySettings
 from services.library.subjects import subject_columns
 from services.library.tables import METADATA, ArtifactRow, EventRow, JobRow
 from services.library.uploads import Uploads
+from services.library.worker_events import JobEvents
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
 from tests.library.failing import (
     FailingBus,
@@ -64,14 +64,14 @@ from tests.library.failing import (
 from tests.support.patience import HANGS
 
 SECRET = "between-services-" + "x" * 32
-MAKE = Make(engine="played", version="1", fingerprint="0" * 64)
+PRODUCER = Producer(engine="played", version="1", fingerprint="0" * 64)
 SETUP = EngineSetup(weights={}, device="cpu", threads=1)
 SOUND = b"sound"
-PLANNED = (DatabaseUnavailable, ObjectError, BusError, DeskClosed, httpx.TransportError)
+PLANNED = (DatabaseUnavailable, ObjectError, BusError, LibraryUnavailable, httpx.TransportError)
 ROUNDS = 40
 
 
-class Door(httpx.AsyncBaseTransport):
+class UpstreamRouter(httpx.AsyncBaseTransport):
     """The way to the library; a library that dies behind it is a connection that breaks."""
 
     def __init__(self, app: Any, died: Callable[[], Awaitable[None]], *, alone: bool) -> None:
@@ -92,12 +92,14 @@ class Door(httpx.AsyncBaseTransport):
 class PlayedChild:
     """What an attempt needs of a child process."""
 
-    def __init__(self, house: "BrittleHouse") -> None:
-        self._house = house
+    def __init__(self, server: "BrittleServer") -> None:
+        self._house = server
 
-    async def run(self, work: Work) -> AsyncIterator[Moved | Finished | Ended | Died]:
+    async def run(
+        self, work: Work
+    ) -> AsyncIterator[ProgressMade | Finished | ChildResult | ChildDied]:
         """Go on until a heartbeat was answered, then end as the test wants."""
-        yield Moved(fraction=0.5, message="half")
+        yield ProgressMade(fraction=0.5, message="half")
         deed = self._house.deeds.pop(0) if self._house.deeds else "finish"
         if deed == "cancel":
             await self._house.cancel()
@@ -107,9 +109,9 @@ class PlayedChild:
                 if deed == "cancel":
                     await asyncio.Event().wait()
         if deed == "retry":
-            yield Ended(outcome="retryable", reason="io", message="The disk was busy.")
+            yield ChildResult(outcome="retryable", reason="io", message="The disk was busy.")
         elif deed == "crash":
-            yield Died(code=-11, log="last words")
+            yield ChildDied(code=-11, log="last words")
         else:
             path = work.scratch / "notes.mid"
             path.write_bytes(work.job.encode())
@@ -122,10 +124,10 @@ class PlayedChild:
 class PlayedSlot(Slot):
     """A slot whose child is in this process."""
 
-    def __init__(self, house: "BrittleHouse", folder: Path) -> None:
+    def __init__(self, server: "BrittleServer", folder: Path) -> None:
         super().__init__(SERVICE, folder)
         self.setup = SETUP
-        self._house = house
+        self._house = server
 
     async def warm(self, setup: EngineSetup | None = None) -> Child:
         played: Any = PlayedChild(self._house)
@@ -147,8 +149,8 @@ SERVICE = WorkerService(
 
 
 @dataclass
-class BrittleHouse:
-    """The house; `embedded` when all of it is one process with a bus of its own."""
+class BrittleServer:
+    """The server; `embedded` when all of it is one process with a bus of its own."""
 
     points: Points
     database: FailingDatabase
@@ -212,12 +214,12 @@ class BrittleHouse:
             )
         )
         self.client = self._through(public, {"Authorization": "Bearer token"})
-        self.desk = HttpDesk(self._through(internal, {}), secret=SECRET)
+        self.desk = HttpLibraryClient(self._through(internal, {}), secret=SECRET)
         await self._furnish()
         await self._boot()
 
     def _through(self, app: Any, headers: dict[str, str]) -> httpx.AsyncClient:
-        door = Door(app, self._boot, alone=not self.embedded)
+        door = UpstreamRouter(app, self._boot, alone=not self.embedded)
         return httpx.AsyncClient(transport=door, base_url="http://library", headers=headers)
 
     async def _furnish(self) -> None:
@@ -317,7 +319,7 @@ class BrittleHouse:
 
     async def _work(self) -> None:
         worker = WorkerId(new_id())
-        request = ClaimRequest(task=TaskName.MIDI, worker=worker, make=MAKE)
+        request = ClaimRequest(task=TaskName.MIDI, worker=worker, producer=PRODUCER)
         claims = await self.desk.claim(request)
         if not claims:
             return
@@ -330,7 +332,7 @@ class BrittleHouse:
             desk=Beaten(self),
             platform=platform,
             worker=worker,
-            make=MAKE,
+            producer=PRODUCER,
             stopping=asyncio.Event(),
             hurry=asyncio.Event(),
         )
@@ -435,31 +437,31 @@ class BrittleHouse:
 class Beaten:
     """The desk, which notes that a heartbeat was answered."""
 
-    def __init__(self, house: BrittleHouse) -> None:
-        self._house = house
+    def __init__(self, server: BrittleServer) -> None:
+        self._house = server
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
         return await self._house.desk.claim(request)
 
-    async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
-        standing = await self._house.desk.heartbeat(job, beat)
+    async def heartbeat(self, job: JobId, beat: Heartbeat) -> LeaseStatus:
+        status = await self._house.desk.heartbeat(job, beat)
         self._house.beaten.set()
-        return standing
+        return status
 
 
 @asynccontextmanager
-async def brittle_house(
+async def brittle_server(
     url: str, folder: Path, *, embedded: bool, database: type[FailingDatabase] = FailingDatabase
-) -> AsyncIterator[BrittleHouse]:
-    """Give a house that has not failed yet."""
+) -> AsyncIterator[BrittleServer]:
+    """Give a server that has not failed yet."""
     points = Points()
     opened = database(url, clock=SystemClock(), points=points)
     objects = FailingStore(folder / "objects", points=points)
-    house = BrittleHouse(points, opened, objects, folder, embedded)
+    server = BrittleServer(points, opened, objects, folder, embedded)
     with points.of_statements():
         try:
-            await house.build()
-            yield house
+            await server.build()
+            yield server
         finally:
             await objects.close()
             await opened.close()

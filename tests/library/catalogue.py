@@ -22,13 +22,13 @@ from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.jobs import (
     Claim,
     ClaimRequest,
-    Failure,
     FailureKind,
     JobCompleted,
     JobFailed,
     JobSkipped,
-    Make,
     Manifest,
+    Producer,
+    Reason,
     StoredFile,
     TaskName,
 )
@@ -41,17 +41,17 @@ from kit.auth.tokens import BadToken
 from kit.bus.base import AnyEvent
 from kit.clock import Clock, SystemClock, new_id
 from kit.database.engine import Database
-from kit.http.app import behind_edge
+from kit.http.app import guarded
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
 from services.library import claims
 from services.library.app import MIGRATIONS, catalogue
 from services.library.context import Context
 from services.library.deletions import Deletions
-from services.library.handlers import JobEvents
 from services.library.reaper import Reaper
 from services.library.settings import LibrarySettings
 from services.library.uploads import Uploads
+from services.library.worker_events import JobEvents
 from tests.support.patience import HANGS
 
 PART = 1 << 10
@@ -66,7 +66,7 @@ class Catalogue:
 
     database: Database
     objects: FileStore
-    house: Context
+    server: Context
     app: FastAPI
     handler: JobEvents
     principals: dict[str, Principal] = field(default_factory=dict)
@@ -86,22 +86,22 @@ class Catalogue:
 
     def client(self, token: str | None = None) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        transport = httpx.ASGITransport(behind_edge(self.app))
+        transport = httpx.ASGITransport(guarded(self.app))
         return httpx.AsyncClient(transport=transport, base_url="http://library", headers=headers)
 
     async def claim(self, task: TaskName) -> Claim:
         """Take the next job of a task, as a worker."""
-        request = ClaimRequest(task=task, worker=WorkerId(new_id()), make=make_of(task))
+        request = ClaimRequest(task=task, worker=WorkerId(new_id()), producer=producer_of(task))
         async with self.database.transaction() as session:
-            claimed = await claims.claim(session, request, policy=self.house.policy)
+            claimed = await claims.claim(session, request, policy=self.server.policy)
         assert claimed, f"no {task} job waits"
         return claimed[0]
 
     async def idle(self, task: TaskName) -> bool:
         """Return whether no job of a task waits."""
-        request = ClaimRequest(task=task, worker=WorkerId(new_id()), make=make_of(task))
+        request = ClaimRequest(task=task, worker=WorkerId(new_id()), producer=producer_of(task))
         async with self.database.transaction() as session:
-            return not await claims.claim(session, request, policy=self.house.policy)
+            return not await claims.claim(session, request, policy=self.server.policy)
 
     async def finish(
         self, claim: Claim, result: BaseModel, files: Mapping[str, "Made"] | None = None
@@ -124,7 +124,7 @@ class Catalogue:
         manifest = Manifest(
             job=claim.job,
             epoch=claim.epoch,
-            make=make_of(claim.task),
+            producer=producer_of(claim.task),
             result=result.model_dump(mode="json"),
             files=tuple(stored),
         )
@@ -146,33 +146,33 @@ class Catalogue:
             job=claim.job,
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
-            make=make_of(claim.task),
-            failure=Failure(reason=reason, message="There was nothing to hear."),
+            producer=producer_of(claim.task),
+            reason=Reason(code=reason, message="There was nothing to hear."),
         )
         await self.handler(said_as(said, "job.skipped"))
 
     async def reject(self, claim: Claim, message: str = "This is no sound.") -> None:
         """Say that the input cannot be used."""
-        await self.fail(claim, Failure(reason="input", message=message))
+        await self.fail(claim, Reason(code="input", message=message))
 
     def reaper(self, *, clock: Clock | None = None) -> Reaper:
         """Return what clears away behind the library."""
         return Reaper(
             self.database,
             self.objects,
-            policy=self.house.policy,
+            policy=self.server.policy,
             clock=clock or SystemClock(),
             results_read=asyncio.Event(),
         )
 
-    async def fail(self, claim: Claim, failure: Failure) -> None:
+    async def fail(self, claim: Claim, reason: Reason) -> None:
         """Say that an attempt met something that another try would meet again."""
         said = JobFailed(
             job=claim.job,
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
             kind=FailureKind.REJECTED,
-            failure=failure,
+            reason=reason,
         )
         await self.handler(said_as(said, "job.failed"))
 
@@ -258,8 +258,8 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def make_of(task: TaskName) -> Make:
-    return Make(engine="played", version="1", fingerprint=sha256(task.encode()))
+def producer_of(task: TaskName) -> Producer:
+    return Producer(engine="played", version="1", fingerprint=sha256(task.encode()))
 
 
 def key_of(claim: Claim, name: str) -> str:
@@ -367,7 +367,7 @@ async def open_catalogue(
     settings = settings or LibrarySettings()
     policy = settings.policy(60.0)
     uploads = Uploads(database, objects, clock=clock, policy=policy, settings=settings)
-    house = Context(
+    server = Context(
         database=database,
         objects=objects,
         policy=policy,
@@ -386,10 +386,10 @@ async def open_catalogue(
     async def ready() -> dict[str, bool]:
         return {"database": await database.ready()}
 
-    app = catalogue(house, authenticate=authenticate, ready=ready)
+    app = catalogue(server, authenticate=authenticate, ready=ready)
     handler = JobEvents(database, objects, policy=policy)
     try:
-        yield Catalogue(database, objects, house, app, handler, principals)
+        yield Catalogue(database, objects, server, app, handler, principals)
     finally:
         await objects.close()
         await database.close()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.library.catalogue import Catalogue, open_catalogue
-from tests.library.house import Jobs, open_jobs
+from tests.library.job_store import Jobs, open_jobs
 from tests.library.locking import watched_locks
 from tests.support.postgres import postgres_server, postgres_url
 

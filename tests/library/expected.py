@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from contracts.ids import OwnerId, WorkerId
-from contracts.jobs import JobClass, JobState
+from contracts.jobs import JobState, Priority
 from tests.library.world import POLICY, Store, World
 
 S = JobState
@@ -21,7 +21,7 @@ class Expected:
     owner: OwnerId
     file: str
     params: int
-    priority: JobClass
+    priority: Priority
     long: bool
     created: float
     number: int
@@ -36,7 +36,7 @@ class Expected:
     beat: float = 0.0
     claimed: float = 0.0
     ended: float = 0.0
-    make: str | None = None
+    producer: str | None = None
     reason: str | None = None
     news: int = 1
     told: list[str] = field(default_factory=lambda: ["job.queued"])
@@ -62,7 +62,7 @@ class Predictions:
     store: Store
     time: float
     expected: dict[str, Expected]
-    makes: dict[str, float]
+    producers: dict[str, float]
     """When it was last noted that a make is offered; the newest comes last."""
     served: dict[str, int]
 
@@ -82,7 +82,7 @@ class Predictions:
     def _turn(self, k: Expected) -> tuple[int, int, int, bool, int]:
         """The order of jobs: the first class, who has least, whose turn it was, short, oldest."""
         aged = self.time - k.created > POLICY.ageing.total_seconds()
-        first = 0 if k.priority is JobClass.INTERACTIVE or aged else 1
+        first = 0 if k.priority is Priority.INTERACTIVE or aged else 1
         later = k.long and self.time - k.created <= POLICY.patience.total_seconds()
         return first, self._running(k.owner), self.served.get(k.owner, 0), later, k.number
 
@@ -100,7 +100,7 @@ class Predictions:
             and self._running(k.owner) < POLICY.owner_running
         ]
 
-    def _refusal(self, owner: OwnerId, file: str, priority: JobClass) -> str | None:
+    def _refusal(self, owner: OwnerId, file: str, priority: Priority) -> str | None:
         for k in self.expected.values():
             mine = k.owner == owner and k.file == file and k.reason == "crash"
             if mine and self.time - k.ended < POLICY.quarantine.total_seconds():
@@ -108,20 +108,20 @@ class Predictions:
         waiting = [k for k in self.expected.values() if k.state is S.QUEUED]
         if sum(k.owner == owner for k in waiting) >= POLICY.owner_queued:
             return "owner"
-        factor = 1 if priority is JobClass.BATCH else 2
-        return "house" if len(waiting) >= POLICY.house_queued * factor else None
+        factor = 1 if priority is Priority.BATCH else 2
+        return "server" if len(waiting) >= POLICY.server_queued * factor else None
 
     def _reusable(self, owner: OwnerId, file: str, params: int) -> Expected | None:
-        newest = next(reversed(self.makes), None)
+        newest = next(reversed(self.producers), None)
         lately = POLICY.offered.total_seconds()
-        offered = {f for f, t in self.makes.items() if self.time - t < lately} | {newest}
+        offered = {f for f, t in self.producers.items() if self.time - t < lately} | {newest}
         same = [
             k
             for k in self.expected.values()
             if (k.owner, k.file, k.params) == (owner, file, params)
             and (
                 (k.live and not k.cancel)
-                or (k.state in (S.SUCCEEDED, S.SKIPPED) and k.make in offered)
+                or (k.state in (S.SUCCEEDED, S.SKIPPED) and k.producer in offered)
             )
         ]
         return max(same, key=lambda k: k.number, default=None)
@@ -166,8 +166,8 @@ class Predictions:
 
     def _expired(self, known: Expected) -> bool:
         age = self.time - known.created
-        never = known.epoch == 0 and age > POLICY.start_within.total_seconds()
-        return never or age > POLICY.close_within.total_seconds()
+        never = known.epoch == 0 and age > POLICY.schedule_to_start_timeout.total_seconds()
+        return never or age > POLICY.schedule_to_close_timeout.total_seconds()
 
     def _overdue(self, known: Expected) -> bool:
         if known.state is S.RUNNING:

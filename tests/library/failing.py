@@ -45,13 +45,13 @@ class Points:
         self.at, self.kills, self.armed = frozenset(at), kills, True
         self.passed, self.failed = 0, []
 
-    def reach(self, name: str, failure: Callable[[str], Exception]) -> None:
+    def reach(self, name: str, reason: Callable[[str], Exception]) -> None:
         if not self.armed:
             return
         self.passed += 1
         if self.passed in self.at:
             self.failed.append(f"{self.passed}, {name}")
-            raise Killed(name) if self.kills else failure(f"planned: {name}")
+            raise Killed(name) if self.kills else reason(f"planned: {name}")
 
     @contextmanager
     def of_statements(self) -> Iterator[None]:

@@ -19,15 +19,15 @@ from contracts.ids import JobId, OwnerId, WorkerId
 from contracts.jobs import (
     Claim,
     ClaimRequest,
-    Failure,
     FailureKind,
     Heartbeat,
-    JobClass,
     JobFailed,
     JobState,
-    Make,
+    LeaseStatus,
+    Priority,
+    Producer,
     Progress,
-    Standing,
+    Reason,
     TaskName,
 )
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, commands
@@ -35,9 +35,9 @@ from services.library.tables import JobRow
 from tests.library.expected import BUDGET, Expected, Predictions, Ticket
 from tests.library.world import (
     FILES,
-    MAKES,
     OWNERS,
     POLICY,
+    PRODUCERS,
     SUBJECTS,
     WORKERS,
     Store,
@@ -47,13 +47,13 @@ from tests.library.world import (
 
 S = JobState
 TASK = TaskName.MIDI
-SAID = Failure(reason="said", message="as the worker said")
-Asked = tuple[OwnerId, str, int, JobClass, bool, bool]
+SAID = Reason(code="said", message="as the worker said")
+StrictModel = tuple[OwnerId, str, int, Priority, bool, bool]
 ASKED = st.tuples(
     st.sampled_from(OWNERS),
     st.sampled_from(FILES),
     st.integers(0, 1),
-    st.sampled_from(JobClass),
+    st.sampled_from(Priority),
     st.booleans(),
     st.booleans(),
 )
@@ -89,7 +89,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self.world.fresh()
         self.time = 0.0
         self.expected: dict[str, Expected] = {}
-        self.makes: dict[str, float] = {}
+        self.producers: dict[str, float] = {}
         self.told: dict[str, list[str]] = {}
         self.news: dict[str, int] = {}
         self.quarantined: set[str] = set()
@@ -99,11 +99,11 @@ class JobTable(Predictions, RuleBasedStateMachine):
     # What owners do.
 
     @initialize(target=jobs_, asked=st.lists(ASKED, min_size=2, max_size=5))
-    def begin(self, asked: list[Asked]) -> MultipleResults[str]:
+    def begin(self, asked: list[StrictModel]) -> MultipleResults[str]:
         return multiple(*(made for one in asked if (made := self._create(*one))))
 
     @rule(target=jobs_, asked=ASKED)
-    def create(self, asked: Asked) -> MultipleResults[str] | str:
+    def create(self, asked: StrictModel) -> MultipleResults[str] | str:
         return self._create(*asked) or multiple()
 
     @precondition(lambda self: self.expected)
@@ -118,14 +118,14 @@ class JobTable(Predictions, RuleBasedStateMachine):
         return made or multiple()
 
     def _create(
-        self, owner: OwnerId, file: str, params: int, priority: JobClass, force: bool, long: bool
+        self, owner: OwnerId, file: str, params: int, priority: Priority, force: bool, long: bool
     ) -> str | None:
         new = self.store.jobs.NewJob(
             subject=SUBJECTS[owner],
             task=TASK,
             params={"n": params},
             inputs=(input_of(owner, file),),
-            budget=BUDGET,
+            start_to_close_timeout=BUDGET,
             priority=priority,
             long=long,
             force=force,
@@ -142,8 +142,8 @@ class JobTable(Predictions, RuleBasedStateMachine):
             assert refused == "owner"
             assert reused is None
             return None
-        except jobs.HouseQueueFull:
-            assert refused == "house"
+        except jobs.ServerQueueFull:
+            assert refused == "server"
             assert reused is None
             return None
         assert refused != "quarantine", "a file in quarantine was taken"
@@ -181,34 +181,34 @@ class JobTable(Predictions, RuleBasedStateMachine):
     @rule(
         target=tickets,
         worker=st.sampled_from(WORKERS),
-        make=st.sampled_from(MAKES),
+        producer=st.sampled_from(PRODUCERS),
         after=st.sampled_from([0, 0, 25]),
         room=st.sampled_from([1, 1, 0]),
     )
     def claim(
-        self, worker: WorkerId, make: Make, after: int, room: int
+        self, worker: WorkerId, producer: Producer, after: int, room: int
     ) -> MultipleResults[Ticket] | Ticket:
-        ticket = self._claim(worker, make, after, room)
+        ticket = self._claim(worker, producer, after, room)
         return ticket or multiple()
 
     @rule(
         worker=st.sampled_from(WORKERS),
-        make=st.sampled_from(MAKES),
+        producer=st.sampled_from(PRODUCERS),
         ends=st.lists(
             st.tuples(st.sampled_from(ENDS), st.sampled_from([25, 25, 0])), min_size=1, max_size=5
         ),
     )
-    def work(self, worker: WorkerId, make: Make, ends: list[tuple[object, int]]) -> None:
+    def work(self, worker: WorkerId, producer: Producer, ends: list[tuple[object, int]]) -> None:
         """Claim and end, time after time: only so the limits of retries are met often."""
         for end, after in ends:
-            ticket = self._claim(worker, make, after)
+            ticket = self._claim(worker, producer, after)
             if ticket is None:
                 return
             match end:
                 case FailureKind():
                     self._fail(ticket, end)
                 case "complete":
-                    self._complete(ticket, make)
+                    self._complete(ticket, producer)
                 case "beat":
                     self._heartbeat(ticket, 50)
                     self._wait(25)
@@ -223,39 +223,41 @@ class JobTable(Predictions, RuleBasedStateMachine):
                     self._release(ticket)
                 case "poison":
                     self._fail(ticket, FailureKind.CRASH)
-                    if again := self._claim(worker, make, 50):
+                    if again := self._claim(worker, producer, 50):
                         self._fail(again, FailureKind.CRASH)
                 case "zombie":
                     self._wait(70)
                     self._sweep()
                     # Others' turn may come before the job is claimed anew.
                     for _ in range(3):
-                        again = self._claim(worker, make, 25)
+                        again = self._claim(worker, producer, 25)
                         if again is None or again.job == ticket.job:
                             break
                     self._heartbeat(ticket, 0)
-                    self._complete(ticket, make)
+                    self._complete(ticket, producer)
 
     @rule(
         target=tickets,
         workers=st.lists(st.sampled_from(WORKERS), min_size=3, max_size=5),
-        make=st.sampled_from(MAKES),
+        producer=st.sampled_from(PRODUCERS),
     )
-    def crowd(self, workers: list[WorkerId], make: Make) -> MultipleResults[Ticket]:
+    def crowd(self, workers: list[WorkerId], producer: Producer) -> MultipleResults[Ticket]:
         """Claim one after another and end none: only so the limit of what runs is met often."""
-        taken = (self._claim(worker, make, 0) for worker in workers)
+        taken = (self._claim(worker, producer, 0) for worker in workers)
         return multiple(*(ticket for ticket in taken if ticket))
 
-    def _claim(self, worker: WorkerId, make: Make, after: int, room: int = 1) -> Ticket | None:
+    def _claim(
+        self, worker: WorkerId, producer: Producer, after: int, room: int = 1
+    ) -> Ticket | None:
         """Claim a job; `room` is how many long ones may be among those that are handed out."""
         self._wait(after)
         waiting = [k for k in self._claimable() if room or not k.long]
-        request = ClaimRequest(task=TASK, worker=worker, make=make, most_long=room)
+        request = ClaimRequest(task=TASK, worker=worker, producer=producer, max_long_jobs=room)
         claimed = self.world.do(lambda s: self.store.claims.claim(s, request, policy=POLICY))
-        seen = self.makes.get(make.fingerprint)
+        seen = self.producers.get(producer.fingerprint)
         if seen is None or self.time - seen > 60:
-            self.makes.pop(make.fingerprint, None)
-            self.makes[make.fingerprint] = self.time
+            self.producers.pop(producer.fingerprint, None)
+            self.producers[producer.fingerprint] = self.time
         if not claimed:
             assert not waiting, "a job waits and was not handed out"
             return None
@@ -268,10 +270,10 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self.served[turn.owner] = self.claims
         turn.epoch, turn.attempt = turn.epoch + 1, turn.attempt + 1
         turn.beat = turn.claimed = self.time
-        turn.make = make.fingerprint
+        turn.producer = producer.fingerprint
         turn.told.append("job.running")
         assert (claim.epoch, claim.long) == (turn.epoch, turn.long)
-        assert claim.budget == BUDGET
+        assert claim.start_to_close_timeout == BUDGET
         return Ticket(claim.job, claim.epoch, worker)
 
     @rule(ticket=tickets, stale=STALE, after=st.sampled_from([0, 50]))
@@ -282,37 +284,39 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self._wait(after)
         beat = Heartbeat(worker=ticket.worker, epoch=ticket.epoch, progress=Progress(fraction=0.5))
         claims = self.store.claims
-        standing, _ = self.world.do(lambda s: claims.heartbeat(s, ticket.job, beat, policy=POLICY))
+        status, _ = self.world.do(lambda s: claims.heartbeat(s, ticket.job, beat, policy=POLICY))
         known = self._holder(ticket)
         if known is None:
-            assert standing is Standing.LOST, "a stale worker was told to go on"
+            assert status is LeaseStatus.LOST, "a stale worker was told to go on"
             return
         known.beat = self.time
-        assert standing is (Standing.CANCELLED if known.cancel else Standing.HELD)
+        assert status is (LeaseStatus.CANCELLED if known.cancel else LeaseStatus.HELD)
 
-    @rule(ticket=tickets, stale=STALE, make=st.sampled_from(MAKES))
-    def complete(self, ticket: Ticket, stale: bool, make: Make) -> None:
-        self._complete(self._from(ticket, stale), make)
+    @rule(ticket=tickets, stale=STALE, producer=st.sampled_from(PRODUCERS))
+    def complete(self, ticket: Ticket, stale: bool, producer: Producer) -> None:
+        self._complete(self._from(ticket, stale), producer)
 
-    def _complete(self, ticket: Ticket, make: Make) -> None:
+    def _complete(self, ticket: Ticket, producer: Producer) -> None:
         result = {"by": f"{ticket.job}:{ticket.epoch}"}
         row = self.world.do(
             lambda s: self.store.endings.complete(
-                s, ticket.job, ticket.epoch, make=make, result=result
+                s, ticket.job, ticket.epoch, producer=producer, result=result
             )
         )
         if known := self._applied(ticket, row):
-            known.make = make.fingerprint
+            known.producer = producer.fingerprint
             self._end(known, S.SUCCEEDED)
 
-    @rule(ticket=tickets, stale=STALE, make=st.sampled_from(MAKES))
-    def skip(self, ticket: Ticket, stale: bool, make: Make) -> None:
+    @rule(ticket=tickets, stale=STALE, producer=st.sampled_from(PRODUCERS))
+    def skip(self, ticket: Ticket, stale: bool, producer: Producer) -> None:
         ticket = self._from(ticket, stale)
         row = self.world.do(
-            lambda s: self.store.endings.skip(s, ticket.job, ticket.epoch, make=make, failure=SAID)
+            lambda s: self.store.endings.skip(
+                s, ticket.job, ticket.epoch, producer=producer, reason=SAID
+            )
         )
         if known := self._applied(ticket, row):
-            known.make = make.fingerprint
+            known.producer = producer.fingerprint
             self._end(known, S.SKIPPED, "said")
 
     @rule(ticket=tickets, stale=STALE, kind=st.sampled_from(FailureKind))
@@ -321,7 +325,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
 
     def _fail(self, ticket: Ticket, kind: FailureKind) -> None:
         failed = JobFailed(
-            job=JobId(ticket.job), epoch=ticket.epoch, worker=ticket.worker, kind=kind, failure=SAID
+            job=JobId(ticket.job), epoch=ticket.epoch, worker=ticket.worker, kind=kind, reason=SAID
         )
         row = self.world.do(lambda s: self.store.endings.fail(s, failed, policy=POLICY))
         known = self._applied(ticket, row)
@@ -340,7 +344,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
             self.quarantined.add(known.id)
             return self._end(known, S.FAILED, "crash")
         known.retries += 1
-        left = known.created + POLICY.close_within.total_seconds() - self.time
+        left = known.created + POLICY.schedule_to_close_timeout.total_seconds() - self.time
         if abs(left) < 20:  # The pause, which is drawn by chance, decides whether there is time.
             left = 1 if row.state == S.QUEUED else 0
         if known.retries < POLICY.attempts and left > 0:
@@ -440,7 +444,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
 
     @invariant()
     def every_change_was_told_once(self) -> None:
-        for event in self.world.news():
+        for event in self.world.tail():
             job = str(event.job)
             if event.topic == LIBRARY_EVENTS.name:
                 told = self.told.setdefault(job, [])

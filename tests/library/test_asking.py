@@ -5,7 +5,7 @@ from typing import Any
 
 from contracts.ids import WorkerId
 from contracts.items import ArtifactKind, ItemKind
-from contracts.jobs import ClaimRequest, Make, TaskName
+from contracts.jobs import ClaimRequest, Producer, TaskName
 from contracts.music import Stem
 from contracts.tasks import TASKS
 from kit.clock import new_id
@@ -35,12 +35,12 @@ DRUM_FILES = {
 
 async def offer(catalogue: Catalogue, task: TaskName, *weights: str) -> None:
     """Ask for work as a worker that has weights."""
-    make = Make(
+    producer = Producer(
         engine="played", version="1", weights=", ".join(weights), fingerprint=f"{len(weights):064d}"
     )
-    request = ClaimRequest(task=task, worker=WorkerId(new_id()), make=make)
+    request = ClaimRequest(task=task, worker=WorkerId(new_id()), producer=producer)
     async with catalogue.database.transaction() as session:
-        assert not await claims.claim(session, request, policy=catalogue.house.policy)
+        assert not await claims.claim(session, request, policy=catalogue.server.policy)
 
 
 async def refused(user: User, path: str, body: Any, status: int = 422) -> Any:
@@ -163,7 +163,7 @@ async def test_a_job_that_waits_says_where_and_for_what(catalogue: Catalogue) ->
         return (await who.get(f"/jobs/{job}"))["queue"]
 
     alone = await ask(user, song, 0.1)
-    assert (await queue(alone))["waits_for"] == "worker"
+    assert (await queue(alone))["waiting_for"] == "worker"
     # One comes, takes it, and is busy with it.
     assert (await catalogue.claim(TaskName.MIDI)).job == alone
     assert await queue(alone) is None
@@ -172,7 +172,7 @@ async def test_a_job_that_waits_says_where_and_for_what(catalogue: Catalogue) ->
     second = await ask(user, song, 0.4)
     states = [await queue(first, other), await queue(second), await queue(batch)]
     assert [state["position"] for state in states] == [1, 2, 3]
-    assert [state["waits_for"] for state in states] == ["room", "others", "others"]
+    assert [state["waiting_for"] for state in states] == ["room", "others", "others"]
     assert all(state["message"] for state in states)
     # A list does not look at each job's place.
     assert {one["queue"] for one in (await user.get("/jobs", item=song))["items"]} == {None}
@@ -186,7 +186,7 @@ async def test_a_job_that_is_tried_again_says_when(catalogue: Catalogue) -> None
         row = await session.get_one(JobRow, job["id"])
         row.not_before += timedelta(hours=1)
     waits = (await user.get(f"/jobs/{job['id']}"))["queue"]
-    assert waits["waits_for"] == "retry"
+    assert waits["waiting_for"] == "retry"
     assert "UTC" in waits["message"]
 
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.jobs import JobClass
+from contracts.jobs import Priority
 from kit.clock import new_id
-from services.library.jobs import HouseQueueFull, OwnerQueueFull
-from tests.library.house import Jobs
+from services.library.jobs import OwnerQueueFull, ServerQueueFull
+from tests.library.job_store import Jobs
 
 
 @pytest.mark.timeout(120)
@@ -56,16 +56,16 @@ async def test_an_owners_queue_is_never_longer_than_allowed(jobs: Jobs) -> None:
     assert refused.value.retry_after.total_seconds() > 0
 
 
-async def test_a_full_house_refuses_batch_work_first(jobs: Jobs) -> None:
-    tight = jobs.with_policy(replace(jobs.policy, house_queued=4))
+async def test_a_full_server_refuses_batch_work_first(jobs: Jobs) -> None:
+    tight = jobs.with_policy(replace(jobs.policy, server_queued=4))
     owner, item = await jobs.owner()
     for number in range(4):
-        await tight.create(owner, item, number, priority=JobClass.BATCH)
-    with pytest.raises(HouseQueueFull):
-        await tight.create(owner, item, 4, priority=JobClass.BATCH)
+        await tight.create(owner, item, number, priority=Priority.BATCH)
+    with pytest.raises(ServerQueueFull):
+        await tight.create(owner, item, 4, priority=Priority.BATCH)
     for number in range(4, 8):
         await tight.create(owner, item, number)
-    with pytest.raises(HouseQueueFull):
+    with pytest.raises(ServerQueueFull):
         await tight.create(owner, item, 8)
 
 

@@ -1,4 +1,4 @@
-"""What is large is deleted, cancelled and stored piece by piece: no transaction holds the house up.
+"""What is large is deleted, cancelled and stored piece by piece: none holds the server up.
 
 How long one holds the loop, and SQLite's one writer, is measured as work: the statements that it
 runs and the rows that it writes. Both say the same on any machine, however busy.
@@ -111,8 +111,9 @@ async def large(catalogue: Catalogue) -> tuple[User, str]:
             insert(tables["jobs"]).values(
                 owner=user.owner, priority="batch", params={}, params_sha256="", inputs=[],
                 inputs_sha256="", epoch=0, attempt=0, retries=0, crashes=0, lost=0, seq=1,
-                budget=1.0, cancel_requested=False, progress={}, detail="", traceparent="",
-                task="midi", created=now, not_before=now, queued=now, start_by=now, close_by=now,
+                start_to_close_timeout=1.0, cancel_requested=False, progress={}, detail="",
+                traceparent="", task="midi", created=now, not_before=now, queued=now,
+                schedule_to_start_deadline=now, schedule_to_close_deadline=now,
             ),
             [
                 {

@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 
 from contracts.ids import OwnerId
-from contracts.jobs import Claim, FailureKind, JobClass
+from contracts.jobs import Claim, FailureKind, Priority
 from services.library.policy import Policy
-from tests.library.house import Jobs
+from tests.library.job_store import Jobs
 
 SLOTS = 8
 
@@ -57,10 +57,10 @@ def _p95(values: list[float]) -> float:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("priority", list(JobClass))
+@pytest.mark.parametrize("priority", list(Priority))
 @pytest.mark.parametrize("aged", [False, True])
 async def test_five_jobs_do_not_wait_for_five_hundred(
-    jobs: Jobs, priority: JobClass, aged: bool
+    jobs: Jobs, priority: Priority, aged: bool
 ) -> None:
     much, little = await jobs.owner(), await jobs.owner()
     await jobs.create_many(*much, range(500), priority=priority)
@@ -140,7 +140,7 @@ async def test_a_file_that_crashes_keeps_nobody_waiting(jobs: Jobs) -> None:
 
 async def test_a_job_is_not_tried_again_after_its_day(jobs: Jobs) -> None:
     owner, item = await jobs.owner()
-    late = jobs.with_policy(Policy(close_within=timedelta(seconds=-1)))
+    late = jobs.with_policy(Policy(schedule_to_close_timeout=timedelta(seconds=-1)))
     for store, state, reason in ((late, "failed", "exhausted"), (jobs, "queued", None)):
         job = await store.create(owner, item, 1, force=True)
         claim = await store.claim()
@@ -154,7 +154,7 @@ async def test_a_job_is_not_tried_again_after_its_day(jobs: Jobs) -> None:
 async def test_interactive_work_goes_before_batch_until_batch_has_waited_long(jobs: Jobs) -> None:
     owner, item = await jobs.owner()
     other, thing = await jobs.owner()
-    batch = await jobs.create(owner, item, 1, priority=JobClass.BATCH)
+    batch = await jobs.create(owner, item, 1, priority=Priority.BATCH)
     quick = await jobs.create(other, thing, 2)
     assert await _next(jobs) == quick.id
     later = await jobs.create(other, thing, 3)
@@ -164,8 +164,8 @@ async def test_interactive_work_goes_before_batch_until_batch_has_waited_long(jo
     assert [await _next(jobs) for _ in range(3)] == [batch.id, later.id, newest.id]
 
 
-async def _next(jobs: Jobs, *, most_long: int = 1) -> str | None:
-    claimed = await jobs.claim_many(1, most_long=most_long)
+async def _next(jobs: Jobs, *, max_long_jobs: int = 1) -> str | None:
+    claimed = await jobs.claim_many(1, max_long_jobs=max_long_jobs)
     return claimed[0].job if claimed else None
 
 
@@ -182,7 +182,7 @@ async def test_length_changes_nothing_between_priorities_or_owners(jobs: Jobs) -
     owner, item = await jobs.owner()
     other, thing = await jobs.owner()
     urgent = await jobs.create(owner, item, 1, long=True)
-    await jobs.create(other, thing, 1, priority=JobClass.BATCH)
+    await jobs.create(other, thing, 1, priority=Priority.BATCH)
     assert await _next(jobs) == urgent.id, "a long interactive job goes before a short batch job"
     mine = await jobs.create(owner, item, 2)
     theirs = await jobs.create(other, thing, 2, long=True)
@@ -194,9 +194,9 @@ async def test_a_short_job_is_next_where_a_worker_has_no_room_for_long_ones(jobs
     first, second, third = [await jobs.owner() for _ in range(3)]
     long = [await jobs.create(*who, 1, long=True) for who in (first, second)]
     await jobs.age(timedelta(hours=1))
-    assert await _next(jobs, most_long=0) is None
+    assert await _next(jobs, max_long_jobs=0) is None
     short = await jobs.create(*third, 1)
-    assert await _next(jobs, most_long=0) == short.id
+    assert await _next(jobs, max_long_jobs=0) == short.id
     assert [await _next(jobs) for _ in range(2)] == [row.id for row in long]
 
 
@@ -205,6 +205,6 @@ async def test_no_more_long_jobs_are_handed_out_at_once_than_there_is_room_for(j
         owner, item = await jobs.owner()
         await jobs.create(owner, item, number, long=True)
         await jobs.create(owner, item, 10 + number)
-    claimed = await jobs.claim_many(6, most_long=1)
+    claimed = await jobs.claim_many(6, max_long_jobs=1)
     assert sum(claim.long for claim in claimed) == 1
     assert len(claimed) == 4

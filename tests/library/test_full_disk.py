@@ -6,11 +6,11 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from contracts.ids import WorkerId
-from contracts.jobs import Failure, FailureKind, FailureReason, JobFailed
+from contracts.jobs import FailureKind, JobFailed, Reason, ReasonCode
 from kit.clock import new_id
-from services.library import endings
+from services.library import outcomes
 from services.library.tables import JobRow
-from tests.library.house import Jobs
+from tests.library.job_store import Jobs
 
 
 async def meet_a_full_disk(jobs: Jobs, job: str, **earlier: timedelta) -> JobRow:
@@ -26,10 +26,10 @@ async def meet_a_full_disk(jobs: Jobs, job: str, **earlier: timedelta) -> JobRow
         epoch=claim.epoch,
         worker=WorkerId(new_id()),
         kind=FailureKind.RETRYABLE,
-        failure=Failure(reason=FailureReason.STORE_FULL, message="There is no room left."),
+        reason=Reason(code=ReasonCode.STORE_FULL, message="There is no room left."),
     )
     async with jobs.database.transaction() as session:
-        await endings.fail(session, failed, policy=jobs.policy)
+        await outcomes.fail(session, failed, policy=jobs.policy)
     return await jobs.row(job)
 
 
@@ -56,8 +56,8 @@ async def test_it_ends_when_its_time_is_over_and_says_why(jobs: Jobs) -> None:
     job = (await jobs.create(owner, item, 1)).id
     async with jobs.database.transaction() as session:
         soon = jobs.database.now(offset=timedelta(minutes=1))
-        await session.execute(update(JobRow).values(close_by=soon))
+        await session.execute(update(JobRow).values(schedule_to_close_deadline=soon))
     for _ in range(jobs.policy.attempts):
         row = await meet_a_full_disk(jobs, job, queued=timedelta(hours=23))
     assert row.state == "failed"
-    assert "There is no room left" in str(row.failure)
+    assert "There is no room left" in str(row.reason)

@@ -32,7 +32,7 @@ INVARIANTS = (
 
 @pytest.fixture
 def gauges(catalogue: Catalogue) -> Gauges:
-    return Gauges(catalogue.database, catalogue.objects, policy=catalogue.house.policy)
+    return Gauges(catalogue.database, catalogue.objects, policy=catalogue.server.policy)
 
 
 async def test_the_gauges_are_zero_until_something_is_wrong(
@@ -89,7 +89,7 @@ async def test_what_could_not_be_measured_is_no_number(
     assert errors("silent_jobs") == before + 1
 
 
-async def test_one_library_of_a_house_measures(library_url: str, tmp_path: Path) -> None:
+async def test_one_library_of_a_server_measures(library_url: str, tmp_path: Path) -> None:
     if library_url.startswith("sqlite"):
         pytest.skip("a file has one process that writes to it")
     databases = [Database(library_url, clock=SystemClock(), pool=3) for _ in range(2)]
@@ -156,7 +156,7 @@ async def test_only_so_many_bytes_are_read_at_a_look(catalogue: Catalogue, tmp_p
                 {"size": large, "key": f"{user.owner}/{n}"},
             )
     assert song
-    gauges = Gauges(catalogue.database, store, policy=catalogue.house.policy)
+    gauges = Gauges(catalogue.database, store, policy=catalogue.server.policy)
     for look in range(1, 6):
         await gauges.measure()
         assert store.read <= look * READ_BYTES

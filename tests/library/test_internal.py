@@ -20,15 +20,15 @@ from services.library.deletions import Deletions
 from services.library.progress import ProgressFeed
 from services.library.routes.internal import internal_routes
 from services.library.tables import GarbageRow, ItemRow, JobRow
-from tests.library.house import MAKE, TASK, Jobs
+from tests.library.job_store import PRODUCER, TASK, Jobs
 
 SECRET = "s" * 40
 WORKER = new_id()
-ASKED = {"task": TASK, "worker": WORKER, "make": MAKE.model_dump(mode="json")}
+ASKED = {"task": TASK, "worker": WORKER, "producer": PRODUCER.model_dump(mode="json")}
 
 
 @dataclass
-class Desk:
+class LibraryClient:
     """The internal application, its caller, and what lies behind it."""
 
     jobs: Jobs
@@ -53,11 +53,11 @@ class Desk:
         }
         answer = await self.client.post(f"/internal/jobs/{claim.job}/heartbeat", json=body)
         assert answer.status_code == 200, answer.text
-        return str(answer.json()["standing"])
+        return str(answer.json()["status"])
 
 
 @pytest.fixture
-async def desk(jobs: Jobs) -> AsyncIterator[Desk]:
+async def desk(jobs: Jobs) -> AsyncIterator[LibraryClient]:
     bus = MemoryBus()
     await bus.start()
     await bus.ensure([JOBS_PROGRESS])
@@ -77,12 +77,12 @@ async def desk(jobs: Jobs) -> AsyncIterator[Desk]:
         base_url="http://library",
         headers={"Authorization": f"Bearer {SECRET}"},
     ) as client:
-        yield Desk(jobs, client, bus, progress, *await jobs.owner())
+        yield LibraryClient(jobs, client, bus, progress, *await jobs.owner())
     await bus.close()
 
 
 @pytest.mark.parametrize("given", ["", "Bearer ", "Bearer wrong", f"Basic {SECRET}", SECRET])
-async def test_nobody_else_is_answered(desk: Desk, given: str) -> None:
+async def test_nobody_else_is_answered(desk: LibraryClient, given: str) -> None:
     headers = {"Authorization": given}
     calls = (
         ("POST", "/internal/claims", ASKED),
@@ -96,12 +96,14 @@ async def test_nobody_else_is_answered(desk: Desk, given: str) -> None:
         assert (await session.execute(select(func.count()).select_from(ItemRow))).scalar_one() == 1
 
 
-async def test_where_nothing_waits_nothing_is_given(desk: Desk) -> None:
+async def test_where_nothing_waits_nothing_is_given(desk: LibraryClient) -> None:
     answer = await desk.client.post("/internal/claims", json=ASKED)
     assert (answer.status_code, answer.json()) == (200, {"claims": []})
 
 
-async def test_a_worker_gets_as_many_as_it_has_room_for_the_oldest_first(desk: Desk) -> None:
+async def test_a_worker_gets_as_many_as_it_has_room_for_the_oldest_first(
+    desk: LibraryClient,
+) -> None:
     jobs = [await desk.jobs.create(desk.owner, desk.item, number) for number in range(5)]
     given: list[str] = []
     for most in (3, 3, 3):
@@ -112,7 +114,7 @@ async def test_a_worker_gets_as_many_as_it_has_room_for_the_oldest_first(desk: D
     assert given == [job.id for job in jobs]
 
 
-async def test_a_claim_is_kept_by_heartbeats_and_given_back(desk: Desk) -> None:
+async def test_a_claim_is_kept_by_heartbeats_and_given_back(desk: LibraryClient) -> None:
     claim = await desk.claim()
     assert (claim.epoch, claim.attempt, claim.item.id) == (1, 1, desk.item)
     assert await desk.beat(claim, fraction=0.25) == "held"
@@ -123,13 +125,13 @@ async def test_a_claim_is_kept_by_heartbeats_and_given_back(desk: Desk) -> None:
     assert (row.state, row.attempt) == ("queued", 0)
 
 
-async def test_a_stale_epoch_is_told_that_it_is_lost(desk: Desk) -> None:
+async def test_a_stale_epoch_is_told_that_it_is_lost(desk: LibraryClient) -> None:
     claim = await desk.claim()
     assert await desk.beat(claim, epoch=7) == "lost"
     assert await desk.beat(claim) == "held"
 
 
-async def test_a_cancelled_job_ends_when_its_worker_gives_it_back(desk: Desk) -> None:
+async def test_a_cancelled_job_ends_when_its_worker_gives_it_back(desk: LibraryClient) -> None:
     claim = await desk.claim()
     await desk.jobs.cancel(desk.owner, claim.job)
     assert await desk.beat(claim) == "cancelled"
@@ -137,15 +139,15 @@ async def test_a_cancelled_job_ends_when_its_worker_gives_it_back(desk: Desk) ->
     assert (await desk.jobs.row(claim.job)).state == "cancelled"
 
 
-async def test_what_is_not_a_request_is_refused(desk: Desk) -> None:
+async def test_what_is_not_a_request_is_refused(desk: LibraryClient) -> None:
     for body in ({}, {**ASKED, "task": "dancing"}, {**ASKED, "epoch": 3}, {**ASKED, "worker": "w"}):
         answer = await desk.client.post("/internal/claims", json=body)
         assert answer.status_code == 422, body
 
 
-async def test_progress_is_shown_at_once_and_no_more_than_the_latest(desk: Desk) -> None:
+async def test_progress_is_shown_at_once_and_no_more_than_the_latest(desk: LibraryClient) -> None:
     claim = await desk.claim()
-    news = desk.bus.news(JOBS_PROGRESS)
+    news = desk.bus.tail(JOBS_PROGRESS)
     stopping = asyncio.Event()
     running = asyncio.create_task(desk.progress.run(stopping))
     for fraction in (0.1, 0.2, 0.3):
@@ -165,7 +167,7 @@ async def test_progress_is_shown_at_once_and_no_more_than_the_latest(desk: Desk)
     await running
 
 
-async def test_an_owner_who_leaves_takes_everything_along(desk: Desk) -> None:
+async def test_an_owner_who_leaves_takes_everything_along(desk: LibraryClient) -> None:
     claim = await desk.claim()
     other, thing = await desk.jobs.owner()
     await desk.jobs.create(other, thing, 1)

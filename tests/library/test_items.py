@@ -37,12 +37,14 @@ from tests.library.catalogue import (
 
 async def test_ingest_makes_an_item_ready_with_what_it_found(catalogue: Catalogue) -> None:
     user = catalogue.user()
-    done = await user.upload(b"a" * 3000, metadata={"artist": "Said by me"})
-    await catalogue.take_in(kind=ItemKind.TRACK, artist="Said by the file", title="T", bpm="122.5")
+    done = await user.upload(b"a" * 3000, metadata={"artist": "SpecBody by me"})
+    await catalogue.take_in(
+        kind=ItemKind.TRACK, artist="SpecBody by the file", title="T", bpm="122.5"
+    )
     item = await user.get(f"/items/{done['item']}")
     assert (item["state"], item["kind"], item["bpm"]) == ("ready", "track", 122.5)
     assert item["audio"]["samples"] == 441_000
-    assert item["metadata"] == {"artist": "Said by me", "title": "T", "bpm": "122.5"}
+    assert item["metadata"] == {"artist": "SpecBody by me", "title": "T", "bpm": "122.5"}
     artifacts = (await user.get(f"/items/{done['item']}/artifacts"))["items"]
     assert {a["kind"] for a in artifacts} == {"original", "canonical", "peaks"}
     job = await user.get(f"/jobs/{done['job']}")
@@ -309,7 +311,7 @@ async def tidy(catalogue: Catalogue) -> None:
     reaper = Reaper(
         catalogue.database,
         catalogue.objects,
-        policy=catalogue.house.policy,
+        policy=catalogue.server.policy,
         clock=SystemClock(),
         results_read=asyncio.Event(),
     )

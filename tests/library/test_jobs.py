@@ -238,7 +238,7 @@ async def test_an_owner_that_is_forgotten_leaves_nothing(catalogue: Catalogue) -
     await user.post("/pipelines", {"name": "p", "steps": [{"name": "m", "task": "midi"}]})
     await user.post("/runs", {"item": song, "pipeline": "midi"}, key="k")
     await user.open(b"half" * 1000)
-    await catalogue.house.deletions.delete_owner(OwnerId(user.owner))
+    await catalogue.server.deletions.delete_owner(OwnerId(user.owner))
     async with catalogue.database.session() as session:
         for name, table in METADATA.tables.items():
             if "owner" in table.columns:

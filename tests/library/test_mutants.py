@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.library.house import open_jobs
+from tests.library.job_store import open_jobs
 from tests.library.model import machine_of
 from tests.library.mutants import RELAY, STORE, Mutant, plant
 from tests.library.relaying import ON_ANY, ON_POSTGRES

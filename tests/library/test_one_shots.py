@@ -52,7 +52,7 @@ async def test_a_song_is_not_tagged_before_somebody_asks(catalogue: Catalogue) -
     assert await catalogue.idle(TaskName.TAGGING)
 
 
-async def test_a_house_without_a_tagger_leaves_no_job_waiting(catalogue: Catalogue) -> None:
+async def test_a_server_without_a_tagger_leaves_no_job_waiting(catalogue: Catalogue) -> None:
     user = catalogue.user()
     upload = await user.upload(b"a clap" * 100, kind="sample")
     await catalogue.take_in(kind=ItemKind.SAMPLE)
@@ -73,7 +73,7 @@ async def test_slices_of_a_stem_are_one_tagging_job(catalogue: Catalogue) -> Non
                 "name": "tagging",
                 "task": "tagging",
                 "inputs": [{"step": "slicing", "kind": kind} for kind in ("sample", "loop")],
-                "together": True,
+                "batch": True,
             },
         ],
     }

@@ -61,12 +61,14 @@ def _fill(connection: Connection, owner: str) -> None:
         insert(tables["jobs"]).values(
             owner=owner, state="succeeded", priority="interactive", params={}, params_sha256="",
             inputs=[], inputs_sha256="", epoch=1, attempt=1, retries=0, crashes=0, lost=0, seq=3,
-            budget=1.0, cancel_requested=False, progress={}, detail="", traceparent="",
+            start_to_close_timeout=1.0, cancel_requested=False, progress={}, detail="",
+            traceparent="",
         ),
         [
             {"id": new_id(), **subject_columns(Subject.of_item(i)),
              "task": "midi" if n % 2 else "slicing", "created": at, "finished": at,
-             **dict.fromkeys(("not_before", "queued", "start_by", "close_by"), at)}
+             **dict.fromkeys(("not_before", "queued"), at),
+             "schedule_to_start_deadline": at, "schedule_to_close_deadline": at}
             for n, (i, at) in enumerate(zip(items, times, strict=True))
         ],
     )  # fmt: skip
@@ -135,7 +137,7 @@ async def test_a_list_is_read_as_it_lies_whatever_it_is_narrowed_by(full: Catalo
 
 
 async def test_gauges_read_what_is_live_or_recent(full: Catalogue) -> None:
-    gauges = Gauges(full.database, full.objects, policy=full.house.policy)
+    gauges = Gauges(full.database, full.objects, policy=full.server.policy)
     with statements("jobs", "events", "uploads", "artifacts") as sent:
         await gauges.measure()
     plans = await explained(full, sent)

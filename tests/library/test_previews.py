@@ -8,9 +8,9 @@ from contracts.music import Stem
 from contracts.objects import Bucket, previews_prefix
 from kit.clock import new_id
 from services.library import claims
-from services.library.arrows import PREVIEWS_GARBAGE_AFTER
 from services.library.tables import GarbageRow
-from tests.library.catalogue import UNKNOWN, Catalogue, make_of, separated, stems
+from services.library.transitions import PREVIEWS_GARBAGE_AFTER
+from tests.library.catalogue import UNKNOWN, Catalogue, producer_of, separated, stems
 from tests.library.test_items import tidy
 
 NAME = "vocals-000.flac"
@@ -20,9 +20,9 @@ async def running(catalogue: Catalogue) -> tuple[Claim, WorkerId]:
     """Have a worker take the next separation."""
     worker = WorkerId(new_id())
     task = TaskName.SEPARATION
-    request = ClaimRequest(task=task, worker=worker, make=make_of(task))
+    request = ClaimRequest(task=task, worker=worker, producer=producer_of(task))
     async with catalogue.database.transaction() as session:
-        claimed = await claims.claim(session, request, policy=catalogue.house.policy)
+        claimed = await claims.claim(session, request, policy=catalogue.server.policy)
     assert claimed
     return claimed[0], worker
 
@@ -36,7 +36,7 @@ async def let_hear(catalogue: Catalogue, claim: Claim, worker: WorkerId) -> str:
         worker=worker, epoch=claim.epoch, progress=Progress(fraction=0.5, previews=(NAME,))
     )
     async with catalogue.database.transaction() as session:
-        await claims.heartbeat(session, JobId(claim.job), beat, policy=catalogue.house.policy)
+        await claims.heartbeat(session, JobId(claim.job), beat, policy=catalogue.server.policy)
     return key
 
 

@@ -11,7 +11,7 @@ import pytest
 from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from services.library import relay as relays
-from tests.library.house import open_jobs
+from tests.library.job_store import open_jobs
 from tests.library.relaying import ON_ANY, ON_POSTGRES, Wire, tell, unpublished, until
 
 Check = Callable[[ModuleType, Database], Awaitable[None]]
@@ -46,10 +46,10 @@ async def test_of_several_one_relays_and_another_takes_over(postgres_url: str) -
         first = await stack.enter_async_context(open_jobs(postgres_url))
         wire = Wire()
         stops = [asyncio.Event() for _ in range(3)]
-        houses = [Database(postgres_url, clock=SystemClock()) for _ in stops]
+        servers = [Database(postgres_url, clock=SystemClock()) for _ in stops]
         running = [
-            asyncio.create_task(relays.Relay(house, wire, poll=0.05).run(stop))
-            for house, stop in zip(houses, stops, strict=True)
+            asyncio.create_task(relays.Relay(server, wire, poll=0.05).run(stop))
+            for server, stop in zip(servers, stops, strict=True)
         ]
         keys = [new_id() for _ in range(5)]
         await asyncio.gather(*(tell(first.database, key, *range(1, 11)) for key in keys))
@@ -67,8 +67,8 @@ async def test_of_several_one_relays_and_another_takes_over(postgres_url: str) -
                 await asyncio.sleep(0.01)
         stops[-1].set()
         await running[-1]
-        for house in houses:
-            await house.close()
+        for server in servers:
+            await server.close()
 
 
 def _has(wire: Wire, key: str, count: int) -> bool:

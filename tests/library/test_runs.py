@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contracts.analysis import TempoFound
+from contracts.analysis import TempoEstimate
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import Claim, TaskName
 from contracts.music import Stem
@@ -147,7 +147,7 @@ async def test_a_failed_analysis_does_not_keep_slicing_from_starting(catalogue: 
     assert [i.kind for i in claim.inputs] == ["canonical", "stem"]
 
 
-async def test_what_no_worker_does_is_left_out_of_the_houses_pipelines(
+async def test_what_no_worker_does_is_left_out_of_the_servers_pipelines(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()
@@ -157,7 +157,7 @@ async def test_what_no_worker_does_is_left_out_of_the_houses_pipelines(
     await separate(catalogue, Stem.DRUMS)
     done = await user.get(f"/runs/{run['id']}")
     assert done["state"] == "succeeded"
-    assert steps(done)["slicing"]["skipped"] == "no worker for slicing runs in this house"
+    assert steps(done)["slicing"]["skipped"] == "no worker for slicing runs in this server"
     # What a user put together waits.
     mine = await user.post("/runs", {"item": song, "pipeline": STEMS_THEN_MIDI})
     assert (mine["state"], steps(mine)["midi"]["skipped"]) == (
@@ -190,7 +190,7 @@ async def test_a_tempo_that_was_found_spoils_no_reuse(catalogue: Catalogue) -> N
     await separate(catalogue, Stem.BASS)
     # The notes wait for the analysis, whose tempo they are written with.
     assert await catalogue.idle(TaskName.MIDI)
-    tempo = TempoFound(
+    tempo = TempoEstimate(
         bpm=97.0,
         confidence=0.9,
         steadiness=0.9,
@@ -309,9 +309,9 @@ async def test_pipelines_are_stored_changed_and_deleted(catalogue: Catalogue) ->
                 "name": "a",
                 "task": "midi",
                 "inputs": [{"step": "s", "kind": "stem"}],
-                "together": True,
+                "batch": True,
             },
-            "together",
+            "batch",
         ),
     ],
 )
@@ -334,7 +334,7 @@ async def test_steps_must_follow_each_other(catalogue: Catalogue) -> None:
     assert "not an earlier step" in answer.text
 
 
-def test_every_pipeline_of_the_house_is_one_that_a_user_could_store() -> None:
+def test_every_pipeline_of_the_server_is_one_that_a_user_could_store() -> None:
     assert {"midi", "stems", "samples", "full"} <= set(builtin_pipelines())
     for spec in builtin_pipelines().values():
         assert check_steps(PipelineSpec.model_validate(spec.model_dump(mode="json"))) == spec
@@ -345,4 +345,4 @@ def test_steps_of_tasks_that_do_not_exist_are_left_out() -> None:
     found = builtin_pipelines(some)
     assert set(found) == {"stems", "samples", "drums", "full"}
     assert [s.name for s in found["samples"].steps] == ["separation", "slicing"]
-    assert found["samples"].steps[1].beside == ()
+    assert found["samples"].steps[1].side_inputs == ()

@@ -1,4 +1,4 @@
-"""What a search, and the text that it reads, may cost the house."""
+"""What a search, and the text that it reads, may cost the server."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from contracts.items import METADATA_BYTES, ItemKind, metadata_size
 from contracts.jobs import TaskName
 from kit.http.errors import ProblemError
 from services.library.artifacts import SEARCHED, fold, search_text
-from services.library.searching import LONGEST, MOST_WORDS, WAITING, Turns, words_of
+from services.library.search_limits import LONGEST, MAX_WORDS, WAITING, Turns, words_of
 from services.library.tables import ItemRow
 from tests.library.catalogue import CANONICAL_FILE, Catalogue, ingested
 
@@ -23,7 +23,7 @@ GROWING = "\ufdfa"
     ("text", "said"),
     [
         ("\ufb03" * 190, f"at most {LONGEST} characters"),
-        (" ".join("abcdefghi"), f"at most {MOST_WORDS} words; this one has 9"),
+        (" ".join("abcdefghi"), f"at most {MAX_WORDS} words; this one has 9"),
     ],
 )
 def test_a_search_is_bounded_as_it_is_compared(text: str, said: str) -> None:

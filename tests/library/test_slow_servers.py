@@ -10,16 +10,16 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from contracts.ids import WorkerId
-from contracts.jobs import Failure, FailureKind, JobFailed, JobReleased, JobSkipped
+from contracts.jobs import FailureKind, JobFailed, JobReleased, JobSkipped, Reason
 from contracts.topics import DEAD_LETTERS, JOBS_EVENTS
 from kit.bus.memory import MemoryBus
 from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
-from services.library.handlers import JobEvents
 from services.library.tables import JobRow
-from tests.library.house import MAKE, Jobs
+from services.library.worker_events import JobEvents
+from tests.library.job_store import PRODUCER, Jobs
 from tests.support.events import make_event
 
 WAIT = 0.3
@@ -35,10 +35,10 @@ async def test_a_word_waits_for_a_database_that_is_held(
     claim = await jobs.claim()
     assert claim is not None
     who = {"job": claim.job, "epoch": claim.epoch, "worker": WorkerId(new_id())}
-    failure = Failure(reason="input", message="This is no sound.")
+    reason = Reason(code="input", message="This is no sound.")
     said = {
-        "failed": JobFailed(**who, kind=FailureKind.REJECTED, failure=failure),
-        "skipped": JobSkipped(**who, make=MAKE, failure=failure),
+        "failed": JobFailed(**who, kind=FailureKind.REJECTED, reason=reason),
+        "skipped": JobSkipped(**who, producer=PRODUCER, reason=reason),
         "released": JobReleased(**who),
     }[word]
     impatient = Database(

@@ -16,7 +16,7 @@ from sqlmodel import col
 
 from contracts.ids import JobId, OwnerId, SubjectId
 from contracts.items import ArtifactKind
-from contracts.jobs import Claim, ClaimRequest, Heartbeat, Standing, TaskName
+from contracts.jobs import Claim, ClaimRequest, Heartbeat, LeaseStatus, TaskName
 from contracts.music import Stem
 from contracts.objects import Bucket
 from contracts.subjects import Subject, SubjectKind
@@ -31,7 +31,7 @@ from kit.settings import KitSettings
 from kit.worker.runtime import WorkerRuntime
 from services.library import claims, jobs
 from services.library.deletions import Deletions
-from services.library.facts import as_input
+from services.library.facts import to_input_ref
 from services.library.jobs import NewJob
 from services.library.tables import METADATA, ArtifactRow, GarbageRow, ItemRow, JobRow
 from services.library.usage import CounterCheck
@@ -45,21 +45,21 @@ class CatalogueDesk:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self.claims: list[Claim] = []
-        self.standings: list[Standing] = []
+        self.standings: list[LeaseStatus] = []
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
         async with self._catalogue.database.transaction() as session:
-            policy = self._catalogue.house.policy
+            policy = self._catalogue.server.policy
             claimed = await claims.claim(session, request, policy=policy)
         self.claims += claimed
         return claimed
 
-    async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
+    async def heartbeat(self, job: JobId, beat: Heartbeat) -> LeaseStatus:
         async with self._catalogue.database.transaction() as session:
-            policy = self._catalogue.house.policy
-            standing, _ = await claims.heartbeat(session, job, beat, policy=policy)
-        self.standings.append(standing)
-        return standing
+            policy = self._catalogue.server.policy
+            status, _ = await claims.heartbeat(session, job, beat, policy=policy)
+        self.standings.append(status)
+        return status
 
 
 class LaterClock(SystemClock):
@@ -112,15 +112,15 @@ async def ask(catalogue: Catalogue, user: User, subject: Subject, **params: Any)
         col(ArtifactRow.owner) == user.owner, col(ArtifactRow.kind) == ArtifactKind.CANONICAL
     )
     async with catalogue.database.transaction() as session:
-        inputs = tuple(map(as_input, await session.scalars(query)))
+        inputs = tuple(map(to_input_ref, await session.scalars(query)))
         new = NewJob(
             subject=subject,
             task=TaskName.EXPORT,
             params=TrialParams.model_validate(params).model_dump(mode="json"),
             inputs=inputs,
-            budget=60.0,
+            start_to_close_timeout=60.0,
         )
-        policy = catalogue.house.policy
+        policy = catalogue.server.policy
         row, _ = await jobs.create(session, OwnerId(user.owner), new, policy=policy)
     return row.id
 
@@ -143,7 +143,7 @@ async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_own
     (claim,) = desk.claims
     assert (claim.job, claim.subject, claim.item) == (job, collection, None)
     assert {ref.subject for ref in claim.inputs} == {Subject.of_item(song) for song in songs}
-    assert set(desk.standings) == {Standing.HELD}
+    assert set(desk.standings) == {LeaseStatus.HELD}
     shown = await user.get(f"/jobs/{job}")
     assert (shown["state"], shown["subject"]) == ("succeeded", collection.model_dump(mode="json"))
 
@@ -211,8 +211,8 @@ async def test_a_task_that_needs_an_item_refuses_another_subject(
         async with asyncio.timeout(60):
             await applied.get()
     shown = await user.get(f"/jobs/{job}")
-    assert (shown["state"], shown["failure"]["reason"]) == ("failed", "subject")
-    assert "corpus" in shown["failure"]["message"]
+    assert (shown["state"], shown["reason"]["reason"]) == ("failed", "subject")
+    assert "corpus" in shown["reason"]["message"]
 
 
 async def test_the_same_id_of_another_kind_is_another_subject(catalogue: Catalogue) -> None:

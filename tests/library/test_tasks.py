@@ -10,7 +10,7 @@ from contracts.jobs import TaskName
 from contracts.tasks import TASKS
 from kit.http.errors import ProblemError
 from kit.service import WorkerService
-from services.library.orders import check_kinds
+from services.library.validation import check_kinds
 
 SERVICES = Path(__file__).parents[2] / "services"
 WORKERS = sorted(
@@ -25,8 +25,8 @@ def test_a_worker_and_the_library_agree(word: str) -> None:
     service: WorkerService = import_module(f"services.{word}.service").SERVICE
     task = TASKS[service.word]
     assert (task.params, task.result) == (service.params, service.result)
-    assert task.budget(0.0) >= 60
-    assert task.budget(3600.0) >= task.budget(240.0) >= 120
+    assert task.timeout(0.0) >= 60
+    assert task.timeout(3600.0) >= task.timeout(240.0) >= 120
 
 
 def test_every_task_can_be_described() -> None:

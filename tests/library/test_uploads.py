@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from contracts.ingest import Refusal
-from contracts.jobs import Claim, Failure, TaskName
+from contracts.ingest import RejectionReason
+from contracts.jobs import Claim, Reason, TaskName
 from contracts.objects import Bucket
 from kit.worker.files import InputLost, fetch_inputs
 from services.library.settings import LibrarySettings
@@ -77,7 +77,7 @@ async def verify(catalogue: Catalogue, folder: Path) -> Claim:
     try:
         await fetch_inputs(catalogue.objects, claim, folder)
     except InputLost as error:
-        await catalogue.fail(claim, error.failure)
+        await catalogue.fail(claim, error.reason)
     return claim
 
 
@@ -93,7 +93,7 @@ async def test_other_bytes_than_announced_are_refused_and_removed(
     assert item["state"] == "rejected"
     assert "The bytes that arrived are not the ones that were announced" in item["rejection"]
     assert "Upload the file again" in item["rejection"]
-    assert (await user.get(f"/jobs/{claim.job}"))["failure"]["reason"] == "damaged_file"
+    assert (await user.get(f"/jobs/{claim.job}"))["reason"]["reason"] == "damaged_file"
     assert (await user.get(f"/items/{done['item']}/artifacts"))["items"] == []
     assert (await user.get("/usage"))["total"] == 0
     await catalogue.reaper().tidy()
@@ -101,7 +101,7 @@ async def test_other_bytes_than_announced_are_refused_and_removed(
     # Nothing is left that could be tried again, and that is said as well.
     again = await user.post(f"/jobs/{claim.job}/retry")
     await verify(catalogue, tmp_path)
-    assert (await user.get(f"/jobs/{again['id']}"))["failure"]["reason"] == "missing_file"
+    assert (await user.get(f"/jobs/{again['id']}"))["reason"]["reason"] == "missing_file"
 
 
 async def test_a_digest_that_was_only_announced_stands_for_nothing(
@@ -145,7 +145,9 @@ async def test_a_file_that_is_refused_for_what_it_holds_is_known(catalogue: Cata
     user = catalogue.user()
     upload = await user.upload(DATA)
     claim = await catalogue.claim(TaskName.INGEST)
-    await catalogue.fail(claim, Failure(reason=Refusal.UNSUPPORTED, message="This is no sound."))
+    await catalogue.fail(
+        claim, Reason(code=RejectionReason.UNSUPPORTED, message="This is no sound.")
+    )
     again = await user.open(DATA)
     assert (again["duplicate"], again["item"]) == (True, upload["item"])
 

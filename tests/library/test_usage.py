@@ -112,8 +112,8 @@ async def announce(user: User, size: int = 1000) -> httpx.Response:
 async def test_announcements_at_once_do_not_pass_the_limit(
     library_url: str, tmp_path: Path
 ) -> None:
-    async with open_catalogue(library_url, tmp_path, LibrarySettings(owner_bytes=9999)) as house:
-        user, other = house.user(), house.user()
+    async with open_catalogue(library_url, tmp_path, LibrarySettings(owner_bytes=9999)) as server:
+        user, other = server.user(), server.user()
         answers = await asyncio.gather(*(announce(user) for _ in range(30)))
         assert [answer.status_code for answer in answers].count(201) == 9
         refused = next(answer for answer in answers if answer.status_code != 201)
@@ -128,8 +128,8 @@ async def test_announcements_at_once_do_not_pass_the_limit(
 async def test_all_accounts_at_once_do_not_pass_the_limit_of_the_server(
     library_url: str, tmp_path: Path
 ) -> None:
-    async with open_catalogue(library_url, tmp_path, LibrarySettings(server_bytes=9999)) as house:
-        users = [house.user() for _ in range(6)]
+    async with open_catalogue(library_url, tmp_path, LibrarySettings(server_bytes=9999)) as server:
+        users = [server.user() for _ in range(6)]
         answers = await asyncio.gather(*(announce(user) for user in users for _ in range(4)))
         assert [answer.status_code for answer in answers].count(201) == 9
         refused = next(answer for answer in answers if answer.status_code != 201)
@@ -138,10 +138,10 @@ async def test_all_accounts_at_once_do_not_pass_the_limit_of_the_server(
         assert sum([(await usage(user))[2] for user in users]) == 9000
 
 
-async def limit(house: Catalogue, owner: str, left: int) -> None:
+async def limit(server: Catalogue, owner: str, left: int) -> None:
     """Leave an account so many bytes."""
-    async with house.database.transaction() as session:
-        stored = house.house.policy.owner_bytes - left
+    async with server.database.transaction() as session:
+        stored = server.server.policy.owner_bytes - left
         query = select(UsageRow).where(col(UsageRow.owner) == owner)
         row = (await session.scalars(query)).one()
         row.originals = stored - row.results - row.uploads
@@ -157,9 +157,9 @@ async def test_results_at_once_do_not_pass_the_limit(catalogue: Catalogue) -> No
     jobs = [await user.get(f"/jobs/{claim.job}") for claim in claims]
     assert sorted(job["state"] for job in jobs) == ["failed"] * 5 + ["succeeded"] * 3
     failed = next(job for job in jobs if job["state"] == "failed")
-    assert failed["failure"]["reason"] == "quota"
-    assert f"This needs {size:,} bytes" in failed["failure"]["message"]
-    assert "Delete items that you do not need" in failed["failure"]["message"]
+    assert failed["reason"]["reason"] == "quota"
+    assert f"This needs {size:,} bytes" in failed["reason"]["message"]
+    assert "Delete items that you do not need" in failed["reason"]["message"]
     said = await user.get("/usage")
     assert said["limit"] - said["total"] == 1
     for job in jobs:
@@ -211,11 +211,11 @@ async def test_a_full_account_is_failed_by_the_reaper_too(catalogue: Catalogue) 
     catalogue.handler = unheard  # type: ignore[assignment]
     await catalogue.finish(claim, MIDI, MIDI_FILES)
     async with catalogue.database.transaction() as session:
-        past = catalogue.database.now(offset=-2 * catalogue.house.policy.lease)
+        past = catalogue.database.now(offset=-2 * catalogue.server.policy.lease)
         await session.execute(update(JobRow).values(lease_until=past))
     await catalogue.reaper().sweep()
     job = await user.get(f"/jobs/{claim.job}")
-    assert (job["state"], job["failure"]["reason"]) == ("failed", "quota")
+    assert (job["state"], job["reason"]["reason"]) == ("failed", "quota")
 
 
 async def test_a_counter_that_is_wrong_is_an_alarm(catalogue: Catalogue) -> None:
@@ -237,19 +237,19 @@ async def test_a_counter_that_is_wrong_is_an_alarm(catalogue: Catalogue) -> None
 async def test_an_account_that_is_gone_stores_nothing(catalogue: Catalogue) -> None:
     user = catalogue.user()
     await user.track()
-    await catalogue.house.deletions.delete_owner(OwnerId(user.owner))
+    await catalogue.server.deletions.delete_owner(OwnerId(user.owner))
     assert await usage(user) == (0, 0, 0)
 
 
 async def test_what_was_stored_before_is_counted_by_the_migration(
     library_url: str, tmp_path: Path
 ) -> None:
-    async with open_catalogue(library_url, tmp_path) as house:
-        user = house.user()
+    async with open_catalogue(library_url, tmp_path) as server:
+        user = server.user()
         item = await user.track()
         await user.post("/jobs", {"item": item, "task": "separation"})
-        claim = await house.claim(TaskName.SEPARATION)
-        await house.finish(claim, separated(), stems(Stem.BASS))
+        claim = await server.claim(TaskName.SEPARATION)
+        await server.finish(claim, separated(), stems(Stem.BASS))
         await user.open(b"x" * 700)
         counted = await usage(user)
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 
 from contracts.ids import ArtifactId, ItemId, OwnerId, SubjectId, WorkerId
 from contracts.items import ArtifactKind
-from contracts.jobs import InputRef, Make
+from contracts.jobs import InputRef, Producer
 from contracts.subjects import Subject, SubjectKind
 from kit.clock import new_id
 from kit.database.base import Utc
@@ -34,7 +34,9 @@ SUBJECTS = {
 }
 """What each owner's jobs work on: one owner's on an item, the other's on a collection."""
 WORKERS = tuple(WorkerId(f"00000000-0000-7000-a000-00000000000{n}") for n in (1, 2, 3))
-MAKES = tuple(Make(engine=f"engine{n}", version="1", fingerprint=str(n) * 64) for n in (1, 2))
+PRODUCERS = tuple(
+    Producer(engine=f"engine{n}", version="1", fingerprint=str(n) * 64) for n in (1, 2)
+)
 FILES = ("a" * 64, "b" * 64)
 
 # Every pass of time in the model is a whole multiple of 5 s, and no limit is: so the seconds
@@ -45,13 +47,13 @@ POLICY = Policy(
     attempts=2,
     crashes=2,
     lost=2,
-    start_within=timedelta(seconds=40_002.5),
-    close_within=timedelta(seconds=86_402.5),
+    schedule_to_start_timeout=timedelta(seconds=40_002.5),
+    schedule_to_close_timeout=timedelta(seconds=86_402.5),
     ageing=timedelta(seconds=1_802.5),
     patience=timedelta(seconds=302.5),
     owner_running=2,
     owner_queued=3,
-    house_queued=4,
+    server_queued=4,
     quarantine=timedelta(seconds=86_402.5),
     offered=timedelta(seconds=122.5),
 )
@@ -82,7 +84,7 @@ def _ageing(name: str) -> str:
     return f"UPDATE {name} SET " + ", ".join(f"{t} = {t} - CAST(:by AS interval)" for t in times)
 
 
-_AGE = text(f"WITH aged AS ({_ageing('jobs')}) {_ageing('makes')}")
+_AGE = text(f"WITH aged AS ({_ageing('jobs')}) {_ageing('producers')}")
 """Makes everything older that the store compares with a clock which is not ours."""
 
 
@@ -204,7 +206,7 @@ class World:
             self._rows = {row.id: row for row in self._read(_SEEN_OF_JOBS)}
         return self._rows
 
-    def news(self) -> Sequence[Row[Any]]:
+    def tail(self) -> Sequence[Row[Any]]:
         """Return the events that were not returned before."""
         if self._heard:
             return ()

@@ -6,7 +6,7 @@ import mido
 import numpy as np
 import pytest
 
-from contracts.analysis import Analysis, Beat, Section, TempoCandidate, TempoFound
+from contracts.analysis import Analysis, Beat, Section, TempoCandidate, TempoEstimate
 from contracts.items import ArtifactKind
 from contracts.midi import MidiMode, MidiParams, Note, Notes
 from contracts.music import Stem
@@ -43,7 +43,7 @@ def notes_of(
 
 
 def analysed(beats: np.ndarray, *, meter: int = 4, bpm: float = 100.0, first: int = 0) -> Analysis:
-    tempo = TempoFound(
+    tempo = TempoEstimate(
         bpm=bpm,
         confidence=0.5,
         steadiness=1.0,

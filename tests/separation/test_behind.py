@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kit.arrays import F32
-from services.separation.behind import Behind
+from services.separation.background_writer import BackgroundWriter
 
 
 def block(value: float) -> F32:
@@ -21,7 +21,7 @@ def test_blocks_are_worked_on_in_order_in_another_thread() -> None:
         seen.append(float(one[0, 0, 0]))
         threads.add(threading.current_thread().name)
 
-    with Behind(work) as behind:
+    with BackgroundWriter(work) as behind:
         for value in range(50):
             behind.give(block(value))
     assert seen == list(range(50))
@@ -35,13 +35,13 @@ def test_no_more_than_a_few_blocks_wait() -> None:
         begun.set()
         assert free.wait(20)
 
-    def fill(behind: Behind) -> None:
+    def fill(behind: BackgroundWriter) -> None:
         nonlocal given
         for _ in range(5):
             behind.give(block(0))
             given += 1
 
-    with Behind(work, ahead=2) as behind:
+    with BackgroundWriter(work, ahead=2) as behind:
         maker = threading.Thread(target=fill, args=(behind,))
         maker.start()
         assert begun.wait(20)
@@ -59,7 +59,7 @@ def test_what_goes_wrong_is_told_where_the_next_block_is_given_or_at_the_end() -
         raise OSError(f"the disk is full at {one[0, 0, 0]:g}")
 
     def make(*values: float) -> None:
-        with Behind(work) as behind:
+        with BackgroundWriter(work) as behind:
             for value in values:
                 behind.give(block(value))
 
@@ -74,7 +74,7 @@ def test_a_fault_of_the_maker_goes_before_what_waits() -> None:
         raise OSError("the disk is full")
 
     def make() -> None:
-        with Behind(fail) as behind:
+        with BackgroundWriter(fail) as behind:
             behind.give(block(1))
             raise KeyError("the networks")
 

@@ -37,7 +37,7 @@ from services.separation.engine import NetworkEngine, load_engine
 from services.separation.handler import handle
 from services.separation.networks.htdemucs import convert
 from services.separation.service import SERVICE
-from tests.architecture.house import ROOT
+from tests.architecture.sources import ROOT
 from tests.separation.test_htdemucs import checkpoint, mixture
 from tests.separation.toys import make_job, snr
 

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from kit.arrays import F32
-from kit.signal.onsets import loudness, novelty, pick_onsets
+from kit.signal.onsets import detect_onsets, loudness, novelty
 from tests.support import signals
 
 
 def found(audio: F32, rate: int = 44_100) -> list[float]:
     heard = novelty([audio], rate, level=loudness([audio]))
-    frames, _ = pick_onsets(heard.total, heard.rate)
+    frames, _ = detect_onsets(heard.total, heard.rate)
     return [float(frame) / heard.rate for frame in frames]
 
 
@@ -47,12 +47,12 @@ def test_silence_and_nothing_have_none() -> None:
     assert loudness([]) == 0.0
     assert loudness([signals.noise(0.01)]) > 0.05
     assert novelty([], 44_100, level=1.0).values.shape[0] == 0
-    frames, strengths = pick_onsets(np.zeros(500), 200.0)
+    frames, strengths = detect_onsets(np.zeros(500), 200.0)
     assert frames.size == strengths.size == 0
 
 
 def test_the_main_hits_are_about_one_strong() -> None:
     audio, _ = signals.clicks(120.0, 4.0, first=0.2)
     heard = novelty([audio], 44_100, level=loudness([audio]))
-    _, strengths = pick_onsets(heard.total, heard.rate)
+    _, strengths = detect_onsets(heard.total, heard.rate)
     assert strengths == pytest.approx(np.ones_like(strengths), abs=0.3)

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from kit.arrays import F32
+from kit.signal.beats import NO_PULSE, Pulse, tempo_grid, track_beats, whole_beats
 from kit.signal.onsets import loudness, novelty
-from kit.signal.pulse import NO_PULSE, Pulse, find_pulse, tempo_grid, whole_beats
 from tests.support import signals
 
 
 def pulse_of(audio: F32) -> Pulse:
     heard = novelty([audio], 44_100, level=loudness([audio]))
-    return find_pulse(heard.total, heard.rate)
+    return track_beats(heard.total, heard.rate)
 
 
 @pytest.mark.parametrize("bpm", [84.0, 96.0, 100.0, 120.0, 128.0, 150.0])
@@ -46,7 +46,7 @@ def test_a_slow_drift_is_followed() -> None:
     times = np.concatenate([[0.2], 0.2 + np.cumsum(steps)])
     curve = np.zeros(round((times[-1] + 0.5) * 200))
     curve[np.round(times * 200).astype(int)] = 1.0
-    pulse = find_pulse(curve, 200.0)
+    pulse = track_beats(curve, 200.0)
     near = [float(np.abs(times - beat).min()) for beat in pulse.beats]
     assert float(np.mean(np.array(near) < 0.03)) > 0.95
 
@@ -58,9 +58,9 @@ def test_what_has_no_beat_has_low_confidence() -> None:
 
 
 def test_silence_has_no_pulse() -> None:
-    assert find_pulse(np.zeros(2000), 200.0) is NO_PULSE
-    assert find_pulse(np.ones(20), 200.0) is NO_PULSE
-    assert find_pulse(np.ones(4000), 200.0).confidence <= 1.0
+    assert track_beats(np.zeros(2000), 200.0) is NO_PULSE
+    assert track_beats(np.ones(20), 200.0) is NO_PULSE
+    assert track_beats(np.ones(4000), 200.0).confidence <= 1.0
 
 
 @pytest.mark.parametrize("tempi", [(100.0, 130.0), (130.0, 100.0), (120.0, 90.0), (96.0, 104.0)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kit.arrays import F32
-from services.slicing.dsp import Rolling, attack, crossing, envelope, faded, tail
+from services.slicing.dsp import SlidingBuffer, attack, crossing, envelope, faded, tail
 from tests.support import signals
 
 RATE = 44_100
@@ -17,7 +17,7 @@ def blocks(audio: F32, size: int = 1000) -> Iterator[F32]:
 
 def test_rolling_gives_what_was_asked_and_holds_little() -> None:
     audio = signals.noise(2.0, channels=2)
-    rolling = Rolling(blocks(audio))
+    rolling = SlidingBuffer(blocks(audio))
     for start in range(0, audio.shape[1] - 3000, 2500):
         rolling.forget(start)
         np.testing.assert_array_equal(
@@ -28,7 +28,7 @@ def test_rolling_gives_what_was_asked_and_holds_little() -> None:
 
 def test_rolling_skips_what_was_forgotten_before_it_was_read() -> None:
     audio = signals.noise(3.0)
-    rolling = Rolling(blocks(audio))
+    rolling = SlidingBuffer(blocks(audio))
     rolling.forget(100_500)
     np.testing.assert_array_equal(rolling.take(101_000, 101_200), audio[:, 101_000:101_200])
     assert rolling.held <= 1500
@@ -37,9 +37,9 @@ def test_rolling_skips_what_was_forgotten_before_it_was_read() -> None:
 
 
 def test_rolling_ends_with_the_audio() -> None:
-    rolling = Rolling(blocks(signals.noise(0.1)))
+    rolling = SlidingBuffer(blocks(signals.noise(0.1)))
     assert rolling.take(4000, 9000).shape == (1, 410)
-    assert Rolling(iter([])).take(0, 10).shape == (1, 0)
+    assert SlidingBuffer(iter([])).take(0, 10).shape == (1, 0)
 
 
 def hit(at: int, length: int = 22_050, decay: float = 20.0) -> F32:

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from contracts.analysis import Analysis, Beat, TempoFound
+from contracts.analysis import Analysis, Beat, TempoEstimate
 from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
-from contracts.slicing import Ending, SliceKind, Slices, SlicingParams, SlicingResult
+from contracts.slicing import SliceEnd, SliceKind, Slices, SlicingParams, SlicingResult
 from kit.arrays import F32
 from kit.audio.decode import read
 from kit.worker.engines import EngineContext
@@ -123,7 +123,7 @@ def test_loops_are_whole_bars(tmp_path: Path, bpm: float) -> None:
 
 def test_the_grid_of_an_analysis_is_used(tmp_path: Path) -> None:
     loop = signals.drum_loop(120.0, 8)
-    tempo = TempoFound(
+    tempo = TempoEstimate(
         bpm=60.0, confidence=0.9, steadiness=1.0, candidates=(), beats_per_bar=3,
         downbeat_confidence=1.0,
     )  # fmt: skip
@@ -181,7 +181,7 @@ def test_a_long_gap_is_gated_and_ends_are_decays(tmp_path: Path) -> None:
     audio, times = signals.clicks(20.0, 9.0, first=0.5)
     _, document, _ = slice_up(tmp_path, audio, SlicingParams(loops=False))
     assert len(document.slices) == len(times)
-    assert {piece.ending for piece in document.slices} == {Ending.DECAY}
+    assert {piece.ending for piece in document.slices} == {SliceEnd.DECAY}
     assert all((piece.end - piece.start) / RATE < 0.1 for piece in document.slices)
 
 

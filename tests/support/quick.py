@@ -3,7 +3,7 @@
 import random
 import time
 
-from contracts.base import Said
+from contracts.base import Message
 from contracts.items import ArtifactKind
 from contracts.jobs import TaskName
 from contracts.midi import MidiParams
@@ -12,7 +12,7 @@ from kit.worker.engines import EngineContext
 from kit.worker.job import Job
 
 
-class QuickResult(Said):
+class QuickResult(Message):
     """Which job made it."""
 
     job: str

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from contracts.base import Asked, Said
+from contracts.base import Message, StrictModel
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import TaskName
 from kit.inference.errors import DeviceOutOfMemory
@@ -38,7 +38,7 @@ Deed = Literal[
 ]
 
 
-class TrialParams(Asked):
+class TrialParams(StrictModel):
     """What to do."""
 
     do: Deed = "finish"
@@ -51,7 +51,7 @@ class TrialParams(Asked):
     """Length of the text in the result."""
 
 
-class TrialResult(Said):
+class TrialResult(Message):
     """What was done."""
 
     segment: float

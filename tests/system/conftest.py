@@ -1,15 +1,15 @@
-"""One embedded house for all tests of this folder."""
+"""One embedded server for all tests of this folder."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.house import House, embedded_house, running
+from tests.support.running_server import RunningServer, embedded_server, running
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with running(embedded_house(tmp_path_factory.mktemp("house"))) as house:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running(embedded_server(tmp_path_factory.mktemp("server"))) as server:
         # Whoever comes first administers the server.
-        house.administrator = house.user("administrator")
-        yield house
+        server.administrator = server.user("administrator")
+        yield server

@@ -1,4 +1,4 @@
-"""Sending many files through a house at once, and what became of each."""
+"""Sending many files through a server at once, and what became of each."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ def send_all(user: Client, files: Iterable[Path], *, at_once: int = 6) -> Counte
         if sent.job is not None:
             with suppress(JobFailedError):
                 user.jobs.wait(sent.job)
-            failure = user.jobs.get(sent.job).failure
+            failure = user.jobs.get(sent.job).reason
             ours = failure is not None and failure.reason in ("internal", "crash", "exhausted")
             assert not ours, f"{path.name}: {failure}"
         item = user.items.get(sent.item)

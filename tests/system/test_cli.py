@@ -16,7 +16,7 @@ import pytest
 from cratedig import Client, JobFailedError
 from cratedig.cli.app import app
 from cratedig.credentials import save
-from tests.support.house import House
+from tests.support.running_server import RunningServer
 from tests.support.sounds import write_tone
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
@@ -58,16 +58,16 @@ class Shell:
         return str(sent.item)
 
 
-def shell_of(house: House, folder: Path) -> Shell:
-    user = house.client()
+def shell_of(server: RunningServer, folder: Path) -> Shell:
+    user = server.client()
     user.account.create(email(), PASSWORD)
     save(user.credentials, folder / "credentials.json")
-    return Shell(user, folder, house.url)
+    return Shell(user, folder, server.url)
 
 
 @pytest.fixture
-def shell(house: House, tmp_path: Path) -> Shell:
-    return shell_of(house, tmp_path)
+def shell(server: RunningServer, tmp_path: Path) -> Shell:
+    return shell_of(server, tmp_path)
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(house: House, tmp_path_factory: pytest.TempPathFactory) -> World:
-    shell = shell_of(house, tmp_path_factory.mktemp("shell"))
+def world(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> World:
+    shell = shell_of(server, tmp_path_factory.mktemp("shell"))
     item = shell.tone("tone.wav", frequency=233.0, kind="track")
     run = shell.user.runs.wait(shell.user.runs.create(item, "midi").id)
     diary = shell.folder / "diary.wav"
@@ -198,19 +198,21 @@ def commands() -> list[str]:
     ]
 
 
-def placed(world: World, name: str, house: House, folder: Path) -> World:
+def placed(world: World, name: str, server: RunningServer, folder: Path) -> World:
     if name.startswith("invitations "):
-        assert house.administrator is not None
-        save(house.administrator.credentials, folder / "credentials.json")
-        return replace(world, shell=Shell(house.administrator, folder, house.url))
+        assert server.administrator is not None
+        save(server.administrator.credentials, folder / "credentials.json")
+        return replace(world, shell=Shell(server.administrator, folder, server.url))
     if name not in APART:
         return world
-    return replace(world, shell=shell_of(house, folder))
+    return replace(world, shell=shell_of(server, folder))
 
 
 @pytest.mark.parametrize("name", commands())
-def test_json_is_one_document(world: World, house: House, tmp_path: Path, name: str) -> None:
-    world = placed(world, name, house, tmp_path)
+def test_json_is_one_document(
+    world: World, server: RunningServer, tmp_path: Path, name: str
+) -> None:
+    world = placed(world, name, server, tmp_path)
     done = world.shell(*name.split(), *GOOD[name](world), "--json")
     assert done.returncode == 0, done.stderr
     # Only live events are a stream: one object a line.
@@ -222,9 +224,9 @@ def test_json_is_one_document(world: World, house: House, tmp_path: Path, name: 
 
 @pytest.mark.parametrize("name", commands())
 def test_a_fault_is_one_json_object_on_standard_error(
-    world: World, house: House, tmp_path: Path, name: str
+    world: World, server: RunningServer, tmp_path: Path, name: str
 ) -> None:
-    world = placed(world, name, house, tmp_path)
+    world = placed(world, name, server, tmp_path)
     words, code = BAD[name]
     given = [world.shell.url if word == "URL" else word for word in words]
     done = world.shell(*name.split(), *given, "--json")
@@ -328,14 +330,14 @@ def test_parameters_are_checked_where_they_are_given(world: World) -> None:
 
 
 def test_invitations_and_keys_are_listed_until_they_are_revoked(
-    house: House, shell: Shell, tmp_path: Path
+    server: RunningServer, shell: Shell, tmp_path: Path
 ) -> None:
-    assert house.administrator is not None
+    assert server.administrator is not None
     folder = tmp_path / "administrator"
     folder.mkdir()
-    save(house.administrator.credentials, folder / "credentials.json")
+    save(server.administrator.credentials, folder / "credentials.json")
     for group, user in (
-        ("invitations", Shell(house.administrator, folder, house.url)),
+        ("invitations", Shell(server.administrator, folder, server.url)),
         ("keys", shell),
     ):
         made = user.json(group, "create", "for a test")

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from cratedig import Client
 from cratedig.cli.app import app
 from cratedig.credentials import save
-from tests.support.house import ROOT, House
+from tests.support.running_server import ROOT, RunningServer
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(400)]
 
@@ -28,8 +28,8 @@ SONG = ROOT / "examples" / "song" / "song.flac"
 TRUTH = json.loads((SONG.parent / "truth.json").read_text(encoding="utf-8"))
 
 
-def test_a_song_ends_as_a_score_on_its_own_beats(house: House, tmp_path: Path) -> None:
-    user: Client = house.user("full")
+def test_a_song_ends_as_a_score_on_its_own_beats(server: RunningServer, tmp_path: Path) -> None:
+    user: Client = server.user("full")
     sent = user.uploads.file(SONG, kind="track")
     assert sent.item is not None
     assert sent.job is not None
@@ -60,9 +60,9 @@ def test_a_song_ends_as_a_score_on_its_own_beats(house: House, tmp_path: Path) -
 
 @pytest.mark.skipif(not SUNG.is_file(), reason=f"there is no recording {SUNG.name} to take apart")
 def test_a_real_song_goes_through_the_command_line(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(house.user("producer").credentials, kept := tmp_path / "credentials.json")
+    save(server.user("producer").credentials, kept := tmp_path / "credentials.json")
     monkeypatch.setenv("CRATEDIG_CONFIG", str(kept))
 
     def cratedig(*arguments: str) -> Any:

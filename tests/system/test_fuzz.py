@@ -1,4 +1,4 @@
-"""Every operation of the description, by schemathesis, against the live house (T14 in small).
+"""Every operation of the description, by schemathesis, against the live server (T14 in small).
 
 `CRATEDIG_TEST_CASES` is how many cases at least; CI runs more than 5,000 by `make test-fuzz`.
 """
@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import Case
 
 from cratedig import Client
-from tests.support.house import ROOT, House
+from tests.support.running_server import ROOT, RunningServer
 from tests.support.sounds import write_tone
 
 CASES = int(os.environ.get("CRATEDIG_TEST_CASES", "600"))
@@ -51,7 +51,7 @@ def own_ids(user: Client, folder: Path) -> dict[str, str]:
     }
 
 
-def test_no_request_makes_a_fault(house: House, tmp_path: Path) -> None:
+def test_no_request_makes_a_fault(server: RunningServer, tmp_path: Path) -> None:
     operations = [
         found.ok()
         for found in SCHEMA.get_all_operations()
@@ -60,13 +60,13 @@ def test_no_request_makes_a_fault(house: House, tmp_path: Path) -> None:
     operations.sort(key=lambda one: one.method.upper() == "DELETE")
     assert len(operations) > 30
     each = -(-CASES // len(operations))
-    user = house.user("fuzz")
+    user = server.user("fuzz")
     own = own_ids(user, tmp_path)
     statuses: Counter[int] = Counter()
     undocumented: set[tuple[str, str, int]] = set()
     began = time.monotonic()
     chance = random.Random(SEED)
-    with httpx.Client(base_url=house.url, timeout=30.0) as http:
+    with httpx.Client(base_url=server.url, timeout=30.0) as http:
         for operation in operations:
 
             def ask(case: Case) -> None:
@@ -75,7 +75,7 @@ def test_no_request_makes_a_fault(house: House, tmp_path: Path) -> None:
                 if chance.random() < 0.5:
                     for name in dict(case.path_parameters or {}):
                         case.path_parameters[name] = own.get(name, "nothing")
-                request = case.as_transport_kwargs(base_url=house.url)
+                request = case.as_transport_kwargs(base_url=server.url)
                 given_ = {k: v for k, v in request.items() if k in ("params", "json", "data")}
                 head = {**dict(request.get("headers") or {})}
                 if chance.random() < 0.9:
@@ -109,7 +109,7 @@ def test_no_request_makes_a_fault(house: House, tmp_path: Path) -> None:
     )
     assert not undocumented
     assert statuses.total() >= CASES * 0.9
-    assert house.ready()
+    assert server.ready()
 
 
 def _plain(head: dict[str, object]) -> dict[str, str]:

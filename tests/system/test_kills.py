@@ -1,4 +1,4 @@
-"""T4 in small: the embedded house is killed again and again while it works (R1, R12–R17, R22).
+"""T4 in small: the embedded server is killed again and again while it works (R1, R12–R17, R22).
 
 The checker believes only what the client was told: every acknowledged job must end, once, with one
 result that belongs to it. `make test-kills` runs it with 40 kills over 200 jobs.
@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from cratedig import Client, CratedigError
-from tests.support.house import House, embedded_house, eventually
+from tests.support.running_server import RunningServer, embedded_server, eventually
 from tests.support.sounds import write_tone
 
 KILLS = int(os.environ.get("CRATEDIG_TEST_KILLS", "4"))
@@ -29,18 +29,18 @@ pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(60 + 25 * KI
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    house = embedded_house(tmp_path)
-    house.parts["house"].command = [sys.executable, "-m", "tests.support.trial_house"]
-    return house
+def server(tmp_path: Path) -> RunningServer:
+    server = embedded_server(tmp_path)
+    server.parts["server"].command = [sys.executable, "-m", "tests.support.trial_server"]
+    return server
 
 
-def test_no_job_is_lost_doubled_or_stuck(house: House, tmp_path: Path) -> None:
+def test_no_job_is_lost_doubled_or_stuck(server: RunningServer, tmp_path: Path) -> None:
     print(f"seed {SEED}")
     chance = random.Random(SEED)
-    house.start()
+    server.start()
     try:
-        user = house.user()
+        user = server.user()
         sent = user.uploads.file(write_tone(tmp_path / "tone.wav"))
         user.jobs.wait(str(sent.job))
         item = str(sent.item)
@@ -49,27 +49,29 @@ def test_no_job_is_lost_doubled_or_stuck(house: House, tmp_path: Path) -> None:
             many = JOBS * (kill + 1) // KILLS - JOBS * kill // KILLS
             acknowledged += submit(user, item, many)
             time.sleep(chance.uniform(0.0, 0.8))
-            house.parts["house"].kill()
-            house.start()
+            server.parts["server"].kill()
+            server.start()
         ended(user, acknowledged)
         check(user, item, acknowledged)
-        house.stop()
+        server.stop()
         with closing(sqlite3.connect(tmp_path / "data" / "library.db")) as database:
             assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert database.execute(
                 "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
             ).fetchone() == (0,)
     finally:
-        house.parts["house"].kill()
+        server.parts["server"].kill()
 
 
-def test_engines_killed_at_work_cost_no_job_and_no_worker(house: House, tmp_path: Path) -> None:
-    house.start()
+def test_engines_killed_at_work_cost_no_job_and_no_worker(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    server.start()
     try:
-        user = house.user()
+        user = server.user()
         sent = user.uploads.file(write_tone(tmp_path / "tone.wav"))
         user.jobs.wait(str(sent.job))
-        part = house.parts["house"]
+        part = server.parts["server"]
         assert part.process is not None
         first = part.process.pid
         jobs: list[str] = []
@@ -86,60 +88,60 @@ def test_engines_killed_at_work_cost_no_job_and_no_worker(house: House, tmp_path
         check(user, str(sent.item), jobs)
         assert part.process.poll() is None
         assert part.process.pid == first
-        house.stop()
+        server.stop()
         assert counted(tmp_path, "SELECT sum(crashes) FROM jobs") >= 1, "no job was hit"
         assert counted(tmp_path, "SELECT sum(lost) FROM jobs") == 0
     finally:
-        house.parts["house"].kill()
+        server.parts["server"].kill()
 
 
 def test_a_job_that_was_at_work_when_the_process_was_killed_counts_as_lost(
-    house: House, tmp_path: Path
+    server: RunningServer, tmp_path: Path
 ) -> None:
-    house.start()
+    server.start()
     try:
-        user = house.user()
+        user = server.user()
         sent = user.uploads.file(write_tone(tmp_path / "tone.wav"))
         user.jobs.wait(str(sent.job))
         jobs = submit(user, str(sent.item), JOBS)
         for _ in range(2):
             eventually(lambda: at_work(user, jobs), within=20, what="a job at work")
-            house.parts["house"].kill()
+            server.parts["server"].kill()
             running = counted(tmp_path, "SELECT count(*) FROM jobs WHERE state = 'running'")
             lost = counted(tmp_path, "SELECT sum(lost) FROM jobs")
-            house.start()
+            server.start()
             after = counted(tmp_path, "SELECT sum(lost) FROM jobs")
             # What an attempt had stored in full by then counts as done, and as nothing lost.
             assert lost < after <= lost + running
         ended(user, jobs)
         check(user, str(sent.item), jobs)
-        house.stop()
+        server.stop()
     finally:
-        house.parts["house"].kill()
+        server.parts["server"].kill()
 
 
-def test_a_house_told_to_stop_leaves_in_good_order_within_its_grace(
-    house: House, tmp_path: Path
+def test_a_server_told_to_stop_leaves_in_good_order_within_its_grace(
+    server: RunningServer, tmp_path: Path
 ) -> None:
-    house.start()
+    server.start()
     try:
-        user = house.user()
+        user = server.user()
         sent = user.uploads.file(write_tone(tmp_path / "tone.wav"))
         user.jobs.wait(str(sent.job))
         jobs = submit(user, str(sent.item), JOBS)
         eventually(lambda: at_work(user, jobs), within=20, what="a job at work")
-        assert house.parts["house"].stop(within=15.0) == 0
+        assert server.parts["server"].stop(within=15.0) == 0
         running = "SELECT count(*) FROM jobs WHERE state = 'running'"
         assert counted(tmp_path, running) == 0, "what ran was finished or given back"
         assert counted(tmp_path, "SELECT count(*) FROM jobs WHERE state = 'queued'") > 0
-        house.start()
+        server.start()
         ended(user, jobs)
         check(user, str(sent.item), jobs)
-        house.stop()
+        server.stop()
         assert counted(tmp_path, "SELECT max(attempt) FROM jobs") == 1, "no attempt was used up"
         assert counted(tmp_path, "SELECT sum(lost + crashes + retries) FROM jobs") == 0
     finally:
-        house.parts["house"].kill()
+        server.parts["server"].kill()
 
 
 def has_begun(user: Client, jobs: list[str]) -> bool:
@@ -154,7 +156,7 @@ def at_work(user: Client, jobs: list[str]) -> bool:
 
 
 def counted(folder: Path, query: str) -> int:
-    """Ask the database of a house for a number."""
+    """Ask the database of a server for a number."""
     with closing(sqlite3.connect(folder / "data" / "library.db")) as database:
         return int(database.execute(query).fetchone()[0])
 

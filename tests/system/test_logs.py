@@ -1,4 +1,4 @@
-"""S24: what a house logs is JSON a line, and holds nothing that is its users' or its own secret."""
+"""S24: a server logs JSON lines that hold no secret, its users' or its own."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from cratedig import CratedigError
-from tests.support.house import ROOT, House, embedded_house, running
+from tests.support.running_server import ROOT, RunningServer, embedded_server, running
 from tests.support.sounds import write_tone
 
 SONG = ROOT / "examples" / "song"
@@ -25,18 +25,18 @@ def canary(name: str) -> str:
     return f"canary-{name}-{secrets.token_hex(12)}"
 
 
-def put_to_use(house: House, folder: Path) -> dict[str, str]:
+def put_to_use(server: RunningServer, folder: Path) -> dict[str, str]:
     """Do what users do, right and wrong, and return what must not be found afterwards."""
     known = {
         name: canary(name)
         for name in ("password", "guess", "file", "title", "artist", "word", "body", "bearer")
     }
     email = known["email"] = f"{canary('mail')}@example.org"
-    user = house.client()
+    user = server.client()
     user.account.create(email, known["password"])
     with pytest.raises(CratedigError):
-        house.client().sessions.create(email, known["guess"])
-    with httpx.Client(base_url=house.url, timeout=20.0) as http:
+        server.client().sessions.create(email, known["guess"])
+    with httpx.Client(base_url=server.url, timeout=20.0) as http:
         pair = {"email": email, "password": known["password"]}
         session = http.post("/v1/sessions", json=pair).json()
         renewed = http.post(
@@ -95,18 +95,18 @@ def put_to_use(house: House, folder: Path) -> dict[str, str]:
     return known
 
 
-def put_to_use_without(house: House, folder: Path, what: str) -> dict[str, str]:
-    """Do what users do while a part of the house is away; return what must not be found then."""
+def put_to_use_without(server: RunningServer, folder: Path, what: str) -> dict[str, str]:
+    """Do what users do while a part of the server is away; return what must not be found then."""
     known = {f"{name} without {what}": canary(name) for name in ("title", "artist", "word", "file")}
     title, artist, word, file = known.values()
     known[f"email without {what}"] = email = f"{canary('mail')}@example.org"
-    user = house.user()
+    user = server.user()
     sent = user.uploads.file(write_tone(folder / f"{what}.wav"))
-    with httpx.Client(base_url=house.url, timeout=60.0) as http:
+    with httpx.Client(base_url=server.url, timeout=60.0) as http:
         head = {"Authorization": f"Bearer {user.credentials.access_token}"}
         asked = {"name": f"{file}.wav", "size": 9, "sha256": hashlib.sha256(b"1").hexdigest()}
         opened = http.post("/v1/uploads", json=asked, headers=head).json()
-        with _AWAY[what](house.folder / "data"):
+        with _AWAY[what](server.folder / "data"):
             edit = {"name": title, "metadata": {"artist": artist}}
             answers = [
                 http.patch(f"/v1/items/{sent.item}", json=edit, headers=head),
@@ -161,17 +161,17 @@ _AWAY = {"a database": _database_away, "a store": _store_away}
 def test_no_canary_is_found_in_any_log(tmp_path: Path) -> None:
     began = time.time()
     own = {"KIT_LOG_LEVEL": "DEBUG", "KIT_LOG_FORMAT": "json"}
-    folder = tmp_path / "house"
+    folder = tmp_path / "server"
     folder.mkdir()
-    house = embedded_house(folder, extra=own)
-    with running(house):
-        known = put_to_use(house, tmp_path)
+    server = embedded_server(folder, extra=own)
+    with running(server):
+        known = put_to_use(server, tmp_path)
         for what in _AWAY:
-            known |= put_to_use_without(house, tmp_path, what)
+            known |= put_to_use_without(server, tmp_path, what)
     known |= json.loads(next(folder.rglob("secrets.json")).read_text(encoding="utf-8"))
     lines = [
         line
-        for part in house.parts.values()
+        for part in server.parts.values()
         for line in part.log.read_text(encoding="utf-8").splitlines()
     ]
     for name, value in known.items():
@@ -186,11 +186,11 @@ def test_no_canary_is_found_in_any_log(tmp_path: Path) -> None:
         assert {"level", "logger", "message"} <= line.keys()
     assert {"login.ok", "login.failed"} <= {line.get("event") for line in told}
     assert {"owner", "trace_id"} <= {name for line in told for name in line}
-    assert stored(folder, known["email"]), "the canaries never reached the house"
+    assert stored(folder, known["email"]), "the canaries never reached the server"
 
 
 def stored(folder: Path, email: str) -> bool:
-    """Return whether an account is in a database of a house."""
+    """Return whether an account is in a database of a server."""
     for path in folder.rglob("*.db"):
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
             names = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}

@@ -1,4 +1,4 @@
-"""Odd, broken and hostile files through the whole house (T16 and T17 in small)."""
+"""Odd, broken and hostile files through the whole server (T16 and T17 in small)."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from kit.worker.engines import EngineContext
 from services.ingest.engine import load_engine
 from tests.ingest.mutants import make_seeds, mutants
-from tests.support.house import House
+from tests.support.running_server import RunningServer
 from tests.system.intake import send_all
 
 DATA = Path(os.environ.get("CRATEDIG_TEST_DATA", "../shared/data"))
@@ -20,29 +20,31 @@ pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(300 + MUTAN
 
 
 @pytest.mark.data
-def test_every_odd_file_is_taken_or_refused_with_a_reason(house: House) -> None:
+def test_every_odd_file_is_taken_or_refused_with_a_reason(server: RunningServer) -> None:
     if not ODD.is_dir():
         pytest.skip(f"CRATEDIG_TEST_DATA: there are no odd files in {ODD}")
     files = [p for p in sorted(ODD.rglob("*")) if p.is_file() and p.suffix != ".csv"]
-    ended = send_all(house.user("odd"), files)
+    ended = send_all(server.user("odd"), files)
     print(dict(ended))
     assert ended.total() == len(files)
     assert ended["ready"] > 0
     assert ended["rejected"] > 0
-    assert house.ready()
+    assert server.ready()
 
 
-def test_damaged_files_are_taken_or_refused_with_a_reason(house: House, tmp_path: Path) -> None:
+def test_damaged_files_are_taken_or_refused_with_a_reason(
+    server: RunningServer, tmp_path: Path
+) -> None:
     making, damaged = tmp_path / "making", tmp_path / "damaged"
     making.mkdir()
     damaged.mkdir()
     engine = load_engine(EngineContext(scratch=making))
     for number, (_, content) in enumerate(mutants(make_seeds(engine, making), MUTANTS, seed=SEED)):
         (damaged / f"{number}.bin").write_bytes(content)
-    ended = send_all(house.user("damaged"), sorted(damaged.iterdir()))
+    ended = send_all(server.user("damaged"), sorted(damaged.iterdir()))
     print(f"seed {SEED}: {dict(ended)}")
     assert ended.total() == MUTANTS
-    assert house.ready()
+    assert server.ready()
 
 
 PLAYLISTS = {
@@ -56,7 +58,7 @@ PLAYLISTS = {
 
 
 @pytest.mark.parametrize("name", sorted(PLAYLISTS))
-def test_what_points_elsewhere_is_refused(house: House, tmp_path: Path, name: str) -> None:
+def test_what_points_elsewhere_is_refused(server: RunningServer, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(PLAYLISTS[name])
-    assert send_all(house.user("hostile"), [path]) == {"rejected": 1}
+    assert send_all(server.user("hostile"), [path]) == {"rejected": 1}

@@ -13,7 +13,7 @@ from kit.arrays import AudioBlock
 from kit.audio.decode import read
 from kit.audio.encode import Encoder
 from tests.separation.voices import RATE, song
-from tests.support.house import House, eventually
+from tests.support.running_server import RunningServer, eventually
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 
@@ -23,8 +23,8 @@ PARAMS = {"weights": "spleeter-2stems", "depth": "16", "overlap": 0.5}
 
 
 @pytest.fixture(scope="module")
-def user(house: House) -> Client:
-    return house.user("listener")
+def user(server: RunningServer) -> Client:
+    return server.user("listener")
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_the_finished_files_are_those_of_a_job_without_previews(
         assert made.read_bytes() == first[artifact.name].read_bytes()
 
 
-def test_nobody_else_hears_it(house: House, user: Client, item: str) -> None:
+def test_nobody_else_hears_it(server: RunningServer, user: Client, item: str) -> None:
     job = user.jobs.create(item, "separation", params=PARAMS, force=True).id
     names: list[str] = []
 
@@ -125,7 +125,7 @@ def test_nobody_else_hears_it(house: House, user: Client, item: str) -> None:
 
     eventually(some, within=60, what="a preview")
     with pytest.raises(NotFoundError):
-        house.user("other").jobs.preview(job, names[0])
+        server.user("other").jobs.preview(job, names[0])
     with pytest.raises(NotFoundError):
         user.jobs.preview(job, "drums-000.flac")
     user.jobs.cancel(job)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cratedig.credentials import save
-from tests.support.house import ROOT, House
+from tests.support.running_server import ROOT, RunningServer
 from tests.support.sounds import write_tone
 from tests.system.test_sdk import CASES
 
@@ -39,19 +39,19 @@ def session() -> list[tuple[str, list[str]]]:
 
 
 @pytest.fixture
-def environment(house: House, tmp_path: Path) -> dict[str, str]:
+def environment(server: RunningServer, tmp_path: Path) -> dict[str, str]:
     write_tone(tmp_path / "night drive.wav", seconds=12.0, frequency=220.0)
     return {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "CRATEDIG_CONFIG": str(tmp_path / "credentials.json"),
-        "CRATEDIG_URL": house.url,
+        "CRATEDIG_URL": server.url,
         "CRATEDIG_PASSWORD": "a password for the page",
     }
 
 
-def test_the_code_runs(house: House, environment: dict[str, str], tmp_path: Path) -> None:
-    save(house.user("reader").credentials, tmp_path / "credentials.json")
+def test_the_code_runs(server: RunningServer, environment: dict[str, str], tmp_path: Path) -> None:
+    save(server.user("reader").credentials, tmp_path / "credentials.json")
     for code in blocks("python"):
         command = [sys.executable, "-W", "error", "-c", code]
         done = subprocess.run(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cratedig import AsyncClient, Client, CratedigError, Credentials, JobFailedError, types
-from tests.support.house import House
+from tests.support.running_server import RunningServer
 from tests.support.sounds import write_tone
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
@@ -163,21 +163,21 @@ def test_every_method_has_a_case() -> None:
 
 
 @pytest.fixture(scope="module")
-def world(house: House, tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("sdk")
     file = write_tone(folder / "tone.wav", seconds=2.0, frequency=221.0)
-    user, address = house.client(), email()
+    user, address = server.client(), email()
     user.account.create(address, PASSWORD)
     uploaded = user.uploads.file(file, kind="stem", stem="bass")
     user.jobs.wait(str(uploaded.job))
     item = str(uploaded.item)
     run = user.runs.wait(user.runs.create(item, "midi").id)
-    assert house.administrator is not None
+    assert server.administrator is not None
     return World(
         email=address,
         user=user,
         key=str(user.keys.create("conformance", SCOPES).key),
-        administrator=house.administrator,
+        administrator=server.administrator,
         item=item,
         upload=uploaded.id,
         job=run.steps[0].jobs[0],
@@ -187,13 +187,13 @@ def world(house: House, tmp_path_factory: pytest.TempPathFactory) -> World:
     )
 
 
-def credentials(house: House, world: World, who: str, name: str) -> Credentials:
+def credentials(server: RunningServer, world: World, who: str, name: str) -> Credentials:
     if who == "key":
-        return Credentials(house.url, access_token=world.key)
+        return Credentials(server.url, access_token=world.key)
     if name.startswith("invitations."):
         return world.administrator.credentials
     if name in ENDING:
-        client = house.client()
+        client = server.client()
         client.account.create(email(), PASSWORD)
         return client.credentials
     return world.user.credentials
@@ -214,11 +214,11 @@ async def outcome(answer: Any) -> Any:
 @pytest.mark.parametrize("who", ["session", "key"])
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_a_method_works_with_a_session_and_with_a_key(
-    house: House, world: World, name: str, who: str
+    server: RunningServer, world: World, name: str, who: str
 ) -> None:
     allowed = who == "session" or name not in OF_SESSIONS
     for kind in (Client, AsyncClient):
-        mine = credentials(house, world, who, name)
+        mine = credentials(server, world, who, name)
 
         async def call(kind: Any = kind, mine: Credentials = mine) -> Any:
             client = kind(mine, save=lambda _: None)
@@ -240,8 +240,8 @@ def test_a_method_works_with_a_session_and_with_a_key(
             assert refused.value.code == ("unauthenticated" if local else "forbidden")
 
 
-def test_live_events_refresh_a_token_that_has_expired(house: House, world: World) -> None:
-    lone = house.user("lone")
+def test_live_events_refresh_a_token_that_has_expired(server: RunningServer, world: World) -> None:
+    lone = server.user("lone")
     stale = replace(lone.credentials, access_token=lone.credentials.access_token[:-4] + "AAAA")
     saved: list[Credentials] = []
     with Client(stale, save=saved.append) as client:

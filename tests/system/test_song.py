@@ -1,4 +1,4 @@
-"""A song through the house, as a user of the library sees it."""
+"""A song through the server, as a user of the library sees it."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from cratedig import (
     NotFoundError,
 )
 from cratedig.types import Upload
-from tests.support.house import ROOT, House
+from tests.support.running_server import ROOT, RunningServer
 from tests.support.sounds import write_tone
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
@@ -27,13 +27,13 @@ TRUTH = json.loads((SONG.parent / "truth.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
-def user(house: House) -> Client:
-    return house.user()
+def user(server: RunningServer) -> Client:
+    return server.user()
 
 
 @pytest.fixture(scope="module")
 def item(user: Client) -> str:
-    sent = user.uploads.file(SONG, kind="track", metadata={"artist": "The House"})
+    sent = user.uploads.file(SONG, kind="track", metadata={"artist": "The RunningServer"})
     assert sent.item is not None
     assert sent.job is not None
     user.jobs.wait(sent.job)
@@ -46,7 +46,7 @@ def test_an_uploaded_song_becomes_ready_with_its_facts(user: Client, item: str) 
     assert song.audio is not None
     assert (song.audio.sample_rate, song.audio.channels) == (44_100, 2)
     assert song.audio.samples == TRUTH["samples"]
-    assert song.metadata["artist"] == "The House"
+    assert song.metadata["artist"] == "The RunningServer"
 
 
 def test_the_original_stays_byte_identical(user: Client, item: str, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_asking_again_reuses_the_result(user: Client, item: str) -> None:
     assert forced.id != first.id
 
 
-def test_a_signed_address_answers_ranges(user: Client, house: House, item: str) -> None:
+def test_a_signed_address_answers_ranges(user: Client, server: RunningServer, item: str) -> None:
     (original,) = [a for a in user.artifacts.list(item) if a.kind == "original"]
     url = user.artifacts.url(original.id).url
     part = httpx.get(url, headers={"Range": "bytes=4-11"})
@@ -91,8 +91,8 @@ def test_a_signed_address_answers_ranges(user: Client, house: House, item: str) 
     assert part.headers["Content-Disposition"].startswith("attachment")
 
 
-def test_another_user_sees_nothing_of_it(house: House, item: str) -> None:
-    other = house.user("other")
+def test_another_user_sees_nothing_of_it(server: RunningServer, item: str) -> None:
+    other = server.user("other")
     assert list(other.items.list()) == []
     unknown = "01920000-0000-7000-8000-000000000000"
     with pytest.raises(NotFoundError) as foreign:
@@ -102,10 +102,10 @@ def test_another_user_sees_nothing_of_it(house: House, item: str) -> None:
     assert foreign.value.detail.replace(item, unknown) == missing.value.detail
 
 
-def test_nobody_sees_anything(house: House, item: str) -> None:
-    assert httpx.get(f"{house.url}/v1/items/{item}").status_code == 401
+def test_nobody_sees_anything(server: RunningServer, item: str) -> None:
+    assert httpx.get(f"{server.url}/v1/items/{item}").status_code == 401
     with pytest.raises(AuthenticationError):
-        house.client().items.get(item)
+        server.client().items.get(item)
 
 
 def test_what_is_not_sound_is_refused_with_a_reason(user: Client, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tags, classes and embeddings through the house, as a user of the library sees them."""
+"""Tags, classes and embeddings through the server, as a user of the library sees them."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from cratedig import Client
 from cratedig.cli.app import app
 from cratedig.credentials import save
 from cratedig.types import Artifact
-from tests.support.house import ROOT, House, eventually
+from tests.support.running_server import ROOT, RunningServer, eventually
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
 
@@ -38,8 +38,10 @@ def tags_of(user: Client, artifact: Artifact, folder: Path) -> dict[str, Any]:
     return content
 
 
-def test_a_one_shot_is_tagged_as_soon_as_it_is_uploaded(house: House, tmp_path: Path) -> None:
-    user = house.user("drummer")
+def test_a_one_shot_is_tagged_as_soon_as_it_is_uploaded(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    user = server.user("drummer")
     sent = user.uploads.file(kick(tmp_path / "Deep One.wav"))
     item = str(sent.item)
     user.jobs.wait(str(sent.job))
@@ -69,9 +71,9 @@ def shown(user: Client, item: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_song_and_its_slices_have_tags(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user = house.user("digger")
+    user = server.user("digger")
     sent = user.uploads.file(SONG, kind="track")
     item = str(sent.item)
     user.jobs.wait(str(sent.job))

@@ -9,7 +9,7 @@ import soundfile
 
 from cratedig import Client
 from services.library.policy import Policy
-from tests.support.house import House, embedded_house, eventually, running
+from tests.support.running_server import RunningServer, embedded_server, eventually, running
 from tests.support.sounds import write_tone
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
@@ -24,14 +24,16 @@ def write_noise(path: Path, *, size: int, seed: int) -> Path:
     return path
 
 
-def test_a_short_file_does_not_wait_for_two_long_ones(house: House, tmp_path: Path) -> None:
-    users = [house.user(name) for name in ("long", "longer")]
+def test_a_short_file_does_not_wait_for_two_long_ones(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    users = [server.user(name) for name in ("long", "longer")]
     longs: list[tuple[Client, str]] = []
     for number, user in enumerate(users):
         path = write_noise(tmp_path / f"{number}.wav", size=2 * Policy().long_upload, seed=number)
         sent = user.uploads.file(path)
         longs.append((user, str(sent.job)))
-    short = house.user("short")
+    short = server.user("short")
     sent = short.uploads.file(write_tone(tmp_path / "tone.wav"))
     taken = short.jobs.wait(str(sent.job))
     first, second = (user.jobs.wait(job) for user, job in longs)
@@ -44,11 +46,11 @@ def test_a_short_file_does_not_wait_for_two_long_ones(house: House, tmp_path: Pa
 
 
 def test_an_upload_that_meets_a_full_disk_is_taken_in_once_there_is_room(tmp_path: Path) -> None:
-    house = embedded_house(tmp_path)
-    house.parts["house"].command = [sys.executable, "-m", "tests.support.full_disk_house"]
+    server = embedded_server(tmp_path)
+    server.parts["server"].command = [sys.executable, "-m", "tests.support.full_disk_server"]
     full = tmp_path / "data" / "full"
-    with running(house):
-        user = house.user()
+    with running(server):
+        user = server.user()
         full.touch()
         sent = user.uploads.file(write_tone(tmp_path / "tone.wav"))
         eventually(

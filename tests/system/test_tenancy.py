@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from cratedig import Client
-from tests.support.house import ROOT, House
+from tests.support.running_server import ROOT, RunningServer
 from tests.support.sounds import write_tone
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
@@ -34,15 +34,15 @@ PIPELINE = {"name": "mine", "steps": [{"name": "midi", "task": "midi"}]}
 
 
 @pytest.fixture(scope="module")
-def theirs(house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def theirs(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Ids of everything that one user has, by the name of the path's parameter."""
-    user = house.user("owner")
+    user = server.user("owner")
     path = write_tone(tmp_path_factory.mktemp("tone") / "tone.wav", frequency=311.0)
     sent = user.uploads.file(path)
     user.jobs.wait(str(sent.job))
     item = str(sent.item)
     run = user.runs.wait(user.runs.create(item, "midi").id)
-    with httpx.Client(base_url=house.url, headers=head(user)) as http:
+    with httpx.Client(base_url=server.url, headers=head(user)) as http:
         assert http.post("/v1/pipelines", json=PIPELINE).status_code == 201
     return {
         "item": item,
@@ -56,8 +56,8 @@ def theirs(house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 
 @pytest.fixture(scope="module")
-def other(house: House) -> Client:
-    return house.user("other")
+def other(server: RunningServer) -> Client:
+    return server.user("other")
 
 
 def head(user: Client) -> dict[str, str]:
@@ -72,7 +72,7 @@ def body(method: str, path: str, id_: str) -> dict[str, Any] | None:
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_what_is_somebody_elses_is_as_if_it_never_was(
-    house: House, theirs: dict[str, str], other: Client, method: str, path: str
+    server: RunningServer, theirs: dict[str, str], other: Client, method: str, path: str
 ) -> None:
     known = path
     name, *further = re.findall(r"\{(\w+)\}", path)
@@ -80,7 +80,7 @@ def test_what_is_somebody_elses_is_as_if_it_never_was(
         path = path.replace(f"{{{inside}}}", "vocals-0.flac")
     never = "never" if name == "name" else UNKNOWN
     answers = []
-    with httpx.Client(base_url=house.url, headers=head(other)) as http:
+    with httpx.Client(base_url=server.url, headers=head(other)) as http:
         for id_ in (theirs.get(name, "theirs"), never):
             sent = body(method, path, id_)
             answer = http.request(method, path.replace(f"{{{name}}}", id_), json=sent)
@@ -92,10 +92,10 @@ def test_what_is_somebody_elses_is_as_if_it_never_was(
 
 
 def test_a_pipeline_of_the_same_name_is_another_one(
-    house: House, theirs: dict[str, str], other: Client
+    server: RunningServer, theirs: dict[str, str], other: Client
 ) -> None:
     mine = {**PIPELINE, "title": "somebody else's"}
-    with httpx.Client(base_url=house.url, headers=head(other)) as http:
+    with httpx.Client(base_url=server.url, headers=head(other)) as http:
         assert http.post("/v1/pipelines", json=mine).status_code == 201
         assert http.get("/v1/pipelines/mine").json()["spec"]["title"] == "somebody else's"
         assert http.delete("/v1/pipelines/mine").status_code == 204
@@ -103,7 +103,7 @@ def test_a_pipeline_of_the_same_name_is_another_one(
 
 @pytest.mark.parametrize("field", ["item", "inputs"])
 def test_a_job_cannot_reach_into_anothers_items(
-    house: House, theirs: dict[str, str], other: Client, tmp_path: Path, field: str
+    server: RunningServer, theirs: dict[str, str], other: Client, tmp_path: Path, field: str
 ) -> None:
     sent = other.uploads.file(
         write_tone(tmp_path / "own.wav", frequency=200 + secrets.randbelow(90))
@@ -113,14 +113,16 @@ def test_a_job_cannot_reach_into_anothers_items(
     asked = {"item": own, "task": "midi", "inputs": [theirs["artifact"]]}
     if field == "item":
         asked = {"item": theirs["item"], "task": "midi"}
-    with httpx.Client(base_url=house.url, headers=head(other)) as http:
+    with httpx.Client(base_url=server.url, headers=head(other)) as http:
         answer = http.post("/v1/jobs", json=asked)
     assert answer.status_code in (404, 422), answer.text
     assert theirs["item"] not in answer.text
 
 
-def test_lists_hold_nothing_of_others(house: House, theirs: dict[str, str], other: Client) -> None:
-    with httpx.Client(base_url=house.url, headers=head(other)) as http:
+def test_lists_hold_nothing_of_others(
+    server: RunningServer, theirs: dict[str, str], other: Client
+) -> None:
+    with httpx.Client(base_url=server.url, headers=head(other)) as http:
         for path in OPENAPI["paths"]:
             if "{" in path or "get" not in OPENAPI["paths"][path] or path == "/v1/events":
                 continue

@@ -8,7 +8,7 @@ import numpy as np
 from contracts.transcribe import RemovalReason
 from kit.arrays import F32, Mono
 from services.transcribe.doubts import TEMPERATURE, confirm, looks_invented, looks_looped
-from services.transcribe.guard import sift
+from services.transcribe.hallucinations import filter_hallucinations
 from services.transcribe.lines import RATE, Segment, WindowTranscript
 from services.transcribe.streaming import Listener
 from tests.transcribe.lines import bursts, line
@@ -52,7 +52,9 @@ def within(segments: list[Segment], first: float, last: float) -> list[Segment]:
 def listen(hearing: Scripted, mix: F32 | None = None) -> tuple[list[str], list[RemovalReason]]:
     listener = Listener(hearing, "en", 1, loudest_db=-20.0)
     lines = [*listener.feed(SUNG, mix), *listener.finish()]
-    kept, removed = sift(lines, listener.loudness.levels(), separated=True, loudest_db=-20.0)
+    kept, removed = filter_hallucinations(
+        lines, listener.loudness.levels(), separated=True, loudest_db=-20.0
+    )
     return [one.text for one in kept], [one.reason for one in removed]
 
 

@@ -5,7 +5,7 @@ import pytest
 from contracts.transcribe import RemovalReason
 from kit.arrays import F32
 from services.transcribe.dsp import LevelEnvelope
-from services.transcribe.guard import sift
+from services.transcribe.hallucinations import filter_hallucinations
 from services.transcribe.lines import Segment
 from tests.transcribe.lines import bursts, line
 
@@ -24,7 +24,7 @@ SUNG = levels((0, SECONDS))
 
 
 def reasons(*segments: Segment, heard: F32 = SUNG, separated: bool = True) -> list[RemovalReason]:
-    _, removed = sift(list(segments), heard, separated=separated)
+    _, removed = filter_hallucinations(list(segments), heard, separated=separated)
     return [one.reason for one in removed]
 
 
@@ -41,7 +41,7 @@ def reasons(*segments: Segment, heard: F32 = SUNG, separated: bool = True) -> li
     ],
 )
 def test_what_is_sung_surely_is_kept(text: str) -> None:
-    kept, removed = sift([line(text)], SUNG, separated=True)
+    kept, removed = filter_hallucinations([line(text)], SUNG, separated=True)
     assert [one.text for one in kept] == [text]
     assert not removed
 
@@ -73,7 +73,7 @@ def test_descriptions_are_no_words(text: str) -> None:
 def test_words_where_the_voice_is_silent_go() -> None:
     heard = levels((0, 5), (20, 25))
     quiet, sung = line("nothing is there", 10), line("something is there", 21)
-    kept, removed = sift([quiet, sung], heard, separated=True)
+    kept, removed = filter_hallucinations([quiet, sung], heard, separated=True)
     assert kept == [sung]
     assert [(one.segment, one.reason) for one in removed] == [(quiet, RemovalReason.SILENT)]
 
@@ -88,7 +88,7 @@ def test_a_faint_part_of_a_mix_is_no_proof_of_silence() -> None:
 
 def test_a_loop_is_cut_after_its_first_time() -> None:
     loop = line("and then " + "baby baby " * 12 + "goodbye", confidence=0.3)
-    kept, removed = sift([loop], SUNG, separated=True)
+    kept, removed = filter_hallucinations([loop], SUNG, separated=True)
     assert [one.text for one in kept] == ["and then baby goodbye"]
     assert [one.reason for one in removed] == [RemovalReason.REPEATED]
     assert removed[0].segment.text.split() == ["baby"] * 23
@@ -96,14 +96,14 @@ def test_a_loop_is_cut_after_its_first_time() -> None:
 
 def test_a_phrase_in_a_loop_is_cut_as_a_phrase() -> None:
     loop = line("I can see you " * 6, confidence=0.4)
-    kept, removed = sift([loop], SUNG, separated=True)
+    kept, removed = filter_hallucinations([loop], SUNG, separated=True)
     assert [one.text for one in kept] == ["I can see you"]
     assert len(removed[0].segment.words) == 20
 
 
 def test_what_leads_into_a_loop_goes_where_the_window_holds_nothing_else() -> None:
     loop = line("I'm gonna be " + "the one who's " * 30, each=0.08, compression=20.0)
-    kept, removed = sift([loop, line("and then I went", 20)], SUNG, separated=True)
+    kept, removed = filter_hallucinations([loop, line("and then I went", 20)], SUNG, separated=True)
     assert [one.text for one in kept] == ["and then I went"]
     assert [(one.segment, one.reason) for one in removed] == [(loop, RemovalReason.REPEATED)]
 
@@ -148,7 +148,7 @@ def test_nothing_is_lost_and_the_order_stays() -> None:
         line("four five six", 8),
         line("baby " * 8, 12, confidence=0.3),
     ]
-    kept, removed = sift(lines, SUNG, separated=True)
+    kept, removed = filter_hallucinations(lines, SUNG, separated=True)
     words = sum(len(one.words) for one in lines)
     assert sum(len(o.words) for o in kept) + sum(len(o.segment.words) for o in removed) == words
     assert [one.start for one in kept] == sorted(one.start for one in kept)
@@ -156,7 +156,7 @@ def test_nothing_is_lost_and_the_order_stays() -> None:
 
 
 def test_no_levels_at_all() -> None:
-    assert sift([], LevelEnvelope().levels(), separated=True) == ([], [])
+    assert filter_hallucinations([], LevelEnvelope().levels(), separated=True) == ([], [])
 
 
 def test_one_word_is_doubted_later_than_a_line() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.transcribe import RemovalReason
 from services.transcribe import writers
-from services.transcribe.guard import Removed
+from services.transcribe.hallucinations import Removed
 from services.transcribe.lines import Segment, Word
 from tests.transcribe.lines import line
 

@@ -67,7 +67,7 @@ def test_a_path_does_not_lead_out_of_its_package() -> None:
         PackageSource(kind="package", package="a", version="1", paths=("a/../../etc/passwd",))
 
 
-def test_every_service_of_the_house_has_a_manifest_that_can_be_read() -> None:
+def test_every_service_of_the_server_has_a_manifest_that_can_be_read() -> None:
     services = Path(__file__).parents[2] / "services"
     manifests = find_manifests(services)
     assert "midi" in [manifest.word for manifest in manifests]

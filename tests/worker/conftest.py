@@ -21,7 +21,7 @@ from contracts.jobs import (
     InputRef,
     ItemFacts,
     JobRequested,
-    Standing,
+    LeaseStatus,
     TaskName,
 )
 from contracts.objects import Bucket
@@ -48,7 +48,7 @@ class TrialDesk:
 
     def __init__(self) -> None:
         self.waiting: deque[Claim] = deque()
-        self.standing = Standing.HELD
+        self.status = LeaseStatus.HELD
         self.cancelled: set[JobId] = set()
         self.beats: list[Heartbeat] = []
         self.asked = 0
@@ -57,15 +57,15 @@ class TrialDesk:
         self.asked += 1
         given: list[Claim] = []
         for claim in tuple(self.waiting):
-            room = not claim.long or sum(one.long for one in given) < request.most_long
-            if room and len(given) < request.most:
+            room = not claim.long or sum(one.long for one in given) < request.max_long_jobs
+            if room and len(given) < request.max_jobs:
                 self.waiting.remove(claim)
                 given.append(claim)
         return tuple(given)
 
-    async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
+    async def heartbeat(self, job: JobId, beat: Heartbeat) -> LeaseStatus:
         self.beats.append(beat)
-        return Standing.CANCELLED if job in self.cancelled else self.standing
+        return LeaseStatus.CANCELLED if job in self.cancelled else self.status
 
 
 class OnGpu(WorkerRuntime):
@@ -130,7 +130,7 @@ class Bench:
 
     async def offer(
         self,
-        budget: float = 20.0,
+        start_to_close_timeout: float = 20.0,
         *,
         long: bool = False,
         before: Callable[[str], Awaitable[None]] | None = None,
@@ -170,7 +170,7 @@ class Bench:
             params=TrialParams.model_validate(params).model_dump(),
             long=long,
             lease=1.0,
-            budget=budget,
+            start_to_close_timeout=start_to_close_timeout,
         )
         self.desk.waiting.append(claim)
         await self.platform.bus.publish(
@@ -233,7 +233,7 @@ async def at_work(
             yield bench
         finally:
             bench.stopping.set()
-            bench.runtime.hurry()
+            bench.runtime.force_stop()
             await working
             stop.set()
             await listening

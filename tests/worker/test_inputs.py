@@ -53,9 +53,9 @@ async def test_damaged_audio_fails_at_once_and_says_which_file(bench: Bench) -> 
     claim = await damaged(bench)
     event = await bench.ending(claim)
     assert event.data.kind == FailureKind.REJECTED
-    assert event.data.failure.reason == "damaged_file"
-    assert "canonical.flac, is damaged in the store" in event.data.failure.message
-    assert "delete it and upload the file again" in event.data.failure.message
+    assert event.data.reason.code == "damaged_file"
+    assert "canonical.flac, is damaged in the store" in event.data.reason.message
+    assert "delete it and upload the file again" in event.data.reason.message
     assert claim.inputs[0].key in event.data.detail
 
 
@@ -74,8 +74,8 @@ async def test_missing_audio_fails_at_once_and_says_which_file(bench: Bench) -> 
     claim = await bench.offer(before=lambda key: store.delete(Bucket.DERIVED, [key]))
     event = await bench.ending(claim)
     assert event.data.kind == FailureKind.REJECTED
-    assert event.data.failure.reason == "missing_file"
-    assert "canonical.flac, is missing from the store" in event.data.failure.message
+    assert event.data.reason.code == "missing_file"
+    assert "canonical.flac, is missing from the store" in event.data.reason.message
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ async def test_a_full_disk_is_a_passing_fault_of_its_own(tmp_path: Path) -> None
     async with at_work(tmp_path, objects=store) as bench:
         event = await bench.ending(await bench.offer(before=fill, do="finish"))
         assert event.data.kind == FailureKind.RETRYABLE
-        assert event.data.failure.reason == "store_full"
-        assert "no room left" in event.data.failure.message
+        assert event.data.reason.code == "store_full"
+        assert "no room left" in event.data.reason.message
         disk.full = False
         assert (await bench.ending(await bench.offer(do="finish"))).type == "job.completed"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from contracts.jobs import Claim, Standing
+from contracts.jobs import Claim, LeaseStatus
 from contracts.objects import Bucket
 from tests.worker.conftest import Bench
 
@@ -43,13 +43,13 @@ async def test_progress_reaches_the_desk(bench: Bench) -> None:
 
 
 async def test_a_lost_job_is_dropped_within_two_seconds(bench: Bench) -> None:
-    claim = await bench.offer(do="work", seconds=60.0, budget=100.0)
+    claim = await bench.offer(do="work", seconds=60.0, start_to_close_timeout=100.0)
     await at_work(bench, claim)
     working = children()
     assert working
-    bench.desk.standing = Standing.LOST
+    bench.desk.status = LeaseStatus.LOST
     await bench.until(lambda: not (working & children()), within=2.0)
-    bench.desk.standing = Standing.HELD
+    bench.desk.status = LeaseStatus.HELD
     after = await bench.ending(await bench.offer(do="finish"))
     assert after.type == "job.completed"
     assert bench.of(claim) == []
@@ -57,9 +57,9 @@ async def test_a_lost_job_is_dropped_within_two_seconds(bench: Bench) -> None:
 
 
 async def test_a_cancelled_job_is_given_back_and_its_child_dies(bench: Bench) -> None:
-    claim = await bench.offer(do="work", seconds=60.0, budget=100.0)
+    claim = await bench.offer(do="work", seconds=60.0, start_to_close_timeout=100.0)
     await at_work(bench, claim)
-    bench.desk.standing = Standing.CANCELLED
+    bench.desk.status = LeaseStatus.CANCELLED
     event = await bench.ending(claim, within=5.0)
     assert event.type == "job.released"
     assert await nothing_stored(bench, claim)
@@ -79,7 +79,7 @@ async def test_a_draining_worker_finishes_what_fits_and_claims_nothing_more(benc
 
 
 async def test_a_draining_worker_releases_what_does_not_fit(bench: Bench) -> None:
-    claim = await bench.offer(do="work", seconds=60.0, budget=100.0)
+    claim = await bench.offer(do="work", seconds=60.0, start_to_close_timeout=100.0)
     await at_work(bench, claim)
     bench.stopping.set()
     event = await bench.ending(claim, within=5.0)
@@ -87,9 +87,9 @@ async def test_a_draining_worker_releases_what_does_not_fit(bench: Bench) -> Non
 
 
 async def test_a_second_signal_releases_at_once(bench: Bench) -> None:
-    claim = await bench.offer(do="work", seconds=5.0, budget=100.0)
+    claim = await bench.offer(do="work", seconds=5.0, start_to_close_timeout=100.0)
     await at_work(bench, claim)
     bench.stopping.set()
-    bench.runtime.hurry()
+    bench.runtime.force_stop()
     event = await bench.ending(claim, within=2.5)
     assert event.type == "job.released"

@@ -29,7 +29,7 @@ async def test_a_finished_job_has_its_files_its_manifest_and_one_event(bench: Be
     made = await bench.platform.objects.get_bytes(Bucket.DERIVED, key)
     assert made == b"made of sound of " + claim.job.encode()
     assert (file.size, file.sha256) == (len(made), hashlib.sha256(made).hexdigest())
-    assert manifest.make == bench.runtime.make
+    assert manifest.producer == bench.runtime.producer
     assert f"/export/{claim.job}/1/" in completed.manifest_key
     assert completed.manifest == manifest
     assert manifest.result["text"] == ""
@@ -55,7 +55,7 @@ async def test_scratch_is_empty_after_a_job(bench: Bench) -> None:
 async def test_silence_is_skipped_with_its_reason(bench: Bench) -> None:
     event = await bench.ending(await bench.offer(do="skip"))
     assert event.type == "job.skipped"
-    assert event.data.failure.reason == "silent"
+    assert event.data.reason.code == "silent"
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ async def test_a_failure_says_its_kind(
 ) -> None:
     event = await bench.ending(await bench.offer(do=deed))
     assert event.type == "job.failed"
-    assert (event.data.kind, event.data.failure.reason) == (kind, reason)
+    assert (event.data.kind, event.data.reason.code) == (kind, reason)
 
 
 async def test_what_a_bug_says_is_for_operators_only(bench: Bench) -> None:
     event = await bench.ending(await bench.offer(do="raise"))
     assert "a bug of the handler" in event.data.detail
-    assert "a bug of the handler" not in event.data.failure.message
+    assert "a bug of the handler" not in event.data.reason.message
 
 
 @pytest.mark.parametrize(
@@ -135,18 +135,18 @@ async def test_what_was_heard_of_a_try_that_ran_out_of_memory_is_forgotten(bench
 async def test_memory_that_never_suffices_is_a_passing_fault_not_a_bad_file(bench: Bench) -> None:
     event = await bench.ending(await bench.offer(do="memory", enough=0.0))
     assert event.data.kind == FailureKind.RETRYABLE
-    assert event.data.failure.reason == "memory"
+    assert event.data.reason.code == "memory"
 
 
 async def test_a_network_that_lacks_memory_says_so_as_the_reason(bench: Bench) -> None:
     event = await bench.ending(await bench.offer(do="network_memory", enough=0.0))
     assert event.data.kind == FailureKind.RETRYABLE
-    assert event.data.failure.reason == "device_memory"
-    assert event.data.failure.message == "This network is too large."
+    assert event.data.reason.code == "device_memory"
+    assert event.data.reason.message == "This network is too large."
 
 
 async def test_a_job_that_hangs_in_c_is_killed_at_its_deadline(bench: Bench) -> None:
-    claim = await bench.offer(budget=1.0, do="hang")
+    claim = await bench.offer(start_to_close_timeout=1.0, do="hang")
     event = await bench.ending(claim, within=30.0)
     assert event.data.kind == FailureKind.TIMEOUT
     assert not await stored(bench, f"{claim.owner}/item/{claim.subject.id}/export/")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cratedig.types import Artifact
 
-MOST_BYTES = 220
+MAX_BYTES = 220
 """Longest name in UTF-8. File systems allow 255; the rest is for `.partial`, and for the id that
 distinguishes files of one name."""
 _SEPARATORS_AND_RESERVED = frozenset('/\\:*?"<>|')
@@ -27,7 +27,7 @@ _FOLDERS = {
 }
 
 
-def safe_name(name: str, *, most: int = MOST_BYTES) -> str:
+def safe_name(name: str, *, most: int = MAX_BYTES) -> str:
     """Return a name that is valid on every file system, as close to the original as possible.
 
     An underscore replaces separators, characters that Windows reserves, control characters, and

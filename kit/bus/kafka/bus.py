@@ -13,13 +13,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from contracts.topics import DEAD_LETTERS, Topic
-from kit.bus.base import AnyEvent, BusError, Handler, Unreadable
+from kit.bus.base import AnyEvent, BusError, DecodeError, Handler
 from kit.bus.codec import Record, decode, encode
+from kit.bus.dead_letters import DeadLetter, parse_dead_letter
 from kit.bus.delivery import pause
 from kit.bus.kafka.clients import milliseconds, start_client, stop_client
 from kit.bus.kafka.consumer import KafkaConsumer
-from kit.bus.letters import DeadLetter, letter_in
-from kit.bus.watch import KafkaTimes, Stalled, Watch
+from kit.bus.watchdog import KafkaTimes, Stalled, Watch
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class KafkaBus:
         """Return a member of `group` that will hand events to `handler` when run."""
         return KafkaConsumer(self, topic, group=group, handler=handler)
 
-    async def news(self, topic: Topic) -> AsyncIterator[AnyEvent | None]:
+    async def tail(self, topic: Topic) -> AsyncIterator[AnyEvent | None]:
         """Yield what is published from now on, without a group.
 
         After a fault it goes on where it was; only a bus that is closed ends it.
@@ -164,7 +164,7 @@ class KafkaBus:
                 while await reader.position(place) < end:
                     async with asyncio.timeout(self.times.request):
                         record = await reader.getone(place)
-                    if letter := letter_in(record):
+                    if letter := parse_dead_letter(record):
                         yield letter
         except (KafkaError, OSError, TimeoutError) as error:
             raise BusError(f"the dead letters cannot be read: {error!r}") from error
@@ -257,7 +257,7 @@ class KafkaBus:
 def _event(topic: Topic, record: Any) -> AnyEvent | None:
     try:
         return decode(topic, record.headers, record.value)
-    except Unreadable as error:
+    except DecodeError as error:
         log.warning("unreadable news on %s: %s", topic.name, error)
         return None
 

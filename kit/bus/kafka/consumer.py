@@ -12,7 +12,7 @@ from contracts.topics import Topic
 from kit.bus.base import BusError, Handler
 from kit.bus.delivery import pause
 from kit.bus.kafka.session import Session
-from kit.bus.watch import Stalled
+from kit.bus.watchdog import Stalled
 
 if TYPE_CHECKING:
     from kit.bus.kafka.bus import KafkaBus

@@ -16,12 +16,12 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from contracts.music import Seconds
 from contracts.topics import DEAD_LETTERS, Topic
-from kit.bus.base import Handler, NotNow
+from kit.bus.base import Handler, RetryLater
 from kit.bus.codec import Record
+from kit.bus.dead_letters import DeadLetter, pack
 from kit.bus.delivery import deliver, pause
 from kit.bus.kafka.clients import milliseconds, start_client, stop_client
-from kit.bus.letters import DeadLetter, pack
-from kit.bus.watch import Watch
+from kit.bus.watchdog import Watch
 
 if TYPE_CHECKING:
     from kit.bus.kafka.bus import KafkaBus
@@ -133,7 +133,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             generation = self._generation
             try:
                 reason = await deliver(self._topic, record, self._handler)
-            except NotNow as error:
+            except RetryLater as error:
                 log.warning("%s cannot work at present: %s", self._group, error)
                 return False
             if reason:

@@ -12,7 +12,7 @@ from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.artifacts import split_name
 from services.library.context import REFUSED, Context, Reader
-from services.library.facts import show_artifact
+from services.library.facts import artifact_to_api
 from services.library.repository import Repository
 from services.library.tables import ArtifactRow, ItemRow
 from services.library.uploads import SIGNED
@@ -23,7 +23,7 @@ _TURNS = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI
 _ITEM_BYTES = 150
 
 
-def artifact_routes(house: Context) -> APIRouter:
+def artifact_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(
         route_class=GuardedRoute, prefix="/artifacts", tags=["artifacts"], responses=REFUSED
@@ -32,19 +32,19 @@ def artifact_routes(house: Context) -> APIRouter:
     @router.get("/{artifact}")
     async def get(principal: Reader, artifact: ArtifactId) -> Artifact:
         """Show a file's facts."""
-        async with house.database.session() as session:
+        async with server.database.session() as session:
             row = await Repository(session, principal).artifact(artifact, Action.READ)
-        return show_artifact(row)
+        return artifact_to_api(row)
 
     @router.get("/{artifact}/download")
     async def download(principal: Reader, artifact: ArtifactId) -> Download:
         """Return a signed URL to GET the file from, ranges included, for a quarter of an hour."""
-        async with house.database.session() as session:
+        async with server.database.session() as session:
             repository = Repository(session, principal)
             row = await repository.artifact(artifact, Action.READ)
             item = await repository.item(row.item, Action.READ) if row.item else None
-            now = await house.database.time(session)
-        url = house.objects.sign_get(
+            now = await server.database.time(session)
+        url = server.objects.sign_get(
             Bucket(row.bucket),
             row.object_key,
             filename=file_name(item, row),

@@ -38,10 +38,10 @@ def internal_routes(
     @router.post("/jobs/{job}/heartbeat")
     async def heartbeat(job: JobId, beat: Heartbeat) -> HeartbeatAnswer:
         async with database.transaction() as session:
-            standing, row = await claims.heartbeat(session, job, beat, policy=policy)
+            status, row = await claims.heartbeat(session, job, beat, policy=policy)
         if row is not None:
             progress.show(row)
-        return HeartbeatAnswer(standing=standing)
+        return HeartbeatAnswer(status=status)
 
     @router.delete("/owners/{owner}", status_code=202)
     async def forget(owner: OwnerId) -> None:

@@ -15,26 +15,29 @@ from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.artifacts import SEARCHED
 from services.library.context import REFUSED, Context, Reader, Writer
-from services.library.facts import show_artifact, show_item
+from services.library.facts import artifact_to_api, item_to_api
 from services.library.items import ItemFilter, edit_item, list_items
 from services.library.repository import Repository, page
-from services.library.searching import LONGEST, MOST_WORDS, Turns
+from services.library.search_limits import LONGEST, MAX_WORDS, Turns
 from services.library.tables import ArtifactRow
 
 _EXAMPLE = {
     "Name and licence": {
-        "value": {"name": "Night Drive", "metadata": {"artist": "The House", "licence": "CC0-1.0"}}
+        "value": {
+            "name": "Night Drive",
+            "metadata": {"artist": "The Example Band", "licence": "CC0-1.0"},
+        }
     },
     "A known tempo": {"value": {"bpm": 122.5}},
     "Garbled Cyrillic tags": {"value": {"tag_encoding": "cp1251"}},
 }
 
 
-def item_routes(house: Context) -> APIRouter:
+def item_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/items", tags=["items"], responses=REFUSED)
     # The other connections are left to those who ask for anything else.
-    searches = Turns(max(1, house.settings.database_pool // 2))
+    searches = Turns(max(1, server.settings.database_pool // 2))
 
     @router.get("")
     async def list_(
@@ -44,7 +47,7 @@ def item_routes(house: Context) -> APIRouter:
             str | None,
             Query(
                 max_length=LONGEST,
-                description=f"At most {MOST_WORDS} words in the name or the metadata, of which "
+                description=f"At most {MAX_WORDS} words in the name or the metadata, of which "
                 f"the first {SEARCHED} characters are looked at.",
             ),
         ] = None,
@@ -60,7 +63,7 @@ def item_routes(house: Context) -> APIRouter:
         wanted = ItemFilter(text=q, kind=kind, state=state, parent=parent, roots=roots)
         turn = searches.of(principal.owner) if q else nullcontext()
         try:
-            async with turn, house.database.session() as session:
+            async with turn, server.database.session() as session:
                 rows, following = await list_items(Repository(session, principal), wanted, paging)
         except StatementTooSlow:
             raise ProblemError(
@@ -69,13 +72,13 @@ def item_routes(house: Context) -> APIRouter:
                 "down by kind, state or parent.",
                 retry_after=2,
             ) from None
-        return Page(items=tuple(map(show_item, rows)), next=following)
+        return Page(items=tuple(map(item_to_api, rows)), next=following)
 
     @router.get("/{item}")
     async def get(principal: Reader, item: ItemId) -> Item:
         """Show an item."""
-        async with house.database.session() as session:
-            return show_item(await Repository(session, principal).item(item, Action.READ))
+        async with server.database.session() as session:
+            return item_to_api(await Repository(session, principal).item(item, Action.READ))
 
     @router.patch("/{item}")
     async def edit(
@@ -87,22 +90,22 @@ def item_routes(house: Context) -> APIRouter:
 
         What is absent stays.
         """
-        async with house.database.transaction() as session:
-            return show_item(await edit_item(Repository(session, principal), item, given))
+        async with server.database.transaction() as session:
+            return item_to_api(await edit_item(Repository(session, principal), item, given))
 
     @router.delete("/{item}", status_code=204)
     async def delete(principal: Writer, item: ItemId) -> None:
         """Delete an item, the items cut from it, their files and jobs."""
-        await house.deletions.delete_item(principal, item)
+        await server.deletions.delete_item(principal, item)
 
     @router.get("/{item}/artifacts")
     async def artifacts(principal: Reader, item: ItemId, paging: Paging) -> Page[Artifact]:
         """List an item's files, newest first."""
-        async with house.database.session() as session:
+        async with server.database.session() as session:
             repository = Repository(session, principal)
             await repository.item(item, Action.READ)
             query = repository.artifacts.select().where(ArtifactRow.item == item)  # type: ignore[arg-type]
             rows, following = await page(repository.artifacts, query, paging)
-        return Page(items=tuple(map(show_artifact, rows)), next=following)
+        return Page(items=tuple(map(artifact_to_api, rows)), next=following)
 
     return router

@@ -17,18 +17,18 @@ from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from services.library import jobs
 from services.library.access import Action
-from services.library.arrows import previews_of
 from services.library.context import REFUSED, Context, Reader, Runner
-from services.library.facts import tell_item_changed
+from services.library.facts import emit_item_changed
 from services.library.idempotency import Key, once
 from services.library.jobs import NotAdmitted, Quarantined
 from services.library.locks import hold_owner
-from services.library.orders import order_job, refusal
 from services.library.queue import queue_state
 from services.library.repository import Repository, page
-from services.library.runs import job_ended
+from services.library.runs import job_finished
 from services.library.tables import JobRow
+from services.library.transitions import previews_of
 from services.library.uploads import SIGNED
+from services.library.validation import refusal, submit_job
 
 _ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
 _EXAMPLE = {
@@ -39,7 +39,7 @@ _EXAMPLE = {
 }
 
 
-def job_routes(house: Context) -> APIRouter:
+def job_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/jobs", tags=["jobs"], responses=REFUSED)
 
@@ -54,13 +54,13 @@ def job_routes(house: Context) -> APIRouter:
 
         Its result is in the answer only for who may read.
         """
-        async with house.database.transaction() as session:
+        async with server.database.transaction() as session:
             repository = Repository(session, principal)
             row: JobRow | None = None
 
             async def act() -> tuple[str, int]:
                 nonlocal row
-                row, new = await order_job(repository, asked, policy=house.policy)
+                row, new = await submit_job(repository, asked, policy=server.policy)
                 return row.id, 202 if new else 200
 
             id_, response.status_code = await once(
@@ -78,7 +78,7 @@ def job_routes(house: Context) -> APIRouter:
         run: RunId | None = None,
     ) -> Page[Job]:
         """List jobs, newest first."""
-        async with house.database.session() as session:
+        async with server.database.session() as session:
             repository = Repository(session, principal)
             query = repository.jobs.select()
             for column, value in (
@@ -95,9 +95,9 @@ def job_routes(house: Context) -> APIRouter:
     @router.get("/{job}")
     async def get(principal: Reader, job: JobId) -> Job:
         """Show a job; while it waits, also where it stands in the queue and what it waits for."""
-        async with house.database.session() as session:
+        async with server.database.session() as session:
             row = await Repository(session, principal).job(job, Action.READ)
-            queue = await queue_state(session, row, policy=house.policy)
+            queue = await queue_state(session, row, policy=server.policy)
         return jobs.show(row).model_copy(update={"queue": queue})
 
     @router.get("/{job}/previews/{name}")
@@ -106,12 +106,12 @@ def job_routes(house: Context) -> APIRouter:
 
         The names are those of the job's progress, as its live stream tells them.
         """
-        async with house.database.session() as session:
+        async with server.database.session() as session:
             row = await Repository(session, principal).job(job, Action.READ)
-            now = await house.database.time(session)
+            now = await server.database.time(session)
         if name not in Progress.model_validate(row.progress).previews:
             raise not_found()
-        url = house.objects.sign_get(
+        url = server.objects.sign_get(
             Bucket.DERIVED,
             previews_of(row) + name,
             filename=name,
@@ -123,7 +123,7 @@ def job_routes(house: Context) -> APIRouter:
     @router.post("/{job}/cancel")
     async def cancel(principal: Runner, job: JobId, key: Key = None) -> Job:
         """Stop a job: at once if it waits, within seconds if it runs; one that has ended stays."""
-        async with house.database.transaction() as session:
+        async with server.database.transaction() as session:
             await hold_owner(session, principal.owner)
             before = (await Repository(session, principal).job(job, Action.RUN)).state
             row = await jobs.cancel(session, principal.owner, job)
@@ -131,17 +131,17 @@ def job_routes(house: Context) -> APIRouter:
                 # It was deleted with its item in between.
                 raise not_found()
             if row.state == JobState.CANCELLED and not JobState(before).terminal:
-                await job_ended(session, row, policy=house.policy)
+                await job_finished(session, row, policy=server.policy)
             return _told(principal, row)
 
     @router.post("/{job}/retry", status_code=202)
     async def retry(principal: Runner, job: JobId, key: Key = None) -> Job:
         """Ask again for a job that failed, was skipped or was cancelled: it is a new job."""
-        async with house.database.transaction() as session:
+        async with server.database.transaction() as session:
             repository = Repository(session, principal)
 
             async def act() -> tuple[str, int]:
-                return (await _again(house, repository, job)).id, 202
+                return (await _again(server, repository, job)).id, 202
 
             route = f"POST /jobs/{job}/retry"
             id_, _ = await once(session, act, owner=principal.owner, route=route, key=key)
@@ -156,7 +156,7 @@ def _told(principal: Principal, row: JobRow) -> Job:
     return job if Scope.READ in principal.scopes else job.model_copy(update={"result": None})
 
 
-async def _again(house: Context, repository: Repository, job: str) -> JobRow:
+async def _again(server: Context, repository: Repository, job: str) -> JobRow:
     row = await repository.job(job, Action.RUN)
     if row.state not in (JobState.FAILED, JobState.SKIPPED, JobState.CANCELLED):
         raise ProblemError(
@@ -172,8 +172,8 @@ async def _again(house: Context, repository: Repository, job: str) -> JobRow:
             raise ProblemError(ProblemCode.WRONG_STATE, f"This item is {item.state} already.")
         item.state, item.rejection = ItemState.INGESTING.value, None
         await session.flush()
-        await tell_item_changed(session, item)
+        await emit_item_changed(session, item)
     try:
-        return await jobs.create_again(session, repository.owner, row, policy=house.policy)
+        return await jobs.create_again(session, repository.owner, row, policy=server.policy)
     except (NotAdmitted, Quarantined) as error:
         raise refusal(error) from None

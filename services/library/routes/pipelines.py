@@ -1,4 +1,4 @@
-"""`/pipelines`: those of the house and those that a user stores."""
+"""`/pipelines`: those of the server and those that a user stores."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from services.library.access import Action
 from services.library.builtin import builtin_pipelines
 from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.idempotency import Key, once
-from services.library.pipelines import show_builtin, show_pipeline
+from services.library.pipelines import builtin_to_api, pipeline_to_api
 from services.library.repository import Repository, page
 from services.library.tables import PipelineRow
 
@@ -32,10 +32,10 @@ _EXAMPLE = {
         }
     }
 }
-Given = Annotated[PipelineSpec, Body(openapi_examples=_EXAMPLE)]
+SpecBody = Annotated[PipelineSpec, Body(openapi_examples=_EXAMPLE)]
 
 
-def pipeline_routes(house: Context) -> APIRouter:
+def pipeline_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(
         route_class=GuardedRoute, prefix="/pipelines", tags=["pipelines"], responses=REFUSED
@@ -43,23 +43,23 @@ def pipeline_routes(house: Context) -> APIRouter:
 
     @router.get("")
     async def list_(principal: Reader, paging: Paging) -> Page[Pipeline]:
-        """List pipelines: the house's own on the first page, then the user's, newest first."""
-        async with house.database.session() as session:
+        """List pipelines: the server's own on the first page, then the user's, newest first."""
+        async with server.database.session() as session:
             repository = Repository(session, principal)
             query = repository.pipelines.select()
             rows, following = await page(repository.pipelines, query, paging)
-        own = map(show_pipeline, rows)
+        own = map(pipeline_to_api, rows)
         if paging.after is not None:
             return Page(items=tuple(own), next=following)
-        house_own = map(show_builtin, builtin_pipelines().values())
-        return Page(items=(*house_own, *own), next=following)
+        server_own = map(builtin_to_api, builtin_pipelines().values())
+        return Page(items=(*server_own, *own), next=following)
 
     @router.post("", status_code=201)
-    async def create(principal: Runner, spec: Given, key: Key = None) -> Pipeline:
+    async def create(principal: Runner, spec: SpecBody, key: Key = None) -> Pipeline:
         """Store a pipeline; its steps are checked against the tasks' own parameters."""
-        async with house.database.transaction() as session:
+        async with server.database.transaction() as session:
             repository = Repository(session, principal)
-            most = house.settings.owner_pipelines
+            most = server.settings.owner_pipelines
             row: PipelineRow | None = None
 
             async def act() -> tuple[str, int]:
@@ -70,27 +70,27 @@ def pipeline_routes(house: Context) -> APIRouter:
             name, _ = await once(
                 session, act, owner=principal.owner, route="POST /pipelines", key=key, body=spec
             )
-            return show_pipeline(row or await repository.pipeline(name, Action.RUN))
+            return pipeline_to_api(row or await repository.pipeline(name, Action.RUN))
 
     @router.get("/{name}")
     async def get(principal: Reader, name: PipelineName) -> Pipeline:
         """Show a pipeline."""
         if found := builtin_pipelines().get(name):
-            return show_builtin(found)
-        async with house.database.session() as session:
-            return show_pipeline(await Repository(session, principal).pipeline(name, Action.READ))
+            return builtin_to_api(found)
+        async with server.database.session() as session:
+            return pipeline_to_api(await Repository(session, principal).pipeline(name, Action.READ))
 
     @router.put("/{name}")
-    async def replace(principal: Runner, name: PipelineName, spec: Given) -> Pipeline:
+    async def replace(principal: Runner, name: PipelineName, spec: SpecBody) -> Pipeline:
         """Change a stored pipeline; runs under way keep what they began with."""
-        async with house.database.transaction() as session:
+        async with server.database.transaction() as session:
             repository = Repository(session, principal)
-            return show_pipeline(await pipelines.replace(repository, name, spec))
+            return pipeline_to_api(await pipelines.replace(repository, name, spec))
 
     @router.delete("/{name}", status_code=204)
     async def delete(principal: Runner, name: PipelineName) -> None:
         """Delete a stored pipeline; what its runs made stays."""
-        async with house.database.transaction() as session:
+        async with server.database.transaction() as session:
             await pipelines.remove(Repository(session, principal), name)
 
     return router

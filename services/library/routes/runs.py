@@ -16,19 +16,19 @@ from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.idempotency import Key, once
 from services.library.jobs import NotAdmitted
 from services.library.locks import hold_owner
-from services.library.orders import check_stem, check_weights, ready_item, refusal
 from services.library.pipelines import check_steps, spec_named, with_params
 from services.library.repository import Repository, page
 from services.library.runs import (
     advance,
-    decided_of,
     glance,
-    job_ended,
+    job_finished,
     own_live_jobs,
-    show_run,
+    run_to_api,
     start_run,
+    step_states_of,
 )
 from services.library.tables import RunRow
+from services.library.validation import check_stem, check_weights, refusal, require_ready_item
 
 CANCELLED_AT_ONCE = 25
 """Jobs in one transaction: each takes a few statements."""
@@ -42,7 +42,7 @@ _EXAMPLE = {
             "params": {"separation": {"precision": "balanced"}},
         }
     },
-    "Given in full": {
+    "SpecBody in full": {
         "value": {
             "item": _ITEM,
             "pipeline": {"name": "just-midi", "steps": [{"name": "midi", "task": "midi"}]},
@@ -51,7 +51,7 @@ _EXAMPLE = {
 }
 
 
-def run_routes(house: Context) -> APIRouter:
+def run_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/runs", tags=["runs"], responses=REFUSED)
 
@@ -62,12 +62,12 @@ def run_routes(house: Context) -> APIRouter:
         response: Response,
         key: Key = None,
     ) -> Run:
-        """Walk a pipeline over an item; what was done before is reused."""
-        async with house.database.transaction() as session:
+        """StepScheduler a pipeline over an item; what was done before is reused."""
+        async with server.database.transaction() as session:
             repository = Repository(session, principal)
 
             async def act() -> tuple[str, int]:
-                row = await _begin(house, repository, asked)
+                row = await _begin(server, repository, asked)
                 return row.id, 202 if row.state == RunState.RUNNING else 200
 
             id_, response.status_code = await once(
@@ -80,7 +80,7 @@ def run_routes(house: Context) -> APIRouter:
         principal: Reader, paging: Paging, item: ItemId | None = None, state: RunState | None = None
     ) -> Page[Run]:
         """List runs, newest first."""
-        async with house.database.session() as session:
+        async with server.database.session() as session:
             repository = Repository(session, principal)
             query = repository.runs.select()
             if item is not None:
@@ -94,28 +94,28 @@ def run_routes(house: Context) -> APIRouter:
     @router.get("/{run}")
     async def get(principal: Reader, run: RunId) -> Run:
         """Show a run, its steps and its one progress."""
-        async with house.database.session() as session:
+        async with server.database.session() as session:
             repository = Repository(session, principal)
             return await _show(repository, await repository.run(run, Action.READ))
 
     @router.post("/{run}/cancel")
     async def cancel(principal: Runner, run: RunId, key: Key = None) -> Run:
         """Stop a run and the jobs that only it needs; what has ended stays."""
-        left = await _ask_to_stop(house, principal, run)
+        left = await _ask_to_stop(server, principal, run)
         for start in range(0, len(left), CANCELLED_AT_ONCE):
-            await _cancel(house, principal, left[start : start + CANCELLED_AT_ONCE])
-        async with house.database.transaction() as session:
+            await _cancel(server, principal, left[start : start + CANCELLED_AT_ONCE])
+        async with server.database.transaction() as session:
             await hold_owner(session, principal.owner)
             repository = Repository(session, principal)
             held = await repository.run(run, Action.RUN, hold=True)
             if held.state == RunState.RUNNING:
-                await advance(session, held, policy=house.policy)
+                await advance(session, held, policy=server.policy)
             return await _show(repository, held)
 
     return router
 
 
-async def _begin(house: Context, repository: Repository, asked: RunCreate) -> RunRow:
+async def _begin(server: Context, repository: Repository, asked: RunCreate) -> RunRow:
     if isinstance(asked.pipeline, str):
         spec = check_steps(await spec_named(repository, asked.pipeline), field="pipeline.steps")
     else:
@@ -125,7 +125,7 @@ async def _begin(house: Context, repository: Repository, asked: RunCreate) -> Ru
         where = f"body.params.{step.name}"
         await check_weights(repository.session, step.task, step.params, field=where)
     await hold_owner(repository.session, repository.owner)
-    item = await ready_item(repository, asked.item)
+    item = await require_ready_item(repository, asked.item)
     if isinstance(asked.pipeline, str):
         check_stem(item, asked.pipeline)
     try:
@@ -135,14 +135,14 @@ async def _begin(house: Context, repository: Repository, asked: RunCreate) -> Ru
             spec,
             priority=asked.priority,
             force=asked.force,
-            policy=house.policy,
+            policy=server.policy,
         )
     except NotAdmitted as error:
         raise refusal(error) from None
 
 
-async def _ask_to_stop(house: Context, principal: Runner, run: str) -> list[str]:
-    async with house.database.transaction() as session:
+async def _ask_to_stop(server: Context, principal: Runner, run: str) -> list[str]:
+    async with server.database.transaction() as session:
         repository = Repository(session, principal)
         row = await repository.run(run, Action.RUN, hold=True)
         if row.state != RunState.RUNNING:
@@ -152,12 +152,12 @@ async def _ask_to_stop(house: Context, principal: Runner, run: str) -> list[str]
         return list(await own_live_jobs(session, row))
 
 
-async def _cancel(house: Context, principal: Runner, ids: list[str]) -> None:
+async def _cancel(server: Context, principal: Runner, ids: list[str]) -> None:
     """Cancel some jobs in a transaction of their own: a job's row is held before a run's.
 
     No other run waits for them, so it is enough to go on with theirs once.
     """
-    async with house.database.transaction() as session:
+    async with server.database.transaction() as session:
         await hold_owner(session, principal.owner)
         ended = None
         for job in sorted(ids):
@@ -165,8 +165,8 @@ async def _cancel(house: Context, principal: Runner, ids: list[str]) -> None:
             if row is not None and row.state == JobState.CANCELLED:
                 ended = row
         if ended is not None:
-            await job_ended(session, ended, policy=house.policy)
+            await job_finished(session, ended, policy=server.policy)
 
 
 async def _show(repository: Repository, row: RunRow) -> Run:
-    return show_run(row, await glance(repository.session, decided_of(row)))
+    return run_to_api(row, await glance(repository.session, step_states_of(row)))

@@ -14,19 +14,19 @@ from kit.http.routes import GuardedRoute
 from kit.http.subjects import SubjectFilter
 from services.library.context import REFUSED, Context, Reader
 from services.library.feed import FeedFilter, read_feed
-from services.library.tables import MakeRow
+from services.library.tables import ProducerRow
 
 
-def task_routes(house: Context) -> APIRouter:
+def task_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, tags=["tasks"], responses=REFUSED)
 
     @router.get("/tasks")
     async def tasks(principal: Reader) -> Page[TaskInfo]:
         """List tasks: parameters and results as JSON Schema, and whether a worker is there."""
-        since = house.database.now(offset=-house.policy.offered)
-        query = select(col(MakeRow.task)).where(col(MakeRow.last_seen) > since).distinct()
-        async with house.database.session() as session:
+        since = server.database.now(offset=-server.policy.offered)
+        query = select(col(ProducerRow.task)).where(col(ProducerRow.last_seen) > since).distinct()
+        async with server.database.session() as session:
             offered = set(await session.scalars(query))
         return Page(
             items=tuple(
@@ -35,9 +35,9 @@ def task_routes(house: Context) -> APIRouter:
                     params=task.params.model_json_schema(),
                     result=task.result.model_json_schema(mode="serialization"),
                     reads=tuple(sorted(task.reads)),
-                    beside=tuple(sorted(task.beside)),
-                    takes_list=task.takes_list,
-                    gathers=tuple(sorted(task.gathers)),
+                    side_inputs=tuple(sorted(task.side_inputs)),
+                    accepts_many=task.accepts_many,
+                    collects=tuple(sorted(task.collects)),
                     offered=name.value in offered,
                 )
                 for name, task in TASKS.items()
@@ -61,7 +61,7 @@ def task_routes(house: Context) -> APIRouter:
         run: RunId | None = None,
     ) -> Feed:
         """Return what has happened to the catalogue, oldest first, seven days back."""
-        async with house.database.session() as session:
+        async with server.database.session() as session:
             return await read_feed(
                 session,
                 principal.owner,

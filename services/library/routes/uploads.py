@@ -22,13 +22,13 @@ _EXAMPLE = {
             "size": 52_428_844,
             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
             "kind": "track",
-            "metadata": {"artist": "The House", "licence": "CC0-1.0"},
+            "metadata": {"artist": "The Example Band", "licence": "CC0-1.0"},
         }
     }
 }
 
 
-def upload_routes(house: Context) -> APIRouter:
+def upload_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(
         route_class=GuardedRoute, prefix="/uploads", tags=["uploads"], responses=REFUSED
@@ -41,13 +41,13 @@ def upload_routes(house: Context) -> APIRouter:
         key: Key = None,
     ) -> Upload:
         """Announce a file; the answer holds signed URLs to PUT its parts to."""
-        async with house.database.transaction() as session:
+        async with server.database.transaction() as session:
             repository = Repository(session, principal)
             row: UploadRow | None = None
 
             async def act() -> tuple[str, int]:
                 nonlocal row
-                row = await house.uploads.create(repository, asked)
+                row = await server.uploads.create(repository, asked)
                 return row.id, 201
 
             id_, _ = await once(
@@ -55,21 +55,21 @@ def upload_routes(house: Context) -> APIRouter:
             )
             row = row or await repository.upload(id_, Action.WRITE)
         try:
-            row = await house.uploads.open(principal, row)
+            row = await server.uploads.open(principal, row)
         except ObjectError:
             if key is None:
                 # Nobody knows its id, and so nobody will ask for it again.
-                await house.uploads.abort(principal, row.id)
+                await server.uploads.abort(principal, row.id)
             raise
-        return await house.uploads.show(row)
+        return await server.uploads.show(row)
 
     @router.get("/{upload}")
     async def get(principal: Writer, upload: UploadId) -> Upload:
         """Show what has arrived, and URLs for what is missing: so an upload is resumed."""
-        async with house.database.session() as session:
+        async with server.database.session() as session:
             row = await Repository(session, principal).upload(upload, Action.WRITE)
             tagging = await one_shot_tagging(session, row.item)
-        shown = await house.uploads.show(await house.uploads.open(principal, row))
+        shown = await server.uploads.show(await server.uploads.open(principal, row))
         return shown.model_copy(update={"tagging": tagging})
 
     @router.post("/{upload}/complete")
@@ -78,14 +78,14 @@ def upload_routes(house: Context) -> APIRouter:
 
         Doing it twice does no more than doing it once, with or without a key.
         """
-        await house.uploads.complete(principal, upload)
-        async with house.database.session() as session:
+        await server.uploads.complete(principal, upload)
+        async with server.database.session() as session:
             row = await Repository(session, principal).upload(upload, Action.WRITE)
-        return await house.uploads.show(row)
+        return await server.uploads.show(row)
 
     @router.delete("/{upload}", status_code=204)
     async def abort(principal: Writer, upload: UploadId) -> None:
         """Drop an upload that is under way."""
-        await house.uploads.abort(principal, upload)
+        await server.uploads.abort(principal, upload)
 
     return router

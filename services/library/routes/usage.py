@@ -8,14 +8,14 @@ from services.library.context import REFUSED, Context, Reader
 from services.library.usage import show, stored_by
 
 
-def usage_routes(house: Context) -> APIRouter:
+def usage_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/usage", tags=["usage"], responses=REFUSED)
 
     @router.get("")
     async def get(principal: Reader) -> Usage:
         """Show what is stored: uploaded files, results, uploads under way, and the limit."""
-        async with house.database.session() as session:
-            return show(await stored_by(session, principal.owner), policy=house.policy)
+        async with server.database.session() as session:
+            return show(await stored_by(session, principal.owner), policy=server.policy)
 
     return router

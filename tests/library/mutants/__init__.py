@@ -122,8 +122,8 @@ STORE = (
         "endings",
         "    if row.cancel_requested:\n"
         "        return await to_end(session, row, JobState.CANCELLED)\n"
-        "    return await to_queued(session, row, {",
-        "    return await to_queued(session, row, {",
+        "    return await requeue_attempt(session, row, {",
+        "    return await requeue_attempt(session, row, {",
     ),
     Mutant(
         "reuse_without_fingerprint",
@@ -176,8 +176,8 @@ STORE = (
     Mutant(
         "change_without_event",
         "arrows",
-        "        await _discard_attempt(session, moved)\n        await tell_queued(session, moved, "
-        "news=not pause)\n",
+        "        await _discard_attempt(session, moved)\n        await emit_queued(session, moved, "
+        "notify=not pause)\n",
         "        await _discard_attempt(session, moved)\n",
     ),
     Mutant(

@@ -11,10 +11,10 @@ from contracts.jobs import JobReleased
 from contracts.topics import JOBS_EVENTS, Topic
 from kit.bus.base import AnyEvent, Bus, Handler
 from kit.bus.codec import Headers, Record
+from kit.bus.dead_letters import DeadLetter, unpack
 from kit.bus.kafka.bus import KafkaBus
-from kit.bus.letters import DeadLetter, unpack
 from kit.bus.memory import MemoryBus
-from kit.bus.watch import KafkaTimes
+from kit.bus.watchdog import KafkaTimes
 from kit.clock import new_id
 from tests.support.events import make_event
 from tests.support.patience import HANGS

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from contracts.topics import LIBRARY_EVENTS, Topic
-from kit.bus.base import AnyEvent, BusError, NotNow
+from kit.bus.base import AnyEvent, BusError, RetryLater
 from kit.clock import new_id
 from tests.ports.bus.harness import (
     Harness,
@@ -176,7 +176,7 @@ async def test_a_handler_that_cannot_work_at_present_loses_nothing(
 ) -> None:
     async def away(event: AnyEvent) -> None:
         if len(seen.events) < 6:
-            raise NotNow("the database is away")
+            raise RetryLater("the database is away")
 
     seen = Seen(away)
     await harness.bus.publish(topic, released(1), key="same")
@@ -236,7 +236,7 @@ async def test_news_reaches_every_reader_and_only_from_now_on(
 
     async def read(into: list[int]) -> None:
         bus = await harness.another()
-        async with aclosing(bus.news(topic)) as news:  # type: ignore[type-var]
+        async with aclosing(bus.tail(topic)) as news:  # type: ignore[type-var]
             async for event in news:
                 into.append(event.data.epoch if event else -1)
 
@@ -265,7 +265,7 @@ async def test_news_that_cannot_be_read_is_still_news(harness: Harness, topic: T
     heard: list[AnyEvent | None] = []
 
     async def read() -> None:
-        async with aclosing(harness.bus.news(topic)) as news:  # type: ignore[type-var]
+        async with aclosing(harness.bus.tail(topic)) as news:  # type: ignore[type-var]
             async for event in news:
                 heard.append(event)
 
@@ -283,7 +283,7 @@ async def test_news_that_cannot_be_read_is_still_news(harness: Harness, topic: T
 
 async def test_closing_the_bus_ends_its_readers(harness: Harness, topic: Topic) -> None:
     async def read() -> int:
-        return len([event async for event in harness.bus.news(topic)])
+        return len([event async for event in harness.bus.tail(topic)])
 
     task = asyncio.create_task(read())
     await asyncio.sleep(0)

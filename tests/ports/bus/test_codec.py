@@ -8,9 +8,9 @@ import pytest
 from contracts.envelope import Event
 from contracts.ids import OwnerId
 from contracts.topics import JOBS_EVENTS
-from kit.bus.base import Unreadable
+from kit.bus.base import DecodeError
 from kit.bus.codec import Headers, Record, decode, encode
-from kit.bus.letters import DeadLetter, pack, unpack
+from kit.bus.dead_letters import DeadLetter, pack, unpack
 from kit.clock import new_id
 from tests.ports.bus.harness import released
 
@@ -82,13 +82,13 @@ def test_an_owner_survives() -> None:
 )
 def test_a_wrong_attribute_is_unreadable(name: str, value: bytes | None, said: str) -> None:
     made = record()
-    with pytest.raises(Unreadable, match=said):
+    with pytest.raises(DecodeError, match=said):
         decode(JOBS_EVENTS, with_header(made.headers, name, value), made.value)
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b"{}", b'{"epoch": "many"}', b"\xff"])
 def test_a_wrong_value_is_unreadable(value: bytes | None) -> None:
-    with pytest.raises(Unreadable, match=r"job\.released is not valid"):
+    with pytest.raises(DecodeError, match=r"job\.released is not valid"):
         decode(JOBS_EVENTS, record().headers, value)
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from contracts.topics import JOBS_EVENTS
-from kit.bus.base import AnyEvent, NotNow
+from kit.bus.base import AnyEvent, RetryLater
 from kit.bus.codec import encode
 from kit.bus.delivery import TRY_LIMIT, deliver
 from kit.bus.kafka.session import POLL_LIMIT
@@ -21,7 +21,7 @@ async def test_a_try_that_runs_out_of_time_is_made_again_later() -> None:
 
     calls: list[AnyEvent] = []
     record = encode(JOBS_EVENTS, released(1), key="a")
-    with pytest.raises(NotNow, match="not handled in time"):
+    with pytest.raises(RetryLater, match="not handled in time"):
         await deliver(JOBS_EVENTS, record, hang, limit=0.05)
     assert len(calls) == 1
 

@@ -15,8 +15,8 @@ from contracts.topics import DEAD_LETTERS, Topic
 from kit.bus.__main__ import go_through, main
 from kit.bus.base import AnyEvent
 from kit.bus.codec import Record, encode
+from kit.bus.dead_letters import DeadLetter, pack, parse_dead_letter, told
 from kit.bus.kafka.bus import KafkaBus
-from kit.bus.letters import DeadLetter, letter_in, pack, told
 from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, released
 from tests.support.events import make_event
 from tests.support.patience import HANGS
@@ -115,7 +115,7 @@ async def test_files_in_quarantine_are_shown_and_not_sent_back(
     record = encode(DEAD_LETTERS, quarantined(), key="k")
     letter = told(record, topic=DEAD_LETTERS.name, partition=1, offset=7)
     assert letter is not None
-    broken = DeadLetter("jobs.events", 0, 4, "library", "Unreadable: no event", record)
+    broken = DeadLetter("jobs.events", 0, 4, "library", "DecodeError: no event", record)
     shelf = Shelf(letter, broken)
     bus = cast(KafkaBus, shelf)
     assert await go_through(bus, topic="", reason="quarantined", replay=False) == 1
@@ -139,7 +139,7 @@ def test_both_kinds_are_found_among_what_a_broker_gives() -> None:
     event = encode(DEAD_LETTERS, quarantined(), key="k")
     packed = pack(DeadLetter("jobs.events", 2, 9, "library", "handler: a bug", event))
     for record, topic, offset in ((event, DEAD_LETTERS.name, 7), (packed, "jobs.events", 9)):
-        letter = letter_in(
+        letter = parse_dead_letter(
             SimpleNamespace(
                 topic=DEAD_LETTERS.name,
                 partition=2,

@@ -68,7 +68,7 @@ async def test_a_killed_broker_costs_no_acknowledged_event(harness: Harness, top
             await asyncio.sleep(0.005)
 
     async def read() -> None:
-        async with aclosing(harness.bus.news(topic)) as heard:  # type: ignore[type-var]
+        async with aclosing(harness.bus.tail(topic)) as heard:  # type: ignore[type-var]
             async for event in heard:
                 news.append(event.data.epoch if event else -1)
 

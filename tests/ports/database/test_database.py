@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from kit.clock import SystemClock
 from kit.database.base import DatabaseUnavailable
-from kit.database.engine import Database, announce, database_of
+from kit.database.engine import Database, database_of, notify_on_commit
 from kit.database.repository import OwnedRows, Position
 from tests.ports.database.rows import METADATA, Entry, Shelf
 from tests.support.patience import HANGS
@@ -182,21 +182,21 @@ async def test_a_lock_that_a_query_finds_is_the_one_of_its_name(database: Databa
 
 
 async def test_a_signal_comes_after_the_commit_and_only_then(database: Database) -> None:
-    signal = database.signal("news")
+    signal = database.listen("news")
 
     async def break_off() -> None:
         async with database.transaction() as session:
-            announce(session, "news")
+            notify_on_commit(session, "news")
             raise RuntimeError("halfway")
 
     with pytest.raises(RuntimeError):
         await break_off()
     assert not signal.is_set()
     async with database.transaction() as session:
-        announce(session, "news")
+        notify_on_commit(session, "news")
         assert not signal.is_set()
     assert signal.is_set()
-    assert not database.signal("other").is_set()
+    assert not database.listen("other").is_set()
 
 
 async def test_a_session_knows_its_database(database: Database) -> None:
@@ -282,7 +282,7 @@ async def _count(database: Database, value: int) -> None:
         await session.execute(update(Shelf).values(count=value))
 
 
-async def test_a_full_house_is_told_so(url: str) -> None:
+async def test_a_full_server_is_told_so(url: str) -> None:
     database = Database(url, clock=SystemClock(), pool=1, busy_timeout=0.1)
     async with database.transaction() as session:
         await session.execute(text("SELECT 1"))

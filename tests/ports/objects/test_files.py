@@ -16,7 +16,7 @@ from kit.objects.disposition import attachment, safe_filename
 from kit.objects.factory import open_objects
 from kit.objects.files import FileStore
 from kit.objects.minio import MinioStore, S3Address
-from kit.objects.serving import Serving
+from kit.objects.serving import SignedUrlApp
 from kit.objects.signing import BadSignature, Signer, presigned
 from kit.settings import KitSettings
 from tests.support.clock import ManualClock
@@ -73,8 +73,8 @@ async def test_a_part_that_stands_still_is_given_up(store: FileStore) -> None:
 
     reference = await store.start_upload(DERIVED, "u", media_type="audio/flac")
     url = store.sign_part(DERIVED, "u", reference, number=1, size=4, lasting=MINUTE)
-    serving = httpx.ASGITransport(Serving(store, block_within=0.1))
-    async with httpx.AsyncClient(transport=serving, base_url="http://house") as http:
+    serving = httpx.ASGITransport(SignedUrlApp(store, block_within=0.1))
+    async with httpx.AsyncClient(transport=serving, base_url="http://server") as http:
         answer = await http.put(url, content=halting())
         assert (answer.status_code, answer.json()["code"]) == (408, "too_slow")
         assert (await http.put(url, content=b"abcd")).status_code == 200

@@ -101,8 +101,8 @@ class AsyncJobs(AsyncResource):
         """
         ended = await wait_until_ended(lambda: self.get(job), on_progress, timeout)
         if ended.state in ("failed", "cancelled"):
-            failure = ended.failure or types.Failure(reason=ended.state, message="")
-            raise JobFailedError(ended.id, ended.state, failure.reason, failure.message)
+            reason = ended.reason or types.Reason(code=ended.state, message="")
+            raise JobFailedError(ended.id, ended.state, reason.code, reason.message)
         return ended
 
     async def cancel(self, job: str) -> types.Job:

@@ -11,8 +11,8 @@ def describe(job: types.Job) -> str:
         return f"{job.queue.position}. in the queue: {job.queue.message}"
     if job.state == "running":
         return f"{job.progress.fraction:.0%} {job.progress.message}".strip()
-    if job.failure:
-        return job.failure.message
+    if job.reason:
+        return job.reason.message
     return summary(job.result) if job.task == "tagging" and job.result else ""
 
 
@@ -53,7 +53,7 @@ def _describe_step(run: types.Run, step: types.Step) -> str:
     if step.skipped or step.states:
         return step.skipped or ", ".join(sorted(set(step.states)))
     spec = next((spec for spec in run.pipeline.steps if spec["name"] == step.name), {})
-    sources = [source["step"] for key in ("inputs", "beside") for source in spec.get(key, ())]
+    sources = [source["step"] for key in ("inputs", "side_inputs") for source in spec.get(key, ())]
     unfinished = {other.name for other in run.steps if not other.states or not _ended(other)}
     before = [
         name for name in dict.fromkeys([*sources, *spec.get("after", ())]) if name in unfinished

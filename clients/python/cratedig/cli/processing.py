@@ -51,7 +51,7 @@ def list_pipelines(json: AsJson = False) -> None:
 
 
 @pipelines.command("show")
-def show_pipeline(
+def pipeline_to_api(
     name: Annotated[str, typer.Argument(help="Name of a pipeline.")], json: AsJson = False
 ) -> None:
     """Print a pipeline as `save` and `run` read it; with --json also its id and its date."""

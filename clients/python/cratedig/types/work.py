@@ -26,9 +26,9 @@ class Task(Answer):
     params: dict[str, Any]
     result: dict[str, Any]
     reads: tuple[str, ...]
-    takes_list: bool
-    beside: tuple[str, ...] = ()
-    gathers: tuple[str, ...] = ()
+    accepts_many: bool
+    side_inputs: tuple[str, ...] = ()
+    collects: tuple[str, ...] = ()
     offered: bool
 
 
@@ -45,18 +45,18 @@ class Queue(Answer):
 
     position: int
     ahead: int
-    waits_for: str
+    waiting_for: str
     message: str
 
 
-class Failure(Answer):
+class Reason(Answer):
     """Why a job has no result."""
 
-    reason: str
+    code: str
     message: str
 
 
-class Make(Answer):
+class Producer(Answer):
     """Which engine made a result."""
 
     engine: str
@@ -78,8 +78,8 @@ class Job(Answer):
     progress: Progress
     queue: Queue | None = None
     result: dict[str, Any] | None = None
-    failure: Failure | None = None
-    make: Make | None = None
+    reason: Reason | None = None
+    producer: Producer | None = None
     attempt: int = 0
     cancel_requested: bool = False
     retry_of: str | None = None

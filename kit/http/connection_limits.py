@@ -25,7 +25,7 @@ TELL_AGAIN: Seconds = 60.0
 REFUSED = Metric("http_connections_refused_total", "Connections that found no place.", ("why",))
 
 
-class Crowd:
+class ConnectionLimits:
     """The connections of a server.
 
     Parameters

@@ -50,7 +50,7 @@ NO_PULSE = Pulse(0.0, 0.0, (), np.zeros(0), 0.0)
 """What is found in silence."""
 
 
-def find_pulse(novelty: F64, rate: float, *, loop: bool = False) -> Pulse:
+def track_beats(novelty: F64, rate: float, *, loop: bool = False) -> Pulse:
     """Find the tempo and the beats of a novelty curve.
 
     The tempo is the one whose multiples the autocorrelation supports best, weighted by how common
@@ -130,7 +130,7 @@ def _follow(evidence: F64, best: int) -> NDArray[np.int64]:
             moves[offset + fastest, inside] = score[source[inside]] - 0.03 * abs(offset)
         chosen = np.argmax(moves, axis=0)
         drifted = moves[chosen, index]
-        # A new tempo has to be borne out for some seconds before it is worth its price.
+        # A new tempo has to be credential out for some seconds before it is worth its price.
         before = int(np.argmax(score))
         anew = score[before] - _STEP_PRICE
         links[row] = np.where(drifted >= anew, index + chosen - fastest, before)

@@ -21,14 +21,14 @@ from contracts.jobs import (
     JobState,
 )
 from contracts.topics import JOBS_EVENTS
-from kit.bus.base import AnyEvent, Bus, Consumer, NotNow
+from kit.bus.base import AnyEvent, Bus, Consumer, RetryLater
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.objects.base import ObjectError, ObjectStore
-from services.library import endings, results
+from services.library import outcomes, results
 from services.library.locks import hold_owner_of
 from services.library.policy import Policy
-from services.library.runs import job_ended
+from services.library.runs import job_finished
 from services.library.tables import InboxRow, JobRow
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class JobEvents:
 
         Raises
         ------
-        NotNow
+        RetryLater
             The database or the store is away.
         """
         try:
@@ -66,7 +66,7 @@ class JobEvents:
             if change is not None:
                 await self._apply(event, change)
         except (DatabaseUnavailable, ObjectError) as error:
-            raise NotNow(str(error)) from error
+            raise RetryLater(str(error)) from error
 
     async def _change(self, said: object) -> Change | None:
         """Return what an event asks to be done, or nothing."""
@@ -74,13 +74,13 @@ class JobEvents:
             case JobCompleted():
                 return await self._completion(said)
             case JobSkipped():
-                return lambda session: endings.skip(
-                    session, said.job, said.epoch, make=said.make, failure=said.failure
+                return lambda session: outcomes.skip(
+                    session, said.job, said.epoch, producer=said.producer, reason=said.reason
                 )
             case JobFailed():
-                return lambda session: endings.fail(session, said, policy=self._policy)
+                return lambda session: outcomes.fail(session, said, policy=self._policy)
             case JobReleased():
-                return lambda session: endings.release(session, said.job, said.epoch)
+                return lambda session: outcomes.release(session, said.job, said.epoch)
         raise TypeError(f"{type(said).__name__} is no word of a worker")
 
     async def _completion(self, said: JobCompleted) -> Change | None:
@@ -112,7 +112,7 @@ class JobEvents:
                 if row is None:
                     log.info("%s came too late and changes nothing", event.type)
                 elif JobState(row.state).terminal and row.state != JobState.SUCCEEDED:
-                    await job_ended(session, row, policy=self._policy)
+                    await job_finished(session, row, policy=self._policy)
         except results.RoomGone:
             await self._apply(event, change)
         except _SeenBefore:

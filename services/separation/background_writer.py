@@ -9,7 +9,7 @@ from typing import Self
 from kit.arrays import F32
 
 
-class Behind:
+class BackgroundWriter:
     """Does something with blocks in a thread of its own, in their order; a context manager.
 
     Parameters

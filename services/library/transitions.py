@@ -12,9 +12,9 @@ from sqlalchemy import Executable, Integer, String, bindparam, insert, select, u
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.events import JobEnded, JobQueued, JobRunning
+from contracts.events import JobFinished, JobQueued, JobRunning
 from contracts.ids import JobId, OwnerId, RunId
-from contracts.jobs import Failure, JobClass, JobRequested, JobState, TaskName
+from contracts.jobs import JobRequested, JobState, Priority, Reason, TaskName
 from contracts.objects import Bucket, attempt_prefix, previews_prefix
 from contracts.topics import LIBRARY_EVENTS, commands
 from kit.clock import new_id
@@ -63,14 +63,16 @@ async def move(
     statement = database.prepared(("move", names), lambda: _moving(database, names))
     asked: dict[str, Any] = {"of_job": job, "of_epoch": epoch, "was": state.value}
     for name, value in to.items():
-        asked[f"to_{name}"] = database.after(value) if isinstance(value, timedelta) else value
+        asked[f"to_{name}"] = (
+            database.deadline_value(value) if isinstance(value, timedelta) else value
+        )
     return (await session.scalars(statement, asked)).one_or_none()
 
 
 def _moving(database: Database, names: tuple[tuple[str, bool], ...]) -> Executable:
     columns = JobRow.metadata.tables["jobs"].c
     to: dict[str, Any] = {
-        name: database.moment(f"to_{name}")
+        name: database.deadline_expr(f"to_{name}")
         if is_moment
         else bindparam(f"to_{name}", type_=columns[name].type)
         for name, is_moment in names
@@ -88,7 +90,7 @@ def _moving(database: Database, names: tuple[tuple[str, bool], ...]) -> Executab
     )
 
 
-async def to_running(
+async def start_attempt(
     session: AsyncSession, job: str, epoch: int, to: Mapping[str, Any]
 ) -> JobRow | None:
     """QUEUED to RUNNING: the epoch grows, and with it everybody else is fenced off."""
@@ -112,7 +114,7 @@ async def to_running(
     return moved
 
 
-async def to_queued(
+async def requeue_attempt(
     session: AsyncSession, row: JobRow, to: Mapping[str, Any], *, pause: timedelta = timedelta()
 ) -> JobRow | None:
     """RUNNING to QUEUED: it waits again, not before a pause has passed."""
@@ -126,7 +128,7 @@ async def to_queued(
     moved = await move(session, row.id, JobState.RUNNING, row.epoch, values)
     if moved is not None:
         await _discard_attempt(session, moved)
-        await tell_queued(session, moved, news=not pause)
+        await emit_queued(session, moved, notify=not pause)
     return moved
 
 
@@ -136,11 +138,11 @@ async def to_end(
     state: JobState,
     *,
     to: Mapping[str, Any] | None = None,
-    failure: Failure | None = None,
+    reason: Reason | None = None,
 ) -> JobRow | None:
     """QUEUED or RUNNING to a state that never changes again."""
     was = JobState(row.state)
-    return await end(session, row.id, was, row.epoch, state, to=to, failure=failure)
+    return await end(session, row.id, was, row.epoch, state, to=to, reason=reason)
 
 
 async def end(
@@ -151,15 +153,15 @@ async def end(
     state: JobState,
     *,
     to: Mapping[str, Any] | None = None,
-    failure: Failure | None = None,
+    reason: Reason | None = None,
 ) -> JobRow | None:
     """A job that is in a state and an epoch to a state that never changes again."""
     values = {
         **_NOBODY,
         **(to or {}),
         "state": state.value,
-        "failure": failure.model_dump(mode="json") if failure else None,
-        "reason": failure.reason if failure else None,
+        "reason": reason.model_dump(mode="json") if reason else None,
+        "reason_code": reason.code if reason else None,
         "finished": NOW,
     }
     moved = await move(session, job, was, epoch, values)
@@ -170,19 +172,19 @@ async def end(
         await _discard_attempt(session, moved)
     elif was_running and moved.task in PREVIEWED:
         await discard(session, Bucket.DERIVED, previews_of(moved), after=PREVIEWS_GARBAGE_AFTER)
-    data = JobEnded(
+    data = JobFinished(
         job=JobId(moved.id),
         subject=subject_of(moved),
         task=TaskName(moved.task),
         run=_run(moved),
         epoch=moved.epoch,
-        failure=failure,
+        reason=reason,
     )
     await record(session, LIBRARY_EVENTS, f"job.{state.value}", data, about=about(moved))
     return moved
 
 
-async def tell_queued(session: AsyncSession, row: JobRow, *, news: bool) -> None:
+async def emit_queued(session: AsyncSession, row: JobRow, *, notify: bool) -> None:
     """Write that a job waits, and the news for workers unless it must wait a while first."""
     task = TaskName(row.task)
     data = JobQueued(
@@ -193,8 +195,8 @@ async def tell_queued(session: AsyncSession, row: JobRow, *, news: bool) -> None
         attempt=row.attempt,
     )
     facts = [Fact(LIBRARY_EVENTS, "job.queued", data, about(row))]
-    if news:
-        asked = JobRequested(job=JobId(row.id), task=task, priority=JobClass(row.priority))
+    if notify:
+        asked = JobRequested(job=JobId(row.id), task=task, priority=Priority(row.priority))
         spoken_of = About(
             event_subject=row.id,
             key=row.id,

@@ -5,26 +5,26 @@ from typing import Protocol
 import httpx
 
 from contracts.ids import JobId
-from contracts.jobs import Claim, ClaimRequest, Claims, Heartbeat, HeartbeatAnswer, Standing
+from contracts.jobs import Claim, ClaimRequest, Claims, Heartbeat, HeartbeatAnswer, LeaseStatus
 
 
-class DeskClosed(Exception):
+class LibraryUnavailable(Exception):
     """The library could not be asked; ask again later."""
 
 
-class Desk(Protocol):
+class LibraryClient(Protocol):
     """Where a worker claims jobs."""
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
-        """Take the next jobs, or nothing. Raises `DeskClosed`."""
+        """Take the next jobs, or nothing. Raises `LibraryUnavailable`."""
         ...
 
-    async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
-        """Say that the work goes on. Raises `DeskClosed`."""
+    async def heartbeat(self, job: JobId, beat: Heartbeat) -> LeaseStatus:
+        """Say that the work goes on. Raises `LibraryUnavailable`."""
         ...
 
 
-class HttpDesk:
+class HttpLibraryClient:
     """The real desk."""
 
     def __init__(self, client: httpx.AsyncClient, *, secret: str) -> None:
@@ -36,17 +36,17 @@ class HttpDesk:
         answer = await self._post("/internal/claims", request.model_dump_json())
         return Claims.model_validate_json(answer.content).claims
 
-    async def heartbeat(self, job: JobId, beat: Heartbeat) -> Standing:
+    async def heartbeat(self, job: JobId, beat: Heartbeat) -> LeaseStatus:
         """Say that the work goes on."""
         answer = await self._post(f"/internal/jobs/{job}/heartbeat", beat.model_dump_json())
-        return HeartbeatAnswer.model_validate_json(answer.content).standing
+        return HeartbeatAnswer.model_validate_json(answer.content).status
 
     async def _post(self, path: str, body: str) -> httpx.Response:
         headers = {**self._headers, "Content-Type": "application/json"}
         try:
             answer = await self._client.post(path, content=body, headers=headers)
         except httpx.HTTPError as error:
-            raise DeskClosed(f"the library cannot be reached: {error}") from error
+            raise LibraryUnavailable(f"the library cannot be reached: {error}") from error
         if answer.is_error:
-            raise DeskClosed(f"the library answered {answer.status_code} to {path}")
+            raise LibraryUnavailable(f"the library answered {answer.status_code} to {path}")
         return answer

@@ -14,7 +14,7 @@ from contracts.problems import FieldProblem, ProblemCode
 from kit.http.errors import ProblemError
 from services.library.artifacts import fold
 
-MOST_WORDS = 8
+MAX_WORDS = 8
 LONGEST = 200
 """Characters of all words together, folded."""
 WAITING = 8
@@ -33,8 +33,8 @@ def words_of(text: str) -> tuple[str, ...]:
     """
     words = tuple(dict.fromkeys(fold(text).split()))
     length = sum(map(len, words))
-    if len(words) > MOST_WORDS:
-        problem = f"at most {MOST_WORDS} words; this one has {len(words)}"
+    if len(words) > MAX_WORDS:
+        problem = f"at most {MAX_WORDS} words; this one has {len(words)}"
     elif length > LONGEST:
         problem = (
             f"words of at most {LONGEST} characters together; these have {length} once ligatures "

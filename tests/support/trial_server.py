@@ -1,10 +1,7 @@
-"""`python -m benchmarks.noop_house`: the embedded house with work that is nothing."""
-
-import os
+"""`python -m tests.support.trial_server`: the embedded server with quick work instead of MIDI."""
 
 import uvloop
 
-from benchmarks.noop import SERVICE as NOOP
 from embedded.folder import open_folder
 from embedded.settings import EmbeddedSettings, compose
 from gateway.service import SERVICE as GATEWAY
@@ -13,6 +10,7 @@ from kit.observability import logging as logs
 from kit.service import WorkerSettings
 from services.ingest.service import SERVICE as INGEST
 from services.library.service import SERVICE as LIBRARY
+from tests.support.quick import SERVICE as QUICK
 
 
 def main() -> None:
@@ -21,9 +19,8 @@ def main() -> None:
     with open_folder(settings.data):
         kit, chosen = compose(settings)
         logs.configure(kit.log_level, "json")
-        slots = int(os.environ.get("NOOP_SLOTS", "4"))
-        noop = {**chosen, "midi": WorkerSettings(slots=slots, device="cpu", threads=1)}
-        uvloop.run(serve((LIBRARY, GATEWAY, INGEST, NOOP), kit, chosen=noop))
+        quick = {**chosen, "midi": WorkerSettings(slots=2, device="cpu", threads=1)}
+        uvloop.run(serve((LIBRARY, GATEWAY, INGEST, QUICK), kit, chosen=quick))
 
 
 if __name__ == "__main__":

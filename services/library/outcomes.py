@@ -12,41 +12,41 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.jobs import (
-    Failure,
     FailureKind,
-    FailureReason,
     JobFailed,
     JobQuarantined,
     JobState,
-    Make,
+    Producer,
     Progress,
+    Reason,
+    ReasonCode,
     ResultData,
 )
 from contracts.topics import DEAD_LETTERS
 from kit.database.engine import database_of
-from services.library.arrows import about, current, end, to_end, to_queued
 from services.library.outbox import record
 from services.library.policy import Policy
 from services.library.tables import JobRow, in_state
+from services.library.transitions import about, current, end, requeue_attempt, to_end
 
 _DONE = Progress(fraction=1.0).model_dump(mode="json")
 
 
 async def complete(
-    session: AsyncSession, job: str, epoch: int, *, make: Make, result: ResultData
+    session: AsyncSession, job: str, epoch: int, *, producer: Producer, result: ResultData
 ) -> JobRow | None:
     """RUNNING to SUCCEEDED, with what was found and what it was made with."""
-    values = {"result": result, "progress": _DONE, **_made(make)}
+    values = {"result": result, "progress": _DONE, **_provenance(producer)}
     return await end(session, job, JobState.RUNNING, epoch, JobState.SUCCEEDED, to=values)
 
 
 async def skip(
-    session: AsyncSession, job: str, epoch: int, *, make: Make, failure: Failure
+    session: AsyncSession, job: str, epoch: int, *, producer: Producer, reason: Reason
 ) -> JobRow | None:
     """RUNNING to SKIPPED: there was nothing to do."""
-    values = {"progress": _DONE, **_made(make)}
+    values = {"progress": _DONE, **_provenance(producer)}
     state = JobState.SKIPPED
-    return await end(session, job, JobState.RUNNING, epoch, state, to=values, failure=failure)
+    return await end(session, job, JobState.RUNNING, epoch, state, to=values, reason=reason)
 
 
 async def fail(session: AsyncSession, failed: JobFailed, *, policy: Policy) -> JobRow | None:
@@ -59,7 +59,7 @@ async def fail(session: AsyncSession, failed: JobFailed, *, policy: Policy) -> J
     detail = {"detail": failed.detail}
     match failed.kind:
         case FailureKind.REJECTED | FailureKind.TIMEOUT:
-            return await to_end(session, row, JobState.FAILED, to=detail, failure=failed.failure)
+            return await to_end(session, row, JobState.FAILED, to=detail, reason=failed.reason)
         case FailureKind.CRASH:
             return await _crashed(session, row, failed, policy)
         case FailureKind.RETRYABLE | FailureKind.INTERNAL:
@@ -73,7 +73,7 @@ async def release(session: AsyncSession, job: str, epoch: int) -> JobRow | None:
         return None
     if row.cancel_requested:
         return await to_end(session, row, JobState.CANCELLED)
-    return await to_queued(session, row, {"attempt": row.attempt - 1})
+    return await requeue_attempt(session, row, {"attempt": row.attempt - 1})
 
 
 async def lose(session: AsyncSession, job: str, epoch: int, *, policy: Policy) -> JobRow | None:
@@ -114,35 +114,35 @@ async def time_out(session: AsyncSession, job: str, epoch: int, *, policy: Polic
         return None
     if row.cancel_requested:
         return await to_end(session, row, JobState.CANCELLED)
-    failure = Failure(
-        reason=FailureReason.TIMEOUT,
-        message=f"The work was not done within the {row.budget:.0f} s it is given.",
+    reason = Reason(
+        code=ReasonCode.TIMEOUT,
+        message=f"The work was not done within the {row.start_to_close_timeout:.0f} s it is given.",
     )
-    return await to_end(session, row, JobState.FAILED, failure=failure)
+    return await to_end(session, row, JobState.FAILED, reason=reason)
 
 
 async def expire(session: AsyncSession, job: str) -> JobRow | None:
     """QUEUED to FAILED because nobody took it in time (R19)."""
     now = database_of(session).now()
-    never = (col(JobRow.epoch) == 0) & (col(JobRow.start_by) < now)
+    never = (col(JobRow.epoch) == 0) & (col(JobRow.schedule_to_start_deadline) < now)
     query = (
         select(JobRow)
         .where(col(JobRow.id) == job, in_state(JobState.QUEUED))
-        .where(or_(never, col(JobRow.close_by) < now))
+        .where(or_(never, col(JobRow.schedule_to_close_deadline) < now))
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     row = (await session.scalars(query)).one_or_none()
     if row is None:
         return None
-    failure = Failure(
-        reason=FailureReason.EXPIRED,
+    reason = Reason(
+        code=ReasonCode.EXPIRED,
         message=(
             "No worker took this job in time. Check that a worker for "
             f"{row.task} runs, then ask again."
         ),
     )
-    return await to_end(session, row, JobState.FAILED, failure=failure)
+    return await to_end(session, row, JobState.FAILED, reason=reason)
 
 
 async def overdue(session: AsyncSession, *, policy: Policy) -> Sequence[JobRow]:
@@ -153,8 +153,8 @@ async def overdue(session: AsyncSession, *, policy: Policy) -> Sequence[JobRow]:
         col(JobRow.lease_until) < now,
         col(JobRow.deadline) < database.now(offset=-policy.overrun),
     )
-    never = (col(JobRow.epoch) == 0) & (col(JobRow.start_by) < now)
-    waits = in_state(JobState.QUEUED) & or_(never, col(JobRow.close_by) < now)
+    never = (col(JobRow.epoch) == 0) & (col(JobRow.schedule_to_start_deadline) < now)
+    waits = in_state(JobState.QUEUED) & or_(never, col(JobRow.schedule_to_close_deadline) < now)
     query = select(JobRow).where(or_(runs, waits)).order_by(col(JobRow.queued)).limit(500)
     return list(await session.scalars(query))
 
@@ -176,11 +176,11 @@ async def _lost(
         return await to_end(session, row, JobState.CANCELLED)
     lost = row.lost + 1
     if lost > policy.lost:
-        failure = Failure(reason=FailureReason.EXHAUSTED, message=message)
-        return await to_end(session, row, JobState.FAILED, to={"lost": lost}, failure=failure)
+        reason = Reason(code=ReasonCode.EXHAUSTED, message=message)
+        return await to_end(session, row, JobState.FAILED, to={"lost": lost}, reason=reason)
     # The first loss is most often a process that was stopped: the job does not wait for it.
     pause = policy.pause(lost - 1) if lost > 1 else timedelta()
-    return await to_queued(session, row, {"lost": lost}, pause=pause)
+    return await requeue_attempt(session, row, {"lost": lost}, pause=pause)
 
 
 async def _crashed(
@@ -189,15 +189,15 @@ async def _crashed(
     crashes = row.crashes + 1
     values = {"crashes": crashes, "detail": failed.detail}
     if crashes < policy.crashes:
-        return await to_queued(session, row, values, pause=policy.pause(crashes))
-    failure = Failure(
-        reason=FailureReason.CRASH,
+        return await requeue_attempt(session, row, values, pause=policy.pause(crashes))
+    reason = Reason(
+        code=ReasonCode.CRASH,
         message=(
             f"Working on this audio broke the program down {crashes} times, so it is in "
             "quarantine. Try another version of the file."
         ),
     )
-    ended = await to_end(session, row, JobState.FAILED, to=values, failure=failure)
+    ended = await to_end(session, row, JobState.FAILED, to=values, reason=reason)
     if ended is not None:
         data = JobQuarantined(
             job=failed.job,
@@ -214,23 +214,23 @@ async def _faulted(
     session: AsyncSession, row: JobRow, failed: JobFailed, policy: Policy
 ) -> JobRow | None:
     now = await database_of(session).time(session)
-    if failed.failure.reason == FailureReason.STORE_FULL:
+    if failed.reason.code == ReasonCode.STORE_FULL:
         # Room comes when somebody makes it, not after so many tries: asked again as long as the
         # job may wait, and the less often the longer it has.
         patience = max(policy.backoff, min(policy.backoff_most, (now - row.queued) / 4))
-        if now + patience < row.close_by:
-            return await to_queued(session, row, {"detail": failed.detail}, pause=patience)
+        if now + patience < row.schedule_to_close_deadline:
+            return await requeue_attempt(session, row, {"detail": failed.detail}, pause=patience)
     retries = row.retries + 1
     values = {"retries": retries, "detail": failed.detail}
     pause = policy.pause(retries)
-    if retries < policy.attempts and now + pause < row.close_by:
-        return await to_queued(session, row, values, pause=pause)
-    reason = FailureReason.EXHAUSTED
+    if retries < policy.attempts and now + pause < row.schedule_to_close_deadline:
+        return await requeue_attempt(session, row, values, pause=pause)
+    code = ReasonCode.EXHAUSTED
     if failed.kind is FailureKind.INTERNAL:
-        reason = FailureReason.INTERNAL
-    message = f"It was tried {retries} times; the last time: {failed.failure.message}"
-    failure = Failure(reason=reason, message=message[:2000])
-    return await to_end(session, row, JobState.FAILED, to=values, failure=failure)
+        code = ReasonCode.INTERNAL
+    message = f"It was tried {retries} times; the last time: {failed.reason.message}"
+    reason = Reason(code=code, message=message[:2000])
+    return await to_end(session, row, JobState.FAILED, to=values, reason=reason)
 
 
 async def _holds(session: AsyncSession, row: JobRow, condition: object) -> bool:
@@ -239,5 +239,5 @@ async def _holds(session: AsyncSession, row: JobRow, condition: object) -> bool:
     return (await session.execute(query)).scalar_one_or_none() is not None
 
 
-def _made(make: Make) -> dict[str, object]:
-    return {"make": make.model_dump(mode="json"), "fingerprint": make.fingerprint}
+def _provenance(producer: Producer) -> dict[str, object]:
+    return {"producer": producer.model_dump(mode="json"), "fingerprint": producer.fingerprint}

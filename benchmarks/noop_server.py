@@ -1,7 +1,10 @@
-"""`python -m tests.support.trial_house`: the embedded house with quick work instead of MIDI."""
+"""`python -m benchmarks.noop_server`: the embedded server with work that is nothing."""
+
+import os
 
 import uvloop
 
+from benchmarks.noop import SERVICE as NOOP
 from embedded.folder import open_folder
 from embedded.settings import EmbeddedSettings, compose
 from gateway.service import SERVICE as GATEWAY
@@ -10,7 +13,6 @@ from kit.observability import logging as logs
 from kit.service import WorkerSettings
 from services.ingest.service import SERVICE as INGEST
 from services.library.service import SERVICE as LIBRARY
-from tests.support.quick import SERVICE as QUICK
 
 
 def main() -> None:
@@ -19,8 +21,9 @@ def main() -> None:
     with open_folder(settings.data):
         kit, chosen = compose(settings)
         logs.configure(kit.log_level, "json")
-        quick = {**chosen, "midi": WorkerSettings(slots=2, device="cpu", threads=1)}
-        uvloop.run(serve((LIBRARY, GATEWAY, INGEST, QUICK), kit, chosen=quick))
+        slots = int(os.environ.get("NOOP_SLOTS", "4"))
+        noop = {**chosen, "midi": WorkerSettings(slots=slots, device="cpu", threads=1)}
+        uvloop.run(serve((LIBRARY, GATEWAY, INGEST, NOOP), kit, chosen=noop))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from contracts.ids import OwnerId, UserId
 from contracts.music import Seconds
 from contracts.problems import ProblemCode
 from gateway import repository
-from gateway.keyring import Keyring
+from gateway.failed_lookups import FailedLookups
 from gateway.limits import Limits
-from gateway.lookups import Lookups
+from gateway.signing_keys import SigningKeys
 from kit.auth import tokens
 from kit.auth.reader import TokenReader
 from kit.clock import Clock
@@ -36,7 +36,7 @@ class _Seen:
     at: float
 
 
-class Bearers:
+class Authenticator:
     """Turns what a caller bears into who it is (S1, S7)."""
 
     def __init__(
@@ -44,9 +44,9 @@ class Bearers:
         database: Database,
         *,
         clock: Clock,
-        keyring: Keyring,
+        keyring: SigningKeys,
         limits: Limits,
-        lookups: Lookups,
+        lookups: FailedLookups,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -59,23 +59,23 @@ class Bearers:
         self._endings = 0
         self._told: list[Callable[[str], None]] = []
 
-    async def authenticate(self, borne: str) -> Principal:
+    async def authenticate(self, credential: str) -> Principal:
         """Return who bears an access token or an API key, and count the request.
 
         Raises
         ------
         BadToken, Expired, ProblemError
         """
-        if borne.startswith(KEY_PREFIX):
-            who = await self._by_key(borne)
+        if credential.startswith(KEY_PREFIX):
+            who = await self._by_key(credential)
         else:
-            who = await self._reader.read(borne)
-            if not await self.stands(who):
+            who = await self._reader.read(credential)
+            if not await self.is_active(who):
                 raise tokens.BadToken("its session was ended")
         self._limits.request(who.owner)
         return who
 
-    async def stands(self, who: Principal) -> bool:
+    async def is_active(self, who: Principal) -> bool:
         """Return whether the login or the key that somebody came with was not ended."""
         seen = self._standing.get(who.session)
         if seen is not None and self._clock.monotonic() - seen.at < STANDS:
@@ -98,7 +98,7 @@ class Bearers:
         """Have a function called with the user whose sessions or keys were ended here."""
         self._told.append(tell)
 
-    def ended(self, user: str) -> None:
+    def invalidate(self, user: str) -> None:
         """Take note that logins or keys of an account were ended."""
         self._endings += 1
         for name in [name for name, seen in self._standing.items() if seen.who.user == user]:

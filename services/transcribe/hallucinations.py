@@ -26,10 +26,10 @@ _LONGEST_PHRASE = 8
 _LOOP_COMPRESSION = 2.4
 _NOTHING_BUT_LOOP = 5.0
 _LOOP_CONFIDENCE = 0.5
-_LEAST_CONFIDENCE = 0.25
+_MIN_CONFIDENCE = 0.25
 # Single words that are right often have little, lines hardly ever; invented ones have next to none.
-_LEAST_OF_ONE_WORD = 0.1
-_LEAST_LOG_PROBABILITY = -1.0
+_MIN_OF_ONE_WORD = 0.1
+_MIN_LOG_PROBABILITY = -1.0
 _NO_SPEECH = 0.6
 _UNSURE_LOG_PROBABILITY = -0.6
 _UNSURE_CONFIDENCE = 0.45
@@ -65,7 +65,7 @@ class Removed:
     reason: RemovalReason
 
 
-def sift(
+def filter_hallucinations(
     segments: list[Segment], levels: F32, *, separated: bool, loudest_db: float | None = None
 ) -> tuple[list[Segment], list[Removed]]:
     """Part segments into those that are believed and those that are not.
@@ -136,8 +136,8 @@ def _verdict(
     if level < inaudible or (separated and level < usual - SILENT_DB):
         return RemovalReason.SILENT
     sure = confidence(segment)
-    least = _LEAST_CONFIDENCE if len(segment.words) > 1 else _LEAST_OF_ONE_WORD
-    if segment.log_probability < _LEAST_LOG_PROBABILITY or sure < least:
+    least = _MIN_CONFIDENCE if len(segment.words) > 1 else _MIN_OF_ONE_WORD
+    if segment.log_probability < _MIN_LOG_PROBABILITY or sure < least:
         return RemovalReason.DOUBTFUL
     unsure = segment.log_probability < _UNSURE_LOG_PROBABILITY or sure < _UNSURE_CONFIDENCE
     if unsure and CREDITS.search(text):

@@ -1,4 +1,4 @@
-"""From `make run` on a clean checkout to a house that is ready: the first start and the second.
+"""From `make run` on a clean checkout to a server that is ready: the first start and the second.
 
 The checkout is a clone of this one and the home folder is empty: nothing comes from a cache, and
 what the package index takes to answer is part of the figure.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.house import ROOT, free_port
+from tests.support.running_server import ROOT, free_port
 
 WITHIN = 900.0
 

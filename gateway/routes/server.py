@@ -1,4 +1,4 @@
-"""What is said of the house itself: public keys, the description of the API, its documentation."""
+"""What is said of the server itself: public keys, the description of the API, its documentation."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,15 +7,15 @@ from fastapi import APIRouter
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from gateway.documentation import render
-from gateway.keyring import Keyring
+from gateway.signing_keys import SigningKeys
 from kit.http.routes import GuardedRoute
 
 Describe = Callable[[], Awaitable[dict[str, Any]]]
-"""Returns the OpenAPI document of the whole house."""
+"""Returns the OpenAPI document of the whole server."""
 STYLED = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def house_routes(keyring: Keyring, describe: Describe) -> APIRouter:
+def server_routes(keyring: SigningKeys, describe: Describe) -> APIRouter:
     """Return the routes; none of them needs a login, and none is part of the API."""
     router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 

@@ -12,7 +12,7 @@ from kit.audio.downmix import downmix
 from kit.audio.probe import probe
 
 
-class Ear:
+class MonoReader:
     """Hears one file, once.
 
     Parameters
@@ -30,10 +30,12 @@ class Ear:
         The file is damaged or no audio; also while it is heard.
     """
 
-    def __init__(self, path: Path, sample_rate: int, *, told: Callable[[float], None]) -> None:
+    def __init__(
+        self, path: Path, sample_rate: int, *, on_progress: Callable[[float], None]
+    ) -> None:
         self._path = path
         self._rate = sample_rate
-        self._told = told
+        self._on_progress = on_progress
         self._facts = probe(path)
         self.peak = 0.0
         """Of the loudest channel so far."""
@@ -47,7 +49,7 @@ class Ear:
         ):
             yield block[0]
             done += block.shape[1]
-            self._told(min(1.0, done / total))
+            self._on_progress(min(1.0, done / total))
 
     def _read(self) -> Iterator[AudioBlock]:
         for block in read_blocks(self._path):

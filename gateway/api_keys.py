@@ -4,12 +4,12 @@ import logging
 import secrets
 from datetime import timedelta
 
-from contracts.identity import ApiKey, ApiKeyMade, KeyCreate, Principal, Scope, TicketMade
+from contracts.identity import ApiKey, KeyCreate, NewApiKey, Principal, Scope, StreamTicket
 from contracts.ids import OwnerId, UserId
 from contracts.problems import FieldProblem, ProblemCode
 from gateway import repository
-from gateway.bearers import KEY_PREFIX, KEY_SCOPES, Bearers, digest, session_ended
-from gateway.lookups import Lookups
+from gateway.authenticator import KEY_PREFIX, KEY_SCOPES, Authenticator, digest, session_ended
+from gateway.failed_lookups import FailedLookups
 from gateway.tables import ApiKeyRow, TicketRow
 from kit.auth.tokens import BadToken
 from kit.clock import Clock, new_id
@@ -22,18 +22,18 @@ MAX_KEYS = 100
 TICKET_LIFE = timedelta(seconds=30)
 
 
-class Keys:
+class ApiKeys:
     """Use cases of API keys and tickets."""
 
     def __init__(
-        self, database: Database, *, clock: Clock, bearers: Bearers, lookups: Lookups
+        self, database: Database, *, clock: Clock, bearers: Authenticator, lookups: FailedLookups
     ) -> None:
         self._database = database
         self._clock = clock
         self._bearers = bearers
         self._lookups = lookups
 
-    async def make(self, principal: Principal, asked: KeyCreate) -> ApiKeyMade:
+    async def make(self, principal: Principal, asked: KeyCreate) -> NewApiKey:
         """Make an API key; its secret is in the answer only."""
         if not asked.scopes <= KEY_SCOPES:
             raise ProblemError(
@@ -65,7 +65,7 @@ class Keys:
             session.add(row)
             shown = _shown(row)
         log.info("security: key made", extra={"event": "key.made", "user": principal.user})
-        return ApiKeyMade(**shown.model_dump(), key=secret)
+        return NewApiKey(**shown.model_dump(), key=secret)
 
     async def all_of(self, principal: Principal) -> tuple[ApiKey, ...]:
         """Return the account's keys, newest first, without their secrets."""
@@ -78,10 +78,10 @@ class Keys:
         async with self._database.transaction() as session:
             if not await repository.delete_key(session, principal.user, key_id):
                 raise not_found()
-        self._bearers.ended(principal.user)
+        self._bearers.invalidate(principal.user)
         log.info("security: key removed", extra={"event": "key.removed", "user": principal.user})
 
-    async def make_ticket(self, principal: Principal) -> TicketMade:
+    async def make_ticket(self, principal: Principal) -> StreamTicket:
         """Make a single-use ticket to a live stream, for browsers."""
         secret = secrets.token_urlsafe(32)
         async with self._database.transaction() as session:
@@ -94,7 +94,7 @@ class Keys:
                     token_expires=principal.expires,
                 )
             )
-        return TicketMade(ticket=secret, expires_in=int(TICKET_LIFE.total_seconds()))
+        return StreamTicket(ticket=secret, expires_in=int(TICKET_LIFE.total_seconds()))
 
     async def by_ticket(self, secret: str) -> Principal:
         """Use a ticket up and return who bought it.
@@ -121,7 +121,7 @@ class Keys:
             session=row.session,
             expires=row.token_expires,
         )
-        if not await self._bearers.stands(who):
+        if not await self._bearers.is_active(who):
             raise BadToken("its session was ended")
         return who
 

@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from contracts.base import Asked
+from contracts.base import StrictModel
 from contracts.ids import JobId
 from contracts.jobs import ItemFacts
 from contracts.subjects import Subject
 from kit.worker.job import JobInput, Output
 
 
-class Load(Asked):
+class Load(StrictModel):
     """To the child, first: which service it is and what its engine gets."""
 
     handler: str
@@ -28,7 +28,7 @@ class Load(Asked):
     fallback: bool = False
 
 
-class Work(Asked):
+class Work(StrictModel):
     """To the child: one job."""
 
     job: JobId
@@ -39,21 +39,21 @@ class Work(Asked):
     scratch: Path
 
 
-class Loaded(Asked):
+class Loaded(StrictModel):
     """From the child: the engine is warm."""
 
     said: Literal["loaded"] = "loaded"
     engine: str
 
 
-class Unloadable(Asked):
+class LoadRefused(StrictModel):
     """From the child: the engine cannot be loaded, and why."""
 
     said: Literal["unloadable"] = "unloadable"
     message: str
 
 
-class Moved(Asked):
+class ProgressMade(StrictModel):
     """From the child: progress."""
 
     said: Literal["moved"] = "moved"
@@ -61,14 +61,14 @@ class Moved(Asked):
     message: str
 
 
-class Previewed(Asked):
+class Previewed(StrictModel):
     """From the child: a file to listen to while the job runs."""
 
     said: Literal["previewed"] = "previewed"
     path: Path
 
 
-class Finished(Asked):
+class Finished(StrictModel):
     """From the child: the result."""
 
     said: Literal["finished"] = "finished"
@@ -76,7 +76,7 @@ class Finished(Asked):
     outputs: tuple[Output, ...]
 
 
-class Ended(Asked):
+class ChildResult(StrictModel):
     """From the child: no result, and why."""
 
     said: Literal["ended"] = "ended"
@@ -87,6 +87,7 @@ class Ended(Asked):
 
 
 FromChild = Annotated[
-    Loaded | Unloadable | Moved | Previewed | Finished | Ended, Field(discriminator="said")
+    Loaded | LoadRefused | ProgressMade | Previewed | Finished | ChildResult,
+    Field(discriminator="said"),
 ]
 FROM_CHILD: TypeAdapter[FromChild] = TypeAdapter(FromChild)

@@ -1,4 +1,4 @@
-"""The signing keys of this house: made, published ahead, used, retired (S3)."""
+"""The signing keys of this server: made, published ahead, used, retired (S3)."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway import repository
 from gateway.tables import SigningKeyRow
-from kit.auth.keys import Jwk, SigningKey, key_set, make_pem, sealed, signing_key, unsealed
+from kit.auth.jwk import Jwk, SigningKey, decrypt_pem, encrypt_pem, key_set, make_pem, signing_key
 from kit.auth.tokens import MAX_LIFE
 from kit.clock import Clock, new_id
 from kit.database.base import DatabaseUnavailable
@@ -24,7 +24,7 @@ EVERY = 60.0
 """Seconds between two looks at the keys; other gateways' new keys are seen with them."""
 
 
-class Keyring:
+class SigningKeys:
     """Signs with the current key and publishes all that verify.
 
     Parameters
@@ -96,7 +96,7 @@ class Keyring:
         if known is not None:
             return known
         try:
-            pem = unsealed(row.pem, self._secret)
+            pem = decrypt_pem(row.pem, self._secret)
         except ValueError:
             log.warning("signing key %s was sealed with another secret; it is left out", row.kid)
             return None
@@ -105,6 +105,6 @@ class Keyring:
     def _make(self, session: AsyncSession, *, signs_from: datetime) -> SigningKey:
         retires = signs_from + self._life + AHEAD + MAX_LIFE + timedelta(minutes=1)
         key = SigningKey(new_id(), make_pem(), signs_from, retires)
-        pem = sealed(key.pem, self._secret)
+        pem = encrypt_pem(key.pem, self._secret)
         session.add(SigningKeyRow(kid=key.kid, pem=pem, signs_from=signs_from, retires=retires))
         return key

@@ -43,14 +43,14 @@ def make_pem() -> str:
     return _written(ec.generate_private_key(ec.SECP256R1()), serialization.NoEncryption())
 
 
-def sealed(pem: str, secret: str) -> str:
+def encrypt_pem(pem: str, secret: str) -> str:
     """Return a private key encrypted with a secret, to be stored."""
     key = serialization.load_pem_private_key(pem.encode(), password=None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     return _written(key, serialization.BestAvailableEncryption(secret.encode()))
 
 
-def unsealed(pem: str, secret: str) -> str:
+def decrypt_pem(pem: str, secret: str) -> str:
     """Return a stored private key in the clear.
 
     Raises

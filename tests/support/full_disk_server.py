@@ -1,4 +1,4 @@
-"""`python -m tests.support.full_disk_house`: the embedded house on a disk that may have no room.
+"""`python -m tests.support.full_disk_server`: the embedded server on a disk that may have no room.
 
 While there is a file `full` in its data folder, nothing that a job makes finds room; each such
 failure adds a line to that file.
@@ -14,7 +14,7 @@ from embedded.settings import EmbeddedSettings, compose
 from gateway.service import SERVICE as GATEWAY
 from kit.bus.factory import open_bus
 from kit.durable import Disk
-from kit.main import House
+from kit.main import RunningServer
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
 from kit.observability import logging as logs
@@ -48,11 +48,11 @@ async def _run(settings: EmbeddedSettings) -> None:
         signer=Signer(kit.objects_signing_secret.get_secret_value()),
         disk=FillingDisk(data / "full"),
     )
-    house = House(
+    server = RunningServer(
         Platform(kit, bus=open_bus(kit), objects=store),
         {**chosen, INGEST.word: read(INGEST.settings)},
     )
-    await house.run((LIBRARY, GATEWAY, INGEST))
+    await server.run((LIBRARY, GATEWAY, INGEST))
 
 
 def main() -> None:

@@ -23,10 +23,10 @@ from contracts.pipelines import RunState
 from contracts.subjects import Subject
 from contracts.topics import LIBRARY_EVENTS
 from kit.database.engine import Database, database_of
-from services.library.arrows import ATTEMPT_GARBAGE_AFTER, discard_all, to_end
 from services.library.locks import hold_owner
 from services.library.outbox import About, Fact, record_all
 from services.library.tables import ArtifactRow, DeletionRow, ItemRow, JobRow, RunRow, in_state
+from services.library.transitions import ATTEMPT_GARBAGE_AFTER, discard_all, to_end
 from services.library.usage import change
 
 ROWS = 500

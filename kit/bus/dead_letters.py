@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from contracts.topics import DEAD_LETTERS
-from kit.bus.base import Unreadable
+from kit.bus.base import DecodeError
 from kit.bus.codec import PREFIX, Headers, Record, decode
 
 MARK = "dead_"
@@ -64,7 +64,7 @@ def unpack(
         return None
 
 
-class Stored(Protocol):
+class ConsumedRecord(Protocol):
     """A record as a broker gives it, with its place."""
 
     topic: str
@@ -75,23 +75,23 @@ class Stored(Protocol):
     value: bytes | None
 
 
-def letter_in(stored: Stored) -> DeadLetter | None:
+def parse_dead_letter(stored: ConsumedRecord) -> DeadLetter | None:
     """Return what a record among the dead letters tells operators, or `None` for noise."""
     headers = tuple((name, raw or b"") for name, raw in stored.headers)
     record = Record(stored.key or b"", headers, stored.value or b"")
-    return unpack(record.key, headers, record.value) or told(
+    return unpack(record.key, headers, record.value) or operator_event(
         record, topic=stored.topic, partition=stored.partition, offset=stored.offset
     )
 
 
-def told(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:
+def operator_event(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:
     """Return an event that is told to operators only, such as `job.quarantined`, as a letter.
 
     It came from the dead letters' own topic, so it is shown and never sent back.
     """
     try:
         event = decode(DEAD_LETTERS, record.headers, record.value)
-    except Unreadable:
+    except DecodeError:
         return None
     detail = f"{event.type}: {event.data.model_dump_json()}"
     return DeadLetter(topic, partition, offset, "", detail[:REASON_LIMIT], record)

@@ -12,21 +12,21 @@ from contracts.ids import ItemId, JobId, OwnerId, WorkerId
 from contracts.jobs import (
     Claim,
     ClaimRequest,
-    Failure,
     FailureKind,
-    JobClass,
     JobFailed,
-    Make,
+    Priority,
+    Producer,
+    Reason,
     TaskName,
 )
 from contracts.subjects import Subject
 from kit.clock import Clock, SystemClock, new_id
 from kit.database.engine import Database
-from services.library import claims, endings, jobs
+from services.library import claims, jobs, outcomes
 from services.library.policy import Policy
 from services.library.tables import METADATA, ItemRow, JobRow
 
-MAKE = Make(engine="test", version="1", fingerprint="0" * 64)
+PRODUCER = Producer(engine="test", version="1", fingerprint="0" * 64)
 TASK = TaskName.MIDI
 
 
@@ -59,7 +59,7 @@ class Jobs:
         item: ItemId,
         number: int,
         *,
-        priority: JobClass = JobClass.INTERACTIVE,
+        priority: Priority = Priority.INTERACTIVE,
         long: bool = False,
         force: bool = False,
     ) -> JobRow:
@@ -68,7 +68,7 @@ class Jobs:
             task=TASK,
             params={"n": number},
             inputs=(),
-            budget=60.0,
+            start_to_close_timeout=60.0,
             priority=priority,
             long=long,
             force=force,
@@ -83,7 +83,7 @@ class Jobs:
         item: ItemId,
         numbers: range,
         *,
-        priority: JobClass = JobClass.INTERACTIVE,
+        priority: Priority = Priority.INTERACTIVE,
     ) -> list[str]:
         """Create many jobs in one transaction, which is quicker."""
         made = []
@@ -94,7 +94,7 @@ class Jobs:
                     task=TASK,
                     params={"n": number},
                     inputs=(),
-                    budget=60.0,
+                    start_to_close_timeout=60.0,
                     priority=priority,
                     force=True,
                 )
@@ -103,22 +103,28 @@ class Jobs:
         return made
 
     async def claim(self, worker: WorkerId | None = None) -> Claim | None:
-        request = ClaimRequest(task=TASK, worker=worker or WorkerId(new_id()), make=MAKE)
+        request = ClaimRequest(task=TASK, worker=worker or WorkerId(new_id()), producer=PRODUCER)
         async with self.database.transaction() as session:
             claimed = await claims.claim(session, request, policy=self.policy)
         return claimed[0] if claimed else None
 
-    async def claim_many(self, most: int, *, most_long: int) -> tuple[Claim, ...]:
+    async def claim_many(self, max_jobs: int, *, max_long_jobs: int) -> tuple[Claim, ...]:
         """Claim as a worker that has room for so many jobs, and for so many long ones of them."""
         request = ClaimRequest(
-            task=TASK, worker=WorkerId(new_id()), make=MAKE, most=most, most_long=most_long
+            task=TASK,
+            worker=WorkerId(new_id()),
+            producer=PRODUCER,
+            max_jobs=max_jobs,
+            max_long_jobs=max_long_jobs,
         )
         async with self.database.transaction() as session:
             return await claims.claim(session, request, policy=self.policy)
 
     async def complete(self, claim: Claim) -> JobRow | None:
         async with self.database.transaction() as session:
-            return await endings.complete(session, claim.job, claim.epoch, make=MAKE, result={})
+            return await outcomes.complete(
+                session, claim.job, claim.epoch, producer=PRODUCER, result={}
+            )
 
     async def fail(self, claim: Claim, kind: FailureKind) -> JobRow | None:
         failed = JobFailed(
@@ -126,14 +132,14 @@ class Jobs:
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
             kind=kind,
-            failure=Failure(reason="said", message="as the worker said"),
+            reason=Reason(code="said", message="as the worker said"),
         )
         async with self.database.transaction() as session:
-            return await endings.fail(session, failed, policy=self.policy)
+            return await outcomes.fail(session, failed, policy=self.policy)
 
     async def release(self, claim: Claim) -> JobRow | None:
         async with self.database.transaction() as session:
-            return await endings.release(session, claim.job, claim.epoch)
+            return await outcomes.release(session, claim.job, claim.epoch)
 
     async def cancel(self, owner: OwnerId, job: JobId) -> JobRow | None:
         async with self.database.transaction() as session:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.items import ArtifactKind, AudioFacts, ItemState
-from contracts.jobs import InputRef, JobCreate, Make, Params, TaskName
+from contracts.jobs import InputRef, JobCreate, Params, Producer, TaskName
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.subjects import Subject
 from contracts.tasks import TASKS, Task
@@ -17,26 +17,26 @@ from kit.database.engine import database_of
 from kit.http.errors import ProblemError, field_problems, not_found
 from services.library.access import Action
 from services.library.builtin import NEEDS_STEM
-from services.library.facts import as_input
+from services.library.facts import to_input_ref
 from services.library.jobs import (
-    HouseQueueFull,
     NewJob,
     NotAdmitted,
     Quarantined,
+    ServerQueueFull,
     StorageFull,
     create,
 )
 from services.library.locks import hold_owner
 from services.library.policy import Policy
 from services.library.repository import Repository
-from services.library.steps import WORKER_GONE, canonical_of
-from services.library.tables import ArtifactRow, ItemRow, JobRow, MakeRow
+from services.library.steps import WORKER_GONE, canonical_audio
+from services.library.tables import ArtifactRow, ItemRow, JobRow, ProducerRow
 
-MOST_TOLD = 200
+MAX_TOLD = 200
 """A worker's list of weights is cut at this length, and then says nothing of what it lacks."""
 
 
-async def order_job(
+async def submit_job(
     repository: Repository, asked: JobCreate, *, policy: Policy
 ) -> tuple[JobRow, bool]:
     """Return a job for what a user asks, and whether it is new.
@@ -46,18 +46,18 @@ async def order_job(
     ProblemError
     """
     task = task_by_hand(asked.task, field="body.task")
-    params = checked_params(task, asked.params, field="body.params")
+    params = validate_params(task, asked.params, field="body.params")
     session = repository.session
     await check_weights(session, asked.task, params, field="body.params")
     await hold_owner(session, repository.owner)
-    item = await ready_item(repository, asked.item)
+    item = await require_ready_item(repository, asked.item)
     duration = duration_of(item)
     new = NewJob(
         subject=Subject.of_item(item.id),
         task=asked.task,
         params=params,
         inputs=await _inputs(repository, task, item, asked),
-        budget=task.budget(duration),
+        start_to_close_timeout=task.timeout(duration),
         priority=asked.priority,
         long=duration > policy.long_audio,
         force=asked.force,
@@ -71,18 +71,18 @@ async def order_job(
 def task_by_hand(name: TaskName, *, field: str) -> Task:
     """Return a task that users may ask for. Raises `ProblemError`."""
     task = TASKS.get(name)
-    if task is not None and task.by_hand:
+    if task is not None and task.user_submittable:
         return task
     if name is TaskName.INGEST:
         text = "An upload starts ingest by itself; a failed one can be tried again with retry."
     else:
-        text = f"This house has no task {name.value!r}; GET /v1/tasks lists those it has."
+        text = f"This server has no task {name.value!r}; GET /v1/tasks lists those it has."
     raise ProblemError(
         ProblemCode.INVALID_REQUEST, text, fields=(FieldProblem(field=field, message=text),)
     )
 
 
-def checked_params(task: Task, given: dict[str, Any], *, field: str) -> Params:
+def validate_params(task: Task, given: dict[str, Any], *, field: str) -> Params:
     """Return parameters with every default filled in, as the task's own model says.
 
     Raises
@@ -119,15 +119,18 @@ async def check_weights(
     """
     if (wanted := params.get("weights")) is None:
         return
-    newest = select(func.max(col(MakeRow.last_seen))).where(col(MakeRow.task) == name)
+    newest = select(func.max(col(ProducerRow.last_seen))).where(col(ProducerRow.task) == name)
     since = database_of(session).now(offset=-WORKER_GONE)
-    query = select(col(MakeRow.make)).where(
-        col(MakeRow.task) == name,
-        or_(col(MakeRow.last_seen) > since, col(MakeRow.last_seen) == newest.scalar_subquery()),
+    query = select(col(ProducerRow.producer)).where(
+        col(ProducerRow.task) == name,
+        or_(
+            col(ProducerRow.last_seen) > since,
+            col(ProducerRow.last_seen) == newest.scalar_subquery(),
+        ),
     )
-    makes = [Make.model_validate(make) for make in await session.scalars(query)]
-    there = sorted({one for make in makes for one in make.weights.split(", ") if one})
-    if any(len(make.weights) >= MOST_TOLD for make in makes):
+    producers = [Producer.model_validate(producer) for producer in await session.scalars(query)]
+    there = sorted({one for producer in producers for one in producer.weights.split(", ") if one})
+    if any(len(producer.weights) >= MAX_TOLD for producer in producers):
         return
     # Networks that work together have a name each, which begins with that of all of them.
     if not there or any(one == wanted or one.startswith(f"{wanted}-") for one in there):
@@ -146,7 +149,7 @@ async def check_weights(
     )
 
 
-async def ready_item(repository: Repository, id_: str) -> ItemRow:
+async def require_ready_item(repository: Repository, id_: str) -> ItemRow:
     """Return an item that work can be done on. Raises `ProblemError`."""
     item = await repository.item(id_, Action.RUN)
     if item.state == ItemState.READY:
@@ -181,10 +184,10 @@ def duration_of(item: ItemRow) -> float:
 def refusal(error: NotAdmitted | Quarantined) -> ProblemError:
     """Return what the API answers when a job is not taken."""
     if isinstance(error, Quarantined):
-        return ProblemError(ProblemCode.QUARANTINED, error.failure.message)
+        return ProblemError(ProblemCode.QUARANTINED, error.reason.message)
     if isinstance(error, StorageFull):
         return ProblemError(ProblemCode.QUOTA_EXCEEDED, error.message)
-    full = isinstance(error, HouseQueueFull)
+    full = isinstance(error, ServerQueueFull)
     return ProblemError(
         ProblemCode.UNAVAILABLE if full else ProblemCode.TOO_MANY_REQUESTS,
         error.message,
@@ -196,10 +199,10 @@ async def _inputs(
     repository: Repository, task: Task, item: ItemRow, asked: JobCreate
 ) -> tuple[InputRef, ...]:
     if not asked.inputs:
-        audio = await canonical_of(repository.session, item.id)
+        audio = await canonical_audio(repository.session, item.id)
         if audio is None:
             raise ProblemError(ProblemCode.WRONG_STATE, "This item has no audio to work on.")
-        refs: Sequence[InputRef] = (as_input(audio),)
+        refs: Sequence[InputRef] = (to_input_ref(audio),)
     else:
         refs = await _artifacts(repository, item, asked)
     check_kinds(asked.task, task, [ref.kind for ref in refs], field="body.inputs")
@@ -219,7 +222,7 @@ async def _artifacts(repository: Repository, item: ItemRow, asked: JobCreate) ->
             text,
             fields=(FieldProblem(field="body.inputs", message=text),),
         )
-    return [as_input(rows[id_]) for id_ in wanted]
+    return [to_input_ref(rows[id_]) for id_ in wanted]
 
 
 def check_kinds(name: TaskName, task: Task, kinds: Sequence[ArtifactKind], *, field: str) -> None:
@@ -227,11 +230,11 @@ def check_kinds(name: TaskName, task: Task, kinds: Sequence[ArtifactKind], *, fi
     if _fits(task, kinds):
         return
     reads = ", ".join(sorted(task.reads))
-    text = f"{name.value} takes {'any number' if task.takes_list else 'one'} of: {reads}"
-    if task.gathers:
-        text += f", or any number of: {', '.join(sorted(task.gathers))}"
-    if task.beside:
-        text += f"; and besides, {', '.join(sorted(task.beside))}"
+    text = f"{name.value} takes {'any number' if task.accepts_many else 'one'} of: {reads}"
+    if task.collects:
+        text += f", or any number of: {', '.join(sorted(task.collects))}"
+    if task.side_inputs:
+        text += f"; and besides, {', '.join(sorted(task.side_inputs))}"
     raise ProblemError(
         ProblemCode.INVALID_REQUEST,
         f"{text}. It was given {', '.join(kinds)}.",
@@ -241,12 +244,12 @@ def check_kinds(name: TaskName, task: Task, kinds: Sequence[ArtifactKind], *, fi
 
 def _fits(task: Task, kinds: Sequence[ArtifactKind]) -> bool:
     heard = [kind for kind in kinds if kind in task.reads]
-    if not heard or any(kind not in task.reads | task.beside for kind in kinds):
+    if not heard or any(kind not in task.reads | task.side_inputs for kind in kinds):
         return False
-    if task.takes_list:
+    if task.accepts_many:
         return True
     # What can be either is the input only where nothing else can.
-    only = [kind for kind in heard if kind not in task.beside]
-    if any(kind in task.gathers for kind in only):
-        return all(kind in task.gathers for kind in only)
+    only = [kind for kind in heard if kind not in task.side_inputs]
+    if any(kind in task.collects for kind in only):
+        return all(kind in task.collects for kind in only)
     return len(only) <= 1

@@ -38,7 +38,7 @@ _PORT = re.compile(r":\d*$")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Edge:
+class RequestGuard:
     """Refuses heads that are too large or no heads of ours, and bounds bodies as they are read.
 
     Parameters

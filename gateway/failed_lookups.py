@@ -20,7 +20,7 @@ REMEMBERED = 20_000
 """Digests that are remembered, of the good and of the refused each."""
 
 
-class Lookups:
+class FailedLookups:
     """Guards the lookups of secrets by their digests, in one gateway process."""
 
     def __init__(self, limits: Limits) -> None:

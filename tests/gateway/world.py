@@ -20,7 +20,7 @@ from gateway.app import Gateway, build
 from gateway.settings import GatewaySettings
 from kit.clock import SystemClock
 from kit.platform import Platform, open_platform
-from kit.service import Serving
+from kit.service import HttpApp
 from kit.settings import KitSettings
 from services.library.app import build as build_library
 from services.library.settings import LibrarySettings
@@ -76,7 +76,7 @@ class World:
     client: httpx.AsyncClient
     stopping: asyncio.Event
     folder: Path
-    library: Serving | None = None
+    library: HttpApp | None = None
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     async def sign_up(self, email: str = "", *, password: str = PASSWORD) -> User:
@@ -137,7 +137,7 @@ async def gateway_world(
     internal: ASGIApp | None = None,
     database: str = "",
     settings: Mapping[str, Any] | None = None,
-    secret: str = "the secret of a house that is only a test",
+    secret: str = "the secret of a server that is only a test",
 ) -> AsyncIterator[World]:
     """Yield a gateway before the real library, or before applications that stand for it."""
     kit = KitSettings(
@@ -160,7 +160,7 @@ async def gateway_world(
         opened = open_platform(kit)
         platform = Platform(kit, bus=opened.bus, objects=opened.objects, clock=clock)
         await platform.open(stack)
-        serving: Serving | None = None
+        serving: HttpApp | None = None
         if library is None:
             url = SecretStr(f"sqlite+aiosqlite:///{folder / 'library.db'}")
             serving = await build_library(platform, LibrarySettings(database_url=url))

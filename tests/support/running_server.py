@@ -1,4 +1,4 @@
-"""Whole houses for tests: in one process, or every service its own process on real servers."""
+"""Whole servers for tests: in one process, or every service its own process on real servers."""
 
 import os
 import secrets
@@ -51,7 +51,7 @@ def eventually(condition: Callable[[], bool], *, within: float = HANGS, what: st
 
 @dataclass(slots=True)
 class Part:
-    """One process of a house."""
+    """One process of a server."""
 
     name: str
     command: list[str]
@@ -95,7 +95,7 @@ class Part:
 
     def kill(self) -> None:
         """Kill it as a power cut would; its children must find out by themselves."""
-        self.signal(signal.SIGKILL)
+        self.listen(signal.SIGKILL)
         if self.process is not None:
             self.process.wait(HANGS)
 
@@ -103,7 +103,7 @@ class Part:
         """Ask it to stop, and return its exit code."""
         if self.process is None:
             return 0
-        self.signal(signal.SIGTERM)
+        self.listen(signal.SIGTERM)
         try:
             return self.process.wait(within)
         except subprocess.TimeoutExpired:
@@ -130,8 +130,8 @@ class Part:
 
 
 @dataclass(slots=True)
-class House:
-    """Processes that are a house together, behind one address."""
+class RunningServer:
+    """Processes that are a server together, behind one address."""
 
     url: str
     folder: Path
@@ -141,7 +141,7 @@ class House:
     """The first account, where a test needs one."""
 
     def start(self) -> None:
-        """Start every part and wait until the house is ready."""
+        """Start every part and wait until the server is ready."""
         for part in self.parts.values():
             part.start()
         self.until_ready()
@@ -149,7 +149,7 @@ class House:
     def until_ready(self) -> None:
         """Wait until every part is ready."""
         try:
-            eventually(self.ready, what="the house being ready")
+            eventually(self.ready, what="the server being ready")
         except AssertionError as error:
             logs = "\n".join(f"--- {p.name}\n{p.tail()}" for p in self.parts.values())
             raise AssertionError(f"{error}\n{logs}") from None
@@ -196,18 +196,18 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **FAST, **extra, "PYTHONUNBUFFERED": "1"}
 
 
-def embedded_house(folder: Path, *, extra: Mapping[str, str] | None = None) -> House:
-    """Return a house in one process on a data folder of its own, not yet started."""
+def embedded_server(folder: Path, *, extra: Mapping[str, str] | None = None) -> RunningServer:
+    """Return a server in one process on a data folder of its own, not yet started."""
     port = free_port()
     environment = _environment(
         {"CRATEDIG_DATA": str(folder / "data"), "CRATEDIG_PORT": str(port), **(extra or {})}
     )
     url = f"http://127.0.0.1:{port}"
-    part = Part("house", [sys.executable, "-m", "embedded"], environment, folder, url)
-    return House(url, folder, {"house": part})
+    part = Part("server", [sys.executable, "-m", "embedded"], environment, folder, url)
+    return RunningServer(url, folder, {"server": part})
 
 
-def cluster_house(
+def cluster_server(
     folder: Path,
     servers: Mapping[str, str],
     *,
@@ -215,8 +215,8 @@ def cluster_house(
     libraries: int = 1,
     words: Sequence[str] = WORKERS,
     extra: Mapping[str, str] | None = None,
-) -> House:
-    """Return a house of one process for each service on real servers, not yet started.
+) -> RunningServer:
+    """Return a server of one process for each service on real servers, not yet started.
 
     Parameters
     ----------
@@ -235,12 +235,12 @@ def cluster_house(
         "KIT_SCRATCH_DIR": str(folder),
         **(extra or {}),
     }
-    house = House(f"http://127.0.0.1:{gateway}", folder)
+    server = RunningServer(f"http://127.0.0.1:{gateway}", folder)
 
     def add(name: str, module: str, port: int, own: Mapping[str, str]) -> None:
         environment = _environment({**MANY_PROCESSES, **shared, **own})
         command = [sys.executable, "-m", module]
-        house.parts[name] = Part(name, command, environment, folder, f"http://127.0.0.1:{port}")
+        server.parts[name] = Part(name, command, environment, folder, f"http://127.0.0.1:{port}")
 
     add("gateway", "gateway", gateway, {"GATEWAY_PORT": str(gateway)})
     for number in range(libraries):
@@ -251,16 +251,16 @@ def cluster_house(
         for number in range(workers):
             port = free_port()
             add(f"{word}{number}", f"services.{word}", port, {"KIT_HEALTH_PORT": str(port)})
-    return house
+    return server
 
 
 @contextmanager
-def running(house: House) -> Iterator[House]:
-    """Start a house and stop it at the end, whatever happens."""
-    house.start()
+def running(server: RunningServer) -> Iterator[RunningServer]:
+    """Start a server and stop it at the end, whatever happens."""
+    server.start()
     try:
-        yield house
+        yield server
     finally:
-        for part in house.parts.values():
+        for part in server.parts.values():
             part.signal(signal.SIGCONT)
-        house.stop()
+        server.stop()
