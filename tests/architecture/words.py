@@ -1,0 +1,167 @@
+"""The words that names and messages of this project do not use, and what they use instead.
+
+`test_words.py` checks the table on identifiers and public strings, never on prose. A word that
+code still uses is `pending`, with the number of places: the number may only fall, and at 0 the
+mark goes. `python -m tests.architecture.identifiers WORD` lists the places.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Where(StrEnum):
+    """Where a word is searched."""
+
+    PART = "part"
+    """A part of any identifier: `news` in `_wait_for_news`, `NEWS_PAUSE` and `NewsReader`."""
+    NAME = "name"
+    """A whole identifier that is no function, written just so: variables, fields, classes."""
+    FUNCTION = "function"
+    """The whole name of a function or method."""
+    MODULE = "module"
+    """The whole name of a module or package."""
+    TEXT = "text"
+    """A phrase in a public string, in any case: problem details, CLI lines, OpenAPI, AsyncAPI."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word that is not used."""
+
+    word: str
+    where: Where
+    replacement: str
+    only_in: tuple[str, ...] = ()
+    """Beginnings of paths outside of which the word means something else; empty is everywhere."""
+    pending: bool = False
+    count: int = 0
+    """Places where a pending word is still used."""
+
+
+_P, _N, _F, _M, _T = Where.PART, Where.NAME, Where.FUNCTION, Where.MODULE, Where.TEXT
+_JOBS = ("services/library/",)
+_BUS = ("kit/bus/", "services/library/", "gateway/", "embedded/")
+_SIGNAL = ("kit/signal/", "services/slicing/", "services/analysis/engine.py")
+_MIDI = ("services/midi/",)
+
+WORDS: tuple[Word, ...] = (
+    # Metaphors.
+    Word("house", _P, "server, app or ctx", pending=True, count=4),
+    Word("houses", _P, "servers"),
+    Word("door", _P, "router", pending=True, count=1),
+    Word("ear", _P, "reader: MonoReader", pending=True, count=2),
+    Word("desk", _P, "library_client", pending=True, count=7),
+    Word("arrow", _P, "transition"),
+    Word("arrows", _P, "transitions"),
+    Word("letter", _P, "dead_letter", _BUS, pending=True, count=6),
+    Word("letters", _P, "dead_letters", _BUS, pending=True, count=1),
+    Word("crowd", _P, "connection_limits", pending=True, count=4),
+    Word("hurry", _P, "force_stop", pending=True, count=2),
+    Word("errand", _P, "roundtrip", pending=True, count=1),
+    Word("farewell", _P, "release"),
+    Word("pulse", _P, "beats", pending=True, count=6),
+    Word(
+        "novelty",
+        _P,
+        "onset_strength",
+        (*_SIGNAL, "services/analysis/meter.py"),
+        pending=True,
+        count=6,
+    ),
+    Word("pick_onsets", _P, "detect_onsets"),
+    Word("sift", _P, "filter"),
+    Word("guard", _M, "hallucinations", ("services/transcribe/",)),
+    Word("keyring", _P, "signing_keys", pending=True, count=7),
+    Word("borne", _P, "credential"),
+    Word("bearers", _P, "authenticator", pending=True, count=9),
+    Word("stands", _P, "is_active", pending=True, count=1),
+    Word("standing", _P, "status", pending=True, count=2),
+    Word("sealed", _P, "encrypted"),
+    Word("unsealed", _P, "decrypted"),
+    Word("behind", _P, "background_writer", ("services/separation/",), pending=True, count=1),
+    Word("rolling", _P, "buffer: SlidingBuffer", pending=True, count=4),
+    Word("aligner", _P, "stream_cutter"),
+    Word("struck", _P, "onset", _MIDI, pending=True, count=9),
+    Word("unstruck", _P, "legato", _MIDI, pending=True, count=5),
+    Word("swell", _P, "level_rise", _MIDI, pending=True, count=3),
+    Word("ringing", _P, "release_tail", _MIDI, pending=True, count=2),
+    Word("rise", _F, "level_rise", _MIDI, pending=True, count=1),
+    Word("fall", _F, "decay", _MIDI, pending=True, count=1),
+    # What was said, told, asked and heard.
+    Word("told", _P, "on_progress, event, report", pending=True, count=59),
+    Word("said", _P, "message", pending=True, count=51),
+    Word("asked", _P, "request", pending=True, count=81),
+    Word("heard", _P, "the noun: detected, notes, words", pending=True, count=50),
+    Word("hear", _P, "receive, transcribe, detect", pending=True, count=13),
+    Word("news", _P, "wakeup, tail", pending=True, count=6),
+    Word("announce", _P, "notify_on_commit, publish", pending=True, count=1),
+    Word("facts", _M, "events, views", _JOBS, pending=True, count=1),
+    Word("by_hand", _P, "user_submittable", pending=True, count=1),
+    # Jobs and their state machine.
+    Word("ending", _P, "outcome, suffix", pending=True, count=11),
+    Word("endings", _P, "outcomes, suffixes", pending=True, count=8),
+    Word("orders", _M, "validation", _JOBS),
+    Word("move", _F, "transition", _JOBS, pending=True, count=1),
+    Word("to_end", _F, "finish", _JOBS, pending=True, count=1),
+    Word("settle", _F, "resolve_overdue", _JOBS, pending=True, count=3),
+    Word("lose", _F, "lease_expired", _JOBS, pending=True, count=1),
+    Word("budget", _P, "start_to_close_timeout", pending=True, count=1),
+    Word("makes", _N, "producers"),
+    Word("make", _N, "producer", pending=True, count=1),
+    Word("_make", _F, "producer_of", ("kit/worker/",), pending=True, count=1),
+    Word("beside", _P, "side_inputs, following", pending=True, count=15),
+    Word("gathers", _P, "collects"),
+    Word("together", _N, "batch", pending=True, count=3),
+    Word("takes_list", _P, "accepts_many"),
+    Word("keeps_tempo", _P, "depends_on_tempo"),
+    Word("walk", _N, "scheduler", pending=True, count=4),
+    Word("glance", _P, "summaries", pending=True, count=1),
+    Word("decided", _N, "step_states", pending=True, count=10),
+    # Bounds.
+    Word("most", _P, "max", pending=True, count=25),
+    Word("least", _P, "min", pending=True, count=7),
+    # Participles and pronouns where the noun belongs.
+    Word("one", _N, "the noun", pending=True, count=128),
+    Word("found", _N, "the noun", pending=True, count=148),
+    Word("given", _N, "the noun", pending=True, count=38),
+    Word("wanted", _N, "the noun", pending=True, count=35),
+    Word("made", _N, "the noun", pending=True, count=65),
+    # Protocol state.
+    Word("deaf", _N, "refusing", pending=True, count=4),
+    Word("unsettled", _N, "unparsed_bytes", pending=True, count=2),
+    Word("serving", _N, "app: HttpApp, SignedUrlApp", pending=True, count=3),
+    # What users read.
+    Word("house", _T, "server", pending=True, count=2),
+    Word("of ours", _T, "Internal error", pending=True, count=3),
+    Word("no such thing", _T, "Not found", pending=True, count=5),
+    Word("not yours", _T, "Not found", pending=True, count=4),
+    Word("fit what is there", _T, "Conflict", pending=True, count=4),
+    Word("none that a", _T, "Invalid cursor", pending=True, count=1),
+    Word("came of", _T, "produced", pending=True, count=2),
+    Word("are taken", _T, "are accepted, are supported", pending=True, count=4),
+    Word("taken in", _T, "ingested", pending=True, count=2),
+    Word("told", _T, "say who does what", pending=True, count=2),
+    Word("a make", _T, "a producer", pending=True, count=1),
+    Word("anew", _T, "again", pending=True, count=3),
+    Word("beside", _T, "next to, besides", pending=True, count=1),
+    Word("is away", _T, "is unavailable", pending=True, count=2),
+    Word("heard as", _T, "tagged as", pending=True, count=1),
+    Word("what is said of", _T, "the metadata of", pending=True, count=1),
+    Word("small letters", _T, "lower-case letters", pending=True, count=4),
+    Word("letters", _T, "dead letters", _BUS, pending=True, count=3),
+    Word("news", _T, "events"),
+    Word("desk", _T, "library"),
+    Word("door", _T, "gateway"),
+)
+
+DEFINED_ONCE: dict[str, int] = {
+    "Array": 6,
+    "Float": 3,
+    "Heard": 3,
+    "Loudness": 3,
+    "Manifest": 2,
+    "Note": 2,
+    "Samples": 2,
+    "Weights": 3,
+}
+"""Classes and types that stood for several things, and how many definitions of each remain."""
