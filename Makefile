@@ -31,7 +31,7 @@ run: setup best-weights ## Start the whole server in one process tree, on one po
 	$(BIN)/python -m embedded $(ARGS)
 
 .PHONY: demo
-demo: setup best-weights ## The same, and take a song apart; SONG=path takes one of yours
+demo: setup best-weights ## Start the server and process the demo song; SONG=path processes your own
 	$(BIN)/python -m examples.demo $(if $(SONG),--song "$(SONG)") $(ARGS)
 
 .PHONY: stop
@@ -39,11 +39,11 @@ stop: setup ## Stop the server that the demo left running
 	$(BIN)/python -m examples.demo --stop
 
 .PHONY: best-weights
-best-weights: setup ## Fetch and verify the best weights that can be reached
+best-weights: setup ## Download and verify the best weights that this machine can reach
 	$(BIN)/python -m kit.weights fetch
 
 .PHONY: weights
-weights: $(WEIGHTS_READY) ## Fetch and verify the default weights only, as tests and benchmarks use them
+weights: $(WEIGHTS_READY) ## Download and verify only the default weights, which tests and benchmarks use
 
 $(WEIGHTS_READY): $(READY) $(wildcard services/*/weights.toml)
 	$(BIN)/python -m kit.weights fetch --pinned
@@ -51,7 +51,7 @@ $(WEIGHTS_READY): $(READY) $(wildcard services/*/weights.toml)
 
 ##@ Build
 .PHONY: setup
-setup: $(READY) ## Make the project's own virtual environment
+setup: $(READY) ## Create the project's virtual environment
 
 $(READY): requirements/dev.txt pyproject.toml clients/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
@@ -65,7 +65,7 @@ $(READY): requirements/dev.txt pyproject.toml clients/python/pyproject.toml
 	@touch $@
 
 .PHONY: lock
-lock: ## Resolve the dependencies again into requirements/*.txt
+lock: ## Resolve the dependencies into requirements/*.txt
 	@for extra in dev $(EXTRAS); do \
 	  case $$extra in dev|gateway|library|ingest|slicing|analysis|transcribe) engines= ;; *) engines="--extra cpu" ;; esac; \
 	  echo "requirements/$$extra.txt"; \
@@ -79,15 +79,15 @@ lock: ## Resolve the dependencies again into requirements/*.txt
 	done
 
 .PHONY: schemas
-schemas: setup ## Write contracts/schemas and the synchronous client from the code
+schemas: setup ## Generate contracts/schemas and the synchronous client
 	$(BIN)/python -m embedded.schemas
 	$(BIN)/python clients/python/make_sync.py
 
 ##@ Check
-# Tests and benchmarks take the same weights on every machine.
+# Tests and benchmarks use the same weights on every machine.
 test test-% bench fuzz-audio: export KIT_PINNED_WEIGHTS := true
 .PHONY: lint
-lint: setup ## Style, import rules, schemas that are current
+lint: setup ## Check style, import rules, and that schemas are up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
@@ -95,16 +95,16 @@ lint: setup ## Style, import rules, schemas that are current
 	$(BIN)/python clients/python/make_sync.py --check
 
 .PHONY: types
-types: setup ## Static types
+types: setup ## Check static types
 	$(BIN)/mypy
 	cd clients/python && ../../$(BIN)/mypy --strict cratedig
 
 .PHONY: test
-test: setup weights ## Every test that needs no server
+test: setup weights ## Run every test that needs no server
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not slow and not gpu" $(ARGS)
 
 .PHONY: test-cluster
-test-cluster: setup weights ## The same suites on real Kafka, S3 and Postgres; needs Java, Maven and Go
+test-cluster: setup weights ## Run the same suites on real Kafka, S3 and Postgres; needs Java, Maven and Go
 	@$(BIN)/python -m deploy.servers up
 	@status=0; umask 077; $(BIN)/python -m deploy.servers env > .services/env || status=$$?; \
 	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \
@@ -112,26 +112,26 @@ test-cluster: setup weights ## The same suites on real Kafka, S3 and Postgres; n
 	$(BIN)/python -m deploy.servers down; exit $$status
 
 .PHONY: test-kills
-test-kills: setup weights ## Kill the server again and again while it works: KILLS times over JOBS jobs
+test-kills: setup weights ## Kill the server repeatedly while it works: KILLS times during JOBS jobs
 	CRATEDIG_TEST_KILLS=$(KILLS) CRATEDIG_TEST_KILL_JOBS=$(JOBS) \
 	  $(BIN)/python -m pytest -s tests/system/test_kills.py $(ARGS)
 
 .PHONY: test-schedules
-test-schedules: setup ## StepScheduler the job table through SCHEDULES schedules on SQLite, and some on Postgres
+test-schedules: setup ## Run the job table through SCHEDULES random schedules on SQLite, and some on Postgres
 	CRATEDIG_TEST_SCHEDULES=$(SCHEDULES) \
 	  $(BIN)/python -m pytest -n 2 tests/library/test_model.py $(ARGS)
 
 .PHONY: test-failpoints
-test-failpoints: setup ## End the server, or let its ports fail, at every point of a job's life (EVERY=2: at half of them)
+test-failpoints: setup ## Stop the server, or make its ports fail, at every point of a job's life (EVERY=2: at half of them)
 	CRATEDIG_TEST_FAILPOINTS=$(EVERY) $(BIN)/python -m pytest -n 2 tests/library/test_failpoints.py $(ARGS)
 
 .PHONY: test-fuzz
-test-fuzz: setup weights ## Ask every operation of the API CASES times in all, and send MUTANTS damaged files
+test-fuzz: setup weights ## Send CASES generated requests to the API's operations, and MUTANTS damaged files
 	CRATEDIG_TEST_CASES=$(CASES) CRATEDIG_TEST_MUTANTS=$(MUTANTS) \
 	  $(BIN)/python -m pytest -s tests/system/test_fuzz.py tests/system/test_odd_files.py $(ARGS)
 
 .PHONY: test-all
-test-all: setup weights ## Everything, the long runs too
+test-all: setup weights ## Run every test, including the long ones
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu" $(ARGS)
 	$(MAKE) test-schedules SCHEDULES=20000
 	$(MAKE) test-failpoints
@@ -140,19 +140,21 @@ test-all: setup weights ## Everything, the long runs too
 	$(MAKE) test-cluster
 
 .PHONY: fuzz-audio
-fuzz-audio: setup ## Put a thousand damaged files through ingest; CRATEDIG_FUZZ_COUNT and _SEED choose others
+fuzz-audio: setup ## Send a thousand damaged files through ingest; CRATEDIG_FUZZ_COUNT and _SEED choose others
 	$(BIN)/python -m pytest tests/ingest/test_mutants.py -m "slow or data" -s $(ARGS)
 
 .PHONY: bench
-bench: setup weights ## Print the figures that README and docs state
+bench: setup weights ## Print the figures in README and docs
 	$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: test-bench
-test-bench: setup weights ## Run every benchmark on its smallest case, to see that it still works
+test-bench: setup weights ## Run every benchmark on its smallest case, to check that it still works
 	$(BIN)/python -m benchmarks --smallest $(ARGS)
 
 .PHONY: train-tagging
 train-tagging: setup ## Make the weights of the one-shot classifier anew, from Debian's packages of sounds
+	$(BIN)/python -m tools.train_tagging $(ARGS)
+train-tagging: setup ## Train the one-shot classifier again, from Debian's packages of sounds
 	$(BIN)/python -m tools.train_tagging $(ARGS)
 
 ##@ Servers
@@ -161,18 +163,18 @@ services-up: setup ## Start Kafka, an S3 store and Postgres as native processes 
 	$(BIN)/python -m deploy.servers up
 
 .PHONY: services-down
-services-down: ## Stop them
+services-down: ## Stop these servers
 	$(BIN)/python -m deploy.servers down
 
 ##@ Tidy
 .PHONY: clean
-clean: ## Remove what was built here; data and caches elsewhere stay
+clean: ## Remove build products; keep data and caches outside the repository
 	-@test -x $(BIN)/python && $(BIN)/python -m deploy.servers down
 	rm -rf $(VENV) .services .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
-help: ## Print this
+help: ## Print this list
 	@awk 'BEGIN {FS = ":.*## "; printf "Usage: make \033[36m<target>\033[0m\n"} \
 	  /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
 	  /^[a-zA-Z_-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
