@@ -56,7 +56,7 @@ def test_only_pending_words_have_a_count() -> None:
     assert [word.word for word in WORDS if bool(word.count) != word.pending] == []
 
 
-def test_a_word_stands_in_the_table_once() -> None:
+def test_the_table_holds_each_word_once() -> None:
     counted = Counter((word.word, word.where) for word in WORDS)
     assert [key for key, count in counted.items() if count > 1] == []
 
@@ -92,7 +92,7 @@ def test_every_kind_of_identifier_is_found() -> None:
     }
 
 
-def test_identifiers_are_taken_apart_into_words() -> None:
+def test_identifiers_split_into_words() -> None:
     parts = {name.name: name.parts for name in names_in(SAMPLE, "kit/news.py")}
     assert parts["HttpNewsReader"] == ("http", "news", "reader")
     assert parts["_until_news"] == ("until", "news")
@@ -104,11 +104,11 @@ def test_a_package_is_named_by_its_folder() -> None:
     assert (name.name, name.kind) == ("bus", Kind.MODULE)
 
 
-def test_public_strings_are_sentences_that_are_no_docstring_and_no_log_line() -> None:
+def test_docstrings_and_log_lines_are_not_public_strings() -> None:
     assert [text.text for text in strings_in(SAMPLE, "kit/news.py")] == [" is not an item"]
 
 
-def test_help_of_a_command_is_public() -> None:
+def test_the_help_of_a_command_is_public() -> None:
     source = 'def show():\n    """Show an item."""\n\n\ndef _rows():\n    """Return rows."""\n'
     texts = list(strings_in(source, "clients/python/cratedig/cli/show.py"))
     assert [text.text for text in texts] == ["Show an item."]

@@ -1,4 +1,4 @@
-"""The words that names and messages of this project do not use, and what they use instead.
+"""The words that names and public strings must not use, and their replacements.
 
 `test_words.py` checks the table on identifiers and public strings, never on prose. A word that
 code still uses is `pending`, with the number of places: the number may only fall, and at 0 the
@@ -26,7 +26,7 @@ class Where(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word that is not used."""
+    """A word that names and messages must not use."""
 
     word: str
     where: Where
@@ -87,7 +87,7 @@ WORDS: tuple[Word, ...] = (
     Word("ringing", _P, "release_tail", _MIDI, pending=True, count=2),
     Word("rise", _F, "level_rise", _MIDI, pending=True, count=1),
     Word("fall", _F, "decay", _MIDI, pending=True, count=1),
-    # What was said, told, asked and heard.
+    # Saying, telling, asking and hearing.
     Word("told", _P, "on_progress, event, report", pending=True, count=59),
     Word("said", _P, "message", pending=True, count=51),
     Word("asked", _P, "request", pending=True, count=81),
