@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.architecture.house import PACKAGES, ROOT, sources
+from tests.architecture.sources import PACKAGES, ROOT, sources
 
 RECORD = ROOT / "docs" / "decisions" / "0008-private-apis.md"
 PROTOCOL = "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol"
