@@ -393,7 +393,7 @@ def _postgres_engines(
             pool_timeout=busy,
             pool_pre_ping=False,
             pool_recycle=1800,
-            connect_args={"server_settings": server_settings, "timeout": 5.0},
+            connect_args={"server_settings": server_settings, "timeout": busy},
             **settings,
         )
         withhold_values(made)

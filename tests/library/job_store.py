@@ -25,6 +25,7 @@ from kit.database.engine import Database
 from services.library import claims, jobs, outcomes
 from services.library.policy import Policy
 from services.library.tables import METADATA, ItemRow, JobRow
+from tests.support.patience import HANGS
 
 PRODUCER = Producer(engine="test", version="1", fingerprint="0" * 64)
 TASK = TaskName.MIDI
@@ -164,7 +165,9 @@ class Jobs:
 
 @asynccontextmanager
 async def open_jobs(url: str, *, clock: Clock | None = None) -> AsyncIterator[Jobs]:
-    database = Database(url, clock=clock or SystemClock())
+    database = Database(
+        url, clock=clock or SystemClock(), statement_timeout=HANGS, busy_timeout=HANGS
+    )
     try:
         await database.run_sync(METADATA.create_all)
         yield Jobs(database)
