@@ -100,7 +100,7 @@ async def worker(catalogue: Catalogue, folder: Path) -> AsyncIterator[tuple[Cata
             yield desk, applied
         finally:
             stopping.set()
-            runtime.hurry()
+            runtime.force_stop()
             await working
             closed.set()
             await listening
