@@ -334,7 +334,7 @@ class BrittleServer:
             worker=worker,
             producer=PRODUCER,
             stopping=asyncio.Event(),
-            hurry=asyncio.Event(),
+            force_stop=asyncio.Event(),
         )
         await attempt.run()
 

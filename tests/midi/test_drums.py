@@ -10,7 +10,7 @@ import pytest
 from contracts.items import ArtifactKind
 from contracts.midi import MidiMode, MidiParams, Notes
 from contracts.music import Stem
-from contracts.slicing import Ending, Slice, SliceKind, Slices
+from contracts.slicing import SliceEnd, Slice, SliceKind, Slices
 from contracts.tagging import SampleTags, SoundClass, Tags
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
@@ -39,7 +39,7 @@ def shot(
         start=max(0, at - 100),
         end=at + 4410,
         onset=at,
-        ending=Ending.DECAY,
+        ending=SliceEnd.DECAY,
         strength=1.0,
         level_dbfs=level,
         peak_dbfs=level + 6,

@@ -14,7 +14,7 @@ from embedded.settings import EmbeddedSettings, compose
 from gateway.service import SERVICE as GATEWAY
 from kit.bus.factory import open_bus
 from kit.durable import Disk
-from kit.main import RunningServer
+from kit.main import ServiceHost
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
 from kit.observability import logging as logs
@@ -48,7 +48,7 @@ async def _run(settings: EmbeddedSettings) -> None:
         signer=Signer(kit.objects_signing_secret.get_secret_value()),
         disk=FillingDisk(data / "full"),
     )
-    server = RunningServer(
+    server = ServiceHost(
         Platform(kit, bus=open_bus(kit), objects=store),
         {**chosen, INGEST.word: read(INGEST.settings)},
     )

@@ -23,7 +23,7 @@ def send_all(user: Client, files: Iterable[Path], *, at_once: int = 6) -> Counte
             with suppress(JobFailedError):
                 user.jobs.wait(sent.job)
             failure = user.jobs.get(sent.job).reason
-            ours = failure is not None and failure.reason in ("internal", "crash", "exhausted")
+            ours = failure is not None and failure.code in ("internal", "crash", "exhausted")
             assert not ours, f"{path.name}: {failure}"
         item = user.items.get(sent.item)
         if item.state == "ready":

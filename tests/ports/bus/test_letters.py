@@ -15,7 +15,7 @@ from contracts.topics import DEAD_LETTERS, Topic
 from kit.bus.__main__ import go_through, main
 from kit.bus.base import AnyEvent
 from kit.bus.codec import Record, encode
-from kit.bus.dead_letters import DeadLetter, pack, parse_dead_letter, told
+from kit.bus.dead_letters import DeadLetter, operator_event, pack, parse_dead_letter
 from kit.bus.kafka.bus import KafkaBus
 from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, released
 from tests.support.events import make_event
@@ -113,7 +113,7 @@ async def test_files_in_quarantine_are_shown_and_not_sent_back(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     record = encode(DEAD_LETTERS, quarantined(), key="k")
-    letter = told(record, topic=DEAD_LETTERS.name, partition=1, offset=7)
+    letter = operator_event(record, topic=DEAD_LETTERS.name, partition=1, offset=7)
     assert letter is not None
     broken = DeadLetter("jobs.events", 0, 4, "library", "DecodeError: no event", record)
     shelf = Shelf(letter, broken)
@@ -132,7 +132,7 @@ async def test_files_in_quarantine_are_shown_and_not_sent_back(
 def test_what_is_no_event_for_operators_is_no_letter() -> None:
     good = encode(DEAD_LETTERS, quarantined(), key="k")
     for odd in (Record(b"", (), b""), Record(good.key, good.headers, b"{}"), Record(b"", (), b"x")):
-        assert told(odd, topic=DEAD_LETTERS.name, partition=0, offset=0) is None
+        assert operator_event(odd, topic=DEAD_LETTERS.name, partition=0, offset=0) is None
 
 
 def test_both_kinds_are_found_among_what_a_broker_gives() -> None:
