@@ -10,7 +10,7 @@ import pytest
 from contracts.items import ArtifactKind
 from contracts.midi import MidiMode, MidiParams, Notes
 from contracts.music import Stem
-from contracts.slicing import SliceEnd, Slice, SliceKind, Slices
+from contracts.slicing import Slice, SliceEnd, SliceKind, Slices
 from contracts.tagging import SampleTags, SoundClass, Tags
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
