@@ -152,8 +152,6 @@ test-bench: setup weights ## Run every benchmark on its smallest case, to check 
 	$(BIN)/python -m benchmarks --smallest $(ARGS)
 
 .PHONY: train-tagging
-train-tagging: setup ## Make the weights of the one-shot classifier anew, from Debian's packages of sounds
-	$(BIN)/python -m tools.train_tagging $(ARGS)
 train-tagging: setup ## Train the one-shot classifier again, from Debian's packages of sounds
 	$(BIN)/python -m tools.train_tagging $(ARGS)
 

@@ -66,7 +66,7 @@ class Gateway:
     ) -> None:
         kit, clock = platform.settings, platform.clock
         self._platform = platform
-        self.keyring = keyring
+        self.signing_keys = keyring
         self._database = database
         self._clients = (
             platform.client(kit.library_url),
@@ -76,7 +76,7 @@ class Gateway:
         self._passwords = Passwords()
         limits = Limits(settings, clock)
         lookups = FailedLookups(limits)
-        self.bearers = bearers = Authenticator(
+        self.authenticator = bearers = Authenticator(
             database, clock=clock, keyring=keyring, limits=limits, lookups=lookups
         )
         invitations = Invitations(database, settings=settings, clock=clock)

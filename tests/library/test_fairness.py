@@ -148,7 +148,7 @@ async def test_a_job_is_not_tried_again_after_its_day(jobs: Jobs) -> None:
         assert claim.job == job.id
         row = await store.fail(claim, FailureKind.RETRYABLE)
         assert row is not None
-        assert (row.state, row.retries, row.reason) == (state, 1, reason)
+        assert (row.state, row.retries, row.reason_code) == (state, 1, reason)
 
 
 async def test_interactive_work_goes_before_batch_until_batch_has_waited_long(jobs: Jobs) -> None:

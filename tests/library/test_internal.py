@@ -106,8 +106,8 @@ async def test_a_worker_gets_as_many_as_it_has_room_for_the_oldest_first(
 ) -> None:
     jobs = [await desk.jobs.create(desk.owner, desk.item, number) for number in range(5)]
     given: list[str] = []
-    for most in (3, 3, 3):
-        answer = await desk.client.post("/internal/claims", json={**ASKED, "most": most})
+    for max_jobs in (3, 3, 3):
+        answer = await desk.client.post("/internal/claims", json={**ASKED, "max_jobs": max_jobs})
         claims = Claims.model_validate_json(answer.content).claims
         assert all(claim.epoch == 1 for claim in claims)
         given += [claim.job for claim in claims]

@@ -204,7 +204,7 @@ async def test_a_job_that_takes_every_process_down_has_failed_in_the_end(
         assert await server.jobs.claim() is not None
     await reaper.requeue_all()
     row = await server.jobs.row(claim.job)
-    assert (row.state, row.reason, row.lost) == ("failed", "exhausted", 4)
+    assert (row.state, row.reason_code, row.lost) == ("failed", "exhausted", 4)
     assert row.reason is not None
     assert "more memory" in row.reason["message"]
 
@@ -301,7 +301,7 @@ async def test_a_job_that_nobody_takes_in_time_has_expired(
         await session.execute(update(JobRow).values({column: past}))
     await server.reaper.sweep()
     row = await server.jobs.row(job)
-    assert (row.state, row.reason) == ("failed", "expired")
+    assert (row.state, row.reason_code) == ("failed", "expired")
     assert row.reason is not None
     assert "worker for midi" in row.reason["message"]
     assert await server.jobs.claim() is None
@@ -315,7 +315,7 @@ async def test_a_job_that_overran_is_ended_though_its_worker_lives(server: Runni
         await session.execute(update(JobRow).values(deadline=late))
     await server.reaper.sweep()
     row = await server.jobs.row(claim.job)
-    assert (row.state, row.reason) == ("failed", "timeout")
+    assert (row.state, row.reason_code) == ("failed", "timeout")
     assert await server.jobs.complete(claim) is None
 
 
@@ -439,7 +439,7 @@ async def test_the_third_crash_is_told_to_operators(server: RunningServer) -> No
         )
         await handler(_event("job.failed", failed))
     row = await jobs.row(job)
-    assert (row.state, row.reason) == ("failed", "crash")
+    assert (row.state, row.reason_code) == ("failed", "crash")
     async with jobs.database.session() as session:
         query = select(EventRow).where(col(EventRow.topic) == "dead.letters")
         letters = list(await session.scalars(query))
