@@ -17,7 +17,7 @@ from tests.library.world import Store, World
 __all__ = ["sqlite_world"]
 
 SEARCH = settings(
-    max_examples=300,
+    max_examples=600,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
