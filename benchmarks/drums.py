@@ -28,7 +28,7 @@ from kit.weights.store import open_store
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Skipped
-from services.library.builtin import builtin_pipelines
+from services.library.pipelines.builtin import builtin_pipelines
 from services.midi.drums import DRUMS
 from services.midi.handler import handle as write_notes
 from services.slicing.handler import handle as slice_up

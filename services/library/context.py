@@ -8,10 +8,10 @@ from kit.auth.dependencies import require
 from kit.database.engine import Database
 from kit.http.app import REFUSALS
 from kit.objects.base import ObjectStore
-from services.library.deletions import Deletions
-from services.library.policy import Policy
+from services.library.catalogue.deletions import Deletions
+from services.library.catalogue.uploads import Uploads
+from services.library.jobs.policy import Policy
 from services.library.settings import LibrarySettings
-from services.library.uploads import Uploads
 
 Reader = Annotated[Principal, require(Scope.READ)]
 """A caller who may look."""

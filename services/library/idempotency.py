@@ -2,20 +2,21 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Header
 from pydantic import BaseModel
-from sqlalchemy import Executable, Integer, String, bindparam, select, update
+from sqlalchemy import Executable, Index, Integer, String, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlmodel import Field, col
 
 from contracts.problems import ProblemCode
-from kit.database.base import Json
+from kit.database.base import Json, Utc
 from kit.database.engine import Database, database_of
 from kit.http.errors import ProblemError
-from services.library.tables import IdempotencyRow
+from services.library.metadata import Table
 
 Key = Annotated[
     str | None,
@@ -27,6 +28,22 @@ Key = Annotated[
 ]
 Act = Callable[[], Awaitable[tuple[str, int]]]
 """Does the work; returns the id of what was made, and the status."""
+
+
+class IdempotencyRow(Table, table=True):
+    """What was answered to a request that carried an Idempotency-Key."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (Index("ix_idempotency_created", "created"),)
+
+    owner: str = Field(primary_key=True)
+    route: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    body_sha256: str
+    status: int | None = None
+    """Absent while the first request is under way."""
+    answer: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    created: datetime = Field(sa_type=Utc)
 
 
 async def once(

@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from contracts.music import Seconds
 from kit.service import HttpSettings
-from services.library.policy import Policy
+from services.library.jobs.policy import Policy
 
 _GIB = 1 << 30
 Count = Annotated[int, Field(ge=1, le=1 << 50)]

@@ -25,7 +25,6 @@ HTTP_ROOMS = (
     "settings.py",
     "app.py",
     "tables.py",
-    "repository.py",
     "README.md",
 )
 PACKAGES = ("contracts", "kit", "gateway", "services", "embedded")

@@ -29,6 +29,8 @@ OPTIONAL_ROOMS = {
 """Rooms that a worker has where it needs them, with names that once stood for the same."""
 GRAPHS = ("onnx", "kit.weights.graph", "kit.weights.checkpoints")
 WRITERS = ("mido", "csv", "zlib")
+LIBRARY_PACKAGES = {"completion", "pipelines", "catalogue", "jobs", "events", "maintenance"}
+"""Their order is a contract of import-linter."""
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "manager", "models"}
 
 
@@ -83,8 +85,17 @@ def test_an_engine_is_asked_with_run(folder: Path) -> None:
 def test_an_http_service_has_every_room(folder: Path) -> None:
     missing = [room for room in HTTP_ROOMS if not (folder / room).is_file()]
     assert not missing
-    assert (folder / "routes").is_dir()
     assert (folder / "migrations").is_dir()
+    assert list(folder.rglob("routes/__init__.py"))
+    assert list(folder.rglob("repository.py"))
+
+
+def test_the_library_is_divided_into_packages() -> None:
+    library = ROOT / "services" / "library"
+    packages = {path.parent.name for path in library.glob("*/__init__.py")}
+    assert packages == LIBRARY_PACKAGES
+    for package in LIBRARY_PACKAGES & {"catalogue", "pipelines", "jobs", "events"}:
+        assert (library / package / "tables.py").is_file()
 
 
 @pytest.mark.parametrize("folder", workers(), ids=lambda path: path.name)

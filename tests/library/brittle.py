@@ -41,17 +41,20 @@ from kit.worker.job import Output
 from kit.worker.library_client import HttpLibraryClient, LibraryUnavailable
 from kit.worker.slot import Slot
 from services.library.app import MIGRATIONS, catalogue
+from services.library.catalogue.deletions import Deletions
+from services.library.catalogue.tables import ArtifactRow
+from services.library.catalogue.uploads import Uploads
+from services.library.completion.reaper import Reaper
+from services.library.completion.worker_events import JobEvents
 from services.library.context import Context
-from services.library.deletions import Deletions
-from services.library.progress import ProgressFeed
-from services.library.reaper import Reaper
-from services.library.relay import Relay
-from services.library.routes.internal import internal_routes
+from services.library.events.relay import Relay
+from services.library.events.tables import EventRow
+from services.library.jobs.progress import ProgressFeed
+from services.library.jobs.routes.internal import internal_routes
+from services.library.jobs.subjects import subject_columns
+from services.library.jobs.tables import JobRow
 from services.library.settings import LibrarySettings
-from services.library.subjects import subject_columns
-from services.library.tables import METADATA, ArtifactRow, EventRow, JobRow
-from services.library.uploads import Uploads
-from services.library.worker_events import JobEvents
+from services.library.tables import METADATA
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
 from tests.library.failing import (
     FailingBus,

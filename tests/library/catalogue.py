@@ -44,14 +44,14 @@ from kit.database.engine import Database
 from kit.http.app import guarded
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
-from services.library import claims
 from services.library.app import MIGRATIONS, catalogue
+from services.library.catalogue.deletions import Deletions
+from services.library.catalogue.uploads import Uploads
+from services.library.completion.reaper import Reaper
+from services.library.completion.worker_events import JobEvents
 from services.library.context import Context
-from services.library.deletions import Deletions
-from services.library.reaper import Reaper
+from services.library.jobs import claims
 from services.library.settings import LibrarySettings
-from services.library.uploads import Uploads
-from services.library.worker_events import JobEvents
 from tests.support.patience import HANGS
 
 PART = 1 << 10

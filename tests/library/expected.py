@@ -175,8 +175,8 @@ class Predictions:
         return known.state is S.QUEUED and self._expired(known)
 
     def _swept(self, known: Expected, row: object) -> None:
-        endings = self.store.endings
-        assert self.world.do(lambda s: endings.settle(s, row, policy=POLICY)) is not None
+        outcomes = self.store.outcomes
+        assert self.world.do(lambda s: outcomes.settle(s, row, policy=POLICY)) is not None
         if known.state is S.QUEUED:
             self._end(known, S.FAILED, "expired")
         elif self._out_of_time(known) and not known.cancel:

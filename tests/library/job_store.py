@@ -22,9 +22,11 @@ from contracts.jobs import (
 from contracts.subjects import Subject
 from kit.clock import Clock, SystemClock, new_id
 from kit.database.engine import Database
-from services.library import claims, jobs, outcomes
-from services.library.policy import Policy
-from services.library.tables import METADATA, ItemRow, JobRow
+from services.library.catalogue.tables import ItemRow
+from services.library.jobs import claims, outcomes, submission
+from services.library.jobs.policy import Policy
+from services.library.jobs.tables import JobRow
+from services.library.tables import METADATA
 from tests.support.patience import HANGS
 
 PRODUCER = Producer(engine="test", version="1", fingerprint="0" * 64)
@@ -64,7 +66,7 @@ class Jobs:
         long: bool = False,
         force: bool = False,
     ) -> JobRow:
-        new = jobs.NewJob(
+        new = submission.NewJob(
             subject=Subject.of_item(item),
             task=TASK,
             params={"n": number},
@@ -75,7 +77,7 @@ class Jobs:
             force=force,
         )
         async with self.database.transaction() as session:
-            row, _ = await jobs.create(session, owner, new, policy=self.policy)
+            row, _ = await submission.create(session, owner, new, policy=self.policy)
         return row
 
     async def create_many(
@@ -90,7 +92,7 @@ class Jobs:
         made = []
         async with self.database.transaction() as session:
             for number in numbers:
-                new = jobs.NewJob(
+                new = submission.NewJob(
                     subject=Subject.of_item(item),
                     task=TASK,
                     params={"n": number},
@@ -99,7 +101,7 @@ class Jobs:
                     priority=priority,
                     force=True,
                 )
-                row, _ = await jobs.create(session, owner, new, policy=self.policy)
+                row, _ = await submission.create(session, owner, new, policy=self.policy)
                 made.append(row.id)
         return made
 
@@ -144,7 +146,7 @@ class Jobs:
 
     async def cancel(self, owner: OwnerId, job: JobId) -> JobRow | None:
         async with self.database.transaction() as session:
-            return await jobs.cancel(session, owner, job)
+            return await submission.cancel(session, owner, job)
 
     async def row(self, job: str) -> JobRow:
         async with self.database.session() as session:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, event
 from kit.database.engine import _lock_key
 
 ORDER = ("claims", "owner", "jobs", "runs", "items")
-"""`claims` is the turn of whoever hands out jobs; for the rest see `services.library.locks`."""
+"""`claims` is the turn of whoever hands out jobs; for the rest see its `jobs.locks`."""
 ROWS = frozenset({"jobs", "runs", "items"})
 FILLING = "filling"
 """In a connection's `info` while a test fills tables that nobody else writes to."""

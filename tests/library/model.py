@@ -31,7 +31,7 @@ from contracts.jobs import (
     TaskName,
 )
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, commands
-from services.library.tables import JobRow
+from services.library.jobs.tables import JobRow
 from tests.library.expected import BUDGET, Expected, Predictions, Ticket
 from tests.library.world import (
     FILES,
@@ -120,7 +120,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
     def _create(
         self, owner: OwnerId, file: str, params: int, priority: Priority, force: bool, long: bool
     ) -> str | None:
-        new = self.store.jobs.NewJob(
+        new = self.store.submission.NewJob(
             subject=SUBJECTS[owner],
             task=TASK,
             params={"n": params},
@@ -130,19 +130,19 @@ class JobTable(Predictions, RuleBasedStateMachine):
             long=long,
             force=force,
         )
-        jobs = self.store.jobs
+        submission = self.store.submission
         refused = self._refusal(owner, file, priority)
         reused = None if force else self._reusable(owner, file, params)
         try:
-            row, made = self.world.do(lambda s: jobs.create(s, owner, new, policy=POLICY))
-        except jobs.Quarantined:
+            row, made = self.world.do(lambda s: submission.create(s, owner, new, policy=POLICY))
+        except submission.Quarantined:
             assert refused == "quarantine", "a file was refused that is not in quarantine"
             return None
-        except jobs.OwnerQueueFull:
+        except submission.OwnerQueueFull:
             assert refused == "owner"
             assert reused is None
             return None
-        except jobs.ServerQueueFull:
+        except submission.ServerQueueFull:
             assert refused == "server"
             assert reused is None
             return None
@@ -163,12 +163,12 @@ class JobTable(Predictions, RuleBasedStateMachine):
         job = held[-1] if running and held else job
         known = self.expected[job]
         if owner != known.owner:
-            assert self.world.do(lambda s: self.store.jobs.cancel(s, owner, job)) is None
+            assert self.world.do(lambda s: self.store.submission.cancel(s, owner, job)) is None
             return
         self._cancel(known)
 
     def _cancel(self, known: Expected) -> None:
-        row = self.world.do(lambda s: self.store.jobs.cancel(s, known.owner, known.id))
+        row = self.world.do(lambda s: self.store.submission.cancel(s, known.owner, known.id))
         assert row is not None
         if known.state is S.QUEUED:
             self._end(known, S.CANCELLED)
@@ -299,7 +299,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
     def _complete(self, ticket: Ticket, producer: Producer) -> None:
         result = {"by": f"{ticket.job}:{ticket.epoch}"}
         row = self.world.do(
-            lambda s: self.store.endings.complete(
+            lambda s: self.store.outcomes.complete(
                 s, ticket.job, ticket.epoch, producer=producer, result=result
             )
         )
@@ -311,7 +311,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
     def skip(self, ticket: Ticket, stale: bool, producer: Producer) -> None:
         ticket = self._from(ticket, stale)
         row = self.world.do(
-            lambda s: self.store.endings.skip(
+            lambda s: self.store.outcomes.skip(
                 s, ticket.job, ticket.epoch, producer=producer, reason=SAID
             )
         )
@@ -327,7 +327,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         failed = JobFailed(
             job=JobId(ticket.job), epoch=ticket.epoch, worker=ticket.worker, kind=kind, reason=SAID
         )
-        row = self.world.do(lambda s: self.store.endings.fail(s, failed, policy=POLICY))
+        row = self.world.do(lambda s: self.store.outcomes.fail(s, failed, policy=POLICY))
         known = self._applied(ticket, row)
         if known is not None:
             self._failed(known, kind, row)
@@ -358,7 +358,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self._release(self._from(ticket, stale))
 
     def _release(self, ticket: Ticket) -> None:
-        row = self.world.do(lambda s: self.store.endings.release(s, ticket.job, ticket.epoch))
+        row = self.world.do(lambda s: self.store.outcomes.release(s, ticket.job, ticket.epoch))
         if known := self._applied(ticket, row):
             self._given_back(known)
 
@@ -374,8 +374,8 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self._sweep()
 
     def _sweep(self) -> None:
-        endings = self.store.endings
-        due = self.world.look(lambda s: endings.overdue(s, policy=POLICY))
+        outcomes = self.store.outcomes
+        due = self.world.look(lambda s: outcomes.overdue(s, policy=POLICY))
         found = {row.id for row in due}
         assert found == {k.id for k in self.expected.values() if self._overdue(k)}
         for row in due:
@@ -388,7 +388,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         held = [k.id for k in self.expected.values() if k.state is S.RUNNING]
         known = self.expected[data.draw(st.sampled_from(held or sorted(self.expected)))]
         epoch = max(0, known.epoch - data.draw(st.integers(0, 1)))
-        row = self.world.do(lambda s: self.store.endings.lose(s, known.id, epoch, policy=POLICY))
+        row = self.world.do(lambda s: self.store.outcomes.lose(s, known.id, epoch, policy=POLICY))
         if epoch == known.epoch and known.state is S.RUNNING and self._silent(known):
             assert row is not None
             self._lost(known)
@@ -403,7 +403,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
             if known.state is S.RUNNING:
                 row = self.world.do(
                     partial(
-                        self.store.endings.requeue,
+                        self.store.outcomes.requeue,
                         job=known.id,
                         epoch=rows[known.id].epoch,
                         policy=POLICY,

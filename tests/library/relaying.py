@@ -17,8 +17,8 @@ from kit.bus.base import AnyEvent, BusError
 from kit.bus.memory import MemoryBus
 from kit.clock import new_id
 from kit.database.engine import Database
-from services.library.outbox import About, record
-from services.library.tables import EventRow
+from services.library.events.outbox import About, record
+from services.library.events.tables import EventRow
 
 
 @dataclass

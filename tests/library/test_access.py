@@ -14,7 +14,7 @@ from contracts.identity import Principal, Scope
 from contracts.jobs import TaskName
 from contracts.music import Stem
 from services.library.access import Action, may
-from services.library.tables import PipelineRow
+from services.library.pipelines.tables import PipelineRow
 from tests.library.catalogue import (
     ALL,
     UNKNOWN,

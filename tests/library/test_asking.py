@@ -9,10 +9,11 @@ from contracts.jobs import ClaimRequest, Producer, TaskName
 from contracts.music import Stem
 from contracts.tasks import TASKS
 from kit.clock import new_id
-from services.library import claims
-from services.library.artifacts import fit_name, split_name
-from services.library.routes.artifacts import file_name
-from services.library.tables import ArtifactRow, ItemRow, JobRow
+from services.library.catalogue.artifacts import fit_name, split_name
+from services.library.catalogue.routes.artifacts import file_name
+from services.library.catalogue.tables import ArtifactRow, ItemRow
+from services.library.jobs import claims
+from services.library.jobs.tables import JobRow
 from tests.library.catalogue import (
     ANALYSIS,
     MIDI,

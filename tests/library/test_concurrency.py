@@ -8,7 +8,7 @@ import pytest
 
 from contracts.jobs import Priority
 from kit.clock import new_id
-from services.library.jobs import OwnerQueueFull, ServerQueueFull
+from services.library.jobs.submission import OwnerQueueFull, ServerQueueFull
 from tests.library.job_store import Jobs
 
 

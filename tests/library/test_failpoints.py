@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.library.relay import Relay
+from services.library.events.relay import Relay
 from tests.library.brittle import BrittleServer, brittle_server
 from tests.library.failing import FailingDatabase, Killed
 from tests.library.mutants import RELAY, plant
@@ -127,7 +127,7 @@ async def test_a_relay_that_marks_before_it_sends_is_found(
     on_sqlite: BrittleServer, tmp_path: Path
 ) -> None:
     mutant = next(one for one in RELAY if one.name == "marked_before_it_is_sent")
-    faulty: type[Relay] = import_module(f"{plant(mutant, tmp_path)}.relay").Relay
+    faulty: type[Relay] = import_module(f"{plant(mutant, tmp_path)}.events.relay").Relay
     on_sqlite.relays = faulty
     on_sqlite.relay = faulty(on_sqlite.database, on_sqlite.bus)
     assert await fails_somewhere(on_sqlite)

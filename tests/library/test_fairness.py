@@ -11,7 +11,7 @@ import pytest
 
 from contracts.ids import OwnerId
 from contracts.jobs import Claim, FailureKind, Priority
-from services.library.policy import Policy
+from services.library.jobs.policy import Policy
 from tests.library.job_store import Jobs
 
 SLOTS = 8

@@ -8,8 +8,8 @@ from sqlmodel import col
 from contracts.ids import WorkerId
 from contracts.jobs import FailureKind, JobFailed, Reason, ReasonCode
 from kit.clock import new_id
-from services.library import outcomes
-from services.library.tables import JobRow
+from services.library.jobs import outcomes
+from services.library.jobs.tables import JobRow
 from tests.library.job_store import Jobs
 
 

@@ -16,9 +16,11 @@ from kit.clock import SystemClock
 from kit.database.engine import Database
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
-from services.library.gauges import READ_BYTES, SAMPLE, Gauges
-from services.library.policy import Policy
-from services.library.tables import METADATA, EventRow, JobRow
+from services.library.events.tables import EventRow
+from services.library.jobs.policy import Policy
+from services.library.jobs.tables import JobRow
+from services.library.maintenance.gauges import READ_BYTES, SAMPLE, Gauges
+from services.library.tables import METADATA
 from tests.library.catalogue import MIDI, MIDI_FILES, Catalogue
 
 INVARIANTS = (

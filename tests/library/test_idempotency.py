@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete, update
 from sqlmodel import col
 
-from services.library.tables import IdempotencyRow
+from services.library.idempotency import IdempotencyRow
 from tests.library.catalogue import Catalogue, User, sha256
 
 STEPS = [{"name": "m", "task": "midi"}]

@@ -14,9 +14,12 @@ from contracts.subjects import Subject
 from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from kit.database.migrations import differences
-from services.library.relay import event_of
-from services.library.subjects import subject_of
-from services.library.tables import METADATA, ArtifactRow, EventRow, ItemRow, JobRow
+from services.library.catalogue.tables import ArtifactRow, ItemRow
+from services.library.events.relay import event_of
+from services.library.events.tables import EventRow
+from services.library.jobs.subjects import subject_of
+from services.library.jobs.tables import JobRow
+from services.library.tables import METADATA
 from tests.library.locking import unwatched
 
 FOLDER = Path(__file__).parents[2] / "services" / "library" / "migrations"

@@ -41,7 +41,7 @@ def test_a_fault_in_the_job_table_is_found(
 async def test_a_fault_in_the_relay_is_found(
     mutant: Mutant, tmp_path: Path, postgres_url: str
 ) -> None:
-    relays = import_module(f"{plant(mutant, tmp_path)}.relay")
+    relays = import_module(f"{plant(mutant, tmp_path)}.events.relay")
     found = []
     async with open_jobs(postgres_url) as jobs:
         for check in (*ON_ANY, *ON_POSTGRES):

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine, event, insert, text
 
 from contracts.subjects import Subject
 from kit.clock import new_id
-from services.library.gauges import SAMPLE, Gauges
-from services.library.subjects import subject_columns
+from services.library.jobs.subjects import subject_columns
+from services.library.maintenance.gauges import SAMPLE, Gauges
 from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, open_catalogue
 from tests.library.locking import unwatched

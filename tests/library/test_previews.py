@@ -7,9 +7,9 @@ from contracts.jobs import Claim, ClaimRequest, Heartbeat, Progress, TaskName
 from contracts.music import Stem
 from contracts.objects import Bucket, previews_prefix
 from kit.clock import new_id
-from services.library import claims
-from services.library.tables import GarbageRow
-from services.library.transitions import PREVIEWS_GARBAGE_AFTER
+from services.library.jobs import claims
+from services.library.jobs.tables import GarbageRow
+from services.library.jobs.transitions import PREVIEWS_GARBAGE_AFTER
 from tests.library.catalogue import UNKNOWN, Catalogue, producer_of, separated, stems
 from tests.library.test_items import tidy
 

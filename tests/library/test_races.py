@@ -18,9 +18,12 @@ from contracts.subjects import Subject
 from contracts.topics import LIBRARY_EVENTS
 from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
-from services.library.feed import FeedFilter, read_feed
-from services.library.outbox import About, record
-from services.library.tables import METADATA, ArtifactRow, ItemRow, JobRow, RunRow
+from services.library.catalogue.tables import ArtifactRow, ItemRow
+from services.library.events.feed import FeedFilter, read_feed
+from services.library.events.outbox import About, record
+from services.library.jobs.tables import JobRow
+from services.library.pipelines.tables import RunRow
+from services.library.tables import METADATA
 from tests.library.catalogue import MIDI, MIDI_FILES, Catalogue, separated, stems
 from tests.library.test_runs import STEMS_THEN_MIDI
 

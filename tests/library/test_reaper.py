@@ -30,10 +30,12 @@ from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
-from services.library.reaper import Reaper
-from services.library.results import NoManifest
-from services.library.tables import ArtifactRow, EventRow, GarbageRow, InboxRow, JobRow, UploadRow
-from services.library.worker_events import JobEvents
+from services.library.catalogue.tables import ArtifactRow, UploadRow
+from services.library.completion.reaper import Reaper
+from services.library.completion.results import NoManifest
+from services.library.completion.worker_events import JobEvents
+from services.library.events.tables import EventRow, InboxRow
+from services.library.jobs.tables import GarbageRow, JobRow
 from tests.library.job_store import PRODUCER, Jobs
 from tests.library.relaying import Wire, until
 

@@ -10,7 +10,7 @@ import pytest
 
 from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
-from services.library import relay as relays
+from services.library.events import relay as relays
 from tests.library.job_store import open_jobs
 from tests.library.relaying import ON_ANY, ON_POSTGRES, Wire, tell, unpublished, until
 

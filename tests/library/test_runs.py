@@ -10,8 +10,8 @@ from contracts.jobs import Claim, TaskName
 from contracts.music import Stem
 from contracts.pipelines import PipelineSpec
 from contracts.tasks import TASKS
-from services.library.builtin import builtin_pipelines
-from services.library.pipelines import check_steps
+from services.library.pipelines.builtin import builtin_pipelines
+from services.library.pipelines.store import check_steps
 from tests.library.catalogue import (
     ANALYSIS,
     MIDI,

@@ -10,9 +10,9 @@ from contracts.ingest import CANONICAL
 from contracts.items import METADATA_BYTES, ItemKind, metadata_size
 from contracts.jobs import TaskName
 from kit.http.errors import ProblemError
-from services.library.artifacts import SEARCHED, fold, search_text
-from services.library.search_limits import LONGEST, MAX_WORDS, WAITING, Turns, words_of
-from services.library.tables import ItemRow
+from services.library.catalogue.artifacts import SEARCHED, fold, search_text
+from services.library.catalogue.search_limits import LONGEST, MAX_WORDS, WAITING, Turns, words_of
+from services.library.catalogue.tables import ItemRow
 from tests.library.catalogue import CANONICAL_FILE, Catalogue, ingested
 
 GROWING = "\ufdfa"

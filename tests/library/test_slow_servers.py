@@ -17,8 +17,8 @@ from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
-from services.library.tables import JobRow
-from services.library.worker_events import JobEvents
+from services.library.completion.worker_events import JobEvents
+from services.library.jobs.tables import JobRow
 from tests.library.job_store import PRODUCER, Jobs
 from tests.support.events import make_event
 

@@ -29,12 +29,14 @@ from kit.platform import Platform
 from kit.service import WorkerSettings
 from kit.settings import KitSettings
 from kit.worker.runtime import WorkerRuntime
-from services.library import claims, jobs
-from services.library.deletions import Deletions
-from services.library.facts import to_input_ref
-from services.library.jobs import NewJob
-from services.library.tables import METADATA, ArtifactRow, GarbageRow, ItemRow, JobRow
-from services.library.usage import CounterCheck
+from services.library.catalogue.deletions import Deletions
+from services.library.catalogue.tables import ArtifactRow, ItemRow
+from services.library.catalogue.usage import CounterCheck
+from services.library.catalogue.views import to_input_ref
+from services.library.jobs import claims, submission
+from services.library.jobs.submission import NewJob
+from services.library.jobs.tables import GarbageRow, JobRow
+from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, separated, stems
 from tests.support.trial import SERVICE, TrialParams
 
@@ -121,7 +123,7 @@ async def ask(catalogue: Catalogue, user: User, subject: Subject, **params: Any)
             start_to_close_timeout=60.0,
         )
         policy = catalogue.server.policy
-        row, _ = await jobs.create(session, OwnerId(user.owner), new, policy=policy)
+        row, _ = await submission.create(session, OwnerId(user.owner), new, policy=policy)
     return row.id
 
 

@@ -10,7 +10,7 @@ from contracts.jobs import TaskName
 from contracts.tasks import TASKS
 from kit.http.errors import ProblemError
 from kit.service import WorkerService
-from services.library.validation import check_kinds
+from services.library.pipelines.validation import check_kinds
 
 SERVICES = Path(__file__).parents[2] / "services"
 WORKERS = sorted(

@@ -14,7 +14,7 @@ from contracts.objects import Bucket
 from kit.clock import SystemClock
 from kit.objects.base import ObjectError
 from kit.objects.files import FileStore
-from services.library.tables import UploadRow
+from services.library.catalogue.tables import UploadRow
 from tests.library.catalogue import Catalogue, open_catalogue, sha256
 
 DATA = secrets.token_bytes(3000)

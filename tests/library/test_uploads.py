@@ -14,8 +14,9 @@ from contracts.ingest import RejectionReason
 from contracts.jobs import Claim, Reason, TaskName
 from contracts.objects import Bucket
 from kit.worker.files import InputLost, fetch_inputs
+from services.library.catalogue.tables import ItemRow, UploadRow
+from services.library.jobs.tables import JobRow
 from services.library.settings import LibrarySettings
-from services.library.tables import ItemRow, JobRow, UploadRow
 from tests.library.catalogue import PART, Catalogue, open_catalogue, sha256
 
 DATA = secrets.token_bytes(3 * PART + 10)

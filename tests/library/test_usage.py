@@ -21,9 +21,10 @@ from contracts.music import Stem
 from kit.clock import SystemClock
 from kit.database.engine import Database
 from services.library.app import MIGRATIONS
+from services.library.catalogue.tables import UsageRow
+from services.library.catalogue.usage import CounterCheck
+from services.library.jobs.tables import JobRow
 from services.library.settings import LibrarySettings
-from services.library.tables import JobRow, UsageRow
-from services.library.usage import CounterCheck
 from tests.library.catalogue import (
     CANONICAL_FILE,
     MIDI,

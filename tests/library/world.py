@@ -19,7 +19,7 @@ from contracts.subjects import Subject, SubjectKind
 from kit.clock import new_id
 from kit.database.base import Utc
 from kit.database.engine import Database
-from services.library.policy import Policy
+from services.library.jobs.policy import Policy
 from services.library.tables import METADATA
 from tests.library.inline import inline_sqlite
 from tests.support.clock import ManualClock
@@ -92,14 +92,17 @@ _AGE = text(f"WITH aged AS ({_ageing('jobs')}) {_ageing('producers')}")
 class Store:
     """The modules of the job store: the real ones, or a mutant's."""
 
-    jobs: ModuleType
+    submission: ModuleType
     claims: ModuleType
-    endings: ModuleType
+    outcomes: ModuleType
 
     @classmethod
     def of(cls, package: str) -> "Store":
         return cls(
-            *(importlib.import_module(f"{package}.{n}") for n in ("jobs", "claims", "endings"))
+            *(
+                importlib.import_module(f"{package}.jobs.{name}")
+                for name in ("submission", "claims", "outcomes")
+            )
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from cratedig import Client
-from services.library.policy import Policy
+from services.library.jobs.policy import Policy
 from tests.support.running_server import RunningServer, embedded_server, eventually, running
 from tests.support.sounds import write_tone
 

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[3] / "services" / "library"
-COPIED = ("arrows", "claims", "endings", "jobs", "outbox", "policy", "relay", "background")
+COPIED = (
+    "background",
+    "events.outbox",
+    "events.relay",
+    "jobs.claims",
+    "jobs.outcomes",
+    "jobs.policy",
+    "jobs.submission",
+    "jobs.transitions",
+)
 """The modules that a mutant has of its own; tables and contracts are the real ones."""
 
 
@@ -27,18 +36,20 @@ def plant(mutant: Mutant, folder: Path) -> str:
     home.mkdir()
     (home / "__init__.py").touch()
     for module in COPIED:
-        text = (SOURCE / f"{module}.py").read_text(encoding="utf-8")
+        path = Path(*module.split(".")).with_suffix(".py")
+        text = (SOURCE / path).read_text(encoding="utf-8")
         if module == mutant.module:
             assert text.count(mutant.old) == 1, f"{mutant.name} fits {text.count(mutant.old)} times"
             text = text.replace(mutant.old, mutant.new)
         for other in COPIED:
             text = text.replace(f"services.library.{other} ", f"{package}.{other} ")
-        if module == "relay":
+        if module == "events.relay":
             text = text.replace("bindparam, select", "bindparam, func, select")
             text = text.replace(
                 "from kit.bus.base", "from kit.clock import new_id\nfrom kit.bus.base"
             )
-        (home / f"{module}.py").write_text(text, encoding="utf-8")
+        (home / path).parent.mkdir(exist_ok=True)
+        (home / path).write_text(text, encoding="utf-8")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
@@ -48,78 +59,84 @@ def plant(mutant: Mutant, folder: Path) -> str:
 STORE = (
     Mutant(
         "no_fence_on_words",
-        "arrows",
+        "jobs.transitions",
         ".where(col(JobRow.id) == _JOB, col(JobRow.epoch) == _EPOCH)",
         ".where(col(JobRow.id) == _JOB)",
     ),
     Mutant(
         "no_fence_on_heartbeats",
-        "claims",
+        "jobs.claims",
         "            col(JobRow.epoch) == beat.epoch,\n"
         "            col(JobRow.worker) == beat.worker,\n",
         "",
     ),
     Mutant(
         "no_fence_on_changes",
-        "arrows",
+        "jobs.transitions",
         "            col(JobRow.epoch) == _EPOCH,\n        )\n        .values(",
         "        )\n        .values(",
     ),
     Mutant(
         "changes_whatever_the_state",
-        "arrows",
+        "jobs.transitions",
         '            col(JobRow.state) == bindparam("was", type_=String),\n',
         "",
     ),
-    Mutant("epoch_stands_still", "arrows", '"epoch": epoch + 1', '"epoch": 1'),
+    Mutant("epoch_stands_still", "jobs.transitions", '"epoch": epoch + 1', '"epoch": 1'),
     Mutant(
         "ended_jobs_change",
-        "arrows",
+        "jobs.transitions",
         "    .where(col(JobRow.state) == JobState.RUNNING)\n    .with_for_update(key_share=True)",
         "    .with_for_update(key_share=True)",
     ),
     Mutant(
         "result_is_not_stored",
-        "endings",
+        "jobs.outcomes",
         'values = {"result": result, "progress"',
         'values = {"progress"',
     ),
     Mutant(
         "input_errors_are_retried",
-        "endings",
+        "jobs.outcomes",
         "case FailureKind.REJECTED | FailureKind.TIMEOUT:",
         "case FailureKind.TIMEOUT:",
     ),
     Mutant(
-        "one_crash_too_many", "endings", "crashes < policy.crashes", "crashes <= policy.crashes"
+        "one_crash_too_many",
+        "jobs.outcomes",
+        "crashes < policy.crashes",
+        "crashes <= policy.crashes",
     ),
     Mutant(
-        "one_try_too_many", "endings", "retries < policy.attempts", "retries <= policy.attempts"
+        "one_try_too_many",
+        "jobs.outcomes",
+        "retries < policy.attempts",
+        "retries <= policy.attempts",
     ),
-    Mutant("lost_for_ever", "endings", "lost > policy.lost", "lost < 0"),
+    Mutant("lost_for_ever", "jobs.outcomes", "lost > policy.lost", "lost < 0"),
     Mutant(
         "released_attempt_is_lost",
-        "endings",
+        "jobs.outcomes",
         '{"attempt": row.attempt - 1}',
         '{"attempt": row.attempt}',
     ),
     Mutant(
         "sweep_by_age",
-        "endings",
+        "jobs.outcomes",
         "    runs = in_state(JobState.RUNNING) & or_(\n        col(JobRow.lease_until) < now,",
         "    runs = in_state(JobState.RUNNING) & or_(\n"
         "        col(JobRow.started) < database.now(offset=-policy.lease),",
     ),
     Mutant(
         "live_lease_is_taken",
-        "endings",
+        "jobs.outcomes",
         "    if not await _holds(session, row, col(JobRow.lease_until) < "
         "database_of(session).now()):\n        return None\n",
         "",
     ),
     Mutant(
         "released_though_cancelled",
-        "endings",
+        "jobs.outcomes",
         "    if row.cancel_requested:\n"
         "        return await to_end(session, row, JobState.CANCELLED)\n"
         "    return await requeue_attempt(session, row, {",
@@ -127,62 +144,65 @@ STORE = (
     ),
     Mutant(
         "reuse_without_fingerprint",
-        "jobs",
+        "jobs.submission",
         "        col(JobRow.fingerprint).in_(offered(session, task, policy=policy)),\n",
         "        col(JobRow.fingerprint).is_not(None),\n",
     ),
     Mutant(
         "quarantine_is_forgotten",
-        "jobs",
+        "jobs.submission",
         "            col(JobRow.finished) > since,\n",
         "            col(JobRow.finished) < since,\n",
     ),
     Mutant(
         "anyone_cancels",
-        "jobs",
+        "jobs.submission",
         ".where(col(JobRow.id) == job, col(JobRow.owner) == owner)",
         ".where(col(JobRow.id) == job)",
     ),
     Mutant(
         "no_owner_limit",
-        "jobs",
+        "jobs.submission",
         "if found.mine >= policy.owner_queued:",
         "if found.mine > policy.owner_queued:",
     ),
     Mutant(
         "backoff_is_ignored",
-        "claims",
+        "jobs.claims",
         "            col(job.not_before) <= database.now(),\n",
         "",
     ),
-    Mutant("no_running_cap", "claims", ".where(counted.c.share < policy.owner_running)", ""),
+    Mutant("no_running_cap", "jobs.claims", ".where(counted.c.share < policy.owner_running)", ""),
     Mutant(
-        "no_fairness", "claims", "order_by(grade, heads.c.share, heads", "order_by(grade, heads"
+        "no_fairness",
+        "jobs.claims",
+        "order_by(grade, heads.c.share, heads",
+        "order_by(grade, heads",
     ),
-    Mutant("no_turns", "claims", "heads.c.last.asc().nulls_first(), ", ""),
-    Mutant("long_goes_like_short", "claims", "nulls_first(), length, ", "nulls_first(), "),
+    Mutant("no_turns", "jobs.claims", "heads.c.last.asc().nulls_first(), ", ""),
+    Mutant("long_goes_like_short", "jobs.claims", "nulls_first(), length, ", "nulls_first(), "),
     Mutant(
         "long_without_room",
-        "claims",
+        "jobs.claims",
         "lengths = (False, True) if long else (False,)",
         "lengths = (False, True)",
     ),
     Mutant(
         "batch_never_ages",
-        "claims",
+        "jobs.claims",
         "database.now(offset=-policy.ageing)",
         "database.now(offset=-policy.ageing * 1000)",
     ),
     Mutant(
         "change_without_event",
-        "arrows",
+        "jobs.transitions",
         "        await _discard_attempt(session, moved)\n        await emit_queued(session, moved, "
         "notify=not pause)\n",
         "        await _discard_attempt(session, moved)\n",
     ),
     Mutant(
         "events_are_not_counted",
-        "arrows",
+        "jobs.transitions",
         '.values({**to, "seq": col(JobRow.seq) + 1})',
         ".values({**to})",
     ),
@@ -192,7 +212,7 @@ STORE = (
 RELAY = (
     Mutant(
         "outbox_by_cursor",
-        "relay",
+        "events.relay",
         "    .where(col(EventRow.published).is_(None))\n",
         "    .where(\n"
         "        col(EventRow.seq)\n"
@@ -203,23 +223,23 @@ RELAY = (
     ),
     Mutant(
         "marked_before_it_is_sent",
-        "relay",
+        "events.relay",
         "        sent = await asyncio.gather(",
         "        await self._mark([row.seq or 0 for row in rows])\n"
         "        sent = await asyncio.gather(",
     ),
     Mutant(
         "refused_event_is_overtaken",
-        "relay",
+        "events.relay",
         'waits: %s", row.id, row.topic, error)\n                break\n',
         'waits: %s", row.id, row.topic, error)\n                continue\n',
     ),
     Mutant(
         "sent_and_never_marked",
-        "relay",
+        "events.relay",
         "            await self._mark(taken)\n",
         "            pass\n",
     ),
-    Mutant("every_event_is_new", "relay", "id=EventId(row.id)", "id=EventId(new_id())"),
+    Mutant("every_event_is_new", "events.relay", "id=EventId(row.id)", "id=EventId(new_id())"),
 )
 """Faults in the relay; its own checks find them."""

@@ -10,7 +10,7 @@ from kit.bus.codec import encode
 from kit.bus.delivery import TRY_LIMIT, deliver
 from kit.bus.kafka.session import POLL_LIMIT
 from kit.database.engine import BUSY_TIMEOUT, STATEMENT_TIMEOUT
-from services.library.results import MANIFEST_LIMIT
+from services.library.completion.results import MANIFEST_LIMIT
 from tests.ports.bus.harness import released
 
 

@@ -1,0 +1,1 @@
+"""Items, uploads and artifacts of owners: what is stored, counted, found and deleted."""

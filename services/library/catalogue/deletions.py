@@ -1,0 +1,113 @@
+"""Deletions of items and of owners: marked first, then done piece by piece.
+
+From the mark on nobody finds the item, nor anything that belongs to it. All that goes in
+transactions of a bounded number of rows, so none holds up the event loop, the one writer of SQLite,
+or rows that others wait for. Whoever asked waits for it a little while; what is left then, or after
+a kill, is done in the background. Every piece looks for what is left, so any number may work at it.
+"""
+
+import asyncio
+import logging
+import time
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col
+
+from contracts.identity import Principal
+from contracts.ids import ItemId, OwnerId
+from contracts.music import Seconds
+from kit.database.base import DatabaseUnavailable
+from kit.database.engine import Database
+from services.library.background import until
+from services.library.catalogue import item_trees, items, owners
+from services.library.catalogue.repository import Repository
+from services.library.catalogue.tables import DeletionRow
+
+log = logging.getLogger(__name__)
+
+LEFT = "deletions"
+"""The signal that is set when a deletion is left for the background."""
+PATIENCE: Seconds = 2.0
+"""How long whoever asked for a deletion waits for all of it."""
+LOOK_EVERY: Seconds = 30.0
+AT_ONCE = 100
+
+
+class Deletions:
+    """Deletes what may be large."""
+
+    def __init__(self, database: Database, *, patience: Seconds = PATIENCE) -> None:
+        self._database = database
+        self._patience = patience
+
+    async def delete_item(self, principal: Principal, item: ItemId) -> None:
+        """Delete an item, the items cut from it, their files and jobs.
+
+        Raises
+        ------
+        ProblemError
+        """
+        async with self._database.transaction() as session:
+            row = await items.mark_deleted(Repository(session, principal), item)
+        await self._begin(row)
+
+    async def delete_owner(self, owner: OwnerId) -> None:
+        """Delete everything of an owner."""
+        async with self._database.transaction() as session:
+            row = await owners.mark_deleted(session, owner)
+        await self._begin(row)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Finish what was left, until `stopping` is set."""
+        await until(stopping, self._finishing())
+
+    async def finish(self) -> None:
+        """Finish what was marked and is not waited for any more."""
+        left = self._database.now(offset=-timedelta(seconds=self._patience))
+        query = (
+            select(DeletionRow)
+            .where(col(DeletionRow.created) <= left)
+            .order_by(col(DeletionRow.created))
+            .limit(AT_ONCE)
+        )
+        async with self._database.session() as session:
+            rows = list(await session.scalars(query))
+        for row in rows:
+            try:
+                while await self._piece(row):
+                    pass
+            except SQLAlchemyError:
+                # One that cannot be done must not keep the others waiting.
+                log.exception("the deletion of %s stays as it is for now", row.id)
+
+    async def _begin(self, row: DeletionRow) -> None:
+        began = time.monotonic()
+        try:
+            while await self._piece(row):
+                if time.monotonic() - began >= self._patience:
+                    self._database.listen(LEFT).set()
+                    return
+        except DatabaseUnavailable as error:
+            # It is marked, so it will be done.
+            log.warning("the rest of a deletion is done later: %s", error)
+
+    async def _piece(self, row: DeletionRow) -> bool:
+        if row.item is None:
+            return await owners.delete_piece(self._database, OwnerId(row.owner))
+        return await item_trees.delete_piece(self._database, OwnerId(row.owner), ItemId(row.item))
+
+    async def _finishing(self) -> None:
+        wake = self._database.listen(LEFT)
+        while True:
+            wake.clear()
+            try:
+                await self.finish()
+            except (DatabaseUnavailable, SQLAlchemyError) as error:
+                log.warning("deletions wait: %s", error)
+            try:
+                async with asyncio.timeout(LOOK_EVERY):
+                    await wake.wait()
+            except TimeoutError:
+                continue

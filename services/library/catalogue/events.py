@@ -1,0 +1,68 @@
+"""Events of items and artifacts."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.events import ArtifactAdded, ItemAdded, ItemChanged
+from contracts.ids import ArtifactId, ItemId, JobId, OwnerId
+from contracts.items import ArtifactKind, ItemKind, ItemState
+from contracts.subjects import Subject
+from contracts.topics import LIBRARY_EVENTS
+from services.library.catalogue.tables import ArtifactRow, ItemRow
+from services.library.events.outbox import About, Fact, record, record_all
+from services.library.jobs.subjects import subject_of
+
+
+async def emit_item_added(session: AsyncSession, row: ItemRow) -> None:
+    """Write that an item is in the catalogue."""
+    await record_all(session, (item_added(row),))
+
+
+def item_added(row: ItemRow) -> Fact:
+    """Return the event that an item is in the catalogue."""
+    data = ItemAdded(
+        item=ItemId(row.id),
+        kind=ItemKind(row.kind),
+        state=ItemState(row.state),
+        name=row.name,
+        parent=ItemId(row.parent) if row.parent else None,
+    )
+    return Fact(LIBRARY_EVENTS, "item.added", data, _about(row))
+
+
+async def emit_item_changed(session: AsyncSession, row: ItemRow) -> None:
+    """Write that an item is not as it was."""
+    data = ItemChanged(item=ItemId(row.id), state=ItemState(row.state))
+    await record(session, LIBRARY_EVENTS, "item.changed", data, about=_about(row))
+
+
+async def emit_artifact_added(session: AsyncSession, row: ArtifactRow) -> None:
+    """Write that a subject has a file more."""
+    await record_all(session, (artifact_added(row),))
+
+
+def artifact_added(row: ArtifactRow) -> Fact:
+    """Return the event that a subject has a file more."""
+    data = ArtifactAdded(
+        artifact=ArtifactId(row.id),
+        subject=subject_of(row),
+        job=JobId(row.job) if row.job else None,
+        kind=ArtifactKind(row.kind),
+        name=row.name,
+    )
+    about = About(
+        event_subject=row.subject_id,
+        key=row.subject_id,
+        owner=OwnerId(row.owner),
+        subject=subject_of(row),
+        job=JobId(row.job) if row.job else None,
+    )
+    return Fact(LIBRARY_EVENTS, "artifact.added", data, about)
+
+
+def _about(row: ItemRow) -> About:
+    return About(
+        event_subject=row.id,
+        key=row.id,
+        owner=OwnerId(row.owner),
+        subject=Subject.of_item(row.id),
+    )

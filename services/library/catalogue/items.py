@@ -1,0 +1,153 @@
+"""Items: found by text and kind, edited, deleted with all that was made of them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.ids import ItemId
+from contracts.ingest import IngestResult, read_tag
+from contracts.items import ArtifactKind, ItemEdit, ItemKind, ItemState, TagEncoding
+from contracts.jobs import JobState, TaskName
+from contracts.problems import FieldProblem, ProblemCode
+from kit.database.engine import database_of
+from kit.http.errors import ProblemError
+from kit.http.pagination import PageQuery
+from services.library.access import Action
+from services.library.catalogue.artifacts import NAME_BYTES, fit_name, search_text
+from services.library.catalogue.events import emit_item_changed
+from services.library.catalogue.repository import Repository, page
+from services.library.catalogue.search_limits import words_of
+from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow
+from services.library.jobs.locks import hold_owner
+from services.library.jobs.tables import JobRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFilter:
+    """Which items to list."""
+
+    text: str | None = None
+    kind: ItemKind | None = None
+    state: ItemState | None = None
+    parent: ItemId | None = None
+    roots: bool | None = None
+    """Only those that were cut from no other item; false: only those that were."""
+
+
+async def list_items(
+    repository: Repository, wanted: ItemFilter, asked: PageQuery
+) -> tuple[list[ItemRow], str | None]:
+    """Return a page of items, newest first, and the next one's cursor.
+
+    Raises
+    ------
+    ProblemError
+        The search is longer than one may be.
+    """
+    query = repository.items.select()
+    if wanted.kind is not None:
+        query = query.where(col(ItemRow.kind) == wanted.kind)
+    if wanted.state is not None:
+        query = query.where(col(ItemRow.state) == wanted.state)
+    if wanted.parent is not None:
+        query = query.where(col(ItemRow.parent) == wanted.parent)
+    if wanted.roots is not None:
+        parent = col(ItemRow.parent)
+        query = query.where(parent.is_(None) if wanted.roots else parent.is_not(None))
+    for word in words_of(wanted.text or ""):
+        query = query.where(col(ItemRow.search).contains(word, autoescape=True))
+    return await page(repository.items, query, asked)
+
+
+async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow:
+    """Change what an owner may change of an item; what is not given stays.
+
+    Raises
+    ------
+    ProblemError
+    """
+    item = await repository.item(id_, Action.WRITE, hold=True)
+    given = edit.model_fields_set
+    if edit.name is not None:
+        if len(edit.name.encode()) > NAME_BYTES:
+            raise ProblemError(
+                ProblemCode.INVALID_REQUEST,
+                f"A name has at most {NAME_BYTES} bytes in UTF-8.",
+                fields=(FieldProblem(field="body.name", message=f"at most {NAME_BYTES} bytes"),),
+            )
+        item.name = fit_name(edit.name)
+    if edit.kind is not None:
+        item.kind = edit.kind.value
+    if edit.metadata is not None:
+        item.labels = dict(edit.metadata)
+    if "stem" in given:
+        item.stem = edit.stem.value if edit.stem else None
+        await repository.session.execute(
+            update(ArtifactRow)
+            .where(
+                col(ArtifactRow.item) == item.id, col(ArtifactRow.kind) == ArtifactKind.CANONICAL
+            )
+            .values(stem=item.stem)
+            .execution_options(synchronize_session=False)
+        )
+    if edit.tag_encoding is not None:
+        item.labels = await _read_tags_again(repository.session, item, edit.tag_encoding)
+    if "bpm" in given:
+        item.bpm = edit.bpm
+    item.search = search_text(item.name, item.labels)
+    item.updated = await database_of(repository.session).time(repository.session)
+    await repository.session.flush()
+    await emit_item_changed(repository.session, item)
+    return item
+
+
+async def _read_tags_again(
+    session: AsyncSession, item: ItemRow, encoding: TagEncoding
+) -> dict[str, str]:
+    """Return an item's metadata with the tags of its file read in another encoding."""
+    told = await session.scalar(
+        select(col(JobRow.result))
+        .where(
+            col(JobRow.item) == item.id,
+            col(JobRow.task) == TaskName.INGEST,
+            col(JobRow.state) == JobState.SUCCEEDED,
+        )
+        .order_by(col(JobRow.created).desc(), col(JobRow.id).desc())
+        .limit(1)
+    )
+    raw = IngestResult.model_validate(told).raw_tags if told else {}
+    if not raw:
+        raise ProblemError(
+            ProblemCode.INVALID_REQUEST,
+            "The tags of this item's file are plain or in Unicode, so there is nothing to read in "
+            "another encoding. Change the metadata itself.",
+            fields=(FieldProblem(field="body.tag_encoding", message="nothing to read again"),),
+        )
+    labels = dict(item.labels)
+    for name, part in raw.items():
+        # What is none of the ways to read the tag was written by the user.
+        if labels.get(name) in {read_tag(part, known) for known in TagEncoding}:
+            labels[name] = read_tag(part, encoding)
+    return labels
+
+
+async def mark_deleted(repository: Repository, id_: str) -> DeletionRow:
+    """Write that an item is deleted, and what was cut from it: from now on nobody finds them.
+
+    Its bytes may come again.
+
+    Raises
+    ------
+    ProblemError
+    """
+    session = repository.session
+    database = database_of(session)
+    await hold_owner(session, repository.owner)
+    item = await repository.item(id_, Action.WRITE, hold=True)
+    item.sha256 = None
+    now = await database.time(session)
+    row = DeletionRow(id=item.id, owner=item.owner, item=item.id, created=now)
+    session.add(row)
+    return row

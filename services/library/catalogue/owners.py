@@ -1,0 +1,87 @@
+"""The end of an account: rows, objects and jobs of its owner go (S28)."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from contracts.ids import OwnerId
+from contracts.objects import Bucket, owner_prefix
+from kit.database.engine import Database, database_of
+from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow, UploadRow, UsageRow
+from services.library.events.tables import EventRow
+from services.library.idempotency import IdempotencyRow
+from services.library.jobs.locks import hold_owner
+from services.library.jobs.tables import GarbageRow, JobRow
+from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
+from services.library.pipelines.tables import PipelineRow, RunRow
+
+ROWS = 500
+"""Rows that one transaction removes at most."""
+
+
+async def mark_deleted(session: AsyncSession, owner: OwnerId) -> DeletionRow:
+    """Write that everything of an owner is to go."""
+    await hold_owner(session, owner)
+    row = await session.get(DeletionRow, owner)
+    if row is None:
+        now = await database_of(session).time(session)
+        row = DeletionRow(id=owner, owner=owner, created=now)
+        session.add(row)
+    return row
+
+
+async def delete_piece(database: Database, owner: OwnerId) -> bool:
+    """Do a bounded part of an owner's deletion; return whether something is left.
+
+    Workers of jobs that are gone are told so at their next heartbeat.
+    """
+    async with database.transaction() as session:
+        await hold_owner(session, owner)
+        for table, key, which in _left(owner):
+            some = select(key).where(*which).limit(ROWS)
+            statement = delete(table).where(*which, key.in_(some)).returning(key)
+            statement = statement.execution_options(synchronize_session=False)
+            if (await session.execute(statement)).first() is not None:
+                return True
+        prefix = owner_prefix(owner)
+        # A worker that is not told yet, or a part that is on its way, may still be written.
+        times = (timedelta(), ATTEMPT_GARBAGE_AFTER, timedelta(hours=23))
+        await discard_all(session, [(bucket, prefix, at) for bucket in Bucket for at in times])
+        await session.execute(delete(DeletionRow).where(col(DeletionRow.id) == owner))
+    return False
+
+
+def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
+    """Return the tables, their keys, and which rows may go: nothing that others hang on."""
+    cut = aliased(ItemRow)
+    leaf = ~select(col(cut.id)).where(col(cut.parent) == col(ItemRow.id)).exists()
+    objects = col(GarbageRow.prefix).startswith(owner_prefix(owner), autoescape=True)
+    of_it = {
+        table: col(table.owner) == owner
+        for table in (
+            *(JobRow, RunRow, ArtifactRow, ItemRow),
+            *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
+        )
+    }
+    return (
+        (JobRow, col(JobRow.id), (of_it[JobRow],)),
+        (RunRow, col(RunRow.id), (of_it[RunRow],)),
+        (ArtifactRow, col(ArtifactRow.id), (of_it[ArtifactRow],)),
+        (ItemRow, col(ItemRow.id), (of_it[ItemRow], leaf)),
+        (UploadRow, col(UploadRow.id), (of_it[UploadRow],)),
+        (PipelineRow, col(PipelineRow.id), (of_it[PipelineRow],)),
+        (IdempotencyRow, col(IdempotencyRow.key), (of_it[IdempotencyRow],)),
+        # What tells of the account in names goes too; what is not sent yet would tell it now.
+        (EventRow, col(EventRow.seq), (of_it[EventRow],)),
+        (GarbageRow, col(GarbageRow.id), (objects,)),
+        (UsageRow, col(UsageRow.owner), (of_it[UsageRow],)),
+        (
+            DeletionRow,
+            col(DeletionRow.id),
+            (of_it[DeletionRow], col(DeletionRow.item).is_not(None)),
+        ),
+    )

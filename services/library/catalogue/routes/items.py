@@ -1,0 +1,111 @@
+"""`/items`: what is in the catalogue."""
+
+from contextlib import nullcontext
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query
+
+from contracts.ids import ItemId
+from contracts.items import Artifact, Item, ItemEdit, ItemKind, ItemState
+from contracts.problems import ProblemCode
+from kit.database.base import StatementTooSlow
+from kit.http.errors import ProblemError
+from kit.http.pagination import Page, Paging
+from kit.http.routes import GuardedRoute
+from services.library.access import Action
+from services.library.catalogue.artifacts import SEARCHED
+from services.library.catalogue.items import ItemFilter, edit_item, list_items
+from services.library.catalogue.repository import Repository, page
+from services.library.catalogue.search_limits import LONGEST, MAX_WORDS, Turns
+from services.library.catalogue.tables import ArtifactRow
+from services.library.catalogue.views import artifact_to_api, item_to_api
+from services.library.context import REFUSED, Context, Reader, Writer
+
+_EXAMPLE = {
+    "Name and licence": {
+        "value": {
+            "name": "Night Drive",
+            "metadata": {"artist": "The Example Band", "licence": "CC0-1.0"},
+        }
+    },
+    "A known tempo": {"value": {"bpm": 122.5}},
+    "Garbled Cyrillic tags": {"value": {"tag_encoding": "cp1251"}},
+}
+
+
+def item_routes(server: Context) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(route_class=GuardedRoute, prefix="/items", tags=["items"], responses=REFUSED)
+    # The other connections are left to those who ask for anything else.
+    searches = Turns(max(1, server.settings.database_pool // 2))
+
+    @router.get("")
+    async def list_(
+        principal: Reader,
+        paging: Paging,
+        q: Annotated[
+            str | None,
+            Query(
+                max_length=LONGEST,
+                description=f"At most {MAX_WORDS} words in the name or the metadata, of which "
+                f"the first {SEARCHED} characters are looked at.",
+            ),
+        ] = None,
+        kind: ItemKind | None = None,
+        state: ItemState | None = None,
+        parent: ItemId | None = None,
+        roots: Annotated[
+            bool | None,
+            Query(description="Only items that were cut from no other; false: only those cut."),
+        ] = None,
+    ) -> Page[Item]:
+        """List items, newest first."""
+        wanted = ItemFilter(text=q, kind=kind, state=state, parent=parent, roots=roots)
+        turn = searches.of(principal.owner) if q else nullcontext()
+        try:
+            async with turn, server.database.session() as session:
+                rows, following = await list_items(Repository(session, principal), wanted, paging)
+        except StatementTooSlow:
+            raise ProblemError(
+                ProblemCode.UNAVAILABLE,
+                "This list took too long and was stopped. Search for longer words, or narrow it "
+                "down by kind, state or parent.",
+                retry_after=2,
+            ) from None
+        return Page(items=tuple(map(item_to_api, rows)), next=following)
+
+    @router.get("/{item}")
+    async def get(principal: Reader, item: ItemId) -> Item:
+        """Show an item."""
+        async with server.database.session() as session:
+            return item_to_api(await Repository(session, principal).item(item, Action.READ))
+
+    @router.patch("/{item}")
+    async def edit(
+        principal: Writer,
+        item: ItemId,
+        given: Annotated[ItemEdit, Body(openapi_examples=_EXAMPLE)],
+    ) -> Item:
+        """Change name, kind, stem, tempo or metadata, or read garbled tags in another encoding.
+
+        What is absent stays.
+        """
+        async with server.database.transaction() as session:
+            return item_to_api(await edit_item(Repository(session, principal), item, given))
+
+    @router.delete("/{item}", status_code=204)
+    async def delete(principal: Writer, item: ItemId) -> None:
+        """Delete an item, the items cut from it, their files and jobs."""
+        await server.deletions.delete_item(principal, item)
+
+    @router.get("/{item}/artifacts")
+    async def artifacts(principal: Reader, item: ItemId, paging: Paging) -> Page[Artifact]:
+        """List an item's files, newest first."""
+        async with server.database.session() as session:
+            repository = Repository(session, principal)
+            await repository.item(item, Action.READ)
+            query = repository.artifacts.select().where(ArtifactRow.item == item)  # type: ignore[arg-type]
+            rows, following = await page(repository.artifacts, query, paging)
+        return Page(items=tuple(map(artifact_to_api, rows)), next=following)
+
+    return router

@@ -1,0 +1,1 @@
+"""What a finished attempt means for its job, the catalogue and the runs that wait."""

@@ -1,0 +1,1 @@
+"""Events: the outbox that changes write to, the relay that publishes it, the feed that reads it."""

@@ -1,0 +1,1 @@
+"""Jobs over subjects: submission, claims, transitions, outcomes and the policy of retries."""

@@ -1,0 +1,97 @@
+"""Where a waiting job stands in the queue of its task, and what it waits for."""
+
+from sqlalchemy import ScalarSelect, Select, String, and_, bindparam, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from contracts.jobs import JobState, Priority, QueueState, WaitReason
+from kit.database.base import Utc
+from kit.database.engine import Database, database_of
+from services.library.jobs.policy import Policy
+from services.library.jobs.tables import JobRow, ProducerRow, in_state
+
+_OTHERS = aliased(JobRow)
+"""The other jobs, beside the one that is looked at."""
+COUNTED = 1000
+"""Jobs ahead that are counted at most, so that a deep queue costs no more than a short one."""
+_JOB = bindparam("of_job", type_=String)
+_TASK = bindparam("of_task", type_=String)
+_OWNER = bindparam("of_owner", type_=String)
+_SINCE = bindparam("since", type_=Utc())
+
+
+async def queue_state(session: AsyncSession, row: JobRow, *, policy: Policy) -> QueueState | None:
+    """Return where a job stands while it is queued, else nothing.
+
+    One statement, each part of which stops at a limit: people look at this again and again.
+    """
+    if row.state != JobState.QUEUED:
+        return None
+    database = database_of(session)
+    interactive = row.priority == Priority.INTERACTIVE
+    query = database.prepared(
+        ("queue", policy, interactive), lambda: _standing(database, policy, interactive=interactive)
+    )
+    asked = {"of_job": row.id, "of_task": row.task, "of_owner": row.owner, "since": row.queued}
+    if (found := (await session.execute(query, asked)).one_or_none()) is None:
+        return None
+    ahead, running, offered, waits = found
+    reason, message = _reason(row, ahead, running, policy, offered=offered, paused=waits)
+    return QueueState(position=ahead + 1, ahead=ahead, waiting_for=reason, message=message)
+
+
+def _standing(
+    database: Database, policy: Policy, *, interactive: bool
+) -> Select[int, int, bool, bool]:
+    """Return the query of how many are ahead and run, whether workers ask, whether it pauses."""
+    offered = database.now(offset=-policy.offered)
+    worker = select(col(ProducerRow.task)).where(
+        col(ProducerRow.task) == _TASK, col(ProducerRow.last_seen) > offered
+    )
+    paused = col(JobRow.not_before) > database.now()
+    return select(_ahead(interactive=interactive), _running(policy), worker.exists(), paused).where(
+        col(JobRow.id) == _JOB
+    )
+
+
+def _ahead(*, interactive: bool) -> ScalarSelect[int]:
+    earlier = or_(
+        col(_OTHERS.queued) < _SINCE,
+        and_(col(_OTHERS.queued) == _SINCE, col(_OTHERS.id) < _JOB),
+    )
+    urgent = col(_OTHERS.priority) == Priority.INTERACTIVE
+    before = and_(urgent, earlier) if interactive else or_(urgent, earlier)
+    some = (
+        select(col(_OTHERS.id))
+        .where(col(_OTHERS.task) == _TASK, in_state(JobState.QUEUED, _OTHERS), before)
+        .limit(COUNTED)
+        .subquery()
+    )
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+def _running(policy: Policy) -> ScalarSelect[int]:
+    some = (
+        select(col(_OTHERS.id))
+        .where(col(_OTHERS.owner) == _OWNER, in_state(JobState.RUNNING, _OTHERS))
+        .limit(policy.owner_running)
+        .subquery()
+    )
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+def _reason(
+    row: JobRow, ahead: int, running: int, policy: Policy, *, offered: bool, paused: bool
+) -> tuple[WaitReason, str]:
+    if not offered:
+        return WaitReason.WORKER, f"no worker for {row.task} runs here now; it starts when one does"
+    if paused:
+        when = f"{row.not_before:%H:%M:%S} UTC"
+        return WaitReason.RETRY, f"the last attempt met a passing fault; the next is at {when}"
+    if running >= policy.owner_running:
+        return WaitReason.LIMIT, f"{running} jobs of yours run, which is as many as may at once"
+    if ahead:
+        many = f"{ahead} or more" if ahead >= COUNTED else str(ahead)
+        return WaitReason.OTHERS, f"jobs of {row.task} before it: {many}"
+    return WaitReason.ROOM, f"it is the next one, as soon as a worker for {row.task} is free"

@@ -1,0 +1,50 @@
+"""What services ask on the library's internal port: claims, heartbeats, farewells."""
+
+from fastapi import APIRouter, Depends
+from pydantic import SecretStr
+
+from contracts.ids import JobId, OwnerId
+from contracts.jobs import ClaimRequest, Claims, Heartbeat, HeartbeatAnswer
+from kit.auth.dependencies import require_service
+from kit.database.engine import Database
+from kit.http.routes import GuardedRoute
+from services.library.catalogue.deletions import Deletions
+from services.library.jobs import claims
+from services.library.jobs.policy import Policy
+from services.library.jobs.progress import ProgressFeed
+
+
+def internal_routes(
+    database: Database,
+    progress: ProgressFeed,
+    deletions: Deletions,
+    *,
+    policy: Policy,
+    secret: SecretStr,
+) -> APIRouter:
+    """Return the routes that only services with the shared secret may call."""
+    router = APIRouter(
+        route_class=GuardedRoute,
+        prefix="/internal",
+        dependencies=[Depends(require_service(secret))],
+        tags=["internal"],
+    )
+
+    @router.post("/claims")
+    async def claim(request: ClaimRequest) -> Claims:
+        async with database.transaction() as session:
+            return Claims(claims=await claims.claim(session, request, policy=policy))
+
+    @router.post("/jobs/{job}/heartbeat")
+    async def heartbeat(job: JobId, beat: Heartbeat) -> HeartbeatAnswer:
+        async with database.transaction() as session:
+            status, row = await claims.heartbeat(session, job, beat, policy=policy)
+        if row is not None:
+            progress.show(row)
+        return HeartbeatAnswer(status=status)
+
+    @router.delete("/owners/{owner}", status_code=202)
+    async def forget(owner: OwnerId) -> None:
+        await deletions.delete_owner(owner)
+
+    return router

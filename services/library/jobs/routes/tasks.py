@@ -1,0 +1,73 @@
+"""`/tasks` and `/feed`: what can be asked for, and what has happened."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy import select
+from sqlmodel import col
+
+from contracts.events import Feed
+from contracts.ids import JobId, RunId
+from contracts.tasks import TASKS, TaskInfo
+from kit.http.pagination import MAX_LIMIT, Page
+from kit.http.routes import GuardedRoute
+from kit.http.subjects import SubjectFilter
+from services.library.context import REFUSED, Context, Reader
+from services.library.events.feed import FeedFilter, read_feed
+from services.library.jobs.tables import ProducerRow
+
+
+def task_routes(server: Context) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(route_class=GuardedRoute, tags=["tasks"], responses=REFUSED)
+
+    @router.get("/tasks")
+    async def tasks(principal: Reader) -> Page[TaskInfo]:
+        """List tasks: parameters and results as JSON Schema, and whether a worker is there."""
+        since = server.database.now(offset=-server.policy.offered)
+        query = select(col(ProducerRow.task)).where(col(ProducerRow.last_seen) > since).distinct()
+        async with server.database.session() as session:
+            offered = set(await session.scalars(query))
+        return Page(
+            items=tuple(
+                TaskInfo(
+                    name=name,
+                    params=task.params.model_json_schema(),
+                    result=task.result.model_json_schema(mode="serialization"),
+                    reads=tuple(sorted(task.reads)),
+                    side_inputs=tuple(sorted(task.side_inputs)),
+                    accepts_many=task.accepts_many,
+                    collects=tuple(sorted(task.collects)),
+                    offered=name.value in offered,
+                )
+                for name, task in TASKS.items()
+            )
+        )
+
+    @router.get("/feed", tags=["feed"])
+    async def feed(
+        principal: Reader,
+        subject: SubjectFilter,
+        after: Annotated[
+            str | None,
+            Query(
+                max_length=200,
+                description="A `cursor` or `next` of this feed, the id of an event that was "
+                "seen, or `start`; absent, nothing but the end of the feed is returned.",
+            ),
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
+        job: JobId | None = None,
+        run: RunId | None = None,
+    ) -> Feed:
+        """Return what has happened to the catalogue, oldest first, seven days back."""
+        async with server.database.session() as session:
+            return await read_feed(
+                session,
+                principal.owner,
+                after=after,
+                limit=limit,
+                wanted=FeedFilter(subject=subject, job=job, run=run),
+            )
+
+    return router

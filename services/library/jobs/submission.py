@@ -1,0 +1,335 @@
+"""Jobs as those who ask for them see them: create, reuse, cancel, ask again."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    String,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.ids import JobId, OwnerId, RunId
+from contracts.jobs import (
+    InputRef,
+    JobState,
+    Params,
+    Priority,
+    Reason,
+    ReasonCode,
+    TaskName,
+)
+from contracts.music import Seconds
+from contracts.subjects import Subject
+from contracts.tasks import TASKS
+from kit.clock import new_id
+from kit.database.engine import Database, database_of
+from kit.observability.tracing import current_traceparent
+from services.library.catalogue.tables import ItemRow
+from services.library.catalogue.usage import lacking, stored_total
+from services.library.jobs.claims import offered
+from services.library.jobs.locks import hold_owner
+from services.library.jobs.policy import Policy
+from services.library.jobs.subjects import subject_columns, subject_of
+from services.library.jobs.tables import JobRow, in_state
+from services.library.jobs.transitions import emit_queued, to_end
+
+
+class NotAdmitted(Exception):
+    """A job cannot be taken now."""
+
+    def __init__(self, message: str, *, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+
+
+class OwnerQueueFull(NotAdmitted):
+    """This owner has enough jobs waiting: 429."""
+
+
+class ServerQueueFull(NotAdmitted):
+    """All owners together have enough jobs waiting: 503."""
+
+
+class StorageFull(NotAdmitted):
+    """This owner, or the whole server, may store nothing more: 413."""
+
+
+class Quarantined(Exception):
+    """This input brought this task's workers down lately: 422."""
+
+    def __init__(self, reason: Reason, job: JobId) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
+        self.job = job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to be: its parameters were checked by the task's own model, defaults filled in."""
+
+    subject: Subject
+    task: TaskName
+    params: Params
+    inputs: tuple[InputRef, ...]
+    start_to_close_timeout: Seconds
+    """How long an attempt may take."""
+    priority: Priority = Priority.INTERACTIVE
+    long: bool = False
+    """Whether it is expected to take long."""
+    force: bool = False
+    """Do it even when the same was done, or is under way."""
+    run: RunId | None = None
+    step: str | None = None
+    retry_of: JobId | None = None
+    admitted: bool = False
+    """Part of something that was admitted before: queues that are full do not refuse it."""
+
+
+async def create(
+    session: AsyncSession, owner: OwnerId, new: NewJob, *, policy: Policy
+) -> tuple[JobRow, bool]:
+    """Return a job for what is asked, and whether it is new.
+
+    The same owner, subject, inputs, task and parameters give the job that waits or runs for them,
+    or the one whose result was made with what workers still offer (R2). Such a job keeps the run
+    that it was made for.
+
+    Raises
+    ------
+    Quarantined, OwnerQueueFull, ServerQueueFull, StorageFull
+    """
+    database = database_of(session)
+    # What is counted and looked for below cannot change under us, for this owner.
+    await hold_owner(session, owner)
+    now = await database.time(session)
+    inputs_sha256 = _digest(
+        [[i.sha256, i.kind, i.stem, i.start, i.end] for i in new.inputs] or [new.subject.id]
+    )
+    found = await _look(session, owner, new, inputs_sha256, policy)
+    if found.quarantined is not None:
+        await _refuse(session, found.quarantined)
+    task = TASKS.get(new.task)
+    # The tempo is the user's to change; a task that does not read it keeps its results when an
+    # analysis has found it.
+    tempo = found.bpm if task is not None and task.depends_on_tempo else None
+    params_sha256 = _digest([new.params, tempo])
+    if not new.force:
+        same = (
+            col(JobRow.owner) == owner,
+            col(JobRow.subject_kind) == new.subject.kind,
+            col(JobRow.subject_id) == new.subject.id,
+            col(JobRow.task) == new.task,
+            col(JobRow.inputs_sha256) == inputs_sha256,
+            col(JobRow.params_sha256) == params_sha256,
+        )
+        if reused := await _reusable(session, new.task, same, policy):
+            return reused, False
+    if not new.admitted:
+        _admit(found, new.priority, policy)
+        if shortage := await lacking(session, found.stored, policy=policy):
+            raise StorageFull(
+                f"There is no room for the results of a job. {shortage.message}",
+                retry_after=timedelta(),
+            )
+    row = JobRow(
+        id=new_id(),
+        owner=owner,
+        **subject_columns(new.subject),
+        run=new.run,
+        step=new.step,
+        task=new.task.value,
+        state=JobState.QUEUED.value,
+        priority=new.priority.value,
+        long=new.long,
+        params=new.params,
+        params_sha256=params_sha256,
+        inputs=[i.model_dump(mode="json") for i in new.inputs],
+        inputs_sha256=inputs_sha256,
+        seq=1,
+        start_to_close_timeout=new.start_to_close_timeout,
+        not_before=now,
+        queued=now,
+        schedule_to_start_deadline=now + policy.schedule_to_start_timeout,
+        schedule_to_close_deadline=now + policy.schedule_to_close_timeout,
+        retry_of=new.retry_of,
+        traceparent=current_traceparent(),
+        created=now,
+    )
+    session.add(row)
+    await session.flush()
+    await emit_queued(session, row, notify=True)
+    return row, True
+
+
+async def create_again(
+    session: AsyncSession, owner: OwnerId, row: JobRow, *, policy: Policy
+) -> JobRow:
+    """Return a new job like one that has ended.
+
+    Raises
+    ------
+    Quarantined, OwnerQueueFull, ServerQueueFull
+    """
+    new = NewJob(
+        subject=subject_of(row),
+        task=TaskName(row.task),
+        params=row.params,
+        inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
+        start_to_close_timeout=row.start_to_close_timeout,
+        priority=Priority(row.priority),
+        long=row.long,
+        force=True,
+        retry_of=JobId(row.id),
+    )
+    return (await create(session, owner, new, policy=policy))[0]
+
+
+async def cancel(session: AsyncSession, owner: OwnerId, job: str) -> JobRow | None:
+    """Cancel a job: at once if it waits, at its worker's next heartbeat if it runs.
+
+    Returns
+    -------
+    JobRow or None
+        The job as it stands now, perhaps ended otherwise before; `None` if the owner has no such.
+    """
+    query = (
+        select(JobRow)
+        .where(col(JobRow.id) == job, col(JobRow.owner) == owner)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    row = (await session.scalars(query)).one_or_none()
+    if row is None:
+        return None
+    if row.state == JobState.QUEUED:
+        return await to_end(session, row, JobState.CANCELLED) or row
+    if row.state == JobState.RUNNING:
+        asked = (
+            update(JobRow)
+            .where(col(JobRow.id) == job, col(JobRow.state) == JobState.RUNNING)
+            .values(cancel_requested=True)
+            .returning(JobRow)
+            .execution_options(synchronize_session=False, populate_existing=True)
+        )
+        return (await session.scalars(asked)).one_or_none() or row
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What has to be known before a job is made."""
+
+    bpm: float | None
+    """The tempo of the subject, where that is an item."""
+    quarantined: str | None
+    """A job that the same input crashed lately."""
+    mine: int
+    """Waiting jobs of the owner, counted up to the limit."""
+    all: int
+    """Waiting jobs of everybody, counted up to twice the limit."""
+    stored: int
+    """Bytes that the owner stores."""
+
+
+async def _look(
+    session: AsyncSession, owner: OwnerId, new: NewJob, inputs_sha256: str, policy: Policy
+) -> _Found:
+    database = database_of(session)
+    query = database.prepared(("look", policy), lambda: _looking(database, policy))
+    asked = {
+        "owner": owner,
+        "item": new.subject.item,
+        "task": new.task.value,
+        "inputs": inputs_sha256,
+    }
+    bpm, quarantined, mine, everybodys, stored = (await session.execute(query, asked)).one()
+    return _Found(bpm, quarantined, mine, everybodys, stored or 0)
+
+
+def _looking(
+    database: Database, policy: Policy
+) -> Select[float | None, str | None, int, int, int | None]:
+    waiting = in_state(JobState.QUEUED)
+    owner = bindparam("owner", type_=String)
+
+    def count(limit: int, *where: ColumnElement[bool]) -> ScalarSelect[int]:
+        some = select(col(JobRow.id)).where(waiting, *where).limit(limit).subquery()
+        return select(func.count()).select_from(some).scalar_subquery()
+
+    since = database.now(offset=-policy.quarantine)
+    crashed = (
+        select(col(JobRow.id))
+        .where(
+            col(JobRow.owner) == owner,
+            col(JobRow.task) == bindparam("task", type_=String),
+            col(JobRow.inputs_sha256) == bindparam("inputs", type_=String),
+            col(JobRow.state) == JobState.FAILED,
+            # Written out, as the states are, for the index of what crashed.
+            col(JobRow.reason_code) == literal_column(f"'{ReasonCode.CRASH}'"),
+            col(JobRow.finished) > since,
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+    item = col(ItemRow.id) == bindparam("item", type_=String)
+    bpm = select(col(ItemRow.bpm)).where(item).scalar_subquery()
+    mine = count(policy.owner_queued, col(JobRow.owner) == owner)
+    everybodys = count(2 * policy.server_queued)
+    return select(bpm, crashed, mine, everybodys, stored_total(owner))
+
+
+async def _refuse(session: AsyncSession, quarantined: str) -> None:
+    row = (await session.scalars(select(JobRow).where(col(JobRow.id) == quarantined))).one()
+    raise Quarantined(Reason.model_validate(row.reason), JobId(row.id))
+
+
+async def _reusable(
+    session: AsyncSession, task: TaskName, same: tuple[ColumnElement[bool], ...], policy: Policy
+) -> JobRow | None:
+    live = and_(
+        col(JobRow.state).in_((JobState.QUEUED, JobState.RUNNING)),
+        col(JobRow.cancel_requested).is_(False),
+    )
+    done = and_(
+        col(JobRow.state).in_((JobState.SUCCEEDED, JobState.SKIPPED)),
+        col(JobRow.fingerprint).in_(offered(session, task, policy=policy)),
+    )
+    query = (
+        select(JobRow)
+        .where(*same, or_(live, done))
+        .order_by(col(JobRow.created).desc(), col(JobRow.id).desc())
+        .limit(1)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+def _admit(found: _Found, priority: Priority, policy: Policy) -> None:
+    if found.mine >= policy.owner_queued:
+        raise OwnerQueueFull(
+            f"{policy.owner_queued} jobs of yours wait already; send more when some have ended",
+            retry_after=timedelta(seconds=30),
+        )
+    if found.all >= policy.server_queued * (1 if priority is Priority.BATCH else 2):
+        raise ServerQueueFull(
+            "too many jobs wait in this server; try again later",
+            retry_after=timedelta(minutes=1),
+        )
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

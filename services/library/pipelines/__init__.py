@@ -1,0 +1,1 @@
+"""Pipelines, their runs, and what users may ask workers for."""

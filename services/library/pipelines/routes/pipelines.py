@@ -1,0 +1,96 @@
+"""`/pipelines`: those of the server and those that a user stores."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+
+from contracts.pipelines import Pipeline, PipelineName, PipelineSpec
+from kit.http.pagination import Page, Paging
+from kit.http.routes import GuardedRoute
+from services.library.access import Action
+from services.library.catalogue.repository import Repository, page
+from services.library.context import REFUSED, Context, Reader, Runner
+from services.library.idempotency import Key, once
+from services.library.pipelines import store
+from services.library.pipelines.builtin import builtin_pipelines
+from services.library.pipelines.store import builtin_to_api, pipeline_to_api
+from services.library.pipelines.tables import PipelineRow
+
+_EXAMPLE = {
+    "Notes of every stem": {
+        "value": {
+            "name": "notes-of-stems",
+            "title": "Notes of every stem",
+            "steps": [
+                {"name": "separation", "task": "separation"},
+                {
+                    "name": "midi",
+                    "task": "midi",
+                    "inputs": [{"step": "separation", "kind": "stem", "stems": ["bass", "vocals"]}],
+                },
+            ],
+        }
+    }
+}
+SpecBody = Annotated[PipelineSpec, Body(openapi_examples=_EXAMPLE)]
+
+
+def pipeline_routes(server: Context) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(
+        route_class=GuardedRoute, prefix="/pipelines", tags=["pipelines"], responses=REFUSED
+    )
+
+    @router.get("")
+    async def list_(principal: Reader, paging: Paging) -> Page[Pipeline]:
+        """List pipelines: the server's own on the first page, then the user's, newest first."""
+        async with server.database.session() as session:
+            repository = Repository(session, principal)
+            query = repository.pipelines.select()
+            rows, following = await page(repository.pipelines, query, paging)
+        own = map(pipeline_to_api, rows)
+        if paging.after is not None:
+            return Page(items=tuple(own), next=following)
+        server_own = map(builtin_to_api, builtin_pipelines().values())
+        return Page(items=(*server_own, *own), next=following)
+
+    @router.post("", status_code=201)
+    async def create(principal: Runner, spec: SpecBody, key: Key = None) -> Pipeline:
+        """Store a pipeline; its steps are checked against the tasks' own parameters."""
+        async with server.database.transaction() as session:
+            repository = Repository(session, principal)
+            most = server.settings.owner_pipelines
+            row: PipelineRow | None = None
+
+            async def act() -> tuple[str, int]:
+                nonlocal row
+                row = await store.store(repository, spec, most=most)
+                return row.name, 201
+
+            name, _ = await once(
+                session, act, owner=principal.owner, route="POST /pipelines", key=key, body=spec
+            )
+            return pipeline_to_api(row or await repository.pipeline(name, Action.RUN))
+
+    @router.get("/{name}")
+    async def get(principal: Reader, name: PipelineName) -> Pipeline:
+        """Show a pipeline."""
+        if found := builtin_pipelines().get(name):
+            return builtin_to_api(found)
+        async with server.database.session() as session:
+            return pipeline_to_api(await Repository(session, principal).pipeline(name, Action.READ))
+
+    @router.put("/{name}")
+    async def replace(principal: Runner, name: PipelineName, spec: SpecBody) -> Pipeline:
+        """Change a stored pipeline; runs under way keep what they began with."""
+        async with server.database.transaction() as session:
+            repository = Repository(session, principal)
+            return pipeline_to_api(await store.replace(repository, name, spec))
+
+    @router.delete("/{name}", status_code=204)
+    async def delete(principal: Runner, name: PipelineName) -> None:
+        """Delete a stored pipeline; what its runs made stays."""
+        async with server.database.transaction() as session:
+            await store.remove(Repository(session, principal), name)
+
+    return router

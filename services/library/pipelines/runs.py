@@ -1,0 +1,300 @@
+"""Runs: a pipeline walked over one item, each step as soon as what it reads is there.
+
+A run keeps in its own row what was decided of each step. Whoever ends a job holds that job's row,
+then the rows of the runs that wait for it, as `locks` says.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import String, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from contracts.events import RunFinished
+from contracts.ids import JobId, OwnerId, RunId
+from contracts.items import ItemKind
+from contracts.jobs import JobState, Manifest, Priority, Progress, TaskName
+from contracts.pipelines import PipelineSpec, Run, RunState, Step, StepStatus
+from contracts.subjects import Subject
+from contracts.tasks import TASKS
+from contracts.topics import LIBRARY_EVENTS
+from kit.clock import new_id
+from kit.database.engine import database_of
+from kit.observability.tracing import current_traceparent
+from services.library.catalogue.artifacts import apply_manifest, ingest_failed
+from services.library.catalogue.tables import ItemRow
+from services.library.catalogue.views import to_input_ref
+from services.library.events.outbox import About, record
+from services.library.jobs.policy import Policy
+from services.library.jobs.submission import NewJob, create
+from services.library.jobs.tables import JobRow
+from services.library.pipelines.steps import (
+    JobSummary,
+    StepScheduler,
+    StepState,
+    can_start,
+    canonical_audio,
+    recently_offered,
+)
+from services.library.pipelines.tables import RunRow
+
+_UNDER_WAY = (
+    select(RunRow)
+    .where(
+        col(RunRow.item) == bindparam("of_item", type_=String),
+        col(RunRow.state) == RunState.RUNNING,
+    )
+    .order_by(col(RunRow.id))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+"""The running runs of an item, held."""
+
+
+async def start_run(
+    session: AsyncSession,
+    item: ItemRow,
+    spec: PipelineSpec,
+    *,
+    priority: Priority,
+    force: bool,
+    policy: Policy,
+) -> RunRow:
+    """Begin a run of a checked pipeline over an item that is ready.
+
+    Raises
+    ------
+    OwnerQueueFull, ServerQueueFull
+    """
+    run = RunRow(
+        id=new_id(),
+        owner=item.owner,
+        item=item.id,
+        spec=spec.model_dump(mode="json"),
+        state=RunState.RUNNING.value,
+        priority=priority.value,
+        force=force,
+        traceparent=current_traceparent(),
+        created=await database_of(session).time(session),
+    )
+    session.add(run)
+    await session.flush()
+    await advance(session, run, policy=policy, admitted=False)
+    return run
+
+
+async def job_finished(
+    session: AsyncSession,
+    row: JobRow,
+    *,
+    policy: Policy | None = None,
+    manifest: Manifest | None = None,
+) -> None:
+    """Do what follows of a job that has just reached its end, and of what it made.
+
+    The caller holds the owner's lock and the job's row.
+    """
+    policy = policy or Policy()
+    # Runs are held before the item that files are added to: see `locks`.
+    runs: list[RunRow] = []
+    if row.item is not None:
+        runs.extend(await session.scalars(_UNDER_WAY, {"of_item": row.item}))
+    if manifest is not None:
+        await apply_manifest(session, row, manifest)
+    if row.task == TaskName.INGEST and row.item is not None:
+        await _ingest_ended(session, row, row.item, policy)
+    for run in runs:
+        if any(row.id in one.jobs for one in step_states_of(run).values()):
+            await advance(session, run, policy=policy)
+
+
+async def advance(
+    session: AsyncSession, run: RunRow, *, policy: Policy, admitted: bool = True
+) -> None:
+    """Start every step of a held run that can start, and close the run when all have ended."""
+    spec = PipelineSpec.model_validate(run.spec)
+    decided = step_states_of(run)
+    jobs = await glance(session, decided)
+    walk = StepScheduler(session, run, policy, admitted=admitted)
+    while not run.cancel_requested:
+        able = [step for step in spec.steps if can_start(step, decided, jobs)]
+        if not able:
+            break
+        for step in able:
+            decided[step.name] = await walk.start(step, decided, jobs)
+        # A job that is reused may have ended long ago, and let others start at once.
+        jobs = await glance(session, decided)
+    run.steps = {name: one.model_dump(mode="json") for name, one in decided.items()}
+    done = run.cancel_requested or len(decided) == len(spec.steps)
+    if done and not await _live(session, run, jobs):
+        await _close(session, run, decided, jobs)
+    await session.flush()
+
+
+async def own_live_jobs(session: AsyncSession, run: RunRow) -> Sequence[str]:
+    """Return the jobs of a run that have not ended and that no other run waits for."""
+    query = select(RunRow).where(
+        col(RunRow.item) == run.item,
+        col(RunRow.state) == RunState.RUNNING,
+        col(RunRow.id) != run.id,
+        col(RunRow.cancel_requested).is_(False),
+    )
+    shared = {
+        job
+        for other in await session.scalars(query)
+        for one in step_states_of(other).values()
+        for job in one.jobs
+    }
+    mine = select(col(JobRow.id)).where(
+        col(JobRow.run) == run.id, col(JobRow.state).in_((JobState.QUEUED, JobState.RUNNING))
+    )
+    return [job for job in await session.scalars(mine) if job not in shared]
+
+
+async def glance(session: AsyncSession, decided: Mapping[str, StepState]) -> dict[str, JobSummary]:
+    """Return how the jobs of a run stand, by id."""
+    ids = {job for one in decided.values() for job in one.jobs}
+    query = select(col(JobRow.id), col(JobRow.state), col(JobRow.progress)).where(
+        col(JobRow.id).in_(ids)
+    )
+    return {
+        id_: JobSummary(JobState(state), Progress.model_validate(progress).fraction)
+        for id_, state, progress in (await session.execute(query)).all()
+    }
+
+
+def step_states_of(run: RunRow) -> dict[str, StepState]:
+    """Return what a run has decided so far, by step."""
+    return {name: StepState.model_validate(one) for name, one in run.steps.items()}
+
+
+def run_to_api(run: RunRow, jobs: Mapping[str, JobSummary]) -> Run:
+    """Return a run as the API shows it."""
+    spec = PipelineSpec.model_validate(run.spec)
+    decided = step_states_of(run)
+    return Run(
+        id=RunId(run.id),
+        subject=Subject.of_item(run.item),
+        pipeline=spec,
+        state=RunState(run.state),
+        progress=_progress(run, spec, decided, jobs),
+        steps=tuple(
+            _status(step, decided.get(step.name, StepState()), jobs) for step in spec.steps
+        ),
+        created=run.created,
+        finished=run.finished,
+    )
+
+
+async def _ingest_ended(session: AsyncSession, row: JobRow, item_id: str, policy: Policy) -> None:
+    """Reject what could not be taken in; hear at once what a one-shot is."""
+    if row.state != JobState.SUCCEEDED:
+        await ingest_failed(session, row, item_id)
+        return
+    item = (await session.scalars(select(ItemRow).where(col(ItemRow.id) == item_id))).one()
+    audio = await canonical_audio(session, item_id)
+    task = TASKS.get(TaskName.TAGGING)
+    if item.kind != ItemKind.SAMPLE or audio is None or task is None:
+        return
+    if not await recently_offered(session, TaskName.TAGGING):
+        # Nobody asked for this, so in a server that tags nothing it would wait for nobody.
+        return
+    new = NewJob(
+        subject=Subject.of_item(item.id),
+        task=TaskName.TAGGING,
+        params=task.params().model_dump(mode="json"),
+        inputs=(to_input_ref(audio),),
+        start_to_close_timeout=task.timeout(0.0),
+        priority=Priority(row.priority),
+        admitted=True,
+    )
+    await create(session, OwnerId(item.owner), new, policy=policy)
+
+
+async def one_shot_tagging(session: AsyncSession, item: str | None) -> JobId | None:
+    """Return the tagging job that followed of a sample's ingest by itself, once there is one."""
+    query = (
+        select(col(JobRow.id))
+        .where(col(JobRow.item) == item, col(JobRow.task) == TaskName.TAGGING)
+        .where(col(JobRow.run).is_(None))
+        .order_by(col(JobRow.created), col(JobRow.id))
+        .limit(1)
+    )
+    found = (await session.execute(query)).scalar_one_or_none()
+    return JobId(found) if found else None
+
+
+async def _live(session: AsyncSession, run: RunRow, jobs: Mapping[str, JobSummary]) -> bool:
+    """Return whether a run still waits; one that was cancelled, only for jobs of its own."""
+    if run.cancel_requested:
+        return bool(await own_live_jobs(session, run))
+    return any(not one.state.terminal for one in jobs.values())
+
+
+async def _close(
+    session: AsyncSession,
+    run: RunRow,
+    decided: Mapping[str, StepState],
+    jobs: Mapping[str, JobSummary],
+) -> None:
+    run.state = _outcome(run, decided, jobs).value
+    run.finished = await database_of(session).time(session)
+    subject = Subject.of_item(run.item)
+    data = RunFinished(run=RunId(run.id), subject=subject, state=RunState(run.state))
+    about = About(
+        event_subject=run.id,
+        key=subject.id,
+        owner=OwnerId(run.owner),
+        subject=subject,
+        run=RunId(run.id),
+        traceparent=run.traceparent,
+    )
+    await record(session, LIBRARY_EVENTS, "run.finished", data, about=about)
+
+
+def _outcome(
+    run: RunRow, decided: Mapping[str, StepState], jobs: Mapping[str, JobSummary]
+) -> RunState:
+    if run.cancel_requested:
+        return RunState.CANCELLED
+    ends = Counter(one.state for one in jobs.values())
+    bad = ends[JobState.FAILED] + ends[JobState.CANCELLED]
+    bad += sum(len(one.refused) for one in decided.values())
+    if not bad:
+        return RunState.SUCCEEDED
+    return RunState.PARTIAL if ends[JobState.SUCCEEDED] else RunState.FAILED
+
+
+def _status(step: Step, one: StepState, jobs: Mapping[str, JobSummary]) -> StepStatus:
+    reason = one.skipped or ("; ".join(one.refused)[:2000] if one.refused else None)
+    return StepStatus(
+        name=step.name,
+        task=step.task,
+        jobs=one.jobs,
+        states=tuple(jobs[job].state for job in one.jobs if job in jobs),
+        skipped=reason,
+    )
+
+
+def _progress(
+    run: RunRow,
+    spec: PipelineSpec,
+    decided: Mapping[str, StepState],
+    jobs: Mapping[str, JobSummary],
+) -> Progress:
+    if run.state != RunState.RUNNING:
+        return Progress(fraction=1.0)
+    done = total = 0.0
+    busy: list[str] = []
+    for step in spec.steps:
+        weight = TASKS[step.task].weight if step.task in TASKS else 1.0
+        total += weight
+        if (one := decided.get(step.name)) is None:
+            continue
+        known = [jobs[job] for job in one.jobs if job in jobs]
+        parts = [1.0 if job.state.terminal else job.fraction for job in known]
+        done += weight * (sum(parts) / len(parts) if parts else 1.0)
+        if any(not job.state.terminal for job in known):
+            busy.append(step.name)
+    return Progress(fraction=min(1.0, done / total), message=", ".join(busy)[:200])

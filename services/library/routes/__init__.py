@@ -1,1 +1,0 @@
-"""The library's routes: the edge that commits."""
