@@ -150,9 +150,7 @@ def _fill(connection: Connection) -> None:
             casts = {"created": "timestamptz", "time": "timestamptz"}
             casts |= {k: "jsonb" for k, v in values.items() if isinstance(v, dict | list)}
             casts |= dict.fromkeys(("updated", "not_before", "queued"), "timestamptz")
-            casts |= dict.fromkeys(
-                ("schedule_to_start_deadline", "schedule_to_close_deadline"), "timestamptz"
-            )
+            casts |= dict.fromkeys(("start_by", "close_by"), "timestamptz")
             places = ", ".join(
                 f"CAST(CAST(:{n} AS text) AS {casts[n]})" if n in casts else f":{n}"
                 for n in columns
