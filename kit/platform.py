@@ -1,7 +1,7 @@
 """The platform: what every service of this process is built on, made from addresses."""
 
 from contextlib import AsyncExitStack
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import httpx
 from starlette.types import ASGIApp
@@ -10,13 +10,16 @@ from contracts.topics import TOPICS
 from kit.bus.base import Bus
 from kit.bus.factory import open_bus
 from kit.clock import Clock, SystemClock
-from kit.database.engine import POOL, Database
 from kit.http.client import build_client
 from kit.http.remote import Remote, remote_application
 from kit.objects.base import ObjectStore
 from kit.objects.factory import open_objects
 from kit.process import StartRefused
 from kit.settings import KitSettings
+
+if TYPE_CHECKING:
+    # Imported when a service opens a database: the images of workers have no SQLAlchemy.
+    from kit.database.engine import Database
 
 
 class ServicePlatform(Protocol):
@@ -27,8 +30,11 @@ class ServicePlatform(Protocol):
     bus: Bus
     objects: ObjectStore
 
-    def database(self, url: str, *, pool: int = POOL) -> Database:
-        """Return a database by its address; the caller migrates and closes it."""
+    def database(self, url: str, *, pool: int | None = None) -> "Database":
+        """Return the database at an address; the caller migrates and closes it.
+
+        `pool` is the number of connections, `kit.database.engine.POOL` by default.
+        """
         ...
 
     def client(self, url: str) -> httpx.AsyncClient:
@@ -64,9 +70,11 @@ class Platform:
         """Make an application of this process reachable as `inprocess://<name>`."""
         self._applications[name] = application
 
-    def database(self, url: str, *, pool: int = POOL) -> Database:
-        """Return a database by its address."""
-        return Database(url, clock=self.clock, pool=pool)
+    def database(self, url: str, *, pool: int | None = None) -> "Database":
+        """Return the database at an address."""
+        from kit.database.engine import POOL, Database
+
+        return Database(url, clock=self.clock, pool=pool or POOL)
 
     def client(self, url: str) -> httpx.AsyncClient:
         """Return a client for `http(s)://…`, or `inprocess://<name>` once that is offered."""

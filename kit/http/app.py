@@ -1,4 +1,4 @@
-"""How an HTTP application of the server is made."""
+"""Builds the HTTP applications of the server."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,19 +15,19 @@ from kit.http.routes import GuardedRoute
 REFUSALS: dict[int | str, dict[str, object]] = {
     status: {"model": Problem, "description": text, "content": {MEDIA_TYPE: {}}}
     for status, text in {
-        401: "Not logged in.",
-        403: "The scope is missing.",
-        404: "There is no such thing, or it is not yours.",
-        422: "The request is not valid.",
+        401: "Authentication required.",
+        403: "Forbidden: the token lacks the required scope.",
+        404: "Not found.",
+        422: "Invalid request.",
         429: "Too many requests.",
-        503: "Not available now.",
+        503: "Service unavailable.",
     }.items()
 }
-"""Refusals that every operation may answer, for OpenAPI."""
+"""Errors that every operation may return, for OpenAPI."""
 
 
 class _Application(FastAPI):
-    """Takes routes only that ask who calls before they read what is sent."""
+    """Accepts only routes that authenticate the caller before they read the body."""
 
     def include_router(self, router: APIRouter, **named: Any) -> None:
         """Add the routes of a router."""
@@ -38,7 +38,7 @@ class _Application(FastAPI):
 
 
 def create_app(title: str, *, description: str = "", version: str = "1") -> FastAPI:
-    """Return an application whose refusals are problems; its documentation is served elsewhere."""
+    """Return an application whose errors are problems; the gateway serves its documentation."""
     app = _Application(
         title=title,
         description=description,
@@ -54,5 +54,5 @@ def create_app(title: str, *, description: str = "", version: str = "1") -> Fast
 
 
 def guarded(app: ASGIApp, *, hosts: Sequence[str] = (), streamed: Sequence[str] = ()) -> ASGIApp:
-    """Return an application with the edge's limits before it; see `RequestGuard`."""
+    """Wrap an application in the limits of `RequestGuard` and in `ServerErrorMiddleware`."""
     return RequestGuard(ServerErrorMiddleware(app), hosts=hosts, streamed=streamed)

@@ -1,4 +1,4 @@
-"""Every refusal as `application/problem+json` (RFC 9457), and nothing leaked (S23)."""
+"""Errors as `application/problem+json` (RFC 9457), without internal details (S23)."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -20,30 +20,30 @@ from kit.unavailable import DependencyUnavailable, StorageFull
 log = logging.getLogger(__name__)
 
 TITLES = {
-    ProblemCode.INVALID_REQUEST: "The request is not valid",
-    ProblemCode.INVALID_PARAMETERS: "The task's parameters are not valid",
-    ProblemCode.UNAUTHENTICATED: "Log in first",
-    ProblemCode.TOKEN_EXPIRED: "The token has ended",
-    ProblemCode.WRONG_CREDENTIALS: "Wrong address or password",
-    ProblemCode.FORBIDDEN: "Not allowed",
-    ProblemCode.NOT_FOUND: "There is no such thing",
-    ProblemCode.METHOD_NOT_ALLOWED: "Not done this way",
-    ProblemCode.CONFLICT: "It does not fit what is there",
-    ProblemCode.IN_FLIGHT: "The first request is under way",
-    ProblemCode.ALREADY_EXISTS: "It is there already",
-    ProblemCode.WRONG_STATE: "Not in this state",
-    ProblemCode.GONE: "It is gone",
-    ProblemCode.TOO_SLOW: "Too slow",
+    ProblemCode.INVALID_REQUEST: "Invalid request",
+    ProblemCode.INVALID_PARAMETERS: "Invalid task parameters",
+    ProblemCode.UNAUTHENTICATED: "Authentication required",
+    ProblemCode.TOKEN_EXPIRED: "Token expired",
+    ProblemCode.WRONG_CREDENTIALS: "Wrong email or password",
+    ProblemCode.FORBIDDEN: "Forbidden",
+    ProblemCode.NOT_FOUND: "Not found",
+    ProblemCode.METHOD_NOT_ALLOWED: "Method not allowed",
+    ProblemCode.CONFLICT: "Conflict",
+    ProblemCode.IN_FLIGHT: "First request still in progress",
+    ProblemCode.ALREADY_EXISTS: "Already exists",
+    ProblemCode.WRONG_STATE: "Not possible in this state",
+    ProblemCode.GONE: "Gone",
+    ProblemCode.TOO_SLOW: "Request timed out",
     ProblemCode.TOO_LARGE: "Too large",
-    ProblemCode.QUOTA_EXCEEDED: "No more may be stored",
-    ProblemCode.RANGE_NOT_SATISFIABLE: "There is no such range",
-    ProblemCode.KEY_REUSED: "The Idempotency-Key was used for something else",
-    ProblemCode.QUARANTINED: "This file is in quarantine",
+    ProblemCode.QUOTA_EXCEEDED: "Storage quota exceeded",
+    ProblemCode.RANGE_NOT_SATISFIABLE: "Range not satisfiable",
+    ProblemCode.KEY_REUSED: "Idempotency-Key reused for another request",
+    ProblemCode.QUARANTINED: "File quarantined",
     ProblemCode.TOO_MANY_REQUESTS: "Too many requests",
-    ProblemCode.INTERNAL: "A fault of ours",
-    ProblemCode.UPSTREAM_FAILED: "A service behind this one failed",
-    ProblemCode.UNAVAILABLE: "Not available now",
-    ProblemCode.STORE_FULL: "The storage is full",
+    ProblemCode.INTERNAL: "Internal error",
+    ProblemCode.UPSTREAM_FAILED: "Upstream service failed",
+    ProblemCode.UNAVAILABLE: "Service unavailable",
+    ProblemCode.STORE_FULL: "Storage full",
 }
 _BY_STATUS = {
     400: ProblemCode.INVALID_REQUEST,
@@ -60,12 +60,12 @@ _BY_STATUS = {
     429: ProblemCode.TOO_MANY_REQUESTS,
     503: ProblemCode.UNAVAILABLE,
 }
-NOT_FOUND = "There is no such thing, or it is not yours."
+NOT_FOUND = "Not found: nothing with this address or id belongs to this account."
 MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemError(Exception):
-    """A refusal, raised anywhere below a route.
+    """An error for the caller, raised anywhere below a route.
 
     Parameters
     ----------
@@ -95,22 +95,22 @@ class ProblemError(Exception):
 
 
 def not_found() -> ProblemError:
-    """Return the one answer to what is unknown and to what is somebody else's (S8)."""
+    """Return the same 404 for what does not exist and for what another account owns (S8)."""
     return ProblemError(ProblemCode.NOT_FOUND, NOT_FOUND)
 
 
 def store_full() -> ProblemError:
-    """Return the answer where the disk that holds the files has no room left."""
+    """Return the error for a full disk of the object store."""
     return ProblemError(
         ProblemCode.STORE_FULL,
         "The storage of this server is full, so nothing was stored. Delete what you do not need, "
-        "or ask whoever runs the server to make room; then try again.",
+        "or ask the server's operator to free space; then try again.",
         retry_after=60,
     )
 
 
 def problem_response(error: ProblemError) -> Response:
-    """Return the answer that a refusal becomes."""
+    """Return the HTTP response for an error."""
     code = error.code
     problem = Problem(
         type=f"urn:cratedig:problem:{code}",
@@ -132,34 +132,36 @@ def problem_response(error: ProblemError) -> Response:
 
 
 def field_problems(error: ValidationError | RequestValidationError) -> tuple[FieldProblem, ...]:
-    """Return what a validation found, without the values that were sent."""
+    """Return the invalid fields of a validation error, without the values that were sent."""
     return tuple(
-        FieldProblem(field=_path(one["loc"]) or "body", message=_printable(_words(one)))
-        for one in _telling(error.errors())[:50]
+        FieldProblem(field=_path(item["loc"]) or "body", message=_printable(_message(item)))
+        for item in _root_causes(error.errors())[:50]
     )
 
 
-def _telling(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Leave out that a list is too short where that only follows from what is wrong inside it."""
-    inside = {one["loc"][:depth] for one in found for depth in range(len(one["loc"]))}
-    return [one for one in found if one["type"] != "too_short" or one["loc"] not in inside]
+def _root_causes(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Drop `too_short` errors of a list whose elements have errors: they only follow from these."""
+    inside = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
+    return [e for e in errors if e["type"] != "too_short" or e["loc"] not in inside]
 
 
 def _path(parts: Sequence[int | str]) -> str:
-    """Return where a value stands, without a validator's own names, such as `(spec)` or `[key]`."""
+    """Return the path of a field, without pydantic's own parts, such as `(spec)` or `[key]`."""
     return ".".join(_printable(part) for part in map(str, parts) if not part.endswith((")", "]")))
 
 
-def _words(found: Mapping[str, Any]) -> str:
-    """Return what was wrong with a value in words of people, as far as a library's are not."""
-    bounds = found.get("ctx", {})
-    match found["type"]:
+def _message(error: Mapping[str, Any]) -> str:
+    """Return a validation error in plain words, where pydantic's own message is not plain."""
+    bounds = error.get("ctx", {})
+    match error["type"]:
         case "missing":
-            return "this is missing"
+            return "this field is required"
         case "extra_forbidden":
-            return "this field is not known; leave it out, or check how it is spelled"
+            return "unknown field; leave it out, or check its spelling"
         case "string_pattern_mismatch":
-            return PATTERN_MESSAGES.get(bounds["pattern"], "this text does not have the right form")
+            return PATTERN_MESSAGES.get(
+                bounds["pattern"], "this text does not match the required pattern"
+            )
         case "literal_error" | "enum":
             return f"use {bounds['expected']}"
         case "too_short":
@@ -171,8 +173,8 @@ def _words(found: Mapping[str, Any]) -> str:
         case "model_type" | "model_attributes_type" | "dict_type":
             return "this is not an object"
         case "union_tag_invalid" | "union_tag_not_found":
-            return "this has no form that is known here"
-    return str(found["msg"]).removeprefix("Value error, ").replace("Input should", "This should")
+            return "unknown kind of object"
+    return str(error["msg"]).removeprefix("Value error, ").replace("Input should", "This should")
 
 
 def _printable(text: str) -> str:
@@ -180,7 +182,7 @@ def _printable(text: str) -> str:
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Make every refusal of an application a problem."""
+    """Install handlers that turn every error of an application into a problem."""
 
     async def on_problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, ProblemError)
@@ -201,7 +203,7 @@ def install_handlers(app: FastAPI) -> None:
         code = _BY_STATUS.get(error.status_code, ProblemCode.INVALID_REQUEST)
         detail = {
             ProblemCode.NOT_FOUND: NOT_FOUND,
-            ProblemCode.METHOD_NOT_ALLOWED: "This address does not take this method.",
+            ProblemCode.METHOD_NOT_ALLOWED: "This address does not support this method; see `Allow`.",
         }.get(code, TITLES[code] + ".")
         response = problem_response(ProblemError(code, detail))
         if allow := (error.headers or {}).get("Allow"):
@@ -209,21 +211,23 @@ def install_handlers(app: FastAPI) -> None:
         return response
 
     async def on_unavailable(request: Request, error: Exception) -> Response:
-        log.warning("something this service needs is away: %s", error)
+        log.warning("a dependency is unavailable: %s", error)
         if isinstance(error, StorageFull):
             return problem_response(store_full())
-        detail = "Something that this service needs is away; try again in a moment."
+        detail = (
+            "A service or store that this server depends on is unavailable; try again in a moment."
+        )
         return problem_response(ProblemError(ProblemCode.UNAVAILABLE, detail, retry_after=2))
 
-    async def on_gone(request: Request, error: Exception) -> Response:
-        # Nobody is there to read it.
+    async def on_disconnect(request: Request, error: Exception) -> Response:
+        # The client has disconnected, so nobody reads this.
         return Response(status_code=400)
 
     async def on_fault(request: Request, error: Exception) -> Response:
-        return _fault()
+        return _internal_error()
 
     app.add_exception_handler(Exception, on_fault)
-    app.add_exception_handler(ClientDisconnect, on_gone)
+    app.add_exception_handler(ClientDisconnect, on_disconnect)
     app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
@@ -231,7 +235,7 @@ def install_handlers(app: FastAPI) -> None:
 
 
 class ServerErrorMiddleware:
-    """The outermost layer: a fault that nobody foresaw becomes a 500 that leaks nothing."""
+    """Outermost layer: turns an unhandled exception into a 500 that leaks nothing."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -241,28 +245,30 @@ class ServerErrorMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = ended = False
+        started = finished = False
 
         async def watched(message: Message) -> None:
-            nonlocal begun, ended
+            nonlocal started, finished
             await send(message)
-            begun = True
-            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
+            started = True
+            finished = message["type"] == "http.response.body" and not message.get(
+                "more_body", False
+            )
 
         try:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
-            # The caller left before it had sent all: there is nobody to answer.
+            # The client disconnected before it had sent its whole body: nobody reads an answer.
             raise
         except Exception:
-            log.exception("a request met a fault that nobody foresaw")
-            if not begun:
-                await _fault()(scope, receive, send)
-            elif not ended:
-                # Breaking off is the only way left to say that something is missing.
+            log.exception("unhandled error in a request")
+            if not started:
+                await _internal_error()(scope, receive, send)
+            elif not finished:
+                # Part of the answer is sent: only a broken connection shows that it is incomplete.
                 raise
 
 
-def _fault() -> Response:
-    detail = "Something broke here. Quote the trace when you report it."
+def _internal_error() -> Response:
+    detail = "The server failed to answer this request. Quote the trace when you report it."
     return problem_response(ProblemError(ProblemCode.INTERNAL, detail))
