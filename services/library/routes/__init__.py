@@ -1,1 +1,1 @@
-"""The library's routes: the edge that commits."""
+"""The library's HTTP routes; each request that changes something commits one transaction."""
