@@ -58,7 +58,11 @@ def steps(*given: Any, **more: Any) -> dict[str, Any]:
     ("body", "field", "words"),
     [
         ({"item": "nosuch", "pipeline": "full"}, "item", "an id looks like"),
-        ({"item": ITEM, "pipeline": "My Own"}, "pipeline", "lower-case letters, digits and hyphens"),
+        (
+            {"item": ITEM, "pipeline": "My Own"},
+            "pipeline",
+            "lower-case letters, digits and hyphens",
+        ),
         ({"item": ITEM, "pipeline": 3}, "pipeline", "not an object"),
         (steps(), "pipeline.steps", "give 1 or more"),
         (steps({"name": "a", "task": "bogus"}), "pipeline.steps.0.task", "'separation'"),

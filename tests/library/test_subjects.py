@@ -211,7 +211,7 @@ async def test_a_task_that_needs_an_item_refuses_another_subject(
         async with asyncio.timeout(60):
             await applied.get()
     shown = await user.get(f"/jobs/{job}")
-    assert (shown["state"], shown["reason"]["reason"]) == ("failed", "subject")
+    assert (shown["state"], shown["reason"]["code"]) == ("failed", "subject")
     assert "corpus" in shown["reason"]["message"]
 
 

@@ -93,7 +93,7 @@ async def test_other_bytes_than_announced_are_refused_and_removed(
     assert item["state"] == "rejected"
     assert "The bytes that arrived are not the ones that were announced" in item["rejection"]
     assert "Upload the file again" in item["rejection"]
-    assert (await user.get(f"/jobs/{claim.job}"))["reason"]["reason"] == "damaged_file"
+    assert (await user.get(f"/jobs/{claim.job}"))["reason"]["code"] == "damaged_file"
     assert (await user.get(f"/items/{done['item']}/artifacts"))["items"] == []
     assert (await user.get("/usage"))["total"] == 0
     await catalogue.reaper().tidy()
@@ -101,7 +101,7 @@ async def test_other_bytes_than_announced_are_refused_and_removed(
     # Nothing is left that could be tried again, and that is said as well.
     again = await user.post(f"/jobs/{claim.job}/retry")
     await verify(catalogue, tmp_path)
-    assert (await user.get(f"/jobs/{again['id']}"))["reason"]["reason"] == "missing_file"
+    assert (await user.get(f"/jobs/{again['id']}"))["reason"]["code"] == "missing_file"
 
 
 async def test_a_digest_that_was_only_announced_stands_for_nothing(

@@ -157,7 +157,7 @@ async def test_results_at_once_do_not_pass_the_limit(catalogue: Catalogue) -> No
     jobs = [await user.get(f"/jobs/{claim.job}") for claim in claims]
     assert sorted(job["state"] for job in jobs) == ["failed"] * 5 + ["succeeded"] * 3
     failed = next(job for job in jobs if job["state"] == "failed")
-    assert failed["reason"]["reason"] == "quota"
+    assert failed["reason"]["code"] == "quota"
     assert f"This needs {size:,} bytes" in failed["reason"]["message"]
     assert "Delete items that you do not need" in failed["reason"]["message"]
     said = await user.get("/usage")
@@ -215,7 +215,7 @@ async def test_a_full_account_is_failed_by_the_reaper_too(catalogue: Catalogue) 
         await session.execute(update(JobRow).values(lease_until=past))
     await catalogue.reaper().sweep()
     job = await user.get(f"/jobs/{claim.job}")
-    assert (job["state"], job["reason"]["reason"]) == ("failed", "quota")
+    assert (job["state"], job["reason"]["code"]) == ("failed", "quota")
 
 
 async def test_a_counter_that_is_wrong_is_an_alarm(catalogue: Catalogue) -> None:
