@@ -77,7 +77,7 @@ def steps_of(user: Client, run: Run) -> Iterator[Step]:
     for step in run.steps:
         jobs = [found[one] for one in step.jobs if one in found and found[one].started]
         if not jobs:
-            yield Step(step.name, step.task, 0, step.skipped or "no job", 0.0, 0.0, 0.0)
+            yield Step(step.name, step.task, 0, step.skip_reason or "no job", 0.0, 0.0, 0.0)
             continue
         begin = min(since(job.started) for job in jobs)
         end = max(since(job.finished) for job in jobs)

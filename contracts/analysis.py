@@ -1,4 +1,4 @@
-"""Analysis: what can be asked of it, and what it says of tempo, key, chords and form."""
+"""`analysis`: tempo, beats, key, chords and sections of a recording, and pictures of it."""
 
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -11,7 +11,7 @@ from contracts.music import Bpm, CamelotCode, ChordLabel, Confidence, KeyLabel, 
 
 
 class ImageKind(StrEnum):
-    """What a picture shows."""
+    """The kind of a picture."""
 
     WAVEFORM = "waveform"
     MEL = "mel"
@@ -19,24 +19,26 @@ class ImageKind(StrEnum):
 
 
 class ImageSpec(StrictModel):
-    """One picture: any range, any zoom."""
+    """A picture to draw: its time range in seconds and its size in pixels."""
 
     kind: ImageKind
     start: Seconds = 0.0
     end: Seconds | None = None
-    """The end of the recording where absent."""
+    """If absent, the end of the recording."""
     width: Annotated[int, Field(ge=16, le=8192)] = 1600
     height: Annotated[int, Field(ge=16, le=2048)] = 256
 
     @model_validator(mode="after")
     def _range(self) -> Self:
         if self.end is not None and self.end <= self.start:
-            raise ValueError(f"a picture from {self.start:g} s must end later than {self.end:g} s")
+            raise ValueError(
+                f"the end of a picture, {self.end:g} s, must be after its start, {self.start:g} s"
+            )
         return self
 
 
 class AnalysisParams(StrictModel):
-    """What to find out about one recording."""
+    """Which analyses to run on one recording."""
 
     tempo: bool = True
     """Tempo, beats and downbeats."""
@@ -48,7 +50,7 @@ class AnalysisParams(StrictModel):
         ImageSpec(kind=ImageKind.MEL),
     )
     beats_per_bar: Annotated[int, Field(ge=2, le=12)] | None = None
-    """Where it is known; else 3 or 4, whichever fits better."""
+    """Beats in a bar, if known; otherwise 3 or 4, whichever fits better."""
 
 
 class TempoCandidate(Message):
@@ -59,29 +61,29 @@ class TempoCandidate(Message):
 
 
 class TempoChange(Message):
-    """From here on the tempo is another."""
+    """A position at which the tempo changes."""
 
     start: Seconds
     bpm: Bpm
 
 
 class TempoEstimate(Message):
-    """The tempo, how sure, and what else it may be."""
+    """The estimated tempo with its confidence and the other candidates."""
 
     bpm: Bpm
-    """Of the longest stretch, where it changes."""
+    """If the tempo changes, that of the longest section of constant tempo."""
     confidence: Confidence
-    """How strongly the recording repeats at it: an estimate."""
+    """How strongly the recording repeats at this tempo; an estimate, not a probability."""
     steadiness: Confidence
-    """The share of beats within 4 % of the usual step, where the tempo changes of its stretch."""
+    """The share of beats within 4 % of the usual beat interval of their section."""
     changes: tuple[TempoChange, ...] = ()
-    """The tempo of every stretch in order of time, the first included; empty for one tempo."""
+    """The tempo of every section in order of time, with the first; empty for one tempo."""
     candidates: tuple[TempoCandidate, ...]
-    """Best first; half and double of the best are always among them."""
+    """Best first; always includes half and double the best tempo."""
     beats_per_bar: Annotated[int, Field(ge=2, le=12)]
     downbeat_confidence: Confidence
     source: Stem | None = None
-    """The stem that it was found in; the recording itself where absent."""
+    """The stem that was analysed; if absent, the recording itself."""
 
 
 class Beat(Message):
@@ -89,7 +91,7 @@ class Beat(Message):
 
     time: Seconds
     position: Annotated[int, Field(ge=1, le=12)]
-    """In its bar; 1 is the downbeat."""
+    """Position in its bar; 1 is the downbeat."""
 
 
 class KeyCandidate(Message):
@@ -106,9 +108,9 @@ class KeyEstimate(Message):
     best: KeyCandidate
     second: KeyCandidate
     tuning_cents: Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)]
-    """How far the recording's tuning lies from A at 440 Hz."""
+    """Deviation of the recording's tuning from A at 440 Hz."""
     source: tuple[Stem, ...] = ()
-    """The stems that it was found in; the recording itself where empty."""
+    """The stems that were analysed; if empty, the recording itself."""
 
 
 class ChordSegment(Message):
@@ -121,17 +123,17 @@ class ChordSegment(Message):
 
 
 class Section(Message):
-    """A part of the form; equal labels sound alike."""
+    """A section of the form; sections with the same label sound alike."""
 
     start: Seconds
     end: Seconds
     label: Annotated[str, Field(pattern=r"^[A-Z]{1,2}$")]
     confidence: Confidence
-    """Of its start: how much changes there."""
+    """How much the sound changes at its start."""
 
 
 class AnalysisImage(Message):
-    """A picture that was stored."""
+    """A stored picture."""
 
     file: ArtifactName
     kind: ImageKind
@@ -142,22 +144,22 @@ class AnalysisImage(Message):
 
 
 class Analysis(Message):
-    """Everything found: the content of `analysis.json`."""
+    """The complete analysis: the content of `analysis.json`."""
 
     version: Literal[1] = 1
     duration: Seconds
     tempo: TempoEstimate | None = None
-    """Absent where it was not asked for, or nothing repeats."""
+    """Absent if it was not requested, or if nothing in the recording repeats."""
     beats: tuple[Beat, ...] = ()
     key: KeyEstimate | None = None
-    """Absent where it was not asked for, or nothing has a pitch."""
+    """Absent if it was not requested, or if nothing in the recording has a pitch."""
     chords: tuple[ChordSegment, ...] = ()
     sections: tuple[Section, ...] = ()
     images: tuple[AnalysisImage, ...] = ()
 
 
 class AnalysisResult(Message):
-    """The main findings; every beat and chord stands in the artifact `analysis.json`."""
+    """A summary of the analysis; the artifact `analysis.json` holds every beat and chord."""
 
     duration: Seconds
     tempo: TempoEstimate | None = None

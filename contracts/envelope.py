@@ -14,30 +14,30 @@ SCHEMA_ROOT = "urn:cratedig:schema:"
 
 
 class Event(Message, Generic[Data]):
-    """One event with its attributes; `data` is what happened."""
+    """An event: its CloudEvents attributes and its payload in `data`."""
 
     specversion: Literal["1.0"] = "1.0"
     id: EventId
-    """The same in every delivery: consumers drop a second one."""
+    """The same in every delivery; consumers drop a second delivery."""
     type: Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z]+$")]
     """`<noun>.<past participle>`, without a version."""
     source: str
-    """Who says it: `/library`, `/midi`."""
+    """The service that published it: `/library`, `/midi`."""
     subject: str
-    """The id of what it happened to: an item's, a job's, a run's. What a job works on is in its
-    `data`, as a `Subject`; models that hold both call this one `event_subject`."""
+    """The id of the item, job or run that changed. What a job works on is a `Subject` in `data`;
+    models that hold both call this attribute `event_subject`."""
     time: datetime
     dataschema: str
-    """`urn:cratedig:schema:<type>:<major>`: the version lives here."""
+    """`urn:cratedig:schema:<type>:<major>`, with the schema's version."""
     datacontenttype: Literal["application/json"] = "application/json"
     traceparent: str = ""
     owner: OwnerId | None = None
-    """Whose data it speaks of; absent where it speaks of nobody's."""
+    """The owner of the data; absent if the event concerns no owner."""
     sequence: int | None = None
-    """Per job, growing; readers ignore what is not above what they have seen."""
+    """Grows per job; readers ignore an event that is not above the last one they read."""
     data: Data
 
 
 def dataschema(type_: str, major: int = 1) -> str:
-    """Return the schema address of an event type."""
+    """Return the schema URN of an event type."""
     return f"{SCHEMA_ROOT}{type_}:{major}"

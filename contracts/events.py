@@ -1,4 +1,4 @@
-"""Facts for outside subscribers and live streams: what the library has applied."""
+"""Events of changes that the library has applied, for subscribers, the feed and live streams."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from contracts.subjects import Subject
 
 
 class ItemAdded(Message):
-    """An item is in the catalogue."""
+    """An item was added to the catalogue."""
 
     item: ItemId
     kind: ItemKind
@@ -29,7 +29,7 @@ class ItemChanged(Message):
 
 
 class ItemDeleted(Message):
-    """An item and all that was made of it are gone."""
+    """An item was deleted, with everything derived from it."""
 
     item: ItemId
 
@@ -45,7 +45,7 @@ class ArtifactAdded(Message):
 
 
 class JobQueued(Message):
-    """A job waits, for the first time or again."""
+    """A job was queued, for the first time or for another attempt."""
 
     job: JobId
     subject: Subject
@@ -55,7 +55,7 @@ class JobQueued(Message):
 
 
 class JobRunning(Message):
-    """A job was claimed."""
+    """A worker claimed a job."""
 
     job: JobId
     subject: Subject
@@ -65,7 +65,7 @@ class JobRunning(Message):
 
 
 class JobFinished(Message):
-    """A job reached a terminal state: the event's type says which."""
+    """A job reached a terminal state, which the event's type names."""
 
     job: JobId
     subject: Subject
@@ -76,7 +76,7 @@ class JobFinished(Message):
 
 
 class RunFinished(Message):
-    """Every step of a run has ended."""
+    """Every step of a run has finished."""
 
     run: RunId
     subject: Subject
@@ -84,15 +84,14 @@ class RunFinished(Message):
 
 
 class FeedEntry(Message):
-    """One applied event as `GET /v1/feed` lists it, oldest first.
+    """One event in `GET /v1/feed`.
 
-    `subject` is the thing in the catalogue that the event belongs to, as in jobs and artifacts. The
-    CloudEvents attribute that is also called `subject`, the id of what the event happened to, is
-    `event_subject` here.
+    `subject` is the item or other catalogue object that the event belongs to, as in jobs and
+    artifacts. `event_subject` is the CloudEvents attribute `subject`: the id of the changed object.
     """
 
     cursor: str
-    """`?after=` this, the feed goes on behind it: unique, and in the order of the feed."""
+    """Pass it as `?after=` to read the events after this one; unique, in the order of the feed."""
     id: EventId
     type: str
     event_subject: str
@@ -101,14 +100,14 @@ class FeedEntry(Message):
     job: JobId | None = None
     run: RunId | None = None
     data: dict[str, Any]
-    """What the event's type carries; see `contracts/topics.py`."""
+    """The payload of the event's type; `contracts/topics.py` lists the types."""
 
 
 class Feed(Message):
-    """A piece of the feed: what came after a cursor, and where the next piece begins."""
+    """A page of the feed: the events after a cursor, oldest first, and the next cursor."""
 
     items: tuple[FeedEntry, ...]
     next: str
-    """Always there. Without `?after=` a piece is empty, and this is the feed's end."""
+    """The cursor for the next page, always set; without `?after=`, the cursor of the feed's end."""
     more: bool = False
-    """Whether more is there already."""
+    """Whether the next page already has events."""

@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""Accounts, sessions, API keys and invitations, and the scopes that they grant."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,40 +11,40 @@ from contracts.ids import OwnerId, UserId
 
 
 class Scope(StrEnum):
-    """What a token or a key allows. Every operation of the API names one."""
+    """A permission of an access token or API key; every API operation requires one."""
 
     READ = "catalogue:read"
     WRITE = "catalogue:write"
     JOBS = "jobs:write"
     ACCOUNT = "account"
-    """Change password, keys, account: never given to an API key."""
+    """Manage the password, keys and account; API keys never have this scope."""
     ADMIN = "admin"
-    """Operate the server: only of an administrator's session."""
+    """Administer the server; only the sessions of administrators have this scope."""
 
 
 class Audience(StrEnum):
-    """For whom a token is meant."""
+    """The audience of an access token (`aud`)."""
 
     GATEWAY = "gateway"
     LIBRARY = "library"
 
 
 class Principal(Message):
-    """Who asks, as a verified token says."""
+    """The authenticated caller of a request, from a verified token."""
 
     user: UserId
     owner: OwnerId
     scopes: frozenset[Scope]
     admin: bool = False
     token: str
-    """The token's own id (`jti`)."""
+    """The token's id (`jti`)."""
     session: str = ""
-    """The login or the API key that it came from; nothing between services."""
+    """The id of the session or API key that the token stems from; empty between services."""
     expires: datetime
 
 
 class Service(Message):
-    """A service of ours that asks on its own behalf, over the internal port."""
+    """A service that calls the library's internal port on its own behalf."""
 
     name: str
 
@@ -57,51 +57,52 @@ Email = Annotated[
         max_length=254,
     ),
 ]
-"""An address; compared without regard to case."""
+"""An e-mail address; comparison ignores case."""
 Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]
 """Eight characters or more."""
 
 
 class AccountCreate(StrictModel):
-    """Open an account. The first one on a fresh server administers it."""
+    """Request body to create an account. The first account of a server is its administrator."""
 
     email: Email
     password: Password
     name: Annotated[str, StringConstraints(max_length=100)] = ""
     invitation: Annotated[str, StringConstraints(max_length=200)] = ""
-    """From an administrator, where the server takes nobody else."""
+    """The secret of an administrator's invitation, if the server requires one."""
 
 
 class SessionCreate(StrictModel):
-    """Log in."""
+    """Request body to log in."""
 
     email: Email
     password: Annotated[str, StringConstraints(max_length=256)]
 
 
 class SessionRefresh(StrictModel):
-    """Trade a refresh token, once, for a new pair."""
+    """Request body to exchange a refresh token for new tokens."""
 
     refresh_token: Annotated[str, StringConstraints(min_length=20, max_length=200)]
 
 
 class PasswordChange(StrictModel):
-    """Change the password; every session ends, and every API key unless they are kept."""
+    """Request body to change the password, which ends all sessions and API keys."""
 
     current: Annotated[str, StringConstraints(max_length=256)]
     new: Password
     keep_keys: bool = False
-    """Let API keys go on working. Whoever knew the old password may have made one."""
+    """Keep the API keys valid. Do not set it if somebody else may know the old password: they may
+    have created a key."""
 
 
 class AccountDelete(StrictModel):
-    """Delete the account and all its data; the password says that it is meant."""
+    """Request body to delete the account and all its data; the password confirms it."""
 
     password: Annotated[str, StringConstraints(max_length=256)]
 
 
 class Account(Message):
-    """An account as its owner sees it."""
+    """An account."""
 
     id: UserId
     email: str
@@ -111,26 +112,26 @@ class Account(Message):
 
 
 class TokenPair(Message):
-    """A session: a short access token and a refresh token that works once."""
+    """The tokens of a session: a short-lived access token and a single-use refresh token."""
 
     access_token: str
     refresh_token: str
     token_type: str = "Bearer"  # noqa: S105
     expires_in: Annotated[int, Field(ge=0)]
-    """Seconds until the access token ends."""
+    """Seconds until the access token expires."""
 
 
 class KeyCreate(StrictModel):
-    """Make an API key."""
+    """Request body to create an API key."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     scopes: Annotated[frozenset[Scope], Field(min_length=1)]
     days: Annotated[int, Field(ge=1, le=366)] = 90
-    """How long it is valid."""
+    """Days until it expires."""
 
 
 class ApiKey(Message):
-    """An API key as its owner sees it; the secret is shown once, when it is made."""
+    """An API key without its secret, which only the response that creates the key contains."""
 
     id: str
     name: str
@@ -155,23 +156,23 @@ class StreamTicket(Message):
 
 
 class InvitationCreate(StrictModel):
-    """Invite somebody to open an account."""
+    """Request body to create an invitation."""
 
     note: Annotated[str, StringConstraints(max_length=200)] = ""
-    """For whom it is; only administrators see it."""
+    """A note about the invited person; only administrators see it."""
     days: Annotated[int, Field(ge=1, le=90)] = 7
-    """How long it is valid."""
+    """Days until it expires."""
 
 
 class Invitation(Message):
-    """An invitation as administrators see it; its secret is shown once, when it is made."""
+    """An invitation without its secret, which only the response that creates it contains."""
 
     id: str
     note: str
     created: datetime
     expires: datetime
     used: datetime | None = None
-    """When an account was opened with it; it opens no second one."""
+    """When an account was created with it; an invitation works once."""
 
 
 class NewInvitation(Invitation):

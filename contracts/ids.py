@@ -1,4 +1,4 @@
-"""Identifiers: UUIDs of version 7 as text, told apart by type."""
+"""Identifiers: UUIDs of version 7 as text, with one type each."""
 
 from typing import Annotated, NewType
 
@@ -14,20 +14,20 @@ UserId = NewType("UserId", Annotated[str, _UUID])
 OwnerId = NewType("OwnerId", Annotated[str, _UUID])
 """Who owns catalogue data; today the account that uploaded it."""
 ItemId = NewType("ItemId", Annotated[str, _UUID])
-"""Anything in the catalogue that can be listened to."""
+"""An item: a track, stem, sample or recording in the catalogue."""
 SubjectId = NewType("SubjectId", Annotated[str, _UUID])
-"""What a job works on: an item, or another kind of thing that `contracts/subjects.py` lists."""
+"""What a job works on: an item, or another kind that `contracts/subjects.py` lists."""
 ArtifactId = NewType("ArtifactId", Annotated[str, _UUID])
 """A stored file that belongs to a subject, most often to an item."""
 UploadId = NewType("UploadId", Annotated[str, _UUID])
-"""An upload under way."""
+"""An upload."""
 JobId = NewType("JobId", Annotated[str, _UUID])
-"""One task over one input."""
+"""A job."""
 RunId = NewType("RunId", Annotated[str, _UUID])
-"""One walk of a pipeline over one item."""
+"""One execution of a pipeline for one item."""
 PipelineId = NewType("PipelineId", Annotated[str, _UUID])
 """A stored pipeline."""
 EventId = NewType("EventId", Annotated[str, _UUID])
-"""One event; consumers drop a second one of the same id."""
+"""An event; consumers drop a second one with the same id."""
 WorkerId = NewType("WorkerId", Annotated[str, _UUID])
-"""A worker process, made anew at every start."""
+"""A worker process; it gets a new id at every start."""

@@ -1,4 +1,4 @@
-"""Ingest: an upload in, canonical audio and what is known of it out."""
+"""`ingest`: decode an upload to canonical audio, and measure and describe it."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -18,13 +18,14 @@ MAX_CHANNELS = 8
 MIN_RATE = 8_000
 MAX_RATE = 384_000
 MAX_RATIO = 500
-"""Bytes of decoded audio for each byte of the upload; more is a bomb. Speech that was coded at
-6 kbit/s and is silent half of the time reaches 400."""
+"""Maximum ratio of decoded to uploaded bytes; more is a decompression bomb. Speech at 6 kbit/s that
+is silent half of the time reaches 400."""
 RATIO_FREE = 512 << 20
-"""Bytes of decoded audio before the ratio counts: silence packs very well, and a silent track of
-ten minutes is no bomb."""
+"""Bytes of decoded audio below which the ratio is not checked: silence compresses very well, and a
+silent track of ten minutes is no bomb."""
 MAX_TAG_BYTES = 256 << 20
-"""Tags and pictures in a FLAC, which its decoder holds in memory; those of others are skipped."""
+"""Maximum size of tags and pictures in FLAC, whose decoder holds them in memory; the decoders of
+other formats skip them."""
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MAX_TAG_TEXT = 2000
@@ -32,73 +33,73 @@ TagText = Annotated[str, StringConstraints(max_length=MAX_TAG_TEXT)]
 
 
 class IngestParams(StrictModel):
-    """What the server allows an upload to be."""
+    """The limits that the server sets for an upload."""
 
     min_duration: Annotated[Seconds, Field(le=60)] = 0.005
-    """Sound that is shorter is refused; 5 ms is the min_duration click worth keeping."""
+    """Shorter audio is rejected; 5 ms is the shortest click worth keeping."""
     max_duration: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
-    """Sound that is longer is refused, counted while it is decoded."""
+    """Longer audio is rejected, as measured while decoding."""
     max_bytes: Annotated[int, Field(gt=0)] = 12 << 30
-    """Bound of samples · channels · 4 bytes of the decoded audio. Four hours of stereo at 96 kHz
+    """Limit of samples · channels · 4 bytes of the decoded audio. Four hours of stereo at 96 kHz
     take 10.3 GiB; decoding this much keeps one processor busy for about a minute."""
 
 
 class RejectionReason(StrEnum):
-    """Why an upload was refused, for programs; the message beside it is for people."""
+    """Why ingest rejected an upload, as a code for programs; `Reason.message` is for people."""
 
     EMPTY = "empty"
-    """There are no bytes, or no sound in them."""
+    """The file has no bytes or no audio."""
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
     TOO_LARGE = "too_large"
-    """Too many bytes once decoded."""
+    """The decoded audio exceeds `max_bytes`."""
     TOO_DENSE = "too_dense"
-    """It unpacks to thousands of times its size."""
+    """The decoded audio is suspiciously large for the size of the file."""
     CHANNELS = "channels"
     RATE = "rate"
     TAGS = "tags"
-    """Its tags or pictures are larger than the server takes."""
+    """Its tags or pictures exceed the size limit."""
     PLAYLIST = "playlist"
-    """It names other files instead of holding sound."""
+    """It lists other files instead of holding audio."""
     ARCHIVE = "archive"
     UNSUPPORTED = "unsupported"
-    """It is not one of the formats that the server opens."""
+    """Its format is not supported."""
     NO_AUDIO = "no_audio"
-    """A container without a sound track."""
+    """The container has no audio track."""
     DAMAGED = "damaged"
     """It cannot be decoded."""
     TIMEOUT = "timeout"
-    """Decoding it took longer than any honest file does."""
+    """Decoding exceeded the time limit."""
     CRASH = "crash"
-    """It brought the decoder down, inside its sandbox."""
+    """The sandboxed decoder crashed."""
 
 
 class Remark(StrEnum):
-    """What was noticed of an upload that was taken all the same."""
+    """A defect or change of an upload that ingest accepted."""
 
     DAMAGED = "damaged"
-    """Parts could not be decoded and were left out."""
+    """Parts could not be decoded and are missing."""
     TRUNCATED = "truncated"
-    """It was cut short: it holds less sound than it says, or ends where it should not."""
+    """The file is cut short: it ends early or holds less audio than its header states."""
     DELAYED = "delayed"
-    """Its sound starts later than its time line (or its picture); silence stands in front, as
-    `source.start` says."""
+    """The audio starts after the beginning of the file's timeline; silence fills the gap that
+    `source.start` states."""
     RESAMPLED = "resampled"
-    """Its rate cannot be stored in FLAC; the nearest one that can was taken."""
+    """FLAC cannot store its sample rate, so it was resampled to the nearest possible one."""
     DOWNMIXED = "downmixed"
     """It had more than two channels."""
     SCALED = "scaled"
-    """Samples beyond full scale: everything was scaled by `gain_db`."""
+    """Samples exceeded full scale, so all of the audio was scaled by `gain_db`."""
     REPAIRED = "repaired"
-    """Samples that are no numbers, or absurd ones, were replaced by silence."""
+    """Samples that were NaN, infinite or absurdly large were replaced by silence."""
     SILENT = "silent"
-    """There is nothing above -60 dBFS in it."""
+    """Nothing is louder than -60 dBFS."""
     FIRST_OF_MANY = "first_of_many"
-    """It had several sound tracks; the first was taken."""
+    """It had several audio tracks, of which the first was decoded."""
 
 
 class Source(Message):
-    """What the upload was."""
+    """The format of the uploaded file."""
 
     container: str
     """Such as `wav`, `mp3`, `mov`."""
@@ -110,16 +111,16 @@ class Source(Message):
     size: Annotated[int, Field(ge=1)]
     """In bytes."""
     stated_duration: Seconds | None = None
-    """What its header says, where it says something."""
+    """Duration that the header states, if any."""
     start: float = 0.0
-    """Where its sound starts on its time line, in seconds. Silence stands in front of sound that
-    starts later than 0; what lies before 0 is left out."""
+    """Start of the audio on the file's timeline, in seconds. Silence fills the gap after 0; audio
+    before 0 is cut off."""
     decoder: str = ""
-    """The program that decoded it, with its version, and what confined it: results depend on it."""
+    """The decoder, its version and its sandbox; results depend on the decoder."""
 
 
 class Span(Message):
-    """A part of the canonical audio."""
+    """A range of samples of the canonical audio."""
 
     start: Samples
     """Its first sample."""
@@ -128,55 +129,55 @@ class Span(Message):
 
 
 class Levels(Message):
-    """How loud the canonical audio is."""
+    """Loudness and peaks of the canonical audio."""
 
     integrated_lufs: Decibels | None
     """ITU-R BS.1770-4, gated; `None` for silence and for less than 400 ms."""
     true_peak_dbtp: Decibels | None
-    """ITU-R BS.1770-4 annex 2, over full scale; `None` for digital silence."""
+    """ITU-R BS.1770-4 annex 2, relative to full scale; `None` for digital silence."""
     sample_peak_dbfs: Decibels | None
     """`None` for digital silence."""
     dc_offset: tuple[Annotated[float, Field(ge=-1, le=1)], ...]
     """The mean of each channel; full scale is 1."""
     clipped_samples: Annotated[int, Field(ge=0)]
-    """Samples of the upload in flat runs: three or more of one value at or above full scale, less
-    one step of 16 bits; counted before anything was scaled. A round peak beyond full scale was not
+    """Clipped samples of the upload: those in runs of three or more equal values at or above full
+    scale less one 16-bit step, counted before scaling. A round peak above full scale is not
     clipped."""
 
 
-def clean_tag(text: str, most: int = MAX_TAG_TEXT) -> str:
+def clean_tag(text: str, max_length: int = MAX_TAG_TEXT) -> str:
     """Return text without control characters and lone surrogates, on one line, cut to length."""
     printable = "".join(
-        " " if letter.isspace() else letter
-        for letter in text
-        if (letter.isprintable() or letter.isspace()) and not "\ud800" <= letter <= "\udfff"
+        " " if char.isspace() else char
+        for char in text
+        if (char.isprintable() or char.isspace()) and not "\ud800" <= char <= "\udfff"
     )
-    return " ".join(printable.split())[:most]
+    return " ".join(printable.split())[:max_length]
 
 
 def read_tag(raw: bytes, encoding: TagEncoding) -> str:
-    """Return the text of a tag; what the encoding does not know becomes U+FFFD."""
+    """Decode a tag; bytes that are invalid in the encoding become U+FFFD."""
     return clean_tag(raw.decode(encoding, "replace"))
 
 
 class IngestResult(Message):
-    """What was made of an upload."""
+    """The result of ingest."""
 
     audio: AudioFacts
     """The canonical audio."""
     kind: ItemKind
-    """As declared, else judged by its length."""
+    """As declared, otherwise chosen by duration."""
     source: Source
     gain_db: Decibels = 0.0
-    """What the audio was scaled by to lie within full scale: 0 or less."""
+    """Gain that brought the audio within full scale: 0 or less."""
     levels: Levels
     silence: tuple[Span, ...] = ()
-    """Every part of 200 ms or more in which no channel rises above -60 dBFS."""
+    """Every range of 200 ms or more in which no channel exceeds -60 dBFS."""
     tags: dict[Tag, TagText] = Field(default_factory=dict)
     """Embedded tags: title, artist, album …; at most 64, cleaned of control characters."""
     tag_encoding: TagEncoding | None = None
-    """What `raw_tags` were read as: the likeliest by all of them together. Where it is wrong, edit
-    the item with another `tag_encoding`. `None` when there are none."""
+    """The encoding used for `raw_tags`, detected from all of them together. If it is wrong, edit
+    the item with another `tag_encoding`. `None` if there are no `raw_tags`."""
     raw_tags: dict[Tag, Base64Bytes] = Field(default_factory=dict)
-    """Tags that are not in Unicode and not plain ASCII, as they stand in the file, in base64."""
+    """The original bytes of tags that are neither Unicode nor ASCII, in base64."""
     remarks: tuple[Remark, ...] = ()

@@ -13,7 +13,7 @@ from contracts.music import Bpm, SampleRate, Samples, Seconds, Stem
 from contracts.subjects import Subject
 
 Sha256 = Annotated[
-    str, pattern_string(r"^[0-9a-f]{64}$", "a SHA-256 has 64 hexadecimal digits, in small letters")
+    str, pattern_string(r"^[0-9a-f]{64}$", "a SHA-256 has 64 hexadecimal digits in lower case")
 ]
 """A SHA-256 digest in lower-case hexadecimal."""
 MediaType = Annotated[str, StringConstraints(pattern=r"^[a-z]+/[A-Za-z0-9.+-]+$", max_length=100)]
@@ -21,17 +21,17 @@ MediaType = Annotated[str, StringConstraints(pattern=r"^[a-z]+/[A-Za-z0-9.+-]+$"
 ArtifactName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}\.[a-z0-9]{1,10}$")
 ]
-"""A file's name inside its job: server-made, lower case, one dot."""
+"""A file's name inside its job: chosen by the server, lower case, one dot."""
 
 
 METADATA_ENTRIES = 64
 METADATA_BYTES = 32_768
-"""Of all names and values of an item's metadata in UTF-8: lists show it with every item."""
+"""Limit of all names and values in UTF-8, because lists return the metadata of every item."""
 
 
 def metadata_size(metadata: Mapping[str, str]) -> int:
-    """Return how many bytes metadata has in UTF-8, names included."""
-    # Half a surrogate has no UTF-8, and is refused elsewhere.
+    """Return the size of metadata in UTF-8 in bytes, names included."""
+    # A lone surrogate has no UTF-8 form; other validation refuses it.
     return sum(len(part.encode(errors="replace")) for pair in metadata.items() for part in pair)
 
 
@@ -51,21 +51,21 @@ Metadata = Annotated[
     Field(max_length=METADATA_ENTRIES),
     AfterValidator(_small),
 ]
-"""What a user says of an item, by names of the user's choice; at most 32,768 bytes in UTF-8."""
+"""Free-form metadata of an item: names and values, at most 32,768 bytes in UTF-8."""
 
 
 def _a_part(stem: Stem) -> Stem:
     if stem is Stem.MIX:
-        raise ValueError("a mix is no single part of a song; leave the stem out")
+        raise ValueError("`mix` is not a single part of a song; leave `stem` out")
     return stem
 
 
 PartOfSong = Annotated[Stem, AfterValidator(_a_part)]
-"""A stem that an item can be declared as."""
+"""A stem that a user can declare an item as."""
 
 
 class ItemKind(StrEnum):
-    """What an item is to a musician."""
+    """The musical kind of an item."""
 
     TRACK = "track"
     """A whole song or mix."""
@@ -74,11 +74,11 @@ class ItemKind(StrEnum):
     SAMPLE = "sample"
     """A one-shot or a loop."""
     RECORDING = "recording"
-    """A take, a field recording, anything else that was recorded."""
+    """A take, a field recording or any other recording."""
 
 
 class ItemState(StrEnum):
-    """Where an item is on its way into the catalogue."""
+    """The ingest state of an item: only `ready` items can be processed."""
 
     INGESTING = "ingesting"
     READY = "ready"
@@ -86,14 +86,14 @@ class ItemState(StrEnum):
 
 
 class ArtifactKind(StrEnum):
-    """What a stored file is."""
+    """The kind of a stored file."""
 
     ORIGINAL = "original"
-    """The uploaded bytes, untouched."""
+    """The uploaded bytes, unchanged."""
     CANONICAL = "canonical"
-    """The FLAC that every service but ingest reads."""
+    """The decoded audio as FLAC, which every task but ingest reads."""
     PEAKS = "peaks"
-    """A waveform in audiowaveform's `.dat` form."""
+    """A waveform in audiowaveform's `.dat` format."""
     STEM = "stem"
     SAMPLE = "sample"
     LOOP = "loop"
@@ -103,13 +103,13 @@ class ArtifactKind(StrEnum):
     TAGS = "tags"
     EMBEDDING = "embedding"
     SLICES = "slices"
-    """Where the samples of a track start and end."""
+    """The slices of a track with their positions."""
     ANALYSIS = "analysis"
     IMAGE = "image"
 
 
 class TagEncoding(StrEnum):
-    """How the tags of a file that are not in Unicode may be read."""
+    """A text encoding in which tags that are not in Unicode can be read."""
 
     CP1252 = "cp1252"
     """Western European; Latin-1 is a part of it."""
@@ -141,11 +141,11 @@ class TagEncoding(StrEnum):
 
 
 class Lineage(Message):
-    """Where an item was cut from."""
+    """The parent that an item was cut from, and the range of samples."""
 
     parent: ItemId
     job: JobId | None = None
-    """The job that made it."""
+    """The job that created the item."""
     stem: Stem | None = None
     start: Samples | None = None
     """First sample in the parent's canonical audio."""
@@ -154,7 +154,7 @@ class Lineage(Message):
 
 
 class AudioFacts(Message):
-    """What is known of an item's canonical audio."""
+    """Duration and format of an item's canonical audio."""
 
     duration: Seconds
     sample_rate: SampleRate
@@ -163,53 +163,53 @@ class AudioFacts(Message):
 
 
 class Artifact(Message):
-    """A stored file as the API shows it."""
+    """A stored file."""
 
     id: ArtifactId
     subject: Subject
-    """What it belongs to: an item, or what its job worked on."""
+    """The item or other subject that the file belongs to."""
     job: JobId | None
     kind: ArtifactKind
     name: str
     media_type: MediaType
     size: Annotated[int, Field(ge=0)]
-    """In bytes."""
+    """Size in bytes."""
     sha256: Sha256
     stem: Stem | None = None
     created: datetime
 
 
 class Item(Message):
-    """An item as the API shows it."""
+    """An item of the catalogue."""
 
     id: ItemId
     kind: ItemKind
     state: ItemState
     name: str
     stem: Stem | None = None
-    """Which part of a song it holds: as its uploader said, or as the job that cut it did."""
+    """The part of a song that it holds, as declared by its uploader or set by the job."""
     metadata: dict[str, str] = Field(default_factory=dict)
-    """What the user, or the file's embedded tags, say of it: artist, title, licence …"""
+    """Metadata from the user or from the file's embedded tags: artist, title, licence …"""
     audio: AudioFacts | None = None
     bpm: Bpm | None = None
     lineage: Lineage | None = None
     rejection: str | None = None
-    """Why the file was refused, for a person; only in state `rejected`."""
+    """Why ingest rejected the file, as text for a person; only in state `rejected`."""
     created: datetime
     updated: datetime
 
 
 class ItemEdit(StrictModel):
-    """What an owner may change of an item; what is absent stays."""
+    """Request body to change an item; absent fields stay as they are."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
     kind: ItemKind | None = None
     stem: PartOfSong | None = None
-    """Which part of a song it holds; null for none."""
+    """The part of a song that it holds; null for none."""
     metadata: Metadata | None = None
-    """Replaces the whole of the metadata."""
+    """Replaces all of the metadata."""
     tag_encoding: TagEncoding | None = None
-    """Reads the file's own tags again, where they are garbled because the file does not say how
-    they are encoded. The bytes stand in the ingest job's result as `raw_tags`, and what they were
-    read as stands in its `tag_encoding`. Metadata that was edited since stays."""
+    """Decode the file's embedded tags again with this encoding, if they are garbled because the
+    file does not declare one. The ingest job's result holds the bytes as `raw_tags` and the
+    encoding used as `tag_encoding`. Metadata that was edited since then stays."""
     bpm: Bpm | None = None

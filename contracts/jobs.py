@@ -1,4 +1,4 @@
-"""Jobs: tasks, states, outcomes, and what a worker and the library say to each other."""
+"""Jobs: tasks, states, outcomes, and the messages between workers and the library."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +26,7 @@ ResultData = dict[str, Any]
 
 
 class TaskName(StrEnum):
-    """The tasks, one word each; the word is also the service, the topic prefix and the label."""
+    """A task; its name is also the worker's folder, the topic prefix and the metric label."""
 
     INGEST = "ingest"
     SEPARATION = "separation"
@@ -39,7 +39,7 @@ class TaskName(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job is; the last four never change again."""
+    """The state of a job; `succeeded`, `skipped`, `failed` and `cancelled` are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -50,83 +50,86 @@ class JobState(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the job has ended."""
+        """Whether the state is final."""
         return self not in (JobState.QUEUED, JobState.RUNNING)
 
 
 class Priority(StrEnum):
-    """How long a job may wait behind others."""
+    """Interactive jobs go first, until a batch job has waited for half an hour."""
 
     INTERACTIVE = "interactive"
     BATCH = "batch"
 
 
 class ReasonCode(StrEnum):
-    """Why a job failed, for programs; the message beside it is for people."""
+    """Why a job failed, as a code for programs; `Reason.message` is the text for people."""
 
     INPUT = "input"
-    """The audio cannot be used; trying again would not help."""
+    """The audio cannot be used; a retry would not help."""
     LIMITS = "limits"
-    """The audio is longer or larger than this service takes."""
+    """The audio is longer or larger than this service accepts."""
     TIMEOUT = "timeout"
-    """The work was not done within the time its length allows."""
+    """The job ran longer than its timeout, which depends on the audio's duration."""
     EXPIRED = "expired"
-    """No worker took the job in time."""
+    """No worker claimed the job in time."""
     CRASH = "crash"
-    """The work brought its process down three times; the file is in quarantine."""
+    """The file crashed its process three times and is in quarantine."""
     EXHAUSTED = "exhausted"
-    """Every retry of a passing fault was used up."""
+    """Every attempt failed with a temporary error; no retries are left."""
     INTERNAL = "internal"
-    """A fault of ours."""
+    """Internal error: a bug in the service."""
     QUOTA = "quota"
-    """There is no room for the results in what the account, or the server, may store."""
+    """The results exceed the storage limit of the account or the server."""
     STORE_FULL = "store_full"
-    """The disk that holds the files is full; such a job waits until there is room."""
+    """The file storage is full; the job waits until there is space."""
     DAMAGED_FILE = "damaged_file"
-    """A stored file that the job reads does not have the bytes that its digest promises."""
+    """A stored file that the job reads does not match its SHA-256."""
     MISSING_FILE = "missing_file"
-    """A stored file that the job reads is not there."""
+    """A stored file that the job reads is missing."""
 
 
 class Progress(Message):
-    """How far a running job is."""
+    """Progress of a running job."""
 
     fraction: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """Completed share, 0 to 1."""
     message: Annotated[str, StringConstraints(max_length=200)] = ""
     previews: tuple[str, ...] = ()
-    """Names of what can be heard already: finished parts of files, to be fetched by way of
-    `GET /v1/jobs/{job}/previews/{name}` while the job runs. Never artifacts, gone with the
-    attempt."""
+    """Names of previews: finished parts of files, which `GET /v1/jobs/{job}/previews/{name}`
+    returns while the job runs. They are not artifacts and are deleted with the attempt."""
 
 
 class Reason(Message):
     """Why a job failed or was skipped."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$", max_length=64)]
-    """A `ReasonCode`, or for a skipped job the task's own word, such as `silent`."""
+    """A `ReasonCode`, or for a skipped job the task's own code, such as `silent`."""
     message: Annotated[str, StringConstraints(max_length=2000)]
-    """For a person: what was wrong and what to do."""
+    """Text for a person: what was wrong and what to do."""
 
 
 class Producer(Message):
-    """What a worker's results are made with; results are reused only of a make still offered."""
+    """The engine, version and weights that made a result.
+
+    The library reuses a result only while a worker still offers its producer.
+    """
 
     engine: Annotated[str, StringConstraints(max_length=100)]
     version: Annotated[str, StringConstraints(max_length=40)]
-    """The service's version: it changes when results would."""
+    """Version of the service; it changes whenever results would change."""
     weights: Annotated[str, StringConstraints(max_length=200)] = ""
     """Names and versions of the weights in use, for people."""
     fingerprint: Sha256
-    """Digest of all of the above and of the weights' own digests."""
+    """Digest of the engine, the version, the weights and the weights' digests."""
 
 
 class InputRef(Message):
-    """One file that a job reads."""
+    """A file that a job reads."""
 
     artifact: ArtifactId | None = None
-    """`None` for the original that ingest opens."""
+    """`None` for the original file that ingest decodes."""
     subject: Subject
-    """What it belongs to; not always what the job works on."""
+    """The subject that the file belongs to, which may differ from the job's subject."""
     kind: ArtifactKind
     name: str
     bucket: str
@@ -135,40 +138,40 @@ class InputRef(Message):
     sha256: Sha256
     stem: Stem | None = None
     start: Samples | None = None
-    """Where this file lies in the job's item, when it was cut from it."""
+    """First sample in the job's item, if the file was cut from it."""
     end: Samples | None = None
 
 
 class ItemFacts(Message):
-    """What a worker may know of the item that is the subject of its job."""
+    """The properties of a job's item that a worker receives."""
 
     id: ItemId
     kind: ItemKind
     name: str
     declared: ItemKind | None = None
-    """What the uploader said it is; only for ingest."""
+    """The kind that the uploader declared; only for ingest."""
     audio: AudioFacts | None = None
     bpm: Bpm | None = None
 
 
 MAX_CLAIMS = 64
-"""Jobs that a worker is given at once."""
+"""Maximum number of jobs per claim."""
 
 
 class ClaimRequest(StrictModel):
-    """A worker asks for the next jobs of its kind."""
+    """A worker's request for the next jobs of its task."""
 
     task: TaskName
     worker: WorkerId
     producer: Producer
     max_jobs: int = Field(default=1, ge=1, le=MAX_CLAIMS)
-    """As many as it has room for."""
+    """The number of free slots."""
     max_long_jobs: int = Field(default=MAX_CLAIMS, ge=0, le=MAX_CLAIMS)
-    """How many of them may be expected to take long."""
+    """How many of the claimed jobs may be long ones."""
 
 
 class Claim(Message):
-    """A job handed to a worker, under a lease and a fencing number."""
+    """A job that the library hands to a worker, with a lease and a fencing token (`epoch`)."""
 
     job: JobId
     epoch: int
@@ -176,28 +179,28 @@ class Claim(Message):
     task: TaskName
     owner: OwnerId
     subject: Subject
-    """What it works on."""
+    """What the job works on."""
     item: ItemFacts | None = None
-    """What is known of the subject where it is an item; `None` where it is not."""
+    """The subject's properties if it is an item, otherwise `None`."""
     inputs: tuple[InputRef, ...]
     params: Params
     long: bool = False
-    """Whether it is expected to take long."""
+    """Whether the job is expected to take long."""
     lease: Seconds
-    """The lease ends this long after the last heartbeat."""
+    """The lease expires this long after the last heartbeat."""
     start_to_close_timeout: Seconds
-    """The work must end this long after the claim."""
+    """The attempt must finish within this time after the claim."""
     traceparent: str = ""
 
 
 class Claims(Message):
-    """What a worker is given to do, the most urgent first; nothing if nothing waits."""
+    """The claimed jobs, the most urgent first; empty if none waits."""
 
     claims: tuple[Claim, ...]
 
 
 class Heartbeat(StrictModel):
-    """A worker says that it is alive and how far it is."""
+    """A worker's request that extends its lease and reports progress."""
 
     worker: WorkerId
     epoch: int
@@ -205,48 +208,50 @@ class Heartbeat(StrictModel):
 
 
 class LeaseStatus(StrEnum):
-    """What the library answers to a heartbeat or a release."""
+    """The status of a lease, in the library's response to a heartbeat or a release."""
 
     HELD = "held"
-    """Yours; go on."""
+    """The worker holds the lease: continue."""
     CANCELLED = "cancelled"
-    """Yours still, but nobody wants it: stop, then say `job.released`."""
+    """The worker holds the lease, but the job was cancelled: stop, then send `job.released`."""
     LOST = "lost"
-    """Not yours any more: kill the child, upload nothing more."""
+    """The worker lost the lease: kill the child process and upload nothing more."""
 
 
 class HeartbeatAnswer(Message):
-    """Whether the job is still the worker's."""
+    """The library's response to a heartbeat."""
 
     status: LeaseStatus
 
 
 class FileFacts(Message):
-    """What a handler knows of a file that it writes."""
+    """The description that a handler gives of a file that it writes."""
 
     name: ArtifactName
     kind: ArtifactKind
     media_type: MediaType
     stem: Stem | None = None
     item: ItemKind | None = None
-    """When set, the file becomes an item of its own, with lineage to the job's subject where that
-    is an item."""
+    """If set, the file becomes an item of this kind; its parent is the job's item, if any."""
     title: Annotated[str, StringConstraints(max_length=200)] = ""
-    """A name for that item."""
+    """The name of that item."""
     start: Samples | None = None
     end: Samples | None = None
     audio: AudioFacts | None = None
 
 
 class StoredFile(FileFacts):
-    """One file that an attempt stored, as its manifest lists it."""
+    """A file that an attempt stored, as listed in its manifest."""
 
     size: Annotated[int, Field(ge=0)]
     sha256: Sha256
 
 
 class Manifest(Message):
-    """The last object of an attempt: what it made. Its presence makes the attempt complete."""
+    """The last object that an attempt stores: its result and every file.
+
+    Without it the attempt does not count.
+    """
 
     job: JobId
     epoch: int
@@ -255,11 +260,11 @@ class Manifest(Message):
     files: tuple[StoredFile, ...] = ()
 
 
-# What workers say on `jobs.events`. Every one carries the epoch that fences it.
+# Events that workers publish on `jobs.events`; each carries the epoch as its fencing token.
 
 
 class JobCompleted(Message):
-    """An attempt is complete: its manifest is stored."""
+    """An attempt is complete and its manifest is stored."""
 
     job: JobId
     epoch: int
@@ -267,11 +272,11 @@ class JobCompleted(Message):
     manifest_key: str
     manifest_sha256: Sha256
     manifest: Manifest | None = None
-    """The same manifest, where it is small: then nobody needs to fetch it."""
+    """The manifest itself, if it is small enough to be inlined."""
 
 
 class JobSkipped(Message):
-    """There was nothing to do: silence, too short, nothing found."""
+    """An attempt found nothing to do, for example because the audio is silent or too short."""
 
     job: JobId
     epoch: int
@@ -281,18 +286,18 @@ class JobSkipped(Message):
 
 
 class FailureKind(StrEnum):
-    """What kind of failure an attempt met: it decides whether the job runs again."""
+    """The kind of a failed attempt, which decides whether the job is retried."""
 
     REJECTED = "rejected"
-    """Bad input: never retried."""
+    """The input is unusable: not retried."""
     RETRYABLE = "retryable"
-    """A passing fault: retried with backoff."""
+    """A temporary error: retried with backoff."""
     CRASH = "crash"
-    """The child died: the third time quarantines the file."""
+    """The child process died: retried; the third crash quarantines the file."""
     TIMEOUT = "timeout"
-    """The deadline passed: never retried."""
+    """The attempt exceeded its timeout: not retried."""
     INTERNAL = "internal"
-    """The handler raised what no outcome names: retried with backoff."""
+    """The handler raised an unexpected exception: retried with backoff."""
 
 
 class JobFailed(Message):
@@ -304,34 +309,34 @@ class JobFailed(Message):
     kind: FailureKind
     reason: Reason
     detail: Annotated[str, StringConstraints(max_length=8000)] = ""
-    """For operators: signal, tail of the child's log. Never shown to users."""
+    """Signal and last log lines of the child process, for operators only."""
 
 
 class JobReleased(Message):
-    """A worker gave a job back untouched."""
+    """A worker returned a job unfinished, and the attempt does not count."""
 
     job: JobId
     epoch: int
     worker: WorkerId
 
 
-# What the library says on `dead.letters`, `<word>.commands` and `jobs.progress`.
+# Events that the library publishes on `dead.letters`, `<task>.commands` and `jobs.progress`.
 
 
 class JobQuarantined(Message):
-    """A file brought its workers down as often as is allowed: for operators, to look into."""
+    """A file crashed its child process three times and is in quarantine; for operators."""
 
     job: JobId
     epoch: int
     worker: WorkerId
     inputs: tuple[Sha256, ...]
-    """Digests of the files it worked on."""
+    """Digests of the files that the job read."""
     detail: str = ""
-    """Signal and tail of the child's log."""
+    """Signal and last log lines of the child process."""
 
 
 class JobRequested(Message):
-    """There is work of this kind; whoever is free claims the next job, not necessarily this one."""
+    """A job of this task is queued; a free worker claims the next job, not always this one."""
 
     job: JobId
     task: TaskName
@@ -339,7 +344,7 @@ class JobRequested(Message):
 
 
 class JobProgressed(Message):
-    """How far a running job is, for live streams; losing some is harmless."""
+    """Progress of a running job, for live streams; a lost event does no harm."""
 
     job: JobId
     subject: Subject
@@ -349,53 +354,53 @@ class JobProgressed(Message):
     progress: Progress
 
 
-# What users see.
+# Responses and requests of the public API.
 
 
 class WaitReason(StrEnum):
     """What a queued job waits for."""
 
     WORKER = "worker"
-    """No worker for this task has asked for work lately."""
+    """No worker has polled for this task recently."""
     RETRY = "retry"
-    """The pause before another attempt."""
+    """The backoff before the next attempt."""
     LIMIT = "limit"
-    """Its owner has as many jobs running as one may have."""
+    """Its owner has the maximum number of jobs running."""
     OTHERS = "others"
-    """Jobs of this task that were queued before it."""
+    """Other jobs of this task, which are ahead of it."""
     ROOM = "room"
-    """It is the next one: a worker has to become free."""
+    """A free worker; the job is next."""
 
 
 class QueueState(Message):
-    """Where a queued job stands in the queue of its task."""
+    """The position of a queued job in the queue of its task."""
 
     position: Annotated[int, Field(ge=1)]
-    """1 is the next one; counted up to 1001, which means that far behind at least."""
+    """1 is next; 1001 means 1001 or more."""
     ahead: Annotated[int, Field(ge=0)]
-    """Jobs of the same task, of all users, that were queued earlier or are more urgent. Turns also
-    go round between users, and short jobs pass long ones, so a job may be taken sooner or later
-    than this says."""
+    """Jobs of this task, of all users, that were queued earlier or have a higher priority. The
+    queue is also fair between users and lets short jobs overtake long ones, so this is an
+    estimate."""
     waiting_for: WaitReason
     message: str
-    """The same in words."""
+    """`waiting_for` as a sentence."""
 
 
 class Job(Message):
-    """A job as the API shows it."""
+    """One task for one subject with fixed parameters."""
 
     id: JobId
     subject: Subject
-    """What it works on."""
+    """What the job works on."""
     task: TaskName
     state: JobState
     priority: Priority
     params: Params
     inputs: tuple[ArtifactId, ...] = ()
-    """The artifacts it reads; empty when it reads its item's own audio."""
+    """The artifacts that it reads; empty if it reads its item's own audio."""
     progress: Progress
     queue: QueueState | None = None
-    """While it is queued, in the answer to `GET /v1/jobs/{id}` only."""
+    """Set while the job is queued, in the response to `GET /v1/jobs/{id}` only."""
     result: ResultData | None = None
     reason: Reason | None = None
     producer: Producer | None = None
@@ -409,7 +414,7 @@ class Job(Message):
 
 
 class JobCreate(StrictModel):
-    """Ask for a task over an item, or over artifacts of it."""
+    """Request body to submit a job: a task for an item, or for artifacts of it."""
 
     item: ItemId
     task: TaskName
@@ -417,4 +422,4 @@ class JobCreate(StrictModel):
     inputs: Annotated[tuple[ArtifactId, ...], Field(max_length=1000)] = ()
     priority: Priority = Priority.INTERACTIVE
     force: bool = False
-    """Run again even when a finished result could be reused."""
+    """Run the job even if an earlier result could be reused."""

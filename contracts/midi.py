@@ -14,27 +14,27 @@ Program = Annotated[int, Field(ge=0, le=127)]
 
 
 class MidiParams(StrictModel):
-    """What to listen for."""
+    """How to detect notes, and which of them to write."""
 
     onset_threshold: Annotated[float, Field(ge=0.1, le=0.95, allow_inf_nan=False)] = 0.55
-    """How sure a struck note must be; lower finds more notes, and more wrong ones."""
+    """Minimum onset confidence; lower values detect more notes, and more wrong ones."""
     frame_threshold: Annotated[float, Field(ge=0.05, le=0.95, allow_inf_nan=False)] = 0.3
-    """How sure a note must be to go on sounding."""
+    """Minimum confidence of a frame for its note to continue."""
     minimum_note_ms: Annotated[float, Field(ge=10, le=2000, allow_inf_nan=False)] = 58.0
-    """Shorter notes are left out."""
+    """Minimum length of a note; shorter notes are dropped."""
     minimum_frequency: Hertz | None = None
-    """Lower notes are left out."""
+    """Lower notes are dropped."""
     maximum_frequency: Hertz | None = None
-    """Higher notes are left out."""
+    """Higher notes are dropped."""
     melodia_trick: bool = True
-    """Also take what sounds long and clearly without having been struck."""
+    """Also detect long, clear notes that have no onset."""
     pitch_bends: bool = True
-    """Follow vibrato and slides; notes that sound together then lie on channels of their own."""
+    """Write vibrato and slides as pitch bends; simultaneous notes then use separate channels."""
     drums_of_mixtures: bool = False
-    """Also write the drums of slices that were not cut from a drum stem, such as those of an
-    accompaniment: most of such notes are wrong."""
+    """Also write drum notes for slices of other sources than a drum stem, such as an
+    accompaniment; most of these notes are wrong."""
     program: Program | None = None
-    """Instrument of the file; by default the one that suits the stem, else a piano."""
+    """Instrument of the file; by default one that suits the stem, otherwise a piano."""
 
     @model_validator(mode="after")
     def _range_holds_a_note(self) -> Self:
@@ -45,12 +45,12 @@ class MidiParams(StrictModel):
 
 
 class MidiMode(StrEnum):
-    """What was written down; the kind of the inputs decides."""
+    """What the file contains, which depends on the kind of the inputs."""
 
     NOTES = "notes"
     """The pitches of a recording."""
     DRUMS = "drums"
-    """The hits of a sliced recording, by the classes that its slices were tagged with."""
+    """The drum hits of a sliced recording, by the classes of its tagged slices."""
     SONG = "song"
     """The notes of several stems as one file."""
 
@@ -62,17 +62,17 @@ class Note(Message):
     end: Seconds
     pitch: MidiNote
     name: str
-    """`C4` is middle C; of a drum, what General MIDI calls it."""
+    """`C4` is middle C; for a drum, its General MIDI name."""
     velocity: Velocity
     confidence: Confidence
     bends: tuple[Annotated[float, Field(ge=-2, le=2)], ...] = ()
-    """Semitones from `pitch`, one every `bend_interval`; empty where it stays in tune."""
+    """Deviation from `pitch` in semitones, every `bend_interval`; empty if it is constant."""
     sound: SoundClass | None = None
-    """Only of drums: what the hit was tagged as, `unknown` included."""
+    """Drums only: the class that the hit was tagged as, which may be `unknown`."""
 
 
 class Notes(Message):
-    """Everything that is known of each note: the content of `notes.json`."""
+    """All notes with their details: the content of `notes.json`."""
 
     format: Literal["cratedig.notes"] = "cratedig.notes"
     version: Literal[1] = 1
@@ -81,7 +81,7 @@ class Notes(Message):
     tempo_known: bool
     bend_interval: Seconds
     program: Program | None = None
-    """The instrument of the file; none where the notes are drums."""
+    """The instrument of the file; null for drums."""
     notes: tuple[Note, ...]
 
 
@@ -91,42 +91,42 @@ class Track(Message):
     name: str
     stem: Stem | None = None
     program: Program | None = None
-    """None for drums, which lie on channel 10."""
+    """Null for drums, which use channel 10."""
     notes: Annotated[int, Field(ge=1)]
 
 
 class MidiResult(Message):
-    """What was found; the notes themselves are in the artifacts."""
+    """A summary of the notes; the artifacts hold the notes themselves."""
 
     mode: MidiMode = MidiMode.NOTES
     notes: Annotated[int, Field(ge=1)]
-    """How many."""
+    """Number of notes."""
     lowest: MidiNote
     highest: MidiNote
     polyphony: Annotated[int, Field(ge=1)]
-    """Most notes sounding at once."""
+    """Maximum number of simultaneous notes."""
     duration: Seconds
-    """Of the audio that was listened to; of drums and songs, up to the end of the last note."""
+    """Duration of the audio; for drums and songs, the end of the last note."""
     tempo: Bpm
-    """Tempo of the file's time grid; where it changes, of most of the song."""
+    """Tempo of the file's time grid; if it changes, the tempo of most of the song."""
     tempo_known: bool
-    """Whether the tempo was known; if not, the grid is at 120 and bars mean nothing."""
+    """Whether the tempo was known; if not, the grid is at 120 BPM and its bars are meaningless."""
     tempo_changes: Annotated[int, Field(ge=0)] = 0
-    """How often the tempo changes once the song has begun."""
+    """Number of tempo changes after the start of the song."""
     program: Program | None
-    """None where the file has no instrument, or several."""
+    """Null if the file has no instrument or several."""
     mean_confidence: Confidence
     classes: dict[SoundClass, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Only of drums: slices of each class, those included that are no notes."""
+    """Drums only: number of slices of each class, also of classes without a note."""
     left_out: Annotated[int, Field(ge=0)] = 0
-    """Only of drums: slices that are no notes, since nothing says which drum they are."""
+    """Drums only: number of slices without a note, because their drum is unknown."""
     tracks: tuple[Track, ...] = ()
-    """Only of songs."""
+    """Songs only: the tracks of the file."""
     tuning_cents: Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)] = 0.0
-    """How far the notes lie from A at 440 Hz, where they were heard in a tuning of their own."""
+    """Deviation of the detected tuning from A at 440 Hz."""
     remark: str = ""
-    """What to know before the notes are used, for a person; empty where there is nothing."""
+    """A caveat about the notes, as text for a person; empty if there is none."""
     engine: str = ""
-    """What ran the network; empty where none was needed."""
+    """The inference engine; empty if no network was needed."""
     weights: str = ""
-    """Which network."""
+    """The network."""

@@ -1,4 +1,4 @@
-"""Units and label grammars of music. Every number is finite."""
+"""Musical units and label formats. Every number is finite."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -10,29 +10,29 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Samples = Annotated[int, Field(ge=0)]
 """A position or a length in samples of the canonical audio."""
 SampleRate = Annotated[int, Field(ge=1, le=768_000)]
-"""Samples a second."""
+"""Samples per second."""
 Decibels = Annotated[float, Field(allow_inf_nan=False)]
-"""A level or a gain in dB; what it is relative to stands in the field's name or text."""
+"""A level or a gain in dB; the field's name or description states the reference."""
 Hertz = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-"""A frequency."""
+"""A frequency in hertz."""
 Bpm = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
-"""A tempo in beats a minute."""
+"""A tempo in beats per minute."""
 MidiNote = Annotated[int, Field(ge=0, le=127)]
-"""A note number; 60 is middle C, 69 is A at 440 Hz."""
+"""A MIDI note number; 60 is middle C, 69 is A at 440 Hz."""
 Velocity = Annotated[int, Field(ge=1, le=127)]
-"""How hard a note is struck."""
+"""A MIDI velocity."""
 Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-"""How sure an engine is, 0 to 1."""
+"""The confidence of an engine, 0 to 1."""
 KeyLabel = Annotated[str, StringConstraints(pattern=r"^[A-G][#b]?:(maj|min)$")]
 """A key, such as `C:maj` or `F#:min`."""
 ChordLabel = Annotated[str, StringConstraints(pattern=r"^(N|X|[A-G][#b]?:[a-z0-9#b]+)$")]
-"""A chord in Harte's grammar as far as we use it: `A:min`, `E:maj`; `N` is none."""
+"""A chord in Harte's notation: `A:min`, `E:maj`; `N` is no chord, `X` an unknown one."""
 CamelotCode = Annotated[str, StringConstraints(pattern=r"^(1[0-2]|[1-9])[AB]$")]
 """A key on the Camelot wheel, such as `8A`."""
 
 
 class Stem(StrEnum):
-    """What a separated track holds."""
+    """A part of a song, as separation produces it."""
 
     DRUMS = "drums"
     BASS = "bass"
@@ -43,4 +43,4 @@ class Stem(StrEnum):
     ACCOMPANIMENT = "accompaniment"
     """Everything but the vocals."""
     MIX = "mix"
-    """Several stems summed; the artifact's name says which."""
+    """A sum of several stems; the artifact's name lists which."""

@@ -1,4 +1,4 @@
-"""Every object key and every bucket is named here."""
+"""The buckets, and the keys of every object in them."""
 
 import re
 from dataclasses import dataclass
@@ -9,49 +9,49 @@ from contracts.jobs import TaskName
 from contracts.subjects import Subject, SubjectKind
 
 MANIFEST = "manifest.json"
-"""Written last under a job's prefix: who finds it finds everything it names."""
+"""The object that an attempt writes last; if it exists, every file that it lists exists."""
 
 
 class Bucket(StrEnum):
-    """Buckets, by the life span of what they hold."""
+    """The buckets, by how long their objects must last."""
 
     ORIGINALS = "originals"
-    """Uploaded bytes: never lost."""
+    """Uploaded files, which cannot be recreated."""
     DERIVED = "derived"
-    """What jobs make: reproducible."""
+    """Files that jobs store, which can be recreated."""
 
 
 def upload_key(owner: OwnerId, upload: UploadId) -> str:
-    """Return where an upload is gathered; it stays there as the original of its item."""
+    """Return the key of an uploaded file; it stays there as the original of its item."""
     return f"{owner}/uploads/{upload}/original"
 
 
 def owner_prefix(owner: OwnerId) -> str:
-    """Return the prefix under which everything of an owner lies."""
+    """Return the prefix of all objects of an owner."""
     return f"{owner}/"
 
 
 def subject_prefix(owner: OwnerId, subject: Subject) -> str:
-    """Return the prefix under which everything derived of a subject lies."""
+    """Return the prefix of all derived objects of a subject."""
     return f"{owner}/{subject.kind}/{subject.id}/"
 
 
 def job_prefix(owner: OwnerId, subject: Subject, task: TaskName, job: JobId) -> str:
-    """Return the prefix under which every attempt of a job lies."""
+    """Return the prefix of all attempts of a job."""
     return f"{subject_prefix(owner, subject)}{task}/{job}/"
 
 
 def attempt_prefix(owner: OwnerId, subject: Subject, task: TaskName, job: JobId, epoch: int) -> str:
-    """Return the prefix under which one attempt of a job writes."""
+    """Return the prefix of all objects of one attempt."""
     return f"{job_prefix(owner, subject, task, job)}{epoch}/"
 
 
 def artifact_key(
     owner: OwnerId, subject: Subject, task: TaskName, job: JobId, epoch: int, name: str
 ) -> str:
-    """Return the key of one file that an attempt of a job makes.
+    """Return the key of a file of an attempt: `<owner>/<kind>/<id>/<task>/<job>/<epoch>/<name>`.
 
-    It is `<owner>/<kind>/<id>/<task>/<job>/<epoch>/<name>`, with the subject's kind and id.
+    The kind and the id are those of the subject.
     """
     return f"{attempt_prefix(owner, subject, task, job, epoch)}{name}"
 
@@ -59,13 +59,13 @@ def artifact_key(
 def previews_prefix(
     owner: OwnerId, subject: Subject, task: TaskName, job: JobId, epoch: int
 ) -> str:
-    """Return the prefix under which an attempt puts what can be heard before it ends."""
+    """Return the prefix of an attempt's previews."""
     return f"{attempt_prefix(owner, subject, task, job, epoch)}previews/"
 
 
 @dataclass(frozen=True, slots=True)
 class DerivedKey:
-    """What the key of an object in the bucket `derived` says of it."""
+    """The parsed key of an object in the bucket `derived`."""
 
     owner: OwnerId
     subject: Subject
@@ -73,13 +73,13 @@ class DerivedKey:
     job: JobId
     epoch: int
     name: str
-    """Below the attempt's prefix; that of a preview begins with `previews/`."""
+    """The name below the attempt's prefix; that of a preview starts with `previews/`."""
     attempt: str
     """The prefix of the attempt that wrote it."""
 
 
 _ID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-# Keys once began `<owner>/<item>/`, without a kind; rows still name objects that lie there.
+# Older keys begin with `<owner>/<item>/`, without a kind, and rows may still refer to them.
 _DERIVED = re.compile(
     rf"(?P<attempt>(?P<owner>{_ID})/((?P<kind>{'|'.join(SubjectKind)})/)?(?P<id>{_ID})"
     rf"/(?P<task>{'|'.join(TaskName)})/(?P<job>{_ID})/(?P<epoch>[0-9]+)/)(?P<name>.+)",
@@ -88,15 +88,15 @@ _DERIVED = re.compile(
 
 
 def parse_derived(key: str) -> DerivedKey | None:
-    """Read the key of an object in the bucket `derived`; `None` if it has no shape known here."""
-    if (found := _DERIVED.fullmatch(key)) is None:
+    """Parse the key of an object in the bucket `derived`; return `None` for an unknown format."""
+    if (match := _DERIVED.fullmatch(key)) is None:
         return None
     return DerivedKey(
-        owner=OwnerId(found["owner"]),
-        subject=Subject(kind=SubjectKind(found["kind"] or SubjectKind.ITEM), id=found["id"]),
-        task=TaskName(found["task"]),
-        job=JobId(found["job"]),
-        epoch=int(found["epoch"]),
-        name=found["name"],
-        attempt=found["attempt"],
+        owner=OwnerId(match["owner"]),
+        subject=Subject(kind=SubjectKind(match["kind"] or SubjectKind.ITEM), id=match["id"]),
+        task=TaskName(match["task"]),
+        job=JobId(match["job"]),
+        epoch=int(match["epoch"]),
+        name=match["name"],
+        attempt=match["attempt"],
     )

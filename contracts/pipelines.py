@@ -1,4 +1,4 @@
-"""Pipelines as data: steps over one item, and the runs that walk them."""
+"""Pipelines, their steps, and the runs that execute them for one item."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +17,7 @@ StepName = Annotated[
     str,
     pattern_string(
         r"^[a-z][a-z0-9-]{0,39}$",
-        "use small letters, digits and hyphens, a letter first, 40 characters at most",
+        "use lower-case letters, digits and hyphens, a letter first, at most 40 characters",
     ),
 ]
 """A step's name, unique in its pipeline."""
@@ -25,48 +25,48 @@ PipelineName = Annotated[
     str,
     pattern_string(
         r"^[a-z][a-z0-9-]{0,59}$",
-        "use small letters, digits and hyphens, a letter first, 60 characters at most",
+        "use lower-case letters, digits and hyphens, a letter first, at most 60 characters",
     ),
 ]
 """A pipeline's name, unique for its owner."""
 
 
 class FromStep(StrictModel):
-    """Take artifacts of a kind from an earlier step."""
+    """An input of a step: the artifacts of one kind from an earlier step."""
 
     step: StepName
     kind: ArtifactKind
     stems: Annotated[tuple[Stem, ...], Field(max_length=16)] = ()
-    """Only these stems; empty is all."""
+    """Only these stems; empty means all."""
 
 
 class Step(StrictModel):
-    """One task, its parameters, and where its input comes from."""
+    """A step of a pipeline: one task, its parameters and its inputs."""
 
     name: StepName
     task: TaskName
     params: dict[str, Any] = Field(default_factory=dict)
     inputs: Annotated[tuple[FromStep, ...], Field(max_length=50)] = ()
-    """Empty: the item's own canonical audio."""
+    """Artifacts of earlier steps to read; if empty, the item's own canonical audio."""
     include_item: bool = False
-    """Whether the item's own audio is the first input besides those of `inputs`."""
+    """Whether to read the item's own audio as the first input, before those of `inputs`."""
     side_inputs: Annotated[tuple[FromStep, ...], Field(max_length=50)] = ()
-    """What every job of the step reads besides its own input, as far as it was made."""
+    """Artifacts that every job of the step reads in addition to its input, if they exist."""
     after: Annotated[tuple[StepName, ...], Field(max_length=50)] = ()
-    """Earlier steps that must have ended before, whatever came of them: an analysis that gives
-    the item its tempo."""
+    """Earlier steps to wait for, whatever their outcome; for example an analysis that sets the
+    item's tempo."""
     batch: bool = False
-    """One job over all inputs, where the task takes a list; else one job each."""
+    """Whether one job reads all inputs, if the task accepts many; otherwise one job per input."""
 
     @property
     def waiting_for(self) -> tuple[str, ...]:
-        """The steps that must have ended before this one starts."""
+        """The steps that must finish before this one starts."""
         sources = (source.step for source in (*self.inputs, *self.side_inputs))
         return tuple(dict.fromkeys((*sources, *self.after)))
 
 
 class PipelineSpec(StrictModel):
-    """What a pipeline does; a user can store one."""
+    """The name, title and steps of a pipeline."""
 
     name: PipelineName
     title: Annotated[str, StringConstraints(max_length=200)] = ""
@@ -88,33 +88,33 @@ class PipelineSpec(StrictModel):
 
 
 class Pipeline(Message):
-    """A pipeline as the API shows it."""
+    """A built-in or stored pipeline."""
 
     id: PipelineId | None
-    """`None` for the built-in ones."""
+    """Null for built-in pipelines."""
     spec: PipelineSpec
     builtin: bool
     created: datetime | None = None
 
 
 class RunState(StrEnum):
-    """Where a run is."""
+    """The state of a run."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"
-    """Some steps failed; the others' results stand."""
+    """Some steps failed; the results of the others are valid."""
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
 def _form(value: object) -> str:
-    """Tell a pipeline's name from one given in full, so that errors speak of one of them only."""
+    """Return whether a pipeline is a name or a spec, so that errors refer to that form only."""
     return "(name)" if isinstance(value, str) else "(spec)"
 
 
 class RunCreate(StrictModel):
-    """Run a pipeline, stored or given here, over an item."""
+    """Request body to run a pipeline for an item; the pipeline is a name or a spec."""
 
     item: ItemId
     pipeline: Annotated[
@@ -124,28 +124,28 @@ class RunCreate(StrictModel):
     params: Annotated[dict[StepName, dict[str, Any]], Field(max_length=50)] = Field(
         default_factory=dict
     )
-    """Parameters by the name of their step; they go before those that the pipeline gives it."""
+    """Parameters by step name; they override those of the pipeline."""
     priority: Priority = Priority.INTERACTIVE
     force: bool = False
 
 
 class StepStatus(Message):
-    """One step of a run: its jobs, or why it has none."""
+    """One step of a run: its jobs, or why it was skipped."""
 
     name: StepName
     task: TaskName
     jobs: tuple[JobId, ...] = ()
     states: tuple[JobState, ...] = ()
-    skipped: str | None = None
-    """Why the step had nothing to do."""
+    skip_reason: str | None = None
+    """Why the step was skipped; null if it was not."""
 
 
 class Run(Message):
-    """A run as the API shows it."""
+    """One execution of a pipeline for one item."""
 
     id: RunId
     subject: Subject
-    """What it is walked over: an item."""
+    """The item that the pipeline processes."""
     pipeline: PipelineSpec
     state: RunState
     progress: Progress

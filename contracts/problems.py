@@ -1,24 +1,24 @@
-"""Problem codes: what every refusal says, as `application/problem+json` (RFC 9457).
+"""The error responses of the API: problem codes, and `application/problem+json` (RFC 9457).
 
 Problem                        400
 ├── InvalidRequest             422  a field is missing, malformed or out of range
-├── InvalidParameters          422  a task's parameters are
+├── InvalidParameters          422  a task's parameters are invalid
 ├── Unauthenticated            401
 │   ├── TokenExpired           401
 │   └── WrongCredentials       401
 ├── Forbidden                  403  the scope is missing
-├── NotFound                   404  unknown, or somebody else's: the same answer
+├── NotFound                   404  unknown or owned by another account
 ├── MethodNotAllowed           405
 ├── Conflict                   409
-│   ├── InFlight               409  the first request with this Idempotency-Key has not ended
+│   ├── InFlight               409  the first request with this Idempotency-Key still runs
 │   ├── AlreadyExists          409
 │   └── WrongState             409
 ├── Gone                       410
 ├── TooLarge                   413
-├── QuotaExceeded              413  the account, or the whole server, may store no more
+├── QuotaExceeded              413  the account's or the server's storage limit is reached
 ├── RangeNotSatisfiable        416
 ├── KeyReused                  422  Idempotency-Key with another body
-├── Quarantined                422  this file brought a worker down three times
+├── Quarantined                422  this file crashed its worker process three times
 ├── TooManyRequests            429  with Retry-After   (retryable)
 ├── Internal                   500
 ├── UpstreamFailed             502                     (retryable)
@@ -32,7 +32,7 @@ from contracts.base import Message
 
 
 class ProblemCode(StrEnum):
-    """Every refusal has one; clients branch on it."""
+    """The code of an error response, for programs."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_PARAMETERS = "invalid_parameters"
@@ -61,7 +61,7 @@ class ProblemCode(StrEnum):
 
     @property
     def status(self) -> int:
-        """The HTTP status it travels under."""
+        """The HTTP status of a response with this code."""
         return _STATUS[self]
 
     @property
@@ -108,24 +108,24 @@ _RETRYABLE = frozenset(
 
 
 class FieldProblem(Message):
-    """One field that was wrong."""
+    """One invalid field of a request."""
 
     field: str
-    """A dotted path from the body, the query or the path."""
+    """A dotted path, such as `body.params.precision`."""
     message: str
 
 
 class Problem(Message):
-    """The body of every refusal."""
+    """The body of every error response."""
 
     type: str
     """`urn:cratedig:problem:<code>`."""
     title: str
     status: int
     detail: str
-    """What was wrong and what to do."""
+    """What was wrong, and what to do about it."""
     code: ProblemCode
     retryable: bool
     trace: str
-    """Quote it when you ask for help; the logs carry it."""
+    """The trace id, which is also in the server's logs; quote it when you ask for help."""
     fields: tuple[FieldProblem, ...] = ()

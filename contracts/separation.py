@@ -1,4 +1,4 @@
-"""What `separation` is asked and what it answers: a track as stems."""
+"""`separation`: split a track into stems."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -11,76 +11,76 @@ from contracts.music import Confidence, Decibels, SampleRate, Samples, Stem
 
 
 class Weights(StrEnum):
-    """The networks that can be asked for by name."""
+    """The networks that a job can name."""
 
     SPLEETER = "spleeter-2stems"
     """Vocals and accompaniment; light and fast."""
     HTDEMUCS = "htdemucs"
     """Drums, bass, other and vocals."""
     HTDEMUCS_FT = "htdemucs_ft"
-    """The same four, each by a network tuned for it; four times the work."""
+    """The same four stems, each from its own fine-tuned network; four times the work."""
     HTDEMUCS_6S = "htdemucs_6s"
-    """Guitar and piano besides the four."""
+    """The four stems of `htdemucs`, plus guitar and piano."""
 
 
 class Precision(StrEnum):
-    """What may be given up for speed; the result says which was in force."""
+    """How much accuracy to trade for speed; the result states the precision used."""
 
     EXACT = "exact"
-    """Equal to the reference in single precision, to 100 dB or more."""
+    """Within 100 dB or more of the reference in single precision."""
     BALANCED = "balanced"
-    """To 65 dB or more."""
+    """Within 65 dB or more."""
     FAST = "fast"
-    """To 40 dB or more."""
+    """Within 40 dB or more."""
 
 
 class Residual(StrEnum):
-    """What happens to what the networks leave over: the input less the sum of the stems."""
+    """What to do with the residual: the input minus the sum of the stems."""
 
     NONE = "none"
-    """It is dropped: every stem is what its network gave."""
+    """Drop it: every stem is the output of its network."""
     OTHER = "other"
-    """It is added to `other`, or to the accompaniment of two stems, so that the stems sum to the
+    """Add it to `other`, or to `accompaniment` with two stems, so that the stems sum to the
     input."""
 
 
 class StemFormat(StrEnum):
-    """The files that stems are stored in."""
+    """The file format of stored stems."""
 
     FLAC = "flac"
     WAV = "wav"
 
 
 class StemDepth(StrEnum):
-    """How samples are stored."""
+    """The sample format of stored stems."""
 
     INT16 = "16"
     INT24 = "24"
     FLOAT32 = "float32"
-    """In WAV only; the one that cannot clip."""
+    """WAV only; cannot clip."""
 
 
 class SeparationParams(StrictModel):
-    """How a track is taken apart."""
+    """How to separate a track."""
 
     weights: Weights | None = None
-    """None: the best that this worker has."""
+    """If null, the best weights that the worker has."""
     stems: Annotated[tuple[Stem, ...], Field(max_length=8)] = ()
-    """Which to store; empty is all that the weights give."""
+    """The stems to store; empty means all that the weights produce."""
     without: Annotated[tuple[Stem, ...], Field(max_length=6)] = ()
-    """For each of these, also a mix of everything but it: `without_drums.flac`."""
+    """For each of these stems, also store a mix of all others, such as `without_drums.flac`."""
     overlap: Annotated[float, Field(ge=0, le=0.9, allow_inf_nan=False)] | None = None
-    """Share of a segment that the next one covers again; None is the weights' own."""
+    """The share by which consecutive segments overlap; if null, the default of the weights."""
     shifts: Annotated[int, Field(ge=0, le=8)] = 0
-    """Passes at different offsets whose results are averaged; each costs a whole pass. 0 and 1
-    are one pass."""
+    """Number of passes at random offsets whose results are averaged; each costs a whole pass. 0
+    and 1 both mean one pass."""
     precision: Precision | None = None
-    """None: the fastest that was measured to be transparent for these weights on this device."""
+    """If null, the fastest precision that measured as transparent for these weights and device."""
     residual: Residual = Residual.OTHER
     format: StemFormat = StemFormat.FLAC
     depth: StemDepth = StemDepth.INT24
     previews: bool = True
-    """Whether finished parts can be heard while the job runs."""
+    """Whether to store previews: finished parts that users can play while the job runs."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -90,50 +90,50 @@ class SeparationParams(StrictModel):
             if len(set(stems)) < len(stems):
                 raise ValueError(f"{name} names a stem twice")
             if Stem.MIX in stems:
-                raise ValueError(f"{name} cannot name 'mix', which is what the job starts from")
+                raise ValueError(f"{name} cannot contain 'mix', which is the input of the job")
         return self
 
 
 class StemResult(Message):
-    """One stored stem, or a mix without one."""
+    """A stored stem, or a mix of all stems but one."""
 
     stem: Stem
-    """`mix` for a mix of several stems; its name says which is left out."""
+    """`mix` for a mix of several stems; the file's name states the missing one."""
     name: ArtifactName
     level_dbfs: Decibels
     """RMS over the whole file; -200 for digital silence."""
     peak_dbfs: Decibels
     clipped: Samples = 0
-    """Samples that did not fit the file's range; store as float32 WAV to keep them."""
+    """Samples beyond full scale, which were clipped; float32 WAV keeps them."""
     confidence: Confidence
-    """An estimate, without any reference, of how clean the stem is: the mean of `seconds`,
-    weighted with energy. It ranks passages and stems; it is no signal-to-noise ratio. For a mix,
-    that of the stem it lacks."""
+    """A reference-free estimate of how clean the stem is: the mean of `seconds`, weighted by
+    energy. It ranks passages and stems and is not a signal-to-noise ratio. For a mix, the value of
+    the missing stem."""
     seconds: tuple[Confidence, ...] = ()
     """The same estimate for each second of audio; 0 where the stem is silent."""
 
 
 class SeparationResult(Message):
-    """How a track was taken apart."""
+    """The stored stems, and the settings that produced them."""
 
     weights: Annotated[str, StringConstraints(max_length=200)]
-    """Names of the weights that made the stems."""
+    """Names of the weights used."""
     engine: Annotated[str, StringConstraints(max_length=100)]
-    """What ran them."""
+    """The inference engine."""
     precision: Precision
-    """The precision in force: never worse than the one asked for."""
+    """The precision used: never worse than the requested one."""
     precision_note: str = ""
-    """Why it is another than the one asked for, where it is."""
+    """Why the precision differs from the requested one, if it does."""
     device_note: str = ""
-    """Why it ran elsewhere, or took less at once, than usual: the device's memory ran out."""
+    """Why the job used another device or a smaller batch, if the device ran out of memory."""
     better: str = ""
-    """How to get better weights than these; empty where these are the best for these stems."""
+    """How to get better weights; empty if these are the best for the stems."""
     sample_rate: SampleRate
     samples: Samples
-    """Length of every stored file: that of the input."""
+    """Length of every stored file, equal to that of the input."""
     overlap: Annotated[float, Field(ge=0, le=0.9, allow_inf_nan=False)]
     shifts: int
     residual: Residual
     residual_level_db: Decibels
-    """Energy that the networks left over, relative to the input; before it was added anywhere."""
+    """Energy of the residual relative to the input, before it is added to a stem."""
     stems: tuple[StemResult, ...]

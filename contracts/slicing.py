@@ -1,4 +1,4 @@
-"""Slicing: what can be asked of it, and what it says of the slices it cut."""
+"""`slicing`: cut a recording into one-shots and loops."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -10,9 +10,9 @@ from contracts.items import ArtifactName
 from contracts.music import Bpm, Confidence, Decibels, SampleRate, Samples, Seconds, Stem
 
 Milliseconds = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
-"""A short length."""
+"""A short duration in milliseconds."""
 Bars = Literal[1, 2, 4]
-"""Length of a loop."""
+"""Length of a loop in bars."""
 
 
 class SlicingParams(StrictModel):
@@ -21,54 +21,54 @@ class SlicingParams(StrictModel):
     one_shots: bool = True
     loops: bool = True
     sensitivity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
-    """Higher finds softer onsets, and more of what is none."""
+    """Higher values detect softer onsets, and more false ones."""
     min_spacing: Annotated[float, Field(ge=0.01, le=5, allow_inf_nan=False)] = 0.05
-    """Seconds between two onsets; of two nearer ones the first counts."""
+    """Minimum time between two onsets in seconds; of two closer ones the first is kept."""
     min_length: Annotated[float, Field(ge=0.005, le=5, allow_inf_nan=False)] = 0.03
-    """Seconds; shorter one-shots are dropped."""
+    """Minimum length of a one-shot in seconds; shorter ones are dropped."""
     max_length: Annotated[float, Field(ge=0.05, le=30, allow_inf_nan=False)] = 4.0
-    """Seconds; longer one-shots are faded out there."""
+    """Maximum length of a one-shot in seconds; longer ones are faded out there."""
     gate_db: Annotated[float, Field(ge=-100, le=0, allow_inf_nan=False)] = -45.0
-    """One-shots whose peak lies further below the recording's loudness are dropped."""
+    """Minimum peak of a one-shot relative to the recording's loudness; softer ones are dropped."""
     tail_db: Annotated[float, Field(ge=-100, le=-6, allow_inf_nan=False)] = -45.0
-    """A one-shot ends where it has decayed this far below its own peak."""
+    """Level relative to its peak at which a one-shot has decayed and ends."""
     fade_in_ms: Milliseconds = 1.0
-    """At most: a fade never reaches into the attack."""
+    """Maximum fade-in, which is shortened if it would reach the attack."""
     fade_out_ms: Milliseconds = 8.0
     normalise: bool = False
-    """Whether each file is brought to a peak of `peak_dbfs`."""
+    """Whether to normalise each file to a peak of `peak_dbfs`."""
     peak_dbfs: Annotated[float, Field(ge=-60, le=0, allow_inf_nan=False)] = -1.0
     bars: tuple[Bars, ...] = (1, 2, 4)
     """Lengths of the loops."""
     bpm: Bpm | None = None
-    """The tempo, where it is known; else it is found."""
+    """The tempo, if known; otherwise it is detected."""
     beats_per_bar: Annotated[int, Field(ge=2, le=12)] = 4
     similarity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.95
-    """Hits at least this alike are one group."""
+    """Minimum similarity of the hits in one group."""
     best_only: bool = False
-    """Store only the best hit of each group; all are listed either way."""
+    """Store only the best hit of each group; `slices.json` lists all of them anyway."""
     max_one_shots: Annotated[int, Field(ge=0, le=2000)] = 400
-    """Files of one-shots at most: the best of each group first, then by score."""
+    """Maximum number of stored one-shots: the best of each group first, then by score."""
     max_loops: Annotated[int, Field(ge=0, le=200)] = 24
-    """Files of loops at most: the best of each group, the most typical first."""
+    """Maximum number of stored loops: the best of each group, the most typical first."""
 
 
 class SliceKind(StrEnum):
-    """What a slice is."""
+    """The kind of a slice."""
 
     ONE_SHOT = "one_shot"
     LOOP = "loop"
 
 
 class SliceEnd(StrEnum):
-    """Why a slice ends where it does."""
+    """Why a slice ends at its last sample."""
 
     DECAY = "decay"
-    """The sound has died away."""
+    """The sound has decayed."""
     NEXT = "next"
-    """The next one begins."""
+    """The next slice begins."""
     LIMIT = "limit"
-    """It reached the greatest length."""
+    """It reached the maximum length."""
     FILE = "file"
     """The recording ends."""
     GRID = "grid"
@@ -85,31 +85,31 @@ class Slice(Message):
     end: Samples
     """One past the last sample."""
     onset: Samples
-    """Where the sound is heard to begin: the peak of the novelty curve."""
+    """Where the sound begins: the peak of the onset-strength envelope."""
     ending: SliceEnd
     strength: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    """Of the onset; about 1 for the recording's main hits, 0.1 for the softest."""
+    """Strength of the onset: about 1 for the recording's main hits, 0.1 for the softest."""
     level_dbfs: Decibels
-    """Root mean square of the loudest 10 ms."""
+    """RMS of the loudest 10 ms."""
     peak_dbfs: Decibels
     group: Annotated[int, Field(ge=0)] | None = None
     """Slices of one kind with the same number sound alike."""
     similarity: Confidence = 0.0
-    """To the group's mean."""
+    """Similarity to the group's mean."""
     score: Confidence = 0.0
-    """How clean and complete it is: an estimate."""
+    """An estimate of how clean and complete the slice is."""
     best: bool = False
-    """The best of its group."""
+    """Whether it is the best slice of its group."""
     bars: Bars | None = None
-    """Only of loops."""
+    """Loops only: length in bars."""
     bpm: Bpm | None = None
-    """Only of loops: the tempo at which its length is whole bars."""
+    """Loops only: the tempo at which the loop is whole bars long."""
     file: ArtifactName | None = None
-    """The stored file, where there is one."""
+    """The stored file, if any."""
     gain_db: Decibels = 0.0
-    """Applied to the file."""
+    """Gain applied to the file."""
     fade_in: Samples = 0
-    """Samples faded in at the head of the file, before the attack."""
+    """Length of the fade-in at the start of the file, before the attack."""
     fade_out: Samples = 0
 
 
@@ -121,23 +121,23 @@ class Slices(Message):
     samples: Samples
     stem: Stem | None = None
     bpm: Bpm | None = None
-    """The tempo that the loops were cut to, where one is steady enough."""
+    """The tempo of the loops, if the recording's tempo is steady enough."""
     slices: tuple[Slice, ...]
 
 
 class SlicingResult(Message):
-    """What was found, in numbers; every slice stands in the artifact `slices.json`."""
+    """A summary of the slices; the artifact `slices.json` holds every slice."""
 
     one_shots: Annotated[int, Field(ge=0)]
     loops: Annotated[int, Field(ge=0)]
     groups: Annotated[int, Field(ge=0)]
     """Groups of one-shots that sound alike."""
     stored: Annotated[int, Field(ge=0)]
-    """How many slices became files."""
+    """Number of stored files."""
     bpm: Bpm | None = None
     tempo_confidence: Confidence = 0.0
     steady: bool = False
     """Whether the tempo was steady enough for loops."""
     remark: str = ""
-    """What to know before the slices are used, for a person; empty where there is nothing."""
+    """A caveat about the slices, as text for a person; empty if there is none."""
     duration: Seconds

@@ -1,4 +1,4 @@
-"""Subjects: what a job works on and what a file belongs to, whatever kind of thing it is."""
+"""Subjects: what a job works on and what a file belongs to."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -8,15 +8,15 @@ from contracts.ids import ItemId, SubjectId
 
 
 class SubjectKind(StrEnum):
-    """The kinds of things that jobs work on."""
+    """The kind of a subject."""
 
     OWNER = "owner"
-    """All that somebody has in the catalogue."""
+    """The whole catalogue of one owner."""
     ITEM = "item"
     COLLECTION = "collection"
-    """Items that a user put together; it changes as they add and remove."""
+    """A list of items that its user adds to and removes from."""
     CORPUS = "corpus"
-    """A fixed set of items, to train on or to measure with."""
+    """A fixed set of items for training or evaluation."""
     COMPOSITION = "composition"
     """An arrangement of clips that is rendered to audio."""
 
@@ -24,31 +24,31 @@ class SubjectKind(StrEnum):
 class Subject(Message):
     """What a job works on, or what an artifact belongs to: a kind and an id.
 
-    This is not the CloudEvents attribute `subject`, which is the id of what an event happened to;
-    models that carry both call that one `event_subject`.
+    The CloudEvents attribute `subject` is another thing: the id of the changed object. Models that
+    hold both call that attribute `event_subject`.
     """
 
     kind: SubjectKind
     id: SubjectId
 
     def __str__(self) -> str:
-        """Return the form that `?subject=` takes: `<kind>:<id>`."""
+        """Return the form for `?subject=`: `<kind>:<id>`."""
         return f"{self.kind.value}:{self.id}"
 
     @classmethod
     def of_item(cls, item: ItemId | str) -> "Subject":
-        """Return the subject that an item is."""
+        """Return the subject of an item."""
         return cls(kind=SubjectKind.ITEM, id=SubjectId(item))
 
     @classmethod
     def parse(cls, text: str) -> "Subject":
-        """Return the subject that `<kind>:<id>` names. Raises `ValueError`."""
+        """Parse `<kind>:<id>`. Raises `ValueError`."""
         kind, _, id_ = text.partition(":")
         return cls(kind=SubjectKind(kind), id=SubjectId(id_))
 
     @property
     def item(self) -> ItemId | None:
-        """The id of the item that it is, or `None` for any other kind."""
+        """The id of the item, or `None` if the subject is of another kind."""
         return ItemId(self.id) if self.kind is SubjectKind.ITEM else None
 
 
@@ -62,4 +62,4 @@ SubjectText = Annotated[
         "item:0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f",
     ),
 ]
-"""A subject as `?subject=` takes it: `<kind>:<id>`."""
+"""A subject in the form for `?subject=`: `<kind>:<id>`."""

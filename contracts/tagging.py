@@ -1,4 +1,4 @@
-"""`tagging`: what a song sounds like, and what each of its samples is."""
+"""`tagging`: genre, mood and instrument tags of a song, and the sound class of each sample."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -10,11 +10,11 @@ from contracts.items import ArtifactName
 from contracts.music import Confidence, Seconds, Stem
 
 EMBEDDING_SIZE = 200
-"""Numbers of one embedding."""
+"""Length of an embedding."""
 
 
 class SoundClass(StrEnum):
-    """What a sample is to someone who makes music with it."""
+    """The musical class of a sample."""
 
     KICK = "kick"
     SNARE = "snare"
@@ -28,99 +28,98 @@ class SoundClass(StrEnum):
     RIDE = "ride"
     TOM = "tom"
     PERCUSSION = "percussion"
-    """Anything else that is struck or shaken."""
+    """Any other percussion."""
     BASS = "bass"
     VOCAL = "vocal"
     SYNTH = "synth"
     """A note or a chord of any other pitched instrument."""
     LOOP = "loop"
-    """Several sounds in a row, to be repeated."""
+    """A sequence of sounds to repeat."""
     UNKNOWN = "unknown"
-    """None of them is sure enough; never one of the scores."""
+    """No class reaches the threshold; it has no score."""
 
 
 class TagSource(StrEnum):
-    """The vocabulary that a tag is a word of: the data that its network was trained on."""
+    """The vocabulary of a tag: the data set that its network was trained on."""
 
     MTT = "mtt"
-    """MagnaTagATune: instruments, voices, moods; 50 words."""
+    """MagnaTagATune: 50 tags of instruments, voices and moods."""
     MSD = "msd"
-    """The Million Song Dataset with tags of listeners: genres, decades, moods; 50 words."""
+    """Million Song Dataset with listeners' tags: 50 tags of genres, decades and moods."""
 
 
 class TagTarget(StrEnum):
-    """What the inputs are tagged as."""
+    """What to tag the inputs as."""
 
     AUTO = "auto"
-    """Slices and items of the kind `sample` are samples; anything else is a song."""
+    """Tag slices and items of kind `sample` as samples, everything else as a song."""
     SONG = "song"
     SAMPLES = "samples"
 
 
 class TaggingParams(StrictModel):
-    """How to listen."""
+    """How to tag the inputs."""
 
-    subject: TagTarget = TagTarget.AUTO
+    target: TagTarget = TagTarget.AUTO
     threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
-    """A sample whose best class is less sure than this is `unknown`; its scores stay."""
+    """Minimum confidence of a sample's class; below it the class is `unknown`."""
     song_threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.05
-    """Tags of a song that are less sure than this are left out."""
+    """Minimum confidence of a song's tag; other tags are dropped."""
     sources: Annotated[tuple[TagSource, ...], Field(min_length=1, max_length=2)] = (
         TagSource.MTT,
         TagSource.MSD,
     )
-    """Whose words a song is tagged with."""
+    """The vocabularies of a song's tags."""
 
 
 class Tag(Message):
-    """A word that fits a song."""
+    """A tag of a song."""
 
     name: Annotated[str, StringConstraints(max_length=60)]
     confidence: Confidence
-    """The network's own, as the mean over the song: it ranks tags and songs, and is no share of
-    cases in which the tag is right."""
+    """Mean output of the network over the song. It ranks tags and songs; it is not calibrated."""
     source: TagSource
 
 
 class SampleTags(Message):
-    """What one sample is."""
+    """The class of one sample."""
 
     file: ArtifactName
-    """The artifact that was heard."""
+    """The classified artifact."""
     stem: Stem | None = None
     label: SoundClass
     confidence: Confidence
-    """Of the best class, calibrated: of the samples at 0.8, about eight in ten are right."""
+    """Calibrated confidence of the best class: at 0.8, about eight samples in ten are right."""
     scores: dict[SoundClass, Confidence]
-    """Of every class but `unknown`; they sum to 1."""
+    """Score of every class but `unknown`; the scores sum to 1."""
 
 
 class Tags(Message):
-    """Everything that was heard: the content of `tags.json`."""
+    """All tags and scores: the content of `tags.json`."""
 
     version: Literal[1] = 1
     song: tuple[Tag, ...] = ()
-    """The surest first."""
+    """Tags of the song, by descending confidence."""
     samples: tuple[SampleTags, ...] = ()
-    """In the order of the inputs; those that are silent are left out."""
+    """Classes of the samples in the order of the inputs, without silent ones."""
 
 
 class TaggingResult(Message):
-    """What was heard, in numbers; every tag and score stands in the artifact `tags.json`."""
+    """A summary of the tags; the artifact `tags.json` holds every tag and score."""
 
     song: tuple[Tag, ...]
-    """The ten surest tags of the song."""
+    """The ten tags of the song with the highest confidence."""
     samples: Annotated[int, Field(ge=0)]
-    """How many were told apart."""
+    """Number of classified samples."""
     classes: dict[SoundClass, Annotated[int, Field(ge=1)]]
-    """How many samples of each class there are."""
+    """Number of samples of each class."""
     silent: Annotated[int, Field(ge=0)]
-    """Inputs in which nothing is to be heard."""
+    """Number of silent inputs."""
     embeddings: Annotated[int, Field(ge=0)]
-    """Vectors in the artifact `embeddings.npz`: one for each input that sounds."""
+    """Number of vectors in the artifact `embeddings.npz`: one for each input that is not silent."""
     duration: Seconds
-    """Of all that was listened to."""
+    """Total duration of the inputs."""
     engine: str
-    """What ran the networks."""
+    """The inference engine."""
     weights: str
-    """Which networks, and which classifier."""
+    """The networks and the classifier."""

@@ -1,6 +1,6 @@
-"""What each task can be asked: its parameters, its result, what it reads, how long it may take.
+"""The registry of tasks: parameters, result, inputs and timeout of each.
 
-A task stands here once its contract does; one that does not is not offered.
+The server offers only the tasks that are listed here.
 """
 
 from collections.abc import Mapping
@@ -24,27 +24,27 @@ from contracts.transcribe import TranscribeParams, TranscribeResult
 SOUND = frozenset(
     {ArtifactKind.CANONICAL, ArtifactKind.STEM, ArtifactKind.SAMPLE, ArtifactKind.LOOP}
 )
-"""Kinds of artifact that can be listened to as canonical audio can."""
+"""Kinds of artifact that tasks can read in place of canonical audio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What one task can be asked."""
+    """The definition of a task."""
 
     params: type[BaseModel]
     result: type[BaseModel]
     reads: frozenset[ArtifactKind] = SOUND
-    """Kinds of artifact that it takes as input."""
+    """Kinds of artifact that it accepts as input."""
     side_inputs: frozenset[ArtifactKind] = frozenset()
-    """Kinds that it takes besides its one input, such as an analysis of it."""
+    """Kinds of artifact that it reads in addition to its input, such as an analysis of it."""
     accepts_many: bool = False
-    """Whether one job takes many inputs."""
+    """Whether one job accepts many inputs."""
     collects: frozenset[ArtifactKind] = frozenset()
-    """Kinds of which one job takes many, and then nothing else but what it takes beside."""
+    """Kinds of which one job accepts many; its other inputs are then side inputs only."""
     user_submittable: bool = True
-    """Whether a user may ask for it; ingest is started by an upload alone."""
+    """Whether a user may submit it; only an upload starts ingest."""
     depends_on_tempo: bool = False
-    """Whether its result depends on the tempo that its item is said to have."""
+    """Whether its result depends on the tempo of its item."""
     weight: float = 1.0
     """Its share of a run's progress, relative to the others."""
     timeout_base: Seconds = 60.0
@@ -52,7 +52,7 @@ class Task:
     timeout_min: Seconds = 120.0
 
     def timeout(self, duration: Seconds) -> Seconds:
-        """Return how long an attempt over audio of a duration may take."""
+        """Return the timeout of an attempt for audio of a duration, both in seconds."""
         return max(self.timeout_min, self.timeout_base + self.timeout_per_second * duration)
 
 
@@ -63,7 +63,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             result=IngestResult,
             reads=frozenset({ArtifactKind.ORIGINAL}),
             user_submittable=False,
-            # The length is not known before the upload is decoded.
+            # The duration is unknown until the upload is decoded.
             timeout_base=1800.0,
             timeout_min=1800.0,
         ),
@@ -78,14 +78,14 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
         TaskName.SLICING: Task(
             params=SlicingParams,
             result=SlicingResult,
-            # The song tells whether there is anything in a stem of it.
+            # The song's level decides whether one of its stems counts as silent.
             side_inputs=frozenset({ArtifactKind.ANALYSIS, ArtifactKind.CANONICAL}),
         ),
         TaskName.TAGGING: Task(
             params=TaggingParams,
             result=TaggingResult,
             accepts_many=True,
-            # The work follows the number of slices more than the length of their song.
+            # The time depends on the number of slices more than on the song's duration.
             timeout_base=300.0,
         ),
         TaskName.MIDI: Task(
@@ -115,18 +115,18 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
         TaskName.TRANSCRIBE: Task(
             params=TranscribeParams,
             result=TranscribeResult,
-            # The song that a vocal stem was taken from: doubtful passages are heard in it too.
+            # The song of a vocal stem: passages of low confidence are transcribed from it too.
             side_inputs=frozenset({ArtifactKind.CANONICAL}),
             weight=3.0,
             timeout_per_second=3.0,
         ),
     }
 )
-"""Every task that can be asked for, by its word."""
+"""Every task by its name."""
 
 
 class TaskInfo(Message):
-    """A task as the API shows it."""
+    """A task that the server knows."""
 
     name: TaskName
     params: dict[str, object]
@@ -134,11 +134,11 @@ class TaskInfo(Message):
     result: dict[str, object]
     """JSON Schema of its result."""
     reads: tuple[ArtifactKind, ...]
-    """What it takes as input; without inputs it reads the item's own audio."""
+    """Kinds of artifact that it accepts as input; without inputs it reads the item's own audio."""
     side_inputs: tuple[ArtifactKind, ...] = ()
-    """What it takes besides its one input."""
+    """Kinds of artifact that it reads in addition to its input."""
     accepts_many: bool
     collects: tuple[ArtifactKind, ...] = ()
-    """Of these one job takes many."""
+    """Kinds of artifact of which one job accepts many."""
     offered: bool
-    """Whether a worker has asked for such work lately."""
+    """Whether a worker has polled for this task recently."""

@@ -1,4 +1,4 @@
-"""Every topic of the system on one screen."""
+"""The topics of the event bus, the events that each carries, and their retention."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,17 +10,17 @@ from contracts.jobs import TaskName
 
 
 class ReadMode(StrEnum):
-    """How a topic is read."""
+    """How consumers read a topic."""
 
     TAIL = "tail"
-    """Read without a group, from the end: each reader sees all of it."""
+    """Without a consumer group, from the end: each reader sees every event."""
     WORK = "work"
-    """Read by a group: each record is handled once by each group."""
+    """By consumer groups: each group handles each record once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic: its name, the events it carries by type, and how it is kept."""
+    """A topic: its name, its events by type, and its retention."""
 
     name: str
     events: dict[str, type[BaseModel]]
@@ -44,7 +44,7 @@ JOBS_EVENTS = Topic(
     partitions=12,
     retention_ms=14 * _DAY,
 )
-"""What workers say of jobs; keyed by job, read by the library only."""
+"""Outcomes of attempts, from workers to the library; keyed by job."""
 
 LIBRARY_EVENTS = Topic(
     "library.events",
@@ -65,7 +65,7 @@ LIBRARY_EVENTS = Topic(
     partitions=12,
     retention_ms=30 * _DAY,
 )
-"""What the library has applied; keyed by the subject's id; for subscribers and live streams."""
+"""Changes that the library applied, for subscribers and live streams; keyed by subject id."""
 
 JOBS_PROGRESS = Topic(
     "jobs.progress",
@@ -75,7 +75,7 @@ JOBS_PROGRESS = Topic(
     retention_ms=10 * _MINUTE,
     min_insync=1,
 )
-"""Progress of running jobs, for live streams; losing some is harmless."""
+"""Progress of running jobs, for live streams; a lost event does no harm."""
 
 DEAD_LETTERS = Topic(
     "dead.letters",
@@ -84,11 +84,11 @@ DEAD_LETTERS = Topic(
     partitions=3,
     retention_ms=30 * _DAY,
 )
-"""For operators: files in quarantine, and records that no reader could use, with the reason."""
+"""Quarantined files, and records that no consumer could read or handle, for operators."""
 
 
 def commands(task: TaskName) -> Topic:
-    """Return the topic that tells a task's workers that work waits."""
+    """Return the topic that wakes a task's workers when a job is queued."""
     return Topic(
         f"{task}.commands",
         {f"{task}.requested": jobs.JobRequested},

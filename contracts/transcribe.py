@@ -9,16 +9,16 @@ from contracts.base import Message, StrictModel, pattern_string
 from contracts.music import Confidence, Seconds
 
 Language = Annotated[
-    str, pattern_string(r"^[a-z]{2,3}$", "use two or three small letters, such as en or haw")
+    str, pattern_string(r"^[a-z]{2,3}$", "use two or three lower-case letters, such as en or haw")
 ]
-"""A language's code as Whisper names it: ISO 639-1, else 639-3, such as `en` or `haw`."""
+"""A language code of Whisper: ISO 639-1, otherwise 639-3, such as `en` or `haw`."""
 
 
 class TranscribeParams(StrictModel):
-    """How to listen."""
+    """How to transcribe a recording."""
 
     language: Language | None = None
-    """What is sung or spoken; by default it is detected."""
+    """The language of the vocals; by default it is detected."""
     weights: Annotated[
         str,
         pattern_string(
@@ -26,32 +26,32 @@ class TranscribeParams(StrictModel):
             "weights have a name of letters, digits, dots and hyphens, such as whisper-base",
         ),
     ] = "whisper-base"
-    """Which network of the service's `weights.toml`."""
+    """The network, by its name in the service's `weights.toml`."""
     beam: Annotated[int, Field(ge=1, le=10)] = 5
-    """How many readings are followed at once; more is slower and a little better."""
+    """Beam size of the search; larger is slower and slightly better."""
     keep_doubtful: bool = False
-    """Keep what the guard against invented text would remove; it stays marked."""
+    """Keep text that the hallucination filter would remove, marked as doubtful."""
     correct_starts: bool = True
-    """Move each word's start to where the voice begins to sound."""
+    """Move each word's start to the onset of the voice."""
 
 
 class RemovalReason(StrEnum):
-    """Why the guard does not believe a text."""
+    """Why the hallucination filter removed a text."""
 
     SILENT = "silent"
-    """Nothing sounds while it is said to be sung."""
+    """The audio is silent at the time of the text."""
     REPEATED = "repeated"
-    """The network was caught in a loop."""
+    """The network repeated itself."""
     CREDIT = "credit"
-    """A line of subtitles' makers, which no one sings."""
+    """A subtitle credit, which nobody sings."""
     ANNOTATION = "annotation"
-    """A description such as `[Music]`, no words."""
+    """A description such as `[Music]` instead of words."""
     DOUBTFUL = "doubtful"
-    """The network itself is not sure of it, or it is faster than can be sung."""
+    """The network's confidence is low, or nobody could sing the text that fast."""
 
 
 class RemovedText(Message):
-    """A text that the network gave and the guard does not believe."""
+    """A text that the hallucination filter removed."""
 
     start: Seconds
     end: Seconds
@@ -60,24 +60,24 @@ class RemovedText(Message):
 
 
 class TranscribeResult(Message):
-    """What was heard; the words themselves are in the artifacts."""
+    """A summary of the lyrics; the artifacts hold the words themselves."""
 
     text: str
-    """The lines, as much as fits in 4000 characters."""
+    """The lyrics, cut to 4000 characters."""
     lines: Annotated[int, Field(ge=1)]
     words: Annotated[int, Field(ge=1)]
     language: Language
     language_given: bool
     language_confidence: Confidence
-    """1 where the language was given."""
+    """1 if the job's parameters set the language."""
     mean_confidence: Confidence
-    """Of the words."""
+    """Mean confidence of the words."""
     removed: tuple[RemovedText, ...]
-    """What the guard took out, or, with `keep_doubtful`, marked: the first 50."""
+    """The first 50 texts that the filter removed or, with `keep_doubtful`, marked."""
     removed_count: Annotated[int, Field(ge=0)]
     duration: Seconds
-    """Of the audio that was listened to."""
+    """Duration of the audio."""
     engine: str
-    """What ran the network."""
+    """The inference engine."""
     weights: str
-    """Which network."""
+    """The network."""

@@ -1,4 +1,4 @@
-"""Uploads: parts to signed URLs, then completion; and how much is stored."""
+"""Uploads in parts to signed URLs, downloads, and an account's usage."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,11 +11,11 @@ from contracts.ids import ItemId, JobId, UploadId
 from contracts.items import ItemKind, Metadata, PartOfSong, Sha256
 
 PartNumber = Annotated[int, Field(ge=1, le=10_000)]
-"""Parts are counted from one."""
+"""The number of a part; the first is 1."""
 
 
 class UploadState(StrEnum):
-    """Where an upload is."""
+    """The state of an upload."""
 
     OPEN = "open"
     COMPLETED = "completed"
@@ -23,17 +23,17 @@ class UploadState(StrEnum):
 
 
 class UploadCreate(StrictModel):
-    """Announce a file."""
+    """Request body to announce a file."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-    """The file's name: shown, never used as a path."""
+    """The file's name for display; the server never uses it as a path."""
     size: Annotated[int, Field(ge=0, le=1 << 43)]
-    """In bytes."""
+    """Size in bytes."""
     sha256: Sha256
     kind: ItemKind | None = None
-    """What it is; without it a declared stem is a stem, and of others the length decides."""
+    """The kind of item. If absent: `stem` for a declared stem, otherwise chosen by duration."""
     stem: PartOfSong | None = None
-    """Which part of a song it holds; work on it then goes as with a separated stem."""
+    """The part of a song that it holds; tasks then treat the item as a separated stem."""
     metadata: Metadata = Field(default_factory=dict)
 
 
@@ -44,12 +44,12 @@ class UploadPart(Message):
     offset: int
     size: int
     url: str
-    """Signed, for this part and PUT only; a relative one is below the gateway's address."""
+    """A signed URL for a PUT of this part only; if relative, it is below the gateway's address."""
     expires: datetime
 
 
 class UploadedPart(Message):
-    """One part that has arrived."""
+    """One part that the server has received."""
 
     number: PartNumber
     size: int
@@ -57,43 +57,43 @@ class UploadedPart(Message):
 
 
 class Upload(Message):
-    """An upload as the API shows it: what arrived, and URLs for what is missing."""
+    """An upload: the received parts, and signed URLs for the missing ones."""
 
     id: UploadId
     state: UploadState
     name: str
     size: int
     part_size: int
-    arrived: tuple[UploadedPart, ...] = ()
+    received: tuple[UploadedPart, ...] = ()
     missing: tuple[UploadPart, ...] = ()
-    """At most 100 at a time: ask again for the next ones."""
+    """At most 100 parts per response; GET the upload again for the next ones."""
     item: ItemId | None = None
     job: JobId | None = None
-    """The ingest job, once completed."""
+    """The ingest job, once the upload is completed."""
     tagging: JobId | None = None
-    """The tagging job of a sample, which follows its ingest by itself; once there is one, and in
-    the answer to `GET /v1/uploads/{id}` only."""
+    """The tagging job of a sample, which starts automatically after ingest; only in the response
+    to `GET /v1/uploads/{id}`, once the job exists."""
     duplicate: bool = False
-    """The same bytes were there already: `item` is the earlier one."""
+    """Whether an earlier item has the same bytes; `item` is then the earlier one."""
     expires: datetime
 
 
 class Usage(Message):
-    """What an account stores, in bytes."""
+    """Bytes that an account stores."""
 
     originals: int
-    """Files that were uploaded."""
+    """Uploaded files."""
     results: int
-    """Files that were made of them."""
+    """Files that jobs stored."""
     uploads: int
-    """Announced for uploads that are under way."""
+    """Announced size of open uploads."""
     total: int
     limit: int
-    """The most that `total` may be."""
+    """Maximum of `total`."""
 
 
 class Download(Message):
-    """Where to GET an artifact's bytes."""
+    """A signed URL that returns an artifact's bytes."""
 
     url: str
     expires: datetime

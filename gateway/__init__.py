@@ -1,4 +1,5 @@
-"""The door: accounts, sessions, keys, limits; the catalogue is the library's; live events.
+"""The public API: accounts, sessions, API keys, rate limits and live events.
 
-It signs every token of the server. Audio never passes it, unless the object store is a folder.
+It signs every token of the server and forwards requests for the catalogue to the library. Audio
+does not pass through it, unless the object store is a folder.
 """

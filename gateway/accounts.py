@@ -41,10 +41,10 @@ from kit.http.errors import ProblemError, not_found
 log = logging.getLogger(__name__)
 
 REUSE_GRACE = timedelta(seconds=10)
-"""A refresh token that is sent twice within this is a lost answer, not a theft: the same follows
-it, so that nobody gets two sessions out of one."""
+"""A refresh token that is used twice within this time means a lost response, not a theft. Both uses
+return the same next token, so that a session never splits in two."""
 REFRESH_LIFE = timedelta(days=30)
-"""From a login until it must be repeated, however often it was refreshed."""
+"""Lifetime of a session from its login, however often it is refreshed."""
 
 
 class Accounts:
@@ -56,8 +56,8 @@ class Accounts:
         *,
         settings: GatewaySettings,
         clock: Clock,
-        keyring: SigningKeys,
-        bearers: Authenticator,
+        signing_keys: SigningKeys,
+        authenticator: Authenticator,
         limits: Limits,
         lookups: FailedLookups,
         invitations: Invitations,
@@ -68,8 +68,8 @@ class Accounts:
         self._database = database
         self._settings = settings
         self._clock = clock
-        self._keyring = keyring
-        self._bearers = bearers
+        self._signing_keys = signing_keys
+        self._authenticator = authenticator
         self._limits = limits
         self._lookups = lookups
         self._invitations = invitations
@@ -78,26 +78,26 @@ class Accounts:
         self._secret = secret
         self._forget_now = asyncio.Event()
 
-    async def register(self, asked: AccountCreate, *, address: str) -> Account:
-        """Open an account; the first one of a server administers it.
+    async def register(self, body: AccountCreate, *, address: str) -> Account:
+        """Create an account; the first one of a server is its administrator.
 
-        An address that has an account gets the same answer and nothing changes: whether it has one
-        is told to nobody who does not know its password (S6).
+        For an address that has an account the response is the same and nothing changes, so that
+        nobody can find out whether an address has an account without its password (S6).
 
         Raises
         ------
         ProblemError
-            Nobody, or nobody without a good invitation, may open one here.
+            Sign-up is closed, or the invitation is missing or invalid.
         """
         self._limits.registration(address)
-        await self._invitations.expect(asked.invitation)
-        self._refuse_common(asked.password, "body.password")
-        with self._limits.place(address):
-            hashed = await self._passwords.hash(asked.password)
+        await self._invitations.expect(body.invitation)
+        self._refuse_common(body.password, "body.password")
+        with self._limits.queue_slot(address):
+            hashed = await self._passwords.hash(body.password)
         row = AccountRow(
             id=new_id(),
-            email=asked.email.casefold(),
-            name=asked.name,
+            email=body.email.casefold(),
+            name=body.name,
             password=hashed,
             admin=False,
             created=self._clock.now(),
@@ -108,7 +108,7 @@ class Accounts:
                 await self._database.lock(session, "first-account")
                 row.admin = not await repository.any_account(session)
                 if not row.admin:
-                    await self._invitations.use(session, asked.invitation)
+                    await self._invitations.use(session, body.invitation)
                 session.add(row)
                 shown = _shown(row)
         except IntegrityError:
@@ -117,16 +117,16 @@ class Accounts:
         log.info("security: account opened", extra={"event": "account.opened", "user": row.id})
         return shown
 
-    async def log_in(self, asked: SessionCreate, *, address: str) -> TokenPair:
-        """Open a session; a wrong address and a wrong password look and take alike (S6)."""
-        email = asked.email.casefold()
+    async def log_in(self, body: SessionCreate, *, address: str) -> TokenPair:
+        """Start a session; an unknown address takes as long as a wrong password (S6)."""
+        email = body.email.casefold()
         self._limits.login(address, email)
-        with self._limits.place(address, email):
+        with self._limits.queue_slot(address, email):
             async with self._database.session() as session:
                 row = await repository.account_by_email(session, email)
             known = row is not None and not row.deleted
             right = await self._passwords.check(
-                asked.password, row.password if row is not None and known else None
+                body.password, row.password if row is not None and known else None
             )
         if row is None or not right:
             self._limits.failed(address, email)
@@ -134,17 +134,17 @@ class Accounts:
         self._limits.succeeded(address, email)
         rehashed = None
         if self._passwords.outdated(row.password):
-            rehashed = await self._passwords.hash(asked.password)
+            rehashed = await self._passwords.hash(body.password)
         now = self._clock.now()
         opened = SessionRow(id=new_id(), account=row.id, created=now, expires=now + REFRESH_LIFE)
         refresh = secrets.token_urlsafe(32)
         async with self._database.transaction() as session:
-            found = await repository.hold_account(session, row.id)
-            if found is None or found.password != row.password:
-                # It was changed since it was checked, or the account deleted.
+            locked = await repository.lock_account(session, row.id)
+            if locked is None or locked.password != row.password:
+                # The password changed after the check, or the account was deleted.
                 raise _wrong_credentials()
             if rehashed is not None:
-                found.password = rehashed
+                locked.password = rehashed
             session.add(opened)
             await session.flush()
             session.add(_refresh_row(refresh, opened, now))
@@ -153,7 +153,7 @@ class Accounts:
         return self._pair(row, refresh, session=opened.id)
 
     async def refresh(self, token: str) -> TokenPair:
-        """Trade a refresh token for a new pair; one used twice ends its session (S4)."""
+        """Exchange a refresh token for new tokens; a second use ends its session (S4)."""
         sha256, now = digest(token), self._clock.now()
         try:
             with self._lookups.looking(sha256):
@@ -166,8 +166,8 @@ class Accounts:
         following = self._following(token)
         stolen = False
         async with self._database.transaction() as session:
-            # Whoever ends the session waits for this, or this waits and finds it ended.
-            held = await repository.hold_session(session, seen.id)
+            # The lock makes a concurrent revocation wait for this refresh, or this refresh see it.
+            held = await repository.lock_session(session, seen.id)
             row = await repository.refresh_token(session, sha256)
             account = await repository.account(session, seen.account)
             if held is None or held.revoked_at is not None or row is None or account is None:
@@ -179,7 +179,7 @@ class Accounts:
                 held.revoked_at = now
                 stolen = True
         if stolen:
-            self._bearers.invalidate(account.id)
+            self._authenticator.invalidate(account.id)
             log.warning(
                 "security: a refresh token was used twice; its session is revoked",
                 extra={"event": "token.reused", "user": account.id},
@@ -191,9 +191,9 @@ class Accounts:
     async def log_out(self, principal: Principal) -> None:
         """End every session of the account."""
         async with self._database.transaction() as session:
-            await repository.hold_account(session, principal.user)
+            await repository.lock_account(session, principal.user)
             await repository.end_sessions(session, principal.user, self._clock.now())
-        self._bearers.invalidate(principal.user)
+        self._authenticator.invalidate(principal.user)
         log.info("security: logout", extra={"event": "logout", "user": principal.user})
 
     async def show(self, principal: Principal) -> Account:
@@ -205,33 +205,33 @@ class Accounts:
         return _shown(row)
 
     async def change_password(
-        self, principal: Principal, asked: PasswordChange, *, address: str
+        self, principal: Principal, body: PasswordChange, *, address: str
     ) -> None:
-        """Change the password, end every session and, unless they are kept, remove every key."""
-        self._refuse_common(asked.new, "body.new")
+        """Change the password, end every session and, without `keep_keys`, delete every key."""
+        self._refuse_common(body.new, "body.new")
         confirmed = await self._confirm(
-            principal, asked.current, address=address, field="body.current"
+            principal, body.current, address=address, field="body.current"
         )
-        hashed = await self._passwords.hash(asked.new)
+        hashed = await self._passwords.hash(body.new)
         async with self._database.transaction() as session:
-            row = await repository.hold_account(session, principal.user)
+            row = await repository.lock_account(session, principal.user)
             if row is None:
                 raise not_found()
             if row.password != confirmed:
-                # Two changes at once: this one knows a password that is no more.
+                # Of two concurrent changes, this one confirmed a password that is now outdated.
                 raise _wrong_password("body.current")
             row.password = hashed
             await repository.end_sessions(session, principal.user, self._clock.now())
-            if not asked.keep_keys:
+            if not body.keep_keys:
                 await repository.delete_keys(session, principal.user)
-        self._bearers.invalidate(principal.user)
+        self._authenticator.invalidate(principal.user)
         log.info("security: password changed", extra={"event": "password", "user": principal.user})
 
     async def delete(self, principal: Principal, password: str, *, address: str) -> None:
-        """Delete the account; its data follow, however often that takes."""
+        """Delete the account; `forget_deleted` deletes its data and retries until it succeeds."""
         await self._confirm(principal, password, address=address, field="body.password")
         async with self._database.transaction() as session:
-            row = await repository.hold_account(session, principal.user)
+            row = await repository.lock_account(session, principal.user)
             if row is None:
                 raise not_found()
             row.deleted = True
@@ -239,12 +239,12 @@ class Accounts:
             row.name, row.password = "", ""
             await repository.end_sessions(session, principal.user, self._clock.now())
             await repository.delete_keys(session, principal.user)
-        self._bearers.invalidate(principal.user)
+        self._authenticator.invalidate(principal.user)
         self._forget_now.set()
         log.info("security: account deleted", extra={"event": "deleted", "user": principal.user})
 
     async def forget_deleted(self, stopping: asyncio.Event) -> None:
-        """Tell the library of deleted accounts until it has taken note of each."""
+        """Send deleted accounts to the library until it has accepted each; runs in background."""
         while not stopping.is_set():
             self._forget_now.clear()
             try:
@@ -258,10 +258,10 @@ class Accounts:
                     )
                     answer.raise_for_status()
                     async with self._database.transaction() as session:
-                        if found := await session.get(AccountRow, row.id):
-                            await session.delete(found)
+                        if stored := await session.get(AccountRow, row.id):
+                            await session.delete(stored)
             except (DatabaseUnavailable, httpx.HTTPError) as error:
-                log.warning("deleted accounts are not forgotten yet: %s", error)
+                log.warning("deleting the data of deleted accounts failed, will retry: %s", error)
             waits = [asyncio.create_task(event.wait()) for event in (stopping, self._forget_now)]
             await asyncio.wait(
                 waits, timeout=self._settings.forget_every, return_when=asyncio.FIRST_COMPLETED
@@ -272,7 +272,7 @@ class Accounts:
     async def _confirm(
         self, principal: Principal, password: str, *, address: str, field: str
     ) -> str:
-        """Check the password of who has logged in already, and return the hash it was right for."""
+        """Check the password of a logged-in principal, and return the hash that it matches."""
         async with self._database.session() as session:
             row = await repository.account(session, principal.user)
         if row is None:
@@ -287,12 +287,12 @@ class Accounts:
         if self._passwords.common(password):
             raise ProblemError(
                 ProblemCode.INVALID_REQUEST,
-                "This password is one that everybody tries; choose another.",
+                "This password is on the list of common passwords; choose another.",
                 fields=(FieldProblem(field=field, message="too common"),),
             )
 
     def _following(self, token: str) -> str:
-        """Return the refresh token that follows one: only the server can tell it beforehand."""
+        """Derive the next refresh token from one; only the server's secret allows it."""
         mac = hmac.new(self._secret.encode(), b"refresh token after " + token.encode(), "sha256")
         return base64.urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
 
@@ -300,7 +300,7 @@ class Accounts:
         life = timedelta(minutes=self._settings.access_minutes)
         scopes = KEY_SCOPES | {Scope.ACCOUNT} | ({Scope.ADMIN} if row.admin else frozenset())
         access = tokens.sign(
-            self._keyring.signing(),
+            self._signing_keys.signing(),
             user=UserId(row.id),
             owner=OwnerId(row.id),
             scopes=frozenset(scopes),

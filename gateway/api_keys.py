@@ -1,4 +1,4 @@
-"""API keys, and tickets to live streams (S7)."""
+"""API keys, and tickets for live streams (S7)."""
 
 import logging
 import secrets
@@ -26,19 +26,24 @@ class ApiKeys:
     """Use cases of API keys and tickets."""
 
     def __init__(
-        self, database: Database, *, clock: Clock, bearers: Authenticator, lookups: FailedLookups
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        authenticator: Authenticator,
+        lookups: FailedLookups,
     ) -> None:
         self._database = database
         self._clock = clock
-        self._bearers = bearers
+        self._authenticator = authenticator
         self._lookups = lookups
 
-    async def make(self, principal: Principal, asked: KeyCreate) -> NewApiKey:
-        """Make an API key; its secret is in the answer only."""
-        if not asked.scopes <= KEY_SCOPES:
+    async def make(self, principal: Principal, body: KeyCreate) -> NewApiKey:
+        """Create an API key; only the response contains its secret."""
+        if not body.scopes <= KEY_SCOPES:
             raise ProblemError(
                 ProblemCode.INVALID_REQUEST,
-                f"A key may have {', '.join(sorted(KEY_SCOPES))}.",
+                f"An API key can have these scopes only: {', '.join(sorted(KEY_SCOPES))}.",
                 fields=(FieldProblem(field="body.scopes", message="not for keys"),),
             )
         secret = KEY_PREFIX + secrets.token_urlsafe(32)
@@ -46,21 +51,22 @@ class ApiKeys:
         row = ApiKeyRow(
             id=new_id(),
             account=principal.user,
-            name=asked.name,
+            name=body.name,
             prefix=secret[: len(KEY_PREFIX) + 6],
             sha256=digest(secret),
-            scopes=" ".join(sorted(asked.scopes)),
+            scopes=" ".join(sorted(body.scopes)),
             created=now,
-            expires=now + timedelta(days=asked.days),
+            expires=now + timedelta(days=body.days),
         )
         async with self._database.transaction() as session:
-            await repository.hold_account(session, principal.user)
-            if not await repository.session_lives(session, principal.session):
-                # It was ended while this waited; the key would outlive what ended it.
+            await repository.lock_account(session, principal.user)
+            if not await repository.session_is_active(session, principal.session):
+                # The session was revoked while this waited for the lock; a key must not outlive it.
                 raise session_ended()
             if await repository.count_keys(session, principal.user) >= MAX_KEYS:
                 raise ProblemError(
-                    ProblemCode.CONFLICT, f"An account has at most {MAX_KEYS} keys; remove one."
+                    ProblemCode.CONFLICT,
+                    f"An account can have {MAX_KEYS} API keys; delete one first.",
                 )
             session.add(row)
             shown = _shown(row)
@@ -74,15 +80,15 @@ class ApiKeys:
         return tuple(map(_shown, rows))
 
     async def delete(self, principal: Principal, key_id: str) -> None:
-        """Remove a key; it stops working at once."""
+        """Delete an API key; it stops working at once."""
         async with self._database.transaction() as session:
             if not await repository.delete_key(session, principal.user, key_id):
                 raise not_found()
-        self._bearers.invalidate(principal.user)
+        self._authenticator.invalidate(principal.user)
         log.info("security: key removed", extra={"event": "key.removed", "user": principal.user})
 
     async def make_ticket(self, principal: Principal) -> StreamTicket:
-        """Make a single-use ticket to a live stream, for browsers."""
+        """Create a single-use ticket for a live stream, for browsers."""
         secret = secrets.token_urlsafe(32)
         async with self._database.transaction() as session:
             session.add(
@@ -97,17 +103,17 @@ class ApiKeys:
         return StreamTicket(ticket=secret, expires_in=int(TICKET_LIFE.total_seconds()))
 
     async def by_ticket(self, secret: str) -> Principal:
-        """Use a ticket up and return who bought it.
+        """Use a ticket and return the principal that created it.
 
         Raises
         ------
         BadToken
-            It was used, it has ended, or it never was.
+            The ticket is unknown, used or expired, or its session was revoked.
         """
         sha256, now = digest(secret), self._clock.now()
         with self._lookups.looking(sha256):
             async with self._database.session() as session:
-                if not await repository.ticket_lives(session, sha256, now):
+                if not await repository.ticket_is_valid(session, sha256, now):
                     raise BadToken("no such ticket")
             async with self._database.transaction() as session:
                 row = await repository.take_ticket(session, sha256, now)
@@ -121,7 +127,7 @@ class ApiKeys:
             session=row.session,
             expires=row.token_expires,
         )
-        if not await self._bearers.is_active(who):
+        if not await self._authenticator.is_active(who):
             raise BadToken("its session was ended")
         return who
 

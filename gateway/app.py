@@ -1,4 +1,4 @@
-"""The gateway, composed."""
+"""The gateway's composition: its routes, middleware and background tasks."""
 
 import asyncio
 from datetime import timedelta
@@ -17,7 +17,7 @@ from gateway.api_keys import ApiKeys
 from gateway.authenticator import Authenticator
 from gateway.failed_lookups import FailedLookups
 from gateway.invitations import Invitations
-from gateway.limits import Arrivals, Limits
+from gateway.limits import CallerAddressMiddleware, Limits
 from gateway.live import Live
 from gateway.openapi import merged_openapi
 from gateway.routes.accounts import account_routes
@@ -44,10 +44,10 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class _Cors(CORSMiddleware):
-    """Answers what browsers ask first with the headers of every other answer (S26)."""
+    """CORS middleware that adds the security headers to preflight responses too (S26)."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Return the answer."""
+        """Return the preflight response."""
         response = super().preflight_response(request_headers)
         response.headers.update(SECURITY)
         return response
@@ -62,11 +62,11 @@ class Gateway:
         settings: GatewaySettings,
         *,
         database: Database,
-        keyring: SigningKeys,
+        signing_keys: SigningKeys,
     ) -> None:
         kit, clock = platform.settings, platform.clock
         self._platform = platform
-        self.signing_keys = keyring
+        self.signing_keys = signing_keys
         self._database = database
         self._clients = (
             platform.client(kit.library_url),
@@ -78,15 +78,17 @@ class Gateway:
         lookups = FailedLookups(limits)
         self.authenticator = bearers = Authenticator(
             database, clock=clock, keyring=keyring, limits=limits, lookups=lookups
+        self.authenticator = authenticator = Authenticator(
+            database, clock=clock, signing_keys=signing_keys, limits=limits, lookups=lookups
         )
         invitations = Invitations(database, settings=settings, clock=clock)
-        self.upstream = Upstream(self._library, self._clients[0], bearers)
+        self.upstream = Upstream(self._library, self._clients[0], authenticator)
         accounts = Accounts(
             database,
             settings=settings,
             clock=clock,
-            keyring=keyring,
-            bearers=bearers,
+            signing_keys=signing_keys,
+            authenticator=authenticator,
             limits=limits,
             lookups=lookups,
             invitations=invitations,
@@ -94,11 +96,11 @@ class Gateway:
             library=self._clients[1],
             secret=kit.internal_secret.get_secret_value(),
         )
-        keys = ApiKeys(database, clock=clock, bearers=bearers, lookups=lookups)
+        keys = ApiKeys(database, clock=clock, authenticator=authenticator, lookups=lookups)
         self.live = live = Live(
             platform.bus,
             upstream=self.upstream,
-            bearers=bearers,
+            authenticator=authenticator,
             settings=settings,
             clock=clock,
         )
@@ -107,76 +109,76 @@ class Gateway:
             return limits.address(request.scope)
 
         app = create_app("Cratedig")
-        app.state.authenticate = bearers.authenticate
+        app.state.authenticate = authenticator.authenticate
         routes = APIRouter(route_class=GuardedRoute, prefix="/v1")
         routes.include_router(account_routes(accounts, address_of))
         routes.include_router(key_routes(keys))
         routes.include_router(invitation_routes(invitations))
         routes.include_router(event_routes(live, keys))
         app.include_router(routes)
-        app.include_router(server_routes(keyring, self._describe))
+        app.include_router(server_routes(signing_keys, self._describe))
         app.router.routes.extend(health_routes(self.ready, measured=False))
         if (objects := platform.objects.application()) is not None:
             app.mount("/objects", objects)
         self._app: FastAPI = app
-        self.public: ASGIApp = Arrivals(
-            self._faced(UpstreamRouter(app, self.upstream), settings), limits
+        self.public: ASGIApp = CallerAddressMiddleware(
+            self._with_middleware(UpstreamRouter(app, self.upstream), settings), limits
         )
         self.internal: ASGIApp | None = guarded(health_app(self.ready))
         self.background: tuple[Background, ...] = (
-            keyring.run,
+            signing_keys.run,
             live.run,
             accounts.forget_deleted,
         )
 
     async def ready(self) -> dict[str, bool]:
-        """Return what must be reachable, and whether it is."""
+        """Return the readiness of each dependency."""
         names = ("database", "bus", "objects", "library")
-        found = await asyncio.gather(
+        ready = await asyncio.gather(
             self._database.ready(),
             self._platform.bus.ready(),
             self._platform.objects.ready(),
             self.upstream.ready(),
         )
-        return dict(zip(names, found, strict=True))
+        return dict(zip(names, ready, strict=True))
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Close every client and the database."""
         for client in self._clients:
             await client.aclose()
         await self._library.aclose()
         self._passwords.close()
         await self._database.close()
 
-    def _faced(self, inner: ASGIApp, settings: GatewaySettings) -> ASGIApp:
-        """Return the application as the outside meets it."""
+    def _with_middleware(self, inner: ASGIApp, settings: GatewaySettings) -> ASGIApp:
+        """Wrap the application with the request guard and CORS."""
         hosts = settings.hosts
         if not hosts and settings.host in ("127.0.0.1", "localhost", "::1"):
-            # Whoever listens on loopback only is called by loopback's names only.
+            # A server on loopback accepts only loopback's host names, against DNS rebinding.
             hosts = (*_LOOPBACK, urlsplit(self._platform.settings.gateway_url).hostname or "")
-        faced = guarded(inner, hosts=hosts, streamed=("/objects/",))
+        app = guarded(inner, hosts=hosts, streamed=("/objects/",))
         if settings.origins:
-            faced = _Cors(
-                faced,
+            app = _Cors(
+                app,
                 allow_origins=settings.origins,
                 allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
                 allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "Range"),
                 expose_headers=("Content-Range", "ETag", "Location", "Retry-After"),
                 max_age=3600,
             )
-        return faced
+        return app
 
     async def _describe(self) -> dict[str, Any]:
         return merged_openapi(self._app.openapi(), await self.upstream.document())
 
 
 async def build(platform: ServicePlatform, settings: GatewaySettings) -> Gateway:
-    """Open the database, bring it up to date, load the signing keys, and compose.
+    """Migrate the database, load the signing keys and build the gateway.
 
     Raises
     ------
     StartRefused
-        The server has no secret.
+        The server's secret is missing or too short.
     """
     secret = platform.settings.internal_secret.get_secret_value()
     if len(secret) < MIN_SECRET:
@@ -188,9 +190,9 @@ async def build(platform: ServicePlatform, settings: GatewaySettings) -> Gateway
     try:
         await database.migrate(MIGRATIONS)
         life = timedelta(days=settings.key_days)
-        keyring = SigningKeys(database, clock=platform.clock, life=life, secret=secret)
-        await keyring.load()
-        return Gateway(platform, settings, database=database, keyring=keyring)
+        signing_keys = SigningKeys(database, clock=platform.clock, life=life, secret=secret)
+        await signing_keys.load()
+        return Gateway(platform, settings, database=database, signing_keys=signing_keys)
     except BaseException:
         await database.close()
         raise

@@ -1,4 +1,4 @@
-"""Who bears a token or a key, whether it still stands, and what the library is told of them."""
+"""Authenticate access tokens and API keys, and issue the tokens that the library accepts."""
 
 import hashlib
 from collections import OrderedDict
@@ -22,120 +22,122 @@ from kit.http.errors import ProblemError
 
 KEY_PREFIX = "crate_"
 KEY_SCOPES = frozenset({Scope.READ, Scope.WRITE, Scope.JOBS})
-"""What an API key may have at most."""
+"""All scopes that an API key can have."""
 TOUCH_EVERY = timedelta(minutes=1)
-STANDS: Seconds = 5.0
-"""How long another gateway's revocation may go unseen; this one's own is seen at once."""
+SESSION_CACHE_LIFE: Seconds = 5.0
+"""How long a session or key stays active after another gateway process revoked it; revocations by
+this process take effect at once."""
 LIBRARY_LIFE: Seconds = 60.0
 REMEMBERED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    who: Principal
+class _Cached:
+    principal: Principal
     at: float
 
 
 class Authenticator:
-    """Turns what a caller bears into who it is (S1, S7)."""
+    """Authenticates callers by access token or API key (S1, S7)."""
 
     def __init__(
         self,
         database: Database,
         *,
         clock: Clock,
-        keyring: SigningKeys,
+        signing_keys: SigningKeys,
         limits: Limits,
         lookups: FailedLookups,
     ) -> None:
         self._database = database
         self._clock = clock
-        self._keyring = keyring
+        self._signing_keys = signing_keys
         self._limits = limits
         self._lookups = lookups
-        self._reader = TokenReader(keyring, audience=Audience.GATEWAY, clock=clock)
-        self._standing: OrderedDict[str, _Seen] = OrderedDict()
+        self._reader = TokenReader(signing_keys, audience=Audience.GATEWAY, clock=clock)
+        self._cache: OrderedDict[str, _Cached] = OrderedDict()
         self._minted: OrderedDict[str, tuple[str, float]] = OrderedDict()
-        self._endings = 0
-        self._told: list[Callable[[str], None]] = []
+        self._revocations = 0
+        self._callbacks: list[Callable[[str], None]] = []
 
     async def authenticate(self, credential: str) -> Principal:
-        """Return who bears an access token or an API key, and count the request.
+        """Return the principal of an access token or an API key, and count the request.
 
         Raises
         ------
         BadToken, Expired, ProblemError
         """
         if credential.startswith(KEY_PREFIX):
-            who = await self._by_key(credential)
+            principal = await self._by_key(credential)
         else:
-            who = await self._reader.read(credential)
-            if not await self.is_active(who):
+            principal = await self._reader.read(credential)
+            if not await self.is_active(principal):
                 raise tokens.BadToken("its session was ended")
-        self._limits.request(who.owner)
-        return who
+        self._limits.request(principal.owner)
+        return principal
 
-    async def is_active(self, who: Principal) -> bool:
-        """Return whether the login or the key that somebody came with was not ended."""
-        seen = self._standing.get(who.session)
-        if seen is not None and self._clock.monotonic() - seen.at < STANDS:
+    async def is_active(self, principal: Principal) -> bool:
+        """Return whether the session or the API key of a principal was not revoked."""
+        cached = self._cache.get(principal.session)
+        if cached is not None and self._clock.monotonic() - cached.at < SESSION_CACHE_LIFE:
             return True
-        endings, at = self._endings, self._clock.monotonic()
+        revocations, at = self._revocations, self._clock.monotonic()
         try:
-            with self._lookups.looking(who.session, ours=True):
+            with self._lookups.looking(principal.session, ours=True):
                 async with self._database.session() as session:
-                    lives = await repository.session_lives(session, who.session)
-                    lives = lives or await repository.key_lives(session, who.session)
+                    lives = await repository.session_is_active(session, principal.session)
+                    lives = lives or await repository.key_exists(session, principal.session)
                 if not lives:
                     raise tokens.BadToken("its session was ended")
         except tokens.BadToken:
             return False
-        if endings == self._endings:
-            self._remember(who.session, _Seen(who, at))
+        if revocations == self._revocations:
+            self._remember(principal.session, _Cached(principal, at))
         return True
 
-    def when_ended(self, tell: Callable[[str], None]) -> None:
-        """Have a function called with the user whose sessions or keys were ended here."""
-        self._told.append(tell)
+    def on_revoked(self, callback: Callable[[str], None]) -> None:
+        """Register a function to call with each user whose sessions or keys were revoked here."""
+        self._callbacks.append(callback)
 
     def invalidate(self, user: str) -> None:
-        """Take note that logins or keys of an account were ended."""
-        self._endings += 1
-        for name in [name for name, seen in self._standing.items() if seen.who.user == user]:
-            del self._standing[name]
-        for tell in self._told:
-            tell(user)
+        """Drop the cached sessions and keys of a user, and call the registered functions."""
+        self._revocations += 1
+        cached = self._cache.items()
+        for name in [name for name, entry in cached if entry.principal.user == user]:
+            del self._cache[name]
+        for callback in self._callbacks:
+            callback(user)
 
-    def library_token(self, who: Principal) -> str:
+    def library_token(self, principal: Principal) -> str:
         """Return a token for the library with at least half of its minute left."""
         now = self._clock.monotonic()
-        token, made = self._minted.get(who.token, ("", -LIBRARY_LIFE))
-        if now - made < LIBRARY_LIFE / 2:
+        token, issued = self._minted.get(principal.token, ("", -LIBRARY_LIFE))
+        if now - issued < LIBRARY_LIFE / 2:
             return token
         token = tokens.sign(
-            self._keyring.signing(),
-            user=who.user,
-            owner=who.owner,
-            scopes=who.scopes,
-            admin=who.admin,
+            self._signing_keys.signing(),
+            user=principal.user,
+            owner=principal.owner,
+            scopes=principal.scopes,
+            admin=principal.admin,
             audience=Audience.LIBRARY,
             life=timedelta(seconds=LIBRARY_LIFE),
             now=self._clock.now(),
         )
-        self._minted[who.token] = (token, now)
-        self._minted.move_to_end(who.token)
+        self._minted[principal.token] = (token, now)
+        self._minted.move_to_end(principal.token)
         if len(self._minted) > REMEMBERED:
             self._minted.popitem(last=False)
         return token
 
     async def _by_key(self, secret: str) -> Principal:
         sha256, now = digest(secret), self._clock.now()
-        seen = self._standing.get(sha256)
-        if seen is not None and self._clock.monotonic() - seen.at < STANDS:
-            if seen.who.expires <= now:
+        cached = self._cache.get(sha256)
+        if cached is not None and self._clock.monotonic() - cached.at < SESSION_CACHE_LIFE:
+            if cached.principal.expires <= now:
                 raise tokens.Expired("the key has ended")
-            return seen.who
-        endings, at = self._endings, self._clock.monotonic()
+            return cached.principal
+        revocations, at = self._revocations, self._clock.monotonic()
         with self._lookups.looking(sha256):
             async with self._database.session() as session:
                 row = await repository.api_key(session, sha256)
@@ -146,7 +148,7 @@ class Authenticator:
         if row.last_used is None or now - row.last_used > TOUCH_EVERY:
             async with self._database.transaction() as session:
                 await repository.touch_key(session, row.id, now)
-        who = Principal(
+        principal = Principal(
             user=UserId(row.account),
             owner=OwnerId(row.account),
             scopes=frozenset(Scope(scope) for scope in row.scopes.split()),
@@ -154,22 +156,22 @@ class Authenticator:
             session=row.id,
             expires=row.expires,
         )
-        if endings == self._endings:
-            self._remember(sha256, _Seen(who, at))
-        return who
+        if revocations == self._revocations:
+            self._remember(sha256, _Cached(principal, at))
+        return principal
 
-    def _remember(self, name: str, seen: _Seen) -> None:
-        self._standing[name] = seen
-        self._standing.move_to_end(name)
-        if len(self._standing) > REMEMBERED:
-            self._standing.popitem(last=False)
+    def _remember(self, name: str, cached: _Cached) -> None:
+        self._cache[name] = cached
+        self._cache.move_to_end(name)
+        if len(self._cache) > REMEMBERED:
+            self._cache.popitem(last=False)
 
 
 def session_ended() -> ProblemError:
-    """Return what is answered to a session that goes on no more."""
+    """Return the error for a session that has ended."""
     return ProblemError(ProblemCode.UNAUTHENTICATED, "This session has ended: log in again.")
 
 
 def digest(secret: str) -> str:
-    """Return what is stored of a secret."""
+    """Return the SHA-256 of a secret, which is stored in its place."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""The API's documentation as one page: no script, nothing fetched from anywhere."""
+"""The API documentation as one HTML page without scripts or external resources."""
 
 import json
 from html import escape
@@ -17,7 +17,7 @@ pre{overflow-x:auto;background:#8882;padding:.6rem;border-radius:.3rem}
 
 
 def render(document: dict[str, Any]) -> str:
-    """Return the page of an OpenAPI document."""
+    """Render an OpenAPI document as HTML."""
     groups: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -43,7 +43,12 @@ def render(document: dict[str, Any]) -> str:
 
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
-    scopes = [scope for one in operation.get("security", ()) for v in one.values() for scope in v]
+    scopes = [
+        scope
+        for requirement in operation.get("security", ())
+        for v in requirement.values()
+        for scope in v
+    ]
     scope = ", ".join(scopes) if scopes else "no login"
     description = escape(operation.get("description", operation.get("summary", "")))
     parts = [f"<p>{description}</p>"]

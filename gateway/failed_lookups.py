@@ -1,9 +1,9 @@
-"""What the secrets of strangers may cost: each that is not known is looked up once at most.
+"""Limit the cost of unknown secrets: look each of them up once at most.
 
-Keys, refresh tokens and tickets are made here at random, so one that is not known, or has ended,
-will never be good. A digest that was refused is remembered and not looked up again, and one
-address causes only so many lookups that find nothing. A secret that was good before is always
-looked up: nobody is kept out by what others behind the same address send.
+The server creates keys, refresh tokens and tickets at random, so an unknown or expired one never
+becomes valid. A refused digest is cached and not looked up again, and the failed lookups of one
+address are limited. A secret that was valid before is always looked up, so that others behind the
+same address cannot lock its owner out.
 """
 
 from collections import OrderedDict
@@ -17,11 +17,11 @@ from kit.auth.tokens import BadToken, Expired
 Value = TypeVar("Value")
 
 REMEMBERED = 20_000
-"""Digests that are remembered, of the good and of the refused each."""
+"""Maximum number of cached digests, of valid and of refused secrets each."""
 
 
 class FailedLookups:
-    """Guards the lookups of secrets by their digests, in one gateway process."""
+    """Caches the outcome of secret lookups by digest, in one gateway process."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -30,21 +30,21 @@ class FailedLookups:
 
     @contextmanager
     def looking(self, sha256: str, *, ours: bool = False) -> Iterator[None]:
-        """Guard a lookup that raises `BadToken` or `Expired` for what is refused for ever.
+        """Guard a lookup that raises `BadToken` or `Expired` for a secret that stays invalid.
 
         Parameters
         ----------
         sha256
-            What is looked up.
+            Digest of the secret to look up.
         ours
-            It was signed here, so it is no stranger's guess and is not counted.
+            Whether this server signed it, so that it is no guess and does not count.
 
         Raises
         ------
         BadToken, Expired
-            It was refused before.
+            The secret was refused before.
         ProblemError
-            Too many lookups from this address found nothing.
+            Too many lookups from this address failed.
         """
         if (kind := self._refused.get(sha256)) is not None:
             self._refused.move_to_end(sha256)
@@ -58,19 +58,19 @@ class FailedLookups:
             _remember(self._refused, sha256, type(error))
             raise
         except BaseException:
-            # Whether it is good was not found out.
+            # The lookup itself failed, so it is unknown whether the secret is valid.
             give_back()
             raise
         give_back()
         self.good(sha256)
 
     def good(self, sha256: str) -> None:
-        """Take note of a secret that is good."""
+        """Record a valid secret."""
         _remember(self._good, sha256, None)
 
 
 def _nothing() -> None:
-    """Give back nothing, where nothing was taken."""
+    """Do nothing: the lookup was not counted."""
 
 
 def _remember(names: OrderedDict[str, Value], name: str, value: Value) -> None:

@@ -1,4 +1,4 @@
-"""Who may open an account, and invitations to do so."""
+"""Invitations, and who may create an account."""
 
 import logging
 import secrets
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "invite_"
 MAX_OPEN = 1_000
-"""Invitations that wait to be used."""
+"""Maximum number of unused invitations."""
 
 
 class Invitations:
@@ -31,28 +31,28 @@ class Invitations:
         self._signup = settings.signup
         self._clock = clock
 
-    async def make(self, principal: Principal, asked: InvitationCreate) -> NewInvitation:
-        """Make an invitation; its secret is in the answer only."""
+    async def make(self, principal: Principal, body: InvitationCreate) -> NewInvitation:
+        """Create an invitation; only the response contains its secret."""
         if self._signup is SignUp.CLOSED:
             raise ProblemError(
                 ProblemCode.CONFLICT,
-                "Nobody can sign up here, with an invitation neither: the server runs with "
-                "GATEWAY_SIGNUP=closed. Start it with GATEWAY_SIGNUP=invitation first.",
+                "Sign-up is closed, so an invitation would have no effect: the server runs with "
+                "GATEWAY_SIGNUP=closed. Restart it with GATEWAY_SIGNUP=invitation first.",
             )
         secret, now = PREFIX + secrets.token_urlsafe(32), self._clock.now()
         row = InvitationRow(
             id=new_id(),
             sha256=digest(secret),
             account=principal.user,
-            note=asked.note,
+            note=body.note,
             created=now,
-            expires=now + timedelta(days=asked.days),
+            expires=now + timedelta(days=body.days),
         )
         async with self._database.transaction() as session:
             if await repository.count_open_invitations(session, now) >= MAX_OPEN:
                 raise ProblemError(
                     ProblemCode.CONFLICT,
-                    f"{MAX_OPEN} invitations wait to be used; revoke some first.",
+                    f"There are {MAX_OPEN} unused invitations, the maximum; revoke some first.",
                 )
             session.add(row)
             shown = _shown(row)
@@ -68,7 +68,7 @@ class Invitations:
             return tuple(map(_shown, await repository.invitations(session)))
 
     async def revoke(self, principal: Principal, invitation_id: str) -> None:
-        """Remove an invitation; nobody can use it from then on."""
+        """Delete an invitation, so that nobody can use it any more."""
         async with self._database.transaction() as session:
             if not await repository.delete_invitation(session, invitation_id):
                 raise not_found()
@@ -82,7 +82,7 @@ class Invitations:
         )
 
     async def expect(self, invitation: str) -> None:
-        """Refuse early who can not open an account: before anything is computed for it.
+        """Refuse a sign-up without an invitation early, before the password is hashed.
 
         Raises
         ------
@@ -95,12 +95,12 @@ class Invitations:
                 raise self._refused()
 
     async def use(self, session: AsyncSession, invitation: str) -> None:
-        """Use an invitation up where one is needed, in the transaction that opens the account.
+        """Mark an invitation as used if one is required, in the transaction of the new account.
 
         Raises
         ------
         ProblemError
-            There must be one and it is not good, or nobody may open an account.
+            The invitation is missing or invalid, or sign-up is closed.
         """
         if self._signup is SignUp.OPEN:
             return
@@ -109,8 +109,8 @@ class Invitations:
         if not await repository.use_invitation(session, digest(invitation), self._clock.now()):
             raise ProblemError(
                 ProblemCode.FORBIDDEN,
-                "This invitation opens no account: it is mistyped, was used or revoked, or has "
-                "ended. Ask an administrator of this server for another one.",
+                "This invitation is not valid: it is mistyped, used, revoked or expired. Ask an "
+                "administrator of this server for another one.",
                 fields=(FieldProblem(field="body.invitation", message="not valid"),),
             )
 
@@ -118,14 +118,14 @@ class Invitations:
         if self._signup is SignUp.INVITATION:
             return ProblemError(
                 ProblemCode.FORBIDDEN,
-                "Accounts are opened here by invitation only: ask an administrator of this server "
-                "for one and send it as `invitation` (`cratedig signup --invitation …`).",
+                "Sign-up is by invitation only: ask an administrator of this server for an "
+                "invitation and send it as `invitation` (`cratedig signup --invitation …`).",
                 fields=(FieldProblem(field="body.invitation", message="missing"),),
             )
         return ProblemError(
             ProblemCode.FORBIDDEN,
-            "This server takes no new accounts. Log in if you have one, or ask an administrator "
-            "of it.",
+            "Sign-up is closed on this server. Log in if you have an account, or ask an "
+            "administrator.",
         )
 
 

@@ -1,7 +1,7 @@
-"""How much one may ask, in memory and for each gateway process (S6, S21).
+"""Rate limits of requests, logins and lookups, in memory per gateway process (S6, S21).
 
-Nobody is locked out: a limit says when to come back, and it slows those who guess, not the account
-that they guess at. Exact quotas live in the library's database.
+Nobody is locked out: an error states when to retry, and wrong guesses slow down the guesser, not
+the owner of the account. The library's database holds the exact quotas.
 """
 
 from collections import OrderedDict
@@ -25,16 +25,16 @@ from kit.http.errors import ProblemError
 Key = TypeVar("Key", bound=Hashable)
 
 REMEMBERED = 50_000
-"""Keys that a limit keeps; who came longest ago is forgotten first."""
+"""Maximum number of keys of a limit; the least recently used is dropped first."""
 FREE_FAILURES = 5
 """Wrong passwords for one account from one address before it must wait."""
-LONGEST_WAIT: Seconds = 60.0
+MAX_WAIT: Seconds = 60.0
 ACCOUNT_FAILURES_PER_MINUTE = 30
-"""Wrong passwords for one account from everywhere; known addresses are not counted against it."""
+"""Wrong passwords for one account from all addresses but those that logged in to it before."""
 
 
 class Buckets(Generic[Key]):
-    """Token buckets: `rate` a second, `burst` at once."""
+    """Token buckets by key: `rate` tokens per second, at most `burst` at once."""
 
     def __init__(self, clock: Clock, *, rate: float, burst: float) -> None:
         self._clock = clock
@@ -43,11 +43,11 @@ class Buckets(Generic[Key]):
         self._levels: OrderedDict[Key, tuple[float, float]] = OrderedDict()
 
     def wait(self, key: Key) -> Seconds:
-        """Return how long until one more may be taken; 0 is now."""
+        """Return the seconds until a token is available; 0 means now."""
         return max(0.0, (1.0 - self._level(key, self._clock.monotonic())) / self._rate)
 
     def take(self, key: Key) -> Seconds:
-        """Take one, or return how long to wait; 0 is taken."""
+        """Take a token and return 0, or return the seconds to wait for one."""
         now = self._clock.monotonic()
         level = self._level(key, now)
         if level < 1.0:
@@ -59,7 +59,7 @@ class Buckets(Generic[Key]):
         return 0.0
 
     def give_back(self, key: Key) -> None:
-        """Put back one that was taken."""
+        """Return a token to the bucket."""
         level, then = self._levels.get(key, (self._burst, 0.0))
         self._levels[key] = (min(self._burst, level + 1.0), then)
 
@@ -69,11 +69,11 @@ class Buckets(Generic[Key]):
 
 
 _caller: ContextVar[str] = ContextVar("caller")
-"""The address that the request at work came from, as limits count it."""
-STRANGERS_WAITING = 16
-"""Passwords at work from which on an address that never logged in must come back later."""
-ANYBODY_WAITING = 32
-"""The same for everybody: who waits behind this many is answered within a second or so."""
+"""The address of the current request's caller, as the limits count it."""
+MAX_WAITING_UNKNOWN = 16
+"""Maximum number of password checks in progress for an address that never logged in."""
+MAX_WAITING = 32
+"""Maximum number of password checks in progress for anybody; the last waits about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Limits:
 
         self._clock = clock
         self._waiting = 0
-        self._proxies = tuple(ip_network(one) for one in settings.trusted_proxies)
+        self._proxies = tuple(ip_network(proxy) for proxy in settings.trusted_proxies)
         requests, logins = settings.requests_per_minute, settings.logins_per_minute
         self._requests = buckets(requests, 60.0, requests / 10)
         self._logins = buckets(logins, 60.0, logins)
@@ -105,56 +105,56 @@ class Limits:
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def address(self, scope: Scope) -> str:
-        """Return who calls: the connected address, or what proxies of ours say of it (S14).
+        """Return the caller's address: the peer's, or the one that trusted proxies report (S14).
 
-        Of IPv6 it is the network of 64 bits: whoever has one address of it has all of them.
+        For IPv6 it is the /64 network, because one caller usually controls all of its addresses.
         """
         client = scope.get("client")
-        found = str(client[0]) if client else ""
-        if within(found, self._proxies):
-            told = [v for k, v in scope["headers"] if k == b"x-forwarded-for"]
-            chain = b",".join(told).decode("latin-1").split(",")
-            for one in reversed([part.strip() for part in chain if part.strip()]):
-                found = one[:64]
-                if not within(found, self._proxies):
+        address = str(client[0]) if client else ""
+        if within(address, self._proxies):
+            forwarded = [v for k, v in scope["headers"] if k == b"x-forwarded-for"]
+            chain = b",".join(forwarded).decode("latin-1").split(",")
+            for hop in reversed([part.strip() for part in chain if part.strip()]):
+                address = hop[:64]
+                if not within(address, self._proxies):
                     break
-        return source_of(found)
+        return source_of(address)
 
     def lookup(self) -> Callable[[], None]:
-        """Count a lookup of a secret; what is returned takes it off again when it was good.
+        """Count a lookup of a secret; call the returned function if the secret is valid.
 
         Raises
         ------
         ProblemError
-            Too many from this address found nothing.
+            Too many lookups from this address failed.
         """
         address = _caller.get("")
         _refuse(
             self._lookups.take(address),
-            "Too many unknown keys, refresh tokens or tickets came from this address: check "
-            "which program sends an old one.",
+            "Too many unknown API keys, refresh tokens or tickets from this address: check which "
+            "program sends an old one.",
         )
         return lambda: self._lookups.give_back(address)
 
     def request(self, owner: str) -> None:
-        """Count a request of an account. Raises `ProblemError` when there are too many."""
-        _refuse(self._requests.take(owner), "This account asks too much at once.")
+        """Count a request of an account. Raises `ProblemError` if there are too many."""
+        _refuse(self._requests.take(owner), "Too many requests from this account.")
 
     def registration(self, address: str) -> None:
-        """Count a registration. Raises `ProblemError`."""
-        _refuse(self._accounts.take(address), "Too many accounts were opened from this address.")
+        """Count a registration. Raises `ProblemError` if there are too many."""
+        _refuse(self._accounts.take(address), "Too many new accounts from this address.")
 
     @contextmanager
-    def place(self, address: str, email: str = "") -> Iterator[None]:
-        """Take a place in the line for work on a password.
+    def queue_slot(self, address: str, email: str = "") -> Iterator[None]:
+        """Hold one of the slots for hashing passwords.
 
         Raises
         ------
         ProblemError
-            Too many wait already.
+            Too many passwords are being checked.
         """
         known = (address, email) in self._known
-        if self._waiting >= (ANYBODY_WAITING if known else STRANGERS_WAITING):
+        if self._waiting >= (MAX_WAITING if known else MAX_WAITING_UNKNOWN):
             _refuse(1.0, "Too many passwords are being checked.")
         self._waiting += 1
         try:
@@ -163,7 +163,7 @@ class Limits:
             self._waiting -= 1
 
     def login(self, address: str, email: str) -> None:
-        """Count a login before its password is looked at. Raises `ProblemError`."""
+        """Rate-limit a login attempt before checking its password. Raises `ProblemError`."""
         _refuse(self._logins.take(address), "Too many logins from this address.")
         failures = self._failures.get((address, email))
         now = self._clock.monotonic()
@@ -173,10 +173,10 @@ class Limits:
             _refuse(self._guessed.wait(email), "Too many wrong passwords for this account.")
 
     def failed(self, address: str, email: str) -> None:
-        """Note a wrong password."""
+        """Record a wrong password."""
         key = (address, email)
         before = self._failures.pop(key, _Failures(0, 0.0)).count
-        wait = min(LONGEST_WAIT, 2.0 ** (before + 1 - FREE_FAILURES))
+        wait = min(MAX_WAIT, 2.0 ** (before + 1 - FREE_FAILURES))
         until = self._clock.monotonic() + wait if before + 1 >= FREE_FAILURES else 0.0
         self._failures[key] = _Failures(before + 1, until)
         if len(self._failures) > REMEMBERED:
@@ -185,7 +185,7 @@ class Limits:
             self._guessed.take(email)
 
     def succeeded(self, address: str, email: str) -> None:
-        """Note a right password: this address is its owner's."""
+        """Record a right password; from now on the address is known as its owner's."""
         key = (address, email)
         self._failures.pop(key, None)
         self._known[key] = None
@@ -194,8 +194,8 @@ class Limits:
             self._known.popitem(last=False)
 
 
-class Arrivals:
-    """Notes where each request comes from, for the limits that count by address."""
+class CallerAddressMiddleware:
+    """Records the caller's address of each request, for the limits per address."""
 
     def __init__(self, inner: ASGIApp, limits: Limits) -> None:
         self._inner = inner

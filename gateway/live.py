@@ -1,9 +1,9 @@
-"""Live events: the library's feed is the truth, the bus says when to look (R24).
+"""Live streams: read the library's feed whenever the bus announces an event (R24).
 
-A stream shows what the feed lists after a cursor, in the feed's order, so it resumes without a gap
-or a double wherever it broke off, at any gateway. Progress of running jobs comes straight from the
-bus, without an id. Nothing is buffered but the latest progress of each job: a stream is read from
-the feed no faster than its reader takes it.
+A stream sends the events of the feed after a cursor, in the feed's order, so it resumes at any
+gateway without gaps or duplicates. Progress of running jobs comes directly from the bus, without an
+id. Only the latest progress of each job is buffered: a stream reads the feed no faster than its
+reader consumes it.
 """
 
 import asyncio
@@ -31,66 +31,66 @@ from kit.http.errors import ProblemError
 
 log = logging.getLogger(__name__)
 
-PIECE = 200
-"""Entries of the feed that are asked for at once."""
-LATE: Seconds = 5.0
-"""How long an event that the bus told of may take to show in the feed."""
-LOOK_AGAIN: Seconds = 0.05
-"""Pause before a second look for such an event; it doubles with each look that finds nothing."""
-LONGEST_PAUSE: Seconds = 1.0
-NEWS_PAUSE: Seconds = 0.25
-"""The same when there are news: they may show although something older does not."""
-AWAY: Seconds = 1.0
-"""Pause while the library or the bus is away."""
-JOBS_SHOWN = 1_000
-"""Running jobs whose latest progress one stream keeps."""
-KNOWN = 2_000
-"""Events a stream remembers to have shown: the bus may tell of them twice, or afterwards."""
+PAGE_SIZE = 200
+"""Entries per page of the feed."""
+FEED_DELAY: Seconds = 5.0
+"""How long to look for an event in the feed after the bus delivered it."""
+FIRST_PAUSE: Seconds = 0.05
+"""Pause before the second look for such an event; it doubles with each look without a result."""
+MAX_PAUSE: Seconds = 1.0
+EVENT_PAUSE: Seconds = 0.25
+"""Pause if another event arrives meanwhile, which may be in the feed before the older one is."""
+RECONNECT_PAUSE: Seconds = 1.0
+"""Pause while the library or the bus is unavailable."""
+MAX_JOBS = 1_000
+"""Maximum number of running jobs whose latest progress a stream buffers."""
+MAX_SHOWN = 2_000
+"""Sent events that a stream remembers, because the bus may deliver them later or twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What of an owner's events a stream shows."""
+    """Selects events of an owner by subject, job and run."""
 
     subject: Subject | None = None
     job: str | None = None
     run: str | None = None
 
-    def takes(self, entry: FeedEntry | JobProgressed) -> bool:
-        """Return whether an event is shown."""
+    def matches(self, entry: FeedEntry | JobProgressed) -> bool:
+        """Return whether the filter selects an event."""
         pairs = ((self.subject, entry.subject), (self.job, entry.job), (self.run, entry.run))
-        return all(wanted in (None, given) for wanted, given in pairs)
+        return all(expected in (None, actual) for expected, actual in pairs)
 
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """One connection."""
+    """The state of one live connection."""
 
     who: Principal
     filter: Filter
     bound: int
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     overrun: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when more waits for its reader than is allowed."""
+    """Set when too many events wait for a slow reader."""
     progress: OrderedDict[str, JobProgressed] = field(default_factory=OrderedDict)
     expected: dict[str, float] = field(default_factory=dict)
-    """Events that the bus told of and the feed has not shown yet, and until when to look."""
+    """Events from the bus that the feed has not shown yet, each with the time to stop looking."""
     shown: OrderedDict[str, None] = field(default_factory=OrderedDict)
     pause: Seconds = 0.0
-    """How long to wait before the next look; more than 0 while looks find nothing."""
+    """Pause before the next look; more than 0 while looks have no result."""
     halt: bool = False
-    """Something happened that may end it: it does not wait any longer."""
+    """Whether to stop waiting and check at once whether the stream must end."""
     behind: int = 0
-    """Events since its reader last took what there was."""
+    """Events since the reader last caught up."""
 
-    def tell(self, event: AnyEvent, until: float) -> None:
-        """Take note of an event on the bus."""
+    def receive(self, event: AnyEvent, until: float) -> None:
+        """Record an event from the bus and wake the stream."""
         if isinstance(event.data, JobProgressed):
-            moved = event.data
-            if self.filter.takes(moved):
-                self.progress[moved.job] = moved
-                self.progress.move_to_end(moved.job)
-                if len(self.progress) > JOBS_SHOWN:
+            progress = event.data
+            if self.filter.matches(progress):
+                self.progress[progress.job] = progress
+                self.progress.move_to_end(progress.job)
+                if len(self.progress) > MAX_JOBS:
                     self.progress.popitem(last=False)
         elif event.id not in self.shown:
             self.behind += 1
@@ -100,12 +100,12 @@ class Stream:
         self.wake.set()
 
     def show(self, entry: FeedEntry) -> bool:
-        """Take note of an entry of the feed, and return whether it passes the filter."""
+        """Record an entry of the feed, and return whether the filter selects it."""
         self.expected.pop(entry.id, None)
         self.shown[entry.id] = None
-        if len(self.shown) > KNOWN:
+        if len(self.shown) > MAX_SHOWN:
             self.shown.popitem(last=False)
-        return self.filter.takes(entry)
+        return self.filter.matches(entry)
 
 
 class Live:
@@ -116,18 +116,18 @@ class Live:
         bus: Bus,
         *,
         upstream: Upstream,
-        bearers: Authenticator,
+        authenticator: Authenticator,
         settings: GatewaySettings,
         clock: Clock,
     ) -> None:
         self._bus = bus
         self._upstream = upstream
-        self._bearers = bearers
+        self._authenticator = authenticator
         self._settings = settings
         self._clock = clock
         self._streams: defaultdict[str, set[Stream]] = defaultdict(set)
         self._stopping = False
-        bearers.when_ended(self._halt)
+        authenticator.on_revoked(self._halt)
 
     @property
     def open_streams(self) -> int:
@@ -150,7 +150,7 @@ class Live:
                 self._halt(owner)
 
     def _halt(self, owner: str) -> None:
-        """Have an account's streams ask at once whether they must end."""
+        """Make an account's streams check at once whether they must end."""
         for stream in self._streams.get(owner, ()):
             stream.halt = True
             stream.wake.set()
@@ -161,118 +161,120 @@ class Live:
                 async for event in self._bus.tail(topic):
                     if event is None or event.owner is None:
                         continue
-                    until = self._clock.monotonic() + LATE
+                    until = self._clock.monotonic() + FEED_DELAY
                     for stream in self._streams.get(event.owner, ()):
-                        stream.tell(event, until)
+                        stream.receive(event, until)
             except BusError as error:
                 log.warning("live events wait for the bus: %s", error)
-            await asyncio.sleep(AWAY)
+            await asyncio.sleep(RECONNECT_PAUSE)
             self._wake_all()
 
     def _wake_all(self) -> None:
-        """Have every stream look: nobody knows what was missed."""
+        """Wake every stream to read the feed, because events on the bus may have been missed."""
         for streams in self._streams.values():
             for stream in streams:
                 stream.wake.set()
 
     async def open(
-        self, who: Principal, wanted: Filter, *, after: str | None
+        self, who: Principal, filter_: Filter, *, after: str | None
     ) -> tuple[Stream, Feed]:
-        """Open a stream and return it with the first piece of its feed.
+        """Open a stream and return it with the first page of its feed.
 
         Raises
         ------
         ProblemError
-            The cursor is none, the account has too many streams, the library is away.
+            The cursor is invalid, the account has too many streams, or the library is unavailable.
         """
         streams = self._streams[who.owner]
         if len(streams) >= self._settings.streams_per_account:
             raise ProblemError(
                 ProblemCode.TOO_MANY_REQUESTS,
-                f"An account has at most {self._settings.streams_per_account} live streams open.",
+                f"An account can have {self._settings.streams_per_account} live streams open at "
+                "once; close one first.",
                 retry_after=5,
             )
-        stream = Stream(who, wanted, self._settings.stream_events)
-        # It listens before it looks, so that nothing falls between.
+        stream = Stream(who, filter_, self._settings.stream_events)
+        # Registered before the first read of the feed, so that no event is missed in between.
         streams.add(stream)
         try:
-            return stream, await self._upstream.feed(who, after=after, limit=PIECE)
+            return stream, await self._upstream.feed(who, after=after, limit=PAGE_SIZE)
         except BaseException:
             self.close(stream)
             raise
 
     def close(self, stream: Stream) -> None:
-        """Forget a stream."""
+        """Remove a stream."""
         streams = self._streams[stream.who.owner]
         streams.discard(stream)
         if not streams:
             del self._streams[stream.who.owner]
 
-    async def events(self, stream: Stream, piece: Feed) -> AsyncIterator[bytes]:
-        """Yield a stream's bytes until it is closed; the last event says why."""
+    async def events(self, stream: Stream, page: Feed) -> AsyncIterator[bytes]:
+        """Yield a stream's bytes until it ends; the last event, `close`, has the reason."""
         yield b"retry: 1000\n\n"
         while True:
             while True:
-                found = False
-                for entry in piece.items:
-                    found = True
+                advanced = False
+                for entry in page.items:
+                    advanced = True
                     if stream.show(entry):
-                        yield _said(entry.type, entry.data, id_=entry.cursor)
-                position = piece.next
-                if not piece.more:
+                        yield _sse_event(entry.type, entry.data, id_=entry.cursor)
+                position = page.next
+                if not page.more:
                     break
-                if reason := await self._ending(stream):
-                    yield _said("close", {"reason": reason})
+                if reason := await self._end_reason(stream):
+                    yield _sse_event("close", {"reason": reason})
                     return
-                piece = await self._piece(stream, position)
+                page = await self._next_page(stream, position)
             stream.behind = len(stream.expected)
             while stream.progress:
-                _, moved = stream.progress.popitem(last=False)
-                yield _said("job.progressed", moved.model_dump(mode="json", exclude={"owner"}))
-            news = await self._until_news(stream, found=found)
-            if reason := await self._ending(stream):
-                yield _said("close", {"reason": reason})
+                _, progress = stream.progress.popitem(last=False)
+                data = progress.model_dump(mode="json", exclude={"owner"})
+                yield _sse_event("job.progressed", data)
+            woken = await self._wait_for_event(stream, advanced=advanced)
+            if reason := await self._end_reason(stream):
+                yield _sse_event("close", {"reason": reason})
                 return
-            if not news:
+            if not woken:
                 yield b": \n\n"
-            piece = await self._piece(stream, position)
+            page = await self._next_page(stream, position)
 
-    async def _piece(self, stream: Stream, position: str) -> Feed:
-        """Return what came after a position; nothing while the library is away."""
+    async def _next_page(self, stream: Stream, position: str) -> Feed:
+        """Return the feed after a cursor, or an empty page while the library is unavailable."""
         try:
-            return await self._upstream.feed(stream.who, after=position, limit=PIECE)
+            return await self._upstream.feed(stream.who, after=position, limit=PAGE_SIZE)
         except ProblemError as error:
             log.warning("a live stream waits for the library: %s", error.detail)
-            await asyncio.sleep(AWAY)
+            await asyncio.sleep(RECONNECT_PAUSE)
             stream.wake.set()
             return Feed(items=(), next=position)
 
-    async def _until_news(self, stream: Stream, *, found: bool) -> bool:
-        """Wait until there is something to look for; return whether there is.
+    async def _wait_for_event(self, stream: Stream, *, advanced: bool) -> bool:
+        """Wait for a reason to read the feed; return whether there is one.
 
-        While an event that the bus told of does not show in the feed, because a long transaction
-        of the library holds it back, each look waits longer than the one before.
+        While the feed does not show an event that the bus delivered, because a long transaction of
+        the library holds it back, each look waits longer than the one before.
         """
         now = self._clock.monotonic()
         stream.expected = {id_: until for id_, until in stream.expected.items() if until > now}
-        stream.pause = _pause(0.0 if found else stream.pause) if stream.expected else 0.0
+        stream.pause = _pause(0.0 if advanced else stream.pause) if stream.expected else 0.0
         left = max(0.0, (stream.who.expires - self._clock.now()).total_seconds())
         wait = min(left, stream.pause or self._settings.heartbeat)
         try:
             async with asyncio.timeout(wait) as limit:
                 until = limit.when() or 0.0
-                hurried = min(until, until - wait + NEWS_PAUSE)
+                earliest = min(until, until - wait + EVENT_PAUSE)
                 while True:
                     await stream.wake.wait()
                     stream.wake.clear()
                     if stream.halt or not stream.pause:
                         return True
-                    limit.reschedule(hurried)
+                    limit.reschedule(earliest)
         except TimeoutError:
             return bool(stream.expected)
 
-    async def _ending(self, stream: Stream) -> str:
-        """Return why a stream must end now, or nothing."""
+    async def _end_reason(self, stream: Stream) -> str:
+        """Return why a stream must end now, or an empty string."""
         while True:
             stream.halt = False
             if self._stopping:
@@ -280,20 +282,20 @@ class Live:
             if self._clock.now() >= stream.who.expires:
                 return "token_expired"
             try:
-                # What is remembered is believed for some seconds, so a busy stream may ask always.
-                return "" if await self._bearers.is_active(stream.who) else "session_ended"
+                # The authenticator caches the answer for some seconds, so this is cheap.
+                return "" if await self._authenticator.is_active(stream.who) else "session_ended"
             except DatabaseUnavailable as error:
                 log.warning("a live stream waits for the database of accounts: %s", error)
-                await asyncio.sleep(AWAY)
+                await asyncio.sleep(RECONNECT_PAUSE)
 
 
 def _pause(before: Seconds) -> Seconds:
-    """Return how long to wait before a look that follows one after another pause, or after none."""
-    return min(LONGEST_PAUSE, 2.0 * before) if before else LOOK_AGAIN
+    """Return the pause after another one: twice as long, up to `MAX_PAUSE`."""
+    return min(MAX_PAUSE, 2.0 * before) if before else FIRST_PAUSE
 
 
-def _said(type_: str, data: dict[str, Any], *, id_: str = "") -> bytes:
-    """Return one event as the HTML standard writes it."""
+def _sse_event(type_: str, data: dict[str, Any], *, id_: str = "") -> bytes:
+    """Encode one server-sent event as the HTML standard defines it."""
     head = f"id: {id_}\n" if id_ else ""
     body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return f"{head}event: {type_}\ndata: {body}\n\n".encode()

@@ -1,4 +1,4 @@
-"""One description of the whole API, merged from the gateway's and the library's own."""
+"""The OpenAPI document of the whole API, merged from those of the gateway and the library."""
 
 import copy
 import re
@@ -12,18 +12,18 @@ Document = dict[str, Any]
 METHODS = ("get", "put", "post", "delete", "patch")
 PROBLEM = "application/problem+json"
 _REFUSED = {
-    "400": "The request is not valid.",
-    "401": "Not logged in, or the token has ended.",
-    "403": "The token lacks the scope.",
-    "404": "There is no such thing, or it is not yours.",
-    "405": "This address does not take this method.",
-    "409": "It does not fit what is there.",
+    "400": "Bad request.",
+    "401": "Not authenticated, or the token has expired.",
+    "403": "The credential lacks the required scope.",
+    "404": "Not found.",
+    "405": "This path does not support this method.",
+    "409": "Conflict with the current state.",
     "413": "The body is too large.",
-    "422": "A part of the request is missing, malformed or out of range.",
-    "429": "Too many requests; Retry-After says when to come back.",
-    "500": "A fault of ours; quote the trace when you report it.",
-    "502": "A service behind this one failed; try again.",
-    "503": "Not available now; Retry-After says when to come back.",
+    "422": "A field of the request is missing, malformed or out of range.",
+    "429": "Too many requests; retry after the seconds in Retry-After.",
+    "500": "Internal error; quote the trace when you report it.",
+    "502": "An internal service failed; retry.",
+    "503": "Unavailable; retry after the seconds in Retry-After.",
 }
 _PIPELINE: Document = {
     "name": "stems-and-notes",
@@ -69,18 +69,18 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("put", "/v1/pipelines/{name}"): _PIPELINE,
     ("post", "/v1/runs"): {"item": _ITEM, "pipeline": "midi"},
 }
-"""A body for each operation that takes one, checked by a test against the operation's schema."""
+"""An example body for each operation; a test validates it against the operation's schema."""
 
 
 def merged_openapi(own: Document, library: Document) -> Document:
-    """Return the description of the whole API.
+    """Merge the OpenAPI documents of the gateway and the library.
 
     Parameters
     ----------
     own
         The gateway's OpenAPI document.
     library
-        The library's; its schemas are renamed where the gateway has others of the same name.
+        The library's document; a schema is renamed if the gateway has another of the same name.
     """
     library = _without_clashes(own, library)
     merged: Document = {
@@ -88,8 +88,8 @@ def merged_openapi(own: Document, library: Document) -> Document:
         "info": {
             "title": "Cratedig",
             "version": own["info"]["version"],
-            "description": "Drop a song and get stems, samples, tags, MIDI and analysis. Every "
-            "refusal is an `application/problem+json` with a `code`.",
+            "description": "Upload a song and get stems, samples, tags, MIDI, lyrics and analysis. "
+            "Every error response is an `application/problem+json` with a `code`.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -121,7 +121,7 @@ def merged_openapi(own: Document, library: Document) -> Document:
 
 
 def _finish(path: str, method: str, operation: Document) -> None:
-    """Give an operation its refusals, a plain name and an example."""
+    """Add the error responses, a readable id and an example to an operation."""
     responses = operation["responses"]
     for status in [status for status in responses if status >= "400"]:
         del responses[status]
@@ -144,7 +144,7 @@ def _problem_schemas() -> Document:
 
 
 def _without_clashes(own: Document, library: Document) -> Document:
-    """Return the library's document with schemas renamed that mean something else here."""
+    """Return the library's document; schemas that clash with the gateway's are renamed."""
     mine = own.get("components", {}).get("schemas", {})
     theirs = library.get("components", {}).get("schemas", {})
     clashes = {name for name in theirs if name in mine and mine[name] != theirs[name]}
@@ -154,10 +154,10 @@ def _without_clashes(own: Document, library: Document) -> Document:
     def renamed(value: Any) -> Any:
         if isinstance(value, dict):
             return {
-                name: _new_reference(one, clashes) if name == "$ref" else renamed(one)
-                for name, one in value.items()
+                name: _new_reference(part, clashes) if name == "$ref" else renamed(part)
+                for name, part in value.items()
             }
-        return [renamed(one) for one in value] if isinstance(value, list) else value
+        return [renamed(part) for part in value] if isinstance(value, list) else value
 
     document: Document = renamed(library)
     schemas = document["components"]["schemas"]

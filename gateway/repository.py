@@ -1,4 +1,4 @@
-"""Reads and writes of the gateway's rows."""
+"""Database queries of the gateway."""
 
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ from gateway.tables import (
 
 
 async def account_by_email(session: AsyncSession, email: str) -> AccountRow | None:
-    """Return the account of an address that is already folded."""
+    """Return the account of a case-folded e-mail address."""
     query = select(AccountRow).where(col(AccountRow.email) == email)
     return (await session.scalars(query)).one_or_none()
 
@@ -28,12 +28,12 @@ async def account(session: AsyncSession, account_id: str) -> AccountRow | None:
     return (await session.scalars(_account(account_id))).one_or_none()
 
 
-async def hold_account(session: AsyncSession, account_id: str) -> AccountRow | None:
-    """Return an account that is not being deleted, held until the transaction ends.
+async def lock_account(session: AsyncSession, account_id: str) -> AccountRow | None:
+    """Lock and return an account that is not being deleted.
 
-    Whoever begins a session, makes a key or ends any of them holds the account, so that none of
-    these overlap: account first, then the session, then its tokens. Rows that only point to the
-    account (`FOR KEY SHARE`) do not wait.
+    Every transaction that starts a session, creates a key or revokes either locks the account, so
+    that none of these overlap. The order is account, session, tokens. Inserts of rows with a
+    foreign key to the account (`FOR KEY SHARE`) do not wait for this lock.
     """
     query = _account(account_id).with_for_update(key_share=True)
     return (await session.scalars(query)).one_or_none()
@@ -46,12 +46,12 @@ def _account(account_id: str) -> Select[AccountRow]:
 
 
 async def any_account(session: AsyncSession) -> bool:
-    """Return whether there is an account at all."""
+    """Return whether the server has any account."""
     return bool((await session.execute(select(exists().where(col(AccountRow.id) != "")))).scalar())
 
 
 async def deleted_accounts(session: AsyncSession) -> list[AccountRow]:
-    """Return the accounts that the library has yet to forget."""
+    """Return deleted accounts whose data the library has not deleted yet."""
     query = select(AccountRow).where(col(AccountRow.deleted).is_(True))
     return list(await session.scalars(query))
 
@@ -66,20 +66,20 @@ async def session_of_refresh(session: AsyncSession, sha256: str) -> SessionRow |
     return (await session.scalars(query)).one_or_none()
 
 
-async def hold_session(session: AsyncSession, session_id: str) -> SessionRow | None:
-    """Return a session as it is now, held until the transaction ends."""
+async def lock_session(session: AsyncSession, session_id: str) -> SessionRow | None:
+    """Lock and return a session."""
     query = select(SessionRow).where(col(SessionRow.id) == session_id).with_for_update()
     return (await session.scalars(query)).one_or_none()
 
 
 async def refresh_token(session: AsyncSession, sha256: str) -> RefreshRow | None:
-    """Return a refresh token; its session is held already."""
+    """Return a refresh token; the caller has locked its session."""
     query = select(RefreshRow).where(col(RefreshRow.sha256) == sha256)
     return (await session.scalars(query)).one_or_none()
 
 
 async def end_sessions(session: AsyncSession, account_id: str, now: datetime) -> None:
-    """End every session of an account, which is held, and every ticket it bought."""
+    """Revoke every session and ticket of an account, which the caller has locked."""
     await session.execute(
         update(SessionRow)
         .where(col(SessionRow.account) == account_id, col(SessionRow.revoked_at).is_(None))
@@ -88,16 +88,16 @@ async def end_sessions(session: AsyncSession, account_id: str, now: datetime) ->
     await session.execute(delete(TicketRow).where(col(TicketRow.account) == account_id))
 
 
-async def session_lives(session: AsyncSession, session_id: str) -> bool:
-    """Return whether a session was not ended."""
+async def session_is_active(session: AsyncSession, session_id: str) -> bool:
+    """Return whether a session exists and was not revoked."""
     query = select(
         exists().where(col(SessionRow.id) == session_id, col(SessionRow.revoked_at).is_(None))
     )
     return bool((await session.execute(query)).scalar())
 
 
-async def key_lives(session: AsyncSession, key_id: str) -> bool:
-    """Return whether an API key was not removed."""
+async def key_exists(session: AsyncSession, key_id: str) -> bool:
+    """Return whether an API key exists."""
     query = select(exists().where(col(ApiKeyRow.id) == key_id))
     return bool((await session.execute(query)).scalar())
 
@@ -125,22 +125,22 @@ async def count_keys(session: AsyncSession, account_id: str) -> int:
 
 
 async def delete_key(session: AsyncSession, account_id: str, key_id: str) -> bool:
-    """Remove an account's API key; return whether it was there."""
-    found = await session.execute(
+    """Delete an account's API key; return whether it existed."""
+    deleted = await session.execute(
         delete(ApiKeyRow)
         .where(col(ApiKeyRow.account) == account_id, col(ApiKeyRow.id) == key_id)
         .returning(col(ApiKeyRow.id))
     )
-    return found.scalar_one_or_none() is not None
+    return deleted.scalar_one_or_none() is not None
 
 
 async def delete_keys(session: AsyncSession, account_id: str) -> None:
-    """Remove every API key of an account."""
+    """Delete every API key of an account."""
     await session.execute(delete(ApiKeyRow).where(col(ApiKeyRow.account) == account_id))
 
 
 async def touch_key(session: AsyncSession, key_id: str, now: datetime) -> None:
-    """Note that an API key was used."""
+    """Record the last use of an API key."""
     await session.execute(
         update(ApiKeyRow).where(col(ApiKeyRow.id) == key_id).values(last_used=now)
     )
@@ -153,20 +153,20 @@ async def signing_keys(session: AsyncSession) -> list[SigningKeyRow]:
     )
 
 
-async def ticket_lives(session: AsyncSession, sha256: str, now: datetime) -> bool:
-    """Return whether a ticket can still be used."""
+async def ticket_is_valid(session: AsyncSession, sha256: str, now: datetime) -> bool:
+    """Return whether a ticket exists and has not expired."""
     query = select(exists().where(col(TicketRow.sha256) == sha256, col(TicketRow.expires) > now))
     return bool((await session.execute(query)).scalar())
 
 
 async def take_ticket(session: AsyncSession, sha256: str, now: datetime) -> TicketRow | None:
-    """Use a ticket up, and return it unless it had ended or was used before."""
-    found = await session.scalars(
+    """Delete a ticket and return it; return `None` if it was used or has expired."""
+    taken = await session.scalars(
         delete(TicketRow)
         .where(col(TicketRow.sha256) == sha256, col(TicketRow.expires) > now)
         .returning(TicketRow)
     )
-    return found.one_or_none()
+    return taken.one_or_none()
 
 
 async def invitations(session: AsyncSession) -> list[InvitationRow]:
@@ -176,7 +176,7 @@ async def invitations(session: AsyncSession) -> list[InvitationRow]:
 
 
 async def count_open_invitations(session: AsyncSession, now: datetime) -> int:
-    """Return how many invitations can still be used."""
+    """Return the number of unused, unexpired invitations."""
     query = select(func.count()).where(
         col(InvitationRow.used).is_(None), col(InvitationRow.expires) > now
     )
@@ -184,8 +184,8 @@ async def count_open_invitations(session: AsyncSession, now: datetime) -> int:
 
 
 async def use_invitation(session: AsyncSession, sha256: str, now: datetime) -> bool:
-    """Use an invitation up; return whether it was good."""
-    found = await session.execute(
+    """Mark an invitation as used; return whether it was valid."""
+    used = await session.execute(
         update(InvitationRow)
         .where(
             col(InvitationRow.sha256) == sha256,
@@ -195,21 +195,21 @@ async def use_invitation(session: AsyncSession, sha256: str, now: datetime) -> b
         .values(used=now)
         .returning(col(InvitationRow.id))
     )
-    return found.scalar_one_or_none() is not None
+    return used.scalar_one_or_none() is not None
 
 
 async def delete_invitation(session: AsyncSession, invitation_id: str) -> bool:
-    """Revoke an invitation; return whether it was there."""
-    found = await session.execute(
+    """Delete an invitation; return whether it existed."""
+    deleted = await session.execute(
         delete(InvitationRow)
         .where(col(InvitationRow.id) == invitation_id)
         .returning(col(InvitationRow.id))
     )
-    return found.scalar_one_or_none() is not None
+    return deleted.scalar_one_or_none() is not None
 
 
 async def sweep(session: AsyncSession, now: datetime) -> None:
-    """Remove what has ended long ago."""
+    """Delete expired tickets, sessions, invitations and signing keys."""
     await session.execute(delete(TicketRow).where(col(TicketRow.expires) < now))
     old = now - timedelta(days=1)
     await session.execute(delete(SessionRow).where(col(SessionRow.expires) < old))

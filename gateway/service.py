@@ -1,4 +1,4 @@
-"""What the gateway is."""
+"""The gateway's service definition."""
 
 from gateway.settings import GatewaySettings
 from kit.service import HttpService

@@ -1,4 +1,4 @@
-"""What can be told to the gateway."""
+"""The gateway's settings."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -11,7 +11,7 @@ from kit.settings import Period
 
 
 class SignUp(StrEnum):
-    """Who may open an account."""
+    """Who may create an account."""
 
     OPEN = "open"
     INVITATION = "invitation"
@@ -24,36 +24,36 @@ class GatewaySettings(HttpSettings):
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
 
     database_url: SecretStr = SecretStr("")
-    """Its own database: `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`."""
+    """The gateway's database: `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`."""
     hosts: tuple[str, ...] = ()
-    """Names by which it may be called, such as `["music.example.org"]`; empty is any."""
+    """Accepted host names, such as `["music.example.org"]`; empty means any."""
     origins: tuple[str, ...] = ()
-    """Origins whose pages may call it, such as `["https://music.example.org"]`."""
+    """Origins whose pages may call the API (CORS), such as `["https://music.example.org"]`."""
     connections_by_address: Annotated[int, Field(ge=1, le=1_000_000)] | None = 400
-    """Connections from one address, never more than half of all; none is no bound of its own."""
+    """Maximum connections per address, never more than half of all; null means no own limit."""
     replicas: Annotated[int, Field(ge=1, le=1_000)] = 1
-    """How many gateways share the load: each takes its part of the limits."""
+    """Number of gateway processes; each applies its share of the rate limits."""
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 6_000
-    """How much one account may ask; a burst of a tenth is taken at once."""
+    """Requests per account and minute; a tenth of them may come at once."""
     logins_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 60
-    """How often one address may try to log in."""
+    """Login attempts per address and minute."""
     accounts_per_hour: Annotated[int, Field(ge=1, le=1_000_000_000)] = 600
-    """How many accounts one address may open."""
+    """New accounts per address and hour."""
     signup: SignUp = SignUp.OPEN
-    """Who may open an account: `open` is anybody, `invitation` whom an administrator invited
-    (`cratedig invitations create`), `closed` nobody. The first account of a fresh server can always
-    be made."""
+    """Who may create an account: `open` means anybody, `invitation` people with an administrator's
+    invitation (`cratedig invitations create`), `closed` nobody. The first account of a server can
+    always be created."""
     failed_lookups_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 60
-    """How many unknown keys, refresh tokens and tickets of one address are looked up."""
+    """Lookups of unknown API keys, refresh tokens and tickets per address and minute."""
     access_minutes: Annotated[int, Field(ge=1, le=15)] = 15
-    """How long an access token lasts."""
+    """Lifetime of an access token in minutes."""
     key_days: Annotated[float, Field(gt=0, le=3_650)] = 30.0
-    """How long a signing key signs before the next one does."""
+    """Days until the next signing key replaces the current one."""
     stream_events: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
-    """Events that may wait for a slow reader of a live stream before it is disconnected."""
+    """Maximum events waiting for the reader of a live stream; a slower reader is disconnected."""
     streams_per_account: Annotated[int, Field(ge=1, le=100_000)] = 50
-    """Live streams that one account may hold open."""
+    """Maximum open live streams per account."""
     heartbeat: Period = 15.0
-    """How often a quiet live stream shows that it lives."""
+    """Seconds between the keep-alive comments of an idle live stream."""
     forget_every: Period = 5.0
-    """How often the library is asked again to forget a deleted account."""
+    """Seconds between attempts to delete the data of deleted accounts."""

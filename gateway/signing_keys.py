@@ -1,4 +1,4 @@
-"""The signing keys of this server: made, published ahead, used, retired (S3)."""
+"""Create, publish, rotate and retire the keys that sign access tokens (S3)."""
 
 import asyncio
 import logging
@@ -19,21 +19,21 @@ from kit.database.engine import Database
 log = logging.getLogger(__name__)
 
 AHEAD = timedelta(minutes=10)
-"""A key is published this long before it signs: more than twice what any cache keeps."""
+"""How long a key is published before it signs: more than twice the lifetime of any cache."""
 EVERY = 60.0
-"""Seconds between two looks at the keys; other gateways' new keys are seen with them."""
+"""Seconds between reloads, which also pick up keys that other gateway processes created."""
 
 
 class SigningKeys:
-    """Signs with the current key and publishes all that verify.
+    """The signing keys: one signs now, and all that verify tokens are published.
 
     Parameters
     ----------
     life
         How long a key signs.
     secret
-        What the private keys are encrypted with in the database; when it changes, new keys are made
-        and everybody logs in again.
+        The secret that encrypts the private keys in the database. If it changes, the server creates
+        new keys and every user must log in again.
     """
 
     def __init__(self, database: Database, *, clock: Clock, life: timedelta, secret: str) -> None:
@@ -52,16 +52,16 @@ class SigningKeys:
         return key_set(self._keys, self._clock.now())
 
     async def fetch(self) -> dict[str, Jwk]:
-        """Return the public keys by name, as a reader of this process takes them."""
+        """Return the public keys by key id, for token readers in this process."""
         return {key["kid"]: key for key in self.published()["keys"]}
 
     async def load(self) -> None:
-        """Read the keys, and make the first or the next where one is due."""
+        """Read the keys, and create the first or the next one if it is due."""
         now = self._clock.now()
         async with self._database.transaction() as session:
             await self._database.lock(session, "signing-keys")
             rows = await repository.signing_keys(session)
-            keys = [key for row in rows if (key := self._opened(row)) is not None]
+            keys = [key for row in rows if (key := self._decrypt(row)) is not None]
             if not keys:
                 keys.append(self._make(session, signs_from=now))
             newest = max(key.signs_from for key in keys)
@@ -78,27 +78,27 @@ class SigningKeys:
         await self.load()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Keep the keys fresh."""
+        """Reload the keys periodically."""
         while not stopping.is_set():
             try:
                 await self.load()
             except (DatabaseUnavailable, IntegrityError) as error:
-                log.warning("the signing keys cannot be read; the known ones go on: %s", error)
+                log.warning("reading the signing keys failed, the loaded keys stay: %s", error)
             try:
                 async with asyncio.timeout(EVERY):
                     await stopping.wait()
             except TimeoutError:
                 continue
 
-    def _opened(self, row: SigningKeyRow) -> SigningKey | None:
-        """Return a stored key, or nothing when it was sealed with another secret."""
+    def _decrypt(self, row: SigningKeyRow) -> SigningKey | None:
+        """Decrypt a stored key; return `None` if it was encrypted with another secret."""
         known = next((key for key in self._keys if key.kid == row.kid), None)
         if known is not None:
             return known
         try:
             pem = decrypt_pem(row.pem, self._secret)
         except ValueError:
-            log.warning("signing key %s was sealed with another secret; it is left out", row.kid)
+            log.warning("signing key %s is encrypted with another secret; ignoring it", row.kid)
             return None
         return SigningKey(row.kid, pem, row.signs_from, row.retires)
 

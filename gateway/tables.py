@@ -1,4 +1,4 @@
-"""Every row the gateway keeps. Secrets are there as digests, signing keys encrypted."""
+"""The gateway's tables. Secrets are stored as digests, signing keys encrypted."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ class Table(SQLModel, registry=registry(metadata=METADATA)):
 
 
 class AccountRow(Table, table=True):
-    """An account. One that is being deleted keeps its row until the library has forgotten it."""
+    """An account. A deleted one keeps its row until the library has deleted its data."""
 
     __tablename__ = "accounts"
 
@@ -32,14 +32,14 @@ class AccountRow(Table, table=True):
     """Folded to lower case."""
     name: str
     password: str
-    """Argon2id's own text of the hash."""
+    """The Argon2id hash in PHC format."""
     admin: bool
     deleted: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created: datetime = Field(sa_type=Utc)
 
 
 class SessionRow(Table, table=True):
-    """A login. Whoever goes on with it or ends it holds this row."""
+    """A session. A transaction that refreshes or revokes it locks this row."""
 
     __tablename__ = "sessions"
 
@@ -51,7 +51,7 @@ class SessionRow(Table, table=True):
 
 
 class RefreshRow(Table, table=True):
-    """A refresh token: one of a session's, and only the newest goes on."""
+    """A refresh token of a session; only the newest can be exchanged."""
 
     __tablename__ = "refresh_tokens"
 
@@ -98,10 +98,10 @@ class TicketRow(Table, table=True):
     sha256: str = Field(primary_key=True)
     account: str = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
     session: str
-    """The login or the key that bought it."""
+    """The id of the session or API key that created it."""
     expires: datetime = Field(sa_type=Utc)
     token_expires: datetime = Field(sa_type=Utc)
-    """When the token that bought it ends: the stream ends then."""
+    """When the token that created it expires; the stream ends then."""
 
 
 class InvitationRow(Table, table=True):
@@ -112,7 +112,7 @@ class InvitationRow(Table, table=True):
     id: str = Field(primary_key=True)
     sha256: str = Field(unique=True)
     account: str = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
-    """The administrator who made it."""
+    """The administrator who created it."""
     note: str
     created: datetime = Field(sa_type=Utc)
     expires: datetime = Field(sa_type=Utc)

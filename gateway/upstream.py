@@ -1,4 +1,4 @@
-"""The way to the library: catalogue routes are forwarded unchanged, with a token of our own."""
+"""Forward requests for the catalogue to the library, with a token that the gateway signs."""
 
 import logging
 import re
@@ -25,7 +25,7 @@ OWN = frozenset(
     {"accounts", "account", "sessions", "keys", "invitations", "events", "openapi.json"}
 )
 """First parts of the paths below `/v1` that the gateway answers itself; the rest is forwarded."""
-_ASKED = frozenset(
+_FORWARDED = frozenset(
     {
         b"accept",
         b"accept-language",
@@ -37,7 +37,7 @@ _ASKED = frozenset(
         b"range",
     }
 )
-"""What of a request's head the library is told."""
+"""Request headers that are forwarded to the library."""
 _DROPPED = frozenset(
     {
         b"connection",
@@ -54,13 +54,13 @@ _DROPPED = frozenset(
         b"upgrade",
     }
 )
-"""What of an answer's head belongs to one connection only, or is not the library's to say."""
+"""Response headers that are not passed on: they belong to one connection, or to the gateway."""
 _HIDDEN = re.compile(rb"%(2f|5c|2e|00)|\\", re.IGNORECASE)
-"""Ways to write `/`, `\\`, `.` and NUL that one program reads otherwise than the next."""
+"""Encodings of `/`, `\\`, `.` and NUL that programs decode differently."""
 
 
 class UpstreamRouter:
-    """Hands a request to the gateway's own application or on to the library."""
+    """Routes each request to the gateway's own application or to the library."""
 
     def __init__(self, own: ASGIApp, upstream: "Upstream") -> None:
         self._own = own
@@ -79,38 +79,40 @@ class UpstreamRouter:
 class Upstream:
     """Forwards requests to the library."""
 
-    def __init__(self, library: Remote, client: httpx.AsyncClient, bearers: Authenticator) -> None:
+    def __init__(
+        self, library: Remote, client: httpx.AsyncClient, authenticator: Authenticator
+    ) -> None:
         self._library = library
         self._client = client
-        self._bearers = bearers
+        self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request by the library's answer."""
+        """Forward a request and send the library's response."""
         try:
             who = await self._caller(Headers(scope=scope))
-            asked = self._asked(scope, who)
-            passing = _Passing(send, path=asked["path"])
-            await self._library(asked, receive, passing)
+            request = self._forwarded(scope, who)
+            passing = _Passing(send, path=request["path"])
+            await self._library(request, receive, passing)
             if passing.refusal is not None:
                 raise passing.refusal
         except UpstreamUnavailable as error:
             if passing.begun:
-                # Breaking off is the only way left to say that something is missing.
-                raise ConnectionResetError(f"the library broke off: {error}") from error
+                # Headers are sent already, so only a reset can signal that the body is incomplete.
+                raise ConnectionResetError(f"the library's response broke off: {error}") from error
             await problem_response(_failed(error, sent=error.sent))(scope, receive, send)
         except DatabaseUnavailable as error:
-            # Raised while finding out who asks, so nothing was answered yet.
-            log.warning("callers cannot be identified: %s", error)
-            await problem_response(_unidentified())(scope, receive, send)
+            # Raised by authentication, so no response has started.
+            log.warning("authentication is unavailable: %s", error)
+            await problem_response(_authentication_unavailable())(scope, receive, send)
         except ProblemError as refusal:
             await problem_response(refusal)(scope, receive, send)
 
     async def feed(self, who: Principal, *, after: str | None, limit: int) -> Feed:
-        """Return a piece of an owner's feed. Raises `ProblemError`."""
+        """Return a page of an owner's feed. Raises `ProblemError`."""
         query: dict[str, str | int] = {"limit": limit}
         if after is not None:
             query["after"] = after
-        headers = {"authorization": f"Bearer {self._bearers.library_token(who)}"}
+        headers = {"authorization": f"Bearer {self._authenticator.library_token(who)}"}
         request = self._client.build_request("GET", "/v1/feed", params=query, headers=headers)
         answer = await self._send(request)
         try:
@@ -125,16 +127,16 @@ class Upstream:
             await answer.aclose()
 
     async def document(self) -> dict[str, Any]:
-        """Return the library's own description of its routes. Raises `ProblemError`."""
+        """Return the library's OpenAPI document. Raises `ProblemError`."""
         answer = await self._send(self._client.build_request("GET", "/openapi.json"))
         try:
             await answer.aread()
-            found = answer.json()
-            if answer.is_error or not isinstance(found, dict):
+            document = answer.json()
+            if answer.is_error or not isinstance(document, dict):
                 raise ProblemError(
-                    ProblemCode.UPSTREAM_FAILED, "The library does not describe itself."
+                    ProblemCode.UPSTREAM_FAILED, "The library returned no OpenAPI document."
                 )
-            return found
+            return document
         except (httpx.TransportError, ValueError) as error:
             raise _failed(error) from None
         finally:
@@ -154,12 +156,12 @@ class Upstream:
                 ProblemCode.UNAUTHENTICATED,
                 "Log in, or send an API key, as `Authorization: Bearer …`.",
             )
-        return await authenticated(self._bearers.authenticate, credential.strip())
+        return await authenticated(self._authenticator.authenticate, credential.strip())
 
-    def _asked(self, scope: Scope, who: Principal) -> Scope:
-        """Return the request as the library gets it."""
-        token = self._bearers.library_token(who)
-        head = [(name, value) for name, value in scope["headers"] if name in _ASKED]
+    def _forwarded(self, scope: Scope, who: Principal) -> Scope:
+        """Return the ASGI scope of the request to the library."""
+        token = self._authenticator.library_token(who)
+        head = [(name, value) for name, value in scope["headers"] if name in _FORWARDED]
         head.append((b"authorization", b"Bearer " + token.encode()))
         head.append((b"traceparent", current_traceparent().encode()))
         return {
@@ -184,17 +186,17 @@ class Upstream:
             unsent = httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout
             raise _failed(error, sent=not isinstance(error, unsent)) from None
         except RuntimeError as error:
-            # The client is being closed, or the library of this process is not built yet.
+            # The client is closed, or the library in this process is not built yet.
             raise _failed(error) from None
         kind = answer.headers.get("content-type", "").encode()
-        if refusal := _judged(answer.status_code, kind, request.url.path):
+        if refusal := _refusal_of(answer.status_code, kind, request.url.path):
             await answer.aclose()
             raise refusal
         return answer
 
 
 class _Passing:
-    """Passes the library's answer on, unless it is one that callers should not see."""
+    """Passes the library's response on, unless `_refusal_of` replaces it."""
 
     def __init__(self, send: Send, *, path: str) -> None:
         self._send = send
@@ -206,48 +208,48 @@ class _Passing:
         if message["type"] == "http.response.start":
             head = [(k, v) for k, v in message["headers"] if k not in _DROPPED]
             kind = next((v for k, v in head if k == b"content-type"), b"")
-            self.refusal = _judged(message["status"], kind, self._path)
+            self.refusal = _refusal_of(message["status"], kind, self._path)
             message = {**message, "headers": head}
         if self.refusal is None:
             self.begun = True
             await self._send(message)
 
 
-def _judged(status: int, kind: bytes, path: str) -> ProblemError | None:
-    """Return what a caller is told instead of an answer that is a fault of ours."""
+def _refusal_of(status: int, kind: bytes, path: str) -> ProblemError | None:
+    """Return the error that replaces a response which is an internal error of the library."""
     if status != 401 and (status < 500 or kind.startswith(MEDIA_TYPE.encode())):
         return None
     log.error("the library answered %s to %s", status, path)
     return ProblemError(
         ProblemCode.UPSTREAM_FAILED,
-        "The library could not answer; try again in a moment.",
+        "The library failed on this request; try again in a moment.",
         retry_after=1,
     )
 
 
-def _unidentified() -> ProblemError:
-    """Return what a caller is told while nobody can say who it is."""
+def _authentication_unavailable() -> ProblemError:
+    """Return the error for a request while the database of accounts is unavailable."""
     return ProblemError(
         ProblemCode.UNAVAILABLE,
-        "The database of accounts is away; try again in a moment.",
+        "The database of accounts is unavailable; try again in a moment.",
         retry_after=2,
     )
 
 
 def _failed(error: Exception, *, sent: bool = True) -> ProblemError:
-    """Return what a caller is told when the library cannot be asked."""
-    log.warning("the library cannot be reached: %s: %s", type(error).__name__, error)
+    """Return the error for a request while the library is unreachable."""
+    log.warning("the library is unreachable: %s: %s", type(error).__name__, error)
     code = ProblemCode.UPSTREAM_FAILED if sent else ProblemCode.UNAVAILABLE
-    return ProblemError(code, "The library does not answer; try again in a moment.", retry_after=2)
+    return ProblemError(code, "The library is unavailable; try again in a moment.", retry_after=2)
 
 
 def _plain_path(scope: Scope) -> bytes:
-    """Return the path for the library, written in the one plain way.
+    """Return the path for the library in normal form.
 
     Raises
     ------
     ProblemError
-        The path is written so that it might mean something else to somebody else.
+        The path contains an ambiguous encoding.
     """
     raw = scope.get("raw_path") or scope["path"].encode()
     parts = scope["path"].split("/")[1:]

@@ -1,1 +1,1 @@
-"""What the gateway answers itself."""
+"""The routes that the gateway handles itself."""

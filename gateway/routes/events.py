@@ -1,4 +1,4 @@
-"""Live events over SSE."""
+"""`/events`: live streams of events over SSE, and tickets for them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ def event_routes(live: Live, keys: ApiKeys) -> APIRouter:
         request: Request,
         ticket: Annotated[
             str | None,
-            Query(description="From `POST /v1/events/tickets`, for browsers."),
+            Query(description="A ticket from `POST /v1/events/tickets`, for browsers."),
         ] = None,
         credentials: Annotated[
             HTTPAuthorizationCredentials | None, Security(bearer, scopes=[Scope.READ.value])
@@ -60,25 +60,28 @@ def event_routes(live: Live, keys: ApiKeys) -> APIRouter:
         job: JobId | None = None,
         run: RunId | None = None,
         after: Annotated[
-            str | None, Query(max_length=400, description="The same as Last-Event-ID.")
+            str | None,
+            Query(
+                max_length=400, description="The same as the header Last-Event-ID, for browsers."
+            ),
         ] = None,
         last_event_id: Annotated[str | None, Header(max_length=400)] = None,
     ) -> Response:
-        """Follow what happens to one's items, jobs and runs.
+        """Stream the events of the account's items, jobs and runs.
 
-        Each event's `id` resumes the stream behind it for seven days, by the header Last-Event-ID.
-        `job.progressed` has no id: it tells only how far a running job is. The last event, `close`,
-        says why the stream ends.
+        To resume after an event, send its `id` as the header Last-Event-ID, up to seven days later.
+        `job.progressed`, the progress of a running job, has no id. The last event, `close`, has the
+        reason why the stream ends.
         """
-        wanted = Filter(subject=subject, job=job, run=run)
-        stream, first = await live.open(principal, wanted, after=last_event_id or after)
+        filter_ = Filter(subject=subject, job=job, run=run)
+        stream, first = await live.open(principal, filter_, after=last_event_id or after)
         return EventStream(live.events(stream, first), stream=stream, live=live)
 
     @router.post("/tickets", status_code=201)
     async def make_ticket(principal: Annotated[Principal, require(Scope.READ)]) -> StreamTicket:
-        """Make a ticket that opens one live stream within 30 seconds: `GET /v1/events?ticket=`.
+        """Create a ticket that opens one live stream within 30 seconds: `GET /v1/events?ticket=`.
 
-        Browsers cannot send a token with an EventSource, and a token does not belong into a URL.
+        A browser's EventSource cannot send a token as a header, and a token must not be in a URL.
         """
         return await keys.make_ticket(principal)
 
@@ -86,7 +89,7 @@ def event_routes(live: Live, keys: ApiKeys) -> APIRouter:
 
 
 class EventStream(Response):
-    """A live stream that ends with its connection, or when its reader is too slow."""
+    """A response that streams events until the client disconnects or falls too far behind."""
 
     media_type = MEDIA_TYPE
 
@@ -105,7 +108,7 @@ class EventStream(Response):
         self._live = live
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """Send events until there is a reason to stop."""
+        """Send events until the stream ends."""
         assert self._events is not None
         assert self._stream is not None
         assert self._live is not None
@@ -133,6 +136,6 @@ class EventStream(Response):
 
 
 async def _gone(receive: Receive) -> None:
-    """Wait until the client has gone."""
+    """Wait until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""Invitations to open an account, for administrators."""
+"""`/invitations`: invitations to create an account, for administrators."""
 
 from typing import Annotated
 
@@ -17,11 +17,11 @@ from kit.auth.dependencies import require
 from kit.http.routes import GuardedRoute
 
 Administrator = Annotated[Principal, require(Scope.ADMIN)]
-"""A caller who administers the server and has logged in."""
+"""A caller with an administrator's session."""
 
 
 class InvitationList(Message):
-    """Every invitation: few wait at a time and old ones are removed, so there is one page."""
+    """All invitations on one page; expired ones are deleted after a day."""
 
     items: tuple[Invitation, ...]
     next: str | None = None
@@ -35,21 +35,21 @@ def invitation_routes(invitations: Invitations) -> APIRouter:
     async def list_invitations(principal: Administrator) -> InvitationList:
         """List invitations, newest first, without their secrets.
 
-        One that has ended, used or not, is listed for a day more.
+        The list contains expired invitations, used or not, for one more day.
         """
         return InvitationList(items=await invitations.all())
 
     @router.post("", status_code=201)
-    async def make_invitation(asked: InvitationCreate, principal: Administrator) -> NewInvitation:
-        """Make an invitation that opens one account; its secret is in this answer and nowhere else.
+    async def make_invitation(body: InvitationCreate, principal: Administrator) -> NewInvitation:
+        """Create an invitation for one account; only this response contains its secret.
 
-        It is sent as `invitation` with `POST /v1/accounts`.
+        The invited person sends the secret as `invitation` with `POST /v1/accounts`.
         """
-        return await invitations.make(principal, asked)
+        return await invitations.make(principal, body)
 
     @router.delete("/{invitation}", status_code=204)
     async def revoke_invitation(invitation: str, principal: Administrator) -> None:
-        """Revoke an invitation. An account that was opened with it stays."""
+        """Revoke an invitation; an account that was created with it stays."""
         await invitations.revoke(principal, invitation)
 
     return router

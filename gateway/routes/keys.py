@@ -1,4 +1,4 @@
-"""API keys."""
+"""`/keys`: API keys."""
 
 from fastapi import APIRouter
 
@@ -10,7 +10,7 @@ from kit.http.routes import GuardedRoute
 
 
 class ApiKeyList(Message):
-    """All keys of an account: at most a hundred, so there is one page."""
+    """All API keys of an account, at most a hundred, on one page."""
 
     items: tuple[ApiKey, ...]
     next: str | None = None
@@ -26,13 +26,13 @@ def key_routes(keys: ApiKeys) -> APIRouter:
         return ApiKeyList(items=await keys.all_of(principal))
 
     @router.post("", status_code=201)
-    async def make_key(asked: KeyCreate, principal: Holder) -> NewApiKey:
-        """Make an API key; its secret is in this answer and nowhere else."""
-        return await keys.make(principal, asked)
+    async def make_key(body: KeyCreate, principal: Holder) -> NewApiKey:
+        """Create an API key; only this response contains its secret."""
+        return await keys.make(principal, body)
 
     @router.delete("/{key}", status_code=204)
     async def delete_key(key: str, principal: Holder) -> None:
-        """Remove an API key; it stops working at once."""
+        """Delete an API key; it stops working at once."""
         await keys.delete(principal, key)
 
     return router

@@ -1,4 +1,4 @@
-"""What is said of the server itself: public keys, the description of the API, its documentation."""
+"""Public keys, the OpenAPI document and the API documentation of the server."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,13 +15,15 @@ Describe = Callable[[], Awaitable[dict[str, Any]]]
 STYLED = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def server_routes(keyring: SigningKeys, describe: Describe) -> APIRouter:
-    """Return the routes; none of them needs a login, and none is part of the API."""
+def server_routes(signing_keys: SigningKeys, describe: Describe) -> APIRouter:
+    """Return the routes; none requires a login, and none is part of the API."""
     router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
     @router.get("/.well-known/jwks.json")
     async def published_keys() -> Response:
-        return JSONResponse(keyring.published(), headers={"Cache-Control": "public, max-age=60"})
+        return JSONResponse(
+            signing_keys.published(), headers={"Cache-Control": "public, max-age=60"}
+        )
 
     @router.get("/openapi.json")
     @router.get("/v1/openapi.json")

@@ -83,9 +83,9 @@ def handle(params: TaggingParams, job: Job, engine: Engine) -> TaggingResult:
 
 def _song(params: TaggingParams, job: Job) -> JobInput | None:
     """Return the input that is heard as a song, or none."""
-    if params.subject is TagTarget.SAMPLES:
+    if params.target is TagTarget.SAMPLES:
         return None
-    if params.subject is TagTarget.SONG:
+    if params.target is TagTarget.SONG:
         songs = list(job.inputs)
     else:
         of_sample = job.item.kind is ItemKind.SAMPLE
@@ -94,7 +94,7 @@ def _song(params: TaggingParams, job: Job) -> JobInput | None:
         raise Rejected(
             "input",
             f"One song is tagged at a time, and {len(songs)} of the inputs would be songs. Make "
-            "one job for each, or ask for `subject: samples`.",
+            "one job for each, or ask for `target: samples`.",
         )
     return songs[0] if songs else None
 

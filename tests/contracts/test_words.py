@@ -58,14 +58,18 @@ def steps(*given: Any, **more: Any) -> dict[str, Any]:
     ("body", "field", "words"),
     [
         ({"item": "nosuch", "pipeline": "full"}, "item", "an id looks like"),
-        ({"item": ITEM, "pipeline": "My Own"}, "pipeline", "small letters, digits and hyphens"),
+        (
+            {"item": ITEM, "pipeline": "My Own"},
+            "pipeline",
+            "lower-case letters, digits and hyphens",
+        ),
         ({"item": ITEM, "pipeline": 3}, "pipeline", "not an object"),
         (steps(), "pipeline.steps", "give 1 or more"),
         (steps({"name": "a", "task": "bogus"}), "pipeline.steps.0.task", "'separation'"),
         (steps({"name": "a"}), "pipeline.steps.0.task", "missing"),
         (steps({"name": "a", "task": "midi", "x": 1}), "pipeline.steps.0.x", "not known"),
         (steps({"name": "a", "task": "midi", "after": ["b"]}), "pipeline", "not an earlier step"),
-        (steps({"name": "a", "task": "midi"}, params={"A": {}}), "params.A", "small letters"),
+        (steps({"name": "a", "task": "midi"}, params={"A": {}}), "params.A", "lower-case letters"),
     ],
 )
 def test_a_pipelines_fault_is_told_once_and_where_it_is(

@@ -19,7 +19,7 @@ from contracts.items import ItemState
 from contracts.jobs import JobProgressed, Progress, TaskName
 from contracts.subjects import Subject, SubjectKind
 from contracts.topics import JOBS_PROGRESS, LIBRARY_EVENTS
-from gateway.authenticator import STANDS
+from gateway.authenticator import SESSION_CACHE_LIFE
 from kit.clock import new_id
 from tests.gateway.world import PASSWORD, Told, User, World, eventually, gateway_world, listening
 
@@ -283,7 +283,7 @@ async def test_a_busy_stream_ends_when_another_gateway_removed_its_key(
             assert (await stream.next()).type == CHANGED
             gone = await other.client.delete(f"/v1/keys/{made['id']}", headers=ada.head)
             assert gone.status_code == 204
-            world.clock.advance(STANDS)
+            world.clock.advance(SESSION_CACHE_LIFE)
             await world.rename(ada, item, "after")
             (last,) = await stream.rest()
             assert (last.type, last.data) == ("close", {"reason": "session_ended"})

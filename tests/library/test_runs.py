@@ -74,7 +74,7 @@ async def test_steps_fan_out_over_what_came_before(catalogue: Catalogue) -> None
     seen = await user.get(f"/runs/{run['id']}")
     assert 0.7 < seen["progress"]["fraction"] < 1
     assert "guitar" not in str(steps(seen)["slicing"]["jobs"])
-    assert steps(seen)["slicing"]["skipped"]
+    assert steps(seen)["slicing"]["skip_reason"]
     for claim in claims:
         await catalogue.finish(claim, MIDI, MIDI_FILES)
     done = await user.get(f"/runs/{run['id']}")
@@ -107,7 +107,7 @@ async def test_what_failed_is_left_out_and_steps_without_inputs_are_skipped(
     done = await user.get(f"/runs/{run['id']}")
     assert done["state"] == "failed"
     assert steps(done)["midi"]["jobs"] == []
-    assert "separation" in steps(done)["midi"]["skipped"]
+    assert "separation" in steps(done)["midi"]["skip_reason"]
     assert await catalogue.idle(TaskName.MIDI)
 
 
@@ -157,10 +157,10 @@ async def test_what_no_worker_does_is_left_out_of_the_servers_pipelines(
     await separate(catalogue, Stem.DRUMS)
     done = await user.get(f"/runs/{run['id']}")
     assert done["state"] == "succeeded"
-    assert steps(done)["slicing"]["skipped"] == "no worker for slicing runs in this server"
+    assert steps(done)["slicing"]["skip_reason"] == "no worker for slicing runs in this server"
     # What a user put together waits.
     mine = await user.post("/runs", {"item": song, "pipeline": STEMS_THEN_MIDI})
-    assert (mine["state"], steps(mine)["midi"]["skipped"]) == (
+    assert (mine["state"], steps(mine)["midi"]["skip_reason"]) == (
         "succeeded", "nothing to read came of separation",
     )  # fmt: skip
     notes = {"name": "midi", "task": "midi", "inputs": [{"step": "s", "kind": "stem"}]}

@@ -25,7 +25,7 @@ DATA = secrets.token_bytes(3 * PART + 10)
 async def test_a_file_in_parts_becomes_an_item_with_an_ingest_job(catalogue: Catalogue) -> None:
     user = catalogue.user()
     upload = await user.open(DATA, name="Night Drive.wav", kind="track", metadata={"artist": "Me"})
-    assert (upload["state"], upload["part_size"], upload["arrived"]) == ("open", PART, [])
+    assert (upload["state"], upload["part_size"], upload["received"]) == ("open", PART, [])
     assert [(p["number"], p["offset"], p["size"]) for p in upload["missing"]] == [
         (1, 0, PART),
         (2, PART, PART),
@@ -51,7 +51,7 @@ async def test_a_broken_off_upload_goes_on_with_what_is_missing(catalogue: Catal
     upload = await user.open(DATA)
     await user.send(upload, DATA, parts=2)
     again = await user.get(f"/uploads/{upload['id']}")
-    assert [p["number"] for p in again["arrived"]] == [1, 2]
+    assert [p["number"] for p in again["received"]] == [1, 2]
     assert [p["number"] for p in again["missing"]] == [3, 4]
     early = await user.http.post(f"/v1/uploads/{upload['id']}/complete")
     assert early.status_code == 409

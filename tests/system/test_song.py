@@ -144,7 +144,7 @@ def test_an_upload_goes_on_where_it_broke_off(user: Client, tmp_path: Path) -> N
     with pytest.raises(Lost):
         user.uploads.file(path, on_progress=lose, on_created=begun.append)
     interrupted = user.uploads.get(begun[0].id)
-    assert interrupted.arrived
+    assert interrupted.received
     assert interrupted.missing
     done = user.uploads.file(path, resume=begun[0].id)
     assert done.state == "completed"

@@ -131,12 +131,12 @@ def test_an_uploaded_sample_is_heard_as_one(tmp_path: Path) -> None:
 
 def test_what_is_heard_can_be_asked_for(tmp_path: Path) -> None:
     job = job_of(tmp_path, signals.noise(0.3))
-    result = handle(TaggingParams(subject=TagTarget.SAMPLES), job, KnownEngine(({"tom": 1.0},)))
+    result = handle(TaggingParams(target=TagTarget.SAMPLES), job, KnownEngine(({"tom": 1.0},)))
     assert result.classes == {SoundClass.TOM: 1}
     folder = tmp_path / "song"
     folder.mkdir()
     job = job_of(folder, signals.noise(4.0), kind=ItemKind.SAMPLE)
-    result = handle(TaggingParams(subject=TagTarget.SONG, song_threshold=0), job, KnownEngine())
+    result = handle(TaggingParams(target=TagTarget.SONG, song_threshold=0), job, KnownEngine())
     assert len(result.song) == 10
     assert result.samples == 0
 
@@ -144,7 +144,7 @@ def test_what_is_heard_can_be_asked_for(tmp_path: Path) -> None:
 def test_two_songs_are_refused_with_what_to_do(tmp_path: Path) -> None:
     paths = [write_audio(tmp_path / f"{n}.flac", signals.noise(0.5)) for n in range(2)]
     job = single_job(tmp_path, [audio_input(path) for path in paths])
-    with pytest.raises(Rejected, match="subject: samples"):
+    with pytest.raises(Rejected, match="target: samples"):
         handle(TaggingParams(), job, KnownEngine())
 
 

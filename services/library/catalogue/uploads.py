@@ -154,7 +154,7 @@ class Uploads:
             name=row.name,
             size=row.size,
             part_size=row.part_size,
-            arrived=arrived,
+            received=arrived,
             missing=missing,
             item=ItemId(row.item) if row.item else None,
             job=JobId(row.job) if row.job else None,

@@ -273,7 +273,7 @@ def _status(step: Step, one: StepState, jobs: Mapping[str, JobSummary]) -> StepS
         task=step.task,
         jobs=one.jobs,
         states=tuple(jobs[job].state for job in one.jobs if job in jobs),
-        skipped=reason,
+        skip_reason=reason,
     )
 
 

@@ -58,7 +58,7 @@ class AsyncUploads(AsyncResource):
             upload = await self.get(resume)
         on_created(upload)
         while upload.state == "open" and upload.missing:
-            done = sum(part.size for part in upload.arrived)
+            done = sum(part.size for part in upload.received)
             on_progress(done, size)
             for part in upload.missing:
                 await self._put(path, part)

@@ -57,7 +57,7 @@ class Uploads(Resource):
             upload = self.get(resume)
         on_created(upload)
         while upload.state == "open" and upload.missing:
-            done = sum(part.size for part in upload.arrived)
+            done = sum(part.size for part in upload.received)
             on_progress(done, size)
             for part in upload.missing:
                 self._put(path, part)

@@ -50,8 +50,8 @@ def print_work(work: types.Job | types.Run) -> None:
 
 
 def _describe_step(run: types.Run, step: types.Step) -> str:
-    if step.skipped or step.states:
-        return step.skipped or ", ".join(sorted(set(step.states)))
+    if step.skip_reason or step.states:
+        return step.skip_reason or ", ".join(sorted(set(step.states)))
     spec = next((spec for spec in run.pipeline.steps if spec["name"] == step.name), {})
     sources = [source["step"] for key in ("inputs", "side_inputs") for source in spec.get(key, ())]
     unfinished = {other.name for other in run.steps if not other.states or not _ended(other)}
@@ -62,4 +62,4 @@ def _describe_step(run: types.Run, step: types.Step) -> str:
 
 
 def _ended(step: types.Step) -> bool:
-    return bool(step.skipped) or all(state in types.TERMINAL for state in step.states)
+    return bool(step.skip_reason) or all(state in types.TERMINAL for state in step.states)

@@ -140,7 +140,7 @@ class Upload(Answer):
     name: str
     size: int
     part_size: int
-    arrived: tuple[UploadedPart, ...] = ()
+    received: tuple[UploadedPart, ...] = ()
     missing: tuple[UploadPart, ...] = ()
     item: str | None = None
     job: str | None = None

@@ -118,7 +118,7 @@ class Step(Answer):
     task: str
     jobs: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
-    skipped: str | None = None
+    skip_reason: str | None = None
 
 
 class Run(Answer):

@@ -19,7 +19,7 @@ from services.library.context import REFUSED, Context, Reader
 
 _UNFIT = '/\\:*?"<>|'
 _TURNS = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
-"""Bidirectional classes of characters that turn the direction of what follows."""
+"""Bidirectional classes of characters that change the direction of the text after them."""
 _ITEM_BYTES = 150
 
 
@@ -31,14 +31,14 @@ def artifact_routes(server: Context) -> APIRouter:
 
     @router.get("/{artifact}")
     async def get(principal: Reader, artifact: ArtifactId) -> Artifact:
-        """Show a file's facts."""
+        """Return a file's name, size, digest and media type."""
         async with server.database.session() as session:
             row = await Repository(session, principal).artifact(artifact, Action.READ)
         return artifact_to_api(row)
 
     @router.get("/{artifact}/download")
     async def download(principal: Reader, artifact: ArtifactId) -> Download:
-        """Return a signed URL to GET the file from, ranges included, for a quarter of an hour."""
+        """Return a signed URL to download the file, whole or by range, for 15 minutes."""
         async with server.database.session() as session:
             repository = Repository(session, principal)
             row = await repository.artifact(artifact, Action.READ)
@@ -57,9 +57,9 @@ def artifact_routes(server: Context) -> APIRouter:
 
 
 def file_name(item: ItemRow | None, artifact: ArtifactRow) -> str:
-    """Return the name that a downloaded file gets: the item's, and what of it this is (S11).
+    """Return a download's file name: the item's name, then which part of it this is (S11).
 
-    A file that belongs to no item keeps its own.
+    A file that belongs to no item keeps its own name.
     """
     if item is None:
         return artifact.name
@@ -77,10 +77,10 @@ def file_name(item: ItemRow | None, artifact: ArtifactRow) -> str:
 
 
 def _unfit(character: str) -> bool:
-    """Return whether a character must not stand in a file's name.
+    """Return whether a file name must not contain a character.
 
-    Those are controls, and what turns the direction of writing, which can make one ending look like
-    another. Joiners belong to emoji and to many languages' spelling.
+    Control characters must not appear, nor characters that change the writing direction, because
+    they can disguise the file's suffix. Joiners may: emoji and many languages' spelling use them.
     """
     kind = unicodedata.category(character)
     turns = unicodedata.bidirectional(character) in _TURNS

@@ -1,4 +1,4 @@
-"""`/items`: what is in the catalogue."""
+"""`/items`: the catalogue."""
 
 from contextlib import nullcontext
 from typing import Annotated
@@ -36,7 +36,7 @@ _EXAMPLE = {
 def item_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/items", tags=["items"], responses=REFUSED)
-    # The other connections are left to those who ask for anything else.
+    # Searches may use half of the connections; every other request uses the rest.
     searches = Turns(max(1, server.settings.database_pool // 2))
 
     @router.get("")
@@ -47,8 +47,8 @@ def item_routes(server: Context) -> APIRouter:
             str | None,
             Query(
                 max_length=LONGEST,
-                description=f"At most {MAX_WORDS} words in the name or the metadata, of which "
-                f"the first {SEARCHED} characters are looked at.",
+                description=f"At most {MAX_WORDS} words to find in the name or the first "
+                f"{SEARCHED} characters of the metadata.",
             ),
         ] = None,
         kind: ItemKind | None = None,
@@ -56,7 +56,7 @@ def item_routes(server: Context) -> APIRouter:
         parent: ItemId | None = None,
         roots: Annotated[
             bool | None,
-            Query(description="Only items that were cut from no other; false: only those cut."),
+            Query(description="`true`: only items without a parent; `false`: only those with one."),
         ] = None,
     ) -> Page[Item]:
         """List items, newest first."""
@@ -76,7 +76,7 @@ def item_routes(server: Context) -> APIRouter:
 
     @router.get("/{item}")
     async def get(principal: Reader, item: ItemId) -> Item:
-        """Show an item."""
+        """Return an item."""
         async with server.database.session() as session:
             return item_to_api(await Repository(session, principal).item(item, Action.READ))
 
@@ -88,7 +88,7 @@ def item_routes(server: Context) -> APIRouter:
     ) -> Item:
         """Change name, kind, stem, tempo or metadata, or read garbled tags in another encoding.
 
-        What is absent stays.
+        Absent fields stay as they are.
         """
         async with server.database.transaction() as session:
             return item_to_api(await edit_item(Repository(session, principal), item, given))

@@ -40,7 +40,7 @@ def upload_routes(server: Context) -> APIRouter:
         asked: Annotated[UploadCreate, Body(openapi_examples=_EXAMPLE)],
         key: Key = None,
     ) -> Upload:
-        """Announce a file; the answer holds signed URLs to PUT its parts to."""
+        """Announce a file; the response holds signed URLs to PUT its parts to."""
         async with server.database.transaction() as session:
             repository = Repository(session, principal)
             row: UploadRow | None = None
@@ -58,14 +58,14 @@ def upload_routes(server: Context) -> APIRouter:
             row = await server.uploads.open(principal, row)
         except ObjectError:
             if key is None:
-                # Nobody knows its id, and so nobody will ask for it again.
+                # The client never learns the id, so no request could resume this upload.
                 await server.uploads.abort(principal, row.id)
             raise
         return await server.uploads.show(row)
 
     @router.get("/{upload}")
     async def get(principal: Writer, upload: UploadId) -> Upload:
-        """Show what has arrived, and URLs for what is missing: so an upload is resumed."""
+        """Return the received parts and signed URLs for the missing ones, to resume an upload."""
         async with server.database.session() as session:
             row = await Repository(session, principal).upload(upload, Action.WRITE)
             tagging = await one_shot_tagging(session, row.item)
@@ -74,9 +74,9 @@ def upload_routes(server: Context) -> APIRouter:
 
     @router.post("/{upload}/complete")
     async def complete(principal: Writer, upload: UploadId, key: Key = None) -> Upload:
-        """Join the parts and take the file in; ingest checks that it has the announced digest.
+        """Join the parts and ingest the file; ingest verifies the announced SHA-256.
 
-        Doing it twice does no more than doing it once, with or without a key.
+        A repeated request changes nothing, with or without an idempotency key.
         """
         await server.uploads.complete(principal, upload)
         async with server.database.session() as session:
@@ -85,7 +85,7 @@ def upload_routes(server: Context) -> APIRouter:
 
     @router.delete("/{upload}", status_code=204)
     async def abort(principal: Writer, upload: UploadId) -> None:
-        """Drop an upload that is under way."""
+        """Abort an open upload and delete its parts."""
         await server.uploads.abort(principal, upload)
 
     return router

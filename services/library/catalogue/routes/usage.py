@@ -1,4 +1,4 @@
-"""`/usage`: how much an account stores, and how much it may."""
+"""`/usage`: what an account stores, and its limit."""
 
 from fastapi import APIRouter
 
@@ -14,7 +14,7 @@ def usage_routes(server: Context) -> APIRouter:
 
     @router.get("")
     async def get(principal: Reader) -> Usage:
-        """Show what is stored: uploaded files, results, uploads under way, and the limit."""
+        """Return the bytes of uploaded files, results and open uploads, and the limit."""
         async with server.database.session() as session:
             return show(await stored_by(session, principal.owner), policy=server.policy)
 

@@ -1,4 +1,4 @@
-"""What services ask on the library's internal port: claims, heartbeats, farewells."""
+"""Routes of the library's internal port: claims, heartbeats and account deletion."""
 
 from fastapi import APIRouter, Depends
 from pydantic import SecretStr

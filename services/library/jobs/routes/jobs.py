@@ -1,4 +1,4 @@
-"""`/jobs`: work on items, asked for, watched, cancelled, asked for again."""
+"""`/jobs`: submit, read, cancel and retry jobs."""
 
 from typing import Annotated
 
@@ -44,16 +44,16 @@ def job_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/jobs", tags=["jobs"], responses=REFUSED)
 
-    @router.post("", status_code=202, responses={200: {"description": "It was done before."}})
+    @router.post("", status_code=202, responses={200: {"description": "The job already exists."}})
     async def create(
         principal: Runner,
         asked: Annotated[JobCreate, Body(openapi_examples=_EXAMPLE)],
         response: Response,
         key: Key = None,
     ) -> Job:
-        """Ask for a task over an item; what was done before, or is under way, is reused.
+        """Submit a job for an item; an equal job that is queued, running or done is reused.
 
-        Its result is in the answer only for who may read.
+        The response holds the result only if the credential has the scope `catalogue:read`.
         """
         async with server.database.transaction() as session:
             repository = Repository(session, principal)
@@ -95,7 +95,7 @@ def job_routes(server: Context) -> APIRouter:
 
     @router.get("/{job}")
     async def get(principal: Reader, job: JobId) -> Job:
-        """Show a job; while it waits, also where it stands in the queue and what it waits for."""
+        """Return a job; while it is queued, also its position and what it waits for."""
         async with server.database.session() as session:
             row = await Repository(session, principal).job(job, Action.READ)
             queue = await queue_state(session, row, policy=server.policy)
@@ -103,9 +103,9 @@ def job_routes(server: Context) -> APIRouter:
 
     @router.get("/{job}/previews/{name}")
     async def preview(principal: Reader, job: JobId, name: str) -> Download:
-        """Return a signed URL to hear a part that is finished, while the job still runs.
+        """Return a signed URL of a preview: a finished part of a file, while the job still runs.
 
-        The names are those of the job's progress, as its live stream tells them.
+        The names are in `previews` of the job's progress and of its `job.progressed` events.
         """
         async with server.database.session() as session:
             row = await Repository(session, principal).job(job, Action.READ)
@@ -123,7 +123,7 @@ def job_routes(server: Context) -> APIRouter:
 
     @router.post("/{job}/cancel")
     async def cancel(principal: Runner, job: JobId, key: Key = None) -> Job:
-        """Stop a job: at once if it waits, within seconds if it runs; one that has ended stays."""
+        """Cancel a job: at once if queued, within seconds if running; a finished job stays."""
         async with server.database.transaction() as session:
             await hold_owner(session, principal.owner)
             before = (await Repository(session, principal).job(job, Action.RUN)).state
@@ -137,7 +137,7 @@ def job_routes(server: Context) -> APIRouter:
 
     @router.post("/{job}/retry", status_code=202)
     async def retry(principal: Runner, job: JobId, key: Key = None) -> Job:
-        """Ask again for a job that failed, was skipped or was cancelled: it is a new job."""
+        """Submit a failed, skipped or cancelled job again, as a new job."""
         async with server.database.transaction() as session:
             repository = Repository(session, principal)
 
@@ -152,7 +152,7 @@ def job_routes(server: Context) -> APIRouter:
 
 
 def _told(principal: Principal, row: JobRow) -> Job:
-    """Return a job as the answer to who runs it, who may not be allowed to read what it found."""
+    """Return a job for a response, without its result if the caller may not read the catalogue."""
     job = job_to_api(row)
     return job if Scope.READ in principal.scopes else job.model_copy(update={"result": None})
 
@@ -163,7 +163,7 @@ async def _again(server: Context, repository: Repository, job: str) -> JobRow:
         raise ProblemError(
             ProblemCode.WRONG_STATE,
             f"This job is {row.state}; only one that failed, was skipped or was cancelled can be "
-            "tried again. POST /v1/jobs with force does a finished one anew.",
+            "retried. To run a finished job again, POST /v1/jobs with `force`.",
         )
     session = repository.session
     await hold_owner(session, repository.owner)

@@ -1,4 +1,4 @@
-"""`/tasks` and `/feed`: what can be asked for, and what has happened."""
+"""`/tasks` and `/feed`: the tasks of this server, and past events."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ def task_routes(server: Context) -> APIRouter:
 
     @router.get("/tasks")
     async def tasks(principal: Reader) -> Page[TaskInfo]:
-        """List tasks: parameters and results as JSON Schema, and whether a worker is there."""
+        """List tasks: parameters and results as JSON Schema, and whether a worker offers them."""
         since = server.database.now(offset=-server.policy.offered)
         query = select(col(ProducerRow.task)).where(col(ProducerRow.last_seen) > since).distinct()
         async with server.database.session() as session:
@@ -52,15 +52,15 @@ def task_routes(server: Context) -> APIRouter:
             str | None,
             Query(
                 max_length=200,
-                description="A `cursor` or `next` of this feed, the id of an event that was "
-                "seen, or `start`; absent, nothing but the end of the feed is returned.",
+                description="Return events after this `cursor` or `next` of the feed, event id or "
+                "`start`. If absent, the response holds only the cursor of the feed's end.",
             ),
         ] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
         job: JobId | None = None,
         run: RunId | None = None,
     ) -> Feed:
-        """Return what has happened to the catalogue, oldest first, seven days back."""
+        """Return the events of the last seven days, oldest first."""
         async with server.database.session() as session:
             return await read_feed(
                 session,

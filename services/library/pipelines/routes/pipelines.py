@@ -1,4 +1,4 @@
-"""`/pipelines`: those of the server and those that a user stores."""
+"""`/pipelines`: built-in pipelines and those that users store."""
 
 from typing import Annotated
 
@@ -43,7 +43,7 @@ def pipeline_routes(server: Context) -> APIRouter:
 
     @router.get("")
     async def list_(principal: Reader, paging: Paging) -> Page[Pipeline]:
-        """List pipelines: the server's own on the first page, then the user's, newest first."""
+        """List pipelines: built-in pipelines on the first page, then stored ones, newest first."""
         async with server.database.session() as session:
             repository = Repository(session, principal)
             query = repository.pipelines.select()
@@ -56,7 +56,7 @@ def pipeline_routes(server: Context) -> APIRouter:
 
     @router.post("", status_code=201)
     async def create(principal: Runner, spec: SpecBody, key: Key = None) -> Pipeline:
-        """Store a pipeline; its steps are checked against the tasks' own parameters."""
+        """Store a pipeline; every step is validated against its task's parameters."""
         async with server.database.transaction() as session:
             repository = Repository(session, principal)
             most = server.settings.owner_pipelines
@@ -74,7 +74,7 @@ def pipeline_routes(server: Context) -> APIRouter:
 
     @router.get("/{name}")
     async def get(principal: Reader, name: PipelineName) -> Pipeline:
-        """Show a pipeline."""
+        """Return a pipeline."""
         if found := builtin_pipelines().get(name):
             return builtin_to_api(found)
         async with server.database.session() as session:
@@ -82,14 +82,14 @@ def pipeline_routes(server: Context) -> APIRouter:
 
     @router.put("/{name}")
     async def replace(principal: Runner, name: PipelineName, spec: SpecBody) -> Pipeline:
-        """Change a stored pipeline; runs under way keep what they began with."""
+        """Replace a stored pipeline; runs in progress keep the version that they started with."""
         async with server.database.transaction() as session:
             repository = Repository(session, principal)
             return pipeline_to_api(await store.replace(repository, name, spec))
 
     @router.delete("/{name}", status_code=204)
     async def delete(principal: Runner, name: PipelineName) -> None:
-        """Delete a stored pipeline; what its runs made stays."""
+        """Delete a stored pipeline; its runs and their results stay."""
         async with server.database.transaction() as session:
             await store.remove(Repository(session, principal), name)
 

@@ -1,4 +1,4 @@
-"""`/runs`: pipelines walked over items."""
+"""`/runs`: start, read and cancel runs of pipelines."""
 
 from typing import Annotated
 
@@ -36,7 +36,7 @@ from services.library.pipelines.validation import (
 )
 
 CANCELLED_AT_ONCE = 25
-"""Jobs in one transaction: each takes a few statements."""
+"""How many jobs one transaction cancels; each needs a few statements."""
 _ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
 _EXAMPLE = {
     "By name": {"value": {"item": _ITEM, "pipeline": "stems"}},
@@ -47,7 +47,7 @@ _EXAMPLE = {
             "params": {"separation": {"precision": "balanced"}},
         }
     },
-    "SpecBody in full": {
+    "A pipeline in the request": {
         "value": {
             "item": _ITEM,
             "pipeline": {"name": "just-midi", "steps": [{"name": "midi", "task": "midi"}]},
@@ -60,14 +60,16 @@ def run_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/runs", tags=["runs"], responses=REFUSED)
 
-    @router.post("", status_code=202, responses={200: {"description": "All was done before."}})
+    @router.post(
+        "", status_code=202, responses={200: {"description": "All results exist already."}}
+    )
     async def create(
         principal: Runner,
         asked: Annotated[RunCreate, Body(openapi_examples=_EXAMPLE)],
         response: Response,
         key: Key = None,
     ) -> Run:
-        """StepScheduler a pipeline over an item; what was done before is reused."""
+        """Run a pipeline for an item; equal jobs that are queued, running or done are reused."""
         async with server.database.transaction() as session:
             repository = Repository(session, principal)
 
@@ -98,14 +100,14 @@ def run_routes(server: Context) -> APIRouter:
 
     @router.get("/{run}")
     async def get(principal: Reader, run: RunId) -> Run:
-        """Show a run, its steps and its one progress."""
+        """Return a run with its steps and its overall progress."""
         async with server.database.session() as session:
             repository = Repository(session, principal)
             return await _show(repository, await repository.run(run, Action.READ))
 
     @router.post("/{run}/cancel")
     async def cancel(principal: Runner, run: RunId, key: Key = None) -> Run:
-        """Stop a run and the jobs that only it needs; what has ended stays."""
+        """Cancel a run and the jobs that no other run needs; finished jobs stay."""
         left = await _ask_to_stop(server, principal, run)
         for start in range(0, len(left), CANCELLED_AT_ONCE):
             await _cancel(server, principal, left[start : start + CANCELLED_AT_ONCE])
@@ -158,9 +160,9 @@ async def _ask_to_stop(server: Context, principal: Runner, run: str) -> list[str
 
 
 async def _cancel(server: Context, principal: Runner, ids: list[str]) -> None:
-    """Cancel some jobs in a transaction of their own: a job's row is held before a run's.
+    """Cancel some jobs in their own transaction, because a job's row is locked before a run's.
 
-    No other run waits for them, so it is enough to go on with theirs once.
+    No other run waits for these jobs, so their run is advanced once, after the last of them.
     """
     async with server.database.transaction() as session:
         await hold_owner(session, principal.owner)
