@@ -6,7 +6,7 @@ from contracts.analysis import AnalysisResult
 from contracts.ids import JobId
 from contracts.items import ItemKind
 from contracts.jobs import ItemFacts
-from kit.worker.child_protocol import Ended, Finished, Work
+from kit.worker.child_protocol import ChildResult, Finished, Work
 from kit.worker.compute import Child, EngineSetup
 from services.analysis.service import SERVICE
 from tests.support import signals
@@ -40,7 +40,7 @@ async def test_a_child_goes_on_after_silence(tmp_path: Path) -> None:
             said = [one async for one in child.run(work(path, tmp_path / f"job-{number}"))]
             ends.append(said[-1])
         skipped, finished = ends
-        assert isinstance(skipped, Ended)
+        assert isinstance(skipped, ChildResult)
         assert (skipped.outcome, skipped.reason) == ("skipped", "silent")
         assert isinstance(finished, Finished)
         AnalysisResult.model_validate(finished.result)

@@ -12,7 +12,7 @@ from contracts.ingest import IngestResult
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import ItemFacts
 from kit.audio.encode import AudioForm
-from kit.worker.child_protocol import Ended, Finished, Moved, Work
+from kit.worker.child_protocol import ChildResult, Finished, ProgressMade, Work
 from kit.worker.compute import Child, ChildDied, EngineSetup
 from kit.worker.job import JobInput
 from services.ingest.service import SERVICE
@@ -53,7 +53,7 @@ async def test_a_child_ingests_and_goes_on(child: Child, tmp_path: Path) -> None
             said = [one async for one in child.run(work(path, tmp_path / f"job-{number}"))]
             ends.append(said[-1])
         refused, finished = ends
-        assert isinstance(refused, Ended)
+        assert isinstance(refused, ChildResult)
         assert (refused.outcome, refused.reason) == ("rejected", "playlist")
         assert isinstance(finished, Finished)
         assert IngestResult.model_validate(finished.result).audio.samples == 44_100
@@ -80,7 +80,7 @@ async def test_no_decoder_outlives_its_worker(child: Child, tmp_path: Path) -> N
     decoders: list[int] = []
     died: ChildDied | None = None
     async for said in child.run(work(path, tmp_path / "job")):
-        if isinstance(said, Moved) and not decoders:
+        if isinstance(said, ProgressMade) and not decoders:
             (ours,) = (pid for pid in children(os.getpid()) if runs(pid, b"kit.worker.child"))
             decoders = children(ours)
             assert runs(decoders[0], b"ffmpeg")

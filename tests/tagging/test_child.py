@@ -6,7 +6,7 @@ from contracts.ids import JobId
 from contracts.items import ItemKind
 from contracts.jobs import ItemFacts
 from contracts.tagging import TaggingResult
-from kit.worker.child_protocol import Ended, Finished, Work
+from kit.worker.child_protocol import ChildResult, Finished, Work
 from kit.worker.compute import Child, EngineSetup
 from services.tagging.service import SERVICE
 from tests.support import signals
@@ -42,7 +42,7 @@ async def test_a_child_tags_songs_and_samples(weights: dict[str, Path], tmp_path
             said = [one async for one in child.run(work(path, tmp_path / f"job-{number}", kind))]
             ends.append(said[-1])
         skipped, tagged, told = ends
-        assert isinstance(skipped, Ended)
+        assert isinstance(skipped, ChildResult)
         assert (skipped.outcome, skipped.reason) == ("skipped", "silent")
         assert isinstance(tagged, Finished)
         assert TaggingResult.model_validate(tagged.result).song
