@@ -171,10 +171,10 @@ class Transcriber:
     def _language_of(self, audio: Mono) -> str:
         """Return the language by the votes of the first windows, including this one."""
         detected = self.detected
-        decided = self._voted >= _WINDOWS_FOR_LANGUAGE or (
+        has_enough_votes = self._voted >= _WINDOWS_FOR_LANGUAGE or (
             detected is not None and detected[1] >= _SURE
         )
-        if detected is not None and decided:
+        if detected is not None and has_enough_votes:
             return detected[0]
         for code, probability in self.network.run_language(audio).items():
             self._votes[code] = self._votes.get(code, 0.0) + probability
