@@ -76,8 +76,6 @@ class Gateway:
         self._passwords = Passwords()
         limits = Limits(settings, clock)
         lookups = FailedLookups(limits)
-        self.authenticator = bearers = Authenticator(
-            database, clock=clock, keyring=keyring, limits=limits, lookups=lookups
         self.authenticator = authenticator = Authenticator(
             database, clock=clock, signing_keys=signing_keys, limits=limits, lookups=lookups
         )

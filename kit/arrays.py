@@ -1,4 +1,7 @@
-"""Names of the arrays that signal code passes around; their shapes stand where they are used."""
+"""Type aliases for the arrays that signal code passes around.
+
+Docstrings give the shapes where the arrays are used.
+"""
 
 from typing import Any
 
@@ -12,4 +15,4 @@ AudioBlock = NDArray[np.float32]
 Mono = NDArray[np.float32]
 """Audio of one channel, `[samples]`, full scale at -1 and 1."""
 Tensor = NDArray[Any]
-"""An input, an output or a parameter of a network, of whichever type it takes."""
+"""An input, an output or a parameter of a network, of any data type."""

@@ -1,4 +1,4 @@
-"""Canonical audio as a stream of blocks, resampled and folded as the reader needs it."""
+"""Read canonical audio as a stream of blocks; resample and downmix it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,11 +12,11 @@ import soxr
 from kit.arrays import AudioBlock
 
 BLOCK = 65_536
-"""Samples in a block when the reader does not say."""
+"""Default number of samples in a block."""
 
 
 class UnreadableAudio(Exception):
-    """The file is not audio that one of our services wrote, or it is damaged."""
+    """The file is damaged, or is not audio that a service of this project wrote."""
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
     Raises
     ------
     UnreadableAudio
-        The file is missing, is no audio or is damaged, also when that shows only while reading.
+        The file is missing, damaged or not audio; also raised while reading.
     """
     try:
         with soundfile.SoundFile(path) as file:
@@ -34,7 +34,7 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
     except soundfile.LibsndfileError as error:
         raise UnreadableAudio(
             f"{path.name} cannot be read as audio ({error.error_string}); "
-            "only canonical files and what services made of them can be read here"
+            "submit a canonical audio file, or a file that a service produced"
         ) from error
 
 
@@ -55,14 +55,14 @@ def read_blocks(
     Yields
     ------
     NDArray[float32]
-        `[channels, samples]`, contiguous, the reader's own.
+        `[channels, samples]`, contiguous; the caller owns the array.
 
     Raises
     ------
     UnreadableAudio
         See `open_audio`.
     ValueError
-        `block`, `start` or `stop` make no sense for this file.
+        `block`, `start` or `stop` is out of range for this file.
     """
     if block < 1:
         raise ValueError(f"a block holds at least one sample, not {block}")
@@ -91,19 +91,19 @@ def mono_blocks(blocks: Iterable[AudioBlock]) -> Iterator[AudioBlock]:
 
 _END = object()
 Measure = Callable[[Iterator[AudioBlock], int], Iterator[object]]
-"""Measures a stream of blocks at a sample rate, and yields now and then while it does."""
+"""Measures a stream of blocks at a sample rate; yields from time to time so it can be paused."""
 
 
 def read_measured(path: Path, measure: Measure | None) -> Iterator[AudioBlock]:
-    """Yield the blocks of a file, which is read once, while something else measures them.
+    """Yield the blocks of a file while a second consumer measures them, reading the file once.
 
     Parameters
     ----------
     path
         See `read_blocks`.
     measure
-        Is given the same blocks, is kept in step with whoever reads these, so that memory stays
-        bounded, and has seen all of them at the end.
+        Receives the same blocks in lockstep with the caller, so that memory stays bounded; all of
+        them by the end.
     """
     if measure is None:
         yield from read_blocks(path)
@@ -131,7 +131,7 @@ def read_measured(path: Path, measure: Measure | None) -> Iterator[AudioBlock]:
 def resample_stream(
     blocks: Iterable[AudioBlock], source: int, target: int, *, quality: str = "HQ"
 ) -> Iterator[AudioBlock]:
-    """Yield a stream at another rate, in blocks of whatever length comes out.
+    """Resample a stream with the SoX resampler (`libsoxr`, linear phase).
 
     Parameters
     ----------
@@ -145,12 +145,9 @@ def resample_stream(
     Yields
     ------
     NDArray[float32]
-        `[channels, samples]`. In all they hold `round(samples · target / source)` samples, and
-        sample `n` lies at the time `n / target` of the source: the filter's delay is removed.
-
-    Notes
-    -----
-    The SoX resampler library (`libsoxr`), linear phase.
+        `[channels, samples]`, in blocks of varying length, `round(samples · target / source)`
+        samples in total; sample `n` lies at time `n / target` of the source, because the filter's
+        delay is removed.
     """
     if source < 1 or target < 1:
         raise ValueError(f"a rate is at least 1 Hz, not {min(source, target)}")
@@ -165,9 +162,9 @@ def resample_stream(
             stream = soxr.ResampleStream(source, target, channels, "float32", quality)
         elif len(block) != channels:
             raise ValueError(f"a block has {len(block)} channels, those before had {channels}")
-        made = stream.resample_chunk(np.ascontiguousarray(block.T, dtype=np.float32))
-        if len(made):
-            yield np.ascontiguousarray(made.T)
+        resampled = stream.resample_chunk(np.ascontiguousarray(block.T, dtype=np.float32))
+        if len(resampled):
+            yield np.ascontiguousarray(resampled.T)
     if stream is not None:
         rest = stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
         if len(rest):
@@ -191,14 +188,14 @@ def read(
     sample_rate
         In Hz; `None` keeps the file's own.
     mono
-        Fold the channels to their mean.
+        Average the channels.
     start, stop
         Samples of the file, before resampling.
 
     Returns
     -------
     NDArray[float32]
-        `[channels, samples]`; long files take much memory, so prefer `read_blocks` for them.
+        `[channels, samples]`; all of it is in memory, so prefer `read_blocks` for long files.
 
     Raises
     ------
@@ -212,5 +209,5 @@ def read(
         blocks = mono_blocks(blocks)
     if sample_rate is not None:
         blocks = resample_stream(blocks, source, sample_rate)
-    made = list(blocks)
-    return np.concatenate(made, axis=1) if made else np.zeros((channels, 0), np.float32)
+    parts = list(blocks)
+    return np.concatenate(parts, axis=1) if parts else np.zeros((channels, 0), np.float32)

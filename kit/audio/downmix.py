@@ -1,8 +1,8 @@
-"""One channel of two without losing what is out of phase between them.
+"""Phase-aware downmix from stereo to mono.
 
-The mean of the channels is silent where one is the other's opposite: a whole recording with one
-cable crossed, a passage, or one instrument that was widened until it has no middle. Everything that
-listens in mono listens to this down-mix.
+The mean of two channels cancels where they have opposite polarity: in a recording with one cable
+reversed, in a passage, or for one instrument that was widened until it has no mid signal. All mono
+processing uses this downmix instead.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,40 +13,40 @@ from numpy.typing import NDArray
 from kit.arrays import AudioBlock
 
 _WINDOW = 0.093
-"""Seconds of a spectrum: long enough to part the partials of a lead from those around it."""
+"""Window length in seconds: long enough to resolve a lead's partials from those around it."""
 _FRAMES = 64
-"""Spectra that are looked at together."""
+"""Frames in one batch."""
 _FROM, _TO = 0.8, 0.95
-"""Share of the side in the energy of a band from which it is heard too, and as a whole: what
-stands in one loudspeaker alone has 0.5, and rooms and doubled guitars vary around that."""
+"""Share of the side signal in a band's energy at which it starts to be added, and is fully added. A
+sound in one loudspeaker alone has 0.5; rooms and doubled guitars vary around that."""
 _LEANS = 0.1
-"""A correlation of middle and side below this, negative, is one: the right channel is louder."""
+"""The right channel counts as louder if the correlation of mid and side is below minus this."""
 
 
 def downmix(blocks: Iterable[AudioBlock], sample_rate: int) -> Iterator[AudioBlock]:
-    """Yield one channel of a stream: the middle, and what would cancel in it.
+    """Downmix a stream to mono: the mid signal, plus the side signal in bins where mid cancels.
 
     Parameters
     ----------
     blocks
-        `[channels, samples]`. One channel stays as it is, of more than two the mean is taken.
+        `[channels, samples]`. One channel is unchanged; more than two are averaged.
     sample_rate
         In Hz.
 
     Yields
     ------
     NDArray[float32]
-        `[1, samples]`, as many samples as came in, in blocks of whatever length comes out.
+        `[1, samples]`, as many samples as the input, in blocks of varying length.
 
     Notes
     -----
-    Middle and side are half the sum and half the difference of the channels. In each bin of a
-    short-time spectrum (93 ms, square root of a Hann window, hops of a half) the energies of both
-    are added up over the nine bins around it in time and frequency. Where the side has more than
-    80 % of them it is added to the middle, as a whole from 95 %, by overlap-add. Hence a stream
-    with opposite channels gives its left channel to rounding, as one with equal channels does,
-    and one whose channels go together gives exactly their mean. Where the right channel is the
-    louder one the side is added with its sign changed, so that it never takes from the middle.
+    Mid and side are half the sum and half the difference of the channels. In each bin of a
+    short-time spectrum (93 ms, square root of a Hann window, 50 % overlap) the energies of both
+    are summed over the 3 × 3 bins around it in time and frequency. If the side has more than 80 %
+    of the energy it is added to mid by overlap-add, fully from 95 % on. Hence a stream with
+    opposite channels yields its left channel up to rounding, as one with equal channels does, and
+    one whose channels correlate yields exactly their mean. If the right channel is louder, the
+    side is added with inverted sign, so that it never subtracts from mid.
     """
     stream = iter(blocks)
     first = next(stream, None)
@@ -70,22 +70,22 @@ def _chain(first: AudioBlock, rest: Iterable[AudioBlock]) -> Iterator[AudioBlock
 def _stereo(blocks: Iterable[AudioBlock], sample_rate: int) -> Iterator[AudioBlock]:
     hop = 2 ** max(3, round(np.log2(_WINDOW * sample_rate)) - 1)
     window = np.sqrt(np.hanning(2 * hop + 1)[:-1]).astype(np.float32)
-    # What is held begins two hops before the first frame that is still to be mixed: the frame
-    # before that one is looked at, too.
+    # `held` begins two hops before the first unmixed frame, because mixing a frame needs the frame
+    # before it.
     held = np.zeros((2, 2 * hop), np.float32)
     tail = np.zeros(hop, np.float32)
     parts: list[AudioBlock] = []
-    waiting, taken, given = 0, 0, -hop
+    waiting, taken, emitted = 0, 0, -hop
 
     def mixed() -> Iterator[AudioBlock]:
-        """Mix what is held, and yield what is settled of the stream's own samples."""
-        nonlocal held, tail, given
+        """Mix the held samples and yield those that are final and belong to the stream."""
+        nonlocal held, tail, emitted
         middle = 0.5 * (held[0] + held[1])
         added, tail = _missing(held, middle, window, tail)
         span = len(added)
         out = middle[hop : hop + span] + added
-        out = out[max(0, -given) : taken - given]
-        given += span
+        out = out[max(0, -emitted) : taken - emitted]
+        emitted += span
         held = held[:, span:]
         if len(out):
             yield out[None]
@@ -99,8 +99,8 @@ def _stereo(blocks: Iterable[AudioBlock], sample_rate: int) -> Iterator[AudioBlo
             parts, waiting = [], 0
             yield from mixed()
     held = np.concatenate([held, *parts], axis=1)
-    while given < taken:
-        # The end is followed by silence, as long as the last frames reach.
+    while emitted < taken:
+        # Pad the end with silence for the last frames.
         held = np.pad(held, ((0, 0), (0, 4 * hop)))
         yield from mixed()
 
@@ -111,10 +111,10 @@ def _missing(
     window: NDArray[np.float32],
     tail: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return what the middle lacks, one hop for each frame, and what is left of the last frame.
+    """Return the signal to add to mid, one hop per frame, and the overlap of the last frame.
 
-    `held` begins with the frame before the first that is mixed, and ends with one after the last;
-    the answer belongs to the samples from one hop on.
+    `held` includes one frame before the first mixed one and one after the last; the result starts
+    one hop into it.
     """
     hop = len(window) // 2
     count = held.shape[1] // hop - 3
@@ -123,8 +123,10 @@ def _missing(
     if not side.any():
         return np.concatenate([tail, np.zeros((count - 1) * hop, np.float32)]), np.zeros_like(tail)
     spectra = [
-        np.fft.rfft(np.lib.stride_tricks.sliding_window_view(one[:span], 2 * hop)[::hop] * window)
-        for one in (middle, side)
+        np.fft.rfft(
+            np.lib.stride_tricks.sliding_window_view(signal[:span], 2 * hop)[::hop] * window
+        )
+        for signal in (middle, side)
     ]
     mid, out = spectra
     energies = [
@@ -147,7 +149,7 @@ def _missing(
 
 
 def _around(power: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the sums over three frames and three bins, without the first and the last frame."""
+    """Sum over 3 × 3 neighbouring frames and bins; the first and the last frame are dropped."""
     rows = power[:-2] + power[1:-1] + power[2:]
     wide = np.pad(rows, ((0, 0), (1, 1)))
     return np.asarray(wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:])

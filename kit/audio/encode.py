@@ -13,11 +13,11 @@ from contracts.items import AudioFacts
 from kit.arrays import AudioBlock
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-"""The rates that MPEG-1, -2 and -2.5 layer III know."""
+"""The rates of MPEG-1, -2 and -2.5 layer III, in Hz."""
 VORBIS_MAX = 200_000
-"""The highest rate that libvorbis encodes."""
+"""The highest rate that libvorbis encodes, in Hz."""
 FLAC_PLAIN_MAX = 65_535
-"""Above this rate FLAC's streamable subset takes multiples of 10 Hz only."""
+"""Above this rate FLAC's streamable subset allows only multiples of 10 Hz."""
 FLAC_MAX = 655_350
 
 # libvorbis keeps a block's windows on the stack: a long write overflows it.
@@ -29,11 +29,11 @@ class AudioForm(StrEnum):
 
     FLAC_16 = "flac16"
     FLAC_24 = "flac24"
-    """What canonical audio is."""
+    """The format of canonical audio."""
     WAV_16 = "wav16"
     WAV_24 = "wav24"
     WAV_FLOAT = "wavfloat"
-    """32-bit float; keeps what is beyond full scale."""
+    """32-bit float; keeps samples beyond full scale."""
     OGG = "ogg"
     """Vorbis."""
     MP3 = "mp3"
@@ -67,7 +67,7 @@ _SUBTYPES = {
 
 
 def nearest_rate(form: AudioForm, sample_rate: int) -> int:
-    """Return the rate nearest to one in Hz that a form can hold: often the same.
+    """Return the rate in Hz that a format can store and that is nearest to `sample_rate`.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def quantise(block: AudioBlock, bits: int) -> NDArray[np.int32]:
     Parameters
     ----------
     block
-        Float32 `[channels, samples]`; finite. What is beyond full scale is clipped.
+        Float32 `[channels, samples]`; finite. Samples beyond full scale are clipped.
     bits
         2 to 24.
 
@@ -108,25 +108,25 @@ def quantise(block: AudioBlock, bits: int) -> NDArray[np.int32]:
 
 
 class Encoder:
-    """An audio file that is written block by block; a context manager.
+    """Writes an audio file block by block; a context manager.
 
     Parameters
     ----------
     path
         Where to write; replaced if it exists. Removed again when the `with` block raises.
     sample_rate
-        In Hz; one that the form can hold, see `nearest_rate`.
+        In Hz; must be a rate of the format, see `nearest_rate`.
     channels
-        1 to 8; MP3 takes 1 or 2.
+        1 to 8; MP3 allows 1 or 2.
     form
-        What to write.
+        The file format.
     quality
         For OGG and MP3, 0 (small) to 1 (best).
 
     Raises
     ------
     ValueError
-        The form cannot hold this rate or these channels, or `quality` is out of range.
+        The format cannot store this rate or these channels, or `quality` is out of range.
     """
 
     def __init__(
@@ -141,11 +141,11 @@ class Encoder:
         nearest = nearest_rate(form, sample_rate)
         if nearest != sample_rate:
             raise ValueError(
-                f"{form} cannot hold {sample_rate} Hz; resample to {nearest} Hz, the nearest it can"
+                f"{form} cannot store {sample_rate} Hz; resample to {nearest} Hz, its nearest rate"
             )
-        most = 2 if form is AudioForm.MP3 else 8
-        if not 1 <= channels <= most:
-            raise ValueError(f"{form} takes 1 to {most} channels, not {channels}")
+        max_channels = 2 if form is AudioForm.MP3 else 8
+        if not 1 <= channels <= max_channels:
+            raise ValueError(f"{form} takes 1 to {max_channels} channels, not {channels}")
         if not 0.0 <= quality <= 1.0:
             raise ValueError(f"quality lies between 0 and 1, not at {quality}")
         self._path = path
@@ -167,7 +167,7 @@ class Encoder:
 
     @property
     def facts(self) -> AudioFacts:
-        """What was written so far; for one or two channels."""
+        """Facts of the audio written so far; for one or two channels."""
         return AudioFacts(
             duration=self._samples / self._rate,
             sample_rate=self._rate,
@@ -198,7 +198,7 @@ class Encoder:
         self._samples += block.shape[1]
 
     def close(self) -> None:
-        """Write what is left of the file; closing again does nothing."""
+        """Finish the file; a second call does nothing."""
         self._file.close()
 
     def __enter__(self) -> Self:

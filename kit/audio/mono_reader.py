@@ -1,4 +1,4 @@
-"""A file as a network hears it: mixed to one channel, at the network's rate, block by block."""
+"""Read a file as network input: downmixed to mono and resampled, block by block."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,21 +13,21 @@ from kit.audio.probe import probe
 
 
 class MonoReader:
-    """Hears one file, once.
+    """Reads one file, once, as mono audio.
 
     Parameters
     ----------
     path
         See `read_blocks`.
     sample_rate
-        In Hz, of what is heard.
-    told
-        Called with the fraction that was heard, 0 to 1, after each block.
+        Output rate in Hz.
+    on_progress
+        Called after each block with the fraction that was read, 0 to 1.
 
     Raises
     ------
     UnreadableAudio
-        The file is damaged or no audio; also while it is heard.
+        The file is damaged or not audio; also raised while reading.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class MonoReader:
         self._on_progress = on_progress
         self._facts = probe(path)
         self.peak = 0.0
-        """Of the loudest channel so far."""
+        """Peak of the loudest channel so far, linear."""
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield mono audio, `[samples]`, in blocks of whatever length comes out."""
+        """Yield mono audio, `[samples]`, in blocks of varying length."""
         total = max(1.0, self._facts.duration * self._rate)
         done = 0
         for block in resample_stream(

@@ -1,7 +1,7 @@
-"""A constant offset of a recording: found and taken away where something is measured.
+"""Estimate a recording's DC offset, and remove it for measurements.
 
-What is stored keeps it. An offset of 0.2 % of full scale lies above what counts as silence, so it
-hides pauses and the ends of sounds, though nobody hears it.
+Stored files keep their offset. An offset of 0.2 % of full scale is inaudible, but lies above the
+silence threshold, so it hides pauses and the ends of sounds from measurements.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from kit.arrays import AudioBlock
 
 _BLOCK = 0.05
-"""Seconds whose mean is looked at; of short sounds a quarter, so that their tail is one."""
+"""Block length in seconds; a quarter of a short sound, so that its tail is one block."""
 _QUIETEST = 0.25
-"""Share of the blocks that is asked: the quieter a moment, the surer its mean is the offset."""
+"""Share of the blocks that is used: the quieter a block, the closer its mean is to the offset."""
 _SMALLEST = 1e-4
-"""An offset below this (-80 dBFS) hides nothing."""
+"""Offsets below this (-80 dBFS) are ignored."""
 _FINEST = 0.005
-"""Seconds of the pieces that blocks are put together from."""
+"""Seconds of the pieces that blocks consist of."""
 
 Offset = NDArray[np.float32]
 """`[channels, 1]`, full scale at 1."""
 
 
 def find_offset(blocks: Iterable[AudioBlock], sample_rate: int) -> Offset:
-    """Return the constant offset of each channel.
+    """Estimate the DC offset of each channel from its quietest blocks.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def find_offset(blocks: Iterable[AudioBlock], sample_rate: int) -> Offset:
     -------
     NDArray[float32]
         `[channels, 1]`: the median of the means of the quietest quarter of all blocks of 50 ms.
-        Exactly 0 where it is below -80 dBFS, or smaller than what sounds in those blocks: then it
-        hides nothing, and a slow wave may be taken for it.
+        Exactly 0 if it is below -80 dBFS or smaller than the signal in those blocks: then it hides
+        nothing, and may be a slow wave.
     """
     size = max(1, round(_FINEST * sample_rate))
     sums: list[NDArray[np.float64]] = []
@@ -53,22 +53,26 @@ def find_offset(blocks: Iterable[AudioBlock], sample_rate: int) -> Offset:
     if rest is None:
         return np.zeros((1, 1), np.float32)
     pieces = np.concatenate(sums, axis=2)
-    together = max(1, min(round(_BLOCK / _FINEST), pieces.shape[2] // 4))
-    count = pieces.shape[2] // together
+    pieces_per_block = max(1, min(round(_BLOCK / _FINEST), pieces.shape[2] // 4))
+    count = pieces.shape[2] // pieces_per_block
     if not count:
         return np.zeros((len(rest), 1), np.float32)
-    grouped = pieces[:, :, : count * together].reshape(2, len(rest), count, together).mean(axis=3)
+    grouped = (
+        pieces[:, :, : count * pieces_per_block]
+        .reshape(2, len(rest), count, pieces_per_block)
+        .mean(axis=3)
+    )
     means, spread = grouped[0], np.sqrt(np.maximum(grouped[1] - grouped[0] ** 2, 0.0))
-    found = np.zeros((len(rest), 1), np.float32)
+    offsets = np.zeros((len(rest), 1), np.float32)
     for channel in range(len(rest)):
         quiet = np.argsort(spread[channel], kind="stable")[: max(1, round(_QUIETEST * count))]
         offset = float(np.median(means[channel, quiet]))
         if abs(offset) > max(_SMALLEST, float(np.median(spread[channel, quiet]))):
-            found[channel] = offset
-    return found
+            offsets[channel] = offset
+    return offsets
 
 
 def without_offset(blocks: Iterable[AudioBlock], offset: Offset) -> Iterator[AudioBlock]:
-    """Yield a stream less a constant offset, `[channels, samples]`; untouched where it is 0."""
+    """Subtract a DC offset from blocks, `[channels, samples]`; blocks stay unchanged if it is 0."""
     for block in blocks:
         yield block - offset if offset.any() else block

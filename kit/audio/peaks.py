@@ -1,8 +1,8 @@
-"""Waveforms for drawing, in version 2 of audiowaveform's `.dat` form.
+"""Waveform peaks in version 2 of audiowaveform's `.dat` format.
 
-The form: little-endian int32 version, uint32 flags (bit 0: 8-bit values), int32 sample rate,
+The format: little-endian int32 version, uint32 flags (bit 0: 8-bit values), int32 sample rate,
 int32 samples per pixel, uint32 pixels, int32 channels; then for each pixel, for each channel, the
-least and the greatest value as int8 or int16.
+minimum and the maximum as int8 or int16.
 """
 
 import struct
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kit.arrays import AudioBlock
 
 SAMPLES_PER_PIXEL = 256
-"""What audiowaveform takes when not told, and enough to zoom into a beat."""
+"""audiowaveform's default, and enough to zoom into a beat."""
 MEDIA_TYPE = "application/octet-stream"
 """There is no registered type for `.dat` files."""
 
@@ -27,7 +27,7 @@ _EIGHT_BITS = 1
 
 
 class BadPeaks(Exception):
-    """A file is not version 2 of audiowaveform's `.dat` form."""
+    """A file is not version 2 of audiowaveform's `.dat` format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Peaks:
     Parameters
     ----------
     values
-        `[channels, pixels, 2]`: the least and the greatest sample of each pixel, in 8 or 16 bits.
+        `[channels, pixels, 2]`: the minimum and the maximum sample of each pixel, in 8 or 16 bits.
     sample_rate
         Of the audio, in Hz.
     samples_per_pixel
@@ -60,7 +60,7 @@ def _scaled(extremes: NDArray[np.float32], bits: int) -> NDArray[np.int16]:
 
 
 class PeaksWriter:
-    """A `.dat` file that is written block by block; a context manager.
+    """Writes a `.dat` file block by block; a context manager.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class PeaksWriter:
     sample_rate
         Of the audio, in Hz.
     channels
-        Of the audio, at least 1; each keeps a waveform of its own.
+        Of the audio, at least 1; each has its own waveform.
     samples_per_pixel
         At least 2.
     bits
@@ -135,7 +135,7 @@ class PeaksWriter:
             self._put(np.stack((pixels.min(axis=2), pixels.max(axis=2)), axis=2))
 
     def close(self) -> None:
-        """Write the last pixel and the count of all; closing again does nothing."""
+        """Write the last pixel and the pixel count; a second call does nothing."""
         if self._file.closed:
             return
         if self._rest.size:
@@ -167,14 +167,14 @@ def read_peaks(path: Path) -> Peaks:
     Raises
     ------
     BadPeaks
-        It is not version 2 of the form, or not as long as it says.
+        It is not version 2 of the format, or its length does not match its header.
     """
     content = path.read_bytes()
     if len(content) < _HEADER.size:
         raise BadPeaks(f"{path.name} is shorter than the header of a waveform")
     version, flags, rate, per_pixel, pixels, channels = _HEADER.unpack_from(content)
     if version != _VERSION or rate < 1 or per_pixel < 1 or channels < 1:
-        raise BadPeaks(f"{path.name} is not version {_VERSION} of audiowaveform's form")
+        raise BadPeaks(f"{path.name} is not version {_VERSION} of audiowaveform's format")
     bits = 8 if flags & _EIGHT_BITS else 16
     expected = pixels * channels * 2 * bits // 8
     if len(content) - _HEADER.size != expected:

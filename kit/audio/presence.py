@@ -1,9 +1,8 @@
-"""Whether a separated stem holds the sound that it is named after, judged against the song.
+"""Presence detection: whether a separated stem contains its instrument, compared with the song.
 
-A separation network fills every stem of every song: where nobody sings, the vocal stem holds what
-leaked into it from the other instruments. A leak is softer than the mix nearly everywhere, and it
-shares its partials with what stayed behind in the other stems. A sound of its own has partials
-that are in its stem alone.
+A separation network writes something into every stem: if nobody sings, the vocal stem contains
+bleed from the other instruments. Bleed is softer than the mix nearly everywhere and shares its
+partials with the other stems; a real sound has partials that are in its stem alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,35 +19,35 @@ from kit.audio.probe import probe
 from kit.signal.spectra import Framing, frames
 
 _BLOCK = 0.5
-"""Seconds that are compared as one."""
+"""Block length of the comparison in seconds."""
 _AUDIBLE_DB = -20.0
-"""Level over the mix of the same moment from which a stem can be heard in it."""
+"""Level relative to the simultaneous mix above which a stem is audible in it."""
 _PROMINENT_DB = -12.0
-"""Level over the mix of the same moment from which a stem cannot be missed."""
+"""Level relative to the simultaneous mix above which a stem is prominent."""
 _QUIETEST_DB = -40.0
-"""Level over the loud moments of the mix below which a block is a pause."""
+"""Level relative to the loud passages of the mix below which a block is a pause."""
 _ALONE = 10.0**0.9
-"""A bin is the stem's own where its power is 9 dB over that of the rest of the mix."""
+"""A bin belongs to the stem alone if its power is 9 dB above the rest of the mix."""
 _SHORTEST = 0.5
-"""Seconds that a sound is heard at least."""
+"""Minimum audible seconds of a sound."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What it takes to believe a stem that networks fill where there is nothing."""
+    """Thresholds for a stem into which networks write bleed if the instrument is absent."""
 
     own_share: float
-    """Of the seconds in which the stem is audible, those in which it is a sound of its own."""
+    """Minimum share of own sound in the audible seconds."""
     own_seconds: float
-    """So long it is prominent and a sound of its own at least …"""
+    """Minimum seconds of prominent own sound …"""
     soft_seconds: float
-    """… or so long it is audible and a sound of its own: a soft one takes longer to believe."""
+    """… or of audible own sound: a soft sound needs more evidence."""
     emphasis: bool
-    """Whether differences of samples are compared, which weigh hi-hats like kicks."""
+    """Whether to compare first differences, which weigh hi-hats like kicks."""
 
 
 # Tuned on separated recordings with and without voices, and on true drum stems mixed softer; see
-# `benchmarks/presence.py`, which prints what is missed and what is invented.
+# `benchmarks/presence.py`, which prints the misses and the false detections.
 _EVIDENCE: Mapping[Stem, _Evidence] = {
     Stem.VOCALS: _Evidence(own_share=0.7, own_seconds=0.5, soft_seconds=3.0, emphasis=False),
     Stem.DRUMS: _Evidence(own_share=0.1, own_seconds=1.0, soft_seconds=np.inf, emphasis=True),
@@ -66,14 +65,14 @@ _NAMES: Mapping[Stem, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """How much of a stem there is in its song.
+    """How strongly a stem is present in its song.
 
     Parameters
     ----------
     level_db
-        Energy of the stem over that of the mix, -200 at least.
+        Energy of the stem relative to the mix, not below -200.
     audible
-        Seconds in which the stem can be heard in the mix.
+        Seconds in which the stem is audible in the mix.
     own
         Seconds in which it is prominent and mostly made of sound that is in no other stem.
     soft
@@ -86,7 +85,7 @@ class Presence:
     soft: float
 
     def satisfies(self, evidence: _Evidence) -> bool:
-        """Return whether this is enough to believe the stem."""
+        """Return whether the stem counts as present."""
         enough = evidence.own_share * self.audible
         return self.own >= max(evidence.own_seconds, enough) or self.soft >= max(
             evidence.soft_seconds, enough
@@ -101,12 +100,11 @@ def measure_presence(
     Parameters
     ----------
     stem, mix
-        Audio of one sample rate and as many channels; the shorter one is silent after its end.
+        Audio with the same sample rate and channels; the shorter file is padded with silence.
     emphasis
-        Whether differences of neighbouring samples are compared, which lifts high frequencies by
-        6 dB an octave.
+        Whether to compare first differences, which lifts high frequencies by 6 dB per octave.
     measure
-        Measures each of the two files in the same reading.
+        Measures each of the two files in the same pass.
 
     Raises
     ------
@@ -122,7 +120,7 @@ def measure_presence(
             f"{whole.channels} at {whole.sample_rate} Hz: it was not separated from it"
         )
     framing = Framing.of_seconds(facts.sample_rate, size=0.064, hop=0.032)
-    # One stream of both, so that frames of the same moment come together.
+    # Both files in one stream, so that simultaneous frames arrive together.
     both = _side_by_side(read_measured(stem, measure), read_measured(mix, measure))
     powers = np.concatenate(list(_powers(both, framing, emphasis=emphasis)) or [np.zeros((0, 3))])
     count = max(1, round(_BLOCK * framing.rate))
@@ -143,15 +141,15 @@ def measure_presence(
 
 
 def absence(stem: Path, mix: Path, which: Stem, *, measure: Measure | None = None) -> str | None:
-    """Return why a stem is not believed to hold anything, for a person; `None` if it does.
+    """Return a message for users if a stem's instrument is absent; `None` if it is present.
 
     Parameters
     ----------
     stem, mix, measure
         See `measure_presence`.
     which
-        What the stem is to hold. A network fills vocals and drums with what is none, so those have
-        to be sounds of their own; any other stem has to be audible.
+        The instrument of the stem. Networks write bleed into absent vocals and drums, so these need
+        own sound; any other stem only has to be audible.
 
     Raises
     ------
@@ -160,20 +158,20 @@ def absence(stem: Path, mix: Path, which: Stem, *, measure: Measure | None = Non
     """
     evidence = _EVIDENCE.get(which)
     emphasis = evidence is not None and evidence.emphasis
-    found = measure_presence(stem, mix, emphasis=emphasis, measure=measure)
-    name = f"No {_NAMES.get(which, f'{which.value} was')} heard in this song"
-    if found.audible < _SHORTEST:
-        return f"{name}: the {which.value} stem is {-found.level_db:.0f} dB below the mix."
-    if evidence is None or found.satisfies(evidence):
+    presence = measure_presence(stem, mix, emphasis=emphasis, measure=measure)
+    name = f"No {_NAMES.get(which, f'{which.value} was')} detected in this song"
+    if presence.audible < _SHORTEST:
+        return f"{name}: the {which.value} stem is {-presence.level_db:.0f} dB below the mix."
+    if evidence is None or presence.satisfies(evidence):
         return None
     return (
-        f"{name}: the {which.value} stem, {max(0.0, -found.level_db):.0f} dB below the mix, holds "
-        "little but what leaked into it from other instruments."
+        f"{name}: the {which.value} stem, {max(0.0, -presence.level_db):.0f} dB below the mix, "
+        "contains little besides bleed from other instruments."
     )
 
 
 def _side_by_side(stem: Iterable[AudioBlock], mix: Iterable[AudioBlock]) -> Iterator[AudioBlock]:
-    """Yield both streams as channels of one, the stem's first."""
+    """Yield both streams as channels of one stream, the stem's channels first."""
     parts = (iter(stem), iter(mix))
     while True:
         blocks = [next(part, None) for part in parts]
@@ -182,22 +180,24 @@ def _side_by_side(stem: Iterable[AudioBlock], mix: Iterable[AudioBlock]) -> Iter
             return
         length = max(block.shape[1] for block in known)
         channels = known[0].shape[0]
-        rows = [np.zeros((channels, 0), np.float32) if one is None else one for one in blocks]
+        rows = [np.zeros((channels, 0), np.float32) if block is None else block for block in blocks]
         yield np.concatenate([np.pad(row, ((0, 0), (0, length - row.shape[1]))) for row in rows])
 
 
 def _powers(
     both: Iterable[AudioBlock], framing: Framing, *, emphasis: bool
 ) -> Iterator[NDArray[np.float64]]:
-    """Yield of each frame the stem's own power, the stem's and the mix's: `[frames, 3]`."""
+    """Yield for each frame the power of own sound, of the stem and of the mix, `[frames, 3]`."""
     window = np.hanning(framing.size + 1)[:-1].astype(np.float32)
     lift = np.abs(1 - np.exp(-2j * np.pi * np.arange(framing.bins) / framing.size)) ** 2
     weights = lift if emphasis else np.ones(framing.bins)
     for batch in frames(both, framing):
         half = len(batch) // 2
         stem, mix, rest = (np.zeros((batch.shape[1], framing.bins)) for _ in range(3))
-        for one, all_ in zip(batch[:half], batch[half:], strict=True):
-            spectrum, whole = (np.fft.rfft(part * window, axis=1) for part in (one, all_))
+        for stem_channel, mix_channel in zip(batch[:half], batch[half:], strict=True):
+            spectrum, whole = (
+                np.fft.rfft(part * window, axis=1) for part in (stem_channel, mix_channel)
+            )
             for total, part in ((stem, spectrum), (mix, whole), (rest, whole - spectrum)):
                 total += part.real**2 + part.imag**2
         alone = np.where(stem > _ALONE * rest, stem, 0.0)

@@ -1,4 +1,4 @@
-"""What a canonical file is, read from its header."""
+"""Read the audio facts of a canonical file from its header."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from contracts.items import AudioFacts
 from kit.audio.decode import UnreadableAudio, open_audio
 
 _LONGEST = 1 << 40
-"""More samples than any file of ours has; libsndfile says 2^63 - 1 for an unknown length."""
+"""More samples than any canonical file has; libsndfile reports 2^63 - 1 for an unknown length."""
 
 
 def probe(path: Path) -> AudioFacts:
@@ -15,7 +15,7 @@ def probe(path: Path) -> AudioFacts:
     Parameters
     ----------
     path
-        A file of one or two channels that one of our services wrote.
+        A file of one or two channels that a service of this project wrote.
 
     Returns
     -------
@@ -25,12 +25,14 @@ def probe(path: Path) -> AudioFacts:
     Raises
     ------
     UnreadableAudio
-        The file is missing, is no audio, does not say its length, or has more channels.
+        The file is missing, not audio, has no stated length, or has more than two channels.
     """
     with open_audio(path) as file:
         rate, channels, samples = int(file.samplerate), int(file.channels), int(file.frames)
     if samples > _LONGEST:
-        raise UnreadableAudio(f"{path.name} does not say how long it is")
+        raise UnreadableAudio(
+            f"the header of {path.name} does not state its length; write the file again"
+        )
     if channels > 2:
         raise UnreadableAudio(
             f"{path.name} has {channels} channels; a canonical file has one or two"

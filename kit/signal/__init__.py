@@ -1,1 +1,1 @@
-"""Signal work that several services need, in numpy: spectra, novelty, onsets, pulse."""
+"""Shared signal processing in numpy: spectra, onset strength, onsets, beats, tuning, decibels."""

@@ -1,4 +1,4 @@
-"""Tempo and beats of a novelty curve."""
+"""Tempo estimation and beat tracking on an onset-strength envelope."""
 
 from dataclasses import dataclass
 
@@ -10,74 +10,74 @@ from kit.signal.onsets import moving
 from kit.signal.tempo_map import Stretch, find_stretches, steadiness
 
 SLOWEST, FASTEST = 40.0, 240.0
-"""Range of tempi that are looked for, in beats a minute."""
+"""Range of the tempo search, in beats a minute."""
 _STEP = 1.005
-"""Ratio of neighbouring tempi in the search: four beats must not miss their own peak."""
+"""Ratio of neighbouring tempi in the search: fine enough to hit the peak at a lag of four beats."""
 
 _REACH = 94
-"""Steps of the search that a tempo may lie from the overall best: 1.6 times, short of double."""
+"""Maximum distance of a local tempo from the global one, in search steps: a factor of 1.6."""
 _STEP_PRICE = 4.0
-"""Evidence, in seconds of full support, that a step from one tempo to another has to bring."""
+"""Penalty of a jump to another tempo, in seconds of full support for the new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """One candidate for the tempo, in beats a minute, and its share of all the evidence."""
+    """A tempo candidate in beats a minute, with its share of the evidence (0 to 1)."""
 
     bpm: float
     weight: float
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
-    """Tempo and beats of a recording."""
+class BeatTrack:
+    """The tempo and the beats of a recording."""
 
     bpm: float
-    """From the beats themselves, of the longest stretch; 0 where none was found."""
+    """Measured on the beats of the longest stretch; 0 if there are no beats."""
     confidence: float
-    """0 to 1: how strongly the recording repeats at the tempo (an estimate, not calibrated)."""
+    """0 to 1: how strongly the recording repeats at the tempo (not calibrated)."""
     candidates: tuple[Tempo, ...]
     """The strongest tempi, best first, with half and double of the best; weights sum to 1."""
     beats: F64
     """Times in seconds."""
     steadiness: float
-    """0 to 1: the share of steps from beat to beat within 4 % of their stretch's usual one."""
+    """0 to 1: the share of inter-beat intervals within 4 % of the tempo of their stretch."""
     stretches: tuple[Stretch, ...] = ()
-    """Of one tempo each, in order of time; one where the tempo does not change."""
+    """Stretches of constant tempo in order of time; a single one if the tempo does not change."""
 
 
-NO_PULSE = Pulse(0.0, 0.0, (), np.zeros(0), 0.0)
-"""What is found in silence."""
+NO_BEATS = BeatTrack(0.0, 0.0, (), np.zeros(0), 0.0)
+"""The result for silence."""
 
 
-def track_beats(novelty: F64, rate: float, *, loop: bool = False) -> Pulse:
-    """Find the tempo and the beats of a novelty curve.
+def track_beats(strength: F64, rate: float, *, loop: bool = False) -> BeatTrack:
+    """Track beats by dynamic programming (Ellis 2007) at a tempo from autocorrelation.
 
-    The tempo is the one whose multiples the autocorrelation supports best, weighted by how common
-    it is in music; it may drift by 2 % a second. The beats follow it by dynamic programming over
-    the cube root of the curve: as loudness does, that lets a soft hi-hat on the beat count beside
-    a loud snare off it.
+    The tempo is the one whose multiples the autocorrelation supports best, weighted by a
+    log-normal prior over tempi; it may drift by 2 % a second. The beats are tracked over the cube
+    root of the envelope (see `track`): like loudness, the root lets a soft hi-hat on the beat
+    count next to a loud snare off it.
 
     Parameters
     ----------
-    novelty
-        `[frames]`, ≥ 0, such as `Novelty.total`.
+    strength
+        Onset-strength envelope, `[frames]`, ≥ 0, such as `OnsetStrength.total`.
     rate
         Frames a second.
     loop
-        Whether the recording is known to be a loop or another sample: then tempi at which it
-        lasts whole bars are a little likelier.
+        Whether the recording is a loop or another sample: tempi at which it lasts whole bars then
+        get a slightly higher prior.
 
     Returns
     -------
-    Pulse
-        `NO_PULSE` where the curve is empty, flat or shorter than a second.
+    BeatTrack
+        `NO_BEATS` if the envelope is empty, flat or shorter than a second.
     """
-    if novelty.size < rate or novelty.max() <= 0:
-        return NO_PULSE
-    accents = flatten(novelty, rate)
+    if strength.size < rate or strength.max() <= 0:
+        return NO_BEATS
+    accents = flatten(strength, rate)
     if not np.any(accents > 0):
-        return NO_PULSE
+        return NO_BEATS
     bpms = tempo_grid()
     evidence = comb(tempogram(accents, rate), rate, bpms)
     prior = preference(bpms)
@@ -85,7 +85,7 @@ def track_beats(novelty: F64, rate: float, *, loop: bool = False) -> Pulse:
         prior = prior * whole_beats(bpms, accents.size / rate)
     weighted = np.maximum(0.0, evidence.mean(axis=0)) * prior
     if weighted.max() <= 0:
-        return NO_PULSE
+        return NO_BEATS
     best = int(np.argmax(weighted))
     path = _follow(evidence * prior, best)
     step = max(1, round(rate))
@@ -93,10 +93,10 @@ def track_beats(novelty: F64, rate: float, *, loop: bool = False) -> Pulse:
     curve = _even(np.cbrt(accents))
     beats = track(curve, rate, 60.0 * rate / local)
     if beats.size < 2:
-        return NO_PULSE
+        return NO_BEATS
     stretches = find_stretches(beats)
-    bpm = max(stretches, key=lambda one: beats[one.last] - beats[one.first]).bpm
-    return Pulse(
+    bpm = max(stretches, key=lambda stretch: beats[stretch.last] - beats[stretch.first]).bpm
+    return BeatTrack(
         bpm=bpm,
         confidence=float(np.clip(evidence.mean(axis=0)[best], 0.0, 1.0)),
         candidates=_candidates(bpms, weighted, bpm),
@@ -114,7 +114,7 @@ def _even(curve: F64) -> F64:
 
 
 def _follow(evidence: F64, best: int) -> NDArray[np.int64]:
-    """Return the likeliest tempo of each stretch: it drifts, and seldom goes over to another."""
+    """Decode the tempo of each window by the Viterbi algorithm: it may drift, and rarely jumps."""
     reach = _REACH
     fastest = 4  # 2 % a step.
     low, high = max(0, best - reach), min(evidence.shape[1], best + reach + 1)
@@ -130,11 +130,11 @@ def _follow(evidence: F64, best: int) -> NDArray[np.int64]:
             moves[offset + fastest, inside] = score[source[inside]] - 0.03 * abs(offset)
         chosen = np.argmax(moves, axis=0)
         drifted = moves[chosen, index]
-        # A new tempo has to be credential out for some seconds before it is worth its price.
+        # A jump pays its penalty only if the new tempo is supported for some seconds.
         before = int(np.argmax(score))
-        anew = score[before] - _STEP_PRICE
-        links[row] = np.where(drifted >= anew, index + chosen - fastest, before)
-        score = near[row] + np.maximum(drifted, anew)
+        switched = score[before] - _STEP_PRICE
+        links[row] = np.where(drifted >= switched, index + chosen - fastest, before)
+        score = near[row] + np.maximum(drifted, switched)
     path = np.empty(near.shape[0], np.int64)
     path[-1] = int(np.argmax(score))
     for row in range(near.shape[0] - 1, 0, -1):
@@ -146,21 +146,21 @@ def _candidates(bpms: F64, weighted: F64, bpm: float) -> tuple[Tempo, ...]:
     inner = weighted[1:-1]
     peaks = np.flatnonzero((inner >= weighted[:-2]) & (inner > weighted[2:])) + 1
     strongest = peaks[np.argsort(-weighted[peaks])][:4]
-    wanted = [bpm]
+    tempi = [bpm]
     for other in (*bpms[strongest], 0.5 * bpm, 2.0 * bpm):
-        if all(abs(np.log(other / known)) > 0.04 for known in wanted):
-            wanted.append(float(other))
-    weights = np.interp(wanted, bpms, weighted, left=0.0, right=0.0)
+        if all(abs(np.log(other / known)) > 0.04 for known in tempi):
+            tempi.append(float(other))
+    weights = np.interp(tempi, bpms, weighted, left=0.0, right=0.0)
     weights /= max(float(weights.sum()), 1e-12)
-    order = [0, *sorted(range(1, len(wanted)), key=lambda index: -weights[index])]
-    return tuple(Tempo(wanted[index], float(weights[index])) for index in order)
+    order = [0, *sorted(range(1, len(tempi)), key=lambda index: -weights[index])]
+    return tuple(Tempo(tempi[index], float(weights[index])) for index in order)
 
 
 def flatten(curve: F64, rate: float) -> F64:
-    """Return a novelty curve with slow swells removed and its accents evened out.
+    """Normalise an onset-strength envelope locally: remove its trend and even out its accents.
 
-    The mean of the surrounding second is subtracted and what stays is divided by the root mean
-    square of the surrounding eight, so that a quiet verse counts as much as a loud chorus.
+    The mean of the surrounding second is subtracted, and the positive rest is divided by its root
+    mean square over the surrounding eight, so that a quiet verse counts as much as a loud chorus.
     """
     half = round(0.5 * rate)
     raised = np.maximum(0.0, curve - moving(curve, before=half, after=half, over=np.mean))
@@ -175,34 +175,34 @@ def flatten(curve: F64, rate: float) -> F64:
 
 
 def tempogram(curve: F64, rate: float, *, window: float = 8.0, hop: float = 1.0) -> F64:
-    """Measure how strongly each stretch of a curve repeats after each lag.
+    """Compute an autocorrelation tempogram.
 
     Parameters
     ----------
     curve
-        A flattened novelty curve, `[frames]`.
+        A flattened onset-strength envelope, `[frames]`.
     rate
         Frames a second.
     window, hop
-        Of the stretches, in seconds.
+        Length and distance of the analysis windows, in seconds.
 
     Returns
     -------
     F64
-        Autocorrelation `[stretches, lags]` at lags of 0 to `window` / 2 seconds, corrected for the
-        shrinking overlap; 1 at lag 0 (0 where the stretch is silent).
+        Autocorrelation `[windows, lags]` at lags of 0 to `window` / 2 seconds, corrected for the
+        shrinking overlap; 1 at lag 0 (0 if the window is silent).
     """
-    # What is shorter than the window is looked at as a whole.
+    # A curve shorter than the window is one window.
     size, step = min(round(window * rate), max(2, curve.size)), max(1, round(hop * rate))
     padded = curve if size == curve.size else np.pad(curve, (size // 2, size // 2 + 1))
     taper = np.hanning(size)
     stretches = np.lib.stride_tricks.sliding_window_view(padded, size)[::step]
     overlap = np.fft.irfft(np.abs(np.fft.rfft(taper, 2 * size)) ** 2)[: size // 2]
     result = np.empty((stretches.shape[0], size // 2))
-    # Some stretches at a time: their spectra are much larger than what is kept of them.
+    # Process windows in batches: their spectra are much larger than the result.
     for first in range(0, stretches.shape[0], 64):
         some = stretches[first : first + 64]
-        # Without the mean, what does not repeat correlates with nothing.
+        # Without its mean, a curve that does not repeat correlates with nothing.
         some = some - (some @ taper / taper.sum())[:, None]
         spectra = np.fft.rfft(some * taper, 2 * size, axis=1)
         correlation = np.fft.irfft(np.abs(spectra) ** 2, axis=1)[:, : size // 2] / overlap
@@ -211,29 +211,28 @@ def tempogram(curve: F64, rate: float, *, window: float = 8.0, hop: float = 1.0)
 
 
 def tempo_grid() -> F64:
-    """Return the tempi that are compared: half a percent apart."""
+    """Return the tempi of the search, half a percent apart, in beats a minute."""
     return np.asarray(
         SLOWEST * 2.0 ** np.arange(0.0, np.log2(FASTEST / SLOWEST), np.log2(_STEP)), np.float64
     )
 
 
 def comb(correlation: F64, rate: float, bpms: F64) -> F64:
-    """Return how well pulses at each tempo fit autocorrelations.
+    """Score tempi with a comb filter over the autocorrelation.
 
     Parameters
     ----------
     correlation
-        `[stretches, lags]` from `tempogram`.
+        `[windows, lags]` from `tempogram`.
     rate
         Frames a second.
     bpms
-        Tempi to try.
+        Tempi to score, in beats a minute.
 
     Returns
     -------
     F64
-        `[stretches, tempi]`: mean correlation at one, two, three and four beats, less that half way
-        between them.
+        `[windows, tempi]`: mean correlation at lags of one, two, three and four beats.
     """
     period = 60.0 * rate / bpms
     total = np.zeros((correlation.shape[0], bpms.size))
@@ -249,12 +248,12 @@ def comb(correlation: F64, rate: float, bpms: F64) -> F64:
 
 
 def preference(bpms: F64, *, centre: float = 120.0, octaves: float = 0.8) -> F64:
-    """Return how likely each tempo is before hearing: log-normal around `centre`."""
+    """Return the prior over tempi: log-normal around `centre`, `octaves` wide; 1 at the centre."""
     return np.asarray(np.exp(-0.5 * (np.log2(bpms / centre) / octaves) ** 2), dtype=np.float64)
 
 
 def whole_beats(bpms: F64, duration: float) -> F64:
-    """Return a slight preference for tempi at which a loop lasts 4, 8, 16 or 32 beats."""
+    """Return prior factors, 1 to 1.3, for tempi at which a loop lasts 4, 8, 16 or 32 beats."""
     factor = np.ones_like(bpms)
     if duration > 0.0:
         for beats in (4, 8, 16, 32):
@@ -264,34 +263,34 @@ def whole_beats(bpms: F64, duration: float) -> F64:
 
 
 def track(curve: F64, rate: float, periods: F64, *, tightness: float = 100.0) -> F64:
-    """Follow the beats of a curve at known, slowly changing periods.
+    """Track beats by dynamic programming at known, slowly changing periods.
 
-    Dynamic programming over the curve: the best sequence that ends in a frame is the best one
-    that ends about a period before it, less a penalty on the squared logarithm of the ratio of
-    the step to the period (D. P. W. Ellis, "Beat tracking by dynamic programming", 2007).
+    D. P. W. Ellis, "Beat tracking by dynamic programming", 2007: the best sequence that ends in a
+    frame continues the best one that ends about a period earlier, less a penalty on the squared
+    logarithm of the ratio of the interval to the period.
 
     Parameters
     ----------
     curve
-        A flattened novelty curve, `[frames]`.
+        A flattened onset-strength envelope, `[frames]`.
     rate
         Frames a second.
     periods
-        Expected frames from beat to beat at each frame, `[frames]`.
+        Expected inter-beat interval at each frame, in frames, `[frames]`.
     tightness
-        Weight of the penalty, against a curve whose root mean square is about 1.
+        Weight of the penalty, for an envelope whose root mean square is about 1.
 
     Returns
     -------
     F64
-        Times of the beats in seconds, refined between frames.
+        Beat times in seconds, interpolated between frames.
     """
     frames = curve.size
     if frames < 3 or not np.any(curve > 0):
         return np.zeros(0)
     score = np.zeros(frames)
     link = np.full(frames, -1, np.int64)
-    # Penalties depend on the period only, which takes few distinct whole values.
+    # Penalties depend only on the period, which takes few distinct integer values.
     whole = np.maximum(2, np.round(periods)).astype(np.int64)
     penalties = {}
     for period in np.unique(whole):
@@ -313,7 +312,7 @@ def track(curve: F64, rate: float, periods: F64, *, tightness: float = 100.0) ->
             link[frame] = last - best
         else:
             score[frame] = here
-    # The end is the best of the last period's frames: any of them may be the last beat.
+    # Any frame of the last period may be the last beat: start from the best of them.
     tail = int(whole[-1])
     frame = frames - tail + int(np.argmax(score[-tail:])) if frames > tail else int(score.argmax())
     beats: list[int] = []
@@ -324,7 +323,7 @@ def track(curve: F64, rate: float, periods: F64, *, tightness: float = 100.0) ->
 
 
 def refine(curve: F64, peaks: NDArray[np.int64]) -> F64:
-    """Move peaks between frames by the parabola through their neighbours."""
+    """Refine peak positions by parabolic interpolation; returns fractional frames."""
     inner = np.clip(peaks, 1, curve.size - 2)
     left, middle, right = curve[inner - 1], curve[inner], curve[inner + 1]
     bend = left - 2 * middle + right

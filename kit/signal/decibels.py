@@ -1,4 +1,4 @@
-"""Levels in decibels, from power and from amplitude, with a floor instead of minus infinity."""
+"""Convert power and amplitude to decibels, with a floor instead of minus infinity."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,12 +7,12 @@ from kit.arrays import F64
 
 
 def power_to_db(power: ArrayLike, *, reference: float = 1.0, floor: float) -> F64:
-    """Return `10 · log10(power / reference)`, `floor` at least, of the same shape."""
+    """Convert power to dB: `10 · log10(power / reference)`, not below `floor`, same shape."""
     ratio = np.asarray(power, np.float64) / reference
-    least = 10.0 ** (floor / 10.0)
-    return np.asarray(np.maximum(10.0 * np.log10(np.maximum(ratio, least)), floor))
+    lowest = 10.0 ** (floor / 10.0)
+    return np.asarray(np.maximum(10.0 * np.log10(np.maximum(ratio, lowest)), floor))
 
 
 def amplitude_to_db(level: float, *, floor: float = -200.0) -> float:
-    """Return `20 · log10(level)`, `floor` at least; full scale is 1."""
+    """Convert a linear level to dBFS: `20 · log10(level)`, not below `floor`; full scale is 1."""
     return max(floor, 20.0 * float(np.log10(max(level, 10.0 ** (floor / 20.0)))))

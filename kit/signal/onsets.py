@@ -1,4 +1,4 @@
-"""Where sounds begin: a spectral-flux novelty curve, and the picking of its peaks."""
+"""Onset detection: a spectral-flux onset-strength envelope, and peak picking on it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from kit.signal.spectra import Framing, log_bands, magnitudes
 
 
 @dataclass(frozen=True, slots=True)
-class Novelty:
-    """How much new sound begins at each moment.
+class OnsetStrength:
+    """A spectral-flux onset-strength envelope, by frequency range.
 
     Parameters
     ----------
     values
-        `[frames, groups]`: groups of neighbouring bands from low to high, each ≥ 0.
+        `[frames, groups]`: ranges of neighbouring bands from low to high, each ≥ 0.
     rate
         Frames a second.
     """
@@ -33,20 +33,20 @@ class Novelty:
 
 
 GROUPS_HZ = (30.0, 150.0, 600.0, 2500.0)
-"""Where the groups of bands of a `Novelty` begin: kick and bass, body, snare, cymbals."""
+"""Lower edges of the band groups of `OnsetStrength` in Hz: kick and bass, body, snare, cymbals."""
 
 
 def loudness(blocks: Iterable[F32], *, floor: float = 1e-5) -> float:
-    """Return the level that a recording reaches in its loud moments, linear.
+    """Measure the level of a recording's loud passages, linear.
 
-    It is the 95th percentile of the root mean square of 2048 samples among those above `floor`,
-    and 0 where none is: a measure that neither long silence nor one click moves far.
+    The 95th percentile of the root mean square of blocks of 2048 samples, among blocks above
+    `floor`; 0 if there are none. Neither long silence nor a single click moves it far.
     """
     levels: list[NDArray[np.float32]] = []
     for block in blocks:
         if not block.shape[1]:
             continue
-        # What is shorter is one measure of its own; what is left over of more is left out.
+        # A shorter block is measured whole; the remainder of a longer one is dropped.
         size = min(2048, block.shape[1])
         count = block.shape[1] // size
         body = block[:, : count * size].reshape(block.shape[0], count, size)
@@ -58,7 +58,7 @@ def loudness(blocks: Iterable[F32], *, floor: float = 1e-5) -> float:
     return float(np.percentile(joined, 95)) if joined.size else 0.0
 
 
-def novelty(
+def onset_strength(
     blocks: Iterable[F32],
     sample_rate: int,
     *,
@@ -66,13 +66,12 @@ def novelty(
     size: float = 0.0232,
     hop: float = 0.005,
     compression: float = 100.0,
-) -> Novelty:
-    """Measure how much new sound begins at each moment.
+) -> OnsetStrength:
+    """Compute a spectral-flux onset-strength envelope with a maximum filter (SuperFlux).
 
-    The spectral flux of logarithmically compressed magnitudes in half-semitone bands, each
-    compared with the largest of its neighbourhood in frequency some frames before, so that a
-    vibrato is no onset (S. Böck and G. Widmer, "Maximum filter vibrato suppression for onset
-    detection", DAFx 2013).
+    S. Böck and G. Widmer, "Maximum filter vibrato suppression for onset detection", DAFx 2013:
+    the flux of logarithmically compressed magnitudes in half-semitone bands, each compared with
+    the maximum of its neighbouring bands some frames earlier, so that vibrato causes no onset.
 
     Parameters
     ----------
@@ -81,7 +80,7 @@ def novelty(
     sample_rate
         In Hz.
     level
-        The recording's loudness, linear (see `loudness`): makes the curve independent of gain.
+        The recording's loudness, linear (see `loudness`): makes the envelope independent of gain.
     size, hop
         Of the frames, in seconds.
     compression
@@ -89,8 +88,8 @@ def novelty(
 
     Returns
     -------
-    Novelty
-        The curve; its memory is 16 bytes for each 5 ms of audio.
+    OnsetStrength
+        The envelope; it takes 16 bytes for each 5 ms of audio.
     """
     framing = Framing.of_seconds(sample_rate, size=size, hop=hop)
     bank = log_bands(framing, low=GROUPS_HZ[0], high=17_000.0, per_octave=24)
@@ -98,8 +97,8 @@ def novelty(
     group = np.searchsorted(GROUPS_HZ, centres, side="right") - 1
     member = np.zeros((bank.shape[0], len(GROUPS_HZ)), np.float32)
     member[np.arange(bank.shape[0]), np.clip(group, 0, len(GROUPS_HZ) - 1)] = 1.0 / bank.shape[0]
-    # A frame is compared with the one that lies half a window before it: with the very last one,
-    # a rise that takes the whole window to enter would be split over several frames.
+    # A frame is compared with the one half a window earlier: against the frame just before it, a
+    # rise that takes a whole window to enter would be split over several frames.
     lag = max(1, round(0.4 * framing.size / framing.hop))
     gain = compression / max(level, 1e-9)
     before = np.zeros((lag, bank.shape[0]), np.float32)
@@ -114,8 +113,8 @@ def novelty(
         out.append(flux @ member)
         before = past[len(past) - lag :]
     if not out:
-        return Novelty(np.zeros((0, len(GROUPS_HZ)), np.float32), framing.rate)
-    return Novelty(np.concatenate(out), framing.rate)
+        return OnsetStrength(np.zeros((0, len(GROUPS_HZ)), np.float32), framing.rate)
+    return OnsetStrength(np.concatenate(out), framing.rate)
 
 
 def detect_onsets(
@@ -125,7 +124,7 @@ def detect_onsets(
     threshold: float = 0.08,
     spacing: float = 0.03,
 ) -> tuple[NDArray[np.int64], F64]:
-    """Pick the peaks of a novelty curve that stand out of their surroundings.
+    """Detect onsets: pick the peaks of an onset-strength envelope above an adaptive threshold.
 
     Parameters
     ----------
@@ -134,18 +133,18 @@ def detect_onsets(
     rate
         Frames a second.
     threshold
-        How far a peak must stand above the mean of the 0.17 s around it, as a part of the height
-        that half of all the rise in the recording reaches. Raising it drops soft hits, lowering it
-        admits noise.
+        Minimum height of a peak above the mean of the 0.17 s around it, as a fraction of the
+        reference height: the median height of all peaks, weighted by height. A higher threshold
+        drops soft hits, a lower one admits noise.
     spacing
-        Least time between two onsets, in seconds; of two nearer ones the first is kept.
+        Minimum time between two onsets, in seconds; of two closer ones the first is kept.
 
     Returns
     -------
     frames
-        Of the peaks, rising.
+        Frame indices of the peaks, ascending.
     strengths
-        Height of each above its surroundings, in units of that reference height.
+        Height of each peak above its surroundings, in units of the reference height.
     """
     nothing = np.zeros(0, np.int64), np.zeros(0)
     if curve.size < 3 or curve.max() <= 0:
@@ -174,7 +173,7 @@ def detect_onsets(
 def moving(
     curve: F64, *, before: int, after: int, over: Callable[..., NDArray[np.floating]]
 ) -> F64:
-    """Return `over` (such as `np.mean`) of a window that moves along a curve, zeros around it."""
+    """Apply `over` (such as `np.mean`) to a sliding window along a curve padded with zeros."""
     padded = np.pad(curve, (before, after))
     result: F64 = np.asarray(
         over(np.lib.stride_tricks.sliding_window_view(padded, before + after + 1), axis=1),

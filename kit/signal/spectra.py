@@ -1,4 +1,4 @@
-"""Short-time spectra of a stream of audio, and banks of filters over them.
+"""Short-time Fourier spectra of an audio stream, and filter banks over them.
 
 Frame `t` of a spectrum is centred on sample `t * hop`: the signal is padded with half a window of
 zeros at both ends, so a stream of `n` samples has `n // hop + 1` frames.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kit.arrays import F32
 
 _SAMPLES_AT_ONCE = 1 << 19
-"""Samples in the frames that are looked at together: enough to be fast, little to hold."""
+"""Samples in one batch of frames: enough to be fast, few enough for flat memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,11 @@ def frames(blocks: Iterable[F32], framing: Framing) -> Iterator[F32]:
     Yields
     ------
     F32
-        Some frames at a time, `[channels, frames, size]`, not yet windowed.
+        Batches of frames, `[channels, frames, size]`, not windowed.
     """
     size, hop = framing.size, framing.hop
-    most = max(8, _SAMPLES_AT_ONCE // size)
-    need = size + (most - 1) * hop
+    max_frames = max(8, _SAMPLES_AT_ONCE // size)
+    need = size + (max_frames - 1) * hop
     parts: list[F32] = []
     held = total = emitted = 0
     channels = 0
@@ -89,16 +89,16 @@ def frames(blocks: Iterable[F32], framing: Framing) -> Iterator[F32]:
         total += block.shape[1]
         while held >= need:
             joined = np.concatenate(parts, axis=1)
-            yield _strided(joined, size, hop)[:, :most]
-            rest = joined[:, most * hop :]
+            yield _strided(joined, size, hop)[:, :max_frames]
+            rest = joined[:, max_frames * hop :]
             parts, held = [rest], rest.shape[1]
-            emitted += most
+            emitted += max_frames
     if not channels:
         return
     remaining = total // hop + 1 - emitted
     joined = np.concatenate([*parts, np.zeros((channels, size), np.float32)], axis=1)
     while remaining > 0:
-        batch = min(remaining, most)
+        batch = min(remaining, max_frames)
         yield _strided(joined, size, hop)[:, :batch]
         joined = joined[:, batch * hop :]
         remaining -= batch
@@ -109,7 +109,7 @@ def _strided(signal: F32, size: int, hop: int) -> F32:
 
 
 def magnitudes(blocks: Iterable[F32], framing: Framing, *, gain: float = 1.0) -> Iterator[F32]:
-    """Return the magnitude spectra of a stream, channels averaged in power.
+    """Compute magnitude spectra of a stream (Hann-windowed STFT), channels averaged in power.
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ def magnitudes(blocks: Iterable[F32], framing: Framing, *, gain: float = 1.0) ->
     Yields
     ------
     F32
-        `[frames, bins]`, ≥ 0; a full-scale sine in one bin reads 1 (Hann window). Averaging power
-        rather than the waveforms keeps what is out of phase between the channels.
+        `[frames, bins]`, ≥ 0; a full-scale sine in one bin reads 1. Averaging power instead of
+        waveforms keeps sounds that are out of phase between the channels.
     """
     window = np.hanning(framing.size + 1)[:-1].astype(np.float32)
     window *= np.float32(2.0 * gain / window.sum())
@@ -138,20 +138,20 @@ def magnitudes(blocks: Iterable[F32], framing: Framing, *, gain: float = 1.0) ->
 
 
 def triangles(edges: NDArray[np.float64], framing: Framing) -> F32:
-    """Return triangular filters between neighbouring frequencies.
+    """Build a bank of triangular filters between neighbouring frequencies.
 
     Parameters
     ----------
     edges
-        Rising frequencies in Hz, `[bands + 2]`; filter `b` rises from `edges[b]` to
+        Ascending frequencies in Hz, `[bands + 2]`; filter `b` rises from `edges[b]` to
         `edges[b + 1]` and falls to `edges[b + 2]`.
     framing
-        Of the spectra.
+        Framing of the spectra.
 
     Returns
     -------
     F32
-        `[bands, bins]`, each row summing to 1. A filter narrower than a bin takes the nearest one.
+        `[bands, bins]`, each row sums to 1. A filter narrower than a bin takes the nearest bin.
     """
     frequencies = np.arange(framing.bins) * framing.sample_rate / framing.size
     left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
@@ -165,16 +165,16 @@ def triangles(edges: NDArray[np.float64], framing: Framing) -> F32:
 
 
 def log_bands(framing: Framing, *, low: float, high: float, per_octave: int) -> F32:
-    """Return filters at even steps of pitch, one per distinct bin where bins are too coarse.
+    """Build a log-frequency filter bank; where bins are too coarse, one filter per distinct bin.
 
     Parameters
     ----------
     framing
-        Of the spectra.
+        Framing of the spectra.
     low, high
-        Range of the centres in Hz; `high` is held below the Nyquist frequency.
+        Range of the centres in Hz; `high` is capped at the Nyquist frequency.
     per_octave
-        Filters an octave.
+        Filters per octave.
 
     Returns
     -------
@@ -195,16 +195,16 @@ def log_bands(framing: Framing, *, low: float, high: float, per_octave: int) -> 
 
 
 def mel_bands(framing: Framing, *, low: float, high: float, bands: int) -> F32:
-    """Return filters at even steps of the mel scale (O'Shaughnessy's formula).
+    """Build a mel filter bank (O'Shaughnessy's formula).
 
     Parameters
     ----------
     framing
-        Of the spectra.
+        Framing of the spectra.
     low, high
-        Range in Hz; `high` is held below the Nyquist frequency.
+        Range in Hz; `high` is capped at the Nyquist frequency.
     bands
-        How many.
+        Number of filters.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where the tempo of a recording changes: its beats as stretches of one tempo each."""
+"""Tempo changes: partition of a beat track into stretches of constant tempo."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ import numpy as np
 from kit.arrays import F64
 
 _JITTER = 0.012
-"""Seconds that a beat lies off its place, played or measured."""
+"""Standard deviation of a beat time in seconds, from playing and measuring."""
 _PRICE = 40.0
-"""Squared errors, in units of the jitter, that one more stretch has to save."""
+"""Penalty of one more stretch, in squared errors in units of the jitter."""
 _SHORTEST = 8
-"""Beats of a stretch: what is shorter is a hesitation or an error, no tempo."""
+"""Minimum beats of a stretch: a shorter one is a hesitation or an error, not a tempo."""
 _SAME = 0.02
-"""Tempi that differ by less are one: musicians drift."""
+"""Tempi that differ by less count as equal, because musicians drift."""
 _NEAR = 0.04
-"""A step from beat to beat that differs by more from the usual one is no measure of the tempo."""
+"""Inter-beat intervals further from the median are ignored when measuring the tempo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +30,22 @@ class Stretch:
 
 
 def find_stretches(beats: F64) -> tuple[Stretch, ...]:
-    """Part beats into stretches of one tempo.
+    """Partition beats into stretches of constant tempo by optimal partitioning.
 
-    The partition whose straight lines, one for each stretch, leave the least squared errors when
-    each stretch has a price; found by dynamic programming over all partitions (B. Jackson et al.,
-    "An algorithm for optimal partitioning of data on an interval", 2005). Then what is shorter
-    than 8 beats is joined to the neighbour whose tempo is nearer, and neighbours whose tempi lie
-    within 2 % of each other are joined.
+    B. Jackson et al., "An algorithm for optimal partitioning of data on an interval", 2005: the
+    piecewise-linear fit with the least squared error plus a penalty for each stretch, by dynamic
+    programming over all partitions. Then stretches shorter than 8 beats are merged into the
+    neighbour with the closer tempo, and neighbours whose tempi lie within 2 % are merged.
 
     Parameters
     ----------
     beats
-        Seconds, rising.
+        Seconds, ascending.
 
     Returns
     -------
     tuple
-        In order of time; each begins with the beat that the one before ends with. Empty for less
+        In order of time; each begins at the beat where the previous one ends. Empty for fewer
         than two beats.
     """
     if beats.size < 2:
@@ -54,7 +53,7 @@ def find_stretches(beats: F64) -> tuple[Stretch, ...]:
     edges = _partition(beats)
     while len(edges) > 2:
         tempi = [tempo_of(beats[a : b + 1]) for a, b in pairwise(edges)]
-        apart = [abs(np.log(one / other)) for one, other in pairwise(tempi)]
+        apart = [abs(np.log(tempo / other)) for tempo, other in pairwise(tempi)]
         lengths = np.diff(edges)
         shortest = int(np.argmin(lengths))
         if lengths[shortest] < _SHORTEST:
@@ -69,25 +68,25 @@ def find_stretches(beats: F64) -> tuple[Stretch, ...]:
 
 
 def tempo_of(beats: F64) -> float:
-    """Return the tempo of beats, two at least: of the mean of the steps near their median."""
+    """Return the tempo of at least two beats, from the mean of the intervals near their median."""
     steps = np.diff(beats)
     usual = float(np.median(steps))
     near = np.abs(steps / usual - 1.0) < _NEAR
-    # The mean of the usual steps is finer than the frames that a median is made of.
+    # The median is quantised to frames; the mean of the intervals near it is finer.
     return 60.0 / float(steps[near].mean() if near.any() else usual)
 
 
 def steadiness(beats: F64, stretches: Sequence[Stretch]) -> float:
-    """Return the share of steps within 4 % of the tempo of their stretch; 0 for none."""
+    """Return the share of inter-beat intervals within 4 % of their stretch's tempo; 0 for none."""
     near = [
-        np.abs(np.diff(beats[one.first : one.last + 1]) * one.bpm / 60.0 - 1.0) < _NEAR
-        for one in stretches
+        np.abs(np.diff(beats[stretch.first : stretch.last + 1]) * stretch.bpm / 60.0 - 1.0) < _NEAR
+        for stretch in stretches
     ]
     return float(np.concatenate(near).mean()) if near else 0.0
 
 
 def _partition(beats: F64) -> list[int]:
-    """Return the beats at which the best stretches begin and end."""
+    """Return the indices of the beats at which the optimal stretches begin and end."""
     count = beats.size
     index = np.arange(count, dtype=np.float64)
     sums = np.array([np.ones(count), index, index**2, beats, beats**2, index * beats])
@@ -95,7 +94,7 @@ def _partition(beats: F64) -> list[int]:
     best = np.zeros(count)
     link = np.zeros(count, np.int64)
     for last in range(1, count):
-        # Every stretch that ends here, by its first beat.
+        # All stretches that end at `last`, by their first beat.
         n, x, xx, y, yy, xy = sums[:, last + 1, None] - sums[:, :last]
         sxx, syy, sxy = xx - x * x / n, yy - y * y / n, xy - x * y / n
         errors = np.maximum(0.0, syy - sxy**2 / sxx) / _JITTER**2

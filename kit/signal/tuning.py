@@ -1,4 +1,4 @@
-"""How far the tuning of a recording lies from A at 440 Hz."""
+"""Tuning estimation: the deviation of a recording from A = 440 Hz."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from kit.signal.spectra import Framing, magnitudes
 WINDOW, HOP = 0.372, 0.0929
 """Seconds; the window resolves semitones from about 60 Hz."""
 TUNED_BY_SECONDS = 120.0
-"""How much of a recording is enough to find its tuning from."""
+"""Length of the excerpt from which the tuning is estimated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """A tuning, and how well the recording keeps to it.
+    """An estimated tuning, and how consistently the recording keeps to it.
 
     Parameters
     ----------
     semitones
         Over A at 440 Hz, -0.5 to 0.5.
     agreement
-        0 to 1: length of the mean of the peaks' distances as points on a circle. Glides, vibrato
-        and noise bring it down.
+        0 to 1: length of the circular mean of the peaks' deviations. Glides, vibrato and noise
+        lower it.
     """
 
     semitones: float
@@ -32,20 +32,20 @@ class Tuning:
 
 
 def find_tuning(blocks: Iterable[F32], sample_rate: int) -> Tuning:
-    """Estimate the tuning of a recording from its spectral peaks.
+    """Estimate the tuning of a recording by the circular mean over its spectral peaks.
 
     Parameters
     ----------
     blocks
-        A minute or two is enough.
+        Audio, each block `[channels, samples]`; a minute or two is enough.
     sample_rate
         In Hz.
 
     Returns
     -------
     Tuning
-        The circular mean of the peaks' distances from equal temperament, weighted by their
-        magnitude; 0 where there are no peaks.
+        The circular mean of the peaks' deviations from equal temperament, weighted by magnitude;
+        0 if there are no peaks.
     """
     framing = Framing.of_seconds(sample_rate, size=WINDOW, hop=HOP)
     width = sample_rate / framing.size
@@ -58,7 +58,7 @@ def find_tuning(blocks: Iterable[F32], sample_rate: int) -> Tuning:
         rows, columns = np.nonzero(peaked)
         if not rows.size:
             continue
-        # A parabola through the logarithms finds a Hann window's peak between two bins.
+        # Parabolic interpolation of log magnitudes locates a Hann window's peak between bins.
         a, b, c = (np.log(np.maximum(part[rows, columns], 1e-9)) for part in (left, middle, right))
         shift = 0.5 * (a - c) / np.minimum(a - 2 * b + c, -1e-9)
         pitch = 12.0 * np.log2((columns + low + shift) * width / 440.0)

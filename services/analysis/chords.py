@@ -1,4 +1,4 @@
-"""Major and minor chords, and where they change. Pure numpy."""
+"""Chord recognition: major and minor triads, by a hidden Markov model. Pure numpy."""
 
 from dataclasses import dataclass
 
@@ -12,42 +12,42 @@ NONE = len(LABELS) - 1
 
 
 _STAY = 0.5
-"""Probability that a chord stays for another beat, or for half a second where there is none."""
+"""Probability that a chord lasts another beat, or half a second without beats."""
 _STAY_WITHIN = 0.8
-"""Probability that a chord which stays over a beat does not change half-way to the next."""
+"""Probability that a chord which lasts over a beat does not change half-way to the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """What chords are decided for; a chord may change wherever one begins."""
+    """Time spans with one chord each; a chord may change at the start of any span."""
 
     edges: F64
     """Rising times in seconds, `[spans + 1]`."""
     stay: F64
-    """Probability that the chord before goes on in a span, `[spans]`."""
+    """Probability that the previous chord continues in a span, `[spans]`."""
     weight: float
-    """Of one span, where a beat weighs 1."""
+    """Weight of one span; a beat has weight 1."""
 
 
 def spans(edges: F64, *, beats: bool) -> Spans:
-    """Divide beats in two, and spans of half a second where nothing repeats in four.
+    """Divide beats in two, or half-second spans of a recording without beats in four.
 
     Parameters
     ----------
     edges
         Rising times in seconds: beats, or every half second.
     beats
-        Which of both.
+        Whether `edges` are beats.
 
     Returns
     -------
     Spans
-        Chords change on a beat rather than half-way to the next; without beats, anywhere alike.
+        Chord changes are likelier on a beat than half-way; without beats, equally likely anywhere.
     """
     count, parts = edges.size - 1, 2 if beats else 4
     fine = np.interp(np.arange(count * parts + 1) / parts, np.arange(count + 1), edges)
-    one = [_STAY, _STAY_WITHIN] if beats else [_STAY ** (1.0 / parts)] * parts
-    return Spans(fine, np.tile(np.array(one, np.float64), count), 1.0 / parts)
+    span = [_STAY, _STAY_WITHIN] if beats else [_STAY ** (1.0 / parts)] * parts
+    return Spans(fine, np.tile(np.array(span, np.float64), count), 1.0 / parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class Chords:
     states: tuple[int, ...]
     """Index into `LABELS`, one for each span."""
     confidence: F64
-    """Probability of each, given all the others."""
+    """Posterior probability of each state."""
 
 
 def _templates() -> F64:
-    """Return the triads' pitch classes, `[24, 12]`, norm 1."""
+    """Return the chord templates, `[24, 12]`, norm 1."""
     rows = []
     for third in (4, 3):
         shape = np.zeros(12)
@@ -72,14 +72,14 @@ def _templates() -> F64:
 
 
 def likeness(treble: F64, bass: F64, *, bass_weight: float = 0.25) -> F64:
-    """Return how well each chord explains the chroma of each span.
+    """Score each chord against each span's chroma by template matching.
 
     Parameters
     ----------
     treble, bass
         `[spans, 12]`, ≥ 0.
     bass_weight
-        What a bass on the chord's root is worth, against a perfect match of the triad.
+        Weight of a bass note on the root, relative to a perfect match of the triad.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def decode(
     sharpness: float = 10.0,
     none_at: float = 0.35,
 ) -> Chords:
-    """Find the likeliest sequence of chords and how sure each is.
+    """Decode the likeliest chord sequence by the Viterbi algorithm, with posteriors.
 
     Parameters
     ----------
@@ -114,18 +114,18 @@ def decode(
     energy
         `[spans]`, linear; spans 40 dB below the loudest have no chord.
     stay
-        `[spans]`: probability that the chord before goes on in a span; a half where not given.
+        `[spans]`: probability that the previous chord continues in a span; 0.5 by default.
     weight
-        What one span is worth.
+        Weight of one span, see `Spans.weight`.
     sharpness
-        How much better a better fit is: the factor in the exponent.
+        Factor of the fit in the exponent.
     none_at
-        The fit below which no chord is likelier.
+        Fit below which `N` (no chord) is likelier.
 
     Returns
     -------
     Chords
-        By the Viterbi algorithm; confidences by forward and backward sums.
+        States of the Viterbi path; confidences from the forward-backward algorithm.
     """
     count = fit.shape[0]
     if not count:
@@ -135,7 +135,7 @@ def decode(
     emission[silent, NONE] = emission[silent].max(axis=1) + 5.0
     states = emission.shape[1]
     goes_on = np.full(count, _STAY) if stay is None else stay
-    # A chord that does not stay may change to any other.
+    # A chord that does not continue may change to any other.
     elsewhere = (1.0 - goes_on) / (states - 1)
     score = emission[0].copy()
     links = np.tile(np.arange(states), (count, 1))

@@ -1,4 +1,4 @@
-"""What notes sound at each moment: tuned chroma by non-negative least squares. Pure numpy."""
+"""Tuned chroma by non-negative least squares. Pure numpy."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from kit.signal.spectra import Framing, magnitudes, mel_bands
 from kit.signal.tuning import HOP, WINDOW
 
 _LOWEST, _HIGHEST = 28, 96
-"""MIDI notes that are looked for: E1 to C7."""
+"""Range of the dictionary in MIDI notes: E1 to C7."""
 _PER_SEMITONE = 3
 _BINS_LOW, _BINS_HIGH = 27, 115
 """Range of the spectrum in MIDI notes; above the highest note for its harmonics."""
@@ -22,7 +22,7 @@ _ROUNDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Chroma:
-    """How strongly each pitch class sounds.
+    """Chroma: the strength of each pitch class over time.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ class Chroma:
     energy
         `[frames]`: level of the tonal spectrum, linear.
     bands
-        `[frames, 24]`: levels of mel bands in dB, -80 at least: the colour of the sound.
+        `[frames, 24]`: levels of mel bands in dB, not below -80: the timbre.
     rate
         Frames a second; frame `t` is centred on `t / rate`.
     tuning
-        Of the recording over A at 440 Hz, in semitones, -0.5 to 0.5.
+        Tuning relative to A = 440 Hz in semitones, -0.5 to 0.5.
     """
 
     treble: F32
@@ -51,10 +51,10 @@ def _framing(sample_rate: int) -> Framing:
 
 
 def _resampling(framing: Framing, shift: float) -> F32:
-    """Return the map from spectra to a pitch axis of three bins a semitone, `[bins, pitches]`."""
+    """Return the map from spectra to a pitch axis, three bins per semitone, `[bins, pitches]`."""
     pitches = np.arange(_BINS_LOW, _BINS_HIGH, 1.0 / _PER_SEMITONE) + shift
     centres = 440.0 * 2.0 ** ((pitches - 69.0) / 12.0) * framing.size / framing.sample_rate
-    # Low down a filter is one bin wide at least, so that none falls between two bins.
+    # At low frequencies a filter is at least one bin wide, so that none falls between two bins.
     widths = np.maximum(1.0, centres * (2.0 ** (1.0 / (12 * _PER_SEMITONE)) - 1.0))
     bins = np.arange(framing.bins)[:, None]
     bank = np.maximum(0.0, 1.0 - np.abs(bins - centres) / widths)
@@ -63,7 +63,7 @@ def _resampling(framing: Framing, shift: float) -> F32:
 
 
 def _dictionary() -> F32:
-    """Return what each note looks like on the pitch axis, `[notes, pitches]`, norm 1 each."""
+    """Return the harmonic spectrum of each note on the pitch axis, `[notes, pitches]`, norm 1."""
     axis = np.arange(_BINS_LOW, _BINS_HIGH, 1.0 / _PER_SEMITONE)
     notes = np.arange(_LOWEST, _HIGHEST + 1)
     shapes = np.zeros((notes.size, axis.size))
@@ -75,10 +75,10 @@ def _dictionary() -> F32:
 
 
 def whiten(spectra: F32, *, reach: int = 18) -> F32:
-    """Return spectra on a pitch axis with their envelope taken away.
+    """Whiten spectra on a pitch axis: remove their spectral envelope.
 
-    Each value is measured in standard deviations over the mean of the octave around it; what is
-    below is 0 (M. Mauch and S. Dixon, "Approximate note transcription for the improved
+    Each value is standardised by mean and standard deviation of the octave around it; values
+    below the mean become 0 (M. Mauch and S. Dixon, "Approximate note transcription for the improved
     identification of difficult chords", ISMIR 2010).
     """
     width = 2 * reach + 1
@@ -89,14 +89,24 @@ def whiten(spectra: F32, *, reach: int = 18) -> F32:
     power = (squares[:, width:] - squares[:, :-width]) / width
     deviation = np.sqrt(np.maximum(power - mean**2, 0.0))
     raised = np.maximum(0.0, spectra - mean) / np.maximum(deviation, 1e-9)
-    # Half a root keeps some of what was loud: a note's fundamental over a hiss.
+    # Dividing by the square root only keeps some of the level: a fundamental above hiss.
     return np.asarray(raised * np.sqrt(deviation), dtype=np.float32)
 
 
 def non_negative(observed: F32, dictionary: F32) -> F32:
-    """Return how much of each note explains spectra best, in least squares.
+    """Solve non-negative least squares by multiplicative updates (Lee and Seung, 2001).
 
-    Multiplicative updates (D. D. Lee and H. S. Seung, 2001), all frames at once.
+    Parameters
+    ----------
+    observed
+        Spectra, `[frames, pitches]`, ≥ 0.
+    dictionary
+        Spectra of the notes, `[notes, pitches]`, ≥ 0.
+
+    Returns
+    -------
+    F32
+        Activations `[frames, notes]`, ≥ 0.
     """
     target = observed @ dictionary.T
     gram = dictionary @ dictionary.T
@@ -107,7 +117,7 @@ def non_negative(observed: F32, dictionary: F32) -> F32:
 
 
 def chroma(blocks: Iterable[F32], sample_rate: int, *, shift: float = 0.0) -> Chroma:
-    """Measure how strongly each pitch class sounds.
+    """Compute chroma by non-negative least squares (after Mauch and Dixon, 2010).
 
     Parameters
     ----------
@@ -121,14 +131,14 @@ def chroma(blocks: Iterable[F32], sample_rate: int, *, shift: float = 0.0) -> Ch
     Returns
     -------
     Chroma
-        Its memory is 100 bytes for each 0.093 s of audio.
+        It takes 100 bytes for each 0.093 s of audio.
     """
     framing = _framing(sample_rate)
     bank, dictionary = _resampling(framing, shift), _dictionary()
     notes = np.arange(_LOWEST, _HIGHEST + 1)
     fold = np.zeros((notes.size, 12), np.float32)
     fold[np.arange(notes.size), notes % 12] = 1.0
-    # Triads are told from the middle, roots from the bass; the ranges cross over between.
+    # Triads come from the middle range, roots from the bass; the two ranges cross-fade.
     upper = np.clip((notes - 44) / 12.0, 0.0, 1.0) * np.clip((100 - notes) / 24.0, 0.0, 1.0)
     lower = np.clip((60 - notes) / 12.0, 0.0, 1.0)
     treble: list[F32] = []
@@ -138,9 +148,9 @@ def chroma(blocks: Iterable[F32], sample_rate: int, *, shift: float = 0.0) -> Ch
     mel = mel_bands(framing, low=40.0, high=16_000.0, bands=24)
     for spectra in magnitudes(blocks, framing):
         batch = spectra @ bank
-        found = non_negative(whiten(batch), dictionary)
-        treble.append((found * upper.astype(np.float32)) @ fold)
-        bass.append((found * lower.astype(np.float32)) @ fold)
+        pitches = non_negative(whiten(batch), dictionary)
+        treble.append((pitches * upper.astype(np.float32)) @ fold)
+        bass.append((pitches * lower.astype(np.float32)) @ fold)
         energy.append(np.sqrt(np.mean(batch**2, axis=1)))
         bands.append(10.0 * np.log10(np.maximum(spectra**2 @ mel.T, np.float32(1e-8))))
     if not treble:
@@ -157,7 +167,7 @@ def chroma(blocks: Iterable[F32], sample_rate: int, *, shift: float = 0.0) -> Ch
 
 
 def between(values: F32, rate: float, edges: F64) -> F64:
-    """Return the mean of frames between neighbouring times.
+    """Average frames between neighbouring times.
 
     Parameters
     ----------
@@ -171,7 +181,7 @@ def between(values: F32, rate: float, edges: F64) -> F64:
     Returns
     -------
     F64
-        `[spans, …]`; a span without a frame of its own takes the nearest.
+        `[spans, …]`; a span without a frame of its own uses the nearest.
     """
     frames = values.shape[0]
     sums = np.concatenate(

@@ -1,4 +1,4 @@
-"""What hears rhythm and harmony: a protocol, and the signal-processing engine behind it."""
+"""Rhythm and harmony analysis: the engine protocol, and the signal-processing engine."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,37 +8,37 @@ import numpy as np
 
 from kit.arrays import F32
 from kit.audio.downmix import downmix
-from kit.signal.beats import NO_PULSE, Pulse, track_beats
-from kit.signal.onsets import Novelty, loudness, novelty
+from kit.signal.beats import NO_BEATS, BeatTrack, track_beats
+from kit.signal.onsets import OnsetStrength, loudness, onset_strength
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.engines import EngineContext
 from services.analysis.chroma import Chroma, chroma
 
 Source = Callable[[], Iterator[F32]]
-"""Starts a recording from its beginning, in blocks `[channels, samples]`."""
+"""Opens a recording at its beginning, as blocks `[channels, samples]`."""
 SILENCE = 1e-5
 """Level (-100 dBFS) below which a recording counts as silent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """What begins when."""
+    """Onset strength, tempo and beats of a recording."""
 
     level: float
     """Loudness, linear; 0 is silence."""
-    novelty: Novelty
-    pulse: Pulse
+    onset_strength: OnsetStrength
+    beat_track: BeatTrack
 
 
 class Engine(Protocol):
-    """Hears rhythm and harmony; memory grows with curves and chroma only, never with audio."""
+    """Analyses rhythm and harmony; memory grows with envelopes and chroma only, not with audio."""
 
     def run_rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
-        """Listen for what begins, the tempo and the beats."""
+        """Compute onset strength, tempo and beats."""
         ...
 
     def run_harmony(self, source: Source, sample_rate: int) -> Chroma:
-        """Listen for what sounds."""
+        """Compute tuned chroma."""
         ...
 
 
@@ -48,15 +48,15 @@ class SignalEngine:
     name = "signal processing, numpy"
 
     def run_rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
-        """Listen twice: for the loudness, then for what is new."""
+        """Read the recording twice: for its loudness, then for its onset strength."""
         level = loudness(source(), floor=SILENCE)
         if level <= 0.0:
-            return Rhythm(0.0, Novelty(np.zeros((0, 4), np.float32), 1.0), NO_PULSE)
-        heard = novelty(source(), sample_rate, level=level)
-        return Rhythm(level, heard, track_beats(heard.total, heard.rate, loop=loop))
+            return Rhythm(0.0, OnsetStrength(np.zeros((0, 4), np.float32), 1.0), NO_BEATS)
+        strength = onset_strength(source(), sample_rate, level=level)
+        return Rhythm(level, strength, track_beats(strength.total, strength.rate, loop=loop))
 
     def run_harmony(self, source: Source, sample_rate: int) -> Chroma:
-        """Listen twice: to the first two minutes for the tuning, then to all."""
+        """Read the first two minutes for the tuning, then the whole recording."""
         opening = downmix(_first(source(), round(TUNED_BY_SECONDS * sample_rate)), sample_rate)
         shift = find_tuning(opening, sample_rate).semitones
         return chroma(downmix(source(), sample_rate), sample_rate, shift=shift)

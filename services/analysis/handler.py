@@ -1,4 +1,4 @@
-"""Find out tempo, key, chords and form of a recording, and draw it."""
+"""Estimate tempo, key, chords and sections of a recording, and draw images of it."""
 
 from itertools import pairwise
 from math import ceil, floor
@@ -34,14 +34,14 @@ from services.analysis.sources import Sources, choose, summed
 from services.analysis.writers import write_png
 
 REPEATING = 0.05
-"""Confidence of the tempo from which beats are trusted to carry chords and sections."""
+"""Minimum confidence of the tempo to align chords and sections to beats."""
 _CLEAR = 0.1
-"""Confidence of the tempo from which the drums alone are believed."""
+"""Minimum confidence of the tempo to use the drum stem alone."""
 _FEWEST_BEATS = 4
 _GRID = 0.5
-"""Seconds of a span where there are no beats."""
+"""Seconds of a span without beats."""
 _BASS_FOR_KEY = 0.1
-"""What the bass adds to the pitch classes that tell the key."""
+"""Weight of the bass in the pitch classes for the key."""
 
 
 @reject_unreadable()
@@ -49,33 +49,33 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
     """Analyse a recording, its stems, or both together."""
     sources = choose(job.inputs)
     duration, rate = sources.facts.duration, sources.facts.sample_rate
-    job.progress(0.0, "listening for the beat")
+    job.progress(0.0, "tracking beats")
     loop = job.item.kind is ItemKind.SAMPLE
     rhythm, stem = engine.run_rhythm(sources.rhythm, rate, loop=loop), sources.rhythm_stem
-    if stem is not None and rhythm.pulse.confidence < _CLEAR:
-        # Drums that hardly play say little of the tempo.
+    if stem is not None and rhythm.beat_track.confidence < _CLEAR:
+        # Sparse drums are poor evidence of the tempo.
         whole = engine.run_rhythm(sources.whole, rate, loop=loop)
-        if rhythm.level <= 0.0 or whole.pulse.confidence > rhythm.pulse.confidence:
+        if rhythm.level <= 0.0 or whole.beat_track.confidence > rhythm.beat_track.confidence:
             rhythm, stem = whole, None
     if rhythm.level <= 0.0:
         raise Silent
-    job.progress(0.4, "listening for the harmony")
-    # Bars need it too: harmony tends to change on their first beat.
-    heard = engine.run_harmony(sources.harmony, rate)
-    job.progress(0.75, "finding bars, chords and sections")
-    beats = rhythm.pulse.beats
+    job.progress(0.4, "computing chroma")
+    # Bars need it too, because harmony tends to change on downbeats.
+    harmony = engine.run_harmony(sources.harmony, rate)
+    job.progress(0.75, "estimating bars, chords and sections")
+    beats = rhythm.beat_track.beats
     beats = beats[(beats >= 0.0) & (beats < duration)]
-    bars = _bars(params, rhythm, heard, beats, duration)
-    repeats = rhythm.pulse.confidence >= REPEATING and beats.size >= _FEWEST_BEATS
+    bars = _bars(params, rhythm, harmony, beats, duration)
+    repeats = rhythm.beat_track.confidence >= REPEATING and beats.size >= _FEWEST_BEATS
     edges = _edges(beats if repeats else np.arange(_GRID, duration, _GRID), duration)
     drawn = _draw(params, job, sources)
     document = Analysis(
         duration=duration,
         tempo=_tempo(rhythm, bars, stem) if params.tempo else None,
         beats=_beats(beats, bars) if params.tempo else (),
-        key=_key(heard, sources) if params.key else None,
-        chords=_chords(heard, chords.spans(edges, beats=repeats)) if params.chords else (),
-        sections=_sections(heard, edges) if params.sections else (),
+        key=_key(harmony, sources) if params.key else None,
+        chords=_chords(harmony, chords.spans(edges, beats=repeats)) if params.chords else (),
+        sections=_sections(harmony, edges) if params.sections else (),
         images=drawn,
     )
     path = job.output("analysis.json", ArtifactKind.ANALYSIS, media_type="application/json")
@@ -93,43 +93,43 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
 
 
 def _bars(
-    params: AnalysisParams, rhythm: Rhythm, heard: Chroma, beats: F64, duration: float
+    params: AnalysisParams, rhythm: Rhythm, chroma_frames: Chroma, beats: F64, duration: float
 ) -> meter.Bars:
-    if beats.size < 2 or not heard.treble.size:
+    if beats.size < 2 or not chroma_frames.treble.size:
         return meter.Bars(params.beats_per_bar or 4, 0, 0.0)
-    values, rate = rhythm.novelty.values, rhythm.novelty.rate
-    harmony = between(heard.treble, heard.rate, np.append(beats, duration))
+    values, rate = rhythm.onset_strength.values, rhythm.onset_strength.rate
+    harmony = between(chroma_frames.treble, chroma_frames.rate, np.append(beats, duration))
     accents = meter.Accents(
-        low=meter.heard_at(beats, values[:, 0].astype(np.float64), rate),
-        high=meter.heard_at(beats, values[:, 2:].sum(axis=1, dtype=np.float64), rate),
+        low=meter.peak_near(beats, values[:, 0].astype(np.float64), rate),
+        high=meter.peak_near(beats, values[:, 2:].sum(axis=1, dtype=np.float64), rate),
         change=meter.harmonic_change(harmony),
     )
     return meter.find_bars(accents, beats_per_bar=params.beats_per_bar)
 
 
 def _edges(inner: F64, duration: float) -> F64:
-    """Return the edges of the spans that chords and sections are made of."""
-    least = 0.05
-    inner = inner[(inner > least) & (inner < duration - least)]
+    """Return the edges of the spans for chords and sections, in seconds."""
+    margin = 0.05
+    inner = inner[(inner > margin) & (inner < duration - margin)]
     return np.concatenate([[0.0], inner, [duration]])
 
 
 def _tempo(rhythm: Rhythm, bars: meter.Bars, stem: Stem | None) -> TempoEstimate | None:
-    pulse = rhythm.pulse
-    if not pulse.candidates:
+    track = rhythm.beat_track
+    if not track.candidates:
         return None
     return TempoEstimate(
-        bpm=pulse.bpm,
-        confidence=pulse.confidence,
-        steadiness=pulse.steadiness,
+        bpm=track.bpm,
+        confidence=track.confidence,
+        steadiness=track.steadiness,
         changes=tuple(
-            TempoChange(start=max(0.0, float(pulse.beats[one.first])), bpm=one.bpm)
-            for one in pulse.stretches
-            if len(pulse.stretches) > 1
+            TempoChange(start=max(0.0, float(track.beats[stretch.first])), bpm=stretch.bpm)
+            for stretch in track.stretches
+            if len(track.stretches) > 1
         ),
         candidates=tuple(
-            TempoCandidate(bpm=found.bpm, weight=min(1.0, found.weight))
-            for found in pulse.candidates
+            TempoCandidate(bpm=candidate.bpm, weight=min(1.0, candidate.weight))
+            for candidate in track.candidates
         ),
         beats_per_bar=bars.beats_per_bar,
         downbeat_confidence=bars.confidence,
@@ -144,27 +144,27 @@ def _beats(beats: F64, bars: meter.Bars) -> tuple[Beat, ...]:
     )
 
 
-def _key(heard: Chroma, sources: Sources) -> KeyEstimate | None:
-    if not heard.energy.size:
+def _key(harmony: Chroma, sources: Sources) -> KeyEstimate | None:
+    if not harmony.energy.size:
         return None
-    # How long a note sounds says more of the key than how loud: every frame counts alike, but for
-    # those that are 40 dB below the loudest.
-    sounding = heard.energy > 0.01 * heard.energy.max()
+    # The duration of notes says more about the key than their level, so all frames weigh the same,
+    # except those 40 dB below the loudest.
+    sounding = harmony.energy > 0.01 * harmony.energy.max()
     guesses = find_key(
-        _durations(heard.treble[sounding]) + _BASS_FOR_KEY * _durations(heard.bass[sounding])
+        _durations(harmony.treble[sounding]) + _BASS_FOR_KEY * _durations(harmony.bass[sounding])
     )
     if len(guesses) < 2:
         return None
     return KeyEstimate(
         best=_candidate(guesses[0]),
         second=_candidate(guesses[1]),
-        tuning_cents=100.0 * heard.tuning,
+        tuning_cents=100.0 * harmony.tuning,
         source=sources.harmony_stems,
     )
 
 
 def _durations(frames: F32) -> F64:
-    """Return the share of each pitch class in the time, `[12]`."""
+    """Return the share of each pitch class in the total duration, `[12]`."""
     norm = np.linalg.norm(frames, axis=1, keepdims=True)
     total = np.sum(frames / np.maximum(norm, 1e-9), axis=0, dtype=np.float64)
     return np.asarray(total / max(float(total.sum()), 1e-9), np.float64)
@@ -174,34 +174,34 @@ def _candidate(guess: KeyGuess) -> KeyCandidate:
     return KeyCandidate(key=guess.label, camelot=guess.camelot, confidence=min(1.0, guess.weight))
 
 
-def _chords(heard: Chroma, spans: chords.Spans) -> tuple[ChordSegment, ...]:
-    if not heard.treble.size:
+def _chords(harmony: Chroma, spans: chords.Spans) -> tuple[ChordSegment, ...]:
+    if not harmony.treble.size:
         return ()
     edges = spans.edges
-    treble = between(heard.treble, heard.rate, edges)
-    bass = between(heard.bass, heard.rate, edges)
-    energy = between(heard.energy, heard.rate, edges)
-    found = chords.decode(
+    treble = between(harmony.treble, harmony.rate, edges)
+    bass = between(harmony.bass, harmony.rate, edges)
+    energy = between(harmony.energy, harmony.rate, edges)
+    decoded = chords.decode(
         chords.likeness(treble, bass), energy, stay=spans.stay, weight=spans.weight
     )
-    states = np.array(found.states)
+    states = np.array(decoded.states)
     starts = [0, *(np.flatnonzero(np.diff(states)) + 1).tolist(), states.size]
     return tuple(
         ChordSegment(
             start=float(edges[first]),
             end=float(edges[last]),
             chord=chords.LABELS[int(states[first])],
-            confidence=float(np.clip(found.confidence[first:last].mean(), 0.0, 1.0)),
+            confidence=float(np.clip(decoded.confidence[first:last].mean(), 0.0, 1.0)),
         )
         for first, last in pairwise(starts)
     )
 
 
-def _sections(heard: Chroma, edges: F64) -> tuple[Section, ...]:
-    if not heard.treble.size:
+def _sections(harmony: Chroma, edges: F64) -> tuple[Section, ...]:
+    if not harmony.treble.size:
         return ()
     features = sections.describe(
-        between(heard.treble, heard.rate, edges), between(heard.bands, heard.rate, edges)
+        between(harmony.treble, harmony.rate, edges), between(harmony.bands, harmony.rate, edges)
     )
     return tuple(
         Section(
@@ -216,15 +216,15 @@ def _sections(heard: Chroma, edges: F64) -> tuple[Section, ...]:
 
 def _draw(params: AnalysisParams, job: Job, sources: Sources) -> tuple[AnalysisImage, ...]:
     rate, samples = sources.facts.sample_rate, sources.facts.samples
-    made: list[AnalysisImage] = []
+    drawn: list[AnalysisImage] = []
     for index, spec in enumerate(params.images):
         end = sources.facts.duration if spec.end is None else min(spec.end, sources.facts.duration)
         first, last = floor(spec.start * rate), min(samples, ceil(end * rate))
         if first >= last:
             raise Rejected(
                 "input",
-                f"A picture was asked for from {spec.start:g} s, but the audio lasts "
-                f"{sources.facts.duration:.2f} s.",
+                f"The {spec.kind.value} image starts at {spec.start:g} s, but the audio lasts only "
+                f"{sources.facts.duration:.2f} s. Choose an earlier `start`.",
             )
         blocks = summed(sources.whole_files, start=first, stop=last)
         if spec.kind is ImageKind.WAVEFORM:
@@ -235,7 +235,7 @@ def _draw(params: AnalysisParams, job: Job, sources: Sources) -> tuple[AnalysisI
             )
         name = f"{spec.kind.value}-{index}.png"
         write_png(job.output(name, ArtifactKind.IMAGE, media_type="image/png"), picture)
-        made.append(
+        drawn.append(
             AnalysisImage(
                 file=name,
                 kind=spec.kind,
@@ -246,4 +246,4 @@ def _draw(params: AnalysisParams, job: Job, sources: Sources) -> tuple[AnalysisI
             )
         )
         job.progress(0.85 + 0.14 * (index + 1) / len(params.images), "drawing")
-    return tuple(made)
+    return tuple(drawn)

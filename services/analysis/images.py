@@ -1,4 +1,4 @@
-"""Pictures of sound: waveforms and mel spectrograms. Pure numpy."""
+"""Draw waveforms and mel spectrograms. Pure numpy."""
 
 from collections.abc import Iterable
 
@@ -24,7 +24,7 @@ _RANGE_DB = 80.0
 
 
 def _fold(blocks: Iterable[F32], samples: int, width: int) -> tuple[F64, F64, F64]:
-    """Return the lowest, the highest and the mean-square sample of each column, `[width]` each."""
+    """Return minimum, maximum and mean square of the samples in each column, `[width]` each."""
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
     power, count = np.zeros(width), np.zeros(width)
     position = 0
@@ -43,19 +43,19 @@ def _fold(blocks: Iterable[F32], samples: int, width: int) -> tuple[F64, F64, F6
     filled = np.flatnonzero(count)
     if not filled.size:
         return np.zeros(width), np.zeros(width), np.zeros(width)
-    # Zoomed in beyond the samples, a column between two of them lies on the line that joins them.
+    # If there are more columns than samples, interpolate linearly between them.
     every = np.arange(width)
     mean = np.interp(every, filled, power[filled] / count[filled])
     return np.interp(every, filled, low[filled]), np.interp(every, filled, high[filled]), mean
 
 
 def waveform(blocks: Iterable[F32], samples: int, *, width: int, height: int) -> Picture:
-    """Draw the range of the samples of each column, and over it their root mean square.
+    """Draw a waveform: the range of the samples in each column, and their RMS over it.
 
     Parameters
     ----------
     blocks
-        Audio, each block `[channels, samples]`; channels are drawn over each other.
+        Audio, each block `[channels, samples]`; channels are overlaid.
     samples
         In all blocks together.
     width, height
@@ -81,7 +81,7 @@ def waveform(blocks: Iterable[F32], samples: int, *, width: int, height: int) ->
 def mel_spectrogram(
     blocks: Iterable[F32], samples: int, sample_rate: int, *, width: int, height: int
 ) -> Picture:
-    """Draw how loud each pitch range is over time: 80 dB below the loudest is dark.
+    """Draw a mel spectrogram over a range of 80 dB.
 
     Parameters
     ----------

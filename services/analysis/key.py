@@ -1,4 +1,4 @@
-"""The key of a recording, from how long each pitch class sounds. Pure numpy."""
+"""Key estimation by correlation with Temperley's key profiles. Pure numpy."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 from kit.arrays import F64
 
 NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-"""Of pitch classes, as keys and chords are usually written."""
+"""Names of pitch classes, as keys and chords are usually written."""
 
 _MAJOR = (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400)
 _MINOR = (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330)
-"""How often a pitch class occurs in a bar of the key (D. Temperley, "Music and Probability", 2007,
-counted in the Kostka-Payne corpus)."""
+"""Share of bars of the key in which a pitch class occurs (D. Temperley, "Music and Probability",
+2007, counted in the Kostka-Payne corpus)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class KeyGuess:
 
     @property
     def camelot(self) -> str:
-        """Its place on the Camelot wheel: neighbours mix well."""
+        """Its code on the Camelot wheel, on which neighbouring keys mix well."""
         # C major is 8B; each fifth up is one further, and A minor, its relative, is 8A.
         major = (self.tonic + 3) % 12 if self.minor else self.tonic
         return f"{(7 * major + 7) % 12 + 1}{'A' if self.minor else 'B'}"
@@ -46,19 +46,19 @@ def _profiles() -> F64:
 
 
 def find_key(pitches: F64, *, sharpness: float = 12.0) -> list[KeyGuess]:
-    """Return all 24 keys, the likeliest first.
+    """Rank all 24 keys by correlation with Temperley's profiles, the likeliest first.
 
     Parameters
     ----------
     pitches
-        How long and how strongly each pitch class sounds, `[12]` from C, ≥ 0.
+        Duration-weighted strength of each pitch class, `[12]` from C, ≥ 0.
     sharpness
-        Of the softmax over correlations that makes weights of them.
+        Factor in the softmax over correlations.
 
     Returns
     -------
     list of KeyGuess
-        Weights sum to 1; empty where nothing sounds or all sounds alike.
+        Weights sum to 1; empty if all pitch classes are equally strong.
     """
     centred = pitches - pitches.mean()
     norm = float(np.linalg.norm(centred))

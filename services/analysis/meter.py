@@ -1,4 +1,4 @@
-"""Bars: how many beats they have, and which beat is the first. Pure numpy."""
+"""Meter estimation: beats per bar and downbeats. Pure numpy."""
 
 from dataclasses import dataclass
 
@@ -9,28 +9,28 @@ from kit.arrays import F64
 
 _KICK = {2: (1.0, 0.0), 3: (1.0, 0.0, 0.0), 4: (1.0, 0.0, 0.5, 0.0)}
 _SNARE = {2: (0.0, 1.0), 3: (0.0, 0.5, 0.5), 4: (0.0, 1.0, 0.0, 1.0)}
-"""What is usually struck on which beat of a bar, by beats in a bar."""
+"""Typical kick and snare patterns of a bar, by beats per bar."""
 _OPENING = 0.1
-"""What it is worth that recordings tend to begin on a first beat."""
+"""Prior for phase 0, because recordings tend to begin on a downbeat."""
 _FOUR_LIKELIER = 1.15
-"""Bars of four beats are by far the most common: three must fit this much better."""
+"""Prior for bars of four beats, by far the most common: three must fit this much better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accents:
-    """What is heard at each beat, `[beats]` each."""
+    """Accent features at each beat, `[beats]` each."""
 
     low: F64
-    """Novelty below 150 Hz: kick and bass."""
+    """Onset strength below 150 Hz: kick and bass."""
     high: F64
-    """Novelty above 600 Hz: snare."""
+    """Onset strength above 600 Hz: snare."""
     change: F64
     """How different the harmony is from the beat before, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """A metre."""
+    """Beats per bar, and the position of the downbeats."""
 
     beats_per_bar: int
     first: int
@@ -43,17 +43,17 @@ class Bars:
         return [(index - self.first) % self.beats_per_bar + 1 for index in range(beats)]
 
 
-def heard_at(beats: F64, novelty: F64, rate: float) -> F64:
-    """Return the largest novelty within 35 ms of each beat."""
-    if not novelty.size:
+def peak_near(beats: F64, curve: F64, rate: float) -> F64:
+    """Return the maximum of an onset-strength envelope within 35 ms of each beat."""
+    if not curve.size:
         return np.zeros(beats.size)
     reach = max(1, round(0.035 * rate))
-    frames = np.clip(np.round(beats * rate).astype(np.int64), 0, novelty.size - 1)
-    return np.array([float(novelty[max(0, at - reach) : at + reach + 1].max()) for at in frames])
+    frames = np.clip(np.round(beats * rate).astype(np.int64), 0, curve.size - 1)
+    return np.array([float(curve[max(0, at - reach) : at + reach + 1].max()) for at in frames])
 
 
 def harmonic_change(chroma: F64) -> F64:
-    """Return how different the chroma of each beat is from the one before, 0 to 1.
+    """Compute the cosine distance of each beat's chroma from the previous one, 0 to 1.
 
     Parameters
     ----------
@@ -68,17 +68,17 @@ def harmonic_change(chroma: F64) -> F64:
 
 
 def find_bars(accents: Accents, *, beats_per_bar: int | None = None) -> Bars:
-    """Find the metre that explains what is heard at the beats.
+    """Estimate beats per bar and downbeats by correlation with kick, snare and chord patterns.
 
-    Each phase of bars of three and four beats is scored by how well kick, snare and changes of
-    harmony fall where they usually do.
+    Each phase of bars of three and four beats is scored by its correlation with the beats on
+    which kick, snare and changes of harmony usually fall.
 
     Parameters
     ----------
     accents
-        What is heard at each beat.
+        Accent features at each beat.
     beats_per_bar
-        Where it is known.
+        Fixes the beats per bar, if known.
     """
     count = accents.low.size
     usual = beats_per_bar or 4
@@ -113,7 +113,7 @@ def _standard(values: F64) -> F64:
 
 
 def _fit(values: F64, pattern: F64, position: NDArray[np.int64], phase: int) -> float:
-    """Return the correlation of what is heard with a pattern whose first beat is at `phase`."""
+    """Return the correlation of accents with a pattern whose first beat is at `phase`."""
     expected = pattern[(position - phase) % pattern.size]
     expected = expected - expected.mean()
     norm = float(np.linalg.norm(expected) * np.sqrt(values.size))

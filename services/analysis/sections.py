@@ -1,4 +1,4 @@
-"""The form of a piece: where it changes, and which parts are alike. Pure numpy."""
+"""Section analysis: boundaries by Foote's novelty, and similar parts. Pure numpy."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,12 +8,12 @@ import numpy as np
 from kit.arrays import F64
 
 _REACH_SECONDS = 10.0
-"""What is compared before and after each moment."""
+"""Seconds that are compared before and after each boundary."""
 _SHORTEST_SECONDS = 6.0
 _PROMINENCE = 0.35
 """How far a peak must stand out, as a part of the largest possible change."""
 _ALIKE = 0.75
-"""Correlation from which two parts have the same letter."""
+"""Minimum correlation of two parts with the same letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class Part:
     last: int
     """One past its last span."""
     group: int
-    """Parts of the same number sound alike; 0 is heard first."""
+    """Similar parts have the same number; 0 comes first."""
     confidence: float
-    """How much changes at its start, 0 to 1."""
+    """Novelty at its start, 0 to 1."""
 
 
 def describe(treble: F64, bands: F64) -> F64:
-    """Return what each span sounds like, `[spans, features]`: harmony and colour, equal in weight.
+    """Compute features of each span, `[spans, features]`: harmony and timbre, equally weighted.
 
     Parameters
     ----------
@@ -51,23 +51,22 @@ def describe(treble: F64, bands: F64) -> F64:
 
 
 def novelty(features: F64, *, reach: int) -> F64:
-    """Return how much changes at each span.
+    """Compute a novelty curve with a checkerboard kernel over the self-similarity matrix.
 
-    A checkerboard with soft edges slides along the diagonal of the self-similarity (J. Foote,
-    "Automatic audio segmentation using a measure of audio novelty", 2000); only the band around
-    the diagonal is ever computed.
+    J. Foote, "Automatic audio segmentation using a measure of audio novelty", 2000, with a
+    tapered kernel; only the band around the diagonal is ever computed.
 
     Parameters
     ----------
     features
         `[spans, features]`.
     reach
-        Spans before and after that are compared.
+        Half the size of the kernel, in spans.
 
     Returns
     -------
     F64
-        `[spans]`, 0 to 1: 1 where two parts are alike within and opposite across.
+        `[spans]`, 0 to 1: 1 if both sides are uniform and opposite to each other.
     """
     spans = features.shape[0]
     norm = np.linalg.norm(features, axis=1, keepdims=True)
@@ -85,7 +84,7 @@ def novelty(features: F64, *, reach: int) -> F64:
 
 
 def find_parts(features: F64, times: F64) -> list[Part]:
-    """Cut a piece where it changes most, and tell which parts are alike.
+    """Segment a piece at novelty peaks, and label similar segments.
 
     Parameters
     ----------
@@ -105,7 +104,7 @@ def find_parts(features: F64, times: F64) -> list[Part]:
     if spans < 2 * reach:
         return [Part(0, spans, 0, 1.0)] if spans else []
     curve = novelty(features, reach=reach)
-    # At both ends the silence around the piece would look like a change.
+    # At both ends the padding around the piece would look like a change.
     edge = reach // 2
     curve[:edge] = 0.0
     curve[spans - edge :] = 0.0

@@ -1,4 +1,4 @@
-"""What the analysis service is; the only module of it that others may import."""
+"""Declaration of the analysis service; the only module that other packages may import."""
 
 from contracts.analysis import AnalysisParams, AnalysisResult
 from contracts.jobs import TaskName

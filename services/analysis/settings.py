@@ -1,4 +1,4 @@
-"""What the analysis service can be told by its environment."""
+"""Environment settings of the analysis service."""
 
 from pydantic_settings import SettingsConfigDict
 

@@ -1,4 +1,4 @@
-"""Which of a job's inputs is heard for what."""
+"""Select the inputs for rhythm and harmony analysis."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from kit.worker.outcomes import Rejected
 from services.analysis.engine import Source
 
 _TONAL = (Stem.BASS, Stem.OTHER, Stem.GUITAR, Stem.PIANO)
-"""Stems that tell the key; voices glide, drums have none."""
+"""Stems used for the key: voices glide, and drums have no pitch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is heard for what."""
+    """Audio sources for each kind of analysis."""
 
     whole: Source
     rhythm: Source
@@ -34,17 +34,20 @@ class Sources:
 
 
 def choose(inputs: tuple[JobInput, ...]) -> Sources:
-    """Sort a job's inputs: one recording, its stems, or both.
+    """Sort a job's inputs into sources: one recording, its stems, or both.
 
     Raises
     ------
     Rejected
-        There is no audio, or it does not belong together.
+        There is no audio, or the files do not belong together.
     """
     audio = [item for item in inputs if item.kind is not ArtifactKind.ANALYSIS]
     if not audio:
-        raise Rejected("input", "Analysis needs a recording or its stems; it was given none.")
-    # The item's own audio is the recording, also where the item is itself one stem of a song.
+        raise Rejected(
+            "input",
+            "Analysis needs a recording or its stems, but the job has no audio; submit some.",
+        )
+    # The item's own audio is the recording, even if the item itself is a stem of a song.
     stems = [
         item
         for item in audio
@@ -53,21 +56,24 @@ def choose(inputs: tuple[JobInput, ...]) -> Sources:
     mixes = [item for item in audio if item not in stems]
     if len(mixes) > 1:
         raise Rejected(
-            "input", f"Analysis takes one recording and its stems, not {len(mixes)} recordings."
+            "input",
+            f"Analysis accepts one recording with its stems, not {len(mixes)}. Submit only one.",
         )
     facts = {item.path: probe(item.path) for item in audio}
     if len({fact.sample_rate for fact in facts.values()}) > 1:
         raise Rejected(
-            "input", "The recording and its stems have different sample rates; give stems of it."
+            "input",
+            "The recording and its stems have different sample rates. "
+            "Submit stems of this recording.",
         )
     if len({item.stem for item in stems}) < len(stems):
-        raise Rejected("input", "The same stem was given twice.")
+        raise Rejected("input", "The inputs contain the same stem twice. Submit each stem once.")
     whole = mixes or stems
     drums = [item for item in stems if item.stem is Stem.DRUMS]
     tonal = [item for item in stems if item.stem in _TONAL]
     if not tonal:
         tonal = [item for item in stems if item.stem is Stem.ACCOMPANIMENT]
-    # One stem alone is a recording of its own.
+    # A single stem is treated as a recording.
     if len(audio) == 1:
         drums, tonal = [], []
     return Sources(
@@ -88,7 +94,7 @@ def _sum(files: list[JobInput]) -> Source:
 def summed(
     files: tuple[JobInput, ...], *, start: int = 0, stop: int | None = None
 ) -> Iterator[F32]:
-    """Yield the sum of files, block by block; the shorter ones are silent after their end."""
+    """Yield the sum of files, block by block; shorter files are padded with silence."""
     streams = []
     for item in files:
         length = probe(item.path).samples

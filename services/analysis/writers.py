@@ -1,4 +1,4 @@
-"""A writer of PNG files: 8-bit RGB, nothing else."""
+"""Write PNG files, 8-bit RGB only."""
 
 import struct
 import zlib
@@ -16,18 +16,20 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def write_png(path: Path, picture: Picture) -> None:
-    """Write a picture.
+    """Write an image as PNG.
 
     Raises
     ------
     ValueError
-        When the array is no picture.
+        The array is not an image.
     """
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
-        raise ValueError(f"a picture is uint8 [height, width, 3], not {picture.shape}")
+        raise ValueError(
+            f"an image must be uint8 [height, width, 3], not {picture.dtype} {picture.shape}"
+        )
     height, width, _ = picture.shape
-    # Each row begins with its filter; 1 stores differences to the pixel on the left, which packs
-    # smooth pictures well.
+    # Each row begins with its filter type; type 1 stores differences to the pixel on the left,
+    # which compresses smooth images well.
     rows = picture.reshape(height, width * 3)
     left = np.zeros_like(rows)
     left[:, 3:] = rows[:, :-3]

@@ -1,4 +1,4 @@
-"""From the slices of a recording and their tags to drum notes of General MIDI."""
+"""General MIDI drum notes from a recording's slices and their tags."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ DRUMS: Mapping[SoundClass, tuple[int, str]] = {
     SoundClass.RIDE: (51, "Ride Cymbal 1"),
     SoundClass.PERCUSSION: (54, "Tambourine"),
 }
-"""Classes that are drums, and their notes in the percussion map of General MIDI 1."""
-# The louder hits of a class; the velocity curve is the one that General MIDI recommends,
-# where a level in dB is 40 times the logarithm of the velocity's share.
+"""Drum classes and their notes in the percussion map of General MIDI 1."""
+# The level of a class's accents; the velocity curve is the one General MIDI recommends: a level
+# in dB is 40 times the logarithm of the velocity's share.
 _ACCENT_PERCENTILE = 90
 _ACCENT = 112
 _SOFTEST = 12
@@ -36,82 +36,81 @@ _NO_BENDS: F32 = np.zeros(0, np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A slice, what it was tagged as, and the drum that it is written as, if any."""
+    """A slice, its tagged class, and the drum it is written as, if any."""
 
     piece: Slice
     label: SoundClass
     drum: SoundClass | None
     confidence: float
     level: float
-    """In dB; only hits on the same drum are compared."""
+    """In dB; comparable only between hits on the same drum."""
 
 
-def hear(slices: Slices, tags: Sequence[SampleTags], *, only_drums: bool) -> list[Hit]:
-    """Say of each one-shot which drum it is.
+def classify_hits(slices: Slices, tags: Sequence[SampleTags], *, only_drums: bool) -> list[Hit]:
+    """Classify each one-shot of a recording as a drum, or as none.
 
     Parameters
     ----------
     slices
-        Of one recording.
+        The slices of one recording.
     tags
-        Of the files of its slices, and perhaps of others.
+        The tags of its files; tags of other files are ignored.
     only_drums
-        Whether the recording holds nothing but drums. Every tagged hit then is one: what was tagged
-        as `unknown`, or as something else, is written as the likeliest drum of its scores. In other
-        recordings only what is rather a drum than anything else is written: it was tagged as one,
-        or its scores of drums come to more than a half.
+        Whether the recording contains only drums. Then every tagged hit is a drum: if its label is
+        `unknown` or no drum, it becomes the drum with the highest score. Otherwise a hit is a drum
+        only if its label is one, or if its drum scores add up to more than 0.5.
 
     Returns
     -------
     list
-        One hit for each one-shot, in order of time. The tags of a slice are those of its own file,
-        else those of the best file in its group; a slice without either is `unknown`.
+        One hit for each one-shot, in order of time. A slice has the tags of its own file, else
+        those of the best file in its group; without either it is `unknown`.
     """
-    known = {one.file: one for one in tags if one.stem in (None, slices.stem)}
+    known = {tag.file: tag for tag in tags if tag.stem in (None, slices.stem)}
     shots = [piece for piece in slices.slices if piece.kind is SliceKind.ONE_SHOT]
     of_group: dict[int, SampleTags] = {}
-    # The best of a group comes last, and stays.
-    for piece in sorted(shots, key=lambda one: (one.best, one.score)):
+    # The best slice of a group comes last, so its tags win.
+    for piece in sorted(shots, key=lambda piece: (piece.best, piece.score)):
         if piece.group is not None and piece.file in known:
             of_group[piece.group] = known[piece.file]
     hits: list[Hit] = []
-    for piece in sorted(shots, key=lambda one: one.onset):
-        said = known.get(piece.file) if piece.file else None
-        if said is None and piece.group is not None:
-            said = of_group.get(piece.group)
-        hits.append(_hit(piece, said, only_drums=only_drums))
+    for piece in sorted(shots, key=lambda piece: piece.onset):
+        tag = known.get(piece.file) if piece.file else None
+        if tag is None and piece.group is not None:
+            tag = of_group.get(piece.group)
+        hits.append(_hit(piece, tag, only_drums=only_drums))
     return hits
 
 
-def _hit(piece: Slice, said: SampleTags | None, *, only_drums: bool) -> Hit:
+def _hit(piece: Slice, tag: SampleTags | None, *, only_drums: bool) -> Hit:
     level = piece.level_dbfs
-    if said is None:
+    if tag is None:
         return Hit(piece, SoundClass.UNKNOWN, None, 0.0, level)
-    if said.label in DRUMS:
-        return Hit(piece, said.label, said.label, said.confidence, level)
-    shares = {label: said.scores.get(label, 0.0) for label in DRUMS}
+    if tag.label in DRUMS:
+        return Hit(piece, tag.label, tag.label, tag.confidence, level)
+    shares = {label: tag.scores.get(label, 0.0) for label in DRUMS}
     likeliest = max(shares, key=lambda label: shares[label])
     if sum(shares.values()) <= (0.0 if only_drums else _MORE_LIKELY):
-        return Hit(piece, said.label, None, 0.0, level)
-    return Hit(piece, said.label, likeliest, shares[likeliest], level)
+        return Hit(piece, tag.label, None, 0.0, level)
+    return Hit(piece, tag.label, likeliest, shares[likeliest], level)
 
 
-def beat(hits: Sequence[Hit], sample_rate: int) -> list[Played]:
-    """Write hits as notes on the channel of drums.
+def drum_notes(hits: Sequence[Hit], sample_rate: int) -> list[Played]:
+    """Convert hits to notes on the drum channel.
 
     Parameters
     ----------
     hits
-        From `hear`, in any order; those that are no drums are left out.
+        From `classify_hits`, in any order; hits without a drum are left out.
     sample_rate
-        Of the positions of their slices, in Hz.
+        Sample rate of the slices' positions, in Hz.
 
     Returns
     -------
     list
-        In order of time. A note begins at the onset and ends with its slice. Velocities are
-        relative to the louder hits of the same drum, since hi-hats are no softer for being quieter
-        than kicks.
+        In order of time. A note lasts from the onset to the end of its slice. Velocities are
+        relative to the accents of the same drum, because hi-hats are quieter than kicks even if
+        they are played as hard.
     """
     levels: dict[SoundClass, list[float]] = defaultdict(list)
     for hit in hits:
@@ -121,7 +120,7 @@ def beat(hits: Sequence[Hit], sample_rate: int) -> list[Played]:
         drum: float(np.percentile(some, _ACCENT_PERCENTILE)) for drum, some in levels.items()
     }
     played: list[Played] = []
-    for hit in sorted(hits, key=lambda one: one.piece.onset):
+    for hit in sorted(hits, key=lambda hit: hit.piece.onset):
         if hit.drum is None:
             continue
         pitch, name = DRUMS[hit.drum]

@@ -1,4 +1,4 @@
-"""What finds pitches in audio: Basic Pitch's network, windows of mono audio in, posteriors out."""
+"""Pitch posteriors from mono audio, by Basic Pitch's network."""
 
 from typing import Protocol
 
@@ -12,9 +12,9 @@ from services.midi.partials import HOP
 WINDOW = 43844
 """Samples of one window, at `partials.RATE`."""
 EDGE_FRAMES = 15
-"""Frames at each end of a window that are not used: they lack context."""
+"""Frames at each end of a window that are discarded, because they lack context."""
 KEPT_FRAMES = 142
-"""Frames of a window that are used; windows follow each other by as many."""
+"""Frames of a window that are kept; also the distance of windows."""
 BATCH = 4
 """Windows in one run."""
 STEP = KEPT_FRAMES * HOP
@@ -27,20 +27,20 @@ _VERSION = "icassp-2022"
 
 
 class Engine(Protocol):
-    """Gives posteriors of overlapping windows."""
+    """Computes posteriors of overlapping windows."""
 
     @property
     def description(self) -> str:
-        """What runs the network."""
+        """The runtime that runs the network."""
         ...
 
     @property
     def weights(self) -> str:
-        """Which network."""
+        """Name and version of the weights."""
         ...
 
     def run(self, windows: F32) -> Posteriors:
-        """Return the posteriors of consecutive windows, joined.
+        """Return the posteriors of consecutive windows, concatenated.
 
         Parameters
         ----------
@@ -71,23 +71,23 @@ class BasicPitch:
 
     @property
     def name(self) -> str:
-        """What the log calls it: which network, on what."""
+        """The network and its runtime, for logs."""
         return f"{self.weights} on {self.description}"
 
     def run(self, windows: F32) -> Posteriors:
-        """Return the posteriors of consecutive windows, joined."""
+        """Return the posteriors of consecutive windows, concatenated."""
         count = len(windows)
-        # The graph takes no other number of windows.
+        # The graph has a fixed batch size.
         batch = np.zeros((BATCH, WINDOW), np.float32)
         batch[:count] = windows
-        given = self._network.run({"audio": batch})
+        outputs = self._network.run({"audio": batch})
         onset, note, contour = (
-            given[name][:count].reshape(count * KEPT_FRAMES, -1)
+            outputs[name][:count].reshape(count * KEPT_FRAMES, -1)
             for name in ("onset", "note", "contour")
         )
         return Posteriors(onset, note, contour)
 
 
 def load_engine(context: EngineContext) -> Engine:
-    """Load the network on the device that was chosen."""
+    """Load the network on the context's device."""
     return BasicPitch(context)

@@ -41,12 +41,12 @@ _READ = frozenset(
     {ArtifactKind.SLICES, ArtifactKind.TAGS, ArtifactKind.NOTES, ArtifactKind.ANALYSIS}
 )
 _MIXTURE = (
-    "The slices were not cut from a drum stem: where other instruments sound in them too, most of "
-    "these drums are wrong."
+    "The slices do not come from a drum stem: where they contain other instruments, most of these "
+    "drum notes are wrong. Use slices of a drum stem."
 )
 _DETUNED, _AGREEMENT = 0.35, 0.4
-"""Semitones from A at 440 Hz, and agreement of all partials on them, from which they count."""
-# What is left for writing the files.
+"""Minimum deviation from A = 440 Hz in semitones, and minimum agreement, to correct the tuning."""
+# The remaining progress is for writing the files.
 _LISTENING = 0.97
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -54,18 +54,18 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @reject_unreadable()
 def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
-    """Write down a recording's pitches, a sliced recording's drums, or a song's stems."""
+    """Transcribe a recording's pitches, convert slices to drum notes, or merge a song's stems."""
     slices = _of(job, ArtifactKind.SLICES)
-    notes = [one for one in _of(job, ArtifactKind.NOTES) if one.name.endswith(".json")]
-    read = [one for one in job.inputs if one.kind in _READ]
-    mix = mix_beside([one for one in job.inputs if one not in read])
-    sounds = [one for one in job.inputs if one not in read and one is not mix]
+    notes = [item for item in _of(job, ArtifactKind.NOTES) if item.name.endswith(".json")]
+    read = [item for item in job.inputs if item.kind in _READ]
+    mix = mix_beside([item for item in job.inputs if item not in read])
+    sounds = [item for item in job.inputs if item not in read and item is not mix]
     if len(sounds) + len(slices) + bool(notes) != 1 and not (len(slices) == len(sounds) == 1):
         raise Rejected(
             "input",
-            "Give one recording, or the slices of one with their tags, or the notes of a song's "
-            f"stems; this job was given {len(sounds)} recordings, {len(slices)} lists of slices "
-            f"and {len(notes)} lists of notes.",
+            "Submit one recording, or the slices of one with their tags, or the notes of a song's "
+            f"stems; this job has {len(sounds)} recordings, {len(slices)} lists of slices and "
+            f"{len(notes)} lists of notes.",
         )
     if slices:
         return _drums(params, job, slices[0], next(iter(sounds), None))
@@ -75,43 +75,43 @@ def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
 
 
 def _of(job: Job, kind: ArtifactKind) -> list[JobInput]:
-    return [one for one in job.inputs if one.kind is kind]
+    return [item for item in job.inputs if item.kind is kind]
 
 
 def _recording(
-    params: MidiParams, job: Job, given: JobInput, mix: JobInput | None, engine: Engine
+    params: MidiParams, job: Job, source: JobInput, mix: JobInput | None, engine: Engine
 ) -> MidiResult:
-    """Listen to a recording for its pitches."""
-    if given.stem is Stem.DRUMS:
+    """Transcribe the pitches of a recording."""
+    if source.stem is Stem.DRUMS:
         raise Skipped(
             "unpitched",
-            "A drum stem has no pitches to write down. Slice it, tag the slices, and give the "
-            "slices and their tags.",
+            "A drum stem has no pitches to transcribe. Slice it, tag the slices, and submit the "
+            "slices with their tags.",
         )
-    facts = open_input(given, mix, min_seconds=SHORTEST)
-    tuning = _tuning(given.path, facts)
-    # Played so much slower, a recording that is sharp comes down to the network's own pitches.
+    facts = open_input(source, mix, min_seconds=SHORTEST)
+    tuning = _tuning(source.path, facts)
+    # Resampling as if played slower moves a sharp recording to the network's own pitches.
     rate = round(RATE * 2 ** (tuning / 12))
-    ear = MonoReader(
-        given.path, rate, on_progress=lambda part: job.progress(_LISTENING * part, "listening")
+    reader = MonoReader(
+        source.path, rate, on_progress=lambda part: job.progress(_LISTENING * part, "transcribing")
     )
     transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
-    notes = [note for block in ear.blocks() for note in transcriber.feed(block)]
+    notes = [note for block in reader.blocks() for note in transcriber.feed(block)]
     notes += transcriber.finish()
     notes = [retuned(note, tuning, RATE / rate) for note in notes]
-    if ear.peak < SILENCE:
+    if reader.peak < SILENCE:
         raise Silent
     if not notes:
         raise Skipped(
             "no_notes",
-            "No notes were found. Lower onset_threshold to find fainter ones, or separate the "
-            "recording first and choose a pitched stem.",
+            "No notes were detected. Lower `onset_threshold` to detect softer ones, or separate "
+            "the recording first and use a pitched stem.",
         )
     program = params.program
     if program is None:
-        program = _PROGRAMS.get(given.stem, _PIANO) if given.stem else _PIANO
+        program = _PROGRAMS.get(source.stem, _PIANO) if source.stem else _PIANO
     played = writers.play(notes, pitch_bends=params.pitch_bends)
-    _write(job, Part("Notes", played, program), given.stem, program)
+    _write(job, Part("Notes", played, program), source.stem, program)
     return _result(job, MidiMode.NOTES, played).model_copy(
         update={
             "duration": facts.duration,
@@ -124,58 +124,60 @@ def _recording(
 
 
 def _tuning(path: Path, facts: AudioFacts) -> float:
-    """Return the semitones that a recording is heard away from A at 440 Hz: 0 if near or unsure.
+    """Estimate the deviation from A = 440 Hz in semitones; 0 if it is small or uncertain.
 
-    Halfway between two pitches a network hears both.
+    Halfway between two pitches a network detects both, so such recordings are retuned.
     """
     rate = facts.sample_rate
     opening = read_blocks(path, stop=min(facts.samples, round(TUNED_BY_SECONDS * rate)))
-    found = find_tuning(downmix(opening, rate), rate)
-    if found.agreement < _AGREEMENT or abs(found.semitones) < _DETUNED:
+    tuning = find_tuning(downmix(opening, rate), rate)
+    if tuning.agreement < _AGREEMENT or abs(tuning.semitones) < _DETUNED:
         return 0.0
-    return found.semitones
+    return tuning.semitones
 
 
 def retuned(note: NoteEvent, semitones: float, factor: float) -> NoteEvent:
-    """Return a note that was heard that far below its pitch, its times `factor` times as long."""
+    """Undo the retuning of a note: bend it by `semitones` and stretch its times by `factor`."""
     if semitones == 0.0:
         return note
     bends = note.bends
     if bends.size:
-        # Bends stay a frame apart, and count from the pitch at A of 440 Hz.
+        # Bends stay one frame apart, relative to the pitch at A = 440 Hz.
         at = np.arange(max(1, round(bends.size * factor))) / factor
         bends = np.interp(at, np.arange(bends.size), bends + semitones).astype(np.float32)
     return replace(note, start=note.start * factor, end=note.end * factor, bends=bends)
 
 
-def _drums(params: MidiParams, job: Job, given: JobInput, sound: JobInput | None) -> MidiResult:
-    """Write the slices of a recording, which may be given too, as drum notes."""
-    slices = _read(Slices, given)
-    # What has no stem may be an upload of nothing but drums.
+def _drums(params: MidiParams, job: Job, source: JobInput, sound: JobInput | None) -> MidiResult:
+    """Convert the slices of a recording to drum notes; `sound` is the recording itself, if any."""
+    slices = _read(Slices, source)
+    # A recording without a stem may be an upload that contains only drums.
     mixture = slices.stem not in (None, Stem.DRUMS)
     if mixture and not params.drums_of_mixtures:
         raise Skipped(
             "no_drum_stem",
-            f"Drum notes of the {slices.stem} stem would be mostly wrong, since other instruments "
-            "sound in its slices too. Separate with weights of four stems (htdemucs) and take the "
-            "drums; or set drums_of_mixtures to have them all the same.",
+            f"Drum notes of the {slices.stem} stem would be mostly wrong, since its slices contain "
+            "other instruments too. Separate with four-stem weights (htdemucs) and use the drum "
+            "stem, or set `drums_of_mixtures` to create the notes anyway.",
         )
-    tags = [one for said in _of(job, ArtifactKind.TAGS) for one in _read(Tags, said).samples]
+    tags = [
+        tag for tag_file in _of(job, ArtifactKind.TAGS) for tag in _read(Tags, tag_file).samples
+    ]
     only_drums = slices.stem is Stem.DRUMS
-    hits = drums.hear(slices, tags, only_drums=only_drums)
-    together: list[drums.Hit] = []
+    hits = drums.classify_hits(slices, tags, only_drums=only_drums)
+    simultaneous: list[drums.Hit] = []
     if only_drums and sound is not None and sound.stem is Stem.DRUMS:
         measured = layers.levels(sound.path, hits, slices.sample_rate)
-        together = layers.struck_too(hits, measured)
-    played = drums.beat([*hits, *together], slices.sample_rate)
+        simultaneous = layers.simultaneous_hits(hits, measured)
+    played = drums.drum_notes([*hits, *simultaneous], slices.sample_rate)
     if not played:
         raise Skipped(
             "no_drums",
-            "No slice is known to be a drum. Tag the slices, and give the tags with them."
+            "The slices have no tags, so no drums are known. Tag them and submit the tags too."
             if not tags
-            else "None of the slices was tagged as a drum.",
+            else "None of the slices is tagged as a drum. Use slices of a drum stem.",
         )
-    _write(job, Part("Drums", played, 0), given.stem, None, name="drums")
+    _write(job, Part("Drums", played, 0), source.stem, None, name="drums")
     return _result(job, MidiMode.DRUMS, played).model_copy(
         update={
             "classes": dict(Counter(hit.label for hit in hits)),
@@ -185,17 +187,17 @@ def _drums(params: MidiParams, job: Job, given: JobInput, sound: JobInput | None
     )
 
 
-def _song(params: MidiParams, job: Job, given: Sequence[JobInput]) -> MidiResult:
-    """Bring the notes of a song's stems together in one file, on the song's beats."""
+def _song(params: MidiParams, job: Job, inputs: Sequence[JobInput]) -> MidiResult:
+    """Merge the notes of a song's stems into one file, on the song's beats."""
     analyses = _of(job, ArtifactKind.ANALYSIS)
     analysis = _read(Analysis, analyses[0]) if analyses else None
-    read = [song.SpecBody(_read(Notes, one), one.stem) for one in given]
+    read = [song.StemNotes(_read(Notes, stem_notes), stem_notes.stem) for stem_notes in inputs]
     try:
         arranged = song.arrange(read, pitch_bends=params.pitch_bends)
     except song.TooManyParts as error:
-        raise Rejected("input", f"{error}; give fewer.") from error
+        raise Rejected("input", f"{error}. Submit fewer stems.") from error
     if not arranged:
-        raise Skipped("no_notes", "None of the stems has notes.")
+        raise Skipped("no_notes", "None of the stems has notes. Submit the notes of other stems.")
     grid = song.grid_of(analysis)
     known = grid is not None or job.item.bpm is not None
     grid = grid or even(job.item.bpm or DEFAULT_TEMPO)
@@ -204,8 +206,13 @@ def _song(params: MidiParams, job: Job, given: Sequence[JobInput]) -> MidiResult
     writers.write_midi(path, parts, grid, markers=song.markers_of(analysis))
     played = [item for part in parts for item in part.played]
     tracks = tuple(
-        Track(name=part.name, stem=one.stem, program=one.notes.program, notes=len(part.played))
-        for one, part in arranged
+        Track(
+            name=part.name,
+            stem=stem_notes.stem,
+            program=stem_notes.notes.program,
+            notes=len(part.played),
+        )
+        for stem_notes, part in arranged
     )
     return _result(job, MidiMode.SONG, played).model_copy(
         update={
@@ -217,11 +224,13 @@ def _song(params: MidiParams, job: Job, given: Sequence[JobInput]) -> MidiResult
     )
 
 
-def _read(model: type[Model], given: JobInput) -> Model:
+def _read(model: type[Model], source: JobInput) -> Model:
     try:
-        return model.model_validate_json(given.path.read_bytes())
+        return model.model_validate_json(source.path.read_bytes())
     except ValidationError as error:
-        raise Rejected("input", f"{given.name} is not what its kind says: {error}") from error
+        raise Rejected(
+            "input", f"{source.name} is not a valid {model.__name__.lower()} file: {error}"
+        ) from error
 
 
 def _write(
@@ -229,7 +238,7 @@ def _write(
 ) -> None:
     """Write the notes of one stem as its three files.
 
-    Drums have a name of their own: a stem may have both, and its files lie in one folder.
+    Drum files have their own name, because a stem may have both in one folder.
     """
     tempo = job.item.bpm if job.item.bpm is not None else DEFAULT_TEMPO
     head = Notes(
@@ -240,16 +249,16 @@ def _write(
         notes=(),
     )
 
-    def made(ending: str, kind: ArtifactKind, media_type: str) -> Path:
-        return job.output(f"{name}.{ending}", kind, media_type=media_type, stem=stem)
+    def output(suffix: str, kind: ArtifactKind, media_type: str) -> Path:
+        return job.output(f"{name}.{suffix}", kind, media_type=media_type, stem=stem)
 
-    writers.write_midi(made("mid", ArtifactKind.MIDI, "audio/midi"), [part], even(tempo))
-    writers.write_json(made("json", ArtifactKind.NOTES, "application/json"), part.played, head)
-    writers.write_csv(made("csv", ArtifactKind.NOTES, "text/csv"), part.played)
+    writers.write_midi(output("mid", ArtifactKind.MIDI, "audio/midi"), [part], even(tempo))
+    writers.write_json(output("json", ArtifactKind.NOTES, "application/json"), part.played, head)
+    writers.write_csv(output("csv", ArtifactKind.NOTES, "text/csv"), part.played)
 
 
 def _result(job: Job, mode: MidiMode, played: Sequence[Played]) -> MidiResult:
-    """Return what is true of any notes, and end the job's progress."""
+    """Return the result fields that all modes share, and set the progress to 1."""
     job.progress(1.0, "done")
     notes = [item.note for item in played]
     return MidiResult(
@@ -267,22 +276,22 @@ def _result(job: Job, mode: MidiMode, played: Sequence[Played]) -> MidiResult:
 
 
 def options_of(params: MidiParams) -> Options:
-    """Return what the parameters mean in frames and pitches."""
+    """Convert parameters to options in frames and pitches."""
     low, high = params.minimum_frequency, params.maximum_frequency
     highest = LOWEST + PITCHES - 1
-    # A pitch belongs to the range when its own frequency does, give or take a cent.
+    # A pitch is in range if its frequency is, within a cent.
     return Options(
         onset_threshold=params.onset_threshold,
         frame_threshold=params.frame_threshold,
         minimum_frames=max(1, round(params.minimum_note_ms / 1000 / FRAME)),
         lowest=LOWEST if low is None else max(LOWEST, int(np.ceil(note_of(low) - 0.01))),
         highest=highest if high is None else min(highest, int(np.floor(note_of(high) + 0.01))),
-        unstruck=params.melodia_trick,
+        legato=params.melodia_trick,
     )
 
 
 def polyphony(notes: list[NoteEvent]) -> int:
-    """Return the most notes that sound at once."""
-    # At one moment what ends is counted before what begins.
+    """Return the maximum number of simultaneous notes."""
+    # At equal times, ends count before starts.
     moments = sorted([(n.start, 1) for n in notes] + [(n.end, -1) for n in notes])
     return int(np.cumsum([step for _, step in moments]).max())

@@ -1,9 +1,8 @@
-"""Drums that are struck together: what else sounds in a slice than what it was tagged as.
+"""Detect simultaneous drums: a second drum in a slice, besides its tagged class.
 
-A slice has one class, and in most rhythms every second hit is two: a hi-hat on a kick, a kick under
-a snare. The recording itself says how loud its kicks, snares and hats are where they are all that
-is heard, each in the band where it stands out; a slice in which that band is as loud, though it was
-tagged as a drum that is weak there, holds both.
+A slice has one class, but in most rhythms every second hit is two drums: a hi-hat on a kick, a kick
+under a snare. The slices of one class show how loud that drum is in its characteristic band in this
+recording. If a slice is as loud in that band, but its own class is weak there, it contains both.
 """
 
 from collections import Counter
@@ -20,14 +19,14 @@ from kit.audio.downmix import downmix
 from services.midi.drums import Hit
 
 _FROM, _LENGTH = 0.005, 0.06
-"""Seconds after the onset, and of the stretch that is looked at: past a kick's click."""
+"""Start after the onset and length of the analysed stretch, in seconds: after a kick's click."""
 _BANDS = ((20.0, 100.0), (1000.0, 4000.0), (7000.0, 20000.0))
-"""In Hz: the thump, the rattle of the wires, the sizzle."""
+"""In Hz: the kick's thump, the rattle of the snare wires, the sizzle of cymbals."""
 _THUMP, _RATTLE, _SIZZLE = range(3)
 _AS_LOUD = 3.0
-"""Decibels that a drum may be softer than its usual level and still count."""
-_LEAST = 4
-"""Slices of a class that it takes to know how loud it is."""
+"""Decibels below its usual level at which a drum still counts."""
+_MIN_SLICES = 4
+"""Minimum slices of a class to know its usual level."""
 _SURE = 20.0
 _HATS = frozenset({SoundClass.CLOSED_HAT, SoundClass.OPEN_HAT})
 _DULL = frozenset({SoundClass.KICK, SoundClass.TOM})
@@ -42,16 +41,16 @@ _LIGHT = _HATS | {
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """When a drum is heard in a slice that was tagged as another one."""
+    """When a second drum counts as detected in a slice of another class."""
 
     drum: frozenset[SoundClass]
     bands: tuple[int, ...]
-    """In all of which it must be as loud as it usually is."""
+    """Bands in all of which it must reach its usual level."""
     within: frozenset[SoundClass]
-    """What the slice was tagged as."""
+    """Classes of the slice that the rule applies to."""
 
 
-# A snare on a kick has a hat's sizzle of its own, so it goes first and a hat is not looked for.
+# A snare on a kick has sizzle of its own, so its rule comes first and excludes a hat.
 _RULES = (
     _Rule(frozenset({SoundClass.SNARE}), (_RATTLE, _SIZZLE), frozenset({SoundClass.KICK})),
     _Rule(_HATS, (_SIZZLE,), _DULL),
@@ -60,7 +59,7 @@ _RULES = (
 
 
 def levels(path: Path, hits: Sequence[Hit], sample_rate: int) -> F32:
-    """Measure how loud each band is at the beginning of each hit.
+    """Measure the level of each band at the start of each hit.
 
     Parameters
     ----------
@@ -81,16 +80,16 @@ def levels(path: Path, hits: Sequence[Hit], sample_rate: int) -> F32:
     frequencies = np.fft.rfftfreq(length, 1 / sample_rate)
     masks = [(frequencies >= low) & (frequencies < high) for low, high in _BANDS]
     starts = [hit.piece.onset + round(_FROM * sample_rate) for hit in hits]
-    found = np.empty((len(hits), len(_BANDS)), np.float32)
+    band_levels = np.empty((len(hits), len(_BANDS)), np.float32)
     mono = downmix(read_blocks(path), sample_rate)
-    for row, stretch in zip(found, _stretches(mono, starts, length), strict=True):
+    for row, stretch in zip(band_levels, _stretches(mono, starts, length), strict=True):
         power = np.abs(np.fft.rfft(stretch * window)) ** 2 / length
         row[:] = [10 * np.log10(power[mask].sum() + 1e-12) for mask in masks]
-    return found
+    return band_levels
 
 
 def _stretches(mono: Iterable[AudioBlock], starts: Sequence[int], length: int) -> Iterator[F32]:
-    """Yield stretches of a stream, in one pass; past its end there is silence."""
+    """Yield stretches of a stream in one pass; the end is padded with silence."""
     kept, first, number = np.zeros(0, np.float32), 0, 0
     for block in mono:
         kept = np.concatenate([kept, block[0]])
@@ -107,25 +106,25 @@ def _stretches(mono: Iterable[AudioBlock], starts: Sequence[int], length: int) -
         yield np.pad(rest, (0, length - len(rest)))
 
 
-def struck_too(hits: Sequence[Hit], measured: F32) -> list[Hit]:
-    """Find the drums that were struck together with those that slices were tagged as.
+def simultaneous_hits(hits: Sequence[Hit], measured: F32) -> list[Hit]:
+    """Detect drums that sound together with the tagged drum of a slice.
 
     Parameters
     ----------
     hits
-        Of a recording of nothing but drums.
+        Hits of a recording that contains only drums.
     measured
         From `levels`, of the same hits.
 
     Returns
     -------
     list
-        One hit for each drum besides the slice's own. Its level is its class's usual one, as much
-        louder or softer as its bands are; its confidence is 0.5 for what just counts and 1 from
-        10 dB above: an estimate.
+        One hit for each additional drum. Its level is the usual level of its class plus the
+        difference of its bands from theirs; its confidence (not calibrated) is 0.5 at the
+        threshold and 1 from 10 dB above it.
     """
     usual = {rule: _usual(rule, hits, measured) for rule in _RULES}
-    found: list[Hit] = []
+    second_hits: list[Hit] = []
     for hit, row in zip(hits, measured, strict=True):
         for rule, reference in usual.items():
             if hit.drum not in rule.within or reference is None:
@@ -134,7 +133,7 @@ def struck_too(hits: Sequence[Hit], measured: F32) -> list[Hit]:
             if above < -_AS_LOUD:
                 continue
             confidence = min(1.0, 0.5 + (above + _AS_LOUD) / _SURE)
-            found.append(
+            second_hits.append(
                 replace(
                     hit,
                     drum=reference.drum,
@@ -143,12 +142,12 @@ def struck_too(hits: Sequence[Hit], measured: F32) -> list[Hit]:
                 )
             )
             break
-    return found
+    return second_hits
 
 
 @dataclass(frozen=True, slots=True)
 class _Usual:
-    """A drum as it sounds by itself in this recording."""
+    """A drum's usual levels by itself in this recording."""
 
     drum: SoundClass
     bands: Mapping[int, float]
@@ -157,7 +156,7 @@ class _Usual:
 
 def _usual(rule: _Rule, hits: Sequence[Hit], measured: F32) -> _Usual | None:
     own = [number for number, hit in enumerate(hits) if hit.drum in rule.drum]
-    if len(own) < _LEAST:
+    if len(own) < _MIN_SLICES:
         return None
     kinds = Counter(drum for number in own if (drum := hits[number].drum) is not None)
     return _Usual(

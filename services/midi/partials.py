@@ -1,6 +1,6 @@
-"""What the audio itself says of a note: its partials, and how they rise and fall away.
+"""Measure a note's partials in the audio: level rise, decay and release tail.
 
-A network's posteriors blur the end of a note by a tenth of a second; the partials do not. Frames
+A network's posteriors blur the end of a note by a tenth of a second; its partials do not. Frames
 are those of the network.
 """
 
@@ -9,7 +9,7 @@ import numpy as np
 from kit.arrays import F32
 
 RATE = 22050
-"""Samples a second of what the network hears."""
+"""Sample rate of the network's input, in Hz."""
 HOP = 256
 """Samples from one frame to the next."""
 FRAME = HOP / RATE
@@ -22,33 +22,33 @@ _LOWEST_PARTIAL_HZ = 90.0
 _HIGHEST_PARTIAL_HZ = 6000.0
 _RISE_FRAMES = 3
 _BEFORE_RISE = 6
-# A vibrato moves partials this far, in semitones; they do not grow when they come back.
+# Partials move this far in a vibrato, in semitones; their return is no level rise.
 _VIBRATO = 0.7
-# A note ends where its partials fall by this much from `BEFORE` to `AFTER` frames around.
-_FALL_DB = 8.0
+# A note ends where its partials lose this much from `_BEFORE` frames before to `_AFTER` after.
+_DECAY_DB = 8.0
 _BEFORE = 3
 _AFTER = 5
-_MIN_BEFORE_FALL = 4
-_NEARLY = 0.8
-# A string rings on while its partials stand out by this much from what lies a semitone beside
-# them, grow by no more than this, and fall little faster than they have been falling.
-_STAND_OUT_DB = 6.0
-_GROW_DB = 6.0
-_FASTER = 2.5
-_UNEVEN_DB = 3.0
-_MIN_RINGING = 12
-_SOUNDING = 4
+_MIN_BEFORE_DECAY = 4
+_DECAY_SHARE = 0.8
+# A release tail lasts while its partials exceed the spectrum a semitone away by this contrast,
+# grow by at most this much, and decay little faster than before.
+_MIN_CONTRAST_DB = 6.0
+_MAX_GROWTH_DB = 6.0
+_DECAY_RATIO = 2.5
+_LEVEL_JITTER_DB = 3.0
+_MIN_RELEASE_TAIL = 12
+_EARLY_FRAMES = 4
 
 
 def power(audio: F32, frames: int) -> F32:
-    """Short-time power spectrum on the network's frames.
+    """Compute the short-time power spectrum on the network's frames (Hann window).
 
     Parameters
     ----------
     audio
         [samples], mono at `RATE`; frame i is centred on sample i · `HOP`.
     frames
-        How many to compute; what lies beyond the audio is silence.
+        Number of frames; the audio is padded with silence.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def power(audio: F32, frames: int) -> F32:
 
 
 def partials(spectrum: F32, pitch: int, *, reach: float = 0.0) -> F32:
-    """Power of a pitch's partials over time.
+    """Compute the power of a pitch's partials over time.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def partials(spectrum: F32, pitch: int, *, reach: float = 0.0) -> F32:
     pitch
         MIDI note.
     reach
-        Semitones around each partial that count as it, 32 Hz at least and no more than half the way
-        to the next one.
+        Semitones around each partial that are included, at least 32 Hz and at most half the
+        distance to the next partial.
 
     Returns
     -------
@@ -92,13 +92,13 @@ def partials(spectrum: F32, pitch: int, *, reach: float = 0.0) -> F32:
     bins, half = _bins(pitch)
     rows = []
     for bin_ in bins:
-        beside = min(max(1, int(bin_ * (2 ** (reach / 12) - 1))), max(1, half))
-        rows.append(spectrum[:, bin_ - beside : bin_ + beside + 1].sum(axis=1))
+        half_width = min(max(1, int(bin_ * (2 ** (reach / 12) - 1))), max(1, half))
+        rows.append(spectrum[:, bin_ - half_width : bin_ + half_width + 1].sum(axis=1))
     return np.array(rows, np.float32).reshape(len(rows), len(spectrum))
 
 
-def rise(spectrum: F32, pitch: int, start: int) -> tuple[float, float]:
-    """Return by how many dB a pitch's partials grow at a frame, and how much they grew before it.
+def level_rise(spectrum: F32, pitch: int, start: int) -> tuple[float, float]:
+    """Measure the level rise of a pitch's partials at a frame, and before it, in dB.
 
     Parameters
     ----------
@@ -112,9 +112,9 @@ def rise(spectrum: F32, pitch: int, start: int) -> tuple[float, float]:
     Returns
     -------
     tuple
-        From the least level of the 35 ms before to 35 ms after, and over the 70 ms that end 35 ms
-        before; both weighted by the partials' level after the frame. Infinite and 0 where there is
-        too little audio around the frame to tell.
+        The rise from the minimum of the 35 ms before to 35 ms after, and the rise over the 70 ms
+        that end 35 ms before; both weighted by the partials' amplitude after the frame. Infinite
+        and 0 if there is too little audio around the frame.
     """
     first = max(0, start - _RISE_FRAMES)
     earliest = max(0, first - _BEFORE_RISE)
@@ -130,8 +130,8 @@ def rise(spectrum: F32, pitch: int, start: int) -> tuple[float, float]:
     return float((weight * growth).sum()), float((weight * before).sum())
 
 
-def fall(spectrum: F32, pitch: int, start: int, end: int) -> int | None:
-    """Find where a pitch's partials fall away: as fast as a released note, not as a ringing one.
+def find_decay(spectrum: F32, pitch: int, start: int, end: int) -> int | None:
+    """Detect the decay of a pitch's partials: as fast as a released note, not a sustained one.
 
     Parameters
     ----------
@@ -140,41 +140,41 @@ def fall(spectrum: F32, pitch: int, start: int, end: int) -> int | None:
     pitch
         MIDI note.
     start, end
-        Frames between which the note sounds; the fall may be seen a little later.
+        Frames between which the note sounds; the decay may show a little later.
 
     Returns
     -------
     int or None
-        One past the frame, at least 4 after `start`, at which the partials, weighted by their
-        level, begin to lose 8 dB or more within 93 ms, and nearly as much as they come to lose;
-        none if they never do.
+        One past the frame, at least 4 after `start`, at which the partials, weighted by amplitude,
+        begin to lose at least 8 dB within 93 ms, and 80 % of their steepest loss; `None` without
+        a decay.
     """
     rows = partials(spectrum[start:end], pitch)
     span = _BEFORE + _AFTER
     frames = rows.shape[1] - span
-    if not len(rows) or frames < _MIN_BEFORE_FALL + 1:
+    if not len(rows) or frames < _MIN_BEFORE_DECAY + 1:
         return None
     decibels = 10 * np.log10(rows + _FLOOR)
     weight = np.sqrt(rows[:, :frames])
     lost = decibels[:, :frames] - decibels[:, span:]
     mean = (weight * lost).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-9)
-    # `mean[i]` belongs to frame i + BEFORE.
+    # `mean[i]` belongs to frame i + _BEFORE.
     padded = np.concatenate([np.full(_BEFORE, -np.inf), mean, [-np.inf]])
     here, earlier, later = padded[1:-1], padded[:-2], padded[2:]
-    steepest = np.flatnonzero((here > _FALL_DB) & (here >= earlier) & (here >= later)) + 1
-    steepest = steepest[steepest >= _MIN_BEFORE_FALL]
+    steepest = np.flatnonzero((here > _DECAY_DB) & (here >= earlier) & (here >= later)) + 1
+    steepest = steepest[steepest >= _MIN_BEFORE_DECAY]
     if not len(steepest):
         return None
-    # A long release is as steep for a while; the note ended where it became so.
+    # A long release stays steep for a while; the note ended at the start of it.
     first = int(steepest[0])
-    steep = max(_FALL_DB, _NEARLY * float(padded[first]))
-    while first > _MIN_BEFORE_FALL and padded[first - 1] >= steep:
+    steep = max(_DECAY_DB, _DECAY_SHARE * float(padded[first]))
+    while first > _MIN_BEFORE_DECAY and padded[first - 1] >= steep:
         first -= 1
     return start + first + 1
 
 
-def swell(spectrum: F32, pitch: int, start: int, end: int) -> int | None:
-    """Find where a pitch's partials, having fallen away, begin to come back.
+def level_recovery(spectrum: F32, pitch: int, start: int, end: int) -> int | None:
+    """Detect where a pitch's partials begin to recover after a decay.
 
     Parameters
     ----------
@@ -183,20 +183,20 @@ def swell(spectrum: F32, pitch: int, start: int, end: int) -> int | None:
     pitch
         MIDI note.
     start, end
-        Frames: where the partials began to fall, and where the network no longer hears them.
+        Frames: the start of the decay, and the end of the note in the network's posteriors.
 
     Returns
     -------
     int or None
-        The frame from which they grow by 8 dB or more, if they do.
+        The frame from which they rise by 8 dB or more; `None` if they do not.
     """
     level = _level(partials(spectrum[start:end], pitch))
-    back = np.flatnonzero(level - np.minimum.accumulate(level) >= _FALL_DB)
+    back = np.flatnonzero(level - np.minimum.accumulate(level) >= _DECAY_DB)
     return start + int(level[: back[0]].argmin()) if len(back) else None
 
 
-def ringing(spectrum: F32, pitch: int, start: int, heard: int, end: int) -> int:
-    """Find how long a note rings on after the network has lost it, as under a piano's pedal.
+def release_tail(spectrum: F32, pitch: int, start: int, network_end: int, end: int) -> int:
+    """Find the end of a note's release tail after the network lost it, as with a piano's pedal.
 
     Parameters
     ----------
@@ -204,64 +204,64 @@ def ringing(spectrum: F32, pitch: int, start: int, heard: int, end: int) -> int:
         [frames, bins] of `power`.
     pitch
         MIDI note.
-    start, heard
-        Frames between which the network hears it; none if it rang on already before.
+    start, network_end
+        Frames between which the network detects it; equal if it is already in its release tail.
     end
-        One past the last frame at which it may ring.
+        One past the last possible frame of the tail.
 
     Returns
     -------
     int
-        `heard`, unless the note rings on for 140 ms at least; else where it falls away as in
-        `fall`, where its partials no longer stand out from what is beside them, where something
-        else sounds louder, or where it falls faster than it did, as a held note's reverberation.
+        `network_end`, unless the tail lasts at least 140 ms; else the first of: a decay as
+        `find_decay` detects, a loss of contrast with the neighbouring spectrum, a rise from another
+        sound, or a decay faster than before, as in a held note's reverberation.
     """
-    least = _MIN_RINGING if heard > start else 1
+    min_frames = _MIN_RELEASE_TAIL if network_end > start else 1
     rows = partials(spectrum[start:end], pitch)
-    if not len(rows) or end - heard < least:
-        return heard
+    if not len(rows) or end - network_end < min_frames:
+        return network_end
     level = _level(rows)
-    before, after = level[: heard - start], level[heard - start :]
-    over = after - np.minimum.accumulate(after) > _GROW_DB
-    over |= _contrast(spectrum[heard:end], pitch) < _STAND_OUT_DB
-    if len(before) > _SOUNDING:
-        loudest = int(before[: 2 * _SOUNDING].argmax())
+    before, after = level[: network_end - start], level[network_end - start :]
+    over = after - np.minimum.accumulate(after) > _MAX_GROWTH_DB
+    over |= _contrast(spectrum[network_end:end], pitch) < _MIN_CONTRAST_DB
+    if len(before) > _EARLY_FRAMES:
+        loudest = int(before[: 2 * _EARLY_FRAMES].argmax())
         last = float(before[-3:].mean())
         slope = max(float(before[loudest]) - last, 0.0) / (len(before) - loudest)
-        over |= after < last - _FASTER * slope * np.arange(len(after)) - _UNEVEN_DB
-    stop = heard + int(over.argmax()) if over.any() else end
-    if stop - heard < least:
-        return heard
+        over |= after < last - _DECAY_RATIO * slope * np.arange(len(after)) - _LEVEL_JITTER_DB
+    stop = network_end + int(over.argmax()) if over.any() else end
+    if stop - network_end < min_frames:
+        return network_end
     span = _BEFORE + _AFTER
-    fell = fall(spectrum, pitch, max(start, heard - span), min(stop + span, end))
+    fell = find_decay(spectrum, pitch, max(start, network_end - span), min(stop + span, end))
     return stop if fell is None else min(stop, fell)
 
 
 def _bins(pitch: int) -> tuple[list[int], int]:
-    """Return the bins of a pitch's partials, and how many are half the way to the next one."""
+    """Return the bins of a pitch's partials, and half the distance between them in bins."""
     fundamental = 440 * 2 ** ((pitch - 69) / 12)
-    heard = (k * fundamental for k in range(1, _PARTIALS + 1))
+    harmonics = (k * fundamental for k in range(1, _PARTIALS + 1))
     bins = [
         round(hertz * _FFT / RATE)
-        for hertz in heard
+        for hertz in harmonics
         if _LOWEST_PARTIAL_HZ <= hertz <= _HIGHEST_PARTIAL_HZ
     ]
     return bins, int(fundamental * _FFT / RATE / 2)
 
 
 def _level(rows: F32) -> F32:
-    """Return the level of partials together, in dB, [frames]."""
+    """Return the total level of partials, in dB, [frames]."""
     return np.asarray(10 * np.log10(rows.sum(axis=0) + _FLOOR), np.float32)
 
 
 def _contrast(spectrum: F32, pitch: int) -> F32:
-    """Return by how many dB partials stand out from what lies a semitone beside them, [frames]."""
+    """Return the contrast of partials with the spectrum a semitone away, in dB, [frames]."""
     bins, half = _bins(pitch)
     total = weights = np.zeros(len(spectrum), np.float32)
     for bin_ in bins:
-        beside = min(max(3, round(bin_ * (2 ** (1 / 12) - 1))), max(3, half))
+        distance = min(max(3, round(bin_ * (2 ** (1 / 12) - 1))), max(3, half))
         level = spectrum[:, bin_ - 1 : bin_ + 2].max(axis=1) + _FLOOR
-        around = np.maximum(spectrum[:, bin_ - beside], spectrum[:, bin_ + beside]) + _FLOOR
+        around = np.maximum(spectrum[:, bin_ - distance], spectrum[:, bin_ + distance]) + _FLOOR
         weight = np.sqrt(level)
         total = total + weight * 10 * np.log10(level / around)
         weights = weights + weight

@@ -1,4 +1,4 @@
-"""What the midi service is; the only module of it that others may import."""
+"""Declaration of the midi service; the only module that other packages may import."""
 
 from pathlib import Path
 

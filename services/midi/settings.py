@@ -1,4 +1,4 @@
-"""What the midi service can be told by its environment."""
+"""Environment settings of the midi service."""
 
 from pydantic_settings import SettingsConfigDict
 

@@ -1,4 +1,4 @@
-"""The notes of a song's stems as the parts of one file, on the song's own beats."""
+"""Arrange the notes of a song's stems as the parts of one MIDI file, on the song's beats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _MAX_PARTS = len(CHANNELS)
 
 
 @dataclass(frozen=True, slots=True)
-class SpecBody:
+class StemNotes:
     """The notes of one stem."""
 
     notes: Notes
@@ -34,60 +34,59 @@ class SpecBody:
 
     @property
     def drums(self) -> bool:
-        """Whether they lie on the channel of drums."""
+        """Whether they are drum notes."""
         return self.notes.program is None
 
 
 class TooManyParts(ValueError):
-    """More instruments than a file has channels."""
+    """There are more instruments than MIDI channels."""
 
 
-def arrange(given: Sequence[SpecBody], *, pitch_bends: bool) -> list[tuple[SpecBody, Part]]:
-    """Turn the notes of stems into parts.
+def arrange(stems: Sequence[StemNotes], *, pitch_bends: bool) -> list[tuple[StemNotes, Part]]:
+    """Assign the notes of stems to parts and MIDI channels.
 
     Parameters
     ----------
-    given
-        Notes of stems; what has none is left out. Several may be of one stem.
+    stems
+        Notes of stems; empty ones are left out. A stem may occur several times.
     pitch_bends
-        Whether notes may bend. The 15 channels of instruments are then shared out evenly, and bends
-        go as far as they reach.
+        Whether notes may bend. The 15 instrument channels are then split evenly between the parts.
 
     Returns
     -------
     list
-        As a score is read: voices first, drums last.
+        In score order: voices first, drums last.
 
     Raises
     ------
     TooManyParts
-        There are more than 15 besides drums.
+        There are more than 15 parts besides drums.
     """
-    some = sorted((one for one in given if one.notes.notes), key=_place)
-    pitched = [one for one in some if not one.drums]
+    ordered = sorted((stem_notes for stem_notes in stems if stem_notes.notes.notes), key=_place)
+    pitched = [stem_notes for stem_notes in ordered if not stem_notes.drums]
     if len(pitched) > _MAX_PARTS:
         raise TooManyParts(
-            f"MIDI has channels for {_MAX_PARTS} instruments, and there are {len(pitched)} parts"
+            f"MIDI has channels for {_MAX_PARTS} instruments, but this job has {len(pitched)}"
         )
     share = len(CHANNELS) // max(1, len(pitched))
-    parts: list[tuple[SpecBody, Part]] = []
+    parts: list[tuple[StemNotes, Part]] = []
     names: dict[str, int] = {}
-    for one in some:
-        base = _name(one)
+    for stem_notes in ordered:
+        base = _name(stem_notes)
         names[base] = names.get(base, 0) + 1
         name = base if names[base] == 1 else f"{base} {names[base]}"
-        if one.drums:
-            parts.append((one, Part(name, _struck(one.notes), 0)))
+        if stem_notes.drums:
+            parts.append((stem_notes, Part(name, _drum_notes(stem_notes.notes), 0)))
             continue
-        first = share * [id(other) for other in pitched].index(id(one))
+        first = share * [id(other) for other in pitched].index(id(stem_notes))
         own = CHANNELS[first : first + share]
-        played = spread(_sung(one.notes), own, pitch_bends=pitch_bends)
-        parts.append((one, Part(name, played, one.notes.program or 0)))
+        played = spread(_note_events(stem_notes.notes), own, pitch_bends=pitch_bends)
+        parts.append((stem_notes, Part(name, played, stem_notes.notes.program or 0)))
     return parts
 
 
 def grid_of(analysis: Analysis | None) -> Grid | None:
-    """Return the grid of an analysed song; none where its beats are not known."""
+    """Return the grid of an analysed song; `None` if its beats are unknown."""
     if analysis is None or analysis.tempo is None or len(analysis.beats) < 2:
         return None
     times = [beat.time for beat in analysis.beats]
@@ -98,34 +97,41 @@ def grid_of(analysis: Analysis | None) -> Grid | None:
 
 
 def markers_of(analysis: Analysis | None) -> list[tuple[float, str]]:
-    """Return where the parts of the form begin, and their letters."""
+    """Return the start in seconds and the label of each section."""
     if analysis is None:
         return []
     return [(section.start, section.label) for section in analysis.sections]
 
 
-def _place(one: SpecBody) -> tuple[int, bool]:
-    place = _ORDER.index(one.stem) if one.stem in _ORDER else len(_ORDER) - 2
-    return place, one.drums
+def _place(stem_notes: StemNotes) -> tuple[int, bool]:
+    place = _ORDER.index(stem_notes.stem) if stem_notes.stem in _ORDER else len(_ORDER) - 2
+    return place, stem_notes.drums
 
 
-def _name(one: SpecBody) -> str:
-    if one.drums:
+def _name(stem_notes: StemNotes) -> str:
+    if stem_notes.drums:
         return "Drums"
-    return one.stem.value.capitalize() if one.stem else "Notes"
+    return stem_notes.stem.value.capitalize() if stem_notes.stem else "Notes"
 
 
-def _sung(notes: Notes) -> list[tuple[NoteEvent, int]]:
+def _note_events(notes: Notes) -> list[tuple[NoteEvent, int]]:
     return [
         (
             NoteEvent(
-                one.start, one.end, one.pitch, one.confidence, 0.0, np.array(one.bends, np.float32)
+                note.start,
+                note.end,
+                note.pitch,
+                note.confidence,
+                0.0,
+                np.array(note.bends, np.float32),
             ),
-            one.velocity,
+            note.velocity,
         )
-        for one in notes.notes
+        for note in notes.notes
     ]
 
 
-def _struck(notes: Notes) -> list[Played]:
-    return [Played(note, velocity, DRUM_CHANNEL, bent=False) for note, velocity in _sung(notes)]
+def _drum_notes(notes: Notes) -> list[Played]:
+    return [
+        Played(note, velocity, DRUM_CHANNEL, bent=False) for note, velocity in _note_events(notes)
+    ]

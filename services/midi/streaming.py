@@ -1,8 +1,8 @@
-"""Notes of audio of any length in flat memory.
+"""Transcribe audio of any length in constant memory.
 
-Posteriors and audio are kept for half a minute; then everything up to the quietest moment of the
-later half is turned into notes and let go. A note that sounds on over that moment is held
-open and goes on in the next stretch.
+The transcriber buffers posteriors and audio for half a minute, then emits notes up to the quietest
+frame of the second half and drops that part. A note that sounds across the cut stays open and
+continues in the next stretch.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ import numpy as np
 
 from kit.arrays import F32
 from services.midi import dsp, partials
-from services.midi.dsp import Found, Options, Posteriors
+from services.midi.dsp import DetectedNote, Options, Posteriors
 from services.midi.engine import BATCH, EDGE, STEP, WINDOW, Engine
 from services.midi.partials import FRAME, HOP, RATE
 
 STRETCH = 2584
-"""Frames that are kept at most before notes are made of them: 30 s."""
+"""Maximum frames in the buffer: 30 s."""
 _CONTEXT = 16
 _MARGIN = 24
 _SPREAD = 12
@@ -37,9 +37,9 @@ class NoteEvent:
     confidence
         Mean posterior, 0 to 1.
     level
-        Power of its partials in its first moments, in dB of an arbitrary zero.
+        Peak power of its partials after its start, in dB with an arbitrary zero.
     bends
-        Semitones from `pitch`, one every `partials.FRAME` seconds; empty when not wanted.
+        Semitones from `pitch`, one every `partials.FRAME` seconds; empty without `follow_bends`.
     """
 
     start: float
@@ -52,13 +52,13 @@ class NoteEvent:
 
 @dataclass(slots=True)
 class _Open:
-    """A note that sounds over the end of a stretch; `start` counts from the audio's beginning."""
+    """A note that sounds across the end of a stretch; `start` is a frame of the whole audio."""
 
     start: int
     confidence: float
     frames: int
-    heard: int
-    """In how many of its frames the network heard it."""
+    detected_frames: int
+    """Number of its frames in which the network detected it."""
     level: float
     bends: list[F32]
 
@@ -70,13 +70,13 @@ class Transcriber:
     Parameters
     ----------
     engine
-        What gives posteriors.
+        Computes posteriors.
     options
-        What counts as a note.
+        Options of note creation.
     follow_bends
-        Whether notes carry their bends.
+        Whether to track pitch bends.
     stretch
-        Frames that are kept at most.
+        Maximum frames in the buffer.
     """
 
     engine: Engine
@@ -84,51 +84,51 @@ class Transcriber:
     follow_bends: bool = True
     stretch: int = STRETCH
     _pending: F32 = field(default_factory=lambda: np.zeros(EDGE, np.float32))
-    """Audio that has not filled a window yet; it begins `EDGE` samples before the next frame."""
+    """Audio that does not fill a window yet; it begins `EDGE` samples before the next frame."""
     _samples: int = 0
     _first: int = 0
-    """Frame at which what is kept begins."""
+    """First buffered frame."""
     _context: int = 0
-    """How many of the kept frames were turned into notes already."""
+    """Number of buffered frames whose notes are already emitted."""
     _audio: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
     _posteriors: list[Posteriors] = field(default_factory=list)
     _frames: int = 0
     _open: dict[int, _Open] = field(default_factory=dict)
 
     def feed(self, block: F32) -> Iterator[NoteEvent]:
-        """Take more audio, `[samples]`, and yield the notes that are finished."""
+        """Process more audio, `[samples]`, and yield the notes that are complete."""
         self._samples += len(block)
         self._pending = np.concatenate([self._pending, block])
         self._audio = np.concatenate([self._audio, block])
         span = WINDOW + (BATCH - 1) * STEP
         while len(self._pending) >= span:
-            self._listen(BATCH)
+            self._infer(BATCH)
             if self._frames >= self.stretch:
                 yield from self._release(self._quiet_moment())
 
     def finish(self) -> Iterator[NoteEvent]:
-        """Yield the notes that are left; the audio has ended."""
+        """Process the end of the audio and yield the remaining notes."""
         if not self._samples:
             return
-        wanted = -(-self._samples // HOP)
-        while self._first + self._frames < wanted:
-            left = wanted - self._first - self._frames
+        frames_total = -(-self._samples // HOP)
+        while self._first + self._frames < frames_total:
+            left = frames_total - self._first - self._frames
             count = min(BATCH, -(-left * HOP // STEP))
             short = WINDOW + (count - 1) * STEP - len(self._pending)
             if short > 0:
                 self._pending = np.concatenate([self._pending, np.zeros(short, np.float32)])
-            self._listen(count)
-        self._posteriors = [self._kept().cut(0, wanted - self._first)]
-        self._frames = wanted - self._first
+            self._infer(count)
+        self._posteriors = [self._kept().cut(0, frames_total - self._first)]
+        self._frames = frames_total - self._first
         yield from self._release(None)
 
-    def _listen(self, count: int) -> None:
+    def _infer(self, count: int) -> None:
         starts = np.arange(count) * STEP
         windows = np.stack([self._pending[start : start + WINDOW] for start in starts])
-        heard = self.engine.run(windows)
+        posteriors = self.engine.run(windows)
         self._pending = self._pending[count * STEP :]
-        self._posteriors.append(heard)
-        self._frames += len(heard)
+        self._posteriors.append(posteriors)
+        self._frames += len(posteriors)
 
     def _kept(self) -> Posteriors:
         return Posteriors(
@@ -138,22 +138,22 @@ class Transcriber:
         )
 
     def _quiet_moment(self) -> int:
-        """Return the last frame of the later half at which the fewest notes sound."""
+        """Return the last frame of the second half at which the fewest notes sound."""
         kept = self._kept()
         sounding = (kept.note >= self.options.frame_threshold).sum(axis=1)
-        struck = (kept.onset >= 0.5 * self.options.onset_threshold).sum(axis=1)
-        around = np.convolve(sounding + 2 * struck, np.ones(2 * _SPREAD + 1), "same")
+        onsets = (kept.onset >= 0.5 * self.options.onset_threshold).sum(axis=1)
+        around = np.convolve(sounding + 2 * onsets, np.ones(2 * _SPREAD + 1), "same")
         begin, end = self._frames // 2, self._frames - _MARGIN
         return end - 1 - int(np.argmin(around[begin:end][::-1]))
 
     def _release(self, cut: int | None) -> Iterator[NoteEvent]:
-        """Make notes of the kept frames before `cut`, or of all, and let the frames go."""
+        """Emit the notes of the buffered frames before `cut`, or of all, and drop the frames."""
         kept = self._kept()
         frames = len(kept)
-        # A little of what follows is looked at, so that ends near the cut are seen as they are.
+        # Include some frames after the cut, so that ends near the cut are measured correctly.
         seen = frames if cut is None else min(cut + _MARGIN, frames)
         spectrum = partials.power(self._audio, seen)
-        found = dsp.find_notes(
+        notes = dsp.find_notes(
             kept.cut(0, seen),
             spectrum,
             self.options,
@@ -161,7 +161,7 @@ class Transcriber:
             held=frozenset(self._open),
         )
         still_open: dict[int, _Open] = {}
-        for note in found:
+        for note in notes:
             continued = self._open.pop(note.pitch) if note.continued else None
             if cut is not None and note.start >= cut:
                 continue
@@ -170,7 +170,7 @@ class Transcriber:
             if cut is not None and note.end > cut:
                 still_open[note.pitch] = opened
             else:
-                yield self._closed(note.pitch, opened)
+                yield self._to_event(note.pitch, opened)
         self._open = still_open
         if cut is not None:
             gone = max(0, cut - _CONTEXT)
@@ -181,16 +181,18 @@ class Transcriber:
             self._audio = self._audio[gone * HOP :]
 
     def _extend(
-        self, opened: _Open | None, note: Found, end: int, kept: Posteriors, spectrum: F32
+        self, opened: _Open | None, note: DetectedNote, end: int, kept: Posteriors, spectrum: F32
     ) -> _Open:
         length = end - note.start
-        # What only rings on is no longer seen in the contour.
-        heard = length if note.heard is None else min(note.heard - note.start, length)
+        # The contour no longer shows the release tail.
+        detected_length = (
+            length if note.network_end is None else min(note.network_end - note.start, length)
+        )
         bends = [] if opened is None else opened.bends
         if self.follow_bends:
-            seen = dsp.bends(kept.contour[note.start : note.start + heard], note.pitch)
+            seen = dsp.bends(kept.contour[note.start : note.start + detected_length], note.pitch)
             last = next((float(part[-1]) for part in (seen, *bends[::-1]) if len(part)), 0.0)
-            bends = [*bends, np.pad(seen, (0, length - heard), constant_values=last)]
+            bends = [*bends, np.pad(seen, (0, length - detected_length), constant_values=last)]
         if opened is None:
             rows = partials.partials(
                 spectrum[note.start : note.start + _LOUDNESS_FRAMES], note.pitch
@@ -198,12 +200,14 @@ class Transcriber:
             power = float(rows.sum(axis=0).max(initial=0.0)) if len(rows) else 0.0
             level = 10 * float(np.log10(power + 1e-9))
             start = self._first + note.start
-            return _Open(start, note.confidence, length, heard, level, bends)
-        total = opened.heard + heard
-        mean = (opened.confidence * opened.heard + note.confidence * heard) / max(total, 1)
+            return _Open(start, note.confidence, length, detected_length, level, bends)
+        total = opened.detected_frames + detected_length
+        mean = (
+            opened.confidence * opened.detected_frames + note.confidence * detected_length
+        ) / max(total, 1)
         return _Open(opened.start, mean, opened.frames + length, total, opened.level, bends)
 
-    def _closed(self, pitch: int, opened: _Open) -> NoteEvent:
+    def _to_event(self, pitch: int, opened: _Open) -> NoteEvent:
         bends = np.concatenate(opened.bends) if opened.bends else np.zeros(0, np.float32)
         ends = min((opened.start + opened.frames) * FRAME, self._samples / RATE)
         return NoteEvent(opened.start * FRAME, ends, pitch, opened.confidence, opened.level, bends)

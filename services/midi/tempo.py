@@ -1,8 +1,8 @@
-"""The time grid of a MIDI file: where its beats and bars lie in seconds.
+"""The tempo map of a MIDI file: beats and bars in seconds.
 
-A file counts in ticks of beats, and says how long a beat is; a tempo is a whole number of
-microseconds a beat. What is written in ticks is therefore placed by the tempi as they are written,
-so that nothing drifts however often they change.
+A MIDI file counts ticks per beat, and its tempo is a whole number of microseconds per beat. Times
+are converted to ticks with the rounded tempi, so that nothing drifts however often the tempo
+changes.
 """
 
 from bisect import bisect_right
@@ -19,21 +19,21 @@ DEFAULT_TEMPO = 120.0
 
 _MICRO = 1_000_000
 _LONGEST = 2**24 - 1
-"""Microseconds of a beat that a file can say."""
+"""Maximum microseconds per beat in a MIDI file."""
 _STEADY = 0.03
-"""Seconds within which nearly all beats of a steady song lie around an even grid."""
+"""Maximum distance of beats from an even grid in a steady song, in seconds."""
 _NEARLY_ALL = 0.95
 _NEAR = 0.025
-"""Seconds that a beat may lie off a grid that bends."""
+"""Maximum distance of a beat from a grid with tempo changes, in seconds."""
 _PIECES = 8
-"""Parts of a beat that a pickup is a whole number of: 32nd notes."""
+"""Resolution of a pickup: parts of a beat (32nd notes)."""
 _AT_ONCE = 0.002
-"""A song that begins within this has no lead-in."""
+"""A song whose first downbeat is within this many seconds has no lead-in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From this tick and this moment on, in seconds, a beat lasts this many microseconds."""
+    """A tempo change: at a tick and a time in seconds, to a beat length in microseconds."""
 
     tick: int
     second: float
@@ -47,17 +47,17 @@ class Grid:
     changes: tuple[Change, ...]
     beats_per_bar: int = 4
     lead_in: bool = False
-    """Whether the first tempo only brings the first downbeat onto a bar."""
+    """Whether the first tempo only aligns the first downbeat with a bar."""
     pickup: Fraction = Fraction(0)
-    """Beats of the file's first bar where it is shorter than the others; 0 where it is not."""
+    """Beats of the first bar if it is shorter than the others, else 0."""
 
     @property
     def meters(self) -> tuple[tuple[int, int, int], ...]:
-        """Tick from which a meter holds, its numerator and its denominator."""
+        """Start tick, numerator and denominator of each meter."""
         own = (self.beats_per_bar, 4)
         if not self.pickup:
             return ((0, *own),)
-        # In 32nd notes, or in what is longer where it comes out even.
+        # In 32nd notes, or in the longest note value that divides it.
         count, note = int(self.pickup * _PIECES), 4 * _PIECES
         while count % 2 == 0 and note > 4:
             count, note = count // 2, note // 2
@@ -67,47 +67,47 @@ class Grid:
     def tempo(self) -> float:
         """Beats a minute of the longest stretch."""
         own = self.changes[self.lead_in :]
-        lengths = [after.second - one.second for one, after in pairwise(own)]
-        # What follows the last change has no end, so it counts as the beats before it do.
+        lengths = [following.second - change.second for change, following in pairwise(own)]
+        # The stretch after the last change has no end, so it is not compared.
         longest = int(np.argmax(lengths)) if lengths else 0
         return 60 * _MICRO / own[longest].beat
 
     @property
     def tempo_changes(self) -> int:
-        """How often the tempo changes once the song has begun."""
+        """Number of tempo changes after the lead-in."""
         return len(self.changes) - 1 - self.lead_in
 
     def ticks(self, seconds: float) -> float:
-        """Return a moment in ticks, not yet rounded."""
+        """Convert a time in seconds to ticks, not rounded."""
         after = bisect_right(self.changes, seconds, key=lambda change: change.second)
         change = self.changes[max(0, after - 1)]
         return change.tick + (seconds - change.second) * _MICRO / change.beat * TICKS_PER_BEAT
 
 
 def even(tempo: float) -> Grid:
-    """Return a grid of one tempo, in beats a minute, whose first bar begins with the file."""
+    """Return a grid of one tempo, in beats per minute, whose first bar starts at 0."""
     return Grid((Change(0, 0.0, _beat(60 / tempo)),))
 
 
 def follow(beats: Sequence[float], downbeat: int, beats_per_bar: int) -> Grid:
-    """Return the grid of a song whose beats are known.
+    """Fit a grid to the known beats of a song.
 
     Parameters
     ----------
     beats
-        At least 2, in seconds, rising.
+        At least 2, in seconds, ascending.
     downbeat
-        Which of them is the first of a bar.
+        Index of a downbeat.
     beats_per_bar
         At least 1.
 
     Returns
     -------
     Grid
-        One tempo where the beats are even: nearly all within 30 ms of a line through them. Else as
-        many as it takes for every beat to lie within 25 ms. In either case bar lines lie on
-        downbeats from the first one on: time before it is a pickup of a whole number of 32nd
-        notes, and the bars between, at a tempo of their own that is as near the song's as it can.
+        One tempo if the beats are even: 95 % within 30 ms of a fitted line. Otherwise as many tempi
+        as needed for every beat to lie within 25 ms. Bar lines are on downbeats from the first one
+        on: the time before it becomes a pickup of a whole number of 32nd notes, plus bars, at a
+        tempo of its own as close to the song's as possible.
     """
     times = np.asarray(beats, np.float64)[downbeat % beats_per_bar :]
     if len(times) < 2:
@@ -119,13 +119,13 @@ def follow(beats: Sequence[float], downbeat: int, beats_per_bar: int) -> Grid:
         anchors = np.array([first, first + period * max(1, len(times) - 1)])
         counts = np.array([0, max(1, len(times) - 1)])
     else:
-        # Before the first beat the song went as it then goes on.
+        # The tempo before the first beat is that of the first bar.
         period = float(np.median(np.diff(times[: beats_per_bar + 1])))
         counts = _anchors(times)
         anchors = times[counts]
     first, beat = float(anchors[0]), 0
     while first < -_AT_ONCE:
-        # A bar that began before the file is not the first one.
+        # Skip bars that begin before the file.
         beat += beats_per_bar
         first = _moved(anchors, counts, beat)
     kept = counts > beat
@@ -144,10 +144,10 @@ def follow(beats: Sequence[float], downbeat: int, beats_per_bar: int) -> Grid:
 
 
 def _line(index: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Return period and first beat of an even grid through the beats, unless they are uneven."""
+    """Fit period and first beat of an even grid by least squares; `None` if they are uneven."""
     period, first = np.polyfit(index, times, 1)
     for _ in range(3):
-        # Beats that were missed or heard twice do not count where the rest is even.
+        # Beats that were missed or detected twice are ignored if the rest is even.
         near = np.abs(times - first - period * index) <= 2 * _STEADY
         if near.sum() < 2:
             return None
@@ -159,7 +159,7 @@ def _line(index: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[float, 
 
 
 def _anchors(times: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the beats at which the tempo has to change, the first and the last included."""
+    """Return the indices of beats at which the tempo changes, plus the first and the last."""
     chosen = [0]
     last = len(times) - 1
     reach = 1
@@ -179,7 +179,7 @@ def _fits(times: NDArray[np.float64]) -> bool:
 
 
 def _moved(anchors: NDArray[np.float64], counts: NDArray[np.int64], beat: int) -> float:
-    """Return the moment of a beat, counted from the first anchor."""
+    """Return the time of a beat, counted from the first anchor."""
     last = int(counts[-1])
     if beat <= last:
         return float(np.interp(beat, counts, anchors))
@@ -188,16 +188,16 @@ def _moved(anchors: NDArray[np.float64], counts: NDArray[np.int64], beat: int) -
 
 
 def _changes(moments: Sequence[float], beats: Sequence[float]) -> tuple[Change, ...]:
-    """Return a tempo for each stretch between moments, that many beats long."""
-    made: list[Change] = []
+    """Return a tempo change for each stretch between `moments`, `beats` long."""
+    changes: list[Change] = []
     tick, second = 0, 0.0
     for moment, count in zip(moments[1:], beats, strict=True):
         beat = _beat((moment - second) / count)
-        made.append(Change(tick, second, beat))
+        changes.append(Change(tick, second, beat))
         tick += round(count * TICKS_PER_BEAT)
-        # Where the stretch really ends, now that its tempo is rounded.
+        # The actual end of the stretch with its rounded tempo.
         second += float(count) * beat / _MICRO
-    return tuple(made)
+    return tuple(changes)
 
 
 def _beat(seconds: float) -> int:

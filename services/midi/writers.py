@@ -1,4 +1,4 @@
-"""Notes as files: a MIDI file that any program opens, JSON with everything, CSV for a table."""
+"""Write notes as a Standard MIDI File, as JSON and as CSV."""
 
 import csv
 import json
@@ -16,17 +16,17 @@ from services.midi.streaming import NoteEvent
 from services.midi.tempo import TICKS_PER_BEAT, Grid
 
 BEND_RANGE = 2
-"""Semitones that a full bend means; every channel is told."""
+"""Pitch bend range in semitones, set on every channel."""
 DRUM_CHANNEL = 9
-"""Channel 10, as people count."""
+"""MIDI channel 10, counted from 0."""
 CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
-"""Those of instruments."""
+"""Channels for pitched instruments."""
 _FULL_BEND = 8192
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-# A note that strays less than this for most of its time is in tune: bending it would only fill
-# the file.
+# A note that deviates by less than this, in semitones, most of the time is written without bends,
+# which would only fill the file.
 _STRAIGHT = 0.12
-_MOST = 80
+_STRAIGHT_PERCENTILE = 80
 _BEND_STEP = 0.04
 _VELOCITY_AT_MEDIAN = 80
 _VELOCITY_PER_DB = 2.5
@@ -35,16 +35,16 @@ _SOFTEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A note as it is written: `velocity` 1 to 127, `channel` 0 to 15."""
+    """A note with `velocity` 1 to 127 and `channel` 0 to 15."""
 
     note: NoteEvent
     velocity: int
     channel: int
     bent: bool
     name: str = ""
-    """Of a drum; empty where the pitch is the name."""
+    """Name of a drum; empty for a pitch."""
     sound: SoundClass | None = None
-    """What a drum was tagged as."""
+    """Tagged class of a drum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class Part:
 
 
 def name_of(pitch: int) -> str:
-    """Return a note's name; 60 is C4."""
+    """Return the name of a MIDI note; 60 is C4."""
     return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def play(notes: Sequence[NoteEvent], *, pitch_bends: bool) -> list[Played]:
-    """Give each note a velocity and a channel.
+    """Assign a velocity and a channel to each note.
 
     Parameters
     ----------
@@ -75,30 +75,30 @@ def play(notes: Sequence[NoteEvent], *, pitch_bends: bool) -> list[Played]:
     Returns
     -------
     list
-        In order of time. Velocities follow the notes' levels around their median: loudness of the
-        recording itself is not known.
+        In order of time. Velocities follow the notes' levels relative to their median, because
+        absolute loudness is unknown.
     """
     median = float(np.median([note.level for note in notes])) if notes else 0.0
     loud = [_VELOCITY_AT_MEDIAN + _VELOCITY_PER_DB * (note.level - median) for note in notes]
-    velocities = [int(np.clip(round(one), _SOFTEST, 127)) for one in loud]
+    velocities = [int(np.clip(round(level), _SOFTEST, 127)) for level in loud]
     return spread(list(zip(notes, velocities, strict=True)), CHANNELS, pitch_bends=pitch_bends)
 
 
 def spread(
     notes: Sequence[tuple[NoteEvent, int]], channels: Sequence[int], *, pitch_bends: bool
 ) -> list[Played]:
-    """Give notes, each with its velocity, a channel.
+    """Assign a channel to each note.
 
     Parameters
     ----------
     notes
-        In any order.
+        Notes with their velocities, in any order.
     channels
         At least one.
     pitch_bends
-        Whether notes may bend. A bend moves a whole channel, so notes that sound together then get
-        channels of their own, as far as there are any; a note beyond these does not bend. Without
-        bends all notes lie on the first channel.
+        Whether notes may bend. A bend affects a whole channel, so simultaneous notes then get
+        separate channels while there are any; further notes do not bend. Without bends all notes
+        use the first channel.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def spread(
     free_from = dict.fromkeys(channels, -1.0)
     bent_until = dict.fromkeys(channels, -1.0)
     played = []
-    for note, velocity in sorted(notes, key=lambda one: (one[0].start, one[0].pitch)):
+    for note, velocity in sorted(notes, key=lambda pair: (pair[0].start, pair[0].pitch)):
         channel, bent = channels[0], False
         if pitch_bends:
             empty = [c for c in channels if free_from[c] <= note.start]
@@ -121,7 +121,9 @@ def spread(
 
 
 def _strays(note: NoteEvent) -> bool:
-    return len(note.bends) > 0 and bool(np.percentile(np.abs(note.bends), _MOST) >= _STRAIGHT)
+    return len(note.bends) > 0 and bool(
+        np.percentile(np.abs(note.bends), _STRAIGHT_PERCENTILE) >= _STRAIGHT
+    )
 
 
 def _bend_of(semitones: float) -> int:
@@ -134,7 +136,7 @@ def _events(played: Sequence[Played], grid: Grid) -> Iterator[tuple[int, int, mi
     for item in played:
         note, channel = item.note, item.channel
         start = round(grid.ticks(note.start))
-        # A note of no length would start after it has ended.
+        # A note of length 0 would start after its end.
         end = max(round(grid.ticks(note.end)), start + 1)
         on = mido.Message("note_on", channel=channel, note=note.pitch, velocity=item.velocity)
         off = mido.Message("note_off", channel=channel, note=note.pitch, velocity=0)
@@ -155,18 +157,18 @@ def _events(played: Sequence[Played], grid: Grid) -> Iterator[tuple[int, int, mi
 def write_midi(
     path: Path, parts: Sequence[Part], grid: Grid, *, markers: Sequence[tuple[float, str]] = ()
 ) -> None:
-    """Write a Standard MIDI File of type 1: a track of tempo, and a track for each part.
+    """Write a Standard MIDI File of type 1: a tempo track, and a track for each part.
 
     Parameters
     ----------
     path
-        Where to.
+        Output file.
     parts
-        In the order of their tracks.
+        In track order.
     grid
-        The file's tempi and meter.
+        Tempo map and meter.
     markers
-        Seconds and text.
+        Times in seconds, and texts.
     """
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT)
     conductor: list[tuple[int, int, mido.Message]] = [
@@ -187,10 +189,10 @@ def write_midi(
 
 
 def _setup(part: Part) -> Iterator[mido.Message]:
-    """Yield what each channel of a part is told before its first note."""
+    """Yield the setup messages of each channel of a part: bend range and program."""
     for channel in sorted({item.channel for item in part.played}):
         if channel != DRUM_CHANNEL:
-            # Registered parameter 0 is the bend's range; 127/127 closes it again.
+            # Registered parameter 0 is the bend range; 127/127 deselects it.
             for control, value in (
                 (101, 0),
                 (100, 0),
@@ -206,7 +208,7 @@ def _setup(part: Part) -> Iterator[mido.Message]:
 def _track(
     head: Iterable[mido.Message], events: Iterable[tuple[int, int, mido.Message]]
 ) -> mido.MidiTrack:
-    """Return a track: messages at its beginning, then events in order, as steps of time."""
+    """Return a track of initial messages and events in order, with delta times."""
     track = mido.MidiTrack(head)
     now = 0
     for tick, _, message in sorted(events, key=lambda event: event[:2]):
@@ -218,10 +220,10 @@ def _track(
 
 
 def write_json(path: Path, played: Sequence[Played], head: Notes) -> None:
-    """Write all that is known of each note, after what is said of them all by `head`."""
-    said = head.model_dump_json(exclude={"notes"})
+    """Write all fields of each note as JSON, after the common fields of `head`."""
+    header = head.model_dump_json(exclude={"notes"})
     with path.open("w", encoding="utf-8") as file:
-        file.write(said[:-1] + ',"notes":[')
+        file.write(header[:-1] + ',"notes":[')
         for index, item in enumerate(played):
             note = item.note
             content: dict[str, object] = {
@@ -240,7 +242,7 @@ def write_json(path: Path, played: Sequence[Played], head: Notes) -> None:
 
 
 def write_csv(path: Path, played: Sequence[Played]) -> None:
-    """Write a table of the notes; no cell begins like a formula."""
+    """Write the notes as CSV; no cell begins like a formula."""
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["start_s", "end_s", "pitch", "name", "velocity", "confidence"])

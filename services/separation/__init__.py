@@ -1,6 +1,6 @@
-"""Takes a track apart into stems.
+"""Separates a track into stems.
 
-With Demucs' weights: drums, bass, other and vocals (or guitar and piano besides), equal to the
-reference to 100 dB; with Spleeter's, which are the light default, vocals and accompaniment. Any
-length in constant memory. How well, and at what cost: see the README.
+With Demucs' weights: drums, bass, other and vocals (optionally guitar and piano), equal to the
+reference within 100 dB; with Spleeter's, the light default, vocals and accompaniment. Any length
+in constant memory. README.md has quality and cost.
 """

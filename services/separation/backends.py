@@ -1,4 +1,4 @@
-"""Which engine runs Demucs' networks, and from which files."""
+"""Choice of the engine that runs Demucs' networks, and of their files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,12 +23,12 @@ def takes_torch(prefer: str, device: str, has: Callable[[str], bool] = installed
     device
         `cpu` or `cuda`.
     has
-        Tells whether a package is installed.
+        Returns whether a package is installed.
 
     Raises
     ------
     kit.inference.errors.DeviceMissing
-        PyTorch is asked for and is not here, or the name is unknown.
+        PyTorch is requested but not installed, or the name is unknown.
     """
     there = has("torch") and has("demucs")
     match prefer:
@@ -47,12 +47,12 @@ def takes_torch(prefer: str, device: str, has: Callable[[str], bool] = installed
 
 
 def official_file(graph: Path, manifest: WeightsManifest) -> Path:
-    """Return the verified official file that a graph of the store was made from.
+    """Return the verified official file that a graph was converted from.
 
     Raises
     ------
     kit.inference.errors.BadNetwork
-        It is not there, or not what the manifest names.
+        The file is missing, or its digest is not that of the manifest.
     """
     (entry,) = (
         entry
@@ -69,7 +69,7 @@ def official_file(graph: Path, manifest: WeightsManifest) -> Path:
 
 
 def note_of(context: EngineContext, *, on_torch: bool) -> str:
-    """Return what a result says of memory that ran out before (R20); empty where none did."""
+    """Return the result's note on earlier lack of memory (R20); empty if there was none."""
     if context.fallback:
         return "The GPU's memory ran out, so the CPU took over."
     if context.segment < 1:

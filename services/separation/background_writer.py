@@ -1,4 +1,4 @@
-"""Work on finished blocks beside the networks: encoding waits for nothing, and nothing for it."""
+"""Process finished blocks in a background thread, so that networks and encoding overlap."""
 
 from collections import deque
 from collections.abc import Callable
@@ -10,24 +10,24 @@ from kit.arrays import F32
 
 
 class BackgroundWriter:
-    """Does something with blocks in a thread of its own, in their order; a context manager.
+    """Processes blocks in order in a background thread; a context manager.
 
     Parameters
     ----------
     work
-        What to do with a block. What it raises is raised by a later `give`, or at the end.
+        Processes a block. Its exceptions are raised by a later `give`, or at the end.
     ahead
-        Blocks that may wait, so that memory stays bounded.
+        Maximum queued blocks, so that memory stays bounded.
     """
 
     def __init__(self, work: Callable[[F32], None], *, ahead: int = 2) -> None:
         self._work = work
         self._ahead = ahead
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="behind")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._waiting: deque[Future[None]] = deque()
 
     def give(self, block: F32) -> None:
-        """Hand over a block that nobody changes any more; wait while too many are not done."""
+        """Queue a block, which must not change any more; wait while the queue is full."""
         while len(self._waiting) >= self._ahead:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(self._work, block))

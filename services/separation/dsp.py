@@ -1,4 +1,4 @@
-"""Spectrograms, windows and measures of separation, in numpy alone."""
+"""STFT, windows and separation measures, in pure numpy."""
 
 from dataclasses import dataclass, field
 
@@ -9,10 +9,10 @@ from kit.arrays import F32
 from kit.signal.decibels import power_to_db
 
 Spectrum = NDArray[np.complex64]
-"""Spectrogram as complex64, the last axes in frames and bins."""
+"""Spectrogram; the last axes are frames and bins."""
 
 SILENCE_DBFS = -200.0
-"""Level that is told for digital silence."""
+"""Level of digital silence."""
 
 
 def hann(size: int) -> F32:
@@ -32,7 +32,7 @@ def hann(size: int) -> F32:
 
 
 def stft(signal: F32, window: F32, hop: int) -> Spectrum:
-    """Return the short-time spectrum of frames that lie wholly inside a signal.
+    """Compute the short-time Fourier transform of frames that lie wholly inside a signal.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def stft(signal: F32, window: F32, hop: int) -> Spectrum:
 
 
 def overlap_add(spectrum: Spectrum, window: F32, hop: int) -> F32:
-    """Return the sum of the windowed frames of a short-time spectrum.
+    """Invert a short-time spectrum by windowed overlap-add (Griffin and Lim, 1984).
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def overlap_add(spectrum: Spectrum, window: F32, hop: int) -> F32:
     Returns
     -------
     ndarray
-        float32, (…, (frames - 1) · hop + size). Divided by `window_power` it is the signal of
-        which `spectrum` is the transform, in the sense of least squares (D. Griffin and J. Lim,
+        float32, (…, (frames - 1) · hop + size). Divided by `window_power`, it is the
+        least-squares estimate of the signal with this spectrum (D. Griffin and J. Lim,
         "Signal estimation from modified short-time Fourier transform", 1984).
 
     Raises
@@ -97,7 +97,7 @@ def window_power(window: F32, hop: int, frames: int) -> F32:
 
 
 def _pile(frames: F32, hop: int) -> F32:
-    """Sum frames at their places, a slab of hops at a time."""
+    """Overlap-add frames, one slab of hops at a time."""
     *lead, count, size = frames.shape
     slabs = size // hop
     parts = frames.reshape(*lead, count, slabs, hop)
@@ -108,7 +108,7 @@ def _pile(frames: F32, hop: int) -> F32:
 
 
 def triangle(size: int) -> F32:
-    """Return the weight of each sample of a segment: rising to 1 in the middle, never 0."""
+    """Return triangular weights of a segment: 1 in the middle, never 0."""
     half = size // 2
     rising, falling = np.arange(1, half + 1), np.arange(size - half, 0, -1)
     weight = np.concatenate([rising, falling]).astype(np.float32)
@@ -118,14 +118,14 @@ def triangle(size: int) -> F32:
 
 @dataclass(slots=True)
 class LevelMeter:
-    """Level and peak of a signal that comes in blocks."""
+    """Measures RMS level and peak of a stream of blocks."""
 
     power: float = 0.0
     peak: float = 0.0
     count: int = 0
 
     def add(self, block: F32) -> None:
-        """Take account of a block of any shape."""
+        """Add a block of any shape."""
         if block.size:
             self.power += float(np.square(block, dtype=np.float64).sum())
             self.peak = max(self.peak, float(np.abs(block).max()))
@@ -143,17 +143,16 @@ class LevelMeter:
 
 
 _SIZE = 2048
-"""Window of the measure of confidence, about 46 ms at 44.1 kHz."""
+"""STFT window of the confidence measure, about 46 ms at 44.1 kHz."""
 _QUIET = 1e-7
 """Mean power below which a second counts as silent: -70 dBFS."""
 
 
 def second_confidence(stems: F32, mixture: F32) -> NDArray[np.float64]:
-    """Estimate, without reference, how clean each stem is in a second of audio.
+    """Estimate without a reference how clean each stem is in a second of audio.
 
-    A stem is likely clean where it owns the time-frequency points that it sounds in: where little
-    of its energy lies in points in which other stems are loud too. This share is then lowered by
-    what all stems together leave over of the mixture.
+    A stem is likely clean if little of its energy lies in time-frequency bins in which other stems
+    are loud too. This share is reduced by the residual of the mixture.
 
     Parameters
     ----------
@@ -165,7 +164,7 @@ def second_confidence(stems: F32, mixture: F32) -> NDArray[np.float64]:
     Returns
     -------
     ndarray
-        float64, (stems,), 0 to 1; 0 for a silent stem. An estimate that ranks passages, no
+        float64, (stems,), 0 to 1; 0 for a silent stem. It ranks passages, and is no
         signal-to-noise ratio.
     """
     short = _SIZE - stems.shape[-1]
@@ -186,12 +185,12 @@ def second_confidence(stems: F32, mixture: F32) -> NDArray[np.float64]:
 
 @dataclass(slots=True)
 class Confidence:
-    """Confidence per second and stem of signals that come in blocks.
+    """Computes the confidence per second and stem of a stream of blocks.
 
     Parameters
     ----------
     rate
-        Samples a second.
+        Sample rate in Hz.
     """
 
     rate: int
@@ -201,7 +200,7 @@ class Confidence:
     _mixture: F32 | None = None
 
     def add(self, stems: F32, mixture: F32) -> None:
-        """Take account of a block: (stems, channels, samples) and (channels, samples)."""
+        """Add a block: (stems, channels, samples) and (channels, samples)."""
         if self._stems is not None and self._mixture is not None:
             stems = np.concatenate([self._stems, stems], axis=-1)
             mixture = np.concatenate([self._mixture, mixture], axis=-1)
@@ -212,7 +211,7 @@ class Confidence:
         self._stems, self._mixture = stems[..., start:].copy(), mixture[..., start:].copy()
 
     def finish(self) -> None:
-        """Measure what is left of the last second."""
+        """Measure the incomplete last second."""
         if self._stems is not None and self._mixture is not None and self._stems.shape[-1]:
             self._measure(self._stems, self._mixture, 0, self._stems.shape[-1])
         self._stems = self._mixture = None
@@ -223,7 +222,7 @@ class Confidence:
         self._energy.append(np.square(part, dtype=np.float64).sum(axis=(1, 2)))
 
     def overall(self) -> NDArray[np.float64]:
-        """Return the mean for each stem, weighted with its energy: (stems,)."""
+        """Return the energy-weighted mean of each stem: (stems,)."""
         seconds, energy = np.array(self.seconds), np.array(self._energy)
         total = np.maximum(energy.sum(axis=0), 1e-20)
         mean: NDArray[np.float64] = (seconds * energy).sum(axis=0) / total

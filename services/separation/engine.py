@@ -1,4 +1,4 @@
-"""Which networks there are, which of them run a job, and how they are opened."""
+"""Separation engines: available networks, their selection and loading."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ STEMS: Mapping[Weights, tuple[Stem, ...]] = {
     Weights.HTDEMUCS_FT: FOUR,
     Weights.HTDEMUCS_6S: (*FOUR, Stem.GUITAR, Stem.PIANO),
 }
-"""What each network gives, in the order in which it gives it."""
+"""Stems of each network, in output order."""
 BEST = (Weights.HTDEMUCS, Weights.HTDEMUCS_FT, Weights.SPLEETER, Weights.HTDEMUCS_6S)
-"""Which to take when none is asked for. The tuned four cost four times as much for about a third of
-a dB (Demucs' README), and six stems come at a price in quality, so both are for the asking."""
+"""Default weights, best first. htdemucs_ft takes four times as long for about a third of a dB
+(Demucs' README), and htdemucs_6s has lower quality, so both must be requested."""
 PARTS: Mapping[Weights, tuple[str, ...]] = {
     Weights.SPLEETER: ("spleeter-2stems",),
     Weights.HTDEMUCS: ("htdemucs",),
@@ -40,21 +40,21 @@ PARTS: Mapping[Weights, tuple[str, ...]] = {
 }
 """Names in `weights.toml`."""
 LEVELS: Mapping[Weights, float] = {Weights.SPLEETER: 0.14}
-"""Levels to bring a track to; 1 where nothing else is said, as Demucs does. Spleeter's networks
-were trained on mastered music, and fail on quiet recordings that are left as they are; -17 dB is
-where the best results of the benchmark's songs lie."""
+"""Standard deviation to normalise a track to; 1 by default, as in Demucs. Spleeter's networks were
+trained on mastered music and fail on quiet recordings; -17 dB gave the best results on the
+benchmark's songs."""
 
 
 TRANSPARENT: Mapping[Weights, Precision] = dict.fromkeys(
     (Weights.HTDEMUCS, Weights.HTDEMUCS_FT, Weights.HTDEMUCS_6S), Precision.BALANCED
 )
-"""The fastest precision on a CPU whose error nobody hears: 71 dB or more below the stems, by
-`python -m benchmarks.separation --only equality`. What was not measured runs exactly."""
+"""The fastest precision on a CPU with an inaudible error: at least 71 dB below the stems, by
+`python -m benchmarks.separation --only equality`. Weights without a measurement run exactly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Networks that are ready to take a track apart."""
+    """Loaded networks, ready for separation."""
 
     separator: Separator
     stems: tuple[Stem, ...]
@@ -62,46 +62,46 @@ class Opened:
     engine: str
     precision: Precision
     overlap: float
-    """What their authors, or our measurements, use."""
+    """Default overlap, from their authors or this project's measurements."""
     level: float
-    """Standard deviation that a track is brought to before, and from afterwards."""
+    """Standard deviation to which a track is normalised before separation."""
     note: str = ""
-    """Why it runs elsewhere, or takes less at once, than usual."""
+    """Reason for another device or a smaller batch than usual; empty otherwise."""
     better: str = ""
-    """How to get better weights than these; empty where there are none."""
+    """How to get better weights than these; empty if there are none."""
     networks: Sequence["Network | Running"] = ()
-    """What holds memory until it is closed."""
+    """Networks that hold memory until they are closed."""
 
     def close(self) -> None:
-        """Let go of the networks."""
+        """Release the networks."""
         for network in self.networks:
             network.close()
 
 
 class Engine(Protocol):
-    """All that the handler needs to know of networks."""
+    """Loads separation networks."""
 
     @property
     def name(self) -> str:
-        """What the engine calls itself."""
+        """Name of the engine, for logs."""
         ...
 
     def open(self, weights: Weights | None, precision: Precision | None) -> Opened:
-        """Return networks that are ready.
+        """Return loaded networks.
 
-        Without weights these are the best of this worker; without a precision it is the fastest
-        that is transparent.
+        Without `weights`, the best ones of this worker; without `precision`, the fastest one with
+        an inaudible error.
 
         Raises
         ------
         kit.worker.outcomes.Rejected
-            The weights are not on this worker; the message is how to get them.
+            The weights are not installed; the message says how to fetch them.
         """
         ...
 
 
 class Running(Separator, Protocol):
-    """A separator that knows what runs it."""
+    """A separator with its runtime."""
 
     @property
     def engine(self) -> str:
@@ -114,7 +114,7 @@ class Running(Separator, Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of its memory."""
+        """Release its memory."""
         ...
 
 
@@ -123,7 +123,7 @@ OpenTorch = Callable[[Sequence[Path], Precision], Running]
 
 
 class NetworkEngine:
-    """Networks from the store of weights; one set is kept open.
+    """Loads networks from the weights store and keeps the latest set in memory.
 
     Parameters
     ----------
@@ -134,9 +134,9 @@ class NetworkEngine:
     torch
         Opens Demucs' networks from the graphs' official files instead; Spleeter is always a graph.
     transparent
-        The precision of weights where none is asked for; exact where they are not named.
+        Default precision of weights; exact for others.
     note
-        Why it runs elsewhere, or takes less at once, than usual.
+        Reason for another device or a smaller batch than usual.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class NetworkEngine:
 
     @property
     def available(self) -> tuple[Weights, ...]:
-        """Weights that are on this worker, the best first."""
+        """Installed weights, the best first."""
         return tuple(w for w in BEST if all(part in self._paths for part in PARTS[w]))
 
     @property
@@ -167,7 +167,7 @@ class NetworkEngine:
         return kind + ", ".join(self.available)
 
     def open(self, weights: Weights | None, precision: Precision | None) -> Opened:
-        """Return networks that are ready; those of the last job are closed if they differ."""
+        """Return loaded networks; close those of the last job if they differ."""
         chosen = weights or next(iter(self.available), Weights.SPLEETER)
         if chosen not in self.available:
             raise missing_weights(chosen, self.available, FETCH)
@@ -193,7 +193,7 @@ class NetworkEngine:
         stems = STEMS[weights]
         if separator.sources != len(stems):
             raise ValueError(
-                f"{weights} gives {separator.sources} stems where {len(stems)} are known"
+                f"{weights} has {separator.sources} stems, but {len(stems)} are expected"
             )
         return Opened(
             separator=separator,
@@ -212,10 +212,10 @@ class NetworkEngine:
         if weights is not Weights.SPLEETER:
             return ""
         if Weights.HTDEMUCS in self.available:
-            return "This worker has htdemucs: ask for it by leaving `weights` out."
+            return "This worker has htdemucs: omit `weights` to use it."
         return (
-            "Four stems and less bleed come with htdemucs. Whoever runs this worker can fetch its "
-            f"weights with: {FETCH}"
+            "htdemucs separates four stems with less bleed. The operator of this worker can fetch "
+            f"its weights with: {FETCH}"
         )
 
 
@@ -244,9 +244,9 @@ def open_torch(context: EngineContext, paths: Sequence[Path], precision: Precisi
 
 
 def load_engine(context: EngineContext) -> NetworkEngine:
-    """Load the best weights of this worker, so that its first job need not wait for them."""
+    """Load the best weights of this worker, so that its first job does not wait for them."""
     on_torch = takes_torch(context.prefer, context.device)
-    # Where PyTorch alone knows the GPU, Spleeter's graph, which is light, runs on the CPU.
+    # If only PyTorch can use the GPU, Spleeter's light graph runs on the CPU.
     cuda = context.device == "cuda" and not (on_torch and not installed("onnxruntime-gpu"))
 
     def opener(path: Path, precision: Precision) -> Network:

@@ -1,4 +1,4 @@
-"""One job: a track in, its stems out, at any length in the same memory."""
+"""Separate a track into stems, at any length in constant memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,42 +37,42 @@ from services.separation.writers import (
 )
 
 _SHORTEST = 0.01
-"""Seconds below which there is no sound to speak of, and at high rates no sample at 44.1 kHz."""
+"""Minimum length in seconds: shorter audio may have no sample at 44.1 kHz."""
 SILENCE = 10 ** (-80 / 20)
 """Audio that never exceeds this is silent."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What is known of the input before it is taken apart."""
+    """Facts about the input, measured before separation."""
 
     path: Path
     rate: int
     channels: int
     samples: int
     scale: float
-    """Standard deviation over all channels' mean; what Demucs divides by."""
+    """Standard deviation of the mean over channels, by which Demucs normalises."""
 
 
 @reject_unreadable()
 def handle(params: SeparationParams, job: Job, engine: Engine) -> SeparationResult:
-    """Take the job's input apart.
+    """Separate the job's input into stems.
 
     Raises
     ------
     kit.worker.outcomes.Rejected
-        The weights are not here, or they do not give the stems that were asked for.
+        The weights are not installed, or do not provide the requested stems.
     kit.worker.outcomes.Skipped
         The input is silent, or shorter than 10 ms.
     """
     opened = engine.open(params.weights, params.precision)
-    wanted = _wanted(params, opened)
+    stems = _requested_stems(params, opened)
     source = _examine(job.input)
     overlap = opened.overlap if params.overlap is None else params.overlap
-    work = _Work(params, job, opened, source, wanted)
-    with BackgroundWriter(work.take) as behind:
-        for stems in _streams(source, opened, overlap=overlap, shifts=params.shifts):
-            behind.give(stems)
+    work = _Work(params, job, opened, source, stems)
+    with BackgroundWriter(work.take) as writer:
+        for block in _separated_blocks(source, opened, overlap=overlap, shifts=params.shifts):
+            writer.give(block)
     results = work.finish()
     return SeparationResult(
         weights=opened.weights.value,
@@ -91,26 +91,26 @@ def handle(params: SeparationParams, job: Job, engine: Engine) -> SeparationResu
     )
 
 
-def _wanted(params: SeparationParams, opened: Opened) -> tuple[Stem, ...]:
+def _requested_stems(params: SeparationParams, opened: Opened) -> tuple[Stem, ...]:
     unknown = [s for s in (*params.stems, *params.without) if s not in opened.stems]
     if unknown:
         raise Rejected(
             "stems",
             f"The weights {opened.weights} give {', '.join(opened.stems)}, not "
-            f"{', '.join(dict.fromkeys(unknown))}. Ask for other stems, or for other weights.",
+            f"{', '.join(dict.fromkeys(unknown))}. Request other stems, or other weights.",
         )
     return params.stems or opened.stems
 
 
-def _note(asked: Precision | None, used: Precision) -> str:
-    if asked is None or asked == used:
+def _note(requested: Precision | None, used: Precision) -> str:
+    if requested is None or requested == used:
         return ""
-    return f"This machine gains nothing from '{asked}', so it ran '{used}', which is closer."
+    return f"Precision '{requested}' is no faster on this machine, so the job used '{used}'."
 
 
-def _examine(given: JobInput) -> _Source:
-    """Read the whole input once: its length, whether it is silent, how loud it is."""
-    facts, path = open_input(given, min_seconds=_SHORTEST), given.path
+def _examine(source: JobInput) -> _Source:
+    """Read the whole input once, and measure its length, peak and level."""
+    facts, path = open_input(source, min_seconds=_SHORTEST), source.path
     loudness, count, mean, spread = LevelMeter(), 0, 0.0, 0.0
     for block in read_blocks(path):
         loudness.add(block)
@@ -121,13 +121,14 @@ def _examine(given: JobInput) -> _Source:
     if loudness.peak < SILENCE:
         raise Silent
     variance = (spread - mean * mean / count) / max(1, count - 1)
-    # What is alike but of opposite sign in both channels cancels here, and would be scaled up
-    # without end.
+    # Channels of opposite polarity cancel in the mean, and would be scaled up without bound.
     scale = max(float(np.sqrt(max(0.0, variance))), loudness.peak * 1e-3)
     return _Source(path, facts.sample_rate, facts.channels, count, scale)
 
 
-def _streams(source: _Source, opened: Opened, *, overlap: float, shifts: int) -> Iterator[F32]:
+def _separated_blocks(
+    source: _Source, opened: Opened, *, overlap: float, shifts: int
+) -> Iterator[F32]:
     """Yield stems at the input's rate, channels and exact length: (stems, channels, samples)."""
     scale = np.float32(source.scale / opened.level)
     separator = opened.separator
@@ -154,7 +155,7 @@ class _Work:
         job: Job,
         opened: Opened,
         source: _Source,
-        wanted: Sequence[Stem],
+        stems: Sequence[Stem],
     ) -> None:
         self._params = params
         self._job = job
@@ -165,7 +166,7 @@ class _Work:
         self._rest = Stem.OTHER if Stem.OTHER in opened.stems else Stem.ACCOMPANIMENT
         self._confidence = Confidence(source.rate)
         self._left, self._whole, self._done = 0.0, 0.0, 0
-        self._files = {stem: self._reserve(stem.value, stem) for stem in wanted}
+        self._files = {stem: self._reserve(stem.value, stem) for stem in stems}
         self._mixes = {
             stem: self._reserve(f"without_{stem.value}", Stem.MIX) for stem in params.without
         }
@@ -197,12 +198,12 @@ class _Work:
         return StemFile(path, encoder)
 
     def take(self, stems: F32) -> None:
-        """Take the next samples of all stems."""
+        """Write the next samples of all stems."""
         mixture = self._mixture.take(stems.shape[-1])
         self._confidence.add(stems, mixture)
         self._left += float(np.square(mixture - stems.sum(axis=0), dtype=np.float64).sum())
         self._whole += float(np.square(mixture, dtype=np.float64).sum())
-        exact = self._settle(stems, mixture)
+        exact = self._quantised(stems, mixture)
         for stem, file in self._files.items():
             file.write(exact[stem][0], clipped=exact[stem][1])
         for stem, file in self._mixes.items():
@@ -216,8 +217,8 @@ class _Work:
                 self._job.preview(path)
         self._job.progress(self._done / self._source.samples, "separating")
 
-    def _settle(self, stems: F32, mixture: F32) -> dict[Stem, tuple[Exact, int]]:
-        """Return every stem as its file will hold it, and its clipped samples."""
+    def _quantised(self, stems: F32, mixture: F32) -> dict[Stem, tuple[Exact, int]]:
+        """Quantise every stem as in its file, and count the clipped samples."""
         exact = {
             stem: quantise(block, self._form)
             for stem, block in zip(self._stems, stems, strict=True)
@@ -229,12 +230,12 @@ class _Work:
 
     @property
     def residual_level_db(self) -> float:
-        """Energy that the networks left over, relative to the input."""
+        """Energy of the residual relative to the input, in dB."""
         share = self._left / self._whole if self._whole else 0.0
         return float(power_to_db(share, floor=SILENCE_DBFS))
 
     def finish(self) -> tuple[StemResult, ...]:
-        """Close the files and return what is told of them."""
+        """Close the files and return their results."""
         self._confidence.finish()
         overall = self._confidence.overall()
         seconds = np.array(self._confidence.seconds)

@@ -1,7 +1,7 @@
-"""HTDemucs at work: what lies around its graph, in the precision that the graph cannot keep.
+"""HTDemucs separation: transforms and normalisation around its graph.
 
 S. Rouard, F. Massa and A. Défossez, "Hybrid Transformers for Music Source Separation", ICASSP 2023.
-Mean and deviation over millions of elements are taken here in float64: in the graph, in a single
+Mean and deviation over millions of elements are computed here in float64: in the graph, in a single
 pass of float32, they alone would cost 30 dB.
 """
 
@@ -17,18 +17,18 @@ from services.separation.streaming import Plan
 
 _FLOOR = 1e-5
 _POWER = 1.5
-"""Sum of the squares of Hann windows that overlap by three quarters."""
+"""Sum of the squares of Hann windows with an overlap of 75 %."""
 
 
 def _level(array: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
-    """Return mean and deviation (of a sample, as torch has it), computed in float64."""
+    """Return mean and sample standard deviation (as torch does), computed in float64."""
     mean = array.mean(dtype=np.float64)
     deviation = np.sqrt(np.square(array - mean, dtype=np.float64).sum() / (array.size - 1))
     return np.float32(mean), np.float32(deviation)
 
 
 class HtdemucsSeparator:
-    """Stems by one network.
+    """Separates with one network.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class HtdemucsSeparator:
         self._scale = np.float32(np.sqrt(self._size))
 
     def plan(self, overlap: float) -> Plan:
-        """Return segments that fade into each other linearly."""
+        """Return a plan with triangular weights, which cross-fade linearly."""
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
     def run(self, windows: F32) -> F32:
@@ -64,14 +64,14 @@ class HtdemucsSeparator:
         spectrum = self._analyse(window)
         mean, deviation = _level(spectrum)
         mean_t, deviation_t = _level(window)
-        made = self._network.run(
+        outputs = self._network.run(
             {
                 "spectrum": (spectrum - mean) / (_FLOOR + deviation),
                 "mix": ((window - mean_t) / (_FLOOR + deviation_t))[None],
             }
         )
-        parts = made["spectrum_out"].reshape(self.sources, 2, 2, self._bins, self._frames)
-        stems = made["time"].reshape(self.sources, 2, self.segment)
+        parts = outputs["spectrum_out"].reshape(self.sources, 2, 2, self._bins, self._frames)
+        stems = outputs["time"].reshape(self.sources, 2, self.segment)
         stems = stems * deviation_t + mean_t
         for stem, part in zip(stems, parts, strict=True):
             stem += self._synthesise(part * deviation + mean)
@@ -98,7 +98,7 @@ class HtdemucsSeparator:
 
 
 class Bag:
-    """One network for each stem, each of which gives all and is believed for its own.
+    """Separates with one network for each stem, and uses only that stem of its output.
 
     Parameters
     ----------
@@ -122,6 +122,6 @@ class Bag:
         return self._members[0].plan(overlap)
 
     def run(self, windows: F32) -> F32:
-        """Return each stem from the network that was tuned for it."""
+        """Separate each stem with the network that was tuned for it."""
         own = [m.run(windows)[:, index] for index, m in enumerate(self._members)]
         return np.stack(own, axis=1)

@@ -1,4 +1,4 @@
-"""Spleeter at work: a mask for each point of the spectrogram, from its magnitude."""
+"""Spleeter separation: masks for the spectrogram, from its magnitude."""
 
 import numpy as np
 
@@ -10,12 +10,12 @@ from services.separation.streaming import Plan
 SIZE = 4096
 HOP = 1024
 BAND = slice(704, 1024)
-"""The bins, 7.6 to 11 kHz, whose mean mask is used above 11 kHz, where the networks see nothing.
-The original leaves silence there, or takes the mean of all bins; measured in the benchmark."""
+"""Bins from 7.6 to 11 kHz, whose mean mask is used above 11 kHz, beyond the networks' range. The
+original outputs silence there, or uses the mean of all bins; measured in the benchmark."""
 
 
 class SpleeterSeparator:
-    """Vocals and accompaniment.
+    """Separates vocals and accompaniment.
 
     Parameters
     ----------
@@ -57,5 +57,5 @@ class SpleeterSeparator:
         spectrum[..., self._bins :] *= mask[..., BAND].mean(axis=-1, keepdims=True)
         vocals = overlap_add(spectrum, self._window, HOP)
         vocals /= self._divisor
-        # The masks of a point sum to 1, so what is not the one stem is the other.
+        # The two masks sum to 1, so the accompaniment is the rest.
         return np.stack([vocals, window - vocals])

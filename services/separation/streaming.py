@@ -1,7 +1,7 @@
-"""Segments of a long track: which there are, how they overlap, and when samples are final.
+"""Segment a long track, overlap-add the separated segments, and emit final samples.
 
-Written once for every engine. Audio goes in as blocks and comes out as blocks; what is held at any
-time is about two segments, however long the track is.
+All engines share this code. Audio is processed in blocks; memory holds about two segments, however
+long the track is.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from kit.arrays import F32
 
 _TINY = np.float32(1e-30)
 MAX_SHIFT_SECONDS = 0.5
-"""Longest shift of a pass; that of Demucs."""
+"""Maximum shift of a pass, as in Demucs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Plan:
     hop: int
     """Samples between the starts of two segments."""
     weight: F32
-    """How much each sample of a segment counts where several cover a place: (segment,)."""
+    """Weight of each sample of a segment in the overlap-add: (segment,)."""
 
 
 class Separator(Protocol):
-    """Networks that take a segment of stereo audio apart."""
+    """Networks that separate a segment of stereo audio."""
 
     @property
     def segment(self) -> int:
@@ -37,17 +37,17 @@ class Separator(Protocol):
 
     @property
     def batch(self) -> int:
-        """Most segments that it takes at once."""
+        """Maximum number of segments in one run."""
         ...
 
     @property
     def sources(self) -> int:
-        """How many stems come out."""
+        """Number of stems."""
         ...
 
     @property
     def rate(self) -> int:
-        """Samples a second that the networks were trained on."""
+        """Sample rate of the networks, in Hz."""
         ...
 
     @property
@@ -57,11 +57,11 @@ class Separator(Protocol):
 
     @property
     def centred(self) -> bool:
-        """Whether a short last segment lies in the middle of its window, with audio before it."""
+        """Whether a short last segment is centred in its window, with audio before it."""
         ...
 
     def plan(self, overlap: float) -> Plan:
-        """Return how segments overlap when each covers a share of the one before it again."""
+        """Return the plan for an overlap of consecutive segments, as a share of a segment."""
         ...
 
     def run(self, windows: F32) -> F32:
@@ -70,14 +70,14 @@ class Separator(Protocol):
 
 
 class Pass:
-    """One pass over a track: blocks in, blocks of finished samples out.
+    """One pass over a track: accepts blocks, and yields blocks of final samples.
 
     Parameters
     ----------
     separator
         The networks.
     plan
-        How segments overlap.
+        The overlap of segments.
     lead
         Zeros before the first sample.
     """
@@ -86,7 +86,7 @@ class Pass:
         self._separator = separator
         self._plan = plan
         size = separator.segment
-        # A short last segment reaches back before its start for half of what it lacks.
+        # A short last segment is padded with earlier audio by half of its missing length.
         self._history = size // 2 + 1 if separator.centred else 0
         self._audio = np.zeros((2, self._history + lead), np.float32)
         self._origin = -lead - self._history
@@ -97,7 +97,7 @@ class Pass:
         self._emitted = 0
 
     def push(self, block: F32) -> Iterator[F32]:
-        """Take (2, samples) and yield what is final now: (sources, 2, samples)."""
+        """Process (2, samples) and yield final samples: (sources, 2, samples)."""
         self._audio = np.concatenate([self._audio, block], axis=1)
         self._received += block.shape[1]
         batch, hop = self._separator.batch, self._plan.hop
@@ -105,30 +105,30 @@ class Pass:
             yield from self._run(batch)
 
     def finish(self) -> Iterator[F32]:
-        """Yield the rest."""
+        """Process the end of the track and yield the remaining samples."""
         while self._start < self._received:
             left = -(-(self._received - self._start) // self._plan.hop)
             yield from self._run(min(self._separator.batch, left))
 
     def _run(self, number: int) -> Iterator[F32]:
-        """Take the next segments apart together, and add them up one by one."""
+        """Separate the next segments in one batch, and overlap-add them."""
         places = [self._place(self._start + k * self._plan.hop) for k in range(number)]
         windows = np.stack([self._window(start) for start, _ in places])
-        for made, (_, first) in zip(self._separator.run(windows), places, strict=True):
-            yield from self._add(made, first)
+        for separated, (_, first) in zip(self._separator.run(windows), places, strict=True):
+            yield from self._add(separated, first)
 
     def _place(self, start: int) -> tuple[int, int]:
-        """Return where the window of a segment begins, and the segment's first sample in it."""
+        """Return the start of a segment's window, and the segment's first sample in it."""
         size = self._separator.segment
         short = size - min(size, self._received - start)
         first = short // 2 if self._separator.centred else 0
         return start - first, first
 
-    def _add(self, made: F32, first: int) -> Iterator[F32]:
+    def _add(self, separated: F32, first: int) -> Iterator[F32]:
         size, start, end = self._separator.segment, self._start, self._received
         count, hop = min(size, end - start), self._plan.hop
         weight = self._plan.weight[:count]
-        self._sum[..., :count] += made[..., first : first + count] * weight
+        self._sum[..., :count] += separated[..., first : first + count] * weight
         self._weight[:count] += weight
         done = min(hop, count) if start + hop < end else count
         skip = max(0, self._emitted - start)
@@ -156,7 +156,7 @@ class Pass:
 def separate_stream(
     blocks: Iterable[F32], separator: Separator, *, overlap: float, shifts: int = 0
 ) -> Iterator[F32]:
-    """Take a track apart as a stream.
+    """Separate a track as a stream, by weighted overlap-add of segments.
 
     Parameters
     ----------
@@ -165,16 +165,16 @@ def separate_stream(
     separator
         The networks.
     overlap
-        Share of a segment that the next one covers again, 0 to 0.9.
+        Overlap of consecutive segments as a share of a segment, 0 to 0.9.
     shifts
-        Number of passes, each delayed by another part of half a second and undone afterwards, which
-        are averaged; 0 is one pass without delay. The delays are spread evenly, not drawn, so that
-        the same input gives the same output.
+        Number of passes to average, each with another delay of up to half a second that is undone
+        afterwards; 0 is one pass without delay. The delays are evenly spaced instead of random, so
+        the output is deterministic.
 
     Yields
     ------
     ndarray
-        (sources, 2, samples); as many samples in all as came in.
+        (sources, 2, samples); as many samples in total as the input.
     """
     plan = separator.plan(overlap)
     longest = int(MAX_SHIFT_SECONDS * separator.rate)
@@ -182,16 +182,16 @@ def separate_stream(
     passes = [Pass(separator, plan, lead=separator.lead + delay) for delay in delays]
     waiting: list[list[F32]] = [[] for _ in passes]
     for block in blocks:
-        for queue, one in zip(waiting, passes, strict=True):
-            queue.extend(one.push(block))
+        for queue, pass_ in zip(waiting, passes, strict=True):
+            queue.extend(pass_.push(block))
         yield from _average(waiting)
-    for queue, one in zip(waiting, passes, strict=True):
-        queue.extend(one.finish())
+    for queue, pass_ in zip(waiting, passes, strict=True):
+        queue.extend(pass_.finish())
     yield from _average(waiting)
 
 
 def _average(waiting: list[list[F32]]) -> Iterator[F32]:
-    """Yield the mean of what every pass has finished, and keep the rest."""
+    """Yield the mean of the samples that all passes have finished, and keep the rest."""
     if len(waiting) == 1:
         yield from waiting[0]
         waiting[0].clear()

@@ -1,4 +1,4 @@
-"""Stems as files: exact integers, counted clipping, short previews."""
+"""Write stems to files: quantised samples, clipping counts, short previews."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,13 +19,13 @@ FORMS = {
     (StemFormat.WAV, StemDepth.INT24): AudioForm.WAV_24,
     (StemFormat.WAV, StemDepth.FLOAT32): AudioForm.WAV_FLOAT,
 }
-"""What is written for each format and depth that can be asked for."""
+"""File format of each requestable format and depth."""
 Exact = NDArray[np.float64]
-"""Samples that are whole multiples of a file's step."""
+"""Samples that are whole multiples of a file's quantisation step."""
 
 
 def fit(blocks: Iterable[F32], samples: int) -> Iterator[F32]:
-    """Yield blocks of (…, samples) with an exact length in all: cut, or ended with zeros."""
+    """Trim or zero-pad a stream of (…, samples) to an exact length."""
     left, last = samples, None
     for block in blocks:
         part = block[..., :left]
@@ -38,7 +38,7 @@ def fit(blocks: Iterable[F32], samples: int) -> Iterator[F32]:
 
 
 class StreamCutter:
-    """Hands out a stream in pieces of any length."""
+    """Re-blocks a stream to pieces of any length."""
 
     def __init__(self, blocks: Iterator[F32]) -> None:
         self._blocks = blocks
@@ -50,7 +50,7 @@ class StreamCutter:
         Raises
         ------
         EOFError
-            There are not so many left.
+            The stream is shorter.
         """
         parts, have = [], 0
         if self._held is not None:
@@ -67,21 +67,21 @@ class StreamCutter:
 
 
 def quantise(block: F32 | Exact, form: AudioForm) -> tuple[Exact, int]:
-    """Return samples as a file of this form holds them, and how many of them were clipped.
+    """Quantise samples to a file format, and count the clipped ones.
 
     Parameters
     ----------
     block
         Of any shape; full scale at -1 and 1.
     form
-        An uncompressed or lossless one.
+        An uncompressed or lossless format.
 
     Returns
     -------
     ndarray
         float64, of the same shape: whole multiples of the form's step, -1 to 1 less a step.
     int
-        Samples that lay beyond.
+        Number of clipped samples.
     """
     wide = block.astype(np.float64)
     if form.bits is None:
@@ -94,7 +94,7 @@ def quantise(block: F32 | Exact, form: AudioForm) -> tuple[Exact, int]:
 
 @dataclass(slots=True)
 class StemFile:
-    """A stem that is being written.
+    """A stem file being written, with its level and clipping.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class StemFile:
     clipped: int = 0
 
     def write(self, exact: Exact, *, clipped: int) -> None:
-        """Append (channels, samples) that `quantise` gave."""
+        """Append (channels, samples) from `quantise`."""
         block = exact.astype(np.float32)
         self.loudness.add(block)
         self.clipped += clipped
@@ -116,7 +116,7 @@ class StemFile:
 
 
 class Previews:
-    """Finished parts of stems as small files of their own.
+    """Writes finished parts of stems as separate small files.
 
     Parameters
     ----------
@@ -125,24 +125,24 @@ class Previews:
     rate, channels
         Of the audio.
     samples
-        Length of the whole: at most 24 parts are made of it, none shorter than ten seconds.
+        Total length; it is divided into at most 24 parts of at least ten seconds.
     """
 
-    parts = 24
-    least = 10
+    max_parts = 24
+    min_seconds = 10
 
     def __init__(self, folder: Path, *, rate: int, channels: int, samples: int) -> None:
         self._folder = folder
         self._rate = rate
         self._channels = channels
-        self._span = max(self.least * rate, -(-samples // self.parts))
+        self._span = max(self.min_seconds * rate, -(-samples // self.max_parts))
         self._left = samples
         self._count = 0
         self._open: dict[str, tuple[Path, Encoder]] = {}
         self._length = 0
 
     def add(self, stems: dict[str, Exact]) -> Iterator[Path]:
-        """Take the next samples of each stem by name, and yield files that are finished."""
+        """Write the next samples of each stem by name, and yield finished files."""
         length = next(iter(stems.values())).shape[-1]
         start = 0
         while start < length:

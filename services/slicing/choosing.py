@@ -1,4 +1,4 @@
-"""Groups, scores, and which slices become files."""
+"""Group and score slices, and choose the ones to store."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from services.slicing.measuring import Measured
 
 
 def describe(
-    found: list[Measured],
+    measured: list[Measured],
     params: SlicingParams,
     kind: SliceKind,
     *,
@@ -21,27 +21,27 @@ def describe(
 
     Parameters
     ----------
-    found
-        Slices of one kind. Loops are grouped among those of the same length only.
+    measured
+        Slices of one kind. Loops are grouped only with loops of the same length.
     params
-        How alike is alike.
+        `similarity` is the minimum correlation within a group.
     kind
-        What they are.
+        The kind of all of them.
     sample_rate
         In Hz.
     first
-        Index of the first.
+        Index of the first slice.
     """
-    if not found:
+    if not measured:
         return []
-    clean = _cleanness(found)
-    labels = np.zeros(len(found), np.int64)
-    alike = np.zeros(len(found))
+    clean = _cleanness(measured)
+    labels = np.zeros(len(measured), np.int64)
+    alike = np.zeros(len(measured))
     offset = 0
-    lengths = np.array([piece.stretch.bars if piece.stretch else 0 for piece in found])
+    lengths = np.array([piece.stretch.bars if piece.stretch else 0 for piece in measured])
     for length in np.unique(lengths):
         members = np.flatnonzero(lengths == length)
-        vectors = np.stack([found[index].timbre for index in members])
+        vectors = np.stack([measured[index].timbre for index in members])
         grouping: Grouping = group(
             vectors,
             np.argsort(-clean[members], kind="stable"),
@@ -62,7 +62,7 @@ def describe(
             start=piece.start,
             end=piece.end,
             onset=piece.onset,
-            ending=piece.ending,
+            ending=piece.end_kind,
             strength=piece.strength,
             level_dbfs=amplitude_to_db(piece.level),
             peak_dbfs=amplitude_to_db(piece.peak),
@@ -75,38 +75,38 @@ def describe(
             if piece.stretch
             else None,
         )
-        for index, piece in enumerate(found)
+        for index, piece in enumerate(measured)
     ]
 
 
-def _cleanness(found: list[Measured]) -> F64:
-    """Return how clean and complete each is: quiet before it, died away after it, loud, whole."""
-    loudest = max(piece.level for piece in found)
-    longest = max(piece.end - piece.start for piece in found)
+def _cleanness(measured: list[Measured]) -> F64:
+    """Score each slice 0 to 1: quiet before it, fully decayed, loud, not clipped."""
+    loudest = max(piece.level for piece in measured)
+    longest = max(piece.end - piece.start for piece in measured)
     scores = []
-    for piece in found:
-        if piece.ending is SliceEnd.GRID:
+    for piece in measured:
+        if piece.end_kind is SliceEnd.GRID:
             scores.append(min(1.0, piece.level / loudest))
             continue
         rise = amplitude_to_db(piece.level) - amplitude_to_db(max(piece.before, 1e-6))
         alone = np.clip(rise / 40.0, 0.0, 1.0)
         complete = (
-            1.0 if piece.ending is SliceEnd.DECAY else 0.6 * (piece.end - piece.start) / longest
+            1.0 if piece.end_kind is SliceEnd.DECAY else 0.6 * (piece.end - piece.start) / longest
         )
         loud = np.clip(
             1.0 + (amplitude_to_db(piece.level) - amplitude_to_db(loudest)) / 40.0, 0.0, 1.0
         )
-        # What touches full scale may be clipped.
+        # A slice that touches full scale may be clipped.
         whole = 0.5 if piece.peak >= 0.999 else 1.0
         scores.append(float(whole * (0.4 * alone + 0.4 * complete + 0.2 * loud)))
     return np.array(scores)
 
 
 def choose(slices: list[Slice], params: SlicingParams) -> list[Slice]:
-    """Return the slices that become files.
+    """Choose the slices to store as files.
 
-    One-shots: the best of each group, the largest groups first, then the others by score, as many
-    as `max_one_shots` admits. Loops: only the best of each group, `max_loops` at most.
+    One-shots: the best of each group, the largest groups first, then the others by score, at most
+    `max_one_shots`. Loops: only the best of each group, at most `max_loops`.
     """
     shots = [piece for piece in slices if piece.kind is SliceKind.ONE_SHOT]
     if params.best_only:

@@ -1,4 +1,4 @@
-"""Where a sound's samples begin and end, and how it is faded. Pure numpy."""
+"""Locate a sound's attack, start and end in samples, and fade it. Pure numpy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ import numpy as np
 from kit.arrays import F32, F64
 
 _BACKTRACK = 0.05
-"""Seconds before the peak of the novelty curve in which an attack may begin."""
+"""Seconds before the onset-strength peak in which an attack may begin."""
 _SETTLE = 0.02
-"""Seconds after it in which the attack may still rise."""
+"""Seconds after the peak in which the attack may still rise."""
 _CROSSING = 0.004
-"""Seconds in which a zero crossing is looked for."""
+"""Search range for a zero crossing in seconds."""
 _CANCELS = 4.0
-"""Energy of the channels' difference over that of their sum from which the sum says nothing."""
+"""Ratio of side to mid energy above which the side signal is used instead of mid."""
 _ATTACK_SHARE = 0.05
-"""The attack begins where the envelope has risen this far from the floor to its top."""
+"""The attack begins where the envelope has risen by this share from the valley to its top."""
 
 
 class SlidingBuffer:
-    """A window that moves along a stream of audio and holds only what is still needed.
+    """A sliding window over an audio stream that keeps only the samples still needed.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ class SlidingBuffer:
         self._blocks = blocks
         self._held: F32 | None = None
         self._first = 0
-        """The sample that `_held` begins with."""
+        """Position of the first sample of `_held`."""
         self._next = 0
-        """The sample that the next block begins with."""
+        """Position of the first sample of the next block."""
         self._floor = 0
-        """What lies before is not needed any more."""
+        """Samples before this position are no longer needed."""
 
     @property
     def held(self) -> int:
@@ -44,12 +44,12 @@ class SlidingBuffer:
         return 0 if self._held is None else self._held.shape[1]
 
     def take(self, start: int, end: int) -> F32:
-        """Return samples `start` to `end`, `[channels, ≤ end - start]`: less where audio ends.
+        """Return samples `start` to `end`, `[channels, ≤ end - start]`, fewer at the audio's end.
 
         Raises
         ------
         ValueError
-            When `start` lies before what was forgotten.
+            `start` lies before the dropped samples.
         """
         if start < self._floor:
             raise ValueError(f"sample {start} is gone; the window begins at {self._floor}")
@@ -71,7 +71,7 @@ class SlidingBuffer:
         return self._held[:, max(0, start - self._first) : max(0, end - self._first)]
 
     def forget(self, before: int) -> None:
-        """Drop what lies before a sample, also where it is not read yet."""
+        """Drop the samples before a position, even if they are not read yet."""
         self._floor = max(self._floor, before)
         self._trim()
 
@@ -81,20 +81,20 @@ class SlidingBuffer:
         if self._floor >= self._next:
             self._held, self._first = None, self._next
             return
-        # A copy, or the view would keep all of it alive.
+        # Copy, because a view would keep the whole array alive.
         self._held = self._held[:, self._floor - self._first :].copy()
         self._first = self._floor
 
 
 def envelope(signal: F32, hop: int) -> F64:
-    """Return the root mean square of each `hop` samples, the louder channel counting.
+    """Compute the RMS envelope of the louder channel.
 
     Parameters
     ----------
     signal
         `[channels, samples]`.
     hop
-        Samples of a step; what is left over at the end is dropped.
+        Samples of a step; an incomplete last step is dropped.
 
     Returns
     -------
@@ -108,22 +108,21 @@ def envelope(signal: F32, hop: int) -> F64:
 
 
 def attack(signal: F32, onset: int, *, sample_rate: int, opening: bool = False) -> int:
-    """Return the sample at which the attack of an onset begins.
+    """Locate the start of an onset's attack on the envelope of the differentiated signal.
 
-    From the steepest rise near the peak of the novelty curve the envelope is followed back into
-    the valley before it, to where it stands 5 % above that valley: the cut is made there, the
-    score is kept at the peak.
+    From the steepest rise near the onset-strength peak, the envelope is followed back into the
+    valley before it, to 5 % of the rise above that valley.
 
     Parameters
     ----------
     signal
         `[channels, samples]` around the onset.
     onset
-        Sample of the novelty peak in `signal`.
+        Sample of the onset-strength peak in `signal`.
     sample_rate
         In Hz.
     opening
-        Whether the recording begins with `signal`: silence lies before it.
+        Whether `signal` is the beginning of the recording, with silence before it.
     """
     hop = max(1, sample_rate // 1000)
     low = max(0, onset - round(_BACKTRACK * sample_rate))
@@ -138,8 +137,8 @@ def attack(signal: F32, onset: int, *, sample_rate: int, opening: bool = False) 
     rise = curve[2:] - curve[:-2]
     steepest = int(np.argmax(rise)) + 1
     top = float(curve[steepest : steepest + 15].max())
-    # Before the attack lies a valley: silence, or the tail of the sound before. It ends where,
-    # going back, that tail rises again.
+    # A valley precedes the attack: silence, or the tail of the previous sound. Going back, it ends
+    # where that tail rises again.
     valley = steepest
     for step in range(steepest, -1, -1):
         if curve[step] < curve[valley]:
@@ -150,15 +149,15 @@ def attack(signal: F32, onset: int, *, sample_rate: int, opening: bool = False) 
     at = steepest
     while at > valley and curve[at] > threshold:
         at -= 1
-    # The step that first exceeds the threshold may hold the attack anywhere inside.
+    # The attack may start anywhere within the first step that exceeds the threshold.
     return low + max(0, at - (2 if silent else 0)) * hop
 
 
 def crossing(signal: F32, at: int, *, earliest: int, sample_rate: int) -> int:
-    """Return the last zero crossing at or before a sample, within 4 ms.
+    """Find the last zero crossing at or before a sample, within 4 ms.
 
-    The channels' sum decides, or their difference where the sum cancels. Where it does not cross
-    zero, the sample where the channels are nearest to zero is taken.
+    It uses the mid signal, or the side signal where mid cancels. Without a crossing it returns the
+    sample at which the channels are nearest to zero.
     """
     low = max(0, earliest, at - round(_CROSSING * sample_rate))
     at = min(at, signal.shape[1])
@@ -178,14 +177,14 @@ def crossing(signal: F32, at: int, *, earliest: int, sample_rate: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Where a sound ends, and whether it had died away by then."""
+    """The end of a sound, and whether it had decayed by then."""
 
     end: int
     decayed: bool
 
 
 def tail(signal: F32, *, sample_rate: int, tail_db: float, quietest: float) -> Tail:
-    """Find where a sound has died away.
+    """Find the end of a sound's decay on its RMS envelope.
 
     Parameters
     ----------
@@ -194,16 +193,16 @@ def tail(signal: F32, *, sample_rate: int, tail_db: float, quietest: float) -> T
     sample_rate
         In Hz.
     tail_db
-        Below the sound's own peak; at this level it counts as gone.
+        Level below the sound's own peak at which it counts as decayed, in dB.
     quietest
         Linear level below which everything counts as silence.
 
     Returns
     -------
     Tail
-        The first sample after which the envelope stays below the level for 50 ms; or, where a
-        background of more than that level lies under the sound, the one where the sound has sunk
-        into it: at least 20 dB below the peak and level for 150 ms.
+        The first sample after which the envelope stays below the level for 50 ms; or, if the
+        background is louder than that level, the first one after which the sound stays within it
+        for 150 ms, provided the background is at least 20 dB below the peak.
     """
     hop = max(1, round(0.005 * sample_rate))
     curve = envelope(signal, hop)
@@ -233,7 +232,7 @@ def _stays_below(curve: F64, level: float, *, since: int, steps: int) -> int | N
 
 
 def faded(signal: F32, *, fade_in: int, fade_out: int, gain: float = 1.0) -> F32:
-    """Return a copy with raised-cosine fades of so many samples, times a gain."""
+    """Apply raised-cosine fades, in samples, and a linear gain to a copy."""
     result = signal * np.float32(gain)
     fade_in = min(fade_in, result.shape[1])
     fade_out = min(fade_out, result.shape[1] - fade_in)

@@ -1,4 +1,4 @@
-"""What hears onsets and the beat: a protocol, and the spectral-flux engine behind it."""
+"""Onset detection and beat tracking: the engine protocol, and the spectral-flux engine."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,32 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kit.arrays import F32, F64
-from kit.signal.beats import NO_PULSE, Pulse, track_beats
-from kit.signal.onsets import Novelty, detect_onsets, loudness, novelty
+from kit.signal.beats import NO_BEATS, BeatTrack, track_beats
+from kit.signal.onsets import OnsetStrength, detect_onsets, loudness, onset_strength
 from kit.worker.engines import EngineContext
 
 Source = Callable[[], Iterator[F32]]
-"""Starts a recording from its beginning, in blocks `[channels, samples]`."""
+"""Opens a recording at its beginning, as blocks `[channels, samples]`."""
 SILENCE = 1e-5
 """Level (-100 dBFS) below which a recording counts as silent."""
 
 
 @dataclass(frozen=True, slots=True)
 class OnsetAnalysis:
-    """What an engine heard in a recording."""
+    """Onsets and beats of a recording."""
 
     level: float
     """Loudness, linear; 0 is silence."""
-    novelty: Novelty
+    onset_strength: OnsetStrength
     onsets: NDArray[np.int64]
-    """Samples, rising."""
+    """In samples, ascending."""
     strengths: F64
-    """Of the onsets; about 1 for the main hits."""
-    pulse: Pulse
+    """Strength of each onset; about 1 for the main hits."""
+    beat_track: BeatTrack
 
 
 class Engine(Protocol):
-    """Hears onsets and the beat."""
+    """Detects onsets and tracks beats."""
 
     def run(
         self,
@@ -44,12 +44,12 @@ class Engine(Protocol):
         spacing: float,
         progress: Callable[[float], None],
     ) -> OnsetAnalysis:
-        """Listen to a recording; memory does not grow with its audio, only with its onsets."""
+        """Analyse a recording; memory grows with its onset envelope only, never with its audio."""
         ...
 
 
 class SpectralFlux:
-    """Novelty by spectral flux, onsets by an adaptive threshold, the beat by autocorrelation."""
+    """Spectral-flux onset strength, adaptive-threshold onsets, autocorrelation and DP beats."""
 
     name = "spectral flux, numpy"
 
@@ -62,19 +62,21 @@ class SpectralFlux:
         spacing: float,
         progress: Callable[[float], None],
     ) -> OnsetAnalysis:
-        """Listen twice: for the loudness, then for what is new."""
+        """Read the recording twice: for its loudness, then for its onset strength."""
         level = loudness(source(), floor=SILENCE)
         progress(0.3)
         if level <= 0.0:
-            nothing = Novelty(np.zeros((0, 1), np.float32), 1.0)
-            return OnsetAnalysis(0.0, nothing, np.zeros(0, np.int64), np.zeros(0), NO_PULSE)
-        heard = novelty(source(), sample_rate, level=level)
+            nothing = OnsetStrength(np.zeros((0, 1), np.float32), 1.0)
+            return OnsetAnalysis(0.0, nothing, np.zeros(0, np.int64), np.zeros(0), NO_BEATS)
+        strength = onset_strength(source(), sample_rate, level=level)
         progress(0.9)
         frames, strengths = detect_onsets(
-            heard.total, heard.rate, threshold=threshold, spacing=spacing
+            strength.total, strength.rate, threshold=threshold, spacing=spacing
         )
-        onsets = np.round(frames * (sample_rate / heard.rate)).astype(np.int64)
-        return OnsetAnalysis(level, heard, onsets, strengths, track_beats(heard.total, heard.rate))
+        onsets = np.round(frames * (sample_rate / strength.rate)).astype(np.int64)
+        return OnsetAnalysis(
+            level, strength, onsets, strengths, track_beats(strength.total, strength.rate)
+        )
 
 
 def load_engine(context: EngineContext) -> Engine:

@@ -1,4 +1,4 @@
-"""Which hits sound alike, and which of them is the best. Pure numpy."""
+"""Group hits by similarity of timbre. Pure numpy."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +11,7 @@ from kit.arrays import F32, F64
 from kit.signal.spectra import Framing, magnitudes, mel_bands
 
 _EDGES = (0.0, 0.008, 0.02, 0.04, 0.08, 0.16, 0.3)
-"""Seconds after the start between which spectra are averaged: the attack finely, the tail less."""
+"""Seconds after the start between which spectra are averaged; finer in the attack."""
 _RANGE_DB = 60.0
 _ROUNDS = 3
 
@@ -24,7 +24,7 @@ def _bank(framing: Framing) -> F32:
 def timbre(
     signal: F32, sample_rate: int, *, edges: tuple[float, ...] = _EDGES, hop: float = 0.004
 ) -> F64:
-    """Return what a hit sounds like, whatever its level.
+    """Compute a level-independent timbre vector from mel spectra after the attack.
 
     Parameters
     ----------
@@ -40,15 +40,15 @@ def timbre(
     Returns
     -------
     F64
-        `[(len(edges) - 1) * 32]`: levels of 32 mel bands in dB over 60 dB, mean 0, norm 1. A hit
-        that is cut off is taken to stay as it was: where it ended says nothing of its sound.
+        `[(len(edges) - 1) * 32]`: levels of 32 mel bands over a range of 60 dB, mean 0, norm 1.
+        The last spectrum of a shorter hit is repeated, so that its length does not count.
     """
     framing = Framing.of_seconds(sample_rate, size=0.0232, hop=hop)
     bank = _bank(framing)
     reach = round(edges[-1] * sample_rate)
     spectra = np.concatenate(list(magnitudes([signal[:, :reach]], framing)))
     power = (spectra**2) @ bank.T
-    # A frame that reaches over the end would hear the cut, not the hit.
+    # A frame that reaches beyond the end would measure the cut, not the hit.
     whole = max(1, (min(reach, signal.shape[1]) - framing.size // 2) // framing.hop + 1)
     power = power[:whole]
     times = np.arange(power.shape[0]) / framing.rate
@@ -62,36 +62,35 @@ def timbre(
 
 
 def unit(vectors: F64) -> F64:
-    """Return vectors scaled to norm 1 along the last axis; zeros stay."""
+    """Scale vectors to norm 1 along the last axis; zero vectors stay zero."""
     norm = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(norm, 1e-12), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Groups of things that sound alike."""
+    """Groups of similar hits."""
 
     labels: NDArray[np.int64]
-    """Group of each; the largest group is 0."""
+    """Group of each hit; 0 is the largest group."""
     similarity: F64
-    """Of each to its group's mean, 0 to 1."""
+    """Similarity of each hit to its group's mean, 0 to 1."""
 
 
 def group(vectors: F64, order: NDArray[np.int64], *, similarity: float) -> Grouping:
-    """Group vectors by their correlation.
+    """Cluster vectors by correlation: leader clustering, then spherical k-means.
 
-    Each vector, in the order given, joins the group whose mean it is most like, or founds one
-    where none is alike enough; then means and memberships are settled in three rounds (leader
-    clustering followed by k-means on the sphere), so the cost is linear in the hits.
+    Each vector, in `order`, joins the group with the most similar mean, or starts a new group if
+    none is similar enough; three rounds of k-means follow. The cost is linear in the hits.
 
     Parameters
     ----------
     vectors
         `[hits, features]`, norm 1 each.
     order
-        The cleanest first: groups are founded by good examples.
+        Indices, the cleanest hit first, so that clean hits start the groups.
     similarity
-        Correlation from which a hit belongs to a group.
+        Minimum correlation of a hit with the mean of its group.
     """
     hits = vectors.shape[0]
     if not hits:

@@ -26,17 +26,17 @@ from services.slicing.loops import downbeat_phase, stretches
 from services.slicing.measuring import Measured, measure_loops, measure_one_shots
 
 STEADY, REPEATING = 0.6, 0.06
-"""Steadiness of the beat, and confidence of the tempo, from which loops are cut."""
+"""Minimum steadiness of the beat, and confidence of the tempo, to cut loops."""
 _ACCOMPANIMENT = (
-    "These are slices of an accompaniment, which holds every instrument but the voice: a one-shot "
-    "may be several instruments at once, and groups and classes mean less. Separate with weights "
-    "of four stems (htdemucs) to cut drums by themselves."
+    "The slices come from an accompaniment stem, which contains every instrument except the voice: "
+    "a one-shot may contain several instruments, so groups and classes are less reliable. To slice "
+    "the drums alone, separate with four-stem weights (htdemucs)."
 )
 
 
 @reject_unreadable()
 def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
-    """Find onsets, cut one-shots and loops, group what sounds alike, store the best."""
+    """Detect onsets, cut one-shots and loops, group similar ones and store the best."""
     source, mix, analysis = _inputs(job)
     facts = open_input(source, mix, min_seconds=params.min_length)
     rate, samples = facts.sample_rate, facts.samples
@@ -46,25 +46,25 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
     def blocks() -> Iterator[F32]:
         return without_offset(raw(), offset)
 
-    heard = engine.run(
+    detected = engine.run(
         blocks,
         rate,
-        # 0.5 is the detector's own threshold; each 0.1 is a factor of 1.3.
+        # A sensitivity of 0.5 is the detector's default threshold; each 0.1 is a factor of 1.3.
         threshold=0.08 * 4.0 ** (1.0 - 2.0 * params.sensitivity),
         spacing=params.min_spacing,
-        progress=lambda part: job.progress(0.4 * part, "listening for onsets"),
+        progress=lambda part: job.progress(0.4 * part, "detecting onsets"),
     )
-    if heard.level <= 0.0:
+    if detected.level <= 0.0:
         raise Silent
     hits = measure_one_shots(
         blocks(),
-        heard,
+        detected,
         params,
         sample_rate=rate,
         samples=samples,
         progress=lambda part: job.progress(0.4 + 0.25 * part, "cutting one-shots"),
     )
-    grid = _grid(heard, params, analysis)
+    grid = _grid(detected, params, analysis)
     bars: list[Measured] = []
     if params.loops and grid is not None:
         beats, phase, beats_per_bar = grid
@@ -75,7 +75,7 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
             hits,
             sample_rate=rate,
             samples=samples,
-            quietest=heard.level * 10.0 ** (params.gate_db / 20.0),
+            quietest=detected.level * 10.0 ** (params.gate_db / 20.0),
             progress=lambda part: job.progress(0.65 + 0.15 * part, "cutting loops"),
         )
     shots = describe(hits, params, SliceKind.ONE_SHOT, sample_rate=rate, first=0)
@@ -84,20 +84,20 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
     if not shots and not loops:
         raise Skipped(
             "nothing_found",
-            "No onset stands out of this audio. Raise `sensitivity`, or lower `gate_db`.",
+            "No onsets were detected in this audio. Raise `sensitivity` or lower `gate_db`.",
         )
     stem = source.stem
     chosen = choose([*shots, *loops], params)
     attacks = {piece.index: hit.attack for piece, hit in zip(shots, hits, strict=False)}
     attacks |= {piece.index: piece.start for piece in loops}
-    made = _store(job, source, chosen, attacks, params, raw())
-    bpm = _bpm(heard, params, analysis) if grid is not None else None
+    stored = _store(job, source, chosen, attacks, params, raw())
+    bpm = _bpm(detected, params, analysis) if grid is not None else None
     document = Slices(
         sample_rate=rate,
         samples=samples,
         stem=stem,
         bpm=bpm,
-        slices=tuple(made.get(piece.index, piece) for piece in chain(shots, loops)),
+        slices=tuple(stored.get(piece.index, piece) for piece in chain(shots, loops)),
     )
     path = job.output("slices.json", ArtifactKind.SLICES, media_type="application/json", stem=stem)
     path.write_text(document.model_dump_json(), encoding="utf-8")
@@ -106,9 +106,9 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
         one_shots=len(shots),
         loops=len(loops),
         groups=len({piece.group for piece in shots}),
-        stored=len(made),
+        stored=len(stored),
         bpm=bpm,
-        tempo_confidence=heard.pulse.confidence,
+        tempo_confidence=detected.beat_track.confidence,
         steady=grid is not None,
         duration=facts.duration,
         remark=_ACCOMPANIMENT if stem is Stem.ACCOMPANIMENT else "",
@@ -116,44 +116,44 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
 
 
 def _inputs(job: Job) -> tuple[JobInput, JobInput | None, Analysis | None]:
-    """Return the recording, the song it is a stem of, and its analysis, where they were given."""
-    said = [item for item in job.inputs if item.kind is ArtifactKind.ANALYSIS]
-    mix = mix_beside([item for item in job.inputs if item not in said])
-    audio = [item for item in job.inputs if item not in said and item is not mix]
-    if len(audio) != 1 or len(said) > 1:
+    """Return the recording, the song it is a stem of, and its analysis, if they are inputs."""
+    analyses = [item for item in job.inputs if item.kind is ArtifactKind.ANALYSIS]
+    mix = mix_beside([item for item in job.inputs if item not in analyses])
+    audio = [item for item in job.inputs if item not in analyses and item is not mix]
+    if len(audio) != 1 or len(analyses) > 1:
         raise Rejected(
             "input",
-            "Slicing takes one recording, and at most one analysis of it; "
-            f"it was given {len(audio)} and {len(said)}.",
+            "Slicing needs exactly one recording and accepts at most one analysis; this job has "
+            f"{len(audio)} recordings and {len(analyses)} analyses. Submit one recording.",
         )
-    if not said:
+    if not analyses:
         return audio[0], mix, None
-    return audio[0], mix, Analysis.model_validate_json(said[0].path.read_bytes())
+    return audio[0], mix, Analysis.model_validate_json(analyses[0].path.read_bytes())
 
 
 def _grid(
-    heard: OnsetAnalysis, params: SlicingParams, analysis: Analysis | None
+    detected: OnsetAnalysis, params: SlicingParams, analysis: Analysis | None
 ) -> tuple[F64, int, int] | None:
-    """Return beats, the index of a first beat of a bar and beats in a bar; `None` if unsteady."""
+    """Return beats, the index of a downbeat and the beats per bar; `None` if unsteady."""
     if analysis is not None and analysis.tempo is not None and params.bpm is None:
         if analysis.tempo.steadiness < STEADY or analysis.tempo.confidence < REPEATING:
             return None
         beats = np.array([beat.time for beat in analysis.beats])
         firsts = [index for index, beat in enumerate(analysis.beats) if beat.position == 1]
         return beats, firsts[0] if firsts else 0, analysis.tempo.beats_per_bar
-    low = heard.novelty.values[:, 0].astype(np.float64)
+    low = detected.onset_strength.values[:, 0].astype(np.float64)
     if params.bpm is not None:
         period = 60.0 / params.bpm
-        onsets = heard.onsets[heard.strengths >= 0.5]
+        onsets = detected.onsets[detected.strengths >= 0.5]
         if not onsets.size:
             return None
-        frames = heard.novelty.total
-        length = frames.size / heard.novelty.rate
+        frames = detected.onset_strength.total
+        length = frames.size / detected.onset_strength.rate
         # With a known tempo only the phase is open: the one that gathers most novelty.
         phases = np.arange(0.0, period, 0.005)
         scores = [
             frames[
-                np.round(np.arange(phase, length, period) * heard.novelty.rate)
+                np.round(np.arange(phase, length, period) * detected.onset_strength.rate)
                 .astype(np.int64)
                 .clip(0, frames.size - 1)
             ].mean()
@@ -161,20 +161,22 @@ def _grid(
         ]
         beats = np.arange(float(phases[int(np.argmax(scores))]), length, period)
     else:
-        pulse = heard.pulse
-        if pulse.steadiness < STEADY or pulse.confidence < REPEATING:
+        track = detected.beat_track
+        if track.steadiness < STEADY or track.confidence < REPEATING:
             return None
-        beats = pulse.beats
-    phase = downbeat_phase(beats, low, heard.novelty.rate, beats_per_bar=params.beats_per_bar)
+        beats = track.beats
+    phase = downbeat_phase(
+        beats, low, detected.onset_strength.rate, beats_per_bar=params.beats_per_bar
+    )
     return beats, phase, params.beats_per_bar
 
 
-def _bpm(heard: OnsetAnalysis, params: SlicingParams, analysis: Analysis | None) -> float:
+def _bpm(detected: OnsetAnalysis, params: SlicingParams, analysis: Analysis | None) -> float:
     if params.bpm is not None:
         return params.bpm
     if analysis is not None and analysis.tempo is not None:
         return analysis.tempo.bpm
-    return heard.pulse.bpm
+    return detected.beat_track.bpm
 
 
 def _store(
@@ -185,18 +187,20 @@ def _store(
     params: SlicingParams,
     blocks: Iterator[F32],
 ) -> dict[int, Slice]:
-    """Write the chosen slices as files, in one pass, and return them with what was done."""
+    """Write the chosen slices as files in one pass; return them with file, gain and fades."""
     facts = probe(source.path)
     rate = facts.sample_rate
     if nearest_rate(AudioForm.FLAC_24, rate) != rate:
-        raise Rejected("input", f"FLAC cannot hold {rate} Hz; give the canonical audio.")
-    rolling = SlidingBuffer(blocks)
+        raise Rejected(
+            "input", f"FLAC cannot store audio at {rate} Hz. Submit the canonical audio instead."
+        )
+    buffer = SlidingBuffer(blocks)
     offset = source.start or 0
     prefix = _prefix(source.stem)
-    made: dict[int, Slice] = {}
+    stored: dict[int, Slice] = {}
     for count, piece in enumerate(sorted(chosen, key=lambda piece: (piece.start, piece.end))):
-        rolling.forget(piece.start)
-        signal = rolling.take(piece.start, piece.end)
+        buffer.forget(piece.start)
+        signal = buffer.take(piece.start, piece.end)
         length = piece.end - piece.start
         fade_in = min(
             round(params.fade_in_ms * rate / 1000),
@@ -205,9 +209,9 @@ def _store(
         )
         fade_out = min(round(params.fade_out_ms * rate / 1000), length // 4)
         if piece.kind is SliceKind.LOOP:
-            # A loop goes on at its own beginning: only a click at the seam is taken away.
+            # A loop continues at its own beginning, so the fade only removes a click at the seam.
             fade_out = min(fade_out, rate // 1000)
-        # What is stored keeps an offset, and must not be clipped for it.
+        # Stored audio keeps its DC offset, so the peak includes it to avoid clipping.
         peak = amplitude_to_db(float(np.abs(signal).max()))
         gain_db = params.peak_dbfs - peak if params.normalise else 0.0
         name = f"{prefix}{_name(piece)}.flac"
@@ -226,11 +230,11 @@ def _store(
                 faded(signal, fade_in=fade_in, fade_out=fade_out, gain=10.0 ** (gain_db / 20.0))
             )
         job.describe(name, audio=encoder.facts)
-        made[piece.index] = piece.model_copy(
+        stored[piece.index] = piece.model_copy(
             update={"file": name, "gain_db": gain_db, "fade_in": fade_in, "fade_out": fade_out}
         )
         job.progress(0.8 + 0.2 * (count + 1) / len(chosen), "writing samples")
-    return made
+    return stored
 
 
 def _prefix(stem: Stem | None) -> str:

@@ -1,4 +1,4 @@
-"""From onsets to one-shots and loops: positions, levels, timbre; one pass over the recording."""
+"""Measure one-shots and loops at detected onsets: positions, levels and timbre, in one pass."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from services.slicing.grouping import timbre
 from services.slicing.loops import Stretch
 
 _LOOP_STEPS = 16
-"""Parts of a loop whose spectra are compared."""
+"""Number of parts of a loop whose spectra are compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A slice as it lies in the recording, and what it sounds like."""
+    """A slice's position in the recording, its level and its timbre."""
 
     start: int
     end: int
     onset: int
     attack: int
-    """Where the envelope begins to rise; between `start` and here a fade costs nothing."""
-    ending: SliceEnd
+    """Where the envelope begins to rise; a fade between `start` and here is inaudible."""
+    end_kind: SliceEnd
     strength: float
     level: float
     """Linear root mean square of the loudest 10 ms."""
@@ -38,21 +38,21 @@ class Measured:
 
 def measure_one_shots(
     blocks: Iterator[F32],
-    heard: OnsetAnalysis,
+    detected: OnsetAnalysis,
     params: SlicingParams,
     *,
     sample_rate: int,
     samples: int,
     progress: Callable[[float], None],
 ) -> list[Measured]:
-    """Measure every onset's slice, one after the other; they never overlap.
+    """Measure the slice of every onset; slices never overlap.
 
     Parameters
     ----------
     blocks
         The recording from its beginning.
-    heard
-        Its onsets.
+    detected
+        Its onsets and level.
     params
         Spacing, lengths and gates.
     sample_rate, samples
@@ -60,63 +60,63 @@ def measure_one_shots(
     progress
         Told how much is done, 0 to 1.
     """
-    rolling = SlidingBuffer(blocks)
+    buffer = SlidingBuffer(blocks)
     reach = round(0.06 * sample_rate)
     longest = round(params.max_length * sample_rate)
-    gate = heard.level * 10.0 ** (params.gate_db / 20.0)
-    found: list[Measured] = []
+    gate = detected.level * 10.0 ** (params.gate_db / 20.0)
+    one_shots: list[Measured] = []
     begin: tuple[int, int] | None = None
     previous = 0
-    onsets = [int(onset) for onset in heard.onsets]
+    onsets = [int(onset) for onset in detected.onsets]
     for index, onset in enumerate(onsets):
         if begin is None:
-            rolling.forget(max(0, onset - 2 * reach))
-        first, start = begin or _begin(rolling, onset, previous, reach, sample_rate)
+            buffer.forget(max(0, onset - 2 * reach))
+        first, start = begin or _begin(buffer, onset, previous, reach, sample_rate)
         begin = None
-        limit, ending = min(samples, start + longest), SliceEnd.LIMIT
+        limit, end_kind = min(samples, start + longest), SliceEnd.LIMIT
         if start + longest >= samples:
-            ending = SliceEnd.FILE
+            end_kind = SliceEnd.FILE
         if index + 1 < len(onsets) and onsets[index + 1] - reach < limit:
-            # The next slice's start is this one's latest end.
-            begin = _begin(rolling, onsets[index + 1], onset, reach, sample_rate)
+            # A slice ends at the start of the next one at the latest.
+            begin = _begin(buffer, onsets[index + 1], onset, reach, sample_rate)
             if begin[1] < limit:
-                limit, ending = begin[1], SliceEnd.NEXT
-        # What lies before the start is needed to tell how clean the attack is.
+                limit, end_kind = begin[1], SliceEnd.NEXT
+        # The level before the start shows how clean the attack is.
         origin = max(0, start - round(0.02 * sample_rate))
-        local = rolling.take(origin, limit)
+        local = buffer.take(origin, limit)
         head = start - origin
         measured = _one_shot(
-            local[:, head:], first - start, ending, params, sample_rate=sample_rate, gate=gate
+            local[:, head:], first - start, end_kind, params, sample_rate=sample_rate, gate=gate
         )
         if measured is not None:
-            end, ending, level, peak = measured
+            end, end_kind, level, peak = measured
             before = local[:, :head]
-            found.append(
+            one_shots.append(
                 Measured(
                     start=start,
                     end=start + end,
                     onset=min(max(onset, start), start + end - 1),
                     attack=first,
-                    ending=ending,
-                    strength=float(heard.strengths[index]),
+                    end_kind=end_kind,
+                    strength=float(detected.strengths[index]),
                     level=level,
                     peak=peak,
                     before=float(np.sqrt(np.mean(before**2))) if before.size else 0.0,
                     timbre=timbre(local[:, head : head + end], sample_rate),
                 )
             )
-        rolling.forget(max(0, start - reach))
+        buffer.forget(max(0, start - reach))
         previous = onset
         progress((index + 1) / len(onsets))
-    return found
+    return one_shots
 
 
 def _begin(
-    rolling: SlidingBuffer, onset: int, earliest: int, reach: int, sample_rate: int
+    buffer: SlidingBuffer, onset: int, earliest: int, reach: int, sample_rate: int
 ) -> tuple[int, int]:
-    """Return where an onset's attack begins and the zero crossing before it."""
+    """Return the start of an onset's attack, and the zero crossing before it."""
     origin = max(earliest, onset - reach - reach // 4)
-    local = rolling.take(origin, onset + reach)
+    local = buffer.take(origin, onset + reach)
     first = attack(local, onset - origin, sample_rate=sample_rate, opening=origin == 0)
     start = crossing(local, first, earliest=0, sample_rate=sample_rate)
     return origin + first, origin + start
@@ -125,13 +125,13 @@ def _begin(
 def _one_shot(
     signal: F32,
     attack_at: int,
-    ending: SliceEnd,
+    end_kind: SliceEnd,
     params: SlicingParams,
     *,
     sample_rate: int,
     gate: float,
 ) -> tuple[int, SliceEnd, float, float] | None:
-    """Return end, why it ends, level and peak of a one-shot; `None` where it is gated."""
+    """Return end, kind of end, level and peak of a one-shot; `None` if it is gated."""
     if signal.shape[1] < params.min_length * sample_rate:
         return None
     peak = float(np.abs(signal).max())
@@ -145,14 +145,14 @@ def _one_shot(
     )
     end = signal.shape[1]
     if died.decayed:
-        end, ending = attack_at + died.end, SliceEnd.DECAY
-    if ending is not SliceEnd.NEXT:
-        # Where the next one begins is a zero crossing already.
+        end, end_kind = attack_at + died.end, SliceEnd.DECAY
+    if end_kind is not SliceEnd.NEXT:
+        # The start of the next slice is a zero crossing already.
         end = crossing(signal, end, earliest=attack_at, sample_rate=sample_rate) or end
     end = max(end, min(signal.shape[1], round(params.min_length * sample_rate)))
     curve = envelope(signal[:, :end], max(1, round(0.01 * sample_rate)))
     level = float(curve.max()) if curve.size else float(np.sqrt(np.mean(signal[:, :end] ** 2)))
-    return end, ending, level, peak
+    return end, end_kind, level, peak
 
 
 def measure_loops(
@@ -166,7 +166,7 @@ def measure_loops(
     quietest: float,
     progress: Callable[[float], None],
 ) -> list[Measured]:
-    """Measure loops: whole bars of the grid, both edges moved to an attack where one is near.
+    """Measure loops: whole bars of the grid, with both edges moved to an attack nearby.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def measure_loops(
     beats
         Times in seconds.
     one_shots
-        Those found before: a loop begins where the hit on its first beat begins.
+        One-shots of the recording: a loop starts where the hit on its first beat starts.
     sample_rate, samples
         Of the recording.
     quietest
@@ -185,7 +185,7 @@ def measure_loops(
     progress
         Told how much is done, 0 to 1.
     """
-    rolling = SlidingBuffer(blocks)
+    buffer = SlidingBuffer(blocks)
     starts = np.array([hit.start for hit in one_shots] or [-samples], np.int64)
     onsets = np.array([hit.onset for hit in one_shots] or [-samples], np.int64)
     near = round(0.04 * sample_rate)
@@ -195,24 +195,24 @@ def measure_loops(
         closest = int(np.argmin(np.abs(onsets - at)))
         return int(starts[closest]) if abs(int(onsets[closest]) - at) <= near else at
 
-    found: list[Measured] = []
+    loops: list[Measured] = []
     ordered = sorted(stretches, key=lambda stretch: (stretch.first, stretch.beats))
     for index, stretch in enumerate(ordered):
         start, end = edge(stretch.first), edge(stretch.first + stretch.beats)
         if 0 <= start < end <= samples:
-            rolling.forget(start - near)
-            signal = rolling.take(start, end)
+            buffer.forget(start - near)
+            signal = buffer.take(start, end)
             level = float(np.sqrt(np.mean(signal**2)))
             if level > quietest:
                 seconds = signal.shape[1] / sample_rate
                 edges = tuple(np.linspace(0.0, seconds, _LOOP_STEPS + 1))
-                found.append(
+                loops.append(
                     Measured(
                         start=start,
                         end=end,
                         onset=start,
                         attack=start,
-                        ending=SliceEnd.GRID,
+                        end_kind=SliceEnd.GRID,
                         strength=1.0,
                         level=level,
                         peak=float(np.abs(signal).max()),
@@ -227,4 +227,4 @@ def measure_loops(
                     )
                 )
         progress((index + 1) / len(ordered))
-    return found
+    return loops

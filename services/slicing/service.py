@@ -1,4 +1,4 @@
-"""What the slicing service is; the only module of it that others may import."""
+"""Declaration of the slicing service; the only module that other packages may import."""
 
 from contracts.jobs import TaskName
 from contracts.slicing import SlicingParams, SlicingResult

@@ -1,4 +1,4 @@
-"""What the slicing service can be told by its environment."""
+"""Environment settings of the slicing service."""
 
 from pydantic_settings import SettingsConfigDict
 

@@ -1,8 +1,7 @@
-"""A sound in numbers: what the classifier of one-shots looks at. Numpy only.
+"""Feature vector of a one-shot for the classifier. Numpy only.
 
-A sound is described by the shape of its envelope, by its spectrum in five windows after its
-attack, by how long each range of frequencies rings, by how tonal it is, and by how often it is
-struck.
+The features are the shape of the envelope, mel spectra in five windows after the attack, decay
+times of frequency ranges, tonality, and the number and regularity of onsets.
 """
 
 from itertools import pairwise
@@ -16,47 +15,47 @@ from kit.signal.decibels import power_to_db
 from kit.signal.spectra import Framing, magnitudes, mel_bands
 
 RATE = 44_100
-"""Hz; other rates are resampled, so that one time and one frequency are one number."""
+"""Hz; other rates are resampled, so that features are comparable."""
 _LONGEST = 12.0
-"""Seconds that are looked at: what a class needs shows in them."""
-_RINGING = 3.0
-"""Seconds in which the spectrum is looked at."""
+"""Seconds of a sound that are analysed."""
+_ANALYSED = 3.0
+"""Seconds of the spectral analysis."""
 _SILENCE = 1e-4
 """Peak, linear, below which a sound is silence."""
 _START_DB = -40.0
-"""A sound begins where its envelope first comes this near to its peak."""
+"""A sound begins where its envelope first reaches this level relative to its peak."""
 _FLOOR_DB = -70.0
 _BANDS = 40
 _LOW, _HIGH = 30.0, 16_000.0
 _WINDOWS = ((0.0, 0.025), (0.025, 0.075), (0.075, 0.2), (0.2, 0.5), (0.5, 1.5))
-"""Seconds after the attack, within which spectra are averaged."""
+"""Windows after the attack in which spectra are averaged, in seconds."""
 _RANGES_HZ = (30.0, 120.0, 400.0, 1500.0, 5000.0, 16_000.0)
-"""Edges of the ranges whose ringing is measured."""
-_FALLS_DB = (10.0, 20.0, 35.0)
+"""Edges of the frequency ranges whose decay is measured."""
+_DECAYS_DB = (10.0, 20.0, 35.0)
 _FRAMING = Framing(RATE, 1024, 256)
 _MEL = mel_bands(_FRAMING, low=_LOW, high=_HIGH, bands=_BANDS)
 _FREQUENCIES = np.arange(_FRAMING.bins) * RATE / _FRAMING.size
 _STEP = RATE // 1000
-"""Samples of one point of the envelope: a millisecond."""
+"""Samples of one envelope point: 1 ms."""
 
 Vector = NDArray[np.float64]
 
 
 def features(mono: F32, rate: int) -> F32:
-    """Describe a sound by numbers that do not depend on its level.
+    """Compute a level-independent feature vector of a sound.
 
     Parameters
     ----------
     mono
-        Samples `[samples]`, full scale ±1; what is not finite counts as 0. Only the first 12
-        seconds are looked at.
+        Samples `[samples]`, full scale ±1; values that are not finite count as 0. Only the
+        first 12 seconds are analysed.
     rate
         In Hz.
 
     Returns
     -------
     F32
-        `[FEATURES]`; all zero for silence, for which `Classifier.classify` says nothing.
+        `[FEATURES]`; all zero for silence, which `Classifier.classify` leaves undecided.
 
     Raises
     ------
@@ -72,7 +71,7 @@ def features(mono: F32, rate: int) -> F32:
     if mono.ndim != 1:
         raise ValueError(f"features need one channel, [samples], not an array of {mono.shape}")
     if rate <= 0:
-        raise ValueError(f"a rate is a positive number of samples a second, not {rate}")
+        raise ValueError(f"the sample rate must be positive, not {rate}")
     sound = np.nan_to_num(np.asarray(mono, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     sound = sound[: int(_LONGEST * rate)]
     if rate != RATE and sound.size:
@@ -88,16 +87,16 @@ def features(mono: F32, rate: int) -> F32:
 
 
 def _describe(sound: F32, envelope: Vector) -> F32:
-    ringing = sound[: int(_RINGING * RATE)]
+    ringing = sound[: int(_ANALYSED * RATE)]
     spectra = np.concatenate(list(magnitudes([ringing[None]], _FRAMING)))
     power = np.asarray(spectra, np.float64) ** 2
     parts = [
-        _shape(envelope),
-        _strikes(sound),
-        _colours(power),
-        _falls(power),
+        _envelope_features(envelope),
+        _onset_features(sound),
+        _spectra(power),
+        _band_decays(power),
         _moments(power),
-        _tones(ringing),
+        _tonality(ringing),
     ]
     whole = np.concatenate(parts)
     return np.nan_to_num(whole).astype(np.float32)
@@ -119,14 +118,14 @@ def _log_time(seconds: float | Vector) -> Vector:
     return np.asarray(octaves, np.float64)
 
 
-def _shape(envelope: Vector) -> Vector:
-    """Return how a sound rises and falls: times as octaves above a millisecond."""
+def _envelope_features(envelope: Vector) -> Vector:
+    """Return envelope features: attack, decay times (log2 of ms), temporal centroid and spread."""
     power = envelope**2
     smooth = np.convolve(power, np.ones(5) / 5.0)[: power.size]
     top = int(np.argmax(smooth))
     levels = _decibels(smooth, float(smooth[top]))
     rise = top - int(np.argmax(levels[: top + 1] >= -20.0))
-    falls = [_fall(levels, top, by) for by in (3.0, 6.0, 12.0, 20.0, 30.0, 40.0)]
+    falls = [_decay_time(levels, top, by) for by in (3.0, 6.0, 12.0, 20.0, 30.0, 40.0)]
     total = float(power.sum())
     times = np.arange(power.size) * 0.001
     centre = float((power * times).sum() / total)
@@ -143,25 +142,25 @@ def _shape(envelope: Vector) -> Vector:
     return np.concatenate([np.array(sizes, np.float64), np.array(rest), tail, np.array(early)])
 
 
-def _fall(levels: Vector, top: int, by: float) -> float:
-    """Return the seconds from the top to where it is `by` dB lower for good."""
+def _decay_time(levels: Vector, top: int, by: float) -> float:
+    """Return the seconds from the peak to the last frame within `by` dB of it."""
     above = np.flatnonzero(levels[top:] >= -by)
     return 0.001 * float(above[-1] if above.size else 0)
 
 
-def _strikes(sound: F32) -> Vector:
-    """Return how often it is struck: the number and the regularity of the onsets."""
+def _onset_features(sound: F32) -> Vector:
+    """Return onset features by spectral flux: number, rate, strength and regularity."""
     spectra = np.concatenate(list(magnitudes([sound[None]], Framing(RATE, 1024, 441))))
     bands = np.log10(1.0 + 1000.0 * (spectra @ _MEL.T))
     flux = np.maximum(0.0, bands[3:] - bands[:-3]).mean(axis=1) if len(bands) > 3 else np.zeros(1)
     flux = np.asarray(flux, np.float64)
-    # The attack itself, before which there was nothing, is no measure of the others.
+    # Skip the attack itself: its flux from silence would dominate.
     inside = flux[6:] if flux.size > 7 else np.zeros(1)
     highest = float(inside.max())
-    found = np.zeros(0, np.int64)
+    onsets = np.zeros(0, np.int64)
     if inside.size > 8:
         around = np.lib.stride_tricks.sliding_window_view(np.pad(inside, 4), 9).max(axis=1)
-        found = np.flatnonzero((inside == around) & (inside > 0.06) & (inside > 0.3 * highest))
+        onsets = np.flatnonzero((inside == around) & (inside > 0.06) & (inside > 0.3 * highest))
     seconds = sound.size / RATE
     steady = 0.0
     if inside.size > 40:
@@ -170,8 +169,8 @@ def _strikes(sound: F32) -> Vector:
         spectrum = np.abs(np.fft.rfft(centred, size)) ** 2
         lags = np.fft.irfft(spectrum)[: centred.size]
         steady = float(lags[12 : max(13, centred.size // 2)].max() / max(float(lags[0]), 1e-9))
-    counts = [np.log2(1.0 + found.size), found.size / max(seconds, 0.1), highest, steady]
-    last = float(found[-1]) * 0.01 if found.size else 0.0
+    counts = [np.log2(1.0 + onsets.size), onsets.size / max(seconds, 0.1), highest, steady]
+    last = float(onsets[-1]) * 0.01 if onsets.size else 0.0
     return np.array([*counts, float(_log_time(last)), float(inside.mean()) * 10.0])
 
 
@@ -180,8 +179,8 @@ def _window(start: float, end: float, frames: int) -> slice:
     return slice(first, max(first, min(frames, round(end * RATE / _FRAMING.hop))))
 
 
-def _colours(power: Vector) -> Vector:
-    """Return mel spectra in each window, dB below the loudest band of the whole."""
+def _spectra(power: Vector) -> Vector:
+    """Return mel spectra in each window (dB relative to the loudest band), MFCCs and flux."""
     mel = power @ np.asarray(_MEL.T, np.float64)
     early = mel[: max(1, round(0.5 * RATE / _FRAMING.hop))].mean(axis=0)
     reference = float(early.max())
@@ -199,8 +198,8 @@ def _colours(power: Vector) -> Vector:
     return np.concatenate([*columns, cosines @ whole / 10.0, coarse])
 
 
-def _falls(power: Vector) -> Vector:
-    """Return, for each range of frequencies, its level, when it peaks and how long it rings."""
+def _band_decays(power: Vector) -> Vector:
+    """Return level, peak time and decay times of each frequency range."""
     rate = RATE / _FRAMING.hop
     loudest = 0.0
     tracks = []
@@ -213,7 +212,7 @@ def _falls(power: Vector) -> Vector:
     for track in tracks:
         top = int(np.argmax(track))
         levels = _decibels(track, float(track[top]))
-        times = np.array([np.flatnonzero(levels[top:] >= -by)[-1] / rate for by in _FALLS_DB])
+        times = np.array([np.flatnonzero(levels[top:] >= -by)[-1] / rate for by in _DECAYS_DB])
         level = float(_decibels(track[top : top + 1], loudest)[0])
         total = float(_decibels(np.array([track.sum()]), float(sum(t.sum() for t in tracks)))[0])
         numbers += [level, total, float(_log_time(top / rate)), *_log_time(times)]
@@ -221,10 +220,10 @@ def _falls(power: Vector) -> Vector:
 
 
 def _moments(power: Vector) -> Vector:
-    """Return centroid, spread, skew, slope, flatness and roll-off in each window."""
+    """Return centroid, spread, skewness, flatness and roll-off in each window."""
     numbers: list[float] = []
     octaves = np.log2(np.maximum(_FREQUENCIES, 20.0) / 20.0)
-    for start, end in (*_WINDOWS[:4], (0.0, _RINGING)):
+    for start, end in (*_WINDOWS[:4], (0.0, _ANALYSED)):
         part = power[_window(start, end, len(power))]
         mean = part.mean(axis=0) if len(part) else np.zeros(_FRAMING.bins)
         total = float(mean.sum())
@@ -235,8 +234,8 @@ def _moments(power: Vector) -> Vector:
         centre = float((share * octaves).sum())
         spread = float(np.sqrt((share * (octaves - centre) ** 2).sum()))
         skew = float((share * (octaves - centre) ** 3).sum()) / max(spread, 0.1) ** 3
-        heard = mean[2:372] + 1e-14 * total + 1e-16
-        flat = float(np.exp(np.log(heard).mean()) / heard.mean())
+        audible = mean[2:372] + 1e-14 * total + 1e-16
+        flat = float(np.exp(np.log(audible).mean()) / audible.mean())
         top = mean[93:372] + 1e-16
         flat_high = float(np.exp(np.log(top).mean()) / top.mean())
         summed = np.cumsum(share)
@@ -245,8 +244,8 @@ def _moments(power: Vector) -> Vector:
     return np.array(numbers)
 
 
-def _tones(sound: F32) -> Vector:
-    """Return how tonal it is and where its deepest tone lies, and moves to."""
+def _tonality(sound: F32) -> Vector:
+    """Return tonality and pitch features in four windows, and the pitch glide."""
     numbers: list[float] = []
     for start, size in ((0.003, 2048), (0.04, 4096), (0.12, 8192), (0.35, 8192)):
         part = sound[int(start * RATE) :][:size]
@@ -262,7 +261,7 @@ def _tones(sound: F32) -> Vector:
         near = spectrum[max(0, int(top * 0.85)) : int(top * 1.18) + 1]
         peak = float(spectrum.max())
         strongest = int(np.argmax(spectrum))
-        # Autocorrelation, by the Wiener-Khinchin theorem: how periodic it is from 40 to 1500 Hz.
+        # Autocorrelation (Wiener-Khinchin theorem): periodicity from 40 to 1500 Hz.
         lags = np.fft.irfft(spectrum)[: RATE // 40]
         lags = lags / max(float(lags[0]), 1e-12)
         begin = RATE // 1500
@@ -287,4 +286,4 @@ def _tones(sound: F32) -> Vector:
 
 
 FEATURES = _describe(np.ones(RATE, np.float32), np.ones(1000)).size
-"""How many numbers describe a sound."""
+"""Length of the feature vector."""

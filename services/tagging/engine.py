@@ -1,4 +1,4 @@
-"""What tells sounds apart: MusiCNN's networks for songs, a classifier for one-shots."""
+"""Tagging networks: MusiCNN for songs, a classifier for one-shots."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _VERSION = "0.1.0"
 
 @dataclass(frozen=True, slots=True)
 class TaggerOutput:
-    """What a network says of patches."""
+    """The output of a tagging network for patches."""
 
     tags: F32
     """`[n, 50]`, 0 to 1, in the order of `vocabulary.VOCABULARY`."""
@@ -29,20 +29,20 @@ class TaggerOutput:
 
 
 class Engine(Protocol):
-    """Tags patches of spectrograms, and tells one-shots apart."""
+    """Tags spectrogram patches and classifies one-shots."""
 
     @property
     def name(self) -> str:
-        """What runs the networks."""
+        """The runtime of the networks."""
         ...
 
     @property
     def weights(self) -> str:
-        """Which networks, and which classifier."""
+        """Names and versions of the networks and the classifier."""
         ...
 
     def run_tagger(self, patches: F32, source: TagSource) -> TaggerOutput:
-        """Return what a network says of patches, `[n, 187, 96]` with n up to `BATCH`."""
+        """Return tags and embeddings of patches, `[n, 187, 96]` with n up to `BATCH`."""
         ...
 
     def run_classifier(self, features: F32) -> F32:
@@ -51,7 +51,7 @@ class Engine(Protocol):
 
 
 class MusicnnEngine:
-    """The networks of Pons and Serra (2019), and the classifier that `make train-tagging` made."""
+    """The networks of Pons and Serra (2019), and the one-shot classifier of this project."""
 
     def __init__(self, context: EngineContext) -> None:
         from kit.inference.opening import open_network
@@ -66,18 +66,18 @@ class MusicnnEngine:
             for source in TagSource
         }
         self._classifier = Classifier.load(CLASSIFIER)
-        made = hashlib.sha256(CLASSIFIER.read_bytes()).hexdigest()[:8]
-        # Results are reused of engines of the same name, so the classifier is part of it.
-        self.name = f"{self._networks[TagSource.MTT].engine}, one-shots {made}"
-        self.weights = f"musicnn-mtt {_VERSION}, musicnn-msd {_VERSION}, one-shots {made}"
+        digest = hashlib.sha256(CLASSIFIER.read_bytes()).hexdigest()[:8]
+        # Results of engines with the same name are reused, so the name includes the classifier.
+        self.name = f"{self._networks[TagSource.MTT].engine}, one-shots {digest}"
+        self.weights = f"musicnn-mtt {_VERSION}, musicnn-msd {_VERSION}, one-shots {digest}"
 
     def run_tagger(self, patches: F32, source: TagSource) -> TaggerOutput:
-        """Return what a network says of patches."""
+        """Return tags and embeddings of patches."""
         count = len(patches)
         batch = np.zeros((BATCH, PATCH, BANDS), np.float32)
         batch[:count] = patches
-        found = self._networks[source].run({"mel": batch})
-        return TaggerOutput(found["tags"][:count], found["penultimate"][:count])
+        outputs = self._networks[source].run({"mel": batch})
+        return TaggerOutput(outputs["tags"][:count], outputs["penultimate"][:count])
 
     def run_classifier(self, features: F32) -> F32:
         """Return calibrated probabilities of one-shots."""
@@ -85,5 +85,5 @@ class MusicnnEngine:
 
 
 def load_engine(context: EngineContext) -> Engine:
-    """Load both networks on the device that was chosen, and the classifier."""
+    """Load both networks on the context's device, and the classifier."""
     return MusicnnEngine(context)

@@ -1,4 +1,4 @@
-"""One job: a song and any number of samples in; tags, classes and embeddings out."""
+"""Tag a song, classify samples, and compute an embedding of every input."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -35,44 +35,43 @@ from services.tagging.streaming import (
 from services.tagging.vocabulary import VOCABULARY
 
 SHOWN = 10
-"""Tags of a song in the result; the artifact holds all."""
+"""Maximum tags of a song in the result; the artifact has all of them."""
 _SLICES = (ArtifactKind.SAMPLE, ArtifactKind.LOOP)
-# What is left for writing the files.
-_LISTENING = 0.98
+# The remaining progress is for writing the files.
+_PROCESSING = 0.98
 
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """An input that sounds."""
+    """An input that is not silent."""
 
     source: JobInput
     facts: AudioFacts
     description: F32 | None
-    """Features of a one-shot; `None` of a song, and of a slice that is a loop by the way it was
-    cut."""
+    """Features of a one-shot; `None` for a song, and for a slice that was cut as a loop."""
 
 
 @reject_unreadable()
 def handle(params: TaggingParams, job: Job, engine: Engine) -> TaggingResult:
-    """Listen to the job's inputs, write what they are."""
+    """Tag and classify the job's inputs, and write tags and embeddings."""
     song = _song(params, job)
-    facts = [probe(given.path) for given in job.inputs]
-    duration = sum(one.duration for one in facts)
+    facts = [probe(source.path) for source in job.inputs]
+    duration = sum(item.duration for item in facts)
     sounds = [
         sound
-        for given, one in zip(job.inputs, facts, strict=True)
-        if (sound := _open(given, one, classified=given is not song)) is not None
+        for source, item in zip(job.inputs, facts, strict=True)
+        if (sound := _open(source, item, classified=source is not song)) is not None
     ]
     if not sounds:
         raise Silent
-    words, vectors = _listen(params, job, engine, sounds, song)
-    samples = _classified(params, engine, [one for one in sounds if one.source is not song])
+    words, vectors = _tag_all(params, job, engine, sounds, song)
+    samples = _classified(params, engine, [item for item in sounds if item.source is not song])
     _write(job, Tags(song=words, samples=samples), sounds, vectors)
     job.progress(1.0, "done")
     return TaggingResult(
         song=words[:SHOWN],
         samples=len(samples),
-        classes=dict(Counter(one.label for one in samples)),
+        classes=dict(Counter(item.label for item in samples)),
         silent=len(job.inputs) - len(sounds),
         embeddings=len(sounds),
         duration=duration,
@@ -82,70 +81,72 @@ def handle(params: TaggingParams, job: Job, engine: Engine) -> TaggingResult:
 
 
 def _song(params: TaggingParams, job: Job) -> JobInput | None:
-    """Return the input that is heard as a song, or none."""
+    """Return the input that is tagged as a song, or `None`."""
     if params.target is TagTarget.SAMPLES:
         return None
     if params.target is TagTarget.SONG:
         songs = list(job.inputs)
     else:
         of_sample = job.item.kind is ItemKind.SAMPLE
-        songs = [one for one in job.inputs if not of_sample and one.kind not in _SLICES]
+        songs = [item for item in job.inputs if not of_sample and item.kind not in _SLICES]
     if len(songs) > 1:
         raise Rejected(
             "input",
             f"One song is tagged at a time, and {len(songs)} of the inputs would be songs. Make "
             "one job for each, or ask for `target: samples`.",
+            f"A job tags one song, but {len(songs)} of its inputs are songs. Submit one job each, "
+            "or set `target: samples`.",
         )
     return songs[0] if songs else None
 
 
-def _open(given: JobInput, facts: AudioFacts, *, classified: bool) -> _Sound | None:
-    """Look at the beginning of an input; `None` where nothing is to be heard."""
-    beginning = head(given.path, facts.sample_rate)
+def _open(source: JobInput, facts: AudioFacts, *, classified: bool) -> _Sound | None:
+    """Read the beginning of an input, and its features if it is a one-shot; `None` if silent."""
+    beginning = head(source.path, facts.sample_rate)
     if not beginning.size:
         return None
-    if not classified or given.kind is ArtifactKind.LOOP:
-        return _Sound(given, facts, None)
+    if not classified or source.kind is ArtifactKind.LOOP:
+        return _Sound(source, facts, None)
     description = features(mono(beginning, facts.sample_rate), facts.sample_rate)
-    return _Sound(given, facts, description)
+    return _Sound(source, facts, description)
 
 
-def _listen(
+def _tag_all(
     params: TaggingParams, job: Job, engine: Engine, sounds: Sequence[_Sound], song: JobInput | None
 ) -> tuple[tuple[Tag, ...], NDArray[np.float64]]:
-    """Return the song's tags, the surest first, and the embedding of every input."""
-    told = _progress(job, sum(one.facts.samples for one in sounds))
-    everything = Averager(engine, TagSource.MTT, len(sounds))
-    beside = Averager(engine, TagSource.MSD, 1)
-    wanted = frozenset(params.sources)
-    number = None
+    """Return the song's tags, highest confidence first, and the embedding of every input."""
+    on_progress = _progress(job, sum(sound.facts.samples for sound in sounds))
+    averager = Averager(engine, TagSource.MTT, len(sounds))
+    msd_averager = Averager(engine, TagSource.MSD, 1)
+    sources = frozenset(params.sources)
+    song_index = None
     for index, sound in enumerate(sounds):
-        sings = sound.source is song
-        number = index if sings else number
-        for patch in spectral_patches(sound.source.path, sound.facts.sample_rate, told):
-            everything.feed(index, patch)
-            if sings and TagSource.MSD in wanted:
-                beside.feed(0, patch)
-    tags, vectors = everything.finish()
-    if number is None:
+        is_song = sound.source is song
+        song_index = index if is_song else song_index
+        for patch in spectral_patches(sound.source.path, sound.facts.sample_rate, on_progress):
+            averager.feed(index, patch)
+            if is_song and TagSource.MSD in sources:
+                msd_averager.feed(0, patch)
+    tags, vectors = averager.finish()
+    if song_index is None:
         return (), vectors
-    found: list[Tag] = []
-    if TagSource.MTT in wanted:
-        found += _tags(tags[number], TagSource.MTT, params.song_threshold)
-    if TagSource.MSD in wanted:
-        found += _tags(beside.finish()[0][0], TagSource.MSD, params.song_threshold)
-    return tuple(sorted(found, key=lambda tag: -tag.confidence)), vectors
+    song_tags: list[Tag] = []
+    if TagSource.MTT in sources:
+        song_tags += _tags(tags[song_index], TagSource.MTT, params.song_threshold)
+    if TagSource.MSD in sources:
+        song_tags += _tags(msd_averager.finish()[0][0], TagSource.MSD, params.song_threshold)
+    return tuple(sorted(song_tags, key=lambda tag: -tag.confidence)), vectors
 
 
 def _progress(job: Job, samples: int) -> Callable[[int], None]:
     done = 0
 
-    def told(count: int) -> None:
+    def advance(count: int) -> None:
         nonlocal done
         done += count
-        job.progress(_LISTENING * done / max(1, samples), "listening")
+        job.progress(_PROCESSING * done / max(1, samples), "tagging")
 
-    return told
+    return advance
 
 
 def _tags(means: NDArray[np.float64], source: TagSource, threshold: float) -> list[Tag]:
@@ -160,18 +161,20 @@ def _tags(means: NDArray[np.float64], source: TagSource, threshold: float) -> li
 def _classified(
     params: TaggingParams, engine: Engine, sounds: Sequence[_Sound]
 ) -> tuple[SampleTags, ...]:
-    """Return what each sample is."""
-    described = [one.description for one in sounds if one.description is not None]
+    """Classify each sample."""
+    described = [share.description for share in sounds if share.description is not None]
     answers = iter(engine.run_classifier(np.stack(described)) if described else ())
     samples: list[SampleTags] = []
     for sound in sounds:
         if sound.description is None:
-            # A slice on the beat grid is a loop by the way it was cut.
+            # A slice that was cut on the beat grid is a loop.
             shares = np.array([float(name == SoundClass.LOOP) for name in CLASSES])
         else:
             shares = np.clip(np.asarray(next(answers), np.float64), 0.0, 1.0)
             shares /= shares.sum()
-        scores = {SoundClass(name): float(one) for name, one in zip(CLASSES, shares, strict=True)}
+        scores = {
+            SoundClass(name): float(share) for name, share in zip(CLASSES, shares, strict=True)
+        }
         best = max(scores, key=lambda label: scores[label])
         samples.append(
             SampleTags(
@@ -185,13 +188,13 @@ def _classified(
     return tuple(samples)
 
 
-def _write(job: Job, said: Tags, sounds: Sequence[_Sound], vectors: NDArray[np.float64]) -> None:
-    stems: set[Stem | None] = {given.stem for given in job.inputs}
+def _write(job: Job, tags: Tags, sounds: Sequence[_Sound], vectors: NDArray[np.float64]) -> None:
+    stems: set[Stem | None] = {source.stem for source in job.inputs}
     stem = stems.pop() if len(stems) == 1 else None
     path = job.output("tags.json", ArtifactKind.TAGS, media_type="application/json", stem=stem)
-    path.write_text(said.model_dump_json(), encoding="utf-8")
+    path.write_text(tags.model_dump_json(), encoding="utf-8")
     path = job.output(
         "embeddings.npz", ArtifactKind.EMBEDDING, media_type="application/zip", stem=stem
     )
-    names = np.array([one.source.name for one in sounds])
+    names = np.array([sound.source.name for sound in sounds])
     np.savez(path, vectors=vectors.astype(np.float32), files=names)

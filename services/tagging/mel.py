@@ -1,4 +1,4 @@
-"""What MusiCNN hears: patches of three seconds of a logarithmic mel spectrogram. Pure numpy."""
+"""MusiCNN's front end: log-mel spectrogram patches of three seconds. Pure numpy."""
 
 from collections.abc import Iterable, Iterator
 
@@ -22,14 +22,14 @@ _STEP = float(np.log(6.4)) / 27.0
 
 
 def slaney_bank(framing: Framing, *, bands: int) -> NDArray[np.float64]:
-    """Return triangular filters on Slaney's mel scale from 0 Hz to half the rate, of equal area.
+    """Build a mel filter bank on Slaney's scale, 0 Hz to Nyquist, with filters of equal area.
 
     Parameters
     ----------
     framing
-        Of the spectra.
+        Framing of the spectra.
     bands
-        How many.
+        Number of filters.
 
     Returns
     -------
@@ -38,8 +38,8 @@ def slaney_bank(framing: Framing, *, bands: int) -> NDArray[np.float64]:
 
     Notes
     -----
-    M. Slaney, "Auditory Toolbox", Interval Research 1998, as librosa has it: the original's own
-    front end.
+    M. Slaney, "Auditory Toolbox", Interval Research 1998, as implemented by librosa, which the
+    original uses.
     """
     highest = _KNEE / _LINEAR + np.log(framing.sample_rate / 2.0 / _KNEE) / _STEP
     mels = np.linspace(0.0, highest, bands + 2)
@@ -59,7 +59,7 @@ _WINDOW = np.hanning(SIZE + 1)[:-1].astype(np.float32)
 
 
 def log_mel(blocks: Iterable[F32]) -> Iterator[F32]:
-    """Yield the logarithmic mel spectrogram of a stream.
+    """Compute the log-mel spectrogram of a stream.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def log_mel(blocks: Iterable[F32]) -> Iterator[F32]:
 
 
 def patches(spectra: Iterable[F32]) -> Iterator[F32]:
-    """Yield a spectrogram in patches of three seconds.
+    """Cut a spectrogram into patches of three seconds.
 
     Parameters
     ----------
@@ -89,9 +89,8 @@ def patches(spectra: Iterable[F32]) -> Iterator[F32]:
     Yields
     ------
     F32
-        `[187, 96]`, one after the other without overlap. As the original does it, what is left
-        over at the end is dropped; but audio shorter than a patch fills one by repetition, as in
-        its training.
+        `[187, 96]`, consecutive, without overlap. As in the original, an incomplete last patch is
+        dropped, but audio shorter than a patch is repeated to fill one, as in training.
     """
     held = np.zeros((0, BANDS), np.float32)
     whole = False

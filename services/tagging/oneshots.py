@@ -1,7 +1,7 @@
-"""What kind of sound a one-shot is: a classifier whose weights are plain arrays. Numpy only.
+"""Classifier of one-shots: a small ensemble of neural networks with plain arrays. Numpy only.
 
-A small ensemble of neural networks, trained by `make train-tagging`, reads what
-`services.tagging.descriptors` measures. How good it is, class by class, is in `weights/README.md`.
+`make train-tagging` trains it on the features of `services.tagging.descriptors`.
+`weights/README.md` has its accuracy by class.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ CLASSES = (
     "synth",
     "loop",
 )
-"""The columns of what `Classifier.classify` returns."""
+"""The columns of the result of `Classifier.classify`."""
 
 _CLIP = 4.0
 _SHAPES = {
@@ -45,29 +45,28 @@ _SHAPES = {
     "second_bias": ("members", "classes"),
     "temperature": ("one",),
 }
-"""The arrays of a file, and what their axes are."""
+"""The arrays of a weights file, and their axes."""
 
 
 class UnreadableWeights(ValueError):
-    """A file does not hold weights of this classifier; the message says what is wrong."""
+    """A file has no valid weights of this classifier; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """An ensemble of networks with one hidden layer, whose mean says what a sound is.
+    """An ensemble of networks with one hidden layer, whose logits are averaged.
 
     Attributes
     ----------
     mean, scale
-        `[FEATURES]`: features are centred and scaled by these, and held within ±4.
+        `[FEATURES]`: features are standardised by these and clipped to ±4.
     first, first_bias
         `[members, FEATURES, hidden]` and `[members, hidden]`, before a rectifier.
     second, second_bias
         `[members, hidden, classes]` and `[members, classes]`.
     temperature
-        What logits are divided by, so that a probability is how often it is right (C. Guo,
-        G. Pleiss, Y. Sun and K. Weinberger, "On calibration of modern neural networks", ICML
-        2017); found on kits that were held out.
+        Divisor of the logits (temperature scaling: C. Guo, G. Pleiss, Y. Sun and K. Weinberger,
+        "On calibration of modern neural networks", ICML 2017), fitted on held-out kits.
     """
 
     mean: F32
@@ -85,35 +84,37 @@ class Classifier:
         Parameters
         ----------
         path
-            A `.npz` file of plain arrays; nothing in it is ever executed.
+            A `.npz` file of plain arrays; it is never unpickled.
 
         Raises
         ------
         UnreadableWeights
-            It is no such file, or its arrays are not those of these features and classes.
+            The file is no valid archive, or its arrays do not match these features and classes.
         """
         try:
             with path.open("rb") as stream:
                 file = np.load(stream, allow_pickle=False)
                 if not isinstance(file, NpzFile):
-                    raise ValueError("it holds one array, and no names")
+                    raise ValueError("it contains a single array without a name")
                 arrays = {name: np.asarray(file[name]) for name in file.files}
         except (OSError, ValueError, EOFError, BadZipFile) as broken:
             raise UnreadableWeights(
                 f"{path} cannot be read as weights of the one-shot classifier ({broken}); "
-                f"`make train-tagging` makes them anew"
+                f"run `make train-tagging` to create them again"
             ) from broken
         return cls._checked(arrays, path)
 
     @classmethod
     def _checked(cls, arrays: dict[str, NDArray[np.generic]], path: Path) -> "Classifier":
         def wrong(what: str) -> UnreadableWeights:
-            return UnreadableWeights(f"{path}: {what}; `make train-tagging` makes them anew")
+            return UnreadableWeights(
+                f"{path}: {what}; run `make train-tagging` to create the weights again"
+            )
 
         if missing := {*_SHAPES, "classes"} - set(arrays):
-            raise wrong(f"there is no {', '.join(sorted(missing))}")
+            raise wrong(f"it has no {', '.join(sorted(missing))}")
         if tuple(str(name) for name in arrays["classes"].ravel()) != CLASSES:
-            raise wrong("its classes are others")
+            raise wrong("its classes are not those of this version")
         sizes = {"features": FEATURES, "classes": len(CLASSES)}
         ready: dict[str, F32] = {}
         for name, axes in _SHAPES.items():
@@ -124,7 +125,7 @@ class Classifier:
                 if size < 1 or sizes.setdefault(axis, size) != size:
                     raise wrong(f"{name} has {size} {axis}, not {sizes[axis]}")
             if not np.isfinite(array).all():
-                raise wrong(f"{name} is not finite")
+                raise wrong(f"{name} has values that are not finite")
             ready[name] = array.astype(np.float32)
         if ready["temperature"][0] <= 0 or (ready["scale"] <= 0).any():
             raise wrong("the temperature and every scale must be positive")
@@ -132,23 +133,23 @@ class Classifier:
         return cls(temperature=temperature, **ready)
 
     def classify(self, features: F32) -> F32:
-        """Say how probable each class is.
+        """Compute calibrated class probabilities.
 
         Parameters
         ----------
         features
-            `[sounds, FEATURES]`, of `features`.
+            `[sounds, FEATURES]`, from `features`.
 
         Returns
         -------
         F32
             `[sounds, 14]`, the columns as in `CLASSES`; each row sums to 1. A row of zeros, which
-            is silence, is given the same probability for all classes.
+            is silence, gets the same probability for all classes.
 
         Raises
         ------
         ValueError
-            When the features are not of this shape.
+            The features have another shape.
         """
         if features.ndim != 2 or features.shape[1] != FEATURES:
             raise ValueError(f"features are [sounds, {FEATURES}], not {features.shape}")

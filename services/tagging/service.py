@@ -1,4 +1,4 @@
-"""What the tagging service is; the only module of it that others may import."""
+"""Declaration of the tagging service; the only module that other packages may import."""
 
 from pathlib import Path
 

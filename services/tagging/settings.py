@@ -1,4 +1,4 @@
-"""What the tagging service can be told by its environment."""
+"""Environment settings of the tagging service."""
 
 from pydantic_settings import SettingsConfigDict
 

@@ -1,4 +1,4 @@
-"""Recordings as the networks and the classifier hear them; memory does not grow with length."""
+"""Prepare recordings for the networks and the classifier, in constant memory."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,24 +17,23 @@ from services.tagging.mel import BANDS, PATCH, RATE, log_mel, patches
 SILENCE = 1e-4
 """Audio that never exceeds this (-80 dBFS) is silent."""
 HEAD = 12.0
-"""Seconds of a sample that its class is judged by."""
+"""Seconds of a sample that its class is based on."""
 
 
 def head(path: Path, sample_rate: int) -> F32:
-    """Return the first seconds of a recording from where it begins to sound.
+    """Return the first seconds of a recording, from the first block that is not silent.
 
     Parameters
     ----------
     path
         Canonical audio.
     sample_rate
-        Of the file.
+        Of the file, in Hz.
 
     Returns
     -------
     F32
-        `[channels, samples]` less a constant offset, 12 s at most; no samples where all of it is
-        silent.
+        `[channels, samples]` without DC offset, at most 12 s; no samples if all of it is silent.
     """
     left = round(HEAD * sample_rate)
     held: list[F32] = []
@@ -50,7 +49,7 @@ def head(path: Path, sample_rate: int) -> F32:
 
 
 def mono(audio: F32, sample_rate: int) -> F32:
-    """Return the one channel, `[samples]`, of `[channels, samples]` that is listened to."""
+    """Downmix `[channels, samples]` to mono, `[samples]`."""
     mixed = list(downmix([audio], sample_rate))
     return np.concatenate(mixed, axis=1)[0] if mixed else np.zeros(0, np.float32)
 
@@ -58,14 +57,14 @@ def mono(audio: F32, sample_rate: int) -> F32:
 def spectral_patches(
     path: Path, sample_rate: int, on_progress: Callable[[int], None]
 ) -> Iterator[F32]:
-    """Yield a recording as patches of three seconds, `[187, 96]`.
+    """Compute log-mel patches of three seconds, `[187, 96]`, of a recording.
 
     Parameters
     ----------
     path
         Canonical audio.
     sample_rate
-        Of the file.
+        Of the file, in Hz.
     on_progress
         Called with the number of samples of the file that were read, block by block.
     """
@@ -82,21 +81,21 @@ def spectral_patches(
         yield patch
         empty = False
     if empty:
-        # A sound of a few samples can be none at 16 kHz.
+        # A sound of a few samples can have no sample at 16 kHz.
         yield np.zeros((PATCH, BANDS), np.float32)
 
 
 class Averager:
-    """Feeds the patches of many recordings to a network in full batches; keeps each one's mean.
+    """Averages a network's output over the patches of each recording, in full batches.
 
     Parameters
     ----------
     engine
         Runs the networks.
     source
-        Which network.
+        Selects the network.
     count
-        How many recordings.
+        Number of recordings.
     """
 
     def __init__(self, engine: Engine, source: TagSource, count: int) -> None:
@@ -105,10 +104,10 @@ class Averager:
         self._waiting: list[tuple[int, F32]] = []
         self._tags: NDArray[np.float64] | None = None
         self._embeddings: NDArray[np.float64] | None = None
-        self._heard = np.zeros(count, np.int64)
+        self._patch_counts = np.zeros(count, np.int64)
 
     def feed(self, recording: int, patch: F32) -> None:
-        """Take a patch of a recording, by its number."""
+        """Add a patch of a recording, by its number."""
         self._waiting.append((recording, patch))
         if len(self._waiting) == BATCH:
             self._run()
@@ -119,25 +118,27 @@ class Averager:
         Raises
         ------
         ValueError
-            A recording gave no patch.
+            A recording has no patch.
         """
         if self._waiting:
             self._run()
-        if self._tags is None or self._embeddings is None or not self._heard.all():
-            raise ValueError("every recording gives a patch at least")
-        return self._tags / self._heard[:, None], self._embeddings / self._heard[:, None]
+        if self._tags is None or self._embeddings is None or not self._patch_counts.all():
+            raise ValueError("every recording needs a patch at least")
+        return self._tags / self._patch_counts[:, None], self._embeddings / self._patch_counts[
+            :, None
+        ]
 
     def _run(self) -> None:
-        found = self._engine.run_tagger(
+        output = self._engine.run_tagger(
             np.stack([patch for _, patch in self._waiting]), self._source
         )
         if self._tags is None or self._embeddings is None:
-            self._tags = np.zeros((len(self._heard), found.tags.shape[1]))
-            self._embeddings = np.zeros((len(self._heard), found.embedding.shape[1]))
+            self._tags = np.zeros((len(self._patch_counts), output.tags.shape[1]))
+            self._embeddings = np.zeros((len(self._patch_counts), output.embedding.shape[1]))
         for (recording, _), tags, embedding in zip(
-            self._waiting, found.tags, found.embedding, strict=True
+            self._waiting, output.tags, output.embedding, strict=True
         ):
             self._tags[recording] += tags
             self._embeddings[recording] += embedding
-            self._heard[recording] += 1
+            self._patch_counts[recording] += 1
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""The words of MusiCNN's two networks, in the order of their outputs."""
+"""The tags of MusiCNN's two networks, in output order."""
 
 from collections.abc import Mapping
 

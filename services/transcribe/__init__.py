@@ -1,6 +1,6 @@
 """Transcribe: the words of a song or a speech, with their times, as JSON, LRC, SRT, VTT and text.
 
-Whisper through CTranslate2, with a guard against text that nobody sang and word starts moved to
-where the voice begins. It hears separated vocals and speech well, dense mixes less so: separate
-them first. How well, is in README.md.
+Whisper through CTranslate2, with a filter for hallucinated text, and word starts aligned to the
+onset of the voice. It transcribes separated vocals and speech well and dense mixes less well:
+separate them first. README.md has the measurements.
 """

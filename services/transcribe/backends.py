@@ -1,4 +1,4 @@
-"""Which library runs the networks, and on which device."""
+"""Choice of the library that runs the networks, and of the device."""
 
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
@@ -11,7 +11,7 @@ _TORCH = ("torch", "openai-whisper")
 
 
 def installed(package: str) -> bool:
-    """Return whether a distribution is installed, without importing anything of it."""
+    """Return whether a distribution is installed, without importing it."""
     try:
         distribution(package)
     except PackageNotFoundError:
@@ -26,7 +26,7 @@ def choose(
     gpus: Callable[[], int],
     has: Callable[[str], bool] = installed,
 ) -> tuple[Library, str, str]:
-    """Return the library, the device, and why that is not the device that was chosen.
+    """Choose library and device; the third value is the reason for another device, or empty.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ def choose(
     device
         `cpu` or `cuda`.
     gpus
-        Tells how many GPUs CTranslate2 can use; only asked when there is one.
+        Returns the number of GPUs that CTranslate2 can use; only called for `cuda`.
     has
-        Tells whether a package is installed.
+        Returns whether a package is installed.
 
     Raises
     ------
     kit.inference.errors.DeviceMissing
-        PyTorch is asked for and is not here, or the name is unknown.
+        PyTorch is requested but not installed, or the name is unknown.
     """
     if prefer not in ("auto", "ctranslate2", "openai"):
         raise DeviceMissing(f"TRANSCRIBE_ENGINE is {prefer!r}; use auto, ctranslate2 or openai.")

@@ -1,8 +1,8 @@
-"""Text that looks invented is heard again: a real refrain is there in any cut, a loop is not.
+"""Verify suspicious text by a second transcription: a refrain is in any cut, a loop is not.
 
-A network caught in a loop believes it: the words that it repeats have the best probabilities of
-all. And songs repeat themselves for real, and speakers do thank for listening. What decides is
-whether the same words are heard at the same times when the audio is cut in another way.
+A network caught in a loop is confident: repeated words have the highest probabilities of all. But
+songs do have refrains, and speakers do thank for listening. The test is whether the same words are
+transcribed at the same times if the audio is cut differently.
 """
 
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from services.transcribe.hallucinations import CREDITS, REPEATS, confidence, phr
 from services.transcribe.lines import Segment, Word, key
 
 TEMPERATURE = 0.4
-"""Of the draw that is one of the other readings."""
+"""Sampling temperature of one of the alternative transcriptions."""
 
 _PACKED = 2.4
-"""The ratio by which Whisper's text is packed in a loop (Radford et al., 2022)."""
+"""Compression ratio of Whisper's text above which it is a loop (Radford et al., 2022)."""
 _NEAR = 1.5
-"""Seconds by which a word may lie elsewhere in another cut."""
+"""Maximum time difference of a word between two cuts, in seconds."""
 _SHARE = 0.7
-"""Of the words, heard again."""
+"""Minimum share of confirmed words."""
 _MIN_SURE = 0.5
-"""The mean confidence of words that a reading needs to stand for another."""
+"""Minimum mean confidence of a transcription that replaces another."""
 
 
 def looks_looped(segments: Sequence[Segment]) -> bool:
-    """Return whether a window's text packs too well, or repeats a phrase four times or more."""
+    """Return whether a window's text compresses too well or repeats a phrase four times or more."""
     if any(segment.compression > _PACKED for segment in segments):
         return True
     words = [word for segment in segments for word in segment.words]
@@ -38,33 +38,33 @@ def looks_looped(segments: Sequence[Segment]) -> bool:
 
 
 def looks_invented(segments: Sequence[Segment]) -> bool:
-    """Return whether a window is to be heard again: it looks like a loop, or holds a credit."""
+    """Return whether a window needs a second transcription: it looks like a loop or a credit."""
     return looks_looped(segments) or any(CREDITS.search(segment.text) for segment in segments)
 
 
 def confirm(segments: Sequence[Segment], again: Sequence[Segment]) -> list[Segment]:
-    """Mark the segments whose words were heard again in another cut of the same audio.
+    """Mark the segments whose words also occur in another cut of the same audio.
 
     Parameters
     ----------
     segments
-        What was heard first.
+        The first transcription.
     again
-        What was heard in the other cut; times count from the same moment.
+        The transcription of the other cut, with the same time origin.
 
     Returns
     -------
     list of Segment
-        The same. One is confirmed where seven of ten of its words are heard again within 1.5 s;
-        in a window that looks like a loop also only where the other cut holds about as many of
-        them, since a loop is caught by another cut at another rate, or not at all.
+        The same segments. A segment is confirmed if 70 % of its words occur again within 1.5 s. A
+        window that looks like a loop must also have about as many of them in the other cut,
+        because a loop repeats at another rate there, or not at all.
     """
     others = [word for segment in again for word in segment.words]
     words = [word for segment in segments for word in segment.words]
     matched = _matched(words, others)
     if looks_looped(segments):
-        asked = {key(word) for word in words}
-        same = sum(key(word) in asked for word in others)
+        first_keys = {key(word) for word in words}
+        same = sum(key(word) in first_keys for word in others)
         agreed = sum(matched) >= _SHARE * len(words) and same * _SHARE <= len(words)
         return [replace(segment, confirmed=agreed, refuted=not agreed) for segment in segments]
     marked: list[Segment] = []
@@ -78,12 +78,12 @@ def confirm(segments: Sequence[Segment], again: Sequence[Segment]) -> list[Segme
 
 
 def best_reading(readings: Sequence[Sequence[Segment]]) -> list[Segment] | None:
-    """Return the reading whose words are believed most, of those that look like no loop.
+    """Return the transcription with the highest mean confidence among those without loops.
 
     Returns
     -------
     list of Segment or None
-        None where none of them has words that look like sung or said ones.
+        None if no transcription has credible words.
     """
     fit = [
         list(segments)
@@ -100,16 +100,16 @@ def _sure(segments: Sequence[Segment]) -> float:
 
 
 def _matched(words: Sequence[Word], others: Sequence[Word]) -> list[bool]:
-    """Return for each word whether one of the others, each used once, is the same one."""
+    """Match each word to another equal word nearby, each used once; return which have a match."""
     free = list(others)
-    found = []
+    matches = []
     for word in words:
         near = [
             other
             for other in free
             if abs(other.start - word.start) <= _NEAR and key(other) == key(word)
         ]
-        found.append(bool(near))
+        matches.append(bool(near))
         if near:
             free.remove(min(near, key=lambda other: abs(other.start - word.start)))
-    return found
+    return matches

@@ -1,4 +1,4 @@
-"""Signal work: how loud the voice is over time, where to cut, where words begin."""
+"""Level envelope of the voice, cut points, and alignment of word starts."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ from services.transcribe.lines import RATE, Segment, Word
 HOP = 160
 """Samples from one level to the next: 10 ms at `RATE`."""
 FLOOR = -140.0
-"""dB; a level is never lower."""
+"""Lower limit of levels, in dB."""
 
 _WIDTH = 2 * HOP
-# Levels of a word are looked for as far after its stated start as Whisper can be early.
+# Search range after a word's stated start, as far as Whisper can be early.
 _LATEST = 0.30
 _EARLIEST = 0.02
 _RISE_DB = 18.0
@@ -26,7 +26,7 @@ _SHORTEST = 0.04
 
 
 class LevelEnvelope:
-    """Levels of a stream: one number for every 10 ms, so that an hour is 1.4 MB.
+    """Level envelope of a stream: one value every 10 ms, so an hour takes 1.4 MB.
 
     Notes
     -----
@@ -39,7 +39,7 @@ class LevelEnvelope:
         self._levels: list[NDArray[np.float32]] = []
 
     def feed(self, audio: Mono) -> None:
-        """Take more audio, `[samples]` at `RATE`."""
+        """Process more audio, `[samples]` at `RATE`."""
         joined = np.concatenate([self._pending, audio])
         frames = max(0, (len(joined) - 1 - _WIDTH) // HOP + 1)
         if frames:
@@ -51,12 +51,12 @@ class LevelEnvelope:
         self._pending = joined.copy()
 
     def levels(self) -> F32:
-        """Return dB for every 10 ms so far, `[frames]`; frame n is centred (n + 1) · 10 ms in."""
+        """Return the levels so far in dB, `[frames]`; frame n is centred at (n + 1) · 10 ms."""
         return np.concatenate(self._levels) if self._levels else np.zeros(0, np.float32)
 
 
 def frame_at(seconds: float) -> int:
-    """Return the number of the level that is centred nearest to a time."""
+    """Return the index of the level whose centre is nearest to a time."""
     return max(0, round(seconds * RATE / HOP) - 1)
 
 
@@ -73,7 +73,7 @@ def loudest_level(levels: F32) -> float:
 
 
 def quietest(audio: Mono, earliest: int) -> int:
-    """Return the sample after `earliest` where a cut harms least: the middle of its quietest 0.2 s.
+    """Return the best cut point after `earliest`: the middle of the quietest 0.2 s.
 
     Parameters
     ----------
@@ -84,13 +84,13 @@ def quietest(audio: Mono, earliest: int) -> int:
     width = RATE // 5
     sums = np.concatenate([[0.0], np.cumsum(part)])
     energy = sums[width:] - sums[:-width]
-    # Of equally quiet places the last one leaves the most to hear at once.
+    # Of equally quiet places, the last one gives the longest window.
     best = len(energy) - 1 - int(np.argmin(energy[::-1]))
     return earliest + best + width // 2
 
 
 def voice_start(levels: F32, start: float, end: float) -> float:
-    """Return where the voice begins to sound, for a word that is said to lie between two times.
+    """Align a word's start to the onset of the voice in the level envelope, in seconds.
 
     Parameters
     ----------
@@ -102,13 +102,13 @@ def voice_start(levels: F32, start: float, end: float) -> float:
     Returns
     -------
     float
-        Seconds, from 0.02 s before `start` to 0.3 s after it, or up to `end` where the word is
-        said to begin in a pause; `start` itself where no rise is to be seen.
+        Seconds, from 0.02 s before `start` to 0.3 s after it, or up to `end` if `start` lies in a
+        pause; `start` itself without a level rise.
 
     Notes
     -----
-    After a pause, the start is where the level comes within 18 dB of the word's loudest. In
-    connected singing it is where the level rises most steeply, by 6 dB in 40 ms or more.
+    After a pause, the onset is where the level comes within 18 dB of the word's maximum. In
+    connected singing it is the steepest rise, of at least 6 dB in 40 ms.
     """
     first = frame_at(max(0.0, start - _EARLIEST))
     end_frame = min(len(levels) - 1, frame_at(end - _SHORTEST))
@@ -120,7 +120,7 @@ def voice_start(levels: F32, start: float, end: float) -> float:
     window = levels[first : (end_frame if pause else last) + 1]
     sounds = window > peak - _RISE_DB
     if float(window[:3].mean()) < peak - _RISE_DB:
-        # A click or a breath is short: the voice goes on sounding.
+        # Skip clicks and breaths, which are short: the voice lasts.
         lasting = np.convolve(sounds, np.ones(_LASTING), mode="full")[_LASTING - 1 :]
         begins = np.flatnonzero(sounds & (lasting >= _LASTING - 1))
         return _time_of(first + int(begins[0])) if len(begins) else start
@@ -134,7 +134,7 @@ def voice_start(levels: F32, start: float, end: float) -> float:
 
 
 def correct_starts(segments: list[Segment], levels: F32) -> list[Segment]:
-    """Return segments whose words begin where the voice does; words stay in order and disjoint."""
+    """Align word starts to the voice; words stay in order and disjoint."""
     corrected: list[Segment] = []
     before = 0.0
     for segment in segments:
@@ -152,12 +152,12 @@ def correct_starts(segments: list[Segment], levels: F32) -> list[Segment]:
 
 
 def part_at_pauses(segments: list[Segment], longest: float = 1.0) -> list[Segment]:
-    """Return segments without pauses inside: the network at times writes two lines as one.
+    """Split segments at pauses, because the network sometimes joins two lines.
 
     Parameters
     ----------
     longest
-        Seconds; a longer pause between two words begins a new line.
+        Longest pause within a line, in seconds.
     """
     parted: list[Segment] = []
     for segment in segments:

@@ -1,4 +1,4 @@
-"""What hears words: mono audio in, segments with words out; which networks there are."""
+"""Speech recognition engines: mono audio in, segments with words out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,22 +17,22 @@ FETCH = "python -m kit.weights fetch --all transcribe"
 DEFAULT = "whisper-base"
 
 
-class Hearing(Protocol):
-    """One network, ready to hear."""
+class SpeechNetwork(Protocol):
+    """A loaded speech recognition network."""
 
     @property
     def description(self) -> str:
-        """What runs the network, on which device, and why there where that is not as usual."""
+        """The runtime and device, and the reason if it is not the usual device."""
         ...
 
     @property
     def weights(self) -> str:
-        """Which network."""
+        """Name of the weights."""
         ...
 
     @property
     def languages(self) -> frozenset[str]:
-        """Codes of what it understands."""
+        """Codes of the languages it supports."""
         ...
 
     def run_language(self, audio: Mono) -> Mapping[str, float]:
@@ -42,41 +42,40 @@ class Hearing(Protocol):
     def run(
         self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
     ) -> WindowTranscript:
-        """Return what is said in at most 30 s, `[samples]` at `lines.RATE`; times within it.
+        """Transcribe at most 30 s, `[samples]` at `lines.RATE`; times are relative to its start.
 
-        The same audio gives the same words, also above a temperature of 0, where they are drawn at
-        random: the draw is seeded.
+        The result is deterministic: sampling at a temperature above 0 is seeded.
         """
         ...
 
 
 class Engine(Protocol):
-    """Gives networks by their name in `weights.toml`."""
+    """Loads networks by their name in `weights.toml`."""
 
-    def open(self, weights: str) -> Hearing:
-        """Return a network, loading it when it is not the one in use.
+    def open(self, weights: str) -> SpeechNetwork:
+        """Return a network; load it unless it is already in memory.
 
         Raises
         ------
         Rejected
-            These weights are not here; the message is how to fetch them.
+            These weights are not installed; the message says how to fetch them.
         """
         ...
 
 
-Open = Callable[[str, Path], Hearing]
-"""Loads a network: its name in `weights.toml`, and where it lies."""
+Open = Callable[[str, Path], SpeechNetwork]
+"""Loads a network, by its name in `weights.toml` and its path."""
 
 
 class Networks:
-    """Keeps the network that was asked for last.
+    """Loads networks on demand and keeps the latest in memory.
 
     Parameters
     ----------
     paths
-        Where networks lie, by their name in `weights.toml`.
+        Paths of networks, by their name in `weights.toml`.
     opener
-        Loads one.
+        Loads a network.
     """
 
     def __init__(self, paths: Mapping[str, Path], opener: Open) -> None:
@@ -85,30 +84,30 @@ class Networks:
 
     @property
     def name(self) -> str:
-        """What the log calls it: which networks, on what."""
+        """The available networks and the runtime, for logs."""
         model = self._model.current
         running = model.description if model else "nothing yet"
         return f"{', '.join(sorted(self._paths))} on {running}"
 
-    def open(self, weights: str) -> Hearing:
-        """Return a network, loading it when it is not the one in use."""
+    def open(self, weights: str) -> SpeechNetwork:
+        """Return a network; load it unless it is already in memory."""
         if weights not in self._paths:
             raise missing_weights(weights, sorted(self._paths), FETCH)
         return self._model.open(weights)
 
-    def _load(self, opener: Open, weights: str) -> Hearing:
+    def _load(self, opener: Open, weights: str) -> SpeechNetwork:
         with memory_watched():
             return opener(weights, self._paths[weights])
 
 
 def load_engine(context: EngineContext) -> Networks:
-    """Load the default network on the device that was chosen; others when they are asked for."""
+    """Load the default network on the context's device; others load on demand."""
     library, device, note = choose(context.prefer, context.device, gpus=_usable_gpus)
     if context.fallback:
         note = "the GPU's memory ran out, so the CPU took over"
     chosen = replace(context, device=device)
 
-    def opener(name: str, path: Path) -> Hearing:
+    def opener(name: str, path: Path) -> SpeechNetwork:
         if library == "openai":
             from services.transcribe.engines.openai import OpenAiWhisper
 
@@ -116,7 +115,7 @@ def load_engine(context: EngineContext) -> Networks:
         if path.is_file():
             raise Rejected(
                 "engine",
-                f"{name} is a file of OpenAI's own; set TRANSCRIBE_ENGINE=openai to use it.",
+                f"{name} is in OpenAI's own format. Set TRANSCRIBE_ENGINE=openai to use it.",
             )
         from services.transcribe.engines.faster import FasterWhisper
 

@@ -1,8 +1,8 @@
-"""The guard against invented text: what a network writes where nobody sings.
+"""Filter hallucinated text: what a network writes where nobody sings.
 
-Whisper was trained on subtitles. Over silence and instruments it writes what subtitles hold there
-(thanks, credits, `[Music]`), or is caught in a loop. Nothing is thrown away: what is not believed
-is kept apart with its reason.
+Whisper was trained on subtitles. Over silence and instruments it writes what subtitles have there
+(thanks, credits, `[Music]`), or is caught in a loop. Nothing is deleted: removed text is returned
+with its reason.
 """
 
 import re
@@ -15,19 +15,19 @@ from services.transcribe.dsp import FLOOR, loudest, loudest_level
 from services.transcribe.lines import Segment, Word, key
 
 SILENT_DB = 36.0
-"""A text is silent when the voice is this far below its usual level while it is said to sound."""
+"""A text is silent if the voice is this many dB below its usual level during it."""
 INAUDIBLE_DB = 48.0
-"""Likewise when it is this far below the loudest of the recording: of the mix where it is known."""
+"""Likewise if it is this many dB below the loudest passage of the recording (the mix, if known)."""
 
 _USUAL_PERCENTILE_DB = 20.0
 REPEATS = 4
-"""A phrase or a line that comes this often in a row may be a loop."""
+"""A phrase or a line that is repeated this often in a row may be a loop."""
 _LONGEST_PHRASE = 8
 _LOOP_COMPRESSION = 2.4
 _NOTHING_BUT_LOOP = 5.0
 _LOOP_CONFIDENCE = 0.5
 _MIN_CONFIDENCE = 0.25
-# Single words that are right often have little, lines hardly ever; invented ones have next to none.
+# Correct single words often have low confidence, lines rarely; invented ones have almost none.
 _MIN_OF_ONE_WORD = 0.1
 _MIN_LOG_PROBABILITY = -1.0
 _NO_SPEECH = 0.6
@@ -35,7 +35,7 @@ _UNSURE_LOG_PROBABILITY = -0.6
 _UNSURE_CONFIDENCE = 0.45
 _FASTEST = 30.0
 
-# What makers of subtitles leave behind. It is hardly ever sung, and said now and then.
+# Credits in subtitles. They are hardly ever sung, and sometimes spoken.
 CREDITS = re.compile(
     r"amara\.org|opensubtitles|subtitles? (by|created|provided)|captions? by|captioned by"
     r"|transcri(bed|ption|pt) by|translated by|thank(s| you)( so much)? for (watching|listening)"
@@ -47,7 +47,7 @@ CREDITS = re.compile(
     r"|시청해 주셔서|https?://|www\.\w",
     re.IGNORECASE,
 )
-# Whole lines that are sung now and then, but are what Whisper writes when it hears no words.
+# Whole lines that are sometimes sung, but that Whisper also writes if there are no words.
 _FILLERS = re.compile(
     r"^(you|thank you( very much)?|thanks|bye( bye)?|okay|so|oh|the end|music|gracias|merci|danke)"
     r"[.!? ]*$",
@@ -59,7 +59,7 @@ _LETTER = re.compile(r"\w")
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A segment, or a part of one, that is not believed."""
+    """A segment, or a part of one, that was removed as a hallucination."""
 
     segment: Segment
     reason: RemovalReason
@@ -68,23 +68,23 @@ class Removed:
 def filter_hallucinations(
     segments: list[Segment], levels: F32, *, separated: bool, loudest_db: float | None = None
 ) -> tuple[list[Segment], list[Removed]]:
-    """Part segments into those that are believed and those that are not.
+    """Separate credible segments from hallucinated ones.
 
     Parameters
     ----------
     segments
         In order of time.
     levels
-        dB for every 10 ms of the audio they are from, `dsp.LevelEnvelope.levels`.
+        Levels of their audio in dB, from `dsp.LevelEnvelope.levels`.
     separated
-        Whether the audio holds the voice alone, so that its level says when someone sings.
+        Whether the audio is the voice alone, so that its level shows when someone sings.
     loudest_db
-        The level of the loudest passage of the whole recording; of the audio itself by default.
+        Level of the loudest passage of the whole recording, in dB; by default of the audio itself.
 
     Returns
     -------
     tuple
-        What is kept, what was removed; both in order of time.
+        Kept and removed segments, both in order of time.
     """
     inaudible = (loudest_level(levels) if loudest_db is None else loudest_db) - INAUDIBLE_DB
     usual = max(_usual(levels), inaudible)
@@ -93,7 +93,7 @@ def filter_hallucinations(
     for segment in segments:
         sung, looped = (segment, None) if segment.confirmed else _without_loop(segment)
         if looped is not None and segment.compression > _NOTHING_BUT_LOOP:
-            # Its window holds next to nothing else: what leads into the loop is invented, too.
+            # The window has almost no other text, so the text before the loop is invented too.
             removed.append(Removed(segment, RemovalReason.REPEATED))
             continue
         if looped is not None:
@@ -105,7 +105,7 @@ def filter_hallucinations(
             kept.append(sung)
     kept, echoes = _without_echoes(kept)
     removed += echoes
-    return kept, sorted(removed, key=lambda one: one.segment.start)
+    return kept, sorted(removed, key=lambda item: item.segment.start)
 
 
 def confidence(segment: Segment) -> float:
@@ -114,7 +114,7 @@ def confidence(segment: Segment) -> float:
 
 
 def _usual(levels: F32) -> float:
-    """Return the level of what is clearly there: of the frames near the loudest ones, the mean."""
+    """Return the usual level in dB: the mean of frames within 20 dB of the loudest."""
     if not len(levels):
         return FLOOR
     return float(levels[levels >= levels.max() - _USUAL_PERCENTILE_DB].mean())
@@ -128,7 +128,7 @@ def _verdict(
         return RemovalReason.ANNOTATION
     if CREDITS.search(text) and not segment.confirmed:
         return RemovalReason.CREDIT
-    # Its window packs far too well and, by the network's own word, holds no speech.
+    # The window compresses far too well, and the network itself estimates no speech.
     packed = segment.compression > _LOOP_COMPRESSION and not segment.confirmed
     if packed and segment.no_speech > _NO_SPEECH:
         return RemovalReason.REPEATED
@@ -136,8 +136,8 @@ def _verdict(
     if level < inaudible or (separated and level < usual - SILENT_DB):
         return RemovalReason.SILENT
     sure = confidence(segment)
-    least = _MIN_CONFIDENCE if len(segment.words) > 1 else _MIN_OF_ONE_WORD
-    if segment.log_probability < _MIN_LOG_PROBABILITY or sure < least:
+    min_confidence = _MIN_CONFIDENCE if len(segment.words) > 1 else _MIN_OF_ONE_WORD
+    if segment.log_probability < _MIN_LOG_PROBABILITY or sure < min_confidence:
         return RemovalReason.DOUBTFUL
     unsure = segment.log_probability < _UNSURE_LOG_PROBABILITY or sure < _UNSURE_CONFIDENCE
     if unsure and CREDITS.search(text):
@@ -151,20 +151,20 @@ def _verdict(
 
 
 def phrase_loop(words: Sequence[Word], *, first: int = 0) -> tuple[int, int, int] | None:
-    """Find a phrase of at most eight words that comes four times or more in a row.
+    """Find a phrase of at most eight words that is repeated four times or more in a row.
 
     Parameters
     ----------
     words
         In order.
     first
-        Where to begin to look.
+        Index of the first word to search from.
 
     Returns
     -------
     tuple or None
-        The number of its first word, of its second time's first word, and of the first word after
-        the loop.
+        Indices of the phrase's first word, of the first word of its repetition, and of the first
+        word after the loop.
     """
     keys = [key(word) for word in words]
     for start in range(first, len(keys)):
@@ -179,16 +179,16 @@ def phrase_loop(words: Sequence[Word], *, first: int = 0) -> tuple[int, int, int
 
 
 def _without_loop(segment: Segment) -> tuple[Segment, Segment | None]:
-    """Return a segment up to where it is caught in a loop, and the rest of the loop.
+    """Split a segment into its text without the loop, and the repetitions of the loop.
 
-    Songs repeat themselves too: a loop is only one when it is faster than can be sung, or its
-    words are not believed by the network itself; whether one that is believed is there is asked of
-    other cuts of the audio (`doubts.confirm`), and where they do not hold it, it is one too.
+    Songs have repetitions too, so a repetition counts as a loop only if it is faster than can be
+    sung, if its words have low confidence, or if other cuts of the audio refute it
+    (`doubts.confirm`).
     """
     words = segment.words
     first = 0
-    while (found := phrase_loop(words, first=first)) is not None:
-        start, again, end = found
+    while (loop := phrase_loop(words, first=first)) is not None:
+        start, again, end = loop
         echoes = words[again:end]
         sure = sum(word.confidence for word in echoes) / len(echoes)
         rushed = echoes[-1].end - echoes[0].start < 0.1 * len(echoes)
@@ -200,7 +200,7 @@ def _without_loop(segment: Segment) -> tuple[Segment, Segment | None]:
 
 
 def _without_echoes(segments: list[Segment]) -> tuple[list[Segment], list[Removed]]:
-    """Remove lines that follow three of the same and that the network is not sure of."""
+    """Remove doubtful lines that follow three equal lines."""
     kept: list[Segment] = []
     removed: list[Removed] = []
     run: list[Segment] = []

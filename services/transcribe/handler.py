@@ -1,4 +1,4 @@
-"""One job: canonical audio or a vocal stem in, its words as files out."""
+"""Transcribe canonical audio or a vocal stem, and write lyrics files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,61 +25,63 @@ from services.transcribe.dsp import (
 from services.transcribe.engine import Engine
 from services.transcribe.hallucinations import Removed, filter_hallucinations
 from services.transcribe.lines import RATE, Segment
-from services.transcribe.streaming import Listener
+from services.transcribe.streaming import Transcriber
 
 SILENCE = 10 ** (-80 / 20)
-"""Audio that never exceeds this is silent; levels above it are judged relative to the recording."""
+"""Audio that never exceeds this is silent; other levels are relative to the recording."""
 SHORTEST = 0.3
 """Seconds; shorter audio has no words."""
 
 _TEXT = 4000
 _REMOVED = 50
-_LISTENING = 0.97
-_UNSUNG = frozenset({Stem.DRUMS, Stem.BASS, Stem.GUITAR, Stem.PIANO, Stem.ACCOMPANIMENT})
+_TRANSCRIBING = 0.97
+_WITHOUT_VOICE = frozenset({Stem.DRUMS, Stem.BASS, Stem.GUITAR, Stem.PIANO, Stem.ACCOMPANIMENT})
 
 
 @reject_unreadable()
 def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResult:
-    """Listen to the job's input and write its words."""
-    given, mix = _voice_and_mix(job)
-    if given.stem in _UNSUNG:
-        raise Skipped("no_voice", f"A stem of {given.stem} has no words; take the vocals.")
-    hearing = engine.open(params.weights)
-    if params.language is not None and params.language not in hearing.languages:
+    """Transcribe the job's input and write its lyrics."""
+    source, mix = _voice_and_mix(job)
+    if source.stem in _WITHOUT_VOICE:
+        raise Skipped(
+            "no_voice", f"A {source.stem} stem has no words. Submit the vocal stem or the song."
+        )
+    network = engine.open(params.weights)
+    if params.language is not None and params.language not in network.languages:
         raise Rejected(
             "unknown_language",
-            f"{hearing.weights} does not know the language {params.language!r}; leave it out to "
-            f"have it detected, or choose one of: {', '.join(sorted(hearing.languages))}",
+            f"{network.weights} does not know the language {params.language!r}. Omit `language` to "
+            f"detect it, or choose one of: {', '.join(sorted(network.languages))}",
         )
     levels = _Levels()
-    facts = open_input(given, mix, min_seconds=SHORTEST, measure=levels.measure)
+    facts = open_input(source, mix, min_seconds=SHORTEST, measure=levels.measure)
     loudest = levels.loudest()
-    listener = Listener(hearing, params.language, params.beam, loudest)
-    peak, lines = _listen(job, listener, given, mix)
+    transcriber = Transcriber(network, params.language, params.beam, loudest)
+    peak, lines = _transcribe(job, transcriber, source, mix)
     if peak < SILENCE:
         raise Silent
-    voice_levels = listener.loudness.levels()
+    voice_levels = transcriber.loudness.levels()
     kept, removed = filter_hallucinations(
-        lines, voice_levels, separated=given.stem is Stem.VOCALS, loudest_db=loudest
+        lines, voice_levels, separated=source.stem is Stem.VOCALS, loudest_db=loudest
     )
     if params.keep_doubtful:
         kept = sorted(lines, key=lambda line: line.start)
     if not kept:
-        raise Skipped("no_words", _nothing_heard(removed))
+        raise Skipped("no_words", _no_words_message(removed))
     if params.correct_starts:
         kept = correct_starts(kept, voice_levels)
     kept = part_at_pauses(kept)
-    language, sure = listener.detected or ("en", 0.0)
+    language, sure = transcriber.detected or ("en", 0.0)
     lyrics = writers.Lyrics(
         title=job.item.name,
         language=language,
         duration=facts.duration,
         lines=kept,
         removed=removed,
-        engine=hearing.description,
-        weights=hearing.weights,
+        engine=network.description,
+        weights=network.weights,
     )
-    _write(job, lyrics, given.stem)
+    _write(job, lyrics, source.stem)
     job.progress(1.0, "done")
     words = [word for line in kept for word in line.words]
     return TranscribeResult(
@@ -92,35 +94,35 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
         mean_confidence=float(np.clip(np.mean([word.confidence for word in words]), 0, 1)),
         removed=tuple(
             RemovedText(
-                start=one.segment.start,
-                end=one.segment.end,
-                text=one.segment.text,
-                reason=one.reason,
+                start=item.segment.start,
+                end=item.segment.end,
+                text=item.segment.text,
+                reason=item.reason,
             )
-            for one in removed[:_REMOVED]
+            for item in removed[:_REMOVED]
         ),
         removed_count=len(removed),
         duration=facts.duration,
-        engine=hearing.description,
-        weights=hearing.weights,
+        engine=network.description,
+        weights=network.weights,
     )
 
 
-def _nothing_heard(removed: list[Removed]) -> str:
-    message = "Nothing that is sung or said was found."
+def _no_words_message(removed: list[Removed]) -> str:
+    message = "No sung or spoken words were detected."
     if removed:
-        told = "; ".join(f"{one.segment.text!r} ({one.reason.value})" for one in removed[:5])
-        message += f" Texts that are not believed: {told}. Set keep_doubtful to keep them."
+        texts = "; ".join(f"{item.segment.text!r} ({item.reason.value})" for item in removed[:5])
+        message += f" Removed as doubtful: {texts}. Set `keep_doubtful` to keep such text."
     return message
 
 
 def _voice_and_mix(job: Job) -> tuple[JobInput, JobInput | None]:
-    """Return what is listened to, and the whole song that it was taken from where that is known."""
-    voices = [one for one in job.inputs if one.stem is not None]
+    """Return the audio to transcribe, and the song that it is a stem of, if it is an input."""
+    voices = [item for item in job.inputs if item.stem is not None]
     if len(job.inputs) > 1 and len(voices) != 1:
         raise Rejected(
             "input",
-            "Give one recording, or one stem of a song and the song itself; this job was given "
+            "Submit one recording, or one stem of a song and the song itself; this job has "
             f"{len(job.inputs)} files, {len(voices)} of them stems.",
         )
     voice = voices[0] if voices else job.input
@@ -128,13 +130,13 @@ def _voice_and_mix(job: Job) -> tuple[JobInput, JobInput | None]:
 
 
 class _Levels:
-    """Levels over time of each file that is measured."""
+    """Level envelopes of the measured files."""
 
     def __init__(self) -> None:
         self._envelopes: list[LevelEnvelope] = []
 
     def measure(self, blocks: Iterator[AudioBlock], sample_rate: int) -> Iterator[None]:
-        """Measure a file as the network hears it: mixed to one channel, at the network's rate."""
+        """Measure a file as network input: downmixed to mono, at the network's rate."""
         envelope = LevelEnvelope()
         self._envelopes.append(envelope)
         for block in resample_stream(downmix(blocks, sample_rate), sample_rate, RATE):
@@ -142,39 +144,39 @@ class _Levels:
             yield
 
     def loudest(self) -> float:
-        """Return the level of the loudest tenth of a second of all files."""
-        return max(loudest_level(one.levels()) for one in self._envelopes)
+        """Return the level of the loudest 0.1 s of all files, in dB."""
+        return max(loudest_level(envelope.levels()) for envelope in self._envelopes)
 
 
 def _write(job: Job, lyrics: writers.Lyrics, stem: Stem | None) -> None:
 
-    def made(name: str, media_type: str) -> Path:
+    def output(name: str, media_type: str) -> Path:
         return job.output(name, ArtifactKind.LYRICS, media_type=media_type, stem=stem)
 
-    writers.write_json(made("lyrics.json", "application/json"), lyrics)
-    writers.write_lrc(made("lyrics.lrc", "text/plain"), lyrics)
-    writers.write_lrc(made("lyrics-words.lrc", "text/plain"), lyrics, words=True)
-    writers.write_srt(made("lyrics.srt", "application/x-subrip"), lyrics)
-    writers.write_vtt(made("lyrics.vtt", "text/vtt"), lyrics)
-    writers.write_text(made("lyrics.txt", "text/plain"), lyrics)
+    writers.write_json(output("lyrics.json", "application/json"), lyrics)
+    writers.write_lrc(output("lyrics.lrc", "text/plain"), lyrics)
+    writers.write_lrc(output("lyrics-words.lrc", "text/plain"), lyrics, words=True)
+    writers.write_srt(output("lyrics.srt", "application/x-subrip"), lyrics)
+    writers.write_vtt(output("lyrics.vtt", "text/vtt"), lyrics)
+    writers.write_text(output("lyrics.txt", "text/plain"), lyrics)
 
 
-def _listen(
-    job: Job, listener: Listener, voice: JobInput, mix: JobInput | None
+def _transcribe(
+    job: Job, transcriber: Transcriber, voice: JobInput, mix: JobInput | None
 ) -> tuple[float, list[Segment]]:
-    """Return the peak of the loudest channel, and the lines that the network gave."""
+    """Transcribe the audio; return the peak of the loudest channel, and the lines."""
 
-    def told(part: float) -> None:
-        job.progress(_LISTENING * part, "listening")
+    def on_progress(part: float) -> None:
+        job.progress(_TRANSCRIBING * part, "transcribing")
 
-    ear = MonoReader(voice.path, RATE, on_progress=told)
-    beside = (
+    reader = MonoReader(voice.path, RATE, on_progress=on_progress)
+    mix_blocks = (
         MonoReader(mix.path, RATE, on_progress=lambda _: None).blocks()
         if mix is not None
         else iter(())
     )
     lines: list[Segment] = []
-    for block in ear.blocks():
-        lines += listener.feed(block, next(beside, None))
-    lines += listener.finish()
-    return ear.peak, lines
+    for block in reader.blocks():
+        lines += transcriber.feed(block, next(mix_blocks, None))
+    lines += transcriber.finish()
+    return reader.peak, lines

@@ -1,20 +1,20 @@
-"""What is heard: words with times, in lines."""
+"""Transcribed words with times, in lines."""
 
 from dataclasses import dataclass
 
 RATE = 16_000
-"""Samples a second of what the network hears."""
+"""Sample rate of the network's input, in Hz."""
 
 
 NOTHING = -1.5
-"""The least that the network's log mel spectrum, (log10 of the power + 4) / 4, can be."""
+"""Minimum of the network's log-mel spectrum, (log10 of the power + 4) / 4."""
 SPAN = 2.0
-"""How far below the window's loudest the spectrum reaches: 80 dB."""
+"""Range of the log-mel spectrum below the window's maximum: 80 dB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word as it is written, punctuation included."""
+    """A word as written, with punctuation, and its times in seconds."""
 
     text: str
     start: float
@@ -24,19 +24,19 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What the network took for one line."""
+    """A line of words, as segmented by the network."""
 
     words: tuple[Word, ...]
     log_probability: float
-    """Mean over its tokens."""
+    """Mean log-probability of its tokens."""
     no_speech: float
-    """How likely nothing was said in its window."""
+    """Probability that its window has no speech."""
     compression: float
-    """How much shorter its window's text becomes by gzip; loops are above 2.4."""
+    """Gzip compression ratio of its window's text; loops are above 2.4."""
     confirmed: bool = False
-    """Whether its words were heard again, at the same times, in another cut of the audio."""
+    """Whether its words also occur, at the same times, in another cut of the audio."""
     refuted: bool = False
-    """Whether they were listened for in another cut and not heard again."""
+    """Whether its words do not occur in another cut of the audio."""
 
     @property
     def text(self) -> str:
@@ -45,24 +45,24 @@ class Segment:
 
     @property
     def start(self) -> float:
-        """Seconds."""
+        """Start in seconds."""
         return self.words[0].start
 
     @property
     def end(self) -> float:
-        """Seconds."""
+        """End in seconds."""
         return self.words[-1].end
 
 
 def key(word: Word) -> str:
-    """Return what two words have in common that differ in case and punctuation only."""
+    """Normalise a word for comparison: case-folded, without punctuation."""
     return "".join(letter for letter in word.text.casefold() if letter.isalnum())
 
 
 @dataclass(frozen=True, slots=True)
 class WindowTranscript:
-    """What the network made of a window."""
+    """The transcript of a window."""
 
     segments: list[Segment]
     until: float
-    """Seconds; what comes after is to be heard with the next window."""
+    """End of the transcribed part in seconds; the next window must start here."""

@@ -1,4 +1,4 @@
-"""The end of a device's memory, named for what it is, whichever library met it."""
+"""Translate out-of-memory errors of any library to `OutOfMemory`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,20 +10,20 @@ _SIGNS = ("out of memory", "failed to allocate", "bad_alloc")
 
 @contextmanager
 def memory_watched() -> Iterator[None]:
-    """Name the end of a device's memory.
+    """Raise `OutOfMemory` if the code inside runs out of memory.
 
     Raises
     ------
     OutOfMemory
-        A library could not have the memory that it asked for.
+        A library could not allocate memory.
     """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        told = str(error).casefold()
-        if isinstance(error, MemoryError) or any(sign in told for sign in _SIGNS):
+        message = str(error).casefold()
+        if isinstance(error, MemoryError) or any(sign in message for sign in _SIGNS):
             raise OutOfMemory(
                 "out_of_memory",
-                "The device has too little memory for this network; ask for a smaller beam.",
+                "The device has too little memory for this network. Set a smaller `beam`.",
             ) from error
         raise

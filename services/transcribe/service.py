@@ -1,4 +1,4 @@
-"""What the transcribe service is; the only module of it that others may import."""
+"""Declaration of the transcribe service; the only module that other packages may import."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the transcribe service can be told by its environment."""
+"""Environment settings of the transcribe service."""
 
 from pydantic_settings import SettingsConfigDict
 

@@ -1,4 +1,4 @@
-"""Audio of any length in windows of at most 30 s, in bounded memory."""
+"""Transcribe audio of any length in windows of at most 30 s, in bounded memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -14,23 +14,23 @@ from services.transcribe.doubts import (
     looks_looped,
 )
 from services.transcribe.dsp import LevelEnvelope, loudest_level, quietest
-from services.transcribe.engine import Hearing
+from services.transcribe.engine import SpeechNetwork
 from services.transcribe.lines import RATE, Segment, WindowTranscript
 
 WINDOW = 30 * RATE
-"""Samples that the network hears at once."""
+"""Maximum samples of a window."""
 EARLIEST_CUT = 20 * RATE
-"""A window is cut at the quietest place after this."""
+"""A window ends at its quietest place after this many samples."""
 AUDIBLE = 45.0
-"""dB below the loudest tenth of a second of the whole recording, both by `LevelEnvelope`; windows
-whose loudest tenth of a second is lower are not heard at all."""
+"""Windows whose loudest 0.1 s is this many dB below the loudest 0.1 s of the whole recording, both
+by `LevelEnvelope`, are skipped."""
 
 MIN_DB = -120.0
-"""Nothing is heard below this, however quiet the recording is: it is the noise of 16 bits."""
+"""Windows below this level are skipped however quiet the recording is: it is 16-bit noise."""
 SHORTEST_STEP = 5 * RATE
-"""What the network leaves over is only heard again when it went at least this far."""
+"""The untranscribed rest of a window is only carried over if the network got at least this far."""
 SHORTEST_REST = RATE
-"""A shorter rest is not heard again."""
+"""A shorter rest is not carried over."""
 
 _TAIL_S = 0.2
 _TAIL_CONFIDENCE = 0.5
@@ -39,21 +39,21 @@ _WINDOWS_FOR_LANGUAGE = 3
 
 
 @dataclass(slots=True)
-class Listener:
-    """Feed it audio, take segments with times from the beginning of the stream.
+class Transcriber:
+    """Transcribes a stream: feed audio, get segments with times from the start of the stream.
 
     Parameters
     ----------
     language
-        What is sung; detected on the first windows that can be heard when `None`.
+        Language code; if `None`, it is detected on the first audible windows.
     beam
-        Readings that are followed at once.
+        Beam size of the decoder.
     loudest_db
-        The level of the loudest tenth of a second of the whole recording, by `LevelEnvelope`: of
-        the mix where a stem of it is listened to and the mix is known.
+        Level of the loudest 0.1 s of the whole recording by `LevelEnvelope`; of the mix, if a stem
+        is transcribed and the mix is known.
     """
 
-    hearing: Hearing
+    network: SpeechNetwork
     language: str | None
     beam: int
     loudest_db: float
@@ -66,23 +66,23 @@ class Listener:
     _carried: bool = False
 
     def feed(self, audio: Mono, mix: F32 | None = None) -> Iterator[Segment]:
-        """Take `[samples]` at `RATE`, and as much of the mix if known; yield what is complete."""
+        """Process `[samples]` at `RATE`, and as much of the mix if known; yield segments."""
         if mix is not None:
             self._mix = np.concatenate([self._mix, mix])
         self.loudness.feed(audio)
         self._audio = np.concatenate([self._audio, audio])
         while len(self._audio) > WINDOW:
             cut = quietest(self._audio[:WINDOW], EARLIEST_CUT)
-            yield from self._hear(cut)
+            yield from self._transcribe_window(cut)
 
     def finish(self) -> Iterator[Segment]:
-        """Yield what is in the rest."""
+        """Transcribe the rest of the audio."""
         while len(self._audio):
-            yield from self._hear(len(self._audio))
+            yield from self._transcribe_window(len(self._audio))
 
     @property
     def detected(self) -> tuple[str, float] | None:
-        """The language and how sure that is; nothing before something could be heard."""
+        """Language code and confidence (0 to 1); `None` before the first audible window."""
         if self.language is not None:
             return self.language, 1.0
         if not self._votes:
@@ -90,22 +90,22 @@ class Listener:
         best = max(self._votes, key=lambda code: self._votes[code])
         return best, min(1.0, self._votes[best] / self._voted)
 
-    def _hear(self, cut: int) -> Iterator[Segment]:
+    def _transcribe_window(self, cut: int) -> Iterator[Segment]:
         audio, offset = self._audio[:cut], self._position / RATE
         if not self._audible(audio):
             self._leave(cut)
             self._carried = False
             return
         language = self._language_of(audio)
-        heard = self.hearing.run(audio, language=language, beam=self.beam)
-        if looks_invented(heard.segments):
-            heard = self._heard_again(heard, audio, language)
-        until = round(heard.until * RATE)
-        # A rest that is short or silent holds no words, and every window must lead on.
+        transcript = self.network.run(audio, language=language, beam=self.beam)
+        if looks_invented(transcript.segments):
+            transcript = self._recheck(transcript, audio, language)
+        until = round(transcript.until * RATE)
+        # A short or silent rest has no words; and every window must make progress.
         rest = audio[until:] if until > SHORTEST_STEP else audio[:0]
         carried = len(rest) > SHORTEST_REST and self._audible(rest)
         end = offset + len(audio) / RATE
-        segments = _without_tail(heard.segments) if self._carried else heard.segments
+        segments = _without_tail(transcript.segments) if self._carried else transcript.segments
         self._carried = carried
         for segment in segments:
             words = tuple(
@@ -122,19 +122,21 @@ class Listener:
     def _audible(self, audio: Mono) -> bool:
         loudness = LevelEnvelope()
         loudness.feed(audio)
-        least = max(self.loudest_db - AUDIBLE, MIN_DB)
-        return loudest_level(loudness.levels()) >= least
+        min_level = max(self.loudest_db - AUDIBLE, MIN_DB)
+        return loudest_level(loudness.levels()) >= min_level
 
-    def _heard_again(self, heard: WindowTranscript, audio: Mono, language: str) -> WindowTranscript:
-        """Return a window whose text looked invented, confirmed, replaced or refuted.
+    def _recheck(
+        self, transcript: WindowTranscript, audio: Mono, language: str
+    ) -> WindowTranscript:
+        """Verify the suspicious text of a window, and replace it if it is refuted.
 
-        It is heard once more in two pieces, which confirms what is really there. A loop that this
-        does not confirm gives way to the best of the other readings: the pieces, a seeded draw, and
-        the mix that the voice was taken from.
+        A second transcription in two pieces confirms real text. A loop that it does not confirm is
+        replaced by the best alternative: the pieces, a seeded sample, or the mix that the voice
+        comes from.
         """
 
-        def hear(part: Mono, temperature: float = 0.0) -> WindowTranscript:
-            return self.hearing.run(
+        def transcribe(part: Mono, temperature: float = 0.0) -> WindowTranscript:
+            return self.network.run(
                 part, language=language, beam=self.beam, temperature=temperature
             )
 
@@ -142,23 +144,23 @@ class Listener:
         for first, last in _pieces(audio):
             part = audio[first:last]
             if self._audible(part):
-                pieces += _shifted(hear(part).segments, first / RATE)
-        marked = confirm(heard.segments, pieces)
+                pieces += _shifted(transcribe(part).segments, first / RATE)
+        marked = confirm(transcript.segments, pieces)
         if not looks_looped(marked):
-            return replace(heard, segments=marked)
+            return replace(transcript, segments=marked)
         if all(segment.confirmed for segment in marked):
-            # A refrain is really there; the reading that passed over none of it is taken.
+            # The refrain is real: use the transcription that has more of it.
             if _count(pieces) <= _count(marked):
-                return replace(heard, segments=marked)
-            found = [replace(segment, confirmed=True) for segment in pieces]
-            return WindowTranscript(found, len(audio) / RATE)
-        readings = [pieces, hear(audio, TEMPERATURE).segments]
+                return replace(transcript, segments=marked)
+            segments = [replace(segment, confirmed=True) for segment in pieces]
+            return WindowTranscript(segments, len(audio) / RATE)
+        readings = [pieces, transcribe(audio, TEMPERATURE).segments]
         mix = self._mix[: len(audio)]
         if len(mix) == len(audio):
-            readings.append(hear(mix).segments)
+            readings.append(transcribe(mix).segments)
         best = best_reading(readings)
         if best is None:
-            return replace(heard, segments=marked)
+            return replace(transcript, segments=marked)
         return WindowTranscript(best, len(audio) / RATE)
 
     def _leave(self, samples: int) -> None:
@@ -167,24 +169,26 @@ class Listener:
         self._position += samples
 
     def _language_of(self, audio: Mono) -> str:
-        """Return the language by the votes of the first windows, this one's among them."""
-        told = self.detected
-        settled = self._voted >= _WINDOWS_FOR_LANGUAGE or (told is not None and told[1] >= _SURE)
-        if told is not None and settled:
-            return told[0]
-        for code, probability in self.hearing.run_language(audio).items():
+        """Return the language by the votes of the first windows, including this one."""
+        detected = self.detected
+        has_enough_votes = self._voted >= _WINDOWS_FOR_LANGUAGE or (
+            detected is not None and detected[1] >= _SURE
+        )
+        if detected is not None and has_enough_votes:
+            return detected[0]
+        for code, probability in self.network.run_language(audio).items():
             self._votes[code] = self._votes.get(code, 0.0) + probability
         self._voted += 1
-        told = self.detected
-        return told[0] if told else "en"
+        detected = self.detected
+        return detected[0] if detected else "en"
 
 
 def _without_tail(segments: list[Segment]) -> list[Segment]:
-    """Return what is heard after a pass that left something over, without the last word's tail.
+    """Drop a spurious first word that is the tail of the previous window's last word.
 
-    The next window begins where that word ends by the network's word, which is right to some
-    tenths of a second only. What still sounds of it may be taken for a word of its own: one that
-    begins with the window, is short, and is not believed.
+    A carried-over window starts at the end of that word, which the network estimates only to some
+    tenths of a second. Its tail may be transcribed as a word that begins with the window, is short
+    and has low confidence.
     """
     if not segments:
         return segments
@@ -196,7 +200,7 @@ def _without_tail(segments: list[Segment]) -> list[Segment]:
 
 
 def _pieces(audio: Mono) -> list[tuple[int, int]]:
-    """Return where a window is cut in two, at the quietest place of its middle third."""
+    """Split a window in two at the quietest place of its middle third; return the sample ranges."""
     third = len(audio) // 3
     if third < SHORTEST_REST:
         return [(0, len(audio))]
@@ -209,7 +213,7 @@ def _count(segments: list[Segment]) -> int:
 
 
 def _shifted(segments: list[Segment], seconds: float) -> list[Segment]:
-    """Return segments later by a time."""
+    """Shift segments by a time in seconds."""
     return [
         replace(
             segment,

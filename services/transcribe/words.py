@@ -1,4 +1,4 @@
-"""Words as they are written: tokens of the network that belong together are joined."""
+"""Join tokens of the network into words as written."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -27,24 +27,24 @@ _UNSPACED = (
 
 
 def join_words(words: Iterable[Word]) -> tuple[Word, ...]:
-    """Join words that the network's tokenizer tore apart.
+    """Join words that the network's tokenizer split.
 
-    Whisper's own rules part Chinese, Japanese, Thai, Lao, Burmese and Cantonese at every character,
-    which tears vowels and tone marks from their consonants, and other languages at every
-    punctuation mark, which tears elisions (*l'amour*) in two. A word that has no space before it
-    is joined to the one before, unless either is written in a script without spaces and neither
-    is a part of the other's character.
+    Whisper's own rules split Chinese, Japanese, Thai, Lao, Burmese and Cantonese at each character,
+    which separates vowels and tone marks from their consonants, and other languages at every
+    punctuation mark, which splits elisions (*l'amour*). A word without a space before it is joined
+    to the previous one, unless one of them is in a script without spaces and neither is a part of
+    the other's character.
 
     Parameters
     ----------
     words
-        In order; the text of each keeps the space that is written before it.
+        In order; the text of each includes the space before it.
 
     Returns
     -------
     tuple of Word
-        The times of a joined word reach from its first part to its last; its confidence is the
-        mean of its parts, weighted by their letters.
+        A joined word spans the times of its parts; its confidence is their mean, weighted by
+        letters.
     """
     joined: list[Word] = []
     for word in words:

@@ -14,7 +14,7 @@ _MIN_CUE = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lyrics:
-    """Everything that is written."""
+    """Lyrics and their metadata, as written to files."""
 
     title: str
     language: str
@@ -26,7 +26,7 @@ class Lyrics:
 
 
 def write_json(path: Path, lyrics: Lyrics) -> None:
-    """Write everything that is known; times are seconds of the canonical audio."""
+    """Write all fields as JSON; times are seconds of the canonical audio."""
     content = {
         "format": "cratedig-lyrics",
         "version": 1,
@@ -35,13 +35,15 @@ def write_json(path: Path, lyrics: Lyrics) -> None:
         "engine": lyrics.engine,
         "weights": lyrics.weights,
         "lines": [_line(line) for line in lyrics.lines],
-        "removed": [{**_line(one.segment), "reason": one.reason.value} for one in lyrics.removed],
+        "removed": [
+            {**_line(item.segment), "reason": item.reason.value} for item in lyrics.removed
+        ],
     }
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def write_lrc(path: Path, lyrics: Lyrics, *, words: bool = False) -> None:
-    """Write LRC, a time before each line; with `words`, enhanced LRC, one before each word."""
+    """Write LRC with a time for each line; with `words`, enhanced LRC with a time for each word."""
     rows = [f"[ti:{_plain(lyrics.title)}]", f"[length:{_lrc(lyrics.duration)}]"]
     for line in lyrics.lines:
         if words:
@@ -76,7 +78,7 @@ def write_text(path: Path, lyrics: Lyrics) -> None:
 
 
 def _cues(lyrics: Lyrics) -> list[tuple[float, float, str]]:
-    """Return (start, end, text) of subtitles: long lines parted, none over the next, none brief."""
+    """Return (start, end, text) of subtitles: long lines split, no overlaps, a minimum duration."""
     parts = [part for line in lyrics.lines for part in _parted(line.words)]
     cues = []
     for number, part in enumerate(parts):
@@ -88,12 +90,12 @@ def _cues(lyrics: Lyrics) -> list[tuple[float, float, str]]:
 
 
 def _parted(words: tuple[Word, ...]) -> list[tuple[Word, ...]]:
-    """Part a line that is shown for too long, at its longest pause."""
+    """Split a line that is shown for too long, at its longest pause."""
     if len(words) < 2 or words[-1].end - words[0].start <= _LONGEST_CUE:
         return [words]
     pauses = [words[n].start - words[n - 1].end for n in range(1, len(words))]
     middle = len(words) / 2
-    # Of pauses alike, the one nearest to the middle.
+    # Of equal pauses, choose the one nearest to the middle.
     cut = max(range(1, len(words)), key=lambda n: (round(pauses[n - 1], 1), -abs(n - middle)))
     return [*_parted(words[:cut]), *_parted(words[cut:])]
 
@@ -118,13 +120,13 @@ def _line(segment: Segment) -> dict[str, object]:
 
 
 def _timed(word: Word) -> str:
-    """Return a word behind its time, with spaces only where the word has one before it."""
+    """Return a word with its time; spaces only where the word has one before it."""
     space = " " if word.text[:1].isspace() else ""
     return f"{space}<{_lrc(word.start)}>{space}{_plain(word.text)}"
 
 
 def _plain(text: str) -> str:
-    """Return text on one line, without what would end or begin a time or a cue."""
+    """Return text on one line, without characters that delimit times or cues."""
     text = " ".join(text.split()).replace("-->", "→")
     return text.replace("[", "(").replace("]", ")").replace("<", "‹").replace(">", "›")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kit.arrays import F64
-from services.analysis.meter import Accents, find_bars, harmonic_change, heard_at
+from services.analysis.meter import Accents, find_bars, harmonic_change, peak_near
 from services.analysis.sections import describe, find_parts, letter, novelty
 
 
@@ -38,8 +38,8 @@ def test_a_known_metre_is_kept_and_few_beats_say_nothing() -> None:
 def test_what_is_heard_at_a_beat_is_near_it() -> None:
     curve = np.zeros(400)
     curve[[103, 250]] = 1.0
-    np.testing.assert_array_equal(heard_at(np.array([0.5, 1.0]), curve, 200.0), [1.0, 0.0])
-    assert heard_at(np.array([0.5]), np.zeros(0), 200.0).tolist() == [0.0]
+    np.testing.assert_array_equal(peak_near(np.array([0.5, 1.0]), curve, 200.0), [1.0, 0.0])
+    assert peak_near(np.array([0.5]), np.zeros(0), 200.0).tolist() == [0.0]
 
 
 def test_harmony_changes_where_it_changes() -> None:

@@ -44,10 +44,10 @@ def perform(notes: Sequence[Known], *, decay: float = 1.0, vibrato: float = 0.0)
 
 
 def matched(
-    truth: Sequence[Known], found: Sequence[Known], *, ends: float | None = None
+    truth: Sequence[Known], detected: Sequence[Known], *, ends: float | None = None
 ) -> tuple[float, float]:
     """Return (precision, recall): same pitch, starts within 50 ms, ends within `ends` seconds."""
-    left = list(found)
+    left = list(detected)
     hits = 0
     for note in truth:
         fits = [
@@ -60,7 +60,7 @@ def matched(
         if fits:
             left.remove(min(fits, key=lambda other: abs(other.start - note.start)))
             hits += 1
-    return hits / max(len(found), 1), hits / len(truth)
+    return hits / max(len(detected), 1), hits / len(truth)
 
 
 SCALE = tuple(

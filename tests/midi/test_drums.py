@@ -14,7 +14,7 @@ from contracts.slicing import Slice, SliceEnd, SliceKind, Slices
 from contracts.tagging import SampleTags, SoundClass, Tags
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
-from services.midi.drums import DRUMS, Hit, beat, hear
+from services.midi.drums import DRUMS, Hit, classify_hits, drum_notes
 from services.midi.engine import Engine
 from services.midi.handler import handle
 from tests.support.single_job import SUBJECT, single_job
@@ -81,7 +81,7 @@ def test_a_slice_is_what_the_best_of_its_group_was_tagged_as() -> None:
         tag("drums-hit-0004.flac", SoundClass.RIM),
         tag("drums-loop-1bar-0005.flac", SoundClass.LOOP),
     ]
-    hits = hear(slices, tags, only_drums=True)
+    hits = classify_hits(slices, tags, only_drums=True)
     assert drums_of(hits) == [
         SoundClass.KICK, SoundClass.SNARE, SoundClass.KICK, None, SoundClass.RIM,
     ]  # fmt: skip
@@ -94,12 +94,12 @@ def test_on_a_drum_stem_what_is_unknown_is_written_as_the_likeliest_drum() -> No
         tag("a.flac", SoundClass.UNKNOWN, share=0.4, likely=SoundClass.TOM),
         tag("b.flac", SoundClass.BASS, share=0.9),
     ]
-    (first, second) = hear(slices, tags, only_drums=True)
+    (first, second) = classify_hits(slices, tags, only_drums=True)
     assert (first.label, first.drum, first.confidence) == (SoundClass.UNKNOWN, SoundClass.TOM, 0.4)
     assert second.label is SoundClass.BASS
     assert second.drum in DRUMS
     # Elsewhere it must be rather a drum than not.
-    assert drums_of(hear(slices, tags, only_drums=False)) == [SoundClass.TOM, None]
+    assert drums_of(classify_hits(slices, tags, only_drums=False)) == [SoundClass.TOM, None]
 
 
 def test_velocities_are_relative_to_the_same_drum() -> None:
@@ -107,7 +107,7 @@ def test_velocities_are_relative_to_the_same_drum() -> None:
     hat = [shot(9, 9.0, file="9.flac", level=-40.0)]
     tags = [tag(f"{i}.flac", SoundClass.SNARE) for i in range(3)]
     tags += [tag("9.flac", SoundClass.CLOSED_HAT)]
-    played = beat(hear(listed(*pieces, *hat), tags, only_drums=True), RATE)
+    played = drum_notes(classify_hits(listed(*pieces, *hat), tags, only_drums=True), RATE)
     snares = [item.velocity for item in played if item.note.pitch == 38]
     assert snares == sorted(snares, reverse=True)
     # 12 dB are half of the velocity.

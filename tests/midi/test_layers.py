@@ -1,4 +1,4 @@
-"""Drums that are struck together are told apart by how loud their bands are."""
+"""Simultaneous drums are detected by the levels of their bands."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from contracts.items import ArtifactKind
 from contracts.midi import MidiParams, Notes
 from contracts.music import Stem
 from contracts.tagging import SoundClass, Tags
-from services.midi.drums import hear
+from services.midi.drums import classify_hits
 from services.midi.engine import Engine
 from services.midi.handler import handle
-from services.midi.layers import levels, struck_too
+from services.midi.layers import levels, simultaneous_hits
 from tests.midi.test_drums import RATE, job_of, listed, shot, tag
 from tests.support.single_job import audio_input, write_audio
 
@@ -44,8 +44,8 @@ def pieces(pattern: tuple[str, ...]):
 def test_the_second_drum_is_found_and_no_other(tmp_path: Path) -> None:
     path = write_audio(tmp_path / "drums.flac", recording(ROCK), RATE)
     slices, tags = pieces(ROCK)
-    hits = hear(slices, tags, only_drums=True)
-    found = struck_too(hits, levels(path, hits, RATE))
+    hits = classify_hits(slices, tags, only_drums=True)
+    found = simultaneous_hits(hits, levels(path, hits, RATE))
     assert [(hit.piece.index, hit.drum) for hit in found] == [
         (i, CLASSES[one[1]]) for i, one in enumerate(ROCK) if len(one) == 2
     ]
@@ -56,8 +56,8 @@ def test_what_is_not_heard_alone_is_not_looked_for(tmp_path: Path) -> None:
     pattern = ("kh", "kh", "h", "kh", "h", "kh", "h")
     path = write_audio(tmp_path / "drums.flac", recording(pattern), RATE)
     slices, tags = pieces(pattern)
-    hits = hear(slices, tags, only_drums=True)
-    assert struck_too(hits, levels(path, hits, RATE)) == []
+    hits = classify_hits(slices, tags, only_drums=True)
+    assert simultaneous_hits(hits, levels(path, hits, RATE)) == []
 
 
 def test_levels_are_those_of_the_moment_whatever_the_blocks(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_levels_are_those_of_the_moment_whatever_the_blocks(tmp_path: Path) -> N
     path = write_audio(tmp_path / "a.flac", audio, RATE)
     shots = [shot(i, at / RATE, file=f"{i}.flac") for i, at in enumerate(starts)]
     tags = [tag(f"{i}.flac", SoundClass.KICK) for i in range(len(starts))]
-    found = levels(path, hear(listed(*shots), tags, only_drums=True), RATE)
+    found = levels(path, classify_hits(listed(*shots), tags, only_drums=True), RATE)
     assert found.shape == (5, 3)
     assert found[2:4, 0] == pytest.approx(found[2, 0], abs=0.1)
     assert found[4, 0] < found[3, 0] - 30

@@ -7,12 +7,12 @@ from services.midi.partials import (
     FRAME,
     HOP,
     RATE,
-    fall,
+    find_decay,
+    level_recovery,
+    level_rise,
     partials,
     power,
-    ringing,
-    rise,
-    swell,
+    release_tail,
 )
 
 
@@ -61,39 +61,39 @@ def test_a_released_note_falls_where_it_was_released(release: float) -> None:
     audio = tone(440, 1.5, decay=1.0)
     past = np.maximum(np.arange(len(audio)) / RATE - 0.8, 0)
     audio *= np.exp(-past / release).astype(np.float32)
-    found = fall(power(audio, 120), 69, 0, 120)
+    found = find_decay(power(audio, 120), 69, 0, 120)
     assert found is not None
     assert abs(found * FRAME - 0.8) < 0.05
 
 
 @pytest.mark.parametrize("decay", [0.0, 2.0, 0.3])
-def test_a_ringing_note_does_not_fall(decay: float) -> None:
-    assert fall(power(tone(440, 1.5, decay=decay), 100), 69, 4, 100) is None
+def test_a_sustained_note_does_not_decay(decay: float) -> None:
+    assert find_decay(power(tone(440, 1.5, decay=decay), 100), 69, 4, 100) is None
 
 
 def test_too_short_to_tell() -> None:
     spectrum = power(tone(440, 1.0), 80)
-    assert fall(spectrum, 69, 10, 18) is None
-    assert rise(spectrum, 69, 0) == (np.inf, 0.0)
-    assert swell(spectrum, 69, 18, 18) is None
-    assert ringing(spectrum, 69, 10, 18, 22) == 18
+    assert find_decay(spectrum, 69, 10, 18) is None
+    assert level_rise(spectrum, 69, 0) == (np.inf, 0.0)
+    assert level_recovery(spectrum, 69, 18, 18) is None
+    assert release_tail(spectrum, 69, 10, 18, 22) == 18
 
 
-def test_a_second_strike_is_a_rise_and_ringing_on_is_none() -> None:
+def test_a_second_onset_is_a_level_rise_and_a_release_tail_is_not() -> None:
     once = tone(440, 1.0, decay=0.5)
     twice = once.copy()
     half = len(once) // 2
     twice[half:] += once[:-half] if len(once) % 2 == 0 else once[: len(once) - half]
     at = half // HOP
-    growth, before = rise(power(twice, 80), 69, at)
+    growth, before = level_rise(power(twice, 80), 69, at)
     assert growth > 3
     assert before < 0
-    assert rise(power(once, 80), 69, at)[0] < 1
+    assert level_rise(power(once, 80), 69, at)[0] < 1
 
 
-def test_what_swells_has_grown_before() -> None:
+def test_a_crescendo_has_risen_before() -> None:
     audio = tone(440, 1.0) * np.minimum(np.arange(RATE) / (0.4 * RATE), 1).astype(np.float32)
-    growth, before = rise(power(audio, 80), 69, round(0.2 / FRAME))
+    growth, before = level_rise(power(audio, 80), 69, round(0.2 / FRAME))
     assert growth > 3
     assert before > 3
 
@@ -105,17 +105,17 @@ def test_a_vibrato_does_not_rise(depth: float) -> None:
     phase = 2 * np.pi * np.cumsum(bent) / RATE
     audio = sum(np.sin(k * phase) / k for k in range(1, 9)).astype(np.float32)
     spectrum = power(audio, 80)
-    assert max(rise(spectrum, 69, at)[0] for at in range(15, 70)) < 2
+    assert max(level_rise(spectrum, 69, at)[0] for at in range(15, 70)) < 2
 
 
 def test_what_comes_back_begins_where_it_was_weakest() -> None:
     audio = tone(440, 1.0)
     gap = slice(round(0.5 * RATE), round(0.6 * RATE))
     audio[gap] *= 0.02
-    again = swell(power(audio, 80), 69, 38, 78)
+    again = level_recovery(power(audio, 80), 69, 38, 78)
     assert again is not None
     assert 0.5 < again * FRAME < 0.6
-    assert swell(power(tone(440, 1.0, decay=0.3), 80), 69, 38, 78) is None
+    assert level_recovery(power(tone(440, 1.0, decay=0.3), 80), 69, 38, 78) is None
 
 
 def test_a_string_rings_on_until_it_is_damped() -> None:
@@ -123,10 +123,10 @@ def test_a_string_rings_on_until_it_is_damped() -> None:
     past = np.maximum(np.arange(len(audio)) / RATE - 1.2, 0)
     audio *= np.exp(-past / 0.02).astype(np.float32)
     spectrum = power(audio, 160)
-    assert ringing(spectrum, 69, 2, 50, 160) * FRAME == pytest.approx(1.2, abs=0.06)
+    assert release_tail(spectrum, 69, 2, 50, 160) * FRAME == pytest.approx(1.2, abs=0.06)
     # One that rang on before goes on ringing.
-    assert ringing(spectrum, 69, 50, 50, 160) * FRAME == pytest.approx(1.2, abs=0.06)
-    assert ringing(spectrum, 69, 2, 50, 80) == 80
+    assert release_tail(spectrum, 69, 50, 50, 160) * FRAME == pytest.approx(1.2, abs=0.06)
+    assert release_tail(spectrum, 69, 2, 50, 80) == 80
 
 
 def test_the_tail_of_a_held_note_does_not_ring() -> None:
@@ -134,9 +134,9 @@ def test_the_tail_of_a_held_note_does_not_ring() -> None:
     past = np.maximum(np.arange(len(audio)) / RATE - 0.6, 0)
     audio *= np.exp(-past / 0.2).astype(np.float32)
     heard = round(0.62 / FRAME)
-    assert ringing(power(audio, 160), 69, 2, heard, 160) == heard
+    assert release_tail(power(audio, 160), 69, 2, heard, 160) == heard
 
 
 def test_noise_does_not_ring() -> None:
     audio = np.random.default_rng(0).normal(0, 0.1, 2 * RATE).astype(np.float32)
-    assert ringing(power(audio, 160), 69, 2, 50, 160) == 50
+    assert release_tail(power(audio, 160), 69, 2, 50, 160) == 50

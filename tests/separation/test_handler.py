@@ -184,9 +184,9 @@ def test_opposite_channels_do_not_break_the_levels(tmp_path: Path) -> None:
 def test_the_result_says_what_ran_and_how_to_get_better(tmp_path: Path) -> None:
     job, _ = make_job(tmp_path, music(1.0), form=AudioForm.WAV_FLOAT)
     engine = ToyEngine()
-    asked = SeparationParams(weights=Weights.HTDEMUCS, precision=Precision.FAST)
-    result = handle(asked, job, engine)
-    assert engine.asked == [(Weights.HTDEMUCS, Precision.FAST)]
+    params = SeparationParams(weights=Weights.HTDEMUCS, precision=Precision.FAST)
+    result = handle(params, job, engine)
+    assert engine.requests == [(Weights.HTDEMUCS, Precision.FAST)]
     assert result.weights == "htdemucs"
     assert result.engine == "toy 1 cpu"
     assert result.precision is Precision.EXACT

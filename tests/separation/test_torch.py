@@ -187,7 +187,7 @@ def test_the_end_of_the_memory_is_named(torch_python: Path) -> None:
     code = """
 import torch
 from kit.worker.outcomes import OutOfMemory
-from services.separation.engines.pytorch import batch_for, memory_watched, SEGMENT_BYTES, MOST
+from services.separation.engines.pytorch import batch_for, memory_watched, SEGMENT_BYTES, MAX_BATCH
 
 def gpu():
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
@@ -213,9 +213,9 @@ except RuntimeError as error:
 
 assert batch_for(0, share=1) == 1
 assert batch_for(4 * SEGMENT_BYTES, share=1) == 3
-assert batch_for(100 * SEGMENT_BYTES, share=1) == MOST
-assert batch_for(100 * SEGMENT_BYTES, share=0.5) == MOST // 2
-assert batch_for(100 * SEGMENT_BYTES, share=0.25) == MOST // 4
+assert batch_for(100 * SEGMENT_BYTES, share=1) == MAX_BATCH
+assert batch_for(100 * SEGMENT_BYTES, share=0.5) == MAX_BATCH // 2
+assert batch_for(100 * SEGMENT_BYTES, share=0.25) == MAX_BATCH // 4
 assert batch_for(SEGMENT_BYTES, share=0.25) == 1
 print("well")
 """

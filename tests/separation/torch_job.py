@@ -34,33 +34,33 @@ def main() -> None:
         print(json.dumps(run(json.loads(request))), flush=True)
 
 
-def run(asked: dict[str, Any]) -> dict[str, Any]:
+def run(params: dict[str, Any]) -> dict[str, Any]:
     """Run a job and return what it told."""
-    context = EngineContext(threads=2, segment=asked["share"])
+    context = EngineContext(threads=2, segment=params["share"])
 
     def no_graph(path: Path, precision: Precision) -> Network:
         raise AssertionError("a graph was opened where PyTorch was asked for")
 
     def opener(paths: Sequence[Path], precision: Precision) -> Running:
         running = open_torch(context, paths, precision)
-        if asked["batch"]:
-            running.batch = asked["batch"]
+        if params["batch"]:
+            running.batch = params["batch"]
         return running
 
     engine = NetworkEngine(
-        {name: Path(path) for name, path in asked["files"].items()},
+        {name: Path(path) for name, path in params["files"].items()},
         no_graph,
         torch=opener,
         note=note_of(context, on_torch=True),
     )
-    job, _ = make_job(Path(asked["out"]), np.load(asked["audio"]))
+    job, _ = make_job(Path(params["out"]), np.load(params["audio"]))
     params = SeparationParams(
-        weights=Weights(asked["weights"]),
+        weights=Weights(params["weights"]),
         format=StemFormat.WAV,
         depth=StemDepth.FLOAT32,
         residual=Residual.NONE,
         previews=False,
-        precision=Precision(asked.get("precision", "exact")),
+        precision=Precision(params.get("precision", "exact")),
     )
     result = handle(params, job, engine)
     engine.close()

@@ -75,10 +75,10 @@ class ToyEngine:
     stems: tuple[Stem, ...] = (Stem.DRUMS, Stem.VOCALS, Stem.OTHER)
     precision: Precision = Precision.EXACT
     name: str = "toy"
-    asked: list[tuple[Weights | None, Precision]] = field(default_factory=list)
+    requests: list[tuple[Weights | None, Precision]] = field(default_factory=list)
 
     def open(self, weights: Weights | None, precision: Precision | None) -> Opened:
-        self.asked.append((weights, precision))
+        self.requests.append((weights, precision))
         return Opened(
             separator=self.separator,
             stems=self.stems,
@@ -137,6 +137,6 @@ def snr(reference: F32, estimate: F32) -> float:
 
 def si_sdr(reference: F32, estimate: F32) -> float:
     """Scale-invariant ratio of signal to distortion in dB (J. Le Roux et al., ICASSP 2019)."""
-    wide, made = reference.ravel().astype(np.float64), estimate.ravel().astype(np.float64)
-    target = (wide @ made) / (wide @ wide) * wide
-    return 10 * float(np.log10((target @ target) / np.square(made - target).sum()))
+    wide, estimate = reference.ravel().astype(np.float64), estimate.ravel().astype(np.float64)
+    target = (wide @ estimate) / (wide @ wide) * wide
+    return 10 * float(np.log10((target @ target) / np.square(estimate - target).sum()))

@@ -23,21 +23,21 @@ class KnownEngine:
     """Tags say how loud a patch is; one-shots are what it was told that they are."""
 
     answers: Sequence[dict[str, float]] = ()
-    heard: dict[TagSource, int] = field(default_factory=dict)
+    patches_tagged: dict[TagSource, int] = field(default_factory=dict)
     name: str = "known"
     weights: str = "none"
 
     def run_tagger(self, patches: F32, source: TagSource) -> TaggerOutput:
         """Return the mean of each patch as every tag."""
         assert 1 <= len(patches) <= BATCH
-        self.heard[source] = self.heard.get(source, 0) + len(patches)
+        self.patches_tagged[source] = self.patches_tagged.get(source, 0) + len(patches)
         loud = patches.mean(axis=(1, 2)) / 10
         return TaggerOutput(np.repeat(loud[:, None], 50, 1), np.repeat(loud[:, None], 200, 1))
 
     def run_classifier(self, features: F32) -> F32:
         """Return what was told."""
         assert len(features) == len(self.answers)
-        rows = [[one.get(name, 0.0) for name in CLASSES] for one in self.answers]
+        rows = [[answer.get(name, 0.0) for name in CLASSES] for answer in self.answers]
         return np.array(rows, np.float32)
 
 
@@ -75,12 +75,12 @@ def _scratch(folder: Path) -> Path:
 
 def tags_of(job: Job) -> Tags:
     """Return what a job wrote."""
-    path = next(one.path for one in job.outputs if one.kind is ArtifactKind.TAGS)
+    path = next(output.path for output in job.outputs if output.kind is ArtifactKind.TAGS)
     return Tags.model_validate_json(path.read_bytes())
 
 
 def embeddings_of(job: Job) -> dict[str, F32]:
     """Return the vectors that a job wrote, by file."""
-    path = next(one.path for one in job.outputs if one.kind is ArtifactKind.EMBEDDING)
+    path = next(output.path for output in job.outputs if output.kind is ArtifactKind.EMBEDDING)
     with np.load(path, allow_pickle=False) as content:
         return dict(zip(content["files"].tolist(), content["vectors"], strict=True))

@@ -37,14 +37,16 @@ def run(variables: Variables, mel: NDArray[np.float32]) -> dict[str, F64]:
 
 
 def _best_band(variables: Variables, number: int, image: F64) -> F64:
-    found = _normalised(variables, number + 1, np.maximum(_convolved(variables, number, image), 0))
-    return np.asarray(found.max(axis=1))
+    outputs = _normalised(
+        variables, number + 1, np.maximum(_convolved(variables, number, image), 0)
+    )
+    return np.asarray(outputs.max(axis=1))
 
 
 def _layer(variables: Variables, number: int, features: F64) -> F64:
     image = np.pad(features[:, :, None], ((3, 3), (0, 0), (0, 0)))
-    found = np.maximum(_convolved(variables, number, image), 0.0)[:, 0]
-    return _normalised(variables, number + 1, found)
+    output = np.maximum(_convolved(variables, number, image), 0.0)[:, 0]
+    return _normalised(variables, number + 1, output)
 
 
 def _convolved(variables: Variables, number: int, image: F64) -> F64:
@@ -52,8 +54,8 @@ def _convolved(variables: Variables, number: int, image: F64) -> F64:
     layer = f"conv2d_{number}" if number else "conv2d"
     kernel = variables[f"{layer}/kernel"].astype(np.float64)
     windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape[:2], axis=(0, 1))
-    found = np.tensordot(windows, kernel, axes=((3, 4, 2), (0, 1, 2)))
-    return np.asarray(found + variables[f"{layer}/bias"])
+    output = np.tensordot(windows, kernel, axes=((3, 4, 2), (0, 1, 2)))
+    return np.asarray(output + variables[f"{layer}/bias"])
 
 
 def _normalised(variables: Variables, number: int, value: F64) -> F64:

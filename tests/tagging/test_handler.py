@@ -92,7 +92,7 @@ def test_only_the_words_that_were_asked_for(tmp_path: Path, source: TagSource) -
     assert {tag.source for tag in tags_of(job).song} == {source}
     assert len(tags_of(job).song) == 50
     # The embedding is MagnaTagATune's, whatever words are wanted.
-    assert set(engine.heard) == {TagSource.MTT, source}
+    assert set(engine.patches_tagged) == {TagSource.MTT, source}
 
 
 def test_slices_of_a_stem_are_one_job(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def arrays() -> dict[str, NDArray[np.generic]]:
         ("second_bias", np.full((4, len(CLASSES)), np.nan, np.float16), "not finite"),
         ("scale", np.zeros(FEATURES, np.float32), "positive"),
         ("temperature", np.zeros(1, np.float32), "positive"),
-        ("classes", np.array(["kick", "snare"]), "classes are others"),
+        ("classes", np.array(["kick", "snare"]), "not those of this version"),
         ("mean", np.zeros(FEATURES, np.int64), "mean is int64"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Segments made by hand, a voice made of noise, and a network that says what it is told."""
+"""Synthetic segments, noise bursts as a voice, and a fake network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kit.arrays import F32, Mono
-from services.transcribe.engine import Hearing
+from services.transcribe.engine import SpeechNetwork
 from services.transcribe.lines import RATE, Segment, WindowTranscript, Word
 
 
@@ -39,32 +39,32 @@ def bursts(*times: tuple[float, float], seconds: float, level: float = 0.2) -> F
 
 
 @dataclass
-class Told:
-    """A network that hears one word a second and keeps the lengths it was given."""
+class FakeNetwork:
+    """A network that returns one word per second and records the lengths of its inputs."""
 
     probabilities: Sequence[Mapping[str, float]] = ({"en": 0.9, "de": 0.1},)
-    weights: str = "told"
+    weights: str = "fake"
     description: str = "by hand"
     languages: frozenset[str] = frozenset({"en", "de"})
     lengths: list[int] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
-    asked: int = 0
-    most: float = 1e9
-    """Seconds that one pass goes at most."""
+    languages_run: int = 0
+    max_seconds: float = 1e9
+    """Maximum seconds of one pass."""
 
     def run_language(self, audio: Mono) -> Mapping[str, float]:
-        self.asked += 1
-        return self.probabilities[min(self.asked, len(self.probabilities)) - 1]
+        self.languages_run += 1
+        return self.probabilities[min(self.languages_run, len(self.probabilities)) - 1]
 
     def run(
         self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
     ) -> WindowTranscript:
         self.lengths.append(len(audio))
         self.spoken.append(language)
-        until = min(len(audio) / RATE, self.most)
+        until = min(len(audio) / RATE, self.max_seconds)
         seconds = int(until)
-        found = [line(f"word{n}", float(n), each=0.5) for n in range(seconds)]
-        return WindowTranscript(found, until)
+        segments = [line(f"word{n}", float(n), each=0.5) for n in range(seconds)]
+        return WindowTranscript(segments, until)
 
-    def open(self, weights: str) -> Hearing:
+    def open(self, weights: str) -> SpeechNetwork:
         return self

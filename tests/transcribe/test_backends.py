@@ -9,8 +9,8 @@ from kit.inference.errors import DeviceMissing
 from kit.worker.engines import EngineContext
 from kit.worker.outcomes import OutOfMemory, Rejected
 from services.transcribe.backends import choose
-from services.transcribe.engine import Hearing, Networks, load_engine
-from tests.transcribe.lines import Told
+from services.transcribe.engine import Networks, SpeechNetwork, load_engine
+from tests.transcribe.lines import FakeNetwork
 
 
 def has(*names: str) -> Callable[[str], bool]:
@@ -67,11 +67,11 @@ def test_an_unknown_engine_is_refused_with_those_that_are_known() -> None:
 
 def test_a_gpu_that_is_not_there_leaves_the_processor(weights: dict[str, Path]) -> None:
     engine = load_engine(EngineContext(weights=weights, device="cuda", threads=2))
-    hearing = engine.open("whisper-base")
-    if " cuda " in hearing.description:
+    network = engine.open("whisper-base")
+    if " cuda " in network.description:
         pytest.skip("there is a GPU here")
-    assert " cpu " in hearing.description
-    assert "no GPU" in hearing.description
+    assert " cpu " in network.description
+    assert "no GPU" in network.description
 
 
 def test_standing_in_for_a_gpu_is_said(weights: dict[str, Path]) -> None:
@@ -83,9 +83,9 @@ def test_standing_in_for_a_gpu_is_said(weights: dict[str, Path]) -> None:
 def test_one_network_at_a_time_is_kept() -> None:
     opened: list[str] = []
 
-    def opener(name: str, path: Path) -> Hearing:
+    def opener(name: str, path: Path) -> SpeechNetwork:
         opened.append(name)
-        return Told(weights=name)
+        return FakeNetwork(weights=name)
 
     networks = Networks({"a": Path("a"), "b": Path("b")}, opener)
     assert networks.open("a") is networks.open("a")
@@ -99,7 +99,7 @@ def test_one_network_at_a_time_is_kept() -> None:
 
 
 def test_memory_that_ends_while_loading_has_its_name() -> None:
-    def opener(name: str, path: Path) -> Hearing:
+    def opener(name: str, path: Path) -> SpeechNetwork:
         raise RuntimeError("CUDA failed with error out of memory")
 
     with pytest.raises(OutOfMemory):

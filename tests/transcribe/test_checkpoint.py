@@ -71,16 +71,19 @@ HEAD = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, 1)
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "holds no Whisper"),
-        (b"\x06\0\0\0", "holds no Whisper"),
+        (b"", "no readable Whisper"),
+        (b"\x06\0\0\0", "no readable Whisper"),
         (struct.pack("<I", 5) + text("WhisperSpec") + struct.pack("<II", 3, 1), "of version 5"),
         (struct.pack("<I", 6) + text("TransformerSpec") + struct.pack("<II", 3, 1), "Transformer"),
-        (HEAD + text("a") + b"\x00\x09" + struct.pack("<I", 4) + b"abcd", "cannot be read"),
-        (HEAD + text("a") + b"\x00\x00" + struct.pack("<I", 1 << 31), "cannot be read"),
-        (HEAD + text("a") + b"\x01\x07\0\0\0\x00" + struct.pack("<I", 4) + b"abcd", "no Whisper"),
+        (HEAD + text("a") + b"\x00\x09" + struct.pack("<I", 4) + b"abcd", "not supported"),
+        (HEAD + text("a") + b"\x00\x00" + struct.pack("<I", 1 << 31), "not supported"),
+        (
+            HEAD + text("a") + b"\x01\x07\0\0\0\x00" + struct.pack("<I", 4) + b"abcd",
+            "no readable Whisper",
+        ),
         (
             HEAD + text("encoder/conv1/bias") + b"\x01\x04\0\0\0\x01" + b"\x04\0\0\0abcd",
-            "quantised|no Whisper",
+            "quantised|no readable Whisper",
         ),
     ],
 )

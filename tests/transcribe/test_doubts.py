@@ -10,7 +10,7 @@ from kit.arrays import F32, Mono
 from services.transcribe.doubts import TEMPERATURE, confirm, looks_invented, looks_looped
 from services.transcribe.hallucinations import filter_hallucinations
 from services.transcribe.lines import RATE, Segment, WindowTranscript
-from services.transcribe.streaming import Listener
+from services.transcribe.streaming import Transcriber
 from tests.transcribe.lines import bursts, line
 
 SUNG = bursts((0, 24), seconds=24)
@@ -22,13 +22,13 @@ LOOP = [line("baby come on " * 20, 0.5, each=0.38, confidence=0.99, compression=
 
 @dataclass
 class Scripted:
-    """A network that hears what a test says, by the length of the audio and the temperature."""
+    """A network whose output a test scripts, by the length of the audio and the temperature."""
 
     script: Callable[[F32, float], list[Segment]]
     weights: str = "scripted"
     description: str = "by hand"
     languages: frozenset[str] = frozenset({"en"})
-    asked: list[tuple[int, float]] = field(default_factory=list)
+    runs: list[tuple[int, float]] = field(default_factory=list)
 
     def run_language(self, audio: Mono) -> Mapping[str, float]:
         return {"en": 1.0}
@@ -36,26 +36,26 @@ class Scripted:
     def run(
         self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
     ) -> WindowTranscript:
-        self.asked.append((len(audio), temperature))
+        self.runs.append((len(audio), temperature))
         return WindowTranscript(self.script(audio, temperature), len(audio) / RATE)
 
 
 def within(segments: list[Segment], first: float, last: float) -> list[Segment]:
     """Return the segments between two times, counted from the first."""
     return [
-        line(one.text, one.start - first, each=0.4, confidence=0.9)
-        for one in segments
-        if first <= one.start and one.end <= last
+        line(segment.text, segment.start - first, each=0.4, confidence=0.9)
+        for segment in segments
+        if first <= segment.start and segment.end <= last
     ]
 
 
-def listen(hearing: Scripted, mix: F32 | None = None) -> tuple[list[str], list[RemovalReason]]:
-    listener = Listener(hearing, "en", 1, loudest_db=-20.0)
-    lines = [*listener.feed(SUNG, mix), *listener.finish()]
+def transcribe(network: Scripted, mix: F32 | None = None) -> tuple[list[str], list[RemovalReason]]:
+    transcriber = Transcriber(network, "en", 1, loudest_db=-20.0)
+    lines = [*transcriber.feed(SUNG, mix), *transcriber.finish()]
     kept, removed = filter_hallucinations(
-        lines, listener.loudness.levels(), separated=True, loudest_db=-20.0
+        lines, transcriber.loudness.levels(), separated=True, loudest_db=-20.0
     )
-    return [one.text for one in kept], [one.reason for one in removed]
+    return [segment.text for segment in kept], [segment.reason for segment in removed]
 
 
 def test_a_refrain_that_another_cut_holds_too_stays() -> None:
@@ -71,9 +71,9 @@ def test_a_refrain_that_another_cut_holds_too_stays() -> None:
             return within(refrain, first, first + len(audio) / RATE)
 
         assert looks_looped(refrain)
-        kept, removed = listen(Scripted(script))
+        kept, removed = transcribe(Scripted(script))
         assert len(kept) >= 5
-        assert kept == [one.text for one in refrain]
+        assert kept == [segment.text for segment in refrain]
         assert not removed
 
 
@@ -85,17 +85,17 @@ def test_a_believed_loop_gives_way_to_what_the_mix_holds() -> None:
             return sung
         return LOOP if len(audio) == len(SUNG) else []
 
-    hearing = Scripted(script)
-    assert listen(hearing, MIX) == (["something else is sung here"], [])
-    assert (len(SUNG), TEMPERATURE) in hearing.asked
-    kept, removed = listen(Scripted(script))
+    network = Scripted(script)
+    assert transcribe(network, MIX) == (["something else is sung here"], [])
+    assert (len(SUNG), TEMPERATURE) in network.runs
+    kept, removed = transcribe(Scripted(script))
     assert kept == []
     assert removed == [RemovalReason.REPEATED]
 
 
 def test_a_loop_that_goes_on_at_another_rate_in_another_cut_is_no_refrain() -> None:
     faster = [line("baby come on " * 20, 0.2, each=0.15, confidence=0.99, compression=8.0)]
-    assert not any(one.confirmed for one in confirm(LOOP, [*faster, *faster]))
+    assert not any(segment.confirmed for segment in confirm(LOOP, [*faster, *faster]))
 
 
 def test_thanks_that_are_said_stay_and_those_that_are_not_go() -> None:
@@ -106,12 +106,12 @@ def test_thanks_that_are_said_stay_and_those_that_are_not_go() -> None:
         return within([said], first, first + len(audio) / RATE)
 
     assert looks_invented([said])
-    assert listen(Scripted(repeated)) == ([said.text], [])
+    assert transcribe(Scripted(repeated)) == ([said.text], [])
 
     def once(audio: Mono, temperature: float) -> list[Segment]:
         return [said] if len(audio) == len(SUNG) else []
 
-    assert listen(Scripted(once)) == ([], [RemovalReason.CREDIT])
+    assert transcribe(Scripted(once)) == ([], [RemovalReason.CREDIT])
 
 
 def test_thanks_that_are_heard_again_and_doubted_go() -> None:
@@ -121,10 +121,10 @@ def test_thanks_that_are_heard_again_and_doubted_go() -> None:
         first = np.array_equal(audio, SUNG[: len(audio)])
         return [doubted] if first else []
 
-    assert listen(Scripted(script)) == ([], [RemovalReason.CREDIT])
+    assert transcribe(Scripted(script)) == ([], [RemovalReason.CREDIT])
 
 
 def test_what_does_not_look_invented_is_heard_once() -> None:
-    hearing = Scripted(lambda audio, temperature: [line("open up the crate")])
-    listen(hearing)
-    assert hearing.asked == [(len(SUNG), 0.0)]
+    network = Scripted(lambda audio, temperature: [line("open up the crate")])
+    transcribe(network)
+    assert network.runs == [(len(SUNG), 0.0)]

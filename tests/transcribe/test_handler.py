@@ -18,7 +18,7 @@ from services.transcribe.engine import Engine
 from services.transcribe.handler import handle
 from services.transcribe.lines import RATE
 from tests.support.single_job import audio_input, single_job, write_audio
-from tests.transcribe.lines import Told, bursts
+from tests.transcribe.lines import FakeNetwork, bursts
 
 SONG = Path(__file__).parents[2] / "examples" / "song"
 TRUTH = json.loads((SONG / "truth.json").read_text(encoding="utf-8"))["lyrics"]
@@ -102,10 +102,10 @@ def test_the_song_that_a_stem_is_from_says_how_quiet_the_stem_is(tmp_path: Path)
     song = audio_input(write_audio(tmp_path / "song.flac", band, RATE))
     (tmp_path / "alone").mkdir()
     (tmp_path / "both").mkdir()
-    result = handle(TranscribeParams(), single_job(tmp_path / "alone", [stem]), Told())
+    result = handle(TranscribeParams(), single_job(tmp_path / "alone", [stem]), FakeNetwork())
     assert result.words == 3
     with pytest.raises(Skipped) as ended:
-        handle(TranscribeParams(), single_job(tmp_path / "both", [song, stem]), Told())
+        handle(TranscribeParams(), single_job(tmp_path / "both", [song, stem]), FakeNetwork())
     assert ended.value.reason == "not_heard"
 
 
@@ -115,7 +115,7 @@ def test_two_recordings_are_refused(tmp_path: Path) -> None:
     )
     (tmp_path / "scratch").mkdir()
     with pytest.raises(Rejected, match="one stem of a song and the song itself"):
-        handle(TranscribeParams(), single_job(tmp_path / "scratch", [song, song]), Told())
+        handle(TranscribeParams(), single_job(tmp_path / "scratch", [song, song]), FakeNetwork())
 
 
 def test_noise_is_not_words(tmp_path: Path, engine: Engine) -> None:
@@ -128,7 +128,7 @@ def test_noise_is_not_words(tmp_path: Path, engine: Engine) -> None:
 def test_what_was_removed_is_kept_and_shown(tmp_path: Path) -> None:
     audio = bursts((0, 3), seconds=12)[np.newaxis]
     job = job_of(tmp_path, audio)
-    result = handle(TranscribeParams(), job, Told())
+    result = handle(TranscribeParams(), job, FakeNetwork())
     assert result.words == 3
     assert {one.reason.value for one in result.removed} == {"silent"}
     assert result.removed_count == 9
@@ -138,7 +138,7 @@ def test_what_was_removed_is_kept_and_shown(tmp_path: Path) -> None:
 
 def test_doubtful_text_is_kept_when_asked(tmp_path: Path) -> None:
     audio = bursts((0, 3), seconds=12)[np.newaxis]
-    result = handle(TranscribeParams(keep_doubtful=True), job_of(tmp_path, audio), Told())
+    result = handle(TranscribeParams(keep_doubtful=True), job_of(tmp_path, audio), FakeNetwork())
     assert result.words == 12
     assert result.removed_count == 9
 
@@ -153,20 +153,20 @@ def test_doubtful_text_is_kept_when_asked(tmp_path: Path) -> None:
 )
 def test_no_words_to_be_had(tmp_path: Path, audio: np.ndarray, stem: Stem, reason: str) -> None:
     with pytest.raises(Skipped) as ended:
-        handle(TranscribeParams(), job_of(tmp_path, audio, stem=stem), Told())
+        handle(TranscribeParams(), job_of(tmp_path, audio, stem=stem), FakeNetwork())
     assert ended.value.reason == reason
 
 
 def test_a_voice_in_opposite_channels_is_heard(tmp_path: Path) -> None:
     voice = bursts((0, 2), seconds=2)
-    result = handle(TranscribeParams(), job_of(tmp_path, np.stack([voice, -voice])), Told())
+    result = handle(TranscribeParams(), job_of(tmp_path, np.stack([voice, -voice])), FakeNetwork())
     assert result.words == 2
 
 
 def test_a_language_that_is_not_known(tmp_path: Path) -> None:
     audio = bursts((0, 2), seconds=2)[np.newaxis]
     with pytest.raises(Rejected, match=r"does not know the language 'xx'.*de, en"):
-        handle(TranscribeParams(language="xx"), job_of(tmp_path, audio), Told())
+        handle(TranscribeParams(language="xx"), job_of(tmp_path, audio), FakeNetwork())
 
 
 def test_weights_that_are_not_here(tmp_path: Path, engine: Engine) -> None:
@@ -181,7 +181,7 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     path.write_bytes(b"fLaC" + bytes(100))
     job = single_job(tmp_path / "scratch", [audio_input(path)])
     with pytest.raises(Rejected) as ended:
-        handle(TranscribeParams(), job, Told())
+        handle(TranscribeParams(), job, FakeNetwork())
     assert ended.value.reason == "unreadable"
 
 

@@ -5,41 +5,41 @@ import pytest
 
 from kit.arrays import Mono
 from services.transcribe.lines import RATE, Segment, WindowTranscript, Word
-from services.transcribe.streaming import EARLIEST_CUT, WINDOW, Listener
-from tests.transcribe.lines import Told, bursts
+from services.transcribe.streaming import EARLIEST_CUT, WINDOW, Transcriber
+from tests.transcribe.lines import FakeNetwork, bursts
 
 
 def listen(
-    audio: Mono, told: Told, *, language: str | None = "en", block: int = 50_000
-) -> Listener:
-    listener = Listener(told, language, 5, loudest_db=-15.0)
+    audio: Mono, network: FakeNetwork, *, language: str | None = "en", block: int = 50_000
+) -> Transcriber:
+    transcriber = Transcriber(network, language, 5, loudest_db=-15.0)
     for first in range(0, len(audio), block):
-        list(listener.feed(audio[first : first + block]))
-    list(listener.finish())
-    return listener
+        list(transcriber.feed(audio[first : first + block]))
+    list(transcriber.finish())
+    return transcriber
 
 
 @pytest.mark.parametrize("seconds", [0.5, 29.0, 30.0, 31.0, 95.3])
 def test_every_sample_is_heard_once(seconds: float) -> None:
-    told = Told()
+    network = FakeNetwork()
     audio = bursts((0, seconds), seconds=seconds)
-    listen(audio, told)
-    assert sum(told.lengths) == len(audio)
-    assert all(EARLIEST_CUT < length <= WINDOW for length in told.lengths[:-1])
+    listen(audio, network)
+    assert sum(network.lengths) == len(audio)
+    assert all(EARLIEST_CUT < length <= WINDOW for length in network.lengths[:-1])
 
 
 def test_windows_do_not_depend_on_the_blocks() -> None:
     audio = bursts((0, 21), (22, 50), (51, 100), seconds=100)
-    small, large = Told(), Told()
+    small, large = FakeNetwork(), FakeNetwork()
     listen(audio, small, block=777)
     listen(audio, large, block=len(audio))
     assert small.lengths == large.lengths
 
 
 def test_times_are_those_of_the_stream() -> None:
-    listener = Listener(Told(), "en", 5, loudest_db=-15.0)
+    transcriber = Transcriber(FakeNetwork(), "en", 5, loudest_db=-15.0)
     audio = bursts((0, 24.4), (25, 40), seconds=40)
-    found = [*listener.feed(audio), *listener.finish()]
+    found = [*transcriber.feed(audio), *transcriber.finish()]
     starts = [segment.start for segment in found]
     assert starts == sorted(starts)
     after = next(start for start in starts if start > 24)
@@ -48,27 +48,27 @@ def test_times_are_those_of_the_stream() -> None:
 
 
 def test_what_a_pass_leaves_over_is_heard_with_what_follows() -> None:
-    told = Told(most=18.0)
-    listener = Listener(told, "en", 5, loudest_db=-15.0)
+    network = FakeNetwork(max_seconds=18.0)
+    transcriber = Transcriber(network, "en", 5, loudest_db=-15.0)
     audio = bursts((0, 70), seconds=70)
-    found = [*listener.feed(audio), *listener.finish()]
+    found = [*transcriber.feed(audio), *transcriber.finish()]
     # Every second once, and no few seconds alone but the last.
     assert [segment.start for segment in found] == [float(n) for n in range(70)]
-    assert all(length > EARLIEST_CUT for length in told.lengths[:3])
-    assert len(told.lengths) == 4
+    assert all(length > EARLIEST_CUT for length in network.lengths[:3])
+    assert len(network.lengths) == 4
 
 
-def tails(first: Word, *, most: float = 18.0) -> list[str]:
-    """Return what is told of audio whose windows each begin with a word and go on surely."""
+def tails(first: Word, *, max_seconds: float = 18.0) -> list[str]:
+    """Return what is network of audio whose windows each begin with a word and go on surely."""
 
-    class Tailed(Told):
+    class Tailed(FakeNetwork):
         def run(self, audio: Mono, *, language: str, beam: int) -> WindowTranscript:
             heard = super().run(audio, language=language, beam=beam)
             before = Segment((first,), -0.3, 0.0, 1.2)
             return WindowTranscript([before, *heard.segments[1:]], heard.until)
 
-    listener = Listener(Tailed(most=most), "en", 5, loudest_db=-15.0)
-    found = [*listener.feed(bursts((0, 50), seconds=50)), *listener.finish()]
+    transcriber = Transcriber(Tailed(max_seconds=max_seconds), "en", 5, loudest_db=-15.0)
+    found = [*transcriber.feed(bursts((0, 50), seconds=50)), *transcriber.finish()]
     return [word.text for segment in found for word in segment.words if word.text == first.text]
 
 
@@ -79,55 +79,55 @@ def test_the_tail_of_a_windows_last_word_is_no_word() -> None:
     assert len(tails(Word("thy", 0.0, 0.08, 0.9))) == 3
     assert len(tails(Word("pity", 0.0, 0.76, 0.2))) == 3
     assert len(tails(Word("a", 0.1, 0.18, 0.01))) == 3
-    assert len(tails(Word("tool", 0.0, 0.08, 0.01), most=1e9)) == 2
+    assert len(tails(Word("tool", 0.0, 0.08, 0.01), max_seconds=1e9)) == 2
 
 
 def test_a_rest_without_sound_is_left() -> None:
-    told = Told(most=18.0)
-    listen(bursts((0, 18), seconds=29), told)
-    assert len(told.lengths) == 1
+    network = FakeNetwork(max_seconds=18.0)
+    listen(bursts((0, 18), seconds=29), network)
+    assert len(network.lengths) == 1
 
 
 def test_a_pass_that_hardly_went_anywhere_leads_on() -> None:
-    told = Told(most=0.0)
-    listen(bursts((0, 95), seconds=95), told)
-    assert sum(told.lengths) == 95 * RATE
+    network = FakeNetwork(max_seconds=0.0)
+    listen(bursts((0, 95), seconds=95), network)
+    assert sum(network.lengths) == 95 * RATE
 
 
 def test_silence_is_not_heard() -> None:
-    told = Told()
+    network = FakeNetwork()
     audio = np.concatenate([np.zeros(70 * RATE, np.float32), bursts((0, 20), seconds=20)])
-    listener = listen(audio, told, language=None)
-    assert 0 < sum(told.lengths) < 45 * RATE
-    assert told.asked >= 1
-    assert listener.detected == ("en", 0.9)
-    nothing = Told()
+    transcriber = listen(audio, network, language=None)
+    assert 0 < sum(network.lengths) < 45 * RATE
+    assert network.languages_run >= 1
+    assert transcriber.detected == ("en", 0.9)
+    nothing = FakeNetwork()
     assert listen(np.zeros(5 * RATE, np.float32), nothing, language=None).detected is None
     assert nothing.lengths == []
 
 
 def test_a_language_is_settled_by_the_first_windows() -> None:
     doubt = ({"en": 0.5, "de": 0.4}, {"de": 0.7, "en": 0.2}, {"de": 0.6, "en": 0.3})
-    told = Told(doubt)
-    listener = listen(bursts((0, 150), seconds=150), told, language=None)
-    assert told.asked == 3
-    assert told.spoken[:2] == ["en", "de"]
-    language, sure = listener.detected or ("", 0.0)
+    network = FakeNetwork(doubt)
+    transcriber = listen(bursts((0, 150), seconds=150), network, language=None)
+    assert network.languages_run == 3
+    assert network.spoken[:2] == ["en", "de"]
+    language, sure = transcriber.detected or ("", 0.0)
     assert language == "de"
     assert sure == pytest.approx(1.7 / 3)
-    certain = Told(({"en": 0.98},))
+    certain = FakeNetwork(({"en": 0.98},))
     listen(bursts((0, 90), seconds=90), certain, language=None)
-    assert certain.asked == 1
+    assert certain.languages_run == 1
 
 
 def test_memory_does_not_grow_with_length() -> None:
-    listener = Listener(Told(), "en", 5, loudest_db=-15.0)
+    transcriber = Transcriber(FakeNetwork(), "en", 5, loudest_db=-15.0)
     block = bursts((0, 5), seconds=5)
     held = []
     for _ in range(60):
-        for _ in listener.feed(block):
+        for _ in transcriber.feed(block):
             pass
-        held.append(len(listener._audio))
+        held.append(len(transcriber._audio))
     assert max(held) <= WINDOW
     # What is kept of an hour's levels is one float for every 10 ms.
-    assert listener.loudness.levels().nbytes == pytest.approx(300 * 100 * 4, rel=0.01)
+    assert transcriber.loudness.levels().nbytes == pytest.approx(300 * 100 * 4, rel=0.01)

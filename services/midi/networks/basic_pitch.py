@@ -1,9 +1,9 @@
-"""Basic Pitch's network as a graph that computes the same with less than half the work.
+"""Convert Basic Pitch's network to an equivalent ONNX graph with less than half the work.
 
 The official graph computes its constant-Q transform, its stack of harmonics and its convolutions in
 layouts that suit TensorFlow: copies of single numbers, convolutions with one to eight outputs
-that leave most of a processor's vector units idle, and frames at the edges of a window that nobody
-reads. Here the weights stay as they are, and neighbouring outputs of one convolution are computed
+that leave most of a processor's vector units idle, and frames at the edges of a window that are
+unused. Here the weights stay as they are, and neighbouring outputs of one convolution are computed
 as channels of another, its *phases*: a little more arithmetic, in far fewer steps.
 
 Architecture: Bittner, Bosch, Rubinstein, Meseguer-Brocal and Ewert, "A lightweight instrument-
@@ -26,13 +26,13 @@ from services.midi.partials import HOP
 
 _FRAMES = KEPT_FRAMES + 2 * EDGE_FRAMES
 _REACH = 10
-"""Frames to each side that an onset depends on: half of the convolutions' lengths, 3 to 7."""
+"""Context of an onset to each side in frames: half of the convolutions' lengths, 3 to 7."""
 _OCTAVES, _PER_OCTAVE = 9, 36
 _BINS = 309
-"""Bins of the transform: the nine octaves without the lowest 15."""
+"""Bins of the transform: nine octaves without the lowest 15 bins."""
 _CONTOUR, _PITCHES = 264, 88
 _STACK = (-36, 0, 36, 57, 72, 84, 93, 101)
-"""Bins from a tone to what is stacked on it: an octave below, itself, harmonics 2 to 7."""
+"""Offsets of the harmonic stack in bins: an octave below, the tone, harmonics 2 to 7."""
 _TAPS = 256
 """Length of the transform's kernels, and of the filter before each halving of the rate."""
 _FILTER_PHASES = 16
@@ -44,9 +44,9 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
     Parameters
     ----------
     parts
-        The official file by its name.
+        The official file, by name.
     output
-        Where to write. Input `audio`, (4, 43844): windows of mono audio at 22050 Hz. Outputs
+        Output file. Input `audio`, (4, 43844): windows of mono audio at 22050 Hz. Outputs
         `onset` and `note`, (4, 142, 88), and `contour`, (4, 142, 264): frames 15 to 156 of each
         window.
 
@@ -68,7 +68,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class BasicPitchWeights:
-    """What the official graph has learnt, and the constants of its transform."""
+    """Weights of the official graph, and the constants of its transform."""
 
     kernels: F32
     """[72, 256]: real and imaginary parts of an octave's 36 kernels."""
@@ -87,15 +87,15 @@ class BasicPitchWeights:
 
 
 def read_weights(path: Path) -> BasicPitchWeights:
-    """Find the weights of the official graph by what they are used for and by their shape.
+    """Read the weights of the official graph, identified by their use and shape.
 
     Raises
     ------
     ValueError
-        The graph does not hold what the official one does.
+        The graph does not contain the weights of the official one.
     """
     graph = onnx.load_model_from_string(path.read_bytes()).graph
-    arrays = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    arrays = {array.name: numpy_helper.to_array(array) for array in graph.initializer}
     convolutions: dict[tuple[int, ...], Layer] = {}
     kernels: dict[str, F32] = {}
     for node in graph.node:
@@ -106,13 +106,13 @@ def read_weights(path: Path) -> BasicPitchWeights:
             # Time comes first in the official graph, here it comes last.
             layer = Layer(kernel.transpose(0, 1, 3, 2), arrays[node.input[2]])
             convolutions[kernel.shape] = layer
-    made = {output: node for node in graph.node for output in node.output}
+    producers = {output: node for node in graph.node for output in node.output}
     shift = next(
         node
         for node in graph.node
         if node.op_type == "Add" and "batch_normalization" in node.output[0]
     )
-    factor = made[shift.input[0]]
+    factor = producers[shift.input[0]]
     scales = [array for array in arrays.values() if array.shape == (_BINS, 1, 1)]
     shapes = {
         "harmonics": (8, 8, 3, 39),
@@ -141,15 +141,17 @@ def read_weights(path: Path) -> BasicPitchWeights:
 def _build(weights: BasicPitchWeights) -> Graph:
     graph = Graph("basic-pitch")
     graph.input("audio", [BATCH, WINDOW])
-    # No convolution pads time: what lacks context is left out, so each layer is shorter by its
-    # kernel, and what skips layers is cut to the frames of what it meets.
+    # No convolution pads time: each layer is shorter by its kernel because frames without context
+    # are dropped, and skip connections are cropped to match.
     stack = _stacked(graph, _normalised(graph, _transform(graph, weights), weights))
     harmonics = graph.node("Relu", _phased(graph, stack, weights.harmonics, 4, _CONTOUR))
     contour = graph.node("Sigmoid", _phased(graph, harmonics, weights.contour, 8, _CONTOUR))
     inner = graph.node("Relu", _thirds(graph, contour, weights.note_in))
     note = graph.node("Sigmoid", _phased(graph, inner, weights.note, 8, _PITCHES))
-    struck = graph.slice(graph.node("Relu", _thirds(graph, stack, weights.onset_in)), 3, 7, -7)
-    both = graph.node("Concat", note, struck, axis=1)
+    onset_features = graph.slice(
+        graph.node("Relu", _thirds(graph, stack, weights.onset_in)), 3, 7, -7
+    )
+    both = graph.node("Concat", note, onset_features, axis=1)
     onset = graph.node("Sigmoid", _phased(graph, both, weights.onset, 8, _PITCHES))
     _output(graph, onset, "onset", _PITCHES)
     _output(graph, graph.slice(note, 3, 1, -1), "note", _PITCHES)
@@ -172,8 +174,8 @@ def _transform(graph: Graph, weights: BasicPitchWeights) -> str:
             signal, length = _halved(graph, signal, length, weights.low_pass)
             hop //= 2
         around = graph.node("Pad", signal, graph.integers(*[0, 0, _TAPS // 2] * 2), mode="reflect")
-        heard = _framed(graph, around, length + _TAPS, weights.kernels, hop, _FRAMES)
-        squared = graph.node("Mul", heard, heard)
+        framed = _framed(graph, around, length + _TAPS, weights.kernels, hop, _FRAMES)
+        squared = graph.node("Mul", framed, framed)
         real = graph.slice(squared, 1, 0, _PER_OCTAVE)
         octaves.append(
             graph.node("Add", real, graph.slice(squared, 1, _PER_OCTAVE, 2 * _PER_OCTAVE))
@@ -185,9 +187,9 @@ def _transform(graph: Graph, weights: BasicPitchWeights) -> str:
 
 
 def _halved(graph: Graph, signal: str, length: int, low_pass: F32) -> tuple[str, int]:
-    """Filter [batch, 1, length] and take every second sample; 16 neighbours are one step."""
-    made = (length - 2) // 2 + 1
-    steps = -(-made // _FILTER_PHASES)
+    """Low-pass filter [batch, 1, length] and decimate by 2; 16 outputs are one step."""
+    count = (length - 2) // 2 + 1
+    steps = -(-count // _FILTER_PHASES)
     kernels = np.zeros((_FILTER_PHASES, _TAPS + 2 * (_FILTER_PHASES - 1)), np.float32)
     for phase, kernel in enumerate(kernels):
         kernel[2 * phase : 2 * phase + _TAPS] = low_pass
@@ -195,7 +197,7 @@ def _halved(graph: Graph, signal: str, length: int, low_pass: F32) -> tuple[str,
     around = graph.node("Pad", signal, graph.integers(0, 0, before, 0, 0, 0))
     filtered = _framed(graph, around, length + before, kernels, 2 * _FILTER_PHASES, steps)
     joined = graph.transpose(filtered, 0, 2, 1)
-    return graph.slice(graph.reshape(joined, BATCH, 1, -1), 2, 0, made), made
+    return graph.slice(graph.reshape(joined, BATCH, 1, -1), 2, 0, count), count
 
 
 def _framed(graph: Graph, signal: str, length: int, kernels: F32, hop: int, frames: int) -> str:
@@ -206,11 +208,11 @@ def _framed(graph: Graph, signal: str, length: int, kernels: F32, hop: int, fram
     """
     count, taps = kernels.shape
     steps = -(-taps // hop)
-    wanted = (frames - 1 + steps) * hop
-    if wanted > length:
-        signal = graph.node("Pad", signal, graph.integers(0, 0, 0, 0, 0, wanted - length))
-    elif wanted < length:
-        signal = graph.slice(signal, 2, 0, wanted)
+    needed = (frames - 1 + steps) * hop
+    if needed > length:
+        signal = graph.node("Pad", signal, graph.integers(0, 0, 0, 0, 0, needed - length))
+    elif needed < length:
+        signal = graph.slice(signal, 2, 0, needed)
     rows = graph.reshape(signal, BATCH, frames - 1 + steps, hop)
     padded = np.zeros((count, steps * hop), np.float32)
     padded[:, :taps] = kernels
@@ -219,20 +221,20 @@ def _framed(graph: Graph, signal: str, length: int, kernels: F32, hop: int, fram
 
 
 def _normalised(graph: Graph, power: str, weights: BasicPitchWeights) -> str:
-    """Add decibels, brought to between 0 and 1 over each window; silence is all zeros."""
+    """Add decibels, normalised to 0 to 1 over each window; silence is all zeros."""
     logarithm = graph.node("Log", graph.node("Add", power, graph.scalar(1e-10)))
     decibels = graph.node("Mul", logarithm, graph.scalar(float(10 / np.log(10))))
     above = graph.node("Sub", decibels, graph.node("ReduceMin", decibels, graph.integers(1, 2)))
-    most = graph.node(
+    highest = graph.node(
         "Max", graph.node("ReduceMax", above, graph.integers(1, 2)), graph.scalar(1e-30)
     )
     factor, offset = weights.normalisation
-    scaled = graph.node("Mul", graph.node("Div", above, most), graph.scalar(factor))
+    scaled = graph.node("Mul", graph.node("Div", above, highest), graph.scalar(factor))
     return graph.node("Add", scaled, graph.scalar(offset))
 
 
 def _stacked(graph: Graph, bins: str) -> str:
-    """Lay each bin's harmonics over it: [batch, harmonics, bins, frames] of the frames needed."""
+    """Stack the harmonics of each bin: [batch, harmonics, bins, frames] of the needed frames."""
     needed = graph.slice(bins, 2, EDGE_FRAMES - _REACH, EDGE_FRAMES + KEPT_FRAMES + _REACH)
     below = -min(_STACK)
     above = max(_STACK) + _CONTOUR - _BINS
@@ -255,7 +257,7 @@ def _phased(graph: Graph, value: str, layer: Layer, phases: int, bins: int) -> s
     for phase in range(phases):
         kernel[:, phase, :, phase : phase + height] = layer.kernel
     edge = height // 2
-    made = graph.node(
+    convolved = graph.node(
         "Conv",
         value,
         graph.constant(kernel.reshape(outputs * phases, inputs, height + phases - 1, width)),
@@ -263,7 +265,7 @@ def _phased(graph: Graph, value: str, layer: Layer, phases: int, bins: int) -> s
         strides=[phases, 1],
         pads=[edge, 0, edge, 0],
     )
-    parted = graph.reshape(made, BATCH, outputs, phases, bins // phases, -1)
+    parted = graph.reshape(convolved, BATCH, outputs, phases, bins // phases, -1)
     ordered = graph.transpose(parted, 0, 1, 3, 2, 4)
     return graph.reshape(ordered, BATCH, outputs, bins, -1)
 

@@ -1,7 +1,7 @@
-"""HTDemucs on PyTorch: the network of the package `demucs`, filled from the official file.
+"""HTDemucs on PyTorch: the network of the package `demucs` with the official weights.
 
-Only what lies inside a segment runs here; segments, overlap and streaming are those of every
-engine. The file is read by our own reader, so nothing in it is run.
+Only single segments run here; segmentation, overlap and streaming are shared by all engines. This
+project's own reader reads the file, so no code in it is executed.
 """
 
 import inspect
@@ -23,30 +23,30 @@ from services.separation.streaming import Plan
 
 Precision = Literal["exact", "balanced", "fast"]
 SEGMENT_BYTES = 700 << 20
-"""What one more segment of the official networks may take while they run: twice what the README's
-table shows for a CPU, since a GPU's convolutions want room to work in."""
-MOST = 8
-"""Segments taken together at most: more gain nothing, and previews would come late."""
+"""Memory of one more segment of the official networks: twice the CPU figure in the README's table,
+because a GPU's convolutions need workspace."""
+MAX_BATCH = 8
+"""Maximum segments in a batch: more is no faster, and delays previews."""
 
 
 def batch_for(free: int, *, share: float) -> int:
-    """Return how many segments to take together.
+    """Return the batch size in segments.
 
     Parameters
     ----------
     free
-        Bytes of the device that nobody uses.
+        Free memory of the device in bytes.
     share
         1, or less after memory ran out.
     """
-    fitting = max(1, min(MOST, int(0.8 * free) // SEGMENT_BYTES))
+    fitting = max(1, min(MAX_BATCH, int(0.8 * free) // SEGMENT_BYTES))
     return max(1, int(fitting * share))
 
 
 def build(checkpoint: Checkpoint) -> Any:
-    """Return the package's own network, filled and ready to run."""
+    """Return the package's own network with loaded weights, in evaluation mode."""
     known = inspect.signature(HTDemucs).parameters
-    # Files name choices that concern training, and have since been dropped, besides.
+    # Files also name training options that the package has dropped since.
     network = HTDemucs(**{name: v for name, v in checkpoint.choices.items() if name in known})
     state = {
         name: torch.from_numpy(np.array(array, np.float32))
@@ -57,19 +57,20 @@ def build(checkpoint: Checkpoint) -> Any:
 
 
 class TorchSeparator:
-    """Stems by one network, or by a bag with one for each stem.
+    """Separates with one network, or with a bag of one for each stem.
 
     Parameters
     ----------
     networks
         As `build` returns them.
     device
-        Where they run.
+        Device of the networks.
     precision
-        What is asked for; TensorFloat-32, on GPUs alone, is what can be given up. Of matrices alone
-        it errs less than bfloat16 there, with which `balanced` was measured.
+        Only has an effect on GPUs: `balanced` uses TensorFloat-32 for matrix products, whose error
+        is below that of the bfloat16 with which `balanced` was measured; `fast` for convolutions
+        too.
     batch
-        Segments to take together.
+        Segments in a batch.
     """
 
     rate = 44_100
@@ -93,7 +94,7 @@ class TorchSeparator:
         self._networks: list[Any] = [network.to(device) for network in networks]
 
     def plan(self, overlap: float) -> Plan:
-        """Return segments that fade into each other linearly."""
+        """Return a plan with triangular weights, which cross-fade linearly."""
         return Plan(int((1 - overlap) * self.segment), triangle(self.segment))
 
     def run(self, windows: F32) -> F32:
@@ -102,46 +103,46 @@ class TorchSeparator:
         Raises
         ------
         kit.worker.outcomes.OutOfMemory
-            The device is too small for so many segments.
+            The device has too little memory for the batch.
         """
         return memory_watched(lambda: self._separate(windows))
 
     def _separate(self, windows: F32) -> F32:
         with torch.inference_mode():
-            given = torch.from_numpy(windows).to(self.device)
+            inputs = torch.from_numpy(windows).to(self.device)
             if len(self._networks) == 1:
-                made = self._networks[0](given)
+                outputs = self._networks[0](inputs)
             else:
-                own = [network(given)[:, k] for k, network in enumerate(self._networks)]
-                made = torch.stack(own, dim=1)
-            stems: F32 = made.cpu().numpy()
+                own = [network(inputs)[:, k] for k, network in enumerate(self._networks)]
+                outputs = torch.stack(own, dim=1)
+            stems: F32 = outputs.cpu().numpy()
         return stems
 
     def close(self) -> None:
-        """Let go of the networks and their memory."""
+        """Release the networks and their memory."""
         self._networks = []
         if self.device == "cuda":
             torch.cuda.empty_cache()
 
 
 def memory_watched(work: Callable[[], F32]) -> F32:
-    """Return what some work gives, and name the end of a device's memory for what it is."""
+    """Run `work`; translate out-of-memory errors to `OutOfMemory`."""
     try:
         return work()
     except RuntimeError as error:
-        # On a CPU it is told in words alone.
-        told = isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
-        if not told:
+        # On a CPU only the message identifies it.
+        out_of_memory = isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+        if not out_of_memory:
             raise
         raise OutOfMemory(
-            "device_memory", "The device has too little memory for so many segments together."
+            "device_memory", "The device has too little memory for this batch of segments."
         ) from error
 
 
 def open_checkpoints(
     paths: Sequence[Path], *, device: str, threads: int, precision: Precision, share: float
 ) -> TorchSeparator:
-    """Return the separator of one official file, or of a bag's.
+    """Load the separator of one official file, or of a bag of files.
 
     Raises
     ------

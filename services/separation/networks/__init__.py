@@ -1,1 +1,1 @@
-"""Builders of ONNX graphs from foreign checkpoints; no framework is needed to run them."""
+"""Convert published checkpoints to ONNX graphs, without their frameworks."""

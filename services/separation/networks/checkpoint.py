@@ -1,4 +1,4 @@
-"""The official files of HTDemucs, read without running anything of theirs."""
+"""Read the official files of HTDemucs without executing code in them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ CLASS = "demucs.htdemucs.HTDemucs"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The arrays of a network, and what it was made with."""
+    """The weights of a network, and its constructor arguments."""
 
     tensors: Mapping[str, NDArray[Any]]
     choices: Mapping[str, Any]
@@ -27,14 +27,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises
     ------
     kit.weights.checkpoints.CheckpointError
-        The file is damaged, asks for what is not allowed, or is of another class.
+        The file is damaged, needs forbidden classes, or is of another class.
     """
-    found = read_torch(path, classes={CLASS})
-    klass = found.config.get("klass")
+    contents = read_torch(path, classes={CLASS})
+    klass = contents.config.get("klass")
     if f"{getattr(klass, 'module', '')}.{getattr(klass, 'name', '')}" != CLASS:
         raise CheckpointError(f"{path.name} is not a checkpoint of {CLASS}.")
-    args, kwargs = found.config.get("args"), found.config.get("kwargs")
+    args, kwargs = contents.config.get("args"), contents.config.get("kwargs")
     if not isinstance(args, tuple | list) or len(args) > 1 or not isinstance(kwargs, dict):
         raise CheckpointError("The checkpoint's configuration cannot be read.")
     choices = {"sources": args[0]} | kwargs if args else dict(kwargs)
-    return Checkpoint(found.tensors, choices)
+    return Checkpoint(contents.tensors, choices)

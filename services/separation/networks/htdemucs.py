@@ -1,4 +1,4 @@
-"""HTDemucs as an ONNX graph, built from the official checkpoint's own configuration.
+"""Convert HTDemucs to an ONNX graph, from the official checkpoint's configuration.
 
 Architecture: S. Rouard, F. Massa and A. Défossez, "Hybrid Transformers for Music Source
 Separation", ICASSP 2023. Everything has batch one and fixed shapes; the transforms and the levels
@@ -41,12 +41,12 @@ _FIXED: Mapping[str, Any] = {
     "samplerate": 44_100,
     "use_train_segment": True,
 }
-"""What every official file has, or leaves at the default; anything else is another network."""
+"""Values of every official file, explicit or by default; others are another architecture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The choices of the architecture that files differ in; defaults are those of Demucs."""
+    """Architecture options in which files differ; defaults are those of Demucs."""
 
     sources: tuple[str, ...]
     channels: int = 48
@@ -81,21 +81,21 @@ class Configuration:
         return -(-self.samples // (self.nfft // 4))
 
     @classmethod
-    def read(cls, given: Mapping[str, Any]) -> "Configuration":
-        """Return the configuration that a checkpoint was made with.
+    def read(cls, arguments: Mapping[str, Any]) -> "Configuration":
+        """Read the configuration from a checkpoint's arguments.
 
         Raises
         ------
         CheckpointError
-            It is of an architecture that is not built here.
+            The architecture is not supported.
         """
         for name, value in _FIXED.items():
-            if given.get(name, value) != value:
+            if arguments.get(name, value) != value:
                 raise CheckpointError(
-                    f"The checkpoint has {name} = {given[name]!r}; only {value!r} is built here."
+                    f"The checkpoint has {name} = {arguments[name]!r}; supported is {value!r}."
                 )
-        # What concerns training alone is passed over.
-        taken = {name: given[name] for name in cls.__dataclass_fields__ if name in given}
+        # Training options are ignored.
+        taken = {name: arguments[name] for name in cls.__dataclass_fields__ if name in arguments}
         taken["sources"] = tuple(taken.get("sources", ()))
         taken["segment"] = Fraction(taken.get("segment", 10))
         configuration = cls(**taken)
@@ -107,7 +107,9 @@ class Configuration:
             or not configuration.freq_emb
             or not configuration.t_layers
         ):
-            raise CheckpointError("The checkpoint is of an HTDemucs that is not built here.")
+            raise CheckpointError(
+                "The checkpoint is of an HTDemucs architecture that is not supported."
+            )
         return configuration
 
 
@@ -119,14 +121,14 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
     parts
         The `.th` file, under its name.
     output
-        Where to write. Inputs `spectrum`, (1, 4, bins, frames), and `mix`, (1, 2, samples), of mean
+        Output file. Inputs `spectrum`, (1, 4, bins, frames), and `mix`, (1, 2, samples), of mean
         0 and deviation 1; outputs `spectrum_out`, (1, 4 · sources, bins, frames), and `time`,
-        (1, 2 · sources, samples), to be brought back to the levels of the input.
+        (1, 2 · sources, samples), to be scaled back to the levels of the input.
 
     Raises
     ------
     kit.weights.checkpoints.CheckpointError
-        The file is damaged, asks for what is not allowed, or is of another architecture.
+        The file is damaged, needs forbidden classes, or is of another architecture.
     """
     (path,) = parts.values()
     checkpoint = read_checkpoint(path)
@@ -138,12 +140,12 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
 
 
 def build(configuration: Configuration, tensors: Mapping[str, Tensor]) -> Graph:
-    """Return the graph of a configuration, filled with weights."""
+    """Build the graph of a configuration, with weights."""
     return _Builder(configuration, tensors).build()
 
 
 class _Builder:
-    """Walks both branches in step: down the encoders, through the transformer, up the decoders."""
+    """Builds both branches: down the encoders, through the transformer, up the decoders."""
 
     def __init__(self, configuration: Configuration, tensors: Mapping[str, Tensor]) -> None:
         self._c = configuration
@@ -173,12 +175,12 @@ class _Builder:
         for index in range(c.depth):
             last = index == c.depth - 1
             x = self._decode(f"decoder.{index}", x, saved.pop(), spectral=True, last=last)
-            wanted = lengths.pop()
-            cut = c.stride * length + c.kernel_size - c.stride - c.kernel_size // 4 - wanted
+            target = lengths.pop()
+            cut = c.stride * length + c.kernel_size - c.stride - c.kernel_size // 4 - target
             xt = self._decode(
                 f"tdecoder.{index}", xt, saved_t.pop(), spectral=False, last=last, end=cut
             )
-            length = wanted
+            length = target
         graph.output(x, "spectrum_out", (1, 4 * sources, bins, c.frames))
         graph.output(xt, "time", (1, 2 * sources, c.samples))
         return graph

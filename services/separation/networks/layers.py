@@ -1,4 +1,4 @@
-"""The layers that HTDemucs is made of, as ONNX nodes."""
+"""The layers of HTDemucs as ONNX nodes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -38,12 +38,12 @@ class Layers:
     ) -> str:
         """Add a convolution; `flat` gives a kernel over time a height of one."""
         attributes = {"strides": strides, "pads": pads, "dilations": dilations}
-        given = {key: list(entry) for key, entry in attributes.items() if entry}
+        options = {key: list(entry) for key, entry in attributes.items() if entry}
         kernel = self.tensor(f"{name}.weight")
         if flat:
             kernel = kernel[:, :, None, :]
         weight = self.graph.weight(f"{name}.weight", kernel)
-        return self.graph.node("Conv", value, weight, self.weight(f"{name}.bias"), **given)
+        return self.graph.node("Conv", value, weight, self.weight(f"{name}.bias"), **options)
 
     def deconvolve(
         self, name: str, value: str, *, strides: Sequence[int], pads: Sequence[int]
@@ -69,7 +69,7 @@ class Layers:
     def residual(self, name: str, value: str, *, depth: int, spectral: bool) -> str:
         """Add Demucs' dilated residual branches over time.
 
-        In the spectral branch every bin is a signal of its own, with levels of its own.
+        In the spectral branch every bin is a separate signal with its own level.
         """
         graph = self.graph
         for index in range(depth):

@@ -1,4 +1,4 @@
-"""Spleeter's two U-nets as one ONNX graph, from the original TensorFlow checkpoint.
+"""Convert Spleeter's two U-nets to one ONNX graph, from the original TensorFlow checkpoint.
 
 Architecture: A. Jansson et al., "Singing voice separation with deep U-Net convolutional networks",
 ISMIR 2017, as trained by R. Hennequin et al., "Spleeter", JOSS 2020. The checkpoint numbers the
@@ -18,7 +18,7 @@ from kit.weights.graph import Graph
 FRAMES = 512
 """Frames of one segment."""
 BINS = 1024
-"""Bins that the networks see: those below 11 kHz."""
+"""Bins of the networks' input: those below 11 kHz."""
 LEVELS = 6
 _EPSILON = 1e-3
 """Of Keras' batch normalisation."""
@@ -35,7 +35,7 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
     parts
         The checkpoint's two files by name, in one folder.
     output
-        Where to write. Input `magnitude`, (1, 2, 512, 1024): channels, frames, bins of the
+        Output file. Input `magnitude`, (1, 2, 512, 1024): channels, frames, bins of the
         mixture's magnitude spectrogram. Output `masks`, (2, 2, 512, 1024): vocals and
         accompaniment, channels, frames, bins; each 0 to 1, and they sum to 1.
     """

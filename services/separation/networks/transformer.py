@@ -1,4 +1,4 @@
-"""HTDemucs' transformer: two branches that attend to themselves and to each other in turn."""
+"""HTDemucs' transformer: two branches with alternating self-attention and cross-attention."""
 
 import math
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ _EPSILON = 1e-5
 def sine_positions(length: int, width: int, *, period: float) -> Tensor:
     """Return the embedding of positions in time: (1, length, width), float32.
 
-    Phases are rounded as the reference rounds them: late positions turn many times, so that a last
-    bit of the frequency is heard in the phase.
+    Phases are rounded as in the reference: late positions have large phases, so the last bit of
+    the frequency matters.
     """
     half = width // 2
     exponent = np.arange(half, dtype=np.float32) / np.float32(half - 1)
@@ -31,12 +31,12 @@ def plane_positions(bins: int, frames: int, width: int, *, period: float) -> Ten
     frequency = np.exp(steps * np.float32(-(math.log(period) / half)))
     across = np.arange(frames, dtype=np.float32)[:, None] * frequency
     along = np.arange(bins, dtype=np.float32)[:, None] * frequency
-    made = np.zeros((frames, bins, width), np.float32)
-    made[..., 0:half:2] = np.sin(across)[:, None, :]
-    made[..., 1:half:2] = np.cos(across)[:, None, :]
-    made[..., half::2] = np.sin(along)[None]
-    made[..., half + 1 :: 2] = np.cos(along)[None]
-    return made.reshape(1, frames * bins, width)
+    embedding = np.zeros((frames, bins, width), np.float32)
+    embedding[..., 0:half:2] = np.sin(across)[:, None, :]
+    embedding[..., 1:half:2] = np.cos(across)[:, None, :]
+    embedding[..., half::2] = np.sin(along)[None]
+    embedding[..., half + 1 :: 2] = np.cos(along)[None]
+    return embedding.reshape(1, frames * bins, width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +60,14 @@ class CrossTransformer:
         xt = graph.node("Add", self._norm(f"{root}.norm_in_t", xt), graph.weight("line", line))
         tokens = frames * bins
         for index in range(self.layers):
-            one, two = f"{root}.layers.{index}", f"{root}.layers_t.{index}"
+            spectral, temporal = f"{root}.layers.{index}", f"{root}.layers_t.{index}"
             if index % 2:
                 x, xt = (
-                    self._cross(one, x, xt, tokens, length),
-                    self._cross(two, xt, x, length, tokens),
+                    self._cross(spectral, x, xt, tokens, length),
+                    self._cross(temporal, xt, x, length, tokens),
                 )
             else:
-                x, xt = self._self(one, x, tokens), self._self(two, xt, length)
+                x, xt = self._self(spectral, x, tokens), self._self(temporal, xt, length)
         return x, xt
 
     def _self(self, name: str, x: str, tokens: int) -> str:
@@ -76,8 +76,8 @@ class CrossTransformer:
         return self._forward(name, x, attended, norm="norm2")
 
     def _cross(self, name: str, q: str, k: str, queries: int, keys: int) -> str:
-        one, two = self._norm(f"{name}.norm1", q), self._norm(f"{name}.norm2", k)
-        attended = self._attend(f"{name}.cross_attn", one, two, queries, keys)
+        normed_q, normed_k = self._norm(f"{name}.norm1", q), self._norm(f"{name}.norm2", k)
+        attended = self._attend(f"{name}.cross_attn", normed_q, normed_k, queries, keys)
         return self._forward(name, q, attended, norm="norm3")
 
     def _forward(self, name: str, x: str, attended: str, *, norm: str) -> str:
@@ -110,13 +110,15 @@ class CrossTransformer:
         graph, width, heads = self.base.graph, self.width, self.heads
         weights = np.split(self.base.tensor(f"{name}.in_proj_weight"), 3)
         biases = np.split(self.base.tensor(f"{name}.in_proj_bias"), 3)
-        # The scale of the scores goes into the queries' weights: one pass over the scores less.
+        # Scale the queries' weights instead of the scores, which saves a pass over the scores.
         scale = np.float32(1 / math.sqrt(width // heads))
         weights[0], biases[0] = weights[0] * scale, biases[0] * scale
         parts = []
         for index, (value, count) in enumerate(((q, queries), (k, keys), (k, keys))):
-            made = self._project(f"{name}.in_proj.{index}", value, weights[index], biases[index])
-            split = graph.reshape(made, 1, count, heads, width // heads)
+            projected = self._project(
+                f"{name}.in_proj.{index}", value, weights[index], biases[index]
+            )
+            split = graph.reshape(projected, 1, count, heads, width // heads)
             order = (0, 2, 3, 1) if index == 1 else (0, 2, 1, 3)
             parts.append(graph.transpose(split, *order))
         scores = graph.node("Softmax", graph.node("MatMul", parts[0], parts[1]), axis=-1)

@@ -2,8 +2,8 @@
 
 Architecture: J. Pons and X. Serra, "musicnn: pre-trained convolutional neural networks for music
 audio tagging", late-breaking demo, ISMIR 2019; J. Pons et al., "End-to-end learning for music
-audio tagging at scale", ISMIR 2018. Checkpoints number layers of a kind in the order in which they
-were made: filters of timbre, filters of rhythm, three layers over both, then the dense ones.
+audio tagging at scale", ISMIR 2018. Checkpoints number layers of a kind in the order of their
+creation: filters of timbre, filters of rhythm, three layers over both, then the dense ones.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from kit.weights.graph import Graph
 from services.tagging.mel import BANDS, PATCH
 
 BATCH = 4
-"""Patches in one run: engines prepare themselves anew for every number, so it is always one."""
+"""Patches in one run; fixed, because runtimes recompile for every batch size."""
 TAGS = 50
 PENULTIMATE = 200
 POOLED = 753
@@ -27,7 +27,7 @@ _EPSILON = 1e-3
 _TIMBRE = 2
 _RHYTHM = 3
 _MIDDLE = 5
-"""The number of the first convolution over both."""
+"""The number of the first convolution over both kinds."""
 
 
 def convert(parts: Mapping[str, Path], output: Path) -> None:
@@ -38,7 +38,7 @@ def convert(parts: Mapping[str, Path], output: Path) -> None:
     parts
         The checkpoint's two files by name, in one folder.
     output
-        Where to write. Input `mel`, (4, 187, 96): patches of a logarithmic mel spectrogram, see
+        Output file. Input `mel`, (4, 187, 96): patches of a logarithmic mel spectrogram, see
         `services.tagging.mel`. Outputs `tags`, (4, 50), 0 to 1; `penultimate`, (4, 200);
         `mean_pool` and `max_pool`, (4, 753), over the frames of a patch.
     """
@@ -76,19 +76,19 @@ class _Musicnn:
     variables: Mapping[str, Tensor]
 
     def front(self, mel: str) -> str:
-        """Return (batch, 561, frames): what each filter finds in its best band."""
-        found = []
+        """Return (batch, 561, frames): each filter's maximum over bands."""
+        outputs = []
         for number in range(_TIMBRE + _RHYTHM):
             kernel, bias = self._weights(_numbered("conv2d", number), (3, 2, 0, 1))
             length = self.variables[f"{_numbered('conv2d', number)}/kernel"].shape[0]
-            # TensorFlow's `same`: of an even kernel the longer half lies after the frame.
+            # TensorFlow's `same` padding: the longer half of an even kernel lies after the frame.
             before = (length - 1) // 2
             value = self.graph.node(
                 "Conv", mel, kernel, bias, pads=[before, 0, length - 1 - before, 0]
             )
             value = self.normalise(self.graph.node("Relu", value), number + 1, rank=4)
-            found.append(self.graph.node("ReduceMax", value, self.graph.integers(3), keepdims=0))
-        return self.graph.node("Concat", *found, axis=1)
+            outputs.append(self.graph.node("ReduceMax", value, self.graph.integers(3), keepdims=0))
+        return self.graph.node("Concat", *outputs, axis=1)
 
     def middle(self, front: str) -> tuple[str, str, str]:
         """Return three layers of (batch, 64, frames), the later two added to the one before."""
@@ -111,7 +111,7 @@ class _Musicnn:
         return penultimate, self._dense(penultimate, "dense_1")
 
     def normalise(self, value: str, number: int, *, rank: int) -> str:
-        """Apply a batch normalisation with what it learnt."""
+        """Apply a batch normalisation with its learnt parameters."""
         layer = _numbered("batch_normalization", number)
         variance = self.variables[f"{layer}/moving_variance"].astype(np.float64)
         scale = self.variables[f"{layer}/gamma"] / np.sqrt(variance + _EPSILON)
@@ -123,16 +123,16 @@ class _Musicnn:
 
     def _convolve(self, value: str, index: int) -> str:
         layer = _numbered("conv2d", _MIDDLE + index)
-        # The original sees channels as bands of an image, which a kernel covers whole.
+        # The original treats channels as bands of an image, and a kernel covers all of them.
         kernel = self.variables[f"{layer}/kernel"][:, :, 0].transpose(2, 1, 0)
-        found = self.graph.node(
+        convolved = self.graph.node(
             "Conv",
             value,
             self.graph.weight(f"{layer}.kernel", kernel),
             self.graph.weight(f"{layer}.bias", self.variables[f"{layer}/bias"]),
             pads=[3, 3],
         )
-        return self.normalise(self.graph.node("Relu", found), _MIDDLE + 1 + index, rank=3)
+        return self.normalise(self.graph.node("Relu", convolved), _MIDDLE + 1 + index, rank=3)
 
     def _dense(self, value: str, layer: str) -> str:
         kernel = self.graph.weight(f"{layer}.kernel", self.variables[f"{layer}/kernel"])

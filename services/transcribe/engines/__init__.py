@@ -1,1 +1,1 @@
-"""What runs networks; each module imports its own library, and is imported only to be used."""
+"""Engines; each module imports its own library, and is only imported when used."""

@@ -1,7 +1,7 @@
 """Whisper on CTranslate2, through faster-whisper.
 
-The only module that imports them. faster-whisper is given arrays, never files: its decoder, PyAV,
-holds codecs under the GPL and stays unused (docs/decisions/0003).
+The only module that imports them. faster-whisper receives arrays, never files: its decoder, PyAV,
+contains codecs under the GPL and stays unused (docs/decisions/0003).
 """
 
 from collections.abc import Callable, Mapping
@@ -24,26 +24,26 @@ _SEED = 0
 
 
 def usable_gpus() -> int:
-    """Return how many GPUs CTranslate2 sees here; none where it was built without CUDA."""
+    """Return the number of GPUs that CTranslate2 can use; 0 if it was built without CUDA."""
     count: int = ctranslate2.get_cuda_device_count()
     return count
 
 
 def with_silent_rest(features: Features) -> Features:
-    """Return a window whose rest is silent, where audio is shorter than the window.
+    """Replace the padding of a short window by silence.
 
     Parameters
     ----------
     features
-        `[bands, frames]`, log mel spectrum as the network takes it: (log10 of the power + 4) / 4,
-        at least 1e-10 and at most 80 dB below the window's loudest. Frames in which every band is
-        0 are those that were filled up: 0 is a power of 1e-4, a noise that can be heard.
+        `[bands, frames]`, log-mel spectrum of the network: (log10 of the power + 4) / 4, with a
+        power of at least 1e-10 and at most 80 dB below the window's maximum. Frames with 0 in
+        every band are padding: 0 is a power of 1e-4, an audible noise.
 
     Returns
     -------
     Features
-        The same with those frames at the value that silence has. During its training the network
-        was given audio filled up with silence (Radford et al., 2022, and `whisper.pad_or_trim`).
+        The same with the value of silence in those frames. In training, short audio was padded with
+        silence (Radford et al., 2022, and `whisper.pad_or_trim`).
     """
     there = features.any(axis=-2, keepdims=True)
     loudest = float(np.max(features, where=there, initial=NOTHING))
@@ -51,11 +51,11 @@ def with_silent_rest(features: Features) -> Features:
 
 
 class _SeededNetwork:
-    """A network whose random draws are the same for the same audio, whatever was drawn before.
+    """A network whose sampling is deterministic for the same audio.
 
-    CTranslate2 seeds a generator once for each of its threads and then goes on drawing from it. A
-    draw is therefore made by a fresh instance, in a thread of its own; loading one takes about as
-    long as a second of speech, and few windows need it.
+    CTranslate2 seeds a generator once per thread and then keeps drawing from it. Sampling
+    therefore uses a fresh instance with a thread of its own; loading it takes about as long as a
+    second of speech, and few windows need it.
     """
 
     def __init__(self, network: Any, load: Callable[[], Any]) -> None:
@@ -65,32 +65,32 @@ class _SeededNetwork:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
 
-    def generate(self, *given: Any, **named: Any) -> Any:
-        """Return what the network writes."""
+    def generate(self, *arguments: Any, **named: Any) -> Any:
+        """Generate tokens; sample with a fixed seed above a temperature of 0."""
         if not named.get("sampling_temperature"):
-            return self._network.generate(*given, **named)
+            return self._network.generate(*arguments, **named)
         ctranslate2.set_random_seed(_SEED)
-        return self._load().generate(*given, **named)
+        return self._load().generate(*arguments, **named)
 
 
 class _PassOver(Exception):
-    """The network has written what it could in one go."""
+    """The network has finished one pass."""
 
 
 class _OnePass(WhisperModel):  # type: ignore[misc]
-    """Ends after one pass, and encodes the same audio once: for its language and for its words.
+    """Stops after one pass, and encodes the same audio once for both language and words.
 
-    Of itself, faster-whisper hears what a pass has left over once more, alone, as the few seconds
-    that they often are. They are better heard with what comes after them. What a window is short
-    of 30 s it fills with noise, not with the silence that the network learned with.
+    By default, faster-whisper transcribes the rest of a pass alone, often a few seconds, with
+    worse results than together with the following audio. And it pads windows shorter than 30 s
+    with noise instead of the silence that the network was trained with.
     """
 
     written = False
-    """Whether this pass has given anything; one that has not may go on."""
+    """Whether this pass has yielded a segment; otherwise it may continue."""
     _encoded: tuple[Any, Any] | None = None
 
     def encode(self, features: Any) -> Any:
-        """Return the encoder's output, a kept one where the features are the same."""
+        """Return the encoder's output, cached for equal features."""
         if self.written:
             raise _PassOver
         if self._encoded is None or not np.array_equal(self._encoded[0], features):
@@ -103,7 +103,7 @@ class FasterWhisper:
 
     def __init__(self, name: str, folder: Path, context: EngineContext, *, note: str = "") -> None:
         device = "cuda" if context.device == "cuda" else "cpu"
-        # The weights are stored in half precision. Rounded to 8 bit, they mishear more words.
+        # The weights are stored in half precision; 8-bit quantisation causes more wrong words.
         kind = "float16" if device == "cuda" else "float32"
         self._network = _OnePass(
             str(folder),
@@ -120,7 +120,7 @@ class FasterWhisper:
             )
 
         self._network.model = _SeededNetwork(self._network.model, load)
-        # Each reading that is followed takes its share of the device's memory.
+        # Each beam takes its share of the device's memory.
         self._share = context.segment
         self.weights = name
         self.description = f"ctranslate2 {ctranslate2.__version__} {device} {kind}" + (
@@ -132,38 +132,38 @@ class FasterWhisper:
         """Return the probability of each language."""
         self._network.written = False
         with memory_watched():
-            # Without the last frame, as words are heard: so the encoder's output serves for both.
+            # Drop the last frame, as `transcribe` does, so that the encoder's output can be reused.
             features = self._network.feature_extractor(audio)[..., :-1]
-            _, _, told = self._network.detect_language(features=features)
-        return dict(told)
+            _, _, probabilities = self._network.detect_language(features=features)
+        return dict(probabilities)
 
     def run(
         self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
     ) -> WindowTranscript:
-        """Return what is said, as far as one pass went."""
+        """Transcribe one pass."""
         self._network.written = False
-        found: list[Segment] = []
+        segments: list[Segment] = []
         until = len(audio) / RATE
         with memory_watched():
-            told, _ = self._network.transcribe(
+            pieces, _ = self._network.transcribe(
                 audio,
                 language=language,
                 beam_size=max(1, int(beam * self._share)),
-                # Where the first reading fails, a second one is drawn.
+                # If the first decoding fails, a second one is sampled.
                 temperature=(temperature,) if temperature else (0.0, 0.4),
-                # What was heard before draws the network into loops more often than it helps.
+                # Conditioning on the previous text causes loops more often than it helps.
                 condition_on_previous_text=False,
                 word_timestamps=True,
                 vad_filter=False,
             )
             try:
-                for segment in told:
+                for segment in pieces:
                     self._network.written = True
                     if segment.words:
-                        found.append(_line(segment))
+                        segments.append(_line(segment))
             except _PassOver:
-                until = found[-1].end if found else until
-        return WindowTranscript(found, until)
+                until = segments[-1].end if segments else until
+        return WindowTranscript(segments, until)
 
 
 def _line(segment: Any) -> Segment:

@@ -1,7 +1,7 @@
 """Whisper on PyTorch, by OpenAI's own package.
 
-The only module that imports them. Weights are those of the store, whichever format they are in;
-both are read by our own readers, so nothing in them is run.
+The only module that imports them. Weights come from the weights store in either format; this
+project's own readers read both, so no code in them is executed.
 """
 
 from collections.abc import Mapping
@@ -29,16 +29,16 @@ def read(path: Path) -> Checkpoint:
     Raises
     ------
     kit.weights.checkpoints.CheckpointError
-        It is damaged, or something else.
+        The file is damaged or not a Whisper checkpoint.
     """
     if path.is_dir():
         return read_checkpoint(path)
-    found = read_torch(path, state="model_state_dict")
-    return Checkpoint(dict(found.config["dims"]), found.tensors, ())
+    checkpoint = read_torch(path, state="model_state_dict")
+    return Checkpoint(dict(checkpoint.config["dims"]), checkpoint.tensors, ())
 
 
 def build(checkpoint: Checkpoint) -> Any:
-    """Return the package's own network, filled and ready to run."""
+    """Return the package's own network with loaded weights, in evaluation mode."""
     network = whisper.model.Whisper(whisper.model.ModelDimensions(**checkpoint.dims))
     network.load_state_dict(
         {
@@ -55,16 +55,16 @@ def build(checkpoint: Checkpoint) -> Any:
     return network.eval()
 
 
-def silence_rests(_: Any, given: tuple[Any]) -> tuple[Any]:
-    """Give an encoder windows with a silent rest: `engines.faster.with_silent_rest` tells why."""
-    (features,) = given
+def fill_with_silence(_: Any, inputs: tuple[Any]) -> tuple[Any]:
+    """Encoder hook: pad windows with silence, see `engines.faster.with_silent_rest`."""
+    (features,) = inputs
     there = (features != 0).any(dim=-2, keepdim=True)
     loudest = torch.where(there, features, NOTHING).amax(dim=(-2, -1), keepdim=True)
     return (torch.where(there, features, (loudest - SPAN).clamp(min=NOTHING)),)
 
 
 class OpenAiWhisper:
-    """One of OpenAI's Whisper networks (Radford et al., 2022), in their own program."""
+    """One of OpenAI's Whisper networks (Radford et al., 2022), in OpenAI's own package."""
 
     def __init__(self, name: str, path: Path, context: EngineContext, *, note: str = "") -> None:
         self._cuda = context.device == "cuda"
@@ -73,7 +73,7 @@ class OpenAiWhisper:
             torch.set_num_threads(context.threads)
         with memory_watched():
             self._network = build(read(path)).to(device)
-        self._network.encoder.register_forward_pre_hook(silence_rests)
+        self._network.encoder.register_forward_pre_hook(fill_with_silence)
         self._share = context.segment
         self.weights = name
         kind = "float16" if self._cuda else "float32"
@@ -89,16 +89,16 @@ class OpenAiWhisper:
         padded = whisper.pad_or_trim(audio)
         mel = whisper.log_mel_spectrogram(padded, self._network.dims.n_mels)
         with memory_watched(), torch.no_grad():
-            _, told = self._network.detect_language(mel.to(self._network.device))
-        return {str(code): float(probability) for code, probability in told.items()}
+            _, probabilities = self._network.detect_language(mel.to(self._network.device))
+        return {str(code): float(probability) for code, probability in probabilities.items()}
 
     def run(
         self, audio: Mono, *, language: str, beam: int, temperature: float = 0.0
     ) -> WindowTranscript:
-        """Return what is said."""
+        """Transcribe a window."""
         torch.manual_seed(0)
         with memory_watched():
-            told = whisper.transcribe(
+            transcript = whisper.transcribe(
                 self._network,
                 audio,
                 language=language,
@@ -110,7 +110,7 @@ class OpenAiWhisper:
                 fp16=self._cuda,
                 verbose=None,
             )
-        found = [
+        segments = [
             Segment(
                 words=join_words(
                     Word(word["word"], *(float(word[k]) for k in ("start", "end", "probability")))
@@ -120,7 +120,7 @@ class OpenAiWhisper:
                 no_speech=float(segment["no_speech_prob"]),
                 compression=float(segment["compression_ratio"]),
             )
-            for segment in told["segments"]
+            for segment in transcript["segments"]
             if segment["words"]
         ]
-        return WindowTranscript(found, len(audio) / RATE)
+        return WindowTranscript(segments, len(audio) / RATE)

@@ -1,6 +1,6 @@
-"""Whisper's numbers in CTranslate2's file, by the names that OpenAI's own program gives them.
+"""Read Whisper's weights from CTranslate2's file, by the names of OpenAI's own package.
 
-So one file of the store serves both engines, and the two can be compared on the same weights.
+So one file serves both engines, and they can be compared on the same weights.
 """
 
 import json
@@ -57,7 +57,7 @@ _IN_LAYERS = {
     "ffn/linear_1/weight": "mlp.2.weight",
     "ffn/linear_1/bias": "mlp.2.bias",
 }
-# Matrices that CTranslate2 keeps as one, in this order.
+# Matrices that CTranslate2 stores as one, in this order.
 _JOINED = {
     "self_attention/linear_0": ("attn", ("query", "key", "value")),
     "attention/linear_1": ("cross_attn", ("key", "value")),
@@ -70,11 +70,11 @@ class Checkpoint:
     """A Whisper network."""
 
     dims: Mapping[str, int]
-    """Its sizes, as `whisper.model.ModelDimensions` takes them."""
+    """Arguments of `whisper.model.ModelDimensions`."""
     tensors: Mapping[str, StoredTensor]
-    """Its numbers by their names in `whisper.model.Whisper`."""
+    """Weights by their names in `whisper.model.Whisper`."""
     alignment: tuple[tuple[int, int], ...]
-    """Layers and heads of the decoder that follow the audio; none where the file names none."""
+    """Layers and heads of the decoder that align with the audio; empty if the file has none."""
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -83,19 +83,19 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     Raises
     ------
     kit.weights.checkpoints.CheckpointError
-        It is damaged, of another version, no Whisper, or its weights are quantised.
+        The file is damaged, of another version, not Whisper, or quantised.
     """
     path = folder / "model.bin"
     try:
         with path.open("rb") as file:
-            found = dict(_variables(file, path.stat().st_size))
-        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        alignment = tuple((int(layer), int(head)) for layer, head in told["alignment_heads"])
-        return Checkpoint(_dims(found), dict(_named(found)), alignment)
+            variables = dict(_variables(file, path.stat().st_size))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        alignment = tuple((int(layer), int(head)) for layer, head in config["alignment_heads"])
+        return Checkpoint(_dims(variables), dict(_named(variables)), alignment)
     except CheckpointError:
         raise
     except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
-        raise CheckpointError(f"{folder} holds no Whisper that can be read: {error}") from error
+        raise CheckpointError(f"{folder} has no readable Whisper network: {error}") from error
 
 
 def _variables(file: BinaryIO, size: int) -> Iterator[tuple[str, NDArray[np.generic]]]:
@@ -104,8 +104,8 @@ def _variables(file: BinaryIO, size: int) -> Iterator[tuple[str, NDArray[np.gene
     _, count = struct.unpack("<II", file.read(8))
     if version != _VERSION or kind != "WhisperSpec":
         raise CheckpointError(
-            f"It is a {kind[:40]!r} of version {version}; what can be read is a WhisperSpec of "
-            f"version {_VERSION}."
+            f"The file is a {kind[:40]!r} of version {version}; only WhisperSpec "
+            f"version {_VERSION} is supported."
         )
     for _ in range(count):
         name = _text(file)
@@ -113,7 +113,7 @@ def _variables(file: BinaryIO, size: int) -> Iterator[tuple[str, NDArray[np.gene
         (code,) = file.read(1)
         (length,) = struct.unpack("<I", file.read(4))
         if code not in _TYPES or length > size:
-            raise CheckpointError(f"{name[:100]!r} is of a kind that cannot be read.")
+            raise CheckpointError(f"{name[:100]!r} has a data type that is not supported.")
         yield name, np.frombuffer(file.read(length), _TYPES[code]).reshape(shape)
 
 
@@ -122,8 +122,8 @@ def _text(file: BinaryIO) -> str:
     return file.read(length).rstrip(b"\0").decode("utf-8")
 
 
-def _named(found: Mapping[str, NDArray[np.generic]]) -> Iterator[tuple[str, StoredTensor]]:
-    for name, array in found.items():
+def _named(variables: Mapping[str, NDArray[np.generic]]) -> Iterator[tuple[str, StoredTensor]]:
+    for name, array in variables.items():
         part = _LAYER.fullmatch(name)
         if part is None:
             if name in _PLAIN:
@@ -138,11 +138,11 @@ def _named(found: Mapping[str, NDArray[np.generic]]) -> Iterator[tuple[str, Stor
             attention, names = _JOINED[owner]
             whole = _real(name, array)
             rows = len(whole) // len(names)
-            for position, one in enumerate(names):
-                # Keys have no bias; CTranslate2 keeps zeros in its place.
-                if (one, kind) != ("key", "bias"):
+            for position, part_name in enumerate(names):
+                # Keys have no bias; CTranslate2 stores zeros instead.
+                if (part_name, kind) != ("key", "bias"):
                     values = whole[position * rows : (position + 1) * rows]
-                    yield f"{prefix}{attention}.{one}.{kind}", values
+                    yield f"{prefix}{attention}.{part_name}.{kind}", values
 
 
 def _real(name: str, array: NDArray[np.generic]) -> StoredTensor:
@@ -150,25 +150,27 @@ def _real(name: str, array: NDArray[np.generic]) -> StoredTensor:
         return array.astype(np.float16, copy=False)
     if array.dtype == np.float32:
         return array.astype(np.float32, copy=False)
-    raise CheckpointError(f"{name} is quantised, and cannot be had back as it was.")
+    raise CheckpointError(
+        f"{name} is quantised, which loses precision. Use weights that are not quantised."
+    )
 
 
-def _dims(found: Mapping[str, NDArray[np.generic]]) -> dict[str, int]:
+def _dims(variables: Mapping[str, NDArray[np.generic]]) -> dict[str, int]:
     def layers(side: str) -> int:
-        parts = (_LAYER.fullmatch(name) for name in found)
+        parts = (_LAYER.fullmatch(name) for name in variables)
         return 1 + max(int(part[2]) for part in parts if part and part[1] == side)
 
-    width, mels, _ = found["encoder/conv1/weight"].shape
-    words, text_width = found["decoder/embeddings/weight"].shape
+    width, mels, _ = variables["encoder/conv1/weight"].shape
+    words, text_width = variables["decoder/embeddings/weight"].shape
     return {
         "n_mels": mels,
-        "n_audio_ctx": found["encoder/position_encodings/encodings"].shape[0],
+        "n_audio_ctx": variables["encoder/position_encodings/encodings"].shape[0],
         "n_audio_state": width,
-        "n_audio_head": int(found["encoder/num_heads"].item()),
+        "n_audio_head": int(variables["encoder/num_heads"].item()),
         "n_audio_layer": layers("encoder"),
         "n_vocab": words,
-        "n_text_ctx": found["decoder/position_encodings/encodings"].shape[0],
+        "n_text_ctx": variables["decoder/position_encodings/encodings"].shape[0],
         "n_text_state": text_width,
-        "n_text_head": int(found["decoder/num_heads"].item()),
+        "n_text_head": int(variables["decoder/num_heads"].item()),
         "n_text_layer": layers("decoder"),
     }

@@ -17,15 +17,15 @@ def test_blocks_are_worked_on_in_order_in_another_thread() -> None:
     seen: list[float] = []
     threads: set[str] = set()
 
-    def work(one: F32) -> None:
-        seen.append(float(one[0, 0, 0]))
+    def work(item: F32) -> None:
+        seen.append(float(item[0, 0, 0]))
         threads.add(threading.current_thread().name)
 
-    with BackgroundWriter(work) as behind:
+    with BackgroundWriter(work) as writer:
         for value in range(50):
-            behind.give(block(value))
+            writer.give(block(value))
     assert seen == list(range(50))
-    assert threads == {"behind_0"}
+    assert threads == {"writer_0"}
 
 
 def test_no_more_than_a_few_blocks_wait() -> None:
@@ -35,14 +35,14 @@ def test_no_more_than_a_few_blocks_wait() -> None:
         begun.set()
         assert free.wait(20)
 
-    def fill(behind: BackgroundWriter) -> None:
+    def fill(writer: BackgroundWriter) -> None:
         nonlocal given
         for _ in range(5):
-            behind.give(block(0))
+            writer.give(block(0))
             given += 1
 
-    with BackgroundWriter(work, ahead=2) as behind:
-        maker = threading.Thread(target=fill, args=(behind,))
+    with BackgroundWriter(work, ahead=2) as writer:
+        maker = threading.Thread(target=fill, args=(writer,))
         maker.start()
         assert begun.wait(20)
         # The third has to wait until the first is done, which it is not.
@@ -55,13 +55,13 @@ def test_no_more_than_a_few_blocks_wait() -> None:
 
 
 def test_what_goes_wrong_is_told_where_the_next_block_is_given_or_at_the_end() -> None:
-    def work(one: F32) -> None:
-        raise OSError(f"the disk is full at {one[0, 0, 0]:g}")
+    def work(item: F32) -> None:
+        raise OSError(f"the disk is full at {item[0, 0, 0]:g}")
 
     def make(*values: float) -> None:
-        with BackgroundWriter(work) as behind:
+        with BackgroundWriter(work) as writer:
             for value in values:
-                behind.give(block(value))
+                writer.give(block(value))
 
     with pytest.raises(OSError, match="full at 0"):
         make(*range(100))
@@ -70,12 +70,12 @@ def test_what_goes_wrong_is_told_where_the_next_block_is_given_or_at_the_end() -
 
 
 def test_a_fault_of_the_maker_goes_before_what_waits() -> None:
-    def fail(one: F32) -> None:
+    def fail(item: F32) -> None:
         raise OSError("the disk is full")
 
     def make() -> None:
-        with BackgroundWriter(fail) as behind:
-            behind.give(block(1))
+        with BackgroundWriter(fail) as writer:
+            writer.give(block(1))
             raise KeyError("the networks")
 
     with pytest.raises(KeyError, match="the networks"):
