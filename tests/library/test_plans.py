@@ -165,7 +165,9 @@ def statements(*tables: str) -> Iterator[list[tuple[str, Sequence[Any]]]]:
     sent: list[tuple[str, Sequence[Any]]] = []
 
     def note(connection: object, cursor: object, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith("SELECT") and any(f"FROM {t}" in statement for t in tables):
+        if statement.startswith(("SELECT", "WITH")) and any(
+            f"FROM {t}" in statement for t in tables
+        ):
             sent.append((statement, parameters))
 
     event.listen(Engine, "before_cursor_execute", note)
