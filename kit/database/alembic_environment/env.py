@@ -1,7 +1,7 @@
 """Alembic's environment: run migrations on the connection that the caller shares.
 
 `kit.database.migrations` passes the connection, and the tables for autogenerate, in
-`Config.attributes`. The caller's transaction holds the whole run: a failed migration leaves nothing.
+`Config.attributes`. Its transaction holds the whole run: a failed migration leaves nothing.
 """
 
 from typing import Any
