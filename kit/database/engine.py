@@ -6,8 +6,6 @@ their own: each sees what was committed when it began.
 """
 
 import asyncio
-import hashlib
-import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
@@ -16,32 +14,34 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     Executable,
     Interval,
     Select,
-    String,
     bindparam,
-    cast,
-    event,
     func,
     literal,
-    literal_column,
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.ext.asyncio import create_async_engine as create_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from contracts.music import Seconds
 from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable, Utc
-from kit.database.errors import unavailable, withhold_values
-from kit.database.sqlite import BEGIN, LOG_AHEAD, single_roundtrip_cursors
+from kit.database.connections import postgres_engines, sqlite_engines
+from kit.database.errors import unavailable
+from kit.database.locks import (
+    LOCK,
+    TRY_LEAD,
+    TRY_LOCK,
+    Leadership,
+    held_locks,
+    lock_key,
+    lock_query,
+)
 
 Answer = TypeVar("Answer")
 Statement = TypeVar("Statement", bound=Executable)
@@ -53,10 +53,9 @@ STATEMENT_TIMEOUT: Seconds = 5.0
 BUSY_TIMEOUT: Seconds = 10.0
 """How long a writer waits for another process on SQLite, and anyone for a connection."""
 FOLLOWER_PAUSE: Seconds = 1.0
-"""How often one that does not lead asks whether it may."""
+"""How often a follower tries to become the leader."""
 _DATABASE = "database"
 _SIGNALS = "signals"
-_LOCKS = "locks"
 
 
 class Database:
@@ -83,7 +82,7 @@ class Database:
                     f"{url!r} names no file; use sqlite+aiosqlite:////absolute/path/name.db"
                 )
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-            self._reader, self._writer = _sqlite_engines(
+            self._reader, self._writer = sqlite_engines(
                 url,
                 readers=pool,
                 timeout=statement_timeout,
@@ -91,7 +90,7 @@ class Database:
                 threads=self._threads,
             )
         elif parsed.drivername == "postgresql+asyncpg":
-            self._reader, self._writer = _postgres_engines(
+            self._reader, self._writer = postgres_engines(
                 url, pool=pool, timeout=statement_timeout, busy=busy_timeout
             )
         else:
@@ -135,7 +134,7 @@ class Database:
             self.listen(name).set()
 
     def listen(self, name: str) -> asyncio.Event:
-        """Return the event that is set when a transaction which used `announce(name)` commits."""
+        """Return the event that `notify_on_commit(session, name)` sets after the commit."""
         return self._signals.setdefault(name, asyncio.Event())
 
     def now(self, *, offset: timedelta = timedelta()) -> ColumnElement[datetime]:
@@ -151,7 +150,7 @@ class Database:
         return now + literal(offset) if offset else now
 
     def deadline_expr(self, name: str) -> ColumnElement[datetime]:
-        """Return a moment to come as an expression; `after` is what is bound to its name."""
+        """Return a time in the future as an expression; bind `deadline_value` to its name."""
         if self.sqlite:
             return bindparam(name, type_=Utc())
         return func.clock_timestamp(type_=Utc()) + bindparam(name, type_=Interval())
@@ -178,8 +177,8 @@ class Database:
 
     async def lock(self, session: AsyncSession, name: str) -> None:
         """Hold a named lock until the transaction ends; on SQLite a writer is alone anyway."""
-        if not self.sqlite and name not in (held := _held(session)):
-            await session.execute(_LOCK, {"key": _lock_key(name)})
+        if not self.sqlite and name not in (held := held_locks(session)):
+            await session.execute(LOCK, {"key": lock_key(name)})
             held.add(name)
 
     async def lock_found(
@@ -187,17 +186,17 @@ class Database:
     ) -> None:
         """Hold the locks whose names a query finds, with one statement; see `lock`."""
         if not self.sqlite:
-            statement = self.prepared(("lock", names), lambda: _locking(names))
-            _held(session).update(await session.scalars(statement, asked))
+            statement = self.prepared(("lock", names), lambda: lock_query(names))
+            held_locks(session).update(await session.scalars(statement, asked))
 
     async def try_lock(self, session: AsyncSession, name: str) -> bool:
         """Take a named lock until the transaction ends, or return that another has it."""
         if self.sqlite:
             return True
-        return bool((await session.execute(_TRY_LOCK, {"key": _lock_key(name)})).scalar_one())
+        return bool((await session.execute(TRY_LOCK, {"key": lock_key(name)})).scalar_one())
 
     @asynccontextmanager
-    async def leadership(self, name: str) -> AsyncIterator["Leadership"]:
+    async def leadership(self, name: str) -> AsyncIterator[Leadership]:
         """Wait until no other process leads by this name, then lead until the block ends.
 
         Raises
@@ -209,10 +208,10 @@ class Database:
             # A file has one process that writes to it.
             yield Leadership(None)
             return
-        key = {"key": _lock_key(name)}
+        key = {"key": lock_key(name)}
         with unavailable():
             async with self._reader.connect() as connection:
-                while not (await connection.execute(_TRY_LEAD, key)).scalar_one():
+                while not (await connection.execute(TRY_LEAD, key)).scalar_one():
                     await self._clock.sleep(FOLLOWER_PAUSE)
                 try:
                     yield Leadership(connection)
@@ -236,7 +235,7 @@ class Database:
         def run(connection: Connection) -> None:
             if not self.sqlite:
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
-                connection.execute(_LOCK, {"key": _lock_key("migrations")})
+                connection.execute(LOCK, {"key": lock_key("migrations")})
             upgrade(connection, folder)
 
         with unavailable():
@@ -252,8 +251,8 @@ class Database:
         """Close every connection."""
         await self._reader.dispose()
         await self._writer.dispose()
-        # A driver's thread may still owe an answer to one who was cancelled: the loop must be
-        # there to take it.
+        # A driver's thread may still have to report to a cancelled caller, for which it needs
+        # the running loop.
         for thread in tuple(self._threads):
             await asyncio.to_thread(thread.join, BUSY_TIMEOUT)
 
@@ -271,19 +270,6 @@ async def _closing(session: AsyncSession) -> AsyncIterator[AsyncSession]:
     await session.close()
 
 
-class Leadership:
-    """The lead under a name: held as long as its connection lives."""
-
-    def __init__(self, connection: AsyncConnection | None) -> None:
-        self._connection = connection
-
-    async def confirm(self) -> None:
-        """Make sure that the lead is still ours. Raises `DatabaseUnavailable`."""
-        if self._connection is not None:
-            with unavailable():
-                await self._connection.execute(text("SELECT 1"))
-
-
 def database_of(session: AsyncSession) -> Database:
     """Return the database that a session belongs to."""
     database: Database = session.info[_DATABASE]
@@ -293,6 +279,7 @@ def database_of(session: AsyncSession) -> Database:
 def notify_on_commit(session: AsyncSession, name: str) -> None:
     """Set `Database.listen(name)` in this process once the session's transaction has committed."""
     session.info.setdefault(_SIGNALS, set()).add(name)
+<<<<<<< HEAD
 
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
@@ -401,3 +388,5 @@ def _postgres_engines(
 
     reading = {**common, "default_transaction_read_only": "on"}
     return engine(reading, **_READING), engine(common)
+=======
+>>>>>>> two-kitwords

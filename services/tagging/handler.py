@@ -92,8 +92,6 @@ def _song(params: TaggingParams, job: Job) -> JobInput | None:
     if len(songs) > 1:
         raise Rejected(
             "input",
-            f"One song is tagged at a time, and {len(songs)} of the inputs would be songs. Make "
-            "one job for each, or ask for `target: samples`.",
             f"A job tags one song, but {len(songs)} of its inputs are songs. Submit one job each, "
             "or set `target: samples`.",
         )

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, event
 
-from kit.database.engine import _lock_key
+from kit.database.locks import lock_key
 
 ORDER = ("claims", "owner", "jobs", "runs", "items")
 """`claims` is the turn of whoever hands out jobs; for the rest see its `jobs.locks`."""
@@ -88,7 +88,7 @@ def _lock_in(statement: str, parameters: Any) -> tuple[str | None, bool]:
     made = False
     if _ADVISORY in statement:
         (key,) = parameters
-        lock = {_lock_key("claims"): "claims", _lock_key("migrations"): ""}.get(key, "owner")
+        lock = {lock_key("claims"): "claims", lock_key("migrations"): ""}.get(key, "owner")
     elif held := _HOLDS.search(statement):
         lock = held[1] or _FROM.findall(statement)[0]
     elif written := _WRITES.match(statement):

@@ -1,7 +1,11 @@
 """Alembic's environment: run migrations on the connection that the caller shares.
 
 `kit.database.migrations` passes the connection, and the tables for autogenerate, in
+<<<<<<< HEAD
 `Config.attributes`. The caller's transaction holds the whole run: a failed one leaves nothing.
+=======
+`Config.attributes`. Its transaction holds the whole run: a failed migration leaves nothing.
+>>>>>>> two-kitwords
 """
 
 from typing import Any

@@ -1,0 +1,99 @@
+"""Engines: how SQLAlchemy connects to SQLite and to Postgres, for reading and for writing."""
+
+import sqlite3
+import threading
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import create_async_engine as create_engine
+
+from contracts.music import Seconds
+from kit.database.errors import withhold_values
+from kit.database.sqlite import BEGIN, LOG_AHEAD, single_roundtrip_cursors
+
+_READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+
+
+def sqlite_engines(
+    url: str, *, readers: int, timeout: Seconds, busy: Seconds, threads: set[threading.Thread]
+) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return the reader and the writer of a file; `threads` collects the driver's threads."""
+
+    def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        # The driver opens each connection in a thread that is its own.
+        threads.add(threading.current_thread())
+        return sqlite3.Connection(*arguments, **named)
+
+    settings: dict[str, Any] = {
+        "connect_args": {"timeout": busy, "factory": connect},
+        "max_overflow": 0,
+        "pool_timeout": busy,
+        "hide_parameters": True,
+    }
+    writer = create_engine(url, pool_size=1, **settings)
+    reader = create_engine(url, pool_size=readers, **_READING, **settings)
+    single_roundtrip_cursors(writer, busy=busy)
+    single_roundtrip_cursors(reader, busy=busy, timeout=timeout)
+    for engine in (writer, reader):
+        withhold_values(engine)
+
+    def prepare(connection: Any, *statements: str) -> None:
+        # The driver must begin no transactions of its own: `_begin` below does.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()
+
+    waiting = f"PRAGMA busy_timeout={int(busy * 1000)}"
+
+    @event.listens_for(writer.sync_engine, "connect")
+    def _connect_writer(connection: Any, _: object) -> None:
+        # Other processes may be opening the file: wait for them while its mode is set.
+        prepare(connection, waiting, LOG_AHEAD, "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
+        prepare(connection, "PRAGMA busy_timeout=0")
+
+    @event.listens_for(reader.sync_engine, "connect")
+    def _connect_reader(connection: Any, _: object) -> None:
+        prepare(connection, waiting, "PRAGMA query_only=ON")
+
+    @event.listens_for(writer.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(BEGIN)
+
+    return reader, writer
+
+
+def postgres_engines(
+    url: str, *, pool: int, timeout: Seconds, busy: Seconds
+) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return the reader and the writer of a Postgres database."""
+    common = {
+        "application_name": "cratedig",
+        "statement_timeout": str(int(timeout * 1000)),
+        "idle_in_transaction_session_timeout": "60000",
+        "timezone": "UTC",
+        # The server drops the connections and locks of a vanished process within seconds.
+        "tcp_keepalives_idle": "3",
+        "tcp_keepalives_interval": "1",
+        "tcp_keepalives_count": "2",
+    }
+
+    def engine(server_settings: dict[str, str], **settings: Any) -> AsyncEngine:
+        new = create_engine(
+            url,
+            hide_parameters=True,
+            pool_size=pool,
+            max_overflow=0,
+            pool_timeout=busy,
+            pool_pre_ping=False,
+            pool_recycle=1800,
+            connect_args={"server_settings": server_settings, "timeout": busy},
+            **settings,
+        )
+        withhold_values(new)
+        return new
+
+    reading = {**common, "default_transaction_read_only": "on"}
+    return engine(reading, **_READING), engine(common)
