@@ -47,11 +47,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(names()))
     parser.add_argument("--smallest", action="store_true", help="only show that each still works")
-    asked = parser.parse_args()
-    chosen = asked.names or names()
-    if asked.smallest:
+    args = parser.parse_args()
+    chosen = args.names or names()
+    if args.smallest:
         os.environ["CRATEDIG_BENCH"] = "smallest"
-        if not asked.names:
+        if not args.names:
             chosen = [name for name in chosen if name not in HEAVY]
             print(f"left out, since they need PyTorch or TensorFlow: {', '.join(HEAVY)}")
     if unknown := set(chosen) - set(names()):

@@ -140,12 +140,12 @@ def table(title: str, outcomes: Sequence[Outcome], whose: Sequence[str]) -> Iter
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, print, and where asked write."""
+    """Run the benchmark, print the figures and, with `--write`, update the README."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.analysis", description=__doc__)
     parser.add_argument("--each", action="store_true", help="also print every case")
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     data = test_data()
     if data is None:
         print("no recordings: set CRATEDIG_TEST_DATA to the folder of test data")
@@ -173,15 +173,15 @@ def main(arguments: Sequence[str]) -> None:
             *table("beats, F at 70 ms", [third for _, _, third in heard], three),
             *table("key, weighted score", [key for key, _ in sounded], three),
             *table("chords, weighted overlap (major/minor)", [chord for _, chord in sounded], two),
-            cost_figures("analysis", mixed, folder, hour=not (asked.no_hour or SMALLEST)),
+            cost_figures("analysis", mixed, folder, hour=not (args.no_hour or SMALLEST)),
         ]
-    if asked.each:
+    if args.each:
         for outcome in [each for row in [*heard, *sounded] for each in row if each.scores]:
             said = "  ".join(f"{who} {score:.3f}" for who, score in outcome.scores.items())
             print(f"{outcome.case.group:16} {outcome.case.name:24} {said}")
     text = "\n".join(lines)
     print(text)
-    if asked.write:
+    if args.write:
         write_figures(ROOT / "services" / "analysis" / "README.md", text)
 
 

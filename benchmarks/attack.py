@@ -46,7 +46,7 @@ ATTACKS = {
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each row")
     parser.add_argument("--connections", type=int, nargs="*", default=[1, 4, 16])

@@ -223,10 +223,10 @@ def _together(tracks: Sequence[Track]) -> float:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, print, and where asked write."""
+    """Run the benchmark, print the figures and, with `--write`, update the README."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drums", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     data = test_data()
     if data is None:
         print("no recordings: set CRATEDIG_TEST_DATA to the folder of test data")
@@ -252,7 +252,7 @@ def main(arguments: Sequence[str]) -> None:
             tracks.append(Track(case.name, truth, found))
         text = "\n".join(table(tracks, judge))
     print(text)
-    if asked.write:
+    if args.write:
         write_figures(ROOT / "services" / "midi" / "README.md", text, name="drums")
 
 

@@ -34,7 +34,7 @@ GOAL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of a run, in seconds since the run was asked for."""
+    """A step of a run, in seconds since the run was submitted."""
 
     name: str
     task: str
@@ -157,21 +157,21 @@ def _once(folder: Path, seconds: float) -> tuple[float, list[str]]:
 
 
 def main() -> None:
-    """Measure, print, and where asked write."""
+    """Run the benchmark, print the figures and, with `--write`, update the README."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.full", description=__doc__)
     parser.add_argument("--seconds", type=float, default=240.0, help="length of the song")
     parser.add_argument(
         "--rounds", type=int, default=1, help="servers to start; the quickest counts"
     )
     parser.add_argument("--write", action="store_true", help="put the tables into docs")
-    asked = parser.parse_args(sys.argv[1:])
+    args = parser.parse_args(sys.argv[1:])
     if SMALLEST:
-        asked.seconds = 10.0
+        args.seconds = 10.0
     lines = []
-    for line in measure(asked.seconds, asked.rounds):
+    for line in measure(args.seconds, args.rounds):
         print(line, flush=True)
         lines.append(line)
-    if asked.write:
+    if args.write:
         begin, end = "<!-- full: begin -->", "<!-- full: end -->"
         before, rest = PAGE.read_text(encoding="utf-8").split(begin, 1)
         _, after = rest.split(end, 1)

@@ -189,7 +189,7 @@ def long_figure(data: Path | None, folder: Path, weights: Path) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, print, and where asked write."""
+    """Run the benchmark, print the figures and, with `--write`, update the README."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.midi", description=__doc__)
     parser.add_argument("--each", action="store_true", help="also print every case")
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")

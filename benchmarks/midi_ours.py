@@ -58,7 +58,7 @@ def peak_mb() -> float:
 
 
 def main() -> None:
-    """Answer requests until stdin ends."""
+    """Serve requests from stdin until it ends."""
     weights = {"basic-pitch": Path(sys.argv[1])}
     engine = load_engine(EngineContext(weights=weights, threads=os.cpu_count() or 1))
     for line in sys.stdin:

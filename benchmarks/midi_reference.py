@@ -50,7 +50,7 @@ def peak_mb():
 
 
 def main():
-    """Answer requests until stdin ends."""
+    """Serve requests from stdin until it ends."""
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     from basic_pitch import ICASSP_2022_MODEL_PATH  # noqa: F401 - importing it takes long.

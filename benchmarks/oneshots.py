@@ -121,10 +121,10 @@ def tracks(classifier: Classifier, data: Path) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, print, and where asked write."""
+    """Run the benchmark, print the figures and, with `--write`, update the README."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.oneshots", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     metrics = json.loads((WEIGHTS / "metrics.json").read_text(encoding="utf-8"))
     print("held-out kits:", ", ".join(f"{name} {value}" for name, value in metrics.items()))
     data = test_data()
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str]) -> None:
     classifier = Classifier.load(WEIGHTS / "oneshots.npz")
     text = "\n".join([*one_shots(classifier, data), "", *tracks(classifier, data)])
     print(text)
-    if asked.write:
+    if args.write:
         write_figures(WEIGHTS / "README.md", text)
 
 

@@ -63,7 +63,7 @@ def cases(data: Path) -> Iterator[Case]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print the figures."""
     data = test_data()
     if data is None:
         print("no recordings: set CRATEDIG_TEST_DATA to the folder of test data")

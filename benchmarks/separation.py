@@ -53,9 +53,9 @@ TUNED = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How a process went."""
+    """The report and the cost of a process."""
 
-    told: dict[str, Any]
+    report: dict[str, Any]
     seconds: float
     processor_seconds: float
     """Of all threads: what other processes of the machine change least."""
@@ -63,13 +63,13 @@ class Run:
 
 
 def run(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> Run:
-    """Run a process to its end; its last line is JSON, where it is any."""
+    """Run a process to its end; its last line is its JSON report, if any."""
     started = time.perf_counter()
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [str(part) for part in command],
             cwd=ROOT,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.DEVNULL,
             env=os.environ | (environment or {}),
         )
@@ -78,10 +78,10 @@ def run(command: Sequence[str | Path], environment: dict[str, str] | None = None
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise SystemExit(f"{command} ended with status {process.returncode}")
-        said.seek(0)
-        lines = said.read().decode(errors="replace").strip().splitlines()
-    told = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-    return Run(told, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        output.seek(0)
+        lines = output.read().decode(errors="replace").strip().splitlines()
+    report = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+    return Run(report, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def reference(*arguments: str | Path) -> Run:
@@ -108,10 +108,10 @@ def snr(reference_: np.ndarray, estimate: np.ndarray) -> float:
 
 def si_sdr(truth: F32, estimate: F32) -> float:
     """Scale-invariant ratio of signal to distortion in dB (J. Le Roux et al., ICASSP 2019)."""
-    wide, made = truth.ravel().astype(np.float64), estimate.ravel().astype(np.float64)
-    wide, made = wide - wide.mean(), made - made.mean()
-    target = (wide @ made) / (wide @ wide) * wide
-    return 10 * float(np.log10((target @ target) / np.square(made - target).sum()))
+    wide, estimated = truth.ravel().astype(np.float64), estimate.ravel().astype(np.float64)
+    wide, estimated = wide - wide.mean(), estimated - estimated.mean()
+    target = (wide @ estimated) / (wide @ wide) * wide
+    return 10 * float(np.log10((target @ target) / np.square(estimated - target).sum()))
 
 
 def spleeter_graph() -> dict[str, Path]:
@@ -164,7 +164,7 @@ def equality(folder: Path) -> Iterator[str]:
             out = folder / f"{kind}-{precision}"
             raw = {"format": "wav", "depth": "float32", "residual": "none"}
             made = ours(graphs, path, out, weights=kind, precision=precision, **raw)
-            names = [stem["name"] for stem in made.told["result"]["stems"]]
+            names = [stem["name"] for stem in made.report["result"]["stems"]]
             stems = np.stack([read(out / "outputs" / name) for name in names])
             row.append(f"{snr(expected, stems):.0f}")
         yield f"| {kind} | `demucs.apply`, torch fp32 | {seconds:.0f} | " + " | ".join(row) + " |"
@@ -184,9 +184,9 @@ def torch(folder: Path) -> Iterator[str]:
     np.save(folder / "song.npy", audio)
     raw = {"format": "wav", "depth": "float32", "residual": "none"}
     made = ours(graphs, path, folder / "graph", weights="htdemucs", **raw)
-    names = [stem["name"] for stem in made.told["result"]["stems"]]
+    names = [stem["name"] for stem in made.report["result"]["stems"]]
     expected = np.stack([read(folder / "graph" / "outputs" / name) for name in names])
-    yield _row(f"graph: {made.told['result']['engine']}", "–", made)
+    yield _row(f"graph: {made.report['result']['engine']}", "–", made)
     peaks = []
     for batch in (1, 2):
         out = folder / f"torch-{batch}"
@@ -197,7 +197,7 @@ def torch(folder: Path) -> Iterator[str]:
         made = run([*command, json.dumps(request)])
         stems = np.stack([read(out / "outputs" / name) for name in names])
         peaks.append(made.peak_mib)
-        title = f"{made.told['engine']}, {batch} at once"
+        title = f"{made.report['engine']}, {batch} at once"
         yield _row(title, f"{snr(expected, stems):.0f}", made)
     yield ""
     yield (
@@ -253,8 +253,8 @@ def quality(data: Path | None, folder: Path) -> Iterator[str]:
         upstream = upstream_way(graphs["spleeter-2stems"], mixture)
         for true, one, other in zip(truth, stems, upstream, strict=True):
             row += [si_sdr(true, mixture), si_sdr(true, other), si_sdr(true, one)]
-        told = [stem["seconds"] for stem in made.told["result"]["stems"]]
-        row.append(ranks(truth, stems, told))
+        confidences = [stem["seconds"] for stem in made.report["result"]["stems"]]
+        row.append(ranks(truth, stems, confidences))
         columns.append(row)
         quiet.append(quieter(mixture, voice, graphs, folder))
         yield f"| {path.parent.name} | " + " | ".join(f"{x:.2f}" for x in row) + " |"
@@ -304,10 +304,12 @@ def upstream_way(graph: Path, mixture: F32) -> F32:
     return made.astype(np.float32)[:, : mixture.shape[0]]
 
 
-def ranks(truth: Sequence[F32], stems: Sequence[F32], told: Sequence[Sequence[float]]) -> float:
+def ranks(
+    truth: Sequence[F32], stems: Sequence[F32], confidences: Sequence[Sequence[float]]
+) -> float:
     """Return the rank correlation of our confidence with the true ratio, over all seconds."""
     confidence, ratio = [], []
-    for true, made, seconds in zip(truth, stems, told, strict=True):
+    for true, made, seconds in zip(truth, stems, confidences, strict=True):
         for index, value in enumerate(seconds):
             part = slice(index * RATE, (index + 1) * RATE)
             error = np.square(true[:, part] - made[:, part]).sum() + 1e-12
@@ -359,9 +361,9 @@ def speed(folder: Path, rounds: int) -> Iterator[str]:
                 row.append(f"{statistics.median(ratios):.2f}")
         row.append(f"{max(one.peak_mib for one in runs):.0f}")
         yield f"| {name} | " + " | ".join(row) + " |"
-        if runs[0].told:
+        if runs[0].report:
             times = [
-                f"{statistics.median(one.told[part] for one in runs):.1f}"
+                f"{statistics.median(one.report[part] for one in runs):.1f}"
                 for part in ("load", "network", "transforms", "rest")
             ]
             split.append(f"| {name} | " + " | ".join(times) + " |")
@@ -391,7 +393,7 @@ def memory(folder: Path, minutes: Sequence[int]) -> Iterator[str]:
         made = ours(spleeter_graph(), path, folder / f"{length}", weights="spleeter-2stems")
         shutil.rmtree(folder / f"{length}")
         row = []
-        for seconds in (made.seconds, made.told["seconds"]):
+        for seconds in (made.seconds, made.report["seconds"]):
             row += [f"{seconds:.1f}", f"{length * 60 / seconds:.0f}"]
         used = made.processor_seconds
         row += [f"{used:.1f}", f"{length * 60 * 2 / used:.0f}", f"{made.peak_mib:.0f}"]
@@ -420,15 +422,15 @@ def _data() -> Path | None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, print, and where asked write."""
+    """Run the benchmark, print the figures and, with `--write`, update the README."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.separation", description=__doc__)
     parser.add_argument("--data", type=Path, default=_data(), help="mixtures with true stems")
     parser.add_argument("--only", choices=PARTS, action="append", help="leave the others out")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="turns of the comparison")
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
-    asked = parser.parse_args(arguments)
-    for part in asked.only or (("memory",) if SMALLEST else PARTS):
+    args = parser.parse_args(arguments)
+    for part in args.only or (("memory",) if SMALLEST else PARTS):
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             match part:
@@ -437,17 +439,17 @@ def main(arguments: Sequence[str]) -> None:
                 case "torch":
                     lines = torch(folder)
                 case "quality":
-                    lines = quality(asked.data, folder)
+                    lines = quality(args.data, folder)
                 case "speed":
-                    lines = speed(folder, asked.rounds)
+                    lines = speed(folder, args.rounds)
                 case _:
-                    lines = memory(folder, (1,) if SMALLEST else (4,) if asked.no_hour else (4, 60))
+                    lines = memory(folder, (1,) if SMALLEST else (4,) if args.no_hour else (4, 60))
             made = []
             for line in lines:
                 print(line, flush=True)
                 made.append(line)
         print(flush=True)
-        if asked.write:
+        if args.write:
             _write(part, "\n".join(made))
 
 

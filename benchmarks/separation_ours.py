@@ -77,15 +77,15 @@ class _Silent:
 
 def main() -> None:
     """Run the job and tell how long its parts took."""
-    asked = json.loads(sys.argv[1])
+    request = json.loads(sys.argv[1])
     clocks: list[Clocked] = []
 
     def opener(path: Path, precision: Precision) -> Network:
         clocks.append(Clocked(open_network(path, threads=2, precision=precision.value)))
         return clocks[-1]
 
-    params = SeparationParams.model_validate(asked["params"])
-    engine = NetworkEngine({k: Path(v) for k, v in asked["graphs"].items()}, opener)
+    params = SeparationParams.model_validate(request["params"])
+    engine = NetworkEngine({k: Path(v) for k, v in request["graphs"].items()}, opener)
     started = time.perf_counter()
     opened = engine.open(params.weights, params.precision)
     loaded = time.perf_counter()
@@ -100,9 +100,9 @@ def main() -> None:
         return made
 
     opened.separator.run = separate  # type: ignore[method-assign]
-    item, out = ItemId("01900000-0000-7000-8000-000000000001"), Path(asked["out"])
+    item, out = ItemId("01900000-0000-7000-8000-000000000001"), Path(request["out"])
     out.mkdir(parents=True, exist_ok=True)
-    audio = Path(asked["audio"])
+    audio = Path(request["audio"])
     job = Job(
         id=JobId("01900000-0000-7000-8000-000000000002"),
         subject=Subject.of_item(item),

@@ -143,11 +143,11 @@ def cost_figures(word: str, cases: Sequence[Case], folder: Path, *, hour: bool) 
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, print, and where asked write."""
+    """Run the benchmark, print the figures and, with `--write`, update the README."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.slicing", description=__doc__)
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     data = test_data()
     if data is None:
         print("no recordings: set CRATEDIG_TEST_DATA to the folder of test data")
@@ -162,10 +162,10 @@ def main(arguments: Sequence[str]) -> None:
         found = [one_shots(case, folder) for case in cases]
         lines = list(onset_table(cases, found, folder, reference))
         lines += ["", cut_figures(cases, found)]
-        lines += ["", cost_figures("slicing", cases, folder, hour=not (asked.no_hour or SMALLEST))]
+        lines += ["", cost_figures("slicing", cases, folder, hour=not (args.no_hour or SMALLEST))]
     text = "\n".join(lines)
     print(text)
-    if asked.write:
+    if args.write:
         write_figures(ROOT / "services" / "slicing" / "README.md", text)
 
 

@@ -152,12 +152,12 @@ def front_end(original: Original, paths: Sequence[Path]) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, print, and where asked write."""
+    """Run the benchmark, print the figures and, with `--write`, update the README."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tagging", description=__doc__)
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
     parser.add_argument("--golden", action="store_true", help="write what the tests compare with")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     script = ROOT / "benchmarks" / "tagging_reference.py"
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str]) -> None:
     ):
         folder = Path(scratch)
         original = Original(process, folder)
-        if asked.golden:
+        if args.golden:
             for source in TagSource:
                 np.savez(GOLDEN / f"{source}.npz", **original.run(source, spectrogram()[:2]))
             return
@@ -179,11 +179,11 @@ def main(arguments: Sequence[str]) -> None:
             cases = few(drum_tracks(data))
             lines += [
                 "",
-                cost_figures("tagging", cases, folder, hour=not (asked.no_hour or SMALLEST)),
+                cost_figures("tagging", cases, folder, hour=not (args.no_hour or SMALLEST)),
             ]
     text = "\n".join(lines)
     print(text)
-    if asked.write:
+    if args.write:
         write_figures(ROOT / "services" / "tagging" / "README.md", text)
 
 

@@ -65,7 +65,7 @@ class Original:
 
 
 def main():
-    """Answer requests until stdin ends."""
+    """Serve requests from stdin until it ends."""
     warnings.simplefilter("ignore")
     answers = sys.stdout
     networks = {}

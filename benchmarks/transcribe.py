@@ -289,11 +289,11 @@ def _peak_mb() -> float:
 
 
 def main() -> int:
-    """Measure and print."""
+    """Run the benchmark and print the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transcribe")
     parser.add_argument("--full", action="store_true", help="all recordings; takes long")
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     data = test_data()
     if data is None:
         print("no recordings: set CRATEDIG_TEST_DATA to the folder that holds them")
@@ -309,7 +309,7 @@ def main() -> int:
             os.environ.update(child_environment(THREADS))
             bench = Bench(reference, scratch)
             for part in (bench.sung, bench.silent):
-                for row in part(data, full=asked.full):
+                for row in part(data, full=args.full):
                     print(row, file=sys.stderr, flush=True)
                     rows.append(row)
                 rows.append("")
@@ -324,7 +324,7 @@ def main() -> int:
     )
     text = "\n".join(rows)
     print(text)
-    if asked.write:
+    if args.write:
         write_figures(README, text)
     return 0
 

@@ -70,7 +70,7 @@ def peak_mb():
 
 
 def main():
-    """Answer requests until stdin ends."""
+    """Serve requests from stdin until it ends."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(int(sys.argv[2]))
     network = load(Path(sys.argv[1]))

@@ -1,1 +1,1 @@
-"""All of Cratedig in one process: other addresses and a longer list, nothing else."""
+"""All services in one process: the same code with other addresses and a list of all services."""

@@ -14,7 +14,7 @@ from kit.settings import KitSettings, read
 
 
 def main() -> None:
-    """Start the server and print where it is and what to type next."""
+    """Start the server, and print its address and the next command."""
     prepare()
     try:
         settings = read(EmbeddedSettings)
@@ -36,7 +36,7 @@ def _run(settings: EmbeddedSettings) -> None:
             f"\nCratedig runs at {url}  (API: {url}/docs)\n"
             f"Data folder: {settings.data.resolve()}\n"
             f"Next, in another terminal: .venv/bin/cratedig signup --url {url}\n"
-            "Ctrl-C stops it; what runs may finish.\n",
+            "Press Ctrl-C to stop; running jobs may finish.\n",
             flush=True,
         )
 

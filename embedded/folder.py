@@ -1,4 +1,4 @@
-"""The data folder of the embedded server: its lock, its rights, its secrets, its databases."""
+"""The data folder of the embedded server: its lock, permissions, secrets and databases."""
 
 import fcntl
 import json
@@ -19,34 +19,34 @@ from kit.process import StartRefused
 log = logging.getLogger(__name__)
 
 CHECKED_WITHIN: Seconds = 5.0
-"""How long the look at one database may take; a large one is looked at in part."""
+"""Time limit of the integrity check of a database; a large one is checked in part."""
 _EACH = 10_000
-"""Steps of SQLite between two looks at the clock."""
+"""SQLite instructions between two checks of the time limit."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class Secrets(BaseModel):
-    """What this server alone knows."""
+    """The secrets of this server."""
 
     internal: str
     signing: str
 
 
 def open_folder(data: Path) -> IO[str]:
-    """Make the data folder, or take it over for this process; the lock goes with the process.
+    """Create the data folder if needed and lock it until the process ends.
 
     Raises
     ------
     StartRefused
-        Another server runs on it, or it cannot be written to.
+        Another server uses the folder, or it is not writable.
     """
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = (data / ".lock").open("w")
     except OSError as error:
         raise StartRefused(
-            f"the data folder {data} cannot be written to: {error.strerror}. "
-            "Mend that, or set CRATEDIG_DATA to another folder."
+            f"the data folder {data} is not writable: {error.strerror}. "
+            "Correct that, or set CRATEDIG_DATA to another folder."
         ) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,10 +60,10 @@ def open_folder(data: Path) -> IO[str]:
 
 
 def keep_to_oneself(data: Path) -> None:
-    """Take away every right of other users to the folder and to all below it.
+    """Remove the permissions of other users on the folder and everything below it.
 
-    Folders of earlier versions were readable by all. Once the folder is closed, nothing below it
-    is looked at again.
+    Earlier versions created folders that all users could read. If the folder itself is private,
+    its content is not checked again.
     """
     if not data.stat().st_mode & _OTHERS:
         return
@@ -75,42 +75,42 @@ def keep_to_oneself(data: Path) -> None:
                 path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
                 changed += 1
     except OSError as error:
-        log.warning("other users of this machine may read %s: %s", data, error)
+        log.warning("other users of this machine may be able to read %s: %s", data, error)
     else:
         log.warning(
-            "other users of this machine could read %s; now they cannot (%s files and folders)",
+            "removed the permissions of other users on %s (%s files and folders)",
             data,
             changed,
         )
 
 
 def own_secrets(path: Path) -> Secrets:
-    """Read this server's secrets, or make them at its first start. Raises `StartRefused`."""
+    """Read this server's secrets, or create them at its first start. Raises `StartRefused`."""
     try:
         if path.is_file():
             return Secrets.model_validate_json(path.read_text(encoding="utf-8"))
-        made = Secrets(internal=secrets.token_urlsafe(48), signing=secrets.token_urlsafe(48))
+        created = Secrets(internal=secrets.token_urlsafe(48), signing=secrets.token_urlsafe(48))
         new = path.with_suffix(".new")
         new.touch(mode=0o600)
-        new.write_text(json.dumps(made.model_dump()), encoding="utf-8")
+        new.write_text(json.dumps(created.model_dump()), encoding="utf-8")
         publish(new, path)
     except (ValidationError, UnicodeDecodeError) as error:
         raise StartRefused(
-            f"{path} is damaged. Put it back from a backup; or remove it, and everybody has to "
-            "log in again."
+            f"{path} is damaged. Restore it from a backup; or delete it, and every user must log "
+            "in again."
         ) from error
     except OSError as error:
         raise StartRefused(f"{path} cannot be read or written: {error.strerror}") from error
-    return made
+    return created
 
 
 def check_database(path: Path, *, within: Seconds = CHECKED_WITHIN) -> bool:
-    """Look whether a database of SQLite is whole; return whether the time sufficed for all of it.
+    """Run SQLite's quick check on a database; return whether it finished within the time limit.
 
     Raises
     ------
     StartRefused
-        It is damaged, or no database: to write to it would damage more.
+        The file is damaged or no database, so that writing to it could damage it further.
     """
     if not path.exists():
         return True
@@ -119,20 +119,20 @@ def check_database(path: Path, *, within: Seconds = CHECKED_WITHIN) -> bool:
         connection = sqlite3.connect(path)
         try:
             connection.set_progress_handler(lambda: time.monotonic() > deadline, _EACH)
-            found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+            problems = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
         finally:
             connection.close()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-            log.info("%s is large: after %g s the look at it was ended", path.name, within)
+            log.info("%s is large: its integrity check stopped after %g s", path.name, within)
             return False
         raise StartRefused(f"{path} cannot be opened: {error}.") from error
     except sqlite3.DatabaseError as error:
-        found = [str(error)]
-    if found != ["ok"]:
-        detail = " ".join(found)[:200]
+        problems = [str(error)]
+    if problems != ["ok"]:
+        detail = " ".join(problems)[:200]
         raise StartRefused(
-            f"{path} is damaged ({detail}). Put the data folder back from a backup, or save what "
-            f"can be read: sqlite3 {path.name} .recover | sqlite3 new.db"
+            f"{path} is damaged ({detail}). Restore the data folder from a backup, or recover what "
+            f"is readable: sqlite3 {path.name} .recover | sqlite3 new.db"
         )
     return True

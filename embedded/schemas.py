@@ -1,6 +1,7 @@
-"""Write what the server says as schemas: events as JSON Schema and AsyncAPI, routes as OpenAPI.
+"""Generate the schemas: events as JSON Schema and AsyncAPI, the HTTP API as OpenAPI.
 
-`python -m embedded.schemas` writes `contracts/schemas`; `--check` only says whether it is current.
+`python -m embedded.schemas` writes `contracts/schemas` and `docs/settings.md`; `--check` only
+checks that they are up to date.
 """
 
 import argparse
@@ -30,7 +31,7 @@ SETTINGS = ROOT / "docs" / "settings.md"
 
 
 def main() -> None:
-    """Write or check."""
+    """Write the files, or check that they are up to date."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
@@ -86,15 +87,15 @@ def event_schema(type_: str, data: type[BaseModel]) -> dict[str, Any]:
 
 
 async def _openapi() -> dict[str, Any]:
-    """Return what the gateway of a server that is not started says of all routes."""
+    """Return the OpenAPI document of an instance that is not started."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         kit, chosen = compose(EmbeddedSettings(data=Path(folder)))
         platform = open_platform(kit)
         for service in (LIBRARY, GATEWAY):
-            serving = await resolve(service.build)(platform, chosen[service.word])
-            stack.push_async_callback(serving.close)
-            platform.offer(service.word, serving.public)
+            app = await resolve(service.build)(platform, chosen[service.word])
+            stack.push_async_callback(app.close)
+            platform.offer(service.word, app.public)
         client = await stack.enter_async_context(platform.client("inprocess://gateway"))
         answer = await client.get("/openapi.json")
         answer.raise_for_status()
@@ -118,7 +119,7 @@ def _asyncapi() -> dict[str, Any]:
         operations[topic.name] = {
             "action": "receive",
             "channel": {"$ref": f"#/channels/{topic.name}"},
-            "summary": f"Read as {topic.reading}; kept {topic.retention_ms // 60_000} minutes.",
+            "summary": f"Read mode {topic.reading}; retention {topic.retention_ms // 60_000} min.",
         }
     return {
         "asyncapi": "3.0.0",

@@ -1,4 +1,4 @@
-"""Settings of the embedded server, and those that it makes of them for its services."""
+"""Settings of the embedded server, and the settings that it derives for its services."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,27 +14,27 @@ from services.library.settings import LibrarySettings
 
 
 class EmbeddedSettings(ServiceSettings):
-    """What can be told to the embedded server."""
+    """Settings of the embedded server."""
 
     model_config = SettingsConfigDict(env_prefix="CRATEDIG_")
 
     data: Path = Path("data")
-    """Where everything is kept: databases, files, secrets."""
+    """The data folder: databases, files and secrets."""
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    """Where it listens; other machines reach it at `0.0.0.0` only."""
+    """The address to listen on; `0.0.0.0` accepts connections from other machines."""
     port: Port = 8000
 
 
 def compose(settings: EmbeddedSettings) -> tuple[KitSettings, Chosen]:
-    """Return the addresses of a server in one process, and the settings of its HTTP services.
+    """Return the settings of a server in one process, and those of its HTTP services.
 
     Raises
     ------
     StartRefused
-        A setting, or what lies in the data folder, does not allow a start.
+        A setting is invalid, or the data folder is damaged.
     """
     data = settings.data.resolve()
-    made = own_secrets(data / "secrets.json")
+    own = own_secrets(data / "secrets.json")
     (data / "scratch").mkdir(exist_ok=True)
     for name in ("library.db", "gateway.db"):
         check_database(data / name)
@@ -42,11 +42,11 @@ def compose(settings: EmbeddedSettings) -> tuple[KitSettings, Chosen]:
         KitSettings,
         bus_url="memory://",
         objects_url=SecretStr(f"file://{data / 'objects'}"),
-        objects_signing_secret=SecretStr(made.signing),
+        objects_signing_secret=SecretStr(own.signing),
         library_url="inprocess://library",
         library_internal_url="inprocess://library-internal",
         gateway_url="inprocess://gateway",
-        internal_secret=SecretStr(made.internal),
+        internal_secret=SecretStr(own.internal),
         scratch_dir=data / "scratch",
     )
     chosen = {

@@ -1,4 +1,4 @@
-"""The table of all settings, written from the classes that read them."""
+"""Generate `docs/settings.md`, the table of all settings, from the settings classes."""
 
 from pathlib import Path
 

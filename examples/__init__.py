@@ -1,1 +1,1 @@
-"""What can be done with the platform, as programs that can be run and read."""
+"""Example programs that use the platform through its client."""

@@ -1,4 +1,4 @@
-"""`make demo`: start the server, take a song apart as a user would, leave the server running."""
+"""`make demo`: start the server, process a song as a user would, and leave the server running."""
 
 import argparse
 import os
@@ -26,7 +26,7 @@ SONG = Path(__file__).parent / "song" / "song.flac"
 PIPELINE = "full"
 START_WITHIN = 120.0
 SHOWN = 6
-"""Files of one kind that are named."""
+"""Maximum number of file names to print of each kind."""
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _start(settings: EmbeddedSettings, url: str) -> None:
-    """Start the server in the background, unless it runs."""
+    """Start the server in the background if it is not running."""
     if _answers(url):
         return
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ def _session_file(settings: EmbeddedSettings) -> Path:
 
 
 def _log_in(settings: EmbeddedSettings, url: str) -> Client:
-    """Return a client of the demo's own account, whose password nobody knows but its file."""
+    """Return a client of the demo's own account, whose password is only in its file."""
     kept = _session_file(settings)
     stored = stored_credentials.load(kept)
     client = Client(
@@ -126,7 +126,7 @@ def _log_in(settings: EmbeddedSettings, url: str) -> Client:
 
 
 def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...]) -> None:
-    """Upload a song, run the pipeline, fetch everything."""
+    """Upload a song, run the pipeline and download every file."""
     with progress_bars(bytes_=True) as progress:
         bar = progress.add_task(f"Uploading {song.name}", total=song.stat().st_size)
         sent = client.uploads.file(
@@ -178,7 +178,7 @@ def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...
 
 
 def _fetch_all(client: Client, item: Item, folder: Path) -> None:
-    """Fetch every file of an item; name a few of each kind."""
+    """Download every file of an item, and print a few names of each kind."""
     shown: Counter[str] = Counter()
     artifacts = list(client.artifacts.list(item.id))
     for below, files in by_folder(artifacts, sample_labels(client, item, artifacts)).items():

@@ -1,4 +1,4 @@
-"""Let people hear a song's stems while they are still being made."""
+"""Play the previews of a song's stems while separation still runs."""
 
 import shutil
 import subprocess
@@ -19,11 +19,11 @@ PLAYERS = (
     ("paplay",),
     ("afplay",),
 )
-"""Programs that play a FLAC file to its end; the first that is installed is taken."""
+"""Programs that play a FLAC file to its end; the first installed one is used."""
 
 
 class Previews:
-    """Announces the finished parts of a run's stems, and plays them where somebody listens.
+    """Prints the previews of a run's stems, and plays them at a terminal.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Previews:
         self._folder = tempfile.TemporaryDirectory(prefix="cratedig-previews-")
 
     def update(self, run: Run) -> None:
-        """Look what parts a run has made since the last time; call it while the run goes on."""
+        """Fetch new previews of a run; call it repeatedly while the run is in progress."""
         for job in self._client.jobs.list(run=run.id, state="running"):
             for name in job.progress.previews:
                 if name not in self._seen:
@@ -90,7 +90,7 @@ class Previews:
 
 
 def installed_player() -> tuple[str, ...]:
-    """Return a command that plays a file, where there is one and a person is at the terminal."""
+    """Return a command that plays a file, if one is installed and stdout is a terminal."""
     if not sys.stdout.isatty():
         return ()
     return next((command for command in PLAYERS if shutil.which(command[0])), ())

@@ -1,4 +1,4 @@
-"""Make the synchronous client from the asynchronous one, so that only one is written by hand.
+"""Generate the synchronous client from the asynchronous one, so that only one is hand-written.
 
 `python clients/python/make_sync.py` writes `cratedig/_sync`; `--check` only compares.
 """
@@ -35,7 +35,7 @@ def make(path: Path) -> str:
         text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
     if path.name != "__init__.py":
         text = f"# Made from _async/{path.name} by make_sync.py: change that file.\n{text}"
-    # What a module imported for the asynchronous form only goes.
+    # Remove imports that only the asynchronous form uses.
     text = _ruff("check", "--select=F401,F811,I", "--fix", "--quiet", path=path, text=text)
     return _ruff("format", path=path, text=text)
 
@@ -53,17 +53,17 @@ def _ruff(*command: str, path: Path, text: str) -> str:
 
 
 def main() -> None:
-    """Write or check."""
-    made = {path.name: make(path) for path in sorted(SOURCE.glob("*.py"))}
+    """Write the synchronous client, or check that it is up to date."""
+    generated = {path.name: make(path) for path in sorted(SOURCE.glob("*.py"))}
     present = {path.name: path.read_text(encoding="utf-8") for path in TARGET.glob("*.py")}
     if "--check" in sys.argv:
-        if made != present:
+        if generated != present:
             sys.exit("cratedig/_sync does not match cratedig/_async: run `make schemas`")
         return
     TARGET.mkdir(exist_ok=True)
-    for name in present.keys() - made.keys():
+    for name in present.keys() - generated.keys():
         (TARGET / name).unlink()
-    for name, text in made.items():
+    for name, text in generated.items():
         (TARGET / name).write_text(text, encoding="utf-8")
 
 

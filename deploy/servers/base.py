@@ -1,4 +1,4 @@
-"""What every server is to the rest of this package."""
+"""The interface of a server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Write the demo's song and its truth from nothing but this file and the voice beside it.
+"""Synthesise the demo's song and its ground truth; the voice comes from `voice.flac`.
 
 `python -m examples.song.make` writes `song.flac` and `truth.json`; with `--voice` it first renders
 `voice.flac` again with eSpeak NG, which only has to be installed for that.
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def song(voice: Signal) -> tuple[Signal, dict[str, Any]]:
-    """Return the song, `[samples, 2]` within ±1, and what is true of it.
+    """Return the song, `[samples, 2]` within ±1, and its ground truth.
 
     Parameters
     ----------

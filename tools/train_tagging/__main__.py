@@ -11,7 +11,7 @@ PACKAGES = ROOT / ".cache" / "training"
 
 
 def main() -> int:
-    """Make the weights; arguments are those of `tools.train_tagging.make`."""
+    """Train the weights; arguments are those of `tools.train_tagging.make`."""
     fetch(PACKAGES)
     command = [reference_python("training"), "-m", "tools.train_tagging.make", PACKAGES]
     # One thread in linear algebra: its sums have one order, and give the same weights again.

@@ -1,4 +1,4 @@
-"""Make the weights, their manifest and their figures; run in the training environment."""
+"""Train the weights, and write their manifest and figures; run in the training environment."""
 
 import argparse
 import csv

@@ -14,7 +14,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 class Credentials:
     """The address of a server, with an API key or the two tokens of a session.
 
-    An API key stands in `access_token`; `refresh_token` is empty then.
+    With an API key, `access_token` holds the key and `refresh_token` is empty.
     """
 
     url: str = DEFAULT_URL
@@ -29,8 +29,8 @@ Saver = Callable[[Credentials], None]
 
 def default_path() -> Path:
     """Return the file of the credentials: `CRATEDIG_CONFIG`, or one below the home folder."""
-    if given := os.environ.get("CRATEDIG_CONFIG"):
-        return Path(given)
+    if path := os.environ.get("CRATEDIG_CONFIG"):
+        return Path(path)
     root = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(root) / "cratedig" / "credentials.json"
 
@@ -59,4 +59,4 @@ def save(credentials: Credentials, path: Path | None = None) -> None:
 
 
 def discard(credentials: Credentials) -> None:
-    """Save nothing: whoever passed the credentials keeps them."""
+    """Save nothing, because the caller passed the credentials and keeps them."""

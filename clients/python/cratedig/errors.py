@@ -1,31 +1,31 @@
-"""What can go wrong.
+"""The errors that this library raises.
 
 CratedigError
 ├── APIConnectionError          the server cannot be reached, or the connection broke
 ├── AuthenticationError         there are no credentials, or the server does not accept them (401)
-├── APIStatusError              the server answered with an error; `code` says which
+├── APIStatusError              an error response; `code` is its problem code
 │   ├── PermissionDeniedError   403
 │   ├── NotFoundError           404
-│   ├── InvalidRequestError     400 or 422; `fields` says what was wrong
+│   ├── InvalidRequestError     400 or 422; `fields` lists the invalid fields
 │   ├── ConflictError           409
 │   ├── RateLimitError          429; `retry_after` seconds
 │   └── ServerError             500 and above
 │       └── UnavailableError    502, 503 or 504; `retry_after` seconds
 ├── JobFailedError              a job ended without a result
-├── DownloadCorruptError        a downloaded file is not what the server has
-└── WaitTimeoutError            a job or a run did not end in time
+├── DownloadCorruptError        a downloaded file does not match its SHA-256
+└── WaitTimeoutError            a job or a run did not finish in time
 """
 
 from collections.abc import Sequence
 
 
 class CratedigError(Exception):
-    """Base of everything that this library raises on purpose."""
+    """Base of all errors of this library."""
 
     code = "error"
-    """What happened, for programs; of an answer of the server it is the API's problem code."""
+    """A code for programs; for an error response, the API's problem code."""
     trace = ""
-    """Names the request in the server's log."""
+    """The trace id of the request, which is also in the server's log."""
 
 
 class APIConnectionError(CratedigError):
@@ -41,22 +41,22 @@ class AuthenticationError(CratedigError):
 
 
 class APIStatusError(CratedigError):
-    """The server answered with an error.
+    """The server returned an error response.
 
     Parameters
     ----------
     status
-        Of the HTTP response.
+        Status of the HTTP response.
     code
         A problem code of the API, such as `not_found`.
     detail
         What was wrong and what to do.
     fields
-        `(path, message)` of each field that was wrong.
+        `(path, message)` of each invalid field.
     retry_after
-        Seconds to wait before another attempt, where the server says so.
+        Seconds to wait before another attempt, if the server states them.
     trace
-        Names the request in the server's log.
+        The trace id of the request, which is also in the server's log.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class PermissionDeniedError(APIStatusError):
 
 
 class NotFoundError(APIStatusError):
-    """What was asked for does not exist, or belongs to another account."""
+    """The resource does not exist, or belongs to another account."""
 
 
 class InvalidRequestError(APIStatusError):
@@ -92,7 +92,7 @@ class InvalidRequestError(APIStatusError):
 
 
 class ConflictError(APIStatusError):
-    """The request does not fit the present state."""
+    """The request conflicts with the current state."""
 
 
 class RateLimitError(APIStatusError):
@@ -120,13 +120,13 @@ class JobFailedError(CratedigError):
 
 
 class DownloadCorruptError(CratedigError):
-    """A downloaded file is not what the server has."""
+    """A downloaded file does not match its SHA-256."""
 
     code = "download_corrupt"
 
 
 class WaitTimeoutError(CratedigError, TimeoutError):
-    """A job or a run did not end in time; it goes on."""
+    """A job or a run did not finish in time; it continues on the server."""
 
     code = "wait_timeout"
 
@@ -145,5 +145,5 @@ BY_STATUS: dict[int, type[APIStatusError]] = {
 
 
 def class_of(status: int) -> type[APIStatusError]:
-    """Return the error that stands for a status of HTTP."""
+    """Return the error class for an HTTP status."""
     return BY_STATUS.get(status, ServerError if status >= 500 else APIStatusError)

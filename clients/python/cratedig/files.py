@@ -5,14 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 BLOCK = 1 << 20
-"""Bytes that are read or sent at a time."""
+"""Size of a block to read or send, in bytes."""
 
 OnBytes = Callable[[int, int], None]
-"""Called with how many bytes of how many are done."""
+"""A callback with the completed and the total number of bytes."""
 
 
 def no_progress(done: int, total: int) -> None:
-    """Report to nobody."""
+    """Ignore the progress."""
 
 
 def digest(path: Path) -> tuple[int, str]:
@@ -23,7 +23,7 @@ def digest(path: Path) -> tuple[int, str]:
 
 
 def size_of(path: Path) -> int:
-    """Return a file's size in bytes, 0 where there is none."""
+    """Return a file's size in bytes, or 0 if it does not exist."""
     return path.stat().st_size if path.exists() else 0
 
 

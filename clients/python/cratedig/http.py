@@ -1,6 +1,6 @@
-"""Requests from operations, errors from responses, and the time between attempts.
+"""Build requests, turn error responses into exceptions, and compute the backoff.
 
-Both clients share this; it sends nothing itself.
+Both clients share this module; it does no input or output.
 """
 
 import random
@@ -23,7 +23,7 @@ from cratedig.operations import Operation
 T = TypeVar("T")
 
 MAX_ATTEMPTS = 5
-"""How often a repeatable operation is sent before its error is raised."""
+"""Maximum number of attempts for a repeatable operation."""
 TRANSIENT = (RateLimitError, UnavailableError, APIConnectionError)
 """Errors after which another attempt can succeed."""
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -38,7 +38,7 @@ def build_request(
     *,
     timeout: httpx.Timeout = TIMEOUT,
 ) -> httpx.Request:
-    """Return the request of an operation.
+    """Build the HTTP request of an operation.
 
     Raises
     ------
@@ -64,18 +64,18 @@ def build_request(
 
 
 def absolute(credentials: Credentials, url: str) -> str:
-    """Return a path of the API, or a signed URL that is relative to the server, as a whole URL."""
+    """Return the absolute URL of an API path or of a relative signed URL."""
     return urljoin(credentials.url.rstrip("/") + "/", url)
 
 
 def origin(url: str) -> str:
-    """Return the scheme and the host of a URL; what follows may hold a signature."""
+    """Return the scheme and the host of a URL, because its path or query may hold a signature."""
     parsed = httpx.URL(url)
     return f"{parsed.scheme}://{parsed.netloc.decode()}"
 
 
 def error_of(response: httpx.Response) -> CratedigError:
-    """Return the error of a response: of the API, or of whatever answers in its place."""
+    """Return the error of a response, from the API or from a proxy in front of it."""
     status = response.status_code
     try:
         problem = response.json()
@@ -85,8 +85,8 @@ def error_of(response: httpx.Response) -> CratedigError:
     except (ValueError, KeyError, TypeError):
         code, fields, trace = "unknown", [], ""
         detail = (
-            f"{response.request.url.copy_with(query=None)} answered with HTTP status {status} and "
-            "no explanation. Check that this is the address of a Cratedig server."
+            f"{response.request.url.copy_with(query=None)} returned HTTP status {status} without "
+            "an explanation. Check that this is the address of a Cratedig server."
         )
     if status == 401:
         error = AuthenticationError(detail)
@@ -104,7 +104,7 @@ def error_of(response: httpx.Response) -> CratedigError:
 
 
 def unreachable(url: str, error: Exception) -> APIConnectionError:
-    """Return the error of a connection that was not made, or broke."""
+    """Return the error of a connection that failed or broke."""
     reason = str(error) or type(error).__name__
     return APIConnectionError(
         f"Cannot reach {url}: {reason}. Check the address and that the server is running."
@@ -112,7 +112,7 @@ def unreachable(url: str, error: Exception) -> APIConnectionError:
 
 
 def backoff(attempt: int, error: Exception) -> float:
-    """Return how many seconds to wait before the next attempt."""
+    """Return the seconds to wait before the next attempt: exponential, with full jitter."""
     after = getattr(error, "retry_after", None)
     if isinstance(after, float):
         return min(60.0, after + random.uniform(0, 0.5))

@@ -27,7 +27,7 @@ _FOLDERS = {
 }
 
 
-def safe_name(name: str, *, most: int = MAX_BYTES) -> str:
+def safe_name(name: str, *, max_bytes: int = MAX_BYTES) -> str:
     """Return a name that is valid on every file system, as close to the original as possible.
 
     An underscore replaces separators, characters that Windows reserves, control characters, and
@@ -40,7 +40,8 @@ def safe_name(name: str, *, most: int = MAX_BYTES) -> str:
     if text.startswith("."):
         text = f"_{text}"  # A hidden file would look like a missing one.
     start, suffix = _split(text)
-    start = _cut(start, most - len(suffix.encode())).rstrip(" .") if suffix else _cut(text, most)
+    room = max_bytes - len(suffix.encode())
+    start = _cut(start, room).rstrip(" .") if suffix else _cut(text, max_bytes)
     device, dot, rest = start.partition(".")
     if _DEVICES.fullmatch(device.rstrip()):
         start = f"{device.rstrip()}_{dot}{rest}"
@@ -114,8 +115,8 @@ def _split(name: str) -> tuple[str, str]:
     return (start, dot + suffix) if start and _SUFFIX.fullmatch(dot + suffix) else (name, "")
 
 
-def _cut(text: str, most: int) -> str:
-    kept = text.encode()[:most].decode(errors="ignore")
+def _cut(text: str, max_bytes: int) -> str:
+    kept = text.encode()[:max_bytes].decode(errors="ignore")
     # Accents, joiners and variation selectors stay with their base character.
     while kept and len(kept) < len(text) and _goes_on(text, len(kept)):
         kept = kept[:-1]

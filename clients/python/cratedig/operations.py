@@ -1,4 +1,4 @@
-"""An operation of the API as a value: what to send, and the type of the answer."""
+"""An API operation as a value: the request, and the type of the response body."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,13 +21,13 @@ class Operation(Generic[T]):
     method, path
         As in the OpenAPI document: `GET` and `/v1/items/{item}`.
     returns
-        Type of the body of a success; `NoneType` where there is none.
+        Type of the body of a successful response; `NoneType` if it has none.
     path_params
         Values for the names in braces.
     query
         Query parameters; those that are `None` are not sent.
     anonymous
-        It is sent without credentials.
+        Whether to send it without credentials.
     """
 
     method: str
@@ -47,14 +47,14 @@ class Operation(Generic[T]):
 
     @property
     def repeatable(self) -> bool:
-        """Whether sending it twice does no more than sending it once."""
+        """Whether it is idempotent, so that it can be sent again after an error."""
         return self.method in ("GET", "PUT", "DELETE") or "Idempotency-Key" in self.headers
 
     def read(self, content: bytes) -> T:
-        """Return the answer from the body of a success."""
+        """Parse the body of a successful response."""
         return TypeAdapter(self.returns).validate_json(content or b"null")
 
 
 def idempotency_key() -> dict[str, str]:
-    """Return the header with which the server does a request once, however often it is sent."""
+    """Return an Idempotency-Key header, with which the server executes a request only once."""
     return {"Idempotency-Key": uuid4().hex}

@@ -19,12 +19,12 @@ class AsyncAccount(AsyncResource):
         Parameters
         ----------
         invitation
-            From an administrator, where the server asks for one.
+            The code of an administrator's invitation, if the server requires one.
 
         Raises
         ------
         PermissionDeniedError
-            The server asks for an invitation, or takes no new accounts.
+            The server requires an invitation, or sign-up is closed.
         ConflictError
             There is an account with this email address.
         """
@@ -45,7 +45,7 @@ class AsyncAccount(AsyncResource):
         Parameters
         ----------
         keep_keys
-            Let API keys go on working; without it they are revoked.
+            Keep the API keys valid; by default they are revoked.
         """
         body = {"current": current, "new": new, "keep_keys": keep_keys}
         await self._connection.send(Operation("PUT", "/v1/account/password", NoneType, body=body))

@@ -47,7 +47,7 @@ class AsyncConnection:
         self._save(credentials)
 
     async def send(self, operation: Operation[T]) -> T:
-        """Send an operation and return its answer.
+        """Send an operation and return its parsed response.
 
         A repeatable operation is sent again when the server is busy or cannot be reached.
         """
@@ -62,7 +62,7 @@ class AsyncConnection:
         raise AssertionError("unreachable")
 
     async def pages(self, operation: Operation[types.Page[T]]) -> AsyncIterator[T]:
-        """Yield what a list holds, fetching pages as they are needed."""
+        """Yield every entry of a list, fetching its pages as needed."""
         while True:
             page = await self.send(operation)
             for item in page.items:

@@ -1,4 +1,4 @@
-"""The feed: what happened, page by page."""
+"""The feed of past events."""
 
 from collections.abc import AsyncIterator
 

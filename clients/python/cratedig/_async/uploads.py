@@ -38,7 +38,7 @@ class AsyncUploads(AsyncResource):
         stem
             The part of a song that it holds. It is then treated as a separated stem.
         on_progress
-            Called with how many bytes of how many have arrived.
+            Called with the sent and the total number of bytes.
         on_created
             Called with the upload before the first byte is sent; its `id` resumes it.
         resume
@@ -91,13 +91,13 @@ class AsyncUploads(AsyncResource):
         )
 
     async def get(self, upload: str) -> types.Upload:
-        """Show what of an upload has arrived, and the URLs of the missing parts."""
+        """Return an upload with its received parts and the URLs of the missing ones."""
         return await self._connection.send(
             Operation("GET", "/v1/uploads/{upload}", types.Upload, {"upload": upload})
         )
 
     async def complete(self, upload: str) -> types.Upload:
-        """Finish an upload all of whose parts have arrived."""
+        """Complete an upload after sending every part."""
         return await self._connection.send(
             Operation(
                 "POST",
@@ -109,7 +109,7 @@ class AsyncUploads(AsyncResource):
         )
 
     async def abort(self, upload: str) -> None:
-        """Give up an upload and delete what has arrived."""
+        """Abort an upload and delete its parts."""
         await self._connection.send(
             Operation("DELETE", "/v1/uploads/{upload}", NoneType, {"upload": upload})
         )

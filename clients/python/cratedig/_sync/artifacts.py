@@ -29,7 +29,7 @@ class Artifacts(Resource):
         )
 
     def get(self, artifact: str) -> types.Artifact:
-        """Show the facts of a file."""
+        """Return a file's name, size, digest and media type."""
         return self._connection.send(
             Operation("GET", "/v1/artifacts/{artifact}", types.Artifact, {"artifact": artifact})
         )
@@ -56,19 +56,19 @@ class Artifacts(Resource):
     ) -> Path:
         """Download a file and check its digest.
 
-        Bytes of an interrupted download, in `path` with `.partial` behind it, are used.
+        An interrupted download resumes: its bytes are in a file next to `path`, named `.partial`.
 
         Parameters
         ----------
         path
             The file to write; an existing one is replaced.
         on_progress
-            Called with how many bytes of how many have arrived.
+            Called with the received and the total number of bytes.
 
         Raises
         ------
         DownloadCorruptError
-            The bytes do not have the digest that the server states.
+            The file does not match its SHA-256.
         """
         partial = path.with_name(path.name + ".partial")
         for attempt in range(http.MAX_ATTEMPTS):

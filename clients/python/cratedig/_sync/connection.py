@@ -49,7 +49,7 @@ class Connection:
         self._save(credentials)
 
     def send(self, operation: Operation[T]) -> T:
-        """Send an operation and return its answer.
+        """Send an operation and return its parsed response.
 
         A repeatable operation is sent again when the server is busy or cannot be reached.
         """
@@ -64,7 +64,7 @@ class Connection:
         raise AssertionError("unreachable")
 
     def pages(self, operation: Operation[types.Page[T]]) -> Iterator[T]:
-        """Yield what a list holds, fetching pages as they are needed."""
+        """Yield every entry of a list, fetching its pages as needed."""
         while True:
             page = self.send(operation)
             yield from page.items

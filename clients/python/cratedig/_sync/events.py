@@ -30,10 +30,10 @@ class Events(Resource):
         Parameters
         ----------
         subject
-            Only of what is about this, as `<kind>:<id>`; `item` is short for `item:<id>`.
+            Only events of this subject, as `<kind>:<id>`; `item` is short for `item:<id>`.
         after
-            The `id` of an event, to go on after it, or `start` for all that are kept. Without it
-            only what happens from now on is yielded.
+            The `id` of an event, to continue after it, or `start` for all that are kept. Without
+            it, only new events are yielded.
         """
         attempt = 0
         refreshed = False

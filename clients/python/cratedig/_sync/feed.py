@@ -1,5 +1,5 @@
 # Made from _async/feed.py by make_sync.py: change that file.
-"""The feed: what happened, page by page."""
+"""The feed of past events."""
 
 from collections.abc import Iterator
 

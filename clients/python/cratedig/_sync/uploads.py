@@ -39,7 +39,7 @@ class Uploads(Resource):
         stem
             The part of a song that it holds. It is then treated as a separated stem.
         on_progress
-            Called with how many bytes of how many have arrived.
+            Called with the sent and the total number of bytes.
         on_created
             Called with the upload before the first byte is sent; its `id` resumes it.
         resume
@@ -90,13 +90,13 @@ class Uploads(Resource):
         )
 
     def get(self, upload: str) -> types.Upload:
-        """Show what of an upload has arrived, and the URLs of the missing parts."""
+        """Return an upload with its received parts and the URLs of the missing ones."""
         return self._connection.send(
             Operation("GET", "/v1/uploads/{upload}", types.Upload, {"upload": upload})
         )
 
     def complete(self, upload: str) -> types.Upload:
-        """Finish an upload all of whose parts have arrived."""
+        """Complete an upload after sending every part."""
         return self._connection.send(
             Operation(
                 "POST",
@@ -108,7 +108,7 @@ class Uploads(Resource):
         )
 
     def abort(self, upload: str) -> None:
-        """Give up an upload and delete what has arrived."""
+        """Abort an upload and delete its parts."""
         self._connection.send(
             Operation("DELETE", "/v1/uploads/{upload}", NoneType, {"upload": upload})
         )

@@ -33,7 +33,7 @@ def signup(
     ],
     name: Annotated[str, typer.Option(help="Your name.")] = "",
     invitation: Annotated[
-        str, typer.Option(help="From an administrator, where the server asks for one.")
+        str, typer.Option(help="Code of an invitation, if the server requires one.")
     ] = "",
     url: Url = None,
     json: AsJson = False,

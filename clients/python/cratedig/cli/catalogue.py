@@ -71,17 +71,17 @@ def show(
 ) -> None:
     """Show an item with its files and jobs, or one job or run."""
     with Client() as client:
-        found = find(client, item)
+        entity = find(client, item)
         if json:
-            if isinstance(found, types.Item):
-                artifacts = list(client.artifacts.list(found.id))
-                print_json({**found.model_dump(mode="json"), "artifacts": artifacts})
+            if isinstance(entity, types.Item):
+                artifacts = list(client.artifacts.list(entity.id))
+                print_json({**entity.model_dump(mode="json"), "artifacts": artifacts})
             else:
-                print_json(found)
-        elif isinstance(found, types.Item):
-            _print_item(client, found, every_file=files)
+                print_json(entity)
+        elif isinstance(entity, types.Item):
+            _print_item(client, entity, every_file=files)
         else:
-            print_work(found)
+            print_work(entity)
 
 
 def _print_item(client: Client, item: types.Item, *, every_file: bool) -> None:
@@ -167,11 +167,11 @@ def edit(
             "Nothing to change. Give --name, --kind, --stem, --bpm, --metadata or --tag-encoding."
         )
     with Client() as client:
-        found = find_item(client, item)
+        entity = find_item(client, item)
         if values:
-            merged = {**found.metadata, **values}
+            merged = {**entity.metadata, **values}
             changes["metadata"] = {key: value for key, value in merged.items() if value}
-        changed = client.items.update(found.id, **cast(types.ItemChanges, changes))
+        changed = client.items.update(entity.id, **cast(types.ItemChanges, changes))
         if json:
             print_json(changed)
         else:

@@ -101,4 +101,4 @@ def _lone_name(artifact: types.Artifact, item: types.Item | None) -> str:
     name = names.file_name(artifact, item.name)
     if artifact.kind == "original":
         return name
-    return names.safe_name(f"{names.safe_name(Path(item.name).stem, most=150)} – {name}")
+    return names.safe_name(f"{names.safe_name(Path(item.name).stem, max_bytes=150)} – {name}")

@@ -99,7 +99,7 @@ def json_content(client: Client, artifact: types.Artifact) -> dict[str, Any]:
 
 
 def download(client: Client, artifact: types.Artifact, path: Path) -> Path:
-    """Download a file to a path, or beside another file that is there; return where it is."""
+    """Download a file to a path, or to another name if the path exists; return where it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path, present = names.free_path(path, artifact)
     if present:

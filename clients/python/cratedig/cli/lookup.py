@@ -43,10 +43,10 @@ def find_item(client: Client, name: str) -> types.Item:
     words = sorted(unicodedata.normalize("NFC", name).split(), key=len)[-_MAX_WORDS:]
     text = " ".join(word[:40] for word in words)
     for roots in (True, False):
-        found = list(client.items.list(q=text, roots=roots))
+        matches = list(client.items.list(q=text, roots=roots))
         for change in (str, str.casefold):
             for form in _FORMS:
-                same = [item for item in found if change(form(item)) == change(_normalized(name))]
+                same = [item for item in matches if change(form(item)) == change(_normalized(name))]
                 if len(same) == 1:
                     return same[0]
                 if same:

@@ -28,7 +28,7 @@ def run(
     items: Annotated[list[str], typer.Argument(help="Ids or names of items.")],
     param: Params = None,
     priority: Priority = "interactive",
-    force: Annotated[bool, typer.Option(help="Work again even if a result is there.")] = False,
+    force: Annotated[bool, typer.Option(help="Run again even if a result exists.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the result.")] = True,
     json: AsJson = False,
 ) -> None:
@@ -120,14 +120,14 @@ def watch(
     With --json each event is one object on a line of its own.
     """
     with Client() as client:
-        found = find(client, what) if what is not None else None
-        if isinstance(found, types.Job | types.Run) and found.ended and not after:
-            print_json(found, lines=True) if json else print_work(found)
+        watched = find(client, what) if what is not None else None
+        if isinstance(watched, types.Job | types.Run) and watched.ended and not after:
+            print_json(watched, lines=True) if json else print_work(watched)
             return
-        if isinstance(found, types.Job) and found.queue:
-            print_note(describe(found))
-        kind = type(found).__name__.lower()
-        only = {kind: found.id} if found is not None else {}
+        if isinstance(watched, types.Job) and watched.queue:
+            print_note(describe(watched))
+        kind = type(watched).__name__.lower()
+        only = {kind: watched.id} if watched is not None else {}
         for event in client.events.stream(**only, after=after):
             if json:
                 print_json(event, lines=True)

@@ -1,4 +1,4 @@
-"""What the API answers, typed."""
+"""Types of the API's responses."""
 
 from cratedig.types.accounts import Account, ApiKey, Invitation, KeyScope, Session, Usage
 from cratedig.types.base import Page

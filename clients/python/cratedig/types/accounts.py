@@ -1,4 +1,4 @@
-"""Accounts and what proves who sends a request."""
+"""Accounts, sessions, API keys and invitations."""
 
 from datetime import datetime
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from cratedig.types.base import Answer
 
 KeyScope = Literal["catalogue:read", "catalogue:write", "jobs:write"]
-"""What an API key can allow."""
+"""A scope that an API key can have."""
 
 
 class Account(Answer):
@@ -20,7 +20,7 @@ class Account(Answer):
 
 
 class Session(Answer):
-    """Tokens of a login: `access_token` ends after `expires_in` seconds, `refresh_token` works
+    """Tokens of a session: `access_token` expires after `expires_in` seconds, `refresh_token` works
     once."""
 
     access_token: str
@@ -30,7 +30,7 @@ class Session(Answer):
 
 
 class ApiKey(Answer):
-    """An API key; `key`, its secret, is only in the answer that creates it."""
+    """An API key; `key`, its secret, is only in the response that creates it."""
 
     id: str
     name: str
@@ -43,8 +43,8 @@ class ApiKey(Answer):
 
 
 class Invitation(Answer):
-    """An invitation to open an account; `invitation`, its code, is only in the answer that creates
-    it."""
+    """An invitation to create an account; `invitation`, its code, is only in the response that
+    creates it."""
 
     id: str
     note: str
@@ -55,7 +55,7 @@ class Invitation(Answer):
 
 
 class Usage(Answer):
-    """What an account stores, in bytes."""
+    """Bytes that an account stores."""
 
     originals: int
     results: int

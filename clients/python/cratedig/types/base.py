@@ -1,4 +1,4 @@
-"""What every answer of the API shares."""
+"""The base classes of all response types."""
 
 from typing import Generic, TypeVar
 
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Answer(BaseModel):
-    """Base of all answers: immutable; fields of newer servers are ignored."""
+    """Base of all response types: immutable; ignores fields of newer servers."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -8,11 +8,11 @@ from pydantic import Field
 from cratedig.types.base import Answer
 
 ItemKind = Literal["track", "stem", "sample", "recording"]
-"""What an item is to a musician."""
+"""The musical kind of an item."""
 ItemState = Literal["ingesting", "ready", "rejected"]
-"""Where an item is on its way into the catalogue."""
+"""The ingest state of an item: only `ready` items can be processed."""
 Stem = Literal["drums", "bass", "other", "vocals", "guitar", "piano", "accompaniment"]
-"""Which part of a song an item or a file holds."""
+"""The part of a song that an item or a file holds."""
 ArtifactKind = Literal[
     "original",
     "canonical",
@@ -29,11 +29,11 @@ ArtifactKind = Literal[
     "analysis",
     "image",
 ]
-"""What a stored file is."""
+"""The kind of a stored file."""
 
 
 class Audio(Answer):
-    """Facts of canonical audio: `duration` in seconds, `sample_rate` in hertz."""
+    """The format of canonical audio: `duration` in seconds, `sample_rate` in hertz."""
 
     duration: float
     sample_rate: int
@@ -52,7 +52,7 @@ class Lineage(Answer):
 
 
 class Item(Answer):
-    """A song, a stem, a sample or a recording; `rejection` says why it was not accepted."""
+    """A track, stem, sample or recording; `rejection` is the reason if ingest rejected it."""
 
     id: str
     kind: str
@@ -69,7 +69,7 @@ class Item(Answer):
 
 
 class ItemChanges(TypedDict, total=False):
-    """What can be changed of an item. What is left out stays; `None` clears a value."""
+    """Changes of an item. Absent keys stay as they are; `None` clears a value."""
 
     name: str
     kind: ItemKind
@@ -82,14 +82,14 @@ class ItemChanges(TypedDict, total=False):
 
 
 class Subject(Answer):
-    """What a job works on or a file belongs to, in most cases an item: `kind` says which."""
+    """What a job works on or a file belongs to; `kind` is `item` in most cases."""
 
     kind: str
     id: str
 
 
 class Artifact(Answer):
-    """A stored file; `size` in bytes, `job` is the one that made it."""
+    """A stored file; `size` in bytes, `job` is the job that stored it."""
 
     id: str
     subject: Subject
@@ -104,14 +104,14 @@ class Artifact(Answer):
 
 
 class Download(Answer):
-    """A signed URL, which needs no credentials and works until `expires`."""
+    """A signed URL, which requires no credentials and works until `expires`."""
 
     url: str
     expires: datetime
 
 
 class UploadPart(Answer):
-    """A part that is missing: bytes `offset` to `offset + size` of the file, by PUT to `url`."""
+    """A missing part: PUT the bytes `offset` to `offset + size` of the file to `url`."""
 
     number: int
     offset: int
@@ -121,7 +121,7 @@ class UploadPart(Answer):
 
 
 class UploadedPart(Answer):
-    """A part that has arrived."""
+    """A part that the server has received."""
 
     number: int
     size: int
@@ -129,10 +129,10 @@ class UploadedPart(Answer):
 
 
 class Upload(Answer):
-    """An upload: what has arrived, what is missing, and what came of it.
+    """An upload with its received and missing parts.
 
-    Once it is complete `item` is its item and `job` the job that ingests it; `tagging` is the job
-    that tags a sample afterwards. With `duplicate` the account had the same bytes before.
+    Once completed, `item` is its item and `job` the ingest job; `tagging` is the job that tags a
+    sample afterwards. `duplicate` means that an earlier item has the same bytes.
     """
 
     id: str

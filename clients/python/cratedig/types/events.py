@@ -1,4 +1,4 @@
-"""Events: live ones and those of the feed."""
+"""Events of live streams and of the feed."""
 
 from datetime import datetime
 from typing import Any
@@ -37,8 +37,8 @@ class FeedEntry(Answer):
 
 
 class Feed(Answer):
-    """One page of the feed, oldest first; `next` continues after it, `more` says that more is there
-    already."""
+    """One page of the feed, oldest first; `next` continues after it, `more` tells whether the next
+    page already has events."""
 
     items: tuple[FeedEntry, ...]
     next: str

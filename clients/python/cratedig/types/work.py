@@ -7,19 +7,19 @@ from cratedig.types.base import Answer
 from cratedig.types.catalogue import Subject
 
 JobState = Literal["queued", "running", "succeeded", "skipped", "failed", "cancelled"]
-"""Where a job is."""
+"""The state of a job."""
 RunState = Literal["running", "succeeded", "partial", "failed", "cancelled"]
-"""Where a run is."""
+"""The state of a run."""
 Priority = Literal["interactive", "batch"]
-"""How long work may wait behind other work."""
+"""Interactive jobs go first, until a batch job has waited for half an hour."""
 TERMINAL = frozenset({"succeeded", "skipped", "failed", "cancelled", "partial"})
-"""States that a job or a run never leaves."""
+"""The final states of jobs and runs."""
 
 
 class Task(Answer):
-    """A task that workers do.
+    """A task of the server.
 
-    `params` and `result` are JSON Schemas. `offered` says whether a worker takes it now.
+    `params` and `result` are JSON Schemas; `offered` tells whether a worker has polled recently.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Task(Answer):
 
 
 class Progress(Answer):
-    """How far a job or a run is: `fraction` from 0 to 1; `previews` names parts to listen to."""
+    """Progress of a job or a run: `fraction` from 0 to 1; `previews` are names of previews."""
 
     fraction: float = 0.0
     message: str = ""
@@ -41,7 +41,7 @@ class Progress(Answer):
 
 
 class Queue(Answer):
-    """The place of a job in its queue, and what it waits for."""
+    """The position of a job in the queue of its task, and what it waits for."""
 
     position: int
     ahead: int
@@ -50,14 +50,14 @@ class Queue(Answer):
 
 
 class Reason(Answer):
-    """Why a job has no result."""
+    """Why a job failed or was skipped: a code for programs and a message for people."""
 
     code: str
     message: str
 
 
 class Producer(Answer):
-    """Which engine made a result."""
+    """The engine, version and weights that made a result."""
 
     engine: str
     version: str
@@ -66,7 +66,7 @@ class Producer(Answer):
 
 
 class Job(Answer):
-    """One task on one item. `queue` is there while it waits, in the answer to `jobs.get`."""
+    """One task for one subject. `queue` is set while it is queued, in the result of `jobs.get`."""
 
     id: str
     subject: Subject
@@ -90,7 +90,7 @@ class Job(Answer):
 
     @property
     def ended(self) -> bool:
-        """Whether it is in a state that it never leaves."""
+        """Whether its state is final."""
         return self.state in TERMINAL
 
 
@@ -122,7 +122,7 @@ class Step(Answer):
 
 
 class Run(Answer):
-    """One execution of a pipeline on an item."""
+    """One execution of a pipeline for an item."""
 
     id: str
     subject: Subject
@@ -135,5 +135,5 @@ class Run(Answer):
 
     @property
     def ended(self) -> bool:
-        """Whether every step has ended."""
+        """Whether every step has finished."""
         return self.state in TERMINAL
