@@ -195,9 +195,9 @@ def limit(limits: dict[str, list[int]]) -> None:
         kind = getattr(resource, f"RLIMIT_{name}", None)
         if kind is None:
             continue
-        most = resource.getrlimit(kind)[1]
-        if most != resource.RLIM_INFINITY:
-            soft, hard = min(soft, most), min(hard, most)
+        current_hard = resource.getrlimit(kind)[1]
+        if current_hard != resource.RLIM_INFINITY:
+            soft, hard = min(soft, current_hard), min(hard, current_hard)
         try:
             resource.setrlimit(kind, (soft, hard))
         except (OSError, ValueError) as error:

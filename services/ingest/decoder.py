@@ -1,4 +1,4 @@
-"""The one place that runs `ffmpeg`: an upload in, a bounded stream of float32 blocks out."""
+"""Run `ffmpeg` on an upload, and yield a bounded stream of float32 blocks."""
 
 import re
 import shutil
@@ -25,14 +25,14 @@ from contracts.music import Seconds
 from kit.arrays import AudioBlock
 from kit.worker.outcomes import Rejected
 from services.ingest.sandbox import CPU_BASE, CPU_PER_SECOND, Confined, Order, Sandbox
-from services.ingest.sniff import TAKEN, Sniffed
+from services.ingest.sniff import SUPPORTED_FORMATS, Sniffed
 from services.ingest.timeline import KEEP_GAPS, TIMED, FirstFrame
 
 _MAX_ALLOCATION = 256 << 20
 _SLACK: Seconds = 2.0
-"""Sound beyond the longest that is decoded, so that the bound is seen here."""
+"""Seconds decoded beyond the maximum duration, so that exceeding it is detected here."""
 _SILENCE = 65_536
-"""Samples in a block of the silence before late sound."""
+"""Samples in a block of the silence before a delayed start."""
 _PCM = (
     *("s8", "u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "s64le", "s64be"),
     *("u16le", "u16be", "u24le", "u24be", "u32le", "u32be", "f16le", "f24le"),
@@ -46,7 +46,7 @@ _DECODERS = (
     *("ac3", "ac3_fixed", "eac3", "dca", "truehd", "wmav1", "wmav2", "wmapro", "wmalossless"),
     *("wavpack", "tta"),
 )
-"""Every decoder of the formats that are taken; pictures and video are never looked into."""
+"""Decoders of the supported formats; pictures and video are never decoded."""
 
 _MAPPED = re.compile(r"^\[info\]\s+Stream #0:\d+ -> #0:0 \((\S+)", re.MULTILINE)
 _CODEC = re.compile(r"^\[info\]\s+Stream #0:\d+[^ ]*: Audio: ([\w.]+)", re.MULTILINE)
@@ -54,12 +54,12 @@ _DURATION = re.compile(r"^\[info\]   ?Duration: (\d+):(\d\d):(\d\d\.\d+)", re.MU
 _GUESSED = "Estimating duration from bitrate"
 _FORBIDDEN = "not on whitelist"
 _FAULT = re.compile(rf"^(?:\[[^\]]+\] )*\[(?:error|fatal|panic)\](?!.*{_FORBIDDEN})", re.MULTILINE)
-"""An error; that a picture is not decoded is none."""
+"""A decoding error, except for pictures, which are not decoded on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An uploaded file and what it is opened as."""
+    """An uploaded file and its detected format."""
 
     path: Path
     size: int
@@ -68,15 +68,15 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class DecoderReport:
-    """What the decoder said of a file, once it has ended."""
+    """The decoder's report on a file, after it has ended."""
 
     codec: str
     streams: int
-    """Sound tracks."""
+    """Number of audio tracks."""
     stated_duration: Seconds | None
-    """What the header says, when it is not a guess."""
+    """Duration stated in the header; `None` if it is only an estimate."""
     faults: int
-    """Errors that were met; what could not be decoded is left out."""
+    """Number of decoding errors; undecodable parts are left out."""
 
 
 def find_ffmpeg(prefer: str = "auto") -> Path:
@@ -85,42 +85,44 @@ def find_ffmpeg(prefer: str = "auto") -> Path:
     Parameters
     ----------
     prefer
-        `auto` is the one that the wheel `imageio-ffmpeg` carries, never one that merely happens to
-        be installed: results depend on its version. `system` is the one on the path.
+        `auto` is the one in the wheel `imageio-ffmpeg`, never another installed one, because
+        results depend on its version. `system` is the one on the path.
 
     Raises
     ------
     RuntimeError
-        There is none, or nothing is known by that word.
+        It is not installed, or `prefer` is another word.
     """
     if prefer not in ("auto", "system"):
-        raise RuntimeError(f"INGEST_ENGINE is auto or system, not {prefer!r}")
-    found = shutil.which("ffmpeg") if prefer == "system" else imageio_ffmpeg.get_ffmpeg_exe()
-    if found is None:
-        raise RuntimeError("INGEST_ENGINE is system, but no ffmpeg is installed on this system")
-    return Path(found).resolve()
+        raise RuntimeError(f"INGEST_ENGINE must be auto or system, not {prefer!r}")
+    program = shutil.which("ffmpeg") if prefer == "system" else imageio_ffmpeg.get_ffmpeg_exe()
+    if program is None:
+        raise RuntimeError(
+            "INGEST_ENGINE is system, but no ffmpeg is on the path. Install it, or set auto."
+        )
+    return Path(program).resolve()
 
 
 class Decoding:
-    """One upload while it is decoded; a context manager.
+    """Decodes one upload; a context manager.
 
     Parameters
     ----------
     program
         The path of `ffmpeg`.
     sandbox
-        What it is confined with.
+        The sandbox of the decoder.
     upload
-        What to decode: its first sound track.
+        The upload; its first audio track is decoded.
     bounds
-        What is refused, counted on what comes out and not on what a header says.
+        Limits, checked on the decoded audio and not only on the header.
     folder
         A private, empty folder.
 
     Raises
     ------
     Rejected
-        No sound comes out, or its rate or channels are out of range.
+        There is no audio, or its rate or channels are out of range.
     """
 
     def __init__(
@@ -135,8 +137,8 @@ class Decoding:
         self._upload = upload
         self._bounds = bounds
         self.start = _start(program, sandbox, upload, folder)
-        """Where the sound starts on the file's time line, in seconds; what is before 0 is left
-        out, and silence stands before what is after it."""
+        """Start of the audio on the file's time line, in seconds: audio before 0 is dropped, a
+        start after 0 is padded with silence."""
         self._running = Confined(
             sandbox,
             Order(
@@ -149,7 +151,7 @@ class Decoding:
         self._chunks = self._running.chunks()
         self._buffer = bytearray()
         self.samples = 0
-        """Samples of each channel that were decoded so far."""
+        """Samples of each channel decoded so far."""
         try:
             self.sample_rate, self.channels, self.mask = self._header()
             self._check_promise()
@@ -163,12 +165,12 @@ class Decoding:
         return self._running.pid
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Yield the sound, `[channels, samples]`, while it stays within bounds.
+        """Yield the audio, `[channels, samples]`, while it stays within bounds.
 
         Raises
         ------
         Rejected
-            A bound is passed, or the decoder crashed or stalled.
+            A limit is exceeded, or the decoder crashed or stalled.
         """
         frame = 4 * self.channels
         offset = round(self.start * self.sample_rate)
@@ -193,26 +195,26 @@ class Decoding:
             yield np.zeros((self.channels, min(_SILENCE, samples - at)), np.float32)
 
     def finish(self) -> DecoderReport:
-        """Return what the decoder said, after the last block.
+        """Return the decoder's report, after the last block.
 
         Raises
         ------
         Rejected
-            It crashed or was stopped by a limit.
+            The decoder crashed or hit a resource limit.
         """
         code = self._running.finish()
         if code < 0:
             raise _killed(-code)
         log = self._running.log
         codec = _MAPPED.search(log)
-        # Those of the input, without the one of the output.
+        # The log lists the streams of the input and the one of the output.
         streams = max(1, len(_CODEC.findall(log)) - 1)
         return DecoderReport(
             codec.group(1) if codec else "unknown", streams, self._stated(), _faults(log)
         )
 
     def _stated(self) -> Seconds | None:
-        """Return the duration that the header states, when it is not a guess."""
+        """Return the duration that the header states, unless it is an estimate."""
         frames = self._upload.sniffed.header.frames
         if frames is not None and frames < 1 << 48:
             return frames / self.sample_rate
@@ -239,10 +241,10 @@ class Decoding:
         return taken
 
     def _header(self) -> tuple[int, int, int]:
-        """Read the stream's header: rate in Hz, channels, mask of their places."""
+        """Read the stream's header: rate in Hz, channels, speaker mask."""
         magic = self._need(12)
         if magic[:4] != b"RIFF" or magic[8:] != b"WAVE":
-            raise RuntimeError("the decoder's output is no WAV stream")
+            raise RuntimeError("the decoder's output is not a WAV stream")
         rate = channels = mask = 0
         while True:
             name, size = struct.unpack("<4sI", self._need(8))
@@ -255,25 +257,25 @@ class Decoding:
         if not 1 <= channels <= MAX_CHANNELS:
             raise Rejected(
                 RejectionReason.CHANNELS,
-                f"The file has {channels} channels; at most {MAX_CHANNELS} are taken. Export a "
-                "stereo mix of it.",
+                f"The file has {channels} channels, but at most {MAX_CHANNELS} are supported. "
+                "Export a stereo mix of it.",
             )
         if not MIN_RATE <= rate <= MAX_RATE:
             raise Rejected(
                 RejectionReason.RATE,
-                f"The file's sample rate is {rate} Hz; rates from {MIN_RATE} to {MAX_RATE} Hz "
-                "are taken. Export it at 44100 or 48000 Hz.",
+                f"The file's sample rate is {rate} Hz; supported are {MIN_RATE} to {MAX_RATE} "
+                "Hz. Export it at 44100 or 48000 Hz.",
             )
         return rate, channels, mask
 
     def _check_promise(self) -> None:
-        """Refuse what is beyond the bounds by its own header, before any of it is decoded."""
+        """Reject an upload whose header states more than the limits, before decoding it."""
         stated = self._stated()
         if stated is not None and not self._upload.sniffed.may_hold_video:
             self._check_bounds(stated * self.sample_rate)
 
     def _check(self, samples: int) -> None:
-        """Compare what came out with what may."""
+        """Check the decoded audio against the limits."""
         self._running.allow(samples / self.sample_rate)
         self._check_bounds(samples)
 
@@ -282,24 +284,24 @@ class Decoding:
         if seconds > self._bounds.max_duration:
             raise Rejected(
                 RejectionReason.TOO_LONG,
-                f"The sound is longer than {_span(self._bounds.max_duration)}, the longest that is "
-                "taken. Cut it into parts.",
+                f"The audio is longer than the maximum of {_span(self._bounds.max_duration)}. "
+                "Split it into parts and upload them separately.",
             )
         if decoded > self._bounds.max_bytes:
             raise Rejected(
                 RejectionReason.TOO_LARGE,
-                f"Decoded, the sound takes more than {self._bounds.max_bytes >> 20} MiB. Upload "
-                "fewer channels, a lower rate, or parts of it.",
+                f"The decoded audio exceeds the maximum of {self._bounds.max_bytes >> 20} MiB. "
+                "Export it with fewer channels or a lower sample rate, or split it into parts.",
             )
         if decoded > RATIO_FREE + MAX_RATIO * self._upload.size:
             raise Rejected(
                 RejectionReason.TOO_DENSE,
-                f"The file unpacks to more than {MAX_RATIO} times its size, as only endless "
-                "silence does. Cut the silence and upload it again.",
+                f"The decoded audio is more than {MAX_RATIO} times as large as the file, as only "
+                "very long silence is. Remove the silence and upload it again.",
             )
 
     def _nothing(self) -> Rejected:
-        """Return why no sound came out at all."""
+        """Return the reason why there is no audio at all."""
         code = self._running.finish()
         log = self._running.log
         if code < 0:
@@ -307,19 +309,20 @@ class Decoding:
         if "matches no streams" in log or "does not contain any stream" in log:
             return Rejected(
                 RejectionReason.NO_AUDIO,
-                f"This {self._upload.sniffed.container} file has no sound track.",
+                f"This {self._upload.sniffed.container} file has no audio track. Upload a file "
+                "with audio.",
             )
         if _FORBIDDEN in log or "Decoder not found" in log or "Unknown decoder" in log:
             return Rejected(
                 RejectionReason.UNSUPPORTED,
-                f"The sound in this {self._upload.sniffed.container} file is coded in a way that "
-                f"is not supported. Export it as WAV or FLAC. Supported formats: {TAKEN}.",
+                f"The audio codec of this {self._upload.sniffed.container} file is not supported. "
+                f"Export it as WAV or FLAC. Supported formats: {SUPPORTED_FORMATS}.",
             )
         if code == 0:
-            return nothing_heard()
+            return no_sound()
         return Rejected(
             RejectionReason.DAMAGED,
-            f"The file begins like {self._upload.sniffed.container}, but cannot be decoded: it is "
+            f"The file looks like {self._upload.sniffed.container}, but cannot be decoded: it is "
             "damaged or incomplete. Export or copy it again.",
         )
 
@@ -335,28 +338,31 @@ class Decoding:
         self._running.__exit__(kind, error, trace)
 
 
-def nothing_heard(seconds: Seconds = 0.0) -> Rejected:
-    """Return the refusal of a file that has no sound, or next to none."""
+def no_sound(seconds: Seconds = 0.0) -> Rejected:
+    """Return the rejection of a file that has no audio, or almost none."""
     if seconds == 0:
-        return Rejected(RejectionReason.EMPTY, "The file ends after 0.0 s of sound.")
+        return Rejected(
+            RejectionReason.EMPTY, "The file ends after 0.0 s of audio. Export it again."
+        )
     return Rejected(
         RejectionReason.TOO_SHORT,
-        f"The file ends after {seconds * 1000:.1f} ms of sound, which is too short to be heard.",
+        f"The file ends after {seconds * 1000:.1f} ms of audio, which is too short. Upload a "
+        "longer file.",
     )
 
 
 def _killed(number: int) -> Rejected:
-    """Return what a signal that ended the decoder says of the file."""
+    """Return the rejection of a file whose decoder was ended by a signal."""
     if number in (9, 24):
         return Rejected(
             RejectionReason.TIMEOUT,
-            "Decoding this file took more time or memory than any honest file does. Export it "
-            "again, as WAV or FLAC.",
+            "Decoding this file exceeded the limits of time or memory, so it is probably damaged. "
+            "Export it again, as WAV or FLAC.",
         )
     return Rejected(
         RejectionReason.CRASH,
-        "This file made the decoder crash, so it is damaged or hostile. Export it again, as WAV "
-        "or FLAC.",
+        "The decoder crashed on this file, so it is damaged or malicious. Export it again, as "
+        "WAV or FLAC.",
     )
 
 
@@ -369,7 +375,7 @@ def _span(seconds: Seconds) -> str:
 
 
 def _start(program: Path, sandbox: Sandbox, upload: Upload, folder: Path) -> Seconds:
-    """Return where the sound starts on its file's time line; 0 where there is none."""
+    """Return the start of the audio on its file's time line; 0 if it has none."""
     if upload.sniffed.demuxer not in TIMED:
         return 0.0
     command = [
@@ -378,15 +384,15 @@ def _start(program: Path, sandbox: Sandbox, upload: Upload, folder: Path) -> Sec
     ]
     order = Order(program=command, reads=[upload.path], folder=folder)
     with Confined(sandbox, order) as running:
-        said = b"".join(running.chunks())
-        # Why a file has no first frame is told when it is decoded.
+        output = b"".join(running.chunks())
+        # If there is no first frame, decoding reports the reason.
         running.finish()
-        listing = said.decode(errors="replace")
+        listing = output.decode(errors="replace")
         return FirstFrame(listing, running.log).start(upload.sniffed.demuxer)
 
 
 def _opening(program: Path, upload: Upload, *options: str) -> list[str]:
-    """Return the program and the arguments that open an upload's first sound track."""
+    """Return the program and the arguments that open an upload's first audio track."""
     sniffed = upload.sniffed
     address = f"file:{upload.path}"
     if sniffed.part is not None:
@@ -398,7 +404,7 @@ def _opening(program: Path, upload: Upload, *options: str) -> list[str]:
         *("-max_alloc", str(_MAX_ALLOCATION), "-threads", "1", "-filter_threads", "1"),
         *("-protocol_whitelist", "file,pipe,subfile", "-format_whitelist", sniffed.demuxer),
         *("-codec_whitelist", ",".join(_DECODERS), "-max_streams", "64"),
-        # Channels of unknown place stay so: a guess would drop some and move others.
+        # Do not guess unknown channel layouts: a guess would drop some channels and move others.
         *("-guess_layout_max", "0", *options),
         *(("-c:a", sniffed.header.decoder) if sniffed.header.decoder else ()),
         *("-f", sniffed.demuxer, "-i", address),

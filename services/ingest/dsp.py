@@ -1,4 +1,4 @@
-"""What is measured of a stream: silence, offset, clipping; and how channels become two."""
+"""Measure silence, offset and clipping of a stream; downmix channels to two."""
 
 from dataclasses import dataclass, field
 
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from kit.arrays import AudioBlock
 
 QUIET = 10 ** (-60 / 20)
-"""What does not rise above it is silence: -60 dBFS."""
+"""Silence threshold: -60 dBFS."""
 SHORTEST_SILENCE = 0.2
 """Seconds."""
 CLIP = 1.0 - 2.0**-15
-"""Full scale, less one step of 16 bits: the largest positive sample of such a file."""
+"""Full scale minus one step of 16 bits: the largest positive sample of such a file."""
 CLIP_RUN = 3
 ABSURD = 1e6
-"""A float sample above this is damage, not loudness: 120 dB over full scale."""
+"""A float sample above this (120 dB over full scale) is damage."""
 
 _HALF_POWER = 0.5**0.5
 _ROWS = {
@@ -35,27 +35,26 @@ _ROWS = {
 
 
 def downmix_matrix(channels: int, mask: int) -> NDArray[np.float32]:
-    """Return how channels are summed to at most two.
+    """Return the downmix matrix to at most two channels (ITU-R BS.775-3).
 
     Parameters
     ----------
     channels
         Of the source, 1 to 8.
     mask
-        Where its speakers stand, as in WAVE_FORMAT_EXTENSIBLE; 0 when unknown.
+        Speaker mask as in WAVE_FORMAT_EXTENSIBLE; 0 if unknown.
 
     Returns
     -------
     NDArray[float32]
-        `[1 or 2, channels]`. One and two channels stay as they are.
+        `[1 or 2, channels]`; the identity for one and two channels.
 
     Notes
     -----
-    ITU-R BS.775-3, annex 4, table 2: the centre and the surrounds go in at -3 dB, a back centre at
-    -6 dB to either side, low frequency effects are left out; nothing is attenuated as a whole,
-    since what comes to lie beyond full scale is scaled afterwards. Speakers without a place in
-    that table, and channels of unknown place, are taken in turn as left and right, each side's
-    mean.
+    ITU-R BS.775-3, annex 4, table 2: the centre and the surrounds are mixed at -3 dB, a back centre
+    at -6 dB to either side, low frequency effects are omitted. There is no overall attenuation,
+    because audio beyond full scale is scaled afterwards. Speakers that are not in that table, and
+    unknown layouts, alternate between left and right, and each side is averaged.
     """
     if channels <= 2:
         return np.eye(channels, dtype=np.float32)
@@ -69,7 +68,7 @@ def downmix_matrix(channels: int, mask: int) -> NDArray[np.float32]:
 
 
 def repair(block: AudioBlock) -> tuple[AudioBlock, int]:
-    """Replace samples that are no numbers, or absurdly large, by silence.
+    """Replace NaN, infinite and absurdly large samples by silence.
 
     Returns
     -------
@@ -84,7 +83,7 @@ def repair(block: AudioBlock) -> tuple[AudioBlock, int]:
 
 @dataclass(slots=True)
 class SilenceMap:
-    """Parts of a stream in which no channel rises above -60 dBFS.
+    """Detects spans of a stream in which no channel exceeds -60 dBFS.
 
     Parameters
     ----------
@@ -96,7 +95,7 @@ class SilenceMap:
     _spans: list[tuple[int, int]] = field(default_factory=list)
     _at: int = 0
     _since: int | None = 0
-    """Where the silence that is not over yet began."""
+    """Start of the silence that has not ended yet."""
 
     def add(self, block: AudioBlock) -> None:
         """Take the next block, `[channels, samples]`."""
@@ -109,12 +108,12 @@ class SilenceMap:
             for gap in gaps:
                 self._end(self._at + int(loud[gap]) + 1, self._at + int(loud[gap + 1]))
             last = int(loud[-1]) + 1
-            # A gap that begins with this block's last samples goes on in the next one.
+            # A gap at the end of this block may continue in the next one.
             self._since = self._at + last
         self._at += length
 
     def spans(self) -> tuple[tuple[int, int], ...]:
-        """Return start and end, in samples, of every part of 200 ms or more so far."""
+        """Return start and end, in samples, of all silent spans of at least 200 ms so far."""
         spans = list(self._spans)
         if self._since is not None and self._at - self._since >= max(1, self._shortest):
             spans.append((self._since, self._at))
@@ -131,10 +130,10 @@ class SilenceMap:
 
 @dataclass(slots=True)
 class Clipping:
-    """Counts clipped samples: runs of three or more that are equal, at or beyond full scale.
+    """Counts clipped samples: runs of three or more equal samples at or beyond full scale.
 
-    A peak that was cut off is flat. One that goes beyond full scale in samples of floating point,
-    or of a lossy format, and is round there, was not clipped.
+    A clipped peak is flat. A round peak beyond full scale, in floating point or a lossy format, is
+    not clipped.
     """
 
     samples: int = 0
@@ -164,7 +163,7 @@ class Clipping:
         """Count samples that repeat the one before; return the run's length at the end."""
         edges = np.diff(np.concatenate(([False], again, [False])).astype(np.int8))
         starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-        # The sample that is repeated belongs to the run, too.
+        # The repeated sample belongs to the run too.
         lengths = ends - starts + 1
         counted = 0
         if len(starts) and starts[0] == 0:
@@ -176,7 +175,7 @@ class Clipping:
 
 @dataclass(slots=True)
 class Offset:
-    """The mean of each channel."""
+    """Measures the DC offset: the mean of each channel."""
 
     _sum: NDArray[np.float64] | None = None
     _samples: int = 0

@@ -1,7 +1,7 @@
-"""Which encoding old tags are in: those that are called Latin-1 and often are not.
+"""Detect the encoding of legacy tags that claim to be Latin-1.
 
-ID3 and RIFF know of Latin-1 alone where they do not use Unicode, so programs of many countries
-wrote their own encoding under its name. All such tags of a file are looked at together.
+Without Unicode, ID3 and RIFF only define Latin-1, so programs in many countries wrote their own
+encoding instead. All such tags of a file are examined together.
 """
 
 import re
@@ -16,7 +16,7 @@ _LETTERS = f"A-Za-z{_ACCENTED}"
 _SIGNS = "’‘“”„–—…«»¿¡°©®™½¼¾×·ªº€£§²³´"
 _WESTERN = re.compile(f"[\\x00-\\x7f{_LETTERS}{_SIGNS}]*", re.DOTALL)
 _ALL_ACCENTED = re.compile(f"(?<![{_LETTERS}])[{_ACCENTED}]{{2,}}(?![{_LETTERS}])")
-"""A word without any plain letter, such as all words of other scripts look like."""
+"""A word without any ASCII letter, as words of other scripts look in Latin-1."""
 _SIGN_IN_WORD = re.compile(f"[{_LETTERS}][“„«»¿¡©®™½¼¾×€£§²³¤][{_LETTERS}]")
 _FAMILIES = {
     "utf-8": TagEncoding.UTF_8,
@@ -33,38 +33,38 @@ _FAMILIES = {
     "cp949": TagEncoding.CP949,
     "koi8-r": TagEncoding.KOI8_R,
 }
-"""The encodings that are believed, by the names that `chardet` gives them."""
+"""Accepted encodings, by their names in `chardet`."""
 
 
 def guess_encoding(texts: Iterable[bytes]) -> TagEncoding:
-    """Return the likeliest encoding of the tags of one file.
+    """Guess the encoding of the tags of one file.
 
     Parameters
     ----------
     texts
-        Tags that are called Latin-1, as they stand in the file.
+        Raw bytes of tags that claim to be Latin-1.
 
     Returns
     -------
     TagEncoding
-        `cp1252`, of which Latin-1 is a part, unless something else is clearly meant: what is valid
-        UTF-8 is that; words that have no plain letter at all, and signs inside of words, are
-        not Western, and `chardet` tells which language's they are.
+        `cp1252`, a superset of Latin-1, unless there is clear evidence: valid UTF-8 is UTF-8;
+        words without any ASCII letter, and signs inside words, are not Western, and `chardet`
+        then detects the encoding.
     """
-    together = b"\n".join(text for text in texts if not text.isascii())
-    if not together:
+    joined = b"\n".join(text for text in texts if not text.isascii())
+    if not joined:
         return TagEncoding.CP1252
-    if _decodes(together, TagEncoding.UTF_8):
+    if _decodes(joined, TagEncoding.UTF_8):
         return TagEncoding.UTF_8
-    if _is_western(together):
+    if _is_western(joined):
         return TagEncoding.CP1252
-    if _is_japanese(together):
+    if _is_japanese(joined):
         return TagEncoding.CP932
-    # The likeliest that tags are written in: `chardet` knows of many that they never are.
-    for told in chardet.detect_all(together, ignore_threshold=True):
-        found = _FAMILIES.get(str(told["encoding"] or "").lower())
-        if found is not None and _decodes(together, found):
-            return found
+    # The best candidate that tags use: `chardet` knows many encodings that never occur in tags.
+    for candidate in chardet.detect_all(joined, ignore_threshold=True):
+        encoding = _FAMILIES.get(str(candidate["encoding"] or "").lower())
+        if encoding is not None and _decodes(joined, encoding):
+            return encoding
     return TagEncoding.CP1252
 
 
@@ -80,7 +80,7 @@ def _is_western(text: bytes) -> bool:
 
 
 def _is_japanese(text: bytes) -> bool:
-    """Whether much of it is kana in Shift-JIS, whose first bytes mean next to nothing elsewhere."""
+    """Return whether a third of it is kana in Shift-JIS, which is rare in other encodings."""
     if not _decodes(text, TagEncoding.CP932):
         return False
     letters = [letter for letter in text.decode(TagEncoding.CP932) if not letter.isascii()]

@@ -13,15 +13,15 @@ from services.ingest.tags import Tags, read_tags
 
 
 class Engine(Protocol):
-    """What opens untrusted files."""
+    """Opens untrusted files."""
 
     @property
     def name(self) -> str:
-        """What it is, for people and for telling results of one make from another's."""
+        """Name and version, for logs and as part of the producer of results."""
         ...
 
     def run_decoder(self, upload: Upload, *, bounds: IngestParams, folder: Path) -> Decoding:
-        """Start to decode a file; see `Decoding`."""
+        """Start decoding a file; see `Decoding`."""
         ...
 
     def run_tag_reader(self, upload: Upload, *, folder: Path) -> Tags:
@@ -31,10 +31,10 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConfinedFfmpeg:
-    """`ffmpeg` and `tinytag`, each in a confined process for each file."""
+    """Runs `ffmpeg` and `tinytag`, each in its own sandboxed process per file."""
 
     name: str
-    """With the program's version, since results depend on it, and the sandbox's layers."""
+    """Includes the program's version, because results depend on it, and the sandbox's layers."""
     program: Path
     sandbox: Sandbox
 
@@ -49,15 +49,15 @@ class ConfinedFfmpeg:
 
 
 def load_engine(context: EngineContext) -> ConfinedFfmpeg:
-    """Find the decoder and try the sandbox.
+    """Find the decoder and probe the sandbox.
 
-    The engine's name tells what is in force, and the worker logs it when it is ready.
+    The engine's name lists the active layers, and the worker logs it when it is ready.
     """
     program = find_ffmpeg(context.prefer)
-    told = subprocess.run(  # noqa: S603
+    output = subprocess.run(  # noqa: S603
         [program, "-version"], env={}, capture_output=True, timeout=30, check=True
     )
-    version = told.stdout.decode(errors="replace").split()[2]
+    version = output.stdout.decode(errors="replace").split()[2]
     sandbox = probe_sandbox()
     layers = ", ".join(("limits", *sandbox.layers))
     return ConfinedFfmpeg(f"ffmpeg {version[:24]} in a sandbox of {layers}", program, sandbox)

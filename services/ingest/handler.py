@@ -1,4 +1,4 @@
-"""One upload: sniff it, decode it in the sandbox, write canonical audio and what is known of it."""
+"""Ingest an upload: sniff it, decode it in the sandbox, write canonical audio and metadata."""
 
 import base64
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from kit.audio.peaks import MEDIA_TYPE, PeaksWriter
 from kit.signal.decibels import amplitude_to_db
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected
-from services.ingest.decoder import DecoderReport, Decoding, Upload, nothing_heard
+from services.ingest.decoder import DecoderReport, Decoding, Upload, no_sound
 from services.ingest.dsp import (
     QUIET,
     Clipping,
@@ -43,25 +43,25 @@ from services.ingest.loudness import IntegratedLoudness, TruePeak
 from services.ingest.sniff import sniff
 
 LONGEST_SAMPLE: Seconds = 12.0
-"""What is not declared and not longer than this is taken for a sample."""
+"""Maximum length of a sample, if the upload declares no kind."""
 LONGEST_TRACK: Seconds = 1200.0
-"""What is not declared and longer than this is taken for a recording."""
+"""Maximum length of a track, if the upload declares no kind; longer audio is a recording."""
 
 _LATE: Seconds = 0.05
-"""Sound that starts later than this is remarked; less is what encoders put in front."""
+"""A later start causes a remark; a shorter delay is encoder padding."""
 _TELL_SOUND = ("mp3", "wv", "tta", "au")
-"""Containers whose stated duration is that of the sound, and is true to some milliseconds."""
+"""Containers whose stated duration is that of the audio, within milliseconds."""
 _TOP = 1.0 - 2.0**-23
 """The largest sample of 24 bits."""
 _HIDING = 0.5 * QUIET
-"""A mean above this may be an offset that lies above what counts as silence."""
+"""A mean above this may be a DC offset that exceeds the silence threshold."""
 _GUESS: Seconds = 240.0
-"""Length that progress is counted against when a header states none."""
+"""Assumed length for the progress."""
 
 
 @dataclass(slots=True)
 class Intake:
-    """The stream between the decoder and what is written: sane, of two channels, at its rate."""
+    """The decoded stream, repaired, downmixed to at most two channels, and resampled."""
 
     decoding: Decoding
     clipping: Clipping = field(default_factory=Clipping)
@@ -71,12 +71,12 @@ class Intake:
 
     @property
     def channels(self) -> int:
-        """Channels of what comes out."""
+        """Number of output channels."""
         return min(2, self.decoding.channels)
 
     @property
     def sample_rate(self) -> int:
-        """Rate of what comes out, in Hz: the source's, or the nearest that FLAC can hold."""
+        """Output rate in Hz: the source's, or the nearest that FLAC can store."""
         return nearest_rate(AudioForm.FLAC_24, self.decoding.sample_rate)
 
     def blocks(self) -> Iterator[AudioBlock]:
@@ -98,7 +98,7 @@ class Intake:
 
 
 class Meters:
-    """What is measured of the canonical audio while it is written."""
+    """Measures the canonical audio while it is written."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         self._loudness = IntegratedLoudness(sample_rate, channels)
@@ -112,7 +112,7 @@ class Meters:
             meter.add(block)
 
     def levels(self, clipped: int) -> Levels:
-        """Return how loud it is, once all of it was added."""
+        """Return the levels, after the last block."""
         return Levels(
             integrated_lufs=_rounded(self._loudness.integrated()),
             true_peak_dbtp=_decibels(self._true_peak.peak()),
@@ -122,22 +122,22 @@ class Meters:
         )
 
     def silence(self, canonical: Path) -> tuple[Span, ...]:
-        """Return where it is silent, a constant offset not counted as sound."""
-        found, rate = self._silence, self._silence.sample_rate
+        """Return the silent spans; a DC offset counts as silence."""
+        silence_map, rate = self._silence, self._silence.sample_rate
         if any(abs(mean) > _HIDING for mean in self._offset.means()):
-            # Only the whole tells the offset, so what has one is read a second time.
+            # The offset is only known at the end, so audio with an offset is read a second time.
             offset = find_offset(read_blocks(canonical), rate)
-            found = SilenceMap(rate)
+            silence_map = SilenceMap(rate)
             for block in without_offset(read_blocks(canonical), offset):
-                found.add(block)
-        return tuple(Span(start=start, end=end) for start, end in found.spans())
+                silence_map.add(block)
+        return tuple(Span(start=start, end=end) for start, end in silence_map.spans())
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What one reading of the upload told."""
+    """The result of reading the upload once."""
 
-    said: DecoderReport
+    decoder_report: DecoderReport
     source_rate: int
     source_channels: int
     source_samples: int
@@ -151,12 +151,12 @@ class Pass:
 
 
 def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
-    """Turn an upload into canonical audio, a waveform and facts.
+    """Convert an upload to canonical audio, a waveform and metadata.
 
     Raises
     ------
     Rejected
-        The upload cannot be used: the code is a `RejectionReason`, the message says what to do.
+        The upload is unusable: the code is a `RejectionReason`, the message says what to do.
     """
     path = job.input.path.resolve()
     upload = Upload(path, path.stat().st_size, sniff(path))
@@ -166,7 +166,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
     done = reading.run(1.0, start=0.0)
     gain = 1.0
     if done.peak > 1.0:
-        # Only the end of the stream tells its peak, so what is too loud is read a second time.
+        # The peak is only known at the end, so audio beyond full scale is read a second time.
         gain = _TOP / done.peak
         done = reading.run(gain, start=0.5)
     job.describe(CANONICAL, audio=done.audio)
@@ -176,11 +176,11 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
         kind=job.item.declared or _judge(done.audio.duration),
         source=Source(
             container=upload.sniffed.container,
-            codec=done.said.codec,
+            codec=done.decoder_report.codec,
             sample_rate=done.source_rate,
             channels=done.source_channels,
             size=upload.size,
-            stated_duration=done.said.stated_duration,
+            stated_duration=done.decoder_report.stated_duration,
             start=round(done.start, 6) + 0.0,
             decoder=engine.name,
         ),
@@ -204,10 +204,10 @@ class _Reading:
     peaks: Path
 
     def run(self, gain: float, *, start: float) -> Pass:
-        """Read the upload once, scaled by a gain; progress goes on from a fraction.
+        """Read the upload once, scaled by a gain; progress starts at `start`.
 
-        Without a gain, nothing more is written once a sample beyond full scale was seen: the file
-        will be read again.
+        At a gain of 1, writing stops at the first sample beyond full scale, because the file will
+        be read again.
         """
         with self.engine.run_decoder(
             self.upload, bounds=self.params, folder=_folder(self.job)
@@ -228,11 +228,11 @@ class _Reading:
                     encoder.write(scaled)
                     writer.write(scaled)
                     meters.add(scaled)
-                # Inside, so that nothing is left of what is refused now.
-                said = decoding.finish()
-                self._check(said, samples, rate)
+                # Inside the context, so that a rejection removes the files.
+                report = decoding.finish()
+                self._check(report, samples, rate)
             return Pass(
-                said=said,
+                decoder_report=report,
                 source_rate=decoding.sample_rate,
                 source_channels=decoding.channels,
                 source_samples=decoding.samples,
@@ -248,25 +248,25 @@ class _Reading:
 
     def _tell(self, seconds: Seconds, *, start: float) -> None:
         fraction = seconds / (seconds + _GUESS)
-        self.job.progress(start + 0.5 * fraction, f"{seconds:.0f} s of sound read")
+        self.job.progress(start + 0.5 * fraction, f"{seconds:.0f} s of audio read")
 
-    def _check(self, said: DecoderReport, samples: int, rate: int) -> None:
-        """Refuse what ended before there was enough of it."""
+    def _check(self, report: DecoderReport, samples: int, rate: int) -> None:
+        """Reject audio that is too short."""
         seconds = samples / rate
         if seconds >= self.params.min_duration and samples:
             return
-        if said.faults:
+        if report.faults:
             raise Rejected(
                 RejectionReason.DAMAGED,
-                f"The file is damaged: it ends after {seconds:.1f} s of sound, and what is left "
-                "cannot be decoded. Export or copy it again.",
+                f"The file is damaged: only {seconds:.1f} s of its audio can be decoded. Export or "
+                "copy it again.",
             )
-        raise nothing_heard(seconds)
+        raise no_sound(seconds)
 
 
 def _cut_short(done: Pass, upload: Upload) -> bool:
-    """Whether there is less sound than the file's header promises."""
-    header, stated = upload.sniffed.header, done.said.stated_duration
+    """Return whether there is less audio than the file's header states."""
+    header, stated = upload.sniffed.header, done.decoder_report.stated_duration
     if header.cut_short:
         return True
     if header.frames is not None:
@@ -277,8 +277,8 @@ def _cut_short(done: Pass, upload: Upload) -> bool:
 
 
 def _remarks(done: Pass, upload: Upload, *, scaled: bool) -> Iterator[Remark]:
-    """Yield what is worth telling of an upload that was taken."""
-    if done.said.faults:
+    """Yield remarks on an accepted upload."""
+    if done.decoder_report.faults:
         yield Remark.DAMAGED
     if _cut_short(done, upload):
         yield Remark.TRUNCATED
@@ -294,19 +294,19 @@ def _remarks(done: Pass, upload: Upload, *, scaled: bool) -> Iterator[Remark]:
         yield Remark.REPAIRED
     if done.peak <= QUIET:
         yield Remark.SILENT
-    if done.said.streams > 1:
+    if done.decoder_report.streams > 1:
         yield Remark.FIRST_OF_MANY
 
 
 def _judge(duration: Seconds) -> ItemKind:
-    """Return what an upload is likely to be, by its length."""
+    """Classify an upload by its length."""
     if duration <= LONGEST_SAMPLE:
         return ItemKind.SAMPLE
     return ItemKind.TRACK if duration <= LONGEST_TRACK else ItemKind.RECORDING
 
 
 def _folder(job: Job) -> Path:
-    """Return a private, empty folder for a confined program."""
+    """Return a private, empty folder for a sandboxed program."""
     folder = job.scratch / "sandbox"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder

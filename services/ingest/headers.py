@@ -1,7 +1,7 @@
-"""What a header promises: form of the samples, how many there are, and whether the file has them.
+"""Parse file headers: sample format, number of samples, and whether the file is truncated.
 
-The decoder guesses a sample's form from its valid bits and says nothing of a file that was cut
-short, so both are read here. Every number is untrusted: what makes no sense is left unknown.
+The decoder guesses the sample format from the valid bits and does not report truncated files, so
+both are read here. All numbers are untrusted: implausible ones are treated as unknown.
 """
 
 import struct
@@ -12,28 +12,28 @@ from typing import BinaryIO
 _MAX_CHUNKS = 4096
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _SUBFORMAT = bytes.fromhex("800000aa00389b71")
-"""How the identifiers end that stand for the format tags of old."""
+"""End of the GUIDs that contain a classic format tag."""
 _SPREAD = {1, 2, 3, 4, 8}
-"""Bytes that one sample may take."""
+"""Valid sizes of a sample in bytes."""
 _PAGE = 65_307
 """The largest page of an Ogg stream, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a header says of the sound."""
+    """Audio properties from a file header."""
 
     decoder: str = ""
-    """The decoder of its samples, where the one that `ffmpeg` would choose may be wrong."""
+    """The decoder of its samples, if the default of `ffmpeg` may be wrong."""
     frames: int | None = None
-    """Samples of each channel, exactly; `None` when the header does not say."""
+    """Exact number of samples of each channel; `None` if unknown."""
     cut_short: bool = False
-    """It ends before its header says that it does."""
+    """Whether the file is shorter than its header states."""
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The part of a file that one stream takes, without tags before and after it."""
+    """The part of a file with the audio stream, without tags around it."""
 
     file: BinaryIO
     start: int
@@ -51,7 +51,7 @@ class Region:
 
 
 def read_header(container: str, region: Region) -> Header:
-    """Return what the header of a file of a container says; nothing where it is damaged."""
+    """Parse a file's header by container; an empty `Header` if it is damaged."""
     reader = _READERS.get(container)
     try:
         return reader(region) if reader else Header()
@@ -62,10 +62,10 @@ def read_header(container: str, region: Region) -> Header:
 def _pcm(
     tag: int, channels: int, block: int, bits: int, *, endian: str, signed_bytes: bool
 ) -> tuple[str, int]:
-    """Return the decoder of uncompressed samples and the bytes of a sample; ("", 0) for others.
+    """Return decoder and bytes per sample of uncompressed samples; ("", 0) for others.
 
-    A sample fills its container from the top (left-justified), so that the valid bits do not
-    matter: the container's size does, which the block of all channels tells.
+    Samples are left-justified, so the valid bits do not matter, only the container size, which
+    follows from the block of all channels.
     """
     size = block // channels if channels and block % channels == 0 else 0
     if size not in _SPREAD or 8 * size < bits:
@@ -80,7 +80,7 @@ def _pcm(
 
 
 def _held(region: Region, at: int, stated: int | None, frame: int) -> tuple[int | None, bool]:
-    """Return how many frames lie at a position, and whether more were promised."""
+    """Return the number of frames at a position, and whether the header states more."""
     there = max(0, region.size - at)
     whole = there if stated is None else min(there, stated)
     cut = stated is not None and stated - there >= max(1, frame)
@@ -88,14 +88,14 @@ def _held(region: Region, at: int, stated: int | None, frame: int) -> tuple[int 
 
 
 def _unknown(size: int) -> bool:
-    """Whether a size of 32 bits is what programs write that do not know it yet."""
+    """Return whether a 32-bit size is a placeholder of programs that stream."""
     return size == 0 or size >= 0xFFFFF000 or 0x7FFFF000 <= size <= 0x80001000
 
 
 def _form(body: bytes, order: str) -> tuple[str, int]:
-    """Return the decoder and the bytes of a frame that a `fmt ` chunk describes."""
+    """Return decoder and bytes per frame from a `fmt ` chunk."""
     tag, channels, _, _, block, bits = struct.unpack_from(f"{order}HHIIHH", body)
-    # In a big-endian file `ffmpeg` does not take this form.
+    # `ffmpeg` does not support this format in a big-endian file.
     if tag == _EXTENSIBLE and order == "<" and body[32:40] == _SUBFORMAT:
         tag = struct.unpack_from("<I", body, 24)[0]
     endian = "be" if order == ">" else "le"
@@ -105,14 +105,14 @@ def _form(body: bytes, order: str) -> tuple[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Chunks:
-    """How the chunks of a format follow each other; each begins with a name of four bytes."""
+    """The chunk layout of a format; each chunk begins with a name of four bytes."""
 
     head: int
     """Bytes before the content."""
     size: str
     """Format of the size, which ends the head."""
     whole: Callable[[int], int]
-    """Bytes from one chunk to the next, by the stated size."""
+    """Distance to the next chunk in bytes, by the stated size."""
 
     def walk(self, region: Region, at: int) -> Iterator[tuple[bytes, int, int]]:
         """Yield name, size and content's position of each chunk from a position on."""
@@ -200,13 +200,13 @@ def _au(region: Region) -> Header:
 
 
 def _flac(region: Region) -> Header:
-    """The first block of metadata tells how many samples there are; 0 is unknown."""
-    told = int.from_bytes(region.read(18, 8), "big") & (1 << 36) - 1
-    return Header("", told or None)
+    """Read the number of samples from STREAMINFO; 0 is unknown."""
+    samples = int.from_bytes(region.read(18, 8), "big") & (1 << 36) - 1
+    return Header("", samples or None)
 
 
 def _mov(region: Region) -> Header:
-    """MP4 and QuickTime: a box that goes on beyond the end was cut."""
+    """MP4 and QuickTime: a box that extends beyond the end means truncation."""
     at = 0
     for _ in range(_MAX_CHUNKS):
         head = region.read(at, 16)
@@ -215,7 +215,7 @@ def _mov(region: Region) -> Header:
         size = struct.unpack_from(">I", head)[0]
         if size == 1:
             size = struct.unpack_from(">Q", head, 8)[0]
-        if size < 8:  # 0 goes on to the end, whatever that is; anything else is damage.
+        if size < 8:  # 0 extends to the end of the file; anything else is damage.
             break
         if at + size > region.size:
             return Header(cut_short=True)
@@ -224,7 +224,7 @@ def _mov(region: Region) -> Header:
 
 
 def _matroska(region: Region) -> Header:
-    """The segment's size tells where the file should end, unless it was written live."""
+    """The segment's size gives the end of the file, unless it was streamed."""
     at = 0
     for _ in range(16):
         head = region.read(at, 16)
@@ -241,7 +241,7 @@ def _matroska(region: Region) -> Header:
 
 
 def _ogg(region: Region) -> Header:
-    """The last page of a whole stream says that it is the last."""
+    """A complete stream ends with a page that has the end-of-stream flag."""
     start = max(0, region.size - 2 * _PAGE)
     tail = region.read(start, 2 * _PAGE)
     at = tail.rfind(b"OggS")

@@ -1,4 +1,4 @@
-"""Loudness and true peak of a stream, after ITU-R BS.1770-4."""
+"""Measure integrated loudness and true peak of a stream (ITU-R BS.1770-4)."""
 
 import math
 from functools import lru_cache
@@ -11,7 +11,7 @@ from kit.arrays import AudioBlock
 ABSOLUTE_GATE = -70.0
 """LUFS."""
 RELATIVE_GATE = -10.0
-"""LU below the mean of what passes the absolute gate."""
+"""LU relative to the mean of the blocks above the absolute gate."""
 _OFFSET = -0.691
 _STEPS_A_SECOND = 10
 _STEPS_A_BLOCK = 4
@@ -60,21 +60,21 @@ def k_weighting(sample_rate: int) -> tuple[tuple[float, ...], tuple[float, ...]]
 
 @lru_cache(maxsize=4)
 def _impulse_response(sample_rate: int) -> NDArray[np.float64]:
-    """Return K-weighting as a finite impulse response; what is cut off is below -140 dB."""
+    """Return K-weighting as a finite impulse response, truncated at -140 dB."""
     length = max(16, round(_RESPONSE_SECONDS * sample_rate))
     signal = [1.0] + [0.0] * (length - 1)
     for b0, b1, b2, a1, a2 in k_weighting(sample_rate):
-        made, x1, x2, y1, y2 = [], 0.0, 0.0, 0.0, 0.0
+        filtered, x1, x2, y1, y2 = [], 0.0, 0.0, 0.0, 0.0
         for x in signal:
             y = b0 * x + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2
-            made.append(y)
+            filtered.append(y)
             x1, x2, y1, y2 = x, x1, y, y1
-        signal = made
+        signal = filtered
     return np.array(signal)
 
 
 class IntegratedLoudness:
-    """Integrated loudness of a stream of one or two channels.
+    """Measures the integrated loudness of a stream of one or two channels.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ class IntegratedLoudness:
 
     Notes
     -----
-    ITU-R BS.1770-4, annex 1. The filters run as a fast convolution (overlap and save), so no
-    sample waits for the one before it; energies are kept for each 100 ms only.
+    ITU-R BS.1770-4, annex 1. The filters run as a fast convolution (overlap and save), which
+    vectorises; energies are stored for each 100 ms only.
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
@@ -100,7 +100,7 @@ class IntegratedLoudness:
         self._filtered = 0
         self._energies: list[float] = []
         self._open = 0.0
-        """Energy of the 100 ms that are not over."""
+        """Energy of the incomplete 100 ms."""
 
     def add(self, block: AudioBlock) -> None:
         """Take the next block, `[channels, samples]`."""
@@ -110,9 +110,9 @@ class IntegratedLoudness:
             self._waiting = self._waiting[:, self._step :]
 
     def integrated(self) -> float | None:
-        """Return the loudness in LUFS once all blocks were added; `None` for silence.
+        """Return the loudness in LUFS after all blocks; `None` for silence or less than 400 ms.
 
-        Less than 400 ms have no loudness either. Nothing can be added afterwards.
+        No block can be added afterwards.
         """
         left = self._waiting.shape[1] - self._history
         if left > 0:
@@ -132,7 +132,7 @@ class IntegratedLoudness:
         return float(_OFFSET + 10 * np.log10(powers[powers > gate].mean()))
 
     def _filter(self, part: AudioBlock, count: int) -> None:
-        """Filter a part that begins with history, and add up `count` samples of what comes."""
+        """Filter a part that begins with history, and accumulate `count` output samples."""
         if not part.any():
             self._gather(np.zeros(count))
             return
@@ -141,7 +141,7 @@ class IntegratedLoudness:
         self._gather(np.einsum("cs,cs->s", kept, kept, dtype=np.float64))
 
     def _gather(self, power: NDArray[np.float64]) -> None:
-        """Add up the power of the next samples, `[samples]`, by 100 ms."""
+        """Accumulate the power of the next samples, `[samples]`, by 100 ms."""
         count = len(power)
         start, end = self._filtered, self._filtered + count
         first = math.floor(start * _STEPS_A_SECOND / self._rate) + 1
@@ -175,13 +175,12 @@ def _phases(factor: int) -> NDArray[np.float64]:
 
 
 class TruePeak:
-    """The highest level between samples, as a converter would make it.
+    """Measures the true peak: the highest level between samples, by oversampling.
 
     Parameters
     ----------
     sample_rate
-        In Hz: up to 96 kHz four points for each sample are looked at, up to 192 kHz two, above
-        that the samples themselves.
+        In Hz: fourfold oversampling below 96 kHz, twofold below 192 kHz, none above.
     channels
         Of the stream.
 
@@ -194,7 +193,7 @@ class TruePeak:
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         factor = 4 if sample_rate < 96_000 else 2 if sample_rate < 192_000 else 1
-        # What comes before the first sample is silence.
+        # The stream is preceded by silence.
         self._tail = np.zeros((channels, _TAPS // 2 - 1), np.float32)
         self.sample_peak = 0.0
         """The highest sample so far, full scale at 1."""
@@ -231,7 +230,7 @@ class TruePeak:
         return max(self._peak, self.sample_peak)
 
     def _between(self, known: AudioBlock) -> None:
-        """Look between the samples of whole rows and their neighbours on both sides."""
+        """Interpolate between the samples of whole rows and update the peak."""
         if self._matrix is None:
             return
         windows = np.lib.stride_tricks.sliding_window_view(known, _ROW + _TAPS - 1, axis=1)

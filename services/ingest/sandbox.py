@@ -1,9 +1,9 @@
-"""Runs programs over untrusted bytes: confined, bounded in time, memory and output.
+"""Run programs on untrusted bytes in a sandbox, with limits on time, memory and output.
 
-A program gets an empty environment, a private folder, no standard input, limits of its own, and
-every layer of confinement that this system allows (see `confine.py`). It is killed when its time
-is up, and whatever way it ends is a fact about the input, never a fault of the service; only a
-sandbox that cannot be built is ours.
+A program gets an empty environment, a private folder, no standard input, resource limits, and every
+layer of confinement that this system supports (see `confine.py`). It is killed at its time limit.
+However it ends, the input is the cause and the job is rejected; only a sandbox that cannot be built
+is a service error.
 """
 
 import contextlib
@@ -28,14 +28,14 @@ from kit.worker.outcomes import Rejected, Retryable
 from services.ingest.confine import FAILED, MARK
 
 MEMORY = 1 << 30
-"""Address space of a confined program in bytes."""
+"""Address space of a sandboxed program in bytes."""
 CPU_BASE: Seconds = 60.0
 CPU_PER_SECOND = 0.1
-"""CPU seconds allowed for each second of sound that came out."""
+"""CPU seconds allowed for each second of decoded audio."""
 PATIENCE: Seconds = 12.0
-"""Wall-clock seconds without a byte, beyond the time that the sound itself would play."""
+"""Wall-clock seconds without output, beyond the duration of the decoded audio."""
 _BUSY: Seconds = 2.0
-"""A stalled program that used less CPU than this waited for a busy machine, not for its input."""
+"""A stalled program with less CPU time than this waited for a busy machine."""
 _LOG = 256 << 10
 _CHUNK = 1 << 20
 _CONFINE = Path(__file__).with_name("confine.py")
@@ -50,19 +50,19 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What this system can confine a program with.
+    """Sandbox layers that this system supports.
 
     Parameters
     ----------
     layers
-        Names of the layers in force, beyond limits and the loss of privileges.
+        Names of the active layers, besides limits and dropped privileges.
     """
 
     layers: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:
-        """What is in force, and what is not, for an operator."""
+        """Active and unsupported layers, for operators."""
         always = "an empty environment, no privileges, limits of memory, CPU, files and processes"
         held = "; ".join((always, *(_WORDS[name] for name in _WORDS if name in self.layers)))
         missing = "; ".join(_WORDS[name] for name in _WORDS if name not in self.layers)
@@ -70,7 +70,7 @@ class Sandbox:
 
 
 def probe_sandbox() -> Sandbox:
-    """Try every layer on a process of its own and return what holds."""
+    """Try every layer in a separate process and return the supported ones."""
     tried = subprocess.run(  # noqa: S603
         [sys.executable, "-I", "-S", str(_CONFINE), "--check"],
         env={},
@@ -82,24 +82,24 @@ def probe_sandbox() -> Sandbox:
     try:
         return Sandbox(tuple(json.loads(tried.stdout)))
     except ValueError as error:
-        said = tried.stderr.decode(errors="replace").strip()
-        raise RuntimeError(f"the sandbox cannot be built: {said}") from error
+        message = tried.stderr.decode(errors="replace").strip()
+        raise RuntimeError(f"the sandbox cannot be built: {message}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to run.
+    """A program to run, with its limits.
 
     Parameters
     ----------
     program
         Path and arguments.
     reads
-        What it may open besides system libraries.
+        Files it may open besides system libraries.
     folder
         Its private, empty working folder.
     cpu
-        CPU seconds at the start, and the most that `allow` may raise them to.
+        CPU seconds at the start, and the maximum that `allow` may raise them to.
     memory
         Address space in bytes.
     """
@@ -125,7 +125,7 @@ class Order:
 
 
 class Confined:
-    """A confined program while it runs; a context manager that leaves no process behind."""
+    """A running sandboxed program; a context manager that kills it at exit."""
 
     def __init__(self, sandbox: Sandbox, order: Order) -> None:
         # Counted for this user in the namespace alone; without one, for all that it runs.
@@ -158,28 +158,28 @@ class Confined:
 
     @property
     def log(self) -> str:
-        """What it wrote to its standard error, at most 256 KiB of it."""
+        """Its standard error output, at most 256 KiB."""
         return self._log.decode(errors="replace")
 
     def allow(self, seconds: Seconds) -> None:
-        """Grant the time that so much sound needs, in all."""
+        """Raise the time limits for a total of `seconds` of audio."""
         self._allowed = max(self._allowed, seconds)
-        wanted = min(self._hard, CPU_BASE + CPU_PER_SECOND * self._allowed)
-        if wanted >= self._soft + 30 and sys.platform == "linux":
-            self._soft = wanted
+        limit = min(self._hard, CPU_BASE + CPU_PER_SECOND * self._allowed)
+        if limit >= self._soft + 30 and sys.platform == "linux":
+            self._soft = limit
             with contextlib.suppress(ProcessLookupError):
                 hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)[1]
-                resource.prlimit(self.pid, resource.RLIMIT_CPU, (int(wanted), hard))
+                resource.prlimit(self.pid, resource.RLIMIT_CPU, (int(limit), hard))
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield its standard output as it comes, until it closes it.
+        """Yield its standard output until it is closed.
 
         Raises
         ------
         Rejected
-            Nothing came for too long.
+            There was no output for too long.
         Retryable
-            Nothing came, but the program was hardly given the time to work.
+            There was no output, but the program had almost no CPU time.
         """
         out, err = self._pipes()
         with selectors.DefaultSelector() as selector:
@@ -192,8 +192,8 @@ class Confined:
                 self._waited += time.monotonic() - before
                 if not ready:
                     raise self._stalled()
-                # What it says goes before what it makes, as it was written.
-                for key, _ in sorted(ready, key=lambda found: found[0].fileobj is out):
+                # Read standard error before standard output, in the order of writing.
+                for key, _ in sorted(ready, key=lambda pair: pair[0].fileobj is out):
                     chunk = os.read(key.fd, _CHUNK if key.fileobj is out else 65_536)
                     if not chunk:
                         selector.unregister(key.fileobj)
@@ -203,7 +203,7 @@ class Confined:
                         self._keep(chunk)
 
     def finish(self) -> int:
-        """Wait for the end and return the exit code; negative is a signal.
+        """Wait for the exit code; a negative one is a signal.
 
         Raises
         ------
@@ -233,15 +233,18 @@ class Confined:
     def _stalled(self) -> Rejected | Retryable:
         used = self._cpu_used()
         if used is not None and used < _BUSY:
-            return Retryable("busy", "The machine was too busy to open the file in time.")
+            return Retryable(
+                "busy",
+                "The machine was too busy to open the file in time. Try again later.",
+            )
         return Rejected(
             RejectionReason.TIMEOUT,
-            "Opening this file took far longer than its sound would play. It is probably damaged: "
-            "export it again, as WAV or FLAC.",
+            "Decoding this file took far longer than its audio lasts, so it is probably damaged. "
+            "Export it again, as WAV or FLAC.",
         )
 
     def _cpu_used(self) -> Seconds | None:
-        """Return the CPU seconds it has used, where the system tells."""
+        """Return the CPU seconds it has used; `None` if the system does not report them."""
         try:
             fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:

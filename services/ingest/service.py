@@ -1,4 +1,4 @@
-"""What the ingest service is; the only module of it that others may import."""
+"""Declaration of the ingest service; the only module that other packages may import."""
 
 from contracts.ingest import IngestParams, IngestResult
 from contracts.jobs import TaskName

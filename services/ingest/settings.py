@@ -1,4 +1,4 @@
-"""What the ingest service can be told by its environment."""
+"""Environment settings of the ingest service."""
 
 from typing import Annotated
 
@@ -18,9 +18,9 @@ class Settings(WorkerSettings):
 
     @property
     def long_slots(self) -> int:
-        """Slots that may take in long uploads at once: the others are kept for short ones.
+        """Maximum number of slots for long uploads; the others are reserved for short ones.
 
-        Everything else that a user does waits until a file is taken in, so that here, other than
-        in the tasks behind, a slot that idles costs less than one that is not free.
+        A user can do nothing else with a file before it is ingested, so an idle slot costs less
+        here than a busy one; later tasks are less urgent.
         """
         return (self.slots + 1) // 2

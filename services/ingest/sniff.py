@@ -1,4 +1,4 @@
-"""What an upload is, by its bytes and never by its name: the demuxer to force, or a refusal."""
+"""Detect the format of an upload from its bytes, never from its name, or reject it."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,37 +10,37 @@ from kit.worker.outcomes import Rejected
 from services.ingest.headers import Header, Region, read_header
 
 HEAD = 64 << 10
-"""Bytes that are looked at."""
+"""Bytes that are examined."""
 
-TAKEN = (
+SUPPORTED_FORMATS = (
     "WAV, W64, AIFF, CAF, AU, FLAC, WavPack, TTA, MP3, OGG, Opus, M4A/AAC, WMA and AC-3, and the "
     "sound of MP4, MOV, MKV, WebM, AVI and MPEG-TS videos"
 )
-"""The formats that are opened, for people."""
+"""Supported formats, for messages."""
 
 _MAX_ZEROS = 1 << 30
-"""Zeros that are looked behind."""
+"""Maximum zeros to skip before the audio."""
 _VIDEO = ("mp4", "mkv", "webm", "avi", "ts")
 _WHOLE = ("mp4", "m4a")
-"""Containers with positions counted from the start of the file, whatever stands there."""
+"""Containers with absolute file positions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
-    """What to open an upload as."""
+    """The detected format of an upload."""
 
     container: str
-    """A word for people and programs, such as `wav`."""
+    """Name of the container, such as `wav`."""
     demuxer: str
-    """The name that the demuxer is forced to."""
+    """Name of the demuxer to use."""
     header: Header = field(default_factory=Header)
-    """What the file's header promises."""
+    """The parsed file header."""
     part: tuple[int, int] | None = None
-    """First byte and one past the last, where tags or zeros stand around the stream."""
+    """First byte and one past the last, if there are tags or zeros around the stream."""
 
     @property
     def may_hold_video(self) -> bool:
-        """Whether a duration that the header states may be that of a picture."""
+        """Whether the stated duration may be that of a video track."""
         return self.container in _VIDEO
 
 
@@ -79,7 +79,7 @@ _PLAIN = {
     b"TTA1": ("tta", "tta"),
     b".snd": ("au", "au"),
 }
-"""Containers that four bytes tell, and their demuxers."""
+"""Containers that four bytes identify, and their demuxers."""
 _ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 _MP4_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _MP3_BITRATES = {
@@ -94,31 +94,31 @@ _MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_0
 
 
 def sniff(path: Path) -> Sniffed:
-    """Tell what a file is, and which part of it holds the sound.
+    """Detect a file's format, and the part of it that contains the audio.
 
     Raises
     ------
     Rejected
-        It is empty, a playlist, an archive, carries more tags than are read past, or is nothing
-        that is opened; the message says which.
+        The file is empty, a playlist, an archive, has too many tags, or is not supported; the
+        message says which.
     """
     size = path.stat().st_size
     if size == 0:
-        raise Rejected(RejectionReason.EMPTY, "The file is empty: it has no bytes at all.")
+        raise Rejected(RejectionReason.EMPTY, "The file is empty (0 bytes). Upload it again.")
     with path.open("rb") as file:
         tags = _after_id3(file, size)
         start = _after_zeros(file, tags)
         file.seek(start)
         head = file.read(HEAD)
-        found = _magic(head) or _mpeg(head)
-        if found is None and (not tags or not any(head) or _refused_as(head)):
+        detected = _magic(head) or _mpeg(head)
+        if detected is None and (not tags or not any(head) or _refused_as(head)):
             raise _refusal(head)
-        # An MP3 may have anything between its tags and its first frame.
-        container, demuxer = found or ("mp3", "mp3")
+        # An MP3 may have any bytes between its tags and its first frame.
+        container, demuxer = detected or ("mp3", "mp3")
         if start and container in _WHOLE:
             raise Rejected(
                 RejectionReason.UNSUPPORTED,
-                f"Something else stands in front of the {container} file in this file. Upload the "
+                f"There is other data before the {container} data in this file. Upload the "
                 f"{container} file alone.",
             )
         end = _before_tags(file, start, size) if container in ("flac", "wv", "tta") else size
@@ -128,14 +128,14 @@ def sniff(path: Path) -> Sniffed:
     if head[:4] == b"RIFX" and not header.decoder:
         raise Rejected(
             RejectionReason.UNSUPPORTED,
-            "This is a big-endian WAV (RIFX) of an unusual kind. Export it as an ordinary WAV.",
+            "This kind of big-endian WAV (RIFX) is not supported. Export it as an ordinary WAV.",
         )
     part = None if (start, end) == (0, size) else (start, end)
     return Sniffed(container, demuxer, header, part)
 
 
 def _after_id3(file: BinaryIO, size: int) -> int:
-    """Return where the content starts after any ID3v2 tags, with all their pictures."""
+    """Return the position after any ID3v2 tags."""
     offset = 0
     for _ in range(16):
         file.seek(offset)
@@ -147,19 +147,19 @@ def _after_id3(file: BinaryIO, size: int) -> int:
         if offset >= size:
             raise Rejected(
                 RejectionReason.EMPTY,
-                "The file ends inside its tags, after 0.0 s of sound. Export it again.",
+                "The file ends inside its tags, after 0.0 s of audio. Export it again.",
             )
     return offset
 
 
 def _after_zeros(file: BinaryIO, start: int) -> int:
-    """Return where the first byte stands that is not zero, or the start when there is none."""
+    """Return the position of the first byte that is not zero; `start` if there is none."""
     file.seek(start)
     at = start
     while at - start < _MAX_ZEROS and (part := file.read(1 << 20)):
         rest = part.lstrip(b"\0")
         if rest:
-            # The first byte of an MP4 and of some others is a zero of theirs.
+            # MP4 and some other formats begin with a zero byte.
             skipped = at + len(part) - len(rest)
             return skipped if skipped - start >= 16 else start
         at += len(part)
@@ -167,7 +167,7 @@ def _after_zeros(file: BinaryIO, start: int) -> int:
 
 
 def _before_tags(file: BinaryIO, start: int, size: int) -> int:
-    """Return where the stream ends before an ID3v1 and an APEv2 tag, which decoders trip over."""
+    """Return the end of the stream before ID3v1 and APEv2 tags, which confuse decoders."""
     end = size
     for _ in range(4):
         file.seek(max(start, end - 128))
@@ -184,9 +184,9 @@ def _before_tags(file: BinaryIO, start: int, size: int) -> int:
 
 
 def _check_flac_metadata(file: BinaryIO, start: int, end: int) -> None:
-    """StepScheduler the metadata blocks without reading them, and refuse a flood of them.
+    """Walk the metadata blocks without reading them, and reject too large ones.
 
-    The decoder holds all of them in memory, which is bounded.
+    The decoder keeps all of them in its limited memory.
     """
     at, total = start + 4, 0
     while at + 4 <= end:
@@ -197,7 +197,7 @@ def _check_flac_metadata(file: BinaryIO, start: int, end: int) -> None:
         if total > MAX_TAG_BYTES:
             raise Rejected(
                 RejectionReason.TAGS,
-                f"The tags and pictures in this file take more than {MAX_TAG_BYTES >> 20} MiB. "
+                f"The tags and pictures in this file exceed {MAX_TAG_BYTES >> 20} MiB. "
                 "Remove the cover art and upload it again.",
             )
         at += 4 + length
@@ -206,7 +206,7 @@ def _check_flac_metadata(file: BinaryIO, start: int, end: int) -> None:
 
 
 def _magic(head: bytes) -> tuple[str, str] | None:
-    """Return the container that a file's first bytes name, if it is taken, and its demuxer."""
+    """Return container and demuxer by a file's first bytes, if supported."""
     start, form = head[:4], head[8:12]
     if start in (b"RIFF", b"RF64", b"BW64", b"RIFX") and form == b"WAVE":
         return "wav", "wav"
@@ -221,7 +221,7 @@ def _magic(head: bytes) -> tuple[str, str] | None:
     if start == b"\x1aE\xdf\xa3":
         return ("webm" if b"webm" in head[:64] else "mkv"), "matroska"
     if start[:2] == b"\x0b\x77" and len(head) > 5:
-        # The stream's version tells the enhanced kind.
+        # The bitstream version distinguishes E-AC-3.
         return "ac3", "eac3" if head[5] >> 3 > 10 else "ac3"
     if head[:16] == b"0&\xb2u\x8ef\xcf\x11\xa6\xd9\x00\xaa\x00b\xcel":
         return "wma", "asf"
@@ -234,7 +234,7 @@ def _magic(head: bytes) -> tuple[str, str] | None:
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    """Whether packets of 188 bytes, or of 192 with a time in front, follow one another."""
+    """Return whether there are consecutive packets of 188 bytes, or 192 with time stamps."""
     return any(
         len(head) > first + 4 * size and all(head[first + n * size] == 0x47 for n in range(5))
         for first, size in ((0, 188), (4, 192))
@@ -264,7 +264,7 @@ def mpeg_frame(head: bytes, at: int) -> tuple[str, int] | None:
 
 
 def _mpeg(head: bytes) -> tuple[str, str] | None:
-    """Look for frames that follow one another: MP3 or ADTS AAC, also after some rubbish."""
+    """Search for consecutive MP3 or ADTS AAC frames, also after garbage."""
     at = head.find(b"\xff")
     while at >= 0:
         frame = mpeg_frame(head, at)
@@ -272,7 +272,7 @@ def _mpeg(head: bytes) -> tuple[str, str] | None:
             kind, after, count = frame[0], at + frame[1], 1
             while count < 3 and (following := mpeg_frame(head, after)) and following[0] == kind:
                 after, count = after + following[1], count + 1
-            # Near the end of what was read fewer frames must do, at the very start one that fits.
+            # At the very start, fewer frames suffice if they reach the end of the bytes read.
             if count == 3 or (at == 0 and after >= len(head)):
                 return kind, kind
         at = head.find(b"\xff", at + 1)
@@ -280,12 +280,12 @@ def _mpeg(head: bytes) -> tuple[str, str] | None:
 
 
 def _refused_as(head: bytes) -> Rejected | None:
-    """Return the refusal of something that is known and not taken."""
+    """Return the rejection of a known but unsupported format."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n\x00")
     if _PLAYLISTS.search(head[:4096]) or _REFERENCES.match(text):
         return Rejected(
             RejectionReason.PLAYLIST,
-            "This is a playlist, not audio: it names other files, and those are never opened. "
+            "This is a playlist, not audio: it refers to other files, which are never opened. "
             "Upload the audio files themselves.",
         )
     if head.startswith(_ARCHIVES) or head[257:262] == b"ustar":
@@ -297,21 +297,23 @@ def _refused_as(head: bytes) -> Rejected | None:
         if head.startswith(magic):
             return Rejected(
                 RejectionReason.UNSUPPORTED,
-                f"This is {name}, which is not supported. Supported formats: {TAKEN}.",
+                f"This is {name}, which is not supported. Supported formats: {SUPPORTED_FORMATS}.",
             )
     return None
 
 
 def _refusal(head: bytes) -> Rejected:
-    """Return why something that is not taken is refused."""
+    """Return the rejection of an unsupported file."""
     if known := _refused_as(head):
         return known
     if not any(head):
         return Rejected(
-            RejectionReason.EMPTY, "The file holds nothing but zeros: there is no sound in it."
+            RejectionReason.EMPTY, "The file contains only zeros and no audio. Export it again."
         )
     what = "text" if _is_text(head) else "not an audio file of a known format"
-    return Rejected(RejectionReason.UNSUPPORTED, f"This is {what}. Supported formats: {TAKEN}.")
+    return Rejected(
+        RejectionReason.UNSUPPORTED, f"This is {what}. Supported formats: {SUPPORTED_FORMATS}."
+    )
 
 
 def _is_text(head: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Read the tags of a file and print them as JSON; a script that runs confined.
+"""Read the tags of a file and print them as JSON; a script that runs in the sandbox.
 
 `tag_reader.py FOLDER FILE START`, where FOLDER holds the `tinytag` package and START is where the
 content begins. What a file calls Latin-1 may be in any encoding, so its bytes are kept: those
@@ -16,7 +16,7 @@ from typing import Any
 MAX_TAGS = 64
 MAX_NAME = 64
 MAX_TEXT = 4000
-"""Before it is decoded: two bytes make one character of some languages."""
+"""Before decoding: some encodings have two bytes per character."""
 _MAX_CHUNKS = 4096
 _MAX_INFO = 1 << 20
 _INFO = {
@@ -50,11 +50,11 @@ def keep_bytes(name: str) -> codecs.CodecInfo | None:
 
 
 def riff_info(file: io.BufferedIOBase) -> dict[str, str]:
-    """Return the tags of a RIFF file's INFO list, which says nothing of its encoding."""
-    found: dict[str, str] = {}
+    """Return the tags of a RIFF file's INFO list, whose encoding is unknown."""
+    tags: dict[str, str] = {}
     head = file.read(12)
     if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:12] != b"WAVE":
-        return found
+        return tags
     for _ in range(_MAX_CHUNKS):
         chunk = file.read(8)
         if len(chunk) < 8:
@@ -69,17 +69,17 @@ def riff_info(file: io.BufferedIOBase) -> dict[str, str]:
                 text = body[at + 8 : at + 8 + length].split(b"\0")[0]
                 name = _INFO.get(body[at : at + 4])
                 if name and text:
-                    found.setdefault(name, text.decode("utf-8", "surrogateescape"))
+                    tags.setdefault(name, text.decode("utf-8", "surrogateescape"))
                 at += 8 + length + (length & 1)
         file.seek(after)
-    return found
+    return tags
 
 
 def main() -> None:
-    """Do what the command line says; a file without readable tags has none."""
+    """Print the tags of the file; none if they are unreadable."""
     sys.path.insert(0, sys.argv[1])
     codecs.register(keep_bytes)
-    # Imported here, since only the confined process finds it where the command line says.
+    # Imported here, because the command line gives its location in the sandbox.
     from tinytag import TinyTag, TinyTagException
 
     with Path(sys.argv[2]).open("rb") as file:
@@ -91,7 +91,7 @@ def main() -> None:
         except (TinyTagException, OSError, ValueError, RecursionError, MemoryError):
             fields = {}
         file.seek(int(sys.argv[3]))
-        # The library replaces bytes of these that are no UTF-8.
+        # The library replaces bytes that are not UTF-8 in these tags.
         fields |= {name: [text] for name, text in riff_info(file).items()}
     tags: dict[str, str] = {}
     for name, value in fields.items():

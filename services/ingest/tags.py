@@ -1,4 +1,4 @@
-"""Embedded tags, read by `tinytag` in a confined process of its own."""
+"""Read embedded tags with `tinytag` in a sandboxed process."""
 
 import json
 import re
@@ -16,21 +16,21 @@ from services.ingest.sandbox import Confined, Order, Sandbox
 _READER = Path(__file__).with_name("tag_reader.py")
 _DAMAGE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _CPU = 5
-_MOST = 8 << 20
+_MAX_OUTPUT = 8 << 20
 _MAX_NAME = 64
 _MEMORY = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """The tags of a file, lower-case names to one line of text."""
+    """The tags of a file: lower-case names to one line of text."""
 
     texts: dict[str, str] = field(default_factory=dict)
     """At most 64."""
     encoding: TagEncoding | None = None
-    """What `raw` was read as; `None` without any."""
+    """The encoding of `raw`; `None` without raw tags."""
     raw: dict[str, bytes] = field(default_factory=dict)
-    """Those that are not in Unicode and not plain ASCII, as they stand in the file."""
+    """Raw bytes of tags that are neither Unicode nor ASCII."""
 
 
 def read_tags(sandbox: Sandbox, upload: Path, *, folder: Path, start: int = 0) -> Tags:
@@ -39,19 +39,19 @@ def read_tags(sandbox: Sandbox, upload: Path, *, folder: Path, start: int = 0) -
     Parameters
     ----------
     sandbox
-        What the reader is confined with.
+        The sandbox of the reader.
     upload
         An untrusted file.
     folder
         A private, empty folder.
     start
-        Where the content begins, after tags in front.
+        Position of the content after leading tags.
 
     Returns
     -------
     Tags
-        None when there are none, or when reading them fails in any way: bad tags are no reason to
-        refuse good sound.
+        Empty if there are none, or if reading fails in any way: bad tags are no reason to reject
+        good audio.
     """
     read = _read(sandbox, upload, folder, start)
     raw = {name: _bytes_of(text) for name, text in read.items() if _is_raw(text)}
@@ -67,7 +67,7 @@ def _is_raw(text: str) -> bool:
 
 
 def _bytes_of(text: str) -> bytes:
-    """Return a text's bytes, with those that were kept; other lone surrogates are damage."""
+    """Restore a text's raw bytes; other lone surrogates are damage."""
     return _DAMAGE.sub("\ufffd", text).encode("utf-8", "surrogateescape")
 
 
@@ -86,19 +86,19 @@ def _read(sandbox: Sandbox, upload: Path, folder: Path, start: int) -> dict[str,
         cpu=(_CPU, _CPU),
         memory=_MEMORY,
     )
-    said = bytearray()
+    output = bytearray()
     with Confined(sandbox, order) as running:
         try:
             for chunk in running.chunks():
-                said += chunk
-                if len(said) > _MOST:
+                output += chunk
+                if len(output) > _MAX_OUTPUT:
                     return {}
             if running.finish() != 0:
                 return {}
         except (Rejected, Retryable):
             return {}
     try:
-        tags = json.loads(said)
+        tags = json.loads(output)
     except ValueError:
         return {}
     named = ((clean_tag(str(name), _MAX_NAME), str(text)) for name, text in tags.items())

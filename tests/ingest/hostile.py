@@ -165,14 +165,14 @@ def reference_movie(bench: Bench, path: Path) -> None:
 
 
 def _zip(*entries: tuple[str, bytes], link: bool = False) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    archive_bytes = io.BytesIO()
+    with zipfile.ZipFile(archive_bytes, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in entries:
             info = zipfile.ZipInfo(name)
             if link:
                 info.external_attr = 0o120777 << 16
             archive.writestr(info, content)
-    return made.getvalue()
+    return archive_bytes.getvalue()
 
 
 def _text(text: str, *, head: bytes = b"") -> Maker:

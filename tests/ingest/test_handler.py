@@ -152,8 +152,8 @@ def test_half_a_file_is_taken_with_a_remark(
 
 
 REFUSED = {
-    "empty": (b"", RejectionReason.EMPTY, "no bytes at all"),
-    "zeros": (bytes(5000), RejectionReason.EMPTY, "nothing but zeros"),
+    "empty": (b"", RejectionReason.EMPTY, "0 bytes"),
+    "zeros": (bytes(5000), RejectionReason.EMPTY, "only zeros"),
     "text": (b"just some words\n" * 50, RejectionReason.UNSUPPORTED, "This is text"),
     "zip": (b"PK\x03\x04" + bytes(100), RejectionReason.ARCHIVE, "Unpack it"),
     "midi": (b"MThd\x00\x00\x00\x06" + bytes(20), RejectionReason.UNSUPPORTED, "a MIDI file"),
@@ -167,7 +167,7 @@ REFUSED = {
     "tags alone": (
         b"ID3\x03\x00\x00\x00\x00\x01\x00" + bytes(100),
         RejectionReason.EMPTY,
-        "0.0 s of sound",
+        "0.0 s of audio",
     ),
 }
 
@@ -202,7 +202,7 @@ def test_a_video_without_sound_is_refused(
     path = convert(engine, wav, tmp_path / "a.mp4", *video, "-c:v", "mpeg4")
     reason, message = intake.refusal(path)
     assert reason is RejectionReason.NO_AUDIO
-    assert "no sound track" in message
+    assert "no audio track" in message
 
 
 def test_names_do_not_matter(engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path) -> None:

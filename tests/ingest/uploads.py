@@ -131,11 +131,11 @@ def peak_alone(code: str, *arguments: str | Path) -> int:
     A test's own process cannot tell: what it counts includes whatever ran in it before, and what
     it starts itself begins with its own size.
     """
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", code + _TELL, *arguments],
         cwd=ROOT,
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
-    return int(told.stdout.splitlines()[-1])
+    return int(output.stdout.splitlines()[-1])
