@@ -203,11 +203,7 @@ def install_handlers(app: FastAPI) -> None:
         code = _BY_STATUS.get(error.status_code, ProblemCode.INVALID_REQUEST)
         detail = {
             ProblemCode.NOT_FOUND: NOT_FOUND,
-<<<<<<< HEAD
-            ProblemCode.METHOD_NOT_ALLOWED: "This URL does not support this method; see `Allow`.",
-=======
             ProblemCode.METHOD_NOT_ALLOWED: "This address does not support this method.",
->>>>>>> two-kitwords
         }.get(code, TITLES[code] + ".")
         response = problem_response(ProblemError(code, detail))
         if allow := (error.headers or {}).get("Allow"):

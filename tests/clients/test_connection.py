@@ -142,9 +142,7 @@ def test_an_answer_of_another_program_says_so() -> None:
     page = httpx.Response(418, text="<html>")
     with sync_client(lambda _: page) as client, pytest.raises(APIStatusError) as error:
         client.events.ticket()
-    assert "https://server.example/v1/events/tickets returned HTTP status 418" in str(
-        error.value
-    )
+    assert "https://server.example/v1/events/tickets returned HTTP status 418" in str(error.value)
 
 
 def test_only_what_can_be_repeated_is_sent_again() -> None:

@@ -1,14 +1,10 @@
 """Alembic's environment: run migrations on the connection that the caller shares.
 
 `kit.database.migrations` passes the connection, and the tables for autogenerate, in
-<<<<<<< HEAD
-`Config.attributes`. The caller's transaction holds the whole run: a failed one leaves nothing.
-=======
 `Config.attributes`. Its transaction holds the whole run: a failed migration leaves nothing.
->>>>>>> two-kitwords
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
@@ -17,7 +13,7 @@ from sqlmodel import AutoString
 from kit.database.base import Json, Serial, Utc
 
 
-def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | bool:
+def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
     """Render a column type as code; False leaves it to Alembic."""
     if kind == "type" and isinstance(item, Json | Serial | Utc):
         name = type(item).__name__
