@@ -4,7 +4,7 @@
 `Config.attributes`. Its transaction holds the whole run: a failed migration leaves nothing.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
@@ -13,7 +13,7 @@ from sqlmodel import AutoString
 from kit.database.base import Json, Serial, Utc
 
 
-def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | bool:
+def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
     """Render a column type as code; False leaves it to Alembic."""
     if kind == "type" and isinstance(item, Json | Serial | Utc):
         name = type(item).__name__
