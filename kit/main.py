@@ -77,11 +77,11 @@ async def serve(
     StartRefused
         Settings, ports or what lies on the disk do not allow a start.
     """
-    told = dict(chosen or {})
+    settings_by_word = dict(chosen or {})
     for service in services:
-        if service.word not in told:
-            told[service.word] = read(service.settings)
-    server = ServiceHost(open_platform(settings), told)
+        if service.word not in settings_by_word:
+            settings_by_word[service.word] = read(service.settings)
+    server = ServiceHost(open_platform(settings), settings_by_word)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
@@ -125,12 +125,12 @@ class ServiceHost:
                 for service in services:
                     if isinstance(service, HttpService):
                         background = await self._build(service, stack, servers)
-                        tasks += [asyncio.create_task(one(late)) for one in background]
+                        tasks += [asyncio.create_task(run(late)) for run in background]
                 for service in services:
                     if isinstance(service, WorkerService):
                         await self._hire(service, stack, servers)
                 tasks += [asyncio.create_task(server.serve()) for server in servers]
-                work += [asyncio.create_task(one.run(self._stopping)) for one in self.workers]
+                work += [asyncio.create_task(worker.run(self._stopping)) for worker in self.workers]
                 watched = {asyncio.create_task(self._stopping.wait()), *tasks, *work}
                 _tune_gc()
                 if started is not None:
@@ -153,7 +153,7 @@ class ServiceHost:
                 ended = await asyncio.gather(*tasks, return_exceptions=True)
                 for error in ended:
                     if isinstance(error, BaseException):
-                        log.error("a task ended badly", exc_info=error)
+                        log.error("a background task failed", exc_info=error)
 
     async def _build(
         self, service: HttpService, stack: AsyncExitStack, servers: list[Server]
@@ -227,7 +227,7 @@ async def _until_listening(servers: Sequence[Server]) -> None:
 
 
 async def _measure_lag(stopping: asyncio.Event) -> None:
-    """Keep an eye on the event loop: nothing in this process may block it."""
+    """Measure how late the event loop runs: nothing in this process may block it."""
     loop = asyncio.get_running_loop()
     while not stopping.is_set():
         before = loop.time()

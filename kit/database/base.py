@@ -16,7 +16,7 @@ class DatabaseUnavailable(DependencyUnavailable):
 
 
 class StatementTooSlow(DatabaseUnavailable):
-    """A statement was stopped at its deadline; asked for less, it may be quick enough."""
+    """A statement was stopped at its deadline; a smaller query may be fast enough."""
 
 
 class Utc(TypeDecorator[datetime]):
@@ -57,8 +57,8 @@ class Json(TypeDecorator[Any]):
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         """Return the type that the database keeps it in."""
-        wanted = JSONB(none_as_null=True) if dialect.name == "postgresql" else self.impl
-        return dialect.type_descriptor(wanted)
+        impl = JSONB(none_as_null=True) if dialect.name == "postgresql" else self.impl
+        return dialect.type_descriptor(impl)
 
 
 class Serial(TypeDecorator[int]):
@@ -70,5 +70,5 @@ class Serial(TypeDecorator[int]):
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         """Return the type that the database keeps it in."""
         # SQLite counts up only in a column that is declared INTEGER, which has 64 bits there.
-        wanted = Integer() if dialect.name == "sqlite" else BigInteger()
-        return dialect.type_descriptor(wanted)
+        impl = Integer() if dialect.name == "sqlite" else BigInteger()
+        return dialect.type_descriptor(impl)

@@ -12,14 +12,14 @@ REMEMBERED = 4_096
 def source_of(address: str) -> str:
     """Return whom an address stands for: itself, or the /64 network that an IPv6 customer has."""
     try:
-        found = ip_address(address.partition("%")[0])
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ip_network((found.packed[:8] + bytes(8), 64)))
-    return str(found)
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ip_network((parsed.packed[:8] + bytes(8), 64)))
+    return str(parsed)
 
 
 def within(address: str, networks: Collection[IPv4Network | IPv6Network]) -> bool:
@@ -27,7 +27,7 @@ def within(address: str, networks: Collection[IPv4Network | IPv6Network]) -> boo
     if not networks:
         return False
     try:
-        found = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return False
-    return any(found in network for network in networks)
+    return any(parsed in network for network in networks)

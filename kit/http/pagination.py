@@ -33,7 +33,7 @@ class Cursor(Message):
 
 
 class PageQuery(Message):
-    """What a caller asked for."""
+    """The page that a caller requests."""
 
     limit: int
     after: Cursor | None
@@ -46,12 +46,12 @@ def encode_cursor(cursor: Cursor) -> str:
 
 
 def decode_cursor(text: str) -> Cursor:
-    """Read a cursor.
+    """Decode a cursor.
 
     Raises
     ------
     ProblemError
-        It is none of ours.
+        The cursor is malformed.
     """
     try:
         padded = text + "=" * (-len(text) % 4)
@@ -63,13 +63,13 @@ def decode_cursor(text: str) -> Cursor:
     except (ValueError, TypeError, OverflowError, binascii.Error, UnicodeError):
         raise ProblemError(
             ProblemCode.INVALID_REQUEST,
-            "This cursor is none that a list gave; begin again without one.",
+            "Invalid cursor. Send `next` of a page of this list, or leave `cursor` out.",
             fields=(FieldProblem(field="query.cursor", message="not a cursor"),),
         ) from None
 
 
 # Not `async`, it would be run in another thread, which costs more than all the rest of a page.
-async def _asked(
+async def _page_query(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows of a page.")] = 50,
     cursor: Annotated[
         str | None, Query(max_length=400, description="`next` of the page before.")
@@ -78,5 +78,5 @@ async def _asked(
     return PageQuery(limit=limit, after=None if cursor is None else decode_cursor(cursor))
 
 
-Paging = Annotated[PageQuery, Depends(_asked)]
+Paging = Annotated[PageQuery, Depends(_page_query)]
 """The dependency of a route that lists."""

@@ -93,13 +93,14 @@ class RequestGuard:
             raise ProblemError(
                 ProblemCode.INVALID_REQUEST,
                 f"The headers are too large: {MAX_FIELDS} fields and {MAX_HEADERS >> 10} KiB "
-                "are taken.",
+                "are allowed.",
             )
         host = _PORT.sub("", headers.get("host", "")).lower()
         # What checks the health of a process calls it by its address of the day.
         if self._hosts and host not in self._hosts and scope["path"] not in HEALTH:
             raise ProblemError(
-                ProblemCode.INVALID_REQUEST, "This service is not called by this name."
+                ProblemCode.INVALID_REQUEST,
+                "This service does not answer to this host name; check the address.",
             )
         declared = headers.get("content-length", "0")
         if not self._streams(scope) and not (declared.isdecimal() and int(declared) <= MAX_BODY):
