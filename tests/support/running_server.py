@@ -95,7 +95,7 @@ class Part:
 
     def kill(self) -> None:
         """Kill it as a power cut would; its children must find out by themselves."""
-        self.listen(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         if self.process is not None:
             self.process.wait(HANGS)
 
@@ -103,7 +103,7 @@ class Part:
         """Ask it to stop, and return its exit code."""
         if self.process is None:
             return 0
-        self.listen(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         try:
             return self.process.wait(within)
         except subprocess.TimeoutExpired:
