@@ -21,9 +21,15 @@ Runner = Annotated[Principal, require(Scope.JOBS)]
 """A caller who may have work done."""
 
 REFUSED = REFUSALS | {
-    409: {**REFUSALS[404], "description": "It does not fit what is there."},
-    410: {**REFUSALS[404], "description": "It is gone."},
-    413: {**REFUSALS[404], "description": "Too large, or more than may be stored."},
+    409: {
+        **REFUSALS[404],
+        "description": "Conflict: the resource is in another state, or exists already.",
+    },
+    410: {**REFUSALS[404], "description": "Gone: it existed and was removed."},
+    413: {
+        **REFUSALS[404],
+        "description": "The body is too large, or the storage quota is used up.",
+    },
     507: {**REFUSALS[404], "description": "The storage is full."},
 }
 """Refusals that operations of the catalogue may answer, for OpenAPI."""

@@ -157,11 +157,11 @@ async def test_what_no_worker_does_is_left_out_of_the_servers_pipelines(
     await separate(catalogue, Stem.DRUMS)
     done = await user.get(f"/runs/{run['id']}")
     assert done["state"] == "succeeded"
-    assert steps(done)["slicing"]["skip_reason"] == "no worker for slicing runs in this server"
+    assert steps(done)["slicing"]["skip_reason"] == "skipped: no worker for slicing on this server"
     # What a user put together waits.
     mine = await user.post("/runs", {"item": song, "pipeline": STEMS_THEN_MIDI})
     assert (mine["state"], steps(mine)["midi"]["skip_reason"]) == (
-        "succeeded", "nothing to read came of separation",
+        "succeeded", "skipped: separation produced no input",
     )  # fmt: skip
     notes = {"name": "midi", "task": "midi", "inputs": [{"step": "s", "kind": "stem"}]}
     own = {"name": "own", "steps": [{"name": "s", "task": "separation"}, notes]}

@@ -86,31 +86,33 @@ class StepScheduler:
     async def start(
         self, step: Step, decided: Mapping[str, StepState], jobs: Mapping[str, JobSummary]
     ) -> StepState:
-        """Make the jobs of a step whose sources have all ended."""
+        """Create the jobs of a step whose sources have all ended."""
         if step.task not in TASKS:
-            return StepState(refused=(f"this server has no task {step.task} any more",))
+            return StepState(refused=(f"unknown task: {step.task}",))
         if step.waiting_for and not await self._worth_waiting_for(step.task):
-            return StepState(skipped=f"no worker for {step.task} runs in this server")
+            return StepState(skipped=f"skipped: no worker for {step.task} on this server")
         groups = await self._groups(step, decided, jobs)
         if not groups:
             names = ", ".join(dict.fromkeys(source.step for source in step.inputs))
-            return StepState(skipped=f"nothing to read came of {names}" if names else "no audio")
+            return StepState(
+                skipped=f"skipped: {names} produced no input" if names else "skipped: no audio"
+            )
         if len(groups) > MAX_JOBS or max(map(len, groups)) > MAX_JOBS:
             return StepState(refused=(f"a step takes at most {MAX_JOBS} inputs",))
-        made: list[JobId] = []
+        jobs_of_step: list[JobId] = []
         refused: list[str] = []
         for group in groups:
             try:
-                made.append(await self._job(step, group))
+                jobs_of_step.append(await self._job(step, group))
             except Quarantined as error:
                 refused.append(error.reason.message)
-        return StepState(jobs=tuple(dict.fromkeys(made)), refused=tuple(refused))
+        return StepState(jobs=tuple(dict.fromkeys(jobs_of_step)), refused=tuple(refused))
 
     async def _worth_waiting_for(self, task: TaskName) -> bool:
-        """Return whether a job would be taken, as far as the server chose that there be one.
+        """Return whether a step of this run may wait for a worker.
 
-        What a user asks for by name waits for its worker. A pipeline of the server holds what the
-        server can do at most: it leaves out what nobody has offered to do for a day.
+        A user's own pipeline always waits. Built-in pipelines skip tasks that no worker has polled
+        for in 24 hours.
         """
         if PipelineSpec.model_validate(self._run.spec).name not in builtin_pipelines():
             return True
