@@ -65,8 +65,6 @@ WORDS: tuple[Word, ...] = (
         _P,
         "onset_strength",
         (*_SIGNAL, "services/analysis/meter.py"),
-        pending=True,
-        count=6,
     ),
     Word("pick_onsets", _P, "detect_onsets"),
     Word("sift", _P, "filter"),
