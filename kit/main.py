@@ -159,18 +159,18 @@ class ServiceHost:
         self, service: HttpService, stack: AsyncExitStack, servers: list[Server]
     ) -> tuple[Background, ...]:
         settings = cast(HttpSettings, self._chosen[service.word])
-        serving = cast(HttpApp, await resolve(service.build)(self.platform, settings))
-        stack.push_async_callback(serving.close)
-        self.servings[service.word] = serving
-        self.platform.offer(service.word, serving.public)
+        app = cast(HttpApp, await resolve(service.build)(self.platform, settings))
+        stack.push_async_callback(app.close)
+        self.servings[service.word] = app
+        self.platform.offer(service.word, app.public)
         if settings.port is not None:
-            servers.append(_listening(serving.public, settings.port, settings, stack))
-        if serving.internal is not None:
-            self.platform.offer(f"{service.word}-internal", serving.internal)
+            servers.append(_listening(app.public, settings.port, settings, stack))
+        if app.internal is not None:
+            self.platform.offer(f"{service.word}-internal", app.internal)
             if settings.internal_port is not None:
-                internal = _listening(serving.internal, settings.internal_port, settings, stack)
+                internal = _listening(app.internal, settings.internal_port, settings, stack)
                 servers.append(internal)
-        return serving.background
+        return app.background
 
     async def _hire(
         self, service: WorkerService, stack: AsyncExitStack, servers: list[Server]
@@ -179,8 +179,8 @@ class ServiceHost:
         client = self.platform.client(self.platform.settings.library_internal_url)
         stack.push_async_callback(client.aclose)
         secret = self.platform.settings.internal_secret.get_secret_value()
-        desk = HttpLibraryClient(client, secret=secret)
-        worker = WorkerRuntime(service, settings, platform=self.platform, desk=desk)
+        library = HttpLibraryClient(client, secret=secret)
+        worker = WorkerRuntime(service, settings, platform=self.platform, library=library)
         self.workers.append(worker)
         port = self.platform.settings.health_port
         if port is not None:
@@ -198,12 +198,12 @@ class ServiceHost:
 def _listening(
     application: ASGIApp, port: int, settings: HttpSettings, stack: AsyncExitStack
 ) -> Server:
-    crowd = ConnectionLimits(
+    limits = ConnectionLimits(
         most=settings.connections,
         by_address=settings.connections_by_address,
         unbounded=settings.trusted_proxies,
     )
-    server = Server(application, settings.host, port, crowd=crowd)
+    server = Server(application, settings.host, port, limits=limits)
     server.bind()
     stack.callback(server.release)
     return server

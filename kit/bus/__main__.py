@@ -48,29 +48,29 @@ async def go_through(bus: KafkaBus, *, topic: str, reason: str, replay: bool) ->
     count = 0
     await bus.start()
     try:
-        async for letter in bus.letters():
-            if topic in ("", letter.topic) and reason in letter.reason:
+        async for dead_letter in bus.letters():
+            if topic in ("", dead_letter.topic) and reason in dead_letter.reason:
                 if replay:
-                    if letter.topic == DEAD_LETTERS.name:
+                    if dead_letter.topic == DEAD_LETTERS.name:
                         # It is there to be read: nobody handles it.
                         continue
-                    await bus.send(letter.topic, letter.record)
-                print(describe(letter))
+                    await bus.send(dead_letter.topic, dead_letter.record)
+                print(describe(dead_letter))
                 count += 1
     finally:
         await bus.close()
     return count
 
 
-def describe(letter: DeadLetter) -> str:
+def describe(dead_letter: DeadLetter) -> str:
     """Return a letter as one line of JSON, without its data."""
-    headers = dict(letter.record.headers)
+    headers = dict(dead_letter.record.headers)
     shown = {
-        "topic": letter.topic,
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "group": letter.group,
-        "reason": letter.reason,
+        "topic": dead_letter.topic,
+        "partition": dead_letter.partition,
+        "offset": dead_letter.offset,
+        "group": dead_letter.group,
+        "reason": dead_letter.reason,
         "type": headers.get(f"{PREFIX}type", b"").decode(errors="replace"),
         "id": headers.get(f"{PREFIX}id", b"").decode(errors="replace"),
     }

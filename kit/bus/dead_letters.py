@@ -25,18 +25,18 @@ class DeadLetter:
     record: Record
 
 
-def pack(letter: DeadLetter) -> Record:
+def pack(dead_letter: DeadLetter) -> Record:
     """Return the record that goes to the dead letters: the old one with more headers."""
     marks = {
-        "reason": letter.reason[:REASON_LIMIT],
-        "topic": letter.topic,
-        "partition": str(letter.partition),
-        "offset": str(letter.offset),
-        "group": letter.group,
-        "trace": _trace_id(letter.record.headers),
+        "reason": dead_letter.reason[:REASON_LIMIT],
+        "topic": dead_letter.topic,
+        "partition": str(dead_letter.partition),
+        "offset": str(dead_letter.offset),
+        "group": dead_letter.group,
+        "trace": _trace_id(dead_letter.record.headers),
     }
     added = tuple((MARK + name, text.encode()) for name, text in marks.items())
-    old = letter.record
+    old = dead_letter.record
     return Record(old.key, (*old.headers, *added), old.value)
 
 

@@ -210,8 +210,8 @@ class MemoryConsumer:
             log.warning("%s cannot work at present: %s", self._group, error)
             return True
         if reason:
-            letter = DeadLetter(self._topic.name, number, offset, self._group, reason, record)
+            dead_letter = DeadLetter(self._topic.name, number, offset, self._group, reason, record)
             self._bus.partitions(DEAD_LETTERS.name, DEAD_LETTERS.partitions)
-            self._bus.append(DEAD_LETTERS.name, pack(letter))
+            self._bus.append(DEAD_LETTERS.name, pack(dead_letter))
         partition.acknowledged[self._group] = offset + 1
         return False

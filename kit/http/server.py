@@ -80,11 +80,11 @@ class BoundedProtocol(HttpToolsProtocol):
     """One connection: what is no body is bounded in bytes and in time."""
 
     def __init__(
-        self, *arguments: Any, head_within: Seconds, crowd: ConnectionLimits, **named: Any
+        self, *arguments: Any, head_within: Seconds, limits: ConnectionLimits, **named: Any
     ) -> None:
         super().__init__(*arguments, **named)
         self._head_within = head_within
-        self._crowd = crowd
+        self._limits = limits
         self._leave: Callable[[], None] | None = None
         self._in_head = False
         self._moved = False
@@ -97,11 +97,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """Wait for a head, if there is a place."""
         super().connection_made(transport)
         address = self.client[0] if self.client else ""
-        if self._crowd.enter(address):
-            self._leave = partial(self._crowd.leave, address)
+        if self._limits.enter(address):
+            self._leave = partial(self._limits.leave, address)
             self._expect_head()
-        elif self._crowd.may_hear_why():
-            self._leave = self._crowd.has_heard
+        elif self._limits.may_hear_why():
+            self._leave = self._limits.has_heard
             self._refuse(_Why.FULL)
         else:
             self._deaf = True
@@ -293,10 +293,10 @@ class Server(uvicorn.Server):
         port: int,
         *,
         head_within: Seconds = HEAD_WITHIN,
-        crowd: ConnectionLimits | None = None,
+        limits: ConnectionLimits | None = None,
     ) -> None:
-        crowd = crowd or ConnectionLimits(most=CONNECTIONS)
-        protocol: Any = partial(BoundedProtocol, head_within=head_within, crowd=crowd)
+        limits = limits or ConnectionLimits(most=CONNECTIONS)
+        protocol: Any = partial(BoundedProtocol, head_within=head_within, limits=limits)
         self._bound: list[socket.socket] = []
         super().__init__(
             uvicorn.Config(

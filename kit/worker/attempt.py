@@ -79,7 +79,7 @@ class Attempt:
         claim: Claim,
         *,
         slot: Slot,
-        desk: LibraryClient,
+        library: LibraryClient,
         platform: ServicePlatform,
         worker: WorkerId,
         producer: Producer,
@@ -88,12 +88,12 @@ class Attempt:
     ) -> None:
         self._claim = claim
         self._slot = slot
-        self._desk = desk
+        self._library = library
         self._platform = platform
         self._worker = worker
         self._producer = producer
         self._stopping = stopping
-        self._hurry = force_stop
+        self._force_stop = force_stop
         self._progress = Progress()
         self._moved = asyncio.Event()
         self._began = self._platform.clock.monotonic()
@@ -162,7 +162,7 @@ class Attempt:
                     await self._moved.wait()
             beat = Heartbeat(worker=self._worker, epoch=self._claim.epoch, progress=self._progress)
             try:
-                status = await self._desk.heartbeat(self._claim.job, beat)
+                status = await self._library.heartbeat(self._claim.job, beat)
             except LibraryUnavailable as error:
                 # Nobody can expire the lease while the library is away, so the work goes on.
                 log.warning("no heartbeat: %s", error)
@@ -181,7 +181,7 @@ class Attempt:
         if fits:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, grace - 3.0)):
-                    await self._hurry.wait()
+                    await self._force_stop.wait()
         raise _Stop(None)
 
     # What works.
@@ -375,7 +375,7 @@ class Attempt:
                     JOBS_EVENTS, event, key=str(self._claim.job)
                 )
             except BusError as error:
-                if self._hurry.is_set():
+                if self._force_stop.is_set():
                     raise
                 log.warning("%s is not published yet: %s", type_, error)
                 await asyncio.sleep(pause)

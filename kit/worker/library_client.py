@@ -25,7 +25,7 @@ class LibraryClient(Protocol):
 
 
 class HttpLibraryClient:
-    """The real desk."""
+    """Ask the library over HTTP."""
 
     def __init__(self, client: httpx.AsyncClient, *, secret: str) -> None:
         self._client = client

@@ -54,7 +54,7 @@ class WorkerRuntime:
         Of the service.
     platform
         What this process is built on.
-    desk
+    library
         Where jobs are claimed.
     """
 
@@ -64,19 +64,19 @@ class WorkerRuntime:
         settings: WorkerSettings,
         *,
         platform: ServicePlatform,
-        desk: LibraryClient,
+        library: LibraryClient,
     ) -> None:
         self.service = service
         self.settings = settings
         self.platform = platform
-        self.desk = desk
+        self.library = library
         self.worker = WorkerId(new_id())
         self.producer: Producer | None = None
         self._unprepared = "The engine is being loaded."
         self._wakeup = asyncio.Event()
         self._wakeup.set()
         self._stopping = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._force_stop = asyncio.Event()
         self._asking = False
         self._device_failures = 0
         self._free: asyncio.Queue[Slot] = asyncio.Queue()
@@ -110,7 +110,7 @@ class WorkerRuntime:
 
     def force_stop(self) -> None:
         """Release running jobs now instead of finishing them (the second signal)."""
-        self._hurry.set()
+        self._force_stop.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; then finish what fits the grace and release the rest."""
@@ -233,7 +233,7 @@ class WorkerRuntime:
                 log.error("%s is not ready: %s", self.service.word, error)
                 await self.platform.clock.sleep(RETRY_LOAD)
                 continue
-            self.producer = self._make(self._slots[0].engine, setup, fingerprint)
+            self.producer = self._producer_of(self._slots[0].engine, setup, fingerprint)
             self._unprepared = ""
             log.info("%s is ready: %s on %s", self.service.word, self.producer.engine, setup.device)
             return
@@ -249,7 +249,7 @@ class WorkerRuntime:
         )
         self._asking = True
         try:
-            return await self.desk.claim(request)
+            return await self.library.claim(request)
         except LibraryUnavailable as error:
             log.warning("no work can be claimed: %s", error)
             return ()
@@ -271,12 +271,12 @@ class WorkerRuntime:
         attempt = Attempt(
             claim,
             slot=slot,
-            desk=self.desk,
+            library=self.library,
             platform=self.platform,
             worker=self.worker,
             producer=cast(Producer, self.producer),
             stopping=self._stopping,
-            force_stop=self._hurry,
+            force_stop=self._force_stop,
         )
         try:
             ending = await attempt.run()
@@ -315,7 +315,7 @@ class WorkerRuntime:
         digests = [w.digest for w in manifest.weights if w.name in weights]
         return setup, "\n".join([self.service.version, *digests])
 
-    def _make(self, engine: str, setup: EngineSetup, fingerprint: str) -> Producer:
+    def _producer_of(self, engine: str, setup: EngineSetup, fingerprint: str) -> Producer:
         return Producer(
             engine=engine,
             version=self.service.version,

@@ -22,10 +22,10 @@ from tests.support.running_server import free_port
 
 
 @contextmanager
-def serving(crowd: ConnectionLimits) -> Iterator[int]:
+def serving(limits: ConnectionLimits) -> Iterator[int]:
     """Run a server with a crowd; yield its port."""
     port = free_port()
-    server = Server(Application(), "127.0.0.1", port, crowd=crowd)
+    server = Server(Application(), "127.0.0.1", port, limits=limits)
     thread = threading.Thread(target=lambda: uvloop.run(server.serve()))
     thread.start()
     comes_true(lambda: server.started)

@@ -217,7 +217,7 @@ class BrittleServer:
             )
         )
         self.client = self._through(public, {"Authorization": "Bearer token"})
-        self.desk = HttpLibraryClient(self._through(internal, {}), secret=SECRET)
+        self.library = HttpLibraryClient(self._through(internal, {}), secret=SECRET)
         await self._furnish()
         await self._boot()
 
@@ -323,7 +323,7 @@ class BrittleServer:
     async def _work(self) -> None:
         worker = WorkerId(new_id())
         request = ClaimRequest(task=TaskName.MIDI, worker=worker, producer=PRODUCER)
-        claims = await self.desk.claim(request)
+        claims = await self.library.claim(request)
         if not claims:
             return
         self.beaten.clear()
@@ -332,7 +332,7 @@ class BrittleServer:
         attempt = Attempt(
             claims[0],
             slot=PlayedSlot(self, self.folder / "slot"),
-            desk=Beaten(self),
+            library=Beaten(self),
             platform=platform,
             worker=worker,
             producer=PRODUCER,
@@ -438,16 +438,16 @@ class BrittleServer:
 
 
 class Beaten:
-    """The desk, which notes that a heartbeat was answered."""
+    """The library, which notes that a heartbeat was answered."""
 
     def __init__(self, server: BrittleServer) -> None:
         self._house = server
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
-        return await self._house.desk.claim(request)
+        return await self._house.library.claim(request)
 
     async def heartbeat(self, job: JobId, beat: Heartbeat) -> LeaseStatus:
-        status = await self._house.desk.heartbeat(job, beat)
+        status = await self._house.library.heartbeat(job, beat)
         self._house.beaten.set()
         return status
 

@@ -58,7 +58,7 @@ class LibraryClient:
 
 
 @pytest.fixture
-async def desk(jobs: Jobs) -> AsyncIterator[LibraryClient]:
+async def library(jobs: Jobs) -> AsyncIterator[LibraryClient]:
     bus = MemoryBus()
     await bus.start()
     await bus.ensure([JOBS_PROGRESS])
@@ -83,82 +83,84 @@ async def desk(jobs: Jobs) -> AsyncIterator[LibraryClient]:
 
 
 @pytest.mark.parametrize("given", ["", "Bearer ", "Bearer wrong", f"Basic {SECRET}", SECRET])
-async def test_nobody_else_is_answered(desk: LibraryClient, given: str) -> None:
+async def test_nobody_else_is_answered(library: LibraryClient, given: str) -> None:
     headers = {"Authorization": given}
     calls = (
         ("POST", "/internal/claims", ASKED),
         ("POST", f"/internal/jobs/{new_id()}/heartbeat", {"worker": WORKER, "epoch": 1}),
-        ("DELETE", f"/internal/owners/{desk.owner}", None),
+        ("DELETE", f"/internal/owners/{library.owner}", None),
     )
     for method, path, body in calls:
-        answer = await desk.client.request(method, path, json=body, headers=headers)
+        answer = await library.client.request(method, path, json=body, headers=headers)
         assert answer.status_code == 401, path
-    async with desk.jobs.database.session() as session:
+    async with library.jobs.database.session() as session:
         assert (await session.execute(select(func.count()).select_from(ItemRow))).scalar_one() == 1
 
 
-async def test_where_nothing_waits_nothing_is_given(desk: LibraryClient) -> None:
-    answer = await desk.client.post("/internal/claims", json=ASKED)
+async def test_where_nothing_waits_nothing_is_given(library: LibraryClient) -> None:
+    answer = await library.client.post("/internal/claims", json=ASKED)
     assert (answer.status_code, answer.json()) == (200, {"claims": []})
 
 
 async def test_a_worker_gets_as_many_as_it_has_room_for_the_oldest_first(
-    desk: LibraryClient,
+    library: LibraryClient,
 ) -> None:
-    jobs = [await desk.jobs.create(desk.owner, desk.item, number) for number in range(5)]
+    jobs = [await library.jobs.create(library.owner, library.item, number) for number in range(5)]
     given: list[str] = []
     for max_jobs in (3, 3, 3):
-        answer = await desk.client.post("/internal/claims", json={**ASKED, "max_jobs": max_jobs})
+        answer = await library.client.post("/internal/claims", json={**ASKED, "max_jobs": max_jobs})
         claims = Claims.model_validate_json(answer.content).claims
         assert all(claim.epoch == 1 for claim in claims)
         given += [claim.job for claim in claims]
     assert given == [job.id for job in jobs]
 
 
-async def test_a_claim_is_kept_by_heartbeats_and_given_back(desk: LibraryClient) -> None:
-    claim = await desk.claim()
-    assert (claim.epoch, claim.attempt, claim.item.id) == (1, 1, desk.item)
-    assert await desk.beat(claim, fraction=0.25) == "held"
-    assert (await desk.jobs.row(claim.job)).progress["fraction"] == 0.25
-    await desk.jobs.release(claim)
-    assert await desk.beat(claim) == "lost"
-    row = await desk.jobs.row(claim.job)
+async def test_a_claim_is_kept_by_heartbeats_and_given_back(library: LibraryClient) -> None:
+    claim = await library.claim()
+    assert (claim.epoch, claim.attempt, claim.item.id) == (1, 1, library.item)
+    assert await library.beat(claim, fraction=0.25) == "held"
+    assert (await library.jobs.row(claim.job)).progress["fraction"] == 0.25
+    await library.jobs.release(claim)
+    assert await library.beat(claim) == "lost"
+    row = await library.jobs.row(claim.job)
     assert (row.state, row.attempt) == ("queued", 0)
 
 
-async def test_a_stale_epoch_is_told_that_it_is_lost(desk: LibraryClient) -> None:
-    claim = await desk.claim()
-    assert await desk.beat(claim, epoch=7) == "lost"
-    assert await desk.beat(claim) == "held"
+async def test_a_stale_epoch_is_told_that_it_is_lost(library: LibraryClient) -> None:
+    claim = await library.claim()
+    assert await library.beat(claim, epoch=7) == "lost"
+    assert await library.beat(claim) == "held"
 
 
-async def test_a_cancelled_job_ends_when_its_worker_gives_it_back(desk: LibraryClient) -> None:
-    claim = await desk.claim()
-    await desk.jobs.cancel(desk.owner, claim.job)
-    assert await desk.beat(claim) == "cancelled"
-    await desk.jobs.release(claim)
-    assert (await desk.jobs.row(claim.job)).state == "cancelled"
+async def test_a_cancelled_job_ends_when_its_worker_gives_it_back(library: LibraryClient) -> None:
+    claim = await library.claim()
+    await library.jobs.cancel(library.owner, claim.job)
+    assert await library.beat(claim) == "cancelled"
+    await library.jobs.release(claim)
+    assert (await library.jobs.row(claim.job)).state == "cancelled"
 
 
-async def test_what_is_not_a_request_is_refused(desk: LibraryClient) -> None:
+async def test_what_is_not_a_request_is_refused(library: LibraryClient) -> None:
     for body in ({}, {**ASKED, "task": "dancing"}, {**ASKED, "epoch": 3}, {**ASKED, "worker": "w"}):
-        answer = await desk.client.post("/internal/claims", json=body)
+        answer = await library.client.post("/internal/claims", json=body)
         assert answer.status_code == 422, body
 
 
-async def test_progress_is_shown_at_once_and_no_more_than_the_latest(desk: LibraryClient) -> None:
-    claim = await desk.claim()
-    news = desk.bus.tail(JOBS_PROGRESS)
+async def test_progress_is_shown_at_once_and_no_more_than_the_latest(
+    library: LibraryClient,
+) -> None:
+    claim = await library.claim()
+    news = library.bus.tail(JOBS_PROGRESS)
     stopping = asyncio.Event()
-    running = asyncio.create_task(desk.progress.run(stopping))
+    running = asyncio.create_task(library.progress.run(stopping))
     for fraction in (0.1, 0.2, 0.3):
-        await desk.beat(claim, fraction=fraction)
+        await library.beat(claim, fraction=fraction)
     seen = []
     async with asyncio.timeout(10):
         async for event in news:
             assert event is not None
             assert isinstance(event.data, JobProgressed)
-            assert (event.data.job, event.owner) == (claim.job, desk.owner)
+            assert (event.data.job, event.owner) == (claim.job, library.owner)
             seen.append(event.data.progress.fraction)
             if seen[-1] == 0.3:
                 break
@@ -168,15 +170,15 @@ async def test_progress_is_shown_at_once_and_no_more_than_the_latest(desk: Libra
     await running
 
 
-async def test_an_owner_who_leaves_takes_everything_along(desk: LibraryClient) -> None:
-    claim = await desk.claim()
-    other, thing = await desk.jobs.owner()
-    await desk.jobs.create(other, thing, 1)
-    answer = await desk.client.delete(f"/internal/owners/{desk.owner}")
+async def test_an_owner_who_leaves_takes_everything_along(library: LibraryClient) -> None:
+    claim = await library.claim()
+    other, thing = await library.jobs.owner()
+    await library.jobs.create(other, thing, 1)
+    answer = await library.client.delete(f"/internal/owners/{library.owner}")
     assert answer.status_code == 202
-    assert await desk.beat(claim) == "lost"
-    async with desk.jobs.database.session() as session:
+    assert await library.beat(claim) == "lost"
+    async with library.jobs.database.session() as session:
         assert {row.owner for row in await session.scalars(select(ItemRow))} == {other}
         assert {row.owner for row in await session.scalars(select(JobRow))} == {other}
         garbage = {(row.bucket, row.prefix) for row in await session.scalars(select(GarbageRow))}
-    assert garbage == {(bucket.value, owner_prefix(desk.owner)) for bucket in Bucket}
+    assert garbage == {(bucket.value, owner_prefix(library.owner)) for bucket in Bucket}

@@ -41,13 +41,13 @@ from tests.library.catalogue import Catalogue, User, separated, stems
 from tests.support.trial import SERVICE, TrialParams
 
 
-class CatalogueDesk:
-    """A desk that hands out the jobs of a catalogue, and keeps what was said at it."""
+class CatalogueLibrary:
+    """A library that hands out the jobs of a catalogue, and keeps what was sent to it."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self.claims: list[Claim] = []
-        self.standings: list[LeaseStatus] = []
+        self.statuses: list[LeaseStatus] = []
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
         async with self._catalogue.database.transaction() as session:
@@ -60,7 +60,7 @@ class CatalogueDesk:
         async with self._catalogue.database.transaction() as session:
             policy = self._catalogue.server.policy
             status, _ = await claims.heartbeat(session, job, beat, policy=policy)
-        self.standings.append(status)
+        self.statuses.append(status)
         return status
 
 
@@ -72,8 +72,8 @@ class LaterClock(SystemClock):
 
 
 @asynccontextmanager
-async def worker(catalogue: Catalogue, folder: Path) -> AsyncIterator[tuple[CatalogueDesk, Any]]:
-    """Yield the desk of a worker that runs, and a queue of the events that the library applied."""
+async def worker(catalogue: Catalogue, folder: Path) -> AsyncIterator[tuple[CatalogueLibrary, Any]]:
+    """Yield the library of a running worker, and a queue of the events that it applied."""
     settings = KitSettings(
         bus_url="memory://",
         objects_url=SecretStr(f"file://{folder / 'objects'}"),
@@ -92,14 +92,14 @@ async def worker(catalogue: Catalogue, folder: Path) -> AsyncIterator[tuple[Cata
     async with AsyncExitStack() as stack:
         platform = Platform(settings, bus=MemoryBus(), objects=open_objects(settings))
         await platform.open(stack)
-        desk, stopping, closed = CatalogueDesk(catalogue), asyncio.Event(), asyncio.Event()
+        library, stopping, closed = CatalogueLibrary(catalogue), asyncio.Event(), asyncio.Event()
         chosen = WorkerSettings(slots=1, device="cpu")
-        runtime = WorkerRuntime(SERVICE, chosen, platform=platform, desk=desk)
+        runtime = WorkerRuntime(SERVICE, chosen, platform=platform, library=library)
         consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=apply)
         listening = asyncio.create_task(consumer.run(closed))
         working = asyncio.create_task(runtime.run(stopping))
         try:
-            yield desk, applied
+            yield library, applied
         finally:
             stopping.set()
             runtime.force_stop()
@@ -136,16 +136,16 @@ async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_own
     begin = (await user.get("/feed"))["next"]
     stored_before = (await user.get("/usage"))["results"]
     job = await ask(catalogue, user, collection, do="work", seconds=1.2)
-    async with worker(catalogue, tmp_path) as (desk, applied):
+    async with worker(catalogue, tmp_path) as (library, applied):
         async with asyncio.timeout(60):
             event = await applied.get()
     assert (event.type, event.subject) == ("job.completed", job)
 
     # Claimed without facts of an item, kept by heartbeats.
-    (claim,) = desk.claims
+    (claim,) = library.claims
     assert (claim.job, claim.subject, claim.item) == (job, collection, None)
     assert {ref.subject for ref in claim.inputs} == {Subject.of_item(song) for song in songs}
-    assert set(desk.standings) == {LeaseStatus.HELD}
+    assert set(library.statuses) == {LeaseStatus.HELD}
     shown = await user.get(f"/jobs/{job}")
     assert (shown["state"], shown["subject"]) == ("succeeded", collection.model_dump(mode="json"))
 

@@ -1,4 +1,4 @@
-"""A worker runtime on the memory bus and a folder store, with a desk that tests fill."""
+"""A worker runtime on the memory bus and a folder store, with a library that tests fill."""
 
 import asyncio
 import hashlib
@@ -43,8 +43,8 @@ from tests.support.trial import SERVICE, TrialParams
 OWNER = OwnerId(new_id())
 
 
-class TrialDesk:
-    """A desk that hands out what a test put there, and answers heartbeats as it was told."""
+class TrialLibrary:
+    """A library that hands out what a test put there, and answers heartbeats as configured."""
 
     def __init__(self) -> None:
         self.waiting: deque[Claim] = deque()
@@ -101,17 +101,17 @@ class Bench:
     def __init__(
         self,
         platform: Platform,
-        desk: TrialDesk,
+        library: TrialLibrary,
         *,
         runtime: type[WorkerRuntime] = WorkerRuntime,
         chosen: WorkerSettings,
     ) -> None:
         self.platform = platform
-        self.desk = desk
+        self.library = library
         self.said: list[AnyEvent] = []
         self.stopping = asyncio.Event()
         self._changed = asyncio.Event()
-        self.runtime = runtime(SERVICE, chosen, platform=platform, desk=desk)
+        self.runtime = runtime(SERVICE, chosen, platform=platform, library=library)
 
     async def hear(self, event: AnyEvent) -> None:
         self.said.append(event)
@@ -136,7 +136,7 @@ class Bench:
         before: Callable[[str], Awaitable[None]] | None = None,
         **params: Any,
     ) -> Claim:
-        """Put a job on the desk and tell the worker that work waits.
+        """Queue a job in the library and wake the worker up.
 
         What is to be done `before` that is given the key of the job's stored input.
         """
@@ -172,7 +172,7 @@ class Bench:
             lease=1.0,
             start_to_close_timeout=start_to_close_timeout,
         )
-        self.desk.waiting.append(claim)
+        self.library.waiting.append(claim)
         await self.platform.bus.publish(
             commands(TaskName.EXPORT),
             make_event(
@@ -224,7 +224,7 @@ async def at_work(
             clock=clock,
         )
         await platform.open(stack)
-        bench = Bench(platform, TrialDesk(), runtime=runtime, chosen=chosen)
+        bench = Bench(platform, TrialLibrary(), runtime=runtime, chosen=chosen)
         stop = asyncio.Event()
         consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=bench.hear)
         listening = asyncio.create_task(consumer.run(stop))

@@ -14,13 +14,13 @@ async def test_a_worker_speaks_under_the_id_of_its_start(bench: Bench) -> None:
     event = await bench.ending(claim)
     assert isinstance(event.data, JobCompleted)
     assert event.data.worker == bench.runtime.worker
-    assert {beat.worker for beat in bench.desk.beats} == {bench.runtime.worker}
+    assert {beat.worker for beat in bench.library.beats} == {bench.runtime.worker}
 
 
 async def test_no_two_starts_have_one_id(bench: Bench) -> None:
     ids = {
         WorkerRuntime(
-            SERVICE, WorkerSettings(device="cpu"), platform=bench.platform, desk=bench.desk
+            SERVICE, WorkerSettings(device="cpu"), platform=bench.platform, library=bench.library
         ).worker
         for _ in range(100)
     }

@@ -26,7 +26,7 @@ def _self() -> int:
 
 
 async def at_work(bench: Bench, claim: Claim) -> None:
-    await bench.until(lambda: any(b.progress.fraction > 0 for b in bench.desk.beats))
+    await bench.until(lambda: any(b.progress.fraction > 0 for b in bench.library.beats))
 
 
 async def nothing_stored(bench: Bench, claim: Claim) -> bool:
@@ -39,7 +39,7 @@ async def test_progress_reaches_the_desk(bench: Bench) -> None:
     await at_work(bench, claim)
     event = await bench.ending(claim)
     assert event.type == "job.completed"
-    assert any(beat.progress.message.startswith("step") for beat in bench.desk.beats)
+    assert any(beat.progress.message.startswith("step") for beat in bench.library.beats)
 
 
 async def test_a_lost_job_is_dropped_within_two_seconds(bench: Bench) -> None:
@@ -47,9 +47,9 @@ async def test_a_lost_job_is_dropped_within_two_seconds(bench: Bench) -> None:
     await at_work(bench, claim)
     working = children()
     assert working
-    bench.desk.status = LeaseStatus.LOST
+    bench.library.status = LeaseStatus.LOST
     await bench.until(lambda: not (working & children()), within=2.0)
-    bench.desk.status = LeaseStatus.HELD
+    bench.library.status = LeaseStatus.HELD
     after = await bench.ending(await bench.offer(do="finish"))
     assert after.type == "job.completed"
     assert bench.of(claim) == []
@@ -59,7 +59,7 @@ async def test_a_lost_job_is_dropped_within_two_seconds(bench: Bench) -> None:
 async def test_a_cancelled_job_is_given_back_and_its_child_dies(bench: Bench) -> None:
     claim = await bench.offer(do="work", seconds=60.0, start_to_close_timeout=100.0)
     await at_work(bench, claim)
-    bench.desk.status = LeaseStatus.CANCELLED
+    bench.library.status = LeaseStatus.CANCELLED
     event = await bench.ending(claim, within=5.0)
     assert event.type == "job.released"
     assert await nothing_stored(bench, claim)
@@ -72,9 +72,9 @@ async def test_a_draining_worker_finishes_what_fits_and_claims_nothing_more(benc
     await bench.until(lambda: not bench.runtime.ready)
     event = await bench.ending(claim)
     assert event.type == "job.completed"
-    asked = bench.desk.asked
+    asked = bench.library.asked
     late = await bench.offer(do="finish")
-    assert bench.desk.asked == asked
+    assert bench.library.asked == asked
     assert bench.of(late) == []
 
 

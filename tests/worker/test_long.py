@@ -20,9 +20,9 @@ async def test_a_short_job_runs_beside_long_ones_and_these_one_after_the_other(
     async with at_work(tmp_path, chosen=Settings(device="cpu")) as bench:
         first = await bench.offer(long=True, do="hang")
         second = await bench.offer(long=True, do="finish")
-        await bench.until(lambda: first not in bench.desk.waiting)
+        await bench.until(lambda: first not in bench.library.waiting)
         short = await bench.offer(do="finish")
         assert (await bench.ending(short)).type == "job.completed"
-        assert second in bench.desk.waiting, "it keeps both slots"
-        bench.desk.cancelled.add(first.job)
+        assert second in bench.library.waiting, "it keeps both slots"
+        bench.library.cancelled.add(first.job)
         assert (await bench.ending(second)).type == "job.completed"

@@ -125,7 +125,7 @@ async def test_the_cpu_takes_over_when_a_gpu_has_too_little_memory(gpu_bench: Be
 async def test_what_was_heard_of_a_try_that_ran_out_of_memory_is_forgotten(bench: Bench) -> None:
     claim = await bench.offer(do="memory", enough=0.5, seconds=1.0)
     await bench.ending(claim)
-    heard = [beat.progress.previews for beat in bench.desk.beats if beat.progress.previews]
+    heard = [beat.progress.previews for beat in bench.library.beats if beat.progress.previews]
     assert heard[-1] == ("part-0.5.flac",)
     assert set(heard) <= {("part-1.flac",), ("part-0.5.flac",)}
     prefix = previews_prefix(claim.owner, claim.subject, claim.task, claim.job, claim.epoch)

@@ -164,8 +164,8 @@ class KafkaBus:
                 while await reader.position(place) < end:
                     async with asyncio.timeout(self.times.request):
                         record = await reader.getone(place)
-                    if letter := parse_dead_letter(record):
-                        yield letter
+                    if dead_letter := parse_dead_letter(record):
+                        yield dead_letter
         except (KafkaError, OSError, TimeoutError) as error:
             raise BusError(f"the dead letters cannot be read: {error!r}") from error
         finally:

@@ -137,10 +137,10 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.warning("%s cannot work at present: %s", self._group, error)
                 return False
             if reason:
-                letter = DeadLetter(
+                dead_letter = DeadLetter(
                     *(place.topic, place.partition, message.offset, self._group, reason, record)
                 )
-                await self._bus.send(DEAD_LETTERS.name, pack(letter))
+                await self._bus.send(DEAD_LETTERS.name, pack(dead_letter))
             if generation == self._generation:
                 self._handled[place] = message.offset + 1
         return True

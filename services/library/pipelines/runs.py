@@ -114,21 +114,21 @@ async def advance(
 ) -> None:
     """Start every step of a held run that can start, and close the run when all have ended."""
     spec = PipelineSpec.model_validate(run.spec)
-    decided = step_states_of(run)
-    jobs = await glance(session, decided)
-    walk = StepScheduler(session, run, policy, admitted=admitted)
+    step_states = step_states_of(run)
+    jobs = await job_summaries(session, step_states)
+    scheduler = StepScheduler(session, run, policy, admitted=admitted)
     while not run.cancel_requested:
-        able = [step for step in spec.steps if can_start(step, decided, jobs)]
+        able = [step for step in spec.steps if can_start(step, step_states, jobs)]
         if not able:
             break
         for step in able:
-            decided[step.name] = await walk.start(step, decided, jobs)
+            step_states[step.name] = await scheduler.start(step, step_states, jobs)
         # A job that is reused may have ended long ago, and let others start at once.
-        jobs = await glance(session, decided)
-    run.steps = {name: one.model_dump(mode="json") for name, one in decided.items()}
-    done = run.cancel_requested or len(decided) == len(spec.steps)
+        jobs = await job_summaries(session, step_states)
+    run.steps = {name: one.model_dump(mode="json") for name, one in step_states.items()}
+    done = run.cancel_requested or len(step_states) == len(spec.steps)
     if done and not await _live(session, run, jobs):
-        await _close(session, run, decided, jobs)
+        await _close(session, run, step_states, jobs)
     await session.flush()
 
 
@@ -152,9 +152,11 @@ async def own_live_jobs(session: AsyncSession, run: RunRow) -> Sequence[str]:
     return [job for job in await session.scalars(mine) if job not in shared]
 
 
-async def glance(session: AsyncSession, decided: Mapping[str, StepState]) -> dict[str, JobSummary]:
+async def job_summaries(
+    session: AsyncSession, step_states: Mapping[str, StepState]
+) -> dict[str, JobSummary]:
     """Return how the jobs of a run stand, by id."""
-    ids = {job for one in decided.values() for job in one.jobs}
+    ids = {job for one in step_states.values() for job in one.jobs}
     query = select(col(JobRow.id), col(JobRow.state), col(JobRow.progress)).where(
         col(JobRow.id).in_(ids)
     )
@@ -172,15 +174,15 @@ def step_states_of(run: RunRow) -> dict[str, StepState]:
 def run_to_api(run: RunRow, jobs: Mapping[str, JobSummary]) -> Run:
     """Return a run as the API shows it."""
     spec = PipelineSpec.model_validate(run.spec)
-    decided = step_states_of(run)
+    step_states = step_states_of(run)
     return Run(
         id=RunId(run.id),
         subject=Subject.of_item(run.item),
         pipeline=spec,
         state=RunState(run.state),
-        progress=_progress(run, spec, decided, jobs),
+        progress=_progress(run, spec, step_states, jobs),
         steps=tuple(
-            _status(step, decided.get(step.name, StepState()), jobs) for step in spec.steps
+            _status(step, step_states.get(step.name, StepState()), jobs) for step in spec.steps
         ),
         created=run.created,
         finished=run.finished,
@@ -235,10 +237,10 @@ async def _live(session: AsyncSession, run: RunRow, jobs: Mapping[str, JobSummar
 async def _close(
     session: AsyncSession,
     run: RunRow,
-    decided: Mapping[str, StepState],
+    step_states: Mapping[str, StepState],
     jobs: Mapping[str, JobSummary],
 ) -> None:
-    run.state = _outcome(run, decided, jobs).value
+    run.state = _outcome(run, step_states, jobs).value
     run.finished = await database_of(session).time(session)
     subject = Subject.of_item(run.item)
     data = RunFinished(run=RunId(run.id), subject=subject, state=RunState(run.state))
@@ -254,13 +256,13 @@ async def _close(
 
 
 def _outcome(
-    run: RunRow, decided: Mapping[str, StepState], jobs: Mapping[str, JobSummary]
+    run: RunRow, step_states: Mapping[str, StepState], jobs: Mapping[str, JobSummary]
 ) -> RunState:
     if run.cancel_requested:
         return RunState.CANCELLED
     ends = Counter(one.state for one in jobs.values())
     bad = ends[JobState.FAILED] + ends[JobState.CANCELLED]
-    bad += sum(len(one.refused) for one in decided.values())
+    bad += sum(len(one.refused) for one in step_states.values())
     if not bad:
         return RunState.SUCCEEDED
     return RunState.PARTIAL if ends[JobState.SUCCEEDED] else RunState.FAILED
@@ -280,7 +282,7 @@ def _status(step: Step, one: StepState, jobs: Mapping[str, JobSummary]) -> StepS
 def _progress(
     run: RunRow,
     spec: PipelineSpec,
-    decided: Mapping[str, StepState],
+    step_states: Mapping[str, StepState],
     jobs: Mapping[str, JobSummary],
 ) -> Progress:
     if run.state != RunState.RUNNING:
@@ -290,7 +292,7 @@ def _progress(
     for step in spec.steps:
         weight = TASKS[step.task].weight if step.task in TASKS else 1.0
         total += weight
-        if (one := decided.get(step.name)) is None:
+        if (one := step_states.get(step.name)) is None:
             continue
         known = [jobs[job] for job in one.jobs if job in jobs]
         parts = [1.0 if job.state.terminal else job.fraction for job in known]

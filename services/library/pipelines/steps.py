@@ -57,12 +57,14 @@ class JobSummary:
     fraction: float
 
 
-def can_start(step: Step, decided: Mapping[str, StepState], jobs: Mapping[str, JobSummary]) -> bool:
+def can_start(
+    step: Step, step_states: Mapping[str, StepState], jobs: Mapping[str, JobSummary]
+) -> bool:
     """Return whether a step is undecided and everything that it waits for has ended."""
-    if step.name in decided:
+    if step.name in step_states:
         return False
     for name in step.waiting_for:
-        before = decided.get(name)
+        before = step_states.get(name)
         if before is None or not all(_ended(jobs, job) for job in before.jobs):
             return False
     return True
@@ -84,14 +86,14 @@ class StepScheduler:
         self._admitted = admitted
 
     async def start(
-        self, step: Step, decided: Mapping[str, StepState], jobs: Mapping[str, JobSummary]
+        self, step: Step, step_states: Mapping[str, StepState], jobs: Mapping[str, JobSummary]
     ) -> StepState:
         """Create the jobs of a step whose sources have all ended."""
         if step.task not in TASKS:
             return StepState(refused=(f"unknown task: {step.task}",))
         if step.waiting_for and not await self._worth_waiting_for(step.task):
             return StepState(skipped=f"skipped: no worker for {step.task} on this server")
-        groups = await self._groups(step, decided, jobs)
+        groups = await self._groups(step, step_states, jobs)
         if not groups:
             names = ", ".join(dict.fromkeys(source.step for source in step.inputs))
             return StepState(
@@ -119,14 +121,14 @@ class StepScheduler:
         return await recently_offered(self._session, task)
 
     async def _groups(
-        self, step: Step, decided: Mapping[str, StepState], jobs: Mapping[str, JobSummary]
+        self, step: Step, step_states: Mapping[str, StepState], jobs: Mapping[str, JobSummary]
     ) -> list[tuple[InputRef, ...]]:
         """Return the inputs of each job of a step."""
         own: tuple[InputRef, ...] = ()
         if step.include_item or not step.inputs:
             own = await self._item_audio()
-        made = await self._made(step.inputs, decided, jobs)
-        beside = await self._made(step.side_inputs, decided, jobs)
+        made = await self._outputs_of(step.inputs, step_states, jobs)
+        beside = await self._outputs_of(step.side_inputs, step_states, jobs)
         if not step.inputs:
             return [(*own, *beside)] if own else []
         if step.batch:
@@ -137,17 +139,19 @@ class StepScheduler:
         row = await canonical_audio(self._session, self._run.item)
         return (to_input_ref(row),) if row else ()
 
-    async def _made(
+    async def _outputs_of(
         self,
         sources: Iterable[FromStep],
-        decided: Mapping[str, StepState],
+        step_states: Mapping[str, StepState],
         jobs: Mapping[str, JobSummary],
     ) -> tuple[InputRef, ...]:
         """Return what earlier steps made, in the order of the sources; what failed is left out."""
         found: dict[str, InputRef] = {}
         for source in sources:
             good = [
-                job for job in decided[source.step].jobs if jobs[job].state is JobState.SUCCEEDED
+                job
+                for job in step_states[source.step].jobs
+                if jobs[job].state is JobState.SUCCEEDED
             ]
             query = (
                 select(ArtifactRow)

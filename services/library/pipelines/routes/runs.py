@@ -19,8 +19,8 @@ from services.library.jobs.locks import hold_owner
 from services.library.jobs.submission import NotAdmitted
 from services.library.pipelines.runs import (
     advance,
-    glance,
     job_finished,
+    job_summaries,
     own_live_jobs,
     run_to_api,
     start_run,
@@ -176,4 +176,4 @@ async def _cancel(server: Context, principal: Runner, ids: list[str]) -> None:
 
 
 async def _show(repository: Repository, row: RunRow) -> Run:
-    return run_to_api(row, await glance(repository.session, step_states_of(row)))
+    return run_to_api(row, await job_summaries(repository.session, step_states_of(row)))
