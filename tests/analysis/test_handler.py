@@ -189,7 +189,7 @@ def test_what_does_not_belong_together_is_rejected(tmp_path: Path) -> None:
 
 
 def test_parameters_out_of_range_are_refused() -> None:
-    with pytest.raises(ValidationError, match="must end later"):
+    with pytest.raises(ValidationError, match="must be after its start"):
         ImageSpec(kind=ImageKind.MEL, start=2.0, end=1.0)
     with pytest.raises(ValidationError):
         AnalysisParams.model_validate({"tempi": True})

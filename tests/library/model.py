@@ -432,7 +432,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
                 known.lost,
             )
             assert row.cancel_requested == known.cancel
-            assert row.reason == known.reason
+            assert row.reason_code == known.reason
             assert row.worker == (known.worker if held else None)
             assert (row.lease_until is not None) == held
             assert (row.deadline is not None) == held

@@ -64,7 +64,7 @@ _SEEN_OF_JOBS = select(
     *(
         _JOBS.columns[name]
         for name in (
-            *("id", "state", "epoch", "attempt", "retries", "crashes", "lost", "reason", "seq"),
+            *("id", "state", "epoch", "attempt", "retries", "crashes", "lost", "reason_code", "seq"),
             *("cancel_requested", "worker", "lease_until", "deadline", "not_before", "finished"),
             "result",
         )
