@@ -64,7 +64,8 @@ _SEEN_OF_JOBS = select(
     *(
         _JOBS.columns[name]
         for name in (
-            *("id", "state", "epoch", "attempt", "retries", "crashes", "lost", "reason_code", "seq"),
+            *("id", "state", "epoch", "attempt", "retries", "crashes", "lost", "reason_code"),
+            "seq",
             *("cancel_requested", "worker", "lease_until", "deadline", "not_before", "finished"),
             "result",
         )
