@@ -129,7 +129,7 @@ async def test_a_part_on_a_full_disk_is_refused_in_words(tmp_path: Path) -> None
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
         answer = await http.put(url, content=b"abc")
     assert (answer.status_code, answer.json()["code"]) == (507, "store_full")
-    assert "make room" in answer.json()["detail"]
+    assert "free space" in answer.json()["detail"]
     assert answer.headers["retry-after"] == "60"
     assert await store.parts(DERIVED, "u", reference) == ()
     assert list((tmp_path / "derived" / "drafts").iterdir()) == []
