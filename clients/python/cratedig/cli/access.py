@@ -1,5 +1,6 @@
 """`keys` and `invitations`: what lets programs and people in."""
 
+from collections.abc import Callable
 from typing import Annotated, cast, get_args
 
 import typer
@@ -65,12 +66,7 @@ def revoke_keys(
 ) -> None:
     """Revoke API keys; programs that use them are refused from now on."""
     with Client() as client:
-        for key in ids:
-            client.keys.revoke(key)
-            if not json:
-                print_line(f"{key}  revoked")
-    if json:
-        print_json([{"id": key, "revoked": True} for key in ids])
+        _revoke_each(client.keys.revoke, ids, json=json)
 
 
 @invitations.command("create")
@@ -120,9 +116,13 @@ def revoke_invitations(
 ) -> None:
     """Revoke invitations; accounts that were opened with them stay."""
     with Client() as client:
-        for invitation in ids:
-            client.invitations.revoke(invitation)
-            if not json:
-                print_line(f"{invitation}  revoked")
+        _revoke_each(client.invitations.revoke, ids, json=json)
+
+
+def _revoke_each(revoke: Callable[[str], None], ids: list[str], *, json: bool) -> None:
+    for id_ in ids:
+        revoke(id_)
+        if not json:
+            print_line(f"{id_}  revoked")
     if json:
-        print_json([{"id": invitation, "revoked": True} for invitation in ids])
+        print_json([{"id": id_, "revoked": True} for id_ in ids])
