@@ -110,8 +110,8 @@ class Part:
             self.kill()
             raise AssertionError(f"{self.name} did not stop within {within:g} s") from None
 
-    def engines(self) -> set[int]:
-        """Return the processes in which it runs engines now."""
+    def engines(self, word: str | None = None) -> set[int]:
+        """Return the processes in which it runs engines now, of one task where a word is given."""
         found = set()
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
@@ -120,7 +120,9 @@ class Part:
             except OSError:
                 continue
             mine = self.process is not None and int(fields[1]) == self.process.pid
-            if mine and fields[0] not in "ZX" and b"kit.worker.child" in command:
+            arguments = command.decode().rstrip("\0").split("\0")
+            child = "kit.worker.child" in arguments and word in (None, arguments[-1])
+            if mine and child and fields[0] not in "ZX":
                 found.add(int(stat.parent.name))
         return found
 

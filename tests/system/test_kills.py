@@ -80,7 +80,7 @@ def test_engines_killed_at_work_cost_no_job_and_no_worker(
             new = submit(user, str(sent.item), JOBS * (kill + 1) // 6 - JOBS * kill // 6)
             jobs += new
             eventually(partial(has_begun, user, new), within=20, what="a job at work")
-            victim = max(part.engines(), default=None)
+            victim = max(part.engines("midi"), default=None)
             if victim is not None:
                 with suppress(ProcessLookupError):
                     os.kill(victim, signal.SIGKILL)
