@@ -57,9 +57,7 @@ async def deliver(
             raise
         except TimeoutError as error:
             # A timeout is a fault of the environment, not of the record, so retry without limit.
-            raise RetryLater(
-                f"{event.type} {event.id} was not handled within {limit:g} s"
-            ) from error
+            raise RetryLater(f"{event.type} {event.id} timed out after {limit:g} s") from error
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             log.warning(

@@ -179,7 +179,7 @@ class KafkaBus:
     async def _place(
         self, reader: AIOKafkaConsumer, topic: Topic, positions: dict[int, int], *, fresh: bool
     ) -> None:
-        """Assign all partitions and seek: the first reader to the end, later ones to `positions`."""
+        """Assign all partitions and seek, the first time to the end, later to `positions`."""
         places = await self.places(topic)
         reader.assign(places)
         if fresh:
