@@ -199,7 +199,7 @@ def _listening(
     application: ASGIApp, port: int, settings: HttpSettings, stack: AsyncExitStack
 ) -> Server:
     limits = ConnectionLimits(
-        most=settings.connections,
+        max_connections=settings.connections,
         by_address=settings.connections_by_address,
         unbounded=settings.trusted_proxies,
     )
