@@ -45,9 +45,7 @@ def require(scope: Scope) -> Principal:
     ) -> Principal:
         who = await caller(request)
         if scope not in who.scopes:
-            raise ProblemError(
-                ProblemCode.FORBIDDEN, f"This needs the scope {scope.value!r}."
-            )
+            raise ProblemError(ProblemCode.FORBIDDEN, f"This needs the scope {scope.value!r}.")
         return who
 
     return Security(principal, scopes=[scope.value])  # type: ignore[no-any-return]

@@ -35,7 +35,7 @@ _OPTIONAL = frozenset({"admin", "sid"})
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 """Three parts in base64 without padding, the last of 64 bytes."""
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""The order of P-256 (SP 800-186). Both (r, s) and (r, order - s) are valid signatures. Only the one
+"""The order of P-256 (SP 800-186). Both (r, s) and (r, order - s) are valid; only the one
 with the smaller s is accepted, so that nobody can derive a second token from a given one."""
 _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 
