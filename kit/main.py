@@ -98,7 +98,7 @@ class ServiceHost:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Drain: claim no new jobs and finish running ones; the second call releases these at once."""
+        """Drain: finish running jobs and claim no new ones; a second call releases them at once."""
         if self._stopping.is_set():
             log.warning("stopping at once: running jobs are released")
             for worker in self.workers:
@@ -113,7 +113,7 @@ class ServiceHost:
         *,
         started: Callable[["ServiceHost"], Awaitable[None]] | None = None,
     ) -> None:
-        """Start all services and run until `stop`; then stop the workers first, and then the servers."""
+        """Start all services and run until `stop`; then stop the workers before the servers."""
         async with AsyncExitStack() as stack:
             await self.platform.open(stack)
             # Set when the workers have ended: until then they need the servers of this process.
