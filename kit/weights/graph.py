@@ -11,11 +11,11 @@ from onnx import TensorProto, helper, numpy_helper
 from kit.arrays import Tensor
 
 OPSET = 18
-"""Old enough for every runtime in use, new enough for `axes` as an input of reductions."""
+"""Old enough for both engines, new enough for `axes` as an input of reductions."""
 
 
 class Graph:
-    """Gathers nodes and weights; every method that adds a node returns its output's name."""
+    """Builds an ONNX graph; every method that adds a node returns its output's name."""
 
     def __init__(self, name: str) -> None:
         self._name = name
