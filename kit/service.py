@@ -68,7 +68,7 @@ class WorkerService:
 
 
 class HttpApp(Protocol):
-    """A running HTTP service, as its builder returns it."""
+    """A built HTTP service."""
 
     public: ASGIApp
     """The application for callers with a token."""

@@ -106,7 +106,7 @@ def key_name(token: str) -> str:
         raise BadToken("not an access token")
     kid = header.get("kid")
     if not isinstance(kid, str) or not kid:
-        raise BadToken("names no key")
+        raise BadToken("lacks the name of its key")
     return kid
 
 

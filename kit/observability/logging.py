@@ -27,7 +27,7 @@ def log_context(values: dict[str, str]) -> Iterator[None]:
 
 
 def bind(values: dict[str, str]) -> None:
-    """Add fields to every line that this task logs from now on."""
+    """Add fields to every line that the current task logs from now on."""
     _context.set({**_context.get(), **values})
 
 

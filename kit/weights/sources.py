@@ -108,7 +108,7 @@ class Fetcher:
     _wheels: dict[str, Path] = field(default_factory=dict)
 
     def fetch(self, part: Part, source: Source, partial: Path) -> None:
-        """Write the source's bytes to `partial`; at most one byte more than the part has.
+        """Write a source's bytes to `partial`, at most one byte more than the part's size.
 
         Raises
         ------

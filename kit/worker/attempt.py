@@ -202,7 +202,7 @@ class Attempt:
         grace = self._platform.settings.grace
         fraction = self._progress.fraction
         elapsed = self._platform.clock.monotonic() - self._began
-        # Extrapolate the progress so far. Without any there is no estimate: hope that it fits.
+        # Extrapolate the progress so far. Without any there is no estimate: assume that it fits.
         left = elapsed / fraction - elapsed if fraction > 0 else 0.0
         if left < grace:
             with contextlib.suppress(TimeoutError):
@@ -318,7 +318,7 @@ class Attempt:
     async def _preview(self, path: Path) -> None:
         claim = self._claim
         prefix = previews_prefix(claim.owner, claim.subject, claim.task, claim.job, claim.epoch)
-        # A preview is a courtesy: if it cannot be stored, the job goes on without it.
+        # Previews are optional: if one cannot be stored, the job goes on without it.
         with contextlib.suppress(ObjectError):
             await self._platform.objects.put_file(
                 Bucket.DERIVED, f"{prefix}{path.name}", path, media_type="audio/flac"

@@ -92,7 +92,7 @@ class KafkaBus:
         raise BusError(f"topics could not be created on {self.servers}: {failed}")
 
     async def publish(self, topic: Topic, event: AnyEvent, *, key: str) -> None:
-        """Send an event and return once the brokers have it."""
+        """Send an event and return once the brokers have acknowledged it. Raises `BusError`."""
         await self.send(topic.name, encode(topic, event, key=key))
 
     async def send(self, name: str, record: Record) -> None:
