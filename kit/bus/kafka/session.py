@@ -6,8 +6,8 @@ and never by the client itself. Whenever a batch is given up half-way, the posit
 (`seek`) to the first record not handled, or the client would skip the rest.
 
 Partitions are never paused. Slow handlers are limited instead: `step` gives a batch up after
-`KafkaTimes.batch` seconds, and a try that reaches `TRY_LIMIT` ends the delivery. So the member polls
-within `POLL_LIMIT`, after which it would leave the group and lose its partitions.
+`KafkaTimes.batch` seconds, and a try that reaches `TRY_LIMIT` ends the delivery. So the member
+polls within `POLL_LIMIT`, after which it would leave the group and lose its partitions.
 
 In a rebalance aiokafka awaits `on_partitions_revoked` before it joins again. It is the last moment
 at which this member may commit, so it waits for the record in flight and commits all that is
@@ -44,7 +44,7 @@ BATCH = 20
 """Maximum records of one poll."""
 POLL_LIMIT: Seconds = 120.0
 """`max.poll.interval.ms`: a member that does not poll for this long leaves the group. It is longer
-than `KafkaTimes.batch` and `TRY_LIMIT` together, the time of a batch whose last record times out."""
+than `KafkaTimes.batch` and `TRY_LIMIT` together, for a batch whose last record times out."""
 REVOKE_LIMIT: Seconds = 20.0
 """How long a rebalance waits for the record in flight; less than the broker waits for members to
 join again (`rebalance_timeout_ms` below)."""
