@@ -12,6 +12,7 @@ All material is synthesised from known notes, so every truth is exact; recording
 """
 
 import argparse
+import io
 import itertools
 import json
 import statistics
@@ -33,6 +34,8 @@ from benchmarks.transcribe_cases import aligned, plain
 from contracts.analysis import Analysis, AnalysisParams, ChordSegment
 from contracts.midi import MidiParams
 from contracts.midi import Notes as DetectedNotes
+from contracts.music import Stem
+from contracts.separation import SeparationParams
 from contracts.transcribe import TranscribeParams
 from examples.song.make import BAR, BARS, BEAT, BPM, CHORDS
 from kit.arrays import AudioBlock, Mono
@@ -56,6 +59,7 @@ BARS_AT_ONE_TEMPO = (8, 12, 16, 24)
 TEMPI = (100.0, 130.0)
 SCALE_INSTRUMENTS = ("piano", "guitar", "flute", "strings", "organ", "clarinet")
 CENTS = (-50, -35, -20, 0, 20, 35, 50)
+EQUAL = "R = L"
 BEAT_WINDOW, NOTE_WINDOW = 0.07, 0.05
 """Seconds within which a beat and the onset of a note count as right."""
 
@@ -92,11 +96,14 @@ class Service:
         engine = resolve(service.engine)(EngineContext(weights=weights, threads=2))
         return cls(service, engine)
 
-    def document(self, audio: AudioBlock, params: object, name: str) -> bytes | None:
+    def document(
+        self, audio: AudioBlock, params: object, name: str, *, stem: Stem | None = None
+    ) -> bytes | None:
         """Run a job on audio; return one of its files, or `None` if the job was skipped."""
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            job = single_job(folder, [audio_input(write_audio(folder / "in.flac", audio, RATE))])
+            path = write_audio(folder / "in.flac", audio, RATE)
+            job = single_job(folder, [audio_input(path, stem=stem)])
             try:
                 resolve(self.service.handler)(params, job, self.engine)
             except Skipped:
@@ -138,7 +145,7 @@ def variants(band: Mono, lead: Mono) -> dict[str, AudioBlock]:
     length = max(band.size, lead.size)
     band, lead = (np.pad(part, (0, length - part.size)) for part in (band, lead))
     stereo = {
-        "R = L": np.stack([band + lead, band + lead]),
+        EQUAL: np.stack([band + lead, band + lead]),
         "R = -L": np.stack([band + lead, -band - lead]),
         "lead in the side": np.stack([band + lead, band - lead]),
     }
@@ -187,44 +194,61 @@ def _sum(*parts: Mono) -> Mono:
     return out
 
 
-def polarity_table(material: Sequence[Song]) -> Iterator[str]:
-    """Yield a Markdown table of notes, key, chords and words by polarity, against R = L."""
-    midi, analysis, transcribe = (Service.load(w) for w in ("midi", "analysis", "transcribe"))
+def harmony_table(material: Sequence[Song]) -> Iterator[str]:
+    """Yield a Markdown table of notes, key and chords by polarity."""
+    midi, analysis = Service.load("midi"), Service.load("analysis")
+    rows: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+    for song in material:
+        truth = [(note.start, note.pitch) for note in song.notes]
+        tonal = variants(0.5 * song.harmony, 0.5 * song.lead)
+        mixed = variants(_band(song), 0.5 * song.lead)
+        notes = {name: _notes(midi, audio) for name, audio in tonal.items()}
+        analyses = {name: _analysis(analysis, audio) for name, audio in mixed.items()}
+        for name in tonal:
+            rows[name].append(
+                (
+                    f_measure(truth, notes[name], NOTE_WINDOW),
+                    f_measure(notes[EQUAL], notes[name], NOTE_WINDOW),
+                    overlap(analyses[EQUAL].chords, analyses[name].chords),
+                    float(_key(analyses[name]) == _key(analyses[EQUAL])),
+                )
+            )
+    yield (
+        f"| polarity, {len(material)} songs | notes, onset F | notes, F against {EQUAL} | "
+        f"chords as with {EQUAL}, share of time | key as with {EQUAL} |"
+    )
+    yield "|---|---|---|---|---|"
+    for name, row in rows.items():
+        *scores, keys = zip(*row, strict=True)
+        means = " | ".join(f"{statistics.fmean(values):.3f}" for values in scores)
+        yield f"| {name} | {means} | {sum(keys):.0f} of {len(row)} |"
+
+
+def words_table(material: Sequence[Song]) -> Iterator[str]:
+    """Yield a Markdown table of the words of songs, and of their vocal stems, by polarity."""
+    transcribe, separation = Service.load("transcribe"), Service.load("separation")
     voice, rate = soundfile.read(SONG / "voice.flac", dtype="float32")
     assert rate == RATE
     lyrics = json.loads((SONG / "truth.json").read_text(encoding="utf-8"))["lyrics"]
     spoken = plain(" ".join(line["text"] for line in lyrics))
-    rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    rows: dict[tuple[str, str], list[tuple[float, bool]]] = defaultdict(list)
     for song in material:
-        truth = [(note.start, note.pitch) for note in song.notes]
-        band = _sum(0.7 * song.drums, 0.5 * song.harmony)
-        tonal = variants(0.5 * song.harmony, 0.5 * song.lead)
-        mixed = variants(band, 0.5 * song.lead)
-        sung = variants(0.5 * band, voice)
-        notes = {name: _notes(midi, audio) for name, audio in tonal.items()}
-        analyses = {name: _analysis(analysis, audio) for name, audio in mixed.items()}
-        words = {name: _words(transcribe, audio) for name, audio in sung.items()}
-        for name, row in ((name, rows[name]) for name in tonal):
-            row["notes"].append(f_measure(truth, notes[name], NOTE_WINDOW))
-            row["same notes"].append(f_measure(notes["R = L"], notes[name], NOTE_WINDOW))
-            row["same key"].append(_key(analyses[name]) == _key(analyses["R = L"]))
-            row["same chords"].append(overlap(analyses["R = L"].chords, analyses[name].chords))
-            row["word errors"].append(aligned(spoken, words[name])[0] / len(spoken))
-            row["same words"].append(words[name] == words["R = L"])
-    total = len(material)
-    yield (
-        f"| polarity, {total} songs | notes, onset F | notes, F against R = L | "
-        "key as with R = L | chords as with R = L, share of time | word error rate | "
-        "words as with R = L |"
-    )
-    yield "|---|---|---|---|---|---|---|"
-    for name, row in rows.items():
-        mean = {field: statistics.fmean(values) for field, values in row.items()}
-        count = {field: f"{sum(row[field]):.0f} of {total}" for field in ("same key", "same words")}
-        yield (
-            f"| {name} | {mean['notes']:.3f} | {mean['same notes']:.3f} | {count['same key']} | "
-            f"{mean['same chords']:.3f} | {mean['word errors']:.3f} | {count['same words']} |"
-        )
+        mixed = variants(0.5 * _band(song), voice)
+        stems = {name: _vocals(separation, audio) for name, audio in mixed.items()}
+        for source, stem, inputs in (("song", None, mixed), ("vocal stem", Stem.VOCALS, stems)):
+            words = {name: _words(transcribe, audio, stem) for name, audio in inputs.items()}
+            for name, text in words.items():
+                errors, _ = aligned(spoken, text)
+                rows[source, name].append((errors / len(spoken), text == words[EQUAL]))
+    yield f"| polarity, {len(material)} songs | words of the | word error rate | as with {EQUAL} |"
+    yield "|---|---|---|---|"
+    for (source, name), row in rows.items():
+        errors, same = zip(*row, strict=True)
+        yield f"| {name} | {source} | {statistics.fmean(errors):.3f} | {sum(same)} of {len(row)} |"
+
+
+def _band(song: Song) -> Mono:
+    return _sum(0.7 * song.drums, 0.5 * song.harmony)
 
 
 def _notes(midi: Service, audio: AudioBlock) -> list[Event]:
@@ -243,8 +267,16 @@ def _key(analysis: Analysis) -> str:
     return analysis.key.best.key if analysis.key else "none"
 
 
-def _words(transcribe: Service, audio: AudioBlock) -> list[str]:
-    document = transcribe.document(audio, TranscribeParams(language="en"), "lyrics.json")
+def _vocals(separation: Service, audio: AudioBlock) -> AudioBlock:
+    document = separation.document(audio, SeparationParams(previews=False), "vocals.flac")
+    assert document is not None
+    samples, _ = soundfile.read(io.BytesIO(document), dtype="float32", always_2d=True)
+    return np.ascontiguousarray(samples.T)
+
+
+def _words(transcribe: Service, audio: AudioBlock, stem: Stem | None) -> list[str]:
+    params = TranscribeParams(language="en")
+    document = transcribe.document(audio, params, "lyrics.json", stem=stem)
     lines = json.loads(document)["lines"] if document else []
     return plain(" ".join(line["text"] for line in lines))
 
@@ -263,7 +295,9 @@ def tempo_table(lengths: Sequence[int]) -> Iterator[str]:
         estimate = _analysis(analysis, audio)
         sections = estimate.tempo.changes if estimate.tempo else ()
         named = ", ".join(f"{section.bpm:.1f}" for section in sections) or "one tempo"
-        late = str(round(1000 * (sections[1].start - beats[4 * bars]))) if len(sections) == 2 else "–"
+        late = (
+            str(round(1000 * (sections[1].start - beats[4 * bars]))) if len(sections) == 2 else "–"
+        )
         score = f_measure(
             [(beat, 0) for beat in beats], [(beat.time, 0) for beat in estimate.beats], BEAT_WINDOW
         )
@@ -312,7 +346,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--write", action="store_true", help="put the figures into the page")
     args = parser.parse_args(arguments)
     tables = (
-        polarity_table(few(songs())),
+        harmony_table(few(songs())),
+        words_table(few(songs())),
         tempo_table(few(BARS_AT_ONE_TEMPO)),
         tuning_table(few(SCALE_INSTRUMENTS)),
     )

@@ -123,23 +123,29 @@ class Producer(Message):
     """Digest of the engine, the version, the weights and the weights' digests."""
 
 
-class InputRef(Message):
-    """A file that a job reads."""
+class InputFacts(Message):
+    """The properties of a file that a job reads."""
 
-    artifact: ArtifactId | None = None
-    """`None` for the original file that ingest decodes."""
-    subject: Subject
-    """The subject that the file belongs to, which may differ from the job's subject."""
     kind: ArtifactKind
     name: str
-    bucket: str
-    key: str
-    size: int
+    subject: Subject
+    """The subject that the file belongs to, which may differ from the job's subject."""
     sha256: Sha256
     stem: Stem | None = None
     start: Samples | None = None
     """First sample in the job's item, if the file was cut from it."""
     end: Samples | None = None
+    """One past the last sample."""
+
+
+class InputRef(InputFacts):
+    """A file that a job reads, by its place in the object store."""
+
+    artifact: ArtifactId | None = None
+    """`None` for the original file that ingest decodes."""
+    bucket: str
+    key: str
+    size: int
 
 
 class ItemFacts(Message):

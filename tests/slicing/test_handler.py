@@ -130,7 +130,9 @@ def test_the_grid_of_an_analysis_is_used(tmp_path: Path) -> None:
     beats = tuple(Beat(time=float(index), position=index % 3 + 1) for index in range(16))
     said = tmp_path / "analysis.json"
     said.write_text(Analysis(duration=16.0, tempo=tempo, beats=beats).model_dump_json())
-    extra = JobInput(said, ArtifactKind.ANALYSIS, said.name, SUBJECT, "0" * 64)
+    extra = JobInput(
+        path=said, kind=ArtifactKind.ANALYSIS, name=said.name, subject=SUBJECT, sha256="0" * 64
+    )
     _, document, _ = slice_up(tmp_path, loop.audio, SlicingParams(bars=(1,)), more=(extra,))
     loops = [piece for piece in document.slices if piece.kind is SliceKind.LOOP]
     assert [round((piece.end - piece.start) / RATE, 1) for piece in loops] == [3.0] * len(loops)
