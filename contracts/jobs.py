@@ -103,7 +103,8 @@ class Reason(Message):
     """Why a job failed or was skipped."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$", max_length=64)]
-    """A `ReasonCode`, or for a skipped job the task's own code, such as `silent`."""
+    """A code for programs, such as `timeout`; for a skipped job a code of its task, such as
+    `silent`."""
     message: Annotated[str, StringConstraints(max_length=2000)]
     """Text for a person: what was wrong and what to do."""
 
