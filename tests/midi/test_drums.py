@@ -39,7 +39,7 @@ def shot(
         start=max(0, at - 100),
         end=at + 4410,
         onset=at,
-        ending=SliceEnd.DECAY,
+        end_reason=SliceEnd.DECAY,
         strength=1.0,
         level_dbfs=level,
         peak_dbfs=level + 6,

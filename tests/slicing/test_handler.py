@@ -183,7 +183,7 @@ def test_a_long_gap_is_gated_and_ends_are_decays(tmp_path: Path) -> None:
     audio, times = signals.clicks(20.0, 9.0, first=0.5)
     _, document, _ = slice_up(tmp_path, audio, SlicingParams(loops=False))
     assert len(document.slices) == len(times)
-    assert {piece.ending for piece in document.slices} == {SliceEnd.DECAY}
+    assert {piece.end_reason for piece in document.slices} == {SliceEnd.DECAY}
     assert all((piece.end - piece.start) / RATE < 0.1 for piece in document.slices)
 
 
