@@ -118,7 +118,7 @@ class Running(Separator, Protocol):
         ...
 
 
-Open = Callable[[Path, Precision], Network]
+OpenNetwork = Callable[[Path, Precision], Network]
 OpenTorch = Callable[[Sequence[Path], Precision], Running]
 
 
@@ -142,7 +142,7 @@ class NetworkEngine:
     def __init__(
         self,
         paths: Mapping[str, Path],
-        opener: Open,
+        opener: OpenNetwork,
         *,
         torch: OpenTorch | None = None,
         transparent: Mapping[Weights, Precision] = TRANSPARENT,
