@@ -162,7 +162,7 @@ class NetworkEngine:
 
     @property
     def name(self) -> str:
-        """What the engine calls itself."""
+        """Name of the engine, for logs."""
         kind = "separation on torch: " if self._torch else "separation: "
         return kind + ", ".join(self.available)
 
@@ -176,7 +176,7 @@ class NetworkEngine:
         return self._model.open((chosen, precision))
 
     def close(self) -> None:
-        """Let go of the networks."""
+        """Release the networks and their memory."""
         self._model.close()
 
     def _load(self, key: tuple[Weights, Precision]) -> Opened:

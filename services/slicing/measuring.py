@@ -131,7 +131,7 @@ def _one_shot(
     sample_rate: int,
     gate: float,
 ) -> tuple[int, SliceEnd, float, float] | None:
-    """Return end, kind of end, level and peak of a one-shot; `None` if it is gated."""
+    """Return end, reason for it, level and peak of a one-shot; `None` if it is gated."""
     if signal.shape[1] < params.min_length * sample_rate:
         return None
     peak = float(np.abs(signal).max())
