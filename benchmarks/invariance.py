@@ -80,14 +80,14 @@ class Song:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class LoadedService:
     """A service with its engine loaded."""
 
     service: WorkerService
     engine: Any
 
     @classmethod
-    def load(cls, word: str) -> "Service":
+    def load(cls, word: str) -> "LoadedService":
         """Load a service's engine with its default weights."""
         service: WorkerService = resolve(f"services.{word}.service:SERVICE")
         weights: dict[str, Path] = {}
@@ -196,7 +196,7 @@ def _sum(*parts: Mono) -> Mono:
 
 def harmony_table(material: Sequence[Song]) -> Iterator[str]:
     """Yield a Markdown table of notes, key and chords by polarity."""
-    midi, analysis = Service.load("midi"), Service.load("analysis")
+    midi, analysis = LoadedService.load("midi"), LoadedService.load("analysis")
     rows: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     for song in material:
         truth = [(note.start, note.pitch) for note in song.notes]
@@ -226,7 +226,7 @@ def harmony_table(material: Sequence[Song]) -> Iterator[str]:
 
 def words_table(material: Sequence[Song]) -> Iterator[str]:
     """Yield a Markdown table of the words of songs, and of their vocal stems, by polarity."""
-    transcribe, separation = Service.load("transcribe"), Service.load("separation")
+    transcribe, separation = LoadedService.load("transcribe"), LoadedService.load("separation")
     voice, rate = soundfile.read(SONG / "voice.flac", dtype="float32")
     assert rate == RATE
     lyrics = json.loads((SONG / "truth.json").read_text(encoding="utf-8"))["lyrics"]
@@ -251,13 +251,13 @@ def _band(song: Song) -> Mono:
     return _sum(0.7 * song.drums, 0.5 * song.harmony)
 
 
-def _notes(midi: Service, audio: AudioBlock) -> list[Event]:
+def _notes(midi: LoadedService, audio: AudioBlock) -> list[Event]:
     document = midi.document(audio, MidiParams(), "notes.json")
     notes = DetectedNotes.model_validate_json(document).notes if document else ()
     return [(note.start, note.pitch) for note in notes]
 
 
-def _analysis(analysis: Service, audio: AudioBlock) -> Analysis:
+def _analysis(analysis: LoadedService, audio: AudioBlock) -> Analysis:
     document = analysis.document(audio, AnalysisParams(images=()), "analysis.json")
     assert document is not None
     return Analysis.model_validate_json(document)
@@ -267,14 +267,14 @@ def _key(analysis: Analysis) -> str:
     return analysis.key.best.key if analysis.key else "none"
 
 
-def _vocals(separation: Service, audio: AudioBlock) -> AudioBlock:
+def _vocals(separation: LoadedService, audio: AudioBlock) -> AudioBlock:
     document = separation.document(audio, SeparationParams(previews=False), "vocals.flac")
     assert document is not None
     samples, _ = soundfile.read(io.BytesIO(document), dtype="float32", always_2d=True)
     return np.ascontiguousarray(samples.T)
 
 
-def _words(transcribe: Service, audio: AudioBlock, stem: Stem | None) -> list[str]:
+def _words(transcribe: LoadedService, audio: AudioBlock, stem: Stem | None) -> list[str]:
     params = TranscribeParams(language="en")
     document = transcribe.document(audio, params, "lyrics.json", stem=stem)
     lines = json.loads(document)["lines"] if document else []
@@ -283,7 +283,7 @@ def _words(transcribe: Service, audio: AudioBlock, stem: Stem | None) -> list[st
 
 def tempo_table(lengths: Sequence[int]) -> Iterator[str]:
     """Yield a Markdown table of the tempo sections and beats of drums that change their tempo."""
-    analysis = Service.load("analysis")
+    analysis = LoadedService.load("analysis")
     before, after = TEMPI
     yield (
         f"| {before:g} → {after:g} BPM, bars of each | tempo sections, BPM | change late by, ms | "
@@ -306,7 +306,7 @@ def tempo_table(lengths: Sequence[int]) -> Iterator[str]:
 
 def tuning_table(instruments: Sequence[str]) -> Iterator[str]:
     """Yield a Markdown table of the notes detected in scales that are out of tune."""
-    midi = Service.load("midi")
+    midi = LoadedService.load("midi")
     yield "| scales, cents sharp | notes played | detected | doubled | missed | onset F |"
     yield "|---|---|---|---|---|---|"
     for cents in CENTS:
