@@ -238,8 +238,8 @@ def words_table(material: Sequence[Song]) -> Iterator[str]:
         for source, stem, inputs in (("song", None, mixed), ("vocal stem", Stem.VOCALS, stems)):
             words = {name: _words(transcribe, audio, stem) for name, audio in inputs.items()}
             for name, text in words.items():
-                errors, _ = aligned(spoken, text)
-                rows[source, name].append((errors / len(spoken), text == words[EQUAL]))
+                edits, _ = aligned(spoken, text)
+                rows[source, name].append((edits / len(spoken), text == words[EQUAL]))
     yield f"| polarity, {len(material)} songs | words of the | word error rate | as with {EQUAL} |"
     yield "|---|---|---|---|"
     for (source, name), row in rows.items():
