@@ -6,26 +6,16 @@ from typing import Protocol
 
 from contracts.ids import JobId
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
-from contracts.jobs import FileFacts, ItemFacts
+from contracts.jobs import FileFacts, InputFacts, ItemFacts
 from contracts.music import Samples, Stem
 from contracts.subjects import Subject
 from kit.worker.outcomes import Rejected
 
 
-@dataclass(frozen=True, slots=True)
-class JobInput:
-    """A local copy of one input."""
+class JobInput(InputFacts):
+    """A file that a job reads, as a local copy."""
 
     path: Path
-    kind: ArtifactKind
-    name: str
-    subject: Subject
-    """The item, collection or other subject that the file belongs to."""
-    sha256: str
-    stem: Stem | None = None
-    start: Samples | None = None
-    """Its range in the samples of the job's item, if it was cut from that."""
-    end: Samples | None = None
 
 
 class Output(FileFacts):
