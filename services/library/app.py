@@ -19,21 +19,21 @@ from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
 from services.library.catalogue.deletions import Deletions
-from services.library.catalogue.routes.artifacts import artifact_routes
-from services.library.catalogue.routes.items import item_routes
-from services.library.catalogue.routes.uploads import upload_routes
-from services.library.catalogue.routes.usage import usage_routes
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
-from services.library.context import Context
 from services.library.events.relay import Relay
 from services.library.jobs.progress import ProgressFeed
-from services.library.jobs.routes.internal import internal_routes
-from services.library.jobs.routes.jobs import job_routes
-from services.library.jobs.routes.tasks import task_routes
-from services.library.pipelines.routes.pipelines import pipeline_routes
-from services.library.pipelines.routes.runs import run_routes
+from services.library.routes.artifacts import artifact_routes
+from services.library.routes.context import Context
+from services.library.routes.internal import internal_routes
+from services.library.routes.items import item_routes
+from services.library.routes.jobs import job_routes
+from services.library.routes.pipelines import pipeline_routes
+from services.library.routes.runs import run_routes
+from services.library.routes.tasks import task_routes
+from services.library.routes.uploads import upload_routes
+from services.library.routes.usage import usage_routes
 from services.library.settings import LibrarySettings
 
 MIGRATIONS = Path(__file__).with_name("migrations")

@@ -46,13 +46,13 @@ from services.library.catalogue.tables import ArtifactRow
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
-from services.library.context import Context
 from services.library.events.relay import Relay
 from services.library.events.tables import EventRow
 from services.library.jobs.progress import ProgressFeed
-from services.library.jobs.routes.internal import internal_routes
 from services.library.jobs.subjects import subject_columns
 from services.library.jobs.tables import JobRow
+from services.library.routes.context import Context
+from services.library.routes.internal import internal_routes
 from services.library.settings import LibrarySettings
 from services.library.tables import METADATA
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256

@@ -49,8 +49,8 @@ from services.library.catalogue.deletions import Deletions
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
-from services.library.context import Context
 from services.library.jobs import claims
+from services.library.routes.context import Context
 from services.library.settings import LibrarySettings
 from tests.support.patience import HANGS
 

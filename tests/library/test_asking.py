@@ -10,10 +10,10 @@ from contracts.music import Stem
 from contracts.tasks import TASKS
 from kit.clock import new_id
 from services.library.catalogue.artifacts import fit_name, split_name
-from services.library.catalogue.routes.artifacts import file_name
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.jobs import claims
 from services.library.jobs.tables import JobRow
+from services.library.routes.artifacts import file_name
 from tests.library.catalogue import (
     ANALYSIS,
     MIDI,

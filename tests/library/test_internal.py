@@ -19,8 +19,8 @@ from kit.http.app import create_app
 from services.library.catalogue.deletions import Deletions
 from services.library.catalogue.tables import ItemRow
 from services.library.jobs.progress import ProgressFeed
-from services.library.jobs.routes.internal import internal_routes
 from services.library.jobs.tables import GarbageRow, JobRow
+from services.library.routes.internal import internal_routes
 from tests.library.job_store import PRODUCER, TASK, Jobs
 
 SECRET = "s" * 40

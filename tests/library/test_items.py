@@ -16,11 +16,11 @@ from contracts.music import Stem
 from contracts.objects import Bucket
 from contracts.topics import LIBRARY_EVENTS
 from kit.clock import SystemClock
-from services.library.catalogue.routes.artifacts import file_name
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.completion.reaper import Reaper
 from services.library.events.tables import EventRow
 from services.library.jobs.tables import GarbageRow, JobRow
+from services.library.routes.artifacts import file_name
 from tests.library.catalogue import (
     CANONICAL_FILE,
     MIDI,

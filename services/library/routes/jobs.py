@@ -19,7 +19,6 @@ from services.library.access import Action
 from services.library.catalogue.events import emit_item_changed
 from services.library.catalogue.repository import Repository, page
 from services.library.catalogue.uploads import SIGNED
-from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.idempotency import Key, once
 from services.library.jobs import submission
 from services.library.jobs.locks import hold_owner
@@ -30,6 +29,7 @@ from services.library.jobs.transitions import previews_of
 from services.library.jobs.views import job_to_api
 from services.library.pipelines.runs import job_finished
 from services.library.pipelines.validation import refusal, submit_job
+from services.library.routes.context import REFUSED, Context, Reader, Runner
 
 _ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
 _EXAMPLE = {

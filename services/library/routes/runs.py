@@ -12,7 +12,6 @@ from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.catalogue.repository import Repository, page
-from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.idempotency import Key, once
 from services.library.jobs import submission
 from services.library.jobs.locks import hold_owner
@@ -34,6 +33,7 @@ from services.library.pipelines.validation import (
     refusal,
     require_ready_item,
 )
+from services.library.routes.context import REFUSED, Context, Reader, Runner
 
 CANCELLED_AT_ONCE = 25
 """How many jobs one transaction cancels; each needs a few statements."""

@@ -9,12 +9,12 @@ from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.catalogue.repository import Repository, page
-from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.idempotency import Key, once
 from services.library.pipelines import store
 from services.library.pipelines.builtin import builtin_pipelines
 from services.library.pipelines.store import builtin_to_api, pipeline_to_api
 from services.library.pipelines.tables import PipelineRow
+from services.library.routes.context import REFUSED, Context, Reader, Runner
 
 _EXAMPLE = {
     "Notes of every stem": {

@@ -19,7 +19,7 @@ from services.library.catalogue.repository import Repository, page
 from services.library.catalogue.search_limits import LONGEST, MAX_WORDS, Turns
 from services.library.catalogue.tables import ArtifactRow
 from services.library.catalogue.views import artifact_to_api, item_to_api
-from services.library.context import REFUSED, Context, Reader, Writer
+from services.library.routes.context import REFUSED, Context, Reader, Writer
 
 _EXAMPLE = {
     "Name and licence": {

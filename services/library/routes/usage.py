@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from contracts.uploads import Usage
 from kit.http.routes import GuardedRoute
 from services.library.catalogue.usage import show, stored_by
-from services.library.context import REFUSED, Context, Reader
+from services.library.routes.context import REFUSED, Context, Reader
 
 
 def usage_routes(server: Context) -> APIRouter:
