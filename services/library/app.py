@@ -20,10 +20,13 @@ from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
 from services.library.catalogue.deletions import Deletions
 from services.library.catalogue.uploads import Uploads
+from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
 from services.library.events.relay import Relay
+from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
+from services.library.jobs.transitions import JOB_FINISHED
 from services.library.routes.artifacts import artifact_routes
 from services.library.routes.context import Context
 from services.library.routes.internal import internal_routes
@@ -86,6 +89,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         settings.database_url.get_secret_value(), pool=settings.database_pool
     )
     await database.migrate(MIGRATIONS)
+    register_hooks(database, policy)
     deletions = Deletions(database)
     server = Context(
         database=database,
@@ -140,6 +144,11 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         keys=keys,
         needs=ready,
     )
+
+
+def register_hooks(database: Database, policy: Policy) -> None:
+    """Register what the packages change in the transactions of those below them."""
+    database.hooks.register(JOB_FINISHED, Effects(policy))
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

@@ -44,7 +44,7 @@ from kit.database.engine import Database
 from kit.http.app import guarded
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
-from services.library.app import MIGRATIONS, catalogue
+from services.library.app import MIGRATIONS, catalogue, register_hooks
 from services.library.catalogue.deletions import Deletions
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
@@ -366,6 +366,7 @@ async def open_catalogue(
     await objects.ensure()
     settings = settings or LibrarySettings()
     policy = settings.policy(60.0)
+    register_hooks(database, policy)
     uploads = Uploads(database, objects, clock=clock, policy=policy, settings=settings)
     server = Context(
         database=database,

@@ -388,7 +388,9 @@ class JobTable(Predictions, RuleBasedStateMachine):
         held = [k.id for k in self.expected.values() if k.state is S.RUNNING]
         known = self.expected[data.draw(st.sampled_from(held or sorted(self.expected)))]
         epoch = max(0, known.epoch - data.draw(st.integers(0, 1)))
-        row = self.world.do(lambda s: self.store.outcomes.lose(s, known.id, epoch, policy=POLICY))
+        row = self.world.do(
+            lambda s: self.store.outcomes.lease_expired(s, known.id, epoch, policy=POLICY)
+        )
         if epoch == known.epoch and known.state is S.RUNNING and self._silent(known):
             assert row is not None
             self._lost(known)

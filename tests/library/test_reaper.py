@@ -30,6 +30,7 @@ from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
+from services.library.app import register_hooks
 from services.library.catalogue.tables import ArtifactRow, UploadRow
 from services.library.completion.reaper import Reaper
 from services.library.completion.results import NoManifest
@@ -119,6 +120,7 @@ async def server(jobs: Jobs, tmp_path: Path) -> AsyncIterator[RunningServer]:
     clock, caught_up = QuickClock(), asyncio.Event()
     reaper = Reaper(jobs.database, objects, policy=jobs.policy, clock=clock, results_read=caught_up)
     handler = JobEvents(jobs.database, objects, policy=jobs.policy)
+    register_hooks(jobs.database, jobs.policy)
     owner, item = await jobs.owner()
     yield RunningServer(jobs, objects, clock, caught_up, reaper, handler, owner, item)
     await objects.close()

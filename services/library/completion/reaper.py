@@ -22,6 +22,7 @@ from kit.objects.base import ObjectError, ObjectStore
 from services.library.background import until
 from services.library.catalogue.usage import CounterCheck
 from services.library.completion import results
+from services.library.completion.effects import RoomGone
 from services.library.completion.results import NoManifest
 from services.library.events.tables import EventRow, InboxRow
 from services.library.idempotency import IdempotencyRow
@@ -39,7 +40,6 @@ from services.library.maintenance.orphans import (
     remove,
 )
 from services.library.metadata import Table
-from services.library.pipelines.runs import job_finished
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class Reaper:
             rows = list(await session.scalars(query))
         for row in rows:
             if not await self._completed(row):
-                await self._settle(row, self._requeue)
+                await self._resolve(row, self._requeue)
         if rows:
             log.info("%d jobs of an earlier start go on", len(rows))
         return len(rows)
@@ -125,10 +125,10 @@ class Reaper:
             rows = await outcomes.overdue(session, policy=self._policy)
         for row in rows:
             if row.state == JobState.QUEUED or not await self._completed(row):
-                await self._settle(row, partial(outcomes.settle, policy=self._policy))
+                await self._resolve(row, partial(outcomes.resolve_overdue, policy=self._policy))
         return len(rows)
 
-    async def _settle(
+    async def _resolve(
         self, row: JobRow, end: Callable[[AsyncSession, JobRow], Awaitable[JobRow | None]]
     ) -> None:
         try:
@@ -138,10 +138,8 @@ class Reaper:
                 if after is None:
                     return
                 log.warning("job %s, epoch %d, is %s now", after.id, row.epoch, after.state)
-                if JobState(after.state).terminal:
-                    await job_finished(session, after, policy=self._policy)
         except (SQLAlchemyError, ValueError):
-            # One job that cannot be settled must not keep the others waiting.
+            # One job that cannot be resolved must not keep the others waiting.
             log.exception("job %s, epoch %d, stays as it is for now", row.id, row.epoch)
 
     async def tidy(self) -> None:
@@ -190,13 +188,10 @@ class Reaper:
             manifest = await results.read_manifest(self._objects, row, row.epoch)
             async with self._database.transaction() as session:
                 await hold_owner(session, row.owner)
-                after = await results.apply(session, manifest, policy=self._policy)
-                if after is not None and after.state != JobState.SUCCEEDED:
-                    await job_finished(session, after, policy=self._policy)
-                return after is not None
+                return await results.apply(session, manifest, policy=self._policy) is not None
         except NoManifest:
             return False
-        except results.RoomGone:
+        except RoomGone:
             return await self._completed(row)
         except (SQLAlchemyError, ValueError):
             # One result that cannot be applied must not keep the others waiting: it is done again.

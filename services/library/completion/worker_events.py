@@ -26,12 +26,12 @@ from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.objects.base import ObjectError, ObjectStore
 from services.library.completion import results
+from services.library.completion.effects import RoomGone
 from services.library.events.tables import InboxRow
 from services.library.jobs import outcomes
 from services.library.jobs.locks import hold_owner_of
 from services.library.jobs.policy import Policy
 from services.library.jobs.tables import JobRow
-from services.library.pipelines.runs import job_finished
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +113,7 @@ class JobEvents:
                 await self._note(session, event)
                 if row is None:
                     log.info("%s came too late and changes nothing", event.type)
-                elif JobState(row.state).terminal and row.state != JobState.SUCCEEDED:
-                    await job_finished(session, row, policy=self._policy)
-        except results.RoomGone:
+        except RoomGone:
             await self._apply(event, change)
         except _SeenBefore:
             log.info("%s %s was handled before", event.type, event.id)

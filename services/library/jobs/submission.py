@@ -44,7 +44,7 @@ from services.library.jobs.locks import hold_owner
 from services.library.jobs.policy import Policy
 from services.library.jobs.subjects import subject_columns, subject_of
 from services.library.jobs.tables import JobRow, in_state
-from services.library.jobs.transitions import emit_queued, to_end
+from services.library.jobs.transitions import emit_queued, finish
 
 
 class NotAdmitted(Exception):
@@ -216,7 +216,7 @@ async def cancel(session: AsyncSession, owner: OwnerId, job: str) -> JobRow | No
     if row is None:
         return None
     if row.state == JobState.QUEUED:
-        return await to_end(session, row, JobState.CANCELLED) or row
+        return await finish(session, row, JobState.CANCELLED) or row
     if row.state == JobState.RUNNING:
         asked = (
             update(JobRow)

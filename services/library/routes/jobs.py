@@ -27,7 +27,6 @@ from services.library.jobs.submission import NotAdmitted, Quarantined
 from services.library.jobs.tables import JobRow
 from services.library.jobs.transitions import previews_of
 from services.library.jobs.views import job_to_api
-from services.library.pipelines.runs import job_finished
 from services.library.pipelines.validation import refusal, submit_job
 from services.library.routes.context import REFUSED, Context, Reader, Runner
 
@@ -126,13 +125,11 @@ def job_routes(server: Context) -> APIRouter:
         """Cancel a job: at once if queued, within seconds if running; a finished job stays."""
         async with server.database.transaction() as session:
             await hold_owner(session, principal.owner)
-            before = (await Repository(session, principal).job(job, Action.RUN)).state
+            await Repository(session, principal).job(job, Action.RUN)
             row = await submission.cancel(session, principal.owner, job)
             if row is None:
                 # It was deleted with its item in between.
                 raise not_found()
-            if row.state == JobState.CANCELLED and not JobState(before).terminal:
-                await job_finished(session, row, policy=server.policy)
             return _told(principal, row)
 
     @router.post("/{job}/retry", status_code=202)

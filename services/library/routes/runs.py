@@ -6,7 +6,6 @@ from fastapi import APIRouter, Body, Response
 from sqlmodel import col
 
 from contracts.ids import ItemId, RunId
-from contracts.jobs import JobState
 from contracts.pipelines import Run, RunCreate, RunState
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
@@ -18,7 +17,6 @@ from services.library.jobs.locks import hold_owner
 from services.library.jobs.submission import NotAdmitted
 from services.library.pipelines.runs import (
     advance,
-    job_finished,
     job_summaries,
     own_live_jobs,
     run_to_api,
@@ -160,19 +158,11 @@ async def _ask_to_stop(server: Context, principal: Runner, run: str) -> list[str
 
 
 async def _cancel(server: Context, principal: Runner, ids: list[str]) -> None:
-    """Cancel some jobs in their own transaction, because a job's row is locked before a run's.
-
-    No other run waits for these jobs, so their run is advanced once, after the last of them.
-    """
+    """Cancel some jobs in their own transaction, because a job's row is locked before a run's."""
     async with server.database.transaction() as session:
         await hold_owner(session, principal.owner)
-        ended = None
         for job in sorted(ids):
-            row = await submission.cancel(session, principal.owner, job)
-            if row is not None and row.state == JobState.CANCELLED:
-                ended = row
-        if ended is not None:
-            await job_finished(session, ended, policy=server.policy)
+            await submission.cancel(session, principal.owner, job)
 
 
 async def _show(repository: Repository, row: RunRow) -> Run:
