@@ -9,8 +9,9 @@ from sqlmodel import col
 from contracts.ids import ItemId
 from contracts.ingest import IngestResult, read_tag
 from contracts.items import ArtifactKind, ItemEdit, ItemKind, ItemState, TagEncoding
-from contracts.jobs import JobState, TaskName
+from contracts.jobs import JobState
 from contracts.problems import FieldProblem, ProblemCode
+from contracts.tasks import UPLOAD_TASK
 from kit.database.engine import database_of
 from kit.http.errors import ProblemError
 from kit.http.pagination import PageQuery
@@ -111,7 +112,7 @@ async def _read_tags_again(
         select(col(JobRow.result))
         .where(
             col(JobRow.item) == item.id,
-            col(JobRow.task) == TaskName.INGEST,
+            col(JobRow.task) == UPLOAD_TASK,
             col(JobRow.state) == JobState.SUCCEEDED,
         )
         .order_by(col(JobRow.created).desc(), col(JobRow.id).desc())

@@ -74,7 +74,7 @@ def task_by_hand(name: TaskName, *, field: str) -> Task:
     task = TASKS.get(name)
     if task is not None and task.user_submittable:
         return task
-    if name is TaskName.INGEST:
+    if task is not None and task.starts_item:
         text = "An upload starts ingest by itself; a failed one can be tried again with retry."
     else:
         text = f"This server has no task {name.value!r}; GET /v1/tasks lists those it has."

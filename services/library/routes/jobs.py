@@ -11,6 +11,7 @@ from contracts.items import ItemState
 from contracts.jobs import Job, JobCreate, JobState, Progress, TaskName
 from contracts.objects import Bucket
 from contracts.problems import ProblemCode
+from contracts.tasks import UPLOAD_TASK
 from contracts.uploads import Download
 from kit.http.errors import ProblemError, not_found
 from kit.http.pagination import Page, Paging
@@ -165,7 +166,7 @@ async def _again(server: Context, repository: Repository, job: str) -> JobRow:
     session = repository.session
     await hold_owner(session, repository.owner)
     item = await repository.item(row.item, Action.RUN, hold=True) if row.item else None
-    if row.task == TaskName.INGEST and item is not None:
+    if row.task == UPLOAD_TASK and item is not None:
         if item.state != ItemState.REJECTED:
             raise ProblemError(ProblemCode.WRONG_STATE, f"This item is {item.state} already.")
         item.state, item.rejection = ItemState.INGESTING.value, None
