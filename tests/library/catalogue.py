@@ -46,6 +46,7 @@ from kit.objects.files import FileStore
 from kit.objects.signing import Signer
 from services.library.app import MIGRATIONS, catalogue, register_hooks
 from services.library.catalogue.deletions import Deletions
+from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
@@ -93,7 +94,9 @@ class Catalogue:
         """Take the next job of a task, as a worker."""
         request = ClaimRequest(task=task, worker=WorkerId(new_id()), producer=producer_of(task))
         async with self.database.transaction() as session:
-            claimed = await claims.claim(session, request, policy=self.server.policy)
+            claimed = await claims.claim(
+                session, request, policy=self.server.policy, subjects=ITEM_SUBJECTS
+            )
         assert claimed, f"no {task} job waits"
         return claimed[0]
 
@@ -101,7 +104,9 @@ class Catalogue:
         """Return whether no job of a task waits."""
         request = ClaimRequest(task=task, worker=WorkerId(new_id()), producer=producer_of(task))
         async with self.database.transaction() as session:
-            return not await claims.claim(session, request, policy=self.server.policy)
+            return not await claims.claim(
+                session, request, policy=self.server.policy, subjects=ITEM_SUBJECTS
+            )
 
     async def finish(
         self, claim: Claim, result: BaseModel, files: Mapping[str, "Made"] | None = None

@@ -31,6 +31,7 @@ from contracts.jobs import (
     TaskName,
 )
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, commands
+from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.jobs.tables import JobRow
 from tests.library.expected import BUDGET, Expected, Predictions, Ticket
 from tests.library.world import (
@@ -253,7 +254,9 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self._wait(after)
         waiting = [k for k in self._claimable() if room or not k.long]
         request = ClaimRequest(task=TASK, worker=worker, producer=producer, max_long_jobs=room)
-        claimed = self.world.do(lambda s: self.store.claims.claim(s, request, policy=POLICY))
+        claimed = self.world.do(
+            lambda s: self.store.claims.claim(s, request, policy=POLICY, subjects=ITEM_SUBJECTS)
+        )
         seen = self.producers.get(producer.fingerprint)
         if seen is None or self.time - seen > 60:
             self.producers.pop(producer.fingerprint, None)

@@ -30,6 +30,7 @@ from kit.service import WorkerSettings
 from kit.settings import KitSettings
 from kit.worker.runtime import WorkerRuntime
 from services.library.catalogue.deletions import Deletions
+from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.catalogue.usage import CounterCheck
 from services.library.catalogue.views import to_input_ref
@@ -52,7 +53,7 @@ class CatalogueLibrary:
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
         async with self._catalogue.database.transaction() as session:
             policy = self._catalogue.server.policy
-            claimed = await claims.claim(session, request, policy=policy)
+            claimed = await claims.claim(session, request, policy=policy, subjects=ITEM_SUBJECTS)
         self.claims += claimed
         return claimed
 

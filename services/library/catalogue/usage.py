@@ -24,7 +24,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
@@ -32,6 +31,7 @@ from sqlmodel import col
 from contracts.objects import Bucket
 from contracts.uploads import UploadState, Usage
 from kit.database.engine import Database, database_of
+from kit.database.upsert import insert_into
 from services.library.catalogue.tables import OPENING, ArtifactRow, UploadRow, UsageRow
 from services.library.jobs.policy import Policy
 
@@ -256,15 +256,14 @@ def _changing() -> Executable:
 
 
 def _reserving(database: Database) -> Executable:
-    insert: Any = sqlite.insert if database.sqlite else postgresql.insert
-    new = insert(UsageRow.metadata.tables["usage"]).values(
+    new = insert_into(database, UsageRow.metadata.tables["usage"]).values(
         owner=_OWNER,
         originals=0,
         results=bindparam("more_results", type_=BigInteger),
         uploads=bindparam("more_uploads", type_=BigInteger),
     )
     more = new.excluded.results + new.excluded.uploads
-    statement: Executable = new.on_conflict_do_update(
+    return new.on_conflict_do_update(
         index_elements=["owner"],
         set_={
             "results": col(UsageRow.results) + new.excluded.results,
@@ -272,7 +271,6 @@ def _reserving(database: Database) -> Executable:
         },
         where=_TOTAL + more <= bindparam("most", type_=BigInteger),
     ).returning(col(UsageRow.owner))
-    return statement
 
 
 def _bytes(count: int) -> str:

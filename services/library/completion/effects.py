@@ -173,6 +173,7 @@ async def _tag_one_shot(session: AsyncSession, item: ItemRow, job: JobRow, polic
         params=task.params().model_dump(mode="json"),
         inputs=(to_input_ref(audio),),
         start_to_close_timeout=task.timeout(0.0),
+        tempo=item.bpm,
         priority=Priority(job.priority),
         admitted=True,
     )

@@ -59,6 +59,7 @@ async def submit_job(
         params=params,
         inputs=await _inputs(repository, task, item, asked),
         start_to_close_timeout=task.timeout(duration),
+        tempo=item.bpm,
         priority=asked.priority,
         long=duration > policy.long_audio,
         force=asked.force,

@@ -173,6 +173,9 @@ async def _again(server: Context, repository: Repository, job: str) -> JobRow:
         await session.flush()
         await emit_item_changed(session, item)
     try:
-        return await submission.create_again(session, repository.owner, row, policy=server.policy)
+        tempo = item.bpm if item is not None else None
+        return await submission.create_again(
+            session, repository.owner, row, tempo=tempo, policy=server.policy
+        )
     except (NotAdmitted, Quarantined) as error:
         raise refusal(error) from None
