@@ -18,15 +18,16 @@ from kit.http.app import create_app, guarded
 from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
-from services.library.catalogue.deletions import Deletions
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
+from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
 from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.transitions import JOB_FINISHED
+from services.library.maintenance.cleanup import Cleanup
 from services.library.routes.artifacts import artifact_routes
 from services.library.routes.context import Context
 from services.library.routes.internal import internal_routes
@@ -110,6 +111,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
     if settings.workers_end_with_us:
         await reaper.requeue_all()
+    cleanup = Cleanup(database, platform.objects, policy=policy, clock=platform.clock)
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -137,6 +139,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             *map(_listening, consumers),
             relay.run,
             reaper.run,
+            cleanup.run,
             progress.run,
             deletions.run,
         ),

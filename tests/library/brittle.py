@@ -41,11 +41,11 @@ from kit.worker.job import Output
 from kit.worker.library_client import HttpLibraryClient, LibraryUnavailable
 from kit.worker.slot import Slot
 from services.library.app import MIGRATIONS, catalogue, register_hooks
-from services.library.catalogue.deletions import Deletions
 from services.library.catalogue.tables import ArtifactRow
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
+from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
 from services.library.events.tables import EventRow
 from services.library.jobs.progress import ProgressFeed

@@ -45,12 +45,13 @@ from kit.http.app import guarded
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
 from services.library.app import MIGRATIONS, catalogue, register_hooks
-from services.library.catalogue.deletions import Deletions
 from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
+from services.library.deletions.deletions import Deletions
 from services.library.jobs import claims
+from services.library.maintenance.cleanup import Cleanup
 from services.library.routes.context import Context
 from services.library.settings import LibrarySettings
 from tests.support.patience import HANGS
@@ -160,14 +161,23 @@ class Catalogue:
         """Say that the input cannot be used."""
         await self.fail(claim, Reason(code="input", message=message))
 
-    def reaper(self, *, clock: Clock | None = None) -> Reaper:
-        """Return what clears away behind the library."""
+    def reaper(self) -> Reaper:
+        """Return the background task that requeues and ends overdue jobs."""
         return Reaper(
             self.database,
             self.objects,
             policy=self.server.policy,
-            clock=clock or SystemClock(),
+            clock=SystemClock(),
             results_read=asyncio.Event(),
+        )
+
+    def cleanup(self, *, clock: Clock | None = None) -> Cleanup:
+        """Return the background task that removes what is no longer needed."""
+        return Cleanup(
+            self.database,
+            self.objects,
+            policy=self.server.policy,
+            clock=clock or SystemClock(),
         )
 
     async def fail(self, claim: Claim, reason: Reason) -> None:

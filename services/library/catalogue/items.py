@@ -18,11 +18,12 @@ from kit.http.pagination import PageQuery
 from services.library.access import Action
 from services.library.catalogue.artifacts import NAME_BYTES, fit_name, search_text
 from services.library.catalogue.events import emit_item_changed
-from services.library.catalogue.repository import Repository, page
+from services.library.catalogue.repository import Repository
 from services.library.catalogue.search_limits import words_of
 from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import JobRow
+from services.library.repository import page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,6 @@ from services.library.catalogue.artifacts import fit_name, search_text
 from services.library.catalogue.events import emit_artifact_added, emit_item_added
 from services.library.catalogue.repository import Repository
 from services.library.catalogue.tables import OPENING, ArtifactRow, ItemRow, UploadRow
-from services.library.catalogue.usage import change, reserve
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.policy import Policy
 from services.library.jobs.subjects import subject_columns
@@ -40,6 +39,7 @@ from services.library.jobs.submission import NewJob, create
 from services.library.jobs.tables import JobRow
 from services.library.jobs.transitions import discard
 from services.library.settings import LibrarySettings
+from services.library.usage import change, reserve
 
 LASTS = timedelta(hours=24)
 """After this an upload that is not complete is dropped (S15)."""
@@ -344,7 +344,7 @@ class Uploads:
                 retry_after=60,
             )
         shortage = await reserve(
-            repository.session, repository.owner, policy=self._policy, uploads=size
+            repository.session, repository.owner, limits=self._policy, uploads=size
         )
         if shortage is not None:
             raise ProblemError(

@@ -31,7 +31,6 @@ from contracts.tasks import TASKS
 from services.library.catalogue.artifacts import add_files, hold_item, search_text
 from services.library.catalogue.events import emit_item_changed
 from services.library.catalogue.tables import ArtifactRow, ItemRow
-from services.library.catalogue.usage import change, reserve
 from services.library.catalogue.views import to_input_ref
 from services.library.jobs.policy import Policy
 from services.library.jobs.submission import NewJob, create
@@ -39,6 +38,7 @@ from services.library.jobs.tables import JobRow
 from services.library.jobs.transitions import FinishedJob, discard
 from services.library.pipelines.runs import advance_waiting, hold_running
 from services.library.pipelines.steps import canonical_audio, recently_offered
+from services.library.usage import change, reserve
 
 Effect = Callable[[AsyncSession, ItemRow, JobRow, Policy], Awaitable[None]]
 """Changes a locked item as its finished job says."""
@@ -79,7 +79,7 @@ class Effects:
             # The counters of storage are the last row that any transaction locks, so that nobody
             # who waits for them is waited for.
             size = sum(file.size for file in job.files)
-            if await reserve(session, job.row.owner, policy=self._policy, results=size):
+            if await reserve(session, job.row.owner, limits=self._policy, results=size):
                 raise RoomGone
 
     async def _apply(self, session: AsyncSession, job: FinishedJob) -> None:

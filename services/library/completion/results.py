@@ -13,12 +13,12 @@ from contracts.jobs import JobState, Manifest, Reason, ReasonCode, TaskName
 from contracts.music import Seconds
 from contracts.objects import MANIFEST, Bucket, artifact_key
 from kit.objects.base import ObjectError, ObjectMissing, ObjectStore
-from services.library.catalogue.usage import Shortage, lacking, stored_total
 from services.library.jobs.outcomes import complete
 from services.library.jobs.policy import Policy
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow
 from services.library.jobs.transitions import finish_attempt
+from services.library.usage import Shortage, lacking, stored_total
 
 MANIFEST_LIMIT: Seconds = 30.0
 """How long a store may take to give a manifest: less than a handler of events may take in all."""
@@ -99,4 +99,4 @@ async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) ->
 async def _shortage(session: AsyncSession, job: str, size: int, policy: Policy) -> Shortage | None:
     """Return why there is no room for so many bytes of a job's owner."""
     stored = (await session.execute(_STORED, {"of_job": job})).scalar_one_or_none()
-    return await lacking(session, stored or 0, size, policy=policy)
+    return await lacking(session, stored or 0, size, limits=policy)

@@ -235,7 +235,7 @@ def _next_query(
     )
     patient = and_(heads.c.long, heads.c.queued >= database.now(offset=-policy.patience))
     grade, length = case((urgent, 0), else_=1), case((patient, 1), else_=0)
-    # MATERIALIZED, because Postgres would otherwise compute `next` again for each row it compares.
+    # MATERIALIZED: computed once, although three conditions of the outer query read it.
     next_ = (
         select(heads.c.owner, heads.c.priority, heads.c.long)
         .where(heads.c.queued.is_not(None))

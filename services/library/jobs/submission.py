@@ -37,13 +37,13 @@ from contracts.tasks import TASKS
 from kit.clock import new_id
 from kit.database.engine import Database, database_of
 from kit.observability.tracing import current_traceparent
-from services.library.catalogue.usage import lacking, stored_total
 from services.library.jobs.claims import offered
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.policy import Policy
 from services.library.jobs.subjects import subject_columns, subject_of
 from services.library.jobs.tables import JobRow, in_state
 from services.library.jobs.transitions import emit_queued, finish
+from services.library.usage import lacking, stored_total
 
 
 class NotAdmitted(Exception):
@@ -141,7 +141,7 @@ async def create(
             return reused, False
     if not new.admitted:
         _admit(found, new.priority, policy)
-        if shortage := await lacking(session, found.stored, policy=policy):
+        if shortage := await lacking(session, found.stored, limits=policy):
             raise StorageFull(
                 f"There is no room for the results of a job. {shortage.message}",
                 retry_after=timedelta(),
