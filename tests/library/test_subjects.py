@@ -150,6 +150,14 @@ async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_own
     shown = await user.get(f"/jobs/{job}")
     assert (shown["state"], shown["subject"]) == ("succeeded", collection.model_dump(mode="json"))
 
+    # It is listed by its subject, and jobs over other subjects are not.
+    for subject, ids in ((str(collection), [job]), (f"collection:{new_id()}", [])):
+        listed = (await user.get("/jobs", subject=subject))["items"]
+        assert [entry["id"] for entry in listed] == ids
+    of_song = (await user.get("/jobs", subject=f"item:{songs[0]}"))["items"]
+    assert [entry["task"] for entry in of_song] == ["ingest"]
+    assert of_song == (await user.get("/jobs", item=songs[0]))["items"]
+
     # Its file lies under the subject, belongs to no item, and can be fetched.
     async with catalogue.database.session() as session:
         query = select(ArtifactRow).where(col(ArtifactRow.job) == job).order_by(ArtifactRow.id)

@@ -14,6 +14,7 @@ from contracts.jobs import StoredFile, TaskName
 from contracts.objects import Bucket, artifact_key
 from contracts.subjects import Subject
 from kit.clock import new_id
+from services.library.catalogue.changes import item_changed
 from services.library.catalogue.events import artifact_added, item_added
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.events.outbox import record_all
@@ -73,6 +74,8 @@ async def add_files(
     await session.flush()
     session.add_all((*artifacts, *(own for _, own in children)))
     await session.flush()
+    for child, _ in children:
+        item_changed(session, child)
     added = [artifact_added(row) for row in artifacts]
     await record_all(session, added + [item_added(child) for child, _ in children])
 
