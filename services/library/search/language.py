@@ -29,6 +29,7 @@ from services.library.search.values import (
     describe_key,
     describe_limits,
     describe_period,
+    is_item_id,
     name_key,
     narrow_limits,
     quoted,
@@ -66,7 +67,6 @@ UNITS: Mapping[Measure, str] = {
     Measure.PITCH: "Hz",
 }
 _PART = re.compile(r'-?(?:[A-Za-z]+:(?:"[^"]*"?|[^\s"]+)*|"[^"]*"?|[^\s"]+)')
-_ITEM_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MEASURES = {
     "tempo": Measure.BPM,
     "len": Measure.DURATION,
@@ -148,6 +148,15 @@ def parse_query(text: str) -> tuple[SearchQuery, tuple[Understood, ...]]:
 def format_query(query: SearchQuery) -> str:
     """Return the text of a search: reading it gives the same search."""
     return " ".join(_parts(query))
+
+
+def merge_queries(first: SearchQuery, second: SearchQuery) -> SearchQuery:
+    """Return a search with the filters of two: lists are joined, other values are the second's."""
+    draft = _Draft({name: getattr(first, name) for name in first.model_fields_set})
+    for name in second.model_fields_set:
+        value = getattr(second, name)
+        draft.add(_Meaning(name, _Range(value, False) if isinstance(value, Limits) else value, ""))
+    return SearchQuery(**draft.fields)
 
 
 def _read_term(part: str) -> _Meaning:
@@ -269,7 +278,7 @@ def _read_keys(values: list[str], negated: bool) -> _Meaning | None:
 
 
 def _read_sources(values: list[str], negated: bool) -> _Meaning | None:
-    names = [value if _ITEM_ID.fullmatch(value) else normalized(value) for value in values]
+    names = [value if is_item_id(value) else normalized(value) for value in values]
     sources = tuple(dict.fromkeys(filter(None, names)))
     if negated or not sources:
         return None
@@ -303,7 +312,7 @@ def _read_created(value: str) -> _Meaning | None:
 
 
 def _read_like(value: str) -> _Meaning | None:
-    if not _ITEM_ID.fullmatch(value):
+    if not is_item_id(value):
         return None
     return _Meaning("like", ItemId(value), f"sounds like the item {value}")
 

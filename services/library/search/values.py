@@ -19,6 +19,7 @@ _DATES = re.compile(rf"(<=|>=|<|>)?{_DATE}(?:\.\.{_DATE})?")
 _TIME = re.compile(r"(>=|<)(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00))")
 _KEY = re.compile(r"([a-g])([#♯b♭]?)(?::| )?(m|min|minor|maj|major|)", re.IGNORECASE)
 _CAMELOT = re.compile(r"(1[0-2]|[1-9])([AB])", re.IGNORECASE)
+_ITEM_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PITCH_CLASS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
@@ -90,10 +91,10 @@ def _number(value: float) -> str:
 
 
 def read_period(text: str) -> Period | None:
-    """Read a range of dates, in UTC: `2026`, `2026-05`, `2026-05-01..2026-06`, `>=2026-05` or `<2026`.
+    """Read a range of dates in UTC: `2026`, `2026-05`, `2026-05-01..2026-06`, `>=2026-05`, `<2026`.
 
     A date is the whole year, month or day. `None` if the text is no date.
-    """  # noqa: E501
+    """
     text = text.strip()
     if exact := _TIME.fullmatch(text):
         try:
@@ -231,3 +232,8 @@ def name_key(text: str) -> str:
 def quoted(value: str) -> str:
     """Return a value as the query language writes it, in quotation marks if it needs them."""
     return value if _PLAIN_VALUE.fullmatch(value) else f'"{value}"'
+
+
+def is_item_id(text: str) -> bool:
+    """Return whether a text has the form of an item's id."""
+    return _ITEM_ID.fullmatch(text) is not None
