@@ -1,5 +1,7 @@
 """The query language: what each part means, and that any text is a query."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -50,7 +52,7 @@ def test_any_text_is_a_query_and_its_text_gives_the_same_query(text: str) -> Non
         assert part.meaning
     spans = [(part.start, part.end) for part in understood]
     assert spans == sorted(spans)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
     covered = {place for start, end in spans for place in range(start, end)}
     assert all(c.isspace() for place, c in enumerate(text) if place not in covered)
     written = format_query(search)
