@@ -18,22 +18,31 @@ from kit.http.app import create_app, guarded
 from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
-from services.library.catalogue.deletions import Deletions
-from services.library.catalogue.routes.artifacts import artifact_routes
-from services.library.catalogue.routes.items import item_routes
-from services.library.catalogue.routes.uploads import upload_routes
-from services.library.catalogue.routes.usage import usage_routes
+from services.library.catalogue.changes import ITEM_CHANGED
 from services.library.catalogue.uploads import Uploads
+from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
-from services.library.context import Context
+from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
+from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
-from services.library.jobs.routes.internal import internal_routes
-from services.library.jobs.routes.jobs import job_routes
-from services.library.jobs.routes.tasks import task_routes
-from services.library.pipelines.routes.pipelines import pipeline_routes
-from services.library.pipelines.routes.runs import run_routes
+from services.library.jobs.transitions import JOB_FINISHED
+from services.library.maintenance.cleanup import Cleanup
+from services.library.routes.artifacts import artifact_routes
+from services.library.routes.context import Context
+from services.library.routes.internal import internal_routes
+from services.library.routes.items import item_routes
+from services.library.routes.jobs import job_routes
+from services.library.routes.pipelines import pipeline_routes
+from services.library.routes.runs import run_routes
+from services.library.routes.search import search_routes
+from services.library.routes.tasks import task_routes
+from services.library.routes.uploads import upload_routes
+from services.library.routes.usage import usage_routes
+from services.library.search.indexing import index_changes, index_results
+from services.library.search.rebuild import MissingDocuments
+from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -46,6 +55,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     run_routes,
     task_routes,
     usage_routes,
+    search_routes,
 )
 
 
@@ -86,6 +96,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         settings.database_url.get_secret_value(), pool=settings.database_pool
     )
     await database.migrate(MIGRATIONS)
+    register_hooks(database, policy)
     deletions = Deletions(database)
     server = Context(
         database=database,
@@ -96,6 +107,12 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             database, platform.objects, clock=platform.clock, policy=policy, settings=settings
         ),
         deletions=deletions,
+        searches=Searches(
+            database,
+            clock=platform.clock,
+            max_bytes=settings.search_bytes,
+            at_once=max(1, settings.database_pool // 2),
+        ),
     )
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
@@ -106,6 +123,8 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
     if settings.workers_end_with_us:
         await reaper.requeue_all()
+    cleanup = Cleanup(database, platform.objects, policy=policy, clock=platform.clock)
+    missing_documents = MissingDocuments(database, clock=platform.clock)
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -133,8 +152,10 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             *map(_listening, consumers),
             relay.run,
             reaper.run,
+            cleanup.run,
             progress.run,
             deletions.run,
+            missing_documents.run,
         ),
         database=database,
         keys=keys,
@@ -142,10 +163,18 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
 
 
+def register_hooks(database: Database, policy: Policy) -> None:
+    """Register what the packages change in the transactions of those below them."""
+    database.hooks.register(JOB_FINISHED, Effects(policy))
+    database.hooks.register(JOB_FINISHED, index_results)
+    database.hooks.register(ITEM_CHANGED, index_changes)
+
+
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:
     """Return the public application: the catalogue's routes, health, and its own description."""
     app = create_app(
-        "Cratedig library", description="Items, artifacts, uploads, jobs, pipelines and runs."
+        "Cratedig library",
+        description="Items, search, artifacts, uploads, jobs, pipelines and runs.",
     )
     app.state.authenticate = authenticate
     for routes in _ROUTES:

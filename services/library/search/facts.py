@@ -1,6 +1,6 @@
 """What finished jobs found out about items, as search documents hold it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +73,10 @@ def _from_tagging(facts: Facts, result: Any) -> None:
         (facts.sound_class,) = tagging.classes
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[[Facts, Any], None]] = {
     TaskName.INGEST.value: _from_ingest,
     TaskName.ANALYSIS.value: _from_analysis,
     TaskName.TAGGING.value: _from_tagging,
 }
+TASKS_WITH_FACTS = frozenset(_READERS)
+"""Tasks whose results a search document shows."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from kit.database.engine import database_of
-from services.library.catalogue.repository import Repository, deleting_items
+from services.library.catalogue.repository import Repository, being_deleted
 from services.library.catalogue.tables import DeletionRow, ItemRow
 from services.library.search.fulltext import Ids, decode_ids
 from services.library.search.tables import SearchDocumentRow, SearchTagRow
@@ -38,7 +38,7 @@ async def deleting_documents(session: AsyncSession, owner: str) -> Ids:
         return np.empty(0, np.int64)
     document = SearchDocumentRow
     query = select(col(document.id)).where(
-        col(document.owner) == owner, col(document.item).in_(deleting_items(owner))
+        col(document.owner) == owner, col(document.item).in_(being_deleted(owner))
     )
     return np.array(list(await session.scalars(query)), np.int64)
 

@@ -16,8 +16,7 @@ _SQLITE = (
 _POSTGRES = (
     "CREATE TABLE search_index (document BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)",
     # Without a list of pending entries, which every search would read.
-    "CREATE INDEX ix_search_index_words ON search_index USING gin (words)"
-    " WITH (fastupdate = off)",
+    "CREATE INDEX ix_search_index_words ON search_index USING gin (words) WITH (fastupdate = off)",
 )
 
 
