@@ -45,9 +45,10 @@ _FIND_POSTGRES = text(
     "SELECT string_agg(int8send(document), '') FROM search_index"
     " WHERE words @@ CAST(:expression AS tsquery)"
 )
+# The plus sign keeps SQLite from searching once for each id.
 _RANK_SQLITE = text(
     "SELECT rowid, -rank FROM search_index WHERE search_index MATCH :expression"
-    " AND rowid IN (SELECT value FROM json_each(:ids))"
+    " AND +rowid IN (SELECT value FROM json_each(:ids))"
 )
 # 1: divided by 1 + the logarithm of the document's length.
 _RANK_POSTGRES = text(

@@ -1,7 +1,6 @@
 """Search rows as one owner may have them."""
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 from sqlalchemy import BigInteger, bindparam, literal, select, text, tuple_
@@ -9,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from kit.database.engine import database_of
-from services.library.catalogue.repository import Repository, being_deleted
+from services.library.catalogue.repository import being_deleted
 from services.library.catalogue.tables import DeletionRow, ItemRow
 from services.library.search.fulltext import Ids, decode_ids
 from services.library.search.tables import SearchDocumentRow, SearchTagRow
@@ -80,26 +79,34 @@ async def next_by_name(
 
 
 async def documents_of(
-    session: AsyncSession, repository: Repository, ids: Ids
+    session: AsyncSession, owner: str, ids: Ids
 ) -> list[tuple[SearchDocumentRow, ItemRow, list[SearchTagRow]]]:
     """Return documents with their items and tags, in the order of `ids`.
 
     Documents of items that were removed meanwhile are left out.
     """
     listed = ids.tolist()
-    query = repository.items.select().join(
-        SearchDocumentRow, col(SearchDocumentRow.item) == col(ItemRow.id)
+    # Rows are looked up by their keys alone, and the owner is compared here: without statistics
+    # SQLite would rather read all rows of the owner.
+    query = select(SearchDocumentRow).where(
+        col(SearchDocumentRow.id).in_(listed), ~col(SearchDocumentRow.removed)
     )
-    rows: Sequence[Any] = (
-        await session.execute(
-            query.where(
-                col(SearchDocumentRow.id).in_(listed), ~col(SearchDocumentRow.removed)
-            ).add_columns(SearchDocumentRow)
-        )
-    ).all()
+    documents = {
+        document.id: document
+        for document in await session.scalars(query)
+        if document.owner == owner
+    }
+    of_items = select(ItemRow).where(
+        col(ItemRow.id).in_([document.item for document in documents.values()]),
+        col(ItemRow.id).not_in(being_deleted(owner)),
+    )
+    items = {item.id: item for item in await session.scalars(of_items) if item.owner == owner}
     tags = await _tags_of(session, listed)
-    by_id = {document.id: (document, item) for item, document in rows}
-    return [(*by_id[id_], tags.get(id_, [])) for id_ in listed if id_ in by_id]
+    return [
+        (documents[id_], items[documents[id_].item], tags.get(id_, []))
+        for id_ in listed
+        if id_ in documents and documents[id_].item in items
+    ]
 
 
 async def _tags_of(session: AsyncSession, ids: Collection[int]) -> dict[int, list[SearchTagRow]]:

@@ -20,7 +20,6 @@ from contracts.search import (
 from kit.clock import Clock
 from kit.database.engine import Database
 from kit.http.errors import ProblemError
-from services.library.catalogue.repository import Repository
 from services.library.catalogue.search_limits import Turns
 from services.library.search.cache import ColumnCache
 from services.library.search.columns import Columns, refresh
@@ -123,14 +122,13 @@ class Searches:
         text = format_query(request.query)
         owner = principal.owner
         async with self._database.session() as session:
-            repository = Repository(session, principal)
             snapshot = None
             if request.snapshot is not None and not request.counts and request.cursor is None:
                 snapshot = self._snapshots.get(request.snapshot, owner, text)
             if snapshot is not None:
                 id_, ids = str(request.snapshot), snapshot
                 page = ids[request.offset : request.offset + request.limit]
-                rows = await documents_of(session, repository, page)
+                rows = await documents_of(session, owner, page)
                 found, offset = None, request.offset
             else:
                 async with self._turns.of(owner):
@@ -138,7 +136,7 @@ class Searches:
                 ids, offset = found.ranking.ids, found.offset
                 id_ = self._snapshots.add(owner, text, ids)
                 page = ids[offset : offset + request.limit]
-                rows = await documents_of(session, repository, page)
+                rows = await documents_of(session, owner, page)
         following = None
         if found is not None and rows and offset + len(page) < len(ids):
             key = float(found.ranking.keys[offset + len(page) - 1])
