@@ -19,6 +19,7 @@ ORDER = (
     "gateway",
     "attack",
     "searching",
+    "search",
     "memory",
     "midi",
     "drums",

@@ -44,6 +44,9 @@ class LibrarySettings(HttpSettings):
     server_queued: Count = 20_000
     """Waiting jobs of all owners from which on batch work is refused."""
 
+    search_bytes: Count = 512 << 20
+    """Memory for what searches hold of the owners who searched last: 1 MiB for 10,000 items."""
+
     def policy(self, lease: Seconds) -> Policy:
         """Return the numbers of the job table for a lease."""
         return Policy(

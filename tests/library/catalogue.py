@@ -53,6 +53,7 @@ from services.library.deletions.deletions import Deletions
 from services.library.jobs import claims
 from services.library.maintenance.cleanup import Cleanup
 from services.library.routes.context import Context
+from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from tests.support.patience import HANGS
 
@@ -391,6 +392,7 @@ async def open_catalogue(
         uploads=uploads,
         # Whoever deletes is answered when all is gone, however long that takes.
         deletions=Deletions(database, patience=HANGS),
+        searches=Searches(database, clock=clock, max_bytes=1 << 28, at_once=2),
     )
     principals: dict[str, Principal] = {}
 

@@ -17,6 +17,7 @@ from cratedig._async.jobs import AsyncJobs
 from cratedig._async.keys import AsyncKeys
 from cratedig._async.pipelines import AsyncPipelines
 from cratedig._async.runs import AsyncRuns
+from cratedig._async.search import AsyncSearch
 from cratedig._async.sessions import AsyncSessions
 from cratedig._async.tasks import AsyncTasks
 from cratedig._async.uploads import AsyncUploads
@@ -58,6 +59,7 @@ class AsyncClient:
         self.keys = AsyncKeys(self._connection)
         self.pipelines = AsyncPipelines(self._connection)
         self.runs = AsyncRuns(self._connection)
+        self.search = AsyncSearch(self._connection)
         self.sessions = AsyncSessions(self._connection)
         self.tasks = AsyncTasks(self._connection)
         self.uploads = AsyncUploads(self._connection)

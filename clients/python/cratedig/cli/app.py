@@ -9,7 +9,16 @@ from collections.abc import Callable
 
 import typer
 
-from cratedig.cli import access, accounts, catalogue, downloads, processing, uploading, work
+from cratedig.cli import (
+    access,
+    accounts,
+    catalogue,
+    downloads,
+    processing,
+    searching,
+    uploading,
+    work,
+)
 from cratedig.cli.errors import UsageError, exit_code
 from cratedig.cli.output import print_error
 from cratedig.errors import CratedigError
@@ -28,6 +37,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     accounts.logout,
     uploading.upload,
     catalogue.ls,
+    searching.search,
     catalogue.show,
     catalogue.edit,
     downloads.get,
