@@ -15,7 +15,7 @@ from pydantic import Field
 from contracts.base import Message, StrictModel
 from contracts.ids import ItemId
 from contracts.items import Item, ItemKind
-from contracts.music import Bpm, CamelotCode, Confidence, Decibels, Hertz, Seconds, Stem
+from contracts.music import Bpm, CamelotCode, Confidence, Decibels, Hertz, Seconds, Share, Stem
 from contracts.tagging import SoundClass
 
 DOUBT = 0.62
@@ -26,8 +26,6 @@ MAX_TERMS = 16
 """Words and phrases of a query."""
 Rating = Annotated[int, Field(ge=1, le=5)]
 """Stars, 1 to 5."""
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-"""A share, 0 to 1."""
 
 
 class Measure(StrEnum):
