@@ -1,5 +1,6 @@
 """The query language: what each part means, and that any text is a query."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -24,6 +25,7 @@ from contracts.tagging import SoundClass
 from services.library.search.language import format_query, parse_query
 from services.library.search.text import normalized, words_of
 from services.library.search.values import accepted_keys, key_name, read_key, read_limits
+from tests.architecture.sources import ROOT
 
 ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
 PIECES = st.sampled_from(
@@ -192,3 +194,9 @@ def test_sound_words_name_ranges_of_measured_values() -> None:
     for word in SOUND_WORDS.values():
         assert word.measure in set(Measure)
         assert (word.limits.min is None) != (word.limits.max is None)
+
+
+def test_the_documents_say_what_words_for_sound_mean() -> None:
+    page = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \*(\w+)\* \| (.+) \|$", page, re.MULTILINE))
+    assert rows == {name: word.meaning for name, word in SOUND_WORDS.items()}
