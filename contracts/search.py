@@ -36,15 +36,15 @@ class Measure(StrEnum):
     DURATION = "duration"
     """Length in seconds."""
     LOUDNESS = "loudness"
-    """Integrated loudness in LUFS (ITU-R BS.1770-4)."""
+    """Loudness in LUFS: of a sample its loudest 400 ms, else integrated (ITU-R BS.1770-4)."""
     BRIGHTNESS = "brightness"
-    """Spectral centroid in hertz, the mean over the sound weighted by energy."""
+    """Spectral centroid in hertz of a sample's loudest part, by power."""
     NOISINESS = "noisiness"
-    """Spectral flatness, 0 (a tone) to 1 (white noise)."""
+    """Spectral flatness of a sample's loudest part: 0 for a sine, about 0.85 for white noise."""
     ATTACK = "attack"
-    """Time from the onset to the peak of the envelope, in seconds."""
+    """Time in which a sample's envelope rises from 10 % to 90 % of its peak, in seconds."""
     PITCH = "pitch"
-    """Fundamental frequency in hertz."""
+    """Fundamental frequency of a sample in hertz."""
 
 
 class Limits(StrictModel):
@@ -85,42 +85,63 @@ class KeyFilter(StrictModel):
     match: KeyMatch = KeyMatch.EXACT
 
 
-class SoundWord(NamedTuple):
-    """A word for a sound as a range of a measured value."""
+class SoundRange(NamedTuple):
+    """A range of a measured value."""
 
     measure: Measure
     limits: Limits
+
+
+class SoundWord(NamedTuple):
+    """A word for a sound: it holds for items that measure so in any of its ranges."""
+
+    ranges: tuple[SoundRange, ...]
     meaning: str
-    """The range in words, with its unit."""
+    """The ranges in words, with their units."""
 
 
 SOUND_WORDS: Mapping[str, SoundWord] = MappingProxyType(
     {
         "bright": SoundWord(
-            Measure.BRIGHTNESS, Limits(min=4000), "spectral centroid of at least 4000 Hz"
+            (SoundRange(Measure.BRIGHTNESS, Limits(min=3000)),),
+            "spectral centroid of at least 3000 Hz",
         ),
         "dark": SoundWord(
-            Measure.BRIGHTNESS, Limits(max=1200), "spectral centroid of at most 1200 Hz"
+            (SoundRange(Measure.BRIGHTNESS, Limits(max=250)),),
+            "spectral centroid of at most 250 Hz",
         ),
-        "short": SoundWord(Measure.DURATION, Limits(max=0.25), "at most 0.25 s long"),
-        "long": SoundWord(Measure.DURATION, Limits(min=2), "at least 2 s long"),
-        "punchy": SoundWord(Measure.ATTACK, Limits(max=0.01), "attack of at most 10 ms"),
+        "short": SoundWord(
+            (SoundRange(Measure.DURATION, Limits(max=0.25)),), "at most 0.25 s long"
+        ),
+        "long": SoundWord((SoundRange(Measure.DURATION, Limits(min=2)),), "at least 2 s long"),
+        "punchy": SoundWord(
+            (SoundRange(Measure.ATTACK, Limits(max=0.01)),), "attack of at most 10 ms"
+        ),
         "noisy": SoundWord(
-            Measure.NOISINESS, Limits(min=0.25), "spectral flatness of at least 0.25"
+            (SoundRange(Measure.NOISINESS, Limits(min=0.25)),), "spectral flatness of at least 0.25"
         ),
         "tonal": SoundWord(
-            Measure.NOISINESS, Limits(max=0.03), "spectral flatness of at most 0.03"
+            (SoundRange(Measure.NOISINESS, Limits(max=0.1)),), "spectral flatness of at most 0.1"
         ),
-        "deep": SoundWord(Measure.PITCH, Limits(max=110), "pitch of at most 110 Hz"),
+        # A kick may ring too briefly to have a pitch, and the centroid of a bass is that of its
+        # overtones.
+        "deep": SoundWord(
+            (
+                SoundRange(Measure.PITCH, Limits(max=110)),
+                SoundRange(Measure.BRIGHTNESS, Limits(max=110)),
+            ),
+            "pitch or spectral centroid of at most 110 Hz",
+        ),
     }
 )
-"""Words of a query that also mean a range of a measured value."""
+"""Words of a query that also mean ranges of measured values; `docs/search.md` says what they were
+chosen on."""
 
 
 class Term(StrictModel):
     """A word or phrase of the text to search for.
 
-    A word also matches items of its sound classes, or whose measured value is in the range that
+    A word also matches items of its sound classes, or whose measured value is in a range that
     `SOUND_WORDS` gives it.
     """
 

@@ -41,8 +41,10 @@ from services.library.routes.tasks import task_routes
 from services.library.routes.uploads import upload_routes
 from services.library.routes.usage import usage_routes
 from services.library.search.indexing import index_changes, index_results
+from services.library.search.pending import queue_results
 from services.library.search.rebuild import MissingDocuments
 from services.library.search.searching import Searches
+from services.library.search.tag_files import TagFiles
 from services.library.settings import LibrarySettings
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -125,6 +127,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         await reaper.requeue_all()
     cleanup = Cleanup(database, platform.objects, policy=policy, clock=platform.clock)
     missing_documents = MissingDocuments(database, clock=platform.clock)
+    tag_files = TagFiles(database, platform.objects, clock=platform.clock)
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -156,6 +159,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             progress.run,
             deletions.run,
             missing_documents.run,
+            tag_files.run,
         ),
         database=database,
         keys=keys,
@@ -167,6 +171,7 @@ def register_hooks(database: Database, policy: Policy) -> None:
     """Register what the packages change in the transactions of those below them."""
     database.hooks.register(JOB_FINISHED, Effects(policy))
     database.hooks.register(JOB_FINISHED, index_results)
+    database.hooks.register(JOB_FINISHED, queue_results)
     database.hooks.register(ITEM_CHANGED, index_changes)
 
 

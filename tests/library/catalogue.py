@@ -116,7 +116,7 @@ class Catalogue:
         """Store what an attempt made, and say that it is complete."""
         stored = []
         for name, made in (files or {}).items():
-            data = f"{claim.job} {name}".encode() * 20
+            data = made.data or f"{claim.job} {name}".encode() * 20
             await self.objects.put_bytes(
                 Bucket.DERIVED, key_of(claim, name), data, media_type=made.media_type
             )
@@ -125,7 +125,7 @@ class Catalogue:
                     name=name,
                     size=len(data),
                     sha256=hashlib.sha256(data).hexdigest(),
-                    **{k: getattr(made, k) for k in Made.__dataclass_fields__},
+                    **{k: getattr(made, k) for k in Made.__dataclass_fields__ if k != "data"},
                 )
             )
         manifest = Manifest(
@@ -213,6 +213,9 @@ class Made:
     start: int | None = None
     end: int | None = None
     audio: AudioFacts | None = None
+    bpm: float | None = None
+    data: bytes | None = None
+    """Its content, if that matters."""
 
 
 @dataclass

@@ -7,12 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.search import ClassSource
 from kit.database.engine import Database, database_of
 from services.library.catalogue.artifacts import SEARCHED
 from services.library.catalogue.tables import ItemRow
@@ -30,8 +29,8 @@ KEPT_REMOVED = timedelta(days=1)
 """How long the document of a removed item stays."""
 _LICENCES = ("licence", "license")
 _DERIVED = (
-    *("owner", "revision", "removed", "name_key", "kind", "sound_class", "class_source", "stem"),
-    *("song", "parent", "bpm", "key", "camelot", "duration", "loudness", "licence", "updated"),
+    *("owner", "revision", "removed", "name_key", "kind", "stem", "song", "parent", "bpm"),
+    *("key", "camelot", "duration", "licence", "updated"),
 )
 """Columns that are written again with every change of the item."""
 
@@ -55,28 +54,12 @@ async def _index(session: AsyncSession, owner: str, items: Sequence[ItemRow]) ->
     ids: dict[str, int] = {
         item: id_ for id_, item in (await session.execute(statement, rows)).all()
     }
-    words, tags = {}, []
+    tags = await _tags_of(session, ids.values())
+    words = {}
     for item in items:
-        known = facts.get(item.id, Facts()).tags
-        text = " ".join((item.name, *item.labels.values(), *(tag.name for tag in known)))
+        text = " ".join((item.name, *item.labels.values(), *tags.get(ids[item.id], ())))
         words[ids[item.id]] = words_of(text, max_length=SEARCHED)
-        tags += [
-            {"document": ids[item.id], "tag": tag.name, "source": tag.source.value,
-             "confidence": tag.confidence}
-            for tag in known
-        ]  # fmt: skip
     await write_words(session, owner, words)
-    if tags:
-        described = {tag["document"] for tag in tags}
-        await session.execute(
-            delete(SearchTagRow)
-            .where(
-                col(SearchTagRow.document).in_(described),
-                col(SearchTagRow.source) == ClassSource.MACHINE,
-            )
-            .execution_options(synchronize_session=False)
-        )
-        await session.execute(insert(SearchTagRow), tags)
 
 
 async def remove_items(session: AsyncSession, owner: str, items: Collection[str]) -> None:
@@ -145,6 +128,9 @@ def _counting(database: Database) -> Any:
 def _upsert(database: Database) -> Any:
     new = _insert(database)(SearchDocumentRow)
     values = {name: new.excluded[name] for name in _DERIVED}
+    # What was measured of a sample stays.
+    known = col(SearchDocumentRow.loudness)
+    values["loudness"] = func.coalesce(known, new.excluded["loudness"])
     new = new.on_conflict_do_update(index_elements=["item"], set_=values)
     return new.returning(col(SearchDocumentRow.id), col(SearchDocumentRow.item))
 
@@ -156,6 +142,17 @@ async def _delete_entries(session: AsyncSession, ids: Sequence[int]) -> None:
         .where(col(SearchTagRow.document).in_(ids))
         .execution_options(synchronize_session=False)
     )
+
+
+async def _tags_of(session: AsyncSession, ids: Collection[int]) -> Mapping[int, list[str]]:
+    """Return the tags of each document."""
+    query = select(col(SearchTagRow.document), col(SearchTagRow.tag)).where(
+        col(SearchTagRow.document).in_(ids)
+    )
+    tags: dict[int, list[str]] = {}
+    for document, tag in (await session.execute(query.order_by(col(SearchTagRow.tag)))).all():
+        tags.setdefault(document, []).append(tag)
+    return tags
 
 
 async def _songs(session: AsyncSession, parents: Collection[str]) -> Mapping[str, str]:
@@ -182,8 +179,6 @@ def _document(item: ItemRow, revision: int, facts: Facts, song: str | None) -> d
         "removed": False,
         "name_key": name_key(item.name)[:NAME_LENGTH],
         "kind": item.kind,
-        "sound_class": facts.sound_class.value if facts.sound_class else None,
-        "class_source": ClassSource.MACHINE.value if facts.sound_class else None,
         "stem": item.stem,
         "song": song,
         "parent": item.parent,

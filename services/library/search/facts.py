@@ -1,4 +1,7 @@
-"""What finished jobs found out about items, as search documents hold it."""
+"""What results of finished jobs say about items, as search documents hold it.
+
+`services.library.search.tag_files` reads what tagging found out.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -12,10 +15,7 @@ from sqlmodel import col
 from contracts.analysis import AnalysisResult
 from contracts.ingest import IngestResult
 from contracts.jobs import JobState, TaskName
-from contracts.search import ClassSource, SearchTag
-from contracts.tagging import SoundClass, TaggingResult
 from services.library.jobs.tables import JobRow
-from services.library.search.values import name_key
 
 
 @dataclass(slots=True)
@@ -26,8 +26,6 @@ class Facts:
     """Integrated, LUFS."""
     key: str | None = None
     camelot: str | None = None
-    sound_class: SoundClass | None = None
-    tags: tuple[SearchTag, ...] = ()
 
 
 async def facts_of(session: AsyncSession, items: Collection[str]) -> Mapping[str, Facts]:
@@ -61,22 +59,9 @@ def _from_analysis(facts: Facts, result: Any) -> None:
         facts.key, facts.camelot = estimate.best.key, estimate.best.camelot
 
 
-def _from_tagging(facts: Facts, result: Any) -> None:
-    tagging = TaggingResult.model_validate(result)
-    tags = {
-        name: SearchTag(name=name, source=ClassSource.MACHINE, confidence=tag.confidence)
-        for tag in reversed(tagging.song)
-        if (name := name_key(tag.name))
-    }
-    facts.tags = tuple(tags.values()) or facts.tags
-    if tagging.samples == 1:
-        (facts.sound_class,) = tagging.classes
-
-
 _READERS: Mapping[str, Callable[[Facts, Any], None]] = {
     TaskName.INGEST.value: _from_ingest,
     TaskName.ANALYSIS.value: _from_analysis,
-    TaskName.TAGGING.value: _from_tagging,
 }
 TASKS_WITH_FACTS = frozenset(_READERS)
 """Tasks whose results a search document shows."""

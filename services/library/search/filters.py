@@ -163,9 +163,15 @@ def _term_mask(columns: Columns, term: Term, ids: Ids) -> Mask:
     if term.classes:
         mask |= _coded_mask(columns, "sound_class", term.classes)
     if term.sound_word is not None:
-        word = SOUND_WORDS[term.sound_word]
-        mask |= in_limits(columns.numbers[word.measure.value], word.limits)
+        mask |= sound_word_mask(columns, term.sound_word)
     return mask
+
+
+def sound_word_mask(columns: Columns, word: str) -> Mask:
+    """Return which documents measure as a word for a sound says, `[documents]`."""
+    ranges = SOUND_WORDS[word].ranges
+    masks = [in_limits(columns.numbers[part.measure.value], part.limits) for part in ranges]
+    return np.logical_or.reduce(masks)
 
 
 def _measure_mask(columns: Columns, measure: Measure, limits: Limits, *, folds: bool) -> Mask:

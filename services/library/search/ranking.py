@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.search import SOUND_WORDS, SearchQuery, Sort, SortField, Term
+from contracts.search import SearchQuery, Sort, SortField, Term
 from services.library.search.columns import Columns, Mask
 from services.library.search.cursors import SearchCursor
-from services.library.search.filters import in_limits
+from services.library.search.filters import sound_word_mask
 from services.library.search.fulltext import Ids
 
 MAX_RANKED = 5000
@@ -96,8 +96,7 @@ def _other_meaning(columns: Columns, term: Term) -> NDArray[np.float64]:
             confidence = np.nan_to_num(columns.numbers["class_confidence"], nan=1.0)
             scores += (columns.coded["sound_class"] == code) * confidence
     if term.sound_word is not None:
-        word = SOUND_WORDS[term.sound_word]
-        scores += in_limits(columns.numbers[word.measure.value], word.limits)
+        scores += sound_word_mask(columns, term.sound_word)
     return scores
 
 

@@ -15,6 +15,7 @@ from services.library.background import repeat, until
 from services.library.catalogue.tables import ItemRow
 from services.library.jobs.locks import hold_owner
 from services.library.search.documents import index_items, remove_items
+from services.library.search.pending import queue_items
 from services.library.search.tables import SearchDocumentRow
 
 log = logging.getLogger(__name__)
@@ -99,6 +100,7 @@ async def _index(database: Database, items: Sequence[tuple[str, str]]) -> None:
             await hold_owner(session, owner)
             # Items that were deleted meanwhile are not there any more.
             await index_items(session, owner, list(await session.scalars(query)))
+            await queue_items(session, ids)
 
 
 async def _remove_orphans(database: Database) -> None:

@@ -105,3 +105,14 @@ class SearchRevisionRow(Table, table=True):
 
     owner: str = Field(primary_key=True)
     revision: int = Field(sa_type=BigInteger)
+
+
+class SearchPendingRow(Table, table=True):
+    """A file of tags that search documents do not show yet."""
+
+    __tablename__ = "search_pending"
+
+    artifact: str = Field(primary_key=True, foreign_key="artifacts.id", ondelete="CASCADE")
+    tries: int = 0
+    """How often the object store could not be asked for it."""
+    due: datetime = Field(sa_type=Utc)

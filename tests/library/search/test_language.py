@@ -192,8 +192,9 @@ def test_sound_words_name_ranges_of_measured_values() -> None:
         *("bright", "dark", "short", "long", "punchy", "noisy", "tonal", "deep")
     }
     for word in SOUND_WORDS.values():
-        assert word.measure in set(Measure)
-        assert (word.limits.min is None) != (word.limits.max is None)
+        for part in word.ranges:
+            assert part.measure in set(Measure)
+            assert (part.limits.min is None) != (part.limits.max is None)
 
 
 def test_the_documents_say_what_words_for_sound_mean() -> None:

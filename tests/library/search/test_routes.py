@@ -6,10 +6,8 @@ from sqlalchemy import delete, select
 from sqlmodel import col
 
 from contracts.analysis import AnalysisResult, KeyCandidate, KeyEstimate
-from contracts.items import ItemKind
 from contracts.jobs import TaskName
 from contracts.music import Stem
-from contracts.tagging import SoundClass, Tag, TaggingResult, TagSource
 from kit.clock import SystemClock
 from services.library.deletions import owners
 from services.library.search.documents import KEPT_REMOVED, delete_removed
@@ -47,30 +45,6 @@ async def test_documents_follow_uploads_results_edits_and_deletions(catalogue: C
     assert await names(user, "") == set()
     async with catalogue.database.session() as session:
         assert all(row.removed for row in await session.scalars(select(SearchDocumentRow)))
-
-
-async def test_what_tagging_finds_can_be_searched(catalogue: Catalogue) -> None:
-    user = catalogue.user()
-    upload = await user.upload(b"a hit" * 500, name="hit.wav", kind="sample")
-    await catalogue.take_in(kind=ItemKind.SAMPLE)
-    await user.post("/jobs", {"item": upload["item"], "task": "tagging"})
-    result = TaggingResult(
-        song=(Tag(name="Female Vocal", confidence=0.7, source=TagSource.MTT),),
-        samples=1,
-        classes={SoundClass.SNARE: 1},
-        silent=0,
-        embeddings=1,
-        duration=1.0,
-        engine="played",
-        weights="played",
-    )
-    await catalogue.finish(await catalogue.claim(TaskName.TAGGING), result)
-    page = await user.get("/search", q='class:snare tag:"female vocal"', counts=True)
-    (hit,) = page["items"]
-    assert (hit["sound_class"], hit["class_source"]) == ("snare", "machine")
-    assert hit["tags"] == [{"name": "female vocal", "source": "machine", "confidence": 0.7}]
-    assert page["facets"]["tags"] == [{"value": "female vocal", "count": 1}]
-    assert await names(user, "vocal") == {"hit.wav"}
 
 
 async def test_parameters_make_the_same_search_as_the_language(catalogue: Catalogue) -> None:
