@@ -26,6 +26,7 @@ ORDER = (
     "slicing",
     "tagging",
     "oneshots",
+    "sound_words",
     "analysis",
     "separation",
     "presence",
