@@ -40,11 +40,12 @@ class Measure(StrEnum):
     LOUDNESS = "loudness"
     """Integrated loudness in LUFS (ITU-R BS.1770-4)."""
     BRIGHTNESS = "brightness"
-    """Spectral centroid in hertz, the mean over the sound weighted by energy."""
+    """Spectral centroid in hertz, weighted by power."""
     NOISINESS = "noisiness"
-    """Spectral flatness, 0 (a tone) to 1 (white noise)."""
+    """Spectral flatness, 0 (a tone) to 1 (noise), measured in octaves from 250 Hz on."""
     ATTACK = "attack"
-    """Time from the onset to the peak of the envelope, in seconds."""
+    """Time from the onset (20 dB below the peak of the envelope) to 6 dB below the peak, in
+    seconds."""
     PITCH = "pitch"
     """Fundamental frequency in hertz."""
 

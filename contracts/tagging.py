@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from contracts.base import Message, StrictModel
 from contracts.items import ArtifactName
-from contracts.music import Confidence, Seconds, Stem
+from contracts.music import Confidence, Hertz, Seconds, Stem
 
 EMBEDDING_SIZE = 200
 """Length of an embedding."""
@@ -104,6 +104,26 @@ class Tags(Message):
     """Classes of the samples in the order of the inputs, without silent ones."""
 
 
+class SampleSound(Message):
+    """How one sample sounds: its class and measured values."""
+
+    file: ArtifactName
+    """The artifact."""
+    stem: Stem | None = None
+    label: SoundClass
+    confidence: Confidence
+    """Calibrated confidence of the class."""
+    brightness: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Spectral centroid in Hz, weighted by power; like the other measured values absent if the
+    sound is too quiet."""
+    noisiness: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    """Spectral flatness, 0 (a tone) to 1 (noise)."""
+    attack: Seconds | None = None
+    """Time from 20 dB below the peak of the envelope to 6 dB below it."""
+    pitch: Hertz | None = None
+    """Fundamental frequency; also absent if the sound has no clear pitch."""
+
+
 class TaggingResult(Message):
     """A summary of the tags; the artifact `tags.json` holds every tag and score."""
 
@@ -113,6 +133,9 @@ class TaggingResult(Message):
     """Number of classified samples."""
     classes: dict[SoundClass, Annotated[int, Field(ge=1)]]
     """Number of samples of each class."""
+    sounds: tuple[SampleSound, ...] = ()
+    """Classes and measured values of the samples in the order of the inputs, without silent
+    ones."""
     silent: Annotated[int, Field(ge=0)]
     """Number of silent inputs."""
     embeddings: Annotated[int, Field(ge=0)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.music import Stem
 from contracts.tagging import (
+    SampleSound,
     SampleTags,
     SoundClass,
     Tag,
@@ -25,6 +26,7 @@ from kit.worker.intake import Silent, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
 from services.tagging.engine import Engine
+from services.tagging.measures import Measures, measure
 from services.tagging.oneshots import CLASSES, features
 from services.tagging.streaming import (
     Averager,
@@ -49,6 +51,8 @@ class _Sound:
     facts: AudioFacts
     description: F32 | None
     """Features of a one-shot; `None` for a song, and for a slice that was cut as a loop."""
+    measures: Measures | None
+    """Measured values of a sample; `None` for a song, and for a sound that is too quiet."""
 
 
 @reject_unreadable()
@@ -65,13 +69,15 @@ def handle(params: TaggingParams, job: Job, engine: Engine) -> TaggingResult:
     if not sounds:
         raise Silent
     words, vectors = _tag_all(params, job, engine, sounds, song)
-    samples = _classified(params, engine, [item for item in sounds if item.source is not song])
+    classified = [sound for sound in sounds if sound.source is not song]
+    samples = _classified(params, engine, classified)
     _write(job, Tags(song=words, samples=samples), sounds, vectors)
     job.progress(1.0, "done")
     return TaggingResult(
         song=words[:SHOWN],
         samples=len(samples),
         classes=dict(Counter(item.label for item in samples)),
+        sounds=tuple(map(_sample_sound, samples, classified)),
         silent=len(job.inputs) - len(sounds),
         embeddings=len(sounds),
         duration=duration,
@@ -103,10 +109,13 @@ def _open(source: JobInput, facts: AudioFacts, *, classified: bool) -> _Sound | 
     beginning = head(source.path, facts.sample_rate)
     if not beginning.size:
         return None
-    if not classified or source.kind is ArtifactKind.LOOP:
-        return _Sound(source, facts, None)
-    description = features(mono(beginning, facts.sample_rate), facts.sample_rate)
-    return _Sound(source, facts, description)
+    if not classified:
+        return _Sound(source, facts, None, None)
+    sound = mono(beginning, facts.sample_rate)
+    measures = measure(sound, facts.sample_rate)
+    if source.kind is ArtifactKind.LOOP:
+        return _Sound(source, facts, None, measures)
+    return _Sound(source, facts, features(sound, facts.sample_rate), measures)
 
 
 def _tag_all(
@@ -184,6 +193,22 @@ def _classified(
             )
         )
     return tuple(samples)
+
+
+def _sample_sound(tags: SampleTags, sound: _Sound) -> SampleSound:
+    described = SampleSound(
+        file=tags.file, stem=tags.stem, label=tags.label, confidence=round(tags.confidence, 3)
+    )
+    measures = sound.measures
+    if measures is None:
+        return described
+    values = {
+        "brightness": round(measures.brightness, 1),
+        "noisiness": round(measures.noisiness, 4),
+        "attack": round(measures.attack, 3),
+        "pitch": round(measures.pitch, 2) if measures.pitch is not None else None,
+    }
+    return described.model_copy(update=values)
 
 
 def _write(job: Job, tags: Tags, sounds: Sequence[_Sound], vectors: NDArray[np.float64]) -> None:

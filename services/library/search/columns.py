@@ -100,15 +100,15 @@ class Columns:
             *(() if self.named is None else (self.named,)),
         )
         texts = sum(len(codes.texts) for codes in (self.tags, *self.codes.values()))
-        return sum(array.nbytes for array in arrays) + 150 * texts
+        return int(sum(array.nbytes for array in arrays)) + 150 * texts
 
     def places(self, ids: Ids) -> Positions:
         """Return the positions of documents; ids that are not in the columns are left out."""
         if not self.size:
             return np.empty(0, np.int64)
-        places = np.searchsorted(self.ids, ids)
+        places: Positions = np.searchsorted(self.ids, ids)
         places[places == self.size] = 0
-        return places[self.ids[places] == ids]
+        return np.asarray(places[self.ids[places] == ids], np.int64)
 
     def mask(self, ids: Ids) -> Mask:
         """Return the mask of documents with these ids."""

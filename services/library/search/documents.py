@@ -30,8 +30,9 @@ KEPT_REMOVED = timedelta(days=1)
 """How long the document of a removed item stays."""
 _LICENCES = ("licence", "license")
 _DERIVED = (
-    *("owner", "revision", "removed", "name_key", "kind", "sound_class", "class_source", "stem"),
-    *("song", "parent", "bpm", "key", "camelot", "duration", "loudness", "licence", "updated"),
+    *("owner", "revision", "removed", "name_key", "kind", "sound_class", "class_confidence"),
+    *("class_source", "stem", "song", "parent", "bpm", "key", "camelot", "duration", "loudness"),
+    *("brightness", "noisiness", "attack", "pitch", "licence", "updated"),
 )
 """Columns that are written again with every change of the item."""
 
@@ -43,7 +44,7 @@ async def index_items(session: AsyncSession, owner: str, items: Sequence[ItemRow
 
 
 async def _index(session: AsyncSession, owner: str, items: Sequence[ItemRow]) -> None:
-    facts = await facts_of(session, [item.id for item in items])
+    facts = await facts_of(session, items)
     songs = await _songs(session, {item.parent for item in items if item.parent is not None})
     revision = await next_revision(session, owner)
     rows = [
@@ -90,13 +91,13 @@ async def remove_items(session: AsyncSession, owner: str, items: Collection[str]
         .returning(col(SearchDocumentRow.id))
         .execution_options(synchronize_session=False)
     )
-    await _delete_entries(session, [id_ for (id_,) in (await session.execute(removed)).all()])
+    await _delete_entries(session, list(filter(None, await session.scalars(removed))))
 
 
 async def delete_documents(session: AsyncSession, which: Any, *, limit: int) -> int:
     """Delete documents for good, at most `limit`; return how many."""
     query = select(col(SearchDocumentRow.id)).where(which).limit(limit)
-    ids = [id_ for (id_,) in (await session.execute(query)).all()]
+    ids = list(filter(None, await session.scalars(query)))
     if ids:
         await _delete_entries(session, ids)
         await session.execute(
@@ -175,6 +176,7 @@ async def _songs(session: AsyncSession, parents: Collection[str]) -> Mapping[str
 
 def _document(item: ItemRow, revision: int, facts: Facts, song: str | None) -> dict[str, Any]:
     licence = next((name_key(item.labels[n]) for n in _LICENCES if n in item.labels), None)
+    sound = facts.sound
     return {
         "item": item.id,
         "owner": item.owner,
@@ -182,8 +184,13 @@ def _document(item: ItemRow, revision: int, facts: Facts, song: str | None) -> d
         "removed": False,
         "name_key": name_key(item.name)[:NAME_LENGTH],
         "kind": item.kind,
-        "sound_class": facts.sound_class.value if facts.sound_class else None,
-        "class_source": ClassSource.MACHINE.value if facts.sound_class else None,
+        "sound_class": sound.label.value if sound else None,
+        "class_confidence": sound.confidence if sound else None,
+        "class_source": ClassSource.MACHINE.value if sound else None,
+        "brightness": sound.brightness if sound else None,
+        "noisiness": sound.noisiness if sound else None,
+        "attack": sound.attack if sound else None,
+        "pitch": sound.pitch if sound else None,
         "stem": item.stem,
         "song": song,
         "parent": item.parent,

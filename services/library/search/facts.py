@@ -1,19 +1,22 @@
 """What finished jobs found out about items, as search documents hold it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from contracts.analysis import AnalysisResult
 from contracts.ingest import IngestResult
+from contracts.items import ArtifactKind
 from contracts.jobs import JobState, TaskName
 from contracts.search import ClassSource, SearchTag
-from contracts.tagging import SoundClass, TaggingResult
+from contracts.tagging import SampleSound, TaggingResult
+from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.jobs.tables import JobRow
 from services.library.search.values import name_key
 
@@ -26,29 +29,77 @@ class Facts:
     """Integrated, LUFS."""
     key: str | None = None
     camelot: str | None = None
-    sound_class: SoundClass | None = None
+    sound: SampleSound | None = None
+    """The class and measured values of a sample."""
     tags: tuple[SearchTag, ...] = ()
 
 
-async def facts_of(session: AsyncSession, items: Collection[str]) -> Mapping[str, Facts]:
-    """Return what the latest succeeded jobs found out about items."""
+async def facts_of(session: AsyncSession, items: Sequence[ItemRow]) -> Mapping[str, Facts]:
+    """Return what the latest succeeded jobs found out about items.
+
+    The class and measured values of a slice are in the result of a job over its parent, which
+    names them by the file.
+    """
+    ids = {item.id for item in items}
+    parents = {item.parent for item in items if item.parent is not None}
     query = (
-        select(col(JobRow.item), col(JobRow.task), col(JobRow.result))
+        select(col(JobRow.item), col(JobRow.task), col(JobRow.result), col(JobRow.inputs))
         .where(
-            col(JobRow.item).in_(items),
+            col(JobRow.item).in_(ids | parents),
             col(JobRow.task).in_(_READERS),
             col(JobRow.state) == JobState.SUCCEEDED,
         )
         .order_by(col(JobRow.finished), col(JobRow.id))
     )
     facts: dict[str, Facts] = {}
-    for item, task, result in (await session.execute(query)).all():
+    sounds: dict[str, SampleSound] = {}
+    for item, task, result, inputs in (await session.execute(query)).all():
         try:
-            _READERS[task](facts.setdefault(item, Facts()), result)
+            if item in ids:
+                _READERS[task](facts.setdefault(item, Facts()), result)
+            if task == TaskName.TAGGING:
+                sounds |= _sounds(result, inputs)
         except ValidationError:
             # A result of an earlier version; what it found is found again by a new job.
             continue
+    if sounds:
+        canonical = select(col(ArtifactRow.item), col(ArtifactRow.object_key)).where(
+            col(ArtifactRow.item).in_(ids), col(ArtifactRow.kind) == ArtifactKind.CANONICAL
+        )
+        for item, key in (await session.execute(canonical)).all():
+            if key in sounds:
+                facts.setdefault(item, Facts()).sound = sounds[key]
     return facts
+
+
+async def items_heard(session: AsyncSession, jobs: Sequence[JobRow]) -> list[ItemRow]:
+    """Return the items about which succeeded jobs found something out: theirs, and slices."""
+    heard = {job.item for job in jobs if job.item is not None}
+    artifacts = [
+        ref["artifact"] for job in jobs if job.task == TaskName.TAGGING for ref in job.inputs
+    ]
+    if artifacts:
+        # An item that was cut from another has the file of the job that cut it under its own name.
+        source, own = ArtifactRow, aliased(ArtifactRow)
+        same_file = and_(col(own.job) == source.job, col(own.object_key) == source.object_key)
+        query = (
+            select(col(own.item))
+            .select_from(source)
+            .join(own, same_file)
+            .where(col(source.id).in_(artifacts), col(own.kind) == ArtifactKind.CANONICAL)
+        )
+        heard |= set(await session.scalars(query))
+    of_items = select(ItemRow).where(col(ItemRow.id).in_(sorted(filter(None, heard))))
+    return list(await session.scalars(of_items))
+
+
+def _sounds(result: Any, inputs: Sequence[Mapping[str, Any]]) -> dict[str, SampleSound]:
+    """Return how the files of a tagging job sound, by their object keys."""
+    named = {
+        (sound.file, sound.stem): sound for sound in TaggingResult.model_validate(result).sounds
+    }
+    keys = {(ref["name"], ref.get("stem")): ref["key"] for ref in inputs}
+    return {keys[name]: sound for name, sound in named.items() if name in keys}
 
 
 def _from_ingest(facts: Facts, result: Any) -> None:
@@ -62,15 +113,12 @@ def _from_analysis(facts: Facts, result: Any) -> None:
 
 
 def _from_tagging(facts: Facts, result: Any) -> None:
-    tagging = TaggingResult.model_validate(result)
     tags = {
         name: SearchTag(name=name, source=ClassSource.MACHINE, confidence=tag.confidence)
-        for tag in reversed(tagging.song)
+        for tag in reversed(TaggingResult.model_validate(result).song)
         if (name := name_key(tag.name))
     }
     facts.tags = tuple(tags.values()) or facts.tags
-    if tagging.samples == 1:
-        (facts.sound_class,) = tagging.classes
 
 
 _READERS: Mapping[str, Callable[[Facts, Any], None]] = {

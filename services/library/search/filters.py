@@ -214,10 +214,13 @@ def _all(masks: Iterable[Mask]) -> Mask:
 
 
 def _counts(codes: NDArray[np.int32], texts: Sequence[str]) -> tuple[FacetCount, ...]:
-    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
-    order = sorted(np.flatnonzero(counts), key=lambda code: (-counts[code], texts[code]))
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts)).tolist()
+    order = sorted(
+        (code for code, count in enumerate(counts) if count),
+        key=lambda code: (-counts[code], texts[code]),
+    )
     return tuple(
-        FacetCount(value=texts[code], count=int(counts[code])) for code in order[:MAX_FACET_VALUES]
+        FacetCount(value=texts[code], count=counts[code]) for code in order[:MAX_FACET_VALUES]
     )
 
 

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from contracts.jobs import JobState
 from services.library.catalogue.changes import item_changed
 from services.library.catalogue.tables import ItemRow
 from services.library.jobs.transitions import FinishedJob
 from services.library.search.documents import index_items
-from services.library.search.facts import TASKS_WITH_FACTS
+from services.library.search.facts import TASKS_WITH_FACTS, items_heard
 
 
 async def index_changes(session: AsyncSession, items: Sequence[ItemRow]) -> None:
@@ -26,11 +24,10 @@ async def index_changes(session: AsyncSession, items: Sequence[ItemRow]) -> None
 
 async def index_results(session: AsyncSession, finished: Sequence[FinishedJob]) -> None:
     """Report the items of whose sound a job found something out; a listener of `JOB_FINISHED`."""
-    items = {
-        job.row.item
+    jobs = [
+        job.row
         for job in finished
         if job.row.state == JobState.SUCCEEDED and job.row.task in TASKS_WITH_FACTS
-    }
-    query = select(ItemRow).where(col(ItemRow.id).in_(sorted(filter(None, items))))
-    for item in (await session.scalars(query)) if items else ():
+    ]
+    for item in await items_heard(session, jobs) if jobs else ():
         item_changed(session, item)

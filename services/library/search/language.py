@@ -365,9 +365,9 @@ def _parts(query: SearchQuery) -> Iterator[str]:
             yield f"{measure}:{value}{mark}"
     if query.sources:
         yield f"from:{','.join(map(quoted, query.sources))}"
-    for value, text in ((query.favourite, "is:favourite"), (query.in_doubt, "is:doubtful")):
-        if value is not None:
-            yield text if value else f"-{text}"
+    for flag, text in ((query.favourite, "is:favourite"), (query.in_doubt, "is:doubtful")):
+        if flag is not None:
+            yield text if flag else f"-{text}"
     if query.min_rating is not None:
         yield f"rating:{query.min_rating}"
     for value in write_period(query.created) if query.created is not None else ():

@@ -60,7 +60,7 @@ def narrow_limits(first: Limits | None, second: Limits) -> Limits:
     """Return a range with the ends of another one, as far as the other one has them."""
     if first is None:
         return second
-    ends = {}
+    ends: dict[str, float | bool] = {}
     if second.min is not None:
         ends |= {"min": second.min, "min_open": second.min_open}
     if second.max is not None:

@@ -6,16 +6,16 @@ from sqlalchemy import delete, select
 from sqlmodel import col
 
 from contracts.analysis import AnalysisResult, KeyCandidate, KeyEstimate
-from contracts.items import ItemKind
+from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import TaskName
 from contracts.music import Stem
-from contracts.tagging import SoundClass, Tag, TaggingResult, TagSource
+from contracts.tagging import SampleSound, SoundClass, Tag, TaggingResult, TagSource
 from kit.clock import SystemClock
 from services.library.deletions import owners
 from services.library.search.documents import KEPT_REMOVED, delete_removed
 from services.library.search.rebuild import MissingDocuments, rebuild
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow, SearchTagRow
-from tests.library.catalogue import Catalogue, User, separated, stems
+from tests.library.catalogue import AUDIO, SLICING, Catalogue, Made, User, separated, stems
 
 
 async def names(user: User, q: str = "", **query: Any) -> set[str]:
@@ -58,6 +58,7 @@ async def test_what_tagging_finds_can_be_searched(catalogue: Catalogue) -> None:
         song=(Tag(name="Female Vocal", confidence=0.7, source=TagSource.MTT),),
         samples=1,
         classes={SoundClass.SNARE: 1},
+        sounds=(sound("canonical.flac", SoundClass.SNARE),),
         silent=0,
         embeddings=1,
         duration=1.0,
@@ -67,10 +68,48 @@ async def test_what_tagging_finds_can_be_searched(catalogue: Catalogue) -> None:
     await catalogue.finish(await catalogue.claim(TaskName.TAGGING), result)
     page = await user.get("/search", q='class:snare tag:"female vocal"', counts=True)
     (hit,) = page["items"]
-    assert (hit["sound_class"], hit["class_source"]) == ("snare", "machine")
+    assert (hit["sound_class"], hit["class_confidence"]) == ("snare", 0.5)
+    assert (hit["class_source"], hit["brightness"]) == ("machine", 5000.0)
+    assert await names(user, "bright is:doubtful") == {"hit.wav"}
     assert hit["tags"] == [{"name": "female vocal", "source": "machine", "confidence": 0.7}]
     assert page["facets"]["tags"] == [{"value": "female vocal", "count": 1}]
     assert await names(user, "vocal") == {"hit.wav"}
+
+
+async def test_slices_have_the_class_that_a_job_over_their_song_found(
+    catalogue: Catalogue,
+) -> None:
+    user = catalogue.user()
+    song = await user.track(name="Evening.wav")
+    await user.post("/jobs", {"item": song, "task": "slicing"})
+    files = {
+        f"slice-{n}.flac": Made(
+            ArtifactKind.SAMPLE, item=ItemKind.SAMPLE, title=f"slice {n}", start=n, end=n + 9,
+            audio=AUDIO,
+        )
+        for n in range(2)
+    }  # fmt: skip
+    await catalogue.finish(await catalogue.claim(TaskName.SLICING), SLICING, files)
+    assert await names(user, "from:evening") == {"slice 0", "slice 1"}
+    artifacts = (await user.get(f"/items/{song}/artifacts"))["items"]
+    slices = [file["id"] for file in artifacts if file["kind"] == "sample"]
+    await user.post("/jobs", {"item": song, "task": "tagging", "inputs": slices})
+    result = TaggingResult(
+        song=(), samples=2, classes={SoundClass.KICK: 1, SoundClass.SNARE: 1},
+        sounds=(sound("slice-0.flac", SoundClass.KICK), sound("slice-1.flac", SoundClass.SNARE)),
+        silent=0, embeddings=2, duration=1.0, engine="played", weights="played",
+    )  # fmt: skip
+    await catalogue.finish(await catalogue.claim(TaskName.TAGGING), result)
+    assert await names(user, "class:kick from:evening") == {"slice 0"}
+    (hit,) = (await user.get("/search", q="class:snare"))["items"]
+    await user.http.patch(f"/v1/items/{hit['item']['id']}", json={"name": "renamed"})
+    assert await names(user, "class:snare") == {"renamed"}
+
+
+def sound(file: str, label: SoundClass) -> SampleSound:
+    return SampleSound(
+        file=file, label=label, confidence=0.5, brightness=5000.0, noisiness=0.3, attack=0.004
+    )
 
 
 async def test_parameters_make_the_same_search_as_the_language(catalogue: Catalogue) -> None:
