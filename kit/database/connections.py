@@ -16,7 +16,12 @@ _READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_ro
 
 
 def sqlite_engines(
-    url: str, *, readers: int, timeout: Seconds, busy: Seconds, threads: set[threading.Thread]
+    url: str,
+    *,
+    readers: int,
+    timeout: Seconds,
+    busy: Seconds,
+    threads: set[threading.Thread],
 ) -> tuple[AsyncEngine, AsyncEngine]:
     """Return the reader and the writer of a file; `threads` collects the driver's threads."""
 
@@ -33,10 +38,10 @@ def sqlite_engines(
     }
     writer = create_engine(url, pool_size=1, **settings)
     reader = create_engine(url, pool_size=readers, **_READING, **settings)
-    single_roundtrip_cursors(writer, busy=busy)
-    single_roundtrip_cursors(reader, busy=busy, timeout=timeout)
     for engine in (writer, reader):
         withhold_values(engine)
+    single_roundtrip_cursors(writer, busy=busy)
+    single_roundtrip_cursors(reader, busy=busy, timeout=timeout)
 
     def prepare(connection: Any, *statements: str) -> None:
         # The driver must begin no transactions of its own: `_begin` below does.

@@ -14,7 +14,8 @@ from sqlmodel import col
 
 from kit.clock import SystemClock
 from kit.database.base import DatabaseUnavailable
-from kit.database.engine import Database, database_of, notify_on_commit
+from kit.database.engine import Database, database_of
+from kit.database.notifications import notify_on_commit
 from kit.database.repository import OwnedRows, Position
 from tests.ports.database.rows import METADATA, Entry, Shelf
 from tests.support.patience import HANGS
