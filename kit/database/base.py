@@ -15,6 +15,10 @@ class DatabaseUnavailable(DependencyUnavailable):
     """The database cannot be reached or is too busy now; the same may work later."""
 
 
+class DatabaseClosed(DatabaseUnavailable):
+    """The database was used after `Database.close`, by a task that should have ended before."""
+
+
 class StatementTooSlow(DatabaseUnavailable):
     """A statement was stopped at its deadline; a smaller query may be fast enough."""
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -9,10 +10,23 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.ext.asyncio import create_async_engine as create_engine
 
 from contracts.music import Seconds
+from kit.database.base import DatabaseClosed
 from kit.database.errors import withhold_values
 from kit.database.sqlite import BEGIN, LOG_AHEAD, single_roundtrip_cursors
 
 _READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+
+
+def _refuse_after_close(engine: AsyncEngine, closed: Callable[[], bool]) -> None:
+    """Raise `DatabaseClosed` where a closed engine would open a connection.
+
+    SQLAlchemy asks the listeners in order until one returns a connection: this one comes first.
+    """
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def _refuse(*_: object) -> None:
+        if closed():
+            raise DatabaseClosed("the database is closed; a task still uses it")
 
 
 def sqlite_engines(
@@ -21,9 +35,13 @@ def sqlite_engines(
     readers: int,
     timeout: Seconds,
     busy: Seconds,
+    closed: Callable[[], bool],
     threads: set[threading.Thread],
 ) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the reader and the writer of a file; `threads` collects the driver's threads."""
+    """Return the reader and the writer of a file; `threads` collects the driver's threads.
+
+    They open no connection any more once `closed` returns true.
+    """
 
     def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
         # The driver opens each connection in a thread that is its own.
@@ -39,6 +57,7 @@ def sqlite_engines(
     writer = create_engine(url, pool_size=1, **settings)
     reader = create_engine(url, pool_size=readers, **_READING, **settings)
     for engine in (writer, reader):
+        _refuse_after_close(engine, closed)
         withhold_values(engine)
     single_roundtrip_cursors(writer, busy=busy)
     single_roundtrip_cursors(reader, busy=busy, timeout=timeout)
@@ -71,9 +90,12 @@ def sqlite_engines(
 
 
 def postgres_engines(
-    url: str, *, pool: int, timeout: Seconds, busy: Seconds
+    url: str, *, pool: int, timeout: Seconds, busy: Seconds, closed: Callable[[], bool]
 ) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the reader and the writer of a Postgres database."""
+    """Return the reader and the writer of a Postgres database.
+
+    They open no connection any more once `closed` returns true.
+    """
     common = {
         "application_name": "cratedig",
         "statement_timeout": str(int(timeout * 1000)),
@@ -97,6 +119,7 @@ def postgres_engines(
             connect_args={"server_settings": server_settings, "timeout": busy},
             **settings,
         )
+        _refuse_after_close(new, closed)
         withhold_values(new)
         return new
 

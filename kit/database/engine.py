@@ -72,6 +72,7 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
         DatabaseClock.__init__(self, clock, sqlite=parsed.drivername == "sqlite+aiosqlite")
         PreparedStatements.__init__(self)
         Notifications.__init__(self)
+        self._closed = False
         self._clock = clock
         self._threads: set[threading.Thread] = set()
         if self.sqlite:
@@ -85,6 +86,7 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
                 readers=pool,
                 timeout=statement_timeout,
                 busy=busy_timeout,
+                closed=lambda: self._closed,
                 threads=self._threads,
             )
         elif parsed.drivername == "postgresql+asyncpg":
@@ -93,6 +95,7 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
                 pool=pool,
                 timeout=statement_timeout,
                 busy=busy_timeout,
+                closed=lambda: self._closed,
             )
         else:
             raise ValueError(
@@ -205,7 +208,8 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
             return await connection.run_sync(function)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; whoever needs one after that gets `DatabaseClosed`."""
+        self._closed = True
         await self._reader.dispose()
         await self._writer.dispose()
         # A driver's thread may still have to report to a cancelled caller, for which it needs

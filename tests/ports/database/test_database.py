@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlmodel import col
 
 from kit.clock import SystemClock
-from kit.database.base import DatabaseUnavailable
+from kit.database.base import DatabaseClosed, DatabaseUnavailable
 from kit.database.engine import Database, database_of
 from kit.database.notifications import notify_on_commit
 from kit.database.repository import OwnedRows, Position
@@ -374,6 +374,22 @@ async def test_a_closed_database_leaves_no_thread_that_owes_an_answer(tmp_path: 
         - before
         - {thread for thread in threading.enumerate() if thread.name.startswith("asyncio_")}
     )
+
+
+async def test_a_closed_database_opens_no_connection(database: Database, url: str) -> None:
+    closed = Database(url, clock=SystemClock())
+    await _put(closed, "1")
+    async with closed.session() as early:  # Has no connection yet.
+        await closed.close()
+        with pytest.raises(DatabaseClosed, match="closed"):
+            await early.execute(text("SELECT 1"))
+    with pytest.raises(DatabaseClosed):
+        await _put(closed, "2")
+    with pytest.raises(DatabaseClosed):
+        await closed.run_sync(METADATA.create_all)
+    assert not await closed.ready()
+    await closed.close()
+    assert await _get(database, "1") is not None
 
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite:///x.db", "mysql://x/y"])
