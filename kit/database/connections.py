@@ -1,5 +1,6 @@
 """Engines: how SQLAlchemy connects to SQLite and to Postgres, for reading and for writing."""
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -10,11 +11,36 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.ext.asyncio import create_async_engine as create_engine
 
 from contracts.music import Seconds
-from kit.database.base import DatabaseClosed
+from kit.database.base import DatabaseClosed, DatabaseUnavailable
 from kit.database.errors import withhold_values
 from kit.database.sqlite import BEGIN, LOG_AHEAD, single_roundtrip_cursors
 
 _READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+
+
+class WriterQueue:
+    """Gives SQLite's one writer to transactions in the order in which they ask for it.
+
+    The pool alone lets some of them wait without end. A task that gives the connection back can
+    take it again before the task that was woken runs, and that one then waits behind all others.
+    """
+
+    def __init__(self, timeout: Seconds) -> None:
+        self._timeout = timeout
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        """Wait for the turn. Raises `DatabaseUnavailable` after the timeout."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise DatabaseUnavailable(
+                "the database cannot be used now: all its connections are in use"
+            ) from None
+
+    async def __aexit__(self, *error: object) -> None:
+        self._lock.release()
 
 
 def _refuse_after_close(engine: AsyncEngine, closed: Callable[[], bool]) -> None:

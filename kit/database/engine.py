@@ -8,7 +8,7 @@ their own: each sees what was committed when it began.
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,11 @@ from contracts.music import Seconds
 from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable
 from kit.database.clock import DatabaseClock
-from kit.database.connections import postgres_engines, sqlite_engines
+from kit.database.connections import (
+    WriterQueue,
+    postgres_engines,
+    sqlite_engines,
+)
 from kit.database.errors import unavailable
 from kit.database.locks import (
     LOCK,
@@ -75,6 +79,7 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
         self._closed = False
         self._clock = clock
         self._threads: set[threading.Thread] = set()
+        self._writer_turn: AbstractAsyncContextManager[None] = nullcontext()
         if self.sqlite:
             if parsed.database in (None, "", ":memory:"):
                 raise ValueError(
@@ -89,6 +94,7 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
                 closed=lambda: self._closed,
                 threads=self._threads,
             )
+            self._writer_turn = WriterQueue(busy_timeout)
         elif parsed.drivername == "postgresql+asyncpg":
             self._reader, self._writer = postgres_engines(
                 url,
@@ -129,7 +135,7 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
         DatabaseUnavailable
         """
         with unavailable():
-            async with _closing(self._writes()) as session:
+            async with self._writer_turn, _closing(self._writes()) as session:
                 if self.sqlite:
                     await session.connection()  # Begins now: nobody else writes from here on.
                 yield session
@@ -204,7 +210,7 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
 
     async def run_sync(self, function: Callable[[Connection], Answer]) -> Answer:
         """Call a function with a synchronous connection inside a write transaction."""
-        async with self._writer.begin() as connection:
+        async with self._writer_turn, self._writer.begin() as connection:
             return await connection.run_sync(function)
 
     async def close(self) -> None:

@@ -392,6 +392,31 @@ async def test_a_closed_database_opens_no_connection(database: Database, url: st
     assert await _get(database, "1") is not None
 
 
+async def test_writers_of_a_file_come_in_the_order_in_which_they_asked(tmp_path: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db", clock=SystemClock())
+    order: list[str] = []
+    first_writes = asyncio.Event()
+    second_asks = asyncio.Event()
+
+    async def again_and_again() -> None:
+        for _ in range(3):
+            async with database.transaction():
+                order.append("first")
+                first_writes.set()
+                await second_asks.wait()
+
+    async def once() -> None:
+        await first_writes.wait()
+        # The other task goes on when this one waits for the writer, and not before.
+        second_asks.set()
+        async with database.transaction():
+            order.append("second")
+
+    await asyncio.gather(again_and_again(), once())
+    assert order == ["first", "second", "first", "first"]
+    await database.close()
+
+
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite:///x.db", "mysql://x/y"])
 def test_an_address_of_no_use_is_refused_with_a_better_one(url: str) -> None:
     with pytest.raises(ValueError, match=r"sqlite\+aiosqlite://"):
