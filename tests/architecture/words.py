@@ -125,8 +125,8 @@ WORDS: tuple[Word, ...] = (
     Word("wanted", _N, "the noun", pending=True, count=19),
     Word("made", _N, "the noun", pending=True, count=31),
     # Protocol state.
-    Word("deaf", _N, "refusing", pending=True, count=4),
-    Word("unsettled", _N, "unparsed_bytes", pending=True, count=2),
+    Word("deaf", _N, "refusing"),
+    Word("unsettled", _N, "unparsed_bytes"),
     Word("serving", _N, "app: HttpApp, SignedUrlApp", pending=True, count=1),
     # What users read.
     Word("house", _T, "server"),
