@@ -29,6 +29,7 @@ ORDER = (
     "analysis",
     "separation",
     "presence",
+    "invariance",
     "transcribe",
     "full",
 )
