@@ -88,7 +88,7 @@ WORDS: tuple[Word, ...] = (
     # Saying, telling, asking and hearing.
     Word("told", _P, "on_progress, event, report", pending=True, count=33),
     Word("said", _P, "message", pending=True, count=33),
-    Word("asked", _P, "request", pending=True, count=49),
+    Word("asked", _P, "request", pending=True, count=48),
     Word("heard", _P, "the noun: detected, notes, words", pending=True, count=13),
     Word("hear", _P, "receive, transcribe, detect", pending=True, count=3),
     Word("news", _P, "wakeup, tail", pending=True, count=3),
@@ -119,8 +119,8 @@ WORDS: tuple[Word, ...] = (
     Word("most", _P, "max", pending=True, count=14),
     Word("least", _P, "min"),
     # Participles and pronouns where the noun belongs.
-    Word("one", _N, "the noun", pending=True, count=65),
-    Word("found", _N, "the noun", pending=True, count=80),
+    Word("one", _N, "the noun", pending=True, count=64),
+    Word("found", _N, "the noun", pending=True, count=79),
     Word("given", _N, "the noun", pending=True, count=14),
     Word("wanted", _N, "the noun", pending=True, count=19),
     Word("made", _N, "the noun", pending=True, count=30),
