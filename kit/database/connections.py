@@ -1,4 +1,4 @@
-"""Engines: how SQLAlchemy connects to SQLite and to Postgres, for reading and for writing."""
+"""Create SQLAlchemy engines for SQLite and Postgres: one for reading, one for writing."""
 
 import asyncio
 import sqlite3
@@ -64,13 +64,24 @@ def sqlite_engines(
     closed: Callable[[], bool],
     threads: set[threading.Thread],
 ) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the reader and the writer of a file; `threads` collects the driver's threads.
+    """Return the read engine and the write engine of an SQLite file.
 
-    They open no connection any more once `closed` returns true.
+    Parameters
+    ----------
+    readers
+        Connections for reading; there is one for writing.
+    timeout
+        Seconds after which a read is interrupted.
+    busy
+        Maximum wait for another process that writes, and for a free connection.
+    closed
+        Whether the database is closed; the engines then open no connection any more.
+    threads
+        Collects the threads of the driver.
     """
 
     def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
-        # The driver opens each connection in a thread that is its own.
+        # The driver opens each connection in a new thread, in which it runs all statements.
         threads.add(threading.current_thread())
         return sqlite3.Connection(*arguments, **named)
 
@@ -89,7 +100,7 @@ def sqlite_engines(
     single_roundtrip_cursors(reader, busy=busy, timeout=timeout)
 
     def prepare(connection: Any, *statements: str) -> None:
-        # The driver must begin no transactions of its own: `_begin` below does.
+        # Keep the driver from beginning transactions by itself: `_begin` below does.
         connection.isolation_level = None
         cursor = connection.cursor()
         for statement in statements:
@@ -100,7 +111,7 @@ def sqlite_engines(
 
     @event.listens_for(writer.sync_engine, "connect")
     def _connect_writer(connection: Any, _: object) -> None:
-        # Other processes may be opening the file: wait for them while its mode is set.
+        # Wait for other processes that are just opening the file while its mode is set.
         prepare(connection, waiting, LOG_AHEAD, "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
         prepare(connection, "PRAGMA busy_timeout=0")
 
@@ -118,9 +129,18 @@ def sqlite_engines(
 def postgres_engines(
     url: str, *, pool: int, timeout: Seconds, busy: Seconds, closed: Callable[[], bool]
 ) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the reader and the writer of a Postgres database.
+    """Return the read engine and the write engine of a Postgres database.
 
-    They open no connection any more once `closed` returns true.
+    Parameters
+    ----------
+    pool
+        Connections of each engine.
+    timeout
+        Seconds after which the server cancels a statement.
+    busy
+        Maximum wait for a connection.
+    closed
+        Whether the database is closed; the engines then open no connection any more.
     """
     common = {
         "application_name": "cratedig",

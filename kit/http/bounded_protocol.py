@@ -65,8 +65,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._limits.enter(address):
             self._leave = partial(self._limits.leave, address)
             self._start_deadline()
-        elif self._limits.may_hear_why():
-            self._leave = self._limits.has_heard
+        elif self._limits.begin_refusal():
+            self._leave = self._limits.end_refusal
             self._refuse(Refusal.FULL)
         else:
             self._refusing = True

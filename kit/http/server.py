@@ -51,7 +51,7 @@ class Server(uvicorn.Server):
         head_timeout: Seconds = HEAD_TIMEOUT,
         limits: ConnectionLimits | None = None,
     ) -> None:
-        limits = limits or ConnectionLimits(most=CONNECTIONS)
+        limits = limits or ConnectionLimits(max_connections=CONNECTIONS)
         protocol: Any = partial(BoundedProtocol, head_timeout=head_timeout, limits=limits)
         self._bound: list[socket.socket] = []
         super().__init__(
