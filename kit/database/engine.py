@@ -26,6 +26,7 @@ from kit.database.connections import (
     sqlite_engines,
 )
 from kit.database.errors import unavailable
+from kit.database.hooks import Hooks
 from kit.database.locks import (
     LOCK,
     TRY_LEAD,
@@ -79,6 +80,8 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
         self._closed = False
         self._clock = clock
         self._threads: set[threading.Thread] = set()
+        self.hooks = Hooks()
+        """What is done before a transaction commits, by what was reported in it."""
         self._writer_turn: AbstractAsyncContextManager[None] = nullcontext()
         if self.sqlite:
             if parsed.database in (None, "", ":memory:"):
@@ -139,6 +142,7 @@ class Database(DatabaseClock, PreparedStatements, Notifications):
                 if self.sqlite:
                     await session.connection()  # Begins now: nobody else writes from here on.
                 yield session
+                await self.hooks.run(session)
                 await session.commit()
         self.notify_committed(session)
 
