@@ -16,10 +16,7 @@ def subject_filter(
     ] = None,
     subject: Annotated[
         SubjectText | None,
-        Query(
-            description="Only what belongs to this subject, as `<kind>:<id>`: "
-            "`collection:0197f3a2-…`."
-        ),
+        Query(description="The subject, as `<kind>:<id>`, such as `collection:0197f3a2-…`."),
     ] = None,
 ) -> Subject | None:
     """Return the subject to filter by, if any. Raises `ProblemError` if the two forms differ."""
