@@ -30,7 +30,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A share, 0 to 1."""
 
 
-class Measure(StrEnum):
+class MeasuredField(StrEnum):
     """A measured value of an item; each can be filtered by a range."""
 
     BPM = "bpm"
@@ -50,7 +50,7 @@ class Measure(StrEnum):
     """Fundamental frequency in hertz."""
 
 
-class Limits(StrictModel):
+class ValueRange(StrictModel):
     """The range of a measured value: both ends are inclusive unless marked as open.
 
     Items whose value is not known are outside of every range.
@@ -64,7 +64,7 @@ class Limits(StrictModel):
     """Whether `max` itself is outside."""
 
 
-class Period(StrictModel):
+class TimeRange(StrictModel):
     """A range of time: from `start`, inclusive, to `end`, exclusive."""
 
     start: datetime | None = None
@@ -91,8 +91,8 @@ class KeyFilter(StrictModel):
 class SoundWord(NamedTuple):
     """A word for a sound as a range of a measured value."""
 
-    measure: Measure
-    limits: Limits
+    measure: MeasuredField
+    limits: ValueRange
     meaning: str
     """The range in words, with its unit."""
 
@@ -100,21 +100,21 @@ class SoundWord(NamedTuple):
 SOUND_WORDS: Mapping[str, SoundWord] = MappingProxyType(
     {
         "bright": SoundWord(
-            Measure.BRIGHTNESS, Limits(min=4000), "spectral centroid of at least 4000 Hz"
+            MeasuredField.BRIGHTNESS, ValueRange(min=4000), "spectral centroid of at least 4000 Hz"
         ),
         "dark": SoundWord(
-            Measure.BRIGHTNESS, Limits(max=1200), "spectral centroid of at most 1200 Hz"
+            MeasuredField.BRIGHTNESS, ValueRange(max=1200), "spectral centroid of at most 1200 Hz"
         ),
-        "short": SoundWord(Measure.DURATION, Limits(max=0.25), "at most 0.25 s long"),
-        "long": SoundWord(Measure.DURATION, Limits(min=2), "at least 2 s long"),
-        "punchy": SoundWord(Measure.ATTACK, Limits(max=0.01), "attack of at most 10 ms"),
+        "short": SoundWord(MeasuredField.DURATION, ValueRange(max=0.25), "at most 0.25 s long"),
+        "long": SoundWord(MeasuredField.DURATION, ValueRange(min=2), "at least 2 s long"),
+        "punchy": SoundWord(MeasuredField.ATTACK, ValueRange(max=0.01), "attack of at most 10 ms"),
         "noisy": SoundWord(
-            Measure.NOISINESS, Limits(min=0.25), "spectral flatness of at least 0.25"
+            MeasuredField.NOISINESS, ValueRange(min=0.25), "spectral flatness of at least 0.25"
         ),
         "tonal": SoundWord(
-            Measure.NOISINESS, Limits(max=0.03), "spectral flatness of at most 0.03"
+            MeasuredField.NOISINESS, ValueRange(max=0.03), "spectral flatness of at most 0.03"
         ),
-        "deep": SoundWord(Measure.PITCH, Limits(max=110), "pitch of at most 110 Hz"),
+        "deep": SoundWord(MeasuredField.PITCH, ValueRange(max=110), "pitch of at most 110 Hz"),
     }
 )
 """Words of a query that also mean a range of a measured value."""
@@ -175,29 +175,29 @@ class SearchQuery(StrictModel):
     licences: tuple[str, ...] = ()
     not_licences: tuple[str, ...] = ()
     keys: tuple[KeyFilter, ...] = ()
-    bpm: Limits | None = None
+    bpm: ValueRange | None = None
     bpm_fold: bool = False
     """Whether half and double the tempo match too."""
-    duration: Limits | None = None
-    loudness: Limits | None = None
-    brightness: Limits | None = None
-    noisiness: Limits | None = None
-    attack: Limits | None = None
-    pitch: Limits | None = None
+    duration: ValueRange | None = None
+    loudness: ValueRange | None = None
+    brightness: ValueRange | None = None
+    noisiness: ValueRange | None = None
+    attack: ValueRange | None = None
+    pitch: ValueRange | None = None
     sources: tuple[str, ...] = ()
     """Ids of items, or words of songs' names: only what was cut from these."""
     favourite: bool | None = None
     min_rating: Rating | None = None
     in_doubt: bool | None = None
     """Whether the confidence of the item's class is below `DOUBT`."""
-    created: Period | None = None
+    created: TimeRange | None = None
     like: ItemId | None = None
     """The item that results should sound like."""
     sort: Sort | None = None
 
-    def limits(self, measure: Measure) -> Limits | None:
+    def limits(self, measure: MeasuredField) -> ValueRange | None:
         """Return the range of a measured value, if it is limited."""
-        limits: Limits | None = getattr(self, measure.value)
+        limits: ValueRange | None = getattr(self, measure.value)
         return limits
 
 
@@ -232,7 +232,7 @@ class SearchTag(Message):
     confidence: Confidence | None = None
 
 
-class Hit(Message):
+class SearchHit(Message):
     """An item that was found, with what the search knows of it."""
 
     item: Item
@@ -284,7 +284,7 @@ class Facets(Message):
 class SearchResult(Message):
     """Rows of a search. The order is kept for a few minutes as a snapshot, by offset."""
 
-    items: tuple[Hit, ...]
+    items: tuple[SearchHit, ...]
     total: Annotated[int, Field(ge=0)]
     """Number of results of the search."""
     offset: Annotated[int, Field(ge=0)]

@@ -5,9 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
-from kit.arrays import F32
+from kit.arrays import F32, F64
 from kit.signal.spectra import Framing, magnitudes
 
 RATE = 44_100
@@ -33,8 +32,6 @@ _PITCH_START, _PITCH_LENGTH = 0.05, 0.15
 """Seconds after the peak, and seconds of it, in which a pitch is searched."""
 _CLARITY = 0.8
 """Periodicity, of at most 1, from which a sound has a pitch."""
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +85,8 @@ def measure(mono: F32, rate: int) -> Measures | None:
     envelope = _envelope(sound) / peak
     onset = int(np.argmax(envelope >= 10 ** (_ONSET_DB / 20)))
     top = int(np.argmax(envelope >= 10 ** (_PEAK_DB / 20)))
-    heard = sound[onset * _STEP : onset * _STEP + int(_ANALYSED * RATE)] / np.float32(peak)
-    spectra = np.concatenate(list(magnitudes([heard[None]], _FRAMING)))
+    part = sound[onset * _STEP : onset * _STEP + int(_ANALYSED * RATE)] / np.float32(peak)
+    spectra = np.concatenate(list(magnitudes([part[None]], _FRAMING)))
     power = (np.asarray(spectra, np.float64) ** 2).sum(axis=0)
     return Measures(
         brightness=float((power * _FREQUENCIES).sum() / max(float(power.sum()), 1e-20)),
@@ -99,14 +96,14 @@ def measure(mono: F32, rate: int) -> Measures | None:
     )
 
 
-def _envelope(sound: F32) -> Vector:
+def _envelope(sound: F32) -> F64:
     count = -(-sound.size // _STEP)
     padded = np.zeros(count * _STEP, np.float32)
     padded[: sound.size] = np.abs(sound)
     return np.asarray(padded.reshape(count, _STEP).max(axis=1), np.float64)
 
 
-def _flatness(power: Vector) -> float:
+def _flatness(power: F64) -> float:
     """Return the flatness of octaves, averaged by their power."""
     weighted = 0.0
     for low, high in pairwise(_OCTAVES):

@@ -16,7 +16,7 @@ from contracts.search import ClassSource
 from kit.database.engine import Database, database_of
 from services.library.catalogue.artifacts import SEARCHED
 from services.library.catalogue.tables import ItemRow
-from services.library.search.facts import Facts, facts_of
+from services.library.search.findings import Findings, findings_of
 from services.library.search.fulltext import delete_words, write_words
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow, SearchTagRow
 from services.library.search.text import words_of
@@ -44,11 +44,11 @@ async def index_items(session: AsyncSession, owner: str, items: Sequence[ItemRow
 
 
 async def _index(session: AsyncSession, owner: str, items: Sequence[ItemRow]) -> None:
-    facts = await facts_of(session, items)
+    findings = await findings_of(session, items)
     songs = await _songs(session, {item.parent for item in items if item.parent is not None})
     revision = await next_revision(session, owner)
     rows = [
-        _document(item, revision, facts.get(item.id, Facts()), songs.get(item.parent or ""))
+        _document(item, revision, findings.get(item.id, Findings()), songs.get(item.parent or ""))
         for item in items
     ]
     database = database_of(session)
@@ -58,7 +58,7 @@ async def _index(session: AsyncSession, owner: str, items: Sequence[ItemRow]) ->
     }
     words, tags = {}, []
     for item in items:
-        known = facts.get(item.id, Facts()).tags
+        known = findings.get(item.id, Findings()).tags
         text = " ".join((item.name, *item.labels.values(), *(tag.name for tag in known)))
         words[ids[item.id]] = words_of(text, max_length=SEARCHED)
         tags += [
@@ -174,9 +174,9 @@ async def _songs(session: AsyncSession, parents: Collection[str]) -> Mapping[str
     return dict((await session.execute(query)).all())
 
 
-def _document(item: ItemRow, revision: int, facts: Facts, song: str | None) -> dict[str, Any]:
+def _document(item: ItemRow, revision: int, findings: Findings, song: str | None) -> dict[str, Any]:
     licence = next((name_key(item.labels[n]) for n in _LICENCES if n in item.labels), None)
-    sound = facts.sound
+    sound = findings.sound
     return {
         "item": item.id,
         "owner": item.owner,
@@ -195,10 +195,10 @@ def _document(item: ItemRow, revision: int, facts: Facts, song: str | None) -> d
         "song": song,
         "parent": item.parent,
         "bpm": item.bpm,
-        "key": facts.key,
-        "camelot": facts.camelot,
+        "key": findings.key,
+        "camelot": findings.camelot,
         "duration": item.audio["duration"] if item.audio else None,
-        "loudness": facts.loudness,
+        "loudness": findings.loudness,
         "licence": licence or None,
         "created": item.created,
         "updated": item.updated,

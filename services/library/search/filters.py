@@ -12,11 +12,11 @@ from contracts.search import (
     SOUND_WORDS,
     FacetCount,
     Facets,
-    Limits,
-    Measure,
-    Period,
+    MeasuredField,
     SearchQuery,
     Term,
+    TimeRange,
+    ValueRange,
 )
 from services.library.search.columns import Columns, Mask
 from services.library.search.fulltext import Ids
@@ -28,7 +28,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class TextMatches:
     """What the full-text index found for a query."""
 
     words: Ids | None
@@ -54,7 +54,7 @@ class Matches:
         What the full-text index found for it.
     """
 
-    def __init__(self, columns: Columns, query: SearchQuery, texts: Texts) -> None:
+    def __init__(self, columns: Columns, query: SearchQuery, texts: TextMatches) -> None:
         self._columns = columns
         self._others, self._facets = _masks(columns, query, texts)
         self.mask = _all((self._others, *self._facets.values()))
@@ -97,7 +97,7 @@ class Matches:
         return _all((self._others, *others))
 
 
-def in_limits(values: NDArray[np.float32], limits: Limits) -> Mask:
+def in_limits(values: NDArray[np.float32], limits: ValueRange) -> Mask:
     """Return which values are in a range; NaN is in none."""
     # Compared in the precision in which they are stored: 0.1 is at most 0.1.
     mask = ~np.isnan(values)
@@ -110,7 +110,9 @@ def in_limits(values: NDArray[np.float32], limits: Limits) -> Mask:
     return mask
 
 
-def _masks(columns: Columns, query: SearchQuery, texts: Texts) -> tuple[Mask, dict[str, Mask]]:
+def _masks(
+    columns: Columns, query: SearchQuery, texts: TextMatches
+) -> tuple[Mask, dict[str, Mask]]:
     """Return the mask of everything that is no facet, and the mask of each facet that is set."""
     others = columns.live.copy()
     others[columns.places(texts.deleting)] = False
@@ -119,7 +121,7 @@ def _masks(columns: Columns, query: SearchQuery, texts: Texts) -> tuple[Mask, di
     for term, ids in texts.terms:
         mask = _term_mask(columns, term, ids)
         others &= ~mask if term.negated else mask
-    for measure in Measure:
+    for measure in MeasuredField:
         if (limits := query.limits(measure)) is not None:
             others &= _measure_mask(columns, measure, limits, folds=query.bpm_fold)
     if query.created is not None:
@@ -168,16 +170,18 @@ def _term_mask(columns: Columns, term: Term, ids: Ids) -> Mask:
     return mask
 
 
-def _measure_mask(columns: Columns, measure: Measure, limits: Limits, *, folds: bool) -> Mask:
+def _measure_mask(
+    columns: Columns, measure: MeasuredField, limits: ValueRange, *, folds: bool
+) -> Mask:
     values = columns.numbers[measure.value]
     mask = in_limits(values, limits)
-    if measure is Measure.BPM and folds:
+    if measure is MeasuredField.BPM and folds:
         mask |= in_limits(values * np.float32(2), limits)
         mask |= in_limits(values / np.float32(2), limits)
     return mask
 
 
-def _created_mask(columns: Columns, period: Period) -> Mask:
+def _created_mask(columns: Columns, period: TimeRange) -> Mask:
     mask = np.ones(columns.size, np.bool_)
     if period.start is not None:
         mask &= columns.created >= _microseconds(period.start)
@@ -187,8 +191,7 @@ def _created_mask(columns: Columns, period: Period) -> Mask:
 
 
 def _coded_mask(columns: Columns, column: str, texts: Iterable[str]) -> Mask:
-    found = [columns.codes[column].find(str(text)) for text in texts]
-    codes = [code for code in found if code is not None]
+    codes = [code for text in texts if (code := columns.codes[column].find(str(text))) is not None]
     mask: Mask = np.isin(columns.coded[column], codes)
     return mask
 

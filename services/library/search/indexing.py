@@ -9,7 +9,7 @@ from services.library.catalogue.changes import item_changed
 from services.library.catalogue.tables import ItemRow
 from services.library.jobs.transitions import FinishedJob
 from services.library.search.documents import index_items
-from services.library.search.facts import TASKS_WITH_FACTS, items_heard
+from services.library.search.findings import TASKS_WITH_FINDINGS, items_described
 
 
 async def index_changes(session: AsyncSession, items: Sequence[ItemRow]) -> None:
@@ -27,7 +27,7 @@ async def index_results(session: AsyncSession, finished: Sequence[FinishedJob]) 
     jobs = [
         job.row
         for job in finished
-        if job.row.state == JobState.SUCCEEDED and job.row.task in TASKS_WITH_FACTS
+        if job.row.state == JobState.SUCCEEDED and job.row.task in TASKS_WITH_FINDINGS
     ]
-    for item in await items_heard(session, jobs) if jobs else ():
+    for item in await items_described(session, jobs) if jobs else ():
         item_changed(session, item)

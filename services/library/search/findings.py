@@ -22,7 +22,7 @@ from services.library.search.values import name_key
 
 
 @dataclass(slots=True)
-class Facts:
+class Findings:
     """What is known of an item besides its row; `None` if it is not known."""
 
     loudness: float | None = None
@@ -34,7 +34,7 @@ class Facts:
     tags: tuple[SearchTag, ...] = ()
 
 
-async def facts_of(session: AsyncSession, items: Sequence[ItemRow]) -> Mapping[str, Facts]:
+async def findings_of(session: AsyncSession, items: Sequence[ItemRow]) -> Mapping[str, Findings]:
     """Return what the latest succeeded jobs found out about items.
 
     The class and measured values of a slice are in the result of a job over its parent, which
@@ -51,12 +51,12 @@ async def facts_of(session: AsyncSession, items: Sequence[ItemRow]) -> Mapping[s
         )
         .order_by(col(JobRow.finished), col(JobRow.id))
     )
-    facts: dict[str, Facts] = {}
+    findings: dict[str, Findings] = {}
     sounds: dict[str, SampleSound] = {}
     for item, task, result, inputs in (await session.execute(query)).all():
         try:
             if item in ids:
-                _READERS[task](facts.setdefault(item, Facts()), result)
+                _READERS[task](findings.setdefault(item, Findings()), result)
             if task == TaskName.TAGGING:
                 sounds |= _sounds(result, inputs)
         except ValidationError:
@@ -67,14 +67,14 @@ async def facts_of(session: AsyncSession, items: Sequence[ItemRow]) -> Mapping[s
             col(ArtifactRow.item).in_(ids), col(ArtifactRow.kind) == ArtifactKind.CANONICAL
         )
         for item, key in (await session.execute(canonical)).all():
-            if key in sounds:
-                facts.setdefault(item, Facts()).sound = sounds[key]
-    return facts
+            if item is not None and key in sounds:
+                findings.setdefault(item, Findings()).sound = sounds[key]
+    return findings
 
 
-async def items_heard(session: AsyncSession, jobs: Sequence[JobRow]) -> list[ItemRow]:
+async def items_described(session: AsyncSession, jobs: Sequence[JobRow]) -> list[ItemRow]:
     """Return the items about which succeeded jobs found something out: theirs, and slices."""
-    heard = {job.item for job in jobs if job.item is not None}
+    described = {job.item for job in jobs if job.item is not None}
     artifacts = [
         ref["artifact"] for job in jobs if job.task == TaskName.TAGGING for ref in job.inputs
     ]
@@ -88,8 +88,8 @@ async def items_heard(session: AsyncSession, jobs: Sequence[JobRow]) -> list[Ite
             .join(own, same_file)
             .where(col(source.id).in_(artifacts), col(own.kind) == ArtifactKind.CANONICAL)
         )
-        heard |= set(await session.scalars(query))
-    of_items = select(ItemRow).where(col(ItemRow.id).in_(sorted(filter(None, heard))))
+        described |= set(await session.scalars(query))
+    of_items = select(ItemRow).where(col(ItemRow.id).in_(sorted(filter(None, described))))
     return list(await session.scalars(of_items))
 
 
@@ -102,29 +102,29 @@ def _sounds(result: Any, inputs: Sequence[Mapping[str, Any]]) -> dict[str, Sampl
     return {keys[name]: sound for name, sound in named.items() if name in keys}
 
 
-def _from_ingest(facts: Facts, result: Any) -> None:
-    facts.loudness = IngestResult.model_validate(result).levels.integrated_lufs
+def _from_ingest(findings: Findings, result: Any) -> None:
+    findings.loudness = IngestResult.model_validate(result).levels.integrated_lufs
 
 
-def _from_analysis(facts: Facts, result: Any) -> None:
+def _from_analysis(findings: Findings, result: Any) -> None:
     estimate = AnalysisResult.model_validate(result).key
     if estimate is not None:
-        facts.key, facts.camelot = estimate.best.key, estimate.best.camelot
+        findings.key, findings.camelot = estimate.best.key, estimate.best.camelot
 
 
-def _from_tagging(facts: Facts, result: Any) -> None:
+def _from_tagging(findings: Findings, result: Any) -> None:
     tags = {
         name: SearchTag(name=name, source=ClassSource.MACHINE, confidence=tag.confidence)
         for tag in reversed(TaggingResult.model_validate(result).song)
         if (name := name_key(tag.name))
     }
-    facts.tags = tuple(tags.values()) or facts.tags
+    findings.tags = tuple(tags.values()) or findings.tags
 
 
-_READERS: Mapping[str, Callable[[Facts, Any], None]] = {
+_READERS: Mapping[str, Callable[[Findings, Any], None]] = {
     TaskName.INGEST.value: _from_ingest,
     TaskName.ANALYSIS.value: _from_analysis,
     TaskName.TAGGING.value: _from_tagging,
 }
-TASKS_WITH_FACTS = frozenset(_READERS)
+TASKS_WITH_FINDINGS = frozenset(_READERS)
 """Tasks whose results a search document shows."""
