@@ -24,6 +24,7 @@ from services.library.search.values import accepted_keys
 
 MAX_FACET_VALUES = 50
 """Values of a facet that are counted in an answer, the most frequent first."""
+_LARGEST = float(np.finfo(np.float32).max)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -102,12 +103,17 @@ def in_limits(values: NDArray[np.float32], limits: ValueRange) -> Mask:
     # Compared in the precision in which they are stored: 0.1 is at most 0.1.
     mask = ~np.isnan(values)
     if limits.min is not None:
-        low = np.float32(limits.min)
+        low = _single(limits.min)
         mask &= values > low if limits.min_open else values >= low
     if limits.max is not None:
-        high = np.float32(limits.max)
+        high = _single(limits.max)
         mask &= values < high if limits.max_open else values <= high
     return mask
+
+
+def _single(value: float) -> np.float32:
+    """Return a number in single precision; one that is too large becomes the largest."""
+    return np.float32(np.clip(value, -_LARGEST, _LARGEST))
 
 
 def _masks(
