@@ -177,6 +177,7 @@ class Catalogue:
             self.database,
             self.objects,
             policy=self.server.policy,
+            feed_retention=self.server.settings.feed_retention,
             clock=clock or SystemClock(),
         )
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,14 @@ async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
         while True:
             last = done.is_set()
             async with database.session() as session:
-                piece = await read_feed(session, OWNER, after=after, limit=7, wanted=FeedFilter())
+                piece = await read_feed(
+                    session,
+                    OWNER,
+                    after=after,
+                    limit=7,
+                    events=FeedFilter(),
+                    retention=timedelta(days=7),
+                )
             seen.extend(piece.items)
             after = piece.next
             if last and not piece.more:

@@ -125,7 +125,13 @@ async def server(jobs: Jobs, tmp_path: Path) -> AsyncIterator[RunningServer]:
     handler = JobEvents(jobs.database, objects, policy=jobs.policy)
     register_hooks(jobs.database, jobs.policy)
     owner, item = await jobs.owner()
-    cleanup = Cleanup(jobs.database, objects, policy=jobs.policy, clock=clock)
+    cleanup = Cleanup(
+        jobs.database,
+        objects,
+        policy=jobs.policy,
+        feed_retention=timedelta(days=7),
+        clock=clock,
+    )
     yield RunningServer(jobs, objects, clock, caught_up, reaper, cleanup, handler, owner, item)
     await objects.close()
 
