@@ -37,7 +37,7 @@ from kit.weights.store import open_store
 from services.separation.dsp import hann, stft
 from services.separation.networks.htdemucs import convert
 from services.separation.spleeter import HOP, SIZE
-from tests.separation.voices import song as synthetic_song
+from tests.separation.synthetic_vocals import song as synthetic_song
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "services" / "separation" / "README.md"

@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.support.patience import TEST_HANGS
+from tests.support.timeouts import TEST_HANGS
 
 REQUIRED = os.environ.get("CRATEDIG_CLUSTER") == "required"
 """Whether this run is made for the tests on real servers: a skipped one counts as failed."""

@@ -17,7 +17,7 @@ import pytest
 from cratedig import Client, CratedigError, UnavailableError
 from deploy.servers import fleet
 from tests.cluster.conftest import server_settings
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANGS
 from tests.support.running_server import (
     FAST,
     ROOT,
@@ -42,7 +42,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         folder = tmp_path_factory.mktemp("trial")
         server = cluster_server(folder, servers, workers=2, libraries=2)
         for name in WORKERS:
-            server.parts[name].command = [sys.executable, "-m", "tests.support.quick_worker"]
+            server.parts[name].command = [sys.executable, "-m", "tests.support.quick_midi_worker"]
         with running(server):
             yield server
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.world import World, gateway_world
+from tests.gateway.gateway_harness import World, gateway_world
 from tests.support.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url", "world"]

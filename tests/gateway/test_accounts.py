@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from tests.gateway.world import PASSWORD, World, eventually, gateway_world
+from tests.gateway.gateway_harness import PASSWORD, World, eventually, gateway_world
 
 Timed = tuple[float, dict[str, object]]
 

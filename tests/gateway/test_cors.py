@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway.world import World, gateway_world
+from tests.gateway.gateway_harness import World, gateway_world
 
 OURS = "https://music.example.org"
 OTHERS = ("https://evil.example", "http://music.example.org", f"{OURS}.evil.example", "null")

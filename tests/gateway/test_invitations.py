@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.world import PASSWORD, User, World, gateway_world
+from tests.gateway.gateway_harness import PASSWORD, User, World, gateway_world
 
 DAY = 86_400.0
 

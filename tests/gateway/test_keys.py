@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.gateway.world import User, World, listening
+from tests.gateway.gateway_harness import User, World, listening
 
 SCOPES = ["catalogue:read", "catalogue:write", "jobs:write"]
 

@@ -21,7 +21,7 @@ from contracts.subjects import Subject, SubjectKind
 from contracts.topics import JOBS_PROGRESS, LIBRARY_EVENTS
 from gateway.authenticator import SESSION_CACHE_LIFE
 from kit.clock import new_id
-from tests.gateway.world import PASSWORD, Told, User, World, eventually, gateway_world, listening
+from tests.gateway.gateway_harness import PASSWORD, Told, User, World, eventually, gateway_world, listening
 
 CHANGED = "item.changed"
 

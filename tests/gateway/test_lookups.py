@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway.world import User, World, gateway_world
+from tests.gateway.gateway_harness import User, World, gateway_world
 
 LIMIT = 20
 Try = Callable[[httpx.AsyncClient, int], Awaitable[httpx.Response]]

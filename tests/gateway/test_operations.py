@@ -14,7 +14,7 @@ from contracts.jobs import JobCreate
 from contracts.pipelines import PipelineSpec, RunCreate
 from contracts.uploads import UploadCreate
 from gateway.openapi import EXAMPLES, METHODS, merged_openapi
-from tests.gateway.world import World
+from tests.gateway.gateway_harness import World
 
 UNKNOWN = "01920000-0000-7000-8000-000000000000"
 BODIES: dict[tuple[str, str], type[BaseModel]] = {

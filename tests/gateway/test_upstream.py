@@ -15,7 +15,7 @@ from contracts.identity import Audience
 from gateway.upstream import Upstream, UpstreamRouter
 from kit.auth.reader import HttpKeys, TokenReader
 from kit.http.remote import UpstreamUnavailable
-from tests.gateway.world import World, gateway_world
+from tests.gateway.gateway_harness import World, gateway_world
 
 Answer = Callable[[Request], Awaitable[Response]]
 

@@ -10,7 +10,7 @@ from contracts.items import TagEncoding
 from kit.audio.encode import AudioForm
 from services.ingest.encodings import guess_encoding
 from services.ingest.engine import ConfinedFfmpeg
-from tests.ingest.names import LEGACY, WESTERN
+from tests.ingest.tag_names import LEGACY, WESTERN
 from tests.ingest.uploads import Intake, convert, write_wav
 from tests.support import signals
 

@@ -52,7 +52,7 @@ from services.library.completion.worker_events import JobEvents
 from services.library.context import Context
 from services.library.jobs import claims
 from services.library.settings import LibrarySettings
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANGS
 
 PART = 1 << 10
 """Bytes of a part: so small that a test's file has several."""

@@ -5,7 +5,7 @@ import pytest
 
 from tests.library.catalogue import Catalogue, open_catalogue
 from tests.library.job_store import Jobs, open_jobs
-from tests.library.locking import watched_locks
+from tests.library.lock_order import watched_locks
 from tests.support.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]

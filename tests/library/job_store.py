@@ -27,7 +27,7 @@ from services.library.jobs import claims, outcomes, submission
 from services.library.jobs.policy import Policy
 from services.library.jobs.tables import JobRow
 from services.library.tables import METADATA
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANGS
 
 PRODUCER = Producer(engine="test", version="1", fingerprint="0" * 64)
 TASK = TaskName.MIDI

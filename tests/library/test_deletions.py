@@ -31,7 +31,7 @@ from services.library.jobs.subjects import subject_columns
 from services.library.jobs.tables import JobRow
 from services.library.tables import METADATA
 from tests.library.catalogue import SLICING, Catalogue, Made, User, separated, stems
-from tests.library.locking import unwatched
+from tests.library.lock_order import unwatched
 
 CHILDREN = 600
 STATEMENTS, ROWS = 150, 2000

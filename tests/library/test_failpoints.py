@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.library.events.relay import Relay
-from tests.library.brittle import BrittleServer, brittle_server
-from tests.library.failing import FailingDatabase, Killed
+from tests.library.failpoint_server import BrittleServer, brittle_server
+from tests.library.failpoints import FailingDatabase, Killed
 from tests.library.mutants import RELAY, plant
 
 LIVES = {

@@ -20,7 +20,7 @@ from services.library.events.tables import EventRow
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow
 from services.library.tables import METADATA
-from tests.library.locking import unwatched
+from tests.library.lock_order import unwatched
 
 FOLDER = Path(__file__).parents[2] / "services" / "library" / "migrations"
 

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.library.job_store import open_jobs
-from tests.library.model import machine_of
+from tests.library.job_state_machine import machine_of
 from tests.library.mutants import RELAY, STORE, Mutant, plant
-from tests.library.relaying import ON_ANY, ON_POSTGRES
-from tests.library.test_model import sqlite_world
-from tests.library.world import Store, World
+from tests.library.relay_contract import ON_ANY, ON_POSTGRES
+from tests.library.test_job_model import sqlite_world
+from tests.library.store_harness import Store, World
 
 __all__ = ["sqlite_world"]
 

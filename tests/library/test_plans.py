@@ -19,7 +19,7 @@ from services.library.jobs.subjects import subject_columns
 from services.library.maintenance.gauges import SAMPLE, Gauges
 from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, open_catalogue
-from tests.library.locking import unwatched
+from tests.library.lock_order import unwatched
 
 ROWS = 6_000
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -37,7 +37,7 @@ from services.library.completion.worker_events import JobEvents
 from services.library.events.tables import EventRow, InboxRow
 from services.library.jobs.tables import GarbageRow, JobRow
 from tests.library.job_store import PRODUCER, Jobs
-from tests.library.relaying import Wire, until
+from tests.library.relay_contract import Wire, until
 
 DATA = b"notes"
 

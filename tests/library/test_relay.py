@@ -12,7 +12,7 @@ from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from services.library.events import relay as relays
 from tests.library.job_store import open_jobs
-from tests.library.relaying import ON_ANY, ON_POSTGRES, Wire, tell, unpublished, until
+from tests.library.relay_contract import ON_ANY, ON_POSTGRES, Wire, tell, unpublished, until
 
 Check = Callable[[ModuleType, Database], Awaitable[None]]
 

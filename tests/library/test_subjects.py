@@ -38,7 +38,7 @@ from services.library.jobs.submission import NewJob
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, separated, stems
-from tests.support.trial import SERVICE, TrialParams
+from tests.support.scripted_service import SERVICE, TrialParams
 
 
 class CatalogueLibrary:

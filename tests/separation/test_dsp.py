@@ -16,7 +16,7 @@ from services.separation.dsp import (
     triangle,
     window_power,
 )
-from tests.separation.toys import snr
+from tests.separation.fake_separators import snr
 
 
 def noise(*shape: int, seed: int = 0) -> F32:

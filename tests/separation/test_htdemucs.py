@@ -27,7 +27,7 @@ from services.separation.htdemucs import Bag, HtdemucsSeparator
 from services.separation.networks.htdemucs import Configuration, build, convert
 from services.separation.service import SERVICE
 from services.separation.streaming import separate_stream
-from tests.separation.toys import make_job, snr
+from tests.separation.fake_separators import make_job, snr
 
 GOLDEN = Path(__file__).with_name("golden")
 FILES = {"tiny": "44444444", "tiny_6s": "55555555"}

@@ -16,8 +16,8 @@ from services.separation.engine import NetworkEngine
 from services.separation.handler import handle
 from services.separation.spleeter import HOP, SIZE, SpleeterSeparator
 from services.separation.streaming import separate_stream
-from tests.separation.toys import make_job, si_sdr
-from tests.separation.voices import parts, song
+from tests.separation.fake_separators import make_job, si_sdr
+from tests.separation.synthetic_vocals import parts, song
 
 GOLDEN = Path(__file__).with_name("golden") / "spleeter.npz"
 

@@ -8,7 +8,7 @@ import pytest
 from kit.arrays import F32
 from services.separation.dsp import triangle
 from services.separation.streaming import separate_stream
-from tests.separation.toys import SHARES, Shares, snr
+from tests.separation.fake_separators import SHARES, Shares, snr
 
 
 def noise(samples: int, seed: int = 0) -> F32:

@@ -39,7 +39,7 @@ from services.separation.networks.htdemucs import convert
 from services.separation.service import SERVICE
 from tests.architecture.sources import ROOT
 from tests.separation.test_htdemucs import checkpoint, mixture
-from tests.separation.toys import make_job, snr
+from tests.separation.fake_separators import make_job, snr
 
 # PyTorch takes seconds to import, and its threads spin where others work.
 pytestmark = pytest.mark.timeout(300)

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.servers.postgres import Postgres
 from kit.clock import new_id
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANGS
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +48,7 @@ def running_postgres() -> Iterator[str]:
             # The keeper stops the server also when this process is killed.
             keeper = subprocess.Popen(
                 (
-                    *(sys.executable, "-m", "tests.support.keeper"),
+                    *(sys.executable, "-m", "tests.support.process_supervisor"),
                     *(str(folder), str(int(server.stop_signal))),
                     *(*launch.command, "-c", "fsync=off", "-c", "synchronous_commit=off"),
                 ),

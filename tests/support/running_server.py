@@ -15,7 +15,7 @@ import httpx
 
 from cratedig import Client, Credentials
 from deploy.servers.state import free_ports
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANGS
 
 ROOT = Path(__file__).parents[2]
 WORKERS = ("ingest", "midi")

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(60 + 25 * KI
 @pytest.fixture
 def server(tmp_path: Path) -> RunningServer:
     server = embedded_server(tmp_path)
-    server.parts["server"].command = [sys.executable, "-m", "tests.support.trial_server"]
+    server.parts["server"].command = [sys.executable, "-m", "tests.support.quick_midi_server"]
     return server
 
 

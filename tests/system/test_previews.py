@@ -12,7 +12,7 @@ from cratedig import Client, NotFoundError
 from kit.arrays import AudioBlock
 from kit.audio.decode import read
 from kit.audio.encode import Encoder
-from tests.separation.voices import RATE, song
+from tests.separation.synthetic_vocals import RATE, song
 from tests.support.running_server import RunningServer, eventually
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]

@@ -10,7 +10,7 @@ from kit.worker.engines import EngineContext
 from kit.worker.outcomes import OutOfMemory, Rejected
 from services.transcribe.backends import choose
 from services.transcribe.engine import Networks, SpeechNetwork, load_engine
-from tests.transcribe.lines import FakeNetwork
+from tests.transcribe.fake_speech import FakeNetwork
 
 
 def has(*names: str) -> Callable[[str], bool]:

@@ -15,7 +15,7 @@ from services.transcribe.dsp import (
     voice_start,
 )
 from services.transcribe.lines import RATE
-from tests.transcribe.lines import bursts, line
+from tests.transcribe.fake_speech import bursts, line
 
 
 def levels_of(audio: Mono) -> F32:

@@ -7,7 +7,7 @@ from kit.arrays import F32
 from services.transcribe.dsp import LevelEnvelope
 from services.transcribe.hallucinations import filter_hallucinations
 from services.transcribe.lines import Segment
-from tests.transcribe.lines import bursts, line
+from tests.transcribe.fake_speech import bursts, line
 
 SECONDS = 30.0
 

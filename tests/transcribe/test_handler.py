@@ -18,7 +18,7 @@ from services.transcribe.engine import Engine
 from services.transcribe.handler import handle
 from services.transcribe.lines import RATE
 from tests.support.single_job import audio_input, single_job, write_audio
-from tests.transcribe.lines import FakeNetwork, bursts
+from tests.transcribe.fake_speech import FakeNetwork, bursts
 
 SONG = Path(__file__).parents[2] / "examples" / "song"
 TRUTH = json.loads((SONG / "truth.json").read_text(encoding="utf-8"))["lyrics"]

@@ -6,7 +6,7 @@ import pytest
 from kit.arrays import Mono
 from services.transcribe.lines import RATE, Segment, WindowTranscript, Word
 from services.transcribe.streaming import EARLIEST_CUT, WINDOW, Transcriber
-from tests.transcribe.lines import FakeNetwork, bursts
+from tests.transcribe.fake_speech import FakeNetwork, bursts
 
 
 def listen(

@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.weights.site import CONTENT, Site
+from tests.weights.weight_server import CONTENT, Site
 
 
 @pytest.fixture

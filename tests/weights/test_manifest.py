@@ -16,7 +16,7 @@ from kit.weights.manifest import (
 )
 from kit.weights.sources import answers
 from kit.weights.store import Store
-from tests.weights.site import CONTENT, SHA, TOML, Site, write_manifest
+from tests.weights.weight_server import CONTENT, SHA, TOML, Site, write_manifest
 
 
 def test_manifest_is_read(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from kit.weights.manifest import (
 )
 from kit.weights.sources import tools
 from kit.weights.store import FetchFailed, MissingWeights, Store
-from tests.weights.site import COMMIT, CONTENT, SHA, Site
+from tests.weights.weight_server import COMMIT, CONTENT, SHA, Site
 
 
 def made_of(

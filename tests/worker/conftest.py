@@ -38,7 +38,7 @@ from kit.settings import KitSettings
 from kit.worker.compute import EngineSetup
 from kit.worker.runtime import WorkerRuntime
 from tests.support.events import make_event
-from tests.support.trial import SERVICE, TrialParams
+from tests.support.scripted_service import SERVICE, TrialParams
 
 OWNER = OwnerId(new_id())
 

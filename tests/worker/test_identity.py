@@ -5,7 +5,7 @@ import uuid
 from contracts.jobs import JobCompleted
 from kit.service import WorkerSettings
 from kit.worker.runtime import WorkerRuntime
-from tests.support.trial import SERVICE
+from tests.support.scripted_service import SERVICE
 from tests.worker.conftest import Bench
 
 

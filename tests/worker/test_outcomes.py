@@ -8,7 +8,7 @@ import pytest
 from contracts.jobs import FailureKind, JobCompleted, Manifest
 from contracts.objects import Bucket, previews_prefix
 from kit.objects.base import ObjectFacts
-from tests.support.trial import Deed
+from tests.support.scripted_service import Deed
 from tests.worker.conftest import Bench
 
 

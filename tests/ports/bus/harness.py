@@ -17,7 +17,7 @@ from kit.bus.memory import MemoryBus
 from kit.bus.watchdog import KafkaTimes
 from kit.clock import new_id
 from tests.support.events import make_event
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANGS
 
 QUICK = KafkaTimes(heartbeat=1.0, poll=0.1, backoff=0.2, metadata=2.0)
 """News comes soon, and a member is not taken for dead because the machine is busy."""

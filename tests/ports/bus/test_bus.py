@@ -17,7 +17,7 @@ from tests.ports.bus.harness import (
     released,
 )
 from tests.support.events import make_event
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANGS
 
 
 async def test_is_ready_when_started(harness: Harness) -> None:

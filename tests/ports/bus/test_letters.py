@@ -19,7 +19,7 @@ from kit.bus.dead_letters import DeadLetter, operator_event, pack, parse_dead_le
 from kit.bus.kafka.bus import KafkaBus
 from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, released
 from tests.support.events import make_event
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANGS
 from tests.support.servers import server_setting
 
 

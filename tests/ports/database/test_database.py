@@ -17,7 +17,7 @@ from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database, database_of, notify_on_commit
 from kit.database.repository import OwnedRows, Position
 from tests.ports.database.rows import METADATA, Entry, Shelf
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANGS
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

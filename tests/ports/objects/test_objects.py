@@ -11,7 +11,7 @@ import pytest
 from contracts.objects import Bucket
 from kit.objects.base import ObjectCorrupt, ObjectError, ObjectMissing, PartFacts, UploadMissing
 from tests.ports.objects.conftest import World
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANGS
 
 DERIVED = Bucket.DERIVED
 MINUTE = timedelta(minutes=1)

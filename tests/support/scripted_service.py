@@ -150,6 +150,6 @@ SERVICE = WorkerService(
     params=TrialParams,
     result=TrialResult,
     settings=WorkerSettings,
-    handler="tests.support.trial:handle",
-    engine="tests.support.trial:load_engine",
+    handler="tests.support.scripted_service:handle",
+    engine="tests.support.scripted_service:load_engine",
 )

@@ -56,7 +56,7 @@ from services.library.jobs.tables import JobRow
 from services.library.settings import LibrarySettings
 from services.library.tables import METADATA
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
-from tests.library.failing import (
+from tests.library.failpoints import (
     FailingBus,
     FailingDatabase,
     FailingStore,
@@ -64,7 +64,7 @@ from tests.library.failing import (
     Points,
     unwrapped,
 )
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANGS
 
 SECRET = "between-services-" + "x" * 32
 PRODUCER = Producer(engine="played", version="1", fingerprint="0" * 64)

@@ -13,7 +13,7 @@ from gateway.tables import METADATA
 from kit.clock import SystemClock
 from kit.database.engine import Database
 from kit.database.migrations import differences
-from tests.gateway.world import World, gateway_world
+from tests.gateway.gateway_harness import World, gateway_world
 
 
 async def kids(world: World) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from tests.gateway.world import PASSWORD, WITHIN, User, World, gateway_world
+from tests.gateway.gateway_harness import PASSWORD, WITHIN, User, World, gateway_world
 
 NEW = "another sentence"
 

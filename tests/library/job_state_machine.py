@@ -32,8 +32,8 @@ from contracts.jobs import (
 )
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, commands
 from services.library.jobs.tables import JobRow
-from tests.library.expected import BUDGET, Expected, Predictions, Ticket
-from tests.library.world import (
+from tests.library.job_model import BUDGET, Expected, Predictions, Ticket
+from tests.library.store_harness import (
     FILES,
     OWNERS,
     POLICY,

@@ -1,4 +1,4 @@
-"""`python -m tests.support.trial_server`: the embedded server with quick work instead of MIDI."""
+"""`python -m tests.support.quick_midi_server`: the embedded server with quick work instead of MIDI."""
 
 import uvloop
 
@@ -10,7 +10,7 @@ from kit.observability import logging as logs
 from kit.service import WorkerSettings
 from services.ingest.service import SERVICE as INGEST
 from services.library.service import SERVICE as LIBRARY
-from tests.support.quick import SERVICE as QUICK
+from tests.support.quick_midi_service import SERVICE as QUICK
 
 
 def main() -> None:

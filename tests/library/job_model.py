@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from contracts.ids import OwnerId, WorkerId
 from contracts.jobs import JobState, Priority
-from tests.library.world import POLICY, Store, World
+from tests.library.store_harness import POLICY, Store, World
 
 S = JobState
 BUDGET = 120.0

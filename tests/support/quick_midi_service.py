@@ -40,6 +40,6 @@ SERVICE = WorkerService(
     params=MidiParams,
     result=QuickResult,
     settings=WorkerSettings,
-    handler="tests.support.quick:handle",
-    engine="tests.support.quick:load_engine",
+    handler="tests.support.quick_midi_service:handle",
+    engine="tests.support.quick_midi_service:load_engine",
 )

@@ -11,7 +11,7 @@ from services.transcribe.doubts import TEMPERATURE, confirm, looks_invented, loo
 from services.transcribe.hallucinations import filter_hallucinations
 from services.transcribe.lines import RATE, Segment, WindowTranscript
 from services.transcribe.streaming import Transcriber
-from tests.transcribe.lines import bursts, line
+from tests.transcribe.fake_speech import bursts, line
 
 SUNG = bursts((0, 24), seconds=24)
 MIX = bursts((0, 24), seconds=24, level=0.3)

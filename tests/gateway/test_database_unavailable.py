@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from tests.gateway.world import WITHIN, World, gateway_world
+from tests.gateway.gateway_harness import WITHIN, World, gateway_world
 
 
 class Relay:

@@ -21,7 +21,7 @@ from kit.database.base import Utc
 from kit.database.engine import Database
 from services.library.jobs.policy import Policy
 from services.library.tables import METADATA
-from tests.library.inline import inline_sqlite
+from tests.library.inline_sqlite import inline_sqlite
 from tests.support.clock import ManualClock
 
 Answer = TypeVar("Answer")

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.ingest import IngestParams, RejectionReason
 from services.ingest.engine import ConfinedFfmpeg
-from tests.ingest.hostile import HOSTILE, Bench
+from tests.ingest.malicious_files import HOSTILE, Bench
 from tests.ingest.uploads import Intake, cpu_seconds, peak_alone
 
 WITHIN = 15.0

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.library.model import machine_of
-from tests.library.world import Store, World
+from tests.library.job_state_machine import machine_of
+from tests.library.store_harness import Store, World
 
 SCHEDULES = int(os.environ.get("CRATEDIG_TEST_SCHEDULES", "200"))
 """How many schedules of 50 steps are tried on SQLite."""

@@ -1,4 +1,4 @@
-"""`python -m tests.support.quick_worker`: quick work instead of MIDI, as a process of its own."""
+"""`python -m tests.support.quick_midi_worker`: quick work instead of MIDI, as a process of its own."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from kit.main import serve
 from kit.observability import logging as logs
 from kit.service import WorkerSettings
 from kit.settings import KitSettings
-from tests.support.quick import SERVICE
+from tests.support.quick_midi_service import SERVICE
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from contracts.ingest import IngestParams, RejectionReason
 from kit.audio.probe import probe
 from kit.worker.outcomes import Rejected
 from services.ingest.engine import ConfinedFfmpeg
-from tests.ingest.mutants import make_seeds, mutants
+from tests.ingest.damaged_files import make_seeds, mutants
 from tests.ingest.uploads import Intake, cpu_seconds, peak_alone
 
 WITHIN = 15.0
@@ -57,7 +57,7 @@ import sys
 from pathlib import Path
 from kit.worker.engines import EngineContext
 from services.ingest.engine import load_engine
-from tests.ingest.test_mutants import fuzz
+from tests.ingest.test_damaged_files import fuzz
 from tests.ingest.uploads import Intake
 
 folder, count, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

@@ -1,4 +1,4 @@
-"""`python -m tests.support.keeper FOLDER SIGNAL COMMAND…`: run a server while somebody is there.
+"""`python -m tests.support.process_supervisor FOLDER SIGNAL COMMAND…`: run a server while somebody is there.
 
 The keeper ends what it runs, and removes its folder, once its standard input ends: at the latest
 when the process that holds the other end is gone, however it went.
