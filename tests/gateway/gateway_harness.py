@@ -67,7 +67,7 @@ class User:
 
 
 @dataclass(slots=True)
-class World:
+class GatewayHarness:
     """What a test works with."""
 
     gateway: Gateway
@@ -130,7 +130,7 @@ class World:
 
 
 @asynccontextmanager
-async def gateway_world(
+async def open_gateway(
     folder: Path,
     *,
     library: ASGIApp | None = None,
@@ -138,7 +138,7 @@ async def gateway_world(
     database: str = "",
     settings: Mapping[str, Any] | None = None,
     secret: str = "the secret of a server that is only a test",
-) -> AsyncIterator[World]:
+) -> AsyncIterator[GatewayHarness]:
     """Yield a gateway before the real library, or before applications that stand for it."""
     kit = KitSettings(
         bus_url="memory://",
@@ -177,13 +177,13 @@ async def gateway_world(
         client = await stack.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30.0)
         )
-        world = World(gateway, platform, clock, client, asyncio.Event(), folder, serving)
+        harness = GatewayHarness(gateway, platform, clock, client, asyncio.Event(), folder, serving)
         background = (*(serving.background if serving else ()), *gateway.background)
-        world.tasks = [asyncio.create_task(one(world.stopping)) for one in background]
+        harness.tasks = [asyncio.create_task(one(harness.stopping)) for one in background]
         try:
-            yield world
+            yield harness
         finally:
-            await world.stop()
+            await harness.stop()
 
 
 async def eventually(condition: Callable[[], bool], *, what: str) -> None:
@@ -197,7 +197,7 @@ async def eventually(condition: Callable[[], bool], *, what: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StreamEvent:
     """One event of a live stream."""
 
     type: str
@@ -234,7 +234,7 @@ class Listener:
         self.reading.set()
         self.status = 0
         self.body = b""
-        self._told: asyncio.Queue[Told | None] = asyncio.Queue()
+        self._told: asyncio.Queue[StreamEvent | None] = asyncio.Queue()
         self._rest = b""
         self.task = asyncio.create_task(self._run())
 
@@ -264,9 +264,9 @@ class Listener:
             )
             if "data" in lines:
                 data = json.loads(lines["data"])
-                self._told.put_nowait(Told(lines["event"], data, lines.get("id", "")))
+                self._told.put_nowait(StreamEvent(lines["event"], data, lines.get("id", "")))
 
-    async def next(self, *types: str) -> Told:
+    async def next(self, *types: str) -> StreamEvent:
         """Return the next event, or the next of some types."""
         async with asyncio.timeout(WITHIN):
             while True:
@@ -276,7 +276,7 @@ class Listener:
                 if not types or told.type in types:
                     return told
 
-    async def rest(self) -> list[Told]:
+    async def rest(self) -> list[StreamEvent]:
         """Return what is told until the stream ends."""
         told = []
         async with asyncio.timeout(WITHIN):
@@ -294,7 +294,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(
-    world: World,
+    harness: GatewayHarness,
     user: User | None = None,
     *,
     headers: Mapping[str, str] | None = None,
@@ -303,7 +303,7 @@ async def listening(
     """Yield a live stream that is open."""
     path = "/v1/events" + (f"?{urlencode(query)}" if query else "")
     head = {**(user.head if user else {}), **(headers or {})}
-    listener = Listener(world.gateway.public, path, head)
+    listener = Listener(harness.gateway.public, path, head)
     try:
         await eventually(
             lambda: listener.body != b"" or listener.task.done(), what="the stream's beginning"

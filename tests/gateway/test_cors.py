@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway.gateway_harness import World, gateway_world
+from tests.gateway.gateway_harness import GatewayHarness, open_gateway
 
 OURS = "https://music.example.org"
 OTHERS = ("https://evil.example", "http://music.example.org", f"{OURS}.evil.example", "null")
@@ -14,9 +14,9 @@ ALLOW = "access-control-allow-origin"
 
 
 @pytest.fixture
-async def open_world(tmp_path: Path) -> AsyncIterator[World]:
-    async with gateway_world(tmp_path, settings={"origins": (OURS,)}) as world:
-        yield world
+async def open_world(tmp_path: Path) -> AsyncIterator[GatewayHarness]:
+    async with open_gateway(tmp_path, settings={"origins": (OURS,)}) as harness:
+        yield harness
 
 
 def told(answer: httpx.Response) -> list[str]:
@@ -24,7 +24,7 @@ def told(answer: httpx.Response) -> list[str]:
     return [name for name in answer.headers if name.startswith("access-control-")]
 
 
-async def test_pages_of_a_named_origin_may_read_answers(open_world: World) -> None:
+async def test_pages_of_a_named_origin_may_read_answers(open_world: GatewayHarness) -> None:
     ada = await open_world.sign_up()
     too_large = b" " * ((1 << 20) + 1)
     answers = [
@@ -45,7 +45,7 @@ async def test_pages_of_a_named_origin_may_read_answers(open_world: World) -> No
 
 
 @pytest.mark.parametrize("origin", OTHERS)
-async def test_pages_of_others_may_not(open_world: World, origin: str) -> None:
+async def test_pages_of_others_may_not(open_world: GatewayHarness, origin: str) -> None:
     ada = await open_world.sign_up()
     answer = await open_world.client.get("/v1/account", headers=ada.head | {"Origin": origin})
     assert ALLOW not in answer.headers
@@ -55,7 +55,7 @@ async def test_pages_of_others_may_not(open_world: World, origin: str) -> None:
     assert ALLOW not in preflight.headers
 
 
-async def test_a_browser_may_ask_first(open_world: World) -> None:
+async def test_a_browser_may_ask_first(open_world: GatewayHarness) -> None:
     asked = {
         "Origin": OURS,
         "Access-Control-Request-Method": "POST",
@@ -76,10 +76,10 @@ async def test_a_browser_may_ask_first(open_world: World) -> None:
         assert refused.status_code == 400
 
 
-async def test_without_a_setting_no_page_of_another_origin_may(world: World) -> None:
-    ada = await world.sign_up()
+async def test_without_a_setting_no_page_of_another_origin_may(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up()
     for origin in (OURS, *OTHERS):
-        answer = await world.client.get("/v1/account", headers=ada.head | {"Origin": origin})
+        answer = await harness.client.get("/v1/account", headers=ada.head | {"Origin": origin})
         assert told(answer) == []
         asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
-        assert told(await world.client.options("/v1/account", headers=asked)) == []
+        assert told(await harness.client.options("/v1/account", headers=asked)) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from tests.gateway.gateway_harness import WITHIN, World, gateway_world
+from tests.gateway.gateway_harness import WITHIN, GatewayHarness, open_gateway
 
 
 class Relay:
@@ -59,9 +59,9 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-async def served(world: World, head: dict[str, str]) -> bool:
+async def served(harness: GatewayHarness, head: dict[str, str]) -> bool:
     await asyncio.sleep(0.05)
-    return (await world.client.get("/v1/items", headers=head)).is_success
+    return (await harness.client.get("/v1/items", headers=head)).is_success
 
 
 async def test_every_route_says_when_to_come_back(tmp_path: Path, postgres_url: str) -> None:
@@ -70,15 +70,15 @@ async def test_every_route_says_when_to_come_back(tmp_path: Path, postgres_url: 
     assert url.port is not None
     async with Relay(url.host, url.port).serving() as relay:
         through = url.set(port=relay.port).render_as_string(hide_password=False)
-        async with gateway_world(tmp_path, database=through) as world:
-            ada = await world.sign_up()
-            item = await world.upload(ada, b"these are her bytes")
+        async with open_gateway(tmp_path, database=through) as harness:
+            ada = await harness.sign_up()
+            item = await harness.upload(ada, b"these are her bytes")
             body = {"name": "k", "scopes": ["catalogue:read"]}
-            made = await world.client.post("/v1/keys", json=body, headers=ada.head)
+            made = await harness.client.post("/v1/keys", json=body, headers=ada.head)
             key = {"Authorization": f"Bearer {made.json()['key']}"}
             relay.cut()
             # What is remembered of callers is believed for some seconds only.
-            world.clock.advance(6)
+            harness.clock.advance(6)
             for head in (ada.head, key):
                 for method, path, sent in (
                     ("GET", "/v1/items", None),
@@ -87,11 +87,11 @@ async def test_every_route_says_when_to_come_back(tmp_path: Path, postgres_url: 
                     ("GET", "/v1/events", None),
                     ("GET", "/v1/account", None),
                 ):
-                    answer = await world.client.request(method, path, json=sent, headers=head)
+                    answer = await harness.client.request(method, path, json=sent, headers=head)
                     assert answer.status_code == 503, (method, path, answer.text)
                     assert answer.json()["retryable"] is True
                     assert int(answer.headers["Retry-After"]) >= 1
             relay.mend()
             async with asyncio.timeout(WITHIN):
-                while not await served(world, key):
+                while not await served(harness, key):
                     continue

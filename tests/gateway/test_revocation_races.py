@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from tests.gateway.gateway_harness import PASSWORD, WITHIN, User, World, gateway_world
+from tests.gateway.gateway_harness import PASSWORD, WITHIN, GatewayHarness, User, open_gateway
 
 NEW = "another sentence"
 
@@ -51,96 +51,98 @@ async def closed(url: str, table: str) -> AsyncIterator[Gate]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, postgres_url: str) -> AsyncIterator[World]:
-    async with gateway_world(tmp_path, database=postgres_url) as world:
-        yield world
+async def harness(tmp_path: Path, postgres_url: str) -> AsyncIterator[GatewayHarness]:
+    async with open_gateway(tmp_path, database=postgres_url) as harness:
+        yield harness
 
 
-def refresh(world: World, token: str) -> Awaitable[httpx.Response]:
-    return world.client.post("/v1/sessions/refresh", json={"refresh_token": token})
+def refresh(harness: GatewayHarness, token: str) -> Awaitable[httpx.Response]:
+    return harness.client.post("/v1/sessions/refresh", json={"refresh_token": token})
 
 
-def log_in(world: World, user: User, password: str = PASSWORD) -> Awaitable[httpx.Response]:
-    return world.client.post("/v1/sessions", json={"email": user.email, "password": password})
+def log_in(
+    harness: GatewayHarness, user: User, password: str = PASSWORD
+) -> Awaitable[httpx.Response]:
+    return harness.client.post("/v1/sessions", json={"email": user.email, "password": password})
 
 
-def end(world: World, user: User, how: str) -> Awaitable[httpx.Response]:
+def end(harness: GatewayHarness, user: User, how: str) -> Awaitable[httpx.Response]:
     if how == "logout":
-        return world.client.delete("/v1/sessions", headers=user.head)
+        return harness.client.delete("/v1/sessions", headers=user.head)
     if how == "password":
         body = {"current": PASSWORD, "new": NEW}
-        return world.client.put("/v1/account/password", json=body, headers=user.head)
-    return world.client.request(
+        return harness.client.put("/v1/account/password", json=body, headers=user.head)
+    return harness.client.request(
         "DELETE", "/v1/account", json={"password": PASSWORD}, headers=user.head
     )
 
 
-async def assert_ended(world: World, answer: httpx.Response) -> None:
+async def assert_ended(harness: GatewayHarness, answer: httpx.Response) -> None:
     """Assert that what a refresh or a login answered opens nothing (any more)."""
     if answer.status_code == 401:
         return
     assert answer.status_code == 201, answer.text
     pair = answer.json()
     head = {"Authorization": f"Bearer {pair['access_token']}"}
-    assert (await world.client.get("/v1/account", headers=head)).status_code == 401
-    assert (await refresh(world, pair["refresh_token"])).status_code == 401
+    assert (await harness.client.get("/v1/account", headers=head)).status_code == 401
+    assert (await refresh(harness, pair["refresh_token"])).status_code == 401
 
 
 @pytest.mark.parametrize("how", ["logout", "password", "deletion"])
 async def test_a_refresh_under_way_ends_with_its_session(
-    world: World, postgres_url: str, how: str
+    harness: GatewayHarness, postgres_url: str, how: str
 ) -> None:
-    ada = await world.sign_up()
+    ada = await harness.sign_up()
     async with closed(postgres_url, "refresh_tokens") as gate:
-        refreshing = asyncio.ensure_future(refresh(world, ada.refresh))
+        refreshing = asyncio.ensure_future(refresh(harness, ada.refresh))
         await gate.waiting(1)
-        ending = asyncio.ensure_future(end(world, ada, how))
+        ending = asyncio.ensure_future(end(harness, ada, how))
         await gate.waiting(2)
         await gate.open()
         assert (await ending).status_code == 204
-        await assert_ended(world, await refreshing)
+        await assert_ended(harness, await refreshing)
 
 
 async def test_a_refresh_under_way_ends_when_theft_is_noticed(
-    world: World, postgres_url: str
+    harness: GatewayHarness, postgres_url: str
 ) -> None:
-    ada = await world.sign_up()
-    successor = (await refresh(world, ada.refresh)).json()["refresh_token"]
-    world.clock.advance(11)
+    ada = await harness.sign_up()
+    successor = (await refresh(harness, ada.refresh)).json()["refresh_token"]
+    harness.clock.advance(11)
     async with closed(postgres_url, "refresh_tokens") as gate:
-        refreshing = asyncio.ensure_future(refresh(world, successor))
+        refreshing = asyncio.ensure_future(refresh(harness, successor))
         await gate.waiting(1)
-        stealing = asyncio.ensure_future(refresh(world, ada.refresh))
+        stealing = asyncio.ensure_future(refresh(harness, ada.refresh))
         await gate.waiting(2)
         await gate.open()
         assert (await stealing).status_code == 401
-        await assert_ended(world, await refreshing)
+        await assert_ended(harness, await refreshing)
 
 
 @pytest.mark.parametrize("how", ["logout", "password", "deletion"])
 async def test_a_login_under_way_before_sessions_end_ends_with_them(
-    world: World, postgres_url: str, how: str
+    harness: GatewayHarness, postgres_url: str, how: str
 ) -> None:
-    ada = await world.sign_up()
+    ada = await harness.sign_up()
     async with closed(postgres_url, "refresh_tokens") as gate:
-        entering = asyncio.ensure_future(log_in(world, ada))
+        entering = asyncio.ensure_future(log_in(harness, ada))
         await gate.waiting(1)
-        ending = asyncio.ensure_future(end(world, ada, how))
+        ending = asyncio.ensure_future(end(harness, ada, how))
         await gate.waiting(2)
         await gate.open()
         assert (await ending).status_code == 204
-        await assert_ended(world, await entering)
+        await assert_ended(harness, await entering)
 
 
 @pytest.mark.parametrize("how", ["password", "deletion"])
 async def test_an_old_password_opens_nothing_once_it_is_being_changed(
-    world: World, postgres_url: str, how: str
+    harness: GatewayHarness, postgres_url: str, how: str
 ) -> None:
-    ada = await world.sign_up()
+    ada = await harness.sign_up()
     async with closed(postgres_url, "tickets") as gate:
-        ending = asyncio.ensure_future(end(world, ada, how))
+        ending = asyncio.ensure_future(end(harness, ada, how))
         await gate.waiting(1)
-        entering = asyncio.ensure_future(log_in(world, ada))
+        entering = asyncio.ensure_future(log_in(harness, ada))
         await gate.waiting(2)
         await gate.open()
         assert (await ending).status_code == 204
@@ -149,14 +151,14 @@ async def test_an_old_password_opens_nothing_once_it_is_being_changed(
 
 @pytest.mark.parametrize("how", ["logout", "password", "deletion"])
 async def test_no_key_is_made_by_a_session_that_is_being_ended(
-    world: World, postgres_url: str, how: str
+    harness: GatewayHarness, postgres_url: str, how: str
 ) -> None:
-    ada = await world.sign_up()
+    ada = await harness.sign_up()
     async with closed(postgres_url, "tickets") as gate:
-        ending = asyncio.ensure_future(end(world, ada, how))
+        ending = asyncio.ensure_future(end(harness, ada, how))
         await gate.waiting(1)
         body = {"name": "k", "scopes": ["catalogue:read"]}
-        making = asyncio.ensure_future(world.client.post("/v1/keys", json=body, headers=ada.head))
+        making = asyncio.ensure_future(harness.client.post("/v1/keys", json=body, headers=ada.head))
         await gate.waiting(2)
         await gate.open()
         assert (await ending).status_code == 204

@@ -13,11 +13,11 @@ from gateway.tables import METADATA
 from kit.clock import SystemClock
 from kit.database.engine import Database
 from kit.database.migrations import differences
-from tests.gateway.gateway_harness import World, gateway_world
+from tests.gateway.gateway_harness import GatewayHarness, open_gateway
 
 
-async def kids(world: World) -> list[str]:
-    answer = await world.client.get("/.well-known/jwks.json")
+async def kids(harness: GatewayHarness) -> list[str]:
+    answer = await harness.client.get("/.well-known/jwks.json")
     return [key["kid"] for key in answer.json()["keys"]]
 
 
@@ -27,83 +27,83 @@ def kid_of(token: str) -> str:
 
 
 async def test_rotation_under_load_gives_no_unexpected_401(tmp_path: Path) -> None:
-    async with gateway_world(tmp_path, settings={"key_days": 0.1}) as world:
-        ada = await world.sign_up()
+    async with open_gateway(tmp_path, settings={"key_days": 0.1}) as harness:
+        ada = await harness.sign_up()
         statuses: list[int] = []
         signers: list[str] = []
         published: set[int] = set()
         seen: dict[str, float] = {}
 
         async def ask() -> None:
-            answer = await world.client.get("/v1/items", headers=ada.head)
+            answer = await harness.client.get("/v1/items", headers=ada.head)
             statuses.append(answer.status_code)
 
         # Seven hours in steps of two minutes, which is what a refreshing client sees.
         for _ in range(210):
-            world.clock.advance(120)
-            await world.gateway.signing_keys.load()
+            harness.clock.advance(120)
+            await harness.gateway.signing_keys.load()
             if len(statuses) % 6 == 0:
                 body = {"refresh_token": ada.refresh}
-                pair = (await world.client.post("/v1/sessions/refresh", json=body)).json()
+                pair = (await harness.client.post("/v1/sessions/refresh", json=body)).json()
                 ada.access, ada.refresh = pair["access_token"], pair["refresh_token"]
                 signers.append(kid_of(ada.access))
                 if len(set(signers)) > 1:
-                    age = world.clock.monotonic() - seen[signers[-1]]
+                    age = harness.clock.monotonic() - seen[signers[-1]]
                     assert age >= 300, "it signs before every cache can know it"
             await ask()
-            now = await kids(world)
+            now = await kids(harness)
             published.add(len(now))
-            seen |= {kid: world.clock.monotonic() for kid in now if kid not in seen}
+            seen |= {kid: harness.clock.monotonic() for kid in now if kid not in seen}
         assert set(statuses) == {200}
         assert len(set(signers)) >= 3, "the keys were not rotated"
         assert signers == sorted(signers, key=signers.index), "an old key signed again"
         assert published <= {1, 2, 3}
 
 
-async def test_a_key_is_published_ten_minutes_before_it_signs(world: World) -> None:
-    keyring = world.gateway.signing_keys
+async def test_a_key_is_published_ten_minutes_before_it_signs(harness: GatewayHarness) -> None:
+    keyring = harness.gateway.signing_keys
     before = keyring.signing().kid
     await keyring.rotate()
-    assert len(await kids(world)) == 2
+    assert len(await kids(harness)) == 2
     assert keyring.signing().kid == before
-    world.clock.advance(9 * 60 + 50)
+    harness.clock.advance(9 * 60 + 50)
     assert keyring.signing().kid == before
-    world.clock.advance(20)
+    harness.clock.advance(20)
     assert keyring.signing().kid != before
-    assert before in await kids(world), "tokens of the previous key still live"
+    assert before in await kids(harness), "tokens of the previous key still live"
 
 
 async def test_a_restart_keeps_the_keys_and_so_the_sessions(tmp_path: Path) -> None:
-    async with gateway_world(tmp_path) as world:
-        ada = await world.sign_up()
-        before = await kids(world)
-    async with gateway_world(tmp_path) as world:
-        assert await kids(world) == before
-        assert (await world.client.get("/v1/items", headers=ada.head)).status_code == 200
+    async with open_gateway(tmp_path) as harness:
+        ada = await harness.sign_up()
+        before = await kids(harness)
+    async with open_gateway(tmp_path) as harness:
+        assert await kids(harness) == before
+        assert (await harness.client.get("/v1/items", headers=ada.head)).status_code == 200
 
 
 async def test_a_stolen_database_signs_nothing(tmp_path: Path) -> None:
-    async with gateway_world(tmp_path) as world:
-        await world.sign_up()
-        stored = b"".join(path.read_bytes() for path in world.folder.glob("gateway.db*"))
+    async with open_gateway(tmp_path) as harness:
+        await harness.sign_up()
+        stored = b"".join(path.read_bytes() for path in harness.folder.glob("gateway.db*"))
         assert b"BEGIN ENCRYPTED PRIVATE KEY" in stored
         assert b"BEGIN PRIVATE KEY" not in stored
 
 
 async def test_with_another_secret_new_keys_are_made(tmp_path: Path) -> None:
-    async with gateway_world(tmp_path) as world:
-        ada = await world.sign_up()
-        before = await kids(world)
-    async with gateway_world(tmp_path, secret="another secret " * 4) as world:
-        assert not set(await kids(world)) & set(before)
-        assert (await world.client.get("/v1/account", headers=ada.head)).status_code == 401
-        again = await world.log_in(ada.email)
-        assert (await world.client.get("/v1/account", headers=again.head)).status_code == 200
+    async with open_gateway(tmp_path) as harness:
+        ada = await harness.sign_up()
+        before = await kids(harness)
+    async with open_gateway(tmp_path, secret="another secret " * 4) as harness:
+        assert not set(await kids(harness)) & set(before)
+        assert (await harness.client.get("/v1/account", headers=ada.head)).status_code == 401
+        again = await harness.log_in(ada.email)
+        assert (await harness.client.get("/v1/account", headers=again.head)).status_code == 200
 
 
 async def test_a_server_without_a_secret_does_not_open(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="KIT_INTERNAL_SECRET"):
-        async with gateway_world(tmp_path, secret="short", library=nobody):
+        async with open_gateway(tmp_path, secret="short", library=nobody):
             pass
 
 
@@ -114,8 +114,8 @@ async def nobody(scope: Scope, receive: Receive, send: Send) -> None:
 async def test_two_gateways_share_one_ring(tmp_path: Path, postgres_url: str) -> None:
     (tmp_path / "b").mkdir()
     async with (
-        gateway_world(tmp_path, database=postgres_url) as one,
-        gateway_world(tmp_path / "b", database=postgres_url) as other,
+        open_gateway(tmp_path, database=postgres_url) as one,
+        open_gateway(tmp_path / "b", database=postgres_url) as other,
     ):
         assert await kids(one) == await kids(other)
         ada = await one.sign_up()

@@ -16,7 +16,7 @@ from tests.support import signals
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class FileFactory:
     """What the makers of hostile files need."""
 
     folder: Path
@@ -30,7 +30,7 @@ class Bench:
         return f"http://127.0.0.1:{self.port}/canary"
 
 
-Maker = Callable[[Bench, Path], None]
+Maker = Callable[[FileFactory, Path], None]
 
 
 def _crc8(content: bytes) -> int:
@@ -68,7 +68,7 @@ def _flac_number(number: int) -> bytes:
     return bytes([(0xFF << 8 - count & 0xFF) | number >> 6 * (count - 1), *tail])
 
 
-def silent_flac(bench: Bench, path: Path) -> None:
+def silent_flac(factory: FileFactory, path: Path) -> None:
     """24 hours of silence at 8 kHz in an eighth of a megabyte."""
     block, rate, hours = 65_535, 8_000, 24
     frames = hours * 3600 * rate // block
@@ -84,23 +84,23 @@ def silent_flac(bench: Bench, path: Path) -> None:
             file.write(frame + struct.pack(">H", _crc16(frame, table)))
 
 
-def silent_alac(bench: Bench, path: Path) -> None:
+def silent_alac(factory: FileFactory, path: Path) -> None:
     """Four hours of silence at 8 kHz as ALAC."""
-    _encoded(bench, path, 4 * 3600, "-c:a", "alac", "-f", "mov")
+    _encoded(factory, path, 4 * 3600, "-c:a", "alac", "-f", "mov")
 
 
-def silent_opus(bench: Bench, path: Path) -> None:
+def silent_opus(factory: FileFactory, path: Path) -> None:
     """A quarter of an hour of Opus that says nothing."""
     arguments = ("-c:a", "libopus", "-b:a", "6k", "-frame_duration", "60", "-f", "ogg")
-    _encoded(bench, path, 900, *arguments)
+    _encoded(factory, path, 900, *arguments)
 
 
-def _encoded(bench: Bench, path: Path, seconds: int, *arguments: str) -> None:
-    second = bench.folder / "second.wav"
+def _encoded(factory: FileFactory, path: Path, seconds: int, *arguments: str) -> None:
+    second = factory.folder / "second.wav"
     with Encoder(second, 8_000, channels=1, form=AudioForm.WAV_16) as encoder:
         encoder.write(signals.silence(1.0, 8_000))
     loop = ("-filter_complex", f"aloop=loop={seconds}:size=8000")
-    convert(bench.engine, second, path, *loop, *arguments)
+    convert(factory.engine, second, path, *loop, *arguments)
 
 
 def _wav(
@@ -114,22 +114,22 @@ def _wav(
     return b"RIFF" + struct.pack("<I", (36 + stated) & 0xFFFFFFFF) + body
 
 
-def many_chunks(bench: Bench, path: Path) -> None:
+def many_chunks(factory: FileFactory, path: Path) -> None:
     """A million chunks, and nothing in them."""
     chunk = b"junk\x00\x00\x00\x00"
     path.write_bytes(_wav()[:36] + chunk * 1_000_000)
 
 
-def large_tags(bench: Bench, path: Path) -> None:
+def large_tags(factory: FileFactory, path: Path) -> None:
     """An MP3 whose tags take 256 MiB."""
     with path.open("wb") as file:
         file.write(b"ID3\x03\x00\x00\x7f\x7f\x7f\x7f")
         file.truncate((1 << 28) + 4096)
 
 
-def cover_flood(bench: Bench, path: Path) -> None:
+def cover_flood(factory: FileFactory, path: Path) -> None:
     """A FLAC with three hundred covers of a megabyte each."""
-    sound = bench.folder / "sound.flac"
+    sound = factory.folder / "sound.flac"
     with Encoder(sound, 44_100, channels=1) as encoder:
         encoder.write(signals.sine(440.0, 1.0))
     content = sound.read_bytes()
@@ -140,17 +140,17 @@ def cover_flood(bench: Bench, path: Path) -> None:
     path.write_bytes(b"fLaC" + info + block * 300 + b"\x81\x00\x00\x00")
 
 
-def reference_movie(bench: Bench, path: Path) -> None:
+def reference_movie(factory: FileFactory, path: Path) -> None:
     """A QuickTime file whose samples lie at an address."""
-    movie = bench.folder / "movie.mov"
-    sound = bench.folder / "sound.wav"
+    movie = factory.folder / "movie.mov"
+    sound = factory.folder / "sound.wav"
     with Encoder(sound, 44_100, channels=1, form=AudioForm.WAV_16) as encoder:
         encoder.write(signals.sine(440.0, 1.0))
-    convert(bench.engine, sound, movie, "-c:a", "pcm_s16le")
+    convert(factory.engine, sound, movie, "-c:a", "pcm_s16le")
     content = bytearray(movie.read_bytes())
     at = content.rindex(b"dref") - 4
     size = struct.unpack_from(">I", content, at)[0]
-    address = bench.url.encode() + b"\0"
+    address = factory.url.encode() + b"\0"
     entry = struct.pack(">I4sI", 12 + len(address), b"url ", 0) + address
     reference = struct.pack(">I4sII", 16 + len(entry), b"dref", 0, 1) + entry
     content[at : at + size] = reference
@@ -176,14 +176,14 @@ def _zip(*entries: tuple[str, bytes], link: bool = False) -> bytes:
 
 
 def _text(text: str, *, head: bytes = b"") -> Maker:
-    def make(bench: Bench, path: Path) -> None:
-        path.write_bytes(head + text.format(url=bench.url, port=bench.port).encode())
+    def make(factory: FileFactory, path: Path) -> None:
+        path.write_bytes(head + text.format(url=factory.url, port=factory.port).encode())
 
     return make
 
 
 def _bytes(content: bytes) -> Maker:
-    def make(bench: Bench, path: Path) -> None:
+    def make(factory: FileFactory, path: Path) -> None:
         path.write_bytes(content)
 
     return make

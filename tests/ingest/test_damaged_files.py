@@ -11,7 +11,7 @@ from kit.audio.probe import probe
 from kit.worker.outcomes import Rejected
 from services.ingest.engine import ConfinedFfmpeg
 from tests.ingest.damaged_files import make_seeds, mutants
-from tests.ingest.uploads import Intake, cpu_seconds, peak_alone
+from tests.ingest.uploads import IngestHarness, cpu_seconds, peak_alone
 
 WITHIN = 15.0
 """CPU seconds for each file."""
@@ -19,11 +19,11 @@ DATA = Path(os.environ.get("CRATEDIG_TEST_DATA", "../shared/data"))
 ODD = DATA / "odd_files" / "shared"
 
 
-def put_through(intake: Intake, name: str, path: Path) -> str:
+def put_through(harness: IngestHarness, name: str, path: Path) -> str:
     """Ingest a file and return how it ended: `taken`, or the reason."""
     began = cpu_seconds()
     try:
-        taken = intake.take(path, IngestParams(max_duration=3600))
+        taken = harness.take(path, IngestParams(max_duration=3600))
     except Rejected as outcome:
         ended, message = str(RejectionReason(outcome.reason)), outcome.message
     else:
@@ -37,14 +37,16 @@ def put_through(intake: Intake, name: str, path: Path) -> str:
     return ended
 
 
-def fuzz(intake: Intake, engine: ConfinedFfmpeg, folder: Path, *, count: int, seed: int) -> None:
+def fuzz(
+    harness: IngestHarness, engine: ConfinedFfmpeg, folder: Path, *, count: int, seed: int
+) -> None:
     making = folder / "seeds"
     making.mkdir()
     path = folder / "upload"
     ended: collections.Counter[str] = collections.Counter()
     for name, content in mutants(make_seeds(engine, making), count, seed=seed):
         path.write_bytes(content)
-        ended[put_through(intake, f"seed {seed}, {name}", path)] += 1
+        ended[put_through(harness, f"seed {seed}, {name}", path)] += 1
     print(f"\nseed {seed}: {dict(ended)}")
     assert sum(ended.values()) == count
     # Damage is met, and most of what is damaged a little can still be heard.
@@ -58,11 +60,11 @@ from pathlib import Path
 from kit.worker.engines import EngineContext
 from services.ingest.engine import load_engine
 from tests.ingest.test_damaged_files import fuzz
-from tests.ingest.uploads import Intake
+from tests.ingest.uploads import IngestHarness
 
 folder, count, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 engine = load_engine(EngineContext())
-fuzz(Intake(engine, folder), engine, folder, count=count, seed=seed)
+fuzz(IngestHarness(engine, folder), engine, folder, count=count, seed=seed)
 """
 
 
@@ -85,11 +87,11 @@ def odd_files() -> list[Path]:
 
 @pytest.mark.data
 @pytest.mark.timeout(300)
-def test_odd_files_are_taken_or_refused(intake: Intake, tmp_path: Path) -> None:
+def test_odd_files_are_taken_or_refused(harness: IngestHarness, tmp_path: Path) -> None:
     files = odd_files()
     if not files:
         pytest.skip(f"CRATEDIG_TEST_DATA: there are no odd files in {ODD}")
-    ended = {path.name: put_through(intake, path.name, path.resolve()) for path in files}
+    ended = {path.name: put_through(harness, path.name, path.resolve()) for path in files}
     assert len(ended) > 100
     # What is sound and of a format that is taken must not be lost to caution.
     good = {

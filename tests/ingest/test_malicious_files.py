@@ -10,8 +10,8 @@ import pytest
 
 from contracts.ingest import IngestParams, RejectionReason
 from services.ingest.engine import ConfinedFfmpeg
-from tests.ingest.malicious_files import HOSTILE, Bench
-from tests.ingest.uploads import Intake, cpu_seconds, peak_alone
+from tests.ingest.malicious_files import HOSTILE, FileFactory
+from tests.ingest.uploads import IngestHarness, cpu_seconds, peak_alone
 
 WITHIN = 15.0
 """CPU seconds in which every file is refused."""
@@ -90,19 +90,19 @@ def files(folder: Path) -> set[Path]:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_it_is_refused_and_harms_nothing(
-    name: str, engine: ConfinedFfmpeg, intake: Intake, canary: Canary, tmp_path: Path
+    name: str, engine: ConfinedFfmpeg, harness: IngestHarness, canary: Canary, tmp_path: Path
 ) -> None:
     making = tmp_path / "making"
     making.mkdir()
     path = tmp_path / name
-    HOSTILE[name](Bench(making, engine, canary.port), path)
+    HOSTILE[name](FileFactory(making, engine, canary.port), path)
     if name == "silence_24h.flac":
         assert path.stat().st_size < 1 << 20
     before, size = files(tmp_path), path.stat().st_size
     began = cpu_seconds()
     # Ten minutes, so that the bound on time is met by decoding and not by waiting.
     max_duration = 86_400.0 if name == "silence_24h.flac" else 600.0
-    reason, message = intake.refusal(path, IngestParams(max_duration=max_duration))
+    reason, message = harness.refusal(path, IngestParams(max_duration=max_duration))
     assert cpu_seconds() - began < WITHIN
     assert reason is CLEAR.get(name, reason)
     assert message.endswith(".")

@@ -14,7 +14,7 @@ from services.ingest.decoder import Upload
 from services.ingest.dsp import downmix_matrix
 from services.ingest.engine import ConfinedFfmpeg
 from services.ingest.sniff import sniff
-from tests.ingest.uploads import Intake
+from tests.ingest.uploads import IngestHarness
 
 RATE = 44_100
 SAMPLES = 1_000
@@ -206,12 +206,12 @@ def test_a_caf_of_padded_samples(
 @pytest.mark.parametrize("channels", range(3, 9))
 @pytest.mark.parametrize("container", ["WAV", "W64", "AIFF", "CAF", "AU"])
 def test_no_channel_without_a_label_is_lost(
-    container: str, channels: int, intake: Intake, tmp_path: Path
+    container: str, channels: int, harness: IngestHarness, tmp_path: Path
 ) -> None:
     audio = noise(channels)
     path = tmp_path / "upload"
     soundfile.write(path, audio.T, RATE, format=container, subtype="PCM_24")
-    taken = intake.take(path)
+    taken = harness.take(path)
     assert taken.result.source.channels == channels
     assert taken.result.remarks == (Remark.DOWNMIXED,)
     sides = [audio[side::2].mean(axis=0, dtype=np.float64) for side in (0, 1)]

@@ -15,10 +15,10 @@ import resource, sys
 from pathlib import Path
 from kit.worker.engines import EngineContext
 from services.ingest.engine import load_engine
-from tests.ingest.uploads import Intake
+from tests.ingest.uploads import IngestHarness
 
-intake = Intake(load_engine(EngineContext()), Path(sys.argv[1]))
-taken = intake.take(Path(sys.argv[2]))
+harness = IngestHarness(load_engine(EngineContext()), Path(sys.argv[1]))
+taken = harness.take(Path(sys.argv[2]))
 who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 print(taken.result.audio.duration, *(resource.getrusage(one).ru_maxrss for one in who))
 """

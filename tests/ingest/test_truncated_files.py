@@ -11,7 +11,7 @@ from contracts.ingest import IngestParams, RejectionReason, Remark
 from kit.arrays import AudioBlock
 from kit.audio.encode import AudioForm
 from services.ingest.engine import ConfinedFfmpeg
-from tests.ingest.uploads import Intake, convert, cpu_seconds, on_grid, write_wav
+from tests.ingest.uploads import IngestHarness, convert, cpu_seconds, on_grid, write_wav
 from tests.support import signals
 
 RATE = 44_100
@@ -59,10 +59,10 @@ def wav(song: AudioBlock, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", MADE)
 def test_only_what_was_cut_short_is_remarked(
-    name: str, wav: Path, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    name: str, wav: Path, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     path = convert(engine, wav, tmp_path / name, *MADE[name])
-    whole = intake.take(path)
+    whole = harness.take(path)
     # A picture that goes on longer than the sound is no cut.
     assert whole.result.remarks == ()
     assert whole.result.audio.duration == pytest.approx(4.0, abs=0.1)
@@ -71,18 +71,18 @@ def test_only_what_was_cut_short_is_remarked(
     content = path.read_bytes()
     for share in (0.5, 0.9):
         path.write_bytes(content[: int(len(content) * share)])
-        assert Remark.TRUNCATED in intake.take(path).result.remarks, share
+        assert Remark.TRUNCATED in harness.take(path).result.remarks, share
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF - 36])
 def test_a_wav_that_was_written_live_is_not_cut_short(
-    size: int, wav: Path, song: AudioBlock, intake: Intake, tmp_path: Path
+    size: int, wav: Path, song: AudioBlock, harness: IngestHarness, tmp_path: Path
 ) -> None:
     content = bytearray(wav.read_bytes())
     struct.pack_into("<I", content, content.index(b"data") + 4, size)
     path = tmp_path / "live.wav"
     path.write_bytes(content)
-    taken = intake.take(path)
+    taken = harness.take(path)
     assert taken.result.remarks == ()
     np.testing.assert_array_equal(taken.audio, song)
 
@@ -108,47 +108,47 @@ def test_tags_around_the_sound_are_no_damage(
     wav: Path,
     song: AudioBlock,
     engine: ConfinedFfmpeg,
-    intake: Intake,
+    harness: IngestHarness,
     tmp_path: Path,
 ) -> None:
     content = convert(engine, wav, tmp_path / name, *MADE[name]).read_bytes()
     path = tmp_path / "tagged"
     path.write_bytes(front + content + tail)
-    taken = intake.take(path)
+    taken = harness.take(path)
     assert taken.result.remarks == ()
     if name != "a.mp3":
         np.testing.assert_array_equal(taken.audio, song)
 
 
 def test_real_damage_before_a_tail_is_still_told(
-    wav: Path, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    wav: Path, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     content = bytearray(convert(engine, wav, tmp_path / "a.flac").read_bytes())
     content[len(content) // 2 : len(content) // 2 + 200] = bytes(200)
     path = tmp_path / "damaged"
     path.write_bytes(bytes(content) + ID3V1)
-    assert Remark.DAMAGED in intake.take(path).result.remarks
+    assert Remark.DAMAGED in harness.take(path).result.remarks
 
 
 def test_zeros_before_an_mp3_are_skipped(
-    wav: Path, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    wav: Path, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     content = convert(engine, wav, tmp_path / "a.mp3").read_bytes()
     path = tmp_path / "behind"
     for zeros in (100, 70_000, 3_000_000):
         path.write_bytes(bytes(zeros) + content)
-        taken = intake.take(path)
+        taken = harness.take(path)
         assert taken.result.source.container == "mp3"
         assert taken.result.audio.duration == pytest.approx(4.0, abs=0.1)
         assert taken.result.remarks == ()
 
 
 def test_a_format_that_is_not_taken_is_named_behind_tags_too(
-    intake: Intake, tmp_path: Path
+    harness: IngestHarness, tmp_path: Path
 ) -> None:
     path = tmp_path / "upload"
     path.write_bytes(ID3V2 + b"MAC \x96\x0f\0\0" + bytes(5_000))
-    reason, message = intake.refusal(path)
+    reason, message = harness.refusal(path)
     assert reason is RejectionReason.UNSUPPORTED
     assert "Monkey's Audio" in message
     assert "Supported formats: WAV, W64, AIFF" in message
@@ -193,27 +193,27 @@ def covered(name: str, content: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", ["a.mp3", "a.flac", "a.wav", "a.aiff", "a.aac", "front.m4a"])
 def test_a_cover_of_any_size_is_skipped(
-    name: str, wav: Path, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    name: str, wav: Path, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     arguments = ("-c:a", "aac") if name == "front.m4a" else MADE[name]
     content = convert(engine, wav, tmp_path / name, *arguments).read_bytes()
     path = tmp_path / "covered"
     path.write_bytes(covered(name, content))
-    result = intake.take(path).result
+    result = harness.take(path).result
     assert result.audio.duration == pytest.approx(4.0, abs=0.1)
     assert result.remarks == ()
 
 
-def test_only_flat_tops_are_clipped(intake: Intake, tmp_path: Path) -> None:
+def test_only_flat_tops_are_clipped(harness: IngestHarness, tmp_path: Path) -> None:
     loud = signals.sine(110.0, 2.0, amplitude=1.9)
-    round_tops = intake.take(write_wav(tmp_path / "a.wav", loud, RATE)).result
+    round_tops = harness.take(write_wav(tmp_path / "a.wav", loud, RATE)).result
     assert round_tops.levels.clipped_samples == 0
     assert round_tops.remarks == (Remark.SCALED,)
     for form in (AudioForm.WAV_16, AudioForm.WAV_FLOAT):
         flat = write_wav(tmp_path / "b.wav", np.clip(loud, -1, 1), RATE, form)
-        assert intake.take(flat).result.levels.clipped_samples > RATE
+        assert harness.take(flat).result.levels.clipped_samples > RATE
     higher = write_wav(tmp_path / "c.wav", np.clip(loud, -1.5, 1.5), RATE)
-    assert intake.take(higher).result.levels.clipped_samples > RATE // 2
+    assert harness.take(higher).result.levels.clipped_samples > RATE // 2
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_only_flat_tops_are_clipped(intake: Intake, tmp_path: Path) -> None:
     [(8, 384_000, RejectionReason.TOO_LARGE), (1, 8_000, RejectionReason.TOO_LONG)],
 )
 def test_what_the_header_tells_is_refused_before_it_is_decoded(
-    channels: int, rate: int, reason: RejectionReason, intake: Intake, tmp_path: Path
+    channels: int, rate: int, reason: RejectionReason, harness: IngestHarness, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.flac"
     silence = np.zeros((rate, channels), np.int16)
@@ -237,14 +237,14 @@ def test_what_the_header_tells_is_refused_before_it_is_decoded(
     bounds = IngestParams(
         max_duration=6 * 3600.0 if reason is RejectionReason.TOO_LARGE else 4 * 3600.0
     )
-    assert intake.refusal(path, bounds)[0] is reason
+    assert harness.refusal(path, bounds)[0] is reason
     assert cpu_seconds() - began < 1.0
     assert not list(tmp_path.rglob("canonical.flac"))
 
 
-def test_a_silent_track_is_no_bomb(intake: Intake, tmp_path: Path) -> None:
+def test_a_silent_track_is_no_bomb(harness: IngestHarness, tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     with soundfile.SoundFile(path, "w", RATE, 2, "PCM_24", format="FLAC") as file:
         for _ in range(600):
             file.write(np.zeros((RATE, 2), np.int32))
-    assert intake.take(path).result.remarks == (Remark.SILENT,)
+    assert harness.take(path).result.remarks == (Remark.SILENT,)

@@ -39,7 +39,7 @@ class Ingested:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class IngestHarness:
     """Calls the handler as a worker's child does."""
 
     engine: ConfinedFfmpeg

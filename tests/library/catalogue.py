@@ -52,7 +52,7 @@ from services.library.completion.worker_events import JobEvents
 from services.library.context import Context
 from services.library.jobs import claims
 from services.library.settings import LibrarySettings
-from tests.support.timeouts import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 PART = 1 << 10
 """Bytes of a part: so small that a test's file has several."""
@@ -104,7 +104,7 @@ class Catalogue:
             return not await claims.claim(session, request, policy=self.server.policy)
 
     async def finish(
-        self, claim: Claim, result: BaseModel, files: Mapping[str, "Made"] | None = None
+        self, claim: Claim, result: BaseModel, files: Mapping[str, "WorkerFile"] | None = None
     ) -> None:
         """Store what an attempt made, and say that it is complete."""
         stored = []
@@ -118,7 +118,7 @@ class Catalogue:
                     name=name,
                     size=len(data),
                     sha256=hashlib.sha256(data).hexdigest(),
-                    **{k: getattr(made, k) for k in Made.__dataclass_fields__},
+                    **{k: getattr(made, k) for k in WorkerFile.__dataclass_fields__},
                 )
             )
         manifest = Manifest(
@@ -138,7 +138,7 @@ class Catalogue:
             manifest_key=key,
             manifest_sha256=hashlib.sha256(data).hexdigest(),
         )
-        await self.handler(said_as(said, "job.completed"))
+        await self.handler(worker_event(said, "job.completed"))
 
     async def skip(self, claim: Claim, reason: str = "silent") -> None:
         """Say that there was nothing to do."""
@@ -149,7 +149,7 @@ class Catalogue:
             producer=producer_of(claim.task),
             reason=Reason(code=reason, message="There was nothing to hear."),
         )
-        await self.handler(said_as(said, "job.skipped"))
+        await self.handler(worker_event(said, "job.skipped"))
 
     async def reject(self, claim: Claim, message: str = "This is no sound.") -> None:
         """Say that the input cannot be used."""
@@ -174,9 +174,9 @@ class Catalogue:
             kind=FailureKind.REJECTED,
             reason=reason,
         )
-        await self.handler(said_as(said, "job.failed"))
+        await self.handler(worker_event(said, "job.failed"))
 
-    async def take_in(self, *, kind: ItemKind = ItemKind.TRACK, **tags: str) -> Claim:
+    async def ingest_next(self, *, kind: ItemKind = ItemKind.TRACK, **tags: str) -> Claim:
         """Do the next ingest job."""
         claim = await self.claim(TaskName.INGEST)
         await self.finish(
@@ -186,7 +186,7 @@ class Catalogue:
 
 
 @dataclass(frozen=True)
-class Made:
+class WorkerFile:
     """A file that a played worker stores."""
 
     kind: ArtifactKind
@@ -237,7 +237,7 @@ class User:
     async def track(self, data: bytes = b"a song" * 1000, **asked: Any) -> str:
         """Upload something, have it taken in, and return its item."""
         upload = await self.upload(data, **asked)
-        await self.catalogue.take_in()
+        await self.catalogue.ingest_next()
         return str(upload["item"])
 
     def store(self) -> httpx.AsyncClient:
@@ -259,14 +259,14 @@ def sha256(data: bytes) -> str:
 
 
 def producer_of(task: TaskName) -> Producer:
-    return Producer(engine="played", version="1", fingerprint=sha256(task.encode()))
+    return Producer(engine="fake", version="1", fingerprint=sha256(task.encode()))
 
 
 def key_of(claim: Claim, name: str) -> str:
     return artifact_key(claim.owner, claim.subject, claim.task, claim.job, claim.epoch, name)
 
 
-def said_as(data: JobCompleted | JobSkipped | JobFailed, type_: str) -> AnyEvent:
+def worker_event(data: JobCompleted | JobSkipped | JobFailed, type_: str) -> AnyEvent:
     return Event[Any](
         id=EventId(new_id()),
         type=type_,
@@ -279,8 +279,8 @@ def said_as(data: JobCompleted | JobSkipped | JobFailed, type_: str) -> AnyEvent
 
 
 AUDIO = AudioFacts(duration=10.0, sample_rate=44_100, channels=2, samples=441_000)
-CANONICAL_FILE = Made(ArtifactKind.CANONICAL, audio=AUDIO)
-PEAKS = Made(ArtifactKind.PEAKS, "application/octet-stream")
+CANONICAL_FILE = WorkerFile(ArtifactKind.CANONICAL, audio=AUDIO)
+PEAKS = WorkerFile(ArtifactKind.PEAKS, "application/octet-stream")
 
 
 def ingested(kind: ItemKind, tags: Mapping[str, str]) -> IngestResult:
@@ -303,8 +303,8 @@ def ingested(kind: ItemKind, tags: Mapping[str, str]) -> IngestResult:
 
 def separated() -> SeparationResult:
     return SeparationResult(
-        weights="played",
-        engine="played",
+        weights="fake",
+        engine="fake",
         precision=Precision.EXACT,
         sample_rate=44_100,
         samples=441_000,
@@ -316,8 +316,8 @@ def separated() -> SeparationResult:
     )
 
 
-def stem_file(stem: Stem) -> Made:
-    return Made(
+def stem_file(stem: Stem) -> WorkerFile:
+    return WorkerFile(
         ArtifactKind.STEM,
         stem=stem,
         item=ItemKind.STEM,
@@ -328,7 +328,7 @@ def stem_file(stem: Stem) -> Made:
     )
 
 
-def stems(*names: Stem) -> dict[str, Made]:
+def stems(*names: Stem) -> dict[str, WorkerFile]:
     return {f"{stem}.flac": stem_file(stem) for stem in names}
 
 
@@ -342,10 +342,10 @@ MIDI = MidiResult(
     tempo_known=False,
     program=0,
     mean_confidence=0.9,
-    engine="played",
-    weights="played",
+    engine="fake",
+    weights="fake",
 )
-MIDI_FILES = {"notes.mid": Made(ArtifactKind.MIDI, "audio/midi")}
+MIDI_FILES = {"notes.mid": WorkerFile(ArtifactKind.MIDI, "audio/midi")}
 SLICING = SlicingResult(one_shots=1, loops=0, groups=1, stored=1, duration=10.0)
 ANALYSIS = AnalysisResult(duration=10.0)
 
@@ -360,7 +360,9 @@ async def open_catalogue(
 ) -> AsyncIterator[Catalogue]:
     """Return a library on an empty database and an empty folder."""
     clock = SystemClock()
-    database = Database(url, clock=clock, pool=4, statement_timeout=HANGS, busy_timeout=HANGS)
+    database = Database(
+        url, clock=clock, pool=4, statement_timeout=HANG_TIMEOUT, busy_timeout=HANG_TIMEOUT
+    )
     await database.migrate(MIGRATIONS)
     objects = store(folder / "objects", signer=Signer("secret" * 8), part_size=PART)
     await objects.ensure()
@@ -374,7 +376,7 @@ async def open_catalogue(
         settings=settings,
         uploads=uploads,
         # Whoever deletes is answered when all is gone, however long that takes.
-        deletions=Deletions(database, patience=HANGS),
+        deletions=Deletions(database, patience=HANG_TIMEOUT),
     )
     principals: dict[str, Principal] = {}
 

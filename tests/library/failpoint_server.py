@@ -60,21 +60,21 @@ from tests.library.failpoints import (
     FailingBus,
     FailingDatabase,
     FailingStore,
+    Failpoints,
     Killed,
-    Points,
     unwrapped,
 )
-from tests.support.timeouts import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 SECRET = "between-services-" + "x" * 32
-PRODUCER = Producer(engine="played", version="1", fingerprint="0" * 64)
+PRODUCER = Producer(engine="fake", version="1", fingerprint="0" * 64)
 SETUP = EngineSetup(weights={}, device="cpu", threads=1)
 SOUND = b"sound"
 PLANNED = (DatabaseUnavailable, ObjectError, BusError, LibraryUnavailable, httpx.TransportError)
 ROUNDS = 40
 
 
-class UpstreamRouter(httpx.AsyncBaseTransport):
+class LibraryTransport(httpx.AsyncBaseTransport):
     """The way to the library; a library that dies behind it is a connection that breaks."""
 
     def __init__(self, app: Any, died: Callable[[], Awaitable[None]], *, alone: bool) -> None:
@@ -92,28 +92,28 @@ class UpstreamRouter(httpx.AsyncBaseTransport):
         raise httpx.ReadError("the library is gone")
 
 
-class PlayedChild:
+class FakeChild:
     """What an attempt needs of a child process."""
 
-    def __init__(self, server: "BrittleServer") -> None:
-        self._house = server
+    def __init__(self, server: "FailpointServer") -> None:
+        self._server = server
 
     async def run(
         self, work: Work
     ) -> AsyncIterator[ProgressMade | Finished | ChildResult | ChildDied]:
         """Go on until a heartbeat was answered, then end as the test wants."""
         yield ProgressMade(fraction=0.5, message="half")
-        deed = self._house.deeds.pop(0) if self._house.deeds else "finish"
-        if deed == "cancel":
-            await self._house.cancel()
+        action = self._server.actions.pop(0) if self._server.actions else "finish"
+        if action == "cancel":
+            await self._server.cancel()
         with suppress(TimeoutError):
-            async with asyncio.timeout(1.0 if deed == "cancel" else 0.2):
-                await self._house.beaten.wait()
-                if deed == "cancel":
+            async with asyncio.timeout(1.0 if action == "cancel" else 0.2):
+                await self._server.heartbeat_answered.wait()
+                if action == "cancel":
                     await asyncio.Event().wait()
-        if deed == "retry":
+        if action == "retry":
             yield ChildResult(outcome="retryable", reason="io", message="The disk was busy.")
-        elif deed == "crash":
+        elif action == "crash":
             yield ChildDied(code=-11, log="last words")
         else:
             path = work.scratch / "notes.mid"
@@ -124,16 +124,16 @@ class PlayedChild:
             yield Finished(result=MIDI.model_dump(mode="json"), outputs=(output,))
 
 
-class PlayedSlot(Slot):
+class FakeSlot(Slot):
     """A slot whose child is in this process."""
 
-    def __init__(self, server: "BrittleServer", folder: Path) -> None:
+    def __init__(self, server: "FailpointServer", folder: Path) -> None:
         super().__init__(SERVICE, folder)
         self.setup = SETUP
-        self._house = server
+        self._server = server
 
     async def warm(self, setup: EngineSetup | None = None) -> Child:
-        played: Any = PlayedChild(self._house)
+        played: Any = FakeChild(self._server)
         return played  # type: ignore[no-any-return]
 
     async def close(self) -> None:
@@ -152,10 +152,10 @@ SERVICE = WorkerService(
 
 
 @dataclass
-class BrittleServer:
+class FailpointServer:
     """The server; `embedded` when all of it is one process with a bus of its own."""
 
-    points: Points
+    points: Failpoints
     database: FailingDatabase
     objects: FailingStore
     folder: Path
@@ -165,13 +165,13 @@ class BrittleServer:
     item: ItemId = field(default_factory=lambda: ItemId(new_id()))
     taken: list[tuple[Topic, str, AnyEvent]] = field(default_factory=list)
     """What any bus took, ever."""
-    deeds: list[str] = field(default_factory=list)
+    actions: list[str] = field(default_factory=list)
     job: JobId | None = None
     told: str = ""
     """The job's state by the answer to the client that cancelled it."""
     asked: dict[str, Any] = field(default_factory=dict)
     key: str = ""
-    beaten: asyncio.Event = field(default_factory=asyncio.Event)
+    heartbeat_answered: asyncio.Event = field(default_factory=asyncio.Event)
     caught_up: bool = False
 
     async def build(self) -> None:
@@ -182,7 +182,7 @@ class BrittleServer:
         uploads = Uploads(
             self.database, self.objects, clock=clock, policy=self.policy, settings=settings
         )
-        deletions = Deletions(self.database, patience=HANGS)
+        deletions = Deletions(self.database, patience=HANG_TIMEOUT)
         context = Context(
             database=self.database,
             objects=self.objects,
@@ -222,7 +222,7 @@ class BrittleServer:
         await self._boot()
 
     def _through(self, app: Any, headers: dict[str, str]) -> httpx.AsyncClient:
-        door = UpstreamRouter(app, self._boot, alone=not self.embedded)
+        door = LibraryTransport(app, self._boot, alone=not self.embedded)
         return httpx.AsyncClient(transport=door, base_url="http://library", headers=headers)
 
     async def _furnish(self) -> None:
@@ -273,9 +273,9 @@ class BrittleServer:
 
     # What each of them does in its turn.
 
-    async def live(self, number: int, *deeds: str) -> None:
+    async def live(self, number: int, *actions: str) -> None:
         """Ask for a job and go on until it has ended and everybody was told."""
-        self.deeds = list(deeds)
+        self.actions = list(actions)
         self.asked = {
             "item": self.item, "task": "midi", "force": True,
             "params": {"onset_threshold": round(0.1 + number / 10_000, 5)},
@@ -326,13 +326,13 @@ class BrittleServer:
         claims = await self.library.claim(request)
         if not claims:
             return
-        self.beaten.clear()
+        self.heartbeat_answered.clear()
         settings = KitSettings(heartbeat=0.05, grace=5.0)
         platform = Platform(settings, bus=self.bus, objects=self.objects)
         attempt = Attempt(
             claims[0],
-            slot=PlayedSlot(self, self.folder / "slot"),
-            library=Beaten(self),
+            slot=FakeSlot(self, self.folder / "slot"),
+            library=HeartbeatRecorder(self),
             platform=platform,
             worker=worker,
             producer=PRODUCER,
@@ -437,31 +437,31 @@ class BrittleServer:
         return row
 
 
-class Beaten:
+class HeartbeatRecorder:
     """The library, which notes that a heartbeat was answered."""
 
-    def __init__(self, server: BrittleServer) -> None:
-        self._house = server
+    def __init__(self, server: FailpointServer) -> None:
+        self._server = server
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
-        return await self._house.library.claim(request)
+        return await self._server.library.claim(request)
 
     async def heartbeat(self, job: JobId, beat: Heartbeat) -> LeaseStatus:
-        status = await self._house.library.heartbeat(job, beat)
-        self._house.beaten.set()
+        status = await self._server.library.heartbeat(job, beat)
+        self._server.heartbeat_answered.set()
         return status
 
 
 @asynccontextmanager
-async def brittle_server(
+async def failpoint_server(
     url: str, folder: Path, *, embedded: bool, database: type[FailingDatabase] = FailingDatabase
-) -> AsyncIterator[BrittleServer]:
+) -> AsyncIterator[FailpointServer]:
     """Give a server that has not failed yet."""
-    points = Points()
+    points = Failpoints()
     opened = database(url, clock=SystemClock(), points=points)
     objects = FailingStore(folder / "objects", points=points)
-    server = BrittleServer(points, opened, objects, folder, embedded)
-    with points.of_statements():
+    server = FailpointServer(points, opened, objects, folder, embedded)
+    with points.counting_statements():
         try:
             await server.build()
             yield server

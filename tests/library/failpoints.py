@@ -30,7 +30,7 @@ class Killed(BaseException):
 
 
 @dataclass
-class Points:
+class Failpoints:
     """Counts the points that are passed, and fails at those it is told to."""
 
     at: frozenset[int] = frozenset()
@@ -54,7 +54,7 @@ class Points:
             raise Killed(name) if self.kills else reason(f"planned: {name}")
 
     @contextmanager
-    def of_statements(self) -> Iterator[None]:
+    def counting_statements(self) -> Iterator[None]:
         """Count the statements of every database while the block lasts."""
 
         def before(connection: object, cursor: object, statement: str, *more: object) -> None:
@@ -70,7 +70,7 @@ class Points:
 class FailingDatabase(Database):
     """A database that may be away before each statement and on both sides of a commit."""
 
-    def __init__(self, url: str, *, clock: Clock, points: Points) -> None:
+    def __init__(self, url: str, *, clock: Clock, points: Failpoints) -> None:
         super().__init__(url, clock=clock, pool=4)
         self._points = points
 
@@ -92,7 +92,7 @@ class FailingDatabase(Database):
 class FailingStore(FileStore):
     """A store that may be away before it did something, or before it could say so."""
 
-    def __init__(self, folder: Path, *, points: Points) -> None:
+    def __init__(self, folder: Path, *, points: Failpoints) -> None:
         super().__init__(folder, signer=Signer("secret" * 8))
         self._points = points
 
@@ -118,7 +118,7 @@ class FailingStore(FileStore):
 class FailingBus(MemoryBus):
     """A bus that may be away before it took an event, or before it could say so."""
 
-    def __init__(self, taken: list[tuple[Topic, str, AnyEvent]], *, points: Points) -> None:
+    def __init__(self, taken: list[tuple[Topic, str, AnyEvent]], *, points: Failpoints) -> None:
         super().__init__()
         self._taken = taken
         self._points = points

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from contracts.ids import OwnerId, WorkerId
 from contracts.jobs import JobState, Priority
-from tests.library.store_harness import POLICY, Store, World
+from tests.library.store_harness import POLICY, Store, StoreHarness
 
 S = JobState
 BUDGET = 120.0
@@ -14,7 +14,7 @@ SLACK = 2.4
 
 
 @dataclass
-class Expected:
+class ModelJob:
     """What the model knows of one job."""
 
     id: str
@@ -55,20 +55,20 @@ class Ticket:
     worker: WorkerId
 
 
-class Predictions:
+class JobModel:
     """The model itself, apart from how it is driven."""
 
-    world: World
+    harness: StoreHarness
     store: Store
     time: float
-    expected: dict[str, Expected]
+    expected: dict[str, ModelJob]
     producers: dict[str, float]
     """When it was last noted that a make is offered; the newest comes last."""
     served: dict[str, int]
 
     def _wait(self, seconds: int) -> None:
         if seconds:
-            self.world.advance(seconds)
+            self.harness.advance(seconds)
             self.time += seconds
 
     def _from(self, ticket: Ticket, stale: bool) -> Ticket:
@@ -79,7 +79,7 @@ class Predictions:
         last = max(held, key=lambda k: k.claimed)
         return Ticket(last.id, last.epoch, last.worker or ticket.worker)
 
-    def _turn(self, k: Expected) -> tuple[int, int, int, bool, int]:
+    def _turn(self, k: ModelJob) -> tuple[int, int, int, bool, int]:
         """The order of jobs: the first class, who has least, whose turn it was, short, oldest."""
         aged = self.time - k.created > POLICY.ageing.total_seconds()
         first = 0 if k.priority is Priority.INTERACTIVE or aged else 1
@@ -90,8 +90,8 @@ class Predictions:
         mine = (k for k in self.expected.values() if k.owner == owner)
         return sum(k.state is S.RUNNING for k in mine)
 
-    def _claimable(self) -> list[Expected]:
-        rows, now = self.world.rows(), self.world.now()
+    def _claimable(self) -> list[ModelJob]:
+        rows, now = self.harness.rows(), self.harness.now()
         return [
             k
             for k in self.expected.values()
@@ -111,7 +111,7 @@ class Predictions:
         factor = 1 if priority is Priority.BATCH else 2
         return "server" if len(waiting) >= POLICY.server_queued * factor else None
 
-    def _reusable(self, owner: OwnerId, file: str, params: int) -> Expected | None:
+    def _reusable(self, owner: OwnerId, file: str, params: int) -> ModelJob | None:
         newest = next(reversed(self.producers), None)
         lately = POLICY.offered.total_seconds()
         offered = {f for f, t in self.producers.items() if self.time - t < lately} | {newest}
@@ -126,57 +126,57 @@ class Predictions:
         ]
         return max(same, key=lambda k: k.number, default=None)
 
-    def _holder(self, ticket: Ticket) -> Expected | None:
+    def _holder(self, ticket: Ticket) -> ModelJob | None:
         known = self.expected[ticket.job]
         current = known.state is S.RUNNING and known.epoch == ticket.epoch
         return known if current else None
 
-    def _applied(self, ticket: Ticket, row: object) -> Expected | None:
+    def _applied(self, ticket: Ticket, row: object) -> ModelJob | None:
         """Check that a worker's word counted exactly if it holds the job; return the job then."""
         known = self._holder(ticket)
         assert (row is not None) == (known is not None), "a stale worker's word counted"
         return known
 
-    def _end(self, known: Expected, state: JobState, reason: str | None = None) -> None:
+    def _end(self, known: ModelJob, state: JobState, reason: str | None = None) -> None:
         known.state, known.reason, known.ended = state, reason, self.time
         known.told.append(f"job.{state}")
 
-    def _requeue(self, known: Expected, *, pause: timedelta) -> None:
+    def _requeue(self, known: ModelJob, *, pause: timedelta) -> None:
         known.state = S.QUEUED
         known.told.append("job.queued")
-        row = self.world.rows()[known.id]
-        waits = (row.not_before - self.world.now()).total_seconds()
+        row = self.harness.rows()[known.id]
+        waits = (row.not_before - self.harness.now()).total_seconds()
         assert waits <= min(pause, POLICY.backoff_most).total_seconds(), "it waits too long"
         if pause:
             assert waits > -SLACK
         else:
             known.news += 1
 
-    def _given_back(self, known: Expected) -> None:
+    def _given_back(self, known: ModelJob) -> None:
         if known.cancel:
             return self._end(known, S.CANCELLED)
         known.attempt -= 1
         return self._requeue(known, pause=timedelta())
 
-    def _silent(self, known: Expected) -> bool:
+    def _silent(self, known: ModelJob) -> bool:
         return self.time - known.beat > POLICY.lease.total_seconds()
 
-    def _out_of_time(self, known: Expected) -> bool:
+    def _out_of_time(self, known: ModelJob) -> bool:
         return self.time - known.claimed > BUDGET + POLICY.overrun.total_seconds()
 
-    def _expired(self, known: Expected) -> bool:
+    def _expired(self, known: ModelJob) -> bool:
         age = self.time - known.created
         never = known.epoch == 0 and age > POLICY.schedule_to_start_timeout.total_seconds()
         return never or age > POLICY.schedule_to_close_timeout.total_seconds()
 
-    def _overdue(self, known: Expected) -> bool:
+    def _overdue(self, known: ModelJob) -> bool:
         if known.state is S.RUNNING:
             return self._silent(known) or self._out_of_time(known)
         return known.state is S.QUEUED and self._expired(known)
 
-    def _swept(self, known: Expected, row: object) -> None:
+    def _swept(self, known: ModelJob, row: object) -> None:
         outcomes = self.store.outcomes
-        assert self.world.do(lambda s: outcomes.settle(s, row, policy=POLICY)) is not None
+        assert self.harness.do(lambda s: outcomes.settle(s, row, policy=POLICY)) is not None
         if known.state is S.QUEUED:
             self._end(known, S.FAILED, "expired")
         elif self._out_of_time(known) and not known.cancel:
@@ -184,7 +184,7 @@ class Predictions:
         else:
             self._lost(known)
 
-    def _lost(self, known: Expected) -> None:
+    def _lost(self, known: ModelJob) -> None:
         if known.cancel:
             return self._end(known, S.CANCELLED)
         known.lost += 1

@@ -32,7 +32,7 @@ from contracts.jobs import (
 )
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, commands
 from services.library.jobs.tables import JobRow
-from tests.library.job_model import BUDGET, Expected, Predictions, Ticket
+from tests.library.job_model import BUDGET, JobModel, ModelJob, Ticket
 from tests.library.store_harness import (
     FILES,
     OWNERS,
@@ -41,7 +41,7 @@ from tests.library.store_harness import (
     SUBJECTS,
     WORKERS,
     Store,
-    World,
+    StoreHarness,
     input_of,
 )
 
@@ -77,7 +77,7 @@ ENDS = (
 )
 
 
-class JobTable(Predictions, RuleBasedStateMachine):
+class JobStateMachine(JobModel, RuleBasedStateMachine):
     """Whatever is done in whatever order, the table and the model agree."""
 
     jobs_: Bundle[str] = Bundle("jobs")
@@ -86,9 +86,9 @@ class JobTable(Predictions, RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         random.seed(0)
-        self.world.fresh()
+        self.harness.fresh()
         self.time = 0.0
-        self.expected: dict[str, Expected] = {}
+        self.expected: dict[str, ModelJob] = {}
         self.producers: dict[str, float] = {}
         self.told: dict[str, list[str]] = {}
         self.news: dict[str, int] = {}
@@ -134,7 +134,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         refused = self._refusal(owner, file, priority)
         reused = None if force else self._reusable(owner, file, params)
         try:
-            row, made = self.world.do(lambda s: submission.create(s, owner, new, policy=POLICY))
+            row, made = self.harness.do(lambda s: submission.create(s, owner, new, policy=POLICY))
         except submission.Quarantined:
             assert refused == "quarantine", "a file was refused that is not in quarantine"
             return None
@@ -152,7 +152,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
             return None
         assert made, "a job was reused that must not be"
         assert refused is None, "a job was admitted over the limit"
-        self.expected[row.id] = Expected(
+        self.expected[row.id] = ModelJob(
             row.id, owner, file, params, priority, long, self.time, len(self.expected)
         )
         return str(row.id)
@@ -163,12 +163,12 @@ class JobTable(Predictions, RuleBasedStateMachine):
         job = held[-1] if running and held else job
         known = self.expected[job]
         if owner != known.owner:
-            assert self.world.do(lambda s: self.store.submission.cancel(s, owner, job)) is None
+            assert self.harness.do(lambda s: self.store.submission.cancel(s, owner, job)) is None
             return
         self._cancel(known)
 
-    def _cancel(self, known: Expected) -> None:
-        row = self.world.do(lambda s: self.store.submission.cancel(s, known.owner, known.id))
+    def _cancel(self, known: ModelJob) -> None:
+        row = self.harness.do(lambda s: self.store.submission.cancel(s, known.owner, known.id))
         assert row is not None
         if known.state is S.QUEUED:
             self._end(known, S.CANCELLED)
@@ -253,7 +253,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self._wait(after)
         waiting = [k for k in self._claimable() if room or not k.long]
         request = ClaimRequest(task=TASK, worker=worker, producer=producer, max_long_jobs=room)
-        claimed = self.world.do(lambda s: self.store.claims.claim(s, request, policy=POLICY))
+        claimed = self.harness.do(lambda s: self.store.claims.claim(s, request, policy=POLICY))
         seen = self.producers.get(producer.fingerprint)
         if seen is None or self.time - seen > 60:
             self.producers.pop(producer.fingerprint, None)
@@ -284,7 +284,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self._wait(after)
         beat = Heartbeat(worker=ticket.worker, epoch=ticket.epoch, progress=Progress(fraction=0.5))
         claims = self.store.claims
-        status, _ = self.world.do(lambda s: claims.heartbeat(s, ticket.job, beat, policy=POLICY))
+        status, _ = self.harness.do(lambda s: claims.heartbeat(s, ticket.job, beat, policy=POLICY))
         known = self._holder(ticket)
         if known is None:
             assert status is LeaseStatus.LOST, "a stale worker was told to go on"
@@ -298,7 +298,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
 
     def _complete(self, ticket: Ticket, producer: Producer) -> None:
         result = {"by": f"{ticket.job}:{ticket.epoch}"}
-        row = self.world.do(
+        row = self.harness.do(
             lambda s: self.store.outcomes.complete(
                 s, ticket.job, ticket.epoch, producer=producer, result=result
             )
@@ -310,7 +310,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
     @rule(ticket=tickets, stale=STALE, producer=st.sampled_from(PRODUCERS))
     def skip(self, ticket: Ticket, stale: bool, producer: Producer) -> None:
         ticket = self._from(ticket, stale)
-        row = self.world.do(
+        row = self.harness.do(
             lambda s: self.store.outcomes.skip(
                 s, ticket.job, ticket.epoch, producer=producer, reason=SAID
             )
@@ -327,12 +327,12 @@ class JobTable(Predictions, RuleBasedStateMachine):
         failed = JobFailed(
             job=JobId(ticket.job), epoch=ticket.epoch, worker=ticket.worker, kind=kind, reason=SAID
         )
-        row = self.world.do(lambda s: self.store.outcomes.fail(s, failed, policy=POLICY))
+        row = self.harness.do(lambda s: self.store.outcomes.fail(s, failed, policy=POLICY))
         known = self._applied(ticket, row)
         if known is not None:
             self._failed(known, kind, row)
 
-    def _failed(self, known: Expected, kind: FailureKind, row: JobRow) -> None:
+    def _failed(self, known: ModelJob, kind: FailureKind, row: JobRow) -> None:
         if known.cancel:
             return self._end(known, S.CANCELLED)
         if kind in (FailureKind.REJECTED, FailureKind.TIMEOUT):
@@ -358,7 +358,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self._release(self._from(ticket, stale))
 
     def _release(self, ticket: Ticket) -> None:
-        row = self.world.do(lambda s: self.store.outcomes.release(s, ticket.job, ticket.epoch))
+        row = self.harness.do(lambda s: self.store.outcomes.release(s, ticket.job, ticket.epoch))
         if known := self._applied(ticket, row):
             self._given_back(known)
 
@@ -375,7 +375,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
 
     def _sweep(self) -> None:
         outcomes = self.store.outcomes
-        due = self.world.look(lambda s: outcomes.overdue(s, policy=POLICY))
+        due = self.harness.look(lambda s: outcomes.overdue(s, policy=POLICY))
         found = {row.id for row in due}
         assert found == {k.id for k in self.expected.values() if self._overdue(k)}
         for row in due:
@@ -388,7 +388,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
         held = [k.id for k in self.expected.values() if k.state is S.RUNNING]
         known = self.expected[data.draw(st.sampled_from(held or sorted(self.expected)))]
         epoch = max(0, known.epoch - data.draw(st.integers(0, 1)))
-        row = self.world.do(lambda s: self.store.outcomes.lose(s, known.id, epoch, policy=POLICY))
+        row = self.harness.do(lambda s: self.store.outcomes.lose(s, known.id, epoch, policy=POLICY))
         if epoch == known.epoch and known.state is S.RUNNING and self._silent(known):
             assert row is not None
             self._lost(known)
@@ -398,10 +398,10 @@ class JobTable(Predictions, RuleBasedStateMachine):
     @precondition(lambda self: any(k.state is S.RUNNING for k in self.expected.values()))
     @rule()
     def boot(self) -> None:
-        rows = self.world.rows()
+        rows = self.harness.rows()
         for known in self.expected.values():
             if known.state is S.RUNNING:
-                row = self.world.do(
+                row = self.harness.do(
                     partial(
                         self.store.outcomes.requeue,
                         job=known.id,
@@ -416,7 +416,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
 
     @invariant()
     def the_table_is_as_expected(self) -> None:
-        rows = self.world.rows()
+        rows = self.harness.rows()
         assert rows.keys() == self.expected.keys()
         for known in self.expected.values():
             row = rows[known.id]
@@ -444,7 +444,7 @@ class JobTable(Predictions, RuleBasedStateMachine):
 
     @invariant()
     def every_change_was_told_once(self) -> None:
-        for event in self.world.tail():
+        for event in self.harness.tail():
             job = str(event.job)
             if event.topic == LIBRARY_EVENTS.name:
                 told = self.told.setdefault(job, [])
@@ -463,6 +463,6 @@ class JobTable(Predictions, RuleBasedStateMachine):
             assert self.news[known.id] == known.news
 
 
-def machine_of(world: World, store: Store) -> type[JobTable]:
+def machine_of(harness: StoreHarness, store: Store) -> type[JobStateMachine]:
     """Return the model bound to a store on a database."""
-    return type("BoundJobTable", (JobTable,), {"world": world, "store": store})
+    return type("BoundJobTable", (JobStateMachine,), {"harness": harness, "store": store})

@@ -27,7 +27,7 @@ from services.library.jobs import claims, outcomes, submission
 from services.library.jobs.policy import Policy
 from services.library.jobs.tables import JobRow
 from services.library.tables import METADATA
-from tests.support.timeouts import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 PRODUCER = Producer(engine="test", version="1", fingerprint="0" * 64)
 TASK = TaskName.MIDI
@@ -168,7 +168,7 @@ class Jobs:
 @asynccontextmanager
 async def open_jobs(url: str, *, clock: Clock | None = None) -> AsyncIterator[Jobs]:
     database = Database(
-        url, clock=clock or SystemClock(), statement_timeout=HANGS, busy_timeout=HANGS
+        url, clock=clock or SystemClock(), statement_timeout=HANG_TIMEOUT, busy_timeout=HANG_TIMEOUT
     )
     try:
         await database.run_sync(METADATA.create_all)

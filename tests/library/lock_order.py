@@ -22,7 +22,7 @@ _ALTERS = re.compile(r"\s*ALTER TABLE (\w+)")
 _ADVISORY = "pg_advisory_xact_lock"
 
 
-def unwatched(fill: Callable[[Connection], None]) -> Callable[[Connection], None]:
+def without_lock_checks(fill: Callable[[Connection], None]) -> Callable[[Connection], None]:
     """Let a function fill tables by hand, without the locks that the library would take."""
 
     def filling(connection: Connection) -> None:
@@ -36,7 +36,7 @@ def unwatched(fill: Callable[[Connection], None]) -> Callable[[Connection], None
 
 
 @contextmanager
-def watched_locks() -> Iterator[list[str]]:
+def checked_lock_order() -> Iterator[list[str]]:
     """Give a list to which everything is added that is against the order, by transaction."""
     wrong: list[str] = []
     transactions: WeakKeyDictionary[Connection, list[str]] = WeakKeyDictionary()

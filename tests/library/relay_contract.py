@@ -22,7 +22,7 @@ from services.library.events.tables import EventRow
 
 
 @dataclass
-class Wire(MemoryBus):
+class RecordingBus(MemoryBus):
     """A bus that writes down what it took, and refuses or stops when told to."""
 
     taken: list[tuple[str, AnyEvent]] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Wire(MemoryBus):
         return [event.id for _, event in self.taken]
 
 
-async def tell(database: Database, key: str, *sequence: int) -> None:
+async def commit_events(database: Database, key: str, *sequence: int) -> None:
     """Commit events of one key, each in a transaction of its own."""
     for number in sequence:
         async with database.transaction() as session:
@@ -73,18 +73,18 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def keeps_order_and_marks(relays: ModuleType, database: Database) -> None:
-    wire = Wire()
-    relay = relays.Relay(database, wire)
+    bus = RecordingBus()
+    relay = relays.Relay(database, bus)
     a, b = new_id(), new_id()
     for number in (1, 2, 3):
-        await tell(database, a, number)
-        await tell(database, b, number)
+        await commit_events(database, a, number)
+        await commit_events(database, b, number)
     assert await relay.relay() == 6
-    assert wire.of(a) == wire.of(b) == [1, 2, 3]
+    assert bus.of(a) == bus.of(b) == [1, 2, 3]
     assert await unpublished(database) == 0
     assert await relay.relay() == 0
-    assert len(wire.taken) == 6, "nothing is sent again"
-    event = wire.taken[0][1]
+    assert len(bus.taken) == 6, "nothing is sent again"
+    event = bus.taken[0][1]
     assert (event.type, event.source) == ("item.changed", "/library")
     assert event.dataschema == dataschema("item.changed")
     assert isinstance(event.data, ItemChanged)
@@ -92,64 +92,64 @@ async def keeps_order_and_marks(relays: ModuleType, database: Database) -> None:
 
 async def waits_for_a_bus_that_refuses(relays: ModuleType, database: Database) -> None:
     a, b = new_id(), new_id()
-    await tell(database, a, 1, 2, 3)
-    await tell(database, b, 1)
-    wire = Wire(refuses=lambda event: event.subject == a and event.sequence == 2)
-    relay = relays.Relay(database, wire)
+    await commit_events(database, a, 1, 2, 3)
+    await commit_events(database, b, 1)
+    bus = RecordingBus(refuses=lambda event: event.subject == a and event.sequence == 2)
+    relay = relays.Relay(database, bus)
     await relay.relay()
-    assert wire.of(a) == [1], "what comes later must not overtake what the bus refused"
-    assert wire.of(b) == [1], "one key's trouble is not another's"
+    assert bus.of(a) == [1], "what comes later must not overtake what the bus refused"
+    assert bus.of(b) == [1], "one key's trouble is not another's"
     assert await unpublished(database) == 2
-    wire.refuses = lambda event: False
+    bus.refuses = lambda event: False
     await relay.relay()
-    assert wire.of(a) == [1, 2, 3]
+    assert bus.of(a) == [1, 2, 3]
     assert await unpublished(database) == 0
 
 
 async def sends_again_what_it_could_not_mark(relays: ModuleType, database: Database) -> None:
     key = new_id()
-    await tell(database, key, 1)
-    wire = Wire(hold=asyncio.Event())
-    dying = asyncio.create_task(relays.Relay(database, wire).relay())
+    await commit_events(database, key, 1)
+    bus = RecordingBus(hold=asyncio.Event())
+    dying = asyncio.create_task(relays.Relay(database, bus).relay())
     async with asyncio.timeout(10):
-        await wire.held.wait()
+        await bus.held.wait()
     dying.cancel()
     await asyncio.wait({dying})
     assert await unpublished(database) == 1, "it is marked after the bus has it, not before"
-    wire.hold = None
-    await relays.Relay(database, wire).relay()
-    assert len(wire.ids()) == 2
-    assert len(set(wire.ids())) == 1, "the same event has the same id"
+    bus.hold = None
+    await relays.Relay(database, bus).relay()
+    assert len(bus.ids()) == 2
+    assert len(set(bus.ids())) == 1, "the same event has the same id"
 
 
 async def goes_on_beside_what_it_does_not_know(relays: ModuleType, database: Database) -> None:
     strange, known = new_id(), new_id()
-    await tell(database, strange, 1)
+    await commit_events(database, strange, 1)
     async with database.transaction() as session:
         await session.execute(update(EventRow).values(type="item.translated"))
-    await tell(database, known, 1)
-    wire = Wire()
-    await relays.Relay(database, wire).relay()
-    assert wire.of(known) == [1]
-    assert wire.of(strange) == []
+    await commit_events(database, known, 1)
+    bus = RecordingBus()
+    await relays.Relay(database, bus).relay()
+    assert bus.of(known) == [1]
+    assert bus.of(strange) == []
     assert await unpublished(database) == 1, "a newer library's relay will send it"
 
 
 async def does_not_skip_what_commits_late(relays: ModuleType, database: Database) -> None:
-    wire = Wire()
-    relay = relays.Relay(database, wire)
+    bus = RecordingBus()
+    relay = relays.Relay(database, bus)
     late, early = new_id(), new_id()
     async with database.transaction() as session:
         data = ItemChanged(item=ItemId(late), state=ItemState.READY)
         about = About(event_subject=late, key=late, sequence=1)
         await record(session, LIBRARY_EVENTS, "item.changed", data, about=about)
         # Another transaction begins later and is through before.
-        await tell(database, early, 1)
+        await commit_events(database, early, 1)
         await relay.relay()
-        assert wire.of(early) == [1]
-        assert wire.of(late) == [], "nothing is sent that is not committed"
+        assert bus.of(early) == [1]
+        assert bus.of(late) == [], "nothing is sent that is not committed"
     await relay.relay()
-    assert wire.of(late) == [1], "it was written before what was sent, and committed after"
+    assert bus.of(late) == [1], "it was written before what was sent, and committed after"
 
 
 ON_ANY = (

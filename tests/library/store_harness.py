@@ -120,7 +120,7 @@ def input_of(owner: OwnerId, sha256: str) -> InputRef:
     )
 
 
-class World:
+class StoreHarness:
     """A database with the library's tables in it, and a loop to reach it from plain functions.
 
     The store is driven through its port. What became of it is read over a connection beside it,

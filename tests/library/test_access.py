@@ -70,7 +70,7 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
     """Make one of each thing; return its owner and their ids by the names in paths."""
     user = catalogue.user()
     upload = await user.upload(b"a song" * 500)
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     item = upload["item"]
     await user.post("/jobs", {"item": item, "task": "separation"})
     claim = await catalogue.claim(TaskName.SEPARATION)

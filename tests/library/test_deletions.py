@@ -30,8 +30,8 @@ from services.library.events.tables import EventRow
 from services.library.jobs.subjects import subject_columns
 from services.library.jobs.tables import JobRow
 from services.library.tables import METADATA
-from tests.library.catalogue import SLICING, Catalogue, Made, User, separated, stems
-from tests.library.lock_order import unwatched
+from tests.library.catalogue import SLICING, Catalogue, User, WorkerFile, separated, stems
+from tests.library.lock_order import without_lock_checks
 
 CHILDREN = 600
 STATEMENTS, ROWS = 150, 2000
@@ -129,7 +129,7 @@ async def large(catalogue: Catalogue) -> tuple[User, str]:
             ],
         )  # fmt: skip
 
-    await catalogue.database.run_sync(unwatched(fill))
+    await catalogue.database.run_sync(without_lock_checks(fill))
     return user, song
 
 
@@ -252,7 +252,7 @@ async def test_a_run_of_many_jobs_is_cancelled_piece_by_piece(
         table = METADATA.tables["jobs"]
         connection.execute(table.update().where(table.c.item == song).values(run=run["id"]))
 
-    await catalogue.database.run_sync(unwatched(adopt))
+    await catalogue.database.run_sync(without_lock_checks(adopt))
     with measured() as work:
         assert (await user.post(f"/runs/{run['id']}/cancel"))["state"] == "cancelled"
     work.check()
@@ -267,7 +267,7 @@ async def test_a_result_of_many_files_takes_few_statements(catalogue: Catalogue)
     await user.post("/jobs", {"item": song, "task": "slicing"})
     claim = await catalogue.claim(TaskName.SLICING)
     files = {
-        f"hit-{n:04d}.flac": Made(ArtifactKind.SAMPLE, item=ItemKind.SAMPLE, title=f"hit {n}")
+        f"hit-{n:04d}.flac": WorkerFile(ArtifactKind.SAMPLE, item=ItemKind.SAMPLE, title=f"hit {n}")
         for n in range(300)
     }
     with measured() as work:

@@ -29,7 +29,7 @@ from tests.library.catalogue import (
     SLICING,
     UNKNOWN,
     Catalogue,
-    Made,
+    WorkerFile,
     ingested,
     separated,
     sha256,
@@ -40,7 +40,7 @@ from tests.library.catalogue import (
 async def test_ingest_makes_an_item_ready_with_what_it_found(catalogue: Catalogue) -> None:
     user = catalogue.user()
     done = await user.upload(b"a" * 3000, metadata={"artist": "SpecBody by me"})
-    await catalogue.take_in(
+    await catalogue.ingest_next(
         kind=ItemKind.TRACK, artist="SpecBody by the file", title="T", bpm="122.5"
     )
     item = await user.get(f"/items/{done['item']}")
@@ -98,7 +98,7 @@ async def test_what_is_no_sound_is_rejected_and_can_be_tried_again(catalogue: Ca
     again = await user.post(f"/jobs/{done['job']}/retry")
     assert (again["retry_of"], again["state"]) == (done["job"], "queued")
     assert (await user.get(f"/items/{done['item']}"))["state"] == "ingesting"
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     item = await user.get(f"/items/{done['item']}")
     assert (item["state"], item["rejection"]) == ("ready", None)
 
@@ -197,7 +197,7 @@ async def test_deleting_takes_children_files_jobs_and_says_so(catalogue: Catalog
     (drums,) = (await user.get("/items", parent=song))["items"]
     await user.post("/jobs", {"item": drums["id"], "task": "slicing"})
     claim = await catalogue.claim(TaskName.SLICING)
-    hit = Made(ArtifactKind.SAMPLE, item=ItemKind.SAMPLE, title="hit", start=10, end=20)
+    hit = WorkerFile(ArtifactKind.SAMPLE, item=ItemKind.SAMPLE, title="hit", start=10, end=20)
     await catalogue.finish(claim, SLICING, {"hit-0001.flac": hit})
     (sample,) = (await user.get("/items", parent=drums["id"]))["items"]
     waiting = await user.post("/jobs", {"item": sample["id"], "task": "midi"})
@@ -263,7 +263,7 @@ async def test_downloads_are_signed_named_and_whole(catalogue: Catalogue) -> Non
     user = catalogue.user()
     data = b"the original bytes" * 200
     done = await user.upload(data, name='AC/DC "Live" é.wav')
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     files = (await user.get(f"/items/{done['item']}/artifacts"))["items"]
     original = next(a for a in files if a["kind"] == "original")
     link = await user.get(f"/artifacts/{original['id']}/download")

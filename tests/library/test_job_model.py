@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.library.job_state_machine import machine_of
-from tests.library.store_harness import Store, World
+from tests.library.store_harness import Store, StoreHarness
 
 SCHEDULES = int(os.environ.get("CRATEDIG_TEST_SCHEDULES", "200"))
 """How many schedules of 50 steps are tried on SQLite."""
@@ -23,19 +23,19 @@ PARTS = 4
 
 
 @pytest.fixture
-def sqlite_world() -> Iterator[World]:
+def sqlite_harness() -> Iterator[StoreHarness]:
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.exists() else None) as folder:
-        world = World(f"sqlite+aiosqlite:///{folder}/library.db")
-        yield world
-        world.close()
+        harness = StoreHarness(f"sqlite+aiosqlite:///{folder}/library.db")
+        yield harness
+        harness.close()
 
 
 @pytest.fixture
-def postgres_world(postgres_url: str) -> Iterator[World]:
-    world = World(postgres_url)
-    yield world
-    world.close()
+def postgres_harness(postgres_url: str) -> Iterator[StoreHarness]:
+    harness = StoreHarness(postgres_url)
+    yield harness
+    harness.close()
 
 
 @contextmanager
@@ -49,10 +49,10 @@ def seldom_collected() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def walk(world: World, schedules: int, part: int) -> None:
+def walk(harness: StoreHarness, schedules: int, part: int) -> None:
     number = SEED * PARTS + part
     print(f"seed {SEED}, part {part}: {schedules} schedules")
-    machine = seed(number)(machine_of(world, Store.of("services.library")))
+    machine = seed(number)(machine_of(harness, Store.of("services.library")))
     chosen = settings(
         max_examples=max(1, schedules),
         stateful_step_count=50,
@@ -66,11 +66,11 @@ def walk(world: World, schedules: int, part: int) -> None:
 
 @pytest.mark.timeout(120 + SCHEDULES)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_any_schedule_on_sqlite(sqlite_world: World, part: int) -> None:
-    walk(sqlite_world, SCHEDULES // PARTS, part)
+def test_any_schedule_on_sqlite(sqlite_harness: StoreHarness, part: int) -> None:
+    walk(sqlite_harness, SCHEDULES // PARTS, part)
 
 
 @pytest.mark.timeout(120 + SCHEDULES)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_any_schedule_on_postgres(postgres_world: World, part: int) -> None:
-    walk(postgres_world, ON_POSTGRES // PARTS, part)
+def test_any_schedule_on_postgres(postgres_harness: StoreHarness, part: int) -> None:
+    walk(postgres_harness, ON_POSTGRES // PARTS, part)

@@ -20,8 +20,8 @@ from tests.library.catalogue import (
     MIDI_FILES,
     SLICING,
     Catalogue,
-    Made,
     User,
+    WorkerFile,
     good,
     separated,
     stems,
@@ -29,15 +29,15 @@ from tests.library.catalogue import (
 from tests.library.test_one_shots import FILES, KICK
 
 DRUM_FILES = {
-    "drums-hit-0000.flac": Made(ArtifactKind.SAMPLE, stem=Stem.DRUMS, item=ItemKind.SAMPLE),
-    "slices.json": Made(ArtifactKind.SLICES, "application/json", stem=Stem.DRUMS),
+    "drums-hit-0000.flac": WorkerFile(ArtifactKind.SAMPLE, stem=Stem.DRUMS, item=ItemKind.SAMPLE),
+    "slices.json": WorkerFile(ArtifactKind.SLICES, "application/json", stem=Stem.DRUMS),
 }
 
 
 async def offer(catalogue: Catalogue, task: TaskName, *weights: str) -> None:
     """Ask for work as a worker that has weights."""
     producer = Producer(
-        engine="played", version="1", weights=", ".join(weights), fingerprint=f"{len(weights):064d}"
+        engine="fake", version="1", weights=", ".join(weights), fingerprint=f"{len(weights):064d}"
     )
     request = ClaimRequest(task=task, worker=WorkerId(new_id()), producer=producer)
     async with catalogue.database.transaction() as session:
@@ -53,7 +53,7 @@ async def refused(user: User, path: str, body: Any, status: int = 422) -> Any:
 async def test_an_upload_that_is_a_stem_is_worked_on_as_one(catalogue: Catalogue) -> None:
     user = catalogue.user()
     upload = await user.upload(b"beats" * 1000, stem="drums")
-    claim = await catalogue.take_in(kind=ItemKind.STEM)
+    claim = await catalogue.ingest_next(kind=ItemKind.STEM)
     assert claim.item.declared is ItemKind.STEM
     item = await user.get(f"/items/{upload['item']}")
     assert (item["stem"], item["kind"], item["lineage"]) == ("drums", "stem", None)
@@ -208,7 +208,7 @@ async def test_an_upload_leads_to_the_tagging_of_its_sample(catalogue: Catalogue
     assert await catalogue.idle(TaskName.TAGGING)
     upload = await user.upload(b"a kick" * 100, kind="sample")
     assert (await user.get(f"/uploads/{upload['id']}"))["tagging"] is None
-    await catalogue.take_in(kind=ItemKind.SAMPLE)
+    await catalogue.ingest_next(kind=ItemKind.SAMPLE)
     claim = await catalogue.claim(TaskName.TAGGING)
     assert (await user.get(f"/uploads/{upload['id']}"))["tagging"] == claim.job
 

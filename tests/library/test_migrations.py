@@ -20,7 +20,7 @@ from services.library.events.tables import EventRow
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow
 from services.library.tables import METADATA
-from tests.library.lock_order import unwatched
+from tests.library.lock_order import without_lock_checks
 
 FOLDER = Path(__file__).parents[2] / "services" / "library" / "migrations"
 
@@ -110,7 +110,7 @@ async def test_rows_of_before_there_were_subjects_keep_their_item_as_subject(
     for path in (FOLDER / "versions").glob("000[1-7]_*.py"):
         shutil.copy(path, earlier)
     await database.migrate(earlier.parent)
-    await database.run_sync(unwatched(_fill))
+    await database.run_sync(without_lock_checks(_fill))
     await database.migrate(FOLDER)
     of_item = Subject.of_item(ITEM)
     async with database.session() as session:

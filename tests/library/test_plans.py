@@ -19,7 +19,7 @@ from services.library.jobs.subjects import subject_columns
 from services.library.maintenance.gauges import SAMPLE, Gauges
 from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, open_catalogue
-from tests.library.lock_order import unwatched
+from tests.library.lock_order import without_lock_checks
 
 ROWS = 6_000
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -33,7 +33,7 @@ async def full(library_url: str, tmp_path: Path) -> AsyncIterator[Catalogue]:
     async with open_catalogue(library_url, tmp_path) as catalogue:
         user = catalogue.user()
         await catalogue.database.run_sync(
-            unwatched(lambda connection: _fill(connection, user.owner))
+            without_lock_checks(lambda connection: _fill(connection, user.owner))
         )
         yield catalogue
 

@@ -46,11 +46,11 @@ async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
         for number in range(each):
             async with database.transaction() as session:
                 # The first statement gives a transaction its place; it commits later or much later.
-                await tell(session, subject, number)
+                await commit_events(session, subject, number)
                 # SQLite has one writer: who holds it makes the others wait.
                 await asyncio.sleep(chance.uniform(0, 0.002 if database.sqlite else 0.3))
 
-    async def tell(session: Any, subject: ItemId, number: int) -> None:
+    async def commit_events(session: Any, subject: ItemId, number: int) -> None:
         data = ItemChanged(item=subject, state=ItemState.READY)
         about = About(
             event_subject=subject,

@@ -37,7 +37,7 @@ from services.library.completion.worker_events import JobEvents
 from services.library.events.tables import EventRow, InboxRow
 from services.library.jobs.tables import GarbageRow, JobRow
 from tests.library.job_store import PRODUCER, Jobs
-from tests.library.relay_contract import Wire, until
+from tests.library.relay_contract import RecordingBus, until
 
 DATA = b"notes"
 
@@ -451,7 +451,7 @@ async def test_the_third_crash_is_told_to_operators(server: RunningServer) -> No
 def test_the_handler_reads_for_the_librarys_group(tmp_path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/x.db", clock=SystemClock())
     objects = FileStore(tmp_path / "objects", signer=Signer("secret" * 8))
-    consumer = JobEvents(database, objects, policy=Jobs(database).policy).consumer(Wire())
+    consumer = JobEvents(database, objects, policy=Jobs(database).policy).consumer(RecordingBus())
     assert not consumer.caught_up.is_set()
 
 

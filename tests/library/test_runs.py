@@ -18,8 +18,8 @@ from tests.library.catalogue import (
     MIDI_FILES,
     SLICING,
     Catalogue,
-    Made,
     User,
+    WorkerFile,
     separated,
     stems,
 )
@@ -42,7 +42,7 @@ STEMS_THEN_MIDI = {
         },
     ],
 }
-ANALYSIS_FILE = {"analysis.json": Made(ArtifactKind.ANALYSIS, "application/json")}
+ANALYSIS_FILE = {"analysis.json": WorkerFile(ArtifactKind.ANALYSIS, "application/json")}
 
 
 async def begin(user: User, pipeline: Any, **asked: Any) -> tuple[str, Any]:
@@ -126,7 +126,7 @@ async def test_an_analysis_hears_the_stems_and_slicing_reads_the_analysis(
         # The song comes first: it tells whether there is anything in the stem.
         assert [i.kind for i in claim.inputs] == ["canonical", "stem", "analysis"]
         stem = claim.inputs[1].stem
-        hit = Made(ArtifactKind.SAMPLE, stem=stem, item=ItemKind.SAMPLE)
+        hit = WorkerFile(ArtifactKind.SAMPLE, stem=stem, item=ItemKind.SAMPLE)
         await catalogue.finish(claim, SLICING, {f"{stem}-hit.flac": hit})
     while await waits(user, TaskName.TAGGING):
         await catalogue.skip(await catalogue.claim(TaskName.TAGGING))

@@ -38,7 +38,7 @@ from services.library.jobs.submission import NewJob
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, separated, stems
-from tests.support.scripted_service import SERVICE, TrialParams
+from tests.support.scripted_service import SERVICE, ScriptedParams
 
 
 class CatalogueLibrary:
@@ -118,7 +118,7 @@ async def ask(catalogue: Catalogue, user: User, subject: Subject, **params: Any)
         new = NewJob(
             subject=subject,
             task=TaskName.EXPORT,
-            params=TrialParams.model_validate(params).model_dump(mode="json"),
+            params=ScriptedParams.model_validate(params).model_dump(mode="json"),
             inputs=inputs,
             start_to_close_timeout=60.0,
         )

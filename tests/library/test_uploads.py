@@ -133,10 +133,10 @@ async def test_what_was_cancelled_before_it_was_read_is_no_duplicate(catalogue: 
     assert (await user.get(f"/items/{upload['item']}"))["state"] == "rejected"
     again = await user.upload(DATA)
     assert (again["duplicate"], again["item"] == upload["item"]) == (False, False)
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     # The first can still be taken in, though the second has the digest by now.
     await user.post(f"/jobs/{upload['job']}/retry")
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     states = [item["state"] for item in (await user.get("/items"))["items"]]
     assert states == ["ready", "ready"]
     assert (await user.open(DATA))["item"] == again["item"]
@@ -161,7 +161,7 @@ async def test_the_same_bytes_of_the_same_owner_are_one_item(catalogue: Catalogu
     done = await user.post(f"/uploads/{first['id']}/complete")
     same = await user.post(f"/uploads/{late['id']}/complete")
     assert (same["item"], same["job"], same["duplicate"]) == (done["item"], done["job"], True)
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     at_once = await user.open(DATA)
     assert (at_once["state"], at_once["item"], at_once["missing"]) == (
         "completed", done["item"], [],

@@ -72,7 +72,7 @@ async def test_usage_follows_everything_that_is_stored(catalogue: Catalogue) -> 
     await user.send(upload, data)
     item = (await user.post(f"/uploads/{upload['id']}/complete"))["item"]
     assert await usage(user) == (3000, 0, 0)
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     _, taken_in, _ = await usage(user)
     assert taken_in > 0
     await user.post("/jobs", {"item": item, "task": "separation"})
@@ -197,7 +197,7 @@ async def test_a_song_without_room_for_its_results_is_rejected_and_can_be_tried_
     assert "There is no room for what this job made" in item["rejection"]
     await limit(catalogue, user.owner, 100_000)
     await user.post(f"/jobs/{claim.job}/retry")
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     assert (await user.get(f"/items/{upload['item']}"))["state"] == "ready"
 
 

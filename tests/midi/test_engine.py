@@ -12,11 +12,11 @@ from kit.worker.engines import EngineContext
 from services.midi.dsp import LOWEST
 from services.midi.engine import BATCH, EDGE, KEPT_FRAMES, STEP, WINDOW, load_engine
 from services.midi.partials import FRAME, HOP, RATE
-from tests.midi.music import Known, perform
+from tests.midi.music import KnownNote, perform
 from tests.midi.test_streaming import at_rate
 
 GOLDEN = Path(__file__).with_name("golden") / "posteriors.npz"
-NOTES = (Known(0.2, 0.7, 60), Known(0.2, 0.7, 67), Known(1.0, 1.4, 48))
+NOTES = (KnownNote(0.2, 0.7, 60), KnownNote(0.2, 0.7, 67), KnownNote(1.0, 1.4, 48))
 TOLERANCE = {"openvino": 2e-4, "onnxruntime": 1e-3}
 
 
@@ -70,7 +70,9 @@ def test_a_window_does_not_depend_on_its_neighbours(weights: dict[str, Path]) ->
 
 def test_overlap_is_wide_enough_that_windows_agree(weights: dict[str, Path]) -> None:
     """The first kept frame of a window looks as it does in the middle of another."""
-    audio = at_rate(perform([Known(0.1, 5.5, 40), Known(0.1, 5.5, 64), Known(2.0, 5.0, 71)]))
+    audio = at_rate(
+        perform([KnownNote(0.1, 5.5, 40), KnownNote(0.1, 5.5, 64), KnownNote(2.0, 5.0, 71)])
+    )
     engine = load_engine(EngineContext(weights=weights))
     shift = 71 * HOP
     first = engine.run(np.stack([audio[:WINDOW], audio[STEP : STEP + WINDOW]]))

@@ -17,9 +17,9 @@ from kit.worker.job import Job
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi.engine import Engine
 from services.midi.handler import handle
-from tests.midi.music import CHORDS, RATE, REPEATS, SCALE, Known, matched, perform
+from tests.midi.music import CHORDS, RATE, REPEATS, SCALE, KnownNote, matched, perform
 from tests.support import signals
-from tests.support.single_job import Told, audio_input, single_job, write_audio
+from tests.support.single_job import RecordingReporter, audio_input, single_job, write_audio
 
 
 def job_of(
@@ -37,9 +37,9 @@ def file_of(job: Job, name: str) -> Path:
     return next(output.path for output in job.outputs if output.name == name)
 
 
-def notes_of(job: Job) -> list[Known]:
+def notes_of(job: Job) -> list[KnownNote]:
     content = json.loads(file_of(job, "notes.json").read_text(encoding="utf-8"))
-    return [Known(note["start"], note["end"], note["pitch"]) for note in content["notes"]]
+    return [KnownNote(note["start"], note["end"], note["pitch"]) for note in content["notes"]]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,11 @@ def notes_of(job: Job) -> list[Known]:
     ids=["scale", "chords", "repeats", "held"],
 )
 def test_known_notes_are_found(
-    tmp_path: Path, engine: Engine, truth: tuple[Known, ...], decay: float, least_with_ends: float
+    tmp_path: Path,
+    engine: Engine,
+    truth: tuple[KnownNote, ...],
+    decay: float,
+    least_with_ends: float,
 ) -> None:
     job = job_of(tmp_path, perform(truth, decay=decay))
     result = handle(MidiParams(), job, engine)
@@ -113,7 +117,7 @@ def test_the_files_grid_is_the_items_tempo(
 
 
 def test_a_vibrato_is_in_the_bends(tmp_path: Path, engine: Engine) -> None:
-    truth = [Known(0.3, 2.3, 69)]
+    truth = [KnownNote(0.3, 2.3, 69)]
     job = job_of(tmp_path, perform(truth, decay=0, vibrato=0.5))
     handle(MidiParams(), job, engine)
     (note,) = json.loads(file_of(job, "notes.json").read_text(encoding="utf-8"))["notes"]
@@ -126,7 +130,7 @@ def test_a_vibrato_is_in_the_bends(tmp_path: Path, engine: Engine) -> None:
 
 @pytest.mark.parametrize("cents", [-40, -20, 20, 40])
 def test_a_note_out_of_tune_is_bent_as_far(tmp_path: Path, engine: Engine, cents: int) -> None:
-    audio = perform([Known(0.3, 1.8, 69 + cents / 100)], decay=0)
+    audio = perform([KnownNote(0.3, 1.8, 69 + cents / 100)], decay=0)
     job = job_of(tmp_path, audio)
     handle(MidiParams(), job, engine)
     notes = json.loads(file_of(job, "notes.json").read_text(encoding="utf-8"))["notes"]
@@ -177,7 +181,7 @@ def test_stereo_is_heard_as_its_middle(tmp_path: Path, engine: Engine) -> None:
 def test_progress_rises_to_the_end(tmp_path: Path, engine: Engine) -> None:
     job = job_of(tmp_path, perform(SCALE))
     handle(MidiParams(), job, engine)
-    assert isinstance(job.reporter, Told)
+    assert isinstance(job.reporter, RecordingReporter)
     assert job.reporter.fractions == sorted(job.reporter.fractions)
     assert job.reporter.fractions[-1] == 1.0
 
@@ -248,7 +252,7 @@ def test_a_recorded_saxophone(tmp_path: Path, engine: Engine, recordings: Path) 
     folder = recordings / "filosax" / "P2_01"
     said = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))["notes"]
     truth = [
-        Known(n["a_start_time"], n["a_end_time"], n["midi_pitch"])
+        KnownNote(n["a_start_time"], n["a_end_time"], n["midi_pitch"])
         for n in said
         if n["a_end_time"] < 5
     ]

@@ -16,7 +16,7 @@ from services.midi.engine import Engine
 from services.midi.handler import handle
 from tests.support.single_job import SUBJECT, audio_input, single_job, write_audio
 
-Made = tuple[Stem | None, Notes]
+StemNotes = tuple[Stem | None, Notes]
 
 
 def notes_of(
@@ -64,7 +64,7 @@ def analysed(beats: np.ndarray, *, meter: int = 4, bpm: float = 100.0, first: in
     )
 
 
-def job_of(folder: Path, made: list[Made], analysis: Analysis | None = None) -> Job:
+def job_of(folder: Path, made: list[StemNotes], analysis: Analysis | None = None) -> Job:
     inputs = []
     for number, (stem, notes) in enumerate(made):
         for name in ("notes.json", "notes.csv"):
@@ -115,7 +115,7 @@ def test_notes_sound_when_they_did(
 ) -> None:
     rng = np.random.default_rng(3)
     starts = {stem: sorted(rng.uniform(0, 38, 40).tolist()) for stem in ("bass", "vocals", "drums")}
-    made: list[Made] = [
+    made: list[StemNotes] = [
         (Stem.DRUMS, notes_of(starts["drums"], program=None, pitch=36)),
         (Stem.BASS, notes_of(starts["bass"], program=33)),
         (Stem.VOCALS, notes_of(starts["vocals"], program=52)),
@@ -174,7 +174,7 @@ def _second(file: mido.MidiFile, tick: int) -> float:
 
 
 def test_every_part_has_channels_and_instrument_of_its_own(tmp_path: Path, engine: Engine) -> None:
-    made: list[Made] = [
+    made: list[StemNotes] = [
         (Stem.OTHER, notes_of([1.0, 1.1, 1.2], program=0, bends=(0.5,) * 34)),
         (Stem.BASS, notes_of([1.0], program=33)),
         (Stem.DRUMS, notes_of([1.0], program=None, pitch=36)),
@@ -190,7 +190,7 @@ def test_every_part_has_channels_and_instrument_of_its_own(tmp_path: Path, engin
 
 
 def test_form_is_marked(tmp_path: Path, engine: Engine) -> None:
-    made: list[Made] = [(Stem.BASS, notes_of([1.0], program=33))]
+    made: list[StemNotes] = [(Stem.BASS, notes_of([1.0], program=33))]
     handle(MidiParams(), job := job_of(tmp_path, made, analysed(STEADY)), engine)
     file = mido.MidiFile(job.outputs[0].path)
     now, marks = 0, []
@@ -202,7 +202,7 @@ def test_form_is_marked(tmp_path: Path, engine: Engine) -> None:
 
 
 def test_without_an_analysis_the_grid_is_the_items_tempo(tmp_path: Path, engine: Engine) -> None:
-    made: list[Made] = [(Stem.BASS, notes_of([1.0, 2.0], program=33))]
+    made: list[StemNotes] = [(Stem.BASS, notes_of([1.0, 2.0], program=33))]
     job = job_of(tmp_path, made)
     result = handle(MidiParams(), job, engine)
     assert (result.tempo, result.tempo_known) == (120.0, False)
@@ -210,14 +210,14 @@ def test_without_an_analysis_the_grid_is_the_items_tempo(tmp_path: Path, engine:
 
 
 def test_stems_without_notes_are_no_tracks(tmp_path: Path, engine: Engine) -> None:
-    made: list[Made] = [(Stem.BASS, notes_of([], program=33))]
+    made: list[StemNotes] = [(Stem.BASS, notes_of([], program=33))]
     with pytest.raises(Skipped) as skipped:
         handle(MidiParams(), job_of(tmp_path, made), engine)
     assert skipped.value.reason == "no_notes"
 
 
 def test_more_parts_than_channels_are_refused(tmp_path: Path, engine: Engine) -> None:
-    made: list[Made] = [(None, notes_of([1.0], program=0)) for _ in range(16)]
+    made: list[StemNotes] = [(None, notes_of([1.0], program=0)) for _ in range(16)]
     with pytest.raises(Rejected, match="15 instruments"):
         handle(MidiParams(), job_of(tmp_path, made), engine)
 

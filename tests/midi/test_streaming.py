@@ -10,7 +10,7 @@ from services.midi.engine import BATCH, KEPT_FRAMES, WINDOW, Engine
 from services.midi.partials import FRAME, HOP, RATE
 from services.midi.streaming import NoteEvent, Transcriber
 from tests.midi import music
-from tests.midi.music import Known, matched, perform
+from tests.midi.music import KnownNote, matched, perform
 
 
 def at_rate(audio: np.ndarray) -> F32:
@@ -37,7 +37,7 @@ def facts(notes: list[NoteEvent]) -> list[tuple[float, float, int]]:
 def song() -> F32:
     """Twenty seconds with pauses."""
     notes = [
-        Known(phrase * 4.0 + note.start, phrase * 4.0 + note.end, note.pitch + phrase)
+        KnownNote(phrase * 4.0 + note.start, phrase * 4.0 + note.end, note.pitch + phrase)
         for phrase in range(5)
         for note in music.SCALE[:8]
     ]
@@ -63,7 +63,7 @@ def test_stretches_cut_in_pauses_do_not_matter(song: F32, engine: Engine, stretc
 
 
 def test_a_held_note_is_one_note_over_many_stretches(engine: Engine) -> None:
-    audio = at_rate(perform([Known(0.5, 19.5, 57), Known(0.5, 19.5, 64)], decay=0))
+    audio = at_rate(perform([KnownNote(0.5, 19.5, 57), KnownNote(0.5, 19.5, 64)], decay=0))
     notes = transcribe(audio, engine, stretch=400)
     long = [note for note in notes if note.end - note.start > 17]
     assert sorted(note.pitch for note in long) == [57, 64]
@@ -73,7 +73,10 @@ def test_a_held_note_is_one_note_over_many_stretches(engine: Engine) -> None:
 
 
 def test_a_string_rings_on_over_many_stretches(engine: Engine) -> None:
-    low, others = Known(0.5, 12.5, 48), [Known(1 + i, 1.7 + i, 79 + i % 3) for i in range(12)]
+    low, others = (
+        KnownNote(0.5, 12.5, 48),
+        [KnownNote(1 + i, 1.7 + i, 79 + i % 3) for i in range(12)],
+    )
     rung = at_rate(perform([low], decay=3.0))
     audio = rung + 0.2 * np.resize(at_rate(perform(others, decay=0.3)), len(rung))
     whole, cut = (transcribe(audio, engine, stretch=stretch) for stretch in (10_000, 400))
@@ -88,10 +91,10 @@ def test_a_string_rings_on_over_many_stretches(engine: Engine) -> None:
 
 
 def test_repeated_notes_without_a_pause(engine: Engine) -> None:
-    notes = [Known(0.3 + 0.2 * i, 0.3 + 0.2 * i + 0.18, 60 + 2 * (i % 2)) for i in range(60)]
+    notes = [KnownNote(0.3 + 0.2 * i, 0.3 + 0.2 * i + 0.18, 60 + 2 * (i % 2)) for i in range(60)]
     whole = transcribe(at_rate(perform(notes)), engine, stretch=10_000)
     cut = transcribe(at_rate(perform(notes)), engine, stretch=400)
-    found = [Known(n.start, n.end, n.pitch) for n in cut]
+    found = [KnownNote(n.start, n.end, n.pitch) for n in cut]
     precision, recall = matched(notes, found)
     assert min(precision, recall) > 0.95
     assert abs(len(cut) - len(whole)) <= 1

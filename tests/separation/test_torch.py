@@ -38,8 +38,8 @@ from services.separation.handler import handle
 from services.separation.networks.htdemucs import convert
 from services.separation.service import SERVICE
 from tests.architecture.sources import ROOT
-from tests.separation.test_htdemucs import checkpoint, mixture
 from tests.separation.fake_separators import make_job, snr
+from tests.separation.test_htdemucs import checkpoint, mixture
 
 # PyTorch takes seconds to import, and its threads spin where others work.
 pytestmark = pytest.mark.timeout(300)

@@ -1,7 +1,7 @@
-"""`python -m tests.support.process_supervisor FOLDER SIGNAL COMMAND…`: run a server while somebody is there.
+"""`python -m tests.support.process_supervisor FOLDER SIGNAL COMMAND…`: run a supervised server.
 
-The keeper ends what it runs, and removes its folder, once its standard input ends: at the latest
-when the process that holds the other end is gone, however it went.
+The server stops, and its folder is deleted, when the standard input of this process ends: at the
+latest when the process that holds the other end has gone, however it ended.
 """
 
 import shutil
@@ -10,29 +10,31 @@ import subprocess
 import sys
 import threading
 
-PATIENCE = 10.0
-"""Seconds that the server has to end in good order."""
+STOP_TIMEOUT = 10.0
+"""Seconds that the server has to shut down before it is killed."""
 
 
 def main() -> int:
-    """Run it."""
+    """Run the command; return its exit code."""
     folder, number, *command = sys.argv[1:]
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
-        threading.Thread(target=_end, args=(process, int(number)), daemon=True).start()
+        threading.Thread(
+            target=_stop_at_end_of_input, args=(process, int(number)), daemon=True
+        ).start()
         return process.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end(process: subprocess.Popen[bytes], number: int) -> None:
+def _stop_at_end_of_input(process: subprocess.Popen[bytes], number: int) -> None:
     while sys.stdin.buffer.read(1):
         pass
     process.send_signal(number)
     try:
-        process.wait(PATIENCE)
+        process.wait(STOP_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
 

@@ -1,4 +1,4 @@
-"""`python -m tests.support.quick_midi_server`: the embedded server with quick work instead of MIDI."""
+"""`python -m tests.support.quick_midi_server`: the embedded server with a quick MIDI service."""
 
 import uvloop
 

@@ -1,4 +1,4 @@
-"""`python -m tests.support.quick_midi_worker`: quick work instead of MIDI, as a process of its own."""
+"""`python -m tests.support.quick_midi_worker`: the quick MIDI service as a worker process."""
 
 import asyncio
 

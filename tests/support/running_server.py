@@ -15,7 +15,7 @@ import httpx
 
 from cratedig import Client, Credentials
 from deploy.servers.state import free_ports
-from tests.support.timeouts import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 ROOT = Path(__file__).parents[2]
 WORKERS = ("ingest", "midi")
@@ -40,7 +40,7 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
-def eventually(condition: Callable[[], bool], *, within: float = HANGS, what: str) -> None:
+def eventually(condition: Callable[[], bool], *, within: float = HANG_TIMEOUT, what: str) -> None:
     """Wait until a condition holds, looking often; fail with words when it does not."""
     deadline = time.monotonic() + within
     while not condition():
@@ -97,9 +97,9 @@ class Part:
         """Kill it as a power cut would; its children must find out by themselves."""
         self.signal(signal.SIGKILL)
         if self.process is not None:
-            self.process.wait(HANGS)
+            self.process.wait(HANG_TIMEOUT)
 
-    def stop(self, *, within: float = HANGS) -> int:
+    def stop(self, *, within: float = HANG_TIMEOUT) -> int:
         """Ask it to stop, and return its exit code."""
         if self.process is None:
             return 0

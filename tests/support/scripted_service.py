@@ -18,7 +18,7 @@ from kit.worker.engines import EngineContext
 from kit.worker.job import Job
 from kit.worker.outcomes import OutOfMemory, Rejected, Retryable, Skipped
 
-Deed = Literal[
+Action = Literal[
     "finish",
     "skip",
     "reject",
@@ -38,10 +38,10 @@ Deed = Literal[
 ]
 
 
-class TrialParams(StrictModel):
+class ScriptedParams(StrictModel):
     """What to do."""
 
-    do: Deed = "finish"
+    do: Action = "finish"
     seconds: float = 0.0
     enough: float = 1.0
     """The segment scale at which memory suffices."""
@@ -51,7 +51,7 @@ class TrialParams(StrictModel):
     """Length of the text in the result."""
 
 
-class TrialResult(Message):
+class ScriptedResult(Message):
     """What was done."""
 
     segment: float
@@ -62,7 +62,7 @@ class TrialResult(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class TrialEngine:
+class ScriptedEngine:
     """An engine that only knows how it was loaded."""
 
     name: str
@@ -71,14 +71,14 @@ class TrialEngine:
     fallback: bool
 
 
-def load_engine(context: EngineContext) -> TrialEngine:
+def load_engine(context: EngineContext) -> ScriptedEngine:
     """Load at once, unless a test put `unloadable` into the slot's folder."""
     if (context.scratch / "unloadable").exists():
         raise RuntimeError("the test wants no engine here")
-    return TrialEngine("trial", context.segment, context.device, context.fallback)
+    return ScriptedEngine("trial", context.segment, context.device, context.fallback)
 
 
-def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
+def handle(params: ScriptedParams, job: Job, engine: ScriptedEngine) -> ScriptedResult:
     """Do what the parameters say."""
     match params.do:
         case "skip":
@@ -135,7 +135,7 @@ def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
             title="Made",
         )
         path.write_bytes(b"made of " + b"".join(one.path.read_bytes() for one in job.inputs))
-    return TrialResult(
+    return ScriptedResult(
         segment=engine.segment,
         read=read,
         device=engine.device,
@@ -147,8 +147,8 @@ def handle(params: TrialParams, job: Job, engine: TrialEngine) -> TrialResult:
 SERVICE = WorkerService(
     word=TaskName.EXPORT,
     version="1",
-    params=TrialParams,
-    result=TrialResult,
+    params=ScriptedParams,
+    result=ScriptedResult,
     settings=WorkerSettings,
     handler="tests.support.scripted_service:handle",
     engine="tests.support.scripted_service:load_engine",

@@ -18,7 +18,7 @@ SUBJECT = Subject.of_item(ITEM)
 
 
 @dataclass(slots=True)
-class Told:
+class RecordingReporter:
     """A reporter that keeps what it was told."""
 
     fractions: list[float] = field(default_factory=list)
@@ -56,5 +56,5 @@ def single_job(
         item_facts=ItemFacts(id=ITEM, kind=kind, name="song"),
         inputs=tuple(inputs),
         scratch=scratch,
-        reporter=Told(),
+        reporter=RecordingReporter(),
     )

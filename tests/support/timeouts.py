@@ -1,12 +1,12 @@
-"""When a wait is given up.
+"""Timeouts that end a test which hangs.
 
-A wait ends with what it waits for, however busy the machine is. These limits, far beyond what
-anything takes, only end what hangs.
+A test waits for events, however busy the machine is. These limits are far longer than any such wait
+takes.
 """
 
 from contracts.music import Seconds
 
-HANGS: Seconds = 600.0
-"""What has not come about after this long does not come about any more."""
-TEST_HANGS: Seconds = 3600.0
-"""A test on real servers that is not over after this long hangs; it may wait many times."""
+HANG_TIMEOUT: Seconds = 600.0
+"""Longest wait for one event."""
+CLUSTER_TEST_TIMEOUT: Seconds = 3600.0
+"""Longest run of one test on real servers; it may wait many times."""

@@ -71,7 +71,7 @@ def shell(server: RunningServer, tmp_path: Path) -> Shell:
 
 
 @dataclass(frozen=True)
-class World:
+class CliHarness:
     """What commands are given."""
 
     shell: Shell
@@ -83,7 +83,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> World:
+def harness(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> CliHarness:
     shell = shell_of(server, tmp_path_factory.mktemp("shell"))
     item = shell.tone("tone.wav", frequency=233.0, kind="track")
     run = shell.user.runs.wait(shell.user.runs.create(item, "midi").id)
@@ -92,14 +92,14 @@ def world(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Wo
     rejected = str(shell.user.uploads.file(diary).job)
     with pytest.raises(JobFailedError):
         shell.user.jobs.wait(rejected)
-    return World(shell, item, run.steps[0].jobs[0], run.id, rejected)
+    return CliHarness(shell, item, run.steps[0].jobs[0], run.id, rejected)
 
 
 def email() -> str:
     return f"{secrets.token_hex(8)}@example.org"
 
 
-Words = Callable[[World], list[str]]
+Words = Callable[[CliHarness], list[str]]
 GOOD: dict[str, Words] = {
     "signup": lambda w: ["--email", email(), "--url", w.shell.url],
     "login": lambda w: ["--email", _account(w), "--url", w.shell.url],
@@ -170,20 +170,20 @@ BAD: dict[str, tuple[list[str], int]] = {
 APART = frozenset({"signup", "login", "logout", "account password", "account delete"})
 
 
-def _account(w: World) -> str:
+def _account(w: CliHarness) -> str:
     address = email()
     w.shell.user.account.create(address, PASSWORD)
     return address
 
 
-def _pipeline_file(w: World, name: str) -> str:
+def _pipeline_file(w: CliHarness, name: str) -> str:
     path = w.shell.folder / f"{name}.json"
     spec = {"name": name, "steps": [{"name": "midi", "task": "midi"}]}
     path.write_text(json.dumps(spec), encoding="utf-8")
     return path.name
 
 
-def _saved_pipeline(w: World) -> str:
+def _saved_pipeline(w: CliHarness) -> str:
     spec = {"name": "to-delete", "steps": [{"name": "midi", "task": "midi"}]}
     return w.shell.user.pipelines.create(spec).spec.name
 
@@ -198,22 +198,22 @@ def commands() -> list[str]:
     ]
 
 
-def placed(world: World, name: str, server: RunningServer, folder: Path) -> World:
+def placed(harness: CliHarness, name: str, server: RunningServer, folder: Path) -> CliHarness:
     if name.startswith("invitations "):
         assert server.administrator is not None
         save(server.administrator.credentials, folder / "credentials.json")
-        return replace(world, shell=Shell(server.administrator, folder, server.url))
+        return replace(harness, shell=Shell(server.administrator, folder, server.url))
     if name not in APART:
-        return world
-    return replace(world, shell=shell_of(server, folder))
+        return harness
+    return replace(harness, shell=shell_of(server, folder))
 
 
 @pytest.mark.parametrize("name", commands())
 def test_json_is_one_document(
-    world: World, server: RunningServer, tmp_path: Path, name: str
+    harness: CliHarness, server: RunningServer, tmp_path: Path, name: str
 ) -> None:
-    world = placed(world, name, server, tmp_path)
-    done = world.shell(*name.split(), *GOOD[name](world), "--json")
+    harness = placed(harness, name, server, tmp_path)
+    done = harness.shell(*name.split(), *GOOD[name](harness), "--json")
     assert done.returncode == 0, done.stderr
     # Only live events are a stream: one object a line.
     documents = done.stdout.splitlines() if name == "watch" else [done.stdout]
@@ -224,12 +224,12 @@ def test_json_is_one_document(
 
 @pytest.mark.parametrize("name", commands())
 def test_a_fault_is_one_json_object_on_standard_error(
-    world: World, server: RunningServer, tmp_path: Path, name: str
+    harness: CliHarness, server: RunningServer, tmp_path: Path, name: str
 ) -> None:
-    world = placed(world, name, server, tmp_path)
+    harness = placed(harness, name, server, tmp_path)
     words, code = BAD[name]
-    given = [world.shell.url if word == "URL" else word for word in words]
-    done = world.shell(*name.split(), *given, "--json")
+    given = [harness.shell.url if word == "URL" else word for word in words]
+    done = harness.shell(*name.split(), *given, "--json")
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     report = json.loads(done.stderr)
     assert report["exit"] == code
@@ -238,8 +238,8 @@ def test_a_fault_is_one_json_object_on_standard_error(
         assert leaked not in text
 
 
-def test_a_word_that_is_no_kind_is_answered_with_those_there_are(world: World) -> None:
-    done = world.shell("get", world.item, "--kind", "bogus", "--json")
+def test_a_word_that_is_no_kind_is_answered_with_those_there_are(harness: CliHarness) -> None:
+    done = harness.shell("get", harness.item, "--kind", "bogus", "--json")
     assert done.returncode == 2
     assert "Choose from original, canonical, peaks" in json.loads(done.stderr)["detail"]
 
@@ -314,18 +314,18 @@ def test_a_samples_tags_come_with_its_upload(shell: Shell) -> None:
     assert item["tagging"]["subject"]["id"] == item["id"]
 
 
-def test_parameters_are_checked_where_they_are_given(world: World) -> None:
-    refused = world.shell(
-        "run", "full", world.item, "-p", "separation.weights=htdemucs_6s", "--json"
+def test_parameters_are_checked_where_they_are_given(harness: CliHarness) -> None:
+    refused = harness.shell(
+        "run", "full", harness.item, "-p", "separation.weights=htdemucs_6s", "--json"
     )
     assert refused.returncode == 5
     ((field),) = json.loads(refused.stderr)["fields"]
     assert field["field"] == "body.params.separation.weights"
     assert "choose from" in field["message"]
     assert "spleeter-2stems" in field["message"]
-    refused = world.shell("run", "full", world.item, "-p", "bogus.weights=x", "--json")
+    refused = harness.shell("run", "full", harness.item, "-p", "bogus.weights=x", "--json")
     assert "it has separation, analysis" in refused.stderr
-    refused = world.shell("run", "full", world.item, "-p", "separation.bogus=1", "--json")
+    refused = harness.shell("run", "full", harness.item, "-p", "separation.bogus=1", "--json")
     assert "there are weights, stems" in refused.stderr
 
 

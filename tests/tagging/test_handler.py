@@ -23,7 +23,7 @@ from services.tagging.engine import Engine
 from services.tagging.handler import handle
 from services.tagging.oneshots import CLASSES
 from tests.support import signals
-from tests.support.single_job import Told, audio_input, single_job, write_audio
+from tests.support.single_job import RecordingReporter, audio_input, single_job, write_audio
 from tests.tagging.jobs import (
     RATE,
     KnownEngine,
@@ -66,7 +66,7 @@ def test_a_song_gets_tags_that_fit(tmp_path: Path, engine: Engine) -> None:
     assert result.duration == pytest.approx(12.0)
     assert "musicnn-mtt" in result.weights
     assert {one.kind for one in job.outputs} == {ArtifactKind.TAGS, ArtifactKind.EMBEDDING}
-    assert isinstance(job.reporter, Told)
+    assert isinstance(job.reporter, RecordingReporter)
     assert job.reporter.fractions == sorted(job.reporter.fractions)
     assert job.reporter.fractions[-1] == 1.0
 

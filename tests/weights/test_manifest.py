@@ -16,7 +16,7 @@ from kit.weights.manifest import (
 )
 from kit.weights.sources import answers
 from kit.weights.store import Store
-from tests.weights.weight_server import CONTENT, SHA, TOML, Site, write_manifest
+from tests.weights.weight_server import CONTENT, SHA, TOML, WeightServer, write_manifest
 
 
 def test_manifest_is_read(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_every_service_of_the_server_has_a_manifest_that_can_be_read() -> None:
 
 
 def test_the_command_fetches_verifies_and_lists(
-    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, weight_server: WeightServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = TOML.format(size=len(CONTENT), sha=SHA, url=site.address + "/good")
+    text = TOML.format(size=len(CONTENT), sha=SHA, url=weight_server.address + "/good")
     services, store = tmp_path / "services", Store(tmp_path / "store")
     write_manifest(services, "midi", text)
     write_manifest(services, "tagging", text.replace('"net"', '"tags"').replace("/good", "/none"))
@@ -118,19 +118,19 @@ urls = ["{url}"]
 """
 
 
-def preferring(folder: Path, site: Site, url: str) -> Path:
+def preferring(folder: Path, weight_server: WeightServer, url: str) -> Path:
     """Write a manifest whose default can be had, and whose preferred weights are at an address."""
     services = folder / "services"
-    text = TOML.format(size=len(CONTENT), sha=SHA, url=site.address + "/good")
+    text = TOML.format(size=len(CONTENT), sha=SHA, url=weight_server.address + "/good")
     better = PREFERRED.format(size=len(CONTENT), sha=SHA, url=url)
     write_manifest(services, "midi", text + better)
     return services
 
 
 def test_preferred_weights_are_fetched_and_used_where_they_can_be_had(
-    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, weight_server: WeightServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    services = preferring(tmp_path, site, site.address + "/good")
+    services = preferring(tmp_path, weight_server, weight_server.address + "/good")
     store, pinned = Store(tmp_path / "store"), Store(tmp_path / "store", pinned=True)
     (manifest,) = find_manifests(services)
     assert main(["fetch", "--pinned"], services=services, store=store) == 0
@@ -144,9 +144,9 @@ def test_preferred_weights_are_fetched_and_used_where_they_can_be_had(
 
 
 def test_preferred_weights_that_cannot_be_had_are_no_failure(
-    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, weight_server: WeightServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    services = preferring(tmp_path, site, site.address + "/nowhere")
+    services = preferring(tmp_path, weight_server, weight_server.address + "/nowhere")
     store = Store(tmp_path / "store")
     assert main(["fetch"], services=services, store=store) == 0
     said = capsys.readouterr().out.splitlines()[-1]

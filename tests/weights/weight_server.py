@@ -10,7 +10,7 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 
 
 @dataclass
-class Site:
+class WeightServer:
     """A web server on loopback with files, that can break off and that counts what it sends."""
 
     files: dict[str, bytes]

@@ -38,12 +38,12 @@ from kit.settings import KitSettings
 from kit.worker.compute import EngineSetup
 from kit.worker.runtime import WorkerRuntime
 from tests.support.events import make_event
-from tests.support.scripted_service import SERVICE, TrialParams
+from tests.support.scripted_service import SERVICE, ScriptedParams
 
 OWNER = OwnerId(new_id())
 
 
-class TrialLibrary:
+class FakeLibrary:
     """A library that hands out what a test put there, and answers heartbeats as configured."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class TrialLibrary:
         return LeaseStatus.CANCELLED if job in self.cancelled else self.status
 
 
-class OnGpu(WorkerRuntime):
+class GpuRuntime(WorkerRuntime):
     """A runtime that believes in a GPU; the trial's engine only needs its name."""
 
     def _setup(self) -> tuple[EngineSetup, str]:
@@ -76,7 +76,7 @@ class OnGpu(WorkerRuntime):
         return replace(setup, device="cuda"), fingerprint
 
 
-class PatientClock(SystemClock):
+class ManualWaitClock(SystemClock):
     """A clock whose long waits end when a test says so."""
 
     def __init__(self) -> None:
@@ -95,13 +95,13 @@ class PatientClock(SystemClock):
         self._over = asyncio.Event()
 
 
-class Bench:
+class WorkerHarness:
     """Everything a test of the runtime needs."""
 
     def __init__(
         self,
         platform: Platform,
-        library: TrialLibrary,
+        library: FakeLibrary,
         *,
         runtime: type[WorkerRuntime] = WorkerRuntime,
         chosen: WorkerSettings,
@@ -167,7 +167,7 @@ class Bench:
                     sha256=hashlib.sha256(data).hexdigest(),
                 ),
             ),
-            params=TrialParams.model_validate(params).model_dump(),
+            params=ScriptedParams.model_validate(params).model_dump(),
             long=long,
             lease=1.0,
             start_to_close_timeout=start_to_close_timeout,
@@ -195,7 +195,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def at_work(
+async def running_worker(
     tmp_path: Path,
     runtime: type[WorkerRuntime] = WorkerRuntime,
     *,
@@ -203,7 +203,7 @@ async def at_work(
     chosen: WorkerSettings | None = None,
     clock: Clock | None = None,
     objects: ObjectStore | None = None,
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[WorkerHarness]:
     """Yield a worker that runs, on a store of its own or a given one."""
     settings = KitSettings(
         bus_url="memory://",
@@ -224,28 +224,28 @@ async def at_work(
             clock=clock,
         )
         await platform.open(stack)
-        bench = Bench(platform, TrialLibrary(), runtime=runtime, chosen=chosen)
+        harness = WorkerHarness(platform, FakeLibrary(), runtime=runtime, chosen=chosen)
         stop = asyncio.Event()
-        consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=bench.hear)
+        consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=harness.hear)
         listening = asyncio.create_task(consumer.run(stop))
-        working = asyncio.create_task(bench.runtime.run(bench.stopping))
+        working = asyncio.create_task(harness.runtime.run(harness.stopping))
         try:
-            yield bench
+            yield harness
         finally:
-            bench.stopping.set()
-            bench.runtime.force_stop()
+            harness.stopping.set()
+            harness.runtime.force_stop()
             await working
             stop.set()
             await listening
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with at_work(tmp_path) as bench:
-        yield bench
+async def harness(tmp_path: Path) -> AsyncIterator[WorkerHarness]:
+    async with running_worker(tmp_path) as harness:
+        yield harness
 
 
 @pytest.fixture
-async def gpu_bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with at_work(tmp_path, OnGpu) as bench:
-        yield bench
+async def gpu_harness(tmp_path: Path) -> AsyncIterator[WorkerHarness]:
+    async with running_worker(tmp_path, GpuRuntime) as harness:
+        yield harness

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.ingest.settings import Settings
-from tests.worker.conftest import at_work
+from tests.worker.conftest import running_worker
 
 
 @pytest.mark.parametrize(("slots", "long"), [(1, 1), (2, 1), (3, 2), (8, 4)])
@@ -17,12 +17,12 @@ def test_half_of_the_slots_of_ingest_take_long_uploads(slots: int, long: int) ->
 async def test_a_short_job_runs_beside_long_ones_and_these_one_after_the_other(
     tmp_path: Path,
 ) -> None:
-    async with at_work(tmp_path, chosen=Settings(device="cpu")) as bench:
-        first = await bench.offer(long=True, do="hang")
-        second = await bench.offer(long=True, do="finish")
-        await bench.until(lambda: first not in bench.library.waiting)
-        short = await bench.offer(do="finish")
-        assert (await bench.ending(short)).type == "job.completed"
-        assert second in bench.library.waiting, "it keeps both slots"
-        bench.library.cancelled.add(first.job)
-        assert (await bench.ending(second)).type == "job.completed"
+    async with running_worker(tmp_path, chosen=Settings(device="cpu")) as harness:
+        first = await harness.offer(long=True, do="hang")
+        second = await harness.offer(long=True, do="finish")
+        await harness.until(lambda: first not in harness.library.waiting)
+        short = await harness.offer(do="finish")
+        assert (await harness.ending(short)).type == "job.completed"
+        assert second in harness.library.waiting, "it keeps both slots"
+        harness.library.cancelled.add(first.job)
+        assert (await harness.ending(second)).type == "job.completed"

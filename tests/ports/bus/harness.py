@@ -17,7 +17,7 @@ from kit.bus.memory import MemoryBus
 from kit.bus.watchdog import KafkaTimes
 from kit.clock import new_id
 from tests.support.events import make_event
-from tests.support.timeouts import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 QUICK = KafkaTimes(heartbeat=1.0, poll=0.1, backoff=0.2, metadata=2.0)
 """News comes soon, and a member is not taken for dead because the machine is busy."""
@@ -104,7 +104,7 @@ def released(number: int, *, job: str = "") -> AnyEvent:
 
 async def eventually(condition: Callable[[], bool]) -> None:
     """Wait until something holds, and fail when it does not come about."""
-    async with asyncio.timeout(HANGS):
+    async with asyncio.timeout(HANG_TIMEOUT):
         while not condition():  # noqa: ASYNC110 Conditions of any kind have no event.
             await asyncio.sleep(0.01)
 

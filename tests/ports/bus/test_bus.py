@@ -17,7 +17,7 @@ from tests.ports.bus.harness import (
     released,
 )
 from tests.support.events import make_event
-from tests.support.timeouts import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 
 async def test_is_ready_when_started(harness: Harness) -> None:
@@ -218,13 +218,13 @@ async def test_caught_up_means_that_all_there_was_has_been_handled(
         await eventually(lambda: bool(seen.events))
         assert not one.consumer.caught_up.is_set()
         gate.set()
-        async with asyncio.timeout(HANGS):
+        async with asyncio.timeout(HANG_TIMEOUT):
             await one.consumer.caught_up.wait()
         assert sorted(set(seen.numbers)) == list(range(30))
 
 
 async def test_an_empty_topic_is_caught_up_at_once(harness: Harness, topic: Topic) -> None:
-    async with member(harness.bus, topic, Seen()) as one, asyncio.timeout(HANGS):
+    async with member(harness.bus, topic, Seen()) as one, asyncio.timeout(HANG_TIMEOUT):
         await one.consumer.caught_up.wait()
 
 
@@ -243,7 +243,7 @@ async def test_news_reaches_every_reader_and_only_from_now_on(
     tasks = [asyncio.create_task(read(into)) for into in heard]
     try:
         number = 0
-        async with asyncio.timeout(HANGS):
+        async with asyncio.timeout(HANG_TIMEOUT):
             while not all(heard):  # A reader is there once it has heard something.
                 number += 1
                 await harness.bus.publish(topic, released(number), key="same")
@@ -271,7 +271,7 @@ async def test_news_that_cannot_be_read_is_still_news(harness: Harness, topic: T
 
     task = asyncio.create_task(read())
     try:
-        async with asyncio.timeout(HANGS):
+        async with asyncio.timeout(HANG_TIMEOUT):
             while not heard:
                 await harness.put(topic, key="same", headers=(), value=b"?")
                 await asyncio.sleep(0.02)
@@ -288,7 +288,7 @@ async def test_closing_the_bus_ends_its_readers(harness: Harness, topic: Topic) 
     task = asyncio.create_task(read())
     await asyncio.sleep(0)
     await harness.bus.close()
-    async with asyncio.timeout(HANGS):
+    async with asyncio.timeout(HANG_TIMEOUT):
         assert await task == 0
     assert not await harness.bus.ready()
     with pytest.raises(BusError):

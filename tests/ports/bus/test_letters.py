@@ -19,8 +19,8 @@ from kit.bus.dead_letters import DeadLetter, operator_event, pack, parse_dead_le
 from kit.bus.kafka.bus import KafkaBus
 from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, released
 from tests.support.events import make_event
-from tests.support.timeouts import HANGS
 from tests.support.servers import server_setting
+from tests.support.timeouts import HANG_TIMEOUT
 
 
 async def command(*arguments: str) -> list[dict[str, object]]:
@@ -54,7 +54,7 @@ async def test_letters_are_shown_and_sent_back() -> None:
         async with member(kafka.bus, topic, seen):
             await eventually(lambda: len(seen.events) == 3)
             letters: list[dict[str, object]] = []
-            async with asyncio.timeout(HANGS):
+            async with asyncio.timeout(HANG_TIMEOUT):
                 while not letters:
                     letters = await command("letters", "--topic", topic.name)
             (letter,) = letters

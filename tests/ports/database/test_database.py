@@ -17,7 +17,7 @@ from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database, database_of, notify_on_commit
 from kit.database.repository import OwnedRows, Position
 from tests.ports.database.rows import METADATA, Entry, Shelf
-from tests.support.timeouts import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -221,7 +221,7 @@ async def test_one_leads_and_another_follows_when_it_is_gone(url: str, database:
         await asyncio.sleep(0.1)
         await lead.confirm()
         led.append("first still")
-    async with asyncio.timeout(HANGS):
+    async with asyncio.timeout(HANG_TIMEOUT):
         await following
     assert led == ["first", "first still", "second"]
     await other.close()
@@ -296,7 +296,7 @@ async def test_a_file_that_another_process_writes_to_is_waited_for(tmp_path: Pat
     path = tmp_path / "shared.db"
     url = f"sqlite+aiosqlite:///{path}"
     hasty = Database(url, clock=SystemClock(), busy_timeout=0.1)
-    patient = Database(url, clock=SystemClock(), busy_timeout=HANGS)
+    patient = Database(url, clock=SystemClock(), busy_timeout=HANG_TIMEOUT)
     async with patient.transaction() as session:
         await session.execute(text("CREATE TABLE marks (name TEXT)"))
     other = sqlite3.connect(path, isolation_level=None)
@@ -317,7 +317,7 @@ async def test_a_new_file_that_another_process_opens_as_well_is_waited_for(tmp_p
     path = tmp_path / "shared.db"
     url = f"sqlite+aiosqlite:///{path}"
     hasty = Database(url, clock=SystemClock(), busy_timeout=0.1)
-    patient = Database(url, clock=SystemClock(), busy_timeout=HANGS)
+    patient = Database(url, clock=SystemClock(), busy_timeout=HANG_TIMEOUT)
     other = sqlite3.connect(path, isolation_level=None)
     # It stands where one does that is about to have the file written by way of a log.
     other.execute("BEGIN IMMEDIATE")
