@@ -80,8 +80,8 @@ def main() -> None:
 
 def show(name: str, count: int, rate: float, times: list[float]) -> None:
     """Print a row."""
-    p50, most = statistics.median(times), max(times)
-    print(f"{name:<10}{count:>12}{rate:>8.1f}{len(times):>8}{p50:>9.1f}{most:>9.1f}", flush=True)
+    p50, maximum = statistics.median(times), max(times)
+    print(f"{name:<10}{count:>12}{rate:>8.1f}{len(times):>8}{p50:>9.1f}{maximum:>9.1f}", flush=True)
 
 
 def probe(url: str, seconds: float) -> list[float]:
@@ -106,7 +106,7 @@ async def attack(url: str, path: str, body: bytes, every: float, *, count: int) 
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     ).encode()
 
-    async def one() -> None:
+    async def attack_once() -> None:
         while True:
             began = time.monotonic()
             with suppress(OSError):
@@ -118,7 +118,7 @@ async def attack(url: str, path: str, body: bytes, every: float, *, count: int) 
             await asyncio.sleep(max(0.0, began + every - time.monotonic()))
 
     print("attacking", flush=True)
-    await asyncio.gather(*(one() for _ in range(count)))
+    await asyncio.gather(*(attack_once() for _ in range(count)))
 
 
 if __name__ == "__main__":

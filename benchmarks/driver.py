@@ -59,7 +59,7 @@ def used(pids: tuple[int, ...]) -> float:
         fields = [Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1] for pid in pids]
     except OSError:
         return 0.0
-    ticks = sum(int(one.split()[11]) + int(one.split()[12]) for one in fields)
+    ticks = sum(int(stat.split()[11]) + int(stat.split()[12]) for stat in fields)
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -70,7 +70,7 @@ class _Caller(asyncio.Protocol):
         self._request = request
         self._end = end
         self._buffer = b""
-        self._asked = 0.0
+        self._sent_at = 0.0
         self._transport: asyncio.WriteTransport | None = None
         self.times: list[tuple[float, float]] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -88,7 +88,7 @@ class _Caller(asyncio.Protocol):
         head, mark, body = self._buffer.partition(b"\r\n\r\n")
         if not mark or not _whole(head, body):
             return
-        self.times.append((self._asked, time.perf_counter() - self._asked))
+        self.times.append((self._sent_at, time.perf_counter() - self._sent_at))
         if not 200 <= int(head[9:12]) < 300:
             self.done.set_exception(RuntimeError(f"refused: {self._buffer[:500]!r}"))
             return
@@ -96,8 +96,8 @@ class _Caller(asyncio.Protocol):
         self._ask()
 
     def _ask(self) -> None:
-        self._asked = time.perf_counter()
-        if self._asked < self._end:
+        self._sent_at = time.perf_counter()
+        if self._sent_at < self._end:
             assert self._transport is not None
             self._transport.write(self._request)
         elif not self.done.done():
@@ -112,26 +112,26 @@ def _whole(head: bytes, body: bytes) -> bool:
     return len(body) >= int(lower[at + 18 :].split(b"\r\n", 1)[0])
 
 
-async def drive(asked: Order) -> Round:
+async def drive(load: Order) -> Round:
     """Ask as fast as it is answered."""
     loop = asyncio.get_running_loop()
-    request = b64decode(asked.request)
+    request = b64decode(load.request)
     begin = time.perf_counter() + WARM_UP
-    before = used(asked.pids)
-    end = begin + asked.seconds
+    before = used(load.pids)
+    end = begin + load.seconds
     lines = [
-        await loop.create_connection(lambda: _Caller(request, end), asked.host, asked.port)
-        for _ in range(asked.connections)
+        await loop.create_connection(lambda: _Caller(request, end), load.host, load.port)
+        for _ in range(load.connections)
     ]
     callers = [caller for _, caller in lines]
-    await asyncio.gather(*(one.done for one in callers))
-    spent = used(asked.pids) - before
+    await asyncio.gather(*(caller.done for caller in callers))
+    spent = used(load.pids) - before
     for transport, _ in lines:
         transport.close()
-    count = sum(len(one.times) for one in callers)
-    ordered = sorted(took for one in callers for at, took in one.times if at >= begin)
+    count = sum(len(caller.times) for caller in callers)
+    ordered = sorted(took for caller in callers for at, took in caller.times if at >= begin)
     return Round(
-        rate=len(ordered) / asked.seconds,
+        rate=len(ordered) / load.seconds,
         median=1000 * statistics.median(ordered),
         p99=1000 * ordered[int(0.99 * (len(ordered) - 1))],
         cpu=1000 * spent / count,
@@ -140,8 +140,8 @@ async def drive(asked: Order) -> Round:
 
 def main() -> None:
     """Do what standard input says."""
-    asked = Order(**json.load(sys.stdin))
-    print(json.dumps(asdict(uvloop.run(drive(asked)))))
+    load = Order(**json.load(sys.stdin))
+    print(json.dumps(asdict(uvloop.run(drive(load)))))
 
 
 if __name__ == "__main__":

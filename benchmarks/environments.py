@@ -43,8 +43,8 @@ def reference_python(name: str) -> Path:
     python, stamp = folder / "bin" / "python", folder / ".lock"
     if stamp.exists() and stamp.read_text() == lock.read_text():
         return python
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
+    sibling = Path(sys.executable).with_name("uv")
+    uv = str(sibling) if sibling.exists() else shutil.which("uv")
     if uv is None:
         raise SystemExit("uv is needed to make the reference environment: run `make setup`.")
     print(f"Making {folder.name} …", file=sys.stderr)

@@ -55,7 +55,7 @@ def _throughput(user: Client, item: str, count: int) -> float:
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         jobs = list(pool.map(ask, range(count)))
-    asked = time.monotonic() - began
+    accepted = time.monotonic() - began
     # The last one asked for ends about last; to look at the whole queue again and again would be
     # work for the server that no user gives it.
     while not user.jobs.get(jobs[-1]).ended:
@@ -67,7 +67,7 @@ def _throughput(user: Client, item: str, count: int) -> float:
     assert all(job.state == "succeeded" for job in done)
     print(
         f"  {count} in {took:.1f} s, {count / took:.0f} a second end to end; accepted "
-        f"{count / asked:.0f} a second"
+        f"{count / accepted:.0f} a second"
     )
     return count / took
 
@@ -77,8 +77,8 @@ def _delay(user: Client, item: str) -> None:
     delays = []
     for number in few(range(100), 10):
         params = {"minimum_note_ms": 200 + number / 10}
-        made = user.jobs.create(item, "midi", params=params, force=True)
-        while not (job := user.jobs.get(made.id)).ended:
+        created = user.jobs.create(item, "midi", params=params, force=True)
+        while not (job := user.jobs.get(created.id)).ended:
             time.sleep(0.01)
         assert job.started is not None
         delays.append((job.started - job.created).total_seconds() * 1000)

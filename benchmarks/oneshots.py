@@ -66,8 +66,8 @@ def one_shots(classifier: Classifier, data: Path) -> Iterator[str]:
         probabilities = classifier.classify(features(audio, rate)[None])[0]
         seconds.append(time.process_time() - began)
         folder = path.parent.name
-        wanted = FOLDERS.get(folder, (folder,))
-        hit = CLASSES[int(probabilities.argmax())] in wanted
+        accepted = FOLDERS.get(folder, (folder,))
+        hit = CLASSES[int(probabilities.argmax())] in accepted
         total[folder] += 1
         right[folder] += hit
         answered += bool(probabilities.max() >= 0.5)
@@ -113,10 +113,10 @@ def tracks(classifier: Classifier, data: Path) -> Iterator[str]:
     yield "|---|---:|---:|---|"
     right = total = 0
     for drum, counts in sorted(guesses.items(), key=lambda item: -item[1].total()):
-        found = sum(counts[name] for name in STRUCK[drum])
-        right, total = right + found, total + counts.total()
+        correct = sum(counts[name] for name in STRUCK[drum])
+        right, total = right + correct, total + counts.total()
         often = ", ".join(f"{name} {count}" for name, count in counts.most_common(3))
-        yield f"| {'/'.join(STRUCK[drum])} ({drum}) | {found} | {counts.total()} | {often} |"
+        yield f"| {'/'.join(STRUCK[drum])} ({drum}) | {correct} | {counts.total()} | {often} |"
     yield f"| **all** | **{right}** | **{total}** | {right / total:.3f} |"
 
 

@@ -72,15 +72,15 @@ async def _round(
     held: Callable[[], int],
 ) -> None:
     done = asyncio.Event()
-    most: list[int] = [held()]
+    readings: list[int] = [held()]
     waits: list[float] = []
 
     async def watch() -> None:
         while not done.is_set():
-            most.append(await asyncio.to_thread(held))
+            readings.append(await asyncio.to_thread(held))
             await asyncio.sleep(0.01)
 
-    async def beside() -> None:
+    async def list_items() -> None:
         while not done.is_set():
             began = time.monotonic()
             await other.get("/v1/items")
@@ -91,15 +91,15 @@ async def _round(
         answer = await attacker.get("/v1/items", params={"q": words})
         return answer.status_code, time.monotonic() - began
 
-    beside_it = [asyncio.create_task(watch()), asyncio.create_task(beside())]
+    tasks = [asyncio.create_task(watch()), asyncio.create_task(list_items())]
     answers = await asyncio.gather(*(search() for _ in range(count)))
     done.set()
-    await asyncio.gather(*beside_it)
+    await asyncio.gather(*tasks)
     codes = sorted({code for code, _ in answers})
     slowest = max(took for _, took in answers)
     print(
         f"  {len(words):>4} characters, {count:>2} at once: {codes}, slowest {slowest:6.2f} s, "
-        f"memory {most[0]:>5} to at most {max(most):>5} MiB; another's list: median "
+        f"memory {readings[0]:>5} to at most {max(readings):>5} MiB; another's list: median "
         f"{statistics.median(waits) * 1000:.0f} ms, most {max(waits) * 1000:.0f} ms",
         flush=True,
     )
@@ -122,8 +122,8 @@ async def client(url: str) -> AsyncIterator[httpx.AsyncClient]:
 async def item_of(http: httpx.AsyncClient) -> str:
     """Upload something, and return its item."""
     data = secrets.token_bytes(1000)
-    asked = {"name": "a.wav", "size": len(data), "sha256": sha256(data).hexdigest()}
-    upload = (await http.post("/v1/uploads", json=asked)).raise_for_status().json()
+    body = {"name": "a.wav", "size": len(data), "sha256": sha256(data).hexdigest()}
+    upload = (await http.post("/v1/uploads", json=body)).raise_for_status().json()
     (await http.put(upload["missing"][0]["url"], content=data)).raise_for_status()
     done = await http.post(f"/v1/uploads/{upload['id']}/complete")
     return str(done.raise_for_status().json()["item"])

@@ -119,10 +119,10 @@ def lyrics_of(
     job = single_job(folder, [audio_input(path, stem=stem)])
     if run(job, params, service, engine) is None:
         return {"lines": [], "removed": []}
-    found: dict[str, Any] = json.loads(
+    lyrics: dict[str, Any] = json.loads(
         next(o.path for o in job.outputs if o.name == "lyrics.json").read_text(encoding="utf-8")
     )
-    return found
+    return lyrics
 
 
 def words_of(words: Iterable[tuple[str, float]]) -> tuple[list[str], list[float]]:
@@ -136,12 +136,12 @@ def ours(
 ) -> Transcription:
     """Run a whole job: decode, listen, doubt, correct, write."""
     began = time.perf_counter()
-    found = lyrics_of(path, folder, service, engine, TranscribeParams(), stem)
+    lyrics = lyrics_of(path, folder, service, engine, TranscribeParams(), stem)
     seconds = time.perf_counter() - began
     words, starts = words_of(
-        (word["text"], word["start"]) for line in found["lines"] for word in line["words"]
+        (word["text"], word["start"]) for line in lyrics["lines"] for word in line["words"]
     )
-    return Transcription(words, starts, seconds, found.get("language", "–"))
+    return Transcription(words, starts, seconds, lyrics.get("language", "–"))
 
 
 def theirs(path: Path, folder: Path, reference: Peer) -> Transcription:
@@ -155,12 +155,12 @@ def theirs(path: Path, folder: Path, reference: Peer) -> Transcription:
     )
 
 
-def late_starts(case: Case, heard: Transcription) -> list[float]:
+def late_starts(case: Case, transcription: Transcription) -> list[float]:
     """Return how late each rightly heard word begins; those far away are other words."""
     if not case.starts:
         return []
-    _, pairs = aligned(case.words, heard.words)
-    late = [heard.starts[j] - case.starts[i] for i, j in pairs]
+    _, pairs = aligned(case.words, transcription.words)
+    late = [transcription.starts[j] - case.starts[i] for i, j in pairs]
     return [error for error in late if abs(error) < MATCHED_S]
 
 
@@ -175,9 +175,9 @@ class Totals:
     def add(self, case: Case, both: tuple[Transcription, Transcription]) -> None:
         """Take one more recording, as both heard it."""
         self.words += len(case.words)
-        for number, heard in enumerate(both):
-            self.edits[number] += aligned(case.words, heard.words)[0]
-            self.late[number].extend(late_starts(case, heard))
+        for number, transcription in enumerate(both):
+            self.edits[number] += aligned(case.words, transcription.words)[0]
+            self.late[number].extend(late_starts(case, transcription))
 
     def row(self, name: str) -> str:
         """Return a row of the table."""
@@ -229,16 +229,25 @@ class Bench:
                 warm = place / "warm"
                 warm.mkdir()
                 self.memory = self.both(voice, warm, Stem.VOCALS)[1].megabytes
-            heard = self.both(voice, place, Stem.VOCALS)
-            wer = [aligned(case.words, one.words)[0] / len(case.words) for one in heard]
+            transcriptions = self.both(voice, place, Stem.VOCALS)
+            wer = [
+                aligned(case.words, transcription.words)[0] / len(case.words)
+                for transcription in transcriptions
+            ]
             if case.material in totals:
-                totals[case.material].add(case, heard)
-            late = [late_starts(case, one) for one in heard]
-            self.spent.append((heard[0].seconds, heard[1].seconds, soundfile.info(voice).duration))
+                totals[case.material].add(case, transcriptions)
+            late = [late_starts(case, transcription) for transcription in transcriptions]
+            self.spent.append(
+                (
+                    transcriptions[0].seconds,
+                    transcriptions[1].seconds,
+                    soundfile.info(voice).duration,
+                )
+            )
             yield (
-                f"| {case.name.replace('_', ' ')} | {heard[0].language} | {len(case.words)} |"
+                f"| {case.name.replace('_', ' ')} | {transcriptions[0].language} | {len(case.words)} |"
                 f" {wer[0]:.3f} | {wer[1]:.3f} | {_errors(late[0])} | {_errors(late[1])} |"
-                f" {heard[0].seconds / heard[1].seconds:.2f} |"
+                f" {transcriptions[0].seconds / transcriptions[1].seconds:.2f} |"
             )
         for name, total in totals.items():
             yield total.row(f"all {name}")
@@ -248,9 +257,9 @@ class Bench:
         yield "| nobody sings | s | words | words, openai-whisper |"
         yield "|---|---|---|---|"
         sums = [0, 0]
-        found = few(instrumentals(data, self.scratch))
-        found += unsung(data, self.scratch) if full else ()
-        for name, seconds, place in found:
+        instrumental = few(instrumentals(data, self.scratch))
+        instrumental += unsung(data, self.scratch) if full else ()
+        for name, seconds, place in instrumental:
             vocals = stems(place / "band.flac", place / "stems", self.separation, self.separator)
             for what, path, stem in (
                 ("all instruments", place / "band.flac", None),
@@ -263,7 +272,7 @@ class Bench:
                 sums = [a + b for a, b in zip(sums, counts, strict=True)]
                 row = " | ".join(str(count) for count in counts)
                 yield f"| {name}, {what} | {seconds:.0f} | {row} |"
-        yield f"| all {2 * len(found)} | | {' | '.join(str(count) for count in sums)} |"
+        yield f"| all {2 * len(instrumental)} | | {' | '.join(str(count) for count in sums)} |"
 
 
 def _errors(late: list[float]) -> str:
@@ -300,8 +309,8 @@ def main() -> int:
         return 1
     script = ROOT / "benchmarks" / "transcribe_reference.py"
     rows: list[str] = []
-    with TemporaryDirectory() as made:
-        scratch = Path(made)
+    with TemporaryDirectory() as directory:
+        scratch = Path(directory)
         npz = scratch / "weights.npz"
         write_npz(weights_of("transcribe")[1][WEIGHTS], npz)
         with peer(reference_python("transcribe"), script, npz, str(THREADS)) as reference:

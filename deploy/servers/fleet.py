@@ -95,13 +95,13 @@ def environment(root: Path = CHECKOUT) -> dict[str, str]:
         One of them does not run.
     """
     state = load(root)
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for server in SERVERS:
         mine = state.of(server.name)
         if mine.running is None or not alive(mine.running):
             raise ServerError(f"{server.name} does not run: `make services-up` starts it")
-        found |= server.lines(mine.ports, mine.secrets)
-    return found
+        variables |= server.lines(mine.ports, mine.secrets)
+    return variables
 
 
 def _up(server: Server, state: State) -> bool:

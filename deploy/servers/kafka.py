@@ -116,7 +116,7 @@ class Kafka:
 
 def _check_java(java: str) -> None:
     shown = subprocess.run((java, "-version"), capture_output=True, text=True, check=False)  # noqa: S603
-    found = re.search(r'version "(\d+)', shown.stderr + shown.stdout)
-    if found is None or int(found[1]) < OLDEST_JAVA:
-        version = found[1] if found else "unknown"
+    match = re.search(r'version "(\d+)', shown.stderr + shown.stdout)
+    if match is None or int(match[1]) < OLDEST_JAVA:
+        version = match[1] if match else "unknown"
         raise ServerError(f"Kafka needs Java {OLDEST_JAVA} or newer, but `java` is {version}.")

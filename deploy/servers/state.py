@@ -66,11 +66,11 @@ def load(root: Path = CHECKOUT) -> State:
     servers: dict[str, ServerState] = {}
     with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         content: dict[str, Any] = json.loads((folder / "state.json").read_text())["servers"]
-        for name, one in content.items():
-            process = one["running"]
+        for name, entry in content.items():
+            process = entry["running"]
             servers[name] = ServerState(
-                {key: int(port) for key, port in one["ports"].items()},
-                {key: str(secret) for key, secret in one["secrets"].items()},
+                {key: int(port) for key, port in entry["ports"].items()},
+                {key: str(secret) for key, secret in entry["secrets"].items()},
                 Running(int(process["pid"]), str(process["birth"])) if process else None,
             )
     return State(folder, servers)
@@ -103,9 +103,9 @@ def _free(port: int) -> bool:
 
 def free_ports(count: int) -> list[int]:
     """Return ports of the loopback address on which nothing listens, all different."""
-    found: set[int] = set()
-    while len(found) < count:
+    ports: set[int] = set()
+    while len(ports) < count:
         port = random.choice(SERVER_PORTS)
         if _free(port):
-            found.add(port)
-    return list(found)
+            ports.add(port)
+    return list(ports)

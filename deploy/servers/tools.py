@@ -38,8 +38,8 @@ def cache() -> Path:
 
 def require(program: str) -> str:
     """Return the path of a program of this machine, or say how to get it."""
-    if found := shutil.which(program):
-        return found
+    if path := shutil.which(program):
+        return path
     why, how = NEEDED[program]
     raise ServerError(f"`{program}` is missing: {why}. To install it: {how}.")
 

@@ -9,12 +9,12 @@ from tests.support.running_server import ROOT, eventually
 
 OWNER = """
 import signal, subprocess, sys
-keeper = subprocess.Popen(
+supervisor = subprocess.Popen(
     (sys.executable, "-m", "tests.support.process_supervisor", sys.argv[1], str(int(signal.SIGINT)),
      sys.executable, "-c", sys.argv[2], sys.argv[1]),
     stdin=subprocess.PIPE, start_new_session=True,
 )
-keeper.wait()
+supervisor.wait()
 """
 SERVER = """
 import os, pathlib, sys, time

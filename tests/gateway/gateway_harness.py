@@ -103,14 +103,14 @@ class GatewayHarness:
             "size": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
         }
-        made = await self.client.post("/v1/uploads", json=body, headers=user.head)
-        assert made.status_code in (200, 201), made.text
-        for part in made.json()["missing"]:
+        opened = await self.client.post("/v1/uploads", json=body, headers=user.head)
+        assert opened.status_code in (200, 201), opened.text
+        for part in opened.json()["missing"]:
             data = content[part["offset"] : part["offset"] + part["size"]]
             put = await self.client.put(part["url"], content=data)
             assert put.is_success, put.text
         done = await self.client.post(
-            f"/v1/uploads/{made.json()['id']}/complete", headers=user.head
+            f"/v1/uploads/{opened.json()['id']}/complete", headers=user.head
         )
         assert done.is_success, done.text
         return str(done.json()["item"])
@@ -160,12 +160,12 @@ async def open_gateway(
         opened = open_platform(kit)
         platform = Platform(kit, bus=opened.bus, objects=opened.objects, clock=clock)
         await platform.open(stack)
-        serving: HttpApp | None = None
+        library_app: HttpApp | None = None
         if library is None:
             url = SecretStr(f"sqlite+aiosqlite:///{folder / 'library.db'}")
-            serving = await build_library(platform, LibrarySettings(database_url=url))
-            stack.push_async_callback(serving.close)
-            library, internal = serving.public, internal or serving.internal
+            library_app = await build_library(platform, LibrarySettings(database_url=url))
+            stack.push_async_callback(library_app.close)
+            library, internal = library_app.public, internal or library_app.internal
         platform.offer("library", library)
         if internal is not None:
             platform.offer("library-internal", internal)
@@ -177,9 +177,11 @@ async def open_gateway(
         client = await stack.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30.0)
         )
-        harness = GatewayHarness(gateway, platform, clock, client, asyncio.Event(), folder, serving)
-        background = (*(serving.background if serving else ()), *gateway.background)
-        harness.tasks = [asyncio.create_task(one(harness.stopping)) for one in background]
+        harness = GatewayHarness(
+            gateway, platform, clock, client, asyncio.Event(), folder, library_app
+        )
+        background = (*(library_app.background if library_app else ()), *gateway.background)
+        harness.tasks = [asyncio.create_task(task(harness.stopping)) for task in background]
         try:
             yield harness
         finally:
@@ -229,12 +231,12 @@ class Listener:
         }
         self._app = app
         self._gone = asyncio.Event()
-        self._asked = False
+        self._request_sent = False
         self.reading = asyncio.Event()
         self.reading.set()
         self.status = 0
         self.body = b""
-        self._told: asyncio.Queue[StreamEvent | None] = asyncio.Queue()
+        self._events: asyncio.Queue[StreamEvent | None] = asyncio.Queue()
         self._rest = b""
         self.task = asyncio.create_task(self._run())
 
@@ -242,11 +244,11 @@ class Listener:
         try:
             await self._app(self._scope, self._receive, self._send)
         finally:
-            self._told.put_nowait(None)
+            self._events.put_nowait(None)
 
     async def _receive(self) -> Message:
-        if not self._asked:
-            self._asked = True
+        if not self._request_sent:
+            self._request_sent = True
             return {"type": "http.request", "body": b"", "more_body": False}
         await self._gone.wait()
         return {"type": "http.disconnect"}
@@ -264,25 +266,25 @@ class Listener:
             )
             if "data" in lines:
                 data = json.loads(lines["data"])
-                self._told.put_nowait(StreamEvent(lines["event"], data, lines.get("id", "")))
+                self._events.put_nowait(StreamEvent(lines["event"], data, lines.get("id", "")))
 
     async def next(self, *types: str) -> StreamEvent:
         """Return the next event, or the next of some types."""
         async with asyncio.timeout(WITHIN):
             while True:
-                told = await self._told.get()
-                if told is None:
+                event = await self._events.get()
+                if event is None:
                     raise AssertionError(f"the stream ended ({self.status}): {self.body[-300:]!r}")
-                if not types or told.type in types:
-                    return told
+                if not types or event.type in types:
+                    return event
 
     async def rest(self) -> list[StreamEvent]:
         """Return what is told until the stream ends."""
-        told = []
+        events = []
         async with asyncio.timeout(WITHIN):
-            while (one := await self._told.get()) is not None:
-                told.append(one)
-        return told
+            while (event := await self._events.get()) is not None:
+                events.append(event)
+        return events
 
     async def leave(self) -> None:
         """Go away."""

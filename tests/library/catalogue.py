@@ -108,17 +108,17 @@ class Catalogue:
     ) -> None:
         """Store what an attempt made, and say that it is complete."""
         stored = []
-        for name, made in (files or {}).items():
+        for name, file in (files or {}).items():
             data = f"{claim.job} {name}".encode() * 20
             await self.objects.put_bytes(
-                Bucket.DERIVED, key_of(claim, name), data, media_type=made.media_type
+                Bucket.DERIVED, key_of(claim, name), data, media_type=file.media_type
             )
             stored.append(
                 StoredFile(
                     name=name,
                     size=len(data),
                     sha256=hashlib.sha256(data).hexdigest(),
-                    **{k: getattr(made, k) for k in WorkerFile.__dataclass_fields__},
+                    **{k: getattr(file, k) for k in WorkerFile.__dataclass_fields__},
                 )
             )
         manifest = Manifest(
@@ -131,25 +131,25 @@ class Catalogue:
         data = manifest.model_dump_json().encode()
         key = key_of(claim, MANIFEST)
         await self.objects.put_bytes(Bucket.DERIVED, key, data, media_type="application/json")
-        said = JobCompleted(
+        completed = JobCompleted(
             job=claim.job,
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
             manifest_key=key,
             manifest_sha256=hashlib.sha256(data).hexdigest(),
         )
-        await self.handler(worker_event(said, "job.completed"))
+        await self.handler(worker_event(completed, "job.completed"))
 
     async def skip(self, claim: Claim, reason: str = "silent") -> None:
         """Say that there was nothing to do."""
-        said = JobSkipped(
+        skipped = JobSkipped(
             job=claim.job,
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
             producer=producer_of(claim.task),
             reason=Reason(code=reason, message="There was nothing to hear."),
         )
-        await self.handler(worker_event(said, "job.skipped"))
+        await self.handler(worker_event(skipped, "job.skipped"))
 
     async def reject(self, claim: Claim, message: str = "This is no sound.") -> None:
         """Say that the input cannot be used."""
@@ -167,14 +167,14 @@ class Catalogue:
 
     async def fail(self, claim: Claim, reason: Reason) -> None:
         """Say that an attempt met something that another try would meet again."""
-        said = JobFailed(
+        failed = JobFailed(
             job=claim.job,
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
             kind=FailureKind.REJECTED,
             reason=reason,
         )
-        await self.handler(worker_event(said, "job.failed"))
+        await self.handler(worker_event(failed, "job.failed"))
 
     async def ingest_next(self, *, kind: ItemKind = ItemKind.TRACK, **tags: str) -> Claim:
         """Do the next ingest job."""
@@ -216,9 +216,9 @@ class User:
         headers = {"Idempotency-Key": key} if key else {}
         return good(await self.http.post(f"/v1{path}", json=body, headers=headers))
 
-    async def open(self, data: bytes, **asked: Any) -> Any:
+    async def open(self, data: bytes, **fields: Any) -> Any:
         """Announce a file."""
-        body = {"name": "song.wav", "size": len(data), "sha256": sha256(data), **asked}
+        body = {"name": "song.wav", "size": len(data), "sha256": sha256(data), **fields}
         return await self.post("/uploads", body)
 
     async def send(self, upload: Any, data: bytes, *, parts: int | None = None) -> None:
@@ -228,15 +228,15 @@ class User:
             answer = await self.store().put(part["url"], content=piece)
             assert answer.is_success, answer.text
 
-    async def upload(self, data: bytes, **asked: Any) -> Any:
+    async def upload(self, data: bytes, **fields: Any) -> Any:
         """Announce, send, complete."""
-        upload = await self.open(data, **asked)
+        upload = await self.open(data, **fields)
         await self.send(upload, data)
         return await self.post(f"/uploads/{upload['id']}/complete")
 
-    async def track(self, data: bytes = b"a song" * 1000, **asked: Any) -> str:
+    async def track(self, data: bytes = b"a song" * 1000, **fields: Any) -> str:
         """Upload something, have it taken in, and return its item."""
-        upload = await self.upload(data, **asked)
+        upload = await self.upload(data, **fields)
         await self.catalogue.ingest_next()
         return str(upload["item"])
 

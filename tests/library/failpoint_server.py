@@ -70,7 +70,7 @@ SECRET = "between-services-" + "x" * 32
 PRODUCER = Producer(engine="fake", version="1", fingerprint="0" * 64)
 SETUP = EngineSetup(weights={}, device="cpu", threads=1)
 SOUND = b"sound"
-PLANNED = (DatabaseUnavailable, ObjectError, BusError, LibraryUnavailable, httpx.TransportError)
+PORT_ERRORS = (DatabaseUnavailable, ObjectError, BusError, LibraryUnavailable, httpx.TransportError)
 ROUNDS = 40
 
 
@@ -167,9 +167,9 @@ class FailpointServer:
     """What any bus took, ever."""
     actions: list[str] = field(default_factory=list)
     job: JobId | None = None
-    told: str = ""
+    cancelled_state: str = ""
     """The job's state by the answer to the client that cancelled it."""
-    asked: dict[str, Any] = field(default_factory=dict)
+    request: dict[str, Any] = field(default_factory=dict)
     key: str = ""
     heartbeat_answered: asyncio.Event = field(default_factory=asyncio.Event)
     caught_up: bool = False
@@ -218,14 +218,14 @@ class FailpointServer:
         )
         self.client = self._through(public, {"Authorization": "Bearer token"})
         self.library = HttpLibraryClient(self._through(internal, {}), secret=SECRET)
-        await self._furnish()
-        await self._boot()
+        await self._create_item()
+        await self._restart()
 
     def _through(self, app: Any, headers: dict[str, str]) -> httpx.AsyncClient:
-        door = LibraryTransport(app, self._boot, alone=not self.embedded)
-        return httpx.AsyncClient(transport=door, base_url="http://library", headers=headers)
+        transport = LibraryTransport(app, self._restart, alone=not self.embedded)
+        return httpx.AsyncClient(transport=transport, base_url="http://library", headers=headers)
 
-    async def _furnish(self) -> None:
+    async def _create_item(self) -> None:
         await self.database.migrate(MIGRATIONS)
         key = f"{self.owner}/{self.item}/canonical.flac"
         await self.objects.ensure()
@@ -254,7 +254,7 @@ class FailpointServer:
         await bus.ensure(TOPICS)
         return bus
 
-    async def _boot(self) -> None:
+    async def _restart(self) -> None:
         """Start the library, or all of it, knowing nothing but what was kept."""
         if self.embedded:
             self.bus = await self._new_bus()
@@ -273,38 +273,38 @@ class FailpointServer:
 
     # What each of them does in its turn.
 
-    async def live(self, number: int, *actions: str) -> None:
+    async def run_job(self, number: int, *actions: str) -> None:
         """Ask for a job and go on until it has ended and everybody was told."""
         self.actions = list(actions)
-        self.asked = {
+        self.request = {
             "item": self.item, "task": "midi", "force": True,
             "params": {"onset_threshold": round(0.1 + number / 10_000, 5)},
         }  # fmt: skip
-        self.key, self.job, self.told = new_id(), None, ""
+        self.key, self.job, self.cancelled_state = new_id(), None, ""
         self.taken.clear()
         for _ in range(ROUNDS):
             for turn in (self._ask, self._work, self._send, self._listen, self._sweep):
-                await self._guarded(turn)
-            if await self._quiet():
+                await self._survive_faults(turn)
+            if await self._is_idle():
                 return
         raise AssertionError(f"it is not over after {ROUNDS} rounds")
 
-    async def _guarded(self, turn: Callable[[], Awaitable[None]]) -> None:
+    async def _survive_faults(self, turn: Callable[[], Awaitable[None]]) -> None:
         try:
             await turn()
-        except PLANNED:
+        except PORT_ERRORS:
             return  # It is done again in the next round.
         except BaseException as error:
             if not isinstance(unwrapped(error), Killed):
                 raise
             if self.embedded or turn != self._work:
-                await self._guarded(self._boot)
+                await self._survive_faults(self._restart)
 
     async def _ask(self) -> None:
         if self.job is not None:
             return
         answer = await self.client.post(
-            "/v1/jobs", json=self.asked, headers={"Idempotency-Key": self.key}
+            "/v1/jobs", json=self.request, headers={"Idempotency-Key": self.key}
         )
         assert answer.status_code in (202, 503), answer.text
         if answer.is_success:
@@ -318,7 +318,7 @@ class FailpointServer:
             answer = await self.client.post(f"/v1/jobs/{self.job}/cancel")
             assert answer.status_code in (200, 503), answer.text
             if answer.is_success:
-                self.told = answer.json()["state"]
+                self.cancelled_state = answer.json()["state"]
 
     async def _work(self) -> None:
         worker = WorkerId(new_id())
@@ -369,7 +369,7 @@ class FailpointServer:
         self.points.armed = armed
         await self.reaper.sweep()
 
-    async def _quiet(self) -> bool:
+    async def _is_idle(self) -> bool:
         if self.job is None or not self.caught_up:
             return False
         self.points.armed, armed = False, self.points.armed
@@ -393,15 +393,15 @@ class FailpointServer:
         """Nothing is lost, doubled or stuck; return the job."""
         self.points.armed = False
         row = await self.row()
-        threshold = self.asked["params"]["onset_threshold"]
+        threshold = self.request["params"]["onset_threshold"]
         async with self.database.session() as session:
             mine = select(JobRow).where(col(JobRow.owner) == self.owner)
             same = [
-                one.id
-                for one in await session.scalars(mine)
-                if one.params["onset_threshold"] == threshold
+                job.id
+                for job in await session.scalars(mine)
+                if job.params["onset_threshold"] == threshold
             ]
-            told = list(
+            events = list(
                 await session.scalars(
                     select(EventRow)
                     .where(col(EventRow.job) == self.job)
@@ -413,15 +413,17 @@ class FailpointServer:
                 await session.scalars(select(ArtifactRow).where(col(ArtifactRow.job) == self.job))
             )
         assert same == [self.job], "what was asked for once is one job"
-        of_job = [one for one in told if one.type.startswith("job.")]
-        assert [one.sequence for one in of_job] == list(range(1, row.seq + 1))
-        ends = [one for one in of_job if "epoch" in one.data and one.type != "job.running"]
-        assert [one.type for one in ends] == [f"job.{row.state}"], "it ends once"
-        assert ends[0] is of_job[-1], "nothing follows its end"
+        job_events = [event for event in events if event.type.startswith("job.")]
+        assert [event.sequence for event in job_events] == list(range(1, row.seq + 1))
+        ends = [
+            event for event in job_events if "epoch" in event.data and event.type != "job.running"
+        ]
+        assert [event.type for event in ends] == [f"job.{row.state}"], "it ends once"
+        assert ends[0] is job_events[-1], "nothing follows its end"
         assert ends[0].data["epoch"] == row.epoch
-        heard = dict.fromkeys(e.id for t, _, e in self.taken if t.name == LIBRARY_EVENTS.name)
-        assert [id_ for id_ in heard if id_ in {one.id for one in told}] == [
-            one.id for one in told
+        published = dict.fromkeys(e.id for t, _, e in self.taken if t.name == LIBRARY_EVENTS.name)
+        assert [id_ for id_ in published if id_ in {event.id for event in events}] == [
+            event.id for event in events
         ], "every event was published, and first in its order"
         letters = [e.type for t, _, e in self.taken if t.name == DEAD_LETTERS.name]
         assert not letters

@@ -132,7 +132,7 @@ class FailingBus(MemoryBus):
 
 def unwrapped(error: BaseException) -> BaseException:
     """Return what a group of errors holds, if it is one."""
-    found: Any = error
-    while isinstance(found, BaseExceptionGroup) and len(found.exceptions) == 1:
-        found = found.exceptions[0]
-    return found  # type: ignore[no-any-return]
+    inner: Any = error
+    while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
+        inner = inner.exceptions[0]
+    return inner  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from contracts.jobs import JobState, Priority
 from tests.library.store_harness import POLICY, Store, StoreHarness
 
 S = JobState
-BUDGET = 120.0
+START_TO_CLOSE_TIMEOUT = 120.0
 SLACK = 2.4
 """Real seconds that may pass unseen on a database with a clock of its own."""
 
@@ -38,8 +38,8 @@ class ModelJob:
     ended: float = 0.0
     producer: str | None = None
     reason: str | None = None
-    news: int = 1
-    told: list[str] = field(default_factory=lambda: ["job.queued"])
+    commands: int = 1
+    events: list[str] = field(default_factory=lambda: ["job.queued"])
 
     @property
     def live(self) -> bool:
@@ -139,18 +139,18 @@ class JobModel:
 
     def _end(self, known: ModelJob, state: JobState, reason: str | None = None) -> None:
         known.state, known.reason, known.ended = state, reason, self.time
-        known.told.append(f"job.{state}")
+        known.events.append(f"job.{state}")
 
     def _requeue(self, known: ModelJob, *, pause: timedelta) -> None:
         known.state = S.QUEUED
-        known.told.append("job.queued")
+        known.events.append("job.queued")
         row = self.harness.rows()[known.id]
         waits = (row.not_before - self.harness.now()).total_seconds()
         assert waits <= min(pause, POLICY.backoff_most).total_seconds(), "it waits too long"
         if pause:
             assert waits > -SLACK
         else:
-            known.news += 1
+            known.commands += 1
 
     def _given_back(self, known: ModelJob) -> None:
         if known.cancel:
@@ -162,7 +162,7 @@ class JobModel:
         return self.time - known.beat > POLICY.lease.total_seconds()
 
     def _out_of_time(self, known: ModelJob) -> bool:
-        return self.time - known.claimed > BUDGET + POLICY.overrun.total_seconds()
+        return self.time - known.claimed > START_TO_CLOSE_TIMEOUT + POLICY.overrun.total_seconds()
 
     def _expired(self, known: ModelJob) -> bool:
         age = self.time - known.created

@@ -32,7 +32,7 @@ from contracts.jobs import (
 )
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, commands
 from services.library.jobs.tables import JobRow
-from tests.library.job_model import BUDGET, JobModel, ModelJob, Ticket
+from tests.library.job_model import START_TO_CLOSE_TIMEOUT, JobModel, ModelJob, Ticket
 from tests.library.store_harness import (
     FILES,
     OWNERS,
@@ -47,9 +47,9 @@ from tests.library.store_harness import (
 
 S = JobState
 TASK = TaskName.MIDI
-SAID = Reason(code="said", message="as the worker said")
-StrictModel = tuple[OwnerId, str, int, Priority, bool, bool]
-ASKED = st.tuples(
+REASON = Reason(code="reported", message="as the worker reported")
+JobArguments = tuple[OwnerId, str, int, Priority, bool, bool]
+JOB_ARGUMENTS = st.tuples(
     st.sampled_from(OWNERS),
     st.sampled_from(FILES),
     st.integers(0, 1),
@@ -59,7 +59,7 @@ ASKED = st.tuples(
 )
 """Owner, file, parameters, priority, whether to force it, and whether it takes long."""
 STALE = st.sampled_from([False, False, True])
-ENDS = (
+OUTCOMES = (
     "complete",
     "beat",
     "silence",
@@ -90,21 +90,23 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
         self.time = 0.0
         self.expected: dict[str, ModelJob] = {}
         self.producers: dict[str, float] = {}
-        self.told: dict[str, list[str]] = {}
-        self.news: dict[str, int] = {}
+        self.events: dict[str, list[str]] = {}
+        self.commands: dict[str, int] = {}
         self.quarantined: set[str] = set()
         self.served: dict[str, int] = {}
         self.claims = 0
 
     # What owners do.
 
-    @initialize(target=jobs_, asked=st.lists(ASKED, min_size=2, max_size=5))
-    def begin(self, asked: list[StrictModel]) -> MultipleResults[str]:
-        return multiple(*(made for one in asked if (made := self._create(*one))))
+    @initialize(target=jobs_, arguments=st.lists(JOB_ARGUMENTS, min_size=2, max_size=5))
+    def begin(self, arguments: list[JobArguments]) -> MultipleResults[str]:
+        return multiple(
+            *(job for job_arguments in arguments if (job := self._create(*job_arguments)))
+        )
 
-    @rule(target=jobs_, asked=ASKED)
-    def create(self, asked: StrictModel) -> MultipleResults[str] | str:
-        return self._create(*asked) or multiple()
+    @rule(target=jobs_, arguments=JOB_ARGUMENTS)
+    def create(self, arguments: JobArguments) -> MultipleResults[str] | str:
+        return self._create(*arguments) or multiple()
 
     @precondition(lambda self: self.expected)
     @rule(target=jobs_, data=st.data())
@@ -114,8 +116,8 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
         k = self.expected[
             data.draw(st.sampled_from(sorted(self.quarantined if refused else self.expected)))
         ]
-        made = self._create(k.owner, k.file, k.params, k.priority, False, k.long)
-        return made or multiple()
+        job = self._create(k.owner, k.file, k.params, k.priority, False, k.long)
+        return job or multiple()
 
     def _create(
         self, owner: OwnerId, file: str, params: int, priority: Priority, force: bool, long: bool
@@ -125,7 +127,7 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
             task=TASK,
             params={"n": params},
             inputs=(input_of(owner, file),),
-            start_to_close_timeout=BUDGET,
+            start_to_close_timeout=START_TO_CLOSE_TIMEOUT,
             priority=priority,
             long=long,
             force=force,
@@ -134,7 +136,9 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
         refused = self._refusal(owner, file, priority)
         reused = None if force else self._reusable(owner, file, params)
         try:
-            row, made = self.harness.do(lambda s: submission.create(s, owner, new, policy=POLICY))
+            row, created = self.harness.do(
+                lambda s: submission.create(s, owner, new, policy=POLICY)
+            )
         except submission.Quarantined:
             assert refused == "quarantine", "a file was refused that is not in quarantine"
             return None
@@ -148,9 +152,9 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
             return None
         assert refused != "quarantine", "a file in quarantine was taken"
         if reused is not None:
-            assert (row.id, made) == (reused.id, False), "what exists was done again"
+            assert (row.id, created) == (reused.id, False), "what exists was done again"
             return None
-        assert made, "a job was reused that must not be"
+        assert created, "a job was reused that must not be"
         assert refused is None, "a job was admitted over the limit"
         self.expected[row.id] = ModelJob(
             row.id, owner, file, params, priority, long, self.time, len(self.expected)
@@ -195,7 +199,9 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
         worker=st.sampled_from(WORKERS),
         producer=st.sampled_from(PRODUCERS),
         ends=st.lists(
-            st.tuples(st.sampled_from(ENDS), st.sampled_from([25, 25, 0])), min_size=1, max_size=5
+            st.tuples(st.sampled_from(OUTCOMES), st.sampled_from([25, 25, 0])),
+            min_size=1,
+            max_size=5,
         ),
     )
     def work(self, worker: WorkerId, producer: Producer, ends: list[tuple[object, int]]) -> None:
@@ -241,7 +247,7 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
         workers=st.lists(st.sampled_from(WORKERS), min_size=3, max_size=5),
         producer=st.sampled_from(PRODUCERS),
     )
-    def crowd(self, workers: list[WorkerId], producer: Producer) -> MultipleResults[Ticket]:
+    def claim_many(self, workers: list[WorkerId], producer: Producer) -> MultipleResults[Ticket]:
         """Claim one after another and end none: only so the limit of what runs is met often."""
         taken = (self._claim(worker, producer, 0) for worker in workers)
         return multiple(*(ticket for ticket in taken if ticket))
@@ -271,9 +277,9 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
         turn.epoch, turn.attempt = turn.epoch + 1, turn.attempt + 1
         turn.beat = turn.claimed = self.time
         turn.producer = producer.fingerprint
-        turn.told.append("job.running")
+        turn.events.append("job.running")
         assert (claim.epoch, claim.long) == (turn.epoch, turn.long)
-        assert claim.start_to_close_timeout == BUDGET
+        assert claim.start_to_close_timeout == START_TO_CLOSE_TIMEOUT
         return Ticket(claim.job, claim.epoch, worker)
 
     @rule(ticket=tickets, stale=STALE, after=st.sampled_from([0, 50]))
@@ -312,12 +318,12 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
         ticket = self._from(ticket, stale)
         row = self.harness.do(
             lambda s: self.store.outcomes.skip(
-                s, ticket.job, ticket.epoch, producer=producer, reason=SAID
+                s, ticket.job, ticket.epoch, producer=producer, reason=REASON
             )
         )
         if known := self._applied(ticket, row):
             known.producer = producer.fingerprint
-            self._end(known, S.SKIPPED, "said")
+            self._end(known, S.SKIPPED, "reported")
 
     @rule(ticket=tickets, stale=STALE, kind=st.sampled_from(FailureKind))
     def fail(self, ticket: Ticket, stale: bool, kind: FailureKind) -> None:
@@ -325,7 +331,11 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
 
     def _fail(self, ticket: Ticket, kind: FailureKind) -> None:
         failed = JobFailed(
-            job=JobId(ticket.job), epoch=ticket.epoch, worker=ticket.worker, kind=kind, reason=SAID
+            job=JobId(ticket.job),
+            epoch=ticket.epoch,
+            worker=ticket.worker,
+            kind=kind,
+            reason=REASON,
         )
         row = self.harness.do(lambda s: self.store.outcomes.fail(s, failed, policy=POLICY))
         known = self._applied(ticket, row)
@@ -336,7 +346,7 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
         if known.cancel:
             return self._end(known, S.CANCELLED)
         if kind in (FailureKind.REJECTED, FailureKind.TIMEOUT):
-            return self._end(known, S.FAILED, "said")
+            return self._end(known, S.FAILED, "reported")
         if kind is FailureKind.CRASH:
             known.crashes += 1
             if known.crashes < POLICY.crashes:
@@ -376,14 +386,14 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
     def _sweep(self) -> None:
         outcomes = self.store.outcomes
         due = self.harness.look(lambda s: outcomes.overdue(s, policy=POLICY))
-        found = {row.id for row in due}
-        assert found == {k.id for k in self.expected.values() if self._overdue(k)}
+        overdue = {row.id for row in due}
+        assert overdue == {k.id for k in self.expected.values() if self._overdue(k)}
         for row in due:
             self._swept(self.expected[row.id], row)
 
     @precondition(lambda self: self.expected)
     @rule(data=st.data())
-    def sweep_with_old_eyes(self, data: st.DataObject) -> None:
+    def sweep_from_a_stale_read(self, data: st.DataObject) -> None:
         """A sweep that read the table before others wrote to it changes nothing it should not."""
         held = [k.id for k in self.expected.values() if k.state is S.RUNNING]
         known = self.expected[data.draw(st.sampled_from(held or sorted(self.expected)))]
@@ -438,31 +448,31 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
             assert (row.deadline is not None) == held
             assert (row.finished is not None) == (not known.live)
             assert (row.result is not None) == (known.state is S.SUCCEEDED)
-            assert row.seq == len(known.told)
+            assert row.seq == len(known.events)
             if row.result is not None:
                 assert row.result == {"by": f"{row.id}:{row.epoch}"}, "another epoch's result"
 
     @invariant()
-    def every_change_was_told_once(self) -> None:
+    def every_change_is_published_once(self) -> None:
         for event in self.harness.tail():
             job = str(event.job)
             if event.topic == LIBRARY_EVENTS.name:
-                told = self.told.setdefault(job, [])
-                told.append(event.type)
-                assert event.sequence == len(told), "a job's events are not counted one by one"
+                types = self.events.setdefault(job, [])
+                types.append(event.type)
+                assert event.sequence == len(types), "a job's events are not counted one by one"
                 assert event.owner == self.expected[job].owner
                 if event.type != "job.queued":
-                    assert event.data["epoch"] == told.count("job.running")
+                    assert event.data["epoch"] == types.count("job.running")
             elif event.topic == DEAD_LETTERS.name:
                 assert job in self.quarantined
             else:
                 assert event.topic == commands(TASK).name
-                self.news[job] = self.news.get(job, 0) + 1
+                self.commands[job] = self.commands.get(job, 0) + 1
         for known in self.expected.values():
-            assert self.told[known.id] == known.told
-            assert self.news[known.id] == known.news
+            assert self.events[known.id] == known.events
+            assert self.commands[known.id] == known.commands
 
 
 def machine_of(harness: StoreHarness, store: Store) -> type[JobStateMachine]:
     """Return the model bound to a store on a database."""
-    return type("BoundJobTable", (JobStateMachine,), {"harness": harness, "store": store})
+    return type("BoundJobStateMachine", (JobStateMachine,), {"harness": harness, "store": store})

@@ -89,7 +89,7 @@ class Jobs:
         priority: Priority = Priority.INTERACTIVE,
     ) -> list[str]:
         """Create many jobs in one transaction, which is quicker."""
-        made = []
+        ids = []
         async with self.database.transaction() as session:
             for number in numbers:
                 new = submission.NewJob(
@@ -102,8 +102,8 @@ class Jobs:
                     force=True,
                 )
                 row, _ = await submission.create(session, owner, new, policy=self.policy)
-                made.append(row.id)
-        return made
+                ids.append(row.id)
+        return ids
 
     async def claim(self, worker: WorkerId | None = None) -> Claim | None:
         request = ClaimRequest(task=TASK, worker=worker or WorkerId(new_id()), producer=PRODUCER)
@@ -135,7 +135,7 @@ class Jobs:
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
             kind=kind,
-            reason=Reason(code="said", message="as the worker said"),
+            reason=Reason(code="reported", message="as the worker reported"),
         )
         async with self.database.transaction() as session:
             return await outcomes.fail(session, failed, policy=self.policy)

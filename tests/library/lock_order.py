@@ -55,11 +55,11 @@ def checked_lock_order() -> Iterator[list[str]]:
             whole.add(alters[1])
             return
         taken = transactions.setdefault(connection, [])
-        lock, made = _lock_in(statement, parameters)
+        lock, is_new = _lock_in(statement, parameters)
         if lock is None or lock in whole:
             # Whoever alters a table holds all of it, and waits for none of its rows.
             return
-        if made:
+        if is_new:
             # Nobody waits for a row that is new, but it may wait for what it refers to.
             if lock in ("jobs", "runs") and "owner" not in taken:
                 wrong.append(f"a row of {lock} is made without the owner's lock")
@@ -85,22 +85,22 @@ def checked_lock_order() -> Iterator[list[str]]:
 
 def _lock_in(statement: str, parameters: Any) -> tuple[str | None, bool]:
     """Return what a statement locks, of all that has a place in the order; whether it is new."""
-    made = False
+    is_new = False
     if _ADVISORY in statement:
         (key,) = parameters
         lock = {lock_key("claims"): "claims", lock_key("migrations"): ""}.get(key, "owner")
     elif held := _HOLDS.search(statement):
         lock = held[1] or _FROM.findall(statement)[0]
     elif written := _WRITES.match(statement):
-        lock, made = written[2], written[1] == "INSERT INTO"
+        lock, is_new = written[2], written[1] == "INSERT INTO"
     else:
         return None, False
-    return (lock if lock in ORDER else None), made
+    return (lock if lock in ORDER else None), is_new
 
 
 def _fault(taken: list[str], lock: str) -> str | None:
     """Return what is wrong with taking a lock after others."""
-    later = [one for one in taken if ORDER.index(one) > ORDER.index(lock)]
+    later = [held for held in taken if ORDER.index(held) > ORDER.index(lock)]
     if later:
         return f"{lock} after {', '.join(later)}"
     if lock in ROWS and ROWS.intersection(taken) and "owner" not in taken:

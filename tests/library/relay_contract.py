@@ -72,7 +72,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def keeps_order_and_marks(relays: ModuleType, database: Database) -> None:
+async def keeps_order_and_marks_published(relays: ModuleType, database: Database) -> None:
     bus = RecordingBus()
     relay = relays.Relay(database, bus)
     a, b = new_id(), new_id()
@@ -90,7 +90,7 @@ async def keeps_order_and_marks(relays: ModuleType, database: Database) -> None:
     assert isinstance(event.data, ItemChanged)
 
 
-async def waits_for_a_bus_that_refuses(relays: ModuleType, database: Database) -> None:
+async def retries_refused_events_in_order(relays: ModuleType, database: Database) -> None:
     a, b = new_id(), new_id()
     await commit_events(database, a, 1, 2, 3)
     await commit_events(database, b, 1)
@@ -106,7 +106,7 @@ async def waits_for_a_bus_that_refuses(relays: ModuleType, database: Database) -
     assert await unpublished(database) == 0
 
 
-async def sends_again_what_it_could_not_mark(relays: ModuleType, database: Database) -> None:
+async def resends_unmarked_events(relays: ModuleType, database: Database) -> None:
     key = new_id()
     await commit_events(database, key, 1)
     bus = RecordingBus(hold=asyncio.Event())
@@ -122,7 +122,7 @@ async def sends_again_what_it_could_not_mark(relays: ModuleType, database: Datab
     assert len(set(bus.ids())) == 1, "the same event has the same id"
 
 
-async def goes_on_beside_what_it_does_not_know(relays: ModuleType, database: Database) -> None:
+async def skips_unknown_event_types(relays: ModuleType, database: Database) -> None:
     strange, known = new_id(), new_id()
     await commit_events(database, strange, 1)
     async with database.transaction() as session:
@@ -135,7 +135,7 @@ async def goes_on_beside_what_it_does_not_know(relays: ModuleType, database: Dat
     assert await unpublished(database) == 1, "a newer library's relay will send it"
 
 
-async def does_not_skip_what_commits_late(relays: ModuleType, database: Database) -> None:
+async def sends_late_commits(relays: ModuleType, database: Database) -> None:
     bus = RecordingBus()
     relay = relays.Relay(database, bus)
     late, early = new_id(), new_id()
@@ -153,10 +153,10 @@ async def does_not_skip_what_commits_late(relays: ModuleType, database: Database
 
 
 ON_ANY = (
-    keeps_order_and_marks,
-    waits_for_a_bus_that_refuses,
-    sends_again_what_it_could_not_mark,
-    goes_on_beside_what_it_does_not_know,
+    keeps_order_and_marks_published,
+    retries_refused_events_in_order,
+    resends_unmarked_events,
+    skips_unknown_event_types,
 )
-ON_POSTGRES = (does_not_skip_what_commits_late,)
+ON_POSTGRES = (sends_late_commits,)
 """SQLite has one writer, so nothing can commit late there."""

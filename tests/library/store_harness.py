@@ -132,9 +132,9 @@ class StoreHarness:
         self._stack = ExitStack()
         self._stack.enter_context(inline_sqlite())
         self._loop = self._stack.enter_context(asyncio.Runner()).get_loop()
-        self.database, self._beside = self._run(self._open(url))
+        self.database, self._observer = self._run(self._open(url))
         self._rows: dict[str, Row[Any]] | None = None
-        self._heard = False
+        self._tail_read = False
         self._last = 0
 
     async def _open(self, url: str) -> tuple[Database, AsyncConnection]:
@@ -150,7 +150,7 @@ class StoreHarness:
         return self._loop.run_until_complete(awaited)
 
     def close(self) -> None:
-        self._run(self._beside.close())
+        self._run(self._observer.close())
         self._run(self.database.close())
         self._stack.close()
 
@@ -175,17 +175,17 @@ class StoreHarness:
 
     def _changed(self) -> None:
         self._rows = None
-        self._heard = False
+        self._tail_read = False
 
     def fresh(self) -> None:
         """Empty every table, then add each owner and item."""
 
         async def inside() -> None:
             for table in reversed(METADATA.sorted_tables):
-                await self._beside.execute(delete(table))
+                await self._observer.execute(delete(table))
             now = datetime.now(UTC)
             for owner, item in ITEMS.items():
-                await self._beside.execute(
+                await self._observer.execute(
                     insert(_ITEMS).values(
                         id=item, owner=owner, kind="track", state="ready", name="x",
                         created=now, updated=now, labels={}, search="",
@@ -202,7 +202,7 @@ class StoreHarness:
             self.clock.advance(seconds)
             return
         self._changed()
-        self._run(self._beside.execute(_AGE, {"by": timedelta(seconds=seconds)}))
+        self._run(self._observer.execute(_AGE, {"by": timedelta(seconds=seconds)}))
 
     def rows(self) -> dict[str, Row[Any]]:
         """Return every job by its id."""
@@ -212,13 +212,13 @@ class StoreHarness:
 
     def tail(self) -> Sequence[Row[Any]]:
         """Return the events that were not returned before."""
-        if self._heard:
+        if self._tail_read:
             return ()
-        self._heard = True
-        found = self._read(_SEEN_OF_EVENTS.where(_EVENTS.c.seq > self._last))
-        if found:
-            self._last = found[-1].seq
-        return found
+        self._tail_read = True
+        events = self._read(_SEEN_OF_EVENTS.where(_EVENTS.c.seq > self._last))
+        if events:
+            self._last = events[-1].seq
+        return events
 
     def now(self) -> datetime:
         if self.database.sqlite:
@@ -227,5 +227,5 @@ class StoreHarness:
         return row.now  # type: ignore[no-any-return]
 
     def _read(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        found: Sequence[Row[Any]] = self._run(self._beside.execute(query)).all()
-        return found
+        rows: Sequence[Row[Any]] = self._run(self._observer.execute(query)).all()
+        return rows

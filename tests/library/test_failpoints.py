@@ -59,11 +59,13 @@ async def survive(
     actions = LIVES[life]
     server.points.arm(*at, kills=kills)
     try:
-        await server.live(number, *actions)
+        await server.run_job(number, *actions)
         row = await server.check()
         wanted = {"succeeded", "cancelled"} if "cancel" in actions else {"succeeded"}
         assert row.state in wanted
-        assert server.told in ("", "queued", "running", row.state), "what has ended stays as it is"
+        assert server.cancelled_state in ("", "queued", "running", row.state), (
+            "what has ended stays as it is"
+        )
         failures = len(server.points.failed)
         assert row.epoch <= 1 + len(actions) + failures, "it ran more often than something failed"
         assert row.crashes <= actions.count("crash")

@@ -33,8 +33,8 @@ class FillingDisk(Disk):
     def rename(self, draft: Path, target: Path) -> None:
         """Give a file its place, unless it finds no room."""
         if "derived" in target.parts and self._full.exists():
-            with self._full.open("a", encoding="utf-8") as told:
-                told.write(f"{target.name}\n")
+            with self._full.open("a", encoding="utf-8") as log:
+                log.write(f"{target.name}\n")
             raise OSError(errno.ENOSPC, "No space left on device")
         super().rename(draft, target)
 

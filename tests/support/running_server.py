@@ -112,7 +112,7 @@ class Part:
 
     def engines(self, word: str | None = None) -> set[int]:
         """Return the processes in which it runs engines now, of one task where a word is given."""
-        found = set()
+        pids = set()
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
                 fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
@@ -123,8 +123,8 @@ class Part:
             arguments = command.decode().rstrip("\0").split("\0")
             child = "kit.worker.child" in arguments and word in (None, arguments[-1])
             if mine and child and fields[0] not in "ZX":
-                found.add(int(stat.parent.name))
-        return found
+                pids.add(int(stat.parent.name))
+        return pids
 
     def tail(self, lines: int = 40) -> str:
         """Return the end of its log."""

@@ -125,7 +125,7 @@ def handle(params: ScriptedParams, job: Job, engine: ScriptedEngine) -> Scripted
             print(job.item.name)
         case "finish":
             pass
-    read = sum(one.path.stat().st_size for one in job.inputs)
+    read = sum(source.path.stat().st_size for source in job.inputs)
     if params.do != "forget":
         path = job.output(
             "made.bin",
@@ -134,7 +134,7 @@ def handle(params: ScriptedParams, job: Job, engine: ScriptedEngine) -> Scripted
             item=ItemKind.SAMPLE,
             title="Made",
         )
-        path.write_bytes(b"made of " + b"".join(one.path.read_bytes() for one in job.inputs))
+        path.write_bytes(b"made of " + b"".join(source.path.read_bytes() for source in job.inputs))
     return ScriptedResult(
         segment=engine.segment,
         read=read,

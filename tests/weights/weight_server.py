@@ -21,13 +21,17 @@ class WeightServer:
     address: str = ""
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        asked = handler.headers.get("Range", "")
-        self.requests.append((handler.path, asked))
+        requested_range = handler.headers.get("Range", "")
+        self.requests.append((handler.path, requested_range))
         if handler.path not in self.files:
             handler.send_error(404)
             return
         content = self.files[handler.path]
-        start = int(asked.removeprefix("bytes=").split("-")[0]) if asked and self.ranges else 0
+        start = (
+            int(requested_range.removeprefix("bytes=").split("-")[0])
+            if requested_range and self.ranges
+            else 0
+        )
         if start >= len(content):
             handler.send_error(416)
             return

@@ -51,17 +51,17 @@ class FakeLibrary:
         self.status = LeaseStatus.HELD
         self.cancelled: set[JobId] = set()
         self.beats: list[Heartbeat] = []
-        self.asked = 0
+        self.claim_requests = 0
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
-        self.asked += 1
-        given: list[Claim] = []
+        self.claim_requests += 1
+        claims: list[Claim] = []
         for claim in tuple(self.waiting):
-            room = not claim.long or sum(one.long for one in given) < request.max_long_jobs
-            if room and len(given) < request.max_jobs:
+            room = not claim.long or sum(claimed.long for claimed in claims) < request.max_long_jobs
+            if room and len(claims) < request.max_jobs:
                 self.waiting.remove(claim)
-                given.append(claim)
-        return tuple(given)
+                claims.append(claim)
+        return tuple(claims)
 
     async def heartbeat(self, job: JobId, beat: Heartbeat) -> LeaseStatus:
         self.beats.append(beat)
@@ -108,13 +108,13 @@ class WorkerHarness:
     ) -> None:
         self.platform = platform
         self.library = library
-        self.said: list[AnyEvent] = []
+        self.events: list[AnyEvent] = []
         self.stopping = asyncio.Event()
         self._changed = asyncio.Event()
         self.runtime = runtime(SERVICE, chosen, platform=platform, library=library)
 
-    async def hear(self, event: AnyEvent) -> None:
-        self.said.append(event)
+    async def record(self, event: AnyEvent) -> None:
+        self.events.append(event)
         self._changed.set()
 
     async def until(self, condition: Callable[[], bool], *, within: float = 20.0) -> None:
@@ -183,14 +183,14 @@ class WorkerHarness:
         )
         return claim
 
-    def of(self, claim: Claim) -> list[AnyEvent]:
+    def events_of(self, claim: Claim) -> list[AnyEvent]:
         """Return what was said of a job, without its start."""
-        return [e for e in self.said if e.subject == claim.job]
+        return [e for e in self.events if e.subject == claim.job]
 
-    async def ending(self, claim: Claim, *, within: float = 20.0) -> AnyEvent:
+    async def outcome(self, claim: Claim, *, within: float = 20.0) -> AnyEvent:
         """Return how a job ended."""
-        await self.until(lambda: bool(self.of(claim)), within=within)
-        (event,) = self.of(claim)
+        await self.until(lambda: bool(self.events_of(claim)), within=within)
+        (event,) = self.events_of(claim)
         return event
 
 
@@ -226,7 +226,7 @@ async def running_worker(
         await platform.open(stack)
         harness = WorkerHarness(platform, FakeLibrary(), runtime=runtime, chosen=chosen)
         stop = asyncio.Event()
-        consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=harness.hear)
+        consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=harness.record)
         listening = asyncio.create_task(consumer.run(stop))
         working = asyncio.create_task(harness.runtime.run(harness.stopping))
         try:

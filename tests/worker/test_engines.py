@@ -30,7 +30,7 @@ async def test_a_device_that_fails_three_times_in_a_row_rests_and_is_tried_again
         await harness.until(lambda: harness.runtime.ready)
         assert await health(harness) == 200
         for _ in range(DEVICE_FAILURES):
-            event = await harness.ending(await harness.offer(do="device"))
+            event = await harness.outcome(await harness.offer(do="device"))
             assert event.data.kind == FailureKind.RETRYABLE
         await harness.until(lambda: DEVICE_REST in clock.waits)
         assert not harness.runtime.ready
@@ -38,7 +38,7 @@ async def test_a_device_that_fails_three_times_in_a_row_rests_and_is_tried_again
         assert await health(harness) == 503
         waiting = await harness.offer(do="finish")
         clock.end_waits()
-        assert (await harness.ending(waiting)).type == "job.completed"
+        assert (await harness.outcome(waiting)).type == "job.completed"
         assert harness.runtime.ready
         assert await health(harness) == 200
 
@@ -48,9 +48,9 @@ async def test_an_engine_that_cannot_be_loaded_keeps_no_other_slot_waiting(tmp_p
         await harness.until(lambda: harness.runtime.ready)
         (slot,) = (tmp_path / "scratch").glob("*/slot0")
         (slot / "unloadable").touch()
-        await harness.ending(await harness.offer(do="exit"))
+        await harness.outcome(await harness.offer(do="exit"))
         for _ in range(3):
-            event = await harness.ending(await harness.offer(do="finish"))
+            event = await harness.outcome(await harness.offer(do="finish"))
             assert event.type == "job.completed"
         assert harness.runtime.ready
 
@@ -62,6 +62,6 @@ async def test_a_process_that_starts_again_is_counted(harness: WorkerHarness) ->
     await harness.until(lambda: harness.runtime.ready)
     before = starts()
     assert before >= 1
-    await harness.ending(await harness.offer(do="crash"))
-    await harness.ending(await harness.offer(do="finish"))
+    await harness.outcome(await harness.offer(do="crash"))
+    await harness.outcome(await harness.offer(do="finish"))
     assert starts() == before + 1

@@ -11,7 +11,7 @@ from tests.worker.conftest import WorkerHarness
 
 async def test_a_worker_speaks_under_the_id_of_its_start(harness: WorkerHarness) -> None:
     claim = await harness.offer(do="work", seconds=0.5)
-    event = await harness.ending(claim)
+    event = await harness.outcome(claim)
     assert isinstance(event.data, JobCompleted)
     assert event.data.worker == harness.runtime.worker
     assert {beat.worker for beat in harness.library.beats} == {harness.runtime.worker}

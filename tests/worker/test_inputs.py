@@ -51,7 +51,7 @@ def of_kind(claim: Claim, kind: ArtifactKind, name: str) -> Claim:
 
 async def test_damaged_audio_fails_at_once_and_says_which_file(harness: WorkerHarness) -> None:
     claim = await damaged(harness)
-    event = await harness.ending(claim)
+    event = await harness.outcome(claim)
     assert event.data.kind == FailureKind.REJECTED
     assert event.data.reason.code == "damaged_file"
     assert "canonical.flac, is damaged in the store" in event.data.reason.message
@@ -72,7 +72,7 @@ async def damaged(harness: WorkerHarness) -> Claim:
 async def test_missing_audio_fails_at_once_and_says_which_file(harness: WorkerHarness) -> None:
     store = harness.platform.objects
     claim = await harness.offer(before=lambda key: store.delete(Bucket.DERIVED, [key]))
-    event = await harness.ending(claim)
+    event = await harness.outcome(claim)
     assert event.data.kind == FailureKind.REJECTED
     assert event.data.reason.code == "missing_file"
     assert "canonical.flac, is missing from the store" in event.data.reason.message
@@ -90,7 +90,7 @@ async def test_what_to_do_depends_on_what_is_damaged(
     harness: WorkerHarness, tmp_path: Path, kind: ArtifactKind, name: str, said: str
 ) -> None:
     claim = await damaged(harness)
-    await harness.ending(claim)
+    await harness.outcome(claim)
     claim = of_kind(claim, kind, name)
     with pytest.raises(InputLost, match=said):
         await fetch_inputs(harness.platform.objects, claim, tmp_path)
@@ -99,7 +99,7 @@ async def test_what_to_do_depends_on_what_is_damaged(
 async def test_bytes_that_were_damaged_on_their_way_are_read_again(tmp_path: Path) -> None:
     store = OnceWrong(tmp_path / "objects", signer=Signer(SECRET))
     async with running_worker(tmp_path, objects=store) as harness:
-        event = await harness.ending(await harness.offer(do="finish"))
+        event = await harness.outcome(await harness.offer(do="finish"))
     assert event.type == "job.completed"
     assert store.reads == 2
 
@@ -112,9 +112,9 @@ async def test_a_full_disk_is_a_passing_fault_of_its_own(tmp_path: Path) -> None
         disk.full = True
 
     async with running_worker(tmp_path, objects=store) as harness:
-        event = await harness.ending(await harness.offer(before=fill, do="finish"))
+        event = await harness.outcome(await harness.offer(before=fill, do="finish"))
         assert event.data.kind == FailureKind.RETRYABLE
         assert event.data.reason.code == "store_full"
         assert "no room left" in event.data.reason.message
         disk.full = False
-        assert (await harness.ending(await harness.offer(do="finish"))).type == "job.completed"
+        assert (await harness.outcome(await harness.offer(do="finish"))).type == "job.completed"

@@ -37,7 +37,7 @@ async def nothing_stored(harness: WorkerHarness, claim: Claim) -> bool:
 async def test_progress_reaches_the_desk(harness: WorkerHarness) -> None:
     claim = await harness.offer(do="work", seconds=3.0)
     await wait_until_running(harness, claim)
-    event = await harness.ending(claim)
+    event = await harness.outcome(claim)
     assert event.type == "job.completed"
     assert any(beat.progress.message.startswith("step") for beat in harness.library.beats)
 
@@ -50,9 +50,9 @@ async def test_a_lost_job_is_dropped_within_two_seconds(harness: WorkerHarness) 
     harness.library.status = LeaseStatus.LOST
     await harness.until(lambda: not (working & children()), within=2.0)
     harness.library.status = LeaseStatus.HELD
-    after = await harness.ending(await harness.offer(do="finish"))
+    after = await harness.outcome(await harness.offer(do="finish"))
     assert after.type == "job.completed"
-    assert harness.of(claim) == []
+    assert harness.events_of(claim) == []
     assert await nothing_stored(harness, claim)
 
 
@@ -60,7 +60,7 @@ async def test_a_cancelled_job_is_given_back_and_its_child_dies(harness: WorkerH
     claim = await harness.offer(do="work", seconds=60.0, start_to_close_timeout=100.0)
     await wait_until_running(harness, claim)
     harness.library.status = LeaseStatus.CANCELLED
-    event = await harness.ending(claim, within=5.0)
+    event = await harness.outcome(claim, within=5.0)
     assert event.type == "job.released"
     assert await nothing_stored(harness, claim)
 
@@ -72,19 +72,19 @@ async def test_a_draining_worker_finishes_what_fits_and_claims_nothing_more(
     await wait_until_running(harness, claim)
     harness.stopping.set()
     await harness.until(lambda: not harness.runtime.ready)
-    event = await harness.ending(claim)
+    event = await harness.outcome(claim)
     assert event.type == "job.completed"
-    asked = harness.library.asked
+    asked = harness.library.claim_requests
     late = await harness.offer(do="finish")
-    assert harness.library.asked == asked
-    assert harness.of(late) == []
+    assert harness.library.claim_requests == asked
+    assert harness.events_of(late) == []
 
 
 async def test_a_draining_worker_releases_what_does_not_fit(harness: WorkerHarness) -> None:
     claim = await harness.offer(do="work", seconds=60.0, start_to_close_timeout=100.0)
     await wait_until_running(harness, claim)
     harness.stopping.set()
-    event = await harness.ending(claim, within=5.0)
+    event = await harness.outcome(claim, within=5.0)
     assert event.type == "job.released"
 
 
@@ -93,5 +93,5 @@ async def test_a_second_signal_releases_at_once(harness: WorkerHarness) -> None:
     await wait_until_running(harness, claim)
     harness.stopping.set()
     harness.runtime.force_stop()
-    event = await harness.ending(claim, within=2.5)
+    event = await harness.outcome(claim, within=2.5)
     assert event.type == "job.released"

@@ -22,7 +22,7 @@ async def test_a_short_job_runs_beside_long_ones_and_these_one_after_the_other(
         second = await harness.offer(long=True, do="finish")
         await harness.until(lambda: first not in harness.library.waiting)
         short = await harness.offer(do="finish")
-        assert (await harness.ending(short)).type == "job.completed"
+        assert (await harness.outcome(short)).type == "job.completed"
         assert second in harness.library.waiting, "it keeps both slots"
         harness.library.cancelled.add(first.job)
-        assert (await harness.ending(second)).type == "job.completed"
+        assert (await harness.outcome(second)).type == "job.completed"

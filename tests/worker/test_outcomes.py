@@ -20,7 +20,7 @@ async def test_a_finished_job_has_its_files_its_manifest_and_one_event(
     harness: WorkerHarness,
 ) -> None:
     claim = await harness.offer(do="finish")
-    event = await harness.ending(claim)
+    event = await harness.outcome(claim)
     assert event.type == "job.completed"
     completed = JobCompleted.model_validate(event.data.model_dump())
     data = await harness.platform.objects.get_bytes(Bucket.DERIVED, completed.manifest_key)
@@ -38,7 +38,7 @@ async def test_a_finished_job_has_its_files_its_manifest_and_one_event(
 
 
 async def test_a_large_manifest_is_stored_and_not_told(harness: WorkerHarness) -> None:
-    event = await harness.ending(await harness.offer(letters=20_000))
+    event = await harness.outcome(await harness.offer(letters=20_000))
     assert event.data.manifest is None
     data = await harness.platform.objects.get_bytes(Bucket.DERIVED, event.data.manifest_key)
     assert len(Manifest.model_validate_json(data).result["text"]) == 20_000
@@ -46,7 +46,7 @@ async def test_a_large_manifest_is_stored_and_not_told(harness: WorkerHarness) -
 
 async def test_scratch_is_empty_after_a_job(harness: WorkerHarness) -> None:
     claim = await harness.offer(do="finish")
-    await harness.ending(claim)
+    await harness.outcome(claim)
     await harness.offer(do="skip")
     scratch = harness.platform.settings.scratch_dir
     assert scratch is not None
@@ -55,7 +55,7 @@ async def test_scratch_is_empty_after_a_job(harness: WorkerHarness) -> None:
 
 
 async def test_silence_is_skipped_with_its_reason(harness: WorkerHarness) -> None:
-    event = await harness.ending(await harness.offer(do="skip"))
+    event = await harness.outcome(await harness.offer(do="skip"))
     assert event.type == "job.skipped"
     assert event.data.reason.code == "silent"
 
@@ -73,13 +73,13 @@ async def test_silence_is_skipped_with_its_reason(harness: WorkerHarness) -> Non
 async def test_a_failure_says_its_kind(
     harness: WorkerHarness, action: str, kind: FailureKind, reason: str
 ) -> None:
-    event = await harness.ending(await harness.offer(do=action))
+    event = await harness.outcome(await harness.offer(do=action))
     assert event.type == "job.failed"
     assert (event.data.kind, event.data.reason.code) == (kind, reason)
 
 
 async def test_what_a_bug_says_is_for_operators_only(harness: WorkerHarness) -> None:
-    event = await harness.ending(await harness.offer(do="raise"))
+    event = await harness.outcome(await harness.offer(do="raise"))
     assert "a bug of the handler" in event.data.detail
     assert "a bug of the handler" not in event.data.reason.message
 
@@ -90,15 +90,15 @@ async def test_what_a_bug_says_is_for_operators_only(harness: WorkerHarness) -> 
 async def test_a_crash_takes_down_the_child_only(
     harness: WorkerHarness, action: str, cause: str
 ) -> None:
-    event = await harness.ending(await harness.offer(do=action))
+    event = await harness.outcome(await harness.offer(do=action))
     assert event.data.kind == FailureKind.CRASH
     assert cause in event.data.detail
-    after = await harness.ending(await harness.offer(do="finish"))
+    after = await harness.outcome(await harness.offer(do="finish"))
     assert after.type == "job.completed"
 
 
 async def test_the_log_of_a_crash_is_kept_for_operators(harness: WorkerHarness) -> None:
-    event = await harness.ending(await harness.offer(do="crash"))
+    event = await harness.outcome(await harness.offer(do="crash"))
     assert "last words" in event.data.detail
 
 
@@ -106,11 +106,11 @@ async def test_the_log_of_a_crash_is_kept_for_operators(harness: WorkerHarness) 
 async def test_memory_that_runs_out_is_met_with_smaller_segments(
     harness: WorkerHarness, do: Action
 ) -> None:
-    event = await harness.ending(await harness.offer(do=do, enough=0.5))
+    event = await harness.outcome(await harness.offer(do=do, enough=0.5))
     assert event.type == "job.completed"
     data = await harness.platform.objects.get_bytes(Bucket.DERIVED, event.data.manifest_key)
     assert Manifest.model_validate_json(data).result["segment"] == 0.5
-    again = await harness.ending(await harness.offer(do="finish"))
+    again = await harness.outcome(await harness.offer(do="finish"))
     data = await harness.platform.objects.get_bytes(Bucket.DERIVED, again.data.manifest_key)
     assert Manifest.model_validate_json(data).result["segment"] == 1.0
 
@@ -134,7 +134,7 @@ async def test_what_was_heard_of_a_try_that_ran_out_of_memory_is_forgotten(
     harness: WorkerHarness,
 ) -> None:
     claim = await harness.offer(do="memory", enough=0.5, seconds=1.0)
-    await harness.ending(claim)
+    await harness.outcome(claim)
     heard = [beat.progress.previews for beat in harness.library.beats if beat.progress.previews]
     assert heard[-1] == ("part-0.5.flac",)
     assert set(heard) <= {("part-1.flac",), ("part-0.5.flac",)}
@@ -145,13 +145,13 @@ async def test_what_was_heard_of_a_try_that_ran_out_of_memory_is_forgotten(
 async def test_memory_that_never_suffices_is_a_passing_fault_not_a_bad_file(
     harness: WorkerHarness,
 ) -> None:
-    event = await harness.ending(await harness.offer(do="memory", enough=0.0))
+    event = await harness.outcome(await harness.offer(do="memory", enough=0.0))
     assert event.data.kind == FailureKind.RETRYABLE
     assert event.data.reason.code == "memory"
 
 
 async def test_a_network_that_lacks_memory_says_so_as_the_reason(harness: WorkerHarness) -> None:
-    event = await harness.ending(await harness.offer(do="network_memory", enough=0.0))
+    event = await harness.outcome(await harness.offer(do="network_memory", enough=0.0))
     assert event.data.kind == FailureKind.RETRYABLE
     assert event.data.reason.code == "device_memory"
     assert event.data.reason.message == "This network is too large."
@@ -159,6 +159,6 @@ async def test_a_network_that_lacks_memory_says_so_as_the_reason(harness: Worker
 
 async def test_a_job_that_hangs_in_c_is_killed_at_its_deadline(harness: WorkerHarness) -> None:
     claim = await harness.offer(start_to_close_timeout=1.0, do="hang")
-    event = await harness.ending(claim, within=30.0)
+    event = await harness.outcome(claim, within=30.0)
     assert event.data.kind == FailureKind.TIMEOUT
     assert not await stored(harness, f"{claim.owner}/item/{claim.subject.id}/export/")

@@ -58,10 +58,11 @@ class MemoryHarness:
 
     async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
         """Return the dead letters of a topic."""
-        found = [
-            unpack(one.key, one.headers, one.value) for one in self.bus.records("dead.letters")
+        letters = [
+            unpack(record.key, record.headers, record.value)
+            for record in self.bus.records("dead.letters")
         ]
-        return [one for one in found if one is not None and one.topic == topic.name]
+        return [letter for letter in letters if letter is not None and letter.topic == topic.name]
 
     async def another(self) -> Bus:
         """Return the same bus."""
@@ -81,7 +82,7 @@ class KafkaHarness:
 
     async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
         """Read the topic of dead letters from its beginning to its end."""
-        return [one async for one in self.bus.letters() if one.topic == topic.name]
+        return [letter async for letter in self.bus.letters() if letter.topic == topic.name]
 
     async def another(self) -> Bus:
         """Connect once more."""
@@ -114,11 +115,11 @@ async def member(
     bus: Bus, topic: Topic, handler: Handler, *, group: str = "library"
 ) -> AsyncIterator["Member"]:
     """Run a member of a group while the block lasts."""
-    one = Member(bus, topic, handler, group)
+    running = Member(bus, topic, handler, group)
     try:
-        yield one
+        yield running
     finally:
-        await one.stop()
+        await running.stop()
 
 
 class Member:
