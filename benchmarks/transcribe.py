@@ -229,25 +229,22 @@ class Bench:
                 warm = place / "warm"
                 warm.mkdir()
                 self.memory = self.both(voice, warm, Stem.VOCALS)[1].megabytes
-            transcriptions = self.both(voice, place, Stem.VOCALS)
-            wer = [
-                aligned(case.words, transcription.words)[0] / len(case.words)
-                for transcription in transcriptions
-            ]
+            results = self.both(voice, place, Stem.VOCALS)
+            wer = [aligned(case.words, result.words)[0] / len(case.words) for result in results]
             if case.material in totals:
-                totals[case.material].add(case, transcriptions)
-            late = [late_starts(case, transcription) for transcription in transcriptions]
+                totals[case.material].add(case, results)
+            late = [late_starts(case, result) for result in results]
             self.spent.append(
                 (
-                    transcriptions[0].seconds,
-                    transcriptions[1].seconds,
+                    results[0].seconds,
+                    results[1].seconds,
                     soundfile.info(voice).duration,
                 )
             )
             yield (
-                f"| {case.name.replace('_', ' ')} | {transcriptions[0].language} | {len(case.words)} |"
+                f"| {case.name.replace('_', ' ')} | {results[0].language} | {len(case.words)} |"
                 f" {wer[0]:.3f} | {wer[1]:.3f} | {_errors(late[0])} | {_errors(late[1])} |"
-                f" {transcriptions[0].seconds / transcriptions[1].seconds:.2f} |"
+                f" {results[0].seconds / results[1].seconds:.2f} |"
             )
         for name, total in totals.items():
             yield total.row(f"all {name}")

@@ -119,12 +119,12 @@ async def test_the_cpu_takes_over_when_a_gpu_has_too_little_memory(
     gpu_harness: WorkerHarness,
 ) -> None:
     claim = await gpu_harness.offer(do="memory", enough=0.0, device="cuda")
-    event = await gpu_harness.ending(claim)
+    event = await gpu_harness.outcome(claim)
     assert event.type == "job.completed"
     data = await gpu_harness.platform.objects.get_bytes(Bucket.DERIVED, event.data.manifest_key)
     result = Manifest.model_validate_json(data).result
     assert (result["device"], result["segment"], result["fallback"]) == ("cpu", 1.0, True)
-    again = await gpu_harness.ending(await gpu_harness.offer(do="finish"))
+    again = await gpu_harness.outcome(await gpu_harness.offer(do="finish"))
     data = await gpu_harness.platform.objects.get_bytes(Bucket.DERIVED, again.data.manifest_key)
     result = Manifest.model_validate_json(data).result
     assert (result["device"], result["segment"], result["fallback"]) == ("cuda", 1.0, False)
