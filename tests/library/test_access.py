@@ -114,7 +114,7 @@ async def test_nobody_is_answered_without_a_token(sqlite: Catalogue) -> None:
 async def test_every_operation_names_its_scope_and_keeps_to_it(sqlite: Catalogue) -> None:
     owner, ids = await everything(sqlite)
     for method, path, operation in operations(sqlite.app):
-        ((scope,),) = (tuple(one["bearer"]) for one in operation["security"])
+        ((scope,),) = (tuple(requirement["bearer"]) for requirement in operation["security"])
         others = (ALL | {Scope.ACCOUNT, Scope.ADMIN}) - {Scope(scope)}
         user = sqlite.user(scopes=others, owner=owner)
         answer = await ask(user.http, method, path, ids)
@@ -135,15 +135,15 @@ async def test_what_is_anothers_is_as_absent_as_what_never_was(catalogue: Catalo
         foreign = await ask(stranger.http, method, path, ids)
         unknown = await ask(stranger.http, method, path, nothing)
         assert foreign.status_code == unknown.status_code == 404, f"{method} {path}"
-        said, same = foreign.json(), unknown.json()
-        assert {**said, "trace": ""} == {**same, "trace": ""}
+        foreign_problem, unknown_problem = foreign.json(), unknown.json()
+        assert {**foreign_problem, "trace": ""} == {**unknown_problem, "trace": ""}
         tried += 1
     assert tried >= 14
     put = {"name": "mine", "steps": [{"name": "m", "task": "midi"}]}
     assert (await stranger.http.put("/v1/pipelines/mine", json=put)).status_code == 404
     for path in NOT_OF_ONE - {"/v1/uploads"}:
-        found = (await stranger.get(path.removeprefix("/v1")))["items"]
-        assert all(one.get("builtin") for one in found), path
+        entries = (await stranger.get(path.removeprefix("/v1")))["items"]
+        assert all(entry.get("builtin") for entry in entries), path
     for query in ({"parent": ids["item"]}, {"q": "song"}):
         assert (await stranger.get("/items", **query))["items"] == []
     for query in ({"item": ids["item"]}, {"run": ids["run"]}):

@@ -60,11 +60,11 @@ def measured() -> Iterator[Work]:
         work.rows.append(0)
 
     def after(
-        connection: object, cursor: Any, statement: str, given: Any, context: Any, many: bool
+        connection: object, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
     ) -> None:
         work.statements[-1] += 1
         if statement.startswith(("INSERT", "UPDATE", "DELETE")):
-            work.rows[-1] += len(given) if many else max(0, cursor.rowcount)
+            work.rows[-1] += len(parameters) if many else max(0, cursor.rowcount)
 
     event.listen(Engine, "begin", begin)
     event.listen(Engine, "after_cursor_execute", after)
@@ -145,15 +145,15 @@ async def test_a_large_tree_goes_piece_by_piece(
     work.check()
     assert await left(catalogue, user) == {}
     async with catalogue.database.session() as session:
-        told = list(
+        deleted = list(
             await session.scalars(
                 select(col(EventRow.event_subject))
                 .where(col(EventRow.type) == "item.deleted")
                 .order_by(col(EventRow.seq))
             )
         )
-        assert len(told) == len(set(told)) == CHILDREN + 1
-        assert told[-1] == song
+        assert len(deleted) == len(set(deleted)) == CHILDREN + 1
+        assert deleted[-1] == song
         assert list(await session.scalars(select(col(ItemRow.id)))) == [other]
     assert (await user.http.get(f"/v1/items/{song}")).status_code == 404
 
@@ -204,20 +204,20 @@ async def test_nobody_finds_what_belongs_to_an_item_that_is_marked(catalogue: Ca
     async with catalogue.database.transaction() as session:
         await mark_deleted(Repository(session, _principal(catalogue)), song)
 
-    for kind, made in ids.items():
-        gone, kept = made[: len(made) // 2], made[len(made) // 2 :]
-        for one in gone:
-            assert (await user.http.get(f"/v1/{kind}/{one}")).status_code == 404, kind
-        for one in kept:
-            await user.get(f"/{kind}/{one}")
+    for kind, kind_ids in ids.items():
+        gone, kept = kind_ids[: len(kind_ids) // 2], kind_ids[len(kind_ids) // 2 :]
+        for id_ in gone:
+            assert (await user.http.get(f"/v1/{kind}/{id_}")).status_code == 404, kind
+        for id_ in kept:
+            await user.get(f"/{kind}/{id_}")
         if kind != "artifacts":
             listed = {row["id"] for row in (await user.get(f"/{kind}"))["items"]}
             assert listed.isdisjoint(gone), kind
             assert listed.issuperset(kept), kind
     _, drums, *_ = ids["items"]
     assert (await user.get("/items", parent=song))["items"] == []
-    asked = {"item": drums, "task": "midi"}
-    assert (await user.http.post("/v1/jobs", json=asked)).status_code == 404
+    body = {"item": drums, "task": "midi"}
+    assert (await user.http.post("/v1/jobs", json=body)).status_code == 404
     assert (await user.http.delete(f"/v1/items/{drums}")).status_code == 404
     assert (await user.http.patch(f"/v1/items/{drums}", json={"name": "n"})).status_code == 404
     job, run, file = (ids[kind][0] for kind in ("jobs", "runs", "artifacts"))
@@ -290,14 +290,14 @@ async def marked(catalogue: Catalogue) -> list[DeletionRow]:
 
 async def left(catalogue: Catalogue, user: User) -> dict[str, int]:
     """Return how many rows of an owner there are, by table; events are kept for a while."""
-    found = {}
+    rows_by_table = {}
     async with catalogue.database.session() as session:
         for name in ("items", "artifacts", "jobs", "runs", "deletions"):
             table = METADATA.tables[name]
             counted = select(func.count()).where(table.c.owner == user.owner)
             if count := (await session.execute(counted)).scalar_one():
-                found[name] = count
-    return found
+                rows_by_table[name] = count
+    return rows_by_table
 
 
 def _principal(catalogue: Catalogue) -> Any:

@@ -23,7 +23,7 @@ LIVES = {
     "breaks its child": ("crash",),
     "is cancelled": ("cancel",),
 }
-MOST = 2_000
+MAX_POINTS = 2_000
 EVERY = int(os.environ.get("CRATEDIG_TEST_FAILPOINTS", "4"))
 """Each so-manyeth point is tried on SQLite; `make test-failpoints` tries all."""
 ON_POSTGRES = 11
@@ -61,8 +61,8 @@ async def survive(
     try:
         await server.run_job(number, *actions)
         row = await server.check()
-        wanted = {"succeeded", "cancelled"} if "cancel" in actions else {"succeeded"}
-        assert row.state in wanted
+        allowed = {"succeeded", "cancelled"} if "cancel" in actions else {"succeeded"}
+        assert row.state in allowed
         assert server.cancelled_state in ("", "queued", "running", row.state), (
             "what has ended stays as it is"
         )
@@ -82,7 +82,7 @@ async def test_every_point_on_sqlite(on_sqlite: FailpointServer, life: str, kill
     for point in count(random.Random(f"{SEED} {life}").randint(1, EVERY), EVERY):
         if not await survive(on_sqlite, point, life, point, kills=kills):
             break
-        assert point < MOST
+        assert point < MAX_POINTS
     print(f"seed {SEED}: each {EVERY}. of {point - 1} points")
     assert point > 60
 
@@ -110,7 +110,7 @@ async def test_some_points_on_postgres(
 ) -> None:
     print(f"seed {SEED}")
     first = random.Random(f"{SEED} {life}").randint(1, ON_POSTGRES)
-    for number, point in enumerate(range(first, MOST, ON_POSTGRES)):
+    for number, point in enumerate(range(first, MAX_POINTS, ON_POSTGRES)):
         if not await survive(on_postgres, number, life, point, kills=kills):
             break
     assert number > 60 / ON_POSTGRES
@@ -130,7 +130,7 @@ async def fails_somewhere(server: FailpointServer) -> bool:
 async def test_a_relay_that_marks_before_it_sends_is_found(
     on_sqlite: FailpointServer, tmp_path: Path
 ) -> None:
-    mutant = next(one for one in RELAY if one.name == "marked_before_it_is_sent")
+    mutant = next(candidate for candidate in RELAY if candidate.name == "marked_before_it_is_sent")
     faulty: type[Relay] = import_module(f"{plant(mutant, tmp_path)}.events.relay").Relay
     on_sqlite.relays = faulty
     on_sqlite.relay = faulty(on_sqlite.database, on_sqlite.bus)

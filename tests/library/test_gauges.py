@@ -83,11 +83,11 @@ async def test_what_could_not_be_measured_is_no_number(
     async with catalogue.database.transaction() as session:
         await session.execute(text("ALTER TABLE jobs RENAME TO mislaid"))
     await gauges.measure()
-    found = values()
-    assert math.isnan(found["library_silent_jobs"])
-    assert math.isnan(found["library_untold_endings"])
+    gauge_values = values()
+    assert math.isnan(gauge_values["library_silent_jobs"])
+    assert math.isnan(gauge_values["library_untold_endings"])
     assert math.isnan(queued(TaskName.MIDI))
-    assert found["library_damaged_artifacts"] == 0
+    assert gauge_values["library_damaged_artifacts"] == 0
     assert errors("silent_jobs") == before + 1
 
 
@@ -98,7 +98,7 @@ async def test_one_library_of_a_server_measures(library_url: str, tmp_path: Path
     await databases[0].run_sync(METADATA.create_all)
     looked: list[int] = []
 
-    class Told(Gauges):
+    class CountingGauges(Gauges):
         number = 0
         at_work = asyncio.Event()
 
@@ -109,11 +109,11 @@ async def test_one_library_of_a_server_measures(library_url: str, tmp_path: Path
     watching = []
     store = FileStore(tmp_path / "objects", signer=Signer("secret" * 8))
     for number, database in enumerate(databases):
-        told = Told(database, store, policy=Policy())
-        told.number, told.at_work = number, asyncio.Event()
-        watching.append((told, asyncio.create_task(told.watch(SystemClock()))))
+        gauges = CountingGauges(database, store, policy=Policy())
+        gauges.number, gauges.at_work = number, asyncio.Event()
+        watching.append((gauges, asyncio.create_task(gauges.watch(SystemClock()))))
         if number == 0:
-            await told.at_work.wait()
+            await gauges.at_work.wait()
     (_, first), (second, last) = watching
     assert looked == [0]
     first.cancel()
@@ -170,9 +170,9 @@ def values() -> dict[str, float]:
 
 
 def queued(task: TaskName) -> float:
-    found = REGISTRY.get_sample_value("library_jobs", {"task": task.value, "state": "queued"})
-    assert found is not None
-    return found
+    value = REGISTRY.get_sample_value("library_jobs", {"task": task.value, "state": "queued"})
+    assert value is not None
+    return value
 
 
 def errors(name: str) -> float:

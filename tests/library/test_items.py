@@ -57,11 +57,15 @@ async def test_garbled_tags_can_be_read_in_another_encoding(catalogue: Catalogue
     user = catalogue.user()
     done = await user.upload(b"a" * 3000)
     raw = {name: text.encode("cp1251") for name, text in (("artist", "Кино"), ("title", "Звезда"))}
-    found = ingested(ItemKind.TRACK, {name: part.decode("cp1252") for name, part in raw.items()})
+    ingest_result = ingested(
+        ItemKind.TRACK, {name: part.decode("cp1252") for name, part in raw.items()}
+    )
     kept = {name: base64.b64encode(part) for name, part in raw.items()}
-    found = found.model_validate(found.model_dump() | {"tag_encoding": "cp1252", "raw_tags": kept})
+    ingest_result = ingest_result.model_validate(
+        ingest_result.model_dump() | {"tag_encoding": "cp1252", "raw_tags": kept}
+    )
     claim = await catalogue.claim(TaskName.INGEST)
-    await catalogue.finish(claim, found, {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS})
+    await catalogue.finish(claim, ingest_result, {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS})
     address = f"/v1/items/{done['item']}"
 
     async def patch(**changes: Any) -> Any:
@@ -70,7 +74,7 @@ async def test_garbled_tags_can_be_read_in_another_encoding(catalogue: Catalogue
 
     assert (await user.get(f"/items/{done['item']}"))["metadata"]["artist"] == "Êèíî"
     assert await patch(tag_encoding="cp1251") == {"artist": "Кино", "title": "Звезда"}
-    assert [found["id"] for found in (await user.get("/items", q="звезда"))["items"]]
+    assert [item["id"] for item in (await user.get("/items", q="звезда"))["items"]]
     # The choice may be changed, and what the user wrote himself stays.
     assert (await patch(tag_encoding="koi8-r"))["artist"] != "Кино"
     assert await patch(metadata={"title": "My own", "artist": "Êèíî"}) != {}
@@ -215,21 +219,21 @@ async def test_deleting_takes_children_files_jobs_and_says_so(catalogue: Catalog
     async with catalogue.database.session() as session:
         for table in (ItemRow, ArtifactRow, JobRow):
             assert list(await session.scalars(select(table))) == []
-        told = list(
+        events = list(
             await session.scalars(
                 select(EventRow)
                 .where(col(EventRow.topic) == LIBRARY_EVENTS.name)
                 .order_by(col(EventRow.seq))
             )
         )
-    assert {e.event_subject for e in told if e.type == "item.deleted"} == {
+    assert {e.event_subject for e in events if e.type == "item.deleted"} == {
         song, drums["id"], sample["id"],
     }  # fmt: skip
-    assert {e.event_subject for e in told if e.type == "job.cancelled"} >= {
+    assert {e.event_subject for e in events if e.type == "job.cancelled"} >= {
         waiting["id"],
         running.job,
     }
-    assert [e.data["state"] for e in told if e.type == "run.finished"] == ["cancelled"]
+    assert [e.data["state"] for e in events if e.type == "run.finished"] == ["cancelled"]
     await tidy(catalogue)
     assert await stored(catalogue) == set()
     # What a worker that has not heard of it still writes changes nothing, and goes later.
@@ -269,9 +273,9 @@ async def test_downloads_are_signed_named_and_whole(catalogue: Catalogue) -> Non
     link = await user.get(f"/artifacts/{original['id']}/download")
     answer = await user.store().get(link["url"])
     assert sha256(answer.content) == sha256(data) == original["sha256"]
-    said = answer.headers["Content-Disposition"]
-    assert said.startswith("attachment")
-    assert "filename*=UTF-8''AC_DC" in said
+    disposition = answer.headers["Content-Disposition"]
+    assert disposition.startswith("attachment")
+    assert "filename*=UTF-8''AC_DC" in disposition
     part = await user.store().get(link["url"], headers={"Range": "bytes=4-11"})
     assert (part.status_code, part.content) == (206, data[4:12])
     assert (await user.store().get(link["url"][:-2] + "xx")).status_code in (401, 403)

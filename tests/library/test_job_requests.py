@@ -91,7 +91,7 @@ async def test_a_drum_track_needs_no_separation(catalogue: Catalogue) -> None:
     await catalogue.finish(claim, SLICING, DRUM_FILES)
     await catalogue.finish(await catalogue.claim(TaskName.TAGGING), KICK, FILES)
     claim = await catalogue.claim(TaskName.MIDI)
-    assert [(one.kind, one.stem) for one in claim.inputs] == [
+    assert [(source.kind, source.stem) for source in claim.inputs] == [
         (ArtifactKind.CANONICAL, Stem.DRUMS),
         (ArtifactKind.SLICES, Stem.DRUMS),
         (ArtifactKind.TAGS, None),
@@ -117,9 +117,9 @@ async def test_a_run_takes_parameters_by_step(catalogue: Catalogue) -> None:
     assert "it has separation" in field["message"]
     wrong = body | {"params": {"separation": {"shifts": 99, "colour": "blue"}}}
     problem = await refused(user, "/runs", wrong)
-    told = {field["field"]: field["message"] for field in problem["fields"]}
-    assert set(told) == {"body.params.separation.shifts", "body.params.separation.colour"}
-    assert "there are weights, stems" in told["body.params.separation.colour"]
+    messages = {field["field"]: field["message"] for field in problem["fields"]}
+    assert set(messages) == {"body.params.separation.shifts", "body.params.separation.colour"}
+    assert "there are weights, stems" in messages["body.params.separation.colour"]
 
 
 async def test_weights_that_no_worker_has_are_refused_when_they_are_asked_for(
@@ -134,9 +134,9 @@ async def test_weights_that_no_worker_has_are_refused_when_they_are_asked_for(
         ("/jobs", job, "body.params.weights"),
         ("/runs", run, "body.params.separation.weights"),
     ):
-        (told,) = (await refused(user, path, body))["fields"]
-        assert told["field"] == field
-        assert "choose from spleeter-2stems, htdemucs," in told["message"]
+        (problem_field,) = (await refused(user, path, body))["fields"]
+        assert problem_field["field"] == field
+        assert "choose from spleeter-2stems, htdemucs," in problem_field["message"]
     # Another worker has them, as one file for each stem.
     await offer(catalogue, TaskName.SEPARATION, "htdemucs_ft-drums", "htdemucs_ft-bass", "x")
     await user.post("/jobs", job)
@@ -176,7 +176,7 @@ async def test_a_job_that_waits_says_where_and_for_what(catalogue: Catalogue) ->
     assert [state["waiting_for"] for state in states] == ["room", "others", "others"]
     assert all(state["message"] for state in states)
     # A list does not look at each job's place.
-    assert {one["queue"] for one in (await user.get("/jobs", item=song))["items"]} == {None}
+    assert {job["queue"] for job in (await user.get("/jobs", item=song))["items"]} == {None}
 
 
 async def test_a_job_that_is_tried_again_says_when(catalogue: Catalogue) -> None:
@@ -198,9 +198,9 @@ async def test_songs_can_be_listed_without_what_was_cut_from_them(catalogue: Cat
     claim = await catalogue.claim(TaskName.SEPARATION)
     await catalogue.finish(claim, separated(), stems(Stem.VOCALS, Stem.BASS))
     roots = (await user.get("/items", roots=True))["items"]
-    assert [one["id"] for one in roots] == [song]
+    assert [item["id"] for item in roots] == [song]
     cut = (await user.get("/items", roots=False))["items"]
-    assert {one["stem"] for one in cut} == {"vocals", "bass"}
+    assert {item["stem"] for item in cut} == {"vocals", "bass"}
 
 
 async def test_an_upload_leads_to_the_tagging_of_its_sample(catalogue: Catalogue) -> None:

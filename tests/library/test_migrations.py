@@ -120,9 +120,9 @@ async def test_rows_of_before_there_were_subjects_keep_their_item_as_subject(
     for row in (job, file):
         assert (subject_of(row), row.item) == (of_item, ITEM)
     assert file.object_key == f"owner/{ITEM}/midi/{JOB}/1/notes.mid"
-    inputs = [InputRef.model_validate(one) for one in job.inputs]
-    assert [(one.subject, one.name) for one in inputs] == [(of_item, "a"), (of_item, "b")]
-    assert not any("item" in one for one in job.inputs)
+    inputs = [InputRef.model_validate(source) for source in job.inputs]
+    assert [(source.subject, source.name) for source in inputs] == [(of_item, "a"), (of_item, "b")]
+    assert not any("item" in source for source in job.inputs)
     assert set(events) == {"job.queued", "run.finished", "item.deleted", "midi.requested"}
     for type_, row in events.items():
         event = event_of(row)

@@ -42,11 +42,11 @@ async def test_a_fault_in_the_relay_is_found(
     mutant: Mutant, tmp_path: Path, postgres_url: str
 ) -> None:
     relays = import_module(f"{plant(mutant, tmp_path)}.events.relay")
-    found = []
+    failures = []
     async with open_jobs(postgres_url) as jobs:
         for check in (*ON_ANY, *ON_POSTGRES):
             try:
                 await check(relays, jobs.database)
             except AssertionError as error:
-                found.append(error)
-    assert found
+                failures.append(error)
+    assert failures

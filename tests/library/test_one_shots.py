@@ -30,7 +30,7 @@ async def test_a_one_shot_is_tagged_as_soon_as_it_is_taken_in(catalogue: Catalog
     claim = await catalogue.claim(TaskName.TAGGING)
     assert claim.item.id == upload["item"]
     assert claim.item.kind is ItemKind.SAMPLE
-    assert [one.kind for one in claim.inputs] == [ArtifactKind.CANONICAL]
+    assert [source.kind for source in claim.inputs] == [ArtifactKind.CANONICAL]
     await catalogue.finish(claim, KICK, FILES)
     (job,) = (await user.get("/jobs", item=upload["item"], task="tagging"))["items"]
     assert (job["state"], job["result"]["classes"]) == ("succeeded", {"kick": 1})
@@ -92,5 +92,5 @@ async def test_slices_of_a_stem_are_one_tagging_job(catalogue: Catalogue) -> Non
         },
     )
     claim = await catalogue.claim(TaskName.TAGGING)
-    assert [one.name for one in claim.inputs] == ["hit-1.flac", "hit-2.flac", "loop-1.flac"]
+    assert [source.name for source in claim.inputs] == ["hit-1.flac", "hit-2.flac", "loop-1.flac"]
     assert await catalogue.idle(TaskName.TAGGING)

@@ -184,8 +184,10 @@ async def explained(full: Catalogue, sent: list[tuple[str, Sequence[Any]]]) -> l
 
     def ask(connection: Connection) -> list[str]:
         return [
-            "\n".join(str(row[-1]) for row in connection.exec_driver_sql(how + statement, given))
-            for statement, given in sent
+            "\n".join(
+                str(row[-1]) for row in connection.exec_driver_sql(how + statement, parameters)
+            )
+            for statement, parameters in sent
         ]
 
     return await full.database.run_sync(ask)

@@ -134,7 +134,7 @@ async def test_jobs_of_a_run_that_end_together_close_it_once(catalogue: Catalogu
         claim = await catalogue.claim(TaskName.SEPARATION)
         await catalogue.finish(claim, separated(), stems(Stem.BASS, Stem.VOCALS, Stem.PIANO))
         claims = [await catalogue.claim(TaskName.MIDI) for _ in range(3)]
-        await asyncio.gather(*(catalogue.finish(one, MIDI, MIDI_FILES) for one in claims))
+        await asyncio.gather(*(catalogue.finish(claim, MIDI, MIDI_FILES) for claim in claims))
         assert (await user.get(f"/runs/{run['id']}"))["state"] == "succeeded"
-        told = (await user.get("/feed", after="start", run=run["id"], limit=200))["items"]
-        assert [e["type"] for e in told].count("run.finished") == 1
+        events = (await user.get("/feed", after="start", run=run["id"], limit=200))["items"]
+        assert [e["type"] for e in events].count("run.finished") == 1

@@ -345,9 +345,9 @@ async def test_old_notes_are_forgotten_and_unsent_events_are_not(server: Running
 async def test_a_workers_word_counts_once(server: RunningServer) -> None:
     claim = await server.running()
     digest = await server.store(claim)
-    told = _event("job.completed", _completed(claim, digest))
+    completed = _event("job.completed", _completed(claim, digest))
     for _ in range(3):
-        await server.handler(told)
+        await server.handler(completed)
     row = await server.jobs.row(claim.job)
     assert (row.state, row.seq) == ("succeeded", 3)
     assert len(await server.artifacts()) == 1
@@ -364,9 +364,9 @@ async def test_a_failure_told_twice_is_one_failure(server: RunningServer) -> Non
         kind=FailureKind.CRASH,
         reason=Reason(code="crash", message="x"),
     )
-    told = _event("job.failed", failed)
-    await server.handler(told)
-    await server.handler(told)
+    failed_event = _event("job.failed", failed)
+    await server.handler(failed_event)
+    await server.handler(failed_event)
     assert (await server.jobs.row(claim.job)).crashes == 1
 
 
@@ -392,10 +392,10 @@ async def test_a_manifest_that_was_changed_is_not_applied(server: RunningServer)
 
 async def test_a_manifest_that_is_told_is_not_fetched(server: RunningServer) -> None:
     claim = await server.running()
-    told = Manifest(job=claim.job, epoch=claim.epoch, producer=PRODUCER, result={"n": 7})
+    manifest = Manifest(job=claim.job, epoch=claim.epoch, producer=PRODUCER, result={"n": 7})
     # Nothing is stored: whoever asked the store for it would find no manifest.
-    said = _completed(claim, "0" * 64).model_copy(update={"manifest": told})
-    await server.handler(_event("job.completed", said))
+    completed = _completed(claim, "0" * 64).model_copy(update={"manifest": manifest})
+    await server.handler(_event("job.completed", completed))
     row = await server.jobs.row(claim.job)
     assert (row.state, row.result) == ("succeeded", {"n": 7})
 
@@ -405,11 +405,11 @@ async def test_a_manifest_that_is_told_of_another_attempt_is_not_applied(
 ) -> None:
     claim = await server.running()
     for wrong in ({"job": new_id()}, {"epoch": claim.epoch + 1}):
-        told = Manifest(job=claim.job, epoch=claim.epoch, producer=PRODUCER, result={})
-        told = told.model_copy(update=wrong)
-        said = _completed(claim, "0" * 64).model_copy(update={"manifest": told})
+        manifest = Manifest(job=claim.job, epoch=claim.epoch, producer=PRODUCER, result={})
+        manifest = manifest.model_copy(update=wrong)
+        completed = _completed(claim, "0" * 64).model_copy(update={"manifest": manifest})
         with pytest.raises(NoManifest, match="speaks of"):
-            await server.handler(_event("job.completed", said))
+            await server.handler(_event("job.completed", completed))
     assert (await server.jobs.row(claim.job)).state == "running"
 
 

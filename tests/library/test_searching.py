@@ -20,15 +20,15 @@ GROWING = "\ufdfa"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("\ufb03" * 190, f"at most {LONGEST} characters"),
         (" ".join("abcdefghi"), f"at most {MAX_WORDS} words; this one has 9"),
     ],
 )
-def test_a_search_is_bounded_as_it_is_compared(text: str, said: str) -> None:
+def test_a_search_is_bounded_as_it_is_compared(text: str, message: str) -> None:
     assert len(text) <= LONGEST
-    with pytest.raises(ProblemError, match=said) as caught:
+    with pytest.raises(ProblemError, match=message) as caught:
         words_of(text)
     assert caught.value.code.status == 422
     assert caught.value.fields[0].field == "query.q"
@@ -63,13 +63,13 @@ async def test_metadata_is_bounded_as_a_whole(catalogue: Catalogue) -> None:
     answer = await user.http.patch(f"/v1/items/{song}", json={"metadata": fits})
     assert answer.status_code == 200
     large = {str(n): "é" * 1990 for n in range(64)}
-    for asked in (
+    for request in (
         user.http.patch(f"/v1/items/{song}", json={"metadata": large}),
         user.http.post(
             "/v1/uploads", json={"name": "a", "size": 1, "sha256": "0" * 64, "metadata": large}
         ),
     ):
-        answer = await asked
+        answer = await request
         assert answer.status_code == 422
         (problem,) = answer.json()["fields"]
         assert str(METADATA_BYTES) in problem["message"]

@@ -36,7 +36,7 @@ async def test_a_word_waits_for_a_database_that_is_held(
     assert claim is not None
     who = {"job": claim.job, "epoch": claim.epoch, "worker": WorkerId(new_id())}
     reason = Reason(code="input", message="This is no sound.")
-    said = {
+    data_by_type = {
         "failed": JobFailed(**who, kind=FailureKind.REJECTED, reason=reason),
         "skipped": JobSkipped(**who, producer=PRODUCER, reason=reason),
         "released": JobReleased(**who),
@@ -50,16 +50,16 @@ async def test_a_word_waits_for_a_database_that_is_held(
     await bus.ensure([JOBS_EVENTS, DEAD_LETTERS])
     stopping, tried = asyncio.Event(), asyncio.Semaphore(0)
 
-    async def heard(event: object) -> None:
+    async def handled(event: object) -> None:
         try:
             await handler(event)  # type: ignore[arg-type]
         finally:
             tried.release()
 
-    consumer = bus.consumer(JOBS_EVENTS, group="library", handler=heard)
+    consumer = bus.consumer(JOBS_EVENTS, group="library", handler=handled)
     running = asyncio.create_task(consumer.run(stopping))
     async with _held(jobs.database, row.id):
-        await bus.publish(JOBS_EVENTS, make_event(f"job.{word}", said), key=claim.job)
+        await bus.publish(JOBS_EVENTS, make_event(f"job.{word}", data_by_type), key=claim.job)
         for _ in range(4):  # One more than the tries after which a record is given up.
             await tried.acquire()
     await tried.acquire()

@@ -179,7 +179,7 @@ async def test_completing_at_the_same_time_makes_one_item(catalogue: Catalogue) 
     done = await asyncio.gather(
         *(user.post(f"/uploads/{u['id']}/complete") for u in uploads for _ in range(3))
     )
-    assert len({one["item"] for one in done}) == 1
+    assert len({completed["item"] for completed in done}) == 1
     assert len(await rows(catalogue, ItemRow)) == 1
     assert len(await rows(catalogue, JobRow)) == 1
 
@@ -248,13 +248,13 @@ async def test_limits_of_an_owner(library_url: str, tmp_path: Path) -> None:
 async def test_announcing_twice_with_a_key_opens_one_upload(catalogue: Catalogue) -> None:
     user = catalogue.user()
     body = {"name": "a", "size": 3, "sha256": sha256(b"abc")}
-    made = await asyncio.gather(*(user.post("/uploads", body, key="k1") for _ in range(8)))
-    assert len({one["id"] for one in made}) == 1
+    uploads = await asyncio.gather(*(user.post("/uploads", body, key="k1") for _ in range(8)))
+    assert len({upload["id"] for upload in uploads}) == 1
     other = await user.http.post(
         "/v1/uploads", json=body | {"size": 4}, headers={"Idempotency-Key": "k1"}
     )
     assert (other.status_code, other.json()["code"]) == (422, "key_reused")
-    assert (await catalogue.user().post("/uploads", body, key="k1"))["id"] != made[0]["id"]
+    assert (await catalogue.user().post("/uploads", body, key="k1"))["id"] != uploads[0]["id"]
 
 
 @pytest.mark.parametrize(

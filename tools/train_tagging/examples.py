@@ -111,8 +111,8 @@ def examples(folder: Path) -> Examples:
 def _digest(sounds: Sequence[Sound]) -> str:
     """Return a hash of the sounds and of the code that varies and describes them."""
     digest = hashlib.sha256()
-    beside = [Path(__file__).with_name(name) for name in ("variations.py", "synthesis.py")]
-    for module in (Path(descriptors.__file__), Path(spectra.__file__), Path(__file__), *beside):
+    siblings = [Path(__file__).with_name(name) for name in ("variations.py", "synthesis.py")]
+    for module in (Path(descriptors.__file__), Path(spectra.__file__), Path(__file__), *siblings):
         digest.update(module.read_bytes())
     for sound in sounds:
         digest.update(f"{sound.sha256} {sound.label} {sound.family}\n".encode())

@@ -103,12 +103,12 @@ def cross_validate(examples: Examples, permitted: Rows) -> HeldOut:
         out = families == family
         rows = ~out & permitted & examples.learnt
         logits[out] = fit(examples, rows, _MEMBERS_IN_FOLDS).logits(examples.features[out])
-    heard = np.array([bool(sound.licence) for sound in examples.sounds])[examples.sound]
+    licensed = np.array([bool(sound.licence) for sound in examples.sounds])[examples.sound]
     probabilities = np.zeros_like(logits)
     for family in np.unique(families):
         out = families == family
-        probabilities[out] = _softmax(logits[out] / _temperature(examples, logits, ~out & heard))
-    return HeldOut(logits, probabilities, _temperature(examples, logits, heard))
+        probabilities[out] = _softmax(logits[out] / _temperature(examples, logits, ~out & licensed))
+    return HeldOut(logits, probabilities, _temperature(examples, logits, licensed))
 
 
 def _temperature(examples: Examples, logits: F64, rows: Rows) -> float:

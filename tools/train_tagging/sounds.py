@@ -106,10 +106,10 @@ def load(folder: Path) -> list[Sound]:
     seen: set[str] = set()
     once = []
     for sound in sounds:
-        heard = hashlib.sha256(np.round(sound.audio * 32767).astype("<i2").tobytes()).hexdigest()
-        if heard not in seen:
+        digest = hashlib.sha256(np.round(sound.audio * 32767).astype("<i2").tobytes()).hexdigest()
+        if digest not in seen:
             once.append(sound)
-        seen.add(heard)
+        seen.add(digest)
     return once
 
 

@@ -21,9 +21,9 @@ _EACH = 40
 
 def drums() -> Iterator[Sound]:
     """Yield the synthesised drums, always the same."""
-    for label, make in _MAKERS.items():
+    for label, synthesize in _MAKERS.items():
         for number in range(_EACH):
-            audio = make(generator(FAMILY, label, str(number)))
+            audio = synthesize(generator(FAMILY, label, str(number)))
             audio = np.asarray(0.9 * audio / np.abs(audio).max(), np.float32)
             yield Sound(
                 kit=FAMILY,
