@@ -28,7 +28,7 @@ async def authenticate(credential: str) -> Principal:
             raise KeysUnavailable("no keys")
         case "bad":
             raise BadToken("secret reason")
-    scopes = frozenset(Scope(one) for one in credential.split(","))
+    scopes = frozenset(Scope(scope) for scope in credential.split(","))
     user = new_id()
     ends = datetime.now(UTC) + timedelta(minutes=1)
     return Principal(
@@ -104,8 +104,8 @@ def test_the_scope_is_in_the_description(app: FastAPI) -> None:
 
 
 async def test_services_are_known_by_their_secret(client: httpx.AsyncClient) -> None:
-    for given in ("", "Bearer ", "Bearer " + SECRET[:-1], SECRET, "Bearer catalogue:read"):
-        answer = await client.get("/internal", headers={"Authorization": given})
+    for authorization in ("", "Bearer ", "Bearer " + SECRET[:-1], SECRET, "Bearer catalogue:read"):
+        answer = await client.get("/internal", headers={"Authorization": authorization})
         assert answer.status_code == 401
     good = {"Authorization": f"Bearer {SECRET}"}
     assert (await client.get("/internal", headers=good)).status_code == 200

@@ -20,7 +20,7 @@ async def test_a_hash_is_argon2id_with_what_owasp_asks(passwords: Passwords) -> 
     stored = await passwords.hash("a sentence of mine")
     kind, version, parameters, *_ = stored.removeprefix("$").split("$")
     assert (kind, version) == ("argon2id", "v=19")
-    memory, rounds, lanes = (int(one.split("=")[1]) for one in parameters.split(","))
+    memory, rounds, lanes = (int(parameter.split("=")[1]) for parameter in parameters.split(","))
     assert memory >= 19 * 1024
     assert rounds >= 2
     assert lanes >= 1

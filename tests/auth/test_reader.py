@@ -139,12 +139,12 @@ async def test_a_verified_token_is_not_remembered_beyond_its_end() -> None:
     clock = ManualClock()
     good = key(clock, "good")
     reads = reader(Source(good), clock)
-    made = token(good, clock)
-    await reads.read(made)
-    await reads.read(made)
+    access_token = token(good, clock)
+    await reads.read(access_token)
+    await reads.read(access_token)
     clock.advance(70)
     with pytest.raises(BadToken):
-        await reads.read(made)
+        await reads.read(access_token)
 
 
 async def test_rotation_is_never_noticed_by_who_asks() -> None:
@@ -162,7 +162,7 @@ async def test_rotation_is_never_noticed_by_who_asks() -> None:
             starts = now + timedelta(seconds=600)
             ends = starts + timedelta(seconds=600 + 600 + 900)
             keys.append(SigningKey(str(turns), make_pem(), starts, ends))
-        source.keys = tuple(one for one in keys if one.retires > now)
+        source.keys = tuple(key for key in keys if key.retires > now)
         await reads.read(token(signing_key(tuple(keys), now), clock))
         clock.advance(3.0)
     assert turns >= 5

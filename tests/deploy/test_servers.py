@@ -61,10 +61,10 @@ def test_down_leaves_strangers_alone_and_may_be_repeated(tmp_path: Path, sleeper
         state.of("kafka").running = replace(sleeper, birth="1")
         state.of("postgres").running = Running(os.getpid(), "1")
         state.of("objects").running = Running(2**22 + 1, "1")
-    said: list[str] = []
-    fleet.down(said.append, tmp_path)
-    fleet.down(said.append, tmp_path)
-    assert said == []
+    lines: list[str] = []
+    fleet.down(lines.append, tmp_path)
+    fleet.down(lines.append, tmp_path)
+    assert lines == []
     assert alive(sleeper)
     assert set(fleet.status(tmp_path).values()) == {"down"}
 
@@ -72,9 +72,9 @@ def test_down_leaves_strangers_alone_and_may_be_repeated(tmp_path: Path, sleeper
 def test_down_stops_what_is_ours(tmp_path: Path, sleeper: Running) -> None:
     with locked(tmp_path) as state:
         state.of("kafka").running = sleeper
-    said: list[str] = []
-    fleet.down(said.append, tmp_path)
-    assert said == ["kafka stopped"]
+    lines: list[str] = []
+    fleet.down(lines.append, tmp_path)
+    assert lines == ["kafka stopped"]
     assert not alive(sleeper)
 
 

@@ -193,7 +193,7 @@ async def test_a_flood_from_everywhere_leaves_room_for_who_is_known(tmp_path: Pa
             body = {"email": f"{number}@example.org", "password": "a wrong sentence"}
             return (await client.post("/v1/sessions", json=body)).status_code
 
-        flooding = [asyncio.create_task(guess(one, n)) for n, one in enumerate(flood)]
+        flooding = [asyncio.create_task(guess(address, n)) for n, address in enumerate(flood)]
         await eventually(lambda: any(task.done() for task in flooding), what="the first answer")
         assert not all(task.done() for task in flooding)
         await harness.log_in(ada.email)
@@ -208,14 +208,14 @@ async def test_logins_and_registrations_from_one_address_are_bounded(tmp_path: P
     settings = {"logins_per_minute": 5, "accounts_per_hour": 3}
     async with open_gateway(tmp_path, settings=settings) as harness:
         harness.clock.hold()
-        made = [
+        answers = [
             await harness.client.post(
                 "/v1/accounts", json={"email": f"{n}@example.org", "password": PASSWORD}
             )
             for n in range(4)
         ]
-        assert [answer.status_code for answer in made] == [201, 201, 201, 429]
-        assert 1100 <= int(made[-1].headers["Retry-After"]) <= 1200
+        assert [answer.status_code for answer in answers] == [201, 201, 201, 429]
+        assert 1100 <= int(answers[-1].headers["Retry-After"]) <= 1200
         tries = [
             await harness.client.post(
                 "/v1/sessions",
@@ -385,7 +385,7 @@ async def test_deleting_an_account_deletes_all_of_it(harness: GatewayHarness) ->
     ada, bob = await harness.sign_up(), await harness.sign_up()
     item = await harness.upload(ada, b"these are her bytes")
     kept = await harness.upload(bob, b"these are his bytes")
-    made = await harness.client.post(
+    created = await harness.client.post(
         "/v1/keys", json={"name": "k", "scopes": ["catalogue:read"]}, headers=ada.head
     )
     wrong = {"password": "not this one"}
@@ -394,7 +394,7 @@ async def test_deleting_an_account_deletes_all_of_it(harness: GatewayHarness) ->
     good = {"password": PASSWORD}
     gone = await harness.client.request("DELETE", "/v1/account", json=good, headers=ada.head)
     assert gone.status_code == 204
-    for bearer in (ada.access, made.json()["key"]):
+    for bearer in (ada.access, created.json()["key"]):
         head = {"Authorization": f"Bearer {bearer}"}
         assert (await harness.client.get(f"/v1/items/{item}", headers=head)).status_code == 401
     body = {"email": ada.email, "password": PASSWORD}
@@ -407,13 +407,13 @@ async def test_deleting_an_account_deletes_all_of_it(harness: GatewayHarness) ->
 
 
 async def test_deletion_is_told_to_the_library_until_it_hears(tmp_path: Path) -> None:
-    told: list[str] = []
+    deletions: list[str] = []
     answers = [503, 500, 202]
 
     async def forget(request: Request) -> Response:
-        told.append(request.path_params["owner"])
+        deletions.append(request.path_params["owner"])
         assert request.headers["authorization"].startswith("Bearer ")
-        return Response(status_code=answers[min(len(told), len(answers)) - 1])
+        return Response(status_code=answers[min(len(deletions), len(answers)) - 1])
 
     internal: ASGIApp = Starlette(
         routes=[Route("/internal/owners/{owner}", forget, methods=["DELETE"])]
@@ -425,18 +425,18 @@ async def test_deletion_is_told_to_the_library_until_it_hears(tmp_path: Path) ->
         await harness.client.request(
             "DELETE", "/v1/account", json={"password": PASSWORD}, headers=ada.head
         )
-        await eventually(lambda: len(told) >= 3, what="the third try")
-        assert set(told) == {ada.id}
+        await eventually(lambda: len(deletions) >= 3, what="the third try")
+        assert set(deletions) == {ada.id}
 
 
 async def test_a_deletion_survives_a_restart(tmp_path: Path) -> None:
-    told: list[str] = []
+    deletions: list[str] = []
 
     async def away(request: Request) -> Response:
         return Response(status_code=503)
 
     async def forget(request: Request) -> Response:
-        told.append(request.path_params["owner"])
+        deletions.append(request.path_params["owner"])
         return Response(status_code=202)
 
     def standing_in(answer: object) -> ASGIApp:
@@ -454,18 +454,18 @@ async def test_a_deletion_survives_a_restart(tmp_path: Path) -> None:
     async with open_gateway(
         tmp_path, library=standing_in(forget), internal=standing_in(forget)
     ) as harness:
-        await eventually(lambda: told == [ada.id], what="the library's being told")
+        await eventually(lambda: deletions == [ada.id], what="the library's being told")
 
 
 async def test_no_secret_is_stored_as_it_is(harness: GatewayHarness) -> None:
     ada = await harness.sign_up(password="a canary sentence")
-    made = await harness.client.post(
+    created = await harness.client.post(
         "/v1/keys", json={"name": "k", "scopes": ["catalogue:read"]}, headers=ada.head
     )
     ticket = await harness.client.post("/v1/events/tickets", headers=ada.head)
     stored = b"".join(path.read_bytes() for path in harness.folder.glob("gateway.db*"))
     assert ada.email.encode() in stored
-    secret = made.json()["key"]
+    secret = created.json()["key"]
     for canary in ("a canary sentence", ada.refresh, secret, ticket.json()["ticket"], ada.access):
         assert canary.encode() not in stored
 

@@ -74,8 +74,8 @@ async def test_every_route_says_when_to_come_back(tmp_path: Path, postgres_url: 
             ada = await harness.sign_up()
             item = await harness.upload(ada, b"these are her bytes")
             body = {"name": "k", "scopes": ["catalogue:read"]}
-            made = await harness.client.post("/v1/keys", json=body, headers=ada.head)
-            key = {"Authorization": f"Bearer {made.json()['key']}"}
+            created = await harness.client.post("/v1/keys", json=body, headers=ada.head)
+            key = {"Authorization": f"Bearer {created.json()['key']}"}
             relay.cut()
             # What is remembered of callers is believed for some seconds only.
             harness.clock.advance(6)

@@ -17,8 +17,8 @@ async def open_account(harness: GatewayHarness, email: str, **more: str) -> http
     return await harness.client.post("/v1/accounts", json=body)
 
 
-async def invite(harness: GatewayHarness, user: User, **asked: Any) -> httpx.Response:
-    return await harness.client.post("/v1/invitations", json=asked, headers=user.head)
+async def invite(harness: GatewayHarness, user: User, **fields: Any) -> httpx.Response:
+    return await harness.client.post("/v1/invitations", json=fields, headers=user.head)
 
 
 async def listed(harness: GatewayHarness, user: User) -> list[dict[str, Any]]:
@@ -51,11 +51,11 @@ async def test_a_fresh_server_takes_its_administrator_and_then_whom_it_is_told_t
 async def test_an_invitation_opens_one_account(tmp_path: Path) -> None:
     async with open_gateway(tmp_path, settings={"signup": "invitation"}) as harness:
         admin = await harness.sign_up()
-        made = (await invite(harness, admin, note="Grace")).json()
-        assert made["invitation"].startswith("invite_")
+        created = (await invite(harness, admin, note="Grace")).json()
+        assert created["invitation"].startswith("invite_")
         (shown,) = await listed(harness, admin)
-        assert shown == {k: v for k, v in made.items() if k != "invitation"}
-        secret = made["invitation"]
+        assert shown == {k: v for k, v in created.items() if k != "invitation"}
+        secret = created["invitation"]
         answers = await asyncio.gather(
             *(open_account(harness, f"{n}@example.org", invitation=secret) for n in range(4))
         )
@@ -98,11 +98,11 @@ async def test_a_sign_up_that_opens_nothing_leaves_its_invitation(tmp_path: Path
 
 async def test_only_administrators_invite(harness: GatewayHarness) -> None:
     admin, other = await harness.sign_up(), await harness.sign_up()
-    made = (await invite(harness, admin)).json()
+    created = (await invite(harness, admin)).json()
     for method, path in (
         ("GET", "/v1/invitations"),
         ("POST", "/v1/invitations"),
-        ("DELETE", f"/v1/invitations/{made['id']}"),
+        ("DELETE", f"/v1/invitations/{created['id']}"),
     ):
         answer = await harness.client.request(method, path, json={}, headers=other.head)
         assert answer.status_code == 403, (method, path)

@@ -21,14 +21,14 @@ def head(key: str) -> dict[str, str]:
 
 async def test_a_key_is_shown_once_and_works(harness: GatewayHarness) -> None:
     ada = await harness.sign_up()
-    made = (await make(harness, ada)).json()
-    assert made["key"].startswith(made["prefix"])
-    assert len(made["key"]) >= 43 + len("crate_")
+    created = (await make(harness, ada)).json()
+    assert created["key"].startswith(created["prefix"])
+    assert len(created["key"]) >= 43 + len("crate_")
     listed = (await harness.client.get("/v1/keys", headers=ada.head)).json()["items"]
-    assert [one["id"] for one in listed] == [made["id"]]
+    assert [entry["id"] for entry in listed] == [created["id"]]
     assert "key" not in listed[0]
     assert listed[0]["last_used"] is None
-    answer = await harness.client.get("/v1/items", headers=head(made["key"]))
+    answer = await harness.client.get("/v1/items", headers=head(created["key"]))
     assert answer.status_code == 200
     listed = (await harness.client.get("/v1/keys", headers=ada.head)).json()["items"]
     assert listed[0]["last_used"] is not None
@@ -48,11 +48,11 @@ async def test_a_key_has_its_scopes_and_never_the_account(harness: GatewayHarnes
 
 async def test_a_removed_key_stops_at_once(harness: GatewayHarness) -> None:
     ada = await harness.sign_up()
-    made = (await make(harness, ada)).json()
-    assert (await harness.client.get("/v1/items", headers=head(made["key"]))).status_code == 200
-    path = f"/v1/keys/{made['id']}"
+    created = (await make(harness, ada)).json()
+    assert (await harness.client.get("/v1/items", headers=head(created["key"]))).status_code == 200
+    path = f"/v1/keys/{created['id']}"
     assert (await harness.client.delete(path, headers=ada.head)).status_code == 204
-    assert (await harness.client.get("/v1/items", headers=head(made["key"]))).status_code == 401
+    assert (await harness.client.get("/v1/items", headers=head(created["key"]))).status_code == 401
     assert (await harness.client.delete(path, headers=ada.head)).status_code == 404
 
 
@@ -71,13 +71,13 @@ async def test_a_key_ends(harness: GatewayHarness) -> None:
 
 async def test_anothers_key_is_as_absent_as_none(harness: GatewayHarness) -> None:
     ada, bob = await harness.sign_up(), await harness.sign_up()
-    made = (await make(harness, ada)).json()
-    foreign = await harness.client.delete(f"/v1/keys/{made['id']}", headers=bob.head)
+    created = (await make(harness, ada)).json()
+    foreign = await harness.client.delete(f"/v1/keys/{created['id']}", headers=bob.head)
     missing = await harness.client.delete("/v1/keys/nothing", headers=bob.head)
     assert foreign.status_code == missing.status_code == 404
     assert {**foreign.json(), "trace": ""} == {**missing.json(), "trace": ""}
     assert (await harness.client.get("/v1/keys", headers=bob.head)).json()["items"] == []
-    assert (await harness.client.get("/v1/items", headers=head(made["key"]))).status_code == 200
+    assert (await harness.client.get("/v1/items", headers=head(created["key"]))).status_code == 200
 
 
 async def test_what_only_looks_like_a_key(harness: GatewayHarness) -> None:
@@ -91,8 +91,8 @@ async def test_what_only_looks_like_a_key(harness: GatewayHarness) -> None:
 
 async def test_an_account_has_at_most_a_hundred(harness: GatewayHarness) -> None:
     ada = await harness.sign_up()
-    made = [(await make(harness, ada)).status_code for _ in range(99)]
-    assert set(made) == {201}
+    statuses = [(await make(harness, ada)).status_code for _ in range(99)]
+    assert set(statuses) == {201}
     last = await asyncio.gather(*(make(harness, ada) for _ in range(3)))
     assert sorted(answer.status_code for answer in last) == [201, 409, 409]
 

@@ -41,16 +41,16 @@ async def include_item(harness: GatewayHarness) -> tuple[User, str]:
 
 async def feed(harness: GatewayHarness, user: User, after: str = "start") -> list[dict[str, Any]]:
     """Return all of somebody's feed."""
-    found: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     while True:
         answer = await harness.client.get(
             "/v1/feed", params={"after": after, "limit": 200}, headers=user.head
         )
         assert answer.status_code == 200, answer.text
-        found += answer.json()["items"]
+        entries += answer.json()["items"]
         after = answer.json()["next"]
         if not answer.json()["more"]:
-            return found
+            return entries
 
 
 def progressed(owner: str, subject: Subject, job: str, fraction: float) -> Event[JobProgressed]:
@@ -78,13 +78,13 @@ async def test_what_happens_is_told_once_and_in_order(harness: GatewayHarness) -
     async with listening(harness, ada) as stream:
         for number in range(30):
             await harness.rename(ada, item, f"name {number}")
-        told = [await stream.next(CHANGED) for _ in range(30)]
-        assert all(one.data["item"] == item for one in told)
-        assert len({one.id for one in told}) == 30
+        events = [await stream.next(CHANGED) for _ in range(30)]
+        assert all(event.data["item"] == item for event in events)
+        assert len({event.id for event in events}) == 30
         await harness.rename(ada, item, "the last")
         last = await stream.next(CHANGED)
     listed = [entry["cursor"] for entry in await feed(harness, ada) if entry["type"] == CHANGED]
-    assert listed[-31:] == [*(one.id for one in told), last.id]
+    assert listed[-31:] == [*(event.id for event in events), last.id]
 
 
 async def test_a_stream_begins_with_now(harness: GatewayHarness) -> None:
@@ -103,7 +103,7 @@ async def test_dropped_at_random_it_resumes_without_gap_or_double(harness: Gatew
     chance = random.Random(24)
     start = (await feed(harness, ada))[-1]["cursor"]
     total = 120
-    told: list[StreamEvent] = []
+    events: list[StreamEvent] = []
     done = asyncio.Event()
 
     async def change() -> None:
@@ -114,19 +114,19 @@ async def test_dropped_at_random_it_resumes_without_gap_or_double(harness: Gatew
 
     changing = asyncio.create_task(change())
     drops, last = 0, start
-    while len(told) < total:
+    while len(events) < total:
         async with listening(harness, ada, headers={"Last-Event-ID": last}) as stream:
             for _ in range(chance.randint(1, 20)):
-                if len(told) == total:
+                if len(events) == total:
                     break
-                one = await stream.next(CHANGED)
-                told.append(one)
-                last = one.id
+                event = await stream.next(CHANGED)
+                events.append(event)
+                last = event.id
         drops += 1
     await changing
     assert drops >= 5
     expected = [entry["cursor"] for entry in await feed(harness, ada, start)]
-    assert [one.id for one in told] == expected
+    assert [event.id for event in events] == expected
     assert len(set(expected)) == total
 
 
@@ -207,10 +207,10 @@ async def test_progress_is_told_without_an_id_and_only_its_latest(harness: Gatew
         stream.reading.set()
         seen: list[float] = []
         while not seen or seen[-1] < 49 / 50:
-            told = await stream.next("job.progressed")
-            assert told.id == ""
-            assert "owner" not in told.data
-            seen.append(told.data["progress"]["fraction"])
+            event = await stream.next("job.progressed")
+            assert event.id == ""
+            assert "owner" not in event.data
+            seen.append(event.data["progress"]["fraction"])
         assert seen == sorted(seen)
 
 
@@ -260,11 +260,11 @@ async def test_a_stream_ends_at_once_however_long_it_would_be_quiet(
     async with open_gateway(tmp_path, settings={"heartbeat": 3600.0}) as harness:
         ada = await harness.sign_up()
         body: dict[str, Any] = {"name": "k", "scopes": ["catalogue:read"]}
-        made = (await harness.client.post("/v1/keys", json=body, headers=ada.head)).json()
-        credential = made["key"] if how == "key" else ada.access
+        created = (await harness.client.post("/v1/keys", json=body, headers=ada.head)).json()
+        credential = created["key"] if how == "key" else ada.access
         async with listening(harness, headers={"Authorization": f"Bearer {credential}"}) as stream:
             if how == "key":
-                await harness.client.delete(f"/v1/keys/{made['id']}", headers=ada.head)
+                await harness.client.delete(f"/v1/keys/{created['id']}", headers=ada.head)
             elif how == "logout":
                 await harness.client.delete("/v1/sessions", headers=ada.head)
             elif how == "password":
@@ -287,11 +287,13 @@ async def test_a_busy_stream_ends_when_another_gateway_removed_its_key(
     ):
         ada, item = await include_item(harness)
         body = {"name": "k", "scopes": ["catalogue:read"]}
-        made = (await harness.client.post("/v1/keys", json=body, headers=ada.head)).json()
-        async with listening(harness, headers={"Authorization": f"Bearer {made['key']}"}) as stream:
+        created = (await harness.client.post("/v1/keys", json=body, headers=ada.head)).json()
+        async with listening(
+            harness, headers={"Authorization": f"Bearer {created['key']}"}
+        ) as stream:
             await harness.rename(ada, item, "before")
             assert (await stream.next()).type == CHANGED
-            gone = await other.client.delete(f"/v1/keys/{made['id']}", headers=ada.head)
+            gone = await other.client.delete(f"/v1/keys/{created['id']}", headers=ada.head)
             assert gone.status_code == 204
             harness.clock.advance(SESSION_CACHE_LIFE)
             await harness.rename(ada, item, "after")
@@ -341,9 +343,9 @@ async def test_a_feed_that_shows_nothing_is_asked_more_and_more_rarely(tmp_path:
 
 async def test_a_stream_ends_with_the_server(harness: GatewayHarness) -> None:
     ada, bob = await harness.sign_up(), await harness.sign_up()
-    async with listening(harness, ada) as one, listening(harness, bob) as other:
+    async with listening(harness, ada) as first, listening(harness, bob) as second:
         harness.stopping.set()
-        for stream in (one, other):
+        for stream in (first, second):
             (last,) = await stream.rest()
             assert (last.type, last.data) == ("close", {"reason": "stopping"})
 

@@ -37,10 +37,10 @@ def at(harness: GatewayHarness, address: str) -> httpx.AsyncClient:
 
 async def make_key(harness: GatewayHarness, user: User) -> dict[str, str]:
     body = {"name": "k", "scopes": ["catalogue:read"]}
-    made: dict[str, str] = (
+    created: dict[str, str] = (
         await harness.client.post("/v1/keys", json=body, headers=user.head)
     ).json()
-    return made
+    return created
 
 
 def bearing(key: str) -> dict[str, str]:

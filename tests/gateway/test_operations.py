@@ -53,18 +53,18 @@ def filled(path: str) -> str:
 
 
 async def ask(
-    harness: GatewayHarness, method: str, path: str, head: dict[str, str], **given: Any
+    harness: GatewayHarness, method: str, path: str, head: dict[str, str], **options: Any
 ) -> httpx.Response:
-    return await harness.client.request(method.upper(), filled(path), headers=head, **given)
+    return await harness.client.request(method.upper(), filled(path), headers=head, **options)
 
 
 async def test_every_operation_declares_its_scope(harness: GatewayHarness) -> None:
     document = await described(harness)
-    found = list(operations(document))
-    assert len(found) >= 35
+    declared = list(operations(document))
+    assert len(declared) >= 35
     scopes = {scope.value for scope in identity.Scope}
     anonymous = set()
-    for method, path, operation in found:
+    for method, path, operation in declared:
         assert "security" in operation, f"{method} {path} declares no scope"
         if operation["security"]:
             (needed,) = operation["security"]
@@ -105,9 +105,9 @@ async def test_who_is_nobody_gets_401_before_anything_else(harness: GatewayHarne
             (expired.head, "token_expired"),
         ):
             # The query and the body are wrong as well, and that is not told.
-            for given in ({}, {"params": {"limit": "x"}}, {"json": {"strange": True}}):
-                answer = await ask(harness, method, path, head, **given)
-                assert answer.status_code == 401, (method, path, given, answer.text)
+            for options in ({}, {"params": {"limit": "x"}}, {"json": {"strange": True}}):
+                answer = await ask(harness, method, path, head, **options)
+                assert answer.status_code == 401, (method, path, options, answer.text)
                 assert answer.json()["code"] == code
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
 
@@ -117,11 +117,11 @@ async def test_the_wrong_scope_gets_403_before_anything_else(harness: GatewayHar
     keys = {}
     for scope in ("catalogue:read", "catalogue:write", "jobs:write"):
         body = {"name": scope, "scopes": [scope]}
-        made = await harness.client.post("/v1/keys", json=body, headers=ada.head)
-        keys[scope] = {"Authorization": f"Bearer {made.json()['key']}"}
+        created = await harness.client.post("/v1/keys", json=body, headers=ada.head)
+        keys[scope] = {"Authorization": f"Bearer {created.json()['key']}"}
     tried = 0
     for method, path, operation in operations(await described(harness)):
-        needed = [scope for one in operation["security"] for scope in one["bearer"]]
+        needed = [scope for requirement in operation["security"] for scope in requirement["bearer"]]
         for scope, head in keys.items():
             if needed and scope not in needed:
                 tried += 1
@@ -222,8 +222,8 @@ async def test_metrics_are_told_on_the_internal_port_only(harness: GatewayHarnes
     assert harness.gateway.internal is not None
     transport = httpx.ASGITransport(harness.gateway.internal)
     async with httpx.AsyncClient(transport=transport, base_url="http://10.1.2.3") as operator:
-        told = await operator.get("/metrics")
-        assert told.status_code == 200
-        assert 'http_request_duration_seconds_count{method="GET",status="401"}' in told.text
+        metrics = await operator.get("/metrics")
+        assert metrics.status_code == 200
+        assert 'http_request_duration_seconds_count{method="GET",status="401"}' in metrics.text
         assert (await operator.get("/readyz")).json()["ready"] is True
         assert (await operator.get("/v1/account")).status_code == 404

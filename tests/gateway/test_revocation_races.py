@@ -96,10 +96,10 @@ async def test_a_refresh_under_way_ends_with_its_session(
     async with closed(postgres_url, "refresh_tokens") as gate:
         refreshing = asyncio.ensure_future(refresh(harness, ada.refresh))
         await gate.waiting(1)
-        ending = asyncio.ensure_future(end(harness, ada, how))
+        revocation = asyncio.ensure_future(end(harness, ada, how))
         await gate.waiting(2)
         await gate.open()
-        assert (await ending).status_code == 204
+        assert (await revocation).status_code == 204
         await assert_ended(harness, await refreshing)
 
 
@@ -127,10 +127,10 @@ async def test_a_login_under_way_before_sessions_end_ends_with_them(
     async with closed(postgres_url, "refresh_tokens") as gate:
         entering = asyncio.ensure_future(log_in(harness, ada))
         await gate.waiting(1)
-        ending = asyncio.ensure_future(end(harness, ada, how))
+        revocation = asyncio.ensure_future(end(harness, ada, how))
         await gate.waiting(2)
         await gate.open()
-        assert (await ending).status_code == 204
+        assert (await revocation).status_code == 204
         await assert_ended(harness, await entering)
 
 
@@ -140,12 +140,12 @@ async def test_an_old_password_opens_nothing_once_it_is_being_changed(
 ) -> None:
     ada = await harness.sign_up()
     async with closed(postgres_url, "tickets") as gate:
-        ending = asyncio.ensure_future(end(harness, ada, how))
+        revocation = asyncio.ensure_future(end(harness, ada, how))
         await gate.waiting(1)
         entering = asyncio.ensure_future(log_in(harness, ada))
         await gate.waiting(2)
         await gate.open()
-        assert (await ending).status_code == 204
+        assert (await revocation).status_code == 204
         assert (await entering).status_code == 401
 
 
@@ -155,11 +155,11 @@ async def test_no_key_is_made_by_a_session_that_is_being_ended(
 ) -> None:
     ada = await harness.sign_up()
     async with closed(postgres_url, "tickets") as gate:
-        ending = asyncio.ensure_future(end(harness, ada, how))
+        revocation = asyncio.ensure_future(end(harness, ada, how))
         await gate.waiting(1)
         body = {"name": "k", "scopes": ["catalogue:read"]}
         making = asyncio.ensure_future(harness.client.post("/v1/keys", json=body, headers=ada.head))
         await gate.waiting(2)
         await gate.open()
-        assert (await ending).status_code == 204
+        assert (await revocation).status_code == 204
         assert (await making).status_code == 401

@@ -61,15 +61,15 @@ async def test_rotation_under_load_gives_no_unexpected_401(tmp_path: Path) -> No
 
 
 async def test_a_key_is_published_ten_minutes_before_it_signs(harness: GatewayHarness) -> None:
-    keyring = harness.gateway.signing_keys
-    before = keyring.signing().kid
-    await keyring.rotate()
+    signing_keys = harness.gateway.signing_keys
+    before = signing_keys.signing().kid
+    await signing_keys.rotate()
     assert len(await kids(harness)) == 2
-    assert keyring.signing().kid == before
+    assert signing_keys.signing().kid == before
     harness.clock.advance(9 * 60 + 50)
-    assert keyring.signing().kid == before
+    assert signing_keys.signing().kid == before
     harness.clock.advance(20)
-    assert keyring.signing().kid != before
+    assert signing_keys.signing().kid != before
     assert before in await kids(harness), "tokens of the previous key still live"
 
 
@@ -114,18 +114,18 @@ async def nobody(scope: Scope, receive: Receive, send: Send) -> None:
 async def test_two_gateways_share_one_ring(tmp_path: Path, postgres_url: str) -> None:
     (tmp_path / "b").mkdir()
     async with (
-        open_gateway(tmp_path, database=postgres_url) as one,
-        open_gateway(tmp_path / "b", database=postgres_url) as other,
+        open_gateway(tmp_path, database=postgres_url) as first,
+        open_gateway(tmp_path / "b", database=postgres_url) as second,
     ):
-        assert await kids(one) == await kids(other)
-        ada = await one.sign_up()
-        assert (await other.client.get("/v1/account", headers=ada.head)).status_code == 200
-        await asyncio.gather(one.gateway.signing_keys.load(), other.gateway.signing_keys.load())
-        assert len(await kids(one)) == 1
+        assert await kids(first) == await kids(second)
+        ada = await first.sign_up()
+        assert (await second.client.get("/v1/account", headers=ada.head)).status_code == 200
+        await asyncio.gather(first.gateway.signing_keys.load(), second.gateway.signing_keys.load())
+        assert len(await kids(first)) == 1
         # What one ends, the other sees within five seconds.
-        await one.client.delete("/v1/sessions", headers=ada.head)
-        other.clock.advance(5.1)
-        assert (await other.client.get("/v1/account", headers=ada.head)).status_code == 401
+        await first.client.delete("/v1/sessions", headers=ada.head)
+        second.clock.advance(5.1)
+        assert (await second.client.get("/v1/account", headers=ada.head)).status_code == 401
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -140,7 +140,9 @@ async def test_migrations_make_the_tables_of_the_code(url: str) -> None:
     try:
         await database.migrate(MIGRATIONS)
         await database.migrate(MIGRATIONS)
-        found = await database.run_sync(lambda connection: differences(connection, METADATA))
-        assert found == []
+        schema_differences = await database.run_sync(
+            lambda connection: differences(connection, METADATA)
+        )
+        assert schema_differences == []
     finally:
         await database.close()

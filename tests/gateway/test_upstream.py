@@ -24,7 +24,7 @@ class Library:
     """Stands for the library: remembers what it was asked and answers as it is told."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Request, bytes]] = []
+        self.requests: list[tuple[Request, bytes]] = []
         self.answer: Answer = self.fine
 
     async def fine(self, request: Request) -> Response:
@@ -32,7 +32,7 @@ class Library:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        self.asked.append((request, await request.body()))
+        self.requests.append((request, await request.body()))
         await (await self.answer(request))(scope, receive, send)
 
 
@@ -55,7 +55,7 @@ async def test_a_request_arrives_unchanged_with_our_own_token(tmp_path: Path) ->
         answer = await harness.client.post(f"/v1/jobs?{query}", content=b'{"a": 1}', headers=head)
         assert answer.status_code == 200
         assert answer.json() == {"items": []}
-        ((request, body),) = library.asked
+        ((request, body),) = library.requests
         assert request.method == "POST"
         assert request.scope["path"] == "/v1/jobs"
         assert request.scope["query_string"] == query.encode()
@@ -87,7 +87,7 @@ async def test_the_librarys_token_never_has_less_than_half_its_minute(tmp_path: 
         seen = set()
         for _ in range(12):
             await harness.client.get("/v1/items", headers=ada.head)
-            token = library.asked[-1][0].headers["authorization"].removeprefix("Bearer ")
+            token = library.requests[-1][0].headers["authorization"].removeprefix("Bearer ")
             who = await reader.read(token)
             assert (who.expires - harness.clock.now()).total_seconds() >= 28
             seen.add(token)
@@ -119,12 +119,12 @@ async def test_paths_that_might_mean_something_else(tmp_path: Path, path: str) -
         # The client would tidy the path up, so the request is made by hand.
         status = await raw_get(harness.gateway.public, path, ada.head)
         if status == 200:
-            (asked,) = [request.scope["path"] for request, _ in library.asked]
-            assert ".." not in asked.split("/")
-            assert asked == "/v1/items/%2e%2e/x", "only a name that is plainly a name goes on"
+            (path_sent,) = [request.scope["path"] for request, _ in library.requests]
+            assert ".." not in path_sent.split("/")
+            assert path_sent == "/v1/items/%2e%2e/x", "only a name that is plainly a name goes on"
         else:
             assert status == 404
-            assert library.asked == []
+            assert library.requests == []
 
 
 async def raw_get(app: ASGIApp, path: str, head: dict[str, str]) -> int:
@@ -138,7 +138,7 @@ async def raw_get(app: ASGIApp, path: str, head: dict[str, str]) -> int:
         nonlocal status
         status = message.get("status", status)
 
-    asked = {"host": "localhost", **head}
+    request_headers = {"host": "localhost", **head}
     scope: Scope = {
         "type": "http",
         "http_version": "1.1",
@@ -148,7 +148,9 @@ async def raw_get(app: ASGIApp, path: str, head: dict[str, str]) -> int:
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in asked.items()],
+        "headers": [
+            (name.lower().encode(), value.encode()) for name, value in request_headers.items()
+        ],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }
@@ -165,7 +167,7 @@ async def test_names_in_paths_keep_what_they_say(tmp_path: Path) -> None:
             path = f"/v1/pipelines/{quote(name, safe='')}"
             answer = await harness.client.get(path, headers=ada.head)
             assert answer.status_code == 200, name
-    assert [one.scope["path"].rsplit("/", 1)[1] for one, _ in library.asked] == names
+    assert [request.scope["path"].rsplit("/", 1)[1] for request, _ in library.requests] == names
 
 
 async def test_bodies_come_through_whole(tmp_path: Path) -> None:
@@ -186,10 +188,10 @@ async def test_bodies_come_through_whole(tmp_path: Path) -> None:
         body = b'{"a": "' + b"x" * ((1 << 20) - 9) + b'"}'
         head = ada.head | {"Content-Type": "application/json"}
         await harness.client.post("/v1/jobs", content=body, headers=head)
-        assert library.asked[-1][1] == body
+        assert library.requests[-1][1] == body
         too_large = await harness.client.post("/v1/jobs", content=body + b" ", headers=head)
         assert too_large.status_code == 413
-        assert len(library.asked) == 2
+        assert len(library.requests) == 2
 
 
 async def test_refusals_of_the_library_pass(tmp_path: Path) -> None:

@@ -190,11 +190,14 @@ def _saved_pipeline(w: CliHarness) -> str:
 
 def commands() -> list[str]:
     """Return every command, one of a group behind the group's name."""
-    groups = [("", app), *((f"{one.name} ", one.typer_instance) for one in app.registered_groups)]
+    groups = [
+        ("", app),
+        *((f"{command.name} ", command.typer_instance) for command in app.registered_groups),
+    ]
     return [
-        group + (one.name or str(one.callback.__name__ if one.callback else ""))
+        group + (command.name or str(command.callback.__name__ if command.callback else ""))
         for group, of in groups
-        for one in of.registered_commands
+        for command in of.registered_commands
     ]
 
 
@@ -228,8 +231,8 @@ def test_a_fault_is_one_json_object_on_standard_error(
 ) -> None:
     harness = placed(harness, name, server, tmp_path)
     words, code = BAD[name]
-    given = [harness.shell.url if word == "URL" else word for word in words]
-    done = harness.shell(*name.split(), *given, "--json")
+    arguments = [harness.shell.url if word == "URL" else word for word in words]
+    done = harness.shell(*name.split(), *arguments, "--json")
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     report = json.loads(done.stderr)
     assert report["exit"] == code
@@ -245,10 +248,12 @@ def test_a_word_that_is_no_kind_is_answered_with_those_there_are(harness: CliHar
 
 
 def test_two_items_of_one_name_keep_their_files(shell: Shell) -> None:
-    items = [shell.tone(f"{one}/same name.wav", frequency=410.0 + i) for i, one in enumerate("ab")]
+    items = [
+        shell.tone(f"{folder}/same name.wav", frequency=410.0 + i) for i, folder in enumerate("ab")
+    ]
     for order in (items, items[::-1], items):
         shell.json("get", *order, "-o", "out", "--kind", "original")
-    sent = {(shell.folder / one / "same name.wav").read_bytes() for one in "ab"}
+    sent = {(shell.folder / folder / "same name.wav").read_bytes() for folder in "ab"}
     got = [path.read_bytes() for path in (shell.folder / "out").rglob("same name.wav")]
     assert len(got) == 2
     assert set(got) == sent
@@ -278,14 +283,16 @@ def test_a_song_goes_before_what_was_cut_from_it(shell: Shell) -> None:
     (run,) = shell.json("run", "stems", "plain")
     assert run["state"] == "succeeded"
     cut = list(shell.user.items.list(roots=False))
-    assert {one.name for one in cut} == {"plain – vocals", "plain – accompaniment"}
+    assert {entry.name for entry in cut} == {"plain – vocals", "plain – accompaniment"}
     shell.user.items.update(cut[0].id, name="plain.wav")
     assert shell.json("show", "plain.wav")["id"] == song
-    assert [one["id"] for one in shell.json("ls")] == [song]
+    assert [entry["id"] for entry in shell.json("ls")] == [song]
     (step,) = run["steps"]
     got = shell.json("get", song, "--run", run["id"], "--stem", "vocals", "-o", "out")
-    assert [one["job"] for one in got] == step["jobs"]
-    assert [Path(one["path"]).parts for one in got] == [("out", "plain", "stems", "vocals.flac")]
+    assert [entry["job"] for entry in got] == step["jobs"]
+    assert [Path(entry["path"]).parts for entry in got] == [
+        ("out", "plain", "stems", "vocals.flac")
+    ]
 
 
 def test_a_drum_track_is_taken_as_one(shell: Shell) -> None:
@@ -340,11 +347,11 @@ def test_invitations_and_keys_are_listed_until_they_are_revoked(
         ("invitations", Shell(server.administrator, folder, server.url)),
         ("keys", shell),
     ):
-        made = user.json(group, "create", "for a test")
-        assert made["id"] in {one["id"] for one in user.json(group, "list")}
-        assert made["id"] in user(group, "list").stdout
-        assert user(group, "revoke", made["id"]).stdout == f"{made['id']}  revoked\n"
-        assert made["id"] not in {one["id"] for one in user.json(group, "list")}
+        created = user.json(group, "create", "for a test")
+        assert created["id"] in {entry["id"] for entry in user.json(group, "list")}
+        assert created["id"] in user(group, "list").stdout
+        assert user(group, "revoke", created["id"]).stdout == f"{created['id']}  revoked\n"
+        assert created["id"] not in {entry["id"] for entry in user.json(group, "list")}
     refused = shell("invitations", "list", "--json")
     assert (refused.returncode, json.loads(refused.stderr)["error"]) == (5, "forbidden")
 

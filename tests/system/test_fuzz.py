@@ -53,11 +53,11 @@ def own_ids(user: Client, folder: Path) -> dict[str, str]:
 
 def test_no_request_makes_a_fault(server: RunningServer, tmp_path: Path) -> None:
     operations = [
-        found.ok()
-        for found in SCHEMA.get_all_operations()
-        if (found.ok().method.upper(), found.ok().path) not in LEFT_OUT
+        operation.ok()
+        for operation in SCHEMA.get_all_operations()
+        if (operation.ok().method.upper(), operation.ok().path) not in LEFT_OUT
     ]
-    operations.sort(key=lambda one: one.method.upper() == "DELETE")
+    operations.sort(key=lambda item: item.method.upper() == "DELETE")
     assert len(operations) > 30
     each = -(-CASES // len(operations))
     user = server.user("fuzz")

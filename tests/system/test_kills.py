@@ -167,12 +167,12 @@ def counted(folder: Path, query: str) -> int:
 
 def submit(user: Client, item: str, count: int) -> list[str]:
     """Ask for jobs and return those that were acknowledged."""
-    made = []
+    jobs = []
     for number in range(count):
         threshold = round(0.1 + 0.85 * (number % 18) / 18, 3)
         params = {"onset_threshold": threshold}
-        made.append(user.jobs.create(item, "midi", params=params, force=True).id)
-    return made
+        jobs.append(user.jobs.create(item, "midi", params=params, force=True).id)
+    return jobs
 
 
 def ended(user: Client, jobs: list[str]) -> None:

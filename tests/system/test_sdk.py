@@ -139,11 +139,11 @@ OF_SESSIONS = frozenset(
     if name.startswith(("keys.", "invitations.")) or name.startswith(("account.", "sessions."))
 ) - {"account.create", "sessions.create"}
 """What no API key allows."""
-ENDING = frozenset(
+DESTRUCTIVE = frozenset(
     {"account.change_password", "account.delete", "sessions.delete", "sessions.refresh"}
 )
 """What ends or changes the session that it is called with."""
-NOTHING_TO_HEAR = frozenset({"jobs.preview"})
+NO_PREVIEW = frozenset({"jobs.preview"})
 """Of a job that has ended there are no previews: that the right thing was asked for is enough."""
 
 
@@ -192,7 +192,7 @@ def credentials(server: RunningServer, harness: SdkHarness, who: str, name: str)
         return Credentials(server.url, access_token=harness.key)
     if name.startswith("invitations."):
         return harness.administrator.credentials
-    if name in ENDING:
+    if name in DESTRUCTIVE:
         client = server.client()
         client.account.create(email(), PASSWORD)
         return client.credentials
@@ -227,7 +227,7 @@ def test_a_method_works_with_a_session_and_with_a_key(
             finally:
                 await outcome(client.close() if kind is Client else client.aclose())
 
-        if allowed and name not in NOTHING_TO_HEAR:
+        if allowed and name not in NO_PREVIEW:
             asyncio.run(call())
             continue
         with pytest.raises(CratedigError) as refused:
@@ -250,7 +250,7 @@ def test_live_events_refresh_a_token_that_has_expired(
         lone.uploads.file(harness.file)
         event = next(client.events.stream(after="start"))
     assert event.id
-    assert [one.refresh_token for one in saved] != [lone.credentials.refresh_token]
+    assert [credentials.refresh_token for credentials in saved] != [lone.credentials.refresh_token]
     assert len(saved) == 1
 
 

@@ -51,9 +51,9 @@ def test_a_manifest_that_does_not_say_what_it_must(
 
 def test_non_commercial_weights_are_never_preferred(tmp_path: Path) -> None:
     text = TOML.format(size=5, sha=SHA, url="https://example.org/n")
-    said = 'licence = "CC-BY-NC-4.0"\ndefault = false\npreferred = true'
+    licence = 'licence = "CC-BY-NC-4.0"\ndefault = false\npreferred = true'
     with pytest.raises(ManifestError, match="cannot be a default"):
-        read_manifest(write_manifest(tmp_path, "midi", text.replace('licence = "MIT"', said)))
+        read_manifest(write_manifest(tmp_path, "midi", text.replace('licence = "MIT"', licence)))
 
 
 def test_non_commercial_weights_may_be_listed_when_not_default(tmp_path: Path) -> None:
@@ -149,15 +149,15 @@ def test_preferred_weights_that_cannot_be_had_are_no_failure(
     services = preferring(tmp_path, weight_server, weight_server.address + "/nowhere")
     store = Store(tmp_path / "store")
     assert main(["fetch"], services=services, store=store) == 0
-    said = capsys.readouterr().out.splitlines()[-1]
-    assert said.startswith("without midi better")
-    assert "uses net" in said
-    assert "python -m kit.weights fetch midi" in said
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("without midi better")
+    assert "uses net" in line
+    assert "python -m kit.weights fetch midi" in line
 
 
 def test_a_source_that_never_answers_is_not_waited_for() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/net"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/net"
         assert not answers(UrlSource(kind="url", urls=(url,)), within=0.3)
 
 

@@ -44,11 +44,11 @@ def test_sources_are_tried_in_order_and_the_hash_decides(
         at(weight_server, "/good"),
         at(weight_server, "/a", "/b"),
     )
-    told: list[tuple[str, int, int]] = []
-    path = Store(tmp_path).fetch(weights, progress=lambda *told_now: told.append(told_now))
+    progress: list[tuple[str, int, int]] = []
+    path = Store(tmp_path).fetch(weights, progress=lambda *update: progress.append(update))
     assert path.read_bytes() == CONTENT
     assert [request for request, _ in weight_server.requests] == ["/none", "/bad", "/good"]
-    assert told[-1] == ("net.bin", len(CONTENT), len(CONTENT))
+    assert progress[-1] == ("net.bin", len(CONTENT), len(CONTENT))
     assert sorted(p.name for p in path.parent.iterdir()) == [".lock", "net.bin"]
 
 
@@ -92,7 +92,7 @@ def test_a_resumed_download_of_something_else_starts_afresh(
     folder.mkdir()
     (folder / ".net.bin.partial").write_bytes(b"another file's beginning")
     assert store.fetch(weights).read_bytes() == CONTENT
-    assert [asked for _, asked in weight_server.requests] == ["bytes=24-", ""]
+    assert [range_header for _, range_header in weight_server.requests] == ["bytes=24-", ""]
 
 
 def test_a_server_without_ranges_is_understood(tmp_path: Path, weight_server: WeightServer) -> None:
@@ -257,8 +257,8 @@ def test_conversions_are_kept_until_parts_or_converter_change(
     weights = two_parts(weight_server, first)
     path = store.fetch(weights)
     assert path.read_bytes() == CONTENT
-    made = path.stat().st_mtime_ns
-    assert store.fetch(weights).stat().st_mtime_ns == made
+    modified = path.stat().st_mtime_ns
+    assert store.fetch(weights).stat().st_mtime_ns == modified
     path.write_bytes(CONTENT[:-1] + b"!")
     assert not store.verify(weights)
     assert store.fetch(weights).read_bytes() == CONTENT
@@ -278,17 +278,17 @@ def test_a_conversion_that_cannot_run_here_says_what_to_do(
 
 def test_two_processes_may_fetch_at_once(tmp_path: Path, weight_server: WeightServer) -> None:
     weights = made_of(at(weight_server, "/good"))
-    found: list[bytes] = []
+    contents: list[bytes] = []
 
     def fetch() -> None:
-        found.append(Store(tmp_path).fetch(weights).read_bytes())
+        contents.append(Store(tmp_path).fetch(weights).read_bytes())
 
     threads = [threading.Thread(target=fetch) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [CONTENT] * 4
+    assert contents == [CONTENT] * 4
     assert len(weight_server.requests) == 1
 
 

@@ -42,12 +42,12 @@ def test_audio_without_a_sample_is_too_short_for_every_service(tmp_path: Path) -
 
 
 def test_a_damaged_file_rejects_the_job_whenever_that_shows(tmp_path: Path) -> None:
-    given = recording(tmp_path / "a.flac", 4_410)
-    given.path.write_bytes(b"fLaC and nothing else")
+    source = recording(tmp_path / "a.flac", 4_410)
+    source.path.write_bytes(b"fLaC and nothing else")
 
     @reject_unreadable()
     def handle() -> None:
-        open_input(given, min_seconds=0.1)
+        open_input(source, min_seconds=0.1)
 
     with pytest.raises(Rejected, match=r"a\.flac") as ended:
         handle()

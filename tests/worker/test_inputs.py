@@ -79,7 +79,7 @@ async def test_missing_audio_fails_at_once_and_says_which_file(harness: WorkerHa
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "said"),
+    ("kind", "name", "message"),
     [
         (ArtifactKind.ORIGINAL, "original.bin", "not the ones that were announced"),
         (ArtifactKind.CANONICAL, "canonical.flac", "delete it and upload the file again"),
@@ -87,12 +87,12 @@ async def test_missing_audio_fails_at_once_and_says_which_file(harness: WorkerHa
     ],
 )
 async def test_what_to_do_depends_on_what_is_damaged(
-    harness: WorkerHarness, tmp_path: Path, kind: ArtifactKind, name: str, said: str
+    harness: WorkerHarness, tmp_path: Path, kind: ArtifactKind, name: str, message: str
 ) -> None:
     claim = await damaged(harness)
     await harness.outcome(claim)
     claim = of_kind(claim, kind, name)
-    with pytest.raises(InputLost, match=said):
+    with pytest.raises(InputLost, match=message):
         await fetch_inputs(harness.platform.objects, claim, tmp_path)
 
 

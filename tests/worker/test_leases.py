@@ -9,7 +9,7 @@ from tests.worker.conftest import WorkerHarness
 
 def children() -> set[int]:
     """Return the engines' processes whose parent is this one."""
-    found = set()
+    pids = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
@@ -17,8 +17,8 @@ def children() -> set[int]:
         except OSError:
             continue
         if int(fields[1]) == _self() and fields[0] != "Z" and b"kit.worker.child" in command:
-            found.add(int(stat.parent.name))
-    return found
+            pids.add(int(stat.parent.name))
+    return pids
 
 
 def _self() -> int:
@@ -31,7 +31,7 @@ async def wait_until_running(harness: WorkerHarness, claim: Claim) -> None:
 
 async def nothing_stored(harness: WorkerHarness, claim: Claim) -> bool:
     prefix = f"{claim.owner}/item/{claim.subject.id}/export/"
-    return not [one async for one in harness.platform.objects.walk(Bucket.DERIVED, prefix)]
+    return not [file async for file in harness.platform.objects.walk(Bucket.DERIVED, prefix)]
 
 
 async def test_progress_reaches_the_desk(harness: WorkerHarness) -> None:
@@ -74,9 +74,9 @@ async def test_a_draining_worker_finishes_what_fits_and_claims_nothing_more(
     await harness.until(lambda: not harness.runtime.ready)
     event = await harness.outcome(claim)
     assert event.type == "job.completed"
-    asked = harness.library.claim_requests
+    requests = harness.library.claim_requests
     late = await harness.offer(do="finish")
-    assert harness.library.claim_requests == asked
+    assert harness.library.claim_requests == requests
     assert harness.events_of(late) == []
 
 

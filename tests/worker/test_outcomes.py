@@ -28,9 +28,9 @@ async def test_a_finished_job_has_its_files_its_manifest_and_one_event(
     manifest = Manifest.model_validate_json(data)
     (file,) = manifest.files
     key = completed.manifest_key.replace("manifest.json", file.name)
-    made = await harness.platform.objects.get_bytes(Bucket.DERIVED, key)
-    assert made == b"made of sound of " + claim.job.encode()
-    assert (file.size, file.sha256) == (len(made), hashlib.sha256(made).hexdigest())
+    content = await harness.platform.objects.get_bytes(Bucket.DERIVED, key)
+    assert content == b"made of sound of " + claim.job.encode()
+    assert (file.size, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert manifest.producer == harness.runtime.producer
     assert f"/export/{claim.job}/1/" in completed.manifest_key
     assert completed.manifest == manifest
@@ -135,9 +135,9 @@ async def test_what_was_heard_of_a_try_that_ran_out_of_memory_is_forgotten(
 ) -> None:
     claim = await harness.offer(do="memory", enough=0.5, seconds=1.0)
     await harness.outcome(claim)
-    heard = [beat.progress.previews for beat in harness.library.beats if beat.progress.previews]
-    assert heard[-1] == ("part-0.5.flac",)
-    assert set(heard) <= {("part-1.flac",), ("part-0.5.flac",)}
+    previews = [beat.progress.previews for beat in harness.library.beats if beat.progress.previews]
+    assert previews[-1] == ("part-0.5.flac",)
+    assert set(previews) <= {("part-1.flac",), ("part-0.5.flac",)}
     prefix = previews_prefix(claim.owner, claim.subject, claim.task, claim.job, claim.epoch)
     assert f"{prefix}part-0.5.flac" in [facts.key for facts in await stored(harness, prefix)]
 

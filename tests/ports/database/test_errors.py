@@ -22,17 +22,17 @@ Fail = Callable[[AsyncSession, str], Awaitable[object]]
 @pytest.fixture
 async def single(database: Database, url: str) -> AsyncIterator[Database]:
     """A database with one connection, for which a waiter gets no time."""
-    one = Database(url, clock=SystemClock(), pool=1, busy_timeout=0.1)
-    yield one
-    await one.close()
+    database = Database(url, clock=SystemClock(), pool=1, busy_timeout=0.1)
+    yield database
+    await database.close()
 
 
 @pytest.fixture
 async def hasty(database: Database, url: str) -> AsyncIterator[Database]:
     """A database that gives a statement little time."""
-    one = Database(url, clock=SystemClock(), pool=1, statement_timeout=0.3)
-    yield one
-    await one.close()
+    database = Database(url, clock=SystemClock(), pool=1, statement_timeout=0.3)
+    yield database
+    await database.close()
 
 
 async def _twice(session: AsyncSession, value: str) -> None:

@@ -108,8 +108,8 @@ async def test_walk_yields_what_is_under_a_prefix_in_key_order(harness: StoreHar
         await put(harness, name)
 
     async def under(prefix: str) -> list[str]:
-        found = harness.store.walk(DERIVED, harness.key(prefix))
-        return [one.key.removeprefix(harness.prefix) async for one in found]
+        files = harness.store.walk(DERIVED, harness.key(prefix))
+        return [file.key.removeprefix(harness.prefix) async for file in files]
 
     assert await under("") == sorted(names)
     assert await under("j/1/") == ["j/1/a.flac", "j/1/b.flac"]
@@ -127,7 +127,7 @@ async def test_deleting_is_quiet_about_what_is_not_there(harness: StoreHarness) 
     kept = await put(harness, "e")
     await harness.store.delete(DERIVED, keys)
     await harness.store.delete(DERIVED, [])
-    assert [one.key async for one in harness.store.walk(DERIVED, harness.prefix)] == [kept]
+    assert [file.key async for file in harness.store.walk(DERIVED, harness.prefix)] == [kept]
 
 
 async def test_deleting_a_prefix_takes_uploads_too(harness: StoreHarness) -> None:
@@ -138,7 +138,7 @@ async def test_deleting_a_prefix_takes_uploads_too(harness: StoreHarness) -> Non
     )
     # Some stores list uploads of one whole key only; what they hide they expire themselves.
     count = await harness.store.delete_prefix(DERIVED, harness.key("p/"))
-    left = [one.key async for one in harness.store.walk(DERIVED, harness.prefix)]
+    left = [file.key async for file in harness.store.walk(DERIVED, harness.prefix)]
     assert left == [harness.key("q")]
     assert count >= 2
     await harness.store.abort_upload(DERIVED, harness.key("p/upload"), reference)
@@ -172,7 +172,7 @@ async def test_an_upload_in_parts(harness: StoreHarness) -> None:
     pieces = [os.urandom(harness.store.part_size), os.urandom(harness.store.part_size), b"the end"]
     key, reference = await upload(harness, "u", pieces)
     parts = await harness.store.parts(DERIVED, key, reference)
-    assert [(one.number, one.size) for one in parts] == [
+    assert [(part.number, part.size) for part in parts] == [
         (number, len(piece)) for number, piece in enumerate(pieces, 1)
     ]
     assert await harness.store.head(DERIVED, key) is None
@@ -218,11 +218,11 @@ async def test_an_aborted_upload_is_gone(harness: StoreHarness) -> None:
 
 async def test_uploads_under_way_are_found_by_key(harness: StoreHarness) -> None:
     key, reference = await upload(harness, "u", [b"one"])
-    found = [one async for one in harness.store.uploads(DERIVED, key)]
-    assert [(one.key, one.reference) for one in found] == [(key, reference)]
-    assert abs(found[0].started - datetime.now(UTC)) < timedelta(minutes=5)
+    uploads = [pending async for pending in harness.store.uploads(DERIVED, key)]
+    assert [(pending.key, pending.reference) for pending in uploads] == [(key, reference)]
+    assert abs(uploads[0].started - datetime.now(UTC)) < timedelta(minutes=5)
     await harness.store.abort_upload(DERIVED, key, reference)
-    assert [one async for one in harness.store.uploads(DERIVED, key)] == []
+    assert [pending async for pending in harness.store.uploads(DERIVED, key)] == []
 
 
 async def test_an_unknown_upload_is_missing(harness: StoreHarness) -> None:
@@ -256,7 +256,7 @@ async def test_a_signed_url_gives_the_object_as_an_attachment(harness: StoreHarn
 
 
 @pytest.mark.parametrize(
-    ("wanted", "content", "shown"),
+    ("range_header", "content", "shown"),
     [
         ("bytes=0-3", b"0123", "bytes 0-3/10"),
         ("bytes=8-", b"89", "bytes 8-9/10"),
@@ -264,9 +264,11 @@ async def test_a_signed_url_gives_the_object_as_an_attachment(harness: StoreHarn
         ("bytes=4-100", b"456789", "bytes 4-9/10"),
     ],
 )
-async def test_a_range(harness: StoreHarness, wanted: str, content: bytes, shown: str) -> None:
+async def test_a_range(
+    harness: StoreHarness, range_header: str, content: bytes, shown: str
+) -> None:
     key = await put(harness, "a.flac", b"0123456789")
-    answer = await harness.http.get(sign_get(harness, key), headers={"Range": wanted})
+    answer = await harness.http.get(sign_get(harness, key), headers={"Range": range_header})
     assert (answer.status_code, answer.content) == (206, content)
     assert answer.headers["content-range"] == shown
 

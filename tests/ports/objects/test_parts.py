@@ -17,9 +17,9 @@ from tests.ports.objects.test_files import DERIVED, MINUTE, SECRET, client
 
 @pytest.fixture
 async def store(tmp_path: Path) -> FileStore:
-    one = FileStore(tmp_path, signer=Signer(SECRET))
-    await one.ensure()
-    return one
+    opened = FileStore(tmp_path, signer=Signer(SECRET))
+    await opened.ensure()
+    return opened
 
 
 async def announced(store: FileStore, *, size: int, number: int = 1) -> tuple[str, str]:
