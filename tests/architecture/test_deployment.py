@@ -38,7 +38,7 @@ def test_every_file_beside_a_kustomization_is_used(path: Path) -> None:
     (kustomization,) = documents(path)
     used = {*kustomization.get("resources", ())}
     used |= {patch["path"] for patch in kustomization.get("patches", ()) if "path" in patch}
-    files = {one.name for one in path.parent.glob("*.yaml")} - {path.name}
+    files = {entry.name for entry in path.parent.glob("*.yaml")} - {path.name}
     assert files <= used
 
 

@@ -98,8 +98,8 @@ def test_a_lead_in_the_side_is_heard_beside_a_band_in_the_middle(sign: float) ->
     inner = slice(RATE // 2, -RATE // 2)
     time = np.arange(len(mixed)) / RATE
     wave = np.exp(2j * np.pi * 1046.5 * time)
-    heard = 2 * abs(np.vdot(wave[inner], mixed[inner])) / len(time[inner])
-    assert heard == pytest.approx(0.2, rel=0.1)
+    output = 2 * abs(np.vdot(wave[inner], mixed[inner])) / len(time[inner])
+    assert output == pytest.approx(0.2, rel=0.1)
     # The band is what it was.
     rest = mixed - sign * lead[0]
     assert level((rest - band[0])[inner]) < level(band) - 20

@@ -12,7 +12,7 @@ RATE = 44_100
 
 def found(audio: F32, block: int = 10_000) -> list[float]:
     parts = [audio[:, at : at + block] for at in range(0, audio.shape[1], block)]
-    return [float(one) for one in find_offset(parts, RATE)[:, 0]]
+    return [float(offset) for offset in find_offset(parts, RATE)[:, 0]]
 
 
 def drums() -> F32:

@@ -84,7 +84,7 @@ def test_gain_and_polarity_change_nothing(tmp_path: Path) -> None:
 
 
 def test_a_stem_of_another_recording_is_refused(tmp_path: Path) -> None:
-    one = write_audio(tmp_path / "one.flac", chords(2.0))
+    first = write_audio(tmp_path / "one.flac", chords(2.0))
     other = write_audio(tmp_path / "other.flac", chords(2.0), 22_050)
     with pytest.raises(ValueError, match="not separated from it"):
-        measure_presence(one, other)
+        measure_presence(first, other)

@@ -202,8 +202,8 @@ async def test_progress_is_told_without_an_id_and_only_its_latest(harness: Gatew
     async with listening(harness, ada, query={"job": job}) as stream:
         stream.reading.clear()
         for number in range(50):
-            event = progressed(ada.id, Subject.of_item(item), job, number / 50)
-            await harness.platform.bus.publish(JOBS_PROGRESS, event, key=job)
+            sent = progressed(ada.id, Subject.of_item(item), job, number / 50)
+            await harness.platform.bus.publish(JOBS_PROGRESS, sent, key=job)
         stream.reading.set()
         seen: list[float] = []
         while not seen or seen[-1] < 49 / 50:

@@ -92,13 +92,13 @@ def test_lossy_formats_start_where_they_should(
     taken = harness.take(convert(engine, wav, tmp_path / file, *arguments))
     assert taken.result.source.container == container
     assert taken.result.audio.sample_rate == 48_000
-    made = taken.audio
-    assert abs(lag(made, song) - delay) <= 1
-    length = min(made.shape[1] - delay, song.shape[1])
+    output = taken.audio
+    assert abs(lag(output, song) - delay) <= 1
+    length = min(output.shape[1] - delay, song.shape[1])
     assert length >= song.shape[1] - 1
-    assert made.shape[1] - song.shape[1] <= delay + 2048
+    assert output.shape[1] - song.shape[1] <= delay + 2048
     for channel in range(2):
-        ours, theirs = made[channel, delay : delay + length], song[channel, :length]
+        ours, theirs = output[channel, delay : delay + length], song[channel, :length]
         assert np.corrcoef(ours, theirs)[0, 1] > 0.97
 
 
@@ -113,10 +113,10 @@ def test_every_rate_becomes_a_canonical_file(
     assert taken.result.audio.sample_rate == canonical
     assert (Remark.RESAMPLED in taken.result.remarks) == (canonical != rate)
     expected = signals.sine(1000.0, 0.5, sample_rate=canonical)
-    made = taken.audio
-    assert abs(made.shape[1] - expected.shape[1]) <= 1
+    output = taken.audio
+    assert abs(output.shape[1] - expected.shape[1]) <= 1
     middle = slice(canonical // 20, canonical * 9 // 20)
-    np.testing.assert_allclose(made[0, middle], expected[0, middle], atol=1e-5)
+    np.testing.assert_allclose(output[0, middle], expected[0, middle], atol=1e-5)
 
 
 def test_big_endian_wav_is_not_taken_for_noise(harness: IngestHarness, tmp_path: Path) -> None:

@@ -143,10 +143,10 @@ def test_tags_are_read(
 def test_progress_goes_on(harness: IngestHarness, tmp_path: Path) -> None:
     audio = signals.sine(440.0, 60.0, amplitude=1.5)
     taken = harness.take(write_wav(tmp_path / "a.wav", audio, RATE))
-    told = taken.job.reporter
-    assert isinstance(told, RecordingReporter)
-    assert told.fractions == sorted(told.fractions)
-    assert 0.5 < told.fractions[-1] <= 1.0
+    report = taken.job.reporter
+    assert isinstance(report, RecordingReporter)
+    assert report.fractions == sorted(report.fractions)
+    assert 0.5 < report.fractions[-1] <= 1.0
 
 
 def test_half_a_file_is_taken_with_a_remark(
@@ -189,9 +189,9 @@ def test_what_is_no_sound_is_refused_with_a_reason(
     content, reason, words = REFUSED[name]
     path = tmp_path / "upload"
     path.write_bytes(content)
-    told = harness.refusal(path)
-    assert told[0] is reason
-    assert words in told[1]
+    report = harness.refusal(path)
+    assert report[0] is reason
+    assert words in report[1]
 
 
 def test_bounds_are_counted_on_what_comes_out(harness: IngestHarness, tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def run(
         memory=memory,
     )
     with Confined(sandbox, order) as running:
-        said = b"".join(running.chunks())
-        return running.finish(), said.decode(), running.log
+        message = b"".join(running.chunks())
+        return running.finish(), message.decode(), running.log
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def sandbox(engine: ConfinedFfmpeg) -> Sandbox:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "private"
-    made.mkdir()
-    return made
+    output = tmp_path / "private"
+    output.mkdir()
+    return output
 
 
 def needs(sandbox: Sandbox, *layers: str) -> None:
@@ -76,8 +76,8 @@ def test_it_has_no_network(sandbox: Sandbox, folder: Path) -> None:
         "try:\n socket.create_connection(('127.0.0.1', 9), 1)\n"
         "except OSError as error: print(type(error).__name__, error.errno)"
     )
-    told = run(sandbox, folder, code)[1]
-    assert told.split()[1] in ("1", "101")  # Not permitted, or no network: never "refused".
+    report = run(sandbox, folder, code)[1]
+    assert report.split()[1] in ("1", "101")  # Not permitted, or no network: never "refused".
 
 
 def test_it_opens_nothing_but_its_input(sandbox: Sandbox, folder: Path, tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ def test_it_opens_nothing_but_its_input(sandbox: Sandbox, folder: Path, tmp_path
         " try: print(open(path).read())\n"
         " except OSError as error: print('denied')"
     )
-    told = run(sandbox, folder, code, reads=(allowed,))[1]
-    assert told == "input\ndenied\ndenied\ndenied\n"
+    report = run(sandbox, folder, code, reads=(allowed,))[1]
+    assert report == "input\ndenied\ndenied\ndenied\n"
 
 
 def test_it_writes_nothing(sandbox: Sandbox, folder: Path, tmp_path: Path) -> None:

@@ -54,12 +54,12 @@ def test_the_error_rate_over_names_of_every_language() -> None:
         guessed = (
             (pair, guess_encoding([part.encode(encoding) for part in pair])) for pair in names
         )
-        wrong[language] = [pair for pair, found in guessed if found != encoding]
+        wrong[language] = [pair for pair, result in guessed if result != encoding]
     for language, names in WESTERN.items():
         guessed = (
             (pair, guess_encoding([part.encode("cp1252") for part in pair])) for pair in names
         )
-        wrong[language] = [pair for pair, found in guessed if found is not TagEncoding.CP1252]
+        wrong[language] = [pair for pair, result in guessed if result is not TagEncoding.CP1252]
     for language, pairs in wrong.items():
         of = len(LEGACY[language][1]) if language in LEGACY else len(WESTERN[language])
         print(f"{language}: {len(pairs)} of {of} wrong {pairs or ''}")

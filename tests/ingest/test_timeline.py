@@ -42,8 +42,8 @@ CASES: dict[str, tuple[str, tuple[str, ...], int]] = {
 
 @pytest.fixture(scope="module")
 def noise() -> AudioBlock:
-    made = np.random.default_rng(7).standard_normal((2, 3 * RATE)) * 0.1
-    return on_grid(made.astype(np.float32), 16)
+    output = np.random.default_rng(7).standard_normal((2, 3 * RATE)) * 0.1
+    return on_grid(output.astype(np.float32), 16)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.support import signals
 
 RATE = 44_100
 VIDEO = ("-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=6", "-map", "0:a", "-map", "1:v")
-MADE: dict[str, tuple[str, ...]] = {
+CONVERSIONS: dict[str, tuple[str, ...]] = {
     "a.wav": ("-c:a", "pcm_s16le"),
     "float.wav": ("-c:a", "pcm_f32le"),
     "adpcm.wav": ("-c:a", "adpcm_ms"),
@@ -57,11 +57,11 @@ def wav(song: AudioBlock, tmp_path: Path) -> Path:
     return write_wav(tmp_path / "source.wav", song, RATE, AudioForm.WAV_16)
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", CONVERSIONS)
 def test_only_what_was_cut_short_is_remarked(
     name: str, wav: Path, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
-    path = convert(engine, wav, tmp_path / name, *MADE[name])
+    path = convert(engine, wav, tmp_path / name, *CONVERSIONS[name])
     whole = harness.take(path)
     # A picture that goes on longer than the sound is no cut.
     assert whole.result.remarks == ()
@@ -111,7 +111,7 @@ def test_tags_around_the_sound_are_no_damage(
     harness: IngestHarness,
     tmp_path: Path,
 ) -> None:
-    content = convert(engine, wav, tmp_path / name, *MADE[name]).read_bytes()
+    content = convert(engine, wav, tmp_path / name, *CONVERSIONS[name]).read_bytes()
     path = tmp_path / "tagged"
     path.write_bytes(front + content + tail)
     taken = harness.take(path)
@@ -177,7 +177,7 @@ def covered(name: str, content: bytes) -> bytes:
     if name == "front.m4a":
         data = b"data" + struct.pack(">II", 14, 0) + PICTURE
         data = struct.pack(">I", len(data) + 4) + data
-        made = content
+        output = content
         for box in (b"covr", b"ilst"):
             data = struct.pack(">I", len(data) + 8) + box + data
         handler = b"hdlr" + bytes(8) + b"mdirappl" + bytes(9)
@@ -185,9 +185,9 @@ def covered(name: str, content: bytes) -> bytes:
         for box in (b"meta", b"udta"):
             meta = struct.pack(">I", len(meta) + 8) + box + meta
         # At the end of the movie's box, which is the last one of the file.
-        at = made.rindex(b"moov") - 4
-        size = struct.unpack_from(">I", made, at)[0]
-        return made[:at] + struct.pack(">I", size + len(meta)) + made[at + 4 :] + meta
+        at = output.rindex(b"moov") - 4
+        size = struct.unpack_from(">I", output, at)[0]
+        return output[:at] + struct.pack(">I", size + len(meta)) + output[at + 4 :] + meta
     return id3_cover() + content
 
 
@@ -195,7 +195,7 @@ def covered(name: str, content: bytes) -> bytes:
 def test_a_cover_of_any_size_is_skipped(
     name: str, wav: Path, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
-    arguments = ("-c:a", "aac") if name == "front.m4a" else MADE[name]
+    arguments = ("-c:a", "aac") if name == "front.m4a" else CONVERSIONS[name]
     content = convert(engine, wav, tmp_path / name, *arguments).read_bytes()
     path = tmp_path / "covered"
     path.write_bytes(covered(name, content))

@@ -249,8 +249,8 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
     )
     def claim_many(self, workers: list[WorkerId], producer: Producer) -> MultipleResults[Ticket]:
         """Claim one after another and end none: only so the limit of what runs is met often."""
-        taken = (self._claim(worker, producer, 0) for worker in workers)
-        return multiple(*(ticket for ticket in taken if ticket))
+        claimed = (self._claim(worker, producer, 0) for worker in workers)
+        return multiple(*(ticket for ticket in claimed if ticket))
 
     def _claim(
         self, worker: WorkerId, producer: Producer, after: int, room: int = 1

@@ -52,7 +52,9 @@ def shot(
 def tag(file: str, label: SoundClass, *, share: float = 0.9, likely: SoundClass | None = None):
     likely = likely or label
     rest = (1 - share) / 13
-    scores = {one: rest for one in SoundClass if one is not SoundClass.UNKNOWN}
+    scores = {
+        sound_class: rest for sound_class in SoundClass if sound_class is not SoundClass.UNKNOWN
+    }
     scores[likely] = share
     return SampleTags(file=file, stem=Stem.DRUMS, label=label, confidence=share, scores=scores)
 
@@ -115,10 +117,10 @@ def test_velocities_are_relative_to_the_same_drum() -> None:
     assert [item.velocity for item in played if item.note.pitch == 42] == [112]
 
 
-def given(folder: Path, name: str, kind: ArtifactKind, said: Slices | Tags) -> JobInput:
+def given(folder: Path, name: str, kind: ArtifactKind, message: Slices | Tags) -> JobInput:
     path = folder / name
-    path.write_text(said.model_dump_json(), encoding="utf-8")
-    stem = said.stem if isinstance(said, Slices) else Stem.DRUMS
+    path.write_text(message.model_dump_json(), encoding="utf-8")
+    stem = message.stem if isinstance(message, Slices) else Stem.DRUMS
     return JobInput(path, kind, name, SUBJECT, "0" * 64, stem=stem)
 
 
@@ -155,13 +157,13 @@ def test_a_job_over_slices_writes_the_three_files(tmp_path: Path, engine: Engine
         ("drums.json", ArtifactKind.NOTES, Stem.DRUMS),
         ("drums.csv", ArtifactKind.NOTES, Stem.DRUMS),
     ]
-    now, heard = 0.0, []
+    now, output = 0.0, []
     for message in mido.MidiFile(job.outputs[0].path):
         now += message.time
         if message.type == "note_on":
             assert message.channel == 9
-            heard.append((round(now, 2), message.note))
-    assert heard == [(at, DRUMS[label][0]) for label, at in PATTERN]
+            output.append((round(now, 2), message.note))
+    assert output == [(at, DRUMS[label][0]) for label, at in PATTERN]
     notes = Notes.model_validate_json(job.outputs[1].path.read_bytes())
     assert notes.program is None
     assert [(note.sound, note.pitch) for note in notes.notes] == [

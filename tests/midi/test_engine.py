@@ -36,27 +36,27 @@ def test_posteriors_are_those_of_the_reference(
     network = open_network(weights["basic-pitch"], engine=engine)
     batch = np.zeros((BATCH, WINDOW), np.float32)
     batch[:2] = windows()
-    given = network.run({"audio": batch})
+    inputs = network.run({"audio": batch})
     with np.load(GOLDEN) as golden:
         for name in ("contour", "note", "onset"):
-            mine = given[name][0, :130]
+            mine = inputs[name][0, :130]
             pitches = mine[:, 72:150] if name == "contour" else mine[:, 24:50]
             np.testing.assert_allclose(pitches, golden[name], atol=TOLERANCE[engine])
 
 
 def test_windows_are_joined_in_time(weights: dict[str, Path]) -> None:
     engine = load_engine(EngineContext(weights=weights))
-    heard = engine.run(windows())
-    assert heard.onset.shape == heard.note.shape == (2 * KEPT_FRAMES, 88)
-    assert heard.contour.shape == (2 * KEPT_FRAMES, 264)
+    output = engine.run(windows())
+    assert output.onset.shape == output.note.shape == (2 * KEPT_FRAMES, 88)
+    assert output.contour.shape == (2 * KEPT_FRAMES, 264)
     for note in NOTES:
         column = note.pitch - LOWEST
-        begins = int(heard.onset[:, column].argmax()) * FRAME
+        begins = int(output.onset[:, column].argmax()) * FRAME
         assert begins == pytest.approx(note.start, abs=0.03)
         middle = round((note.start + note.end) / 2 / FRAME)
-        assert heard.note[middle, column] > 0.6
-    assert heard.note[round(0.9 / FRAME)].max() < 0.4
-    for array in (heard.onset, heard.note, heard.contour):
+        assert output.note[middle, column] > 0.6
+    assert output.note[round(0.9 / FRAME)].max() < 0.4
+    for array in (output.onset, output.note, output.contour):
         assert np.isfinite(array).all()
         assert array.min() >= 0
         assert array.max() <= 1

@@ -43,7 +43,7 @@ def notes_of(job: Job) -> list[KnownNote]:
 
 
 @pytest.mark.parametrize(
-    ("truth", "decay", "least_with_ends"),
+    ("truth", "decay", "min_with_ends"),
     [(SCALE, 1.0, 0.9), (CHORDS, 1.0, 0.9), (REPEATS, 0.6, 0.9), (SCALE, 0.0, 0.9)],
     ids=["scale", "chords", "repeats", "held"],
 )
@@ -52,19 +52,19 @@ def test_known_notes_are_found(
     engine: Engine,
     truth: tuple[KnownNote, ...],
     decay: float,
-    least_with_ends: float,
+    min_with_ends: float,
 ) -> None:
     job = job_of(tmp_path, perform(truth, decay=decay))
     result = handle(MidiParams(), job, engine)
-    found = notes_of(job)
-    precision, recall = matched(truth, found)
+    detected = notes_of(job)
+    precision, recall = matched(truth, detected)
     assert precision >= 0.9
     assert recall >= 0.95
-    _, ends = matched(truth, found, ends=0.07)
-    assert ends >= least_with_ends
-    assert result.notes == len(found)
-    assert result.lowest == min(note.pitch for note in found)
-    assert result.highest == max(note.pitch for note in found)
+    _, ends = matched(truth, detected, ends=0.07)
+    assert ends >= min_with_ends
+    assert result.notes == len(detected)
+    assert result.lowest == min(note.pitch for note in detected)
+    assert result.highest == max(note.pitch for note in detected)
     assert result.duration == pytest.approx(perform(truth).shape[1] / RATE)
     assert 0.5 < result.mean_confidence <= 1
     assert result.weights == "basic-pitch icassp-2022"
@@ -250,10 +250,10 @@ def test_parameters_out_of_range_are_refused(wrong: dict[str, object]) -> None:
 @pytest.mark.data
 def test_a_recorded_saxophone(tmp_path: Path, engine: Engine, recordings: Path) -> None:
     folder = recordings / "filosax" / "P2_01"
-    said = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))["notes"]
+    message = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))["notes"]
     truth = [
         KnownNote(n["a_start_time"], n["a_end_time"], n["midi_pitch"])
-        for n in said
+        for n in message
         if n["a_end_time"] < 5
     ]
     scratch = tmp_path / "scratch"
@@ -279,13 +279,13 @@ def test_a_vocal_stem_that_holds_a_leak_has_no_notes(tmp_path: Path, engine: Eng
 
 def test_opposite_channels_have_the_notes_of_equal_ones(tmp_path: Path, engine: Engine) -> None:
     scale = perform(SCALE)
-    found = []
+    result = []
     for name, right in (("equal", scale), ("opposite", -scale)):
         (tmp_path / name).mkdir()
         job = job_of(tmp_path / name, np.concatenate([scale[:1], right[:1]]))
         handle(MidiParams(), job, engine)
-        found.append(notes_of(job))
-    assert found[0] == found[1]
+        result.append(notes_of(job))
+    assert result[0] == result[1]
 
 
 def test_a_lead_in_the_side_is_written_beside_a_band_in_the_middle(
@@ -293,14 +293,14 @@ def test_a_lead_in_the_side_is_written_beside_a_band_in_the_middle(
 ) -> None:
     lead = perform(SCALE)[:1]
     band = 0.4 * signals.tone(36, lead.shape[1] / RATE, sample_rate=RATE)
-    found = []
+    result = []
     for name, sign in (("middle", 1), ("side", -1)):
         (tmp_path / name).mkdir()
         stereo = np.concatenate([band + 0.5 * lead, band + 0.5 * sign * lead])
         job = job_of(tmp_path / name, stereo.astype(np.float32))
         handle(MidiParams(), job, engine)
-        found.append(matched(SCALE, [note for note in notes_of(job) if note.pitch > 45]))
-    (precision, recall), (same_precision, same_recall) = found
+        result.append(matched(SCALE, [note for note in notes_of(job) if note.pitch > 45]))
+    (precision, recall), (same_precision, same_recall) = result
     assert same_recall >= recall >= 0.95
     assert same_precision >= precision - 0.1
 
@@ -310,12 +310,12 @@ def test_a_detuned_melody_is_written_once(tmp_path: Path, engine: Engine, cents:
     """Halfway between two pitches each note was written twice, or as both in turn."""
     played = [replace(note, pitch=note.pitch + cents / 100) for note in SCALE]
     result = handle(MidiParams(), job := job_of(tmp_path, perform(played)), engine)
-    found = notes_of(job)
+    detected = notes_of(job)
     up = [replace(note, pitch=note.pitch + 1) for note in SCALE]
-    assert max(matched(SCALE, found)[1], matched(up, found)[1]) == 1.0
+    assert max(matched(SCALE, detected)[1], matched(up, detected)[1]) == 1.0
     for note in played:
-        near = [one for one in found if abs(one.start - note.start) < 0.1]
-        assert sum(abs(one.pitch - note.pitch) < 1.1 for one in near) == 1
+        near = [candidate for candidate in detected if abs(candidate.start - note.start) < 0.1]
+        assert sum(abs(candidate.pitch - note.pitch) < 1.1 for candidate in near) == 1
     assert abs(abs(result.tuning_cents) - abs(cents)) < 6
 
 

@@ -14,8 +14,8 @@ from tests.midi.music import KnownNote, matched, perform
 
 
 def at_rate(audio: np.ndarray) -> F32:
-    made: F32 = soxr.resample(audio[0], music.RATE, RATE).astype(np.float32)
-    return made
+    output: F32 = soxr.resample(audio[0], music.RATE, RATE).astype(np.float32)
+    return output
 
 
 def transcribe(
@@ -50,10 +50,10 @@ def test_blocks_do_not_matter(song: F32, engine: Engine) -> None:
     for block in (4096, 50_001):
         cut = transcribe(song, engine, block=block)
         assert facts(cut) == facts(whole)
-        for one, other in zip(cut, whole, strict=True):
-            np.testing.assert_array_equal(one.bends, other.bends)
-            assert one.confidence == pytest.approx(other.confidence)
-            assert one.level == pytest.approx(other.level, abs=0.01)
+        for cut_note, whole_note in zip(cut, whole, strict=True):
+            np.testing.assert_array_equal(cut_note.bends, whole_note.bends)
+            assert cut_note.confidence == pytest.approx(whole_note.confidence)
+            assert cut_note.level == pytest.approx(whole_note.level, abs=0.01)
 
 
 @pytest.mark.parametrize("stretch", [400, 600, 1000])
@@ -94,8 +94,8 @@ def test_repeated_notes_without_a_pause(engine: Engine) -> None:
     notes = [KnownNote(0.3 + 0.2 * i, 0.3 + 0.2 * i + 0.18, 60 + 2 * (i % 2)) for i in range(60)]
     whole = transcribe(at_rate(perform(notes)), engine, stretch=10_000)
     cut = transcribe(at_rate(perform(notes)), engine, stretch=400)
-    found = [KnownNote(n.start, n.end, n.pitch) for n in cut]
-    precision, recall = matched(notes, found)
+    result = [KnownNote(n.start, n.end, n.pitch) for n in cut]
+    precision, recall = matched(notes, result)
     assert min(precision, recall) > 0.95
     assert abs(len(cut) - len(whole)) <= 1
 

@@ -36,10 +36,10 @@ def test_a_spectrum_gives_its_signal_back() -> None:
     signal, window = noise(2, 20_480), hann(4096)
     spectrum = stft(signal, window, 1024)
     power = window_power(window, 1024, spectrum.shape[-2])
-    made = overlap_add(spectrum, window, 1024) / np.maximum(power, np.float32(1e-9)).astype(
+    output = overlap_add(spectrum, window, 1024) / np.maximum(power, np.float32(1e-9)).astype(
         np.float32
     )
-    assert snr(signal[:, 3072:-3072], made[:, 3072:-3072]) > 120
+    assert snr(signal[:, 3072:-3072], output[:, 3072:-3072]) > 120
     assert power[3072:-3072] == pytest.approx(1.5, abs=1e-5)
 
 

@@ -57,14 +57,14 @@ def test_a_quiet_recording_is_separated_as_well_as_a_loud_one(
     engine: NetworkEngine, tmp_path: Path
 ) -> None:
     voice, band = parts(12.0)
-    found = []
+    result = []
     for number, gain in enumerate((1.0, 0.01)):
         folder = tmp_path / str(number)
         folder.mkdir()
         job, _ = make_job(folder, (voice + band) * np.float32(gain))
         handle(SeparationParams(stems=(Stem.VOCALS,)), job, engine)
-        found.append(si_sdr(voice, read(folder / "outputs" / "vocals.flac")))
-    assert found[1] == pytest.approx(found[0], abs=0.1)
+        result.append(si_sdr(voice, read(folder / "outputs" / "vocals.flac")))
+    assert result[1] == pytest.approx(result[0], abs=0.1)
 
 
 def test_without_overlap_segments_join_as_one_transform(weights: dict[str, Path]) -> None:

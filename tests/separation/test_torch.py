@@ -111,7 +111,7 @@ CASES = {
 class Done:
     """What a job on PyTorch left."""
 
-    told: dict[str, Any]
+    report: dict[str, Any]
     outputs: Path
 
 
@@ -133,9 +133,9 @@ def on_torch(torch_python: Path, tmp_path_factory: pytest.TempPathFactory) -> di
         }
         requests.append(json.dumps(request))
         folders.append(folder / "outputs")
-    said = run(torch_python, "-m", "tests.separation.torch_job", *requests)
-    assert len(said) == len(CASES)
-    done = (Done(json.loads(line), folder) for line, folder in zip(said, folders, strict=True))
+    message = run(torch_python, "-m", "tests.separation.torch_job", *requests)
+    assert len(message) == len(CASES)
+    done = (Done(json.loads(line), folder) for line, folder in zip(message, folders, strict=True))
     return dict(zip(CASES, done, strict=True))
 
 
@@ -170,16 +170,18 @@ def test_the_stems_of_both_engines_are_equal(
     assert files == sorted(path.name for path in theirs.outputs.iterdir())
     assert len(files) == (6 if case.weights is SIX else 4)
     for file in files:
-        expected, made = (read(folder / file) for folder in (tmp_path / "outputs", theirs.outputs))
-        assert snr(expected, made) >= 100
-    told = theirs.told
-    assert told["engine"].startswith("torch ")
-    assert " cpu, demucs " in told["engine"]
-    assert told["name"] == f"separation on torch: {case.weights}"
+        expected, output = (
+            read(folder / file) for folder in (tmp_path / "outputs", theirs.outputs)
+        )
+        assert snr(expected, output) >= 100
+    report = theirs.report
+    assert report["engine"].startswith("torch ")
+    assert " cpu, demucs " in report["engine"]
+    assert report["name"] == f"separation on torch: {case.weights}"
     # TensorFloat-32 is the GPUs' alone, so the CPU runs exactly and says so.
-    assert told["precision"] == "exact"
-    assert "'fast'" in told["precision_note"]
-    assert ("fewer segments at once" in told["device_note"]) == (case.share < 1)
+    assert report["precision"] == "exact"
+    assert "'fast'" in report["precision_note"]
+    assert ("fewer segments at once" in report["device_note"]) == (case.share < 1)
 
 
 def test_the_end_of_the_memory_is_named(torch_python: Path) -> None:
@@ -233,8 +235,8 @@ try:
 except DeviceMissing as error:
     print(error)
 """
-    (said,) = run(torch_python, "-c", code)
-    assert "nvidia-smi" in said
+    (message,) = run(torch_python, "-c", code)
+    assert "nvidia-smi" in message
 
 
 def test_nothing_imports_torch_to_start_or_to_run_graphs(
@@ -280,9 +282,9 @@ def test_the_engine_is_chosen(prefer: str, device: str, here: str, torch: bool) 
     assert takes_torch(prefer, device, HERE[here].__contains__) is torch
 
 
-@pytest.mark.parametrize(("prefer", "said"), [("torch", "extra `torch`"), ("jax", "'jax'")])
-def test_an_engine_that_is_not_here_is_refused(prefer: str, said: str) -> None:
-    with pytest.raises(DeviceMissing, match=said):
+@pytest.mark.parametrize(("prefer", "message"), [("torch", "extra `torch`"), ("jax", "'jax'")])
+def test_an_engine_that_is_not_here_is_refused(prefer: str, message: str) -> None:
+    with pytest.raises(DeviceMissing, match=message):
         takes_torch(prefer, "cpu", HERE["cpu alone"].__contains__)
 
 
@@ -308,7 +310,7 @@ def test_the_official_file_is_verified(tmp_path: Path) -> None:
     """A graph of the store lies a folder below the file that it was made from."""
     source = checkpoint("tiny")
     content = read_manifest(MANIFEST).model_dump()
-    (entry,) = (one for one in content["weights"] if one["name"] == "htdemucs")
+    (entry,) = (candidate for candidate in content["weights"] if candidate["name"] == "htdemucs")
     part = entry["parts"][0]
     part["bytes"] = source.stat().st_size
     part["sha256"] = hashlib.sha256(source.read_bytes()).hexdigest()

@@ -49,8 +49,8 @@ def test_a_drum_loop_is_cut_at_every_hit_without_losing_an_attack(tmp_path: Path
         assert at - 0.012 * RATE <= piece.start <= at + 1
         assert piece.start + piece.fade_in <= at + 1
         assert piece.start <= piece.onset < piece.end
-    for one, following in pairwise(shots):
-        assert one.end <= following.start
+    for shot, following in pairwise(shots):
+        assert shot.end <= following.start
     assert {output.stem for output in job.outputs} == {Stem.DRUMS}
 
 
@@ -128,9 +128,9 @@ def test_the_grid_of_an_analysis_is_used(tmp_path: Path) -> None:
         downbeat_confidence=1.0,
     )  # fmt: skip
     beats = tuple(Beat(time=float(index), position=index % 3 + 1) for index in range(16))
-    said = tmp_path / "analysis.json"
-    said.write_text(Analysis(duration=16.0, tempo=tempo, beats=beats).model_dump_json())
-    extra = JobInput(said, ArtifactKind.ANALYSIS, said.name, SUBJECT, "0" * 64)
+    message = tmp_path / "analysis.json"
+    message.write_text(Analysis(duration=16.0, tempo=tempo, beats=beats).model_dump_json())
+    extra = JobInput(message, ArtifactKind.ANALYSIS, message.name, SUBJECT, "0" * 64)
     _, document, _ = slice_up(tmp_path, loop.audio, SlicingParams(bars=(1,)), more=(extra,))
     loops = [piece for piece in document.slices if piece.kind is SliceKind.LOOP]
     assert [round((piece.end - piece.start) / RATE, 1) for piece in loops] == [3.0] * len(loops)
@@ -274,9 +274,9 @@ def test_an_offset_changes_no_cut_and_stays_in_what_is_stored(
     shots = [s for s in document.slices if s.kind is SliceKind.ONE_SHOT]
     truth = [s for s in known.slices if s.kind is SliceKind.ONE_SHOT]
     assert len(shots) == len(truth) == 10
-    for one, other in zip(shots, truth, strict=True):
-        assert abs(one.start - other.start) <= 0.005 * RATE
-        assert abs(one.end - other.end) <= 0.015 * RATE
+    for shot, other in zip(shots, truth, strict=True):
+        assert abs(shot.start - other.start) <= 0.005 * RATE
+        assert abs(shot.end - other.end) <= 0.015 * RATE
     stored = {output.name: output.path for output in job.outputs}
     for piece in shots:
         if piece.file is not None:

@@ -154,12 +154,12 @@ def test_features_refuse_what_is_not_mono() -> None:
 
 def test_probabilities_sum_to_one_and_batches_change_nothing(classifier: Classifier) -> None:
     rows = np.stack([features(sound, RATE) for sound in (kick(), snare(), hat(), beat())])
-    together = classifier.classify(rows)
-    assert together.shape == (4, len(CLASSES))
-    assert (together >= 0).all()
-    np.testing.assert_allclose(together.sum(axis=1), 1.0, atol=1e-5)
+    batch = classifier.classify(rows)
+    assert batch.shape == (4, len(CLASSES))
+    assert (batch >= 0).all()
+    np.testing.assert_allclose(batch.sum(axis=1), 1.0, atol=1e-5)
     alone = np.concatenate([classifier.classify(row[None]) for row in rows])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(batch, alone, atol=1e-5)
     assert classifier.classify(rows[:0]).shape == (0, len(CLASSES))
 
 

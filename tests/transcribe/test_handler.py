@@ -40,8 +40,8 @@ def read(job: Job, name: str) -> str:
 def test_the_synthetic_voice(tmp_path: Path, engine: Engine) -> None:
     job = single_job(tmp_path, [audio_input(SONG / "voice.flac", stem=Stem.VOCALS)])
     result = handle(TranscribeParams(), job, engine)
-    said = [line.lower().rstrip(".,!") for line in result.text.splitlines()]
-    assert said == [line["text"].lower() for line in TRUTH]
+    message = [line.lower().rstrip(".,!") for line in result.text.splitlines()]
+    assert message == [line["text"].lower() for line in TRUTH]
     lines = json.loads(read(job, "lyrics.json"))["lines"]
     late = [line["start"] - true["start"] for line, true in zip(lines, TRUTH, strict=True)]
     assert float(np.median(np.abs(late))) < 0.06
@@ -130,10 +130,10 @@ def test_what_was_removed_is_kept_and_shown(tmp_path: Path) -> None:
     job = job_of(tmp_path, audio)
     result = handle(TranscribeParams(), job, FakeNetwork())
     assert result.words == 3
-    assert {one.reason.value for one in result.removed} == {"silent"}
+    assert {entry.reason.value for entry in result.removed} == {"silent"}
     assert result.removed_count == 9
     content = json.loads(read(job, "lyrics.json"))
-    assert [one["text"] for one in content["removed"]] == [f"word{n}" for n in range(3, 12)]
+    assert [entry["text"] for entry in content["removed"]] == [f"word{n}" for n in range(3, 12)]
 
 
 def test_doubtful_text_is_kept_when_asked(tmp_path: Path) -> None:
@@ -198,10 +198,10 @@ def test_recorded_speech(tmp_path: Path, engine: Engine, recordings: Path) -> No
     speech = recordings / "speech"
     job = single_job(tmp_path, [audio_input(speech / "jfk.flac")])
     result = handle(TranscribeParams(), job, engine)
-    said = "".join(c for c in result.text.lower() if c.isalpha() or c.isspace()).split()
+    message = "".join(c for c in result.text.lower() if c.isalpha() or c.isspace()).split()
     true = "".join(
         c
         for c in (speech / "jfk.txt").read_text(encoding="utf-8").lower()
         if c.isalpha() or c.isspace()
     ).split()
-    assert said == true
+    assert message == true

@@ -39,21 +39,21 @@ def test_windows_do_not_depend_on_the_blocks() -> None:
 def test_times_are_those_of_the_stream() -> None:
     transcriber = Transcriber(FakeNetwork(), "en", 5, loudest_db=-15.0)
     audio = bursts((0, 24.4), (25, 40), seconds=40)
-    found = [*transcriber.feed(audio), *transcriber.finish()]
-    starts = [segment.start for segment in found]
+    result = [*transcriber.feed(audio), *transcriber.finish()]
+    starts = [segment.start for segment in result]
     assert starts == sorted(starts)
     after = next(start for start in starts if start > 24)
     assert 24.4 < after < 25.0
-    assert found[-1].end <= 40
+    assert result[-1].end <= 40
 
 
 def test_what_a_pass_leaves_over_is_heard_with_what_follows() -> None:
     network = FakeNetwork(max_seconds=18.0)
     transcriber = Transcriber(network, "en", 5, loudest_db=-15.0)
     audio = bursts((0, 70), seconds=70)
-    found = [*transcriber.feed(audio), *transcriber.finish()]
+    result = [*transcriber.feed(audio), *transcriber.finish()]
     # Every second once, and no few seconds alone but the last.
-    assert [segment.start for segment in found] == [float(n) for n in range(70)]
+    assert [segment.start for segment in result] == [float(n) for n in range(70)]
     assert all(length > EARLIEST_CUT for length in network.lengths[:3])
     assert len(network.lengths) == 4
 
@@ -63,13 +63,13 @@ def tails(first: Word, *, max_seconds: float = 18.0) -> list[str]:
 
     class Tailed(FakeNetwork):
         def run(self, audio: Mono, *, language: str, beam: int) -> WindowTranscript:
-            heard = super().run(audio, language=language, beam=beam)
+            output = super().run(audio, language=language, beam=beam)
             before = Segment((first,), -0.3, 0.0, 1.2)
-            return WindowTranscript([before, *heard.segments[1:]], heard.until)
+            return WindowTranscript([before, *output.segments[1:]], output.until)
 
     transcriber = Transcriber(Tailed(max_seconds=max_seconds), "en", 5, loudest_db=-15.0)
-    found = [*transcriber.feed(bursts((0, 50), seconds=50)), *transcriber.finish()]
-    return [word.text for segment in found for word in segment.words if word.text == first.text]
+    result = [*transcriber.feed(bursts((0, 50), seconds=50)), *transcriber.finish()]
+    return [word.text for segment in result for word in segment.words if word.text == first.text]
 
 
 def test_the_tail_of_a_windows_last_word_is_no_word() -> None:
