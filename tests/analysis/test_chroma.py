@@ -34,7 +34,7 @@ def test_a_chord_shows_its_notes(rate: int) -> None:
     assert sorted(strongest.tolist()) == [0, 4, 7]
 
 
-def test_harmonics_are_not_heard_as_notes() -> None:
+def test_harmonics_are_not_counted_as_notes() -> None:
     output = chroma([tones((48,))], RATE)
     shares = (output.treble + output.bass).mean(axis=0)
     shares = shares / shares.sum()
@@ -56,7 +56,7 @@ def test_the_level_does_not_matter_to_the_shape() -> None:
     np.testing.assert_allclose(loud / loud.sum(), soft / soft.sum(), atol=0.02)
 
 
-def test_nothing_has_no_frames() -> None:
+def test_empty_audio_has_no_frames() -> None:
     assert chroma([], RATE).treble.shape == (0, 12)
     assert find_tuning([], RATE).semitones == 0.0
     assert find_tuning([signals.silence(1.0)], RATE).semitones == 0.0

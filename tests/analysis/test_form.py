@@ -35,7 +35,7 @@ def test_a_known_metre_is_kept_and_few_beats_say_nothing() -> None:
     assert find_bars(Accents(*[np.ones(5)] * 3)).confidence == 0.0
 
 
-def test_what_is_heard_at_a_beat_is_near_it() -> None:
+def test_an_accent_at_a_beat_is_near_it() -> None:
     curve = np.zeros(400)
     curve[[103, 250]] = 1.0
     np.testing.assert_array_equal(peak_near(np.array([0.5, 1.0]), curve, 200.0), [1.0, 0.0])
@@ -82,5 +82,5 @@ def test_novelty_does_not_depend_on_the_length_around() -> None:
     assert curve.max() <= 1.0
 
 
-def test_letters_go_on_after_z() -> None:
+def test_section_letters_go_on_after_z() -> None:
     assert [letter(group) for group in (0, 25, 26, 27, 52)] == ["A", "Z", "AA", "AB", "BA"]

@@ -212,7 +212,7 @@ def test_opposite_channels_have_the_key_and_chords_of_equal_ones(tmp_path: Path)
     assert detected[0][0] == "C:maj"
 
 
-def test_a_change_of_tempo_is_told(tmp_path: Path) -> None:
+def test_a_change_of_tempo_is_reported(tmp_path: Path) -> None:
     audio, _ = signals.drum_song((100.0, 12), (130.0, 12))
     result, _, _ = analyse(tmp_path, [(audio, None)], AnalysisParams(images=()))
     assert result.tempo is not None

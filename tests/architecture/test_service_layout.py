@@ -61,7 +61,7 @@ def test_what_builds_graphs_and_what_writes_formats_has_its_room(folder: Path) -
 
 
 @pytest.mark.parametrize("folder", workers(), ids=lambda path: path.name)
-def test_an_engine_is_asked_with_run(folder: Path) -> None:
+def test_engines_have_a_run_method(folder: Path) -> None:
     """Protocols of `engine.py` compute with `run` or `run_<part>`; `open` gives what computes."""
     tree = ast.parse((folder / "engine.py").read_text(encoding="utf-8"))
     protocols = [

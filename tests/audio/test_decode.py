@@ -41,7 +41,7 @@ def test_blocks_hold_the_file_and_only_the_last_is_short(tmp_path: Path, block: 
     np.testing.assert_array_equal(np.concatenate(blocks, axis=1), audio)
 
 
-def test_a_part_is_the_samples_asked_for(tmp_path: Path) -> None:
+def test_a_part_is_the_requested_samples(tmp_path: Path) -> None:
     audio = on_grid(signals.noise(1.0, seed=4))
     path = written(tmp_path / "a.flac", audio)
     np.testing.assert_array_equal(read(path, start=12_345, stop=40_001), audio[:, 12_345:40_001])
@@ -75,7 +75,7 @@ def test_resampling_to_the_same_rate_changes_nothing() -> None:
     assert next(resample_stream([audio], 44_100, 44_100)) is audio
 
 
-def test_resampling_nothing_yields_nothing() -> None:
+def test_resampling_empty_audio_yields_empty_audio() -> None:
     assert list(resample_stream([], 44_100, 48_000)) == []
 
 
@@ -91,7 +91,7 @@ def test_probe_tells_rate_channels_and_length(tmp_path: Path) -> None:
     assert facts.duration == pytest.approx(1.5)
 
 
-def test_what_is_no_audio_is_said_so(tmp_path: Path) -> None:
+def test_a_file_without_audio_has_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     path.write_bytes(b"not audio at all")
     with pytest.raises(UnreadableAudio, match=r"a\.flac cannot be read as audio"):

@@ -12,7 +12,7 @@ from tests.support.single_job import write_audio
 RATE = 44_100
 
 
-def test_blocks_are_the_middle_at_the_rate_that_was_asked_for(tmp_path: Path) -> None:
+def test_blocks_are_the_mid_channel_at_the_requested_rate(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     middle, side = rng.uniform(-0.5, 0.5, (2, 3 * RATE)) * [[0.8], [0.2]]
     path = write_audio(tmp_path / "a.flac", np.stack([middle + side, middle - side]), RATE)
@@ -25,7 +25,7 @@ def test_blocks_are_the_middle_at_the_rate_that_was_asked_for(tmp_path: Path) ->
     assert reader.peak == pytest.approx(0.5, abs=1e-3)
 
 
-def test_opposite_channels_are_heard(tmp_path: Path) -> None:
+def test_opposite_channels_do_not_cancel_out(tmp_path: Path) -> None:
     tone = 0.3 * np.sin(np.arange(RATE) / 20)
     path = write_audio(tmp_path / "a.flac", np.stack([tone, -tone]).astype(np.float32), RATE)
     reader = MonoReader(path, RATE, on_progress=lambda _: None)

@@ -31,7 +31,7 @@ def judged(folder: Path, stem: F32, mix: F32, which: Stem) -> str | None:
     )
 
 
-def test_a_voice_that_sings_for_two_seconds_is_heard(tmp_path: Path) -> None:
+def test_a_voice_of_two_seconds_is_detected(tmp_path: Path) -> None:
     band, voice = chords(), sung(5.0, 2.0, 12.0)
     assert judged(tmp_path, voice + 0.05 * band, band + voice, Stem.VOCALS) is None
 
@@ -53,7 +53,7 @@ def test_silence_holds_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.25])
-def test_drums_are_heard_also_where_they_are_soft(tmp_path: Path, gain: float) -> None:
+def test_soft_drums_are_detected(tmp_path: Path, gain: float) -> None:
     band, drums = chords(8.0), np.float32(gain) * signals.drum_loop(120.0, 4).audio
     assert judged(tmp_path, drums + 0.03 * band, band + drums, Stem.DRUMS) is None
 

@@ -79,7 +79,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         ("Bearer catalogue:write,account", 403, "forbidden"),
     ],
 )
-async def test_who_may_not_is_told_why(
+async def test_a_refusal_names_the_missing_scope(
     client: httpx.AsyncClient, bearer: str, status: int, code: str
 ) -> None:
     headers = {"Authorization": bearer} if bearer else {}
@@ -91,7 +91,7 @@ async def test_who_may_not_is_told_why(
     assert ("WWW-Authenticate" in answer.headers) is (status == 401)
 
 
-async def test_who_may_gets_in(client: httpx.AsyncClient) -> None:
+async def test_a_sufficient_scope_is_accepted(client: httpx.AsyncClient) -> None:
     headers = {"Authorization": "bearer catalogue:read"}
     assert (await client.get("/items/1", headers=headers)).status_code == 200
     assert (await client.get("/items/x", headers=headers)).status_code == 422

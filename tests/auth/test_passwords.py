@@ -33,7 +33,7 @@ async def test_nobody_has_no_password(passwords: Passwords) -> None:
     assert not await passwords.check("nobody has this password", None)
 
 
-async def test_a_weaker_hash_is_told_apart(passwords: Passwords) -> None:
+async def test_a_weaker_hash_is_recognised(passwords: Passwords) -> None:
     old = Passwords(memory_kib=8 * 1024, rounds=1)
     stored = await old.hash("a sentence of mine")
     old.close()

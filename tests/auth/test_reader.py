@@ -109,7 +109,7 @@ async def test_a_failure_never_clears_what_is_known() -> None:
     await reads.read(token(new, clock))
 
 
-async def test_a_reader_that_knows_nothing_yet_says_so_and_recovers() -> None:
+async def test_a_reader_without_keys_reports_it_and_recovers() -> None:
     clock = ManualClock()
     good = key(clock, "good")
     source = Source(good)
@@ -147,7 +147,7 @@ async def test_a_verified_token_is_not_remembered_beyond_its_end() -> None:
         await reads.read(access_token)
 
 
-async def test_rotation_is_never_noticed_by_who_asks() -> None:
+async def test_callers_never_notice_a_rotation() -> None:
     """Publish, wait twice the cache's age, sign, retire: 200 requests a second, no 401."""
     clock = ManualClock()
     keys = [SigningKey("0", make_pem(), clock.now(), clock.now() + timedelta(hours=1))]

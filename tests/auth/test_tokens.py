@@ -201,7 +201,7 @@ def test_a_bad_token_is_refused(name: str) -> None:
         read(BAD[name](), KEYS, audience=Audience.GATEWAY, now=NOW)
 
 
-def test_a_good_token_says_who_asks() -> None:
+def test_a_good_token_names_its_principal() -> None:
     who = read(token(admin=True, sid=USER), KEYS, audience=Audience.GATEWAY, now=NOW)
     assert (who.user, who.owner, who.admin, who.session) == (USER, USER, True, USER)
     assert who.scopes == {Scope.READ, Scope.WRITE}
@@ -215,7 +215,7 @@ def test_a_token_ends() -> None:
         read(good, KEYS, audience=Audience.GATEWAY, now=NOW + timedelta(minutes=10, seconds=6))
 
 
-def test_an_unknown_key_is_told_apart() -> None:
+def test_an_unknown_key_has_its_own_error() -> None:
     with pytest.raises(UnknownKey):
         read(signed(head(kid="x"), claims()), KEYS, audience=Audience.GATEWAY, now=NOW)
 

@@ -60,7 +60,7 @@ def test_a_name_stays_what_every_system_takes_of_it(name: str, kept: str) -> Non
 @pytest.mark.parametrize(
     "character", ["x", "é", "あ", "曲", "ﷺ", "🎛️", "👩\u200d👧", "e\u0301\u0323"]
 )
-def test_a_long_name_is_cut_between_characters_and_keeps_its_ending(character: str) -> None:
+def test_a_long_name_is_cut_between_characters_and_keeps_its_suffix(character: str) -> None:
     name = safe_name(character * 250 + ".flac")
     assert len(name.encode()) <= MAX_BYTES
     assert len(f"{name} (0123456789abcdef).partial".encode()) <= 255

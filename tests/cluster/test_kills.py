@@ -159,9 +159,7 @@ def test_engines_killed_at_work_cost_no_worker(
     assert all(p is not None and p.poll() is None for p in before.values())
 
 
-def test_a_worker_told_to_stop_leaves_in_good_order(
-    server: RunningServer, submitter: JobSubmitter
-) -> None:
+def test_a_worker_stops_in_good_order(server: RunningServer, submitter: JobSubmitter) -> None:
     submitter.submit(20)
     part = server.parts["midi0"]
     eventually(lambda: bool(part.engines()), what="an engine")

@@ -72,7 +72,7 @@ def steps(*step_list: Any, **more: Any) -> dict[str, Any]:
         (steps({"name": "a", "task": "midi"}, params={"A": {}}), "params.A", "lower-case letters"),
     ],
 )
-def test_a_pipelines_fault_is_told_once_and_where_it_is(
+def test_a_pipelines_error_is_reported_once_with_its_location(
     body: dict[str, Any], field: str, words: str
 ) -> None:
     (problem,) = problems(RunCreate, body)

@@ -48,7 +48,7 @@ def test_an_image_holds_its_own_code_and_no_sibling(folder: Path, tmp_path: Path
         assert there == {"__init__.py", folder.name}
 
 
-def test_the_lock_is_the_services_own_unless_another_is_asked_for() -> None:
+def test_the_lock_is_the_services_own_unless_a_build_argument_names_another() -> None:
     assert "LOCK=requirements/${SERVICE}.txt" in instructions("ARG")
     assert "${LOCK} /requirements.txt" in instructions("COPY")
     assert any(

@@ -25,7 +25,7 @@ time.sleep(60)
 """
 
 
-def test_a_server_ends_with_whoever_wants_it(tmp_path: Path) -> None:
+def test_a_supervised_server_stops_when_its_parent_is_killed(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     owner = subprocess.Popen((sys.executable, "-c", OWNER, str(folder), SERVER), cwd=ROOT)

@@ -139,7 +139,7 @@ def test_what_was_built_half_is_built_again(tmp_path: Path) -> None:
         assert draft is None
 
 
-def test_a_failed_build_ends_with_what_it_said(tmp_path: Path) -> None:
+def test_a_failed_build_shows_its_output(tmp_path: Path) -> None:
     command = (sys.executable, "-c", "import sys; print('no such artifact'); sys.exit(3)")
     with pytest.raises(ServerError, match="status 3:\nno such artifact"):
         tools.run_shown(command, label="building", say=lambda line: None, folder=tmp_path)

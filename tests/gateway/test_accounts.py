@@ -175,7 +175,7 @@ async def test_many_addresses_guess_no_faster_than_the_account_allows(tmp_path: 
         await harness.log_in("ada@example.org")
 
 
-async def test_a_flood_from_everywhere_leaves_room_for_who_is_known(tmp_path: Path) -> None:
+async def test_a_flood_from_many_addresses_leaves_room_for_known_ones(tmp_path: Path) -> None:
     """S6: guesses wait in a short line, and whoever logged in before waits in front of it."""
     async with open_gateway(tmp_path) as harness:
         ada = await harness.sign_up()
@@ -406,7 +406,7 @@ async def test_deleting_an_account_deletes_all_of_it(harness: GatewayHarness) ->
     assert (await harness.client.get(f"/v1/items/{kept}", headers=bob.head)).status_code == 200
 
 
-async def test_deletion_is_told_to_the_library_until_it_hears(tmp_path: Path) -> None:
+async def test_a_deletion_is_sent_to_the_library_until_it_accepts(tmp_path: Path) -> None:
     deletions: list[str] = []
     answers = [503, 500, 202]
 

@@ -29,7 +29,7 @@ async def listed(harness: GatewayHarness, user: User) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("mode", ["open", "invitation", "closed"])
-async def test_a_fresh_server_takes_its_administrator_and_then_whom_it_is_told_to(
+async def test_a_fresh_server_accepts_an_administrator_then_follows_its_sign_up_setting(
     tmp_path: Path, mode: str
 ) -> None:
     async with open_gateway(tmp_path, settings={"signup": mode}) as harness:

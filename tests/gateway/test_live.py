@@ -73,7 +73,7 @@ def progressed(owner: str, subject: Subject, job: str, fraction: float) -> Event
     )
 
 
-async def test_what_happens_is_told_once_and_in_order(harness: GatewayHarness) -> None:
+async def test_events_arrive_once_and_in_order(harness: GatewayHarness) -> None:
     ada, item = await include_item(harness)
     async with listening(harness, ada) as stream:
         for number in range(30):
@@ -140,7 +140,7 @@ async def test_an_old_or_foreign_cursor_is_refused(harness: GatewayHarness) -> N
         assert harness.gateway.live.open_streams == 0
 
 
-async def test_nobody_hears_of_anybody_else(harness: GatewayHarness) -> None:
+async def test_no_stream_shows_another_owners_events(harness: GatewayHarness) -> None:
     (ada, hers), (bob, his) = await include_item(harness), await include_item(harness)
     async with listening(harness, ada) as stream, listening(harness, bob) as other:
         for number in range(10):
@@ -164,7 +164,7 @@ async def test_nobody_hears_of_anybody_else(harness: GatewayHarness) -> None:
         assert his.encode() not in stream.body
 
 
-async def test_filters_show_only_what_was_asked_for(harness: GatewayHarness) -> None:
+async def test_filters_show_only_matching_events(harness: GatewayHarness) -> None:
     ada, item = await include_item(harness)
     other = await harness.upload(ada, b"another one")
     async with listening(harness, ada, query={"item": item}) as stream:
@@ -196,7 +196,7 @@ async def test_a_stream_shows_what_belongs_to_one_subject(harness: GatewayHarnes
         assert wrong.status_code == 422, query
 
 
-async def test_progress_is_told_without_an_id_and_only_its_latest(harness: GatewayHarness) -> None:
+async def test_progress_has_no_id_and_only_the_latest_is_sent(harness: GatewayHarness) -> None:
     ada, item = await include_item(harness)
     job = new_id()
     async with listening(harness, ada, query={"job": job}) as stream:
@@ -301,7 +301,7 @@ async def test_a_busy_stream_ends_when_another_gateway_removed_its_key(
             assert (last.type, last.data) == ("close", {"reason": "session_ended"})
 
 
-async def test_a_feed_that_shows_nothing_is_asked_more_and_more_rarely(tmp_path: Path) -> None:
+async def test_an_empty_feed_is_polled_less_and_less_often(tmp_path: Path) -> None:
     """As while a long transaction of the library holds events back that the bus told of."""
     looks: list[float] = []
 

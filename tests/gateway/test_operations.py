@@ -92,7 +92,7 @@ async def test_nothing_internal_is_described_or_reachable(harness: GatewayHarnes
             assert answer.status_code in (401, 404), (path, answer.text)
 
 
-async def test_who_is_nobody_gets_401_before_anything_else(harness: GatewayHarness) -> None:
+async def test_without_credentials_every_route_answers_401_first(harness: GatewayHarness) -> None:
     expired = await harness.sign_up()
     harness.clock.advance(16 * 60)
     document = await described(harness)
@@ -216,7 +216,7 @@ async def test_what_operators_ask(harness: GatewayHarness, path: str) -> None:
         )
 
 
-async def test_metrics_are_told_on_the_internal_port_only(harness: GatewayHarness) -> None:
+async def test_metrics_are_on_the_internal_port_only(harness: GatewayHarness) -> None:
     assert (await harness.client.get("/metrics")).status_code == 404
     assert (await harness.client.get("/v1/account")).status_code == 401
     assert harness.gateway.internal is not None

@@ -234,7 +234,7 @@ async def test_faults_of_the_library_are_a_502_that_leaks_nothing(tmp_path: Path
 
 
 @pytest.mark.parametrize(("sent", "status"), [(False, 503), (True, 502)])
-async def test_a_library_that_is_away(tmp_path: Path, sent: bool, status: int) -> None:
+async def test_an_unavailable_library(tmp_path: Path, sent: bool, status: int) -> None:
     async def nobody(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError("nobody gets here")
 
@@ -277,7 +277,7 @@ async def test_an_answer_that_breaks_off_is_broken_off(tmp_path: Path) -> None:
                 await client.get("/v1/items", headers=ada.head)
 
 
-async def test_too_much_at_once_is_told_when_to_come_back(tmp_path: Path) -> None:
+async def test_too_many_requests_get_429_with_retry_after(tmp_path: Path) -> None:
     library = Library()
     settings = {"requests_per_minute": 60}
     async with open_gateway(tmp_path, library=library, settings=settings) as harness:

@@ -59,7 +59,7 @@ def test_a_traceback_stays_within_its_line() -> None:
     assert told["message"] == "it failed"
 
 
-def test_what_json_cannot_say_is_told_as_text() -> None:
+def test_values_that_json_cannot_hold_are_logged_as_text() -> None:
     told = read(JsonFormatter().format(record("m", what={1, 2}, half="\ud800")))
     assert told["what"] == "{1, 2}"
 

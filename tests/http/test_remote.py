@@ -251,7 +251,7 @@ def nobody(name: str) -> ASGIApp:
     raise RuntimeError("no service of this name")
 
 
-async def test_who_is_not_there_was_never_asked() -> None:
+async def test_a_refused_connection_never_sent_the_request() -> None:
     for address in (f"http://127.0.0.1:{free_port()}", "inprocess://it"):
         remote = remote_application(address, application=nobody)
         with pytest.raises(UpstreamUnavailable) as raised:
@@ -261,7 +261,7 @@ async def test_who_is_not_there_was_never_asked() -> None:
 
 
 @pytest.mark.parametrize("says", ["nothing", "end", "nonsense"])
-async def test_who_does_not_answer_may_have_heard(says: str) -> None:
+async def test_a_request_without_an_answer_may_have_arrived(says: str) -> None:
     ended = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -179,7 +179,7 @@ async def test_no_name_of_a_type_goes_around_the_checks(
     refused(answer, 422)
 
 
-async def test_who_calls_is_asked_before_a_body_is_read(client: httpx.AsyncClient) -> None:
+async def test_credentials_are_checked_before_a_body_is_read(client: httpx.AsyncClient) -> None:
     read: list[int] = []
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -350,7 +350,7 @@ async def test_a_fault_while_answering_breaks_the_answer_off() -> None:
             await client.get("/breaks")
 
 
-async def test_what_is_away_is_said_to_come_back(client: httpx.AsyncClient) -> None:
+async def test_an_unavailable_service_gets_503_with_retry_after(client: httpx.AsyncClient) -> None:
     answer = await client.get("/away")
     problem = refused(answer, 503)
     assert problem.retryable

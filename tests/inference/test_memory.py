@@ -16,7 +16,7 @@ from kit.worker.engines import EngineContext
 from tests.inference.test_networks import save, value
 
 
-def test_an_array_larger_than_any_memory_is_told_as_such(tmp_path: Path) -> None:
+def test_an_array_larger_than_any_memory_has_its_own_error(tmp_path: Path) -> None:
     """On ONNX Runtime, the engine of GPUs; OpenVINO takes all of a graph's memory when it opens."""
     nodes = [
         helper.make_node("Expand", ["x", "shape"], ["wide"]),

@@ -130,7 +130,7 @@ def test_views_are_taken_as_they_look(network: Network) -> None:
         ({"more": np.zeros(1, np.float32)}, "takes audio, gain:0, not audio, gain:0, more"),
     ],
 )
-def test_wrong_arrays_are_told_apart(
+def test_wrong_arrays_have_their_own_errors(
     network: Network, change: dict[str, np.ndarray], message: str
 ) -> None:
     with pytest.raises(BadInput, match=message):
@@ -234,7 +234,7 @@ def test_auto_takes_what_is_best_here(tmp_path: Path) -> None:
     assert network.engine.endswith(" cpu")
 
 
-def test_a_failure_inside_the_graph_is_told_as_ours(tmp_path: Path) -> None:
+def test_a_failure_inside_the_graph_is_an_internal_error(tmp_path: Path) -> None:
     nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
     graph = helper.make_graph(
         nodes,

@@ -52,7 +52,7 @@ def test_peaks_are_those_of_the_canonical_audio(harness: IngestHarness, tmp_path
     )
 
 
-def test_what_is_beyond_full_scale_is_scaled_by_a_told_gain(
+def test_audio_beyond_full_scale_is_scaled_and_the_gain_reported(
     harness: IngestHarness, tmp_path: Path
 ) -> None:
     audio = signals.sine(440.0, 2.0, amplitude=1.9)
@@ -119,7 +119,7 @@ def test_kind_is_declared_or_judged_by_length(
     assert harness.take(path, declared=declared).result.kind is kind
 
 
-def test_silence_is_taken_and_said(harness: IngestHarness, tmp_path: Path) -> None:
+def test_silence_is_accepted_with_a_remark(harness: IngestHarness, tmp_path: Path) -> None:
     taken = harness.take(write_wav(tmp_path / "a.wav", signals.silence(1.0), RATE))
     assert taken.result.remarks == (Remark.SILENT,)
     assert taken.result.levels.integrated_lufs is None
@@ -183,7 +183,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_sound_is_refused_with_a_reason(
+def test_a_file_without_sound_is_rejected_with_a_reason(
     name: str, harness: IngestHarness, tmp_path: Path
 ) -> None:
     content, reason, words = REFUSED[name]

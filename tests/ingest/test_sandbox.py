@@ -53,7 +53,7 @@ def needs(sandbox: Sandbox, *layers: str) -> None:
         pytest.skip(f"this system allows none of: {', '.join(layers)}")
 
 
-def test_what_is_in_force_is_said(engine: ConfinedFfmpeg) -> None:
+def test_the_sandbox_reports_which_limits_apply(engine: ConfinedFfmpeg) -> None:
     for layer in engine.sandbox.layers:
         assert layer in engine.name
     assert "does not allow" in Sandbox().description

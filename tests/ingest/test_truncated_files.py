@@ -120,7 +120,7 @@ def test_tags_around_the_sound_are_no_damage(
         np.testing.assert_array_equal(taken.audio, song)
 
 
-def test_real_damage_before_a_tail_is_still_told(
+def test_real_damage_before_a_tail_is_still_remarked(
     wav: Path, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     content = bytearray(convert(engine, wav, tmp_path / "a.flac").read_bytes())

@@ -122,7 +122,7 @@ async def test_every_operation_names_its_scope_and_keeps_to_it(sqlite: Catalogue
         assert scope in answer.json()["detail"]
 
 
-async def test_what_is_anothers_is_as_absent_as_what_never_was(catalogue: Catalogue) -> None:
+async def test_another_owners_data_is_treated_like_missing_data(catalogue: Catalogue) -> None:
     owner, ids = await everything(catalogue)
     stranger = catalogue.user()
     nothing = dict.fromkeys(ids, UNKNOWN) | {"name": "unknown"}

@@ -26,7 +26,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
-async def test_no_body_is_a_fault_of_ours(catalogue: Catalogue, hostile: bytes) -> None:
+async def test_no_body_causes_an_internal_error(catalogue: Catalogue, hostile: bytes) -> None:
     user = catalogue.user()
     item = await user.track()
     digest, named = sha256(b"x").encode(), item.encode()

@@ -29,7 +29,7 @@ async def test_eight_workers_claim_a_thousand_jobs_once_each(jobs: Jobs) -> None
     assert await jobs.count("running") == 1000
 
 
-async def test_the_same_thing_asked_by_many_at_once_is_one_job(jobs: Jobs) -> None:
+async def test_concurrent_identical_requests_are_one_job(jobs: Jobs) -> None:
     owner, item = await jobs.owner()
     for number in range(10):
         rows = await asyncio.gather(*(jobs.create(owner, item, number) for _ in range(64)))
@@ -101,7 +101,7 @@ async def test_cancel_and_complete_at_once_agree_on_one_end(jobs: Jobs) -> None:
     assert sum(ends.values()) == 30
 
 
-async def test_a_completion_told_twice_counts_once(jobs: Jobs) -> None:
+async def test_a_completion_delivered_twice_counts_once(jobs: Jobs) -> None:
     owner, item = await jobs.owner()
     row = await jobs.create(owner, item, 1)
     claim = await jobs.claim()

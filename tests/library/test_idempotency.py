@@ -59,7 +59,7 @@ async def test_every_post_that_takes_a_key_is_tried_here(catalogue: Catalogue) -
 
 
 @pytest.mark.parametrize("path", MAKING)
-async def test_the_same_again_makes_nothing_more(catalogue: Catalogue, path: str) -> None:
+async def test_a_repeated_request_creates_nothing_more(catalogue: Catalogue, path: str) -> None:
     user = catalogue.user()
     body, _ = await bodies(user, path)
     answers = await asyncio.gather(*(user.post(path, body, key="k") for _ in range(6)))
@@ -107,7 +107,7 @@ async def test_while_the_first_has_not_ended_the_second_waits(
 
 
 @pytest.mark.parametrize("path", MAKING)
-async def test_what_was_refused_may_be_asked_again(catalogue: Catalogue, path: str) -> None:
+async def test_a_refused_request_may_be_repeated(catalogue: Catalogue, path: str) -> None:
     user = catalogue.user()
     body, _ = await bodies(user, path)
     wrong = body | {"owner": "somebody"}
@@ -117,7 +117,7 @@ async def test_what_was_refused_may_be_asked_again(catalogue: Catalogue, path: s
 
 
 @pytest.mark.parametrize("path", AGAIN)
-async def test_what_has_no_body_may_be_repeated(catalogue: Catalogue, path: str) -> None:
+async def test_a_request_without_a_body_may_be_repeated(catalogue: Catalogue, path: str) -> None:
     user = catalogue.user()
     match path:
         case "/uploads/{upload}/complete":

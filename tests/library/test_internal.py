@@ -99,7 +99,7 @@ async def test_nobody_else_is_answered(library: LibraryClient, authorization: st
         assert (await session.execute(select(func.count()).select_from(ItemRow))).scalar_one() == 1
 
 
-async def test_where_nothing_waits_nothing_is_given(library: LibraryClient) -> None:
+async def test_an_empty_queue_gives_no_claims(library: LibraryClient) -> None:
     answer = await library.client.post("/internal/claims", json=CLAIM_REQUEST)
     assert (answer.status_code, answer.json()) == (200, {"claims": []})
 
@@ -130,7 +130,7 @@ async def test_a_claim_is_kept_by_heartbeats_and_given_back(library: LibraryClie
     assert (row.state, row.attempt) == ("queued", 0)
 
 
-async def test_a_stale_epoch_is_told_that_it_is_lost(library: LibraryClient) -> None:
+async def test_a_heartbeat_with_a_stale_epoch_is_answered_lost(library: LibraryClient) -> None:
     claim = await library.claim()
     assert await library.beat(claim, epoch=7) == "lost"
     assert await library.beat(claim) == "held"
@@ -179,7 +179,7 @@ async def test_progress_is_shown_at_once_and_no_more_than_the_latest(
     await running
 
 
-async def test_an_owner_who_leaves_takes_everything_along(library: LibraryClient) -> None:
+async def test_deleting_an_owner_deletes_everything_they_own(library: LibraryClient) -> None:
     claim = await library.claim()
     other, thing = await library.jobs.owner()
     await library.jobs.create(other, thing, 1)

@@ -62,7 +62,7 @@ async def test_an_upload_that_is_a_stem_is_worked_on_as_one(catalogue: Catalogue
     assert (source.kind, source.stem) == (ArtifactKind.CANONICAL, Stem.DRUMS)
 
 
-async def test_a_stem_can_be_said_later_and_taken_back(catalogue: Catalogue) -> None:
+async def test_a_stem_can_be_set_later_and_removed(catalogue: Catalogue) -> None:
     user = catalogue.user()
     song = await user.track()
     for stem in ("bass", None):
@@ -122,7 +122,7 @@ async def test_a_run_takes_parameters_by_step(catalogue: Catalogue) -> None:
     assert "there are weights, stems" in messages["body.params.separation.colour"]
 
 
-async def test_weights_that_no_worker_has_are_refused_when_they_are_asked_for(
+async def test_weights_that_no_worker_has_are_refused(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()
@@ -143,7 +143,7 @@ async def test_weights_that_no_worker_has_are_refused_when_they_are_asked_for(
     await user.post("/runs", run)
 
 
-async def test_weights_are_not_judged_before_a_worker_told_what_it_has(
+async def test_weights_are_not_checked_before_a_worker_reported_its_own(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()
@@ -191,7 +191,7 @@ async def test_a_job_that_is_tried_again_says_when(catalogue: Catalogue) -> None
     assert "UTC" in waits["message"]
 
 
-async def test_songs_can_be_listed_without_what_was_cut_from_them(catalogue: Catalogue) -> None:
+async def test_songs_can_be_listed_without_their_stems(catalogue: Catalogue) -> None:
     user = catalogue.user()
     song = await user.track()
     await user.post("/runs", {"item": song, "pipeline": "stems"})
@@ -213,14 +213,14 @@ async def test_an_upload_leads_to_the_tagging_of_its_sample(catalogue: Catalogue
     assert (await user.get(f"/uploads/{upload['id']}"))["tagging"] == claim.job
 
 
-async def test_workers_call_a_song_without_its_ending(catalogue: Catalogue) -> None:
+async def test_workers_name_a_song_without_its_suffix(catalogue: Catalogue) -> None:
     user = catalogue.user()
     song = await user.track(name="plain.wav")
     await user.post("/jobs", {"item": song, "task": "midi"})
     assert (await catalogue.claim(TaskName.MIDI)).item.name == "plain"
 
 
-def test_an_ending_is_kept_where_a_name_is_cut_and_cut_where_a_part_is_named() -> None:
+def test_a_suffix_is_kept_in_a_shortened_name_and_dropped_in_a_parts_name() -> None:
     assert fit_name("曲" * 400 + ".flac") == "曲" * 83 + ".flac"
     assert split_name("Vol. 2") == ("Vol. 2", "")
     assert split_name("plain.WAV") == ("plain", ".WAV")

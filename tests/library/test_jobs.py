@@ -48,7 +48,7 @@ async def test_a_job_is_made_once_and_its_result_reused(catalogue: Catalogue) ->
     assert [entry["id"] for entry in listed] == [job["id"]]
 
 
-async def test_who_may_run_but_not_read_gets_no_result(catalogue: Catalogue) -> None:
+async def test_a_scope_to_run_but_not_to_read_gets_no_result(catalogue: Catalogue) -> None:
     user = catalogue.user()
     runner = catalogue.user(scopes=frozenset({Scope.JOBS}), owner=user.owner)
     song = await user.track()
@@ -90,7 +90,7 @@ async def test_parallel_posts_with_one_key_make_one_job(catalogue: Catalogue) ->
         ({"owner": UNKNOWN}, 422, "body.owner"),
     ],
 )
-async def test_a_wrong_order_says_what_is_wrong(
+async def test_an_invalid_job_request_names_the_fields(
     catalogue: Catalogue, wrong: dict[str, Any], status: int, field: str | None
 ) -> None:
     user = catalogue.user()
@@ -140,7 +140,7 @@ async def test_inputs_are_those_that_the_task_takes(catalogue: Catalogue) -> Non
     assert len(job["inputs"]) == 3
 
 
-async def test_a_waiting_job_is_cancelled_at_once_and_can_be_asked_again(
+async def test_a_queued_job_is_cancelled_at_once_and_can_be_requested_again(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()
@@ -231,7 +231,7 @@ async def test_the_feed_shows_everything_once_in_order(catalogue: Catalogue) -> 
     assert (await user.http.get("/v1/feed", params={"after": "nonsense"})).status_code == 422
 
 
-async def test_an_owner_that_is_forgotten_leaves_nothing(catalogue: Catalogue) -> None:
+async def test_a_deleted_owner_leaves_no_rows(catalogue: Catalogue) -> None:
     user, other = catalogue.user(), catalogue.user()
     song = await user.track()
     kept = await other.track()

@@ -22,7 +22,7 @@ FILES = {
 }
 
 
-async def test_a_one_shot_is_tagged_as_soon_as_it_is_taken_in(catalogue: Catalogue) -> None:
+async def test_a_one_shot_is_tagged_as_soon_as_it_is_ingested(catalogue: Catalogue) -> None:
     user = catalogue.user()
     assert await catalogue.idle(TaskName.TAGGING)
     upload = await user.upload(b"a kick" * 100, kind="sample")

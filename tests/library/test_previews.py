@@ -40,7 +40,7 @@ async def store_preview(catalogue: Catalogue, claim: Claim, worker: WorkerId) ->
     return key
 
 
-async def test_what_is_finished_is_heard_by_its_owner_until_the_job_ends(
+async def test_previews_are_served_to_their_owner_until_the_job_ends(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()

@@ -31,7 +31,7 @@ OWNER = OwnerId("00000000-0000-7000-8000-000000000001")
 WRITERS, EACH = 25, 12
 
 
-async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
+async def test_a_reader_with_concurrent_writers_sees_every_event_once_and_in_order(
     library_url: str, tmp_path: Path
 ) -> None:
     database = Database(library_url, clock=SystemClock(), pool=WRITERS)
@@ -92,7 +92,7 @@ async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
 
 
 @pytest.mark.timeout(120)
-async def test_endings_cancellations_and_deletions_get_along(catalogue: Catalogue) -> None:
+async def test_concurrent_outcomes_cancellations_and_deletions_agree(catalogue: Catalogue) -> None:
     user = catalogue.user()
     chance = random.Random(3)
     statuses: Counter[int] = Counter()

@@ -137,7 +137,7 @@ async def test_a_silent_workers_job_waits_again(server: RunningServer) -> None:
     assert await server.jobs.complete(claim) is None, "the first worker has lost it"
 
 
-async def test_a_result_that_was_stored_but_not_told_counts(server: RunningServer) -> None:
+async def test_a_result_that_was_stored_but_not_published_counts(server: RunningServer) -> None:
     claim = await server.running()
     await server.store(claim)
     await server.silence()
@@ -342,7 +342,7 @@ async def test_old_notes_are_forgotten_and_unsent_events_are_not(server: Running
 # What workers say.
 
 
-async def test_a_workers_word_counts_once(server: RunningServer) -> None:
+async def test_a_workers_event_counts_once(server: RunningServer) -> None:
     claim = await server.running()
     digest = await server.store(claim)
     completed = _event("job.completed", _completed(claim, digest))
@@ -355,7 +355,7 @@ async def test_a_workers_word_counts_once(server: RunningServer) -> None:
         assert len(list(await session.scalars(select(InboxRow)))) == 1
 
 
-async def test_a_failure_told_twice_is_one_failure(server: RunningServer) -> None:
+async def test_a_failure_delivered_twice_is_one_failure(server: RunningServer) -> None:
     claim = await server.running()
     failed = JobFailed(
         job=claim.job,
@@ -390,7 +390,7 @@ async def test_a_manifest_that_was_changed_is_not_applied(server: RunningServer)
     assert (await server.jobs.row(claim.job)).state == "running"
 
 
-async def test_a_manifest_that_is_told_is_not_fetched(server: RunningServer) -> None:
+async def test_an_inlined_manifest_is_not_fetched(server: RunningServer) -> None:
     claim = await server.running()
     manifest = Manifest(job=claim.job, epoch=claim.epoch, producer=PRODUCER, result={"n": 7})
     # Nothing is stored: whoever asked the store for it would find no manifest.
@@ -400,7 +400,7 @@ async def test_a_manifest_that_is_told_is_not_fetched(server: RunningServer) -> 
     assert (row.state, row.result) == ("succeeded", {"n": 7})
 
 
-async def test_a_manifest_that_is_told_of_another_attempt_is_not_applied(
+async def test_an_inlined_manifest_of_another_attempt_is_not_applied(
     server: RunningServer,
 ) -> None:
     claim = await server.running()
@@ -413,7 +413,7 @@ async def test_a_manifest_that_is_told_of_another_attempt_is_not_applied(
     assert (await server.jobs.row(claim.job)).state == "running"
 
 
-async def test_an_event_waits_while_the_database_is_away(server: RunningServer) -> None:
+async def test_an_event_waits_while_the_database_is_unavailable(server: RunningServer) -> None:
     claim = await server.running()
     digest = await server.store(claim)
     away = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none", clock=SystemClock())
@@ -423,7 +423,7 @@ async def test_an_event_waits_while_the_database_is_away(server: RunningServer) 
     await away.close()
 
 
-async def test_the_third_crash_is_told_to_operators(server: RunningServer) -> None:
+async def test_the_third_crash_is_a_dead_letter_for_operators(server: RunningServer) -> None:
     jobs = server.jobs.with_policy(replace(server.jobs.policy, backoff=timedelta()))
     handler = JobEvents(jobs.database, server.objects, policy=jobs.policy)
     await jobs.create(server.owner, server.item, 1)

@@ -31,7 +31,7 @@ async def test_a_relay(check: Check, library_url: str) -> None:
 
 
 @pytest.mark.parametrize("check", ON_POSTGRES, ids=lambda check: check.__name__)
-async def test_a_relay_beside_other_writers(check: Check, postgres_url: str) -> None:
+async def test_a_relay_with_concurrent_writers(check: Check, postgres_url: str) -> None:
     async with open_jobs(postgres_url) as jobs:
         await check(relays, jobs.database)
 

@@ -111,7 +111,7 @@ async def test_what_failed_is_left_out_and_steps_without_inputs_are_skipped(
     assert await catalogue.idle(TaskName.MIDI)
 
 
-async def test_an_analysis_hears_the_stems_and_slicing_reads_the_analysis(
+async def test_an_analysis_reads_the_stems_and_slicing_reads_the_analysis(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()

@@ -91,7 +91,9 @@ async def test_what_a_file_says_of_itself_takes_the_room_that_is_left(catalogue:
         assert len((await session.execute(query)).scalar_one()) <= SEARCHED
 
 
-async def test_what_an_owner_said_is_never_pushed_out_by_a_file(catalogue: Catalogue) -> None:
+async def test_the_owners_metadata_is_never_pushed_out_by_a_files_tags(
+    catalogue: Catalogue,
+) -> None:
     user = catalogue.user()
     done = await user.upload(b"a" * 3000, metadata={f"m{n}": "mine" for n in range(40)})
     await _take_in(catalogue, {f"t{n}": "the file's" for n in range(40)})

@@ -27,7 +27,7 @@ WAIT = 0.3
 
 
 @pytest.mark.parametrize("word", ["failed", "skipped", "released"])
-async def test_a_word_waits_for_a_database_that_is_held(
+async def test_a_worker_event_waits_for_a_locked_database(
     jobs: Jobs, library_url: str, tmp_path: Path, word: str
 ) -> None:
     owner, item = await jobs.owner()

@@ -97,7 +97,7 @@ async def test_a_slow_store_keeps_nobody_waiting(catalogue: Catalogue) -> None:
     assert (await slow)["state"] == "open"
 
 
-async def test_a_store_that_is_away_leaves_no_upload_behind(catalogue: Catalogue) -> None:
+async def test_an_unavailable_store_leaves_no_upload_behind(catalogue: Catalogue) -> None:
     user, store = catalogue.user(), store_of(catalogue)
     store.away = True
     body = {"name": "x", "size": len(DATA), "sha256": sha256(DATA)}

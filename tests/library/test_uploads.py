@@ -105,9 +105,7 @@ async def test_other_bytes_than_announced_are_refused_and_removed(
     assert (await user.get(f"/jobs/{again['id']}"))["reason"]["code"] == "missing_file"
 
 
-async def test_a_digest_that_was_only_announced_stands_for_nothing(
-    catalogue: Catalogue, tmp_path: Path
-) -> None:
+async def test_an_announced_digest_proves_nothing(catalogue: Catalogue, tmp_path: Path) -> None:
     user = catalogue.user()
     wrong = await user.open(bytes(len(DATA)), sha256=sha256(DATA))
     await user.send(wrong, bytes(len(DATA)))
@@ -184,7 +182,7 @@ async def test_completing_at_the_same_time_makes_one_item(catalogue: Catalogue) 
     assert len(await rows(catalogue, JobRow)) == 1
 
 
-async def test_a_completion_that_was_cut_off_can_be_asked_again(catalogue: Catalogue) -> None:
+async def test_an_interrupted_completion_can_be_repeated(catalogue: Catalogue) -> None:
     user = catalogue.user()
     upload = await user.open(DATA)
     await user.send(upload, DATA)

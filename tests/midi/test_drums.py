@@ -190,9 +190,7 @@ def test_drums_of_an_accompaniment_are_not_believed(tmp_path: Path, engine: Engi
     assert not job.outputs
 
 
-def test_asked_for_an_accompaniment_gives_only_what_was_tagged_as_a_drum(
-    tmp_path: Path, engine: Engine
-) -> None:
+def test_a_tagged_accompaniment_gives_only_drum_sounds(tmp_path: Path, engine: Engine) -> None:
     result = handle(MidiParams(drums_of_mixtures=True), mixed_job(tmp_path), engine)
     assert (result.notes, result.left_out) == (1, 1)
     assert "wrong" in result.remark

@@ -78,7 +78,7 @@ def test_a_crescendo_is_one_note() -> None:
     assert len(find_notes(inputs, swelling, Options())) == 2
 
 
-def test_what_falls_away_and_comes_back_is_a_second_note() -> None:
+def test_a_level_that_falls_and_rises_again_is_a_second_note() -> None:
     inputs = posteriors((20, 120, 60))
     steady = np.ones((FRAMES, 1025), np.float32)
     steady[60:66] = 1e-3

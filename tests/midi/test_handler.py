@@ -145,7 +145,7 @@ def test_a_straight_note_is_not_bent(tmp_path: Path, engine: Engine) -> None:
     assert not bends
 
 
-def test_range_length_and_instrument_are_as_asked(tmp_path: Path, engine: Engine) -> None:
+def test_range_length_and_instrument_follow_the_parameters(tmp_path: Path, engine: Engine) -> None:
     job = job_of(tmp_path, perform(CHORDS))
     params = MidiParams(minimum_frequency=220.0, maximum_frequency=330.0, program=40)
     result = handle(params, job, engine)
@@ -170,7 +170,7 @@ def test_the_stem_chooses_the_instrument(
     assert handle(MidiParams(), job, engine).program == program
 
 
-def test_stereo_is_heard_as_its_middle(tmp_path: Path, engine: Engine) -> None:
+def test_stereo_is_transcribed_as_its_mid_channel(tmp_path: Path, engine: Engine) -> None:
     audio = np.concatenate([perform(SCALE), np.zeros_like(perform(SCALE))])
     job = job_of(tmp_path, audio)
     handle(MidiParams(), job, engine)
@@ -201,7 +201,7 @@ def test_progress_rises_to_the_end(tmp_path: Path, engine: Engine) -> None:
     ],
     ids=["silence", "whisper", "short", "noise", "constant", "drums"],
 )
-def test_where_there_is_nothing_the_job_is_skipped(
+def test_audio_without_notes_skips_the_job(
     tmp_path: Path, engine: Engine, audio: np.ndarray, stem: Stem | None, reason: str
 ) -> None:
     job = job_of(tmp_path, audio.astype(np.float32), stem=stem)
@@ -288,9 +288,7 @@ def test_opposite_channels_have_the_notes_of_equal_ones(tmp_path: Path, engine: 
     assert result[0] == result[1]
 
 
-def test_a_lead_in_the_side_is_written_beside_a_band_in_the_middle(
-    tmp_path: Path, engine: Engine
-) -> None:
+def test_a_lead_in_the_side_channel_is_transcribed_too(tmp_path: Path, engine: Engine) -> None:
     lead = perform(SCALE)[:1]
     band = 0.4 * signals.tone(36, lead.shape[1] / RATE, sample_rate=RATE)
     result = []
@@ -319,6 +317,6 @@ def test_a_detuned_melody_is_written_once(tmp_path: Path, engine: Engine, cents:
     assert abs(abs(result.tuning_cents) - abs(cents)) < 6
 
 
-def test_a_melody_in_tune_is_heard_as_it_is(tmp_path: Path, engine: Engine) -> None:
+def test_a_melody_in_tune_is_transcribed_unchanged(tmp_path: Path, engine: Engine) -> None:
     result = handle(MidiParams(), job_of(tmp_path, perform(SCALE)), engine)
     assert result.tuning_cents == 0.0

@@ -52,7 +52,7 @@ def test_the_second_drum_is_found_and_no_other(tmp_path: Path) -> None:
     assert all(0.5 <= hit.confidence <= 1 for hit in result)
 
 
-def test_what_is_not_heard_alone_is_not_looked_for(tmp_path: Path) -> None:
+def test_drums_that_never_sound_alone_are_not_searched_for(tmp_path: Path) -> None:
     pattern = ("kh", "kh", "h", "kh", "h", "kh", "h")
     path = write_audio(tmp_path / "drums.flac", recording(pattern), RATE)
     slices, tags = pieces(pattern)

@@ -106,7 +106,7 @@ def test_more_notes_than_channels_lose_their_bends_not_their_pitch(tmp_path: Pat
     assert len(sounding(saved(tmp_path / "a.mid", played))) == 20
 
 
-def test_every_channel_is_told_its_range_and_its_instrument(tmp_path: Path) -> None:
+def test_every_channel_gets_its_bend_range_and_instrument(tmp_path: Path) -> None:
     played = play([note(0, 2, 60), note(1, 2, 64)], pitch_bends=True)
     messages = [m for m in saved(tmp_path / "a.mid", played) if not m.is_meta]
     for channel in {item.channel for item in played}:

@@ -54,7 +54,7 @@ def test_no_more_than_a_few_blocks_wait() -> None:
     assert inputs == 5
 
 
-def test_what_goes_wrong_is_told_where_the_next_block_is_given_or_at_the_end() -> None:
+def test_an_error_is_raised_at_the_next_block_or_at_the_end() -> None:
     def work(item: F32) -> None:
         raise OSError(f"the disk is full at {item[0, 0, 0]:g}")
 

@@ -91,7 +91,7 @@ def test_confidence_falls_with_what_is_left_over() -> None:
     assert kept[1] == 0
 
 
-def test_confidence_is_told_for_each_second_whatever_the_blocks() -> None:
+def test_confidence_is_reported_for_each_second_whatever_the_blocks() -> None:
     stems, mixture = noise(2, 1, 100_000), noise(1, 100_000)
     measured = []
     for size in (100_000, 777, 44_100):

@@ -163,7 +163,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         convert({broken.name: broken}, tmp_path / "broken.onnx")
 
 
-def test_every_set_of_weights_that_can_be_asked_for_is_in_the_manifest() -> None:
+def test_every_selectable_set_of_weights_is_in_the_manifest() -> None:
     from services.separation.engine import PARTS
 
     assert SERVICE.weights is not None

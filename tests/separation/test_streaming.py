@@ -92,7 +92,7 @@ def test_shifts_are_undone_and_averaged() -> None:
     assert not np.array_equal(output, single)
 
 
-def test_nothing_in_gives_nothing_out() -> None:
+def test_empty_input_gives_empty_output() -> None:
     assert list(separate_stream(iter(()), Shares(), overlap=0.25)) == []
 
 

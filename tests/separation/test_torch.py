@@ -224,7 +224,7 @@ print("well")
     assert run(torch_python, "-c", code) == ["well"]
 
 
-def test_a_gpu_that_torch_does_not_find_is_said(torch_python: Path) -> None:
+def test_a_gpu_that_torch_does_not_find_is_reported(torch_python: Path) -> None:
     code = """
 import os
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -295,7 +295,7 @@ def test_the_setting_reaches_the_engine(weights: dict[str, Path]) -> None:
         load_engine(EngineContext(weights=only, prefer="tensorflow"))
 
 
-def test_the_cpu_that_stands_in_for_a_gpu_says_so(weights: dict[str, Path], tmp_path: Path) -> None:
+def test_a_cpu_fallback_is_reported(weights: dict[str, Path], tmp_path: Path) -> None:
     only = {"spleeter-2stems": weights["spleeter-2stems"]}
     engine = load_engine(EngineContext(weights=only, threads=2, fallback=True))
     job, _ = make_job(tmp_path, mixture())

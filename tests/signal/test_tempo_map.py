@@ -58,6 +58,6 @@ def test_a_ritardando_is_followed() -> None:
         assert section.bpm == pytest.approx(true, rel=0.02)
 
 
-def test_nothing_has_no_tempo() -> None:
+def test_empty_audio_has_no_tempo() -> None:
     assert find_stretches(np.zeros(0)) == find_stretches(np.ones(1)) == ()
     assert steadiness(np.zeros(0), ()) == 0.0

@@ -15,7 +15,7 @@ def blocks(audio: F32, size: int = 1000) -> Iterator[F32]:
         yield audio[:, at : at + size]
 
 
-def test_rolling_gives_what_was_asked_and_holds_little() -> None:
+def test_a_sliding_buffer_returns_the_range_and_holds_little() -> None:
     audio = signals.noise(2.0, channels=2)
     buffer = SlidingBuffer(blocks(audio))
     for start in range(0, audio.shape[1] - 3000, 2500):
@@ -26,7 +26,7 @@ def test_rolling_gives_what_was_asked_and_holds_little() -> None:
         assert buffer.held <= 5000
 
 
-def test_rolling_skips_what_was_forgotten_before_it_was_read() -> None:
+def test_a_sliding_buffer_skips_what_was_forgotten_before_it_was_read() -> None:
     audio = signals.noise(3.0)
     buffer = SlidingBuffer(blocks(audio))
     buffer.forget(100_500)
@@ -36,7 +36,7 @@ def test_rolling_skips_what_was_forgotten_before_it_was_read() -> None:
         buffer.take(99_000, 101_000)
 
 
-def test_rolling_ends_with_the_audio() -> None:
+def test_a_sliding_buffer_ends_with_the_audio() -> None:
     buffer = SlidingBuffer(blocks(signals.noise(0.1)))
     assert buffer.take(4000, 9000).shape == (1, 410)
     assert SlidingBuffer(iter([])).take(0, 10).shape == (1, 0)

@@ -264,7 +264,7 @@ def test_two_items_of_one_name_keep_their_files(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("start", ["曲" * 83, "é" * 125, "x" * 200, "👩\u200d👧" * 22])
-def test_a_long_name_is_fetched_with_its_ending(shell: Shell, start: str) -> None:
+def test_a_long_name_is_fetched_with_its_suffix(shell: Shell, start: str) -> None:
     item = shell.tone(f"{start}.wav", frequency=500.0 + len(start))
     shell.json("get", item, "-o", "out")
     (original,) = [p for p in (shell.folder / "out").rglob("*.wav") if p.is_file()]
@@ -278,7 +278,7 @@ def test_a_name_is_found_however_it_is_typed(shell: Shell, name: str, form: Any)
     assert shell.json("show", unicodedata.normalize(form, name))["id"] == item
 
 
-def test_a_song_goes_before_what_was_cut_from_it(shell: Shell) -> None:
+def test_a_song_comes_before_its_stems(shell: Shell) -> None:
     song = shell.tone("plain.wav", frequency=700.0, kind="track")
     (run,) = shell.json("run", "stems", "plain")
     assert run["state"] == "succeeded"

@@ -124,7 +124,7 @@ def test_a_job_that_was_at_work_when_the_process_was_killed_counts_as_lost(
         server.parts["server"].kill()
 
 
-def test_a_server_told_to_stop_leaves_in_good_order_within_its_grace(
+def test_a_server_stops_in_good_order_within_its_grace_period(
     server: RunningServer, tmp_path: Path
 ) -> None:
     server.start()

@@ -59,7 +59,9 @@ def stems(user: Client, item: str, folder: Path) -> dict[str, Path]:
     }
 
 
-def test_stems_are_heard_before_they_are_finished(user: Client, item: str, tmp_path: Path) -> None:
+def test_previews_of_stems_play_before_the_job_ends(
+    user: Client, item: str, tmp_path: Path
+) -> None:
     job = user.jobs.create(item, "separation", params=PARAMS).id
     previews: dict[str, AudioBlock] = {}
     early, announced = 0, set[str]()
@@ -118,7 +120,7 @@ def test_the_finished_files_are_those_of_a_job_without_previews(
         assert saved.read_bytes() == first[artifact.name].read_bytes()
 
 
-def test_nobody_else_hears_it(server: RunningServer, user: Client, item: str) -> None:
+def test_nobody_else_gets_the_preview(server: RunningServer, user: Client, item: str) -> None:
     job = user.jobs.create(item, "separation", params=PARAMS, force=True).id
     names: list[str] = []
 

@@ -71,7 +71,7 @@ def body(method: str, path: str, id_: str) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_what_is_somebody_elses_is_as_if_it_never_was(
+def test_another_owners_data_is_indistinguishable_from_missing_data(
     server: RunningServer, theirs: dict[str, str], other: Client, method: str, path: str
 ) -> None:
     known = path

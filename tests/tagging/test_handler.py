@@ -85,7 +85,7 @@ def test_a_song_is_the_mean_of_its_patches(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", list(TagSource))
-def test_only_the_words_that_were_asked_for(tmp_path: Path, source: TagSource) -> None:
+def test_only_the_requested_tags(tmp_path: Path, source: TagSource) -> None:
     job = job_of(tmp_path, signals.noise(4.0))
     engine = KnownEngine()
     handle(TaggingParams(sources=(source,), song_threshold=0), job, engine)
@@ -122,14 +122,14 @@ def test_the_threshold_decides_what_is_unknown(tmp_path: Path) -> None:
     assert tags_of(job).samples[0].label is SoundClass.SNARE
 
 
-def test_an_uploaded_sample_is_heard_as_one(tmp_path: Path) -> None:
+def test_an_uploaded_sample_is_classified_as_a_sample(tmp_path: Path) -> None:
     job = job_of(tmp_path, signals.noise(0.3), kind=ItemKind.SAMPLE)
     result = handle(TaggingParams(), job, KnownEngine(({"crash": 1.0},)))
     assert (result.song, result.classes) == ((), {SoundClass.CRASH: 1})
     assert tags_of(job).samples[0].file == "canonical.flac"
 
 
-def test_what_is_heard_can_be_asked_for(tmp_path: Path) -> None:
+def test_the_classified_kind_can_be_a_parameter(tmp_path: Path) -> None:
     job = job_of(tmp_path, signals.noise(0.3))
     result = handle(TaggingParams(target=TagTarget.SAMPLES), job, KnownEngine(({"tom": 1.0},)))
     assert result.classes == {SoundClass.TOM: 1}

@@ -79,7 +79,7 @@ def test_the_same_checkpoint_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize("source", list(TagSource))
-def test_a_patch_is_heard_alone(engine: Engine, source: TagSource) -> None:
+def test_a_patch_does_not_depend_on_its_batch(engine: Engine, source: TagSource) -> None:
     patches = spectrogram()
     all_ = engine.run_tagger(patches, source)
     alone = engine.run_tagger(patches[2:3], source)

@@ -132,7 +132,7 @@ def test_short_sounds_are_described(classifier: Classifier, size: int) -> None:
 
 
 @pytest.mark.parametrize("silence", [np.zeros(5000), np.full(5000, 1e-6), np.full(5000, np.nan)])
-def test_of_silence_nothing_is_said(classifier: Classifier, silence: F32) -> None:
+def test_silence_has_no_class(classifier: Classifier, silence: F32) -> None:
     described = features(silence.astype(np.float32), RATE)
     assert not described.any()
     np.testing.assert_allclose(classifier.classify(described[None]), 1 / len(CLASSES), atol=1e-6)

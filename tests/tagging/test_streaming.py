@@ -30,13 +30,13 @@ def test_channels_are_mixed_to_one() -> None:
     assert mono(audio[:, :0], RATE).shape == (0,)
 
 
-def test_channels_that_cancel_out_are_heard() -> None:
+def test_channels_that_cancel_out_are_tagged() -> None:
     sound = signals.sine(440, 0.1)
     audio = np.concatenate([-0.9 * sound, sound]).astype(np.float32)
     assert np.abs(mono(audio, RATE)).max() > 0.9 * np.abs(sound).max()
 
 
-def test_patches_of_a_file_are_told_by_sample(tmp_path: Path) -> None:
+def test_patches_report_progress_in_samples(tmp_path: Path) -> None:
     path = write_audio(tmp_path / "song.flac", signals.noise(10.0))
     report: list[int] = []
     result = list(spectral_patches(path, RATE, report.append))

@@ -42,7 +42,7 @@ def test_a_draw_is_the_same_whatever_was_drawn_before(engine: Engine) -> None:
     assert first != hearing.run(audio, language="en", beam=1)
 
 
-def test_a_language_is_told(engine: Engine) -> None:
+def test_a_language_is_detected(engine: Engine) -> None:
     audio = read(VOICE, RATE, mono=True)[0]
     report = engine.open("whisper-base").run_language(audio)
     assert max(report, key=lambda code: report[code]) == "en"

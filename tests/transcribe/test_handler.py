@@ -136,7 +136,7 @@ def test_what_was_removed_is_kept_and_shown(tmp_path: Path) -> None:
     assert [entry["text"] for entry in content["removed"]] == [f"word{n}" for n in range(3, 12)]
 
 
-def test_doubtful_text_is_kept_when_asked(tmp_path: Path) -> None:
+def test_doubtful_text_is_kept_on_request(tmp_path: Path) -> None:
     audio = bursts((0, 3), seconds=12)[np.newaxis]
     result = handle(TranscribeParams(keep_doubtful=True), job_of(tmp_path, audio), FakeNetwork())
     assert result.words == 12
@@ -157,7 +157,7 @@ def test_no_words_to_be_had(tmp_path: Path, audio: np.ndarray, stem: Stem, reaso
     assert ended.value.reason == reason
 
 
-def test_a_voice_in_opposite_channels_is_heard(tmp_path: Path) -> None:
+def test_a_voice_in_opposite_channels_is_transcribed(tmp_path: Path) -> None:
     voice = bursts((0, 2), seconds=2)
     result = handle(TranscribeParams(), job_of(tmp_path, np.stack([voice, -voice])), FakeNetwork())
     assert result.words == 2

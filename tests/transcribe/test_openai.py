@@ -32,7 +32,7 @@ def voice(seconds: float) -> np.ndarray:
     return read_audio(VOICE, RATE, mono=True)[0][: round(seconds * RATE)]
 
 
-def test_it_hears_what_ctranslate2_hears(weights: dict[str, Path]) -> None:
+def test_it_transcribes_like_ctranslate2(weights: dict[str, Path]) -> None:
     audio = voice(8)
     output = [
         load_engine(EngineContext(weights=weights, threads=2, prefer=name))
@@ -67,7 +67,7 @@ def test_the_weights_are_the_same_network(weights: dict[str, Path]) -> None:
     assert 10 * math.log10(error) < -80
 
 
-def test_the_language_is_told(weights: dict[str, Path]) -> None:
+def test_the_language_is_detected(weights: dict[str, Path]) -> None:
     engine = load_engine(EngineContext(weights=weights, threads=2, prefer="openai"))
     hearing = engine.open("whisper-base")
     report = hearing.run_language(voice(20))

@@ -98,7 +98,7 @@ def test_a_loop_that_goes_on_at_another_rate_in_another_cut_is_no_refrain() -> N
     assert not any(segment.confirmed for segment in confirm(LOOP, [*faster, *faster]))
 
 
-def test_thanks_that_are_said_stay_and_those_that_are_not_go() -> None:
+def test_spoken_thanks_stay_and_hallucinated_ones_go() -> None:
     message = line("Thank you so much for listening, and good night everybody", 3.0)
 
     def repeated(audio: Mono, temperature: float) -> list[Segment]:
@@ -114,7 +114,7 @@ def test_thanks_that_are_said_stay_and_those_that_are_not_go() -> None:
     assert transcribe(Scripted(once)) == ([], [RemovalReason.CREDIT])
 
 
-def test_thanks_that_are_heard_again_and_doubted_go() -> None:
+def test_thanks_that_a_second_pass_doubts_go() -> None:
     doubted = line("Thanks for watching!", log_probability=-0.8)
 
     def script(audio: Mono, temperature: float) -> list[Segment]:
@@ -124,7 +124,7 @@ def test_thanks_that_are_heard_again_and_doubted_go() -> None:
     assert transcribe(Scripted(script)) == ([], [RemovalReason.CREDIT])
 
 
-def test_what_does_not_look_invented_is_heard_once() -> None:
+def test_plausible_text_is_transcribed_once() -> None:
     network = Scripted(lambda audio, temperature: [line("open up the crate")])
     transcribe(network)
     assert network.runs == [(len(SUNG), 0.0)]

@@ -20,7 +20,7 @@ def listen(
 
 
 @pytest.mark.parametrize("seconds", [0.5, 29.0, 30.0, 31.0, 95.3])
-def test_every_sample_is_heard_once(seconds: float) -> None:
+def test_every_sample_is_transcribed_once(seconds: float) -> None:
     network = FakeNetwork()
     audio = bursts((0, seconds), seconds=seconds)
     listen(audio, network)
@@ -47,7 +47,7 @@ def test_times_are_those_of_the_stream() -> None:
     assert result[-1].end <= 40
 
 
-def test_what_a_pass_leaves_over_is_heard_with_what_follows() -> None:
+def test_the_rest_of_a_pass_joins_the_next_window() -> None:
     network = FakeNetwork(max_seconds=18.0)
     transcriber = Transcriber(network, "en", 5, loudest_db=-15.0)
     audio = bursts((0, 70), seconds=70)
@@ -94,7 +94,7 @@ def test_a_pass_that_hardly_went_anywhere_leads_on() -> None:
     assert sum(network.lengths) == 95 * RATE
 
 
-def test_silence_is_not_heard() -> None:
+def test_silence_is_not_transcribed() -> None:
     network = FakeNetwork()
     audio = np.concatenate([np.zeros(70 * RATE, np.float32), bursts((0, 20), seconds=20)])
     transcriber = listen(audio, network, language=None)

@@ -84,7 +84,7 @@ def test_a_broken_download_goes_on_where_it_stopped(
     assert weight_server.sent == 1_500_000 + len(CONTENT) - start
 
 
-def test_a_resumed_download_of_something_else_starts_afresh(
+def test_a_resumed_download_of_changed_content_starts_again(
     tmp_path: Path, weight_server: WeightServer
 ) -> None:
     store, weights = Store(tmp_path), made_of(at(weight_server, "/good"))
@@ -130,7 +130,7 @@ def test_when_no_source_has_it_the_error_tells_of_each(
     assert f"put the file at {tmp_path / 'net-1' / 'net.bin'} yourself" in message
 
 
-def test_a_file_put_there_by_hand_is_taken(tmp_path: Path) -> None:
+def test_a_file_that_a_user_copied_is_used(tmp_path: Path) -> None:
     store, weights = Store(tmp_path), made_of(UrlSource(kind="url", urls=("nope://",)))
     store.folder(weights).mkdir()
     store.path(weights).write_bytes(CONTENT)
@@ -292,7 +292,7 @@ def test_two_processes_may_fetch_at_once(tmp_path: Path, weight_server: WeightSe
     assert len(weight_server.requests) == 1
 
 
-def test_missing_defaults_are_told_with_the_command(
+def test_missing_defaults_name_the_fetch_command(
     tmp_path: Path, weight_server: WeightServer
 ) -> None:
     store = Store(tmp_path)

@@ -9,7 +9,7 @@ from tests.support.scripted_service import SERVICE
 from tests.worker.conftest import WorkerHarness
 
 
-async def test_a_worker_speaks_under_the_id_of_its_start(harness: WorkerHarness) -> None:
+async def test_a_worker_uses_the_id_of_its_start(harness: WorkerHarness) -> None:
     claim = await harness.offer(do="work", seconds=0.5)
     event = await harness.outcome(claim)
     assert isinstance(event.data, JobCompleted)
@@ -17,7 +17,7 @@ async def test_a_worker_speaks_under_the_id_of_its_start(harness: WorkerHarness)
     assert {beat.worker for beat in harness.library.beats} == {harness.runtime.worker}
 
 
-async def test_no_two_starts_have_one_id(harness: WorkerHarness) -> None:
+async def test_each_start_has_its_own_id(harness: WorkerHarness) -> None:
     ids = {
         WorkerRuntime(
             SERVICE,

@@ -34,7 +34,7 @@ async def nothing_stored(harness: WorkerHarness, claim: Claim) -> bool:
     return not [file async for file in harness.platform.objects.walk(Bucket.DERIVED, prefix)]
 
 
-async def test_progress_reaches_the_desk(harness: WorkerHarness) -> None:
+async def test_progress_reaches_the_library(harness: WorkerHarness) -> None:
     claim = await harness.offer(do="work", seconds=3.0)
     await wait_until_running(harness, claim)
     event = await harness.outcome(claim)
@@ -56,7 +56,7 @@ async def test_a_lost_job_is_dropped_within_two_seconds(harness: WorkerHarness) 
     assert await nothing_stored(harness, claim)
 
 
-async def test_a_cancelled_job_is_given_back_and_its_child_dies(harness: WorkerHarness) -> None:
+async def test_a_cancelled_job_is_released_and_its_child_dies(harness: WorkerHarness) -> None:
     claim = await harness.offer(do="work", seconds=60.0, start_to_close_timeout=100.0)
     await wait_until_running(harness, claim)
     harness.library.status = LeaseStatus.CANCELLED

@@ -14,7 +14,7 @@ def test_half_of_the_slots_of_ingest_take_long_uploads(slots: int, long: int) ->
     assert Settings().slots == 2
 
 
-async def test_a_short_job_runs_beside_long_ones_and_these_one_after_the_other(
+async def test_a_short_job_runs_alongside_long_ones_which_run_one_by_one(
     tmp_path: Path,
 ) -> None:
     async with running_worker(tmp_path, chosen=Settings(device="cpu")) as harness:

@@ -37,7 +37,7 @@ async def test_a_finished_job_has_its_files_its_manifest_and_one_event(
     assert manifest.result["text"] == ""
 
 
-async def test_a_large_manifest_is_stored_and_not_told(harness: WorkerHarness) -> None:
+async def test_a_large_manifest_is_stored_and_not_inlined(harness: WorkerHarness) -> None:
     event = await harness.outcome(await harness.offer(letters=20_000))
     assert event.data.manifest is None
     data = await harness.platform.objects.get_bytes(Bucket.DERIVED, event.data.manifest_key)
@@ -78,7 +78,7 @@ async def test_a_failure_says_its_kind(
     assert (event.data.kind, event.data.reason.code) == (kind, reason)
 
 
-async def test_what_a_bug_says_is_for_operators_only(harness: WorkerHarness) -> None:
+async def test_a_handlers_traceback_is_for_operators_only(harness: WorkerHarness) -> None:
     event = await harness.outcome(await harness.offer(do="raise"))
     assert "a bug of the handler" in event.data.detail
     assert "a bug of the handler" not in event.data.reason.message
@@ -103,7 +103,7 @@ async def test_the_log_of_a_crash_is_kept_for_operators(harness: WorkerHarness) 
 
 
 @pytest.mark.parametrize("do", ["memory", "network_memory"])
-async def test_memory_that_runs_out_is_met_with_smaller_segments(
+async def test_out_of_memory_is_retried_with_smaller_segments(
     harness: WorkerHarness, do: Action
 ) -> None:
     event = await harness.outcome(await harness.offer(do=do, enough=0.5))
@@ -130,7 +130,7 @@ async def test_the_cpu_takes_over_when_a_gpu_has_too_little_memory(
     assert (result["device"], result["segment"], result["fallback"]) == ("cuda", 1.0, False)
 
 
-async def test_what_was_heard_of_a_try_that_ran_out_of_memory_is_forgotten(
+async def test_previews_of_an_attempt_that_ran_out_of_memory_are_dropped(
     harness: WorkerHarness,
 ) -> None:
     claim = await harness.offer(do="memory", enough=0.5, seconds=1.0)
@@ -142,7 +142,7 @@ async def test_what_was_heard_of_a_try_that_ran_out_of_memory_is_forgotten(
     assert f"{prefix}part-0.5.flac" in [facts.key for facts in await stored(harness, prefix)]
 
 
-async def test_memory_that_never_suffices_is_a_passing_fault_not_a_bad_file(
+async def test_memory_that_never_suffices_is_retryable_and_not_a_bad_file(
     harness: WorkerHarness,
 ) -> None:
     event = await harness.outcome(await harness.offer(do="memory", enough=0.0))

@@ -228,9 +228,7 @@ async def test_an_empty_topic_is_caught_up_at_once(harness: Harness, topic: Topi
         await running.consumer.caught_up.wait()
 
 
-async def test_news_reaches_every_reader_and_only_from_now_on(
-    harness: Harness, topic: Topic
-) -> None:
+async def test_a_tail_reaches_every_reader_and_starts_now(harness: Harness, topic: Topic) -> None:
     await harness.bus.publish(topic, released(0), key="old")
     epochs_by_reader: list[list[int]] = [[], []]
 
@@ -261,7 +259,7 @@ async def test_news_reaches_every_reader_and_only_from_now_on(
         assert 0 not in epochs
 
 
-async def test_news_that_cannot_be_read_is_still_news(harness: Harness, topic: Topic) -> None:
+async def test_an_undecodable_record_still_wakes_a_tail(harness: Harness, topic: Topic) -> None:
     received: list[AnyEvent | None] = []
 
     async def read() -> None:

@@ -36,7 +36,7 @@ async def command(*arguments: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.cluster
-async def test_letters_are_shown_and_sent_back() -> None:
+async def test_dead_letters_are_shown_and_sent_back() -> None:
     kafka = KafkaHarness(server_setting("KIT_BUS_URL").removeprefix("kafka://"))
     await kafka.bus.start()
     topic: Topic = fresh_topic()
@@ -129,7 +129,7 @@ async def test_files_in_quarantine_are_shown_and_not_sent_back(
     assert shelf.sent == ["jobs.events"]
 
 
-def test_what_is_no_event_for_operators_is_no_letter() -> None:
+def test_other_events_are_no_dead_letters() -> None:
     good = encode(DEAD_LETTERS, quarantined(), key="k")
     for odd in (Record(b"", (), b""), Record(good.key, good.headers, b"{}"), Record(b"", (), b"x")):
         assert operator_event(odd, topic=DEAD_LETTERS.name, partition=0, offset=0) is None

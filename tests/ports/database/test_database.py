@@ -247,7 +247,7 @@ async def test_a_lead_whose_connection_is_gone_is_noticed(url: str, database: Da
     assert await database.ready()
 
 
-async def test_who_stands_in_anothers_way_is_told_to_come_again(url: str) -> None:
+async def test_a_lock_conflict_may_be_retried(url: str) -> None:
     database = Database(url, clock=SystemClock())
     if database.sqlite:
         await database.close()
@@ -282,7 +282,7 @@ async def _count(database: Database, value: int) -> None:
         await session.execute(update(Shelf).values(count=value))
 
 
-async def test_a_full_server_is_told_so(url: str) -> None:
+async def test_a_full_server_has_its_own_error(url: str) -> None:
     database = Database(url, clock=SystemClock(), pool=1, busy_timeout=0.1)
     async with database.transaction() as session:
         await session.execute(text("SELECT 1"))
@@ -342,7 +342,7 @@ async def test_a_new_file_that_another_process_opens_as_well_is_waited_for(tmp_p
         "sqlite+aiosqlite:///{folder}",
     ],
 )
-async def test_a_database_that_is_away_is_told_so(away: str, tmp_path: Path) -> None:
+async def test_an_unavailable_database_has_its_own_error(away: str, tmp_path: Path) -> None:
     database = Database(away.format(folder=tmp_path), clock=SystemClock())
     assert not await database.ready()
     with pytest.raises(DatabaseUnavailable):

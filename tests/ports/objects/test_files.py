@@ -65,7 +65,7 @@ async def test_a_part_of_another_size_is_refused(store: FileStore) -> None:
     assert list((store.root / "derived" / "drafts").iterdir()) == []
 
 
-async def test_a_part_that_stands_still_is_given_up(store: FileStore) -> None:
+async def test_a_stalled_part_upload_times_out(store: FileStore) -> None:
     async def halting() -> AsyncIterator[bytes]:
         yield b"ab"
         await asyncio.sleep(5)
@@ -149,7 +149,7 @@ async def test_a_range_that_is_not_understood_is_ignored(
         ("bytes=10-14,13-19", 10, 19),
     ],
 )
-async def test_of_a_range_comes_what_is_there(
+async def test_a_range_beyond_the_end_is_shortened(
     store: FileStore, range_header: str, first: int, last: int
 ) -> None:
     whole = bytes(range(100))
@@ -164,9 +164,7 @@ async def test_of_a_range_comes_what_is_there(
 
 
 @pytest.mark.parametrize("range_header", ["bytes=100-", "bytes=100-200,300-", "bytes=-0"])
-async def test_a_range_that_is_not_there_is_told_what_is(
-    store: FileStore, range_header: str
-) -> None:
+async def test_an_unsatisfiable_range_gets_the_size(store: FileStore, range_header: str) -> None:
     await store.put_bytes(DERIVED, "a", bytes(range(100)), media_type="audio/flac")
     await store.put_bytes(DERIVED, "none", b"", media_type="audio/flac")
     for name, size in (("a", 100), ("none", 0)):
