@@ -37,11 +37,11 @@ async def test_a_child_goes_on_after_silence(tmp_path: Path) -> None:
         good = write_audio(tmp_path / "good.flac", signals.drum_loop(120.0, 4).audio)
         ends = []
         for number, path in enumerate((silent, good)):
-            message = [
+            messages = [
                 child_message
                 async for child_message in child.run(work(path, tmp_path / f"job-{number}"))
             ]
-            ends.append(message[-1])
+            ends.append(messages[-1])
         skipped, finished = ends
         assert isinstance(skipped, ChildResult)
         assert (skipped.outcome, skipped.reason) == ("skipped", "silent")

@@ -35,7 +35,7 @@ def test_a_known_metre_is_kept_and_few_beats_say_nothing() -> None:
     assert find_bars(Accents(*[np.ones(5)] * 3)).confidence == 0.0
 
 
-def test_an_accent_at_a_beat_is_near_it() -> None:
+def test_peaks_are_found_near_beats_only() -> None:
     curve = np.zeros(400)
     curve[[103, 250]] = 1.0
     np.testing.assert_array_equal(peak_near(np.array([0.5, 1.0]), curve, 200.0), [1.0, 0.0])

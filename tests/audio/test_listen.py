@@ -16,12 +16,12 @@ def test_blocks_are_the_mid_channel_at_the_requested_rate(tmp_path: Path) -> Non
     rng = np.random.default_rng(1)
     middle, side = rng.uniform(-0.5, 0.5, (2, 3 * RATE)) * [[0.8], [0.2]]
     path = write_audio(tmp_path / "a.flac", np.stack([middle + side, middle - side]), RATE)
-    report: list[float] = []
-    reader = MonoReader(path, 22_050, on_progress=report.append)
+    progress: list[float] = []
+    reader = MonoReader(path, 22_050, on_progress=progress.append)
     output = np.concatenate(list(reader.blocks()))
     np.testing.assert_array_equal(output, read(path, 22_050, mono=True)[0])
-    assert report == sorted(report)
-    assert report[-1] == pytest.approx(1.0, abs=1e-3)
+    assert progress == sorted(progress)
+    assert progress[-1] == pytest.approx(1.0, abs=1e-3)
     assert reader.peak == pytest.approx(0.5, abs=1e-3)
 
 

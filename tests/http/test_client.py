@@ -79,7 +79,7 @@ async def test_an_application_of_this_process_has_a_deadline_too() -> None:
             await client.get("/", timeout=httpx.Timeout(0.05))
 
 
-async def test_a_missing_in_process_service_never_got_the_request() -> None:
+async def test_a_missing_in_process_service_is_a_connect_error() -> None:
     def find(name: str) -> ASGIApp:
         raise RuntimeError("no service of this name runs here")
 

@@ -93,12 +93,12 @@ def test_names_types_and_shapes_are_those_of_the_graph(network: Network) -> None
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
 def test_engines_agree_with_the_definition(network: Network, batch: int) -> None:
-    inputs = arrays(batch)
-    result = network.run(inputs)
+    feed = arrays(batch)
+    result = network.run(feed)
     rng = np.random.default_rng(7)
     kernel = rng.normal(size=(8, 3, 5)).astype(np.float32)
     matrix = rng.normal(size=(64, 16)).astype(np.float32)
-    padded = np.pad(inputs["audio"], ((0, 0), (0, 0), (2, 2)))
+    padded = np.pad(feed["audio"], ((0, 0), (0, 0), (2, 2)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, 5, axis=2)
     spectral = np.maximum(np.einsum("bctk,ock->bot", windows, kernel), 0)
     np.testing.assert_allclose(result["spectral"], spectral, atol=1e-5)

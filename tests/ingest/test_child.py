@@ -50,11 +50,11 @@ async def test_a_child_ingests_and_goes_on(child: Child, tmp_path: Path) -> None
         bad.write_text("#EXTM3U\nhttp://localhost/\n")
         ends = []
         for number, path in enumerate((bad, good)):
-            message = [
+            messages = [
                 child_message
                 async for child_message in child.run(work(path, tmp_path / f"job-{number}"))
             ]
-            ends.append(message[-1])
+            ends.append(messages[-1])
         refused, finished = ends
         assert isinstance(refused, ChildResult)
         assert (refused.outcome, refused.reason) == ("rejected", "playlist")
@@ -67,8 +67,8 @@ async def test_a_child_ingests_and_goes_on(child: Child, tmp_path: Path) -> None
 
 
 def children(pid: int) -> list[int]:
-    report = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(word) for word in report.split()]
+    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in pids.split()]
 
 
 def runs(pid: int, word: bytes) -> bool:

@@ -143,10 +143,10 @@ def test_tags_are_read(
 def test_progress_goes_on(harness: IngestHarness, tmp_path: Path) -> None:
     audio = signals.sine(440.0, 60.0, amplitude=1.5)
     taken = harness.take(write_wav(tmp_path / "a.wav", audio, RATE))
-    report = taken.job.reporter
-    assert isinstance(report, RecordingReporter)
-    assert report.fractions == sorted(report.fractions)
-    assert 0.5 < report.fractions[-1] <= 1.0
+    reporter = taken.job.reporter
+    assert isinstance(reporter, RecordingReporter)
+    assert reporter.fractions == sorted(reporter.fractions)
+    assert 0.5 < reporter.fractions[-1] <= 1.0
 
 
 def test_half_a_file_is_taken_with_a_remark(
@@ -189,9 +189,9 @@ def test_a_file_without_sound_is_rejected_with_a_reason(
     content, reason, words = REFUSED[name]
     path = tmp_path / "upload"
     path.write_bytes(content)
-    report = harness.refusal(path)
-    assert report[0] is reason
-    assert words in report[1]
+    refusal = harness.refusal(path)
+    assert refusal[0] is reason
+    assert words in refusal[1]
 
 
 def test_bounds_are_counted_on_what_comes_out(harness: IngestHarness, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def peaks(folder: Path, minutes: int) -> tuple[float, int, int]:
     with Encoder(path, 44_100, channels=2, form=AudioForm.WAV_16) as encoder:
         for _ in range(minutes):
             encoder.write(minute)
-    report = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", MEASURE, folder, path],
         cwd=ROOT,
         capture_output=True,
@@ -40,7 +40,7 @@ def peaks(folder: Path, minutes: int) -> tuple[float, int, int]:
         timeout=900,
     )
     path.unlink()
-    duration, ours, theirs = report.stdout.split()
+    duration, ours, theirs = done.stdout.split()
     return float(duration), int(ours), int(theirs)
 
 

@@ -32,8 +32,8 @@ def run(
         memory=memory,
     )
     with Confined(sandbox, order) as running:
-        message = b"".join(running.chunks())
-        return running.finish(), message.decode(), running.log
+        output = b"".join(running.chunks())
+        return running.finish(), output.decode(), running.log
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def needs(sandbox: Sandbox, *layers: str) -> None:
         pytest.skip(f"this system allows none of: {', '.join(layers)}")
 
 
-def test_the_sandbox_reports_which_limits_apply(engine: ConfinedFfmpeg) -> None:
+def test_the_engines_name_lists_the_layers_of_its_sandbox(engine: ConfinedFfmpeg) -> None:
     for layer in engine.sandbox.layers:
         assert layer in engine.name
     assert "does not allow" in Sandbox().description
@@ -76,8 +76,8 @@ def test_it_has_no_network(sandbox: Sandbox, folder: Path) -> None:
         "try:\n socket.create_connection(('127.0.0.1', 9), 1)\n"
         "except OSError as error: print(type(error).__name__, error.errno)"
     )
-    report = run(sandbox, folder, code)[1]
-    assert report.split()[1] in ("1", "101")  # Not permitted, or no network: never "refused".
+    output = run(sandbox, folder, code)[1]
+    assert output.split()[1] in ("1", "101")  # Not permitted, or no network: never "refused".
 
 
 def test_it_opens_nothing_but_its_input(sandbox: Sandbox, folder: Path, tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ def test_it_opens_nothing_but_its_input(sandbox: Sandbox, folder: Path, tmp_path
         " try: print(open(path).read())\n"
         " except OSError as error: print('denied')"
     )
-    report = run(sandbox, folder, code, reads=(allowed,))[1]
-    assert report == "input\ndenied\ndenied\ndenied\n"
+    output = run(sandbox, folder, code, reads=(allowed,))[1]
+    assert output == "input\ndenied\ndenied\ndenied\n"
 
 
 def test_it_writes_nothing(sandbox: Sandbox, folder: Path, tmp_path: Path) -> None:

@@ -117,10 +117,10 @@ def test_velocities_are_relative_to_the_same_drum() -> None:
     assert [item.velocity for item in played if item.note.pitch == 42] == [112]
 
 
-def given(folder: Path, name: str, kind: ArtifactKind, message: Slices | Tags) -> JobInput:
+def given(folder: Path, name: str, kind: ArtifactKind, document: Slices | Tags) -> JobInput:
     path = folder / name
-    path.write_text(message.model_dump_json(), encoding="utf-8")
-    stem = message.stem if isinstance(message, Slices) else Stem.DRUMS
+    path.write_text(document.model_dump_json(), encoding="utf-8")
+    stem = document.stem if isinstance(document, Slices) else Stem.DRUMS
     return JobInput(path, kind, name, SUBJECT, "0" * 64, stem=stem)
 
 
@@ -190,7 +190,7 @@ def test_drums_of_an_accompaniment_are_not_believed(tmp_path: Path, engine: Engi
     assert not job.outputs
 
 
-def test_a_tagged_accompaniment_gives_only_drum_sounds(tmp_path: Path, engine: Engine) -> None:
+def test_drums_of_mixtures_writes_only_tagged_drums(tmp_path: Path, engine: Engine) -> None:
     result = handle(MidiParams(drums_of_mixtures=True), mixed_job(tmp_path), engine)
     assert (result.notes, result.left_out) == (1, 1)
     assert "wrong" in result.remark

@@ -36,10 +36,10 @@ def test_posteriors_are_those_of_the_reference(
     network = open_network(weights["basic-pitch"], engine=engine)
     batch = np.zeros((BATCH, WINDOW), np.float32)
     batch[:2] = windows()
-    inputs = network.run({"audio": batch})
+    posteriors = network.run({"audio": batch})
     with np.load(GOLDEN) as golden:
         for name in ("contour", "note", "onset"):
-            mine = inputs[name][0, :130]
+            mine = posteriors[name][0, :130]
             pitches = mine[:, 72:150] if name == "contour" else mine[:, 24:50]
             np.testing.assert_allclose(pitches, golden[name], atol=TOLERANCE[engine])
 

@@ -250,10 +250,10 @@ def test_parameters_out_of_range_are_refused(wrong: dict[str, object]) -> None:
 @pytest.mark.data
 def test_a_recorded_saxophone(tmp_path: Path, engine: Engine, recordings: Path) -> None:
     folder = recordings / "filosax" / "P2_01"
-    message = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))["notes"]
+    annotations = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))["notes"]
     truth = [
         KnownNote(n["a_start_time"], n["a_end_time"], n["midi_pitch"])
-        for n in message
+        for n in annotations
         if n["a_end_time"] < 5
     ]
     scratch = tmp_path / "scratch"

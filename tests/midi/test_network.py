@@ -44,8 +44,8 @@ def test_posteriors_equal_those_of_the_official_graph(
     pytest.importorskip(engine)
     audio = windows()
     ours = open_network(weights["basic-pitch"], engine=engine).run({"audio": audio})
-    inputs = {"serving_default_input_2:0": audio[..., None]}
-    theirs = open_network(official, engine=engine).run(inputs)
+    batch = {"serving_default_input_2:0": audio[..., None]}
+    theirs = open_network(official, engine=engine).run(batch)
     for name, number in OFFICIAL.items():
         expected = theirs[f"StatefulPartitionedCall:{number}"][:, KEPT]
         assert ours[name].shape == expected.shape

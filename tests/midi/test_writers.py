@@ -110,10 +110,10 @@ def test_every_channel_gets_its_bend_range_and_instrument(tmp_path: Path) -> Non
     played = play([note(0, 2, 60), note(1, 2, 64)], pitch_bends=True)
     messages = [m for m in saved(tmp_path / "a.mid", played) if not m.is_meta]
     for channel in {item.channel for item in played}:
-        report = [m for m in messages if m.channel == channel]
-        controls = [(m.control, m.value) for m in report if m.type == "control_change"]
+        channel_messages = [m for m in messages if m.channel == channel]
+        controls = [(m.control, m.value) for m in channel_messages if m.type == "control_change"]
         assert controls[:4] == [(101, 0), (100, 0), (6, BEND_RANGE), (38, 0)]
-        assert [m.program for m in report if m.type == "program_change"] == [5]
+        assert [m.program for m in channel_messages if m.type == "program_change"] == [5]
 
 
 def test_velocities_follow_the_levels() -> None:

@@ -127,7 +127,7 @@ def test_the_graph_has_fixed_shapes_and_no_foreign_operators(graphs: dict[str, P
 
 
 @pytest.mark.parametrize(
-    ("inputs", "message"),
+    ("changes", "message"),
     [
         ({"cac": False}, "cac"),
         ({"t_emb": "cape"}, "t_emb"),
@@ -138,10 +138,10 @@ def test_the_graph_has_fixed_shapes_and_no_foreign_operators(graphs: dict[str, P
         ({"t_layers": 0}, "not supported"),
     ],
 )
-def test_another_architecture_is_refused(inputs: dict[str, object], message: str) -> None:
+def test_another_architecture_is_refused(changes: dict[str, object], message: str) -> None:
     kwargs = {"sources": ["drums", "bass"], "segment": Fraction(39, 5)}
     with pytest.raises(CheckpointError, match=message):
-        Configuration.read(kwargs | inputs)
+        Configuration.read(kwargs | changes)
 
 
 def test_the_official_segment_is_what_demucs_uses() -> None:

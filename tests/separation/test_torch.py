@@ -133,9 +133,9 @@ def on_torch(torch_python: Path, tmp_path_factory: pytest.TempPathFactory) -> di
         }
         requests.append(json.dumps(request))
         folders.append(folder / "outputs")
-    message = run(torch_python, "-m", "tests.separation.torch_job", *requests)
-    assert len(message) == len(CASES)
-    done = (Done(json.loads(line), folder) for line, folder in zip(message, folders, strict=True))
+    lines = run(torch_python, "-m", "tests.separation.torch_job", *requests)
+    assert len(lines) == len(CASES)
+    done = (Done(json.loads(line), folder) for line, folder in zip(lines, folders, strict=True))
     return dict(zip(CASES, done, strict=True))
 
 
@@ -235,8 +235,8 @@ try:
 except DeviceMissing as error:
     print(error)
 """
-    (message,) = run(torch_python, "-c", code)
-    assert "nvidia-smi" in message
+    (line,) = run(torch_python, "-c", code)
+    assert "nvidia-smi" in line
 
 
 def test_nothing_imports_torch_to_start_or_to_run_graphs(

@@ -128,9 +128,9 @@ def test_the_grid_of_an_analysis_is_used(tmp_path: Path) -> None:
         downbeat_confidence=1.0,
     )  # fmt: skip
     beats = tuple(Beat(time=float(index), position=index % 3 + 1) for index in range(16))
-    message = tmp_path / "analysis.json"
-    message.write_text(Analysis(duration=16.0, tempo=tempo, beats=beats).model_dump_json())
-    extra = JobInput(message, ArtifactKind.ANALYSIS, message.name, SUBJECT, "0" * 64)
+    analysis_path = tmp_path / "analysis.json"
+    analysis_path.write_text(Analysis(duration=16.0, tempo=tempo, beats=beats).model_dump_json())
+    extra = JobInput(analysis_path, ArtifactKind.ANALYSIS, analysis_path.name, SUBJECT, "0" * 64)
     _, document, _ = slice_up(tmp_path, loop.audio, SlicingParams(bars=(1,)), more=(extra,))
     loops = [piece for piece in document.slices if piece.kind is SliceKind.LOOP]
     assert [round((piece.end - piece.start) / RATE, 1) for piece in loops] == [3.0] * len(loops)

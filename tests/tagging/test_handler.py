@@ -52,16 +52,16 @@ def piano(seconds: float) -> F32:
 def test_a_song_gets_tags_that_fit(tmp_path: Path, engine: Engine) -> None:
     job = job_of(tmp_path, piano(12.0))
     result = handle(TaggingParams(), job, engine)
-    message = tags_of(job)
-    sure = {(tag.name, tag.source): tag.confidence for tag in message.song}
+    tags = tags_of(job)
+    sure = {(tag.name, tag.source): tag.confidence for tag in tags.song}
     assert sure["piano", TagSource.MTT] > 0.3
     assert max(sure, key=lambda tag: sure[tag]) == ("piano", TagSource.MTT)
     assert sure.get(("drums", TagSource.MTT), 0.0) < 0.1
-    assert {tag.source for tag in message.song} == set(TagSource)
-    confidences = [tag.confidence for tag in message.song]
+    assert {tag.source for tag in tags.song} == set(TagSource)
+    confidences = [tag.confidence for tag in tags.song]
     assert confidences == sorted(confidences, reverse=True)
     assert min(confidences) >= 0.05
-    assert result.song == message.song[:10]
+    assert result.song == tags.song[:10]
     assert (result.samples, result.silent, result.embeddings) == (0, 0, 1)
     assert result.duration == pytest.approx(12.0)
     assert "musicnn-mtt" in result.weights
@@ -100,15 +100,15 @@ def test_slices_of_a_stem_are_one_job(tmp_path: Path) -> None:
     job = job_of_slices(tmp_path, hits, [signals.drum_loop(120, 1).audio])
     answers = ({"kick": 0.9, "tom": 0.1}, {"snare": 0.4, "clap": 0.35, "rim": 0.25})
     result = handle(TaggingParams(), job, KnownEngine(answers))
-    message = tags_of(job)
-    assert message.song == ()
-    kick, vague, loop = message.samples
+    tags = tags_of(job)
+    assert tags.song == ()
+    kick, vague, loop = tags.samples
     assert (kick.file, kick.stem, kick.label) == ("hit-0000.flac", Stem.DRUMS, SoundClass.KICK)
     assert kick.confidence == pytest.approx(0.9)
     assert (vague.label, vague.confidence) == (SoundClass.UNKNOWN, pytest.approx(0.4))
     assert vague.scores[SoundClass.CLAP] == pytest.approx(0.35)
     assert (loop.file, loop.label, loop.confidence) == ("loop-0000.flac", SoundClass.LOOP, 1.0)
-    for sample in message.samples:
+    for sample in tags.samples:
         assert {str(label) for label in sample.scores} == set(CLASSES)
         assert sum(sample.scores.values()) == pytest.approx(1.0)
     assert result.classes == {SoundClass.KICK: 1, SoundClass.UNKNOWN: 1, SoundClass.LOOP: 1}
@@ -129,7 +129,7 @@ def test_an_uploaded_sample_is_classified_as_a_sample(tmp_path: Path) -> None:
     assert tags_of(job).samples[0].file == "canonical.flac"
 
 
-def test_the_classified_kind_can_be_a_parameter(tmp_path: Path) -> None:
+def test_the_target_can_be_a_parameter(tmp_path: Path) -> None:
     job = job_of(tmp_path, signals.noise(0.3))
     result = handle(TaggingParams(target=TagTarget.SAMPLES), job, KnownEngine(({"tom": 1.0},)))
     assert result.classes == {SoundClass.TOM: 1}
@@ -193,10 +193,10 @@ def test_odd_audio_is_tagged_with_finite_numbers(
 ) -> None:
     job = job_of(tmp_path, ODD[name], kind=kind)
     result = handle(TaggingParams(song_threshold=0), job, engine)
-    message = tags_of(job)
-    assert len(message.song) == (100 if kind is ItemKind.TRACK else 0)
-    assert len(message.samples) == (1 if kind is ItemKind.SAMPLE else 0)
-    for sample in message.samples:
+    tags = tags_of(job)
+    assert len(tags.song) == (100 if kind is ItemKind.TRACK else 0)
+    assert len(tags.samples) == (1 if kind is ItemKind.SAMPLE else 0)
+    for sample in tags.samples:
         assert all(math.isfinite(score) for score in sample.scores.values())
         assert sum(sample.scores.values()) == pytest.approx(1.0)
     (vector,) = embeddings_of(job).values()

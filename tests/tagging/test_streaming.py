@@ -38,11 +38,11 @@ def test_channels_that_cancel_out_are_tagged() -> None:
 
 def test_patches_report_progress_in_samples(tmp_path: Path) -> None:
     path = write_audio(tmp_path / "song.flac", signals.noise(10.0))
-    report: list[int] = []
-    result = list(spectral_patches(path, RATE, report.append))
-    assert len(result) == 3
-    assert {entry.shape for entry in result} == {(PATCH, BANDS)}
-    assert sum(report) == 10 * RATE
+    counts: list[int] = []
+    patches = list(spectral_patches(path, RATE, counts.append))
+    assert len(patches) == 3
+    assert {patch.shape for patch in patches} == {(PATCH, BANDS)}
+    assert sum(counts) == 10 * RATE
 
 
 @pytest.mark.parametrize("lengths", [[1], [BATCH], [3, 1, 6], [2] * 7])

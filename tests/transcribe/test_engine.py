@@ -44,9 +44,9 @@ def test_a_draw_is_the_same_whatever_was_drawn_before(engine: Engine) -> None:
 
 def test_a_language_is_detected(engine: Engine) -> None:
     audio = read(VOICE, RATE, mono=True)[0]
-    report = engine.open("whisper-base").run_language(audio)
-    assert max(report, key=lambda code: report[code]) == "en"
-    assert sum(report.values()) == pytest.approx(1, abs=0.01)
+    probabilities = engine.open("whisper-base").run_language(audio)
+    assert max(probabilities, key=lambda code: probabilities[code]) == "en"
+    assert sum(probabilities.values()) == pytest.approx(1, abs=0.01)
 
 
 def test_one_pass_ends_with_its_last_word(engine: Engine) -> None:
@@ -89,10 +89,10 @@ def test_a_window_is_encoded_once_for_its_language_and_its_words(
 def test_a_small_device_follows_fewer_readings(weights: dict[str, Path], engine: Engine) -> None:
     small = load_engine(EngineContext(weights=weights, threads=2, segment=0.25))
     audio = read(VOICE, RATE, mono=True)[0][: 4 * RATE]
-    report = small.open("whisper-base").run(audio, language="en", beam=5)
+    transcript = small.open("whisper-base").run(audio, language="en", beam=5)
     greedy = engine.open("whisper-base").run(audio, language="en", beam=1)
-    assert [line.text for line in report.segments] == [line.text for line in greedy.segments]
-    sure = [line.log_probability for line in report.segments]
+    assert [line.text for line in transcript.segments] == [line.text for line in greedy.segments]
+    sure = [line.log_probability for line in transcript.segments]
     assert sure == pytest.approx([line.log_probability for line in greedy.segments], abs=1e-3)
 
 

@@ -40,8 +40,8 @@ def read(job: Job, name: str) -> str:
 def test_the_synthetic_voice(tmp_path: Path, engine: Engine) -> None:
     job = single_job(tmp_path, [audio_input(SONG / "voice.flac", stem=Stem.VOCALS)])
     result = handle(TranscribeParams(), job, engine)
-    message = [line.lower().rstrip(".,!") for line in result.text.splitlines()]
-    assert message == [line["text"].lower() for line in TRUTH]
+    lines = [line.lower().rstrip(".,!") for line in result.text.splitlines()]
+    assert lines == [line["text"].lower() for line in TRUTH]
     lines = json.loads(read(job, "lyrics.json"))["lines"]
     late = [line["start"] - true["start"] for line, true in zip(lines, TRUTH, strict=True)]
     assert float(np.median(np.abs(late))) < 0.06
@@ -198,10 +198,10 @@ def test_recorded_speech(tmp_path: Path, engine: Engine, recordings: Path) -> No
     speech = recordings / "speech"
     job = single_job(tmp_path, [audio_input(speech / "jfk.flac")])
     result = handle(TranscribeParams(), job, engine)
-    message = "".join(c for c in result.text.lower() if c.isalpha() or c.isspace()).split()
+    words = "".join(c for c in result.text.lower() if c.isalpha() or c.isspace()).split()
     true = "".join(
         c
         for c in (speech / "jfk.txt").read_text(encoding="utf-8").lower()
         if c.isalpha() or c.isspace()
     ).split()
-    assert message == true
+    assert words == true

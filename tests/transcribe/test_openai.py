@@ -60,19 +60,19 @@ def test_the_weights_are_the_same_network(weights: dict[str, Path]) -> None:
     folder = weights["whisper-base"]
     theirs = WhisperModel(str(folder), compute_type="float32", local_files_only=True)
     features = np.random.default_rng(3).uniform(-1, 1, (1, 80, 3000)).astype(np.float32)
-    report = np.asarray(theirs.model.encode(ctranslate2.StorageView.from_array(features)))
+    encoded = np.asarray(theirs.model.encode(ctranslate2.StorageView.from_array(features)))
     with torch.no_grad():
         ours = build(read_checkpoint(folder)).encoder(torch.from_numpy(features)).numpy()
-    error = float(np.square(report - ours).mean()) / float(np.square(ours).mean())
+    error = float(np.square(encoded - ours).mean()) / float(np.square(ours).mean())
     assert 10 * math.log10(error) < -80
 
 
 def test_the_language_is_detected(weights: dict[str, Path]) -> None:
     engine = load_engine(EngineContext(weights=weights, threads=2, prefer="openai"))
     hearing = engine.open("whisper-base")
-    report = hearing.run_language(voice(20))
-    assert max(report, key=lambda code: report[code]) == "en"
-    assert sum(report.values()) == pytest.approx(1, abs=0.01)
+    probabilities = hearing.run_language(voice(20))
+    assert max(probabilities, key=lambda code: probabilities[code]) == "en"
+    assert sum(probabilities.values()) == pytest.approx(1, abs=0.01)
     assert hearing.description.startswith("openai-whisper ")
 
 

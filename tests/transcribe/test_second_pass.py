@@ -99,17 +99,17 @@ def test_a_loop_that_goes_on_at_another_rate_in_another_cut_is_no_refrain() -> N
 
 
 def test_spoken_thanks_stay_and_hallucinated_ones_go() -> None:
-    message = line("Thank you so much for listening, and good night everybody", 3.0)
+    thanks = line("Thank you so much for listening, and good night everybody", 3.0)
 
     def repeated(audio: Mono, temperature: float) -> list[Segment]:
         first = 0.0 if np.array_equal(audio, SUNG[: len(audio)]) else 24 - len(audio) / RATE
-        return within([message], first, first + len(audio) / RATE)
+        return within([thanks], first, first + len(audio) / RATE)
 
-    assert looks_invented([message])
-    assert transcribe(Scripted(repeated)) == ([message.text], [])
+    assert looks_invented([thanks])
+    assert transcribe(Scripted(repeated)) == ([thanks.text], [])
 
     def once(audio: Mono, temperature: float) -> list[Segment]:
-        return [message] if len(audio) == len(SUNG) else []
+        return [thanks] if len(audio) == len(SUNG) else []
 
     assert transcribe(Scripted(once)) == ([], [RemovalReason.CREDIT])
 
