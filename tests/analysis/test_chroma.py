@@ -62,7 +62,7 @@ def test_empty_audio_has_no_frames() -> None:
     assert find_tuning([signals.silence(1.0)], RATE).semitones == 0.0
 
 
-def test_least_squares_finds_what_was_mixed() -> None:
+def test_a_non_negative_fit_finds_the_mixture() -> None:
     rng = np.random.default_rng(3)
     dictionary = rng.uniform(0, 1, (5, 40)).astype(np.float32)
     weights = np.array([[0, 1, 0, 0.5, 0], [2, 0, 0, 0, 1]], np.float32)

@@ -49,7 +49,9 @@ def flat(metadata: tuple[Any, ...]) -> Iterator[Any]:
 
 SETTINGS = [
     (kind, name)
-    for kind in sorted(set(kinds()), key=lambda one: one.__name__ + one.__module__)
+    for kind in sorted(
+        set(kinds()), key=lambda settings_class: settings_class.__name__ + settings_class.__module__
+    )
     for name, field in kind.model_fields.items()
     if any(True for _ in numbers(field.annotation, tuple(field.metadata)))
 ]

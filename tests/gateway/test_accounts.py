@@ -439,20 +439,20 @@ async def test_a_deletion_survives_a_restart(tmp_path: Path) -> None:
         deletions.append(request.path_params["owner"])
         return Response(status_code=202)
 
-    def standing_in(answer: object) -> ASGIApp:
+    def library_app(answer: object) -> ASGIApp:
         return Starlette(
             routes=[Route("/internal/owners/{owner}", answer, methods=["DELETE"])]  # type: ignore[arg-type]
         )
 
     async with open_gateway(
-        tmp_path, library=standing_in(away), internal=standing_in(away)
+        tmp_path, library=library_app(away), internal=library_app(away)
     ) as harness:
         ada = await harness.sign_up()
         await harness.client.request(
             "DELETE", "/v1/account", json={"password": PASSWORD}, headers=ada.head
         )
     async with open_gateway(
-        tmp_path, library=standing_in(forget), internal=standing_in(forget)
+        tmp_path, library=library_app(forget), internal=library_app(forget)
     ) as harness:
         await eventually(lambda: deletions == [ada.id], what="the library's being told")
 

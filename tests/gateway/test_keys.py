@@ -89,7 +89,7 @@ async def test_what_only_looks_like_a_key(harness: GatewayHarness) -> None:
         assert answer.status_code == 401, wrong
 
 
-async def test_an_account_has_at_most_a_hundred(harness: GatewayHarness) -> None:
+async def test_an_account_has_no_more_than_a_hundred_keys(harness: GatewayHarness) -> None:
     ada = await harness.sign_up()
     statuses = [(await make(harness, ada)).status_code for _ in range(99)]
     assert set(statuses) == {201}

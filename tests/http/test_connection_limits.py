@@ -86,24 +86,24 @@ async def test_all_together_have_a_bound() -> None:
             assert not await asks(port, "127.0.0.2")
 
 
-async def test_a_proxy_of_ours_stands_for_many() -> None:
+async def test_a_trusted_proxy_serves_many_addresses() -> None:
     with serving(ConnectionLimits(most=20, by_address=2, unbounded=("127.0.0.0/30",))) as port:
         lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
         with held([writer for _, writer in lines]):
             assert await asks(port)
 
 
-async def test_a_flood_is_not_heard_out() -> None:
+async def test_a_flood_of_connections_is_cut_off() -> None:
     """Whoever is refused keeps a descriptor until it has read why: only some may."""
     with serving(ConnectionLimits(most=1)) as port:
         first = await asyncio.open_connection("127.0.0.1", port)
         lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(FAREWELLS + 20)]
-        told = 0
+        answered = 0
         for reader, _ in lines:
             with contextlib.suppress(ConnectionError):
-                told += bool(await asyncio.wait_for(reader.read(), 10))
+                answered += bool(await asyncio.wait_for(reader.read(), 10))
         with held([writer for _, writer in (first, *lines)]):
-            assert 0 < told <= FAREWELLS + 20
+            assert 0 < answered <= FAREWELLS + 20
 
 
 def test_descriptors_are_kept_for_what_connections_need() -> None:
@@ -129,7 +129,7 @@ def test_descriptors_are_kept_for_what_connections_need() -> None:
         ("unix", "unix"),
     ],
 )
-def test_whom_an_address_stands_for(address: str, source: str) -> None:
+def test_an_address_counts_for_its_network(address: str, source: str) -> None:
     assert source_of(address) == source
 
 
@@ -139,10 +139,10 @@ def test_a_process_takes_the_descriptors_that_it_may_have() -> None:
         "print(descriptors(), oct(os.umask(0)))"
     )
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = min(2048, hard if hard != resource.RLIM_INFINITY else 2048)
+    limit = min(2048, hard if hard != resource.RLIM_INFINITY else 2048)
 
     def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, limit))
 
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -151,10 +151,10 @@ def test_a_process_takes_the_descriptors_that_it_may_have() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.split() == [str(most), "0o77"]
+    assert done.stdout.split() == [str(limit), "0o77"]
 
 
-def test_a_port_that_is_taken_is_said() -> None:
+def test_a_taken_port_has_a_clear_error() -> None:
     port = free_port()
     first = Server(Application(), "127.0.0.1", port)
     first.bind()

@@ -202,9 +202,9 @@ async def test_credentials_are_checked_before_a_body_is_read(client: httpx.Async
 async def test_strangers_send_little(client: httpx.AsyncClient) -> None:
     kind = {"Content-Type": "application/json"}
     text = b'{"value": "%s"}'
-    most = text % (b"x" * (STRANGERS_BODY - len(text) + 2))
-    assert (await client.post("/open", content=most, headers=kind)).status_code == 200
-    refused(await client.post("/open", content=most + b" ", headers=kind), 413)
+    largest = text % (b"x" * (STRANGERS_BODY - len(text) + 2))
+    assert (await client.post("/open", content=largest, headers=kind)).status_code == 200
+    refused(await client.post("/open", content=largest + b" ", headers=kind), 413)
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(3):
@@ -218,7 +218,7 @@ async def test_strangers_send_little(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "crowd",
+    "values",
     [
         b"[" + b"0," * MAX_VALUES + b"0]",
         b"[" + b"[]," * MAX_VALUES + b"0]",
@@ -227,8 +227,8 @@ async def test_strangers_send_little(client: httpx.AsyncClient) -> None:
     ],
     ids=["values", "lists", "keys", "a whole body"],
 )
-async def test_values_are_counted(client: httpx.AsyncClient, crowd: bytes) -> None:
-    problem = refused(await post(client, b'{"value":' + crowd + b"}"), 422)
+async def test_values_are_counted(client: httpx.AsyncClient, values: bytes) -> None:
+    problem = refused(await post(client, b'{"value":' + values + b"}"), 422)
     assert f"more than {MAX_VALUES} values" in problem.detail
     # What is in texts is no value.
     prose = b'{"value": "%s"}' % (b", " * MAX_VALUES)

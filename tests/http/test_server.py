@@ -364,7 +364,7 @@ async def test_a_body_that_nobody_reads_is_passed_over_to_a_bound(line: Line) ->
     assert await ended(reader)
 
 
-async def test_a_stopping_server_answers_what_it_was_asked() -> None:
+async def test_a_stopping_server_answers_requests_in_progress() -> None:
     application = Application()
     port = free_port()
     serving = Server(application, "127.0.0.1", port)

@@ -50,7 +50,10 @@ class Canary:
         self.port = int(self._tcp.getsockname()[1])
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.bind(("127.0.0.1", self.port))
-        self._threads = [threading.Thread(target=self._accept), threading.Thread(target=self._hear)]
+        self._threads = [
+            threading.Thread(target=self._accept),
+            threading.Thread(target=self._accept_datagrams),
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -62,7 +65,7 @@ class Canary:
                     return
                 self.visits += 1
 
-    def _hear(self) -> None:
+    def _accept_datagrams(self) -> None:
         while self._udp.recv(1024) != b"stop":
             self.visits += 1
 

@@ -155,7 +155,7 @@ async def test_another_owners_data_is_treated_like_missing_data(catalogue: Catal
     assert (await mine.get(f"/jobs/{ids['job']}"))["state"] == "queued"
 
 
-async def test_every_list_has_pages_of_at_most_200(sqlite: Catalogue) -> None:
+async def test_no_page_of_a_list_has_more_than_200_entries(sqlite: Catalogue) -> None:
     user = sqlite.user()
     late, early = [0, 1 << 70, NOW], [0, 1, "0001-01-01T00:00:00+14:00"]
     values: tuple[object, ...] = (late, early, [True, 0, NOW], [1], {})

@@ -62,7 +62,7 @@ async def test_a_broken_off_upload_goes_on_with_what_is_missing(catalogue: Catal
     assert await user.post(f"/uploads/{upload['id']}/complete") == done
 
 
-async def test_at_most_a_hundred_missing_parts_are_shown(catalogue: Catalogue) -> None:
+async def test_no_more_than_a_hundred_missing_parts_are_shown(catalogue: Catalogue) -> None:
     user = catalogue.user()
     data = secrets.token_bytes(130 * PART)
     upload = await user.open(data)

@@ -107,12 +107,12 @@ class Hum:
     weights = "none"
 
     def __init__(self) -> None:
-        self.most = 0
+        self.max_windows = 0
 
     def run(self, windows: F32) -> Posteriors:
         assert windows.shape[1] == WINDOW
         assert 1 <= len(windows) <= BATCH
-        self.most = max(self.most, len(windows))
+        self.max_windows = max(self.max_windows, len(windows))
         frames = len(windows) * KEPT_FRAMES
         note = np.full((frames, 88), 0.01, np.float32)
         note[:, [30, 42]] = 0.9

@@ -243,15 +243,15 @@ def test_nothing_imports_torch_to_start_or_to_run_graphs(
     torch_python: Path, tmp_path: Path
 ) -> None:
     """Not even where it is installed."""
-    made = tmp_path / "htdemucs.onnx"
-    convert({checkpoint("tiny").name: checkpoint("tiny")}, made)
+    graph = tmp_path / "htdemucs.onnx"
+    convert({checkpoint("tiny").name: checkpoint("tiny")}, graph)
     code = f"""
 import sys
 from pathlib import Path
 from kit.worker.engines import EngineContext
 from services.separation.engine import load_engine
 import services.separation.handler
-engine = load_engine(EngineContext(weights={{"htdemucs": Path({str(made)!r})}}))
+engine = load_engine(EngineContext(weights={{"htdemucs": Path({str(graph)!r})}}))
 print(engine.name, [m for m in ("torch", "demucs") if m in sys.modules])
 """
     assert run(torch_python, "-c", code) == ["separation: htdemucs []"]

@@ -76,7 +76,7 @@ def beat() -> F32:
     return sound
 
 
-def said(classifier: Classifier, sound: F32, rate: int = RATE) -> str:
+def class_of(classifier: Classifier, sound: F32, rate: int = RATE) -> str:
     return CLASSES[int(classifier.classify(features(sound, rate)[None])[0].argmax())]
 
 
@@ -90,7 +90,7 @@ def test_the_classes_are_those_of_the_contract() -> None:
     ids=["kick", "snare", "hat", "beat"],
 )
 def test_made_sounds_are_what_they_are(classifier: Classifier, sound: F32, name: str) -> None:
-    assert said(classifier, sound) == name
+    assert class_of(classifier, sound) == name
 
 
 @pytest.mark.parametrize("rate", [22_050, 48_000, 96_000])
@@ -98,7 +98,7 @@ def test_the_rate_does_not_matter(classifier: Classifier, rate: int) -> None:
     import soxr
 
     sound = np.asarray(soxr.resample(kick(), RATE, rate, "HQ"), np.float32)
-    assert said(classifier, sound, rate) == "kick"
+    assert class_of(classifier, sound, rate) == "kick"
 
 
 def test_the_level_does_not_matter() -> None:
@@ -142,7 +142,7 @@ def test_what_is_not_finite_counts_as_nothing(classifier: Classifier) -> None:
     broken = kick().copy()
     broken[[5000, 9000]] = (np.nan, np.inf)
     assert np.isfinite(features(broken, RATE)).all()
-    assert said(classifier, broken) == "kick"
+    assert class_of(classifier, broken) == "kick"
 
 
 def test_features_refuse_what_is_not_mono() -> None:

@@ -50,7 +50,7 @@ def test_a_language_is_detected(engine: Engine) -> None:
 
 
 def test_one_pass_ends_with_its_last_word(engine: Engine) -> None:
-    # What is left after it is for the next window: nothing is heard twice, or alone.
+    # The next window takes the rest: nothing is transcribed twice or alone.
     audio = read(VOICE, RATE, mono=True)[0][: round(9.2 * RATE)]
     output = engine.open("whisper-base").run(audio, language="en", beam=1)
     assert output.until in (pytest.approx(9.2), output.segments[-1].end)

@@ -23,7 +23,7 @@ def recording(path: Path, samples: int) -> JobInput:
     return JobInput(path, ArtifactKind.CANONICAL, path.name, ITEM, "0" * 64)
 
 
-def test_audio_of_the_least_length_is_opened(tmp_path: Path) -> None:
+def test_audio_of_the_minimum_length_is_opened(tmp_path: Path) -> None:
     facts = open_input(recording(tmp_path / "a.flac", 4_410), min_seconds=0.1)
     assert (facts.samples, facts.sample_rate) == (4_410, RATE)
 

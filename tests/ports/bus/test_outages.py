@@ -76,9 +76,9 @@ async def test_a_killed_broker_costs_no_acknowledged_event(harness: Harness, top
         tasks = [asyncio.create_task(publish()), asyncio.create_task(read())]
         try:
             for _ in range(2):
-                count, heard = len(seen.events), len(tailed)
+                count, received = len(seen.events), len(tailed)
                 await eventually(lambda c=count: len(seen.events) > c + 50)  # type: ignore[misc]
-                await eventually(lambda h=heard: len(tailed) > h + 50)  # type: ignore[misc]
+                await eventually(lambda h=received: len(tailed) > h + 50)  # type: ignore[misc]
                 await servers("kill", "kafka")
                 await servers("start", "kafka")
             count = len(acknowledged)

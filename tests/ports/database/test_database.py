@@ -153,19 +153,19 @@ async def test_no_update_is_lost(database: Database) -> None:
 
 
 async def test_a_lock_lets_one_in_at_a_time(database: Database) -> None:
-    inside = most = 0
+    inside = max_inside = 0
 
     async def enter() -> None:
-        nonlocal inside, most
+        nonlocal inside, max_inside
         async with database.transaction() as session:
             await database.lock(session, "door")
             inside += 1
-            most = max(most, inside)
+            max_inside = max(max_inside, inside)
             await session.execute(select(func.count()).select_from(Shelf))
             inside -= 1
 
     await asyncio.gather(*(enter() for _ in range(12)))
-    assert most == 1
+    assert max_inside == 1
 
 
 async def test_a_lock_that_a_query_finds_is_the_one_of_its_name(database: Database) -> None:
