@@ -18,7 +18,12 @@ import yaml
 from tests.architecture.sources import ROOT, sources
 from tests.architecture.words import WORDS, Where, Word
 
-PRODUCT = ("benchmarks", "clients", "contracts", "deploy", "embedded", "gateway", "kit", "services")
+CHECKED = (
+    *("benchmarks", "clients", "contracts", "deploy", "embedded", "examples", "gateway", "kit"),
+    *("services", "tests", "tools"),
+)
+INTERNAL = ("benchmarks", "tests", "tools")
+"""Folders whose texts no user reads, and whose classes may share a name with the product's."""
 SCHEMAS = ("openapi.json", "asyncapi.yaml")
 DESCRIBING = frozenset({"title", "summary", "description"})
 """Fields of an OpenAPI or AsyncAPI document that people read."""
@@ -176,13 +181,11 @@ def described(document: object, path: str) -> Iterator[PublicString]:
 
 
 def checked_files() -> list[Path]:
-    """Return product code and what supports tests; migrations that have run keep their names."""
+    """Return all code of the project; migrations that have run keep their names."""
     return [
         path
-        for path in sources(*PRODUCT, "tests")
-        if "versions" not in path.parts
-        and not path.name.startswith("test_")
-        and "node_modules" not in path.parts
+        for path in sources(*CHECKED)
+        if "versions" not in path.parts and "node_modules" not in path.parts
     ]
 
 
@@ -202,7 +205,7 @@ def public_strings() -> tuple[PublicString, ...]:
     strings = [
         text
         for path in checked_files()
-        if path.relative_to(ROOT).parts[0] not in ("tests", "benchmarks")
+        if path.relative_to(ROOT).parts[0] not in INTERNAL
         for text in strings_in(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
     ]
     for name in SCHEMAS:
@@ -258,9 +261,7 @@ def definitions(name: str) -> list[str]:
     return [
         f"{known.path}:{known.line}"
         for known in identifiers()
-        if known.name == name
-        and not known.scope
-        and not known.path.startswith(("tests/", "benchmarks/"))
+        if known.name == name and not known.scope and Path(known.path).parts[0] not in INTERNAL
     ]
 
 

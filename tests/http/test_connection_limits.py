@@ -86,7 +86,7 @@ async def test_all_together_have_a_bound() -> None:
             assert not await asks(port, "127.0.0.2")
 
 
-async def test_a_trusted_proxy_serves_many_addresses() -> None:
+async def test_a_trusted_proxy_may_open_many_connections() -> None:
     with serving(ConnectionLimits(most=20, by_address=2, unbounded=("127.0.0.0/30",))) as port:
         lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
         with held([writer for _, writer in lines]):
