@@ -1,4 +1,4 @@
-"""The analysis service beside librosa and Essentia: tempo, beats, key, chords, time, memory.
+"""The analysis service compared with librosa and Essentia: tempo, beats, key, chords, time, memory.
 
 `python -m benchmarks.analysis` prints the figures; `--write` also puts them into the README.
 Essentia is AGPL: it lives in the reference environment only, which is no part of the product.
@@ -48,7 +48,7 @@ SONGS = 16
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Scores of one case, by whose they are."""
+    """Scores of one case, by library."""
 
     case: Case
     scores: dict[str, float]
@@ -68,7 +68,7 @@ def analyse(case: Case, folder: Path, number: int) -> tuple[Analysis, Path]:
 
 
 def right(bpm: float, truth: float, octaves: Sequence[float] = (1.0,)) -> float:
-    """Return 1 where a tempo is right, or is one of the given multiples of it; else 0."""
+    """Return 1 if a tempo is right, or one of the given multiples of it; else 0."""
     return float(any(abs(bpm - truth * octave) <= NEAR * truth * octave for octave in octaves))
 
 

@@ -1,4 +1,4 @@
-"""What strangers' JSON costs everybody else: `GET /healthz` while others send it without a login.
+"""Latency of `GET /healthz` while unauthenticated clients send JSON that is costly to parse.
 
 Each attacking connection sends 1 MB of JSON a second, whatever it is answered: bodies of 1 MB full
 of keys or numbers, to an address that takes a body and to one that does not exist, or 64 bodies of
@@ -85,7 +85,7 @@ def show(name: str, count: int, rate: float, times: list[float]) -> None:
 
 
 def probe(url: str, seconds: float) -> list[float]:
-    """Ask for the health of a server again and again; return how long each answer took, in ms."""
+    """Request `/healthz` repeatedly; return the latency of each answer in ms."""
     times = []
     with httpx.Client(timeout=PATIENCE) as client:
         client.get(f"{url}/healthz")
@@ -99,7 +99,7 @@ def probe(url: str, seconds: float) -> list[float]:
 
 
 async def attack(url: str, path: str, body: bytes, every: float, *, count: int) -> None:
-    """Send a body on so many connections until stopped; print a line for each answer."""
+    """Send a body on `count` connections until stopped; print a line for each answer."""
     host, port = url.removeprefix("http://").split(":")
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"

@@ -23,7 +23,7 @@ WARM_UP = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to ask, where, for how long; and whose processor time to look at."""
+    """A load: the request, the server, the duration, and the processes whose CPU time counts."""
 
     host: str
     port: int
@@ -36,7 +36,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round gave; times in ms."""
+    """Figures of one round; times in ms."""
 
     rate: float
     median: float
@@ -48,13 +48,13 @@ class Round:
 def order(
     url: str, request: bytes, *, seconds: float, connections: int, pids: tuple[int, ...]
 ) -> Order:
-    """Return the order to ask a server again and again."""
+    """Return the order to send a server one request repeatedly."""
     host, port = url.removeprefix("http://").split(":")
     return Order(host, int(port), b64encode(request).decode(), seconds, connections, pids)
 
 
 def used(pids: tuple[int, ...]) -> float:
-    """Return the seconds of processor time that processes have used, or 0 where none tells."""
+    """Return the CPU seconds that processes have used, or 0 if the system does not report them."""
     try:
         fields = [Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1] for pid in pids]
     except OSError:
@@ -64,7 +64,7 @@ def used(pids: tuple[int, ...]) -> float:
 
 
 class _Caller(asyncio.Protocol):
-    """One connection: asks again as soon as it is answered."""
+    """One connection of a closed loop: sends the next request as soon as it is answered."""
 
     def __init__(self, request: bytes, end: float) -> None:
         self._request = request
@@ -113,7 +113,7 @@ def _whole(head: bytes, body: bytes) -> bool:
 
 
 async def drive(load: Order) -> Round:
-    """Ask as fast as it is answered."""
+    """Run one round of the closed loop."""
     loop = asyncio.get_running_loop()
     request = b64decode(load.request)
     begin = time.perf_counter() + WARM_UP
@@ -139,7 +139,7 @@ async def drive(load: Order) -> Round:
 
 
 def main() -> None:
-    """Do what standard input says."""
+    """Run the order that standard input holds, and print the figures."""
     load = Order(**json.load(sys.stdin))
     print(json.dumps(asdict(uvloop.run(drive(load)))))
 

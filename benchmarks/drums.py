@@ -1,4 +1,4 @@
-"""Drum notes, from slices by their tags, beside what people heard: F of 3 and of 6 classes.
+"""Drum notes from tagged slices, compared with annotations: F of 3 and of 6 classes.
 
 `python -m benchmarks.drums` prints the figures; `--write` also puts them into the midi service's
 README. The whole path runs as the pipeline `full` has it: slicing, of hits that sound alike the

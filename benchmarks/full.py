@@ -43,11 +43,11 @@ class Step:
     begin: float
     end: float
     busy: float
-    """Sum over its jobs of what each one took, from its claim to its end."""
+    """Sum of the durations of its jobs, each from its claim to its end."""
 
 
 def song(folder: Path, seconds: float) -> tuple[Path, str]:
-    """Write a song of a length and return it with words on what it is."""
+    """Write a song of a length and return its path and a description."""
     data = test_data()
     source = data / RECORDING if data is not None else DEMO
     if not source.is_file():

@@ -1,4 +1,4 @@
-"""Requests a second and their p99 through gateway and library, beside `/healthz` of the same run.
+"""Requests a second and their p99 through gateway and library, relative to `/healthz`.
 
 Once with the whole server in one process, once with gateway and library as processes. The driver
 is a closed loop of raw HTTP/1.1 connections in a process of its own on the same machine; it takes
@@ -114,7 +114,7 @@ def request(method: str, path: str, bearer: str, body: bytes = b"") -> bytes:
 
 
 def load(load_order: Order) -> Round:
-    """Have the driver ask."""
+    """Run the driver in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.driver"],
         cwd=ROOT,
@@ -138,7 +138,7 @@ def one_process(folder: Path) -> Iterator[Running]:
 
 @contextmanager
 def several_processes(folder: Path, *, library_database: str | None = None) -> Iterator[Running]:
-    """Run gateway and library as processes of their own, on SQLite, or as told, and a folder."""
+    """Run gateway and library as two processes, on files and SQLite or the given database."""
     ports = {name: free_port() for name in ("gateway", "library", "internal")}
     url = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     shared = {

@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _throughput(user: Client, item: str, count: int) -> float:
-    """Ask for many jobs at once, wait until the last has ended, and return how many a second."""
+    """Submit many jobs at once, wait until all have ended, and return jobs per second."""
 
     def ask(number: int) -> str:
         params = {"minimum_note_ms": 10 + number / 10}
@@ -56,8 +56,8 @@ def _throughput(user: Client, item: str, count: int) -> float:
     with ThreadPoolExecutor(8) as pool:
         jobs = list(pool.map(ask, range(count)))
     accepted = time.monotonic() - began
-    # The last one asked for ends about last; to look at the whole queue again and again would be
-    # work for the server that no user gives it.
+    # The last submitted job ends about last. Polling the whole queue would add load that no user
+    # causes.
     while not user.jobs.get(jobs[-1]).ended:
         time.sleep(0.05)
     while any(any(user.jobs.list(item=item, state=state)) for state in ("queued", "running")):
@@ -73,7 +73,7 @@ def _throughput(user: Client, item: str, count: int) -> float:
 
 
 def _delay(user: Client, item: str) -> None:
-    """Ask for one job at a time in an idle server: from being accepted to being claimed."""
+    """Print the delay between submission and claim of single jobs on an idle server."""
     delays = []
     for number in few(range(100), 10):
         params = {"minimum_note_ms": 200 + number / 10}

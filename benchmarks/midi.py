@@ -1,4 +1,4 @@
-"""The midi service beside upstream Basic Pitch: notes found, time, memory.
+"""The midi service compared with upstream Basic Pitch: notes found, time, memory.
 
 `python -m benchmarks.midi` prints the figures; `--write` also puts them into the service's README.
 The reference lives in an environment of its own, `.venv-reference-midi`, made on first use.
@@ -93,7 +93,7 @@ class Score:
 
 
 def measure_notes(data: Path | None, folder: Path, ours: Peer, theirs: Peer) -> Iterator[Score]:
-    """Transcribe every case with both and judge the results alike."""
+    """Transcribe every case with both and score both with mir_eval."""
     for case in few(cases(data)):
         path = folder / "case.flac"
         soundfile.write(path, case.audio, RATE, subtype="PCM_24")
@@ -146,7 +146,7 @@ def notes_table(scores: Sequence[Score]) -> Iterator[str]:
 
 
 def time_table(path: Path, ours: Peer, theirs: Peer) -> Iterator[str]:
-    """Yield what both take for the same file, turn by turn."""
+    """Yield the time that both take for the same file, in alternating rounds."""
     seconds: dict[str, list[float]] = {"ours": [], "upstream": []}
     memory = {"ours": 0.0, "upstream": 0.0}
     engine = ""

@@ -41,7 +41,7 @@ class Case:
     audio: Audio
     notes: tuple[Note, ...]
     until: float = np.inf
-    """Seconds; what begins later is played, but nobody wrote it down."""
+    """Seconds; notes that begin later are played but not annotated."""
 
 
 @dataclass(frozen=True, slots=True)

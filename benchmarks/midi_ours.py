@@ -24,7 +24,7 @@ from services.midi.handler import handle
 
 
 class Quiet:
-    """A reporter that nobody listens to."""
+    """A reporter that ignores everything."""
 
     def progress(self, fraction: float, message: str) -> None:
         """Take note of nothing."""

@@ -1,4 +1,4 @@
-"""Runs inside the reference environment: upstream's transcription, and mir_eval's judgement.
+"""Runs inside the reference environment: upstream's transcription, and mir_eval's scores.
 
 One JSON request a line on stdin, one JSON answer a line on stdout. Nothing of the project is
 imported here, and nothing of this environment is imported by the project.

@@ -1,4 +1,4 @@
-"""One-shots told apart by the weights that are shipped: recordings that they never met.
+"""Accuracy of the shipped one-shot classifier on recordings that it was not trained on.
 
 `python -m benchmarks.oneshots` prints the figures; `--write` also puts them into
 `services/tagging/weights/README.md`. How well whole kits do that were held out is measured where
@@ -55,7 +55,7 @@ def read(path: Path) -> tuple[np.ndarray, int]:
 
 
 def one_shots(classifier: Classifier, data: Path) -> Iterator[str]:
-    """Yield a table over the recorded one-shots, none of which was learnt from."""
+    """Yield a table over recorded one-shots outside the training data."""
     right: Counter[str] = Counter()
     total: Counter[str] = Counter()
     sure = answered = 0
@@ -109,7 +109,7 @@ def tracks(classifier: Classifier, data: Path) -> Iterator[str]:
             probabilities = classifier.classify(features(audio, rate)[None])[0]
             name = CLASSES[int(probabilities.argmax())]
             guesses.setdefault(drum, Counter())[name] += 1
-    yield "| hits of drum tracks | right | of | most often taken for |"
+    yield "| hits of drum tracks | right | of | most often classified as |"
     yield "|---|---:|---:|---|"
     right = total = 0
     for drum, counts in sorted(guesses.items(), key=lambda item: -item[1].total()):

@@ -63,7 +63,7 @@ class Clocked:
         return outputs
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the network."""
         self._network.close()
 
 
@@ -76,7 +76,7 @@ class _Silent:
 
 
 def main() -> None:
-    """Run the job and tell how long its parts took."""
+    """Run the job and print how long its parts took."""
     request = json.loads(sys.argv[1])
     clocks: list[Clocked] = []
 

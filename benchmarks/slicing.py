@@ -1,4 +1,4 @@
-"""The slicing service beside librosa: onsets; and its groups, cuts, time and memory.
+"""The slicing service compared with librosa: onsets; and its groups, cuts, time and memory.
 
 `python -m benchmarks.slicing` prints the figures; `--write` also puts them into the README.
 """

@@ -101,7 +101,7 @@ def run(network: Network, mel: F32) -> dict[str, F32]:
 
 
 def equality(original: Original, mel: F32) -> Iterator[str]:
-    """Yield a table of the largest differences, and of the time beside the original's."""
+    """Yield a table of the largest differences, and of the time relative to the original's."""
     manifest = read_manifest(ROOT / "services" / "tagging" / "weights.toml")
     weights = open_store(KitSettings()).verified(manifest)
     yield (

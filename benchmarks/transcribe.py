@@ -67,14 +67,14 @@ THEIR_SETTINGS = {"beam_size": 5, "best_of": 5}
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """What one of the two made of a recording."""
+    """A transcription by one of the two programs."""
 
     words: list[str]
     starts: list[float]
     seconds: float
     language: str = "–"
     megabytes: float = 0.0
-    """The most that its process has held so far."""
+    """Peak memory of its process so far."""
 
 
 def weights_of(word: str) -> tuple[WorkerService, dict[str, Path]]:
@@ -134,7 +134,7 @@ def words_of(words: Iterable[tuple[str, float]]) -> tuple[list[str], list[float]
 def ours(
     path: Path, folder: Path, service: WorkerService, engine: Any, stem: Stem | None
 ) -> Transcription:
-    """Run a whole job: decode, listen, doubt, correct, write."""
+    """Run a whole job: decode, transcribe, filter hallucinations, correct starts, write."""
     began = time.perf_counter()
     lyrics = lyrics_of(path, folder, service, engine, TranscribeParams(), stem)
     seconds = time.perf_counter() - began
@@ -156,7 +156,7 @@ def theirs(path: Path, folder: Path, reference: Peer) -> Transcription:
 
 
 def late_starts(case: Case, transcription: Transcription) -> list[float]:
-    """Return how late each rightly heard word begins; those far away are other words."""
+    """Return how late each correctly transcribed word begins; pairs too far apart do not count."""
     if not case.starts:
         return []
     _, pairs = aligned(case.words, transcription.words)
@@ -173,7 +173,7 @@ class Totals:
         self.late: tuple[list[float], list[float]] = ([], [])
 
     def add(self, case: Case, both: tuple[Transcription, Transcription]) -> None:
-        """Take one more recording, as both heard it."""
+        """Add one recording, as transcribed by both."""
         self.words += len(case.words)
         for number, transcription in enumerate(both):
             self.edits[number] += aligned(case.words, transcription.words)[0]
@@ -202,7 +202,7 @@ class Bench:
     def both(
         self, path: Path, folder: Path, stem: Stem | None
     ) -> tuple[Transcription, Transcription]:
-        """Hear the same audio with both."""
+        """Transcribe the same audio with both."""
         return (
             ours(path, folder / "ours", self.service, self.engine, stem),
             theirs(path, folder, self.reference),
@@ -279,7 +279,7 @@ def _errors(late: list[float]) -> str:
 
 
 def _peak_mb() -> float:
-    """Return the peak memory of a process that takes the words of the synthetic song once."""
+    """Return the peak memory of a process that transcribes the synthetic song once."""
     code = (
         "from pathlib import Path;from tempfile import mkdtemp\n"
         "from benchmarks.transcribe import *\n"
@@ -325,7 +325,7 @@ def main() -> int:
         f"Time ÷ openai-whisper's: **{us / them:.2f}** ({min(each):.2f} to {max(each):.2f} over "
         f"the recordings with words); {audio / us:.1f} × real time, with {THREADS} threads of "
         f"{platform.machine()} at a load of {os.getloadavg()[0]:.0f} (seconds are only worth "
-        f"something at a load of 2 or less). Peak memory of a process that takes the words of "
+        f"something at a load of 2 or less). Peak memory of a process that transcribes "
         f"the synthetic song {_peak_mb():.0f} MB; openai-whisper's {bench.memory:.0f} MB."
     )
     text = "\n".join(rows)

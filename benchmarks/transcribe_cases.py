@@ -1,4 +1,4 @@
-"""Recordings that `benchmarks/transcribe.py` measures with, and how words are compared."""
+"""Recordings that `benchmarks/transcribe.py` measures, and how it compares words."""
 
 import csv
 import itertools
@@ -180,7 +180,7 @@ def canonical(source: Path, target: Path, until: float | None = None) -> Path:
 
 
 def unsung(data: Path, scratch: Path) -> Iterator[tuple[str, float, Path]]:
-    """Yield more recordings without a voice, at most a minute of each, likewise."""
+    """Yield further recordings without a voice, at most a minute of each."""
     for number, path in enumerate(sorted(p for pattern in UNSUNG for p in data.glob(pattern))):
         place = scratch / f"unsung-{number}"
         place.mkdir()

@@ -16,7 +16,7 @@ from services.transcribe.networks.checkpoint import read_checkpoint
 
 
 def write_npz(folder: Path, out: Path) -> None:
-    """Write a network's numbers by their names in openai-whisper, and its sizes beside them."""
+    """Write a network's numbers by their names in openai-whisper, and its dimensions."""
     checkpoint = read_checkpoint(folder)
     header = {"dims": dict(checkpoint.dims), "alignment": checkpoint.alignment}
     np.savez(out, **{"": np.array(json.dumps(header)), **checkpoint.tensors})  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ class Launch:
 
 
 class Server(Protocol):
-    """One kind of server, told where its programs, its data and its ports are."""
+    """One kind of server: how to fetch, configure, start and check it."""
 
     name: str
     ports: tuple[str, ...]
@@ -30,7 +30,7 @@ class Server(Protocol):
     secrets: tuple[str, ...]
     """Names of the secrets it needs; made at random once for each checkout."""
     stop_signal: int
-    """What asks it to stop in good order."""
+    """The signal that stops it in good order."""
 
     def fetch(self, say: Say) -> None:
         """Fetch or build its programs into the cache, if they are not there."""
@@ -45,7 +45,7 @@ class Server(Protocol):
         ...
 
     def settle(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
-        """Do what can only be done on a running server, once more without harm."""
+        """Finish the setup of a running server; idempotent."""
         ...
 
     def passing(self, log_tail: str) -> bool:

@@ -12,9 +12,9 @@ from deploy.servers.state import CHECKOUT, State, load, locked
 
 SERVERS: tuple[Server, ...] = (Postgres(), ObjectStoreServer(), Kafka())
 START_PATIENCE = 300.0
-"""Seconds a server may take to answer; one that ends is not waited for."""
+"""Longest wait in seconds for a started server to answer; an exited one is not waited for."""
 STOP_PATIENCE = 20.0
-"""Seconds a server may take to stop in good order."""
+"""Longest wait in seconds for a server to stop in good order."""
 
 
 def find(name: str) -> Server:
@@ -105,7 +105,7 @@ def environment(root: Path = CHECKOUT) -> dict[str, str]:
 
 
 def _up(server: Server, state: State) -> bool:
-    """Return whether a server runs and answers; one that runs dumb is killed."""
+    """Return whether a server runs and answers; kill one that runs and never answers."""
     mine = state.of(server.name)
     if mine.running is None or not alive(mine.running):
         return False
@@ -120,7 +120,7 @@ def _up(server: Server, state: State) -> bool:
 
 
 def _launch(server: Server, state: State) -> Launch:
-    """Start a server's process and write down that it is ours."""
+    """Start a server's process and record it in the state file."""
     mine = state.of(server.name)
     state.choose(server)
     folder = state.folder / server.name
@@ -139,7 +139,7 @@ def _spawn(server: Server, launch: Launch, state: State) -> Running:
 
 
 def _await(server: Server, launch: Launch, state: State, say: Say) -> None:
-    """Wait until a server answers, starting it again where its log says that this will help."""
+    """Wait until a server answers, restarting it if its log shows a passing failure."""
     mine = state.of(server.name)
     running = mine.running
     began = time.monotonic()

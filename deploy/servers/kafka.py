@@ -92,7 +92,7 @@ class Kafka:
         return Launch((java[0], *limits, *java[1:], "kafka.Kafka", str(properties)), {})
 
     def healthy(self, ports: dict[str, int]) -> bool:
-        """Ask for the API versions: it is answered once the broker takes clients."""
+        """Request the API versions; a broker that accepts clients answers."""
         request = struct.pack(">hhih", 18, 0, 1, -1)
         try:
             with socket.create_connection(("127.0.0.1", ports["clients"]), timeout=2) as wire:
@@ -103,7 +103,7 @@ class Kafka:
         return len(answer) >= 10 and struct.unpack(">ih", answer[4:10]) == (1, 0)
 
     def settle(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
-        """Nothing: whoever uses topics creates them."""
+        """Nothing: services create their topics."""
 
     def passing(self, log_tail: str) -> bool:
         """After a kill the port may be held for a moment."""

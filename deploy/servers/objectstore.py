@@ -46,7 +46,7 @@ class ObjectStoreServer:
         return Launch(command, environment)
 
     def healthy(self, ports: dict[str, int]) -> bool:
-        """Ask whether it takes requests."""
+        """Return whether it accepts requests."""
         connection = http.client.HTTPConnection("127.0.0.1", ports["clients"], timeout=2)
         try:
             connection.request("GET", "/minio/health/cluster")

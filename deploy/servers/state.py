@@ -23,7 +23,7 @@ server that was killed from coming back."""
 
 @dataclass(slots=True)
 class ServerState:
-    """What is remembered of one server."""
+    """The recorded state of one server."""
 
     ports: dict[str, int] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class ServerState:
 
 @dataclass(slots=True)
 class State:
-    """What is remembered of all servers, below one folder."""
+    """The recorded state of all servers of one folder."""
 
     folder: Path
     servers: dict[str, ServerState]
@@ -52,7 +52,7 @@ class State:
         draft.replace(path)
 
     def choose(self, server: Server) -> None:
-        """Give a server that does not run its ports and secrets, the old ones where possible."""
+        """Choose ports and secrets of a stopped server, the previous ones if they are free."""
         mine = self.of(server.name)
         for name in server.secrets:
             mine.secrets.setdefault(name, secrets.token_hex(16))
@@ -61,7 +61,7 @@ class State:
 
 
 def load(root: Path = CHECKOUT) -> State:
-    """Read the state of a checkout; what cannot be read counts as nothing."""
+    """Read the state of a checkout; an unreadable file counts as empty."""
     folder = root / FOLDER
     servers: dict[str, ServerState] = {}
     with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
@@ -78,7 +78,7 @@ def load(root: Path = CHECKOUT) -> State:
 
 @contextlib.contextmanager
 def locked(root: Path = CHECKOUT) -> Iterator[State]:
-    """Hold the checkout's servers alone, and save what was changed."""
+    """Lock the state of the checkout's servers, and save it at the end."""
     folder = root / FOLDER
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:

@@ -1,4 +1,4 @@
-"""A gateway before a real library, in this process, on a clock that can be put forward."""
+"""A gateway in front of a real library, in this process, on a clock that tests can advance."""
 
 import asyncio
 import hashlib
@@ -30,14 +30,14 @@ WITHIN = 10.0
 
 
 class ShiftedClock(SystemClock):
-    """The machine's clock, put forward at will."""
+    """The machine's clock, which tests can advance."""
 
     def __init__(self) -> None:
         self.shift = 0.0
         self._held: float | None = None
 
     def hold(self) -> None:
-        """Let no more time pass for limits, however slow the machine is."""
+        """Stop the monotonic clock, so that rate limits do not depend on the machine's speed."""
         self._held = self.monotonic()
 
     def advance(self, seconds: float) -> None:
@@ -54,7 +54,7 @@ class ShiftedClock(SystemClock):
 
 @dataclass(slots=True)
 class User:
-    """Somebody who has logged in."""
+    """A user who has logged in."""
 
     email: str
     access: str
@@ -68,7 +68,7 @@ class User:
 
 @dataclass(slots=True)
 class GatewayHarness:
-    """What a test works with."""
+    """A running gateway, its client, its clock and its background tasks."""
 
     gateway: Gateway
     platform: Platform
@@ -123,7 +123,7 @@ class GatewayHarness:
         assert answer.is_success, answer.text
 
     async def stop(self) -> None:
-        """Stop what goes on in the background."""
+        """Stop the background tasks."""
         self.stopping.set()
         async with asyncio.timeout(WITHIN):
             await asyncio.gather(*self.tasks)
@@ -139,7 +139,7 @@ async def open_gateway(
     settings: Mapping[str, Any] | None = None,
     secret: str = "the secret of a server that is only a test",
 ) -> AsyncIterator[GatewayHarness]:
-    """Yield a gateway before the real library, or before applications that stand for it."""
+    """Yield a gateway in front of the real library, or of the given applications."""
     kit = KitSettings(
         bus_url="memory://",
         objects_url=SecretStr(f"file://{folder / 'objects'}"),
@@ -279,7 +279,7 @@ class Listener:
                     return event
 
     async def rest(self) -> list[StreamEvent]:
-        """Return what is told until the stream ends."""
+        """Return the remaining events until the stream ends."""
         events = []
         async with asyncio.timeout(WITHIN):
             while (event := await self._events.get()) is not None:

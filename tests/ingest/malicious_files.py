@@ -1,4 +1,4 @@
-"""Files that are made to harm: bombs, lies, and playlists that wear the wrong name (T17)."""
+"""Malicious files: decompression bombs, false headers, playlists with a wrong suffix (T17)."""
 
 import io
 import struct
@@ -17,16 +17,16 @@ from tests.support import signals
 
 @dataclass(frozen=True, slots=True)
 class FileFactory:
-    """What the makers of hostile files need."""
+    """What the functions that write malicious files need."""
 
     folder: Path
     engine: ConfinedFfmpeg
     port: int
-    """Where a canary listens on loopback."""
+    """The loopback port of a canary listener."""
 
     @property
     def url(self) -> str:
-        """What nobody may ever ask for."""
+        """A URL that nothing may request."""
         return f"http://127.0.0.1:{self.port}/canary"
 
 

@@ -1,4 +1,4 @@
-"""The catalogue as its users meet it: real routes, database, files and bus; workers played."""
+"""The catalogue as clients see it: real routes, database, files and bus, with fake workers."""
 
 import asyncio
 import hashlib
@@ -62,7 +62,7 @@ UNKNOWN = "01920000-0000-7000-8000-000000000000"
 
 @dataclass
 class Catalogue:
-    """A library in this process, and whoever uses it."""
+    """A library in this process, its clients and its workers."""
 
     database: Database
     objects: FileStore
@@ -106,7 +106,7 @@ class Catalogue:
     async def finish(
         self, claim: Claim, result: BaseModel, files: Mapping[str, "WorkerFile"] | None = None
     ) -> None:
-        """Store what an attempt made, and say that it is complete."""
+        """Store the files of an attempt, and report `job.completed`."""
         stored = []
         for name, file in (files or {}).items():
             data = f"{claim.job} {name}".encode() * 20
@@ -141,7 +141,7 @@ class Catalogue:
         await self.handler(worker_event(completed, "job.completed"))
 
     async def skip(self, claim: Claim, reason: str = "silent") -> None:
-        """Say that there was nothing to do."""
+        """Report `job.skipped`."""
         skipped = JobSkipped(
             job=claim.job,
             epoch=claim.epoch,
@@ -152,11 +152,11 @@ class Catalogue:
         await self.handler(worker_event(skipped, "job.skipped"))
 
     async def reject(self, claim: Claim, message: str = "This is no sound.") -> None:
-        """Say that the input cannot be used."""
+        """Report that the input is unusable."""
         await self.fail(claim, Reason(code="input", message=message))
 
     def reaper(self, *, clock: Clock | None = None) -> Reaper:
-        """Return what clears away behind the library."""
+        """Return a reaper."""
         return Reaper(
             self.database,
             self.objects,
@@ -166,7 +166,7 @@ class Catalogue:
         )
 
     async def fail(self, claim: Claim, reason: Reason) -> None:
-        """Say that an attempt met something that another try would meet again."""
+        """Report a failure that a retry would repeat."""
         failed = JobFailed(
             job=claim.job,
             epoch=claim.epoch,
@@ -177,7 +177,7 @@ class Catalogue:
         await self.handler(worker_event(failed, "job.failed"))
 
     async def ingest_next(self, *, kind: ItemKind = ItemKind.TRACK, **tags: str) -> Claim:
-        """Do the next ingest job."""
+        """Run the next ingest job."""
         claim = await self.claim(TaskName.INGEST)
         await self.finish(
             claim, ingested(kind, tags), {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS}
@@ -187,7 +187,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class WorkerFile:
-    """A file that a played worker stores."""
+    """A file that a fake worker stores."""
 
     kind: ArtifactKind
     media_type: str = "audio/flac"
@@ -201,7 +201,7 @@ class WorkerFile:
 
 @dataclass
 class User:
-    """Somebody with a token."""
+    """A client of one user."""
 
     catalogue: Catalogue
     owner: str
@@ -217,7 +217,7 @@ class User:
         return good(await self.http.post(f"/v1{path}", json=body, headers=headers))
 
     async def open(self, data: bytes, **fields: Any) -> Any:
-        """Announce a file."""
+        """Open an upload."""
         body = {"name": "song.wav", "size": len(data), "sha256": sha256(data), **fields}
         return await self.post("/uploads", body)
 
@@ -229,13 +229,13 @@ class User:
             assert answer.is_success, answer.text
 
     async def upload(self, data: bytes, **fields: Any) -> Any:
-        """Announce, send, complete."""
+        """Open an upload, send its parts and complete it."""
         upload = await self.open(data, **fields)
         await self.send(upload, data)
         return await self.post(f"/uploads/{upload['id']}/complete")
 
     async def track(self, data: bytes = b"a song" * 1000, **fields: Any) -> str:
-        """Upload something, have it taken in, and return its item."""
+        """Upload a file, ingest it, and return its item."""
         upload = await self.upload(data, **fields)
         await self.catalogue.ingest_next()
         return str(upload["item"])

@@ -1,9 +1,9 @@
-"""A whole server in this process that dies, or whose ports fail, wherever a test wants it to.
+"""A whole server in this process that dies, or whose ports fail, at chosen failpoints.
 
 The client, the library's routes, relay, consumer and reaper and the worker's attempt are the real
-ones, driven one after the other; only the worker's child is played. What a process knew is
-forgotten when it dies. What was committed, stored or acknowledged stays, and so does the client's
-wish: it asks again, under the same key, until it is answered.
+ones, driven one after the other; only the worker's child is a fake. A process that dies loses its
+memory. Committed rows, stored files and acknowledged events stay. The client repeats its request
+under the same key until it is answered.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ ROUNDS = 40
 
 
 class LibraryTransport(httpx.AsyncBaseTransport):
-    """The way to the library; a library that dies behind it is a connection that breaks."""
+    """The client's connection to the library; it breaks when the library dies."""
 
     def __init__(self, app: Any, died: Callable[[], Awaitable[None]], *, alone: bool) -> None:
         self._inner = httpx.ASGITransport(app)
@@ -93,7 +93,7 @@ class LibraryTransport(httpx.AsyncBaseTransport):
 
 
 class FakeChild:
-    """What an attempt needs of a child process."""
+    """A child process in this process."""
 
     def __init__(self, server: "FailpointServer") -> None:
         self._server = server
@@ -101,7 +101,7 @@ class FakeChild:
     async def run(
         self, work: Work
     ) -> AsyncIterator[ProgressMade | Finished | ChildResult | ChildDied]:
-        """Go on until a heartbeat was answered, then end as the test wants."""
+        """Work until a heartbeat was answered, then finish with the test's next action."""
         yield ProgressMade(fraction=0.5, message="half")
         action = self._server.actions.pop(0) if self._server.actions else "finish"
         if action == "cancel":
@@ -125,7 +125,7 @@ class FakeChild:
 
 
 class FakeSlot(Slot):
-    """A slot whose child is in this process."""
+    """A slot whose child is a `FakeChild`."""
 
     def __init__(self, server: "FailpointServer", folder: Path) -> None:
         super().__init__(SERVICE, folder)
@@ -164,18 +164,18 @@ class FailpointServer:
     owner: OwnerId = field(default_factory=lambda: OwnerId(new_id()))
     item: ItemId = field(default_factory=lambda: ItemId(new_id()))
     taken: list[tuple[Topic, str, AnyEvent]] = field(default_factory=list)
-    """What any bus took, ever."""
+    """Every event that any bus accepted."""
     actions: list[str] = field(default_factory=list)
     job: JobId | None = None
     cancelled_state: str = ""
-    """The job's state by the answer to the client that cancelled it."""
+    """The job's state in the answer to its cancellation."""
     request: dict[str, Any] = field(default_factory=dict)
     key: str = ""
     heartbeat_answered: asyncio.Event = field(default_factory=asyncio.Event)
     caught_up: bool = False
 
     async def build(self) -> None:
-        """Make what outlives every process: tables, one item; and the applications."""
+        """Create what outlives every process, the tables and one item, and the applications."""
         settings = LibrarySettings()
         self.policy = settings.policy(60.0)
         clock = SystemClock()
@@ -255,7 +255,7 @@ class FailpointServer:
         return bus
 
     async def _restart(self) -> None:
-        """Start the library, or all of it, knowing nothing but what was kept."""
+        """Start the library, or the embedded server, from its database, files and bus alone."""
         if self.embedded:
             self.bus = await self._new_bus()
         self.relay = self.relays(self.database, self.bus)
@@ -271,10 +271,10 @@ class FailpointServer:
         if self.embedded:
             await self.reaper.requeue_all()
 
-    # What each of them does in its turn.
+    # What each part does in its turn.
 
     async def run_job(self, number: int, *actions: str) -> None:
-        """Ask for a job and go on until it has ended and everybody was told."""
+        """Submit a job and run every part until it has ended and all its events are published."""
         self.actions = list(actions)
         self.request = {
             "item": self.item, "task": "midi", "force": True,
@@ -293,7 +293,7 @@ class FailpointServer:
         try:
             await turn()
         except PORT_ERRORS:
-            return  # It is done again in the next round.
+            return  # The next round tries again.
         except BaseException as error:
             if not isinstance(unwrapped(error), Killed):
                 raise
@@ -357,7 +357,7 @@ class FailpointServer:
         self.caught_up = True
 
     async def _sweep(self) -> None:
-        """Let an hour pass, in which nobody works; what was said before was heard (R12)."""
+        """Sweep as if an hour had passed without work; earlier events were handled (R12)."""
         if not self.caught_up:
             return
         long_ago = datetime.now(UTC) - timedelta(hours=1)
@@ -378,7 +378,7 @@ class FailpointServer:
         self.points.armed = armed
         return JobState(row.state).terminal and not unsent
 
-    # What is found in the end.
+    # The final state.
 
     async def row(self) -> JobRow:
         async with self.database.session() as session:
@@ -390,7 +390,7 @@ class FailpointServer:
             return (await session.execute(query)).scalar_one()
 
     async def check(self) -> JobRow:
-        """Nothing is lost, doubled or stuck; return the job."""
+        """Check that nothing is lost, doubled or stuck; return the job."""
         self.points.armed = False
         row = await self.row()
         threshold = self.request["params"]["onset_threshold"]
@@ -440,7 +440,7 @@ class FailpointServer:
 
 
 class HeartbeatRecorder:
-    """The library, which notes that a heartbeat was answered."""
+    """A library client that records when a heartbeat was answered."""
 
     def __init__(self, server: FailpointServer) -> None:
         self._server = server
@@ -458,7 +458,7 @@ class HeartbeatRecorder:
 async def failpoint_server(
     url: str, folder: Path, *, embedded: bool, database: type[FailingDatabase] = FailingDatabase
 ) -> AsyncIterator[FailpointServer]:
-    """Give a server that has not failed yet."""
+    """Yield a server that has not failed yet."""
     points = Failpoints()
     opened = database(url, clock=SystemClock(), points=points)
     objects = FailingStore(folder / "objects", points=points)

@@ -1,7 +1,7 @@
-"""Ports that fail, or end their process, at any point that is asked for.
+"""Ports with failpoints, at which they raise an error or kill their process.
 
-Each call of a port passes points: before it and after it, before each statement, before and after
-each commit. So what comes between two steps of the product needs no mark in the product.
+Each call of a port has failpoints: before and after it, before each statement, before and after
+each commit. So the product's own code needs no markers.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,22 +26,22 @@ from kit.objects.signing import Signer
 
 
 class Killed(BaseException):
-    """The process is gone: nobody handles this."""
+    """The process was killed; product code never catches this."""
 
 
 @dataclass
 class Failpoints:
-    """Counts the points that are passed, and fails at those it is told to."""
+    """Counts the failpoints that are reached, and fails at the armed ones."""
 
     at: frozenset[int] = frozenset()
     kills: bool = True
-    """Whether the process ends there; else the port fails once, as ports do."""
+    """Whether the process is killed there; else the port raises its error once."""
     armed: bool = False
     passed: int = 0
     failed: list[str] = field(default_factory=list)
 
     def arm(self, *at: int, kills: bool) -> None:
-        """Count anew from here on."""
+        """Arm failpoints, counted from now on."""
         self.at, self.kills, self.armed = frozenset(at), kills, True
         self.passed, self.failed = 0, []
 
@@ -55,7 +55,7 @@ class Failpoints:
 
     @contextmanager
     def counting_statements(self) -> Iterator[None]:
-        """Count the statements of every database while the block lasts."""
+        """Make every database statement a failpoint while the block lasts."""
 
         def before(connection: object, cursor: object, statement: str, *more: object) -> None:
             self.reach(f"before {' '.join(statement.split())[:60]}", DatabaseUnavailable)
@@ -68,7 +68,7 @@ class Failpoints:
 
 
 class FailingDatabase(Database):
-    """A database that may be away before each statement and on both sides of a commit."""
+    """A database that may be unavailable before each statement and on both sides of a commit."""
 
     def __init__(self, url: str, *, clock: Clock, points: Failpoints) -> None:
         super().__init__(url, clock=clock, pool=4)
@@ -90,7 +90,7 @@ class FailingDatabase(Database):
 
 
 class FailingStore(FileStore):
-    """A store that may be away before it did something, or before it could say so."""
+    """A store that may be unavailable before a change, or before it confirms the change."""
 
     def __init__(self, folder: Path, *, points: Failpoints) -> None:
         super().__init__(folder, signer=Signer("secret" * 8))
@@ -116,7 +116,7 @@ class FailingStore(FileStore):
 
 
 class FailingBus(MemoryBus):
-    """A bus that may be away before it took an event, or before it could say so."""
+    """A bus that may be unavailable before it accepts an event, or before it acknowledges it."""
 
     def __init__(self, taken: list[tuple[Topic, str, AnyEvent]], *, points: Failpoints) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class FailingBus(MemoryBus):
 
 
 def unwrapped(error: BaseException) -> BaseException:
-    """Return what a group of errors holds, if it is one."""
+    """Return the only error of an exception group, or the error itself."""
     inner: Any = error
     while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
         inner = inner.exceptions[0]

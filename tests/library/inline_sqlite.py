@@ -1,7 +1,7 @@
-"""SQLite without the driver's thread: every call is made at once, in the loop's own thread.
+"""SQLite without the driver's thread: every call runs inline, in the event loop's thread.
 
-The driver hands each call to a thread and waits for it, which for many small calls takes longer
-than the calls. Whoever does one thing after another loses nothing without it.
+The driver hands each call to a thread and waits for it, which takes longer than many small calls.
+Tests that make one call at a time lose nothing without the thread.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event
 
 
 class _AtOnce:
-    """Takes what the driver would hand to its thread, and does it."""
+    """A queue that runs each call of the driver at once."""
 
     def put_nowait(self, call: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
         future, function = call
@@ -47,7 +47,7 @@ class InlineConnection(aiosqlite.Connection):
 
 @contextmanager
 def inline_sqlite() -> Iterator[None]:
-    """Have every SQLite engine connect so while the block lasts."""
+    """Make every SQLite engine connect inline while the block lasts."""
     event.listen(Engine, "do_connect", _connect)
     try:
         yield
@@ -58,4 +58,4 @@ def inline_sqlite() -> Iterator[None]:
 def _connect(dialect: Any, record: object, arguments: object, settings: dict[str, Any]) -> None:
     if dialect.driver == "aiosqlite":
         settings["async_creator_fn"] = InlineConnection
-        settings.pop("factory", None)  # It would wait in the end for the thread that is not.
+        settings.pop("factory", None)  # It would wait for the missing thread on close.

@@ -1,4 +1,4 @@
-"""What the model of the job table expects: of each job, and of what happens next."""
+"""The model of the job table: expected jobs and the expected next transitions."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,12 +10,12 @@ from tests.library.store_harness import POLICY, Store, StoreHarness
 S = JobState
 START_TO_CLOSE_TIMEOUT = 120.0
 SLACK = 2.4
-"""Real seconds that may pass unseen on a database with a clock of its own."""
+"""Real seconds that may pass unnoticed on a database with its own clock."""
 
 
 @dataclass
 class ModelJob:
-    """What the model knows of one job."""
+    """The expected state of one job."""
 
     id: str
     owner: OwnerId
@@ -48,7 +48,7 @@ class ModelJob:
 
 @dataclass(frozen=True)
 class Ticket:
-    """A claim that was handed out at some time, perhaps long stale."""
+    """A claim that was handed out, possibly stale."""
 
     job: str
     epoch: int
@@ -56,14 +56,14 @@ class Ticket:
 
 
 class JobModel:
-    """The model itself, apart from how it is driven."""
+    """The model's state and transitions, without the rules that drive it."""
 
     harness: StoreHarness
     store: Store
     time: float
     expected: dict[str, ModelJob]
     producers: dict[str, float]
-    """When it was last noted that a make is offered; the newest comes last."""
+    """When each producer was last recorded as offered; the newest is last."""
     served: dict[str, int]
 
     def _wait(self, seconds: int) -> None:
@@ -72,7 +72,7 @@ class JobModel:
             self.time += seconds
 
     def _from(self, ticket: Ticket, stale: bool) -> Ticket:
-        """Return a ticket as drawn, or that of whoever claimed last and still holds the job."""
+        """Return the drawn ticket, or that of the latest claim that still holds its job."""
         held = [k for k in self.expected.values() if k.state is S.RUNNING]
         if stale or not held:
             return ticket
@@ -80,7 +80,7 @@ class JobModel:
         return Ticket(last.id, last.epoch, last.worker or ticket.worker)
 
     def _turn(self, k: ModelJob) -> tuple[int, int, int, bool, int]:
-        """The order of jobs: the first class, who has least, whose turn it was, short, oldest."""
+        """Return the sort key: priority, owner's running jobs, owner's turn, length, age."""
         aged = self.time - k.created > POLICY.ageing.total_seconds()
         first = 0 if k.priority is Priority.INTERACTIVE or aged else 1
         later = k.long and self.time - k.created <= POLICY.patience.total_seconds()
@@ -132,9 +132,9 @@ class JobModel:
         return known if current else None
 
     def _applied(self, ticket: Ticket, row: object) -> ModelJob | None:
-        """Check that a worker's word counted exactly if it holds the job; return the job then."""
+        """Check that an event was applied iff its worker holds the job; return that job."""
         known = self._holder(ticket)
-        assert (row is not None) == (known is not None), "a stale worker's word counted"
+        assert (row is not None) == (known is not None), "a stale worker's event was applied"
         return known
 
     def _end(self, known: ModelJob, state: JobState, reason: str | None = None) -> None:

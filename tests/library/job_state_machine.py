@@ -1,4 +1,4 @@
-"""The job table as a model: what must be true after any schedule of what can happen to a job."""
+"""The rule-based state machine that compares the job table with its model on any schedule."""
 
 import random
 from functools import partial
@@ -78,7 +78,7 @@ OUTCOMES = (
 
 
 class JobStateMachine(JobModel, RuleBasedStateMachine):
-    """Whatever is done in whatever order, the table and the model agree."""
+    """After any sequence of operations, the table and the model agree."""
 
     jobs_: Bundle[str] = Bundle("jobs")
     tickets: Bundle[Ticket] = Bundle("tickets")
@@ -111,7 +111,7 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
     @precondition(lambda self: self.expected)
     @rule(target=jobs_, data=st.data())
     def ask_again(self, data: st.DataObject) -> MultipleResults[str] | str:
-        """Ask for what was asked before: that is when results are reused, and files refused."""
+        """Submit a job again: only then are results reused and files refused."""
         refused = self.quarantined and data.draw(st.booleans())
         k = self.expected[
             data.draw(st.sampled_from(sorted(self.quarantined if refused else self.expected)))
@@ -178,7 +178,7 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
             self._end(known, S.CANCELLED)
         elif known.state is S.RUNNING:
             known.cancel = True
-        assert row.state == known.state, "whoever cancels is told the state that stands"
+        assert row.state == known.state, "the answer to a cancellation shows the current state"
 
     # What workers do.
 
@@ -205,7 +205,7 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
         ),
     )
     def work(self, worker: WorkerId, producer: Producer, ends: list[tuple[object, int]]) -> None:
-        """Claim and end, time after time: only so the limits of retries are met often."""
+        """Claim and finish repeatedly: only so the retry limits are reached often."""
         for end, after in ends:
             ticket = self._claim(worker, producer, after)
             if ticket is None:
@@ -234,7 +234,7 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
                 case "zombie":
                     self._wait(70)
                     self._sweep()
-                    # Others' turn may come before the job is claimed anew.
+                    # Other owners may have their turn before the job is claimed again.
                     for _ in range(3):
                         again = self._claim(worker, producer, 25)
                         if again is None or again.job == ticket.job:
@@ -248,14 +248,14 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
         producer=st.sampled_from(PRODUCERS),
     )
     def claim_many(self, workers: list[WorkerId], producer: Producer) -> MultipleResults[Ticket]:
-        """Claim one after another and end none: only so the limit of what runs is met often."""
+        """Claim several and finish none: only so the limit of running jobs is reached often."""
         claimed = (self._claim(worker, producer, 0) for worker in workers)
         return multiple(*(ticket for ticket in claimed if ticket))
 
     def _claim(
         self, worker: WorkerId, producer: Producer, after: int, room: int = 1
     ) -> Ticket | None:
-        """Claim a job; `room` is how many long ones may be among those that are handed out."""
+        """Claim a job; `room` is the number of long jobs that the worker accepts."""
         self._wait(after)
         waiting = [k for k in self._claimable() if room or not k.long]
         request = ClaimRequest(task=TASK, worker=worker, producer=producer, max_long_jobs=room)
@@ -293,7 +293,7 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
         status, _ = self.harness.do(lambda s: claims.heartbeat(s, ticket.job, beat, policy=POLICY))
         known = self._holder(ticket)
         if known is None:
-            assert status is LeaseStatus.LOST, "a stale worker was told to go on"
+            assert status is LeaseStatus.LOST, "a stale worker was answered as the lease's holder"
             return
         known.beat = self.time
         assert status is (LeaseStatus.CANCELLED if known.cancel else LeaseStatus.HELD)
@@ -355,7 +355,7 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
             return self._end(known, S.FAILED, "crash")
         known.retries += 1
         left = known.created + POLICY.schedule_to_close_timeout.total_seconds() - self.time
-        if abs(left) < 20:  # The pause, which is drawn by chance, decides whether there is time.
+        if abs(left) < 20:  # The random backoff decides whether there is time.
             left = 1 if row.state == S.QUEUED else 0
         if known.retries < POLICY.attempts and left > 0:
             return self._requeue(known, pause=POLICY.backoff * 2 ** (known.retries - 1))
@@ -394,7 +394,7 @@ class JobStateMachine(JobModel, RuleBasedStateMachine):
     @precondition(lambda self: self.expected)
     @rule(data=st.data())
     def sweep_from_a_stale_read(self, data: st.DataObject) -> None:
-        """A sweep that read the table before others wrote to it changes nothing it should not."""
+        """A sweep that read the table before others wrote to it changes nothing wrongly."""
         held = [k.id for k in self.expected.values() if k.state is S.RUNNING]
         known = self.expected[data.draw(st.sampled_from(held or sorted(self.expected)))]
         epoch = max(0, known.epoch - data.draw(st.integers(0, 1)))

@@ -1,4 +1,4 @@
-"""The order in which transactions on Postgres take locks, watched while tests run."""
+"""The order in which transactions on Postgres take locks, checked while tests run."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ def without_lock_checks(fill: Callable[[Connection], None]) -> Callable[[Connect
 
 @contextmanager
 def checked_lock_order() -> Iterator[list[str]]:
-    """Give a list to which everything is added that is against the order, by transaction."""
+    """Yield a list that collects every violation of the lock order."""
     wrong: list[str] = []
     transactions: WeakKeyDictionary[Connection, list[str]] = WeakKeyDictionary()
     altered: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
@@ -57,10 +57,10 @@ def checked_lock_order() -> Iterator[list[str]]:
         taken = transactions.setdefault(connection, [])
         lock, is_new = _lock_in(statement, parameters)
         if lock is None or lock in whole:
-            # Whoever alters a table holds all of it, and waits for none of its rows.
+            # ALTER TABLE locks the whole table and waits for none of its rows.
             return
         if is_new:
-            # Nobody waits for a row that is new, but it may wait for what it refers to.
+            # Nobody waits for a new row, but its insert may wait for the rows it refers to.
             if lock in ("jobs", "runs") and "owner" not in taken:
                 wrong.append(f"a row of {lock} is made without the owner's lock")
             taken.append(lock)
@@ -84,7 +84,7 @@ def checked_lock_order() -> Iterator[list[str]]:
 
 
 def _lock_in(statement: str, parameters: Any) -> tuple[str | None, bool]:
-    """Return what a statement locks, of all that has a place in the order; whether it is new."""
+    """Return the ordered lock that a statement takes, and whether its row is new."""
     is_new = False
     if _ADVISORY in statement:
         (key,) = parameters

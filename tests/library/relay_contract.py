@@ -1,4 +1,4 @@
-"""What a relay must do, whichever module it comes from: the real one, or a mutant's."""
+"""The contract of a relay, checked on the real module and on mutants."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,12 +23,12 @@ from services.library.events.tables import EventRow
 
 @dataclass
 class RecordingBus(MemoryBus):
-    """A bus that writes down what it took, and refuses or stops when told to."""
+    """A bus that records accepted events, and refuses or blocks on request."""
 
     taken: list[tuple[str, AnyEvent]] = field(default_factory=list)
     refuses: Callable[[AnyEvent], bool] = lambda event: False
     hold: asyncio.Event | None = None
-    """When set, an event is taken but never acknowledged."""
+    """If set, events are accepted but not acknowledged until it is set."""
     held: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ async def unpublished(database: Database) -> int:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Look again and again until a condition holds."""
+    """Poll until a condition holds."""
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 What is waited for sets no event.
             await asyncio.sleep(0.01)

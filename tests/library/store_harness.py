@@ -1,4 +1,4 @@
-"""The real job store on a real database, driven from synchronous code and through time."""
+"""The real job store on a real database, for synchronous code, with time that tests advance."""
 
 import asyncio
 import importlib
@@ -123,8 +123,8 @@ def input_of(owner: OwnerId, sha256: str) -> InputRef:
 class StoreHarness:
     """A database with the library's tables in it, and a loop to reach it from plain functions.
 
-    The store is driven through its port. What became of it is read over a connection beside it,
-    which sees only what was committed.
+    The store is driven through its port. The results are read over a second connection, which sees
+    only committed rows.
     """
 
     def __init__(self, url: str) -> None:

@@ -1,4 +1,4 @@
-"""A MIDI service whose work is quick and whose result names its job."""
+"""A MIDI service with short jobs whose result names the job."""
 
 import random
 import time
@@ -13,7 +13,7 @@ from kit.worker.job import Job
 
 
 class QuickResult(Message):
-    """Which job made it."""
+    """The id of the job."""
 
     job: str
 
@@ -24,7 +24,7 @@ def load_engine(context: EngineContext) -> object:
 
 
 def handle(params: MidiParams, job: Job, engine: object) -> QuickResult:
-    """Work for some tenths of a second, the longer the lower the threshold, and write a file."""
+    """Sleep for some tenths of a second, longer for a lower threshold, and write a file."""
     steps = 1 + int(8 * (1 - params.onset_threshold))
     for step in range(steps):
         job.progress(step / steps)

@@ -1,4 +1,4 @@
-"""A worker service that does what a test tells it: finish, fail, hang, crash, run out of memory."""
+"""A worker service scripted by its parameters: finish, fail, hang, crash, run out of memory."""
 
 import ctypes
 import os
@@ -39,7 +39,7 @@ Action = Literal[
 
 
 class ScriptedParams(StrictModel):
-    """What to do."""
+    """The action of a job."""
 
     do: Action = "finish"
     seconds: float = 0.0
@@ -52,7 +52,7 @@ class ScriptedParams(StrictModel):
 
 
 class ScriptedResult(Message):
-    """What was done."""
+    """The result of an action."""
 
     segment: float
     read: int
@@ -63,7 +63,7 @@ class ScriptedResult(Message):
 
 @dataclass(frozen=True, slots=True)
 class ScriptedEngine:
-    """An engine that only knows how it was loaded."""
+    """An engine that records how it was loaded."""
 
     name: str
     segment: float
@@ -79,7 +79,7 @@ def load_engine(context: EngineContext) -> ScriptedEngine:
 
 
 def handle(params: ScriptedParams, job: Job, engine: ScriptedEngine) -> ScriptedResult:
-    """Do what the parameters say."""
+    """Run the action of the parameters."""
     match params.do:
         case "skip":
             raise Skipped("silent", "There is nothing but silence.")

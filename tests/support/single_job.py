@@ -19,17 +19,17 @@ SUBJECT = Subject.of_item(ITEM)
 
 @dataclass(slots=True)
 class RecordingReporter:
-    """A reporter that keeps what it was told."""
+    """A reporter that records progress and previews."""
 
     fractions: list[float] = field(default_factory=list)
     previews: list[Path] = field(default_factory=list)
 
     def progress(self, fraction: float, message: str) -> None:
-        """Keep how far the work is."""
+        """Record the fraction."""
         self.fractions.append(fraction)
 
     def preview(self, path: Path) -> None:
-        """Keep what was offered."""
+        """Record the file of a preview."""
         self.previews.append(path)
 
 

@@ -1,4 +1,4 @@
-"""Sending many files through a server at once, and what became of each."""
+"""Uploads many files at once and counts the outcomes."""
 
 from collections import Counter
 from collections.abc import Iterable

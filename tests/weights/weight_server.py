@@ -11,7 +11,7 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 
 @dataclass
 class WeightServer:
-    """A web server on loopback with files, that can break off and that counts what it sends."""
+    """A loopback web server of files that can break off an answer and counts the bytes it sends."""
 
     files: dict[str, bytes]
     break_after: int | None = None

@@ -44,7 +44,7 @@ OWNER = OwnerId(new_id())
 
 
 class FakeLibrary:
-    """A library that hands out what a test put there, and answers heartbeats as configured."""
+    """A library client that hands out queued claims, and answers heartbeats as configured."""
 
     def __init__(self) -> None:
         self.waiting: deque[Claim] = deque()
@@ -69,7 +69,7 @@ class FakeLibrary:
 
 
 class GpuRuntime(WorkerRuntime):
-    """A runtime that believes in a GPU; the trial's engine only needs its name."""
+    """A runtime that assumes a GPU; the scripted engine only needs the device's name."""
 
     def _setup(self) -> tuple[EngineSetup, str]:
         setup, fingerprint = super()._setup()
@@ -77,7 +77,7 @@ class GpuRuntime(WorkerRuntime):
 
 
 class ManualWaitClock(SystemClock):
-    """A clock whose long waits end when a test says so."""
+    """A clock whose long waits end when a test ends them."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -96,7 +96,7 @@ class ManualWaitClock(SystemClock):
 
 
 class WorkerHarness:
-    """Everything a test of the runtime needs."""
+    """A worker runtime with its platform, its library and the events it published."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class WorkerHarness:
     ) -> Claim:
         """Queue a job in the library and wake the worker up.
 
-        What is to be done `before` that is given the key of the job's stored input.
+        `before` runs first, with the key of the job's stored input.
         """
         job, item = JobId(new_id()), ItemId(new_id())
         data = b"sound of " + job.encode()
@@ -184,11 +184,11 @@ class WorkerHarness:
         return claim
 
     def events_of(self, claim: Claim) -> list[AnyEvent]:
-        """Return what was said of a job, without its start."""
+        """Return the events of a job."""
         return [e for e in self.events if e.subject == claim.job]
 
     async def outcome(self, claim: Claim, *, within: float = 20.0) -> AnyEvent:
-        """Return how a job ended."""
+        """Wait for the job's outcome and return its event."""
         await self.until(lambda: bool(self.events_of(claim)), within=within)
         (event,) = self.events_of(claim)
         return event
@@ -204,7 +204,7 @@ async def running_worker(
     clock: Clock | None = None,
     objects: ObjectStore | None = None,
 ) -> AsyncIterator[WorkerHarness]:
-    """Yield a worker that runs, on a store of its own or a given one."""
+    """Yield a running worker, on its own object store or a given one."""
     settings = KitSettings(
         bus_url="memory://",
         objects_url=SecretStr(f"file://{tmp_path / 'objects'}"),

@@ -22,7 +22,7 @@ _BEGIN, _END = "<!-- training: begin -->", "<!-- training: end -->"
 
 
 def main(arguments: list[str]) -> None:
-    """Train on everything that is permitted, and measure on what was held out."""
+    """Train on all permitted sounds, and evaluate on the held-out ones."""
     parser = argparse.ArgumentParser(prog="make train-tagging", description=__doc__)
     parser.add_argument("packages", type=Path, help="the folder of unpacked packages")
     parser.add_argument("--permissive", action="store_true", help="learn from CC0, MIT, CC-BY only")

@@ -98,13 +98,13 @@ def fresh_topic(partitions: int = 3) -> Topic:
 
 
 def released(number: int, *, job: str = "") -> AnyEvent:
-    """Return an event that is told from others by its epoch."""
+    """Return an event that its epoch identifies."""
     data = JobReleased(job=JobId(job or new_id()), epoch=number, worker=WorkerId(new_id()))
     return make_event("job.released", data, subject=data.job)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until something holds, and fail when it does not come about."""
+    """Poll until a condition holds; fail at the timeout."""
     async with asyncio.timeout(HANG_TIMEOUT):
         while not condition():  # noqa: ASYNC110 Conditions of any kind have no event.
             await asyncio.sleep(0.01)
