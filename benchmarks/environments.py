@@ -56,7 +56,7 @@ def reference_python(name: str) -> Path:
 
 
 def test_data() -> Path | None:
-    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or beside the checkout; else `None`."""
+    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or next to the checkout; else `None`."""
     named = os.environ.get("CRATEDIG_TEST_DATA")
     folder = Path(named) if named else ROOT.parent / "shared" / "data"
     return folder if folder.is_dir() else None

@@ -1,6 +1,6 @@
 """No-op jobs through the embedded server: how many a second, and how soon each one starts.
 
-Jobs are asked for over HTTP like any user's, claimed, run in children, stored and applied; only the
+Jobs are submitted over HTTP like any user's, claimed, run in children, stored and applied; only the
 work itself is nothing.
 """
 

@@ -1,9 +1,10 @@
-"""Searches at their worst beside the memory they take: the largest texts, and characters that grow.
+"""Worst-case searches and their memory: the largest texts, and characters that grow when folded.
 
-U+FDFA is one character that is written out as 18 (NFKD). An item is given as much metadata of it
-as is taken; then it is searched for as many of them as are taken, once and several times at once.
+U+FDFA is one character that is written out as 18 (NFKD). The benchmark
+fills an item with as much such metadata as the server accepts, then searches for the longest
+accepted query, once and several times at once.
 On SQLite the memory is that of the whole server's process, on Postgres that of its sessions.
-Beside it: how long a list took that somebody else asked for meanwhile.
+Also shown: the latency of another user's list during the search.
 """
 
 import argparse
@@ -130,13 +131,13 @@ async def item_of(http: httpx.AsyncClient) -> str:
 
 
 async def fill(http: httpx.AsyncClient, item: str) -> int:
-    """Give an item as much metadata as is taken; return how many characters that is."""
+    """Give an item as much metadata as the server accepts; return how many characters that is."""
     for size in METADATA:
         labels = {f"{n}": GROWING * (size // 64) for n in range(64)}
         answer = await http.patch(f"/v1/items/{item}", json={"metadata": labels})
         if answer.is_success:
             return size
-    raise RuntimeError(f"no metadata is taken: {answer.text}")
+    raise RuntimeError(f"no metadata is accepted: {answer.text}")
 
 
 def memory(pids: Iterator[int] | tuple[int, ...], of: str = "VmRSS") -> int:

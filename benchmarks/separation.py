@@ -1,4 +1,4 @@
-"""The separation service beside torch and demucs: equality, quality, time, memory.
+"""The separation service compared with torch and demucs: equality, quality, time, memory.
 
 `python -m benchmarks.separation` prints the figures; `--write` also puts them into the service's
 README; `--only` chooses parts. The reference lives in an environment of its own,
@@ -421,7 +421,7 @@ def _write(part: str, text: str) -> None:
 
 
 def _data() -> Path | None:
-    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or beside the checkout."""
+    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or next to the checkout."""
     named = os.environ.get("CRATEDIG_TEST_DATA")
     path = Path(named) if named else ROOT.parent / "shared" / "data"
     return path if path.is_dir() else None

@@ -27,7 +27,7 @@ from torch.nn import functional
 
 FOUR = ["drums", "bass", "other", "vocals"]
 OFFICIAL = {"dconv_mode": 3, "segment": Fraction(39, 5), "samplerate": 44_100}
-"""What the official files set besides; checked by their numbers of parameters: 41,984,456 for four
+"""Further settings of the official files; checked by their parameter counts: 41,984,456 for four
 sources, and 27.4 million, by the file's size, for six."""
 KINDS = {
     "htdemucs": (FOUR, OFFICIAL | {"bottom_channels": 512}, ["11111111"]),
@@ -55,7 +55,7 @@ KINDS = {
 
 
 def make_weights(folder: Path, kind: str) -> None:
-    """Write random weights as the official files are, and the bag beside them.
+    """Write random weights as the official files are, and their bag.
 
     LayerScale and the norms' affine parameters are random too: their defaults, 1e-3 and 1e-4, would
     make a comparison blind to whole branches.

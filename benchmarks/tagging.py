@@ -1,9 +1,9 @@
 """What services/tagging/README.md claims: equality with the original, time, memory.
 
 `python -m benchmarks.tagging` prints the figures; `--write` also puts them into the README, and
-`--golden` writes what the original says for the tests. The original runs in an environment of its
-own, with as many threads, one patch at a time as its own command does. How well one-shots are told
-apart is measured by `make train-tagging`.
+`--golden` writes the original's outputs for the tests. The original runs in an environment of its
+own, with as many threads, one patch at a time as its own command does. `make train-tagging`
+measures the accuracy of the one-shot classes.
 """
 
 import argparse

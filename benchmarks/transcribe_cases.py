@@ -135,7 +135,7 @@ def _speech(folder: Path) -> Iterator[Case]:
     for name, parts in itertools.groupby(rows, key=lambda row: row[0]):
         yield spoken(name, " ".join(text for _, text in parts))
     for path in sorted((folder / "numbers").glob("*.wav")):
-        # Each is named after the number that is said.
+        # Each file is named after its spoken number.
         yield spoken(f"numbers/{path.name}", path.stem)
 
 

@@ -44,14 +44,14 @@ class Server(Protocol):
         """Return whether it answers clients now."""
         ...
 
-    def settle(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
+    def initialise(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
         """Finish the setup of a running server; idempotent."""
         ...
 
-    def passing(self, log_tail: str) -> bool:
+    def is_transient(self, log_tail: str) -> bool:
         """Return whether the end of its log says that a failed start is worth another try."""
         ...
 
-    def lines(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
+    def environment(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
         """Return the settings by which services find it."""
         ...

@@ -102,14 +102,14 @@ class Kafka:
             return False
         return len(answer) >= 10 and struct.unpack(">ih", answer[4:10]) == (1, 0)
 
-    def settle(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
+    def initialise(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
         """Nothing: services create their topics."""
 
-    def passing(self, log_tail: str) -> bool:
+    def is_transient(self, log_tail: str) -> bool:
         """After a kill the port may be held for a moment."""
         return "Address already in use" in log_tail
 
-    def lines(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
+    def environment(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
         """Return the bus's address."""
         return {"KIT_BUS_URL": f"kafka://127.0.0.1:{ports['clients']}"}
 

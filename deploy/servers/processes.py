@@ -63,20 +63,20 @@ def alive(running: Running) -> bool:
     return bool(running.birth) and birth_of(running.pid) == running.birth
 
 
-def stop(running: Running, *, number: int, patience: float) -> bool:
+def stop(running: Running, *, number: int, timeout: float) -> bool:
     """Send a signal, wait, and kill what is left; return whether killing was needed."""
     if not send(running, number):
         return False
-    if gone(running, patience):
+    if wait_for_exit(running, timeout):
         return False
     kill(running)
     return True
 
 
 def kill(running: Running) -> None:
-    """Kill a process and wait until it is gone."""
+    """Kill a process and wait until it has exited."""
     if send(running, signal.SIGKILL):
-        gone(running, 10.0)
+        wait_for_exit(running, 10.0)
 
 
 def send(running: Running, number: int) -> bool:
@@ -88,9 +88,9 @@ def send(running: Running, number: int) -> bool:
     return True
 
 
-def gone(running: Running, patience: float) -> bool:
-    """Wait for a process to be gone."""
-    until = time.monotonic() + patience
+def wait_for_exit(running: Running, timeout: float) -> bool:
+    """Return whether a process has exited within the timeout."""
+    until = time.monotonic() + timeout
     while alive(running):
         if time.monotonic() > until:
             return False

@@ -51,13 +51,15 @@ class State:
         draft.write_text(json.dumps({"servers": content}, indent=2))
         draft.replace(path)
 
-    def choose(self, server: Server) -> None:
+    def assign(self, server: Server) -> None:
         """Choose ports and secrets of a stopped server, the previous ones if they are free."""
-        mine = self.of(server.name)
+        server_state = self.of(server.name)
         for name in server.secrets:
-            mine.secrets.setdefault(name, secrets.token_hex(16))
-        if set(mine.ports) != set(server.ports) or not all(map(_free, mine.ports.values())):
-            mine.ports = dict(zip(server.ports, free_ports(len(server.ports)), strict=True))
+            server_state.secrets.setdefault(name, secrets.token_hex(16))
+        if set(server_state.ports) != set(server.ports) or not all(
+            map(_free, server_state.ports.values())
+        ):
+            server_state.ports = dict(zip(server.ports, free_ports(len(server.ports)), strict=True))
 
 
 def load(root: Path = CHECKOUT) -> State:

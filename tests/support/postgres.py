@@ -69,7 +69,7 @@ def running_postgres() -> Iterator[str]:
                 words = log.read_text() if log.exists() else ""
                 raise RuntimeError(f"Postgres did not start:\n{words[-2000:]}")
             time.sleep(0.05)
-        yield server.lines(ports, secrets)["KIT_DATABASE_URL"]
+        yield server.environment(ports, secrets)["KIT_DATABASE_URL"]
     finally:
         supervisor.stdin.close()
         supervisor.wait(HANG_TIMEOUT)

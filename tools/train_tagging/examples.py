@@ -92,7 +92,7 @@ class Examples:
 
 
 def examples(folder: Path) -> Examples:
-    """Return all examples; features are kept beside the packages until their code changes."""
+    """Return all examples; features are cached next to the packages until their code changes."""
     sounds = load(folder)
     families: dict[str, list[Sound]] = {}
     for sound in sounds:

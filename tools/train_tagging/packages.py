@@ -32,7 +32,7 @@ def fetch(folder: Path) -> None:
             raise SystemExit(
                 f"{missing.filename} is not here: training data comes as Debian packages, so run "
                 f"this on Debian or Ubuntu, or unpack {name} into {target} yourself and put an "
-                f"empty file .complete beside it."
+                f"empty file .complete next to it."
             ) from missing
         except subprocess.CalledProcessError as failed:
             raise SystemExit(
