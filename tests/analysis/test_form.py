@@ -47,7 +47,9 @@ def test_harmony_changes_where_it_changes() -> None:
     np.testing.assert_allclose(harmonic_change(chroma), [0, 0, 0, 1, 0, 0])
 
 
-def piece(groups: str, spans: int = 40) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def synthetic_features(
+    groups: str, spans: int = 40
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     rng = np.random.default_rng(2)
     shapes = {group: rng.uniform(0, 1, 36) for group in set(groups)}
     rows = [shapes[group] + 0.1 * rng.normal(size=36) for group in groups for _ in range(spans)]
@@ -60,7 +62,7 @@ def spans(edges: int) -> F64:
 
 
 def test_parts_are_cut_where_they_change_and_named_by_likeness() -> None:
-    features = piece("ABAC")
+    features = synthetic_features("ABAC")
     parts = find_parts(features, spans(161))
     assert [part.first for part in parts] == [0, 40, 80, 120]
     assert [letter(part.group) for part in parts] == ["A", "B", "A", "C"]
@@ -69,13 +71,13 @@ def test_parts_are_cut_where_they_change_and_named_by_likeness() -> None:
 
 
 def test_one_sound_is_one_part() -> None:
-    assert len(find_parts(piece("A", 160), spans(161))) == 1
-    assert len(find_parts(piece("A", 8), spans(9))) == 1
+    assert len(find_parts(synthetic_features("A", 160), spans(161))) == 1
+    assert len(find_parts(synthetic_features("A", 8), spans(9))) == 1
     assert find_parts(np.zeros((0, 36)), np.zeros(1)) == []
 
 
 def test_novelty_does_not_depend_on_the_length_around() -> None:
-    features = piece("AB")
+    features = synthetic_features("AB")
     curve = novelty(features, reach=20)
     assert int(np.argmax(curve[10:-10])) + 10 == pytest.approx(40, abs=1)
     assert curve.min() >= 0.0

@@ -71,13 +71,13 @@ async def test_a_flood_of_unknown_keys_fetches_once_in_30_seconds() -> None:
     rest = flood.split(".", 1)[1]
     for number in range(10_000):
         with pytest.raises(UnknownKey):
-            await reads.read(f"{with_kid(f'flood-{number}')}.{rest}")
+            await reads.read(f"{token_head(f'flood-{number}')}.{rest}")
     took = clock.monotonic() - began
     assert source.fetches <= 1 + took / REFETCH + 1
     await reads.read(token(good, clock))
 
 
-def with_kid(kid: str) -> str:
+def token_head(kid: str) -> str:
     """Return the head of a token that names a key."""
     text = json.dumps({"alg": "ES256", "typ": "at+jwt", "kid": kid}).encode()
     return base64.urlsafe_b64encode(text).decode().rstrip("=")

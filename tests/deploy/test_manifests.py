@@ -59,13 +59,13 @@ class Rendered:
             rule
             for (kind, _), document in self.by_name.items()
             if kind == "NetworkPolicy"
-            and selects(document["spec"]["podSelector"], pod)
+            and selector_matches(document["spec"]["podSelector"], pod)
             and way.capitalize() in document["spec"]["policyTypes"]
             for rule in document["spec"].get(way, ())
         ]
 
 
-def selects(selector: Document, pod: Document) -> bool:
+def selector_matches(selector: Document, pod: Document) -> bool:
     """Return whether a selector by labels means a pod."""
     return selector.get("matchLabels", {}).items() <= pod["metadata"]["labels"].items()
 
@@ -167,7 +167,7 @@ def test_every_service_leads_to_the_pods_of_its_name(rendered: Rendered) -> None
     for name in rendered.names("Service"):
         spec = rendered.by_name["Service", name]["spec"]
         pod = rendered.by_name["Deployment", name]["spec"]["template"]
-        assert selects({"matchLabels": spec["selector"]}, pod)
+        assert selector_matches({"matchLabels": spec["selector"]}, pod)
         there = {
             port_entry["name"]: port_entry["containerPort"]
             for port_entry in containers(pod)[0]["ports"]
@@ -188,7 +188,8 @@ def test_a_worker_reaches_what_it_needs_and_nothing_else(rendered: Rendered, fol
     assert reached == {("dns", 53), ("library", 8082), ("kafka", 9093), ("objects", 9000)}
     library = rendered.by_name["Deployment", "library"]["spec"]["template"]
     assert any(
-        selects(peer["podSelector"], pod) and {"protocol": "TCP", "port": 8082} in rule["ports"]
+        selector_matches(peer["podSelector"], pod)
+        and {"protocol": "TCP", "port": 8082} in rule["ports"]
         for rule in rendered.rules(library, "ingress")
         for peer in rule["from"]
     ), "the library lets it in"

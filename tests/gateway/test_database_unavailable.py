@@ -45,10 +45,10 @@ class Relay:
             return
         there, back = await asyncio.open_connection(*self._target)
         self._writers |= {writer, back}
-        await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        await asyncio.gather(_forward(reader, back), _forward(there, writer))
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while data := await reader.read(65_536):
             writer.write(data)
@@ -59,7 +59,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-async def served(harness: GatewayHarness, head: dict[str, str]) -> bool:
+async def is_served(harness: GatewayHarness, head: dict[str, str]) -> bool:
     await asyncio.sleep(0.05)
     return (await harness.client.get("/v1/items", headers=head)).is_success
 
@@ -93,5 +93,5 @@ async def test_every_route_says_when_to_come_back(tmp_path: Path, postgres_url: 
                     assert int(answer.headers["Retry-After"]) >= 1
             relay.mend()
             async with asyncio.timeout(WITHIN):
-                while not await served(harness, key):
+                while not await is_served(harness, key):
                     continue

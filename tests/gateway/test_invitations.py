@@ -21,7 +21,7 @@ async def invite(harness: GatewayHarness, user: User, **fields: Any) -> httpx.Re
     return await harness.client.post("/v1/invitations", json=fields, headers=user.head)
 
 
-async def listed(harness: GatewayHarness, user: User) -> list[dict[str, Any]]:
+async def list_invitations(harness: GatewayHarness, user: User) -> list[dict[str, Any]]:
     answer = await harness.client.get("/v1/invitations", headers=user.head)
     assert answer.status_code == 200
     items: list[dict[str, Any]] = answer.json()["items"]
@@ -53,7 +53,7 @@ async def test_an_invitation_opens_one_account(tmp_path: Path) -> None:
         admin = await harness.sign_up()
         created = (await invite(harness, admin, note="Grace")).json()
         assert created["invitation"].startswith("invite_")
-        (shown,) = await listed(harness, admin)
+        (shown,) = await list_invitations(harness, admin)
         assert shown == {k: v for k, v in created.items() if k != "invitation"}
         secret = created["invitation"]
         answers = await asyncio.gather(
@@ -61,7 +61,7 @@ async def test_an_invitation_opens_one_account(tmp_path: Path) -> None:
         )
         assert sorted(answer.status_code for answer in answers) == [201, 403, 403, 403]
         assert [a.json()["admin"] for a in answers if a.is_success] == [False]
-        assert (await listed(harness, admin))[0]["used"] is not None
+        assert (await list_invitations(harness, admin))[0]["used"] is not None
         stored = b"".join(path.read_bytes() for path in harness.folder.glob("gateway.db*"))
         assert b"Grace" in stored
         assert secret.encode() not in stored
@@ -91,7 +91,7 @@ async def test_a_sign_up_that_opens_nothing_leaves_its_invitation(tmp_path: Path
         admin = await harness.sign_up()
         secret = (await invite(harness, admin)).json()["invitation"]
         assert (await open_account(harness, admin.email, invitation=secret)).status_code == 201
-        assert (await listed(harness, admin))[0]["used"] is None
+        assert (await list_invitations(harness, admin))[0]["used"] is None
         answer = await open_account(harness, "new@example.org", invitation=secret)
         assert answer.status_code == 201
 

@@ -10,7 +10,7 @@ from tests.gateway.gateway_harness import GatewayHarness, User, listening
 SCOPES = ["catalogue:read", "catalogue:write", "jobs:write"]
 
 
-async def make(harness: GatewayHarness, user: User, **changed: Any) -> httpx.Response:
+async def create_key(harness: GatewayHarness, user: User, **changed: Any) -> httpx.Response:
     body = {"name": "notebook", "scopes": ["catalogue:read"]} | changed
     return await harness.client.post("/v1/keys", json=body, headers=user.head)
 
@@ -21,7 +21,7 @@ def head(key: str) -> dict[str, str]:
 
 async def test_a_key_is_shown_once_and_works(harness: GatewayHarness) -> None:
     ada = await harness.sign_up()
-    created = (await make(harness, ada)).json()
+    created = (await create_key(harness, ada)).json()
     assert created["key"].startswith(created["prefix"])
     assert len(created["key"]) >= 43 + len("crate_")
     listed = (await harness.client.get("/v1/keys", headers=ada.head)).json()["items"]
@@ -36,19 +36,19 @@ async def test_a_key_is_shown_once_and_works(harness: GatewayHarness) -> None:
 
 async def test_a_key_has_its_scopes_and_never_the_account(harness: GatewayHarness) -> None:
     ada = await harness.sign_up()
-    key = head((await make(harness, ada)).json()["key"])
+    key = head((await create_key(harness, ada)).json()["key"])
     patch = await harness.client.patch("/v1/items/x", json={"name": "n"}, headers=key)
     assert (patch.status_code, patch.json()["code"]) == (403, "forbidden")
-    full = head((await make(harness, ada, scopes=SCOPES)).json()["key"])
+    full = head((await create_key(harness, ada, scopes=SCOPES)).json()["key"])
     for method, path in (("GET", "/v1/account"), ("GET", "/v1/keys"), ("DELETE", "/v1/sessions")):
         assert (await harness.client.request(method, path, headers=full)).status_code == 403
     for wrong in (["account"], ["admin"], ["catalogue:read", "account"], ["everything"], []):
-        assert (await make(harness, ada, scopes=wrong)).status_code == 422
+        assert (await create_key(harness, ada, scopes=wrong)).status_code == 422
 
 
 async def test_a_removed_key_stops_at_once(harness: GatewayHarness) -> None:
     ada = await harness.sign_up()
-    created = (await make(harness, ada)).json()
+    created = (await create_key(harness, ada)).json()
     assert (await harness.client.get("/v1/items", headers=head(created["key"]))).status_code == 200
     path = f"/v1/keys/{created['id']}"
     assert (await harness.client.delete(path, headers=ada.head)).status_code == 204
@@ -58,7 +58,7 @@ async def test_a_removed_key_stops_at_once(harness: GatewayHarness) -> None:
 
 async def test_a_key_ends(harness: GatewayHarness) -> None:
     ada = await harness.sign_up()
-    key = head((await make(harness, ada, days=1)).json()["key"])
+    key = head((await create_key(harness, ada, days=1)).json()["key"])
     harness.clock.advance(86_400 - 3)
     assert (await harness.client.get("/v1/items", headers=key)).status_code == 200
     harness.clock.advance(4)
@@ -66,12 +66,12 @@ async def test_a_key_ends(harness: GatewayHarness) -> None:
     assert (answer.status_code, answer.json()["code"]) == (401, "token_expired")
     ada = await harness.log_in(ada.email)
     for days in (0, 367, -1, 1.5):
-        assert (await make(harness, ada, days=days)).status_code == 422
+        assert (await create_key(harness, ada, days=days)).status_code == 422
 
 
 async def test_anothers_key_is_as_absent_as_none(harness: GatewayHarness) -> None:
     ada, bob = await harness.sign_up(), await harness.sign_up()
-    created = (await make(harness, ada)).json()
+    created = (await create_key(harness, ada)).json()
     foreign = await harness.client.delete(f"/v1/keys/{created['id']}", headers=bob.head)
     missing = await harness.client.delete("/v1/keys/nothing", headers=bob.head)
     assert foreign.status_code == missing.status_code == 404
@@ -82,7 +82,7 @@ async def test_anothers_key_is_as_absent_as_none(harness: GatewayHarness) -> Non
 
 async def test_what_only_looks_like_a_key(harness: GatewayHarness) -> None:
     ada = await harness.sign_up()
-    key = (await make(harness, ada)).json()["key"]
+    key = (await create_key(harness, ada)).json()["key"]
     for wrong in ("crate_", key[:-1], key + "x", key.upper(), "crate_" + "x" * 43, "crate_\udc80"):
         raw = {b"Authorization": b"Bearer " + wrong.encode("utf-8", "surrogateescape")}
         answer = await harness.client.get("/v1/items", headers=raw)
@@ -91,9 +91,9 @@ async def test_what_only_looks_like_a_key(harness: GatewayHarness) -> None:
 
 async def test_an_account_has_no_more_than_a_hundred_keys(harness: GatewayHarness) -> None:
     ada = await harness.sign_up()
-    statuses = [(await make(harness, ada)).status_code for _ in range(99)]
+    statuses = [(await create_key(harness, ada)).status_code for _ in range(99)]
     assert set(statuses) == {201}
-    last = await asyncio.gather(*(make(harness, ada) for _ in range(3)))
+    last = await asyncio.gather(*(create_key(harness, ada) for _ in range(3)))
     assert sorted(answer.status_code for answer in last) == [201, 409, 409]
 
 

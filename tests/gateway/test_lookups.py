@@ -30,7 +30,7 @@ async def with_a_ticket(client: httpx.AsyncClient, number: int) -> httpx.Respons
 TRIES = pytest.mark.parametrize("attempt", [with_a_key, with_a_refresh_token, with_a_ticket])
 
 
-def at(harness: GatewayHarness, address: str) -> httpx.AsyncClient:
+def client_from(harness: GatewayHarness, address: str) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(harness.gateway.public, client=(address, 1))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
@@ -43,7 +43,7 @@ async def make_key(harness: GatewayHarness, user: User) -> dict[str, str]:
     return created
 
 
-def bearing(key: str) -> dict[str, str]:
+def bearer_header(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
@@ -52,7 +52,9 @@ async def test_unknown_secrets_are_bounded_by_address(tmp_path: Path, attempt: T
     async with open_gateway(tmp_path, settings={"failed_lookups_per_minute": LIMIT}) as harness:
         ada = await harness.sign_up()
         key = (await make_key(harness, ada))["key"]
-        assert (await harness.client.get("/v1/items", headers=bearing(key))).status_code == 200
+        assert (
+            await harness.client.get("/v1/items", headers=bearer_header(key))
+        ).status_code == 200
         harness.clock.hold()
         answers = [await attempt(harness.client, n) for n in range(LIMIT + 5)]
         assert [a.status_code for a in answers] == [401] * LIMIT + [429] * 5
@@ -62,13 +64,15 @@ async def test_unknown_secrets_are_bounded_by_address(tmp_path: Path, attempt: T
         # What was refused once is known, and who is known is served, from the same address too.
         assert (await attempt(harness.client, 0)).status_code == 401
         harness.clock.advance(6)
-        assert (await harness.client.get("/v1/items", headers=bearing(key))).status_code == 200
+        assert (
+            await harness.client.get("/v1/items", headers=bearer_header(key))
+        ).status_code == 200
         assert (await harness.client.get("/v1/items", headers=ada.head)).status_code == 200
         answer = await harness.client.post(
             "/v1/sessions/refresh", json={"refresh_token": ada.refresh}
         )
         assert answer.status_code == 201
-        async with at(harness, "198.51.100.7") as other:
+        async with client_from(harness, "198.51.100.7") as other:
             assert (await attempt(other, 1000)).status_code == 401
         harness.clock.advance(60)
         assert (await attempt(harness.client, 2000)).status_code == 401
@@ -79,7 +83,7 @@ async def test_unknown_secrets_are_bounded_by_network(tmp_path: Path) -> None:
         harness.clock.hold()
         statuses = []
         for number in range(LIMIT + 1):
-            async with at(harness, f"2001:db8:0:1::{number:x}") as client:
+            async with client_from(harness, f"2001:db8:0:1::{number:x}") as client:
                 statuses.append((await with_a_key(client, number)).status_code)
         assert statuses == [401] * LIMIT + [429]
 
@@ -106,7 +110,7 @@ async def test_an_old_key_that_a_program_still_sends_keeps_nobody_out(tmp_path: 
         assert (await harness.client.delete(path, headers=ada.head)).status_code == 204
         harness.clock.hold()
         for _ in range(3 * LIMIT):
-            answer = await harness.client.get("/v1/items", headers=bearing(old["key"]))
+            answer = await harness.client.get("/v1/items", headers=bearer_header(old["key"]))
             assert answer.status_code == 401
-        answer = await harness.client.get("/v1/items", headers=bearing(new["key"]))
+        answer = await harness.client.get("/v1/items", headers=bearer_header(new["key"]))
         assert answer.status_code == 200

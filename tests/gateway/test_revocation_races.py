@@ -40,7 +40,7 @@ class Gate:
 
 
 @asynccontextmanager
-async def closed(url: str, table: str) -> AsyncIterator[Gate]:
+async def locked_table(url: str, table: str) -> AsyncIterator[Gate]:
     engine = create_async_engine(url)
     try:
         async with engine.connect() as connection:
@@ -66,7 +66,7 @@ def log_in(
     return harness.client.post("/v1/sessions", json={"email": user.email, "password": password})
 
 
-def end(harness: GatewayHarness, user: User, how: str) -> Awaitable[httpx.Response]:
+def revoke(harness: GatewayHarness, user: User, how: str) -> Awaitable[httpx.Response]:
     if how == "logout":
         return harness.client.delete("/v1/sessions", headers=user.head)
     if how == "password":
@@ -93,10 +93,10 @@ async def test_a_refresh_under_way_ends_with_its_session(
     harness: GatewayHarness, postgres_url: str, how: str
 ) -> None:
     ada = await harness.sign_up()
-    async with closed(postgres_url, "refresh_tokens") as gate:
+    async with locked_table(postgres_url, "refresh_tokens") as gate:
         refreshing = asyncio.ensure_future(refresh(harness, ada.refresh))
         await gate.waiting(1)
-        revocation = asyncio.ensure_future(end(harness, ada, how))
+        revocation = asyncio.ensure_future(revoke(harness, ada, how))
         await gate.waiting(2)
         await gate.open()
         assert (await revocation).status_code == 204
@@ -109,7 +109,7 @@ async def test_a_refresh_under_way_ends_when_theft_is_noticed(
     ada = await harness.sign_up()
     successor = (await refresh(harness, ada.refresh)).json()["refresh_token"]
     harness.clock.advance(11)
-    async with closed(postgres_url, "refresh_tokens") as gate:
+    async with locked_table(postgres_url, "refresh_tokens") as gate:
         refreshing = asyncio.ensure_future(refresh(harness, successor))
         await gate.waiting(1)
         stealing = asyncio.ensure_future(refresh(harness, ada.refresh))
@@ -124,10 +124,10 @@ async def test_a_login_under_way_before_sessions_end_ends_with_them(
     harness: GatewayHarness, postgres_url: str, how: str
 ) -> None:
     ada = await harness.sign_up()
-    async with closed(postgres_url, "refresh_tokens") as gate:
+    async with locked_table(postgres_url, "refresh_tokens") as gate:
         entering = asyncio.ensure_future(log_in(harness, ada))
         await gate.waiting(1)
-        revocation = asyncio.ensure_future(end(harness, ada, how))
+        revocation = asyncio.ensure_future(revoke(harness, ada, how))
         await gate.waiting(2)
         await gate.open()
         assert (await revocation).status_code == 204
@@ -139,8 +139,8 @@ async def test_an_old_password_opens_nothing_once_it_is_being_changed(
     harness: GatewayHarness, postgres_url: str, how: str
 ) -> None:
     ada = await harness.sign_up()
-    async with closed(postgres_url, "tickets") as gate:
-        revocation = asyncio.ensure_future(end(harness, ada, how))
+    async with locked_table(postgres_url, "tickets") as gate:
+        revocation = asyncio.ensure_future(revoke(harness, ada, how))
         await gate.waiting(1)
         entering = asyncio.ensure_future(log_in(harness, ada))
         await gate.waiting(2)
@@ -154,8 +154,8 @@ async def test_no_key_is_made_by_a_session_that_is_being_ended(
     harness: GatewayHarness, postgres_url: str, how: str
 ) -> None:
     ada = await harness.sign_up()
-    async with closed(postgres_url, "tickets") as gate:
-        revocation = asyncio.ensure_future(end(harness, ada, how))
+    async with locked_table(postgres_url, "tickets") as gate:
+        revocation = asyncio.ensure_future(revoke(harness, ada, how))
         await gate.waiting(1)
         body = {"name": "k", "scopes": ["catalogue:read"]}
         making = asyncio.ensure_future(harness.client.post("/v1/keys", json=body, headers=ada.head))

@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
     return output
 
 
-def needs(sandbox: Sandbox, *layers: str) -> None:
+def require_layers(sandbox: Sandbox, *layers: str) -> None:
     if not set(layers) & set(sandbox.layers):
         pytest.skip(f"this system allows none of: {', '.join(layers)}")
 
@@ -70,7 +70,7 @@ def test_it_has_an_empty_environment_and_no_input(sandbox: Sandbox, folder: Path
 
 
 def test_it_has_no_network(sandbox: Sandbox, folder: Path) -> None:
-    needs(sandbox, "namespaces", "seccomp")
+    require_layers(sandbox, "namespaces", "seccomp")
     code = (
         "import socket\n"
         "try:\n socket.create_connection(('127.0.0.1', 9), 1)\n"
@@ -81,7 +81,7 @@ def test_it_has_no_network(sandbox: Sandbox, folder: Path) -> None:
 
 
 def test_it_opens_nothing_but_its_input(sandbox: Sandbox, folder: Path, tmp_path: Path) -> None:
-    needs(sandbox, "landlock")
+    require_layers(sandbox, "landlock")
     allowed, secret = tmp_path / "allowed", tmp_path / "secret"
     allowed.write_text("input")
     secret.write_text(SECRET)
@@ -108,7 +108,7 @@ def test_it_writes_nothing(sandbox: Sandbox, folder: Path, tmp_path: Path) -> No
 
 
 def test_it_starts_no_process(sandbox: Sandbox, folder: Path) -> None:
-    needs(sandbox, "seccomp")
+    require_layers(sandbox, "seccomp")
     code = (
         "import os\n"
         "try:\n if os.fork() == 0: os._exit(0)\n print('forked')\n"
@@ -118,7 +118,7 @@ def test_it_starts_no_process(sandbox: Sandbox, folder: Path) -> None:
 
 
 def test_it_signals_nobody(sandbox: Sandbox, folder: Path) -> None:
-    needs(sandbox, "seccomp")
+    require_layers(sandbox, "seccomp")
     code = (
         "import os\n"
         "try:\n os.kill(os.getppid(), 0)\n print('reached')\n"

@@ -163,7 +163,7 @@ def id3_cover() -> bytes:
     return b"ID3\x03\0\0" + bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0)) + frame
 
 
-def covered(name: str, content: bytes) -> bytes:
+def with_cover_picture(name: str, content: bytes) -> bytes:
     """Return a file with a picture of 12 MiB in it."""
     if name == "a.flac":
         image = struct.pack(">II", 3, 9) + b"image/png" + bytes(4) + struct.pack(">4I", 1, 1, 24, 0)
@@ -198,7 +198,7 @@ def test_a_cover_of_any_size_is_skipped(
     arguments = ("-c:a", "aac") if name == "front.m4a" else CONVERSIONS[name]
     content = convert(engine, wav, tmp_path / name, *arguments).read_bytes()
     path = tmp_path / "covered"
-    path.write_bytes(covered(name, content))
+    path.write_bytes(with_cover_picture(name, content))
     result = harness.take(path).result
     assert result.audio.duration == pytest.approx(4.0, abs=0.1)
     assert result.remarks == ()

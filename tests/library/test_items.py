@@ -234,7 +234,7 @@ async def test_deleting_takes_children_files_jobs_and_says_so(catalogue: Catalog
         running.job,
     }
     assert [e.data["state"] for e in events if e.type == "run.finished"] == ["cancelled"]
-    await tidy(catalogue)
+    await sweep(catalogue)
     assert await stored(catalogue) == set()
     # What a worker that has not heard of it still writes changes nothing, and goes later.
     await catalogue.finish(running, MIDI, MIDI_FILES)
@@ -257,7 +257,7 @@ async def test_deleting_a_stem_leaves_its_song(catalogue: Catalogue) -> None:
     left = {a["name"] for a in (await user.get(f"/items/{song}/artifacts"))["items"]}
     assert "vocals.flac" in left
     assert "drums.flac" not in left
-    await tidy(catalogue)
+    await sweep(catalogue)
     keys = [f.key async for f in catalogue.objects.walk(Bucket.DERIVED, "")]
     assert not any("drums" in key for key in keys)
     assert any("vocals" in key for key in keys)
@@ -312,7 +312,7 @@ async def stored(catalogue: Catalogue) -> set[str]:
     return {"/".join(key.split("/")[:4]) for key in keys}
 
 
-async def tidy(catalogue: Catalogue) -> None:
+async def sweep(catalogue: Catalogue) -> None:
     """Have the reaper come by."""
     reaper = Reaper(
         catalogue.database,

@@ -39,7 +39,7 @@ def postgres_harness(postgres_url: str) -> Iterator[StoreHarness]:
 
 
 @contextmanager
-def seldom_collected() -> Iterator[None]:
+def rare_garbage_collection() -> Iterator[None]:
     """Look for garbage more seldom: statements make much of it, and little of it in circles."""
     usual = gc.get_threshold()
     gc.set_threshold(100_000, 20, 100)
@@ -49,7 +49,7 @@ def seldom_collected() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def walk(harness: StoreHarness, schedules: int, part: int) -> None:
+def run_schedules(harness: StoreHarness, schedules: int, part: int) -> None:
     number = SEED * PARTS + part
     print(f"seed {SEED}, part {part}: {schedules} schedules")
     machine = seed(number)(machine_of(harness, Store.of("services.library")))
@@ -60,17 +60,17 @@ def walk(harness: StoreHarness, schedules: int, part: int) -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    with seldom_collected():
+    with rare_garbage_collection():
         run_state_machine_as_test(machine, settings=chosen)
 
 
 @pytest.mark.timeout(120 + SCHEDULES)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_any_schedule_on_sqlite(sqlite_harness: StoreHarness, part: int) -> None:
-    walk(sqlite_harness, SCHEDULES // PARTS, part)
+    run_schedules(sqlite_harness, SCHEDULES // PARTS, part)
 
 
 @pytest.mark.timeout(120 + SCHEDULES)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_any_schedule_on_postgres(postgres_harness: StoreHarness, part: int) -> None:
-    walk(postgres_harness, ON_POSTGRES // PARTS, part)
+    run_schedules(postgres_harness, ON_POSTGRES // PARTS, part)

@@ -34,7 +34,7 @@ DRUM_FILES = {
 }
 
 
-async def offer(catalogue: Catalogue, task: TaskName, *weights: str) -> None:
+async def offer_weights(catalogue: Catalogue, task: TaskName, *weights: str) -> None:
     """Ask for work as a worker that has weights."""
     producer = Producer(
         engine="fake", version="1", weights=", ".join(weights), fingerprint=f"{len(weights):064d}"
@@ -129,7 +129,7 @@ async def test_weights_that_no_worker_has_are_refused(
     song = await user.track()
     job = {"item": song, "task": "separation", "params": {"weights": "htdemucs_ft"}}
     run = {"item": song, "pipeline": "full", "params": {"separation": {"weights": "htdemucs_ft"}}}
-    await offer(catalogue, TaskName.SEPARATION, "spleeter-2stems", "htdemucs")
+    await offer_weights(catalogue, TaskName.SEPARATION, "spleeter-2stems", "htdemucs")
     for path, body, field in (
         ("/jobs", job, "body.params.weights"),
         ("/runs", run, "body.params.separation.weights"),
@@ -138,7 +138,9 @@ async def test_weights_that_no_worker_has_are_refused(
         assert problem_field["field"] == field
         assert "choose from spleeter-2stems, htdemucs," in problem_field["message"]
     # Another worker has them, as one file for each stem.
-    await offer(catalogue, TaskName.SEPARATION, "htdemucs_ft-drums", "htdemucs_ft-bass", "x")
+    await offer_weights(
+        catalogue, TaskName.SEPARATION, "htdemucs_ft-drums", "htdemucs_ft-bass", "x"
+    )
     await user.post("/jobs", job)
     await user.post("/runs", run)
 

@@ -22,7 +22,7 @@ from tests.library.catalogue import (
     separated,
     stems,
 )
-from tests.library.test_items import stored, tidy
+from tests.library.test_items import stored, sweep
 
 
 async def test_a_job_is_made_once_and_its_result_reused(catalogue: Catalogue) -> None:
@@ -246,7 +246,7 @@ async def test_a_deleted_owner_leaves_no_rows(catalogue: Catalogue) -> None:
                     select(table).where(table.columns["owner"] == user.owner)
                 )
                 assert rows.all() == [], name
-    await tidy(catalogue)
+    await sweep(catalogue)
     assert {path.split("/")[0] for path in await stored(catalogue)} == {other.owner}
     assert [u async for u in catalogue.objects.uploads(Bucket.ORIGINALS, user.owner)] == []
     assert (await user.http.get(f"/v1/items/{song}")).status_code == 404

@@ -11,7 +11,7 @@ from services.library.jobs import claims
 from services.library.jobs.tables import GarbageRow
 from services.library.jobs.transitions import PREVIEWS_GARBAGE_AFTER
 from tests.library.catalogue import UNKNOWN, Catalogue, producer_of, separated, stems
-from tests.library.test_items import tidy
+from tests.library.test_items import sweep
 
 NAME = "vocals-000.flac"
 
@@ -68,12 +68,12 @@ async def test_previews_are_served_to_their_owner_until_the_job_ends(
     assert NAME not in names
 
     # Whoever listens may go on for a while; then it is gone, and the stem is still there.
-    await tidy(catalogue)
+    await sweep(catalogue)
     assert key in await keys(catalogue)
     async with catalogue.database.transaction() as session:
         (garbage,) = await session.scalars(select(GarbageRow))
         garbage.due -= PREVIEWS_GARBAGE_AFTER
-    await tidy(catalogue)
+    await sweep(catalogue)
     left = await keys(catalogue)
     assert key not in left
     assert any(key.endswith("/vocals.flac") for key in left)

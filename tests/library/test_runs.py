@@ -128,13 +128,13 @@ async def test_an_analysis_reads_the_stems_and_slicing_reads_the_analysis(
         stem = claim.inputs[1].stem
         hit = WorkerFile(ArtifactKind.SAMPLE, stem=stem, item=ItemKind.SAMPLE)
         await catalogue.finish(claim, SLICING, {f"{stem}-hit.flac": hit})
-    while await waits(user, TaskName.TAGGING):
+    while await has_queued(user, TaskName.TAGGING):
         await catalogue.skip(await catalogue.claim(TaskName.TAGGING))
     done = await user.get(f"/runs/{run['id']}")
     assert done["state"] == "succeeded"
 
 
-async def waits(user: User, task: TaskName) -> bool:
+async def has_queued(user: User, task: TaskName) -> bool:
     return bool((await user.get("/jobs", task=task.value, state="queued"))["items"])
 
 
@@ -205,7 +205,7 @@ async def test_a_tempo_that_was_found_spoils_no_reuse(catalogue: Catalogue) -> N
     assert claim.item.bpm == 97.0
     await catalogue.finish(claim, MIDI, MIDI_FILES)
     for task in (TaskName.TAGGING, TaskName.TRANSCRIBE):
-        while await waits(user, task):
+        while await has_queued(user, task):
             await catalogue.skip(await catalogue.claim(task))
     done = await user.get(f"/runs/{run['id']}")
     assert done["state"] == "succeeded"

@@ -81,7 +81,7 @@ async def test_what_a_file_says_of_itself_takes_the_room_that_is_left(catalogue:
     mine = {f"mine {n}": "m" * 2000 for n in range(10)}
     done = await user.upload(b"a" * 3000, metadata=mine)
     tags = {f"t{n:02d}": "\u0e01" * 2000 for n in range(60)} | {"zz": "short"}
-    await _take_in(catalogue, tags)
+    await _ingest(catalogue, tags)
     shown = (await user.get(f"/items/{done['item']}"))["metadata"]
     assert metadata_size(shown) <= METADATA_BYTES
     assert mine.items() <= shown.items()
@@ -96,13 +96,13 @@ async def test_the_owners_metadata_is_never_pushed_out_by_a_files_tags(
 ) -> None:
     user = catalogue.user()
     done = await user.upload(b"a" * 3000, metadata={f"m{n}": "mine" for n in range(40)})
-    await _take_in(catalogue, {f"t{n}": "the file's" for n in range(40)})
+    await _ingest(catalogue, {f"t{n}": "the file's" for n in range(40)})
     shown = (await user.get(f"/items/{done['item']}"))["metadata"]
     assert len(shown) == 64
     assert sum(value == "mine" for value in shown.values()) == 40
 
 
-async def _take_in(catalogue: Catalogue, tags: dict[str, str]) -> None:
+async def _ingest(catalogue: Catalogue, tags: dict[str, str]) -> None:
     claim = await catalogue.claim(TaskName.INGEST)
     await catalogue.finish(claim, ingested(ItemKind.TRACK, tags), {CANONICAL: CANONICAL_FILE})
 

@@ -58,7 +58,7 @@ async def test_a_worker_event_waits_for_a_locked_database(
 
     consumer = bus.consumer(JOBS_EVENTS, group="library", handler=handled)
     running = asyncio.create_task(consumer.run(stopping))
-    async with _held(jobs.database, row.id):
+    async with _locked_job(jobs.database, row.id):
         await bus.publish(JOBS_EVENTS, make_event(f"job.{word}", data_by_type), key=claim.job)
         for _ in range(4):  # One more than the tries after which a record is given up.
             await tried.acquire()
@@ -73,7 +73,7 @@ async def test_a_worker_event_waits_for_a_locked_database(
 
 
 @asynccontextmanager
-async def _held(database: Database, job: str) -> AsyncIterator[None]:
+async def _locked_job(database: Database, job: str) -> AsyncIterator[None]:
     """Hold a job's row; on SQLite that is to write, which one at a time can."""
     async with database.transaction() as session:
         await session.scalars(select(JobRow).where(col(JobRow.id) == job).with_for_update())

@@ -64,7 +64,7 @@ def store_of(catalogue: Catalogue) -> Store:
     return catalogue.objects
 
 
-async def in_store(catalogue: Catalogue) -> int:
+async def count_multipart_uploads(catalogue: Catalogue) -> int:
     """Return how many multipart uploads the store has under way."""
     return len([upload async for upload in catalogue.objects.uploads(ORIGINALS, "")])
 
@@ -128,7 +128,7 @@ async def test_requests_at_once_open_one_upload_in_the_store(catalogue: Catalogu
     body = {"name": "x", "size": len(DATA), "sha256": sha256(DATA)}
     uploads = await asyncio.gather(*(user.post("/uploads", body, key="k") for _ in range(6)))
     assert {upload["state"] for upload in uploads} == {"open"}
-    assert await in_store(catalogue) == 1
+    assert await count_multipart_uploads(catalogue) == 1
     await user.send(uploads[-1], DATA)
     assert (await user.post(f"/uploads/{uploads[0]['id']}/complete"))["state"] == "completed"
 
@@ -145,9 +145,9 @@ async def test_what_the_store_opened_for_one_who_was_cut_off_is_cleared_away(
     # As if the process had ended between the store's answer and the note of it.
     (row,) = await rows(catalogue)
     await FileStore.start_upload(store, ORIGINALS, row.object_key, media_type="audio/wav")
-    assert (row.state, await in_store(catalogue)) == ("opening", 1)
+    assert (row.state, await count_multipart_uploads(catalogue)) == ("opening", 1)
     await let_time_pass(catalogue)
-    assert (await states(catalogue), await in_store(catalogue)) == (["aborted"], 0)
+    assert (await states(catalogue), await count_multipart_uploads(catalogue)) == (["aborted"], 0)
     assert (await user.get("/usage"))["total"] == 0
 
 
@@ -164,10 +164,10 @@ async def test_an_upload_that_the_store_could_not_drop_is_dropped_later(
     await user.send(upload, DATA, parts=1)
     store.away = True
     assert (await user.http.delete(f"/v1/uploads/{upload['id']}")).status_code == 204
-    assert await in_store(catalogue) == 1
+    assert await count_multipart_uploads(catalogue) == 1
     store.away = False
     await catalogue.reaper().tidy()
-    assert await in_store(catalogue) == 0
+    assert await count_multipart_uploads(catalogue) == 0
 
 
 async def test_an_upload_that_holds_more_than_was_announced_is_given_up(
@@ -186,7 +186,7 @@ async def test_an_upload_that_holds_more_than_was_announced_is_given_up(
     assert (await user.get(f"/uploads/{over['id']}"))["state"] == "aborted"
     assert (await user.get(f"/uploads/{honest['id']}"))["state"] == "open"
     await reaper.tidy()
-    assert await in_store(catalogue) == 1
+    assert await count_multipart_uploads(catalogue) == 1
     assert (await user.get("/usage"))["uploads"] == len(DATA)
 
 
@@ -197,7 +197,7 @@ async def test_what_the_store_has_and_nobody_knows_is_aborted_after_a_day(
     await user.open(DATA)
     await catalogue.objects.start_upload(ORIGINALS, "who/knows/original", media_type="audio/wav")
     await catalogue.reaper().look_at_uploads()
-    assert await in_store(catalogue) == 2, "a young one may be under way"
+    assert await count_multipart_uploads(catalogue) == 2, "a young one may be under way"
     await catalogue.reaper(clock=Later()).look_at_uploads()
     assert [upload.key async for upload in catalogue.objects.uploads(ORIGINALS, "who")] == []
-    assert await in_store(catalogue) == 1
+    assert await count_multipart_uploads(catalogue) == 1

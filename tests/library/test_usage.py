@@ -54,7 +54,7 @@ async def usage(user: User) -> tuple[int, int, int]:
     return body["originals"], body["results"], body["uploads"]
 
 
-async def midi(user: User, item: str) -> Claim:
+async def claim_midi(user: User, item: str) -> Claim:
     """Ask for a job and take it, as a worker."""
     await user.post("/jobs", {"item": item, "task": "midi", "force": True})
     return await user.catalogue.claim(TaskName.MIDI)
@@ -82,12 +82,12 @@ async def test_usage_follows_everything_that_is_stored(catalogue: Catalogue) -> 
     stored = sum(a["size"] for a in (await user.get(f"/items/{item}/artifacts"))["items"])
     assert with_stems == stored - 3000, "a stem that is an item too is one file"
     first, second = (await user.get("/items", kind="stem"))["items"]
-    await catalogue.finish(await midi(user, first["id"]), MIDI, MIDI_FILES)
+    await catalogue.finish(await claim_midi(user, first["id"]), MIDI, MIDI_FILES)
     assert (await user.http.delete(f"/v1/items/{first['id']}")).status_code == 204
     _, one_stem, _ = await usage(user)
     stored = sum(a["size"] for a in (await user.get(f"/items/{item}/artifacts"))["items"])
     assert one_stem == stored - 3000 < with_stems
-    await catalogue.finish(await midi(user, second["id"]), MIDI, MIDI_FILES)
+    await catalogue.finish(await claim_midi(user, second["id"]), MIDI, MIDI_FILES)
     assert (await user.http.delete(f"/v1/items/{item}")).status_code == 204
     assert await usage(user) == (0, 0, 0)
 
@@ -151,7 +151,7 @@ async def limit(server: Catalogue, owner: str, left: int) -> None:
 async def test_results_at_once_do_not_pass_the_limit(catalogue: Catalogue) -> None:
     user = catalogue.user()
     items = [await user.track(secrets.token_bytes(100)) for _ in range(8)]
-    claims = [await midi(user, item) for item in items]
+    claims = [await claim_midi(user, item) for item in items]
     size = len(f"{claims[0].job} notes.mid".encode()) * 20
     await limit(catalogue, user.owner, 3 * size + 1)
     await asyncio.gather(*(catalogue.finish(claim, MIDI, MIDI_FILES) for claim in claims))
@@ -203,7 +203,7 @@ async def test_a_song_without_room_for_its_results_is_rejected_and_can_be_tried_
 
 async def test_a_full_account_is_failed_by_the_reaper_too(catalogue: Catalogue) -> None:
     user = catalogue.user()
-    claim = await midi(user, await user.track())
+    claim = await claim_midi(user, await user.track())
     await limit(catalogue, user.owner, 1)
 
     async def unheard(event: Any) -> None:

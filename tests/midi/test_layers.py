@@ -13,7 +13,7 @@ from services.midi.drums import classify_hits
 from services.midi.engine import Engine
 from services.midi.handler import handle
 from services.midi.layers import levels, simultaneous_hits
-from tests.midi.test_drums import RATE, job_of, listed, shot, tag
+from tests.midi.test_drums import RATE, job_of, shot, slices_of, tag
 from tests.support.single_job import audio_input, write_audio
 
 TIME = np.arange(round(0.3 * RATE)) / RATE
@@ -38,7 +38,9 @@ def recording(pattern: tuple[str, ...]) -> np.ndarray:
 
 def pieces(pattern: tuple[str, ...]):
     shots = [shot(i, 0.2 + 0.5 * i, file=f"{i}.flac") for i in range(len(pattern))]
-    return listed(*shots), [tag(f"{i}.flac", CLASSES[drums[0]]) for i, drums in enumerate(pattern)]
+    return slices_of(*shots), [
+        tag(f"{i}.flac", CLASSES[drums[0]]) for i, drums in enumerate(pattern)
+    ]
 
 
 def test_the_second_drum_is_found_and_no_other(tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def test_levels_are_those_of_the_moment_whatever_the_blocks(tmp_path: Path) -> N
     path = write_audio(tmp_path / "a.flac", audio, RATE)
     shots = [shot(i, at / RATE, file=f"{i}.flac") for i, at in enumerate(starts)]
     tags = [tag(f"{i}.flac", SoundClass.KICK) for i in range(len(starts))]
-    result = levels(path, classify_hits(listed(*shots), tags, only_drums=True), RATE)
+    result = levels(path, classify_hits(slices_of(*shots), tags, only_drums=True), RATE)
     assert result.shape == (5, 3)
     assert result[2:4, 0] == pytest.approx(result[2, 0], abs=0.1)
     assert result[4, 0] < result[3, 0] - 30

@@ -29,7 +29,7 @@ def transcribe(
     return sorted(notes, key=lambda note: (note.start, note.pitch))
 
 
-def facts(notes: list[NoteEvent]) -> list[tuple[float, float, int]]:
+def rounded_notes(notes: list[NoteEvent]) -> list[tuple[float, float, int]]:
     return [(round(n.start, 6), round(n.end, 6), n.pitch) for n in notes]
 
 
@@ -49,7 +49,7 @@ def test_blocks_do_not_matter(song: F32, engine: Engine) -> None:
     assert len(whole) > 30
     for block in (4096, 50_001):
         cut = transcribe(song, engine, block=block)
-        assert facts(cut) == facts(whole)
+        assert rounded_notes(cut) == rounded_notes(whole)
         for cut_note, whole_note in zip(cut, whole, strict=True):
             np.testing.assert_array_equal(cut_note.bends, whole_note.bends)
             assert cut_note.confidence == pytest.approx(whole_note.confidence)
@@ -59,7 +59,7 @@ def test_blocks_do_not_matter(song: F32, engine: Engine) -> None:
 @pytest.mark.parametrize("stretch", [400, 600, 1000])
 def test_stretches_cut_in_pauses_do_not_matter(song: F32, engine: Engine, stretch: int) -> None:
     whole = transcribe(song, engine, stretch=10_000)
-    assert facts(transcribe(song, engine, stretch=stretch)) == facts(whole)
+    assert rounded_notes(transcribe(song, engine, stretch=stretch)) == rounded_notes(whole)
 
 
 def test_a_held_note_is_one_note_over_many_stretches(engine: Engine) -> None:

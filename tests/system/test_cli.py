@@ -201,7 +201,7 @@ def commands() -> list[str]:
     ]
 
 
-def placed(harness: CliHarness, name: str, server: RunningServer, folder: Path) -> CliHarness:
+def harness_for(harness: CliHarness, name: str, server: RunningServer, folder: Path) -> CliHarness:
     if name.startswith("invitations "):
         assert server.administrator is not None
         save(server.administrator.credentials, folder / "credentials.json")
@@ -215,7 +215,7 @@ def placed(harness: CliHarness, name: str, server: RunningServer, folder: Path) 
 def test_json_is_one_document(
     harness: CliHarness, server: RunningServer, tmp_path: Path, name: str
 ) -> None:
-    harness = placed(harness, name, server, tmp_path)
+    harness = harness_for(harness, name, server, tmp_path)
     done = harness.shell(*name.split(), *GOOD[name](harness), "--json")
     assert done.returncode == 0, done.stderr
     # Only live events are a stream: one object a line.
@@ -229,7 +229,7 @@ def test_json_is_one_document(
 def test_a_fault_is_one_json_object_on_standard_error(
     harness: CliHarness, server: RunningServer, tmp_path: Path, name: str
 ) -> None:
-    harness = placed(harness, name, server, tmp_path)
+    harness = harness_for(harness, name, server, tmp_path)
     words, code = BAD[name]
     arguments = [harness.shell.url if word == "URL" else word for word in words]
     done = harness.shell(*name.split(), *arguments, "--json")

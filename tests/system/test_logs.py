@@ -25,7 +25,7 @@ def canary(name: str) -> str:
     return f"canary-{name}-{secrets.token_hex(12)}"
 
 
-def put_to_use(server: RunningServer, folder: Path) -> dict[str, str]:
+def exercise_server(server: RunningServer, folder: Path) -> dict[str, str]:
     """Do what users do, right and wrong, and return what must not be found afterwards."""
     known = {
         name: canary(name)
@@ -95,7 +95,7 @@ def put_to_use(server: RunningServer, folder: Path) -> dict[str, str]:
     return known
 
 
-def put_to_use_without(server: RunningServer, folder: Path, what: str) -> dict[str, str]:
+def exercise_server_without(server: RunningServer, folder: Path, what: str) -> dict[str, str]:
     """Do what users do while a part of the server is away; return what must not be found then."""
     known = {f"{name} without {what}": canary(name) for name in ("title", "artist", "word", "file")}
     title, artist, word, file = known.values()
@@ -165,9 +165,9 @@ def test_no_canary_is_found_in_any_log(tmp_path: Path) -> None:
     folder.mkdir()
     server = embedded_server(folder, extra=own)
     with running(server):
-        known = put_to_use(server, tmp_path)
+        known = exercise_server(server, tmp_path)
         for what in _AWAY:
-            known |= put_to_use_without(server, tmp_path, what)
+            known |= exercise_server_without(server, tmp_path, what)
     known |= json.loads(next(folder.rglob("secrets.json")).read_text(encoding="utf-8"))
     lines = [
         line

@@ -74,7 +74,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def replaced(c: Any, w: SdkHarness) -> Any:
+def replace_pipeline(c: Any, w: SdkHarness) -> Any:
     name = w.new_pipeline()
     return c.pipelines.replace(name, pipeline(name))
 
@@ -114,7 +114,7 @@ CASES: dict[str, Case] = {
     "pipelines.delete": lambda c, w: c.pipelines.delete(w.new_pipeline()),
     "pipelines.get": lambda c, w: c.pipelines.get("midi"),
     "pipelines.list": lambda c, w: c.pipelines.list(page_size=1),
-    "pipelines.replace": replaced,
+    "pipelines.replace": replace_pipeline,
     "runs.cancel": lambda c, w: c.runs.cancel(w.run),
     "runs.create": lambda c, w: c.runs.create(w.item, "midi", params={"midi": {"program": 1}}),
     "runs.get": lambda c, w: c.runs.get(w.run),

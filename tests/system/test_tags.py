@@ -60,7 +60,7 @@ def test_a_one_shot_is_tagged_as_soon_as_it_is_uploaded(
     assert sample["confidence"] > 0.5
 
 
-def shown(user: Client, item: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def show_output(user: Client, item: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return what `cratedig show` prints."""
     kept = folder / "credentials.json"
     save(user.credentials, kept)
@@ -102,7 +102,7 @@ def test_a_song_and_its_slices_have_tags(
             assert sum(sample["scores"].values()) == pytest.approx(1.0)
             assert sample["label"] in ("unknown", max(sample["scores"], key=sample["scores"].get))
     # People are shown it, too: of the song in words, of a slice as its class.
-    page = shown(user, item, tmp_path, monkeypatch)
+    page = show_output(user, item, tmp_path, monkeypatch)
     assert f"{words[0]} {tags_by_stem[None]['song'][0]['confidence']:.0%}" in page
     for job in user.jobs.list(run=run.id):
         for label, count in (job.result or {}).get("classes", {}).items():
@@ -113,7 +113,7 @@ def test_a_song_and_its_slices_have_tags(
         for hit in user.items.list(parent=item, kind="sample")
         if sample["file"] in {a.name for a in user.artifacts.list(hit.id)}
     ]
-    page = shown(user, slice_, tmp_path, monkeypatch)
+    page = show_output(user, slice_, tmp_path, monkeypatch)
     assert f"{sample['label'].replace('_', ' ')} ({sample['confidence']:.0%} sure)" in page
     vectors = {}
     for artifact in artifacts:

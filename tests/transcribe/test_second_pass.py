@@ -40,7 +40,7 @@ class Scripted:
         return WindowTranscript(self.script(audio, temperature), len(audio) / RATE)
 
 
-def within(segments: list[Segment], first: float, last: float) -> list[Segment]:
+def segments_between(segments: list[Segment], first: float, last: float) -> list[Segment]:
     """Return the segments between two times, counted from the first."""
     return [
         line(segment.text, segment.start - first, each=0.4, confidence=0.9)
@@ -68,7 +68,7 @@ def test_a_refrain_that_another_cut_holds_too_stays() -> None:
                 return refrain
             # The first piece begins with the window, the second one ends with it.
             first = 0.0 if np.array_equal(audio, SUNG[: len(audio)]) else 24 - len(audio) / RATE
-            return within(refrain, first, first + len(audio) / RATE)
+            return segments_between(refrain, first, first + len(audio) / RATE)
 
         assert looks_looped(refrain)
         kept, removed = transcribe(Scripted(script))
@@ -103,7 +103,7 @@ def test_spoken_thanks_stay_and_hallucinated_ones_go() -> None:
 
     def repeated(audio: Mono, temperature: float) -> list[Segment]:
         first = 0.0 if np.array_equal(audio, SUNG[: len(audio)]) else 24 - len(audio) / RATE
-        return within([thanks], first, first + len(audio) / RATE)
+        return segments_between([thanks], first, first + len(audio) / RATE)
 
     assert looks_invented([thanks])
     assert transcribe(Scripted(repeated)) == ([thanks.text], [])

