@@ -9,6 +9,7 @@ from contracts.ids import JobId
 from contracts.items import ArtifactKind
 from contracts.jobs import (
     Claim,
+    InputFacts,
     InputRef,
     Manifest,
     Producer,
@@ -47,11 +48,8 @@ async def fetch_inputs(store: ObjectStore, claim: Claim, folder: Path) -> tuple[
     for number, ref in enumerate(claim.inputs):
         path = folder / f"{number}{Path(ref.name).suffix}"
         await _fetch(store, ref, path)
-        inputs.append(
-            JobInput(
-                path, ref.kind, ref.name, ref.subject, ref.sha256, ref.stem, ref.start, ref.end
-            )
-        )
+        facts = ref.model_dump(include=set(InputFacts.model_fields))
+        inputs.append(JobInput(**facts, path=path))
     return tuple(inputs)
 
 

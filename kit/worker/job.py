@@ -6,26 +6,16 @@ from typing import Protocol
 
 from contracts.ids import JobId
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
-from contracts.jobs import FileFacts, ItemFacts
+from contracts.jobs import FileFacts, InputFacts, ItemFacts
 from contracts.music import Samples, Stem
 from contracts.subjects import Subject
 from kit.worker.outcomes import Rejected
 
 
-@dataclass(frozen=True, slots=True)
-class JobInput:
-    """One file to read."""
+class JobInput(InputFacts):
+    """A file that a job reads, as a local copy."""
 
     path: Path
-    kind: ArtifactKind
-    name: str
-    subject: Subject
-    """What it belongs to."""
-    sha256: str
-    stem: Stem | None = None
-    start: Samples | None = None
-    """Where it lies in the job's item, when it was cut from it."""
-    end: Samples | None = None
 
 
 class Output(FileFacts):

@@ -23,7 +23,8 @@ CHECKED = (
     *("services", "tests", "tools"),
 )
 INTERNAL = ("benchmarks", "tests", "tools")
-"""Folders whose texts no user reads, and whose classes may share a name with the product's."""
+"""Folders whose texts no user reads."""
+SERVER = ("contracts/", "embedded/", "gateway/", "kit/", "services/")
 SCHEMAS = ("openapi.json", "asyncapi.yaml")
 DESCRIBING = frozenset({"title", "summary", "description"})
 """Fields of an OpenAPI or AsyncAPI document that people read."""
@@ -256,13 +257,20 @@ def _matches(identifier: Identifier, word: Word) -> bool:
             )
 
 
-def definitions(name: str) -> list[str]:
-    """Return where product code defines a class or a type of this name."""
-    return [
-        f"{known.path}:{known.line}"
-        for known in identifiers()
-        if known.name == name and not known.scope and Path(known.path).parts[0] not in INTERNAL
-    ]
+def definitions() -> dict[str, list[str]]:
+    """Return where server code defines each public class and type at the top of a module.
+
+    Clients are left out: their types mirror the contracts.
+    """
+    places_of_names: dict[str, list[str]] = {}
+    for known in identifiers():
+        is_type = known.kind is Kind.CLASS or (
+            known.kind is Kind.VALUE and known.name[0].isupper() and not known.name.isupper()
+        )
+        is_public = not known.scope and not known.name.startswith("_")
+        if is_type and is_public and known.path.startswith(SERVER):
+            places_of_names.setdefault(known.name, []).append(f"{known.path}:{known.line}")
+    return places_of_names
 
 
 def main(words: list[str]) -> None:

@@ -96,7 +96,7 @@ WORDS: tuple[Word, ...] = (
     Word("facts", _M, "events, views", _JOBS),
     Word("by_hand", _P, "user_submittable", pending=True, count=1),
     # Jobs and their state machine.
-    Word("ending", _P, "outcome, suffix", pending=True, count=5),
+    Word("ending", _P, "outcome, suffix", pending=True, count=4),
     Word("endings", _P, "outcomes, suffixes", pending=True, count=1),
     Word("orders", _M, "validation", _JOBS),
     Word("move", _F, "transition", _JOBS, pending=True, count=1),
@@ -123,7 +123,7 @@ WORDS: tuple[Word, ...] = (
     Word("found", _N, "the noun", pending=True, count=39),
     Word("given", _N, "the noun", pending=True, count=8),
     Word("wanted", _N, "the noun", pending=True, count=16),
-    Word("made", _N, "the noun", pending=True, count=5),
+    Word("made", _N, "the noun", pending=True, count=4),
     # Protocol state.
     Word("deaf", _N, "refusing", pending=True, count=4),
     Word("unsettled", _N, "unparsed_bytes", pending=True, count=2),
@@ -135,7 +135,7 @@ WORDS: tuple[Word, ...] = (
     Word("not yours", _T, "Not found"),
     Word("fit what is there", _T, "Conflict"),
     Word("none that a", _T, "Invalid cursor"),
-    Word("came of", _T, "produced", pending=True, count=1),
+    Word("came of", _T, "produced"),
     Word("are taken", _T, "are accepted, are supported", pending=True, count=1),
     Word("taken in", _T, "ingested", pending=True, count=2),
     Word("told", _T, "say who does what", pending=True, count=1),
@@ -152,14 +152,24 @@ WORDS: tuple[Word, ...] = (
     Word("door", _T, "gateway"),
 )
 
-DEFINED_ONCE: dict[str, int] = {
-    "Array": 6,
-    "Float": 3,
-    "Heard": 3,
-    "Loudness": 3,
-    "Manifest": 2,
-    "Note": 2,
-    "Samples": 2,
-    "Weights": 3,
+REPEATED: dict[str, int] = {
+    "Engine": 7,
+    "Job": 2,
+    "Key": 3,
+    "Model": 2,
+    "Network": 2,
+    "Position": 2,
+    "Precision": 2,
+    "Progress": 2,
+    "Result": 2,
+    "Row": 2,
+    "Settings": 7,
+    "Sha256": 2,
+    "StorageFull": 2,
+    "Table": 2,
 }
-"""Classes and types that stood for several things, and how many definitions of each remain."""
+"""Classes and types of several definitions, and how many: every other name has one.
+
+`Engine` and `Settings` are one thing in each service; `Key`, `Model`, `Result`, `Row` and `Table`
+are type variables. The numbers may only fall.
+"""

@@ -24,9 +24,10 @@ from kit.service import HttpApp
 from kit.settings import KitSettings
 from services.library.app import build as build_library
 from services.library.settings import LibrarySettings
+from tests.support.timeouts import HANG_TIMEOUT
 
 PASSWORD = "a sentence of mine"
-WITHIN = 10.0
+WITHIN = HANG_TIMEOUT
 
 
 class ShiftedClock(SystemClock):

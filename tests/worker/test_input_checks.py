@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contracts.ids import ItemId
 from contracts.items import ArtifactKind
+from contracts.subjects import Subject
 from kit.audio.encode import AudioForm, Encoder
 from kit.worker.intake import open_input, reject_unreadable
 from kit.worker.job import JobInput
 from kit.worker.outcomes import Rejected, Skipped
 
-ITEM = ItemId("01900000-0000-7000-8000-000000000001")
+SUBJECT = Subject.of_item("01900000-0000-7000-8000-000000000001")
 RATE = 44_100
 
 
@@ -20,7 +20,9 @@ def recording(path: Path, samples: int) -> JobInput:
     form = AudioForm.FLAC_24 if path.suffix == ".flac" else AudioForm.WAV_FLOAT
     with Encoder(path, RATE, channels=1, form=form) as encoder:
         encoder.write(np.full((1, samples), 0.1, np.float32))
-    return JobInput(path, ArtifactKind.CANONICAL, path.name, ITEM, "0" * 64)
+    return JobInput(
+        path=path, kind=ArtifactKind.CANONICAL, name=path.name, subject=SUBJECT, sha256="0" * 64
+    )
 
 
 def test_audio_of_the_minimum_length_is_opened(tmp_path: Path) -> None:
