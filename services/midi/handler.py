@@ -19,7 +19,7 @@ from kit.audio.decode import read_blocks
 from kit.audio.downmix import downmix
 from kit.audio.mono_reader import MonoReader
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
-from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
+from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi import drums, layers, song, writers
@@ -58,7 +58,7 @@ def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
     slices = _of(job, ArtifactKind.SLICES)
     notes = [item for item in _of(job, ArtifactKind.NOTES) if item.name.endswith(".json")]
     read = [item for item in job.inputs if item.kind in _READ]
-    mix = mix_beside([item for item in job.inputs if item not in read])
+    mix = find_mix([item for item in job.inputs if item not in read])
     sounds = [item for item in job.inputs if item not in read and item is not mix]
     if len(sounds) + len(slices) + bool(notes) != 1 and not (len(slices) == len(sounds) == 1):
         raise Rejected(

@@ -12,7 +12,7 @@ from kit.arrays import AudioBlock
 from kit.audio.decode import resample_stream
 from kit.audio.downmix import downmix
 from kit.audio.mono_reader import MonoReader
-from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
+from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.transcribe import writers
@@ -126,7 +126,7 @@ def _voice_and_mix(job: Job) -> tuple[JobInput, JobInput | None]:
             f"{len(job.inputs)} files, {len(voices)} of them stems.",
         )
     voice = voices[0] if voices else job.input
-    return voice, mix_beside(job.inputs)
+    return voice, find_mix(job.inputs)
 
 
 class _Levels:

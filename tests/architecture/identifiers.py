@@ -219,7 +219,8 @@ def public_strings() -> tuple[PublicString, ...]:
 def places(word: Word) -> list[str]:
     """Return where a word of the table is used, as `path:line: text`."""
     if word.where is Where.TEXT:
-        phrase = re.compile(rf"\b{re.escape(word.word)}\b", re.IGNORECASE)
+        # "Dead letter" is the field's term; only other letters are a metaphor.
+        phrase = re.compile(rf"(?<!\bdead[ -])\b{re.escape(word.word)}\b", re.IGNORECASE)
         return [
             f"{text.path}:{text.line}: {' '.join(text.text.split())}"
             for text in public_strings()

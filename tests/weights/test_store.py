@@ -111,7 +111,7 @@ def test_a_source_that_sends_too_much_is_cut_off(
     tmp_path: Path, weight_server: WeightServer
 ) -> None:
     weight_server.files["/endless"] = CONTENT * 10
-    with pytest.raises(FetchFailed, match="more than the 2304000 bytes"):
+    with pytest.raises(FetchFailed, match="more than the expected 2304000 bytes"):
         Store(tmp_path).fetch(weights_from(url_source(weight_server, "/endless")))
     assert sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file()) < 2 * len(CONTENT)
 
@@ -128,7 +128,7 @@ def test_when_no_source_has_it_the_error_tells_of_each(
         Store(tmp_path).fetch(weights)
     message = str(failure.value)
     assert "/none: HTTPStatusError" in message
-    assert "/bad: another file (99 bytes) with a wrong hash" in message
+    assert "/bad: a file of 99 bytes with a wrong hash" in message
     assert "nope://: UnsupportedProtocol" in message
     assert f"put the file at {tmp_path / 'net-1' / 'net.bin'} yourself" in message
 

@@ -82,7 +82,7 @@ class KafkaHarness:
 
     async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
         """Read the topic of dead letters from its beginning to its end."""
-        return [letter async for letter in self.bus.letters() if letter.topic == topic.name]
+        return [letter async for letter in self.bus.dead_letters() if letter.topic == topic.name]
 
     async def another(self) -> Bus:
         """Connect once more."""
