@@ -17,7 +17,7 @@ from kit.http.addresses import source_of
 from kit.http.connection_limits import EACH, MAX_REFUSALS, RESERVE, ConnectionLimits
 from kit.http.server import Server
 from kit.process import StartRefused
-from tests.http.test_server import HELLO, Application, comes_true, heard, one
+from tests.http.test_server import HELLO, Application, comes_true, read_answer, read_request
 from tests.support.running_server import free_port
 
 
@@ -42,7 +42,7 @@ async def asks(port: int, address: str = "127.0.0.1") -> bool:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
     try:
         writer.write(HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        status, fields, body = await one(reader)
+        status, fields, body = await read_answer(reader)
         if status == 200:
             return True
         assert status == 503
@@ -74,7 +74,7 @@ async def test_one_address_leaves_room_for_others() -> None:
             assert await asks(port, "127.0.0.2")
             reader, writer = lines[0]
             writer.write(HELLO)
-            assert (await heard(reader))["path"] == "/hello"
+            assert (await read_request(reader))["path"] == "/hello"
         while not await asks(port):
             pass  # The server has not noticed yet that a place is free.
 
