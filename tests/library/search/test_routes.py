@@ -15,7 +15,7 @@ from services.library.deletions import owners
 from services.library.search.documents import KEPT_REMOVED, delete_removed
 from services.library.search.rebuild import MissingDocuments, rebuild
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow, SearchTagRow
-from tests.library.catalogue import AUDIO, SLICING, Catalogue, Made, User, separated, stems
+from tests.library.catalogue import AUDIO, SLICING, Catalogue, User, WorkerFile, separated, stems
 
 
 async def names(user: User, q: str = "", **query: Any) -> set[str]:
@@ -36,8 +36,10 @@ async def test_documents_follow_uploads_results_edits_and_deletions(catalogue: C
     assert await names(user, "from:drive stem:bass") == {"song – bass"}
     await user.post("/jobs", {"item": song, "task": "analysis"})
     key = KeyCandidate(key="A:min", camelot="8A", confidence=0.9)
-    found = AnalysisResult(duration=10.0, key=KeyEstimate(best=key, second=key, tuning_cents=0.0))
-    await catalogue.finish(await catalogue.claim(TaskName.ANALYSIS), found)
+    analysis = AnalysisResult(
+        duration=10.0, key=KeyEstimate(best=key, second=key, tuning_cents=0.0)
+    )
+    await catalogue.finish(await catalogue.claim(TaskName.ANALYSIS), analysis)
     assert await names(user, "key:Am") == {"Night Drive.wav"}
     await user.http.patch(f"/v1/items/{song}", json={"name": "Day Walk", "bpm": 92})
     assert await names(user, "drive") == set()
@@ -52,7 +54,7 @@ async def test_documents_follow_uploads_results_edits_and_deletions(catalogue: C
 async def test_what_tagging_finds_can_be_searched(catalogue: Catalogue) -> None:
     user = catalogue.user()
     upload = await user.upload(b"a hit" * 500, name="hit.wav", kind="sample")
-    await catalogue.take_in(kind=ItemKind.SAMPLE)
+    await catalogue.ingest_next(kind=ItemKind.SAMPLE)
     await user.post("/jobs", {"item": upload["item"], "task": "tagging"})
     result = TaggingResult(
         song=(Tag(name="Female Vocal", confidence=0.7, source=TagSource.MTT),),
@@ -83,7 +85,7 @@ async def test_slices_have_the_class_that_a_job_over_their_song_found(
     song = await user.track(name="Evening.wav")
     await user.post("/jobs", {"item": song, "task": "slicing"})
     files = {
-        f"slice-{n}.flac": Made(
+        f"slice-{n}.flac": WorkerFile(
             ArtifactKind.SAMPLE, item=ItemKind.SAMPLE, title=f"slice {n}", start=n, end=n + 9,
             audio=AUDIO,
         )
