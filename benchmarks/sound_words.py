@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.environments import ROOT, few, test_data, write_figures
 from benchmarks.oneshots import FOLDERS, STRUCK, hits, read
-from contracts.search import SOUND_WORDS, Measure
+from contracts.search import SOUND_WORDS, MeasuredField
 from contracts.tagging import SoundClass
 from kit.arrays import Mono
 from services.library.search.filters import in_limits
@@ -56,8 +56,8 @@ def holds(audio: Mono, rate: int, *, one_shot: bool) -> dict[str, bool]:
     """Return which words hold for a sound."""
     heard = np.asarray(audio[: int(LONGEST * rate)], np.float32)
     sound = measure(heard[None], heard, rate, one_shot=one_shot)
-    values = {measure: getattr(sound, measure.value, None) for measure in Measure}
-    values[Measure.DURATION] = audio.size / rate
+    values = {name: getattr(sound, name.value, None) for name in MeasuredField}
+    values[MeasuredField.DURATION] = audio.size / rate
     known = {name: np.array([value], np.float32) for name, value in values.items()}
     return {
         word: any(

@@ -28,7 +28,7 @@ Rating = Annotated[int, Field(ge=1, le=5)]
 """Stars, 1 to 5."""
 
 
-class Measure(StrEnum):
+class MeasuredField(StrEnum):
     """A measured value of an item; each can be filtered by a range."""
 
     BPM = "bpm"
@@ -47,7 +47,7 @@ class Measure(StrEnum):
     """Fundamental frequency of a sample in hertz."""
 
 
-class Limits(StrictModel):
+class ValueRange(StrictModel):
     """The range of a measured value: both ends are inclusive unless marked as open.
 
     Items whose value is not known are outside of every range.
@@ -61,7 +61,7 @@ class Limits(StrictModel):
     """Whether `max` itself is outside."""
 
 
-class Period(StrictModel):
+class TimeRange(StrictModel):
     """A range of time: from `start`, inclusive, to `end`, exclusive."""
 
     start: datetime | None = None
@@ -88,8 +88,8 @@ class KeyFilter(StrictModel):
 class SoundRange(NamedTuple):
     """A range of a measured value."""
 
-    measure: Measure
-    limits: Limits
+    measure: MeasuredField
+    limits: ValueRange
 
 
 class SoundWord(NamedTuple):
@@ -103,32 +103,36 @@ class SoundWord(NamedTuple):
 SOUND_WORDS: Mapping[str, SoundWord] = MappingProxyType(
     {
         "bright": SoundWord(
-            (SoundRange(Measure.BRIGHTNESS, Limits(min=3000)),),
+            (SoundRange(MeasuredField.BRIGHTNESS, ValueRange(min=3000)),),
             "spectral centroid of at least 3000 Hz",
         ),
         "dark": SoundWord(
-            (SoundRange(Measure.BRIGHTNESS, Limits(max=250)),),
+            (SoundRange(MeasuredField.BRIGHTNESS, ValueRange(max=250)),),
             "spectral centroid of at most 250 Hz",
         ),
         "short": SoundWord(
-            (SoundRange(Measure.DURATION, Limits(max=0.25)),), "at most 0.25 s long"
+            (SoundRange(MeasuredField.DURATION, ValueRange(max=0.25)),), "at most 0.25 s long"
         ),
-        "long": SoundWord((SoundRange(Measure.DURATION, Limits(min=2)),), "at least 2 s long"),
+        "long": SoundWord(
+            (SoundRange(MeasuredField.DURATION, ValueRange(min=2)),), "at least 2 s long"
+        ),
         "punchy": SoundWord(
-            (SoundRange(Measure.ATTACK, Limits(max=0.01)),), "attack of at most 10 ms"
+            (SoundRange(MeasuredField.ATTACK, ValueRange(max=0.01)),), "attack of at most 10 ms"
         ),
         "noisy": SoundWord(
-            (SoundRange(Measure.NOISINESS, Limits(min=0.25)),), "spectral flatness of at least 0.25"
+            (SoundRange(MeasuredField.NOISINESS, ValueRange(min=0.25)),),
+            "spectral flatness of at least 0.25",
         ),
         "tonal": SoundWord(
-            (SoundRange(Measure.NOISINESS, Limits(max=0.1)),), "spectral flatness of at most 0.1"
+            (SoundRange(MeasuredField.NOISINESS, ValueRange(max=0.1)),),
+            "spectral flatness of at most 0.1",
         ),
         # A kick may ring too briefly to have a pitch, and the centroid of a bass is that of its
         # overtones.
         "deep": SoundWord(
             (
-                SoundRange(Measure.PITCH, Limits(max=110)),
-                SoundRange(Measure.BRIGHTNESS, Limits(max=110)),
+                SoundRange(MeasuredField.PITCH, ValueRange(max=110)),
+                SoundRange(MeasuredField.BRIGHTNESS, ValueRange(max=110)),
             ),
             "pitch or spectral centroid of at most 110 Hz",
         ),
@@ -193,29 +197,29 @@ class SearchQuery(StrictModel):
     licences: tuple[str, ...] = ()
     not_licences: tuple[str, ...] = ()
     keys: tuple[KeyFilter, ...] = ()
-    bpm: Limits | None = None
+    bpm: ValueRange | None = None
     bpm_fold: bool = False
     """Whether half and double the tempo match too."""
-    duration: Limits | None = None
-    loudness: Limits | None = None
-    brightness: Limits | None = None
-    noisiness: Limits | None = None
-    attack: Limits | None = None
-    pitch: Limits | None = None
+    duration: ValueRange | None = None
+    loudness: ValueRange | None = None
+    brightness: ValueRange | None = None
+    noisiness: ValueRange | None = None
+    attack: ValueRange | None = None
+    pitch: ValueRange | None = None
     sources: tuple[str, ...] = ()
     """Ids of items, or words of songs' names: only what was cut from these."""
     favourite: bool | None = None
     min_rating: Rating | None = None
     in_doubt: bool | None = None
     """Whether the confidence of the item's class is below `DOUBT`."""
-    created: Period | None = None
+    created: TimeRange | None = None
     like: ItemId | None = None
     """The item that results should sound like."""
     sort: Sort | None = None
 
-    def limits(self, measure: Measure) -> Limits | None:
+    def limits(self, measure: MeasuredField) -> ValueRange | None:
         """Return the range of a measured value, if it is limited."""
-        limits: Limits | None = getattr(self, measure.value)
+        limits: ValueRange | None = getattr(self, measure.value)
         return limits
 
 
@@ -250,7 +254,7 @@ class SearchTag(Message):
     confidence: Confidence | None = None
 
 
-class Hit(Message):
+class SearchHit(Message):
     """An item that was found, with what the search knows of it."""
 
     item: Item
@@ -302,7 +306,7 @@ class Facets(Message):
 class SearchResult(Message):
     """Rows of a search. The order is kept for a few minutes as a snapshot, by offset."""
 
-    items: tuple[Hit, ...]
+    items: tuple[SearchHit, ...]
     total: Annotated[int, Field(ge=0)]
     """Number of results of the search."""
     offset: Annotated[int, Field(ge=0)]

@@ -125,7 +125,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
     if settings.workers_end_with_us:
         await reaper.requeue_all()
-    cleanup = Cleanup(database, platform.objects, policy=policy, clock=platform.clock)
+    cleanup = Cleanup(
+        database,
+        platform.objects,
+        policy=policy,
+        feed_retention=settings.feed_retention,
+        clock=platform.clock,
+    )
     missing_documents = MissingDocuments(database, clock=platform.clock)
     tag_files = TagFiles(database, platform.objects, clock=platform.clock)
     progress = ProgressFeed(platform.bus, clock=platform.clock)

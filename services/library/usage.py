@@ -30,7 +30,7 @@ from kit.database.upsert import insert_into
 from services.library.metadata import Table
 
 
-class Limits(Protocol):
+class StorageLimits(Protocol):
     """How many bytes may be stored."""
 
     @property
@@ -90,7 +90,7 @@ class Shortage:
 
 
 async def reserve(
-    session: AsyncSession, owner: str, *, limits: Limits, uploads: int = 0, results: int = 0
+    session: AsyncSession, owner: str, *, limits: StorageLimits, uploads: int = 0, results: int = 0
 ) -> Shortage | None:
     """Count bytes that an owner is about to store, or return why there is no room for them.
 
@@ -142,7 +142,7 @@ def stored_total(owner: ColumnElement[str] | Mapped[str]) -> ScalarSelect[int]:
 
 
 async def lacking(
-    session: AsyncSession, stored: int, needed: int = 0, *, limits: Limits
+    session: AsyncSession, stored: int, needed: int = 0, *, limits: StorageLimits
 ) -> Shortage | None:
     """Return why there is no room for bytes as things stand, or for none at all; count nothing.
 
@@ -179,7 +179,7 @@ async def stored_by(session: AsyncSession, owner: str) -> Stored:
     return Stored(*row) if row else Stored()
 
 
-def show(stored: Stored, *, limits: Limits) -> Usage:
+def show(stored: Stored, *, limits: StorageLimits) -> Usage:
     """Return what an owner stores as the API shows it."""
     return Usage(
         originals=stored.originals,

@@ -6,7 +6,7 @@ from contracts.tasks import TASKS, UPLOAD_TASK
 from tests.architecture.sources import ROOT
 
 LIBRARY = ROOT / "services" / "library"
-BY_NAME = {"completion/effects.py", "pipelines/builtin.py", "search/facts.py"}
+BY_NAME = {"completion/effects.py", "pipelines/builtin.py", "search/findings.py"}
 
 
 def test_the_library_names_tasks_in_three_files_only() -> None:

@@ -14,14 +14,14 @@ from contracts.problems import FieldProblem, ProblemCode
 from contracts.search import (
     MAX_QUERY_LENGTH,
     KeyFilter,
-    Limits,
-    Measure,
-    Period,
+    MeasuredField,
     Rating,
     SearchQuery,
     SearchResult,
     Sort,
     SortField,
+    TimeRange,
+    ValueRange,
 )
 from contracts.tagging import SoundClass
 from kit.http.errors import ProblemError
@@ -42,8 +42,8 @@ from services.library.search.values import (
 
 _MAX_VALUES = 20
 _LONGEST_VALUE = 100
-Text = Annotated[str, StringConstraints(max_length=_LONGEST_VALUE)]
-Texts = Annotated[tuple[Text, ...], Field(max_length=_MAX_VALUES)]
+TextValue = Annotated[str, StringConstraints(max_length=_LONGEST_VALUE)]
+TextValues = Annotated[tuple[TextValue, ...], Field(max_length=_MAX_VALUES)]
 Range = Annotated[
     str,
     Field(max_length=40, description="`118-128`, `118..128`, `<0.5`, `>=2` or one number."),
@@ -68,12 +68,12 @@ class SearchParams(StrictModel):
     not_sound_class: Annotated[tuple[SoundClass, ...], Field(max_length=_MAX_VALUES)] = ()
     stem: Annotated[tuple[Stem, ...], Field(max_length=_MAX_VALUES)] = ()
     not_stem: Annotated[tuple[Stem, ...], Field(max_length=_MAX_VALUES)] = ()
-    tag: Annotated[Texts, Field(description="Items that have all of these tags.")] = ()
-    not_tag: Texts = ()
-    licence: Texts = ()
-    not_licence: Texts = ()
+    tag: Annotated[TextValues, Field(description="Items that have all of these tags.")] = ()
+    not_tag: TextValues = ()
+    licence: TextValues = ()
+    not_licence: TextValues = ()
     key: Annotated[
-        Texts,
+        TextValues,
         Field(
             description="`Am` or `8A`; `Am~` also finds compatible keys, `Am~relative` also the "
             "relative key."
@@ -90,7 +90,7 @@ class SearchParams(StrictModel):
     attack: Annotated[Range | None, Field(description="Seconds.")] = None
     pitch: Annotated[Range | None, Field(description="Hz.")] = None
     source: Annotated[
-        Texts,
+        TextValues,
         Field(description="Ids of items, or words of songs' names: what was cut from these."),
     ] = ()
     favourite: bool | None = None
@@ -158,7 +158,7 @@ class SearchParams(StrictModel):
             "created": _period(self.created) if self.created is not None else None,
             "sort": _sort(self.sort) if self.sort is not None else None,
         }
-        for measure in Measure:
+        for measure in MeasuredField:
             if (text := getattr(self, measure.value)) is not None:
                 fields[measure.value] = _limits(measure, text)
         return SearchQuery(**{k: v for k, v in fields.items() if v is not None and v != ()})
@@ -208,14 +208,14 @@ def _key(text: str) -> KeyFilter:
     return key
 
 
-def _limits(measure: Measure, text: str) -> Limits:
+def _limits(measure: MeasuredField, text: str) -> ValueRange:
     limits = read_limits(text)
     if limits is None:
         raise _unreadable(measure, "a range such as `118-128`, `<0.5` or `>=2`")
     return limits
 
 
-def _period(text: str) -> Period:
+def _period(text: str) -> TimeRange:
     period = read_period(text)
     if period is None:
         raise _unreadable("created", "dates such as `2026-05` or `2026-05-01..2026-06-15`")

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, bindparam, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.search import Measure, SortField
+from contracts.search import MeasuredField, SortField
 from services.library.search.fulltext import Ids
 from services.library.search.tables import SearchDocumentRow, SearchTagRow
 
@@ -26,7 +26,7 @@ Positions = NDArray[np.int64]
 """Places of documents in the columns, `[documents]`."""
 CODED = ("kind", "sound_class", "stem", "song", "parent", "camelot", "licence")
 """Columns of texts."""
-NUMBERS = ("class_confidence", *(measure.value for measure in Measure))
+NUMBERS = ("class_confidence", *(measure.value for measure in MeasuredField))
 """Columns of numbers; NaN where a value is not known."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -100,15 +100,15 @@ class Columns:
             *(() if self.named is None else (self.named,)),
         )
         texts = sum(len(codes.texts) for codes in (self.tags, *self.codes.values()))
-        return sum(array.nbytes for array in arrays) + 150 * texts
+        return int(sum(array.nbytes for array in arrays)) + 150 * texts
 
     def places(self, ids: Ids) -> Positions:
         """Return the positions of documents; ids that are not in the columns are left out."""
         if not self.size:
             return np.empty(0, np.int64)
-        places = np.searchsorted(self.ids, ids)
+        places: Positions = np.searchsorted(self.ids, ids)
         places[places == self.size] = 0
-        return places[self.ids[places] == ids]
+        return np.asarray(places[self.ids[places] == ids], np.int64)
 
     def mask(self, ids: Ids) -> Mask:
         """Return the mask of documents with these ids."""
@@ -136,7 +136,7 @@ class Columns:
         )
         return -keys if descending else keys
 
-    def parse(self, rows: Sequence[Any], tags: Sequence[Any]) -> "Part":
+    def parse(self, rows: Sequence[Any], tags: Sequence[Any]) -> "ColumnPart":
         """Return changed documents as arrays.
 
         Parameters
@@ -148,7 +148,7 @@ class Columns:
         """
         values = dict(zip(_SELECTED, zip(*rows, strict=True), strict=True))
         add = {name: self.codes[name].add for name in CODED}
-        return Part(
+        return ColumnPart(
             revision=int(values["revision"][-1]),
             arrays={
                 "ids": np.array(values["id"], np.int64),
@@ -165,7 +165,7 @@ class Columns:
             tag_codes=np.array([self.tags.add(tag) for _, tag in tags], np.int32),
         )
 
-    def merge(self, parts: Sequence["Part"]) -> None:
+    def merge(self, parts: Sequence["ColumnPart"]) -> None:
         """Take in changed documents: of one that comes twice, the last is the newest."""
         joined = {
             name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays
@@ -200,7 +200,7 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ColumnPart:
     """Some changed documents as arrays."""
 
     revision: int
@@ -228,7 +228,7 @@ _TAGS = (
 
 async def refresh(session: AsyncSession, owner: str, columns: Columns) -> None:
     """Read what changed since the columns were read last: one index look-up if nothing did."""
-    parts: list[Part] = []
+    parts: list[ColumnPart] = []
     revision, id_ = columns.revision, _LAST_ID
     while True:
         position = {"owner": owner, "revision": revision, "id": id_}

@@ -15,7 +15,7 @@ from sqlmodel import col
 from kit.database.engine import Database, database_of
 from services.library.catalogue.artifacts import SEARCHED
 from services.library.catalogue.tables import ItemRow
-from services.library.search.facts import Facts, facts_of
+from services.library.search.findings import Findings, findings_of
 from services.library.search.fulltext import delete_words, write_words
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow, SearchTagRow
 from services.library.search.text import words_of
@@ -42,11 +42,11 @@ async def index_items(session: AsyncSession, owner: str, items: Sequence[ItemRow
 
 
 async def _index(session: AsyncSession, owner: str, items: Sequence[ItemRow]) -> None:
-    facts = await facts_of(session, [item.id for item in items])
+    findings = await findings_of(session, [item.id for item in items])
     songs = await _songs(session, {item.parent for item in items if item.parent is not None})
     revision = await next_revision(session, owner)
     rows = [
-        _document(item, revision, facts.get(item.id, Facts()), songs.get(item.parent or ""))
+        _document(item, revision, findings.get(item.id, Findings()), songs.get(item.parent or ""))
         for item in items
     ]
     database = database_of(session)
@@ -73,13 +73,13 @@ async def remove_items(session: AsyncSession, owner: str, items: Collection[str]
         .returning(col(SearchDocumentRow.id))
         .execution_options(synchronize_session=False)
     )
-    await _delete_entries(session, [id_ for (id_,) in (await session.execute(removed)).all()])
+    await _delete_entries(session, list(filter(None, await session.scalars(removed))))
 
 
 async def delete_documents(session: AsyncSession, which: Any, *, limit: int) -> int:
     """Delete documents for good, at most `limit`; return how many."""
     query = select(col(SearchDocumentRow.id)).where(which).limit(limit)
-    ids = [id_ for (id_,) in (await session.execute(query)).all()]
+    ids = list(filter(None, await session.scalars(query)))
     if ids:
         await _delete_entries(session, ids)
         await session.execute(
@@ -170,7 +170,7 @@ async def _songs(session: AsyncSession, parents: Collection[str]) -> Mapping[str
     return dict((await session.execute(query)).all())
 
 
-def _document(item: ItemRow, revision: int, facts: Facts, song: str | None) -> dict[str, Any]:
+def _document(item: ItemRow, revision: int, findings: Findings, song: str | None) -> dict[str, Any]:
     licence = next((name_key(item.labels[n]) for n in _LICENCES if n in item.labels), None)
     return {
         "item": item.id,
@@ -183,10 +183,10 @@ def _document(item: ItemRow, revision: int, facts: Facts, song: str | None) -> d
         "song": song,
         "parent": item.parent,
         "bpm": item.bpm,
-        "key": facts.key,
-        "camelot": facts.camelot,
+        "key": findings.key,
+        "camelot": findings.camelot,
         "duration": item.audio["duration"] if item.audio else None,
-        "loudness": facts.loudness,
+        "loudness": findings.loudness,
         "licence": licence or None,
         "created": item.created,
         "updated": item.updated,

@@ -12,11 +12,11 @@ from contracts.search import (
     SOUND_WORDS,
     FacetCount,
     Facets,
-    Limits,
-    Measure,
-    Period,
+    MeasuredField,
     SearchQuery,
     Term,
+    TimeRange,
+    ValueRange,
 )
 from services.library.search.columns import Columns, Mask
 from services.library.search.fulltext import Ids
@@ -24,11 +24,12 @@ from services.library.search.values import accepted_keys
 
 MAX_FACET_VALUES = 50
 """Values of a facet that are counted in an answer, the most frequent first."""
+_LARGEST = float(np.finfo(np.float32).max)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class TextMatches:
     """What the full-text index found for a query."""
 
     words: Ids | None
@@ -54,7 +55,7 @@ class Matches:
         What the full-text index found for it.
     """
 
-    def __init__(self, columns: Columns, query: SearchQuery, texts: Texts) -> None:
+    def __init__(self, columns: Columns, query: SearchQuery, texts: TextMatches) -> None:
         self._columns = columns
         self._others, self._facets = _masks(columns, query, texts)
         self.mask = _all((self._others, *self._facets.values()))
@@ -97,20 +98,27 @@ class Matches:
         return _all((self._others, *others))
 
 
-def in_limits(values: NDArray[np.float32], limits: Limits) -> Mask:
+def in_limits(values: NDArray[np.float32], limits: ValueRange) -> Mask:
     """Return which values are in a range; NaN is in none."""
     # Compared in the precision in which they are stored: 0.1 is at most 0.1.
     mask = ~np.isnan(values)
     if limits.min is not None:
-        low = np.float32(limits.min)
+        low = _single(limits.min)
         mask &= values > low if limits.min_open else values >= low
     if limits.max is not None:
-        high = np.float32(limits.max)
+        high = _single(limits.max)
         mask &= values < high if limits.max_open else values <= high
     return mask
 
 
-def _masks(columns: Columns, query: SearchQuery, texts: Texts) -> tuple[Mask, dict[str, Mask]]:
+def _single(value: float) -> np.float32:
+    """Return a number in single precision; one that is too large becomes the largest."""
+    return np.float32(np.clip(value, -_LARGEST, _LARGEST))
+
+
+def _masks(
+    columns: Columns, query: SearchQuery, texts: TextMatches
+) -> tuple[Mask, dict[str, Mask]]:
     """Return the mask of everything that is no facet, and the mask of each facet that is set."""
     others = columns.live.copy()
     others[columns.places(texts.deleting)] = False
@@ -119,7 +127,7 @@ def _masks(columns: Columns, query: SearchQuery, texts: Texts) -> tuple[Mask, di
     for term, ids in texts.terms:
         mask = _term_mask(columns, term, ids)
         others &= ~mask if term.negated else mask
-    for measure in Measure:
+    for measure in MeasuredField:
         if (limits := query.limits(measure)) is not None:
             others &= _measure_mask(columns, measure, limits, folds=query.bpm_fold)
     if query.created is not None:
@@ -174,16 +182,18 @@ def sound_word_mask(columns: Columns, word: str) -> Mask:
     return np.logical_or.reduce(masks)
 
 
-def _measure_mask(columns: Columns, measure: Measure, limits: Limits, *, folds: bool) -> Mask:
+def _measure_mask(
+    columns: Columns, measure: MeasuredField, limits: ValueRange, *, folds: bool
+) -> Mask:
     values = columns.numbers[measure.value]
     mask = in_limits(values, limits)
-    if measure is Measure.BPM and folds:
+    if measure is MeasuredField.BPM and folds:
         mask |= in_limits(values * np.float32(2), limits)
         mask |= in_limits(values / np.float32(2), limits)
     return mask
 
 
-def _created_mask(columns: Columns, period: Period) -> Mask:
+def _created_mask(columns: Columns, period: TimeRange) -> Mask:
     mask = np.ones(columns.size, np.bool_)
     if period.start is not None:
         mask &= columns.created >= _microseconds(period.start)
@@ -193,8 +203,7 @@ def _created_mask(columns: Columns, period: Period) -> Mask:
 
 
 def _coded_mask(columns: Columns, column: str, texts: Iterable[str]) -> Mask:
-    found = [columns.codes[column].find(str(text)) for text in texts]
-    codes = [code for code in found if code is not None]
+    codes = [code for text in texts if (code := columns.codes[column].find(str(text))) is not None]
     mask: Mask = np.isin(columns.coded[column], codes)
     return mask
 
@@ -220,10 +229,13 @@ def _all(masks: Iterable[Mask]) -> Mask:
 
 
 def _counts(codes: NDArray[np.int32], texts: Sequence[str]) -> tuple[FacetCount, ...]:
-    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
-    order = sorted(np.flatnonzero(counts), key=lambda code: (-counts[code], texts[code]))
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts)).tolist()
+    order = sorted(
+        (code for code, count in enumerate(counts) if count),
+        key=lambda code: (-counts[code], texts[code]),
+    )
     return tuple(
-        FacetCount(value=texts[code], count=int(counts[code])) for code in order[:MAX_FACET_VALUES]
+        FacetCount(value=texts[code], count=counts[code]) for code in order[:MAX_FACET_VALUES]
     )
 
 

@@ -11,7 +11,7 @@ from services.library.catalogue.changes import item_changed
 from services.library.catalogue.tables import ItemRow
 from services.library.jobs.transitions import FinishedJob
 from services.library.search.documents import index_items
-from services.library.search.facts import TASKS_WITH_FACTS
+from services.library.search.findings import TASKS_WITH_FINDINGS
 
 
 async def index_changes(session: AsyncSession, items: Sequence[ItemRow]) -> None:
@@ -29,7 +29,7 @@ async def index_results(session: AsyncSession, finished: Sequence[FinishedJob]) 
     items = {
         job.row.item
         for job in finished
-        if job.row.state == JobState.SUCCEEDED and job.row.task in TASKS_WITH_FACTS
+        if job.row.state == JobState.SUCCEEDED and job.row.task in TASKS_WITH_FINDINGS
     }
     query = select(ItemRow).where(col(ItemRow.id).in_(sorted(filter(None, items))))
     for item in (await session.scalars(query)) if items else ():

@@ -15,13 +15,13 @@ from contracts.music import Stem
 from contracts.search import (
     DOUBT,
     SOUND_WORDS,
-    Limits,
-    Measure,
+    MeasuredField,
     SearchQuery,
     Sort,
     SortField,
     Term,
     Understood,
+    ValueRange,
 )
 from contracts.tagging import SoundClass
 from services.library.search.text import normalized, words_of
@@ -57,22 +57,22 @@ CLASS_WORDS: Mapping[str, tuple[SoundClass, ...]] = {
     "vox": (SoundClass.VOCAL,),
 }
 """Words that name sound classes."""
-UNITS: Mapping[Measure, str] = {
-    Measure.BPM: "BPM",
-    Measure.DURATION: "s",
-    Measure.LOUDNESS: "LUFS",
-    Measure.BRIGHTNESS: "Hz",
-    Measure.NOISINESS: "",
-    Measure.ATTACK: "s",
-    Measure.PITCH: "Hz",
+UNITS: Mapping[MeasuredField, str] = {
+    MeasuredField.BPM: "BPM",
+    MeasuredField.DURATION: "s",
+    MeasuredField.LOUDNESS: "LUFS",
+    MeasuredField.BRIGHTNESS: "Hz",
+    MeasuredField.NOISINESS: "",
+    MeasuredField.ATTACK: "s",
+    MeasuredField.PITCH: "Hz",
 }
 _PART = re.compile(r'-?(?:[A-Za-z]+:(?:"[^"]*"?|[^\s"]+)*|"[^"]*"?|[^\s"]+)')
 _MEASURES = {
-    "tempo": Measure.BPM,
-    "len": Measure.DURATION,
-    "length": Measure.DURATION,
-    "loud": Measure.LOUDNESS,
-} | {measure.value: measure for measure in Measure}
+    "tempo": MeasuredField.BPM,
+    "len": MeasuredField.DURATION,
+    "length": MeasuredField.DURATION,
+    "loud": MeasuredField.LOUDNESS,
+} | {measure.value: measure for measure in MeasuredField}
 _FIELD_NAMES = {
     "license": "licence",
     "fav": "favourite",
@@ -99,7 +99,7 @@ class _Meaning(NamedTuple):
 class _Range:
     """A range of a measured value, and whether half and double the value match too."""
 
-    limits: Limits
+    limits: ValueRange
     folds: bool
 
 
@@ -155,7 +155,9 @@ def merge_queries(first: SearchQuery, second: SearchQuery) -> SearchQuery:
     draft = _Draft({name: getattr(first, name) for name in first.model_fields_set})
     for name in second.model_fields_set:
         value = getattr(second, name)
-        draft.add(_Meaning(name, _Range(value, False) if isinstance(value, Limits) else value, ""))
+        draft.add(
+            _Meaning(name, _Range(value, False) if isinstance(value, ValueRange) else value, "")
+        )
     return SearchQuery(**draft.fields)
 
 
@@ -211,8 +213,8 @@ def _read_flag(value: str, *, negated: bool) -> _Meaning | None:
     return _Meaning(field_name, not negated, f"not {words}" if negated else words)
 
 
-def _read_measure(measure: Measure, value: str) -> _Meaning | None:
-    folds = measure is Measure.BPM and value.endswith("~")
+def _read_measure(measure: MeasuredField, value: str) -> _Meaning | None:
+    folds = measure is MeasuredField.BPM and value.endswith("~")
     limits = read_limits(value.removesuffix("~") if folds else value)
     if limits is None:
         return None
@@ -358,16 +360,16 @@ def _parts(query: SearchQuery) -> Iterator[str]:
                 yield f"{sign}{name}:{','.join(map(quoted, values))}"
     if query.keys:
         yield f"key:{','.join(map(write_key, query.keys))}"
-    for measure in Measure:
+    for measure in MeasuredField:
         limits = query.limits(measure)
-        mark = "~" if measure is Measure.BPM and query.bpm_fold else ""
+        mark = "~" if measure is MeasuredField.BPM and query.bpm_fold else ""
         for value in write_limits(limits) if limits is not None else ():
             yield f"{measure}:{value}{mark}"
     if query.sources:
         yield f"from:{','.join(map(quoted, query.sources))}"
-    for value, text in ((query.favourite, "is:favourite"), (query.in_doubt, "is:doubtful")):
-        if value is not None:
-            yield text if value else f"-{text}"
+    for flag, text in ((query.favourite, "is:favourite"), (query.in_doubt, "is:doubtful")):
+        if flag is not None:
+            yield text if flag else f"-{text}"
     if query.min_rating is not None:
         yield f"rating:{query.min_rating}"
     for value in write_period(query.created) if query.created is not None else ():

@@ -40,8 +40,8 @@ class Ranking:
         if cursor.key is None:
             after = ~known & (self.ids < cursor.id)
         else:
-            after = ~known | (self.keys > cursor.key)
-            after |= (self.keys == cursor.key) & (self.ids < cursor.id)
+            key = float(cursor.key)
+            after = ~known | (self.keys > key) | ((self.keys == key) & (self.ids < cursor.id))
         return int(np.argmax(after)) if after.any() else len(after)
 
 

@@ -16,6 +16,9 @@ from services.library.search.tables import SearchDocumentRow, SearchTagRow
 MAX_SONGS = 500
 """Songs that one name may find."""
 
+FoundRow = tuple[SearchDocumentRow, ItemRow, list[SearchTagRow]]
+"""A result: its document, item and tags."""
+
 _BY_NAME_SQLITE = text(
     "SELECT group_concat(id) FROM"
     " (SELECT id FROM search_documents WHERE owner = :owner ORDER BY name_key, id)"
@@ -78,9 +81,7 @@ async def next_by_name(
     return (await session.execute(query.limit(1))).scalar_one_or_none()
 
 
-async def documents_of(
-    session: AsyncSession, owner: str, ids: Ids
-) -> list[tuple[SearchDocumentRow, ItemRow, list[SearchTagRow]]]:
+async def documents_of(session: AsyncSession, owner: str, ids: Ids) -> list[FoundRow]:
     """Return documents with their items and tags, in the order of `ids`.
 
     Documents of items that were removed meanwhile are left out.

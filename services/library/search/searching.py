@@ -1,6 +1,7 @@
 """Searches: the full-text index and the columns in memory, joined into one answer."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ from services.library.catalogue.search_limits import Turns
 from services.library.search.cache import ColumnCache
 from services.library.search.columns import Columns, refresh
 from services.library.search.cursors import SearchCursor, decode_cursor, encode_cursor
-from services.library.search.filters import Matches, Texts
+from services.library.search.filters import Matches, TextMatches
 from services.library.search.fulltext import Ids, find_all, rank
 from services.library.search.language import format_query
 from services.library.search.ranking import (
@@ -36,6 +37,7 @@ from services.library.search.ranking import (
     default_sort,
 )
 from services.library.search.repository import (
+    FoundRow,
     deleting_documents,
     documents_of,
     ids_by_name,
@@ -80,12 +82,30 @@ class SearchRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """The results of a search."""
+class _Answer:
+    """The results of a search, and the position of the first row to return."""
 
     ranking: Ranking
     facets: Facets | None
     offset: int
+
+    def cursor_after(self, place: int, rows: Sequence[FoundRow]) -> str | None:
+        """Return the cursor of the rows from a position on, if there are any.
+
+        Parameters
+        ----------
+        place
+            The position.
+        rows
+            The rows before it, as they are returned.
+        """
+        ids, sort = self.ranking.ids, self.ranking.sort
+        if not rows or place >= len(ids):
+            return None
+        last = rows[-1][0]
+        by_name = sort.field is SortField.NAME
+        key = last.name_key if by_name else float(self.ranking.keys[place - 1])
+        return encode_cursor(SearchCursor(sort, key, int(ids[place - 1])))
 
 
 class Searches:
@@ -122,42 +142,31 @@ class Searches:
         text = format_query(request.query)
         owner = principal.owner
         async with self._database.session() as session:
-            snapshot = None
+            results, facets, following = None, None, None
             if request.snapshot is not None and not request.counts and request.cursor is None:
-                snapshot = self._snapshots.get(request.snapshot, owner, text)
-            if snapshot is not None:
-                id_, ids = str(request.snapshot), snapshot
-                page = ids[request.offset : request.offset + request.limit]
-                rows = await documents_of(session, owner, page)
-                found, offset = None, request.offset
+                results = self._snapshots.get(request.snapshot, owner, text)
+            if results is not None:
+                snapshot, offset = str(request.snapshot), request.offset
+                rows = await documents_of(session, owner, _page(results, offset, request.limit))
             else:
                 async with self._turns.of(owner):
-                    found = await self._find(session, owner, request)
-                ids, offset = found.ranking.ids, found.offset
-                id_ = self._snapshots.add(owner, text, ids)
-                page = ids[offset : offset + request.limit]
-                rows = await documents_of(session, owner, page)
-        following = None
-        if found is not None and rows and offset + len(page) < len(ids):
-            key = float(found.ranking.keys[offset + len(page) - 1])
-            by_names = found.ranking.sort.field is SortField.NAME
-            following = encode_cursor(
-                SearchCursor(
-                    found.ranking.sort, rows[-1][0].name_key if by_names else key, int(page[-1])
-                )
-            )
+                    answer = await self._find(session, owner, request)
+                results, offset, facets = answer.ranking.ids, answer.offset, answer.facets
+                snapshot = self._snapshots.add(owner, text, results)
+                rows = await documents_of(session, owner, _page(results, offset, request.limit))
+                following = answer.cursor_after(offset + request.limit, rows)
         return SearchResult(
             items=tuple(hit_to_api(*row) for row in rows),
-            total=len(ids),
+            total=len(results),
             offset=offset,
             next=following,
-            snapshot=id_,
+            snapshot=snapshot,
             query=text,
             understood=request.understood,
-            facets=found.facets if found is not None else None,
+            facets=facets,
         )
 
-    async def _find(self, session: AsyncSession, owner: str, request: SearchRequest) -> _Found:
+    async def _find(self, session: AsyncSession, owner: str, request: SearchRequest) -> _Answer:
         query = request.query
         columns = self._columns.get(owner)
         await refresh(session, owner, columns)
@@ -179,7 +188,11 @@ class Searches:
         if cursor is not None and sort.field is not SortField.NAME:
             offset = ranking.place_after(cursor)
         facets = await asyncio.to_thread(matches.facets) if request.counts else None
-        return _Found(ranking, facets, offset)
+        return _Answer(ranking, facets, offset)
+
+
+def _page(ids: Ids, offset: int, limit: int) -> Ids:
+    return ids[offset : offset + limit]
 
 
 def _check(query: SearchQuery) -> None:
@@ -202,7 +215,7 @@ def _refusal(field: str, detail: str) -> ProblemError:
     )
 
 
-async def _find_texts(session: AsyncSession, owner: str, query: SearchQuery) -> Texts:
+async def _find_texts(session: AsyncSession, owner: str, query: SearchQuery) -> TextMatches:
     """Return what the full-text index finds for a query."""
     plain = [t for t in query.terms if not (t.negated or t.classes or t.sound_word)]
     others = [term for term in query.terms if term not in plain]
@@ -214,7 +227,7 @@ async def _find_texts(session: AsyncSession, owner: str, query: SearchQuery) -> 
             term = Term(text=" ".join(words_of(source)))
             named = await find_all(session, owner, (term,))
             songs += await songs_named(session, named)
-    return Texts(
+    return TextMatches(
         words=await find_all(session, owner, plain) if plain else None,
         terms=[(term, await find_all(session, owner, (term,))) for term in others],
         songs=songs,

@@ -225,13 +225,13 @@ async def _items_of(
     An item's canonical audio is the object that the job read: of an uploaded sample the same
     artifact, of one cut from a song the artifact of the item beside that of the song.
     """
-    by_name: dict[str, list[Mapping[str, Any]]] = {}
+    by_name: dict[tuple[str, str | None], list[Mapping[str, Any]]] = {}
     for source in inputs:
-        by_name.setdefault(source["name"], []).append(source)
+        by_name.setdefault((source["name"], source["stem"]), []).append(source)
     by_key: dict[str, SampleTags] = {}
     artifacts = []
     for sample in samples:
-        sources = by_name.get(sample.file, ())
+        sources = by_name.get((sample.file, sample.stem), ())
         # Of two inputs of one name nobody knows which of them the tags describe.
         if len(sources) == 1 and sources[0]["artifact"] is not None:
             by_key[sources[0]["key"]] = sample

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from contracts.music import CamelotCode
-from contracts.search import KeyFilter, KeyMatch, Limits, Period
+from contracts.search import KeyFilter, KeyMatch, TimeRange, ValueRange
 from services.library.catalogue.artifacts import fold
 
 _NUMBER = r"-?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(?:e[+-]?\d{1,2})?"
@@ -24,7 +24,7 @@ _PITCH_CLASS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
-def read_limits(text: str) -> Limits | None:
+def read_limits(text: str) -> ValueRange | None:
     """Read a range of numbers: `118-128`, `118..128`, `<0.5`, `<=0.5`, `>2`, `>=2` or `120`.
 
     One number means every value that rounds to it: `120` is 119.5 to 120.5, and `0.25` is 0.245
@@ -35,18 +35,18 @@ def read_limits(text: str) -> Limits | None:
         sign, number = bound[1], float(bound[2])
         is_open = "=" not in sign
         if sign.startswith("<"):
-            return Limits(max=number, max_open=is_open)
-        return Limits(min=number, min_open=is_open)
+            return ValueRange(max=number, max_open=is_open)
+        return ValueRange(min=number, min_open=is_open)
     if between := _RANGE.fullmatch(text):
         low, high = sorted((float(between[1]), float(between[2])))
-        return Limits(min=low, max=high)
+        return ValueRange(min=low, max=high)
     if _PLAIN.fullmatch(text):
         number, half = float(text), _last_digit(text) / 2
-        return Limits(min=number - half, max=number + half)
+        return ValueRange(min=number - half, max=number + half)
     return None
 
 
-def write_limits(limits: Limits) -> list[str]:
+def write_limits(limits: ValueRange) -> list[str]:
     """Return a range as one or two values of the query language."""
     values = []
     if limits.min is not None:
@@ -56,11 +56,11 @@ def write_limits(limits: Limits) -> list[str]:
     return values
 
 
-def narrow_limits(first: Limits | None, second: Limits) -> Limits:
+def narrow_limits(first: ValueRange | None, second: ValueRange) -> ValueRange:
     """Return a range with the ends of another one, as far as the other one has them."""
     if first is None:
         return second
-    ends = {}
+    ends: dict[str, float | bool] = {}
     if second.min is not None:
         ends |= {"min": second.min, "min_open": second.min_open}
     if second.max is not None:
@@ -68,7 +68,7 @@ def narrow_limits(first: Limits | None, second: Limits) -> Limits:
     return first.model_copy(update=ends)
 
 
-def describe_limits(limits: Limits, unit: str) -> str:
+def describe_limits(limits: ValueRange, unit: str) -> str:
     """Return a range as text for a person."""
     low, high = limits.min, limits.max
     unit = f" {unit}" if unit else ""
@@ -90,7 +90,7 @@ def _number(value: float) -> str:
     return repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
-def read_period(text: str) -> Period | None:
+def read_period(text: str) -> TimeRange | None:
     """Read a range of dates in UTC: `2026`, `2026-05`, `2026-05-01..2026-06`, `>=2026-05`, `<2026`.
 
     A date is the whole year, month or day. `None` if the text is no date.
@@ -101,7 +101,7 @@ def read_period(text: str) -> Period | None:
             moment = datetime.fromisoformat(exact[2]).astimezone(UTC)
         except (ValueError, OverflowError):
             return None
-        return Period(start=moment) if exact[1] == ">=" else Period(end=moment)
+        return TimeRange(start=moment) if exact[1] == ">=" else TimeRange(end=moment)
     match = _DATES.fullmatch(text)
     if match is None:
         return None
@@ -110,19 +110,19 @@ def read_period(text: str) -> Period | None:
         last = _span(match[5], match[6], match[7])
         if sign or first is None or last is None:
             return None
-        return Period(start=min(first[0], last[0]), end=max(first[1], last[1]))
+        return TimeRange(start=min(first[0], last[0]), end=max(first[1], last[1]))
     if first is None:
         return None
     start, end = first
     return {
-        "<": Period(end=start),
-        "<=": Period(end=end),
-        ">": Period(start=end),
-        ">=": Period(start=start),
-    }.get(sign, Period(start=start, end=end))
+        "<": TimeRange(end=start),
+        "<=": TimeRange(end=end),
+        ">": TimeRange(start=end),
+        ">=": TimeRange(start=start),
+    }.get(sign, TimeRange(start=start, end=end))
 
 
-def write_period(period: Period) -> list[str]:
+def write_period(period: TimeRange) -> list[str]:
     """Return a range of time as one or two values of the query language."""
     values = []
     if period.start is not None:
@@ -132,7 +132,7 @@ def write_period(period: Period) -> list[str]:
     return values
 
 
-def describe_period(period: Period) -> str:
+def describe_period(period: TimeRange) -> str:
     """Return a range of time as text for a person."""
     start = f"from {period.start:%Y-%m-%d}" if period.start else ""
     last = f"before {period.end:%Y-%m-%d}" if period.end else ""
@@ -195,12 +195,12 @@ def describe_key(key: KeyFilter) -> str:
 @cache
 def accepted_keys(camelot: CamelotCode, match: KeyMatch) -> frozenset[CamelotCode]:
     """Return the Camelot codes that a key filter accepts."""
-    number, letter = int(camelot[:-1]), camelot[-1]
+    number, mode = int(camelot[:-1]), camelot[-1]
     codes = {camelot}
     if match is not KeyMatch.EXACT:
-        codes.add(f"{number}{'A' if letter == 'B' else 'B'}")
+        codes.add(f"{number}{'A' if mode == 'B' else 'B'}")
     if match is KeyMatch.COMPATIBLE:
-        codes |= {f"{number % 12 + 1}{letter}", f"{(number - 2) % 12 + 1}{letter}"}
+        codes |= {f"{number % 12 + 1}{mode}", f"{(number - 2) % 12 + 1}{mode}"}
     return frozenset(codes)
 
 

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 
 from contracts.ids import ItemId
-from contracts.search import ClassSource, Hit, SearchTag
+from contracts.search import ClassSource, SearchHit, SearchTag
 from contracts.tagging import SoundClass
 from services.library.catalogue.tables import ItemRow
 from services.library.catalogue.views import item_to_api
 from services.library.search.tables import SearchDocumentRow, SearchTagRow
 
 
-def hit_to_api(document: SearchDocumentRow, item: ItemRow, tags: Sequence[SearchTagRow]) -> Hit:
+def hit_to_api(
+    document: SearchDocumentRow, item: ItemRow, tags: Sequence[SearchTagRow]
+) -> SearchHit:
     """Return a result as the API shows it."""
-    return Hit(
+    return SearchHit(
         item=item_to_api(item),
         sound_class=SoundClass(document.sound_class) if document.sound_class else None,
         class_confidence=document.class_confidence,

@@ -13,13 +13,13 @@ from contracts.search import (
     SOUND_WORDS,
     KeyFilter,
     KeyMatch,
-    Limits,
-    Measure,
-    Period,
+    MeasuredField,
     SearchQuery,
     Sort,
     SortField,
     Term,
+    TimeRange,
+    ValueRange,
 )
 from contracts.tagging import SoundClass
 from services.library.search.language import format_query, parse_query
@@ -80,8 +80,8 @@ def test_the_example_of_the_documents() -> None:
         ),
         tags=("vinyl",),
         keys=(KeyFilter(camelot="8A", match=KeyMatch.COMPATIBLE),),
-        bpm=Limits(min=118, max=128),
-        duration=Limits(max=0.5, max_open=True),
+        bpm=ValueRange(min=118, max=128),
+        duration=ValueRange(max=0.5, max_open=True),
         sources=("evening",),
     )
 
@@ -99,9 +99,9 @@ def test_the_example_of_the_documents() -> None:
         ("rating:>3", SearchQuery(min_rating=4)),
         ("is:favourite", SearchQuery(favourite=True)),
         ("-is:doubtful", SearchQuery(in_doubt=False)),
-        ("bpm:90~", SearchQuery(bpm=Limits(min=89.5, max=90.5), bpm_fold=True)),
-        ("bpm:>100 bpm:<=120", SearchQuery(bpm=Limits(min=100, min_open=True, max=120))),
-        ("loud:-20--10", SearchQuery(loudness=Limits(min=-20, max=-10))),
+        ("bpm:90~", SearchQuery(bpm=ValueRange(min=89.5, max=90.5), bpm_fold=True)),
+        ("bpm:>100 bpm:<=120", SearchQuery(bpm=ValueRange(min=100, min_open=True, max=120))),
+        ("loud:-20--10", SearchQuery(loudness=ValueRange(min=-20, max=-10))),
         (f"from:{ITEM}", SearchQuery(sources=(ITEM,))),
         (f"like:{ITEM}", SearchQuery(like=ITEM)),
         ("sort:-created", SearchQuery(sort=Sort(field=SortField.CREATED, descending=True))),
@@ -135,10 +135,10 @@ def test_what_has_no_letters_is_ignored_and_says_so() -> None:
 
 
 def test_dates_are_whole_years_months_and_days_in_utc() -> None:
-    def period(text: str) -> Period:
-        found = query(f"created:{text}").created
-        assert found is not None
-        return found
+    def period(text: str) -> TimeRange:
+        created = query(f"created:{text}").created
+        assert created is not None
+        return created
 
     month = period("2026-05")
     assert (str(month.start), str(month.end)) == (
@@ -193,7 +193,7 @@ def test_sound_words_name_ranges_of_measured_values() -> None:
     }
     for word in SOUND_WORDS.values():
         for part in word.ranges:
-            assert part.measure in set(Measure)
+            assert part.measure in set(MeasuredField)
             assert (part.limits.min is None) != (part.limits.max is None)
 
 

@@ -34,8 +34,10 @@ async def test_documents_follow_uploads_results_edits_and_deletions(catalogue: C
     assert await names(user, "from:drive stem:bass") == {"song – bass"}
     await user.post("/jobs", {"item": song, "task": "analysis"})
     key = KeyCandidate(key="A:min", camelot="8A", confidence=0.9)
-    found = AnalysisResult(duration=10.0, key=KeyEstimate(best=key, second=key, tuning_cents=0.0))
-    await catalogue.finish(await catalogue.claim(TaskName.ANALYSIS), found)
+    analysis = AnalysisResult(
+        duration=10.0, key=KeyEstimate(best=key, second=key, tuning_cents=0.0)
+    )
+    await catalogue.finish(await catalogue.claim(TaskName.ANALYSIS), analysis)
     assert await names(user, "key:Am") == {"Night Drive.wav"}
     await user.http.patch(f"/v1/items/{song}", json={"name": "Day Walk", "bpm": 92})
     assert await names(user, "drive") == set()

@@ -29,7 +29,7 @@ from services.library.search.documents import next_revision
 from services.library.search.rebuild import MissingDocuments, rebuild
 from services.library.search.tables import SearchDocumentRow, SearchPendingRow
 from services.library.search.tag_files import TagFiles
-from tests.library.catalogue import Catalogue, Made, User, open_catalogue
+from tests.library.catalogue import Catalogue, User, WorkerFile, open_catalogue
 from tests.library.test_runs import SLICING
 from tests.support.patience import HANGS
 
@@ -50,9 +50,9 @@ def sample(
     return SampleTags(file=file, label=label, confidence=confidence, scores={}, sound=sound)
 
 
-def files(tags: Tags, *, data: bytes | None = None) -> Mapping[str, Made]:
+def files(tags: Tags, *, data: bytes | None = None) -> Mapping[str, WorkerFile]:
     data = data or tags.model_dump_json().encode()
-    return {"tags.json": Made(ArtifactKind.TAGS, "application/json", data=data)}
+    return {"tags.json": WorkerFile(ArtifactKind.TAGS, "application/json", data=data)}
 
 
 async def read_all(catalogue: Catalogue, **limits: int) -> None:
@@ -74,7 +74,7 @@ async def waiting(catalogue: Catalogue) -> int:
 
 async def one_shot(user: User, catalogue: Catalogue, name: str = "hit.wav") -> str:
     upload = await user.upload(name.encode() * 100, name=name, kind="sample")
-    await catalogue.take_in(kind=ItemKind.SAMPLE)
+    await catalogue.ingest_next(kind=ItemKind.SAMPLE)
     return str(upload["item"])
 
 
@@ -102,7 +102,7 @@ async def cut(user: User, catalogue: Catalogue, slices: Mapping[str, ArtifactKin
     }
     await user.post("/runs", {"item": song, "pipeline": spec})
     made = {
-        f"{name}.flac": Made(
+        f"{name}.flac": WorkerFile(
             kind,
             item=ItemKind.SAMPLE,
             title=name,

@@ -93,7 +93,9 @@ class AsyncSearch(AsyncResource):
             Operation("GET", "/v1/search", types.SearchResult, query=query)
         )
 
-    async def list(self, q: str = "", *, page_size: int | None = None) -> AsyncIterator[types.Hit]:
+    async def list(
+        self, q: str = "", *, page_size: int | None = None
+    ) -> AsyncIterator[types.SearchHit]:
         """Yield all results of a search in the query language, page by page."""
         cursor: str | None = None
         while True:

@@ -94,7 +94,7 @@ class Search(Resource):
             Operation("GET", "/v1/search", types.SearchResult, query=query)
         )
 
-    def list(self, q: str = "", *, page_size: int | None = None) -> Iterator[types.Hit]:
+    def list(self, q: str = "", *, page_size: int | None = None) -> Iterator[types.SearchHit]:
         """Yield all results of a search in the query language, page by page."""
         cursor: str | None = None
         while True:

@@ -81,7 +81,7 @@ def search(
         print_note("No items match." if not offset else f"Only {result.total} items match.")
 
 
-def _row(hit: types.Hit) -> tuple[str, ...]:
+def _row(hit: types.SearchHit) -> tuple[str, ...]:
     audio = hit.item.audio
     tags = ", ".join(tag.name for tag in hit.tags[:MAX_SHOWN_TAGS])
     return (

@@ -33,7 +33,7 @@ class SearchTag(Answer):
     confidence: float | None = None
 
 
-class Hit(Answer):
+class SearchHit(Answer):
     """An item that a search found.
 
     `song` is the id of the song that it was cut from. `loudness` is in LUFS, `brightness` and
@@ -97,7 +97,7 @@ class SearchResult(Answer):
     following page.
     """
 
-    items: tuple[Hit, ...]
+    items: tuple[SearchHit, ...]
     total: int
     offset: int
     next: str | None = None
