@@ -8,7 +8,8 @@ from sqlmodel import col
 
 from contracts.items import ArtifactKind
 from contracts.jobs import JobState, TaskName
-from kit.database.engine import database_of, notify_on_commit
+from kit.database.engine import database_of
+from kit.database.notifications import notify_on_commit
 from kit.database.upsert import insert_into
 from services.library.catalogue.tables import ArtifactRow
 from services.library.jobs.transitions import FinishedJob
