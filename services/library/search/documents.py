@@ -37,16 +37,29 @@ _DERIVED = (
 """Columns that are written again with every change of the item."""
 
 
-async def index_items(session: AsyncSession, owner: str, items: Sequence[ItemRow]) -> None:
-    """Write the documents of an owner's items, which were added or changed in this transaction."""
+async def index_items(session: AsyncSession, owner: str, items: Sequence[str]) -> None:
+    """Write the documents of an owner's items, which were added or changed.
+
+    The rows are read after the owner's revision is held. So they are the newest: whoever changes
+    one of them meanwhile waits for the revision, and then writes its document again.
+
+    Parameters
+    ----------
+    items
+        Their ids; those that do not exist any more are left out.
+    """
     for first in range(0, len(items), AT_ONCE):
         await _index(session, owner, items[first : first + AT_ONCE])
 
 
-async def _index(session: AsyncSession, owner: str, items: Sequence[ItemRow]) -> None:
+async def _index(session: AsyncSession, owner: str, ids_of_items: Sequence[str]) -> None:
+    revision = await next_revision(session, owner)
+    query = select(ItemRow).where(col(ItemRow.owner) == owner, col(ItemRow.id).in_(ids_of_items))
+    items = list(await session.scalars(query.execution_options(populate_existing=True)))
+    if not items:
+        return
     findings = await findings_of(session, items)
     songs = await _songs(session, {item.parent for item in items if item.parent is not None})
-    revision = await next_revision(session, owner)
     rows = [
         _document(item, revision, findings.get(item.id, Findings()), songs.get(item.parent or ""))
         for item in items
