@@ -1,5 +1,7 @@
 """Events of items and artifacts."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.events import ArtifactAdded, ItemAdded, ItemChanged
@@ -8,7 +10,7 @@ from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.subjects import Subject
 from contracts.topics import LIBRARY_EVENTS
 from services.library.catalogue.tables import ArtifactRow, ItemRow
-from services.library.events.outbox import About, Fact, record, record_all
+from services.library.events.outbox import About, Fact, record_all
 from services.library.jobs.subjects import subject_of
 
 
@@ -30,9 +32,19 @@ def item_added(row: ItemRow) -> Fact:
 
 
 async def emit_item_changed(session: AsyncSession, row: ItemRow) -> None:
-    """Write that an item is not as it was."""
+    """Emit that an item changed."""
+    await emit_items_changed(session, (row,))
+
+
+async def emit_items_changed(session: AsyncSession, rows: Sequence[ItemRow]) -> None:
+    """Emit that items changed, with one statement."""
+    if rows:
+        await record_all(session, [_item_changed(row) for row in rows])
+
+
+def _item_changed(row: ItemRow) -> Fact:
     data = ItemChanged(item=ItemId(row.id), state=ItemState(row.state))
-    await record(session, LIBRARY_EVENTS, "item.changed", data, about=_about(row))
+    return Fact(LIBRARY_EVENTS, "item.changed", data, _about(row))
 
 
 async def emit_artifact_added(session: AsyncSession, row: ArtifactRow) -> None:

@@ -77,14 +77,14 @@ async def page(
 
 
 def _item_stays(table: Any, owner: Any) -> ColumnElement[bool]:
-    return col(table.id).not_in(_going(owner))
+    return col(table.id).not_in(items_going(owner))
 
 
 def _its_item_stays(table: Any, owner: Any) -> ColumnElement[bool]:
-    return col(table.item).not_in(_going(owner))
+    return col(table.item).not_in(items_going(owner))
 
 
-def _going(owner: Any) -> Select[str]:
+def items_going(owner: Any) -> Select[str]:
     """Return the query of the items that an owner's deletions under way remove, root and branch.
 
     It depends on no row, so it is run once for a list; and mostly there is no deletion.
