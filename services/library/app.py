@@ -25,6 +25,7 @@ from services.library.completion.worker_events import JobEvents
 from services.library.events.relay import Relay
 from services.library.jobs.progress import ProgressFeed
 from services.library.routes.artifacts import artifact_routes
+from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
 from services.library.routes.internal import internal_routes
@@ -33,6 +34,7 @@ from services.library.routes.items import item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
+from services.library.routes.sharing import sharing_routes
 from services.library.routes.tags import tag_routes
 from services.library.routes.tasks import task_routes
 from services.library.routes.uploads import upload_routes
@@ -48,6 +50,8 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     tag_routes,
     collection_routes,
     tray_routes,
+    sharing_routes,
+    clearance_routes,
     job_routes,
     pipeline_routes,
     run_routes,

@@ -2,7 +2,18 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, bindparam, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Row,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlmodel import col
 
 from contracts.collections import (
@@ -39,17 +50,30 @@ async def list_members(
     ProblemError
         The cursor is malformed.
     """
+    rows, following = await page_of_items(collections, collection, request)
+    return [item_in_collection(collection, row, item) for row, item in rows], following
+
+
+async def page_of_items(
+    collections: Collections, collection: OpenCollection, request: ListQuery
+) -> tuple[Sequence[Row[tuple[CollectionItemRow, ItemRow]]], str | None]:
+    """Return the rows of a page of a collection, and the cursor of the next page.
+
+    Raises
+    ------
+    ProblemError
+        The cursor is malformed.
+    """
     order = (col(_ROW.position), col(_ROW.item))
     query = collections.items_of(collection.row.id).order_by(*order).limit(request.limit + 1)
     if request.cursor is not None:
         position, item = decode_list_cursor(request.cursor, (int, str))
         query = query.where(tuple_(*order) > tuple_(literal(position, BigInteger), literal(item)))
     rows = (await collections.session.execute(query)).all()
-    shown = [item_in_collection(collection, row, item) for row, item in rows[: request.limit]]
     if len(rows) <= request.limit:
-        return shown, None
+        return rows, None
     last = rows[request.limit - 1][0]
-    return shown, encode_list_cursor((last.position, last.item))
+    return rows[: request.limit], encode_list_cursor((last.position, last.item))
 
 
 async def add_items(

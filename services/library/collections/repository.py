@@ -85,7 +85,7 @@ class Collections:
             found = OpenCollection(found.row, self.owner)
         return found
 
-    async def item(self, ref: str, item: str) -> tuple[OpenCollection, ItemRow]:
+    async def item(self, ref: str, item: str) -> ItemRow:
         """Return an item of a collection for reading. Raises `ProblemError` (`not_found`)."""
         collection = await self.get(ref, Action.READ)
         query = self.items_of(collection.row.id).where(col(CollectionItemRow.item) == item)
@@ -94,7 +94,8 @@ class Collections:
             self.principal, Action.READ, row[1], role=collection.share or ShareRole.VIEWER
         ):
             raise not_found()
-        return collection, row[1]
+        member: ItemRow = row[1]
+        return member
 
     def items_of(self, collection: CollectionId | str) -> Select[tuple[CollectionItemRow, ItemRow]]:
         """Return the query of what a collection holds, without items that are being deleted."""
