@@ -33,6 +33,7 @@ from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable, Utc
 from kit.database.connections import postgres_engines, sqlite_engines
 from kit.database.errors import unavailable
+from kit.database.hooks import Hooks
 from kit.database.locks import (
     LOCK,
     TRY_LEAD,
@@ -75,6 +76,8 @@ class Database:
         self._signals: dict[str, asyncio.Event] = {}
         self._prepared: dict[Hashable, Any] = {}
         self._threads: set[threading.Thread] = set()
+        self.hooks = Hooks()
+        """What is done before a transaction commits, by what was reported in it."""
         self.sqlite = parsed.drivername == "sqlite+aiosqlite"
         if self.sqlite:
             if parsed.database in (None, "", ":memory:"):
@@ -129,6 +132,7 @@ class Database:
                 if self.sqlite:
                     await session.connection()  # Begins now: nobody else writes from here on.
                 yield session
+                await self.hooks.run(session)
                 await session.commit()
         for name in session.info.get(_SIGNALS, ()):
             self.listen(name).set()

@@ -16,7 +16,10 @@ def subject_filter(
     ] = None,
     subject: Annotated[
         SubjectText | None,
-        Query(description="What the events belong to, as `<kind>:<id>`: `collection:0197f3a2-…`."),
+        Query(
+            description="Only what belongs to this subject, as `<kind>:<id>`: "
+            "`collection:0197f3a2-…`."
+        ),
     ] = None,
 ) -> Subject | None:
     """Return the subject that a request is narrowed to, if any. Raises `ProblemError`."""

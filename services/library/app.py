@@ -18,12 +18,16 @@ from kit.http.app import create_app, guarded
 from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
-from services.library.catalogue.deletions import Deletions
 from services.library.catalogue.uploads import Uploads
+from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
+from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
+from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
+from services.library.jobs.transitions import JOB_FINISHED
+from services.library.maintenance.cleanup import Cleanup
 from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
@@ -97,6 +101,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         settings.database_url.get_secret_value(), pool=settings.database_pool
     )
     await database.migrate(MIGRATIONS)
+    register_hooks(database, policy)
     deletions = Deletions(database)
     server = Context(
         database=database,
@@ -117,6 +122,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
     if settings.workers_end_with_us:
         await reaper.requeue_all()
+    cleanup = Cleanup(database, platform.objects, policy=policy, clock=platform.clock)
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -144,6 +150,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             *map(_listening, consumers),
             relay.run,
             reaper.run,
+            cleanup.run,
             progress.run,
             deletions.run,
         ),
@@ -151,6 +158,11 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         keys=keys,
         needs=ready,
     )
+
+
+def register_hooks(database: Database, policy: Policy) -> None:
+    """Register what the packages change in the transactions of those below them."""
+    database.hooks.register(JOB_FINISHED, Effects(policy))
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

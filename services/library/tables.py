@@ -8,10 +8,12 @@ from services.library.jobs import tables as jobs
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
 from services.library.tags import tables as tags
+from services.library.usage import UsageRow
 
 __all__ = [
     "METADATA",
     "IdempotencyRow",
+    "UsageRow",
     "catalogue",
     "collections",
     "events",

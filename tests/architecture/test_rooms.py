@@ -30,7 +30,7 @@ OPTIONAL_ROOMS = {
 GRAPHS = ("onnx", "kit.weights.graph", "kit.weights.checkpoints")
 WRITERS = ("mido", "csv", "zlib")
 LIBRARY_PACKAGES = {
-    *("routes", "completion", "maintenance", "pipelines"),
+    *("routes", "completion", "maintenance", "deletions", "pipelines"),
     *("catalogue", "jobs", "events"),
 }
 """Their order is a contract of import-linter."""

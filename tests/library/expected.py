@@ -176,7 +176,7 @@ class Predictions:
 
     def _swept(self, known: Expected, row: object) -> None:
         outcomes = self.store.outcomes
-        assert self.world.do(lambda s: outcomes.settle(s, row, policy=POLICY)) is not None
+        assert self.world.do(lambda s: outcomes.resolve_overdue(s, row, policy=POLICY)) is not None
         if known.state is S.QUEUED:
             self._end(known, S.FAILED, "expired")
         elif self._out_of_time(known) and not known.cancel:

@@ -31,6 +31,7 @@ from contracts.jobs import (
     TaskName,
 )
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, commands
+from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.jobs.tables import JobRow
 from tests.library.expected import BUDGET, Expected, Predictions, Ticket
 from tests.library.world import (
@@ -253,7 +254,9 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self._wait(after)
         waiting = [k for k in self._claimable() if room or not k.long]
         request = ClaimRequest(task=TASK, worker=worker, producer=producer, max_long_jobs=room)
-        claimed = self.world.do(lambda s: self.store.claims.claim(s, request, policy=POLICY))
+        claimed = self.world.do(
+            lambda s: self.store.claims.claim(s, request, policy=POLICY, subjects=ITEM_SUBJECTS)
+        )
         seen = self.producers.get(producer.fingerprint)
         if seen is None or self.time - seen > 60:
             self.producers.pop(producer.fingerprint, None)
@@ -388,7 +391,9 @@ class JobTable(Predictions, RuleBasedStateMachine):
         held = [k.id for k in self.expected.values() if k.state is S.RUNNING]
         known = self.expected[data.draw(st.sampled_from(held or sorted(self.expected)))]
         epoch = max(0, known.epoch - data.draw(st.integers(0, 1)))
-        row = self.world.do(lambda s: self.store.outcomes.lose(s, known.id, epoch, policy=POLICY))
+        row = self.world.do(
+            lambda s: self.store.outcomes.lease_expired(s, known.id, epoch, policy=POLICY)
+        )
         if epoch == known.epoch and known.state is S.RUNNING and self._silent(known):
             assert row is not None
             self._lost(known)

@@ -97,7 +97,7 @@ async def test_other_bytes_than_announced_are_refused_and_removed(
     assert (await user.get(f"/jobs/{claim.job}"))["reason"]["code"] == "damaged_file"
     assert (await user.get(f"/items/{done['item']}/artifacts"))["items"] == []
     assert (await user.get("/usage"))["total"] == 0
-    await catalogue.reaper().tidy()
+    await catalogue.cleanup().tidy()
     assert await catalogue.objects.head(Bucket.ORIGINALS, claim.inputs[0].key) is None
     # Nothing is left that could be tried again, and that is said as well.
     again = await user.post(f"/jobs/{claim.job}/retry")

@@ -9,18 +9,20 @@ from contracts.ids import ArtifactId, ItemId, JobId, OwnerId
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.subjects import Subject
 from contracts.topics import LIBRARY_EVENTS
+from services.library.catalogue.changes import item_changed
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.events.outbox import About, Fact, record_all
 from services.library.jobs.subjects import subject_of
 
 
 async def emit_item_added(session: AsyncSession, row: ItemRow) -> None:
-    """Write that an item is in the catalogue."""
+    """Emit `item.added`, and report the new item to `ITEM_CHANGED`."""
+    item_changed(session, row)
     await record_all(session, (item_added(row),))
 
 
 def item_added(row: ItemRow) -> Fact:
-    """Return the event that an item is in the catalogue."""
+    """Return the event `item.added`."""
     data = ItemAdded(
         item=ItemId(row.id),
         kind=ItemKind(row.kind),
@@ -32,28 +34,30 @@ def item_added(row: ItemRow) -> Fact:
 
 
 async def emit_item_changed(session: AsyncSession, row: ItemRow) -> None:
-    """Emit that an item changed."""
+    """Emit `item.changed`, and report the changed item to `ITEM_CHANGED`."""
     await emit_items_changed(session, (row,))
 
 
 async def emit_items_changed(session: AsyncSession, rows: Sequence[ItemRow]) -> None:
-    """Emit that items changed, with one statement."""
+    """Emit `item.changed` for items with one statement, and report them to `ITEM_CHANGED`."""
+    for row in rows:
+        item_changed(session, row)
     if rows:
-        await record_all(session, [_item_changed(row) for row in rows])
+        await record_all(session, [_changed(row) for row in rows])
 
 
-def _item_changed(row: ItemRow) -> Fact:
+def _changed(row: ItemRow) -> Fact:
     data = ItemChanged(item=ItemId(row.id), state=ItemState(row.state))
     return Fact(LIBRARY_EVENTS, "item.changed", data, _about(row))
 
 
 async def emit_artifact_added(session: AsyncSession, row: ArtifactRow) -> None:
-    """Write that a subject has a file more."""
+    """Emit `artifact.added`."""
     await record_all(session, (artifact_added(row),))
 
 
 def artifact_added(row: ArtifactRow) -> Fact:
-    """Return the event that a subject has a file more."""
+    """Return the event `artifact.added`."""
     data = ArtifactAdded(
         artifact=ArtifactId(row.id),
         subject=subject_of(row),

@@ -22,12 +22,12 @@ from kit.database.repository import OwnedRows
 from kit.http.errors import ProblemError
 from kit.http.pagination import PageQuery
 from services.library.access import Action
-from services.library.catalogue.repository import page
 from services.library.collections.builtin import NAMES
 from services.library.collections.events import emit_collection_changed
 from services.library.collections.repository import Collections, OpenCollection
 from services.library.collections.tables import CollectionItemRow, CollectionRow
 from services.library.jobs.locks import hold_owner
+from services.library.repository import page
 
 MAX_DEPTH = 8
 """Levels of nested collections."""

@@ -22,6 +22,7 @@ from services.library.collections.tables import (
     CollectionShareRow,
 )
 from services.library.jobs.locks import hold_owner
+from services.library.repository import OwnerRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,11 @@ class OpenCollection:
         return CollectionRole(self.share) if self.share else CollectionRole.OWNER
 
 
-class Collections:
+class Collections(OwnerRepository):
     """The collections that one principal may use, within one session."""
 
     def __init__(self, session: AsyncSession, principal: Principal) -> None:
-        self.session = session
-        self.principal = principal
-        self.owner = principal.owner
+        super().__init__(session, principal)
         self.catalogue = Repository(session, principal)
 
     async def get(self, ref: str, action: Action, *, hold: bool = False) -> OpenCollection:
@@ -104,7 +103,7 @@ class Collections:
             .join(ItemRow, col(ItemRow.id) == col(CollectionItemRow.item))
             .where(
                 col(CollectionItemRow.collection) == collection,
-                col(CollectionItemRow.item).not_in(items_going_anywhere()),
+                col(CollectionItemRow.item).not_in(being_deleted()),
             )
         )
 
@@ -154,7 +153,7 @@ class Collections:
         )
 
 
-def items_going_anywhere() -> Select[tuple[str]]:
+def being_deleted() -> Select[tuple[str]]:
     """Return the query of the items that deletions under way remove, whoever owns them.
 
     A collection may hold items of its editors. There are few such deletions at any time.

@@ -16,7 +16,7 @@ from contracts.collections import (
 from contracts.ids import ArtifactId, CollectionId, ItemId
 from services.library.catalogue.tables import ItemRow
 from services.library.catalogue.views import item_to_api
-from services.library.collections.repository import OpenCollection, items_going_anywhere
+from services.library.collections.repository import OpenCollection, being_deleted
 from services.library.collections.tables import CollectionItemRow
 
 
@@ -73,7 +73,7 @@ async def _counts(session: AsyncSession, ids: Iterable[str]) -> dict[str, int]:
     held = col(CollectionItemRow.collection)
     query = (
         select(held, func.count())
-        .where(held.in_(list(ids)), col(CollectionItemRow.item).not_in(items_going_anywhere()))
+        .where(held.in_(list(ids)), col(CollectionItemRow.item).not_in(being_deleted()))
         .group_by(held)
     )
     return dict((await session.execute(query)).all())

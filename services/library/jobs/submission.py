@@ -37,14 +37,13 @@ from contracts.tasks import TASKS
 from kit.clock import new_id
 from kit.database.engine import Database, database_of
 from kit.observability.tracing import current_traceparent
-from services.library.catalogue.tables import ItemRow
-from services.library.catalogue.usage import lacking, stored_total
 from services.library.jobs.claims import offered
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.policy import Policy
 from services.library.jobs.subjects import subject_columns, subject_of
 from services.library.jobs.tables import JobRow, in_state
-from services.library.jobs.transitions import emit_queued, to_end
+from services.library.jobs.transitions import emit_queued, finish
+from services.library.usage import lacking, stored_total
 
 
 class NotAdmitted(Exception):
@@ -87,6 +86,8 @@ class NewJob:
     inputs: tuple[InputRef, ...]
     start_to_close_timeout: Seconds
     """How long an attempt may take."""
+    tempo: float | None = None
+    """Of the subject, in beats per minute; counts only for a task that depends on it."""
     priority: Priority = Priority.INTERACTIVE
     long: bool = False
     """Whether it is expected to take long."""
@@ -123,9 +124,9 @@ async def create(
     if found.quarantined is not None:
         await _refuse(session, found.quarantined)
     task = TASKS.get(new.task)
-    # The tempo is the user's to change; a task that does not read it keeps its results when an
-    # analysis has found it.
-    tempo = found.bpm if task is not None and task.depends_on_tempo else None
+    # Users may change the tempo of an item, and an analysis may set it. Only tasks that read it
+    # lose their cached results then.
+    tempo = new.tempo if task is not None and task.depends_on_tempo else None
     params_sha256 = _digest([new.params, tempo])
     if not new.force:
         same = (
@@ -140,7 +141,7 @@ async def create(
             return reused, False
     if not new.admitted:
         _admit(found, new.priority, policy)
-        if shortage := await lacking(session, found.stored, policy=policy):
+        if shortage := await lacking(session, found.stored, limits=policy):
             raise StorageFull(
                 f"There is no room for the results of a job. {shortage.message}",
                 retry_after=timedelta(),
@@ -176,9 +177,14 @@ async def create(
 
 
 async def create_again(
-    session: AsyncSession, owner: OwnerId, row: JobRow, *, policy: Policy
+    session: AsyncSession, owner: OwnerId, row: JobRow, *, tempo: float | None, policy: Policy
 ) -> JobRow:
-    """Return a new job like one that has ended.
+    """Return a new job with the input and parameters of a finished one.
+
+    Parameters
+    ----------
+    tempo
+        Of the subject, as it is now.
 
     Raises
     ------
@@ -190,6 +196,7 @@ async def create_again(
         params=row.params,
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
         start_to_close_timeout=row.start_to_close_timeout,
+        tempo=tempo,
         priority=Priority(row.priority),
         long=row.long,
         force=True,
@@ -216,7 +223,7 @@ async def cancel(session: AsyncSession, owner: OwnerId, job: str) -> JobRow | No
     if row is None:
         return None
     if row.state == JobState.QUEUED:
-        return await to_end(session, row, JobState.CANCELLED) or row
+        return await finish(session, row, JobState.CANCELLED) or row
     if row.state == JobState.RUNNING:
         asked = (
             update(JobRow)
@@ -233,8 +240,6 @@ async def cancel(session: AsyncSession, owner: OwnerId, job: str) -> JobRow | No
 class _Found:
     """What has to be known before a job is made."""
 
-    bpm: float | None
-    """The tempo of the subject, where that is an item."""
     quarantined: str | None
     """A job that the same input crashed lately."""
     mine: int
@@ -252,17 +257,14 @@ async def _look(
     query = database.prepared(("look", policy), lambda: _looking(database, policy))
     asked = {
         "owner": owner,
-        "item": new.subject.item,
         "task": new.task.value,
         "inputs": inputs_sha256,
     }
-    bpm, quarantined, mine, everybodys, stored = (await session.execute(query, asked)).one()
-    return _Found(bpm, quarantined, mine, everybodys, stored or 0)
+    quarantined, mine, everybodys, stored = (await session.execute(query, asked)).one()
+    return _Found(quarantined, mine, everybodys, stored or 0)
 
 
-def _looking(
-    database: Database, policy: Policy
-) -> Select[float | None, str | None, int, int, int | None]:
+def _looking(database: Database, policy: Policy) -> Select[str | None, int, int, int | None]:
     waiting = in_state(JobState.QUEUED)
     owner = bindparam("owner", type_=String)
 
@@ -285,11 +287,9 @@ def _looking(
         .limit(1)
         .scalar_subquery()
     )
-    item = col(ItemRow.id) == bindparam("item", type_=String)
-    bpm = select(col(ItemRow.bpm)).where(item).scalar_subquery()
     mine = count(policy.owner_queued, col(JobRow.owner) == owner)
     everybodys = count(2 * policy.server_queued)
-    return select(bpm, crashed, mine, everybodys, stored_total(owner))
+    return select(crashed, mine, everybodys, stored_total(owner))
 
 
 async def _refuse(session: AsyncSession, quarantined: str) -> None:

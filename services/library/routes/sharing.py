@@ -22,12 +22,12 @@ from kit.database.repository import OwnedRows
 from kit.http.errors import not_found
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
-from services.library.catalogue.repository import page
 from services.library.catalogue.tables import ArtifactRow
 from services.library.catalogue.views import artifact_to_api
 from services.library.collections import sharing
 from services.library.collections.repository import Collections
 from services.library.collections.views import collection_to_api, collections_to_api
+from services.library.repository import page
 from services.library.routes.artifacts import sign_download
 from services.library.routes.context import REFUSED, Context, Reader, Writer
 

@@ -14,7 +14,7 @@ from kit.http.list_cursor import ListQuery, decode_list_cursor, encode_list_curs
 from services.library.access import Action
 from services.library.catalogue.artifacts import fold
 from services.library.catalogue.events import emit_items_changed
-from services.library.catalogue.repository import Repository, items_going
+from services.library.catalogue.repository import Repository, item_is_kept
 from services.library.catalogue.tables import ItemRow
 from services.library.tags.tables import ItemTagRow
 
@@ -124,7 +124,7 @@ async def count_tags(
         select(key, func.min(col(ItemTagRow.name)), func.count())
         .where(
             col(ItemTagRow.owner) == repository.owner,
-            col(ItemTagRow.item).not_in(items_going(repository.owner)),
+            item_is_kept(ItemTagRow, repository.owner),
         )
         .group_by(key)
         .order_by(key)

@@ -138,7 +138,7 @@ STORE = (
         "released_though_cancelled",
         "jobs.outcomes",
         "    if row.cancel_requested:\n"
-        "        return await to_end(session, row, JobState.CANCELLED)\n"
+        "        return await finish(session, row, JobState.CANCELLED)\n"
         "    return await requeue_attempt(session, row, {",
         "    return await requeue_attempt(session, row, {",
     ),
@@ -196,9 +196,9 @@ STORE = (
     Mutant(
         "change_without_event",
         "jobs.transitions",
-        "        await _discard_attempt(session, moved)\n        await emit_queued(session, moved, "
-        "notify=not pause)\n",
-        "        await _discard_attempt(session, moved)\n",
+        "        await _discard_attempt(session, queued)\n"
+        "        await emit_queued(session, queued, notify=not pause)\n",
+        "        await _discard_attempt(session, queued)\n",
     ),
     Mutant(
         "events_are_not_counted",
