@@ -28,6 +28,7 @@ ORDER = (
     "analysis",
     "separation",
     "presence",
+    "invariance",
     "transcribe",
     "full",
 )

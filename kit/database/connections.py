@@ -1,4 +1,4 @@
-"""Engines: how SQLAlchemy connects to SQLite and to Postgres, for reading and for writing."""
+"""Create SQLAlchemy engines for SQLite and Postgres: one for reading, one for writing."""
 
 import sqlite3
 import threading
@@ -18,10 +18,22 @@ _READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_ro
 def sqlite_engines(
     url: str, *, readers: int, timeout: Seconds, busy: Seconds, threads: set[threading.Thread]
 ) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the reader and the writer of a file; `threads` collects the driver's threads."""
+    """Return the read engine and the write engine of an SQLite file.
+
+    Parameters
+    ----------
+    readers
+        Connections for reading; there is one for writing.
+    timeout
+        Seconds after which a read is interrupted.
+    busy
+        Maximum wait for another process that writes, and for a free connection.
+    threads
+        Collects the threads of the driver.
+    """
 
     def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
-        # The driver opens each connection in a thread that is its own.
+        # The driver opens each connection in a new thread, in which it runs all statements.
         threads.add(threading.current_thread())
         return sqlite3.Connection(*arguments, **named)
 
@@ -39,7 +51,7 @@ def sqlite_engines(
         withhold_values(engine)
 
     def prepare(connection: Any, *statements: str) -> None:
-        # The driver must begin no transactions of its own: `_begin` below does.
+        # Keep the driver from beginning transactions by itself: `_begin` below does.
         connection.isolation_level = None
         cursor = connection.cursor()
         for statement in statements:
@@ -50,7 +62,7 @@ def sqlite_engines(
 
     @event.listens_for(writer.sync_engine, "connect")
     def _connect_writer(connection: Any, _: object) -> None:
-        # Other processes may be opening the file: wait for them while its mode is set.
+        # Wait for other processes that are just opening the file while its mode is set.
         prepare(connection, waiting, LOG_AHEAD, "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
         prepare(connection, "PRAGMA busy_timeout=0")
 
@@ -68,7 +80,17 @@ def sqlite_engines(
 def postgres_engines(
     url: str, *, pool: int, timeout: Seconds, busy: Seconds
 ) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the reader and the writer of a Postgres database."""
+    """Return the read engine and the write engine of a Postgres database.
+
+    Parameters
+    ----------
+    pool
+        Connections of each engine.
+    timeout
+        Seconds after which the server cancels a statement.
+    busy
+        Maximum wait for a connection.
+    """
     common = {
         "application_name": "cratedig",
         "statement_timeout": str(int(timeout * 1000)),

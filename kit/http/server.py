@@ -100,8 +100,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._limits.enter(address):
             self._leave = partial(self._limits.leave, address)
             self._expect_head()
-        elif self._limits.may_hear_why():
-            self._leave = self._limits.has_heard
+        elif self._limits.begin_refusal():
+            self._leave = self._limits.end_refusal
             self._refuse(_Why.FULL)
         else:
             self._deaf = True
@@ -295,7 +295,7 @@ class Server(uvicorn.Server):
         head_within: Seconds = HEAD_WITHIN,
         limits: ConnectionLimits | None = None,
     ) -> None:
-        limits = limits or ConnectionLimits(most=CONNECTIONS)
+        limits = limits or ConnectionLimits(max_connections=CONNECTIONS)
         protocol: Any = partial(BoundedProtocol, head_within=head_within, limits=limits)
         self._bound: list[socket.socket] = []
         super().__init__(

@@ -30,7 +30,7 @@ from kit.database.upsert import insert_into
 from services.library.metadata import Table
 
 
-class Limits(Protocol):
+class StorageLimits(Protocol):
     """How many bytes may be stored."""
 
     @property
@@ -68,15 +68,15 @@ class Shortage:
 
     stored: int
     limit: int
-    wanted: int = 0
-    """Bytes that were to be added; 0 where it is enough to know that there is no room at all."""
+    needed: int = 0
+    """Bytes that were to be added; 0 if the question was whether there is any room."""
     whole_server: bool = False
 
     @property
     def message(self) -> str:
         """What was wrong and what to do, to follow what was refused."""
         left = max(0, self.limit - self.stored)
-        needs = f"This needs {_bytes(self.wanted)}, and of" if self.wanted else "Of"
+        needs = f"This needs {_bytes(self.needed)}, and of" if self.needed else "Of"
         if self.whole_server:
             return (
                 f"{needs} the {_bytes(self.limit)} that all accounts of this server may store "
@@ -90,36 +90,36 @@ class Shortage:
 
 
 async def reserve(
-    session: AsyncSession, owner: str, *, limits: Limits, uploads: int = 0, results: int = 0
+    session: AsyncSession, owner: str, *, limits: StorageLimits, uploads: int = 0, results: int = 0
 ) -> Shortage | None:
     """Count bytes that an owner is about to store, or return why there is no room for them.
 
     Nothing is counted when there is not room for all of them, for the owner and on the server.
     """
-    wanted = uploads + results
-    if not wanted:
+    needed = uploads + results
+    if not needed:
         return None
     database = database_of(session)
     statement = database.prepared("reserve", lambda: _reserving(database))
-    asked = {
+    binds = {
         "of_owner": owner,
         "more_uploads": uploads,
         "more_results": results,
-        "most": limits.owner_bytes,
+        "max_total": limits.owner_bytes,
     }
     # The guard of the statement speaks only of a row that is there.
-    fits = wanted <= limits.owner_bytes
-    if not fits or (await session.execute(statement, asked)).scalar_one_or_none() is None:
+    fits = needed <= limits.owner_bytes
+    if not fits or (await session.execute(statement, binds)).scalar_one_or_none() is None:
         stored = (await stored_by(session, owner)).total
-        return Shortage(wanted=wanted, stored=stored, limit=limits.owner_bytes)
+        return Shortage(needed=needed, stored=stored, limit=limits.owner_bytes)
     if limits.server_bytes is not None:
         await database.lock(session, _SERVER)
         total = await _stored_by_all(session)
         if total > limits.server_bytes:
             await change(session, owner, uploads=-uploads, results=-results)
             return Shortage(
-                wanted=wanted,
-                stored=total - wanted,
+                needed=needed,
+                stored=total - needed,
                 limit=limits.server_bytes,
                 whole_server=True,
             )
@@ -142,19 +142,19 @@ def stored_total(owner: ColumnElement[str] | Mapped[str]) -> ScalarSelect[int]:
 
 
 async def lacking(
-    session: AsyncSession, stored: int, wanted: int = 0, *, limits: Limits
+    session: AsyncSession, stored: int, needed: int = 0, *, limits: StorageLimits
 ) -> Shortage | None:
     """Return why there is no room for bytes as things stand, or for none at all; count nothing.
 
     `stored` is what their owner stores.
     """
-    needed = wanted or 1
-    if stored + needed > limits.owner_bytes:
-        return Shortage(wanted=wanted, stored=stored, limit=limits.owner_bytes)
+    more = needed or 1
+    if stored + more > limits.owner_bytes:
+        return Shortage(needed=needed, stored=stored, limit=limits.owner_bytes)
     if limits.server_bytes is not None:
         total, limit = await _stored_by_all(session), limits.server_bytes
-        if total + needed > limit:
-            return Shortage(wanted=wanted, stored=total, limit=limit, whole_server=True)
+        if total + more > limit:
+            return Shortage(needed=needed, stored=total, limit=limit, whole_server=True)
     return None
 
 
@@ -179,7 +179,7 @@ async def stored_by(session: AsyncSession, owner: str) -> Stored:
     return Stored(*row) if row else Stored()
 
 
-def show(stored: Stored, *, limits: Limits) -> Usage:
+def show(stored: Stored, *, limits: StorageLimits) -> Usage:
     """Return what an owner stores as the API shows it."""
     return Usage(
         originals=stored.originals,
@@ -231,7 +231,7 @@ def _reserving(database: Database) -> Executable:
             "results": col(UsageRow.results) + new.excluded.results,
             "uploads": col(UsageRow.uploads) + new.excluded.uploads,
         },
-        where=_TOTAL + more <= bindparam("most", type_=BigInteger),
+        where=_TOTAL + more <= bindparam("max_total", type_=BigInteger),
     ).returning(col(UsageRow.owner))
 
 

@@ -17,7 +17,7 @@ from contracts.analysis import AnalysisResult
 from contracts.envelope import Event, dataschema
 from contracts.identity import Principal, Scope
 from contracts.ids import EventId, OwnerId, UserId, WorkerId
-from contracts.ingest import CANONICAL, IngestResult, Levels, Source
+from contracts.ingest import CANONICAL, IngestResult, Levels, SourceFormat
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.jobs import (
     Claim,
@@ -302,7 +302,7 @@ def ingested(kind: ItemKind, tags: Mapping[str, str]) -> IngestResult:
     return IngestResult(
         audio=AUDIO,
         kind=kind,
-        source=Source(
+        source=SourceFormat(
             container="wav", codec="pcm_s16le", sample_rate=44_100, channels=2, size=1000
         ),
         levels=Levels(

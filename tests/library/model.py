@@ -1,6 +1,7 @@
 """The job table as a model: what must be true after any schedule of what can happen to a job."""
 
 import random
+from datetime import timedelta
 from functools import partial
 
 from hypothesis import strategies as st
@@ -342,16 +343,20 @@ class JobTable(Predictions, RuleBasedStateMachine):
             return self._end(known, S.FAILED, "said")
         if kind is FailureKind.CRASH:
             known.crashes += 1
-            if known.crashes < POLICY.crashes:
-                return self._requeue(known, pause=POLICY.backoff * 2 ** (known.crashes - 1))
+            if known.crashes < POLICY.retry.maximum_crashes:
+                return self._requeue(
+                    known, pause=POLICY.retry.initial_interval * 2 ** (known.crashes - 1)
+                )
             self.quarantined.add(known.id)
             return self._end(known, S.FAILED, "crash")
         known.retries += 1
         left = known.created + POLICY.schedule_to_close_timeout.total_seconds() - self.time
         if abs(left) < 20:  # The pause, which is drawn by chance, decides whether there is time.
             left = 1 if row.state == S.QUEUED else 0
-        if known.retries < POLICY.attempts and left > 0:
-            return self._requeue(known, pause=POLICY.backoff * 2 ** (known.retries - 1))
+        if known.retries < POLICY.retry.maximum_attempts and left > 0:
+            return self._requeue(
+                known, pause=POLICY.retry.initial_interval * 2 ** (known.retries - 1)
+            )
         return self._end(
             known, S.FAILED, "internal" if kind is FailureKind.INTERNAL else "exhausted"
         )
@@ -466,6 +471,10 @@ class JobTable(Predictions, RuleBasedStateMachine):
         for known in self.expected.values():
             assert self.told[known.id] == known.told
             assert self.news[known.id] == known.news
+
+
+def _pause(fault: int) -> timedelta:
+    return POLICY.retry.initial_interval * 2 ** (fault - 1)
 
 
 def machine_of(world: World, store: Store) -> type[JobTable]:

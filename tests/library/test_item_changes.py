@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.jobs import TaskName
@@ -40,6 +39,6 @@ async def test_an_error_in_a_listener_undoes_the_change(catalogue: Catalogue) ->
         raise RuntimeError("refused")
 
     catalogue.database.hooks.register(ITEM_CHANGED, refuse)
-    with pytest.raises(RuntimeError, match="refused"):
-        await user.http.patch(f"/v1/items/{item}", json={"name": "Night Drive"})
+    answer = await user.http.patch(f"/v1/items/{item}", json={"name": "Night Drive"})
+    assert answer.status_code == 500
     assert (await user.get(f"/items/{item}"))["name"] == "song.wav"

@@ -36,6 +36,7 @@ from services.library.completion.reaper import Reaper
 from services.library.completion.results import NoManifest
 from services.library.completion.worker_events import JobEvents
 from services.library.events.tables import EventRow, InboxRow
+from services.library.jobs.policy import RetryPolicy
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.maintenance.cleanup import Cleanup
 from tests.library.job_store import PRODUCER, Jobs
@@ -195,7 +196,9 @@ async def test_a_start_that_no_worker_outlived_puts_jobs_back_at_once(
 async def test_a_job_that_takes_every_process_down_has_failed_in_the_end(
     server: RunningServer,
 ) -> None:
-    policy = replace(server.jobs.policy, lost=3, backoff=timedelta())
+    policy = replace(
+        server.jobs.policy, retry=RetryPolicy(maximum_lost=3, initial_interval=timedelta())
+    )
     reaper = Reaper(
         server.jobs.database,
         server.objects,
@@ -429,7 +432,8 @@ async def test_an_event_waits_while_the_database_is_away(server: RunningServer) 
 
 
 async def test_the_third_crash_is_told_to_operators(server: RunningServer) -> None:
-    jobs = server.jobs.with_policy(replace(server.jobs.policy, backoff=timedelta()))
+    retry = RetryPolicy(initial_interval=timedelta())
+    jobs = server.jobs.with_policy(replace(server.jobs.policy, retry=retry))
     handler = JobEvents(jobs.database, server.objects, policy=jobs.policy)
     await jobs.create(server.owner, server.item, 1)
     for _ in range(3):

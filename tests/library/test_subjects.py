@@ -30,7 +30,7 @@ from kit.service import WorkerSettings
 from kit.settings import KitSettings
 from kit.worker.runtime import WorkerRuntime
 from services.library.catalogue.item_facts import ITEM_SUBJECTS
-from services.library.catalogue.tables import ArtifactRow, ItemRow
+from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow
 from services.library.catalogue.views import to_input_ref
 from services.library.deletions.deletions import Deletions
 from services.library.jobs import claims, submission
@@ -126,6 +126,22 @@ async def ask(catalogue: Catalogue, user: User, subject: Subject, **params: Any)
         policy = catalogue.server.policy
         row, _ = await submission.create(session, OwnerId(user.owner), new, policy=policy)
     return row.id
+
+
+async def test_a_job_over_a_collection_is_listed_while_an_item_is_deleted(
+    catalogue: Catalogue,
+) -> None:
+    user = catalogue.user()
+    song = await user.track()
+    collection = Subject(kind=SubjectKind.COLLECTION, id=SubjectId(new_id()))
+    job = await ask(catalogue, user, collection)
+    async with catalogue.database.transaction() as session:
+        now = await catalogue.database.time(session)
+        session.add(DeletionRow(id=song, owner=user.owner, item=song, created=now))
+    (listed,) = (await user.get("/jobs", subject=str(collection)))["items"]
+    assert listed["id"] == job
+    assert (await user.get(f"/jobs/{job}"))["id"] == job
+    assert (await user.get("/jobs", item=song))["items"] == []
 
 
 async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_owner(

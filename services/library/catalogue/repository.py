@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -36,8 +36,9 @@ class Repository(OwnerRepository):
 
 
 def item_is_kept(table: Any, owner: Any) -> ColumnElement[bool]:
-    """Return the condition that the item of a row is not being deleted, as `OwnedRows.shown`."""
-    return col(table.item).not_in(_being_deleted(owner))
+    """Return the condition that the item of a row, if any, is not being deleted."""
+    # NULL NOT IN a query that returns rows is not true, so rows of no item are named.
+    return or_(col(table.item).is_(None), col(table.item).not_in(_being_deleted(owner)))
 
 
 def _is_kept(table: Any, owner: Any) -> ColumnElement[bool]:

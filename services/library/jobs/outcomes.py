@@ -189,11 +189,11 @@ async def _lost(
     if row.cancel_requested:
         return await finish(session, row, JobState.CANCELLED)
     lost = row.lost + 1
-    if lost > policy.lost:
+    if lost > policy.retry.maximum_lost:
         reason = Reason(code=ReasonCode.EXHAUSTED, message=message)
         return await finish(session, row, JobState.FAILED, to={"lost": lost}, reason=reason)
     # The first loss is most often a process that was stopped: the job does not wait for it.
-    pause = policy.pause(lost - 1) if lost > 1 else timedelta()
+    pause = policy.retry.interval(lost - 1) if lost > 1 else timedelta()
     return await requeue_attempt(session, row, {"lost": lost}, pause=pause)
 
 
@@ -202,8 +202,8 @@ async def _crashed(
 ) -> JobRow | None:
     crashes = row.crashes + 1
     values = {"crashes": crashes, "detail": failed.detail}
-    if crashes < policy.crashes:
-        return await requeue_attempt(session, row, values, pause=policy.pause(crashes))
+    if crashes < policy.retry.maximum_crashes:
+        return await requeue_attempt(session, row, values, pause=policy.retry.interval(crashes))
     reason = Reason(
         code=ReasonCode.CRASH,
         message=(
@@ -229,15 +229,17 @@ async def _faulted(
 ) -> JobRow | None:
     now = await database_of(session).time(session)
     if failed.reason.code == ReasonCode.STORE_FULL:
-        # Room comes when somebody makes it, not after so many tries: asked again as long as the
-        # job may wait, and the less often the longer it has.
-        patience = max(policy.backoff, min(policy.backoff_most, (now - row.queued) / 4))
-        if now + patience < row.schedule_to_close_deadline:
-            return await requeue_attempt(session, row, {"detail": failed.detail}, pause=patience)
+        # A full store gets room when somebody frees some, not after a number of attempts. So the
+        # job is retried until it expires, less often the longer it has waited.
+        retry = policy.retry
+        waited = (now - row.queued) / 4
+        pause = max(retry.initial_interval, min(retry.maximum_interval, waited))
+        if now + pause < row.schedule_to_close_deadline:
+            return await requeue_attempt(session, row, {"detail": failed.detail}, pause=pause)
     retries = row.retries + 1
     values = {"retries": retries, "detail": failed.detail}
-    pause = policy.pause(retries)
-    if retries < policy.attempts and now + pause < row.schedule_to_close_deadline:
+    pause = policy.retry.interval(retries)
+    if retries < policy.retry.maximum_attempts and now + pause < row.schedule_to_close_deadline:
         return await requeue_attempt(session, row, values, pause=pause)
     code = ReasonCode.EXHAUSTED
     if failed.kind is FailureKind.INTERNAL:

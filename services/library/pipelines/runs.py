@@ -1,4 +1,4 @@
-"""Runs: a pipeline walked over one item, each step as soon as what it reads is there.
+"""Runs: a pipeline executed for one item, each step as soon as its inputs exist.
 
 A run stores the state of its steps in its own row. A transaction that finishes a job locks the
 job's row first, then the rows of the runs that wait for it: see `jobs.locks`.
@@ -86,7 +86,7 @@ async def hold_running(session: AsyncSession, item: str) -> Sequence[RunRow]:
 async def advance_waiting(
     session: AsyncSession, runs: Sequence[RunRow], jobs: Set[str], *, policy: Policy
 ) -> None:
-    """Advance those of some locked runs that wait for one of the jobs."""
+    """Advance those of some locked runs that wait for any of the jobs."""
     for run in runs:
         if any(not jobs.isdisjoint(step.jobs) for step in step_states_of(run).values()):
             await advance(session, run, policy=policy)
@@ -108,7 +108,7 @@ async def advance(
             step_states[step.name] = await scheduler.start(step, step_states, jobs)
         # A job that is reused may have ended long ago, and let others start at once.
         jobs = await job_summaries(session, step_states)
-    run.steps = {name: one.model_dump(mode="json") for name, one in step_states.items()}
+    run.steps = {name: state.model_dump(mode="json") for name, state in step_states.items()}
     done = run.cancel_requested or len(step_states) == len(spec.steps)
     if done and not await _live(session, run, jobs):
         await _close(session, run, step_states, jobs)
@@ -126,8 +126,8 @@ async def own_live_jobs(session: AsyncSession, run: RunRow) -> Sequence[str]:
     shared = {
         job
         for other in await session.scalars(query)
-        for one in step_states_of(other).values()
-        for job in one.jobs
+        for state in step_states_of(other).values()
+        for job in state.jobs
     }
     mine = select(col(JobRow.id)).where(
         col(JobRow.run) == run.id, col(JobRow.state).in_((JobState.QUEUED, JobState.RUNNING))
@@ -139,7 +139,7 @@ async def job_summaries(
     session: AsyncSession, step_states: Mapping[str, StepState]
 ) -> dict[str, JobSummary]:
     """Return how the jobs of a run stand, by id."""
-    ids = {job for one in step_states.values() for job in one.jobs}
+    ids = {job for state in step_states.values() for job in state.jobs}
     query = select(col(JobRow.id), col(JobRow.state), col(JobRow.progress)).where(
         col(JobRow.id).in_(ids)
     )
@@ -151,7 +151,7 @@ async def job_summaries(
 
 def step_states_of(run: RunRow) -> dict[str, StepState]:
     """Return what a run has decided so far, by step."""
-    return {name: StepState.model_validate(one) for name, one in run.steps.items()}
+    return {name: StepState.model_validate(state) for name, state in run.steps.items()}
 
 
 def run_to_api(run: RunRow, jobs: Mapping[str, JobSummary]) -> Run:
@@ -176,7 +176,7 @@ async def _live(session: AsyncSession, run: RunRow, jobs: Mapping[str, JobSummar
     """Return whether a run still waits; one that was cancelled, only for jobs of its own."""
     if run.cancel_requested:
         return bool(await own_live_jobs(session, run))
-    return any(not one.state.terminal for one in jobs.values())
+    return any(not job.state.terminal for job in jobs.values())
 
 
 async def _close(
@@ -205,21 +205,21 @@ def _outcome(
 ) -> RunState:
     if run.cancel_requested:
         return RunState.CANCELLED
-    ends = Counter(one.state for one in jobs.values())
+    ends = Counter(job.state for job in jobs.values())
     bad = ends[JobState.FAILED] + ends[JobState.CANCELLED]
-    bad += sum(len(one.refused) for one in step_states.values())
+    bad += sum(len(state.refused) for state in step_states.values())
     if not bad:
         return RunState.SUCCEEDED
     return RunState.PARTIAL if ends[JobState.SUCCEEDED] else RunState.FAILED
 
 
-def _status(step: Step, one: StepState, jobs: Mapping[str, JobSummary]) -> StepStatus:
-    reason = one.skipped or ("; ".join(one.refused)[:2000] if one.refused else None)
+def _status(step: Step, state: StepState, jobs: Mapping[str, JobSummary]) -> StepStatus:
+    reason = state.skipped or ("; ".join(state.refused)[:2000] if state.refused else None)
     return StepStatus(
         name=step.name,
         task=step.task,
-        jobs=one.jobs,
-        states=tuple(jobs[job].state for job in one.jobs if job in jobs),
+        jobs=state.jobs,
+        states=tuple(jobs[job].state for job in state.jobs if job in jobs),
         skip_reason=reason,
     )
 
@@ -237,9 +237,9 @@ def _progress(
     for step in spec.steps:
         weight = TASKS[step.task].weight if step.task in TASKS else 1.0
         total += weight
-        if (one := step_states.get(step.name)) is None:
+        if (state := step_states.get(step.name)) is None:
             continue
-        known = [jobs[job] for job in one.jobs if job in jobs]
+        known = [jobs[job] for job in state.jobs if job in jobs]
         parts = [1.0 if job.state.terminal else job.fraction for job in known]
         done += weight * (sum(parts) / len(parts) if parts else 1.0)
         if any(not job.state.terminal for job in known):

@@ -104,16 +104,16 @@ STORE = (
     Mutant(
         "one_crash_too_many",
         "jobs.outcomes",
-        "crashes < policy.crashes",
-        "crashes <= policy.crashes",
+        "crashes < policy.retry.maximum_crashes",
+        "crashes <= policy.retry.maximum_crashes",
     ),
     Mutant(
         "one_try_too_many",
         "jobs.outcomes",
-        "retries < policy.attempts",
-        "retries <= policy.attempts",
+        "retries < policy.retry.maximum_attempts",
+        "retries <= policy.retry.maximum_attempts",
     ),
-    Mutant("lost_for_ever", "jobs.outcomes", "lost > policy.lost", "lost < 0"),
+    Mutant("lost_for_ever", "jobs.outcomes", "lost > policy.retry.maximum_lost", "lost < 0"),
     Mutant(
         "released_attempt_is_lost",
         "jobs.outcomes",
@@ -163,8 +163,8 @@ STORE = (
     Mutant(
         "no_owner_limit",
         "jobs.submission",
-        "if found.mine >= policy.owner_queued:",
-        "if found.mine > policy.owner_queued:",
+        "if admission.mine >= policy.owner_queued:",
+        "if admission.mine > policy.owner_queued:",
     ),
     Mutant(
         "backoff_is_ignored",
