@@ -17,6 +17,7 @@ ORDER = (
     "server",
     "jobs",
     "gateway",
+    "http_servers",
     "attack",
     "searching",
     "memory",

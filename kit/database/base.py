@@ -15,6 +15,10 @@ class DatabaseUnavailable(DependencyUnavailable):
     """The database is unreachable or too busy; a retry may succeed."""
 
 
+class DatabaseClosed(DatabaseUnavailable):
+    """The database was used after `Database.close`, by a task that should have ended before."""
+
+
 class StatementTooSlow(DatabaseUnavailable):
     """A statement exceeded its timeout; a smaller query may be fast enough."""
 
