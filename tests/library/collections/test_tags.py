@@ -1,14 +1,18 @@
 """Custom tags, favourites and ratings."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.tags import MAX_TAGS, TagName
+from services.library.catalogue.changes import ITEM_CHANGED
+from services.library.catalogue.tables import ItemRow
 from services.library.tags.item_tags import tag_key
 from services.library.tags.tables import ItemTagRow
 from tests.library.catalogue import Catalogue
@@ -132,3 +136,25 @@ async def test_the_favourites_follow_the_mark_and_the_mark_follows_them(
     changed = [event["item"] for event in await events(user, "item.changed")]
     assert changed == [two, one, three, two, one]
     assert len(await events(user, "collection.changed")) == 5
+
+
+async def test_packages_above_see_every_change_before_it_commits(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    one, two = await samples(catalogue, user, 2)
+    seen: list[tuple[str, bool, int | None, list[str]]] = []
+
+    async def listen(session: AsyncSession, items: Sequence[ItemRow]) -> None:
+        for item in items:
+            seen.append((item.id, item.favourite, item.rating, [t["name"] for t in item.tags]))
+
+    catalogue.database.hooks.register(ITEM_CHANGED, listen)
+    await user.http.put(f"/v1/items/{one}/tags/Dusty")
+    await user.http.put(f"/v1/items/{one}/favourite")
+    edit = {"items": [one, two], "rating": 3, "favourite": False}
+    await user.post("/items/edit", {"edits": [edit]})
+    assert seen == [
+        (one, False, None, ["Dusty"]),
+        (one, True, None, ["Dusty"]),
+        (one, False, 3, ["Dusty"]),
+        (two, False, 3, []),
+    ]
