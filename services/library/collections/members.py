@@ -56,7 +56,7 @@ async def list_members(
 
 async def page_of_items(
     collections: Collections, collection: OpenCollection, request: ListQuery
-) -> tuple[Sequence[Row[tuple[CollectionItemRow, ItemRow]]], str | None]:
+) -> tuple[Sequence[Row[CollectionItemRow, ItemRow]], str | None]:
     """Return the rows of a page of a collection, and the cursor of the next page.
 
     Raises

@@ -96,7 +96,7 @@ class Collections(OwnerRepository):
         member: ItemRow = row[1]
         return member
 
-    def items_of(self, collection: CollectionId | str) -> Select[tuple[CollectionItemRow, ItemRow]]:
+    def items_of(self, collection: CollectionId | str) -> Select[CollectionItemRow, ItemRow]:
         """Return the query of what a collection holds, without items that are being deleted."""
         return (
             select(CollectionItemRow, ItemRow)
@@ -107,7 +107,7 @@ class Collections(OwnerRepository):
             )
         )
 
-    def shared(self, now: datetime) -> Select[tuple[CollectionRow, CollectionShareRow]]:
+    def shared(self, now: datetime) -> Select[CollectionRow, CollectionShareRow]:
         """Return the query of collections that other owners share with the principal."""
         return select(CollectionRow, CollectionShareRow).join(
             CollectionShareRow, self._is_shared(now)
@@ -153,7 +153,7 @@ class Collections(OwnerRepository):
         )
 
 
-def being_deleted() -> Select[tuple[str]]:
+def being_deleted() -> Select[str]:
     """Return the query of the items that deletions under way remove, whoever owns them.
 
     A collection may hold items of its editors. There are few such deletions at any time.

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from enum import StrEnum
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
@@ -15,7 +16,9 @@ from services.library.collections.clearance import clearance_page, csv_lines
 from services.library.collections.repository import Collections
 from services.library.routes.context import REFUSED, Context, Reader
 
-_CSV = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+_CSV: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
+}
 
 
 class SheetFormat(StrEnum):
@@ -33,7 +36,7 @@ def clearance_routes(server: Context) -> APIRouter:
         route_class=GuardedRoute, prefix="/collections", tags=["collections"], responses=REFUSED
     )
 
-    @router.get("/{collection}/clearance", response_model=Page[Clearance], responses={**_CSV})
+    @router.get("/{collection}/clearance", response_model=Page[Clearance], responses=_CSV)
     async def sheet(
         principal: Reader,
         collection: CollectionRef,
