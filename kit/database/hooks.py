@@ -10,13 +10,13 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-Change = TypeVar("Change")
-Listener = Callable[[AsyncSession, Sequence[Change]], Awaitable[None]]
+Reported = TypeVar("Reported")
+Listener = Callable[[AsyncSession, Sequence[Reported]], Awaitable[None]]
 
 _REPORTED = "reported"
 
 
-class Hook(Generic[Change]):
+class Hook(Generic[Reported]):
     """One kind of change, such as "a job finished"; two hooks of one name are different hooks."""
 
     def __init__(self, name: str) -> None:
@@ -32,7 +32,7 @@ class Hooks:
     def __init__(self) -> None:
         self._listeners: dict[Hook[Any], list[Listener[Any]]] = {}
 
-    def register(self, hook: Hook[Change], listener: Listener[Change]) -> None:
+    def register(self, hook: Hook[Reported], listener: Listener[Reported]) -> None:
         """Call a listener in every transaction in which such a change is reported."""
         self._listeners.setdefault(hook, []).append(listener)
 
@@ -46,6 +46,6 @@ class Hooks:
                 await listener(session, changes)
 
 
-def report(session: AsyncSession, hook: Hook[Change], change: Change) -> None:
+def report(session: AsyncSession, hook: Hook[Reported], change: Reported) -> None:
     """Report a change to the listeners of a hook, which run before the transaction commits."""
     session.info.setdefault(_REPORTED, {}).setdefault(hook, []).append(change)
