@@ -107,17 +107,14 @@ class Collections(OwnerRepository):
             )
         )
 
-    def shared(self, now: datetime) -> Select[CollectionRow, CollectionShareRow]:
+    def shared(self) -> Select[CollectionRow, CollectionShareRow]:
         """Return the query of collections that other owners share with the principal."""
-        return select(CollectionRow, CollectionShareRow).join(
-            CollectionShareRow, self._is_shared(now)
-        )
+        return select(CollectionRow, CollectionShareRow).join(CollectionShareRow, self._is_shared())
 
     async def _find(self, id_: CollectionId, action: Action) -> OpenCollection:
-        now = await database_of(self.session).time(self.session)
         query = (
             select(CollectionRow, col(CollectionShareRow.role))
-            .outerjoin(CollectionShareRow, self._is_shared(now))
+            .outerjoin(CollectionShareRow, self._is_shared())
             .where(col(CollectionRow.id) == id_)
             .execution_options(populate_existing=True)
         )
@@ -127,6 +124,7 @@ class Collections(OwnerRepository):
             share = ShareRole(role) if role and row.owner != self.owner else None
             collection = OpenCollection(row, self.owner, share)
         elif kind := builtin_kind(self.owner, id_):
+            now = await database_of(self.session).time(self.session)
             collection = OpenCollection(self._builtin(kind, now), self.owner, stored=False)
         else:
             raise not_found()
@@ -144,8 +142,9 @@ class Collections(OwnerRepository):
             updated=now,
         )
 
-    def _is_shared(self, now: datetime) -> ColumnElement[bool]:
+    def _is_shared(self) -> ColumnElement[bool]:
         expires = col(CollectionShareRow.expires)
+        now = database_of(self.session).now()
         return and_(
             col(CollectionShareRow.collection) == col(CollectionRow.id),
             col(CollectionShareRow.account) == self.principal.user,

@@ -214,9 +214,8 @@ async def list_shared(
     ------
     ProblemError
     """
-    now = await database_of(collections.session).time(collections.session)
     created, id_ = col(CollectionShareRow.created), col(CollectionShareRow.collection)
-    query = collections.shared(now).order_by(created.desc(), id_.desc()).limit(request.limit + 1)
+    query = collections.shared().order_by(created.desc(), id_.desc()).limit(request.limit + 1)
     if request.after is not None:
         query = query.where(tuple_(created, id_) < (request.after.created, request.after.id))
     rows = (await collections.session.execute(query)).all()

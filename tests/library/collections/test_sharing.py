@@ -11,13 +11,16 @@ from sqlalchemy import select, update
 
 from contracts.collections import ShareRole
 from contracts.identity import Principal, Scope
+from contracts.ids import OwnerId
 from services.library import access
 from services.library.access import Action, may
 from services.library.collections.tables import (
+    CollectionItemRow,
     CollectionLinkRow,
     CollectionRow,
     CollectionShareRow,
 )
+from services.library.tags.tables import ItemTagRow
 from tests.library.catalogue import UNKNOWN, Catalogue, User
 from tests.library.collections.crate import events, order, refused, samples
 
@@ -230,6 +233,31 @@ async def test_shares_go_with_the_collection(catalogue: Catalogue) -> None:
     async with catalogue.database.session() as session:
         for table in (CollectionLinkRow, CollectionShareRow):
             assert list(await session.scalars(select(table))) == []
+
+
+async def test_an_account_that_is_deleted_leaves_nothing(catalogue: Catalogue) -> None:
+    owner, id_, _ = await shared_collection(catalogue)
+    editor = catalogue.user()
+    await share(owner, id_, editor, "editor")
+    link = await owner.post(f"/collections/{id_}/links", {})
+    (added,) = await samples(catalogue, editor, 1)
+    await editor.post(f"/collections/{id_}/items", {"items": [added]})
+    await editor.http.put(f"/v1/items/{added}/tags/dusty")
+    await editor.http.put(f"/v1/items/{added}/favourite")
+    await editor.post("/collections", {"name": "mine", "cover": {"item": added}})
+    await catalogue.server.deletions.delete_owner(OwnerId(editor.owner))
+    assert added not in await order(owner, id_)
+    assert (await owner.get(f"/collections/{id_}/shares"))["items"] == []
+    await catalogue.server.deletions.delete_owner(OwnerId(owner.owner))
+    viewer = catalogue.user()
+    answer = await viewer.http.post("/v1/shared", json={"secret": link["secret"]})
+    assert answer.status_code == 404
+    async with catalogue.database.session() as session:
+        for table in (
+            *(CollectionRow, CollectionItemRow, CollectionShareRow),
+            *(CollectionLinkRow, ItemTagRow),
+        ):
+            assert list(await session.scalars(select(table))) == [], table
 
 
 def principal(owner: str, *scopes: Scope) -> Principal:
