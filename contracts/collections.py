@@ -26,7 +26,7 @@ CollectionRef = Annotated[
 ]
 """The id of a collection, or the name of a built-in one of the caller."""
 CollectionName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Note = Annotated[str, StringConstraints(max_length=2000)]
+CollectionNote = Annotated[str, StringConstraints(max_length=2000)]
 """Free text about a collection."""
 
 
@@ -105,7 +105,7 @@ class CollectionCreate(StrictModel):
     """Request body to create a collection."""
 
     name: CollectionName
-    note: Note = ""
+    note: CollectionNote = ""
     cover: CollectionCover | None = None
     parent: CollectionId | None = None
     """The collection to nest it in; null for the top level."""
@@ -115,7 +115,7 @@ class CollectionEdit(StrictModel):
     """Request body to change a collection; absent fields stay as they are."""
 
     name: CollectionName | None = None
-    note: Note | None = None
+    note: CollectionNote | None = None
     cover: CollectionCover | None = None
     """Null for none."""
     parent: CollectionId | None = None

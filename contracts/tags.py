@@ -33,7 +33,7 @@ Rating = Annotated[int, Field(ge=0, le=5)]
 """How good a user finds an item, 0 to 5; an item without a rating has null."""
 
 
-class TagSource(StrEnum):
+class CustomTagSource(StrEnum):
     """Who put a tag on an item."""
 
     USER = "user"
@@ -43,7 +43,7 @@ class ItemTag(Message):
     """A custom tag of an item."""
 
     name: str
-    source: TagSource = TagSource.USER
+    source: CustomTagSource = CustomTagSource.USER
 
 
 class TagCount(Message):

@@ -43,11 +43,11 @@ async def lineages(session: AsyncSession, items: Sequence[str]) -> dict[str, lis
     columns = (col(ItemRow.id), col(ItemRow.name), col(ItemRow.labels))
     query = select(*columns).where(col(ItemRow.id).in_({step.id for step in steps}))
     known = {row.id: Ancestor(*row) for row in await session.execute(query)}
-    found: dict[str, list[Ancestor]] = {}
+    chains: dict[str, list[Ancestor]] = {}
     for item, id_ in steps:
         if id_ in known:
-            found.setdefault(item, []).append(known[id_])
-    return found
+            chains.setdefault(item, []).append(known[id_])
+    return chains
 
 
 def nearest(lineage: Sequence[Ancestor], names: Sequence[str]) -> tuple[str, Ancestor] | None:

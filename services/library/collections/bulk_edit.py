@@ -118,17 +118,17 @@ async def _targets(
     refs = {ref for edit in request.edits for ref in edit.collections}
     if any(edit.favourite is not None for edit in request.edits):
         refs.add(CollectionKind.FAVOURITES.value)
-    found: dict[str, OpenCollection | ProblemError] = {}
+    named: dict[str, OpenCollection | ProblemError] = {}
     for ref in sorted(refs):
         try:
-            found[ref] = await collections.get(ref, Action.ARRANGE)
+            named[ref] = await collections.get(ref, Action.ARRANGE)
         except ProblemError as error:
-            found[ref] = error
-    owners = {one.row.owner for one in found.values() if isinstance(one, OpenCollection)}
+            named[ref] = error
+    owners = {c.row.owner for c in named.values() if isinstance(c, OpenCollection)}
     for owner in sorted({collections.owner, *owners}):
         await hold_owner(collections.session, owner)
     targets: dict[str, _Target | ProblemError] = {}
-    for ref, collection in found.items():
+    for ref, collection in named.items():
         try:
             if isinstance(collection, ProblemError):
                 raise collection
@@ -221,8 +221,8 @@ async def _write(
 
 def _each(targets: Mapping[str, _Target | ProblemError]) -> Iterable[_Target]:
     """Return every collection once, also if it was named by its id and as a built-in one."""
-    found = {t.collection.row.id: t for t in targets.values() if isinstance(t, _Target)}
-    return found.values()
+    by_id = {t.collection.row.id: t for t in targets.values() if isinstance(t, _Target)}
+    return by_id.values()
 
 
 def _differs(change: _Change) -> bool:

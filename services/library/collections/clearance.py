@@ -74,8 +74,8 @@ def _row(item: ItemRow, lineage: Sequence[Ancestor]) -> Clearance:
 
 
 def _entry(lineage: Sequence[Ancestor], names: Sequence[str]) -> str | None:
-    found = nearest(lineage, names)
-    return found[0] if found else None
+    entry = nearest(lineage, names)
+    return entry[0] if entry else None
 
 
 def _cell(value: object) -> str:

@@ -43,7 +43,7 @@ class CollectionFilter:
 
 
 async def list_collections(
-    collections: Collections, wanted: CollectionFilter, request: PageQuery
+    collections: Collections, filter_: CollectionFilter, request: PageQuery
 ) -> tuple[list[OpenCollection], str | None]:
     """Return a page of the caller's own collections, newest first, and the next page's cursor.
 
@@ -52,19 +52,19 @@ async def list_collections(
     rows = OwnedRows(collections.session, CollectionRow, collections.owner)
     query = rows.select().where(col(CollectionRow.kind) == CollectionKind.COLLECTION)
     holding = select(col(CollectionItemRow.collection)).where(
-        col(CollectionItemRow.item) == wanted.item
+        col(CollectionItemRow.item) == filter_.item
     )
-    if wanted.parent is not None:
-        query = query.where(col(CollectionRow.parent) == wanted.parent)
-    if wanted.item is not None:
+    if filter_.parent is not None:
+        query = query.where(col(CollectionRow.parent) == filter_.parent)
+    if filter_.item is not None:
         query = query.where(col(CollectionRow.id).in_(holding))
     listed, following = await page(rows, query, request)
     shown = [OpenCollection(row, collections.owner) for row in listed]
-    if request.after is None and wanted.parent is None:
+    if request.after is None and filter_.parent is None:
         builtin = [await collections.get(kind, Action.READ) for kind in NAMES]
-        if wanted.item is not None:
+        if filter_.item is not None:
             held = set(await collections.session.scalars(holding))
-            builtin = [one for one in builtin if one.row.id in held]
+            builtin = [c for c in builtin if c.row.id in held]
         shown = [*builtin, *shown]
     return shown, following
 
@@ -118,17 +118,17 @@ async def edit_collection(
     """
     collection = await collections.get(ref, Action.WRITE, hold=True)
     row, session = collection.row, collections.session
-    given = edit.model_fields_set
-    if collection.kind in NAMES and given & {"name", "parent"}:
+    changes = edit.model_fields_set
+    if collection.kind in NAMES and changes & {"name", "parent"}:
         raise _built_in("keeps its name and stays at the top level")
     if edit.name is not None:
         row.name = edit.name
     if edit.note is not None:
         row.note = edit.note
-    if "parent" in given:
+    if "parent" in changes:
         await _check_parent(collections, edit.parent, moved=row.id)
         row.parent = edit.parent
-    if "cover" in given:
+    if "cover" in changes:
         for name, value in (await _cover(collections, edit.cover)).items():
             setattr(row, name, value)
     row.updated = await database_of(session).time(session)

@@ -70,19 +70,19 @@ class Collections(OwnerRepository):
             Of code `not_found`: it does not exist, or the caller may not do this.
         """
         id_ = resolve(self.owner, ref)
-        found = await self._find(id_, action)
+        collection = await self._find(id_, action)
         if not hold:
-            return found
-        for owner in sorted({found.row.owner, self.owner}):
+            return collection
+        for owner in sorted({collection.row.owner, self.owner}):
             await hold_owner(self.session, owner)
-        found = await self._find(id_, action)
-        if not found.stored:
+        collection = await self._find(id_, action)
+        if not collection.stored:
             now = await database_of(self.session).time(self.session)
-            found.row.created = found.row.updated = now
-            self.session.add(found.row)
+            collection.row.created = collection.row.updated = now
+            self.session.add(collection.row)
             await self.session.flush()
-            found = OpenCollection(found.row, self.owner)
-        return found
+            collection = OpenCollection(collection.row, self.owner)
+        return collection
 
     async def item(self, ref: str, item: str) -> ItemRow:
         """Return an item of a collection for reading. Raises `ProblemError` (`not_found`)."""
@@ -118,9 +118,9 @@ class Collections(OwnerRepository):
             .where(col(CollectionRow.id) == id_)
             .execution_options(populate_existing=True)
         )
-        found = (await self.session.execute(query)).first()
-        if found is not None:
-            row, role = found
+        shared = (await self.session.execute(query)).first()
+        if shared is not None:
+            row, role = shared
             share = ShareRole(role) if role and row.owner != self.owner else None
             collection = OpenCollection(row, self.owner, share)
         elif kind := builtin_kind(self.owner, id_):

@@ -25,7 +25,7 @@ async def collections_to_api(
 ) -> list[Collection]:
     """Return collections as the API shows them, counted with one query."""
     counts = await _counts(session, [collection.row.id for collection in collections])
-    return [_to_api(one, counts.get(one.row.id, 0)) for one in collections]
+    return [_to_api(c, counts.get(c.row.id, 0)) for c in collections]
 
 
 async def collection_to_api(session: AsyncSession, collection: OpenCollection) -> Collection:

@@ -50,17 +50,17 @@ def clearance_routes(server: Context) -> APIRouter:
         if format is SheetFormat.JSON:
             async with server.database.session() as session:
                 collections = Collections(session, principal)
-                found = await collections.get(collection, Action.READ)
-                rows, following = await clearance_page(collections, found, paging)
+                opened = await collections.get(collection, Action.READ)
+                rows, following = await clearance_page(collections, opened, paging)
             return Page(items=tuple(rows), next=following)
 
         async def read(cursor: str | None) -> tuple[list[Clearance], str | None]:
             # A session for each page: a slow reader holds no connection.
             async with server.database.session() as session:
                 collections = Collections(session, principal)
-                found = await collections.get(collection, Action.READ)
+                opened = await collections.get(collection, Action.READ)
                 request = ListQuery(limit=MAX_LIMIT, cursor=cursor)
-                return await clearance_page(collections, found, request)
+                return await clearance_page(collections, opened, request)
 
         # Before the answer begins, so that a refusal has a status of its own.
         rows, cursor = await read(None)

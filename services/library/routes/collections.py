@@ -77,10 +77,10 @@ def collection_routes(server: Context) -> APIRouter:
 
         `parent` lists what is nested in a collection, `item` the collections that hold an item.
         """
-        wanted = CollectionFilter(parent=parent, item=item)
+        filter_ = CollectionFilter(parent=parent, item=item)
         async with server.database.session() as session:
             collections = Collections(session, principal)
-            listed, following = await list_collections(collections, wanted, paging)
+            listed, following = await list_collections(collections, filter_, paging)
             shown = await collections_to_api(session, listed)
         return Page(items=tuple(shown), next=following)
 
@@ -95,10 +95,10 @@ def collection_routes(server: Context) -> APIRouter:
             collections = Collections(session, principal)
 
             async def act() -> tuple[str, int]:
-                made = await create_collection(
+                created = await create_collection(
                     collections, request, max_collections=server.settings.owner_collections
                 )
-                return made.row.id, 201
+                return created.row.id, 201
 
             id_, _ = await once(
                 session, act, owner=principal.owner, route="POST /collections", key=key,
@@ -137,8 +137,8 @@ def collection_routes(server: Context) -> APIRouter:
         """List the items of a collection in its order."""
         async with server.database.session() as session:
             collections = Collections(session, principal)
-            found = await collections.get(collection, Action.READ)
-            shown, following = await list_members(collections, found, paging)
+            opened = await collections.get(collection, Action.READ)
+            shown, following = await list_members(collections, opened, paging)
         return Page(items=tuple(shown), next=following)
 
     @router.post("/{collection}/items")
@@ -156,7 +156,7 @@ def collection_routes(server: Context) -> APIRouter:
             return await collection_to_api(session, held)
 
     @router.post("/{collection}/items/move")
-    async def move(
+    async def reorder(
         principal: Writer,
         collection: CollectionRef,
         request: Annotated[CollectionMove, Body(openapi_examples=_ITEMS)],

@@ -45,11 +45,11 @@ def find_collection(client: Client, name: str) -> types.Collection:
     if is_id(name) or name in BUILT_IN:
         return client.collections.get(name)
     for listed in (client.collections.list(), client.collections.shared()):
-        same = [found for found in listed if found.name.casefold() == name.casefold()]
+        same = [each for each in listed if each.name.casefold() == name.casefold()]
         if len(same) == 1:
             return same[0]
         if same:
-            rows = "\n".join(f"  {found.id}  {found.items} items" for found in same[:10])
+            rows = "\n".join(f"  {each.id}  {each.items} items" for each in same[:10])
             raise LookupFailedError(f"Several collections have the name {name!r}:\n{rows}")
     raise LookupFailedError(
         f"No collection has the name {name!r}. `cratedig collection list` lists them."
@@ -69,7 +69,7 @@ def list_collections(
     if json:
         print_json(listed)
     elif listed:
-        rows = [(found.id, found.role, str(found.items), found.name) for found in listed]
+        rows = [(each.id, each.role, str(each.items), each.name) for each in listed]
         print_table(("ID", "ROLE", "ITEMS", "NAME"), rows)
     else:
         print_note("Nobody shares a collection with you.")
@@ -105,24 +105,24 @@ def add_items(
 ) -> None:
     """Add items, by default at the end; with an item that it holds already, nothing changes."""
     with Client() as client:
-        found = find_collection(client, name)
+        shown = find_collection(client, name)
         ids = [find_item(client, item).id for item in items]
         next_ = find_item(client, before).id if before else None
         for start in range(0, len(ids), MAX_ITEMS):
             some = ids[start : start + MAX_ITEMS]
-            found = client.collections.add(found.id, some, before=next_)
-    _print_collection(found, json=json)
+            shown = client.collections.add(shown.id, some, before=next_)
+    _print_collection(shown, json=json)
 
 
 @collection.command("remove")
 def remove_items(name: Name, items: Items, json: AsJson = False) -> None:
     """Remove items from a collection; the items themselves stay."""
     with Client() as client:
-        found = find_collection(client, name)
+        shown = find_collection(client, name)
         ids = [find_item(client, item).id for item in items]
         for start in range(0, len(ids), MAX_ITEMS):
-            found = client.collections.remove(found.id, ids[start : start + MAX_ITEMS])
-    _print_collection(found, json=json)
+            shown = client.collections.remove(shown.id, ids[start : start + MAX_ITEMS])
+    _print_collection(shown, json=json)
 
 
 @collection.command("show")
@@ -133,19 +133,19 @@ def show_collection(
 ) -> None:
     """Show a collection with its items in order."""
     with Client() as client:
-        found = find_collection(client, name)
-        members = list(islice(client.collections.items(found.id), limit))
+        shown = find_collection(client, name)
+        members = list(islice(client.collections.items(shown.id), limit))
     if json:
         items = [member.model_dump(mode="json") for member in members]
-        print_json({"collection": found.model_dump(mode="json"), "items": items})
+        print_json({"collection": shown.model_dump(mode="json"), "items": items})
         return
-    _print_collection(found, json=False)
-    if found.note:
-        print_line(f"  {found.note}")
+    _print_collection(shown, json=False)
+    if shown.note:
+        print_line(f"  {shown.note}")
     rows = [item_row(member.item) for member in members]
     print_table(("ID", "KIND", "STATE", "LENGTH", "NAME"), rows)
-    if found.items > len(members):
-        print_note(f"{found.items - len(members)} more: --limit {found.items}")
+    if shown.items > len(members):
+        print_note(f"{shown.items - len(members)} more: --limit {shown.items}")
 
 
 @collection.command("share")
@@ -167,22 +167,22 @@ def share_collection(
     """
     check_choice(role, ROLES, "--role")
     with Client() as client:
-        found = find_collection(client, name)
+        shown = find_collection(client, name)
         if revoke is not None:
-            client.collections.delete_link(found.id, revoke)
+            client.collections.delete_link(shown.id, revoke)
             result: dict[str, object] = {"id": revoke, "revoked": True}
             text = f"{revoke}  revoked"
         elif account is None:
-            link = client.collections.create_link(found.id, days=days)
+            link = client.collections.create_link(shown.id, days=days)
             result = link.model_dump(mode="json")
             text = f"{link.secret}"
         elif role == "none":
-            client.collections.unshare(found.id, account)
+            client.collections.unshare(shown.id, account)
             result = {"account": account, "role": None}
             text = f"{account}  no longer shared"
         else:
             share = client.collections.share(
-                found.id, account, "editor" if role == "editor" else "viewer"
+                shown.id, account, "editor" if role == "editor" else "viewer"
             )
             result = share.model_dump(mode="json")
             text = f"{account}  {share.role}"
@@ -203,16 +203,16 @@ def open_link(
 ) -> None:
     """Open a link that somebody shared: you become a viewer of its collection."""
     with Client() as client:
-        found = client.collections.open_link(secret)
-    _print_collection(found, json=json)
+        shown = client.collections.open_link(secret)
+    _print_collection(shown, json=json)
 
 
 @collection.command("clearance")
 def clearance(name: Name, json: AsJson = False) -> None:
     """Print the clearance sheet as CSV: licence and source of each item."""
     with Client() as client:
-        found = find_collection(client, name)
-        rows = [row.model_dump(mode="json") for row in client.collections.clearance(found.id)]
+        shown = find_collection(client, name)
+        rows = [row.model_dump(mode="json") for row in client.collections.clearance(shown.id)]
     if json:
         print_json(rows)
         return
@@ -231,21 +231,21 @@ def delete_collection(
 ) -> None:
     """Delete a collection. Its items stay, and nested collections move up."""
     with Client() as client:
-        found = find_collection(client, name)
-        if not yes and not typer.confirm(f"Delete {found.name}? Its items stay.", err=True):
+        shown = find_collection(client, name)
+        if not yes and not typer.confirm(f"Delete {shown.name}? Its items stay.", err=True):
             raise typer.Abort
-        client.collections.delete(found.id)
+        client.collections.delete(shown.id)
     if json:
-        print_json(found)
+        print_json(shown)
     else:
-        print_line(f"Deleted {found.name}.")
+        print_line(f"Deleted {shown.name}.")
 
 
-def _print_collection(found: types.Collection, *, json: bool) -> None:
+def _print_collection(shown: types.Collection, *, json: bool) -> None:
     if json:
-        print_json(found)
+        print_json(shown)
     else:
-        print_line(f"{found.id}  {found.name}  {found.items} items")
+        print_line(f"{shown.id}  {shown.name}  {shown.items} items")
 
 
 def _cell(value: object) -> str:

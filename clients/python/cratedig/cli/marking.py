@@ -20,8 +20,8 @@ def add_tag(
 ) -> None:
     """Add a tag to items; one that they have keeps its spelling."""
     with Client() as client:
-        found = [find_item(client, item) for item in items]
-        _print_items([client.tags.add(item.id, name) for item in found], json=json)
+        matches = [find_item(client, item) for item in items]
+        _print_items([client.tags.add(item.id, name) for item in matches], json=json)
 
 
 @tag.command("remove")
@@ -32,10 +32,10 @@ def remove_tag(
 ) -> None:
     """Remove a tag from items."""
     with Client() as client:
-        found = [find_item(client, item) for item in items]
-        for item in found:
+        matches = [find_item(client, item) for item in items]
+        for item in matches:
             client.tags.remove(item.id, name)
-        _print_items([client.items.get(item.id) for item in found], json=json)
+        _print_items([client.items.get(item.id) for item in matches], json=json)
 
 
 @tag.command("list")
@@ -62,10 +62,10 @@ def favourite(
 ) -> None:
     """Set the favourite mark of items, or clear it."""
     with Client() as client:
-        found = [find_item(client, item) for item in items]
-        for item in found:
+        matches = [find_item(client, item) for item in items]
+        for item in matches:
             (client.items.unfavourite if remove else client.items.favourite)(item.id)
-        _print_items([client.items.get(item.id) for item in found], json=json)
+        _print_items([client.items.get(item.id) for item in matches], json=json)
 
 
 def rate(
@@ -78,8 +78,8 @@ def rate(
         raise typer.BadParameter(f"{rating!r} is not a rating. Give 0 to 5, or none.")
     value = None if rating == "none" else int(rating)
     with Client() as client:
-        found = [find_item(client, item) for item in items]
-        _print_items([client.items.update(item.id, rating=value) for item in found], json=json)
+        matches = [find_item(client, item) for item in items]
+        _print_items([client.items.update(item.id, rating=value) for item in matches], json=json)
 
 
 def describe_marks(item: types.Item) -> str:
