@@ -12,9 +12,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.search import ClassSource
+from contracts.search import ClassSource, SearchTag
 from kit.database.engine import Database, database_of
 from services.library.catalogue.artifacts import SEARCHED
+from services.library.catalogue.rights import LICENCE, Ancestor, lineages, nearest
 from services.library.catalogue.tables import ItemRow
 from services.library.search.findings import Findings, findings_of
 from services.library.search.fulltext import delete_words, write_words
@@ -28,11 +29,10 @@ NAME_LENGTH = 200
 """Characters of a name that decide its place in the order of names."""
 KEPT_REMOVED = timedelta(days=1)
 """How long the document of a removed item stays."""
-_LICENCES = ("licence", "license")
 _DERIVED = (
     *("owner", "revision", "removed", "name_key", "kind", "sound_class", "class_confidence"),
     *("class_source", "stem", "song", "parent", "bpm", "key", "camelot", "duration", "loudness"),
-    *("brightness", "noisiness", "attack", "pitch", "licence", "updated"),
+    *("brightness", "noisiness", "attack", "pitch", "favourite", "rating", "licence", "updated"),
 )
 """Columns that are written again with every change of the item."""
 
@@ -59,9 +59,9 @@ async def _index(session: AsyncSession, owner: str, ids_of_items: Sequence[str])
     if not items:
         return
     findings = await findings_of(session, items)
-    songs = await _songs(session, {item.parent for item in items if item.parent is not None})
+    lineage = await lineages(session, [item.id for item in items])
     rows = [
-        _document(item, revision, findings.get(item.id, Findings()), songs.get(item.parent or ""))
+        _document(item, revision, findings.get(item.id, Findings()), lineage[item.id])
         for item in items
     ]
     database = database_of(session)
@@ -69,28 +69,32 @@ async def _index(session: AsyncSession, owner: str, ids_of_items: Sequence[str])
     ids: dict[str, int] = {
         item: id_ for id_, item in (await session.execute(statement, rows)).all()
     }
-    words, tags = {}, []
+    words, tags = {}, {}
     for item in items:
-        known = findings.get(item.id, Findings()).tags
-        text = " ".join((item.name, *item.labels.values(), *(tag.name for tag in known)))
-        words[ids[item.id]] = words_of(text, max_length=SEARCHED)
-        tags += [
-            {"document": ids[item.id], "tag": tag.name, "source": tag.source.value,
-             "confidence": tag.confidence}
-            for tag in known
-        ]  # fmt: skip
+        id_, of_item = ids[item.id], _tags(item, findings.get(item.id, Findings()))
+        text = " ".join((item.name, *item.labels.values(), *(tag.name for tag in of_item)))
+        words[id_] = words_of(text, max_length=SEARCHED)
+        tags[id_] = of_item
     await write_words(session, owner, words)
-    if tags:
-        described = {tag["document"] for tag in tags}
-        await session.execute(
-            delete(SearchTagRow)
-            .where(
-                col(SearchTagRow.document).in_(described),
-                col(SearchTagRow.source) == ClassSource.MACHINE,
-            )
-            .execution_options(synchronize_session=False)
-        )
-        await session.execute(insert(SearchTagRow), tags)
+    await _write_tags(session, tags)
+
+
+async def _write_tags(session: AsyncSession, tags: Mapping[int, Sequence[SearchTag]]) -> None:
+    """Replace the tags of documents."""
+    old = delete(SearchTagRow).where(col(SearchTagRow.document).in_(tags))
+    await session.execute(old.execution_options(synchronize_session=False))
+    rows = [
+        {
+            "document": id_,
+            "tag": tag.name,
+            "source": tag.source.value,
+            "confidence": tag.confidence,
+        }
+        for id_, listed in tags.items()
+        for tag in listed
+    ]
+    if rows:
+        await session.execute(insert(SearchTagRow), rows)
 
 
 async def remove_items(session: AsyncSession, owner: str, items: Collection[str]) -> None:
@@ -172,23 +176,16 @@ async def _delete_entries(session: AsyncSession, ids: Sequence[int]) -> None:
     )
 
 
-async def _songs(session: AsyncSession, parents: Collection[str]) -> Mapping[str, str]:
-    """Return the root of the lineage of each item."""
-    if not parents:
-        return {}
-    up = (
-        select(col(ItemRow.id).label("item"), col(ItemRow.id), col(ItemRow.parent))
-        .where(col(ItemRow.id).in_(parents))
-        .cte("up", recursive=True)
-    )
-    further = select(up.c.item, col(ItemRow.id), col(ItemRow.parent))
-    up = up.union(further.where(col(ItemRow.id) == up.c.parent))
-    query = select(up.c.item, up.c.id).where(up.c.parent.is_(None))
-    return dict((await session.execute(query)).all())
+def _tags(item: ItemRow, findings: Findings) -> list[SearchTag]:
+    """Return the tags of an item, its user's before those of the machine."""
+    of_user = dict.fromkeys(filter(None, (name_key(tag["name"]) for tag in item.tags)))
+    return [*(SearchTag(name=name, source=ClassSource.USER) for name in of_user), *findings.tags]
 
 
-def _document(item: ItemRow, revision: int, findings: Findings, song: str | None) -> dict[str, Any]:
-    licence = next((name_key(item.labels[n]) for n in _LICENCES if n in item.labels), None)
+def _document(
+    item: ItemRow, revision: int, findings: Findings, lineage: Sequence[Ancestor]
+) -> dict[str, Any]:
+    licence = nearest(lineage, LICENCE)
     sound = findings.sound
     return {
         "item": item.id,
@@ -205,14 +202,16 @@ def _document(item: ItemRow, revision: int, findings: Findings, song: str | None
         "attack": sound.attack if sound else None,
         "pitch": sound.pitch if sound else None,
         "stem": item.stem,
-        "song": song,
+        "song": lineage[-1].id if item.parent is not None else None,
         "parent": item.parent,
         "bpm": item.bpm,
         "key": findings.key,
         "camelot": findings.camelot,
         "duration": item.audio["duration"] if item.audio else None,
         "loudness": findings.loudness,
-        "licence": licence or None,
+        "favourite": item.favourite,
+        "rating": item.rating,
+        "licence": (name_key(licence[0]) or None) if licence else None,
         "created": item.created,
         "updated": item.updated,
     }
