@@ -19,6 +19,7 @@ from contracts.search import (
     SearchResult,
     Sort,
     SortField,
+    Stars,
     TimeRange,
     ValueRange,
 )
