@@ -17,6 +17,7 @@ from contracts.ids import ItemId
 from contracts.items import Item, ItemKind
 from contracts.music import Bpm, CamelotCode, Confidence, Decibels, Hertz, Seconds, Share, Stem
 from contracts.tagging import SoundClass
+from contracts.tags import Rating
 
 DOUBT = 0.62
 """A class with a lower confidence is in doubt."""
@@ -24,8 +25,8 @@ MAX_QUERY_LENGTH = 400
 """Characters of a query in the query language."""
 MAX_TERMS = 16
 """Words and phrases of a query."""
-Rating = Annotated[int, Field(ge=1, le=5)]
-"""Stars, 1 to 5."""
+Stars = Annotated[int, Field(ge=1, le=5)]
+"""The least rating that a search asks for, 1 to 5."""
 
 
 class MeasuredField(StrEnum):
@@ -209,7 +210,7 @@ class SearchQuery(StrictModel):
     sources: tuple[str, ...] = ()
     """Ids of items, or words of songs' names: only what was cut from these."""
     favourite: bool | None = None
-    min_rating: Rating | None = None
+    min_rating: Stars | None = None
     in_doubt: bool | None = None
     """Whether the confidence of the item's class is below `DOUBT`."""
     created: TimeRange | None = None

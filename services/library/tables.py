@@ -1,12 +1,14 @@
 """All tables of the library, for whoever writes or checks migrations."""
 
 from services.library.catalogue import tables as catalogue
+from services.library.collections import tables as collections
 from services.library.events import tables as events
 from services.library.idempotency import IdempotencyRow
 from services.library.jobs import tables as jobs
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
 from services.library.search import tables as search
+from services.library.tags import tables as tags
 from services.library.usage import UsageRow
 
 __all__ = [
@@ -14,8 +16,10 @@ __all__ = [
     "IdempotencyRow",
     "UsageRow",
     "catalogue",
+    "collections",
     "events",
     "jobs",
     "pipelines",
     "search",
+    "tags",
 ]

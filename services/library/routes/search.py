@@ -15,11 +15,11 @@ from contracts.search import (
     MAX_QUERY_LENGTH,
     KeyFilter,
     MeasuredField,
-    Rating,
     SearchQuery,
     SearchResult,
     Sort,
     SortField,
+    Stars,
     TimeRange,
     ValueRange,
 )
@@ -94,7 +94,7 @@ class SearchParams(StrictModel):
         Field(description="Ids of items, or words of songs' names: what was cut from these."),
     ] = ()
     favourite: bool | None = None
-    min_rating: Rating | None = None
+    min_rating: Stars | None = None
     in_doubt: Annotated[
         bool | None, Field(description="Whether the confidence of the class is below 0.62.")
     ] = None

@@ -7,13 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from contracts.search import ClassSource
 from kit.database.engine import Database, database_of
 from services.library.catalogue.artifacts import SEARCHED
+from services.library.catalogue.rights import LICENCE, Ancestor, lineages, nearest
 from services.library.catalogue.tables import ItemRow
 from services.library.search.findings import Findings, findings_of
 from services.library.search.fulltext import delete_words, write_words
@@ -27,26 +29,38 @@ NAME_LENGTH = 200
 """Characters of a name that decide its place in the order of names."""
 KEPT_REMOVED = timedelta(days=1)
 """How long the document of a removed item stays."""
-_LICENCES = ("licence", "license")
 _DERIVED = (
     *("owner", "revision", "removed", "name_key", "kind", "stem", "song", "parent", "bpm"),
-    *("key", "camelot", "duration", "licence", "updated"),
+    *("key", "camelot", "duration", "favourite", "rating", "licence", "updated"),
 )
 """Columns that are written again with every change of the item."""
 
 
-async def index_items(session: AsyncSession, owner: str, items: Sequence[ItemRow]) -> None:
-    """Write the documents of an owner's items, which were added or changed in this transaction."""
+async def index_items(session: AsyncSession, owner: str, items: Sequence[str]) -> None:
+    """Write the documents of an owner's items, which were added or changed.
+
+    The rows are read after the owner's revision is held. So they are the newest: whoever changes
+    one of them meanwhile waits for the revision, and then writes its document again.
+
+    Parameters
+    ----------
+    items
+        Their ids; those that do not exist any more are left out.
+    """
     for first in range(0, len(items), AT_ONCE):
         await _index(session, owner, items[first : first + AT_ONCE])
 
 
-async def _index(session: AsyncSession, owner: str, items: Sequence[ItemRow]) -> None:
-    findings = await findings_of(session, [item.id for item in items])
-    songs = await _songs(session, {item.parent for item in items if item.parent is not None})
+async def _index(session: AsyncSession, owner: str, ids_of_items: Sequence[str]) -> None:
     revision = await next_revision(session, owner)
+    query = select(ItemRow).where(col(ItemRow.owner) == owner, col(ItemRow.id).in_(ids_of_items))
+    items = list(await session.scalars(query.execution_options(populate_existing=True)))
+    if not items:
+        return
+    findings = await findings_of(session, [item.id for item in items])
+    lineage = await lineages(session, [item.id for item in items])
     rows = [
-        _document(item, revision, findings.get(item.id, Findings()), songs.get(item.parent or ""))
+        _document(item, revision, findings.get(item.id, Findings()), lineage[item.id])
         for item in items
     ]
     database = database_of(session)
@@ -54,12 +68,28 @@ async def _index(session: AsyncSession, owner: str, items: Sequence[ItemRow]) ->
     ids: dict[str, int] = {
         item: id_ for id_, item in (await session.execute(statement, rows)).all()
     }
+    await _write_user_tags(session, {ids[item.id]: _user_tags(item) for item in items})
     tags = await _tags_of(session, ids.values())
     words = {}
     for item in items:
         text = " ".join((item.name, *item.labels.values(), *tags.get(ids[item.id], ())))
         words[ids[item.id]] = words_of(text, max_length=SEARCHED)
     await write_words(session, owner, words)
+
+
+async def _write_user_tags(session: AsyncSession, tags: Mapping[int, Sequence[str]]) -> None:
+    """Replace the tags that a user gave to documents."""
+    old = delete(SearchTagRow).where(
+        col(SearchTagRow.document).in_(tags), col(SearchTagRow.source) == ClassSource.USER
+    )
+    await session.execute(old.execution_options(synchronize_session=False))
+    rows = [
+        {"document": id_, "tag": tag, "source": ClassSource.USER.value}
+        for id_, listed in tags.items()
+        for tag in listed
+    ]
+    if rows:
+        await session.execute(insert(SearchTagRow), rows)
 
 
 async def remove_items(session: AsyncSession, owner: str, items: Collection[str]) -> None:
@@ -155,23 +185,14 @@ async def _tags_of(session: AsyncSession, ids: Collection[int]) -> Mapping[int, 
     return tags
 
 
-async def _songs(session: AsyncSession, parents: Collection[str]) -> Mapping[str, str]:
-    """Return the root of the lineage of each item."""
-    if not parents:
-        return {}
-    up = (
-        select(col(ItemRow.id).label("item"), col(ItemRow.id), col(ItemRow.parent))
-        .where(col(ItemRow.id).in_(parents))
-        .cte("up", recursive=True)
-    )
-    further = select(up.c.item, col(ItemRow.id), col(ItemRow.parent))
-    up = up.union(further.where(col(ItemRow.id) == up.c.parent))
-    query = select(up.c.item, up.c.id).where(up.c.parent.is_(None))
-    return dict((await session.execute(query)).all())
+def _user_tags(item: ItemRow) -> list[str]:
+    return list(dict.fromkeys(filter(None, (name_key(tag["name"]) for tag in item.tags))))
 
 
-def _document(item: ItemRow, revision: int, findings: Findings, song: str | None) -> dict[str, Any]:
-    licence = next((name_key(item.labels[n]) for n in _LICENCES if n in item.labels), None)
+def _document(
+    item: ItemRow, revision: int, findings: Findings, lineage: Sequence[Ancestor]
+) -> dict[str, Any]:
+    licence = nearest(lineage, LICENCE)
     return {
         "item": item.id,
         "owner": item.owner,
@@ -180,14 +201,16 @@ def _document(item: ItemRow, revision: int, findings: Findings, song: str | None
         "name_key": name_key(item.name)[:NAME_LENGTH],
         "kind": item.kind,
         "stem": item.stem,
-        "song": song,
+        "song": lineage[-1].id if item.parent is not None else None,
         "parent": item.parent,
         "bpm": item.bpm,
         "key": findings.key,
         "camelot": findings.camelot,
         "duration": item.audio["duration"] if item.audio else None,
         "loudness": findings.loudness,
-        "licence": licence or None,
+        "favourite": item.favourite,
+        "rating": item.rating,
+        "licence": (name_key(licence[0]) or None) if licence else None,
         "created": item.created,
         "updated": item.updated,
     }

@@ -178,8 +178,10 @@ def _term_mask(columns: Columns, term: Term, ids: Ids) -> Mask:
 def sound_word_mask(columns: Columns, word: str) -> Mask:
     """Return which documents measure as a word for a sound says, `[documents]`."""
     ranges = SOUND_WORDS[word].ranges
-    masks = [in_limits(columns.numbers[part.measure.value], part.limits) for part in ranges]
-    return np.logical_or.reduce(masks)
+    mask = np.zeros(columns.size, np.bool_)
+    for part in ranges:
+        mask |= in_limits(columns.numbers[part.measure.value], part.limits)
+    return mask
 
 
 def _measure_mask(

@@ -16,12 +16,12 @@ from services.library.search.findings import TASKS_WITH_FINDINGS
 
 async def index_changes(session: AsyncSession, items: Sequence[ItemRow]) -> None:
     """Write the documents of items that were added or changed; a listener of `ITEM_CHANGED`."""
-    by_owner: dict[str, dict[str, ItemRow]] = {}
+    by_owner: dict[str, set[str]] = {}
     for item in items:
-        by_owner.setdefault(item.owner, {})[item.id] = item
+        by_owner.setdefault(item.owner, set()).add(item.id)
     # In one order, as two transactions may change items of the same owners.
     for owner in sorted(by_owner):
-        await index_items(session, owner, list(by_owner[owner].values()))
+        await index_items(session, owner, sorted(by_owner[owner]))
 
 
 async def index_results(session: AsyncSession, finished: Sequence[FinishedJob]) -> None:

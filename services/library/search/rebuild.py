@@ -13,7 +13,6 @@ from kit.clock import Clock
 from kit.database.engine import Database
 from services.library.background import repeat, until
 from services.library.catalogue.tables import ItemRow
-from services.library.jobs.locks import hold_owner
 from services.library.search.documents import index_items, remove_items
 from services.library.search.pending import queue_items
 from services.library.search.tables import SearchDocumentRow
@@ -89,17 +88,9 @@ async def _items_after(
 
 async def _index(database: Database, items: Sequence[tuple[str, str]]) -> None:
     for owner, pairs in groupby(sorted(items), key=lambda pair: pair[0]):
-        ids = [item for _, item in pairs]
-        query = (
-            select(ItemRow)
-            .where(col(ItemRow.id).in_(ids))
-            .order_by(col(ItemRow.id))
-            .with_for_update(key_share=True)
-        )
         async with database.transaction() as session:
-            await hold_owner(session, owner)
-            # Items that were deleted meanwhile are not there any more.
-            await index_items(session, owner, list(await session.scalars(query)))
+            ids = [item for _, item in pairs]
+            await index_items(session, owner, ids)
             await queue_items(session, ids)
 
 
@@ -118,5 +109,4 @@ async def _remove_orphans(database: Database) -> None:
             return
         for owner, pairs in groupby(sorted(map(tuple, rows)), key=lambda pair: pair[0]):
             async with database.transaction() as session:
-                await hold_owner(session, owner)
                 await remove_items(session, owner, [id_ for _, id_ in pairs])

@@ -39,13 +39,17 @@ async def describe_sounds(
             await session.execute(_UPDATES[is_measured], rows)
 
 
-async def describe_song(session: AsyncSession, item: ItemRow, tags: Sequence[Tag]) -> None:
-    """Write the tags of a locked item in place of those that a machine gave it before."""
-    query = select(col(SearchDocumentRow.id)).where(col(SearchDocumentRow.item) == item.id)
+async def describe_song(session: AsyncSession, owner: str, item: str, tags: Sequence[Tag]) -> None:
+    """Write the tags of an item in place of those that a machine gave it before.
+
+    The caller holds the owner's lock.
+    """
+    await _index_missing(session, owner, [item])
+    query = select(col(SearchDocumentRow.id)).where(col(SearchDocumentRow.item) == item)
     document = await session.scalar(query)
     if document is None:
-        await index_items(session, item.owner, [item])
-        document = await session.scalar(query)
+        # It was deleted meanwhile.
+        return
     await session.execute(
         delete(SearchTagRow)
         .where(
@@ -66,19 +70,16 @@ async def describe_song(session: AsyncSession, item: ItemRow, tags: Sequence[Tag
     if rows:
         await session.execute(insert(SearchTagRow), rows)
     # The words of tags are searched with those of the item.
-    await index_items(session, item.owner, [item])
+    await index_items(session, owner, [item])
 
 
 async def _index_missing(session: AsyncSession, owner: str, items: Sequence[str]) -> None:
     """Write the documents of items that have none yet, as after an upgrade."""
     known = select(col(SearchDocumentRow.id)).where(col(SearchDocumentRow.item) == col(ItemRow.id))
-    query = (
-        select(ItemRow)
-        .where(col(ItemRow.id).in_(items), ~known.exists())
-        .order_by(col(ItemRow.id))
-        .with_for_update(key_share=True)
+    query = select(col(ItemRow.id)).where(
+        col(ItemRow.id).in_(items), col(ItemRow.owner) == owner, ~known.exists()
     )
-    await index_items(session, owner, list(await session.scalars(query)))
+    await index_items(session, owner, list(await session.scalars(query.order_by(col(ItemRow.id)))))
 
 
 def _values(item: str, sample: SampleTags, revision: int) -> dict[str, Any]:

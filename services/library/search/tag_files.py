@@ -30,7 +30,7 @@ from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.objects.base import ObjectCorrupt, ObjectError, ObjectMissing, ObjectStore
 from services.library.background import until
-from services.library.catalogue.tables import ArtifactRow, ItemRow
+from services.library.catalogue.tables import ArtifactRow
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import JobRow
 from services.library.search.pending import TAG_FILES
@@ -169,15 +169,13 @@ class TagFiles:
         for number, part in enumerate(parts, start=1):
             async with self._database.transaction() as session:
                 await hold_owner(session, artifact.owner)
-                song = None
-                if number == len(parts) and tags.song and artifact.item is not None:
-                    song = await _held(session, artifact.item)
                 items = await _items_of(session, inputs, part)
                 await describe_sounds(session, artifact.owner, items)
-                if song is not None:
-                    await describe_song(session, song, tags.song)
-                if number == len(parts):
-                    await session.execute(_removal(artifact))
+                if number < len(parts):
+                    continue
+                if tags.song and artifact.item is not None:
+                    await describe_song(session, artifact.owner, artifact.item, tags.song)
+                await session.execute(_removal(artifact))
 
     async def _forget(self, artifact: ArtifactRow) -> None:
         async with self._database.transaction() as session:
@@ -212,11 +210,6 @@ def _removal(artifact: ArtifactRow) -> Any:
     )
 
 
-async def _held(session: AsyncSession, item: str) -> ItemRow | None:
-    query = select(ItemRow).where(col(ItemRow.id) == item).with_for_update(key_share=True)
-    return (await session.scalars(query)).one_or_none()
-
-
 async def _items_of(
     session: AsyncSession, inputs: Sequence[Mapping[str, Any]], samples: Sequence[SampleTags]
 ) -> dict[str, SampleTags]:
@@ -243,7 +236,6 @@ async def _items_of(
     own = select(col(ArtifactRow.item), col(ArtifactRow.object_key)).where(
         col(ArtifactRow.job).in_(jobs),
         col(ArtifactRow.kind) == ArtifactKind.CANONICAL,
-        col(ArtifactRow.item).is_not(None),
     )
     found = (await session.execute(own)).all()
-    return {item: by_key[key] for item, key in found if key in by_key}
+    return {item: by_key[key] for item, key in found if item is not None and key in by_key}

@@ -66,7 +66,7 @@ class Crate:
         async with self.database.transaction() as session:
             session.add(row)
             await session.flush()
-            await index_items(session, self.owner, [row])
+            await index_items(session, self.owner, [row.id])
         if values or tags:
             await self.describe(row.id, tags, **values)
         return row.id

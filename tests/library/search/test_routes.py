@@ -39,7 +39,14 @@ async def test_documents_follow_uploads_results_edits_and_deletions(catalogue: C
     )
     await catalogue.finish(await catalogue.claim(TaskName.ANALYSIS), analysis)
     assert await names(user, "key:Am") == {"Night Drive.wav"}
-    await user.http.patch(f"/v1/items/{song}", json={"name": "Day Walk", "bpm": 92})
+    assert await names(user, "licence:cc0 kind:stem") == {"song – bass", "song – drums"}
+    await user.http.put(f"/v1/items/{song}/tags/Vinyl")
+    await user.http.put(f"/v1/items/{song}/favourite")
+    assert await names(user, "tag:vinyl is:favourite") == {"Night Drive.wav"}
+    await user.http.delete(f"/v1/items/{song}/tags/Vinyl")
+    changes = {"name": "Day Walk", "bpm": 92, "rating": 4}
+    await user.http.patch(f"/v1/items/{song}", json=changes)
+    assert await names(user, "rating:4 -tag:vinyl") == {"Day Walk"}
     assert await names(user, "drive") == set()
     assert await names(user, "walk bpm:90-94") == {"Day Walk"}
     assert await names(stranger, "") == set()

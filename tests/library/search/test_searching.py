@@ -240,7 +240,7 @@ async def test_changes_are_seen_by_the_next_search(crate: Crate) -> None:
         row = await session.get_one(tables.ItemRow, item)
         row.name = "after"
         await session.flush()
-        await index_items(session, crate.owner, [row])
+        await index_items(session, crate.owner, [row.id])
     assert await crate.names("before") == []
     assert await crate.names("after") == ["after"]
     await crate.describe(item, ("warm",), bpm=99.0)
@@ -260,7 +260,7 @@ async def test_a_change_that_is_undone_is_never_seen(crate: Crate) -> None:
             row = crate.item("undone")
             session.add(row)
             await session.flush()
-            await index_items(session, crate.owner, [row])
+            await index_items(session, crate.owner, [row.id])
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -309,10 +309,10 @@ async def test_many_items_take_few_statements(crate: Crate) -> None:
         await session.flush()
         event.listen(Engine, "before_cursor_execute", note)
         try:
-            await index_items(session, crate.owner, rows)
+            await index_items(session, crate.owner, [row.id for row in rows])
         finally:
             event.remove(Engine, "before_cursor_execute", note)
-    assert len(sent) <= 8, sent
+    assert len(sent) <= 10, sent
     result = await crate.search("slice", limit=1)
     assert result.total == 400
     assert MAX_RANKED > 400

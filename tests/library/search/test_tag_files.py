@@ -31,7 +31,7 @@ from services.library.search.tables import SearchDocumentRow, SearchPendingRow
 from services.library.search.tag_files import TagFiles
 from tests.library.catalogue import Catalogue, User, WorkerFile, open_catalogue
 from tests.library.test_runs import SLICING
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 KICK = SoundFacts(
     loudness=-12.0, brightness=80.0, noisiness=0.02, attack=0.004, decay=0.2, pitch=55.0,
@@ -320,7 +320,7 @@ async def test_a_file_is_read_as_soon_as_its_job_has_finished(catalogue: Catalog
     running = asyncio.create_task(files.run(stopping))
     try:
         await tag(user, catalogue, item, Tags(samples=(sample("canonical.flac", SoundClass.TOM),)))
-        async with asyncio.timeout(HANGS):
+        async with asyncio.timeout(HANG_TIMEOUT):
             await files.done.wait()
     finally:
         stopping.set()

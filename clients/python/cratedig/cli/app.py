@@ -13,7 +13,9 @@ from cratedig.cli import (
     access,
     accounts,
     catalogue,
+    collections,
     downloads,
+    marking,
     processing,
     searching,
     uploading,
@@ -42,6 +44,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     catalogue.edit,
     downloads.get,
     catalogue.rm,
+    marking.favourite,
+    marking.rate,
     work.run,
     work.jobs,
     work.runs,
@@ -52,6 +56,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command()(command)
+app.add_typer(marking.tag, name="tag")
+app.add_typer(collections.collection, name="collection")
 app.add_typer(processing.pipelines, name="pipelines")
 app.add_typer(accounts.account, name="account")
 app.add_typer(access.keys, name="keys")
