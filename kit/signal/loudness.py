@@ -58,7 +58,6 @@ def k_weighting(sample_rate: int) -> tuple[tuple[float, ...], tuple[float, ...]]
     return shelf, highpass
 
 
-@lru_cache(maxsize=4)
 def _impulse_response(sample_rate: int) -> NDArray[np.float64]:
     """Return K-weighting as a finite impulse response, truncated at -140 dB."""
     length = max(16, round(_RESPONSE_SECONDS * sample_rate))
@@ -71,6 +70,14 @@ def _impulse_response(sample_rate: int) -> NDArray[np.float64]:
             x1, x2, y1, y2 = x, x1, y, y1
         signal = filtered
     return np.array(signal)
+
+
+@lru_cache(maxsize=4)
+def _transfer_function(sample_rate: int) -> tuple[int, int, NDArray[np.complex64]]:
+    """Return the samples of history, the size of a transform, and K-weighting's spectrum."""
+    response = _impulse_response(sample_rate)
+    size = 1 << (8 * len(response) - 1).bit_length()
+    return len(response) - 1, size, np.fft.rfft(response, size).astype(np.complex64)
 
 
 class LoudnessMeter:
@@ -90,11 +97,8 @@ class LoudnessMeter:
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        response = _impulse_response(sample_rate)
         self._rate = sample_rate
-        self._history = len(response) - 1
-        self._size = 1 << (8 * len(response) - 1).bit_length()
-        self._spectrum = np.fft.rfft(response, self._size).astype(np.complex64)
+        self._history, self._size, self._spectrum = _transfer_function(sample_rate)
         self._step = self._size - self._history
         self._waiting = np.zeros((channels, self._history), np.float32)
         self._filtered = 0
