@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 PAGE = 4096
 """Changes that one statement reads."""
-FLUSH_ROWS = 4096
-"""Rows in memory from which on they are appended to the files."""
 _RETRY_AFTER: Seconds = 60.0
 """How long after an error of the disk nothing is written."""
 _REBUILDS = 3
@@ -73,11 +71,19 @@ class Copy:
     """The newest snapshot of a set in this process; every change of it happens under its lock."""
 
     def __init__(
-        self, database: Database, folder: Path, space: Space, owner: str, *, disk: Disk
+        self,
+        database: Database,
+        folder: Path,
+        space: Space,
+        owner: str,
+        *,
+        flush_rows: int,
+        disk: Disk,
     ) -> None:
         self._database = database
         self._folder = folder
         self._space = space
+        self._flush_rows = flush_rows
         self._disk = disk
         self._key = {
             "name": space.name,
@@ -102,7 +108,7 @@ class Copy:
             return False
         builder = self._loaded.builder
         dead = len(builder.snapshot.alive) - builder.snapshot.live
-        return max(dead, builder.removals) > max(FLUSH_ROWS, builder.snapshot.live // 4)
+        return max(dead, builder.removals) > max(self._flush_rows, builder.snapshot.live // 4)
 
     async def refresh(self) -> Snapshot | None:
         """Return a snapshot of all that is committed by now; nothing if the owner has no vectors.
@@ -168,7 +174,7 @@ class Copy:
             changes = [(row.sequence, row.id, row.vector) for row in rows if row.id is not None]
             if changes:
                 await asyncio.to_thread(builder.apply, changes)
-            if len(builder.snapshot.recent) >= FLUSH_ROWS:
+            if len(builder.snapshot.recent) >= self._flush_rows:
                 await self._flush(loaded)
                 if self._loaded is None:
                     continue
@@ -198,12 +204,10 @@ class Copy:
 
         def load() -> SnapshotBuilder:
             stored = files.load()
-            if stored is not None and (
-                stored.manifest.sequence > last or stored.manifest.sequence < head.purged
-            ):
-                # The database was restored from a backup, or the files were.
+            if stored is not None and not head.purged <= stored.manifest.sequence <= last:
+                stored = None  # The database was restored from a backup, or the files were.
+            if stored is None and files.current() is not None:
                 files.discard()
-                stored = None
             return SnapshotBuilder(self._space.dimension, stored)
 
         builder = await asyncio.to_thread(load)

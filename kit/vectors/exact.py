@@ -38,6 +38,7 @@ Answer = TypeVar("Answer")
 
 MEMORY = 256 << 20
 """Bytes that the copies of a process may take; their mapped rows are the system's to keep."""
+FLUSH_ROWS = 4096
 _IDS = 500
 """Ids in one statement."""
 
@@ -60,16 +61,25 @@ class ExactVectors:
         Where files lie. It may be deleted while no process uses it.
     memory
         Bytes that copies may take before those that were searched longest ago are forgotten.
+    flush_rows
+        Rows in memory from which on they are appended to the files.
     disk
         Does the syncing and the renaming.
     """
 
     def __init__(
-        self, database: Database, folder: Path, *, memory: int = MEMORY, disk: Disk = DISK
+        self,
+        database: Database,
+        folder: Path,
+        *,
+        memory: int = MEMORY,
+        flush_rows: int = FLUSH_ROWS,
+        disk: Disk = DISK,
     ) -> None:
         self._database = database
         self._folder = folder
         self._memory = memory
+        self._flush_rows = flush_rows
         self._disk = disk
         self._spaces = SpaceTable(database)
         self._copies: OrderedDict[tuple[Space, str], Copy] = OrderedDict()
@@ -237,7 +247,14 @@ class ExactVectors:
     def _copy(self, space: Space, owner: str) -> Copy:
         key = (space, owner)
         if key not in self._copies:
-            self._copies[key] = Copy(self._database, self._folder, space, owner, disk=self._disk)
+            self._copies[key] = Copy(
+                self._database,
+                self._folder,
+                space,
+                owner,
+                flush_rows=self._flush_rows,
+                disk=self._disk,
+            )
         self._copies.move_to_end(key)
         return self._copies[key]
 

@@ -62,10 +62,13 @@ class PgVectors:
     ----------
     database
         What the sessions belong to; the caller closes it.
+    exact
+        Vectors up to which all are compared; for more the index is scanned.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, exact: int = EXACT) -> None:
         self._database = database
+        self._exact = exact
         self._spaces = SpaceTable(database)
         self._numbers: dict[Space, int] = {}
 
@@ -177,9 +180,9 @@ class PgVectors:
         if allowed is not None:
             pack([owner, *allowed])
             parameters["ids"] = ",".join(allowed)
-        by_id = allowed is not None and len(allowed) <= EXACT
+        by_id = allowed is not None and len(allowed) <= self._exact
         rows: Sequence[Any] = ()
-        if not by_id and await self._read(space, statements.has_more, owner=owner, exact=EXACT):
+        if not by_id and await self._has_many(space, owner):
             rows = await self._read(
                 space,
                 lambda number: statements.search_index(number, space, filtered=filtered),
@@ -192,6 +195,8 @@ class PgVectors:
                 lambda number: statements.search_all(number, space, filtered=filtered, by_id=by_id),
                 **parameters,
             )
+        # The index orders by what it has rounded once more: neighbours may have changed places.
+        rows = sorted(rows, key=lambda row: row.distance)
         return [Neighbour(str(row.id), min(max(row.distance, 0.0), 2.0)) for row in rows]
 
     async def clean_up(self) -> None:
@@ -206,6 +211,10 @@ class PgVectors:
             async with self._database.session() as session:
                 self._numbers[space] = await self._spaces.number(session, space)
         return self._numbers[space]
+
+    async def _has_many(self, space: Space, owner: str) -> bool:
+        parameters = {"owner": owner, "exact": self._exact}
+        return bool(await self._read(space, statements.has_more, **parameters))
 
     async def _read(
         self,
