@@ -19,6 +19,7 @@ ORDER = (
     "gateway",
     "attack",
     "searching",
+    "vectors",
     "memory",
     "midi",
     "drums",

@@ -39,6 +39,8 @@ Answer = TypeVar("Answer")
 MEMORY = 256 << 20
 """Bytes that the copies of a process may take; their mapped rows are the system's to keep."""
 FLUSH_ROWS = 4096
+_AT_ONCE = 1 << 20
+"""Components that are searched on the event loop: a millisecond, less than a thread may cost."""
 _IDS = 500
 """Ids in one statement."""
 
@@ -215,7 +217,8 @@ class ExactVectors:
                 for id_, distance in zip(unpack(ids), distances.tolist(), strict=True)
             ]
 
-        return await asyncio.to_thread(nearest)
+        small = len(snapshot.ids) * space.dimension <= _AT_ONCE
+        return nearest() if small else await asyncio.to_thread(nearest)
 
     async def clean_up(self) -> None:
         """Delete files of spaces and owners that were removed."""

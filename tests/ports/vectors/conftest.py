@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from kit.clock import SystemClock
 from kit.database.engine import Database
@@ -35,12 +34,6 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             url = await stack.enter_async_context(temporary_database(server))
         database = Database(url, clock=SystemClock())
         stack.push_async_callback(database.close)
-        if request.param == "pgvector-index":
-            async with database.transaction() as session:
-                # Else the planner sorts small tables instead of scanning their index.
-                name = url.rpartition("/")[2]
-                await session.execute(text(f'ALTER DATABASE "{name}" SET enable_sort = off'))
-            await database.close()
         store = (
             ExactVectors(database, tmp_path / "vectors")
             if database.sqlite
