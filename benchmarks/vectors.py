@@ -91,11 +91,11 @@ def build_case(size: int, queries: int) -> Case:
     numbers = np.random.default_rng(size)
     centres = numbers.standard_normal((max(size // 500, 4), DIMENSION), dtype=np.float32)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    vectors, asked_for = clustered(size, centres, numbers), clustered(queries, centres, numbers)
+    vectors, targets = clustered(size, centres, numbers), clustered(queries, centres, numbers)
     ids = [new_id() for _ in range(size)]
     rows = np.sort(numbers.choice(size, max(int(size * SHARE), LIMIT), replace=False))
     nearest, nearest_allowed, times = [], [], []
-    for query in asked_for:
+    for query in targets:
         began = time.perf_counter()
         scores = vectors @ query
         top = np.argpartition(scores, -LIMIT)[-LIMIT:]
@@ -105,7 +105,7 @@ def build_case(size: int, queries: int) -> Case:
         nearest_allowed.append({ids[row] for row in among})
     print(f" plain numpy, float32 in memory: {quantiles(times)}", flush=True)
     allowed = [ids[row] for row in rows]
-    return Case(new_id(), ids, vectors, asked_for, allowed, nearest, nearest_allowed)
+    return Case(new_id(), ids, vectors, targets, allowed, nearest, nearest_allowed)
 
 
 def quantiles(times: list[float]) -> str:

@@ -16,7 +16,7 @@ from kit.database.engine import Database
 from kit.durable import Disk
 from kit.vectors.base import Space
 from kit.vectors.files import VectorFiles
-from kit.vectors.snapshot import Snapshot, SnapshotBuilder
+from kit.vectors.flat_index import FlatIndex, FlatIndexBuilder
 from kit.vectors.spaces import unknown
 from kit.vectors.tables import SETS, SPACES, VECTORS
 
@@ -27,6 +27,8 @@ PAGE = 4096
 _RETRY_AFTER: Seconds = 60.0
 """How long after an error of the disk nothing is written."""
 _REBUILDS = 3
+_LOADING = 16
+"""While many rows are read, so many times as many are collected before each sync."""
 
 _CHANGES = (
     select(
@@ -64,11 +66,11 @@ class _Loaded:
     set: int
     token: str
     files: VectorFiles
-    builder: SnapshotBuilder
+    builder: FlatIndexBuilder
 
 
 class Copy:
-    """The newest snapshot of a set in this process; every change of it happens under its lock."""
+    """The newest index of a set in this process; every change of it happens under its lock."""
 
     def __init__(
         self,
@@ -107,11 +109,11 @@ class Copy:
         if self._loaded is None or self.compacting:
             return False
         builder = self._loaded.builder
-        dead = len(builder.snapshot.alive) - builder.snapshot.live
-        return max(dead, builder.removals) > max(self._flush_rows, builder.snapshot.live // 4)
+        dead = len(builder.index.alive) - builder.index.live
+        return max(dead, builder.removals) > max(self._flush_rows, builder.index.live // 4)
 
-    async def refresh(self) -> Snapshot | None:
-        """Return a snapshot of all that is committed by now; nothing if the owner has no vectors.
+    async def refresh(self) -> FlatIndex | None:
+        """Return an index of all that is committed by now; nothing if the owner has no vectors.
 
         Raises
         ------
@@ -120,7 +122,7 @@ class Copy:
         async with self._lock:
             for _ in range(_REBUILDS):
                 if await self._read_changes():
-                    return self._loaded.builder.snapshot if self._loaded else None
+                    return self._loaded.builder.index if self._loaded else None
             raise RuntimeError(f"vectors of set {self._key} do not agree with their count")
 
     async def compact(self) -> None:
@@ -129,25 +131,25 @@ class Copy:
             if self._loaded is None:
                 return
             loaded = self._loaded
-            if loaded.builder.snapshot.manifest is not None:
+            if loaded.builder.index.manifest is not None:
                 await self._flush(loaded)
             if self._loaded is not loaded:
                 return
-            snapshot, manifest = loaded.builder.snapshot, loaded.builder.snapshot.manifest
+            index, manifest = loaded.builder.index, loaded.builder.index.manifest
         if manifest is not None:
-            if len(snapshot.recent):
+            if len(index.recent):
                 return
             # Meanwhile searches go on: they find the old files and collect changes in memory.
-            alive = np.flatnonzero(snapshot.alive)
+            alive = np.flatnonzero(index.alive)
             rewritten = await asyncio.to_thread(
                 loaded.files.rewrite,
-                *(manifest, snapshot.ids, snapshot.stored, alive),
-                sequence=snapshot.sequence,
+                *(manifest, index.ids, index.stored, alive),
+                sequence=index.sequence,
                 purged=loaded.builder.purged,
             )
             if not rewritten:
                 return
-        await self._purge(loaded.set, snapshot.sequence)
+        await self._purge(loaded.set, index.sequence)
         async with self._lock:
             if self._loaded is loaded:
                 self._loaded = None
@@ -166,7 +168,7 @@ class Copy:
                 continue
             builder = loaded.builder
             if head.purged != builder.purged:
-                if head.purged > builder.snapshot.sequence:
+                if head.purged > builder.index.sequence:
                     # Removals were forgotten that this copy has not seen.
                     await self._start_again(loaded)
                     continue
@@ -174,12 +176,14 @@ class Copy:
             changes = [(row.sequence, row.id, row.vector) for row in rows if row.id is not None]
             if changes:
                 await asyncio.to_thread(builder.apply, changes)
-            if len(builder.snapshot.recent) >= self._flush_rows:
+            complete = len(changes) < PAGE
+            enough = self._flush_rows if complete else _LOADING * self._flush_rows
+            if len(builder.index.recent) >= enough:
                 await self._flush(loaded)
                 if self._loaded is None:
                     continue
-            if len(changes) < PAGE:
-                if builder.snapshot.live == head.count:
+            if complete:
+                if builder.index.live == head.count:
                     return True
                 log.warning("vectors differ from the database, which they are read from again")
                 await asyncio.to_thread(loaded.files.discard)
@@ -187,7 +191,7 @@ class Copy:
                 return False
 
     async def _select_changes(self) -> Sequence[Any]:
-        sequence = self._loaded.builder.snapshot.sequence if self._loaded else 0
+        sequence = self._loaded.builder.index.sequence if self._loaded else 0
         limit = PAGE if self._loaded else 1
         parameters = {**self._key, "sequence": sequence, "limit": limit}
         async with self._database.session() as session:
@@ -202,13 +206,13 @@ class Copy:
         async with self._database.session() as session:
             last = (await session.execute(_LAST_SEQUENCE)).scalar_one_or_none() or 0
 
-        def load() -> SnapshotBuilder:
+        def load() -> FlatIndexBuilder:
             stored = files.load()
             if stored is not None and not head.purged <= stored.manifest.sequence <= last:
                 stored = None  # The database was restored from a backup, or the files were.
             if stored is None and files.current() is not None:
                 files.discard()
-            return SnapshotBuilder(self._space.dimension, stored)
+            return FlatIndexBuilder(self._space.dimension, stored)
 
         builder = await asyncio.to_thread(load)
         builder.purged = head.purged
@@ -216,7 +220,7 @@ class Copy:
 
     async def _start_again(self, loaded: _Loaded) -> None:
         """Forget a copy; files that no other process has written since are as old, and go too."""
-        manifest = loaded.builder.snapshot.manifest
+        manifest = loaded.builder.index.manifest
         if manifest is not None and loaded.files.current() == manifest:
             await asyncio.to_thread(loaded.files.discard)
         self._loaded = None
@@ -226,21 +230,21 @@ class Copy:
         if time.monotonic() < self._no_writes_until:
             return
         files, builder = loaded.files, loaded.builder
-        snapshot = builder.snapshot
-        first = len(snapshot.stored)
+        index = builder.index
+        first = len(index.stored)
 
         def append() -> bool:
             manifest = files.append(
-                snapshot.manifest,
-                snapshot.ids[first:],
-                snapshot.recent,
-                np.flatnonzero(~snapshot.alive),
-                sequence=snapshot.sequence,
+                index.manifest,
+                index.ids[first:],
+                index.recent,
+                np.flatnonzero(~index.alive),
+                sequence=index.sequence,
                 purged=builder.purged,
             )
             if manifest is not None:
                 builder.stored(manifest, files.map(manifest))
-            return manifest is not None or files.current() == snapshot.manifest
+            return manifest is not None or files.current() == index.manifest
 
         try:
             if not await asyncio.to_thread(append):

@@ -175,10 +175,10 @@ class ExactVectors:
 
     async def get(self, space: Space, owner: str, ids: Collection[str]) -> dict[str, F32]:
         """Return the stored unit vectors of those ids that the owner has."""
-        snapshot = await self._run(self._copy(space, owner).refresh())
-        if snapshot is None or not ids:
+        index = await self._run(self._copy(space, owner).refresh())
+        if index is None or not ids:
             return {}
-        held, matrix = await asyncio.to_thread(snapshot.vectors, pack(list(set(ids))))
+        held, matrix = await asyncio.to_thread(index.vectors, pack(list(set(ids))))
         return dict(zip(unpack(held), matrix, strict=True))
 
     async def count(self, space: Space, owner: str) -> int:
@@ -201,23 +201,23 @@ class ExactVectors:
         check_limit(limit)
         direction = combine(query, space.dimension)
         copy = self._copy(space, owner)
-        snapshot = await self._run(copy.refresh())
+        index = await self._run(copy.refresh())
         if copy.needs_compaction:
             copy.compacting = True
             self._start_task(self._compact(copy))
         self._forget_old_copies()
-        if snapshot is None:
+        if index is None:
             return []
 
         def nearest() -> list[Neighbour]:
             packed = None if allowed is None else pack(allowed)
-            ids, distances = snapshot.nearest(direction, limit, packed)
+            ids, distances = index.nearest(direction, limit, packed)
             return [
                 Neighbour(id_, distance)
                 for id_, distance in zip(unpack(ids), distances.tolist(), strict=True)
             ]
 
-        small = len(snapshot.ids) * space.dimension <= _AT_ONCE
+        small = len(index.ids) * space.dimension <= _AT_ONCE
         return nearest() if small else await asyncio.to_thread(nearest)
 
     async def clean_up(self) -> None:

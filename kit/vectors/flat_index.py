@@ -1,4 +1,7 @@
-"""One owner's vectors in one space as they are searched: mapped rows, and new rows in memory."""
+"""A flat index: one owner's vectors in one space, compared with a query one by one.
+
+Most rows are mapped from files, new ones are in memory.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -53,8 +56,8 @@ class GrowingRows(Generic[Scalar]):
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The vectors after a change of the database; later changes make other snapshots.
+class FlatIndex:
+    """The vectors at one state of the database; changes make another index, this one stays.
 
     The rows of the files come first, `manifest.rows` of them, then those in memory.
     """
@@ -66,7 +69,7 @@ class Snapshot:
     recent: F32
     ids: Ids
     alive: NDArray[np.bool_]
-    index: IdIndex
+    id_index: IdIndex
     live: int
     """How many rows are alive."""
 
@@ -86,7 +89,7 @@ class Snapshot:
         """
         rows: Rows | None = None
         if allowed is not None:
-            rows = np.unique(self.index.find(allowed, self.ids))
+            rows = np.unique(self.id_index.find(allowed, self.ids))
             rows = rows[rows >= 0]
             rows = rows[self.alive[rows]]
         if rows is not None and len(rows) * _GATHER_SHARE <= len(self.alive):
@@ -106,7 +109,7 @@ class Snapshot:
 
     def vectors(self, ids: Ids) -> tuple[Ids, F32]:
         """Return those ids that are here, and their unit vectors."""
-        rows = self.index.find(ids, self.ids)
+        rows = self.id_index.find(ids, self.ids)
         rows = rows[rows >= 0]
         rows = rows[self.alive[rows]]
         split = len(self.stored)
@@ -126,8 +129,8 @@ class Snapshot:
         )
 
 
-class SnapshotBuilder:
-    """Makes snapshots: from files, then by one change of the database after the other."""
+class FlatIndexBuilder:
+    """Makes flat indexes: the first from files, then one after each batch of changes."""
 
     def __init__(self, dimension: int, stored: StoredVectors | None) -> None:
         self.dimension = dimension
@@ -142,30 +145,30 @@ class SnapshotBuilder:
         live = np.flatnonzero(alive)
         self._ids = GrowingRows(ids)
         self._recent = GrowingRows(empty)
-        self.snapshot = Snapshot(
+        self.index = FlatIndex(
             manifest=stored.manifest if stored else None,
             sequence=stored.manifest.sequence if stored else 0,
             stored=stored.matrix if stored else empty,
             recent=empty,
             ids=ids,
             alive=alive,
-            index=IdIndex.build(ids[live], live),
+            id_index=IdIndex.build(ids[live], live),
             live=len(live),
         )
 
     @property
     def nbytes(self) -> int:
         """Bytes of this process's memory; mapped rows belong to the system's cache."""
-        alive = self.snapshot.alive.nbytes
-        return self._ids.nbytes + self._recent.nbytes + alive + self.snapshot.index.nbytes
+        alive = self.index.alive.nbytes
+        return self._ids.nbytes + self._recent.nbytes + alive + self.index.id_index.nbytes
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Include changes, each of another id, in the order of their sequence."""
-        before = self.snapshot
+        before = self.index
         ids = np.frombuffer(b"".join(id_ for _, id_, _ in changes), np.uint8).reshape(-1, 16)
         has_vector = np.array([vector is not None for _, _, vector in changes], np.bool_)
         self.removals += len(changes) - int(has_vector.sum())
-        replaced = before.index.find(ids, before.ids)
+        replaced = before.id_index.find(ids, before.ids)
         replaced = replaced[replaced >= 0]
         replaced = replaced[before.alive[replaced]]
         added = ids[has_vector]
@@ -177,13 +180,15 @@ class SnapshotBuilder:
         rows = np.arange(first, first + len(added))
         self._ids.append(added)
         self._recent.append(unit(matrix, self.dimension))
-        self.snapshot = replace(
+        self.index = replace(
             before,
             sequence=changes[-1][0],
             recent=self._recent.rows,
             ids=self._ids.rows,
             alive=alive,
-            index=before.index.updated(added, rows, before.ids) if len(added) else before.index,
+            id_index=before.id_index.updated(added, rows, before.ids)
+            if len(added)
+            else before.id_index,
             live=before.live + len(added) - len(replaced),
         )
 
@@ -191,4 +196,4 @@ class SnapshotBuilder:
         """Note that all rows are in the files now; `matrix` are the mapped rows."""
         self._recent = GrowingRows(np.empty((0, self.dimension), np.float32))
         recent = self._recent.rows
-        self.snapshot = replace(self.snapshot, manifest=manifest, stored=matrix, recent=recent)
+        self.index = replace(self.index, manifest=manifest, stored=matrix, recent=recent)
