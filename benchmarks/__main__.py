@@ -17,6 +17,7 @@ ORDER = (
     "server",
     "jobs",
     "gateway",
+    "http_servers",
     "attack",
     "searching",
     "vectors",
@@ -29,6 +30,7 @@ ORDER = (
     "analysis",
     "separation",
     "presence",
+    "invariance",
     "transcribe",
     "full",
 )

@@ -32,7 +32,7 @@ from services.library.pipelines.builtin import builtin_pipelines
 from services.midi.drums import DRUMS
 from services.midi.handler import handle as write_notes
 from services.slicing.handler import handle as slice_up
-from tests.support.single_job import ITEM, audio_input, single_job, write_audio
+from tests.support.single_job import SUBJECT, audio_input, single_job, write_audio
 
 Events = Mapping[str, Sequence[float]]
 """Seconds of the hits of each class."""
@@ -79,7 +79,14 @@ def truth_of(folder: Path) -> Events:
 
 def _made(job: Job, kinds: Sequence[ArtifactKind]) -> list[JobInput]:
     return [
-        JobInput(output.path, output.kind, output.name, ITEM, "0" * 64, stem=output.stem)
+        JobInput(
+            path=output.path,
+            kind=output.kind,
+            name=output.name,
+            subject=SUBJECT,
+            sha256="0" * 64,
+            stem=output.stem,
+        )
         for output in job.outputs
         if output.kind in kinds
     ]
@@ -119,7 +126,9 @@ def annotated(slicing: Job, truth: Events, folder: Path) -> JobInput:
         samples.append(SampleTags(file=piece.file, label=label, confidence=1.0, scores={}))
     path = folder / "annotated.json"
     path.write_text(Tags(samples=tuple(samples)).model_dump_json(), encoding="utf-8")
-    return JobInput(path, ArtifactKind.TAGS, path.name, ITEM, "0" * 64)
+    return JobInput(
+        path=path, kind=ArtifactKind.TAGS, name=path.name, subject=SUBJECT, sha256="0" * 64
+    )
 
 
 def written(slicing: Job, tags: JobInput, folder: Path, engine: object) -> Events:

@@ -38,7 +38,9 @@ def transcribe(path: Path, engine: Engine) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as scratch:
         item = ItemFacts(id=ItemId(new_id()), kind=ItemKind.RECORDING, name=path.stem)
         subject = Subject.of_item(item.id)
-        given = JobInput(path, ArtifactKind.CANONICAL, path.name, subject, "0" * 64)
+        given = JobInput(
+            path=path, kind=ArtifactKind.CANONICAL, name=path.name, subject=subject, sha256="0" * 64
+        )
         job = Job(JobId(new_id()), subject, (given,), Path(scratch), Quiet(), item)
         started = time.perf_counter()
         try:

@@ -107,7 +107,15 @@ def main() -> None:
         id=JobId("01900000-0000-7000-8000-000000000002"),
         subject=Subject.of_item(item),
         item_facts=ItemFacts(id=item, kind=ItemKind.TRACK, name="song", audio=probe(audio)),
-        inputs=(JobInput(audio, ArtifactKind.CANONICAL, "audio.flac", item, "0" * 64),),
+        inputs=(
+            JobInput(
+                path=audio,
+                kind=ArtifactKind.CANONICAL,
+                name="audio.flac",
+                subject=Subject.of_item(item),
+                sha256="0" * 64,
+            ),
+        ),
         scratch=out,
         reporter=_Silent(),
     )

@@ -100,7 +100,7 @@ class FeedEntry(Message):
     job: JobId | None = None
     run: RunId | None = None
     data: dict[str, Any]
-    """The payload of the event's type; `contracts/topics.py` lists the types."""
+    """The payload; its fields depend on `type`."""
 
 
 class Feed(Message):

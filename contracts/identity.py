@@ -43,12 +43,6 @@ class Principal(Message):
     expires: datetime
 
 
-class Service(Message):
-    """A service that calls the library's internal port on its own behalf."""
-
-    name: str
-
-
 Email = Annotated[
     str,
     pattern_string(

@@ -27,9 +27,9 @@ MAX_TAG_BYTES = 256 << 20
 """Maximum size of tags and pictures in FLAC, whose decoder holds them in memory; the decoders of
 other formats skip them."""
 
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+EmbeddedTagName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MAX_TAG_TEXT = 2000
-TagText = Annotated[str, StringConstraints(max_length=MAX_TAG_TEXT)]
+EmbeddedTagText = Annotated[str, StringConstraints(max_length=MAX_TAG_TEXT)]
 
 
 class IngestParams(StrictModel):
@@ -98,7 +98,7 @@ class Remark(StrEnum):
     """It had several audio tracks, of which the first was decoded."""
 
 
-class Source(Message):
+class SourceFormat(Message):
     """The format of the uploaded file."""
 
     container: str
@@ -167,17 +167,17 @@ class IngestResult(Message):
     """The canonical audio."""
     kind: ItemKind
     """As declared, otherwise chosen by duration."""
-    source: Source
+    source: SourceFormat
     gain_db: Decibels = 0.0
     """Gain that brought the audio within full scale: 0 or less."""
     levels: Levels
     silence: tuple[Span, ...] = ()
     """Every range of 200 ms or more in which no channel exceeds -60 dBFS."""
-    tags: dict[Tag, TagText] = Field(default_factory=dict)
+    tags: dict[EmbeddedTagName, EmbeddedTagText] = Field(default_factory=dict)
     """Embedded tags: title, artist, album …; at most 64, cleaned of control characters."""
     tag_encoding: TagEncoding | None = None
     """The encoding used for `raw_tags`, detected from all of them together. If it is wrong, edit
     the item with another `tag_encoding`. `None` if there are no `raw_tags`."""
-    raw_tags: dict[Tag, Base64Bytes] = Field(default_factory=dict)
+    raw_tags: dict[EmbeddedTagName, Base64Bytes] = Field(default_factory=dict)
     """The original bytes of tags that are neither Unicode nor ASCII, in base64."""
     remarks: tuple[Remark, ...] = ()

@@ -103,7 +103,8 @@ class Reason(Message):
     """Why a job failed or was skipped."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$", max_length=64)]
-    """A `ReasonCode`, or for a skipped job the task's own code, such as `silent`."""
+    """A code for programs, such as `timeout`; for a skipped job a code of its task, such as
+    `silent`."""
     message: Annotated[str, StringConstraints(max_length=2000)]
     """Text for a person: what was wrong and what to do."""
 
@@ -123,23 +124,29 @@ class Producer(Message):
     """Digest of the engine, the version, the weights and the weights' digests."""
 
 
-class InputRef(Message):
-    """A file that a job reads."""
+class InputFacts(Message):
+    """The properties of a file that a job reads."""
 
-    artifact: ArtifactId | None = None
-    """`None` for the original file that ingest decodes."""
-    subject: Subject
-    """The subject that the file belongs to, which may differ from the job's subject."""
     kind: ArtifactKind
     name: str
-    bucket: str
-    key: str
-    size: int
+    subject: Subject
+    """The subject that the file belongs to, which may differ from the job's subject."""
     sha256: Sha256
     stem: Stem | None = None
     start: Samples | None = None
     """First sample in the job's item, if the file was cut from it."""
     end: Samples | None = None
+    """One past the last sample."""
+
+
+class InputRef(InputFacts):
+    """A file that a job reads, by its place in the object store."""
+
+    artifact: ArtifactId | None = None
+    """`None` for the original file that ingest decodes."""
+    bucket: str
+    key: str
+    size: int
 
 
 class ItemFacts(Message):

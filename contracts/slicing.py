@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from contracts.base import Message, StrictModel
 from contracts.items import ArtifactName
@@ -11,7 +11,7 @@ from contracts.music import Bpm, Confidence, Decibels, SampleRate, Samples, Seco
 
 Milliseconds = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 """A short duration in milliseconds."""
-Bars = Literal[1, 2, 4]
+LoopBars = Literal[1, 2, 4]
 """Length of a loop in bars."""
 
 
@@ -38,7 +38,7 @@ class SlicingParams(StrictModel):
     normalise: bool = False
     """Whether to normalise each file to a peak of `peak_dbfs`."""
     peak_dbfs: Annotated[float, Field(ge=-60, le=0, allow_inf_nan=False)] = -1.0
-    bars: tuple[Bars, ...] = (1, 2, 4)
+    bars: tuple[LoopBars, ...] = (1, 2, 4)
     """Lengths of the loops."""
     bpm: Bpm | None = None
     """The tempo, if known; otherwise it is detected."""
@@ -58,6 +58,10 @@ class SliceKind(StrEnum):
 
     ONE_SHOT = "one_shot"
     LOOP = "loop"
+
+
+_FORMER_END_REASON = "ending"
+"""The name of `Slice.end_reason` in stored `slices.json` files that slicing 2 wrote."""
 
 
 class SliceEnd(StrEnum):
@@ -86,7 +90,9 @@ class Slice(Message):
     """One past the last sample."""
     onset: Samples
     """Where the sound begins: the peak of the onset-strength envelope."""
-    ending: SliceEnd
+    end_reason: Annotated[
+        SliceEnd, Field(validation_alias=AliasChoices("end_reason", _FORMER_END_REASON))
+    ]
     strength: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Strength of the onset: about 1 for the recording's main hits, 0.1 for the softest."""
     level_dbfs: Decibels
@@ -100,7 +106,7 @@ class Slice(Message):
     """An estimate of how clean and complete the slice is."""
     best: bool = False
     """Whether it is the best slice of its group."""
-    bars: Bars | None = None
+    bars: LoopBars | None = None
     """Loops only: length in bars."""
     bpm: Bpm | None = None
     """Loops only: the tempo at which the loop is whole bars long."""

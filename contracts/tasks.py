@@ -45,6 +45,10 @@ class Task:
     """Whether a user may submit it; only an upload starts ingest."""
     depends_on_tempo: bool = False
     """Whether its result depends on the tempo of its item."""
+    starts_item: bool = False
+    """Whether a completed upload starts it, and its job makes the new item ready or rejected."""
+    previews: bool = False
+    """Whether its jobs offer finished parts of their files for download while they run."""
     weight: float = 1.0
     """Its share of a run's progress, relative to the others."""
     timeout_base: Seconds = 60.0
@@ -63,6 +67,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             result=IngestResult,
             reads=frozenset({ArtifactKind.ORIGINAL}),
             user_submittable=False,
+            starts_item=True,
             # The duration is unknown until the upload is decoded.
             timeout_base=1800.0,
             timeout_min=1800.0,
@@ -70,6 +75,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
         TaskName.SEPARATION: Task(
             params=SeparationParams,
             result=SeparationResult,
+            previews=True,
             weight=6.0,
             timeout_base=120.0,
             timeout_per_second=30.0,
@@ -123,6 +129,9 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
     }
 )
 """Every task by its name."""
+
+UPLOAD_TASK = next(name for name, task in TASKS.items() if task.starts_item)
+"""The task that a completed upload starts."""
 
 
 class TaskInfo(Message):

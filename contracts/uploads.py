@@ -82,14 +82,14 @@ class Usage(Message):
     """Bytes that an account stores."""
 
     originals: int
-    """Uploaded files."""
+    """Bytes of uploaded files."""
     results: int
-    """Files that jobs stored."""
+    """Bytes of files that jobs stored."""
     uploads: int
-    """Announced size of open uploads."""
+    """Announced bytes of open uploads."""
     total: int
     limit: int
-    """Maximum of `total`."""
+    """Maximum of `total`, in bytes."""
 
 
 class Download(Message):

@@ -18,7 +18,7 @@ this page from the code.
 
 
 def settings_page() -> str:
-    """Return the page."""
+    """Return `docs/settings.md`."""
     parts = [_HEAD]
     parts += _table("All services", KitSettings)
     for service in SERVICES:

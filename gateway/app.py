@@ -115,7 +115,7 @@ class Gateway:
         routes.include_router(event_routes(live, keys))
         app.include_router(routes)
         app.include_router(server_routes(signing_keys, self._describe))
-        app.router.routes.extend(health_routes(self.ready, measured=False))
+        app.router.routes.extend(health_routes(self.ready, with_metrics=False))
         if (objects := platform.objects.application()) is not None:
             app.mount("/objects", objects)
         self._app: FastAPI = app

@@ -1,1 +1,1 @@
-"""The machinery of Cratedig: it knows protocols, not products."""
+"""Infrastructure of all services: bus, database, HTTP, object store, workers, audio and signals."""

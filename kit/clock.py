@@ -1,4 +1,4 @@
-"""Time and identifiers, passed to whoever needs them so that tests can hold them still."""
+"""The clock and identifiers; a clock is passed as an argument so that tests can control it."""
 
 import asyncio
 import os
@@ -8,42 +8,42 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the rest of the server knows of time."""
+    """Source of the current time and of pauses."""
 
     def now(self) -> datetime:
-        """Return the time of day, in UTC."""
+        """Return the current time in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
+        """Return seconds from an arbitrary start that never decrease."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Sleep for `seconds`."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
-        """Return the time of day, in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
+        """Return seconds from an arbitrary start that never decrease."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Sleep for `seconds`."""
         await asyncio.sleep(seconds)
 
 
 def new_id() -> str:
-    """Return a new UUID of version 7 (RFC 9562): those of one process are in the order of making.
+    """Return a new UUID of version 7 (RFC 9562); the ids of one process sort by time of creation.
 
-    The 12 bits after the milliseconds are a finer clock (its section 6.2, method 3): a quarter of
-    a microsecond, in which no second one can be made.
+    The 12 bits after the milliseconds are a finer clock (section 6.2, method 3) with steps of a
+    quarter of a microsecond, in which one process cannot create two ids.
     """
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     value = (milliseconds & ((1 << 48) - 1)) << 80 | int.from_bytes(os.urandom(8)) >> 2

@@ -1,7 +1,7 @@
-"""Files that survive a loss of power: synced themselves, and so are the folders that name them.
+"""Write files that survive a power failure, by syncing both the files and their folders.
 
-A rename is safe against a crash of the process, but until the folder is synced too, a loss of power
-may undo it after the file was already spoken of in a database.
+A rename alone survives a crash of the process. But until its folder is synced, a power failure may
+undo it after a database has already referred to the file.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 class Disk:
-    """What is asked of the file system, so that a test can watch the order of it."""
+    """File system operations, so that a test can check their order."""
 
     def sync(self, path: Path) -> None:
         """Make a file's bytes, or a folder's entries, durable."""
@@ -20,14 +20,14 @@ class Disk:
         try:
             os.fsync(descriptor)
         except OSError as error:
-            # Some network file systems sync files but know no such thing for folders.
+            # Some network file systems can sync files but not folders.
             if error.errno != errno.EINVAL or not path.is_dir():
                 raise
         finally:
             os.close(descriptor)
 
     def rename(self, draft: Path, target: Path) -> None:
-        """Give a file its place; whoever had it is replaced."""
+        """Rename a file; it replaces an existing target."""
         draft.replace(target)
 
 
@@ -36,16 +36,16 @@ _THREADS = ThreadPoolExecutor(8, thread_name_prefix="sync")
 
 
 def publish(draft: Path, target: Path, *, disk: Disk = DISK) -> None:
-    """Put a finished file in its place, durably, with every folder above it that is missing.
+    """Move a complete file to its target durably; create the folders that are missing.
 
     Parameters
     ----------
     draft
-        The finished file, on the same file system.
+        The complete file, on the same file system.
     target
-        Where it belongs; what lies there is replaced as a whole.
+        The final path; an existing file is replaced atomically.
     disk
-        Does the syncing and the renaming.
+        Performs the syncs and the rename.
     """
     while True:
         try:
@@ -55,19 +55,19 @@ def publish(draft: Path, target: Path, *, disk: Disk = DISK) -> None:
         except FileNotFoundError:
             if not draft.exists():
                 raise
-            # A folder was empty and removed just now by somebody else: once more.
-    # One that is gone by now was removed with all that was in it.
+            # A concurrent delete removed the folder while it was still empty: try again.
+    # The folder may be gone already if the file was deleted right after the rename.
     with contextlib.suppress(FileNotFoundError):
         disk.sync(target.parent)
 
 
 def make_folders(folder: Path, *, disk: Disk = DISK) -> None:
-    """Make a folder and what is missing above it, durably."""
+    """Create a folder and its missing parents durably."""
     _sync_together(_make_missing(folder), disk)
 
 
 def _make_missing(folder: Path) -> list[Path]:
-    """Make folders that are missing; return those that have a new entry, the deepest first."""
+    """Create missing folders; return the folders that got a new entry, the deepest first."""
     if folder.is_dir():
         return []
     above = _make_missing(folder.parent)
@@ -76,9 +76,9 @@ def _make_missing(folder: Path) -> list[Path]:
 
 
 def _sync_together(paths: list[Path], disk: Disk) -> None:
-    """Sync several places at once: a file system writes them out in one go, not one by one."""
+    """Sync paths concurrently: a file system commits several syncs in one go."""
     waiting = [_THREADS.submit(disk.sync, path) for path in paths[1:]]
     for path in paths[:1]:
         disk.sync(path)
-    for one in waiting:
-        one.result()
+    for sync in waiting:
+        sync.result()

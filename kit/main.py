@@ -1,4 +1,4 @@
-"""The one way to start services: build the platform, start them on it, drain on a signal."""
+"""Start services: build the platform, run the services on it, and drain on a signal."""
 
 import asyncio
 import gc
@@ -36,13 +36,13 @@ from kit.worker.runtime import WorkerRuntime
 log = logging.getLogger(__name__)
 
 _COLLECT_AFTER = (10_000, 20, 50)
-"""New objects before a collection of the young, collections of these before one of the next."""
+"""Thresholds of the three generations of Python's garbage collector."""
 Chosen = Mapping[str, ServiceSettings]
-"""Settings by word, for whoever composes the server; the environment gives the others."""
+"""Settings by service, set by the caller instead of read from the environment."""
 
 
 def run(*services: Service) -> None:
-    """Run services in this process until a signal comes."""
+    """Run services in this process until SIGTERM or Ctrl-C; exit with a line if it cannot start."""
     prepare()
     try:
         settings = read(KitSettings)
@@ -59,23 +59,23 @@ async def serve(
     chosen: Chosen | None = None,
     started: Callable[["ServiceHost"], Awaitable[None]] | None = None,
 ) -> None:
-    """Run services on one platform until SIGTERM or Ctrl-C; a second one stops them at once.
+    """Run services on one platform until SIGTERM or Ctrl-C; a second signal stops them at once.
 
     Parameters
     ----------
     services
-        What to run; HTTP services are built in the order given.
+        The services; HTTP services are built in this order.
     settings
         Addresses of bus, store and library.
     chosen
-        Settings by word that win over the environment.
+        Settings by service, which are not read from the environment then.
     started
-        Called once everything runs.
+        Called once every server listens.
 
     Raises
     ------
     StartRefused
-        Settings, ports or what lies on the disk do not allow a start.
+        The settings, a port that is in use or the files on disk prevent the start.
     """
     settings_by_word = dict(chosen or {})
     for service in services:
@@ -89,23 +89,22 @@ async def serve(
 
 
 class ServiceHost:
-    """The services of one process and how they stop."""
+    """Runs the services of one process and stops them in order."""
 
     def __init__(self, platform: Platform, chosen: Chosen) -> None:
         self.platform = platform
-        self.servings: dict[str, HttpApp] = {}
         self.workers: list[WorkerRuntime] = []
         self._chosen = chosen
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Drain; when called again, release running jobs at once."""
+        """Drain: finish running jobs and claim no new ones; a second call releases them at once."""
         if self._stopping.is_set():
-            log.warning("stopping at once")
+            log.warning("stopping at once: running jobs are released")
             for worker in self.workers:
                 worker.force_stop()
         else:
-            log.info("stopping: no new work; what runs may finish")
+            log.info("stopping: no new jobs are claimed; running ones may finish")
             self._stopping.set()
 
     async def run(
@@ -114,27 +113,28 @@ class ServiceHost:
         *,
         started: Callable[["ServiceHost"], Awaitable[None]] | None = None,
     ) -> None:
-        """Start everything, wait for `stop`, then stop workers first and what they need last."""
+        """Start all services and run until `stop`; then stop the workers before the servers."""
         async with AsyncExitStack() as stack:
             await self.platform.open(stack)
-            late = asyncio.Event()
-            tasks: list[asyncio.Task[None]] = [asyncio.create_task(_measure_lag(late))]
+            # Set when the workers have ended: until then they need the servers of this process.
+            workers_done = asyncio.Event()
+            tasks: list[asyncio.Task[None]] = [asyncio.create_task(_measure_lag(workers_done))]
             work: list[asyncio.Task[None]] = []
             servers: list[Server] = []
             try:
                 for service in services:
                     if isinstance(service, HttpService):
-                        background = await self._build(service, stack, servers)
-                        tasks += [asyncio.create_task(run(late)) for run in background]
+                        background = await self._add_http_service(service, stack, servers)
+                        tasks += [asyncio.create_task(run(workers_done)) for run in background]
                 for service in services:
                     if isinstance(service, WorkerService):
-                        await self._hire(service, stack, servers)
+                        await self._add_worker(service, stack, servers)
                 tasks += [asyncio.create_task(server.serve()) for server in servers]
                 work += [asyncio.create_task(worker.run(self._stopping)) for worker in self.workers]
                 watched = {asyncio.create_task(self._stopping.wait()), *tasks, *work}
                 _tune_gc()
                 if started is not None:
-                    listening = asyncio.create_task(_until_listening(servers))
+                    listening = asyncio.create_task(_until_bind_server(servers))
                     await asyncio.wait({listening, *watched}, return_when=asyncio.FIRST_COMPLETED)
                     if listening.done():
                         await started(self)
@@ -144,35 +144,34 @@ class ServiceHost:
                 for task in done:
                     task.result()
             finally:
-                # Also where not everything was started: what runs must end before what it uses.
+                # Also after a failed start: whatever runs must end before its dependencies close.
                 self._stopping.set()
                 await asyncio.gather(*work, return_exceptions=True)
                 for server in servers:
                     server.should_exit = True
-                late.set()
+                workers_done.set()
                 ended = await asyncio.gather(*tasks, return_exceptions=True)
                 for error in ended:
                     if isinstance(error, BaseException):
                         log.error("a background task failed", exc_info=error)
 
-    async def _build(
+    async def _add_http_service(
         self, service: HttpService, stack: AsyncExitStack, servers: list[Server]
     ) -> tuple[Background, ...]:
         settings = cast(HttpSettings, self._chosen[service.word])
         app = cast(HttpApp, await resolve(service.build)(self.platform, settings))
         stack.push_async_callback(app.close)
-        self.servings[service.word] = app
         self.platform.offer(service.word, app.public)
         if settings.port is not None:
-            servers.append(_listening(app.public, settings.port, settings, stack))
+            servers.append(_bind_server(app.public, settings.port, settings, stack))
         if app.internal is not None:
             self.platform.offer(f"{service.word}-internal", app.internal)
             if settings.internal_port is not None:
-                internal = _listening(app.internal, settings.internal_port, settings, stack)
+                internal = _bind_server(app.internal, settings.internal_port, settings, stack)
                 servers.append(internal)
         return app.background
 
-    async def _hire(
+    async def _add_worker(
         self, service: WorkerService, stack: AsyncExitStack, servers: list[Server]
     ) -> None:
         settings = cast(WorkerSettings, self._chosen[service.word])
@@ -195,11 +194,11 @@ class ServiceHost:
             servers.append(server)
 
 
-def _listening(
+def _bind_server(
     application: ASGIApp, port: int, settings: HttpSettings, stack: AsyncExitStack
 ) -> Server:
     limits = ConnectionLimits(
-        most=settings.connections,
+        max_connections=settings.connections,
         by_address=settings.connections_by_address,
         unbounded=settings.trusted_proxies,
     )
@@ -210,9 +209,9 @@ def _listening(
 
 
 def _tune_gc() -> None:
-    """Keep what was imported and built out of garbage collections: it stays as long as we do.
+    """Exclude the objects of the start from garbage collection, because they live until the end.
 
-    Without this, full collections stop the process for 0.1 s and more, about once a second under
+    Without this, a full collection stops the process for 0.1 s or more, about once a second under
     load.
     """
     gc.collect()
@@ -220,14 +219,14 @@ def _tune_gc() -> None:
     gc.set_threshold(*_COLLECT_AFTER)
 
 
-async def _until_listening(servers: Sequence[Server]) -> None:
-    # The server has a flag for it, but no event.
+async def _until_bind_server(servers: Sequence[Server]) -> None:
+    # uvicorn has a flag for it but no event.
     while not all(server.started for server in servers):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
 
 async def _measure_lag(stopping: asyncio.Event) -> None:
-    """Measure how late the event loop runs: nothing in this process may block it."""
+    """Measure the delay of the event loop twice a second; log if it was blocked for over 1 s."""
     loop = asyncio.get_running_loop()
     while not stopping.is_set():
         before = loop.time()

@@ -1,4 +1,4 @@
-"""The platform: what every service of this process is built on, made from addresses."""
+"""The platform of a process: settings, clock, bus, object store, and access to other services."""
 
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ServicePlatform(Protocol):
-    """What a service may use of the process it lives in."""
+    """The part of the platform that services use."""
 
     settings: KitSettings
     clock: Clock
@@ -31,23 +31,23 @@ class ServicePlatform(Protocol):
     objects: ObjectStore
 
     def database(self, url: str, *, pool: int | None = None) -> "Database":
-        """Return the database at an address; the caller migrates and closes it.
+        """Open the database at an address; the caller migrates and closes it.
 
-        `pool` is the number of connections, `kit.database.engine.POOL` by default.
+        `pool` is the number of connections, by default `kit.database.engine.POOL`.
         """
         ...
 
     def client(self, url: str) -> httpx.AsyncClient:
-        """Return a client for another service; the caller closes it."""
+        """Return an HTTP client for another service; the caller closes it."""
         ...
 
     def application(self, url: str) -> Remote:
-        """Return the application of another service; the caller closes it."""
+        """Return the ASGI application of another service; the caller closes it."""
         ...
 
 
 class Platform:
-    """The platform of a process."""
+    """The platform of one process; see `ServicePlatform`."""
 
     def __init__(
         self, settings: KitSettings, *, bus: Bus, objects: ObjectStore, clock: Clock | None = None
@@ -59,7 +59,10 @@ class Platform:
         self._applications: dict[str, ASGIApp] = {}
 
     async def open(self, stack: AsyncExitStack) -> None:
-        """Connect to the bus and the store, and make what they lack."""
+        """Connect to the bus and the store, and create missing topics and buckets.
+
+        They are closed with the stack. Raises `BusError` or `ObjectError`.
+        """
         stack.push_async_callback(self.objects.close)
         await self.objects.ensure()
         stack.push_async_callback(self.bus.close)
@@ -67,21 +70,21 @@ class Platform:
         await self.bus.ensure(TOPICS)
 
     def offer(self, name: str, application: ASGIApp) -> None:
-        """Make an application of this process reachable as `inprocess://<name>`."""
+        """Register an application of this process as `inprocess://<name>`."""
         self._applications[name] = application
 
     def database(self, url: str, *, pool: int | None = None) -> "Database":
-        """Return the database at an address."""
+        """Open the database at an address."""
         from kit.database.engine import POOL, Database
 
         return Database(url, clock=self.clock, pool=pool or POOL)
 
     def client(self, url: str) -> httpx.AsyncClient:
-        """Return a client for `http(s)://…`, or `inprocess://<name>` once that is offered."""
+        """Return an HTTP client for `http(s)://…`, or for a registered `inprocess://<name>`."""
         return build_client(url, application=self._find)
 
     def application(self, url: str) -> Remote:
-        """Return the application at `http(s)://…`, or at `inprocess://<name>` once offered."""
+        """Return the application at `http(s)://…`, or a registered `inprocess://<name>`."""
         return remote_application(url, application=self._find)
 
     def _find(self, name: str) -> ASGIApp:
@@ -92,12 +95,12 @@ class Platform:
 
 
 def open_platform(settings: KitSettings) -> Platform:
-    """Return the platform that the addresses in the settings describe, not yet connected.
+    """Return the platform for the addresses in the settings, not yet connected.
 
     Raises
     ------
     StartRefused
-        An address is none.
+        An address is malformed.
     """
     try:
         return Platform(settings, bus=open_bus(settings), objects=open_objects(settings))

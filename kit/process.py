@@ -1,21 +1,21 @@
-"""What a process of the server is like, before anything runs in it."""
+"""Set up a server process before anything runs in it."""
 
 import os
 import resource
 
 DESCRIPTORS = 1 << 16
-"""So many files and connections are enough; some systems would give a thousand times as many."""
+"""Maximum file descriptors to ask for; some systems would allow a thousand times as many."""
 
 
 class StartRefused(ValueError):
-    """The process cannot start, for a reason that whoever starts it can mend: one plain line."""
+    """The process cannot start; the message is one line that tells the operator what to change."""
 
 
 def prepare() -> None:
-    """Take the descriptors that the system would give, and keep what is written to oneself.
+    """Raise the limit of file descriptors, and make new files private to the server's user.
 
-    Systems begin with a low number of descriptors only for the sake of programs that cannot use
-    more. Databases, files and secrets are for the user alone that runs the server.
+    The default limit is low only for old programs that cannot handle more descriptors. Databases,
+    files and secrets must not be readable by other users.
     """
     os.umask(0o077)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -25,6 +25,6 @@ def prepare() -> None:
 
 
 def descriptors() -> int:
-    """Return how many files and connections this process may have open."""
+    """Return the maximum number of files and connections that this process may have open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return DESCRIPTORS if soft == resource.RLIM_INFINITY else soft

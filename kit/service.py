@@ -1,7 +1,7 @@
-"""What a service is: a word, settings, and where its parts are found.
+"""Declare services: a name, settings, and the import paths of handler, engine or application.
 
-Parts are named by strings (`package.module:attribute`) and imported when they are needed, so
-that listing the services of the server imports no engine.
+Parts are named by strings (`package.module:attribute`) and imported when they are needed, so that
+listing all services imports no engine.
 """
 
 import asyncio
@@ -28,32 +28,32 @@ def resolve(name: str) -> Any:
 
 
 class WorkerSettings(ServiceSettings):
-    """What every worker service can be told; a subclass sets `env_prefix`."""
+    """Settings common to all workers; a subclass sets `env_prefix`."""
 
     slots: Annotated[int, Field(ge=1, le=256)] = 1
-    """Jobs at a time, each in its own child process."""
+    """Number of jobs that run at the same time, each in its own child process."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda)$")] = "auto"
     """`cpu`, `cuda` or `auto`."""
     engine: str = "auto"
-    """Which engine runs its networks, where its README names several."""
+    """Engine of the networks, for services whose README names several."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Threads of an engine; 0 is one for each processor, shared between the slots."""
+    """Threads of an engine; 0 divides the processors between the slots."""
     memory_mib: Annotated[int, Field(ge=0, le=1 << 24)] = 0
-    """Address space of a child in MiB; 0 is no limit."""
+    """Maximum address space of a child process in MiB; 0 is no limit."""
 
     @property
     def long_slots(self) -> int:
-        """Slots that may run jobs at once that are expected to take long."""
+        """Maximum number of slots that run long jobs at the same time."""
         return self.slots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerService:
-    """A service that turns (parameters, audio) into (result, files)."""
+    """A service whose workers run the jobs of one task."""
 
     word: TaskName
     version: str
-    """Changes when results would."""
+    """Changes whenever results change."""
     params: type[BaseModel]
     result: type[BaseModel]
     settings: type[WorkerSettings]
@@ -62,50 +62,52 @@ class WorkerService:
     engine: str
     """`services.<word>.engine:load_engine`."""
     weights: Path | None = None
-    """Its `weights.toml`."""
+    """Path of its `weights.toml`, if it has one."""
     gpu: tuple[str, ...] = ("onnxruntime-gpu",)
     """Packages of which any one lets its engine use a GPU."""
 
 
 class HttpApp(Protocol):
-    """A running HTTP service, as its builder returns it."""
+    """A built HTTP service."""
 
     public: ASGIApp
-    """What callers with a token may reach."""
+    """The application for callers with a token."""
     internal: ASGIApp | None
-    """What only services may reach, on a port of its own."""
+    """The application for other services, on a separate port."""
     background: tuple[Background, ...]
+    """Tasks that run as long as the service."""
 
     async def ready(self) -> dict[str, bool]:
-        """Return what must be reachable, and whether it is."""
+        """Return the dependencies by name, and whether each is available."""
         ...
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Close all connections."""
         ...
 
 
 class HttpSettings(ServiceSettings):
-    """What every HTTP service can be told; a subclass sets `env_prefix`."""
+    """Settings common to all HTTP services; a subclass sets `env_prefix`."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address on which both ports listen."""
     port: Port | None = None
-    """Where its public application listens; none when it is only reached in-process."""
+    """Port of the public application; none if it is only used in-process."""
     internal_port: Port | None = None
-    """Where its internal application listens, likewise."""
+    """Port of the internal application; none if it is only used in-process."""
     connections: Annotated[int, Field(ge=1, le=1_000_000)] = 4_000
-    """Connections that each of its ports takes at once; fewer where the system gives the process
-    fewer descriptors (two for each, and some are kept for databases and files)."""
+    """Maximum open connections of each port; fewer if the process may not open enough files: two
+    for each connection, besides those reserved for databases and files."""
     connections_by_address: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Of those, from one address, and never more than half; none is no bound of its own."""
+    """Maximum connections of one address, capped at half of all; none is no limit."""
     trusted_proxies: tuple[Network, ...] = ()
-    """Networks of proxies whose `X-Forwarded-For` is believed, such as `["10.0.0.0/8"]`. One
-    connection of theirs stands for many callers, so they are not bounded by address."""
+    """Networks of proxies whose `X-Forwarded-For` is trusted, such as `["10.0.0.0/8"]`. Their
+    connections serve many callers, so they are exempt from the limit by address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpService:
-    """A service that answers requests."""
+    """A service that answers HTTP requests."""
 
     word: str
     settings: type[HttpSettings]

@@ -1,4 +1,4 @@
-"""Settings: the only place that reads the environment."""
+"""Settings; the only module that reads the environment."""
 
 import os
 from ipaddress import ip_network
@@ -21,14 +21,13 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 Network = Annotated[str, AfterValidator(_network)]
 """A network, such as `10.0.0.0/8`."""
 Period = Annotated[Seconds, Field(gt=0, le=86_400)]
-"""How often something is done, or how long it may take: a moment to a day."""
+"""An interval or a timeout in seconds, up to a day."""
 
 
 class ServiceSettings(BaseSettings):
-    """Base of every service's settings; a subclass sets `env_prefix` to its word.
+    """Base of every service's settings; a subclass sets `env_prefix` to its name.
 
-    Values given to the constructor win over the environment, so whoever composes the server
-    can decide without touching it.
+    Arguments of the constructor override the environment.
     """
 
     model_config = SettingsConfigDict(
@@ -39,36 +38,37 @@ class ServiceSettings(BaseSettings):
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
-def read(kind: type[Settings], **given: Any) -> Settings:
-    """Return settings from the environment; what is given wins.
+def read(kind: type[Settings], **overrides: Any) -> Settings:
+    """Read settings from the environment; `overrides` take precedence.
 
     Raises
     ------
     StartRefused
-        One is missing, malformed or out of range: says which, and what it may be, not its value.
+        A setting is missing, malformed or out of range; the message names it and the rule, not the
+        value.
     """
     prefix = str(kind.model_config.get("env_prefix", ""))
     try:
-        return kind(**given)
+        return kind(**overrides)
     except ValidationError as error:
-        found = []
-        for one in error.errors(include_input=False, include_url=False):
-            said = one["msg"].removeprefix("Value error, ")
-            name = f"{prefix}{one['loc'][0]}".upper() if one["loc"] else ""
-            found.append(f"{name}: {said}" if name else said)
-        raise StartRefused("; ".join(found)) from error
+        problems = []
+        for item in error.errors(include_input=False, include_url=False):
+            message = item["msg"].removeprefix("Value error, ")
+            name = f"{prefix}{item['loc'][0]}".upper() if item["loc"] else ""
+            problems.append(f"{name}: {message}" if name else message)
+        raise StartRefused("; ".join(problems)) from error
     except SettingsError as error:
-        # What is not text or a number is written as JSON.
+        # Raised for a list or another structure that is not valid JSON.
         raise StartRefused(f'{prefix}…: {error}; lists are written as ["a", "b"]') from error
 
 
 def cache_root() -> Path:
-    """Return the folder for what can be fetched or made again."""
+    """Return the user's cache folder, for files that can be fetched or created again."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cratedig"
 
 
 class KitSettings(ServiceSettings):
-    """What every service needs to know of the server around it."""
+    """Settings common to all services."""
 
     model_config = SettingsConfigDict(env_prefix="KIT_")
 
@@ -77,53 +77,55 @@ class KitSettings(ServiceSettings):
     objects_url: SecretStr = SecretStr("")
     """`s3+https://KEY:SECRET@host[:port]?region=…`, `s3+http://…`, or `file:///folder`."""
     objects_public_url: str = ""
-    """Where browsers reach the store, when it differs; signed URLs name it."""
+    """Address of the store for browsers, if it differs; used in signed URLs."""
     objects_reserve_mib: Annotated[int, Field(ge=0, le=1 << 30)] = 256
     """Free space of a `file://` store's disk, in MiB, below which the server is not ready."""
     objects_signing_secret: SecretStr = SecretStr("")
-    """Signs local URLs of a `file://` store; unused by S3."""
+    """Signs the URLs of a `file://` store, 32 characters or more; unused by S3."""
     library_url: str = "http://127.0.0.1:8081"
-    """The library's public catalogue routes, as the gateway reaches them."""
+    """Address of the library's public port, for the gateway."""
     library_internal_url: str = "http://127.0.0.1:8082"
-    """The library's internal port, as workers reach it."""
+    """Address of the library's internal port, for workers."""
     gateway_url: str = "http://127.0.0.1:8080"
-    """The gateway, as the library reaches its public keys."""
+    """Address of the gateway, from which the library fetches the public keys of tokens."""
     internal_secret: SecretStr = SecretStr("")
-    """Shared by services: proves one to another on internal ports. 32 characters or more."""
+    """Authenticates services to each other on internal ports; 32 characters or more."""
     weights_dir: Path = Field(default_factory=lambda: cache_root() / "weights")
-    """Where verified weights lie."""
+    """Folder of the verified weights."""
     pinned_weights: bool = False
-    """Use and fetch the default weights only, not those that are preferred to them where they can
-    be had: results are then the same on every machine. Tests and benchmarks set it."""
+    """Fetch and use only the default weights, even if preferred ones are available, so that results
+    are the same on every machine. Tests and benchmarks set it."""
     scratch_dir: Path | None = None
-    """Where workers keep files while a job runs; the system's temporary folder by default."""
+    """Folder for the files of running jobs; by default the system's temporary folder."""
     lease: Period = 60.0
-    """A job whose worker is silent this long is handed to another."""
+    """Seconds without a heartbeat after which a job goes to another worker."""
     heartbeat: Period = 10.0
-    """How often a worker says that it is alive; at least twice in a lease."""
+    """Seconds between two heartbeats of a worker; at most half of the lease."""
     poll: Period = 5.0
-    """How often an idle worker asks for work without being told."""
+    """Seconds after which an idle worker asks for jobs even without a notification."""
     grace: Annotated[Seconds, Field(le=86_400)] = 30.0
-    """How long a stopping service may finish what it has begun."""
+    """Seconds that a stopping worker has to finish running jobs."""
     log_level: Annotated[str, Field(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     log_format: Annotated[str, Field(pattern=r"^(json|text)$")] = "json"
+    """`json`, or `text` for a terminal."""
     health_host: str = "127.0.0.1"
-    """Where workers answer health checks and metrics."""
+    """Address on which workers serve health checks and metrics."""
     health_port: Port | None = None
-    """Port for the above; none by default."""
+    """Port for health checks and metrics of workers; none by default."""
 
     @model_validator(mode="after")
     def _alive_within_a_lease(self) -> Self:
         if self.heartbeat > self.lease / 2:
             raise ValueError(
                 f"KIT_HEARTBEAT ({self.heartbeat:g} s) must be at most half of KIT_LEASE "
-                f"({self.lease:g} s), or jobs are taken from workers that are alive"
+                f"({self.lease:g} s), or workers lose jobs that they still run"
             )
         return self
 
 
 def child_environment(threads: int) -> dict[str, str]:
-    """Return the environment of a child: what programs need, and no secret of ours."""
+    """Return the environment of a child process, without any setting or secret of the server."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "TZ")
     devices = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
     environment = {name: os.environ[name] for name in (*kept, *devices) if name in os.environ}
@@ -131,8 +133,8 @@ def child_environment(threads: int) -> dict[str, str]:
         name: str(threads)
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     }
-    # How often a waiting thread of GNU's OpenMP looks before it sleeps. The 300 000 times of its
-    # own are spun away on processors that other programs want; without any, threads that sleep
-    # between all the small steps of a network take a third longer.
+    # Spins of a waiting thread of GNU OpenMP before it sleeps. The default of 300 000 takes
+    # processor time from other programs; with none, threads sleep between the many small steps of
+    # a network, which then takes a third longer.
     environment["GOMP_SPINCOUNT"] = "1000"
     return environment | {"PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}

@@ -1,12 +1,12 @@
-"""What a service depends on and cannot use now: the base of every port's own error.
+"""Base classes of the errors of all ports, for a dependency that is unavailable.
 
-Whoever answers callers needs to know no port: a refusal follows from these two.
+HTTP error handlers need only these two and import no port.
 """
 
 
 class DependencyUnavailable(Exception):
-    """Something that this service depends on cannot be used now; the same may work later."""
+    """A dependency of this service is unavailable; a retry may succeed."""
 
 
 class StorageFull(DependencyUnavailable):
-    """There is no room left; only room that is made helps, not another try at once."""
+    """The storage is full; a retry helps only after space was freed."""

@@ -13,6 +13,8 @@ from kit.arrays import AudioBlock
 
 BLOCK = 65_536
 """Default number of samples in a block."""
+BlockSource = Callable[[], Iterator[AudioBlock]]
+"""Opens a recording at its beginning, as blocks `[channels, samples]`."""
 
 
 class UnreadableAudio(Exception):

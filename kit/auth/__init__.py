@@ -1,1 +1,1 @@
-"""Who asks: tokens, passwords, and what a route demands."""
+"""Authentication: tokens, passwords, and the dependencies with which routes require them."""

@@ -1,4 +1,4 @@
-"""What a route demands of its caller, declared where the route is, and shown in OpenAPI."""
+"""FastAPI dependencies with which routes require a scope or the internal secret."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ from kit.http.routes import guard
 from kit.observability.logging import bind
 
 Authenticate = Callable[[str], Awaitable[Principal]]
-"""Turns what a caller bears into who it is; raises what `TokenReader.read` raises."""
+"""Returns the principal of a token or API key; raises what `TokenReader.read` raises."""
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -27,20 +27,20 @@ bearer = HTTPBearer(
 
 
 ANYONE: dict[str, object] = {"security": []}
-"""`openapi_extra` of an operation that needs no login: every other one names its scope."""
+"""`openapi_extra` of an operation that needs no login; every other operation requires a scope."""
 
 
 def require(scope: Scope) -> Principal:
-    """Return the dependency of a route that only callers with a scope may use.
+    """Return a dependency that requires a scope and yields the caller's principal.
 
-    The application must have set `app.state.authenticate`. Use it as the default of a parameter:
-    `principal: Principal = require(Scope.READ)`.
+    Use it as the default of a parameter: `principal: Principal = require(Scope.READ)`. The
+    application must set `app.state.authenticate`.
     """
 
     @guard
     async def principal(
         request: Request,
-        # For OpenAPI: it says how a caller is asked for.
+        # Only for OpenAPI, which documents the security scheme by it.
         _: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)] = None,
     ) -> Principal:
         who = await caller(request)
@@ -52,12 +52,14 @@ def require(scope: Scope) -> Principal:
 
 
 async def caller(request: Request) -> Principal:
-    """Return who calls; asked again of the same request, it is not asked or counted again.
+    """Authenticate the caller of a request.
+
+    The result is cached in the request, so a second call costs nothing and counts against no limit.
 
     Raises
     ------
     ProblemError
-        Nobody who is known.
+        The request has no valid credential.
     """
     known: Principal | None = getattr(request.state, "caller", None)
     if known is None:
@@ -73,40 +75,44 @@ async def caller(request: Request) -> Principal:
 
 
 async def authenticated(authenticate: Authenticate, credential: str) -> Principal:
-    """Return who bears a token, or refuse.
+    """Return the principal of a credential.
 
     Raises
     ------
     ProblemError
+        The credential is not valid, has expired or cannot be verified now.
     """
     try:
         who = await authenticate(credential)
     except Expired:
         raise ProblemError(
-            ProblemCode.TOKEN_EXPIRED, "The token has ended: refresh it, or log in again."
+            ProblemCode.TOKEN_EXPIRED, "The token has expired: refresh it, or log in again."
         ) from None
     except BadToken:
-        raise ProblemError(
-            ProblemCode.UNAUTHENTICATED, "This token is not accepted: log in again."
-        ) from None
+        raise ProblemError(ProblemCode.UNAUTHENTICATED, "Invalid token: log in again.") from None
     except KeysUnavailable:
         raise ProblemError(
-            ProblemCode.UNAVAILABLE, "Tokens cannot be verified now.", retry_after=2
+            ProblemCode.UNAVAILABLE,
+            "Tokens cannot be verified now; try again in a moment.",
+            retry_after=2,
         ) from None
     bind({"owner": who.owner})
     return who
 
 
 def require_service(secret: SecretStr) -> Callable[[Request], Awaitable[None]]:
-    """Return the dependency of a route that only services of this server may use."""
+    """Return a dependency that requires `KIT_INTERNAL_SECRET` as a bearer token.
+
+    A secret of fewer than 32 characters is never accepted.
+    """
     expected = f"Bearer {secret.get_secret_value()}".encode()
 
     @guard
     async def check(request: Request) -> None:
-        given = request.headers.get("authorization", "").encode()
-        if len(expected) < 39 or not hmac.compare_digest(given, expected):
+        header = request.headers.get("authorization", "").encode()
+        if len(expected) < 39 or not hmac.compare_digest(header, expected):
             raise ProblemError(
-                ProblemCode.UNAUTHENTICATED, "Only services of this server are answered here."
+                ProblemCode.UNAUTHENTICATED, "Only services of this server may call this route."
             )
 
     return check

@@ -1,4 +1,4 @@
-"""Signing keys: next, current, previous, and the set of public ones that verifiers fetch (S3)."""
+"""Signing keys in rotation (next, current, previous), and the JWK set that verifiers fetch (S3)."""
 
 import base64
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 Jwk = dict[str, str]
-"""A public key as RFC 7517 writes it."""
+"""A public key in the form of RFC 7517."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key with its name and the times between which it signs."""
+    """A private key with its name and its period of use."""
 
     kid: str
     pem: str
     signs_from: datetime
     retires: datetime
-    """From then on it is not published any more: every token that it signed has ended."""
+    """When it stops being published: every token that it signed has expired by then."""
 
     def jwk(self) -> Jwk:
-        """Return the public half."""
+        """Return the public key."""
         private = serialization.load_pem_private_key(self.pem.encode(), password=None)
         assert isinstance(private, ec.EllipticCurvePrivateKey)
         numbers = private.public_key().public_numbers()
@@ -39,34 +39,34 @@ class SigningKey:
 
 
 def make_pem() -> str:
-    """Return a new private key on P-256."""
-    return _written(ec.generate_private_key(ec.SECP256R1()), serialization.NoEncryption())
+    """Return a new private key on P-256, as PEM."""
+    return _to_pem(ec.generate_private_key(ec.SECP256R1()), serialization.NoEncryption())
 
 
 def encrypt_pem(pem: str, secret: str) -> str:
-    """Return a private key encrypted with a secret, to be stored."""
+    """Encrypt a private key with a secret, for storage."""
     key = serialization.load_pem_private_key(pem.encode(), password=None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return _written(key, serialization.BestAvailableEncryption(secret.encode()))
+    return _to_pem(key, serialization.BestAvailableEncryption(secret.encode()))
 
 
 def decrypt_pem(pem: str, secret: str) -> str:
-    """Return a stored private key in the clear.
+    """Decrypt a private key that `encrypt_pem` returned.
 
     Raises
     ------
     ValueError
-        It was sealed with another secret.
+        It was encrypted with another secret.
     """
     try:
         key = serialization.load_pem_private_key(pem.encode(), password=secret.encode())
     except TypeError as error:
         raise ValueError(str(error)) from error
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return _written(key, serialization.NoEncryption())
+    return _to_pem(key, serialization.NoEncryption())
 
 
-def _written(
+def _to_pem(
     key: ec.EllipticCurvePrivateKey, encryption: serialization.KeySerializationEncryption
 ) -> str:
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
@@ -74,22 +74,22 @@ def _written(
 
 
 def key_set(keys: tuple[SigningKey, ...], now: datetime) -> dict[str, Any]:
-    """Return the public keys that are not retired, as RFC 7517 writes a set."""
+    """Return the public keys that are not retired, as a JWK set (RFC 7517)."""
     return {"keys": [key.jwk() for key in keys if key.retires > now]}
 
 
 def signing_key(keys: tuple[SigningKey, ...], now: datetime) -> SigningKey:
-    """Return the newest key that may sign now.
+    """Return the newest key whose period of use includes `now`.
 
     Raises
     ------
     LookupError
-        None may.
+        There is none.
     """
-    may = [key for key in keys if key.signs_from <= now < key.retires]
-    if not may:
-        raise LookupError("no key may sign now")
-    return max(may, key=lambda key: key.signs_from)
+    usable = [key for key in keys if key.signs_from <= now < key.retires]
+    if not usable:
+        raise LookupError("no signing key is usable now")
+    return max(usable, key=lambda key: key.signs_from)
 
 
 def _coordinate(value: int) -> str:

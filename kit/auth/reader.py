@@ -1,4 +1,4 @@
-"""Verifying tokens with published keys: a cache that an unknown key cannot hammer (S3)."""
+"""Verify access tokens with published keys, cached so that unknown keys cause no load (S3)."""
 
 import asyncio
 import logging
@@ -15,15 +15,15 @@ from kit.clock import Clock
 log = logging.getLogger(__name__)
 
 REFETCH = 30.0
-"""Seconds between two fetches of the key set, whatever tokens come."""
+"""Minimum seconds between two fetches of the key set, whatever tokens arrive."""
 MAX_AGE = 300.0
-"""Seconds after which the key set is fetched again, so that retired keys are forgotten."""
+"""Seconds after which the key set is fetched again, which drops retired keys."""
 REMEMBERED = 1_000
-"""Verified tokens that need not be verified again until they end or the keys change."""
+"""Size of the cache of verified tokens; an entry is valid until it expires or the keys change."""
 
 
 class KeySource(Protocol):
-    """Where public keys come from."""
+    """Fetches the published keys."""
 
     async def fetch(self) -> dict[str, Jwk]:
         """Return the published keys by name. Raises `KeysUnavailable`."""
@@ -31,28 +31,28 @@ class KeySource(Protocol):
 
 
 class KeysUnavailable(Exception):
-    """The published keys cannot be had now."""
+    """The published keys cannot be fetched now."""
 
 
 class HttpKeys:
-    """The gateway's published keys."""
+    """Fetches the gateway's published keys over HTTP."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
     async def fetch(self) -> dict[str, Jwk]:
-        """Return the published keys by name."""
+        """Return the published keys by name. Raises `KeysUnavailable`."""
         try:
             answer = await self._client.get("/.well-known/jwks.json")
             answer.raise_for_status()
-            found: list[dict[str, Any]] = answer.json()["keys"]
-            return {str(key["kid"]): {k: str(v) for k, v in key.items()} for key in found}
+            keys: list[dict[str, Any]] = answer.json()["keys"]
+            return {str(key["kid"]): {k: str(v) for k, v in key.items()} for key in keys}
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise KeysUnavailable(str(error)) from error
 
 
 class TokenReader:
-    """Reads tokens for one audience."""
+    """Verifies tokens for one audience."""
 
     def __init__(self, source: KeySource, *, audience: Audience, clock: Clock) -> None:
         self._source = source
@@ -64,14 +64,14 @@ class TokenReader:
         self._lock = asyncio.Lock()
 
     async def read(self, token: str) -> Principal:
-        """Verify a token and return who asks.
+        """Verify a token and return its principal.
 
         Raises
         ------
         BadToken
-            It is not accepted.
+            The token is not valid, or has expired (`Expired`).
         KeysUnavailable
-            It cannot be verified now.
+            The token cannot be verified now.
         """
         if self._fetched is not None and self._clock.monotonic() - self._fetched > MAX_AGE:
             await self._refetch("")
@@ -94,14 +94,14 @@ class TokenReader:
             if kid in self._keys or (recent and self._keys):
                 return
             try:
-                found = await self._source.fetch()
+                keys = await self._source.fetch()
             except KeysUnavailable:
                 if not self._keys:
                     raise
-                # What is known stays known: a failure never clears the cache.
-                log.warning("the key set cannot be fetched; the known keys go on")
+                # An outage must not invalidate good tokens, so a failure never clears the cache.
+                log.warning("the key set cannot be fetched; using the cached keys")
             else:
-                if found != self._keys:
-                    self._keys = found
+                if keys != self._keys:
+                    self._keys = keys
                     self._verified.clear()
             self._fetched = now

@@ -1,7 +1,7 @@
-"""The one module that signs and reads tokens, and the only one that imports python-jose (S1, S2).
+"""Sign and verify access tokens; the only module that imports python-jose (S1, S2).
 
-python-jose by itself accepts tokens without `exp` or `aud`, ignores `crit`, and takes `exp` as a
-string. What is refused here before and after its verification closes each of these.
+python-jose alone accepts tokens without `exp` or `aud`, ignores `crit`, and accepts `exp` as a
+string. The checks here before and after its verification close each of these gaps.
 """
 
 import base64
@@ -27,29 +27,29 @@ TYPE = "at+jwt"
 ISSUER = "urn:cratedig:gateway"
 MAX_LIFE = timedelta(minutes=15)
 LEEWAY = 5
-"""Seconds that clocks may differ."""
+"""Tolerance for differing clocks, in seconds."""
 MAX_LENGTH = 4096
 _FORBIDDEN = frozenset({"crit", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "zip", "b64"})
 _REQUIRED = frozenset({"iss", "aud", "sub", "exp", "iat", "jti", "owner", "scope"})
 _OPTIONAL = frozenset({"admin", "sid"})
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
-"""Three parts in base64 without padding, the last of 64 bytes: one way to write a token."""
+"""Three parts in base64 without padding, the last of 64 bytes."""
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""The order of P-256 (SP 800-186). Of the two signatures (r, s) and (r, order - s), which are
-equally good, only the one with the smaller s is written and taken."""
+"""The order of P-256 (SP 800-186). Both (r, s) and (r, order - s) are valid; only the one
+with the smaller s is accepted, so that nobody can derive a second token from a given one."""
 _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 
 
 class BadToken(Exception):
-    """A token is not accepted; the message is for logs, not for its bearer."""
+    """A token is not valid; the message is for logs, not for the caller."""
 
 
 class UnknownKey(BadToken):
-    """A token names a key that is not known."""
+    """A token names an unknown key."""
 
 
 class Expired(BadToken):
-    """A token was good and has ended."""
+    """A valid token has expired."""
 
 
 def sign(
@@ -64,7 +64,7 @@ def sign(
     now: datetime,
     session: str = "",
 ) -> str:
-    """Return a token of at most `MAX_LIFE`; `session` is the login that it belongs to."""
+    """Sign a token that is valid for `life`, up to `MAX_LIFE`; `session` is its login's id."""
     claims = {
         "iss": ISSUER,
         "aud": audience.value,
@@ -85,41 +85,53 @@ def sign(
 
 
 def key_name(token: str) -> str:
-    """Return the name of the key that a token says it was signed with, after the first checks.
+    """Check a token's form and header; return the name of the key that it claims.
 
     Raises
     ------
     BadToken
-        The token's head is not one that we would write.
+        The token has a form or a header that `sign` never produces.
     """
     if len(token) > MAX_LENGTH or not _SHAPE.fullmatch(token):
         raise BadToken("not a token")
     signature = token.rpartition(".")[2]
     if _canonical(signature) != signature:
-        raise BadToken("its signature is written in another way than ours")
-    head = _decoded(token.split(".", 1)[0])
-    if forbidden := _FORBIDDEN & head.keys():
-        raise BadToken(f"the head holds {sorted(forbidden)}")
-    if head.get("alg") != ALGORITHM:
-        raise BadToken("signed by another algorithm")
-    if head.get("typ") != TYPE:
+        raise BadToken("its signature is not in canonical form")
+    header = _decoded(token.split(".", 1)[0])
+    if forbidden := _FORBIDDEN & header.keys():
+        raise BadToken(f"the header contains {sorted(forbidden)}")
+    if header.get("alg") != ALGORITHM:
+        raise BadToken("signed with another algorithm")
+    if header.get("typ") != TYPE:
         raise BadToken("not an access token")
-    kid = head.get("kid")
+    kid = header.get("kid")
     if not isinstance(kid, str) or not kid:
-        raise BadToken("names no key")
+        raise BadToken("lacks the name of its key")
     return kid
 
 
 def read(token: str, keys: Mapping[str, Jwk], *, audience: Audience, now: datetime) -> Principal:
-    """Verify a token and return who asks.
+    """Verify a token and return its principal.
+
+    Parameters
+    ----------
+    keys
+        Public keys by name.
+    now
+        The time to check the token against.
 
     Raises
     ------
-    UnknownKey, Expired, BadToken
+    UnknownKey
+        The token names a key that is not in `keys`.
+    Expired
+        The token has expired.
+    BadToken
+        The token is not valid.
     """
     kid = key_name(token)
     if kid not in keys:
-        raise UnknownKey("names a key that is not known")
+        raise UnknownKey("names an unknown key")
     try:
         claims = jwt.decode(
             token,
@@ -146,11 +158,11 @@ def read(token: str, keys: Mapping[str, Jwk], *, audience: Audience, now: dateti
 
 def _principal(claims: Mapping[str, Any], audience: Audience, now: datetime) -> Principal:
     if missing := _REQUIRED - claims.keys():
-        raise BadToken(f"without {sorted(missing)}")
+        raise BadToken(f"lacks {sorted(missing)}")
     if strange := claims.keys() - _REQUIRED - _OPTIONAL:
-        raise BadToken(f"with {sorted(strange)[:3]}, which we never write")
+        raise BadToken(f"has the unknown claims {sorted(strange)[:3]}")
     if claims["aud"] != audience.value:
-        raise BadToken("for somebody else")
+        raise BadToken("has another audience")
     for name in ("exp", "iat"):
         if not isinstance(claims[name], int) or isinstance(claims[name], bool):
             raise BadToken(f"{name} is not a number")
@@ -158,16 +170,16 @@ def _principal(claims: Mapping[str, Any], audience: Audience, now: datetime) -> 
         expires = datetime.fromtimestamp(claims["exp"], UTC)
         issued = datetime.fromtimestamp(claims["iat"], UTC)
     except (OverflowError, ValueError, OSError):
-        raise BadToken("a time is none") from None
+        raise BadToken("a time is out of range") from None
     skew = timedelta(seconds=LEEWAY)
     if now > expires + skew:
-        raise Expired("it has ended")
+        raise Expired("expired")
     if issued > now + skew:
-        raise BadToken("from the future")
+        raise BadToken("issued in the future")
     if expires - issued > MAX_LIFE + skew:
-        raise BadToken("lives too long")
+        raise BadToken("valid for too long")
     if not isinstance(claims["scope"], str) or not isinstance(claims.get("admin", False), bool):
-        raise BadToken("scopes are not text")
+        raise BadToken("`scope` or `admin` has the wrong type")
     for name in ("sub", "owner", "jti", "sid"):
         value = claims.get(name)
         if name == "sid" and value is None:
@@ -177,7 +189,7 @@ def _principal(claims: Mapping[str, Any], audience: Audience, now: datetime) -> 
     try:
         scopes = frozenset(Scope(scope) for scope in claims["scope"].split())
     except ValueError:
-        raise BadToken("a scope is not known") from None
+        raise BadToken("unknown scope") from None
     return Principal(
         user=UserId(claims["sub"]),
         owner=OwnerId(claims["owner"]),
@@ -195,7 +207,7 @@ def _private(pem: str) -> Key:
 
 
 def _canonical(signature: str) -> str:
-    """Return a signature of 64 bytes, in base64, in the one way that it is written here."""
+    """Return a 64-byte signature in base64 with the smaller s; see `_ORDER`."""
     raw = base64.urlsafe_b64decode(signature + "==")
     s = int.from_bytes(raw[32:])
     low = max(0, min(s, _ORDER - s)).to_bytes(32)
@@ -207,14 +219,14 @@ def _decoded(part: str) -> dict[str, Any]:
         text = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
         value = json.loads(text, object_pairs_hook=_no_doubles)
     except (ValueError, binascii.Error, UnicodeError):
-        raise BadToken("its head cannot be read") from None
+        raise BadToken("its header cannot be decoded") from None
     if not isinstance(value, dict):
-        raise BadToken("its head is not an object")
+        raise BadToken("its header is not an object")
     return value
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name is repeated")
     return dict(pairs)

@@ -1,8 +1,8 @@
-"""`python -m kit.bus letters|replay [--topic NAME] [--reason TEXT]`: the dead letters on Kafka.
+"""`python -m kit.bus dead-letters|replay [--topic NAME] [--reason TEXT]`: dead letters on Kafka.
 
-`letters` shows records that no reader could use, and files in quarantine. `replay` sends records
-back to the topics they came from. Doing it twice is harmless: consumers drop an event that they
-have handled.
+`dead-letters` lists the records that no consumer could decode or handle, and quarantined files.
+`replay` sends the records back to their topics. A second replay is harmless: consumers drop events
+that they have handled.
 """
 
 import argparse
@@ -20,39 +20,43 @@ from kit.settings import KitSettings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line asks."""
+    """Run the command and return its exit status: 0, 1 if Kafka failed, or 2 without Kafka."""
     parser = argparse.ArgumentParser(prog="python -m kit.bus", description=__doc__)
-    parser.add_argument("command", choices=["letters", "replay"])
-    parser.add_argument("--topic", default="", help="only those that came from this topic")
-    parser.add_argument("--reason", default="", help="only those whose reason has this text")
+    parser.add_argument("command", choices=["dead-letters", "replay"])
+    parser.add_argument("--topic", default="", help="only dead letters from this topic")
+    parser.add_argument("--reason", default="", help="only those whose reason contains this text")
     options = parser.parse_args(arguments)
     bus = open_bus(KitSettings())
     if not isinstance(bus, KafkaBus):
-        print("error: KIT_BUS_URL names no Kafka; only there letters outlive us", file=sys.stderr)
+        print(
+            "error: KIT_BUS_URL is not a Kafka address; set it to kafka://host:port",
+            file=sys.stderr,
+        )
         return 2
     try:
         count = asyncio.run(
-            go_through(
+            list_or_replay(
                 bus, topic=options.topic, reason=options.reason, replay=options.command == "replay"
             )
         )
     except BusError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{count} {'sent back' if options.command == 'replay' else 'found'}", file=sys.stderr)
+    verb = "replayed" if options.command == "replay" else "listed"
+    print(f"{count} dead letters {verb}", file=sys.stderr)
     return 0
 
 
-async def go_through(bus: KafkaBus, *, topic: str, reason: str, replay: bool) -> int:
-    """Print the letters that match, send them back if asked to, and return how many."""
+async def list_or_replay(bus: KafkaBus, *, topic: str, reason: str, replay: bool) -> int:
+    """Print the dead letters that match, replay them if `replay` is set, and return their count."""
     count = 0
     await bus.start()
     try:
-        async for dead_letter in bus.letters():
+        async for dead_letter in bus.dead_letters():
             if topic in ("", dead_letter.topic) and reason in dead_letter.reason:
                 if replay:
                     if dead_letter.topic == DEAD_LETTERS.name:
-                        # It is there to be read: nobody handles it.
+                        # An operator-only event: no consumer handles it.
                         continue
                     await bus.send(dead_letter.topic, dead_letter.record)
                 print(describe(dead_letter))
@@ -63,7 +67,7 @@ async def go_through(bus: KafkaBus, *, topic: str, reason: str, replay: bool) ->
 
 
 def describe(dead_letter: DeadLetter) -> str:
-    """Return a letter as one line of JSON, without its data."""
+    """Return a dead letter as one line of JSON, without the event's data."""
     headers = dict(dead_letter.record.headers)
     shown = {
         "topic": dead_letter.topic,

@@ -1,8 +1,10 @@
-"""The bus port: publish acknowledged events, read news without a group, work through a group.
+"""The bus port: publish events with acknowledgement, consume them in a group, tail a topic.
 
-What every implementation promises, and the port's test suite checks: events of one key keep
-their order; a group is given each event until it is acknowledged, again after a failure; news
-reaches every reader that was there when it was published, from the end of the topic.
+Every implementation guarantees, and the port's test suite checks:
+
+- Events with the same key keep their order.
+- Groups get at-least-once delivery: an event is delivered again until the group acknowledges it.
+- `tail` yields to every reader, without a group, each event published after it started reading.
 """
 
 import asyncio
@@ -17,17 +19,17 @@ Handler = Callable[[AnyEvent], Awaitable[None]]
 
 
 class BusError(Exception):
-    """The bus could not do what was asked; trying again may help."""
+    """The bus failed; a retry may succeed."""
 
 
 class DecodeError(BusError):
-    """A record is not an event that this topic carries."""
+    """A record does not hold an event of its topic."""
 
 
 class RetryLater(Exception):
-    """Raised by a handler that cannot work at present, its database being away for instance.
+    """A handler raises this if it cannot work now, for example because its database is unavailable.
 
-    The event is handed over again after a pause, for as long as it takes; this is not a failure.
+    The consumer redelivers the event after a pause, without limit; it does not count as a failure.
     """
 
 
@@ -35,25 +37,26 @@ class Consumer(Protocol):
     """One member of a group on one topic."""
 
     caught_up: asyncio.Event
-    """Set once everything that the topic held when the consumer started was handled."""
+    """Set once the group has handled every record that the topic held when the consumer started."""
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Hand each event to the handler and acknowledge it, until `stopping` is set.
+        """Deliver each event to the handler and acknowledge it, until `stopping` is set.
 
-        An event whose handler raises is handed over again; after three tries, and at once when
-        it cannot be read, it goes to the dead letters with the reason, and is acknowledged.
+        If the handler raises, the event is delivered again. After three tries, or at once if the
+        record cannot be decoded, it is written to the dead letters with the reason and
+        acknowledged.
         """
         ...
 
 
 class Bus(Protocol):
-    """The port."""
+    """Connects services: one implementation for a Kafka cluster, one for a single process."""
 
     members: int
-    """Members of a group that one process runs: more where they cost nothing."""
+    """How many members of a group one process runs."""
 
     async def start(self) -> None:
-        """Connect."""
+        """Connect. Raises `BusError`."""
         ...
 
     async def close(self) -> None:
@@ -61,31 +64,31 @@ class Bus(Protocol):
         ...
 
     async def ready(self) -> bool:
-        """Return whether the bus can be reached now."""
+        """Return whether the bus is reachable."""
         ...
 
     async def ensure(self, topics: Iterable[Topic]) -> None:
-        """Create the topics that do not exist."""
+        """Create the topics that do not exist. Raises `BusError`."""
         ...
 
     async def publish(self, topic: Topic, event: AnyEvent, *, key: str) -> None:
-        """Send an event and return once the bus has it for good.
+        """Send an event and return once the bus has acknowledged it.
 
         Raises
         ------
         BusError
-            The bus did not acknowledge in time. The event may or may not have been taken:
-            publish it again under the same id.
+            The bus did not acknowledge in time. It may have stored the event: publish it again
+            with the same id, and consumers drop the duplicate.
         """
         ...
 
     def consumer(self, topic: Topic, *, group: str, handler: Handler) -> Consumer:
-        """Return a member of `group` that will hand events to `handler` when run."""
+        """Return a member of `group` that delivers events to `handler` when run."""
         ...
 
     def tail(self, topic: Topic) -> AsyncIterator[AnyEvent | None]:
-        """Yield what is published from now on, for ever, without a group.
+        """Yield every event published from now on, without a group, until the bus is closed.
 
-        Yields `None` for a record that cannot be read: something happened, but not what.
+        Yields `None` for a record that cannot be decoded, so that the reader still wakes up.
         """
         ...

@@ -1,4 +1,4 @@
-"""Events as records: CloudEvents 1.0 in binary mode, attributes in headers and data as JSON.
+"""Encode events as records: CloudEvents 1.0 in binary content mode, with JSON data.
 
 See the Kafka protocol binding of CloudEvents 1.0.2: every attribute is a `ce_…` header in UTF-8,
 `datacontenttype` is the header `content-type`, and the record's value is the data alone.
@@ -18,16 +18,16 @@ from kit.bus.base import AnyEvent, BusError, DecodeError
 PREFIX = "ce_"
 CONTENT_TYPE = "content-type"
 MAJOR = 1
-"""The one major version of every event type that this code reads."""
+"""The only major version of event types that `decode` accepts."""
 RECORD_LIMIT = 256 * 1024 - 4096
-"""Bytes in a record's value and headers: below what a topic takes, with its framing."""
+"""Maximum bytes of a record's value and headers: the topics' limit less Kafka's framing."""
 
 Headers = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as a topic holds it."""
+    """A Kafka record: key, headers and value."""
 
     key: bytes
     headers: Headers
@@ -35,14 +35,14 @@ class Record:
 
 
 def encode(topic: Topic, event: AnyEvent, *, key: str) -> Record:
-    """Return the record that carries an event.
+    """Encode an event as a record.
 
     Raises
     ------
     ValueError
         The topic does not carry events of this type.
     BusError
-        The event is larger than a record may be; records carry references, never audio.
+        The event is larger than `RECORD_LIMIT`; records carry references, never audio.
     """
     if topic.events and event.type not in topic.events:
         raise ValueError(f"{topic.name} does not carry {event.type}: see contracts/topics.py")
@@ -60,12 +60,13 @@ def encode(topic: Topic, event: AnyEvent, *, key: str) -> Record:
 def decode(
     topic: Topic, headers: Iterable[tuple[str, bytes | None]], value: bytes | None
 ) -> AnyEvent:
-    """Return the event that a record carries.
+    """Decode the event in a record.
 
     Raises
     ------
     DecodeError
-        It is no event, or none that this topic carries, or of a version that came later.
+        The record is not a valid CloudEvent, its type does not belong to this topic, or its schema
+        version is unknown.
     """
     attributes: dict[str, Any] = {}
     try:
@@ -79,20 +80,21 @@ def decode(
     type_ = attributes.get("type", "")
     model = topic.events.get(type_)
     if model is None:
-        raise DecodeError(f"{topic.name} carries no {type_!r}")
+        raise DecodeError(f"{topic.name} does not carry {type_!r}")
     if attributes.get("dataschema") != f"{SCHEMA_ROOT}{type_}:{MAJOR}":
-        raise DecodeError(f"{type_} has the schema {attributes.get('dataschema', '')!r}")
+        raise DecodeError(f"{type_} has the unknown schema {attributes.get('dataschema', '')!r}")
     try:
         data = model.model_validate_json(value or b"")
         return _envelope(model).model_validate(attributes | {"data": data})
     except ValidationError as error:
         where = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]
         )
         raise DecodeError(f"{type_} is not valid: {where}") from error
 
 
 @cache
 def _envelope(model: type[BaseModel]) -> type[AnyEvent]:
-    """Return the envelope of one kind of data; pydantic forgets a class that nobody holds."""
+    # Cached because pydantic keeps only weak references to parametrised classes: without a strong
+    # one it would build the class again for every record.
     return Event[model]  # type: ignore[valid-type]

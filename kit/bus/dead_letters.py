@@ -1,4 +1,4 @@
-"""Dead letters: records that no reader could use, kept as they were with the reason."""
+"""Dead letters: records that a consumer could not decode or handle, stored with the reason."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ from kit.bus.base import DecodeError
 from kit.bus.codec import PREFIX, Headers, Record, decode
 
 MARK = "dead_"
-"""Prefix of the headers that a dead letter has beside those of the record."""
+"""Prefix of the headers that `pack` adds to a record."""
 REASON_LIMIT = 2000
+"""Maximum characters of a reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that was set aside, and where it came from."""
+    """A record that a group gave up, and the place it came from."""
 
     topic: str
     partition: int
@@ -26,7 +27,7 @@ class DeadLetter:
 
 
 def pack(dead_letter: DeadLetter) -> Record:
-    """Return the record that goes to the dead letters: the old one with more headers."""
+    """Encode a dead letter as a record: the original one with added headers."""
     marks = {
         "reason": dead_letter.reason[:REASON_LIMIT],
         "topic": dead_letter.topic,
@@ -43,7 +44,7 @@ def pack(dead_letter: DeadLetter) -> Record:
 def unpack(
     key: bytes | None, headers: Iterable[tuple[str, bytes | None]], value: bytes | None
 ) -> DeadLetter | None:
-    """Return the dead letter in a record, or `None` for a record that is something else."""
+    """Decode a dead letter that `pack` encoded; `None` for any other record."""
     all_headers = tuple((name, raw or b"") for name, raw in headers)
     marks = {
         name.removeprefix(MARK): raw.decode(errors="replace")
@@ -65,7 +66,7 @@ def unpack(
 
 
 class ConsumedRecord(Protocol):
-    """A record as a broker gives it, with its place."""
+    """A record as the Kafka client returns it, with its place."""
 
     topic: str
     partition: int
@@ -76,7 +77,7 @@ class ConsumedRecord(Protocol):
 
 
 def parse_dead_letter(stored: ConsumedRecord) -> DeadLetter | None:
-    """Return what a record among the dead letters tells operators, or `None` for noise."""
+    """Decode any record of the dead-letter topic; `None` if it is neither kind that we write."""
     headers = tuple((name, raw or b"") for name, raw in stored.headers)
     record = Record(stored.key or b"", headers, stored.value or b"")
     return unpack(record.key, headers, record.value) or operator_event(
@@ -85,16 +86,16 @@ def parse_dead_letter(stored: ConsumedRecord) -> DeadLetter | None:
 
 
 def operator_event(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:
-    """Return an event that is told to operators only, such as `job.quarantined`, as a letter.
+    """Wrap an operator-only event, such as `job.quarantined`, as a dead letter for display.
 
-    It came from the dead letters' own topic, so it is shown and never sent back.
+    Its `topic` is the dead-letter topic itself, which marks it as not replayable.
     """
     try:
         event = decode(DEAD_LETTERS, record.headers, record.value)
     except DecodeError:
         return None
-    detail = f"{event.type}: {event.data.model_dump_json()}"
-    return DeadLetter(topic, partition, offset, "", detail[:REASON_LIMIT], record)
+    reason = f"{event.type}: {event.data.model_dump_json()}"
+    return DeadLetter(topic, partition, offset, "", reason[:REASON_LIMIT], record)
 
 
 def _trace_id(headers: Headers) -> str:

@@ -1,4 +1,4 @@
-"""How one record is handed to a handler, the same on every bus."""
+"""Deliver one record to a handler with retries; shared by all buses."""
 
 import asyncio
 import logging
@@ -12,34 +12,38 @@ from kit.observability.tracing import continue_trace
 log = logging.getLogger(__name__)
 
 TRIES = 3
-"""Times that a handler is given an event before it goes to the dead letters."""
+"""Deliveries of an event to its handler before the event becomes a dead letter."""
 TRY_LIMIT: Seconds = 75.0
-"""How long one try may take: longer than all that a handler waits for, a database's connections,
-locks and statements and a store's answer, so that each of these says itself what it waited for."""
+"""Timeout of one try. It is longer than a handler's own timeouts (database connections, locks and
+statements, requests to the store), so that these fire first and their errors name the cause."""
 PAUSES = (0.1, 0.5)
-"""Seconds between the tries."""
+"""Seconds before the second and the third try."""
 
 
 async def deliver(
     topic: Topic, record: Record, handler: Handler, *, limit: Seconds = TRY_LIMIT
 ) -> str:
-    """Hand a record to a handler, each try within a limit.
+    """Decode a record and deliver it to a handler, up to `TRIES` times.
+
+    Parameters
+    ----------
+    limit
+        Timeout of one try, in seconds.
 
     Returns
     -------
     str
-        Why it belongs to the dead letters; empty when it was handled.
+        The reason why the record is a dead letter; empty if the handler succeeded.
 
     Raises
     ------
     RetryLater
-        The handler cannot work at present, or something it needs did not answer in time: the
-        record is to be handed over again.
+        The handler cannot work now, or a try timed out: deliver the record again later.
     """
     try:
         event = decode(topic, record.headers, record.value)
     except DecodeError as error:
-        log.error("unreadable record on %s: %s", topic.name, error)
+        log.error("record on %s cannot be decoded: %s", topic.name, error)
         return f"unreadable: {error}"
     reason = ""
     for number in range(TRIES):
@@ -52,21 +56,26 @@ async def deliver(
         except RetryLater:
             raise
         except TimeoutError as error:
-            # Slowness says nothing about the record: it is no reason to give the record up.
-            raise RetryLater(f"{event.type} {event.id} was not handled in time") from error
+            # A timeout is a fault of the environment, not of the record, so retry without limit.
+            raise RetryLater(f"{event.type} {event.id} timed out after {limit:g} s") from error
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             log.warning(
-                "%s %s: try %d of %d failed", event.type, event.id, number + 1, TRIES, exc_info=True
+                "%s %s: try %d of %d failed",
+                event.type,
+                event.id,
+                number + 1,
+                TRIES,
+                exc_info=True,
             )
         else:
             return ""
-    log.error("%s %s goes to the dead letters: %s", event.type, event.id, reason)
+    log.error("%s %s becomes a dead letter: %s", event.type, event.id, reason)
     return f"handler: {reason}"
 
 
 async def pause(stopping: asyncio.Event, seconds: float) -> None:
-    """Wait, but not longer than until `stopping` is set."""
+    """Sleep for `seconds`, or until `stopping` is set."""
     try:
         async with asyncio.timeout(seconds):
             await stopping.wait()

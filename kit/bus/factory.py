@@ -1,4 +1,4 @@
-"""A bus from its address."""
+"""Open a bus by its address."""
 
 from urllib.parse import urlsplit
 
@@ -7,12 +7,12 @@ from kit.settings import KitSettings
 
 
 def open_bus(settings: KitSettings) -> Bus:
-    """Return the bus that `KIT_BUS_URL` names, not yet connected.
+    """Return the bus at `KIT_BUS_URL`, not yet connected.
 
     Raises
     ------
     ValueError
-        The address is none that we know.
+        The scheme of the address is unknown.
     """
     address = urlsplit(settings.bus_url)
     if address.scheme == "memory":

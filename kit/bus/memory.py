@@ -1,8 +1,8 @@
-"""The bus inside one process: the port's promises, without durability.
+"""The bus inside one process: the port's guarantees without durability.
 
-Records live until every group that reads their topic has acknowledged them; where no group
-waits, the last `KEPT` of each partition stay for readers that lag. The durable queue is the job
-table, so nothing of worth is lost with the process.
+A record stays until every group of its topic has acknowledged it, and for at least `KEPT` further
+records, so that a slow `tail` misses nothing. The job table is the durable queue: when the process
+dies, no work is lost with its records.
 """
 
 import asyncio
@@ -21,21 +21,21 @@ from kit.bus.delivery import deliver, pause
 log = logging.getLogger(__name__)
 
 KEPT = 5_000
-"""Records of a partition that stay for readers without a group."""
+"""Minimum records that a partition keeps for readers without a group."""
 AGAIN = 0.5
-"""Seconds before an event is handed over again to a handler that could not work."""
+"""Seconds before an event is delivered again after `RetryLater`."""
 
 
 @dataclass(slots=True)
 class _Partition:
-    """A log of records; `first` is the offset of the oldest one that is still there."""
+    """A log of records; `first` is the offset of the oldest one still kept."""
 
     records: deque[Record] = field(default_factory=deque)
     first: int = 0
     acknowledged: dict[str, int] = field(default_factory=dict)
     """By group, the offset of the next record to handle."""
     held: dict[str, "MemoryConsumer"] = field(default_factory=dict)
-    """By group, the member that handles a record of this partition now."""
+    """By group, the member that is handling a record of this partition."""
 
     @property
     def end(self) -> int:
@@ -43,7 +43,7 @@ class _Partition:
         return self.first + len(self.records)
 
     def trim(self) -> None:
-        """Forget what nobody waits for."""
+        """Drop the oldest records that every group has acknowledged, down to `KEPT`."""
         needed = min((self.end, *self.acknowledged.values()))
         while len(self.records) > KEPT and self.first < needed:
             self.records.popleft()
@@ -51,7 +51,7 @@ class _Partition:
 
 
 class MemoryBus:
-    """A bus for the services of one process."""
+    """A bus for the services of one process; see `Bus`."""
 
     members = 3
 
@@ -61,17 +61,17 @@ class MemoryBus:
         self._open = False
 
     async def start(self) -> None:
-        """Take events from now on."""
+        """Accept events from now on."""
         self._open = True
 
     async def close(self) -> None:
-        """Take no more events; readers end."""
+        """Refuse further events and end all readers."""
         self._open = False
         for name in self._topics:
             self._wake(name)
 
     async def ready(self) -> bool:
-        """Return whether the bus takes events."""
+        """Return whether the bus accepts events."""
         return self._open
 
     async def ensure(self, topics: Iterable[Topic]) -> None:
@@ -84,11 +84,11 @@ class MemoryBus:
         self.append(topic.name, encode(topic, event, key=key))
 
     def append(self, name: str, record: Record) -> None:
-        """Append a record as it is; `publish` is this with an event."""
+        """Append a record unchanged. Raises `BusError` if the bus is closed or lacks the topic."""
         if not self._open:
             raise BusError("the bus is closed")
         if name not in self._topics:
-            raise BusError(f"there is no topic {name}: create it first")
+            raise BusError(f"there is no topic {name}: create it with `ensure`")
         partitions = self._topics[name]
         partition = partitions[zlib.crc32(record.key) % len(partitions)]
         partition.records.append(record)
@@ -96,15 +96,16 @@ class MemoryBus:
         self._wake(name)
 
     def records(self, name: str) -> tuple[Record, ...]:
-        """Return what a topic holds, partition after partition."""
-        return tuple(one for partition in self._topics.get(name, ()) for one in partition.records)
+        """Return the kept records of a topic, partition after partition."""
+        partitions = self._topics.get(name, ())
+        return tuple(record for partition in partitions for record in partition.records)
 
     def consumer(self, topic: Topic, *, group: str, handler: Handler) -> "MemoryConsumer":
-        """Return a member of `group` that will hand events to `handler` when run."""
+        """Return a member of `group` that delivers events to `handler` when run."""
         return MemoryConsumer(self, topic, group=group, handler=handler)
 
     def tail(self, topic: Topic) -> AsyncIterator[AnyEvent | None]:
-        """Yield what is published from now on; `None` for a record that cannot be read."""
+        """Yield every event published from now on; `None` for a record that cannot be decoded."""
         partitions = self.partitions(topic.name, topic.partitions)
         return self._read(topic, partitions, [partition.end for partition in partitions])
 
@@ -129,24 +130,24 @@ class MemoryBus:
                 await moved.wait()
 
     def partitions(self, name: str, count: int) -> list[_Partition]:
-        """Return a topic's partitions, made when they are not there."""
+        """Return a topic's partitions; create `count` of them for a new topic."""
         return self._topics.setdefault(name, [_Partition() for _ in range(count)])
 
     async def wait(self, name: str, moved: asyncio.Event, stopping: asyncio.Event) -> None:
-        """Wait until a topic has changed since `moved` was taken, or `stopping` is set."""
+        """Wait until `moved` is set, by the next change of a topic, or `stopping` is."""
         waits = {asyncio.create_task(moved.wait()), asyncio.create_task(stopping.wait())}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for one in waits:
-                one.cancel()
+            for task in waits:
+                task.cancel()
 
     def moved(self, name: str) -> asyncio.Event:
-        """Return what is set at the next change of a topic."""
+        """Return the event that the next change of a topic sets."""
         return self._moved[name]
 
     def changed(self, name: str) -> None:
-        """Tell everyone who waits for a topic that it changed."""
+        """Wake every reader and consumer that waits for a topic."""
         self._wake(name)
 
     def _wake(self, name: str) -> None:
@@ -154,10 +155,10 @@ class MemoryBus:
 
 
 class MemoryConsumer:
-    """One member of a group: takes the oldest record of any partition that no other member holds.
+    """A group member: handles the oldest record of any partition that no other member holds.
 
-    A partition is held while one of its records is handled, so order and single delivery are
-    those of a broker that gives each partition to one member.
+    A member holds a partition while it handles one of its records. That gives the same order and
+    the same single delivery as a broker that assigns each partition to one member.
     """
 
     def __init__(self, bus: MemoryBus, topic: Topic, *, group: str, handler: Handler) -> None:
@@ -168,7 +169,7 @@ class MemoryConsumer:
         self._handler = handler
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Hand each event to the handler and acknowledge it, until `stopping` is set."""
+        """Deliver each event to the handler and acknowledge it, until `stopping` is set."""
         partitions = self._bus.partitions(self._topic.name, self._topic.partitions)
         for partition in partitions:
             partition.acknowledged.setdefault(self._group, partition.first)
@@ -180,16 +181,16 @@ class MemoryConsumer:
                 for partition, end in zip(partitions, ends, strict=True)
             ):
                 self.caught_up.set()
-            found = next((one for one in partitions if self._waits(one)), None)
-            if found is None:
+            waiting = next((part for part in partitions if self._waits(part)), None)
+            if waiting is None:
                 await self._bus.wait(self._topic.name, moved, stopping)
                 continue
-            found.held[self._group] = self
+            waiting.held[self._group] = self
             try:
-                again = await self._handle(found, partitions.index(found))
+                again = await self._handle(waiting, partitions.index(waiting))
             finally:
-                del found.held[self._group]
-                found.trim()
+                del waiting.held[self._group]
+                waiting.trim()
                 self._bus.changed(self._topic.name)
             if again:
                 await pause(stopping, AGAIN)
@@ -201,13 +202,13 @@ class MemoryConsumer:
         )
 
     async def _handle(self, partition: _Partition, number: int) -> bool:
-        """Hand over the next record and acknowledge it; return whether to do so again."""
+        """Deliver the next record and acknowledge it; return whether it must be delivered again."""
         offset = partition.acknowledged[self._group]
         record = partition.records[offset - partition.first]
         try:
             reason = await deliver(self._topic, record, self._handler)
         except RetryLater as error:
-            log.warning("%s cannot work at present: %s", self._group, error)
+            log.warning("%s cannot handle events now and retries: %s", self._group, error)
             return True
         if reason:
             dead_letter = DeadLetter(self._topic.name, number, offset, self._group, reason, record)

@@ -1,7 +1,7 @@
-"""How long a Kafka client may take for anything, and finding out when a consumer is stuck.
+"""Timeouts of Kafka clients, and a watchdog that detects a stalled consumer.
 
-After a broker restart this client's consumer can go on polling and get nothing, with no error and
-no public sign of it. What tells it from an idle one is that records wait which do not come.
+After a broker restart an aiokafka consumer can keep polling without getting records, and without an
+error. It differs from an idle consumer only in that its partitions have records past its positions.
 """
 
 import asyncio
@@ -13,47 +13,47 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class KafkaTimes:
-    """Bounds of waiting, in seconds; tests use shorter ones."""
+    """Timeouts and pauses in seconds; tests use shorter ones."""
 
     request: float = 30.0
     session: float = 45.0
     heartbeat: float = 5.0
     poll: float = 0.5
     batch: float = 20.0
-    """After this long with one batch the rest is polled again, so that membership is kept."""
+    """A member gives up a batch after this long and polls again, to stay in the group."""
     stall: float = 90.0
-    """A consumer with records waiting and none coming for this long is made anew."""
+    """A consumer that gets no records for this long, although there are some, is replaced."""
     backoff: float = 1.0
-    """First pause after a fault; it doubles up to ten seconds."""
+    """First pause after a fault; it doubles up to 10 s."""
     metadata: float = 60.0
 
 
 class Stalled(Exception):
-    """A consumer gives nothing although there is something."""
+    """A consumer gets no records although its partitions hold some."""
 
 
 class Pollable(Protocol):
-    """What is watched of a client's consumer."""
+    """The methods of aiokafka's consumer that `Watch` uses."""
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[Any, list[Any]]:
-        """Return the records that have come, by partition."""
+        """Return fetched records by partition."""
         ...
 
     def assignment(self) -> Iterable[Any]:
-        """Return the partitions that it reads."""
+        """Return the assigned partitions."""
         ...
 
     async def end_offsets(self, partitions: list[Any]) -> dict[Any, int]:
-        """Return where partitions end."""
+        """Return the end offset of each partition."""
         ...
 
     async def position(self, partition: Any) -> int:
-        """Return where it reads next."""
+        """Return the offset of the next record to fetch."""
         ...
 
 
 class Watch:
-    """Polls a consumer, and finds out when it is stuck."""
+    """Polls a consumer and detects a stall."""
 
     def __init__(self, client: Pollable, times: KafkaTimes, *, records: int = 500) -> None:
         self._client = client
@@ -61,7 +61,7 @@ class Watch:
         self._records = records
         self._fed = time.monotonic()
         self.proven = False
-        """Whether the last look found that nothing waits."""
+        """Whether the last poll was empty and the broker confirmed that no records wait."""
 
     async def poll(self) -> dict[Any, list[Any]]:
         """Poll once.
@@ -69,7 +69,7 @@ class Watch:
         Raises
         ------
         Stalled
-            The poll does not end, or records wait that do not come.
+            The poll did not return, or records wait that the consumer does not get.
         """
         self.proven = False
         try:
@@ -78,7 +78,7 @@ class Watch:
                     timeout_ms=int(self._times.poll * 1000), max_records=self._records
                 )
         except TimeoutError as error:
-            raise Stalled("no poll was completed") from error
+            raise Stalled("a poll did not return") from error
         now = time.monotonic()
         if batches:
             self._fed = now
@@ -88,7 +88,7 @@ class Watch:
         return batches
 
     async def _look(self) -> None:
-        """Compare the positions of a consumer that is not fed with the ends of its partitions."""
+        """Compare the consumer's positions with the ends of its partitions. Raises `Stalled`."""
         places = list(self._client.assignment())
         if not places:
             return
@@ -96,4 +96,6 @@ class Watch:
             ends = await self._client.end_offsets(places)
             for place in places:
                 if ends[place] > await self._client.position(place):
-                    raise Stalled(f"{place.topic} {place.partition} has records that do not come")
+                    raise Stalled(
+                        f"{place.topic} {place.partition} has records that are not fetched"
+                    )

@@ -1,1 +1,1 @@
-"""The database: one port, SQLite and Postgres behind it."""
+"""The database port, implemented on SQLite and Postgres."""

@@ -16,20 +16,20 @@ from kit.database.migrations import write
 
 
 def main() -> None:
-    """Compare a service's tables with its migrations and write what is missing."""
+    """Write the migration from a service's last migration to its current tables, if they differ."""
     parser = argparse.ArgumentParser(prog="python -m kit.database", description=__doc__)
-    parser.add_argument("package", help="where `tables.py` lies, such as services.library")
+    parser.add_argument("package", help="the package of `tables.py`, such as services.library")
     parser.add_argument("message", help="what changes, in a few words")
     arguments = parser.parse_args()
     tables = import_module(f"{arguments.package}.tables")
     folder = Path(str(tables.__file__)).parent / "migrations"
     path = asyncio.run(_write(folder, tables.METADATA, arguments.message))
     if path is None:
-        sys.exit("The migrations lead to the tables as they are: nothing to write.")
+        sys.exit("The tables have not changed since the last migration: nothing to write.")
     ruff = (sys.executable, "-m", "ruff")
     for command in (("format", "--quiet"), ("check", "--fix", "--quiet")):
         subprocess.run((*ruff, *command, str(path)), check=False)  # noqa: S603 All of it is ours.
-    print(f"{path} was written: read it before you commit it.")
+    print(f"Wrote {path}: read it before you commit it.")
 
 
 async def _write(folder: Path, metadata: MetaData, message: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""What tables are made of: column types that mean the same on SQLite and on Postgres."""
+"""Column types that behave the same on SQLite and Postgres, and the errors of the database."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,21 +12,25 @@ from kit.unavailable import DependencyUnavailable
 
 
 class DatabaseUnavailable(DependencyUnavailable):
-    """The database cannot be reached or is too busy now; the same may work later."""
+    """The database is unreachable or too busy; a retry may succeed."""
+
+
+class DatabaseClosed(DatabaseUnavailable):
+    """The database was used after `Database.close`, by a task that should have ended before."""
 
 
 class StatementTooSlow(DatabaseUnavailable):
-    """A statement was stopped at its deadline; a smaller query may be fast enough."""
+    """A statement exceeded its timeout; a smaller query may be fast enough."""
 
 
 class Utc(TypeDecorator[datetime]):
-    """A time with its zone, always UTC; compared by the database as time."""
+    """A time in UTC with its zone; a time without a zone is a `ValueError`."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return the value as the database keeps it."""
+        """Convert a value for the database."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -34,7 +38,7 @@ class Utc(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        """Return what writes a value; SQLite gets the text that its own type would write."""
+        """Return a converter for values; on SQLite it writes the text of SQLAlchemy's own type."""
         if dialect.name != "sqlite":
             return super().bind_processor(dialect)
 
@@ -45,30 +49,30 @@ class Utc(TypeDecorator[datetime]):
         return write
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return the value as Python sees it."""
+        """Convert a value from the database; SQLite returns it without a zone."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 class Json(TypeDecorator[Any]):
-    """Any JSON value; `None` is SQL's NULL."""
+    """Any JSON value; `None` is stored as NULL."""
 
     impl = JSON(none_as_null=True)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """Return the type that the database keeps it in."""
+        """Return the column type for the database."""
         impl = JSONB(none_as_null=True) if dialect.name == "postgresql" else self.impl
         return dialect.type_descriptor(impl)
 
 
 class Serial(TypeDecorator[int]):
-    """A number that grows by itself: 64 bits on both databases."""
+    """An autoincrementing key of 64 bits."""
 
     impl = BigInteger
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """Return the type that the database keeps it in."""
-        # SQLite counts up only in a column that is declared INTEGER, which has 64 bits there.
+        """Return the column type for the database."""
+        # SQLite autoincrements only a column declared INTEGER, which has 64 bits there.
         impl = Integer() if dialect.name == "sqlite" else BigInteger()
         return dialect.type_descriptor(impl)

@@ -1,7 +1,9 @@
-"""Engines: how SQLAlchemy connects to SQLite and to Postgres, for reading and for writing."""
+"""Create SQLAlchemy engines for SQLite and Postgres: one for reading, one for writing."""
 
+import asyncio
 import sqlite3
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -9,19 +11,77 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.ext.asyncio import create_async_engine as create_engine
 
 from contracts.music import Seconds
+from kit.database.base import DatabaseClosed, DatabaseUnavailable
 from kit.database.errors import withhold_values
 from kit.database.sqlite import BEGIN, LOG_AHEAD, single_roundtrip_cursors
 
 _READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 
+class WriterQueue:
+    """Gives SQLite's one writer to transactions in the order in which they ask for it.
+
+    The pool alone lets some of them wait without end. A task that gives the connection back can
+    take it again before the task that was woken runs, and that one then waits behind all others.
+    """
+
+    def __init__(self, timeout: Seconds) -> None:
+        self._timeout = timeout
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        """Wait for the turn. Raises `DatabaseUnavailable` after the timeout."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise DatabaseUnavailable(
+                "the database cannot be used now: all its connections are in use"
+            ) from None
+
+    async def __aexit__(self, *error: object) -> None:
+        self._lock.release()
+
+
+def _refuse_after_close(engine: AsyncEngine, closed: Callable[[], bool]) -> None:
+    """Raise `DatabaseClosed` where a closed engine would open a connection.
+
+    SQLAlchemy asks the listeners in order until one returns a connection: this one comes first.
+    """
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def _refuse(*_: object) -> None:
+        if closed():
+            raise DatabaseClosed("the database is closed; a task still uses it")
+
+
 def sqlite_engines(
-    url: str, *, readers: int, timeout: Seconds, busy: Seconds, threads: set[threading.Thread]
+    url: str,
+    *,
+    readers: int,
+    timeout: Seconds,
+    busy: Seconds,
+    closed: Callable[[], bool],
+    threads: set[threading.Thread],
 ) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the reader and the writer of a file; `threads` collects the driver's threads."""
+    """Return the read engine and the write engine of an SQLite file.
+
+    Parameters
+    ----------
+    readers
+        Connections for reading; there is one for writing.
+    timeout
+        Seconds after which a read is interrupted.
+    busy
+        Maximum wait for another process that writes, and for a free connection.
+    closed
+        Whether the database is closed; the engines then open no connection any more.
+    threads
+        Collects the threads of the driver.
+    """
 
     def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
-        # The driver opens each connection in a thread that is its own.
+        # The driver opens each connection in a new thread, in which it runs all statements.
         threads.add(threading.current_thread())
         return sqlite3.Connection(*arguments, **named)
 
@@ -33,13 +93,14 @@ def sqlite_engines(
     }
     writer = create_engine(url, pool_size=1, **settings)
     reader = create_engine(url, pool_size=readers, **_READING, **settings)
+    for engine in (writer, reader):
+        _refuse_after_close(engine, closed)
+        withhold_values(engine)
     single_roundtrip_cursors(writer, busy=busy)
     single_roundtrip_cursors(reader, busy=busy, timeout=timeout)
-    for engine in (writer, reader):
-        withhold_values(engine)
 
     def prepare(connection: Any, *statements: str) -> None:
-        # The driver must begin no transactions of its own: `_begin` below does.
+        # Keep the driver from beginning transactions by itself: `_begin` below does.
         connection.isolation_level = None
         cursor = connection.cursor()
         for statement in statements:
@@ -50,7 +111,7 @@ def sqlite_engines(
 
     @event.listens_for(writer.sync_engine, "connect")
     def _connect_writer(connection: Any, _: object) -> None:
-        # Other processes may be opening the file: wait for them while its mode is set.
+        # Wait for other processes that are just opening the file while its mode is set.
         prepare(connection, waiting, LOG_AHEAD, "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
         prepare(connection, "PRAGMA busy_timeout=0")
 
@@ -66,9 +127,21 @@ def sqlite_engines(
 
 
 def postgres_engines(
-    url: str, *, pool: int, timeout: Seconds, busy: Seconds
+    url: str, *, pool: int, timeout: Seconds, busy: Seconds, closed: Callable[[], bool]
 ) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the reader and the writer of a Postgres database."""
+    """Return the read engine and the write engine of a Postgres database.
+
+    Parameters
+    ----------
+    pool
+        Connections of each engine.
+    timeout
+        Seconds after which the server cancels a statement.
+    busy
+        Maximum wait for a connection.
+    closed
+        Whether the database is closed; the engines then open no connection any more.
+    """
     common = {
         "application_name": "cratedig",
         "statement_timeout": str(int(timeout * 1000)),
@@ -92,6 +165,7 @@ def postgres_engines(
             connect_args={"server_settings": server_settings, "timeout": busy},
             **settings,
         )
+        _refuse_after_close(new, closed)
         withhold_values(new)
         return new
 

@@ -1,4 +1,4 @@
-"""A database by its address: read sessions, write transactions, its clock, its migrations.
+"""A database by its address: read sessions, write transactions, locks and migrations.
 
 On SQLite there is one writer, whose transactions begin at once as writes (`BEGIN IMMEDIATE`), and
 readers that never wait for it (WAL). On Postgres both have a bounded pool. Reads are statements of
@@ -7,32 +7,26 @@ their own: each sees what was committed when it began.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Executable,
-    Interval,
-    Select,
-    bindparam,
-    func,
-    literal,
-    select,
-    text,
-)
+from sqlalchemy import Connection, Select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from contracts.music import Seconds
 from kit.clock import Clock
-from kit.database.base import DatabaseUnavailable, Utc
-from kit.database.connections import postgres_engines, sqlite_engines
+from kit.database.base import DatabaseUnavailable
+from kit.database.clock import DatabaseClock
+from kit.database.connections import (
+    WriterQueue,
+    postgres_engines,
+    sqlite_engines,
+)
 from kit.database.errors import unavailable
+from kit.database.hooks import Hooks
 from kit.database.locks import (
     LOCK,
     TRY_LEAD,
@@ -42,9 +36,10 @@ from kit.database.locks import (
     lock_key,
     lock_query,
 )
+from kit.database.notifications import Notifications
+from kit.database.prepared import PreparedStatements
 
 Answer = TypeVar("Answer")
-Statement = TypeVar("Statement", bound=Executable)
 
 POOL = 10
 """Connections for reading; on Postgres as many for writing."""
@@ -55,11 +50,19 @@ BUSY_TIMEOUT: Seconds = 10.0
 FOLLOWER_PAUSE: Seconds = 1.0
 """How often a follower tries to become the leader."""
 _DATABASE = "database"
-_SIGNALS = "signals"
 
 
-class Database:
-    """A database; make it inside the event loop that uses it."""
+class Database(DatabaseClock, PreparedStatements, Notifications):
+    """A database; make it inside the event loop that uses it.
+
+    Its clock, its prepared statements and its notifications are classes of their own, so that a
+    function that needs only one of them can say so.
+
+    Raises
+    ------
+    ValueError
+        The address is not one of a file for SQLite or of a Postgres server.
+    """
 
     def __init__(
         self,
@@ -71,11 +74,15 @@ class Database:
         busy_timeout: Seconds = BUSY_TIMEOUT,
     ) -> None:
         parsed = make_url(url)
+        DatabaseClock.__init__(self, clock, sqlite=parsed.drivername == "sqlite+aiosqlite")
+        PreparedStatements.__init__(self)
+        Notifications.__init__(self)
+        self._closed = False
         self._clock = clock
-        self._signals: dict[str, asyncio.Event] = {}
-        self._prepared: dict[Hashable, Any] = {}
         self._threads: set[threading.Thread] = set()
-        self.sqlite = parsed.drivername == "sqlite+aiosqlite"
+        self.hooks = Hooks()
+        """What is done before a transaction commits, by what was reported in it."""
+        self._writer_turn: AbstractAsyncContextManager[None] = nullcontext()
         if self.sqlite:
             if parsed.database in (None, "", ":memory:"):
                 raise ValueError(
@@ -87,11 +94,17 @@ class Database:
                 readers=pool,
                 timeout=statement_timeout,
                 busy=busy_timeout,
+                closed=lambda: self._closed,
                 threads=self._threads,
             )
+            self._writer_turn = WriterQueue(busy_timeout)
         elif parsed.drivername == "postgresql+asyncpg":
             self._reader, self._writer = postgres_engines(
-                url, pool=pool, timeout=statement_timeout, busy=busy_timeout
+                url,
+                pool=pool,
+                timeout=statement_timeout,
+                busy=busy_timeout,
+                closed=lambda: self._closed,
             )
         else:
             raise ValueError(
@@ -125,55 +138,13 @@ class Database:
         DatabaseUnavailable
         """
         with unavailable():
-            async with _closing(self._writes()) as session:
+            async with self._writer_turn, _closing(self._writes()) as session:
                 if self.sqlite:
                     await session.connection()  # Begins now: nobody else writes from here on.
                 yield session
+                await self.hooks.run(session)
                 await session.commit()
-        for name in session.info.get(_SIGNALS, ()):
-            self.listen(name).set()
-
-    def listen(self, name: str) -> asyncio.Event:
-        """Return the event that `notify_on_commit(session, name)` sets after the commit."""
-        return self._signals.setdefault(name, asyncio.Event())
-
-    def now(self, *, offset: timedelta = timedelta()) -> ColumnElement[datetime]:
-        """Return the database's own time as an expression: the only clock rows are compared with.
-
-        SQLite has none that is fine enough; it lives in this process, whose clock is passed in.
-        """
-        if self.sqlite:
-            # The time at which a statement is run, also of one that was built before.
-            return bindparam(None, callable_=lambda: self._clock.now() + offset, type_=Utc())
-        # It does not change within a statement, without which no index of times is ever used.
-        now = func.statement_timestamp(type_=Utc())
-        return now + literal(offset) if offset else now
-
-    def deadline_expr(self, name: str) -> ColumnElement[datetime]:
-        """Return a time in the future as an expression; bind `deadline_value` to its name."""
-        if self.sqlite:
-            return bindparam(name, type_=Utc())
-        return func.clock_timestamp(type_=Utc()) + bindparam(name, type_=Interval())
-
-    def deadline_value(self, offset: timedelta) -> datetime | timedelta:
-        """Return the bind value of a `deadline_expr`: now + offset on SQLite, else offset."""
-        return self._clock.now() + offset if self.sqlite else offset
-
-    def prepared(self, key: Hashable, build: Callable[[], Statement]) -> Statement:
-        """Return a statement that is built once: to build a large one takes longer than to run it.
-
-        What differs from one run to the next are its `bindparam`s.
-        """
-        if key not in self._prepared:
-            self._prepared[key] = build()
-        statement: Statement = self._prepared[key]
-        return statement
-
-    async def time(self, session: AsyncSession) -> datetime:
-        """Return the database's own time."""
-        if self.sqlite:
-            return self._clock.now()
-        return (await session.execute(select(self.now()))).scalar_one()
+        self.notify_committed(session)
 
     async def lock(self, session: AsyncSession, name: str) -> None:
         """Hold a named lock until the transaction ends; on SQLite a writer is alone anyway."""
@@ -182,12 +153,12 @@ class Database:
             held.add(name)
 
     async def lock_found(
-        self, session: AsyncSession, names: Select[str], asked: dict[str, Any]
+        self, session: AsyncSession, names: Select[str], parameters: dict[str, Any]
     ) -> None:
-        """Hold the locks whose names a query finds, with one statement; see `lock`."""
+        """Hold the locks whose names a query returns, with one statement; see `lock`."""
         if not self.sqlite:
             statement = self.prepared(("lock", names), lambda: lock_query(names))
-            held_locks(session).update(await session.scalars(statement, asked))
+            held_locks(session).update(await session.scalars(statement, parameters))
 
     async def try_lock(self, session: AsyncSession, name: str) -> bool:
         """Take a named lock until the transaction ends, or return that another has it."""
@@ -239,16 +210,16 @@ class Database:
             upgrade(connection, folder)
 
         with unavailable():
-            async with self._writer.begin() as connection:
-                await connection.run_sync(run)
+            await self.run_sync(run)
 
     async def run_sync(self, function: Callable[[Connection], Answer]) -> Answer:
         """Call a function with a synchronous connection inside a write transaction."""
-        async with self._writer.begin() as connection:
+        async with self._writer_turn, self._writer.begin() as connection:
             return await connection.run_sync(function)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; whoever needs one after that gets `DatabaseClosed`."""
+        self._closed = True
         await self._reader.dispose()
         await self._writer.dispose()
         # A driver's thread may still have to report to a cancelled caller, for which it needs
@@ -274,8 +245,3 @@ def database_of(session: AsyncSession) -> Database:
     """Return the database that a session belongs to."""
     database: Database = session.info[_DATABASE]
     return database
-
-
-def notify_on_commit(session: AsyncSession, name: str) -> None:
-    """Set `Database.listen(name)` in this process once the session's transaction has committed."""
-    session.info.setdefault(_SIGNALS, set()).add(name)

@@ -1,4 +1,4 @@
-"""Named locks and leadership: Postgres's advisory locks. SQLite needs none, it has one writer."""
+"""Named locks and leader election by Postgres's advisory locks; SQLite needs none."""
 
 import hashlib
 
@@ -24,13 +24,13 @@ TRY_LEAD = text("SELECT pg_try_advisory_lock(:key)")
 
 
 def held_locks(session: AsyncSession) -> set[str]:
-    """Return the names of the locks that a session's one transaction holds."""
+    """Return the names of the locks that a session's transaction holds."""
     held: set[str] = session.info.setdefault(_LOCKS, set())
     return held
 
 
 def lock_query(names: Select[str]) -> Select[str, None]:
-    """Return the query that locks each name that another finds, under the key of `lock_key`."""
+    """Return a query that locks each name that `names` selects, by the key of `lock_key`."""
     name = names.subquery().c[0]
     digest = func.sha256(func.convert_to(name, literal_column("'UTF8'")))
     begin = func.left(func.encode(digest, literal_column("'hex'")), literal_column("16"))
@@ -39,12 +39,12 @@ def lock_query(names: Select[str]) -> Select[str, None]:
 
 
 def lock_key(name: str) -> int:
-    """Return the number that stands for a name in Postgres's advisory locks."""
+    """Return the key of a named advisory lock: 64 bits of the name's SHA-256, signed."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
 class Leadership:
-    """A session-level advisory lock, held as long as its connection lives."""
+    """A session-level advisory lock, held as long as its connection is open."""
 
     def __init__(self, connection: AsyncConnection | None) -> None:
         self._connection = connection

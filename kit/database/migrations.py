@@ -1,7 +1,7 @@
-"""Migrations: alembic, run by the service itself at its start.
+"""Migrations with Alembic, run by each service at its start.
 
-A service has only a folder of `versions`; the environment and the template of a migration are the
-same for all and lie in `alembic_environment`.
+A service has only a folder of `versions`. The environment and the template are the same for all
+services and are in `alembic_environment`.
 """
 
 from pathlib import Path
@@ -19,18 +19,18 @@ _ENVIRONMENT = Path(__file__).with_name("alembic_environment")
 
 
 def upgrade(connection: Connection, folder: Path) -> None:
-    """Run every migration of `folder/versions` that this database has not seen."""
+    """Run the migrations of `folder/versions` that were not yet applied to this database."""
     command.upgrade(_config(connection, folder), "head")
 
 
 def differences(connection: Connection, tables: MetaData) -> list[object]:
-    """Return how a database differs from the tables in code; nothing when it is up to date."""
+    """Return the differences between a database and the tables in code; empty if there are none."""
     options = {"compare_type": True, "target_metadata": tables}
     return list(compare_metadata(MigrationContext.configure(connection, opts=options), tables))
 
 
 def write(connection: Connection, folder: Path, tables: MetaData, *, message: str) -> Path | None:
-    """Write the migration that takes an up-to-date database to the tables in code, if any."""
+    """Write a migration from the current schema to the tables in code; `None` if they are equal."""
     versions = folder / "versions"
     versions.mkdir(parents=True, exist_ok=True)
     number = len(list(versions.glob("[0-9]*.py"))) + 1
@@ -49,7 +49,7 @@ def _config(connection: Connection, folder: Path, **attributes: object) -> Confi
     options = {
         "script_location": str(_ENVIRONMENT),
         "version_locations": str(folder / "versions"),
-        # Folders may have spaces and colons in their names.
+        # Paths may contain spaces and colons, the other separators.
         "path_separator": "newline",
         "file_template": "%(rev)s_%(slug)s",
     }
@@ -59,7 +59,7 @@ def _config(connection: Connection, folder: Path, **attributes: object) -> Confi
 
 
 def _leave_out_empty(_: object, __: object, directives: list[MigrationScript]) -> None:
-    """Write no migration where the tables have not changed."""
+    """Write no migration if the tables have not changed."""
     operations: Any = directives[0].upgrade_ops
     if operations.is_empty():
         directives.clear()

@@ -1,4 +1,4 @@
-"""Rows of one owner: what belongs to somebody else is as absent as what never was."""
+"""Repository of one owner's rows: another owner's rows look as if they did not exist (S8)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,16 +12,20 @@ from sqlmodel import SQLModel
 Row = TypeVar("Row", bound=SQLModel)
 
 Shown = Callable[[Any, Any], ColumnElement[bool]]
-"""Returns which rows of a table may be seen; it is given the table and who is its rows' owner."""
+"""Returns the condition for visible rows, from the table and the bind parameter of the owner."""
 Position = tuple[datetime, str]
-"""Where a page ended: the time its last row was made, and its id."""
+"""The creation time and the id of a page's last row."""
 
 
 class OwnedRows(Generic[Row]):
-    """Reads and writes the rows of a table that one owner has.
+    """Reads and writes the rows of one owner in a table.
 
-    The table has the columns `id`, `owner` and `created`. Of its rows those that are not `shown`
-    are as absent as another owner's.
+    Parameters
+    ----------
+    table
+        A table with the columns `id`, `owner` and `created`.
+    shown
+        Further condition for visible rows; others are treated like another owner's.
     """
 
     def __init__(
@@ -34,18 +38,21 @@ class OwnedRows(Generic[Row]):
         self._shown = shown
 
     def select(self) -> Select[Row]:
-        """Return a query of the owner's rows, to be narrowed further."""
+        """Return a query of the owner's visible rows, which can be filtered further."""
         return _all(self._table, self._shown).params(owner=self.owner)
 
     async def get(self, id_: str, *, for_update: bool = False) -> Row | None:
-        """Return one row, locked until the transaction ends when it will be written."""
+        """Return one row or `None`; `for_update` locks it until the transaction ends."""
         query = _one(self._table, self._shown, for_update)
         return (await self.session.scalars(query, {"owner": self.owner, "id": id_})).one_or_none()
 
     async def page(
         self, query: Select[Row], *, limit: int, after: Position | None = None
     ) -> tuple[list[Row], Position | None]:
-        """Return the newest rows of a query first, and where the next page begins."""
+        """Return a page of a query, newest rows first, and the position for the next one.
+
+        The position is `None` on the last page.
+        """
         created, id_ = self._columns.created, self._columns.id
         if after is not None:
             query = query.where(tuple_(created, id_) < after)
@@ -57,15 +64,15 @@ class OwnedRows(Generic[Row]):
         return rows[:limit], (last.created, last.id)
 
     def add(self, row: Row) -> Row:
-        """Store a new row, which must be the owner's."""
+        """Add a new row to the session. Raises `ValueError` for a row of another owner."""
         owned: Any = row
         if owned.owner != self.owner:
-            raise ValueError("a row of another owner cannot be stored here")
+            raise ValueError("the row belongs to another owner")
         self.session.add(row)
         return row
 
     async def delete(self, id_: str) -> bool:
-        """Remove one row; return whether it was there."""
+        """Delete one row; return whether it existed."""
         statement = delete(self._table).where(
             self._columns.owner == self.owner, self._columns.id == id_
         )
@@ -73,7 +80,7 @@ class OwnedRows(Generic[Row]):
         return bool(result.rowcount)
 
 
-# Queries are built once: building takes longer than running them.
+# Queries are cached, because building one takes longer than running it.
 
 
 @cache
@@ -86,5 +93,6 @@ def _all(table: Any, shown: Shown | None) -> Select[Any]:
 @cache
 def _one(table: Any, shown: Shown | None, for_update: bool) -> Select[Any]:
     query = _all(table, shown).where(table.id == bindparam("id"))
-    # Its key does not change: new rows may refer to it meanwhile.
+    # A key share lock, because the id never changes: other transactions may add rows that refer to
+    # this one.
     return query.with_for_update(key_share=True) if for_update else query

@@ -1,11 +1,13 @@
-"""SQLite below SQLAlchemy with one errand to the connection's thread for a statement.
+"""SQLite under SQLAlchemy with at most one round trip to the driver's thread per statement.
 
-The driver runs each call on a thread of its own, and SQLAlchemy makes four calls for a statement:
-open a cursor, execute, fetch, close. What passes between the threads costs more than most of our
-statements do, so here the four are one; and inside a transaction, which holds the one lock that a
-statement could wait for, they are none: what takes microseconds runs where it is called. Threads
-take what may last: to begin where another process writes, to commit, to delete, to write many
-rows at once, and all reads outside of transactions, which are stopped at a deadline.
+The driver aiosqlite runs each call in the connection's own thread, and SQLAlchemy makes four calls
+per statement: open a cursor, execute, fetch, close. Each switch between threads costs more than
+most of our statements, so here the four calls are one.
+
+Inside a transaction they run in the event loop's thread, without any switch: the transaction holds
+the only lock that a statement could wait for, and a statement takes microseconds. The driver's
+thread still runs whatever may take long: beginning while another process writes, committing,
+deleting, writing many rows at once, and all reads outside transactions, which have a deadline.
 """
 
 import math
@@ -27,7 +29,7 @@ from contracts.music import Seconds
 
 
 class _Done:
-    """What is left of a statement when its cursor is closed."""
+    """The result of a statement whose cursor is closed."""
 
     __slots__ = ("arraysize", "description", "lastrowid", "rowcount")
 
@@ -41,16 +43,16 @@ class _Done:
 BEGIN = "BEGIN IMMEDIATE"
 LOG_AHEAD = "PRAGMA journal_mode=WAL"
 MANY = 100
-"""Rows of one statement from which on it is no matter of microseconds any more."""
-_LOOK_EVERY = 100_000
-"""Steps of SQLite's machine between two looks at the clock: some milliseconds of plain ones."""
-_AGAIN_AFTER: Seconds = 0.01
-"""How long whoever was refused at once pauses before the next try."""
+"""Rows of an `executemany` above which it runs in the driver's thread."""
+_CHECK_EVERY = 100_000
+"""Instructions of SQLite's virtual machine between two checks of the deadline: some ms."""
+_RETRY_PAUSE: Seconds = 0.01
+"""Pause before the next try to change the journal mode."""
 
 
 class _Cursor(AsyncAdapt_aiosqlite_cursor):
     __slots__ = ()
-    # Nothing is open once a statement was executed.
+    # `_run` has closed the cursor already.
     _awaitable_cursor_close = False
 
     def _make_new_cursor(self, connection: Any) -> Any:
@@ -67,27 +69,28 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
             await self._begin()
             return
         if operation == LOG_AHEAD:
-            await self._errand(self._adapt_connection.log_ahead)  # type: ignore[attr-defined]
+            await self._run(self._adapt_connection.log_ahead)  # type: ignore[attr-defined]
             return
-        # A DELETE touches as many rows as there are.
-        lasting = operation.startswith("DELETE")
-        await self._errand(lambda cursor: cursor.execute(operation, parameters or ()), lasting)
+        # A DELETE may affect any number of rows, also by cascades.
+        slow = operation.startswith("DELETE")
+        await self._run(lambda cursor: cursor.execute(operation, parameters or ()), slow)
 
     async def _begin(self) -> None:
-        """Begin a transaction that writes, at once if no other process does."""
+        """Begin a write transaction here, or in the driver's thread if another process writes."""
         try:
             self._connection._conn.execute(BEGIN)
         except sqlite3.OperationalError as error:
             if not _busy(error):
                 raise
             connection: Any = self._adapt_connection
-            await self._errand(connection.begin_later)
+            await self._run(connection.begin_later)
 
     async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
-        lasting = len(seq_of_parameters) > MANY
-        await self._errand(lambda cursor: cursor.executemany(operation, seq_of_parameters), lasting)
+        slow = len(seq_of_parameters) > MANY
+        await self._run(lambda cursor: cursor.executemany(operation, seq_of_parameters), slow)
 
-    async def _errand(self, do: Callable[[Any], object], lasting: bool = False) -> None:
+    async def _run(self, do: Callable[[Any], object], slow: bool = False) -> None:
+        """Call `do` with a new cursor, fetch all rows and close the cursor."""
         connection: Any = self._connection
         done: Any = self._cursor
         deadline: _Deadline = self._adapt_connection.deadline  # type: ignore[attr-defined]
@@ -104,7 +107,7 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
             finally:
                 cursor.close()
 
-        if not lasting and connection._conn.in_transaction:
+        if not slow and connection._conn.in_transaction:
             self._rows = deque(run())
             return
         async with self._adapt_connection._execute_mutex:
@@ -112,7 +115,7 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 
 
 class _Deadline:
-    """Stops a statement that takes too long; the connection's progress handler."""
+    """Interrupts a statement at its timeout; installed as SQLite's progress handler."""
 
     __slots__ = ("_timeout", "_until")
 
@@ -121,11 +124,11 @@ class _Deadline:
         self._until = math.inf
 
     def begin(self) -> None:
-        """Count from now on."""
+        """Start the timeout of a statement."""
         self._until = time.monotonic() + self._timeout
 
     def __call__(self) -> bool:
-        """Return whether the time is up, which interrupts the statement."""
+        """Return whether the timeout has passed; True interrupts the statement."""
         return time.monotonic() > self._until
 
 
@@ -138,10 +141,11 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         self._busy = busy
         self.deadline = _Deadline(timeout)
         if timeout < math.inf:
-            connection._conn.set_progress_handler(self.deadline, _LOOK_EVERY)
+            connection._conn.set_progress_handler(self.deadline, _CHECK_EVERY)
 
     def begin_later(self, cursor: sqlite3.Cursor) -> None:
-        """Begin once no other process writes. Of itself, a connection waits for nobody."""
+        """Begin a transaction once no other process writes; waits up to `busy` seconds."""
+        # Connections have no busy timeout otherwise, because they also run in the event loop.
         cursor.execute(f"PRAGMA busy_timeout={int(self._busy * 1000)}")
         try:
             cursor.execute(BEGIN)
@@ -149,10 +153,10 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
             cursor.execute("PRAGMA busy_timeout=0")
 
     def log_ahead(self, cursor: sqlite3.Cursor) -> None:
-        """Have the file written by way of a log, once no other process is about to do the same.
+        """Switch the file to a write-ahead log; retry while another process does the same.
 
-        Of two that change how a file is written, SQLite refuses one at once and does not let it
-        wait as `busy_timeout` says, for it holds a lock that the other waits for.
+        If two processes change the journal mode at once, SQLite ignores `busy_timeout` and fails
+        one of them immediately, because waiting would deadlock.
         """
         until = time.monotonic() + self._busy
         while True:
@@ -162,33 +166,33 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
             except sqlite3.OperationalError as error:
                 if not _busy(error) or time.monotonic() > until:
                     raise
-            time.sleep(_AGAIN_AFTER)
+            time.sleep(_RETRY_PAUSE)
 
     def rollback(self) -> None:
-        # Every connection that is given back is rolled back, though most have committed.
+        # The pool rolls back every returned connection; most have committed and need no round trip.
         if self._connection._connection and self._connection._conn.in_transaction:
             super().rollback()
 
 
 def _busy(error: sqlite3.OperationalError) -> bool:
-    """Return whether another process has what is asked for, be it to put a log in order."""
-    # What is above the lowest byte tells kinds of it apart.
+    """Return whether an error is SQLITE_BUSY or one of its extended codes."""
+    # The low byte of an extended code is the primary code.
     return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def single_roundtrip_cursors(
     engine: AsyncEngine, *, busy: Seconds, timeout: Seconds = math.inf
 ) -> None:
-    """Make the connections of an engine for `sqlite+aiosqlite` run each statement in one go.
+    """Make the connections of a `sqlite+aiosqlite` engine run each statement in one round trip.
 
     Parameters
     ----------
     engine
-        Those of its connections that write have a `busy_timeout` of 0.
+        Its connections that write must have a `busy_timeout` of 0.
     busy
-        How long a transaction waits for another process that writes.
+        Maximum wait of a transaction for another process that writes.
     timeout
-        How long one statement may take; it is then interrupted.
+        Seconds after which a statement is interrupted.
     """
 
     @event.listens_for(engine.sync_engine, "do_connect")

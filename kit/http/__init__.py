@@ -1,1 +1,1 @@
-"""What every HTTP service shares: limits at the edge, problems, health, pages, clients."""
+"""Shared parts of HTTP services: server, limits, problems, health routes, pagination, clients."""

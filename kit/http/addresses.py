@@ -1,16 +1,16 @@
-"""Addresses of callers: which count as one, and which are known."""
+"""Group client addresses for limits, and match them against networks."""
 
 from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 REMEMBERED = 4_096
-"""Addresses that are not read again at each request: the same few callers send most of them."""
+"""Size of the cache of parsed addresses: few callers send most requests."""
 
 
 @lru_cache(REMEMBERED)
 def source_of(address: str) -> str:
-    """Return whom an address stands for: itself, or the /64 network that an IPv6 customer has."""
+    """Return the key under which limits count an address: itself, or its /64 network for IPv6."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -23,7 +23,7 @@ def source_of(address: str) -> str:
 
 
 def within(address: str, networks: Collection[IPv4Network | IPv6Network]) -> bool:
-    """Return whether an address lies in one of some networks; what is no address does not."""
+    """Return whether any network contains an address; False for a text that is not an address."""
     if not networks:
         return False
     try:

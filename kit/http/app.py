@@ -1,4 +1,4 @@
-"""Builds the HTTP applications of the server."""
+"""Build the HTTP applications of the server."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,10 @@ class _Application(FastAPI):
 
 
 def create_app(title: str, *, description: str = "", version: str = "1") -> FastAPI:
-    """Return an application whose errors are problems; the gateway serves its documentation."""
+    """Return an application that answers errors as RFC 9457 problems.
+
+    It serves no documentation of its own: the gateway publishes one document for all services.
+    """
     app = _Application(
         title=title,
         description=description,

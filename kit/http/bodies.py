@@ -1,7 +1,7 @@
-"""Bodies: how much of one is read, how long it may take, and what of JSON is taken (S13).
+"""Limits on request bodies: size, time, and the shape of JSON (S13).
 
-Nothing of a body is read before somebody asks for it, and every piece is counted as it comes. JSON
-is read once, in C, within bounds that keep it to some milliseconds of the event loop.
+A body is read only when a route asks for it, and every chunk is counted as it arrives. JSON is
+parsed once, in C, within limits that keep it to a few milliseconds of the event loop.
 """
 
 import asyncio
@@ -17,35 +17,36 @@ from contracts.problems import ProblemCode
 from kit.http.errors import ProblemError
 
 MAX_BODY = 1 << 20
-"""Bytes of a body of somebody who is known."""
-STRANGERS_BODY = 16 << 10
-"""Bytes of a body of somebody who is not: no operation that is open to all needs more."""
+"""Maximum bytes of a body from an authenticated caller."""
+ANONYMOUS_MAX_BODY = 16 << 10
+"""Maximum bytes of a body on routes that need no login."""
 MAX_VALUES = 5_000
-"""Values in the JSON of somebody who is known; so many faults can be found in it at most."""
-STRANGERS_VALUES = 100
-"""Values in the JSON of somebody who is not."""
+"""Maximum JSON values in a body from an authenticated caller; it bounds validation errors too."""
+ANONYMOUS_MAX_VALUES = 100
+"""Maximum JSON values in a body on routes that need no login."""
 MAX_COMMAS = 10 * MAX_VALUES
-"""Commas in JSON, those within texts included: a look that costs nearly nothing, before reading."""
+"""Maximum commas in a body, those in strings included: a very cheap check before parsing."""
 MAX_DEPTH = 32
-"""Nesting of a JSON body."""
+"""Maximum nesting of a JSON body."""
 MAX_INTEGER = 1 << 63
-BODY_WITHIN: Seconds = 30.0
-"""How long a body may be on its way."""
+"""Integers must fit 64 bits with a sign, as databases store them."""
+BODY_TIMEOUT: Seconds = 30.0
+"""How long receiving a body may take."""
 
 
 def bounded(receive: Receive, *, within: Seconds) -> Receive:
-    """Return a receive that refuses to give more of a body than `MAX_BODY`, or to wait longer.
+    """Wrap an ASGI `receive` so that a body is limited to `MAX_BODY` bytes and `within` seconds.
 
-    The time counts from the first piece that is asked for. The receive raises `ProblemError`, or
-    `ClientDisconnect` where the sender leaves before the body is whole: half of a body is none.
+    The time starts with the first call. The wrapped `receive` raises `ProblemError` beyond a limit,
+    and `ClientDisconnect` if the client disconnects before the body is complete.
     """
     size = 0
-    whole = False
+    complete = False
     deadline: float | None = None
 
     async def counted() -> Message:
-        nonlocal size, whole, deadline
-        if whole:
+        nonlocal size, complete, deadline
+        if complete:
             return await receive()
         if deadline is None:
             deadline = asyncio.get_running_loop().time() + within
@@ -55,32 +56,32 @@ def bounded(receive: Receive, *, within: Seconds) -> Receive:
         except TimeoutError:
             raise ProblemError(
                 ProblemCode.TOO_SLOW,
-                f"The body did not come within {within:g} s; send it again.",
+                f"The body did not arrive within {within:g} s; send it again.",
             ) from None
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         size += len(message.get("body", b""))
         if size > MAX_BODY:
             raise too_large(MAX_BODY)
-        whole = not message.get("more_body", False)
+        complete = not message.get("more_body", False)
         return message
 
     return counted
 
 
 class BoundedRequest(Request):
-    """A request whose body is read within bounds, and whose JSON is checked where it is read.
+    """A request that limits the size of its body and checks JSON when it is parsed.
 
-    Whether a body is JSON is for the framework to decide: whatever it reads as JSON is checked.
+    The framework decides whether a body is JSON; whatever it parses as JSON is checked.
     """
 
-    max_bytes = STRANGERS_BODY
-    """Bytes of the body."""
-    most_values = STRANGERS_VALUES
-    """Values in its JSON."""
+    max_bytes = ANONYMOUS_MAX_BODY
+    """Maximum bytes of the body."""
+    max_values = ANONYMOUS_MAX_VALUES
+    """Maximum values in its JSON."""
 
     async def body(self) -> bytes:
-        """Return the body. Raises `ProblemError` where it is too large or too slow."""
+        """Return the body. Raises `ProblemError` if it is too large or too slow."""
         if not hasattr(self, "_body"):
             declared = self.headers.get("content-length", "0")
             if declared.isdecimal() and int(declared) > self.max_bytes:
@@ -94,52 +95,54 @@ class BoundedRequest(Request):
         return self._body
 
     async def json(self) -> Any:
-        """Return the JSON of the body. Raises `ProblemError`."""
+        """Return the parsed JSON of the body. Raises `ProblemError`; see `read_json`."""
         if not hasattr(self, "_json"):
-            self._json = read_json(await self.body(), values=self.most_values)
+            self._json = read_json(await self.body(), values=self.max_values)
         return self._json
 
 
-def too_large(most: int) -> ProblemError:
-    """Return the refusal of a body of more than so many bytes."""
-    if most < MAX_BODY:
-        detail = f"A body here has at most {most >> 10} KiB unless the caller has logged in."
+def too_large(max_bytes: int) -> ProblemError:
+    """Return the error for a body of more than `max_bytes` bytes."""
+    if max_bytes < MAX_BODY:
+        detail = (
+            f"The body is too large: without a login at most {max_bytes >> 10} KiB are allowed."
+        )
     else:
-        detail = f"A body has at most {most >> 20} MiB."
+        detail = f"The body is too large: at most {max_bytes >> 20} MiB are allowed."
     return ProblemError(ProblemCode.TOO_LARGE, detail)
 
 
 def read_json(body: bytes, *, values: int = MAX_VALUES) -> Any:
-    """Return the value of a JSON text, if nothing in it would fail later, deeper and worse.
+    """Parse JSON, and refuse what would fail later in validation or in a database.
 
     Raises
     ------
     ProblemError
-        It is no JSON in UTF-8, is nested deeper than `MAX_DEPTH`, holds more than `values` values,
-        a number that is none or that no database takes, NUL, or half of a character.
+        The body is not JSON in UTF-8, is nested deeper than `MAX_DEPTH`, has more than `values`
+        values, a number that is not finite or exceeds 64 bits, a NUL, or a lone surrogate.
     """
     if body.count(b",") > MAX_COMMAS:
-        raise _crowded(values)
+        raise _too_many(values)
     try:
         value = from_json(body, allow_inf_nan=False, cache_strings="none")
     except ValueError as error:
         raise _refused(f"The body cannot be read as JSON in UTF-8: {error}"[:200]) from None
-    # Keys are values too: both become errors of their own where they are not expected.
+    # Count keys as well: each unknown key would become a validation error of its own.
     left = values
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         left -= len(level)
         if left < 0:
-            raise _crowded(values)
+            raise _too_many(values)
         below: list[Any] = []
-        for one in level:
-            if isinstance(one, dict):
-                below += one
-                below += one.values()
-            elif isinstance(one, list):
-                below += one
+        for item in level:
+            if isinstance(item, dict):
+                below += item
+                below += item.values()
+            elif isinstance(item, list):
+                below += item
             else:
-                _check_plain(one)
+                _check_plain(item)
         if not below:
             return value
         level = below
@@ -149,7 +152,7 @@ def read_json(body: bytes, *, values: int = MAX_VALUES) -> Any:
 def _check_plain(value: Any) -> None:
     if isinstance(value, str):
         if "\x00" in value:
-            raise _refused("A text in the body holds NUL; leave it out")
+            raise _refused("A string in the body contains NUL; remove it")
     elif isinstance(value, float):
         if not isfinite(value):
             raise _refused("A number in the body is out of range")
@@ -157,8 +160,8 @@ def _check_plain(value: Any) -> None:
         raise _refused("A number in the body is out of range")
 
 
-def _crowded(values: int) -> ProblemError:
-    return _refused(f"The body holds more than {values} values; send less at once")
+def _too_many(values: int) -> ProblemError:
+    return _refused(f"The body has more than {values} values; send fewer at once")
 
 
 def _refused(detail: str) -> ProblemError:

@@ -1,4 +1,4 @@
-"""Clients of other services: every call has a deadline, in process and over the network."""
+"""HTTP clients of other services, in process or over the network, with a deadline per call."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,12 +19,12 @@ def build_client(url: str, *, application: Callable[[str], ASGIApp]) -> httpx.As
     url
         The base address; `inprocess://<name>` reaches an application without a socket.
     application
-        Finds an application by name. It is asked when a request is sent, so the application may
-        be offered after the client is made.
+        Finds an application of this process by name, or raises `RuntimeError`. It is called when a
+        request is sent, so the application may be registered after the client is created.
     """
     return httpx.AsyncClient(
         transport=_RemoteTransport(url, application),
-        # The transport knows the rest of the address; this is what the Host header says.
+        # Only for the Host header: the transport knows the address.
         base_url=f"http://{httpx.URL(url).netloc.decode()}",
         timeout=TIMEOUT,
         trust_env=False,
@@ -32,16 +32,26 @@ def build_client(url: str, *, application: Callable[[str], ASGIApp]) -> httpx.As
 
 
 class _RemoteTransport(httpx.AsyncBaseTransport):
-    """Sends requests to a remote application, and reads each answer whole within its deadline.
+    """Sends requests to a remote application and reads each response completely.
 
-    `httpx.ASGITransport` does the first too, at half as much processor time again.
+    `httpx.ASGITransport` takes half as much CPU time again, and has no deadline.
     """
 
     def __init__(self, url: str, application: Callable[[str], ASGIApp]) -> None:
         self._remote = remote_application(url, application=application)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; what was sent and lost is told apart from what was never sent."""
+        """Send a request and return its response.
+
+        Raises
+        ------
+        httpx.ReadTimeout
+            The response was not complete in time.
+        httpx.ConnectError
+            The service is unavailable and has not seen the request.
+        httpx.RemoteProtocolError
+            The service failed and may have handled the request.
+        """
         path, _, query = request.url.raw_path.partition(b"?")
         scope: Scope = {
             "type": "http",
@@ -62,7 +72,9 @@ class _RemoteTransport(httpx.AsyncBaseTransport):
             async with asyncio.timeout(request.extensions["timeout"]["read"]):
                 await self._remote(scope, exchange.receive, exchange.send)
         except TimeoutError as error:
-            raise httpx.ReadTimeout("no complete answer in time", request=request) from error
+            raise httpx.ReadTimeout(
+                "the response was not complete in time", request=request
+            ) from error
         except UpstreamUnavailable as error:
             kind = httpx.RemoteProtocolError if error.sent else httpx.ConnectError
             raise kind(str(error), request=request) from error
@@ -75,7 +87,7 @@ class _RemoteTransport(httpx.AsyncBaseTransport):
 
 
 class _Exchange:
-    """One request and its answer."""
+    """One request and its response."""
 
     def __init__(self, body: bytes) -> None:
         self.status = 0
@@ -85,7 +97,7 @@ class _Exchange:
         self._complete = asyncio.Event()
 
     async def receive(self) -> Message:
-        """Return the request, then wait for the end of the answer."""
+        """Return the request, then a disconnect once the response is complete."""
         if self._request is not None:
             request, self._request = self._request, None
             return request
@@ -93,7 +105,7 @@ class _Exchange:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Keep a part of the answer."""
+        """Store a part of the response."""
         if message["type"] == "http.response.start":
             self.status, self.headers = message["status"], list(message.get("headers", ()))
             return

@@ -1,4 +1,4 @@
-"""How many connections are taken, in all and from one address, so that others find a place."""
+"""Limit open connections in total and per address, so that one caller cannot take all."""
 
 import logging
 import time
@@ -15,54 +15,59 @@ from kit.process import descriptors
 log = logging.getLogger(__name__)
 
 RESERVE = 256
-"""Descriptors that connections leave to databases, the store, the bus and workers."""
+"""File descriptors reserved for databases, the store, the bus and workers."""
 EACH = 2
-"""Descriptors of one connection: its own, and that of the file that it sends or fetches."""
-FAREWELLS = 64
-"""Refused connections that may hear why at one time; more are ended without a word."""
-TELL_AGAIN: Seconds = 60.0
-"""How often the log says that connections are refused."""
-REFUSED = Metric("http_connections_refused_total", "Connections that found no place.", ("why",))
+"""File descriptors per connection: the socket, and a file that it uploads or downloads."""
+MAX_REFUSALS = 64
+"""Refused connections that may be answered at one time; further ones are aborted."""
+WARN_EVERY: Seconds = 60.0
+"""Minimum seconds between two log lines about refused connections."""
+REFUSED = Metric(
+    "http_connections_refused_total", "Connections refused because of a limit.", ("why",)
+)
 
 
 class ConnectionLimits:
-    """The connections of a server.
+    """Counts a server's connections and decides which to accept.
 
     Parameters
     ----------
-    most
-        Connections at once; fewer where the process may not have so many files open.
+    max_connections
+        Maximum open connections; fewer if the process may not open as many files.
     by_address
-        Of those, from one address, and never more than half; `None` is no bound. The addresses of
-        one network of IPv6 (/64), which is what one customer is given, count as one.
+        Maximum connections of one address, capped at half of all; `None` is no limit. An IPv6 /64
+        network, which is what one customer gets, counts as one address.
     unbounded
-        Networks whose addresses stand for many callers: our proxies. Only `most` holds for them.
+        Networks exempt from `by_address`: trusted proxies, whose connections serve many callers.
+    available
+        Returns the number of file descriptors that the process may open.
     """
 
     def __init__(
         self,
         *,
-        most: int,
+        max_connections: int,
         by_address: int | None = None,
         unbounded: Sequence[str] = (),
         available: Callable[[], int] = descriptors,
     ) -> None:
-        self.most = max(1, min(most, (available() - RESERVE) // EACH))
-        self.by_address = None if by_address is None else max(1, min(by_address, self.most // 2))
-        self._unbounded = tuple(ip_network(one) for one in unbounded)
+        self.max_connections = max(1, min(max_connections, (available() - RESERVE) // EACH))
+        half = self.max_connections // 2
+        self.by_address = None if by_address is None else max(1, min(by_address, half))
+        self._unbounded = tuple(ip_network(network) for network in unbounded)
         self._from: Counter[str] = Counter()
         self._size = 0
-        self._leaving = 0
-        self._told = -TELL_AGAIN
+        self._refusals = 0
+        self._warned = -WARN_EVERY
 
     def enter(self, address: str) -> bool:
-        """Take a connection from an address, or return that there is no place for it."""
+        """Count a new connection; return False if a limit refuses it."""
         source = source_of(address)
-        crowded = self.by_address is not None and self._from[source] >= self.by_address
-        if self._size >= self.most:
-            self._tell("all", f"{self.most} connections are open")
-        elif crowded and not within(address, self._unbounded):
-            self._tell("address", f"{self.by_address} connections are open from {source}")
+        too_many = self.by_address is not None and self._from[source] >= self.by_address
+        if self._size >= self.max_connections:
+            self._refuse("all", f"{self.max_connections} connections are open")
+        elif too_many and not within(address, self._unbounded):
+            self._refuse("address", f"{self.by_address} connections are open from {source}")
         else:
             self._size += 1
             self._from[source] += 1
@@ -70,26 +75,26 @@ class ConnectionLimits:
         return False
 
     def leave(self, address: str) -> None:
-        """Note the end of a connection that was taken."""
+        """Release a connection that `enter` accepted."""
         source = source_of(address)
         self._size -= 1
         self._from[source] -= 1
         if not self._from[source]:
             del self._from[source]
 
-    def may_hear_why(self) -> bool:
-        """Return whether one more refused connection may stay until it has read why."""
-        if self._leaving >= FAREWELLS:
+    def begin_refusal(self) -> bool:
+        """Return whether a refused connection may stay open for its answer; count it if so."""
+        if self._refusals >= MAX_REFUSALS:
             return False
-        self._leaving += 1
+        self._refusals += 1
         return True
 
-    def has_heard(self) -> None:
-        """Note the end of a connection that was refused, and told why."""
-        self._leaving -= 1
+    def end_refusal(self) -> None:
+        """Release a connection that `begin_refusal` let stay."""
+        self._refusals -= 1
 
-    def _tell(self, why: str, detail: str) -> None:
+    def _refuse(self, why: str, detail: str) -> None:
         REFUSED.labels(why=why).inc()
-        if time.monotonic() - self._told >= TELL_AGAIN:
-            self._told = time.monotonic()
+        if time.monotonic() - self._warned >= WARN_EVERY:
+            self._warned = time.monotonic()
             log.warning("new connections are refused: %s", detail)

@@ -70,11 +70,11 @@ class ProblemError(Exception):
     Parameters
     ----------
     code
-        What went wrong, for programs.
+        The kind of problem, for programs.
     detail
-        What was wrong and what to do, for a person.
+        The problem, its cause and what to do, for people.
     fields
-        The fields that were wrong.
+        The invalid fields.
     retry_after
         Seconds after which the same request may succeed.
     """
@@ -95,7 +95,7 @@ class ProblemError(Exception):
 
 
 def not_found() -> ProblemError:
-    """Return the same 404 for what does not exist and for what another account owns (S8)."""
+    """Return a 404, the same for resources that do not exist and those of another owner (S8)."""
     return ProblemError(ProblemCode.NOT_FOUND, NOT_FOUND)
 
 

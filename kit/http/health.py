@@ -1,4 +1,4 @@
-"""`/healthz` (the loop runs), `/readyz` (what is needed is there), `/metrics`."""
+"""Routes for orchestrators: `/healthz` (liveness), `/readyz` (readiness) and `/metrics`."""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,46 +9,49 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 HEALTH = ("/healthz", "/readyz", "/metrics")
-"""Paths that are answered whatever the caller calls this service."""
+"""Paths that are answered under any host name."""
 Ready = Callable[[], Awaitable[dict[str, bool]]]
-"""Tells what is needed, and whether it is there."""
+"""Returns the dependencies by name, and whether each is available."""
 Alive = Callable[[], bool]
-"""Tells whether this process can go on without being started again."""
+"""Returns False if only a restart can help this process."""
 
 
 def _always() -> bool:
     return True
 
 
-def health_routes(ready: Ready, *, measured: bool = True, alive: Alive = _always) -> list[Route]:
-    """Return the routes, for an application of one's own.
+def health_routes(
+    ready: Ready, *, with_metrics: bool = True, alive: Alive = _always
+) -> list[Route]:
+    """Return the health routes, to be added to an application.
 
     Parameters
     ----------
     ready
-        What `/readyz` tells.
-    measured
-        Whether `/metrics` is among them: it tells more of a server than strangers should know.
+        Checks the dependencies for `/readyz`, which answers 503 unless all are available.
+    with_metrics
+        Whether to include `/metrics`, which must not be public.
     alive
-        What `/healthz` tells; where it is false, whoever watches this process restarts it.
+        Decides `/healthz`: on 503 an orchestrator restarts the process.
     """
 
     async def healthz(request: Request) -> Response:
-        well = alive()
-        return JSONResponse({"status": "alive" if well else "broken"}, 200 if well else 503)
+        healthy = alive()
+        return JSONResponse({"status": "alive" if healthy else "broken"}, 200 if healthy else 503)
 
     async def readyz(request: Request) -> Response:
         needs = await ready()
-        well = all(needs.values())
-        return JSONResponse({"ready": well, "needs": needs}, 200 if well else 503)
+        available = all(needs.values())
+        status = 200 if available else 503
+        return JSONResponse({"ready": available, "needs": needs}, status)
 
     async def metrics(request: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
-    return [*routes, Route("/metrics", metrics)] if measured else routes
+    return [*routes, Route("/metrics", metrics)] if with_metrics else routes
 
 
 def health_app(ready: Ready, *, alive: Alive = _always) -> Starlette:
-    """Return an application of nothing else, on a port that the outside does not reach."""
+    """Return an application with only the health routes, for an internal port."""
     return Starlette(routes=health_routes(ready, alive=alive))

@@ -1,4 +1,4 @@
-"""Pages of lists by opaque keyset cursors: nothing is skipped or shown twice while rows come."""
+"""Keyset pagination with opaque cursors: new rows neither shift nor repeat a page's rows."""
 
 import base64
 import binascii
@@ -19,28 +19,28 @@ _ID = re.compile(r"[0-9A-Za-z_-]{1,100}")
 
 
 class Page(Message, Generic[T]):
-    """One page; `next` is the `cursor` of the following one."""
+    """One page of a list; `next` is the `cursor` of the following page."""
 
     items: tuple[T, ...]
     next: str | None = None
 
 
 class Cursor(Message):
-    """The last row of a page: where the next one goes on."""
+    """The last row of a page, after which the next one starts."""
 
     created: datetime
     id: str
 
 
 class PageQuery(Message):
-    """The page that a caller requests."""
+    """The page that a request asks for."""
 
     limit: int
     after: Cursor | None
 
 
 def encode_cursor(cursor: Cursor) -> str:
-    """Return a cursor as text that means nothing to callers."""
+    """Return a cursor as opaque text."""
     text = json.dumps([cursor.created.isoformat(), cursor.id], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -68,15 +68,15 @@ def decode_cursor(text: str) -> Cursor:
         ) from None
 
 
-# Not `async`, it would be run in another thread, which costs more than all the rest of a page.
+# `async`, because FastAPI runs other dependencies in a thread, which costs more than the page.
 async def _page_query(
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows of a page.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Maximum rows of a page.")] = 50,
     cursor: Annotated[
-        str | None, Query(max_length=400, description="`next` of the page before.")
+        str | None, Query(max_length=400, description="`next` of the previous page.")
     ] = None,
 ) -> PageQuery:
     return PageQuery(limit=limit, after=None if cursor is None else decode_cursor(cursor))
 
 
 Paging = Annotated[PageQuery, Depends(_page_query)]
-"""The dependency of a route that lists."""
+"""Query parameters `limit` and `cursor` of a list route."""

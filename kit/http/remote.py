@@ -1,4 +1,4 @@
-"""Applications of other services, asked as if they were of this process: a request is passed on."""
+"""Forward ASGI requests to the application of another service, in this process or another."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,18 +11,25 @@ from yarl import URL
 from contracts.music import Seconds
 
 IN_PROCESS = "inprocess://"
-CONNECT: Seconds = 3.0
-"""How long a connection may take, waiting for a free one included."""
-SILENCE: Seconds = 10.0
-"""How long an answer may make us wait for its next byte."""
+CONNECT_TIMEOUT: Seconds = 3.0
+"""Timeout for a connection, including the wait for a free one in the pool."""
+READ_TIMEOUT: Seconds = 10.0
+"""Maximum time between two chunks of a response."""
 CONNECTIONS = 100
+"""Size of the connection pool of one service."""
 _PER_CONNECTION = (b"connection", b"transfer-encoding")
-"""Headers of a request that describe the caller's connection; the next one has its own."""
-_OURS_TO_SAY = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+"""Hop-by-hop headers of a request, which are not forwarded."""
+_NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
 class UpstreamUnavailable(Exception):
-    """A service does not answer; `sent` tells whether it may have heard the request."""
+    """A service did not answer.
+
+    Parameters
+    ----------
+    sent
+        Whether the service may have received the request, so that a retry may repeat its effect.
+    """
 
     def __init__(self, detail: str, *, sent: bool) -> None:
         super().__init__(detail)
@@ -30,37 +37,38 @@ class UpstreamUnavailable(Exception):
 
 
 class Remote(Protocol):
-    """An application that is somewhere else."""
+    """The application of another service."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request by its answer, or raise `UpstreamUnavailable`."""
+        """Forward a request and send its response. Raises `UpstreamUnavailable`."""
         ...
 
     async def aclose(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         ...
 
 
 def remote_application(
-    url: str, *, application: Callable[[str], ASGIApp], silence: Seconds = SILENCE
+    url: str, *, application: Callable[[str], ASGIApp], read_timeout: Seconds = READ_TIMEOUT
 ) -> Remote:
-    """Return the application at `http(s)://…`, or of this process at `inprocess://<name>`.
+    """Return the application at `http(s)://…`, or at `inprocess://<name>` in this process.
 
     Parameters
     ----------
     url
         The base address.
     application
-        Finds an application of this process by name, when it is asked first.
-    silence
-        How long an answer from elsewhere may make us wait for its next byte.
+        Finds an application of this process by name at each request; raises `RuntimeError` if there
+        is none.
+    read_timeout
+        Maximum seconds between two chunks of a response of another process.
     """
     if url.startswith(IN_PROCESS):
-        return _Here(url.removeprefix(IN_PROCESS), application)
-    return _There(url, silence)
+        return _InProcessApp(url.removeprefix(IN_PROCESS), application)
+    return _HttpApp(url, read_timeout)
 
 
-class _Here:
+class _InProcessApp:
     """An application of this process."""
 
     def __init__(self, name: str, find: Callable[[str], ASGIApp]) -> None:
@@ -83,25 +91,28 @@ class _Here:
         answering = asyncio.ensure_future(application(scope, receive, watched))
         self._answering.add(answering)
         answering.add_done_callback(self._answering.discard)
-        # As over a socket: a caller that gives up does not interrupt the service half-way.
+        # Shielded, as over a socket: a caller that is cancelled does not interrupt the service.
         await asyncio.wait({answering})
         if answering.cancelled():
-            raise UpstreamUnavailable("it was stopped", sent=True)
-        # As over a socket: a fault after a complete answer changes nothing for the caller.
+            raise UpstreamUnavailable("the service was stopped", sent=True)
+        # As over a socket, an exception after a complete response does not concern the caller.
         fault = answering.exception()
         if not complete:
-            raise UpstreamUnavailable("it did not answer in full", sent=True) from fault
+            raise UpstreamUnavailable("the response is incomplete", sent=True) from fault
 
     async def aclose(self) -> None:
         return None
 
 
-class _There:
+class _HttpApp:
     """An application of another process."""
 
-    def __init__(self, url: str, silence: Seconds) -> None:
+    def __init__(self, url: str, read_timeout: Seconds) -> None:
         self._timeout = aiohttp.ClientTimeout(
-            total=None, connect=CONNECT, sock_connect=CONNECT, sock_read=silence
+            total=None,
+            connect=CONNECT_TIMEOUT,
+            sock_connect=CONNECT_TIMEOUT,
+            sock_read=read_timeout,
         )
         self._url = url.rstrip("/")
         self._opened: aiohttp.ClientSession | None = None
@@ -121,17 +132,17 @@ class _There:
                     if name not in _PER_CONNECTION
                 ],
                 data=await _body(receive) or None,
-                skip_auto_headers=_OURS_TO_SAY,
+                skip_auto_headers=_NO_AUTO_HEADERS,
                 allow_redirects=False,
             ) as answer:
                 begun = True
                 await _pass_on(answer, send)
         except aiohttp.ConnectionTimeoutError as error:
-            raise UpstreamUnavailable("it takes no connection in time", sent=False) from error
+            raise UpstreamUnavailable("connecting timed out", sent=False) from error
         except aiohttp.ClientConnectorError as error:
             raise UpstreamUnavailable(str(error), sent=False) from error
         except (aiohttp.ClientError, TimeoutError) as error:
-            what = "it broke off" if begun else "it did not answer"
+            what = "the response broke off" if begun else "no response"
             raise UpstreamUnavailable(
                 f"{what}: {type(error).__name__}: {error}", sent=True
             ) from error
@@ -143,19 +154,20 @@ class _There:
     def _session(self) -> aiohttp.ClientSession:
         if self._opened is None:
             self._opened = aiohttp.ClientSession(
-                # Idle connections are closed by us before any server of ours does it (after 5 s).
+                # Shorter than the 5 s after which our servers close idle connections, or a request
+                # could be sent on a connection that is just being closed.
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=2.0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self._timeout,
                 auto_decompress=False,
-                # No proxies from the environment: these are our own services (S19).
+                # Ignore proxies in the environment: these are internal services (S19).
                 trust_env=False,
             )
         return self._opened
 
 
 async def _body(receive: Receive) -> bytes:
-    """Return the body, which the edge has read and bounded."""
+    """Return the whole body; `RequestGuard` limits its size."""
     chunks: list[bytes] = []
     while True:
         message: Message = await receive()

@@ -1,4 +1,4 @@
-"""Limits at the edge, before anything is read (S13), and what every answer carries (S26)."""
+"""Limits on request heads and bodies (S13), and headers that every response has (S26)."""
 
 import contextlib
 import re
@@ -12,15 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.music import Seconds
 from contracts.problems import ProblemCode
-from kit.http.bodies import BODY_WITHIN, MAX_BODY, bounded, too_large
+from kit.http.bodies import BODY_TIMEOUT, MAX_BODY, bounded, too_large
 from kit.http.errors import ProblemError, problem_response
 from kit.http.health import HEALTH
 from kit.observability.tracing import continue_trace, current_trace_id
 
 MAX_HEADERS = 16 << 10
-"""Bytes of all headers."""
+"""Maximum bytes of all headers."""
 MAX_FIELDS = 100
-"""Header fields."""
+"""Maximum number of header fields."""
 SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -29,7 +29,7 @@ SECURITY = {
 }
 REQUESTS = Histogram(
     "http_request_duration_seconds",
-    "From a request's arrival to the first byte of its answer.",
+    "From a request's arrival to the first byte of its response.",
     ("method", "status"),
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
@@ -39,18 +39,18 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class RequestGuard:
-    """Refuses heads that are too large or no heads of ours, and bounds bodies as they are read.
+    """Refuses oversized or unsafe request heads, and limits bodies as they are read.
 
     Parameters
     ----------
     app
-        What is behind the edge.
+        The application to protect.
     hosts
-        Names by which this service may be called; empty is any (S14).
+        Allowed host names; empty allows any (S14).
     streamed
-        Path prefixes whose bodies are not bounded here, because they are files on their way.
+        Path prefixes whose bodies are files and are not limited here.
     body_within
-        How long any other body may be on its way.
+        Maximum seconds for receiving any other body.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RequestGuard:
         *,
         hosts: Sequence[str] = (),
         streamed: Sequence[str] = (),
-        body_within: Seconds = BODY_WITHIN,
+        body_within: Seconds = BODY_TIMEOUT,
     ) -> None:
         self._app = app
         self._body_within = body_within
@@ -96,11 +96,11 @@ class RequestGuard:
                 "are allowed.",
             )
         host = _PORT.sub("", headers.get("host", "")).lower()
-        # What checks the health of a process calls it by its address of the day.
+        # Health checks address a process by its IP, so they are exempt.
         if self._hosts and host not in self._hosts and scope["path"] not in HEALTH:
             raise ProblemError(
                 ProblemCode.INVALID_REQUEST,
-                "This service does not answer to this host name; check the address.",
+                "Unknown host name; check the address.",
             )
         declared = headers.get("content-length", "0")
         if not self._streams(scope) and not (declared.isdecimal() and int(declared) <= MAX_BODY):
@@ -108,7 +108,7 @@ class RequestGuard:
         path = scope["path"] + scope.get("query_string", b"").decode("latin-1")
         if "\x00" in path or "%00" in path or _SURROGATE.search(path):
             raise ProblemError(
-                ProblemCode.INVALID_REQUEST, "The address holds characters that no name has."
+                ProblemCode.INVALID_REQUEST, "The address contains invalid characters."
             )
 
 

@@ -1,4 +1,4 @@
-"""Routes that ask who calls before they read what is sent."""
+"""Routes that authenticate the caller before they read the body."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
@@ -12,38 +12,37 @@ from starlette.responses import Response
 from kit.http.bodies import MAX_BODY, MAX_VALUES, BoundedRequest
 from kit.http.errors import ProblemError
 
-_MARK = "asks_who_calls"
+_MARK = "is_guard"
 Guard = TypeVar("Guard", bound=Callable[..., Awaitable[Any]])
 
 
 def guard(dependency: Guard) -> Guard:
-    """Mark a dependency that refuses strangers: it is called before the body is read.
+    """Mark a dependency that authenticates the caller, to be called before the body is read.
 
-    It is called with the request alone, and remembers its answer there: the framework calls it
-    again.
+    It gets only the request, and must cache its result there, because FastAPI calls it again.
     """
     setattr(dependency, _MARK, True)
     return dependency
 
 
 class GuardedRoute(APIRoute):
-    """A route that calls its guards first, and reads little of what strangers send."""
+    """A route that calls its guards first, and limits bodies more strictly if it has none."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the framework's handler, with guards before it and bounds around the body."""
+        """Return FastAPI's handler, preceded by the guards and with limits on the body."""
         handler = super().get_route_handler()
         guards = tuple(_guards(self.dependant))
 
         async def guarded(request: Request) -> Response:
             bounded = BoundedRequest(request.scope, request.receive)
-            for ask in guards:
-                await ask(bounded)
+            for authenticate in guards:
+                await authenticate(bounded)
             if guards:
-                bounded.max_bytes, bounded.most_values = MAX_BODY, MAX_VALUES
+                bounded.max_bytes, bounded.max_values = MAX_BODY, MAX_VALUES
             try:
                 return await handler(bounded)
             except HTTPException as error:
-                # The framework says "could not be parsed" of every refusal to read a body.
+                # FastAPI replaces every error while parsing a body by its own: restore ours.
                 if isinstance(error.__cause__, ProblemError):
                     raise error.__cause__ from None
                 raise
@@ -52,7 +51,7 @@ class GuardedRoute(APIRoute):
 
 
 def _guards(dependant: Dependant) -> Iterator[Callable[[Request], Awaitable[Any]]]:
-    for one in dependant.dependencies:
-        if one.call is not None and hasattr(one.call, _MARK):
-            yield one.call
-        yield from _guards(one)
+    for child in dependant.dependencies:
+        if child.call is not None and hasattr(child.call, _MARK):
+            yield child.call
+        yield from _guards(child)

@@ -1,4 +1,4 @@
-"""The filter `?subject=` of lists and streams, and `?item=`, its short form."""
+"""The query filter `subject` of lists and streams, and its short form `item`."""
 
 from typing import Annotated
 
@@ -16,20 +16,20 @@ def subject_filter(
     ] = None,
     subject: Annotated[
         SubjectText | None,
-        Query(description="What the events belong to, as `<kind>:<id>`: `collection:0197f3a2-…`."),
+        Query(description="The subject, as `<kind>:<id>`, such as `collection:0197f3a2-…`."),
     ] = None,
 ) -> Subject | None:
-    """Return the subject that a request is narrowed to, if any. Raises `ProblemError`."""
+    """Return the subject to filter by, if any. Raises `ProblemError` if the two forms differ."""
     named = Subject.parse(subject) if subject is not None else None
     short = Subject.of_item(item) if item is not None else None
     if named is not None and short is not None and named != short:
         raise ProblemError(
             ProblemCode.INVALID_REQUEST,
-            "`item` and `subject` name different things. Send one of them.",
+            "`item` and `subject` name different subjects. Send only one of them.",
             fields=(FieldProblem(field="query.subject", message="differs from `item`"),),
         )
     return named or short
 
 
 SubjectFilter = Annotated[Subject | None, Depends(subject_filter)]
-"""A parameter of a route: the subject to narrow its answer to."""
+"""Query parameters `subject` and `item` of a route."""

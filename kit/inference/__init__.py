@@ -1,1 +1,1 @@
-"""Networks: ONNX graphs as functions from named arrays to named arrays, on whatever runs here."""
+"""Run ONNX networks as functions from named arrays to named arrays, on ONNX Runtime or OpenVINO."""

@@ -1,4 +1,4 @@
-"""Which device an engine runs on: decided once, before any engine is imported."""
+"""Choose the device of an engine, once and before any engine is imported."""
 
 from collections.abc import Callable, Collection
 from importlib.metadata import PackageNotFoundError, distribution
@@ -9,11 +9,11 @@ ONNX_RUNTIME = ("onnxruntime-gpu",)
 
 
 class NoSuchDevice(ValueError):
-    """The device that was asked for is not there; the message says what to do."""
+    """The requested device is not available; the message says what to do."""
 
 
 def installed(package: str) -> bool:
-    """Return whether a distribution is installed, without importing anything of it."""
+    """Return whether a distribution is installed, without importing it."""
     try:
         distribution(package)
     except PackageNotFoundError:
@@ -22,37 +22,37 @@ def installed(package: str) -> bool:
 
 
 def available_device(
-    wanted: str,
+    setting: str,
     packages: Collection[str] = ONNX_RUNTIME,
     *,
     driver: Path = DRIVER,
     has: Callable[[str], bool] = installed,
 ) -> str:
-    """Return `cpu` or `cuda` for `cpu`, `cuda` or `auto`.
+    """Resolve a device setting to `cpu` or `cuda`.
 
-    `auto` takes the GPU where its driver and a package that uses it are both there. Nothing heavy
-    is imported to find out.
+    `auto` selects the GPU if its driver is loaded and a package that uses it is installed. The
+    check imports no engine.
 
     Parameters
     ----------
-    wanted
-        What the settings say.
+    setting
+        `cpu`, `cuda` or `auto`.
     packages
-        Those of which any one lets this service use a GPU.
+        Packages of which any one lets the service use a GPU.
     driver
-        What is there where NVIDIA's driver is loaded.
+        A path that exists if NVIDIA's driver is loaded.
     has
-        Tells whether a package is installed.
+        Returns whether a package is installed.
 
     Raises
     ------
     NoSuchDevice
-        `cuda` was asked for and cannot be had, or the name is unknown.
+        The setting is `cuda` and no GPU is usable, or it is unknown.
     """
-    if wanted == "cpu":
+    if setting == "cpu":
         return "cpu"
-    if wanted not in ("cuda", "auto"):
-        raise NoSuchDevice(f"there is no device {wanted!r}; use cpu, cuda or auto")
+    if setting not in ("cuda", "auto"):
+        raise NoSuchDevice(f"there is no device {setting!r}; use cpu, cuda or auto")
     lacking = ""
     if not driver.exists():
         lacking = "no NVIDIA driver is loaded on this machine; use cpu or auto"
@@ -60,6 +60,6 @@ def available_device(
         lacking = f"none of {', '.join(packages)} is installed; see the extras `gpu` and `torch`"
     if not lacking:
         return "cuda"
-    if wanted == "cuda":
+    if setting == "cuda":
         raise NoSuchDevice(f"the device cuda cannot be used: {lacking}")
     return "cpu"

@@ -1,19 +1,19 @@
 """Errors of networks.
 
 InferenceError
-├── DeviceMissing   the device or the engine that was asked for is not on this machine
-├── BadNetwork      the file is not a graph that the engine can run
-├── BadInput        the arrays are not what the graph takes
+├── DeviceMissing       the requested device or engine is not on this machine
+├── BadNetwork          the file is not a graph that the engine can run
+├── BadInput            the arrays do not match the graph's inputs
 └── DeviceOutOfMemory   the device has too little memory; a worker retries with less (R20)
 """
 
 
 class InferenceError(Exception):
-    """Base of what can go wrong with a network; the message says what to do."""
+    """Base of errors of networks; the message says what to do."""
 
 
 class DeviceMissing(InferenceError):
-    """The device or the engine that was asked for is not on this machine."""
+    """The requested device or engine is not on this machine."""
 
 
 class BadNetwork(InferenceError):
@@ -21,7 +21,7 @@ class BadNetwork(InferenceError):
 
 
 class BadInput(InferenceError):
-    """The arrays are not what the graph takes."""
+    """The arrays do not match the graph's inputs."""
 
 
 class DeviceOutOfMemory(InferenceError):

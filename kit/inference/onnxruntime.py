@@ -14,7 +14,7 @@ from kit.inference.errors import BadNetwork, DeviceMissing, DeviceOutOfMemory, I
 
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
-# Each of these derives from Exception alone.
+# They have no common base besides Exception.
 _ERRORS = (
     state.Fail,
     state.InvalidArgument,
@@ -91,12 +91,12 @@ class OnnxRuntimeNetwork:
         return dict(zip(names, results, strict=True))
 
     def close(self) -> None:
-        """Let go of the session."""
+        """Free the session."""
         self._session = None
 
 
 def _spec(node: Any) -> TensorSpec:
-    # A free dimension has a name or nothing in the place of its length.
+    # A dimension of any length is a name or None.
     shape = tuple(n if isinstance(n, int) else None for n in node.shape)
     return TensorSpec(shape, _DTYPES[node.type])
 

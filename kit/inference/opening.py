@@ -1,4 +1,4 @@
-"""Which engine runs a graph, and how it is loaded there."""
+"""Load ONNX graphs with the best available engine."""
 
 import platform
 import sys
@@ -26,22 +26,22 @@ def open_network(
     path
         The `.onnx` file.
     device
-        Where it runs. There is no silent fallback from `cuda` to `cpu`.
+        The device; there is no silent fallback from `cuda` to `cpu`.
     threads
-        Threads of one run on a CPU.
+        Threads of a run on a CPU.
     engine
-        `auto` is OpenVINO on x86 CPUs where it is installed, else ONNX Runtime.
+        `auto` is OpenVINO on x86 CPUs if it is installed, else ONNX Runtime.
     precision
-        What may be given up for speed.
+        How much precision may be traded for speed.
     cache
-        A folder in which OpenVINO keeps compiled graphs; it makes the next start faster.
+        A folder for OpenVINO's compiled graphs, which make the next start faster.
 
     Raises
     ------
     DeviceMissing
         The device or the engine is not on this machine.
     BadNetwork
-        The file is not there or cannot be run by this engine.
+        The file is missing or the engine cannot run it.
     """
     if not path.is_file():
         raise BadNetwork(f"There is no network at {path}.")
@@ -55,8 +55,8 @@ def open_network(
     if chosen == "openvino":
         if device != "cpu":
             raise DeviceMissing("OpenVINO runs networks on CPUs only here; use onnxruntime.")
-        # OpenVINO's conversion tools, which are never used here, would report their use if this
-        # package were installed; its absence is made certain before they are imported.
+        # If this package is installed, OpenVINO's conversion tools report usage over the network.
+        # They are not used here; None makes every import of it fail.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         from kit.inference.openvino import OpenVinoNetwork
 

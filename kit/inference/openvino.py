@@ -1,4 +1,4 @@
-"""Networks on OpenVINO: x86 CPUs, where it is the faster engine at a third of the memory."""
+"""Networks on OpenVINO: for x86 CPUs, where it is faster and needs a third of the memory."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ class OpenVinoNetwork:
         if "BF16" not in runtime.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             precision = "exact"
         configuration: dict[str, Any] = {
-            # Never left to the default, which on CPUs with bfloat16 is bfloat16.
+            # Always set: the default is bfloat16 on CPUs that support it.
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
@@ -57,7 +57,7 @@ class OpenVinoNetwork:
         check(self.inputs, arrays)
         ordered = [np.ascontiguousarray(arrays[name]) for name in self.inputs]
         try:
-            # The arrays of a request are reused by the next run, so they are copied out.
+            # Copy the outputs: the next run overwrites the request's own arrays.
             results = self._request.infer(ordered, share_inputs=True, share_outputs=False)
         except MemoryError as error:
             raise _too_small() from error
@@ -68,12 +68,12 @@ class OpenVinoNetwork:
         return {name: results[index] for index, name in enumerate(self.outputs)}
 
     def close(self) -> None:
-        """Let go of the compiled graph."""
+        """Free the compiled graph."""
         self._request = None
 
 
 def _multiply_in_bfloat16(graph: Any) -> None:
-    """Put conversions around every product of matrices; all else stays in float32."""
+    """Convert the operands of every matrix product to bfloat16; all else stays in float32."""
     for node in graph.get_ordered_ops():
         if node.get_type_name() != "MatMul" or node.get_output_element_type(0).to_string() != "f32":
             continue
@@ -91,7 +91,7 @@ def _multiply_in_bfloat16(graph: Any) -> None:
 
 
 def _name(port: Any) -> str:
-    """Return a port's name in the ONNX graph; OpenVINO may know several for one tensor."""
+    """Return a port's name in the ONNX graph; OpenVINO may have several names for a tensor."""
     name: str = port.get_node().get_friendly_name().removesuffix(_SINK)
     return name if name in port.get_names() else port.get_any_name()
 

@@ -1,4 +1,4 @@
-"""The object store port: plain S3 semantics, no more than every store has."""
+"""The object store port: the subset of S3's semantics that every S3 store has."""
 
 import errno
 from collections.abc import AsyncIterator, Iterable
@@ -14,38 +14,38 @@ from kit.unavailable import DependencyUnavailable, StorageFull
 
 
 class ObjectError(DependencyUnavailable):
-    """The store could not do what was asked; trying again may help."""
+    """The store failed; a retry may succeed."""
 
 
 class ObjectMissing(ObjectError):
-    """There is no such object."""
+    """The object does not exist."""
 
 
 class ObjectCorrupt(ObjectError):
-    """An object's bytes are not those that its digest promises."""
+    """An object's bytes do not match its digest."""
 
 
 class UploadMissing(ObjectError):
-    """There is no such multipart upload, or it was completed or aborted."""
+    """The multipart upload does not exist, or was completed or aborted."""
 
 
 class StoreFull(ObjectError, StorageFull):
-    """There is no room left; only room that is made helps, not another try at once."""
+    """The store is full; a retry helps only after space was freed."""
 
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-def refused(error: OSError) -> ObjectError:
-    """Return the port's error for what a file system refused."""
+def from_os_error(error: OSError) -> ObjectError:
+    """Convert a file system's error: `StoreFull` if the disk is full, else `ObjectError`."""
     if error.errno in _NO_ROOM:
-        return StoreFull(f"no room is left for files: {error}")
+        return StoreFull(f"the disk is full: {error}")
     return ObjectError(f"files could not be read or written: {error}")
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectFacts:
-    """What the store knows of an object."""
+    """An object's metadata."""
 
     key: str
     size: int
@@ -56,7 +56,7 @@ class ObjectFacts:
 
 @dataclass(frozen=True, slots=True)
 class PartFacts:
-    """One part that a multipart upload holds."""
+    """A received part of a multipart upload."""
 
     number: int
     size: int
@@ -65,7 +65,7 @@ class PartFacts:
 
 @dataclass(frozen=True, slots=True)
 class UploadFacts:
-    """A multipart upload under way."""
+    """An open multipart upload."""
 
     key: str
     reference: str
@@ -73,37 +73,43 @@ class UploadFacts:
 
 
 class ObjectStore(Protocol):
-    """The port. Keys are server-made; every method may raise `ObjectError`."""
+    """Stores objects by bucket and key; the server makes all keys.
+
+    Every coroutine and iterator may raise `ObjectError`.
+    """
 
     part_size: int
-    """Bytes in each part of a multipart upload but the last."""
+    """Bytes of each part of a multipart upload except the last."""
 
     async def ensure(self) -> None:
         """Create the buckets that do not exist."""
         ...
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections and threads."""
         ...
 
     async def ready(self) -> bool:
-        """Return whether the store can be reached now."""
+        """Return whether the store is reachable and accepts objects."""
         ...
 
     async def put_file(self, bucket: Bucket, key: str, path: Path, *, media_type: str) -> None:
-        """Store a file; readers see all of it or nothing."""
+        """Store a file atomically: readers see all of it or nothing."""
         ...
 
     async def put_bytes(self, bucket: Bucket, key: str, data: bytes, *, media_type: str) -> None:
-        """Store a few bytes."""
+        """Store a small object held in memory."""
         ...
 
     async def get_file(self, bucket: Bucket, key: str, path: Path, *, sha256: str) -> None:
-        """Fetch an object into a file and check its digest.
+        """Fetch an object into a file and verify its digest.
 
         Raises
         ------
-        ObjectMissing, ObjectCorrupt
+        ObjectMissing
+            The object does not exist.
+        ObjectCorrupt
+            Its SHA-256 is not `sha256`; no file is left.
         """
         ...
 
@@ -112,7 +118,7 @@ class ObjectStore(Protocol):
         ...
 
     async def head(self, bucket: Bucket, key: str) -> ObjectFacts | None:
-        """Return what is known of an object, or `None`."""
+        """Return an object's facts; `None` if it does not exist."""
         ...
 
     async def digest(self, bucket: Bucket, key: str) -> str:
@@ -120,15 +126,15 @@ class ObjectStore(Protocol):
         ...
 
     def walk(self, bucket: Bucket, prefix: str) -> AsyncIterator[ObjectFacts]:
-        """Yield every object under a prefix, in key order."""
+        """Yield every object under a prefix, in the byte order of keys."""
         ...
 
     async def delete(self, bucket: Bucket, keys: Iterable[str]) -> None:
-        """Remove objects; one that is not there is no error."""
+        """Delete objects; a missing one is not an error."""
         ...
 
     async def delete_prefix(self, bucket: Bucket, prefix: str) -> int:
-        """Remove everything under a prefix, multipart uploads included; return how many."""
+        """Delete all objects and multipart uploads under a prefix; return how many."""
         ...
 
     async def start_upload(self, bucket: Bucket, key: str, *, media_type: str) -> str:
@@ -145,36 +151,36 @@ class ObjectStore(Protocol):
         size: int,
         lasting: timedelta,
     ) -> str:
-        """Return a URL that takes a PUT of one part, of exactly this size, until it expires."""
+        """Return a URL that accepts a PUT of one part of exactly `size` bytes, until it expires."""
         ...
 
     async def parts(self, bucket: Bucket, key: str, reference: str) -> tuple[PartFacts, ...]:
-        """Return the parts that have arrived, by number. Raises `UploadMissing`."""
+        """Return the received parts, ordered by number. Raises `UploadMissing`."""
         ...
 
     async def complete_upload(
         self, bucket: Bucket, key: str, reference: str, parts: Iterable[PartFacts]
     ) -> ObjectFacts:
-        """Join the parts into the object. Raises `UploadMissing`."""
+        """Join parts, ordered by number, into the object. Raises `UploadMissing`."""
         ...
 
     async def abort_upload(self, bucket: Bucket, key: str, reference: str) -> None:
-        """Drop an upload and its parts; one that is gone is no error."""
+        """Delete an upload and its parts; a missing one is not an error."""
         ...
 
     def uploads(self, bucket: Bucket, prefix: str) -> AsyncIterator[UploadFacts]:
-        """Yield the multipart uploads under way below a prefix."""
+        """Yield the open multipart uploads under a prefix."""
         ...
 
     def sign_get(
         self, bucket: Bucket, key: str, *, filename: str, media_type: str, lasting: timedelta
     ) -> str:
-        """Return a URL that gives the object as an attachment, ranges included, until it expires.
+        """Return a URL that serves the object as an attachment, with ranges, until it expires.
 
-        A relative URL is meant below the gateway's own address.
+        A relative URL is relative to the gateway's address.
         """
         ...
 
     def application(self) -> ASGIApp | None:
-        """Return the application that answers signed URLs, where the store has no server."""
+        """Return the application that answers signed URLs; `None` if the store has a server."""
         ...

@@ -1,4 +1,4 @@
-"""An object store from its address."""
+"""Open an object store by its address."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -8,12 +8,12 @@ from kit.settings import KitSettings
 
 
 def open_objects(settings: KitSettings) -> ObjectStore:
-    """Return the store that `KIT_OBJECTS_URL` names, not yet connected.
+    """Return the store at `KIT_OBJECTS_URL`, not yet connected.
 
     Raises
     ------
     ValueError
-        The address is none that we know, or a folder store lacks its signing secret.
+        The scheme of the address is unknown, or a folder store lacks its signing secret.
     """
     url = settings.objects_url.get_secret_value()
     address = urlsplit(url)
@@ -22,7 +22,7 @@ def open_objects(settings: KitSettings) -> ObjectStore:
         from kit.objects.signing import Signer
 
         if address.netloc or not address.path.startswith("/"):
-            raise ValueError("KIT_OBJECTS_URL names a folder as file:///absolute/path")
+            raise ValueError("KIT_OBJECTS_URL must name a folder as file:///absolute/path")
         secret = settings.objects_signing_secret.get_secret_value()
         if not secret:
             raise ValueError("a file:// store needs KIT_OBJECTS_SIGNING_SECRET")
@@ -35,7 +35,7 @@ def open_objects(settings: KitSettings) -> ObjectStore:
         from kit.objects.minio import MinioStore, S3Address
 
         return MinioStore(S3Address.parse(url), public_url=settings.objects_public_url)
-    # The address itself is not shown: it may hold a password.
+    # The message must not repeat the address: it may contain a password.
     raise ValueError(
         "KIT_OBJECTS_URL must be file:///folder or s3+https://KEY:SECRET@host[:port]?region=…"
     )

@@ -1,8 +1,8 @@
-"""The object store in a folder: whole files or nothing, and the same calls as S3.
+"""The object store in a folder, with atomic writes.
 
 <root>/<bucket>/objects/<key>
 <root>/<bucket>/uploads/<reference>/upload.json, <number>.<etag>.part
-<root>/<bucket>/drafts/…           files being written; renamed when they are whole
+<root>/<bucket>/drafts/…           files being written; renamed when complete
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from kit.objects.base import (
     PartFacts,
     UploadFacts,
     UploadMissing,
-    refused,
+    from_os_error,
 )
 from kit.objects.disposition import safe_filename
 from kit.objects.serving import SignedUrlApp
@@ -40,7 +40,7 @@ from kit.objects.signing import Signer
 Result = TypeVar("Result")
 
 PREFIX = "/objects/"
-"""Where the gateway answers signed URLs."""
+"""Path below which the gateway serves signed URLs."""
 PART_SIZE = 16 << 20
 BLOCK = 1 << 20
 THREADS = 8
@@ -54,14 +54,16 @@ class FileStore:
     Parameters
     ----------
     root
-        The folder; made when it is not there.
+        The folder; created if it is missing.
     signer
         Signs the URLs that `application` answers.
+    part_size
+        Bytes of a part of an upload.
     reserve
-        Bytes of the disk that must be free for the store to be ready: what is under way needs
-        room to end well, and so do the databases beside it.
+        Minimum free bytes of the disk for `ready`: running jobs and the databases on the same disk
+        need some space.
     disk
-        Makes what is stored durable.
+        Syncs and renames files.
     """
 
     def __init__(
@@ -83,15 +85,15 @@ class FileStore:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="objects")
 
     async def ensure(self) -> None:
-        """Create the folders, and drop drafts that a killed process left."""
+        """Create the folders, and delete drafts older than a day, which killed processes left."""
         await self._do(self._ensure)
 
     async def close(self) -> None:
-        """Let go of the threads."""
+        """Stop the threads."""
         self._threads.shutdown(wait=False)
 
     async def ready(self) -> bool:
-        """Return whether the folder is there, takes files, and has room for them."""
+        """Return whether the folders exist, are writable and have `reserve` bytes free."""
         folders = [self.root / bucket / "objects" for bucket in Bucket]
 
         def look() -> bool:
@@ -101,7 +103,7 @@ class FileStore:
         return await self._do(look)
 
     async def put_file(self, bucket: Bucket, key: str, path: Path, *, media_type: str) -> None:
-        """Store a file; readers see all of it or nothing."""
+        """Store a file atomically: readers see all of it or nothing."""
 
         def write(draft: Path) -> None:
             shutil.copyfile(path, draft)
@@ -109,7 +111,7 @@ class FileStore:
         await self._do(lambda: self._store(bucket, key, write))
 
     async def put_bytes(self, bucket: Bucket, key: str, data: bytes, *, media_type: str) -> None:
-        """Store a few bytes."""
+        """Store a small object held in memory."""
 
         def write(draft: Path) -> None:
             draft.write_bytes(data)
@@ -117,18 +119,18 @@ class FileStore:
         await self._do(lambda: self._store(bucket, key, write))
 
     async def get_file(self, bucket: Bucket, key: str, path: Path, *, sha256: str) -> None:
-        """Fetch an object into a file and check its digest."""
+        """Fetch an object into a file and verify its digest."""
         source = self.path(bucket, key)
 
         def fetch() -> None:
-            found = hashlib.sha256()
-            with _found(source, key).open("rb") as reading, path.open("wb") as writing:
+            actual = hashlib.sha256()
+            with _existing(source, key).open("rb") as reading, path.open("wb") as writing:
                 while block := reading.read(BLOCK):
-                    found.update(block)
+                    actual.update(block)
                     writing.write(block)
-            if found.hexdigest() != sha256:
+            if actual.hexdigest() != sha256:
                 path.unlink()
-                raise ObjectCorrupt(f"{bucket}/{key} has the digest {found.hexdigest()}")
+                raise ObjectCorrupt(f"{bucket}/{key} has the SHA-256 {actual.hexdigest()}")
 
         await self._do(fetch)
 
@@ -137,7 +139,7 @@ class FileStore:
         source = self.path(bucket, key)
 
         def fetch() -> bytes:
-            with _found(source, key).open("rb") as reading:
+            with _existing(source, key).open("rb") as reading:
                 data = reading.read(limit + 1)
             if len(data) > limit:
                 raise ObjectError(f"{bucket}/{key} is larger than {limit} bytes")
@@ -146,7 +148,7 @@ class FileStore:
         return await self._do(fetch)
 
     async def head(self, bucket: Bucket, key: str) -> ObjectFacts | None:
-        """Return what is known of an object, or `None`."""
+        """Return an object's facts; `None` if it does not exist."""
         path = self.path(bucket, key)
         return await self._do(lambda: facts_of(path, key) if path.is_file() else None)
 
@@ -155,23 +157,23 @@ class FileStore:
         source = self.path(bucket, key)
 
         def read() -> str:
-            with _found(source, key).open("rb") as reading:
+            with _existing(source, key).open("rb") as reading:
                 return hashlib.file_digest(reading, "sha256").hexdigest()
 
         return await self._do(read)
 
     async def walk(self, bucket: Bucket, prefix: str) -> AsyncIterator[ObjectFacts]:
-        """Yield every object under a prefix, in key order."""
+        """Yield every object under a prefix, in the byte order of keys."""
         for facts in await self._do(lambda: list(self._walk(bucket, prefix))):
             yield facts
 
     async def delete(self, bucket: Bucket, keys: Iterable[str]) -> None:
-        """Remove objects; one that is not there is no error."""
+        """Delete objects; a missing one is not an error."""
         paths = [self.path(bucket, key) for key in keys]
 
         def remove() -> None:
             for path in paths:
-                # Where a key is a folder for others, there is no object of that name.
+                # IsADirectoryError: the key is only a prefix of others, not an object.
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                     path.unlink()
                 self._prune(path.parent, self._objects(bucket))
@@ -179,7 +181,7 @@ class FileStore:
         await self._do(remove)
 
     async def delete_prefix(self, bucket: Bucket, prefix: str) -> int:
-        """Remove everything under a prefix, multipart uploads included; return how many."""
+        """Delete all objects and multipart uploads under a prefix; return how many."""
         keys = [facts.key async for facts in self.walk(bucket, prefix)]
         open_uploads = [facts async for facts in self.uploads(bucket, prefix)]
         await self.delete(bucket, keys)
@@ -188,8 +190,8 @@ class FileStore:
         return len(keys) + len(open_uploads)
 
     async def start_upload(self, bucket: Bucket, key: str, *, media_type: str) -> str:
-        """Open a multipart upload and return the reference to it."""
-        self.path(bucket, key)
+        """Open a multipart upload and return its reference."""
+        self.path(bucket, key)  # Raises for an unsafe key.
         reference = new_id()
         content = json.dumps({"key": key, "started": self._clock.now().isoformat()})
 
@@ -212,35 +214,35 @@ class FileStore:
         size: int,
         lasting: timedelta,
     ) -> str:
-        """Return a URL that takes a PUT of one part, of exactly this size, until it expires."""
+        """Return a URL that accepts a PUT of one part of exactly `size` bytes, until it expires."""
         claims = {"upload": reference, "number": str(number), "size": str(size)}
         self.path(bucket, key)
         return self.signer.sign("PUT", f"{PREFIX}{bucket}/{key}", claims=claims, lasting=lasting)
 
     async def parts(self, bucket: Bucket, key: str, reference: str) -> tuple[PartFacts, ...]:
-        """Return the parts that have arrived, by number."""
+        """Return the received parts, ordered by number. Raises `UploadMissing`."""
         folder = self.upload_folder(bucket, key, reference)
         return await self._do(lambda: tuple(facts for facts, _ in _parts(folder)))
 
     async def complete_upload(
         self, bucket: Bucket, key: str, reference: str, parts: Iterable[PartFacts]
     ) -> ObjectFacts:
-        """Join the parts into the object."""
-        wanted = tuple(parts)
+        """Join parts, ordered by number, into the object. Raises `UploadMissing`."""
+        chosen = tuple(parts)
         folder = self.upload_folder(bucket, key, reference)
 
         def join() -> ObjectFacts:
-            there = dict(_parts(folder))
-            numbers = [part.number for part in wanted]
-            if not wanted or numbers != sorted(set(numbers)):
-                raise ObjectError("the parts of an upload are one or more, in order of number")
-            if absent := [part.number for part in wanted if part not in there]:
-                raise ObjectError(f"these parts are not as they arrived: {absent[:20]}")
+            received = dict(_parts(folder))
+            numbers = [part.number for part in chosen]
+            if not chosen or numbers != sorted(set(numbers)):
+                raise ObjectError("an upload needs one or more parts, ordered by number")
+            if changed := [part.number for part in chosen if part not in received]:
+                raise ObjectError(f"these parts differ from those received: {changed[:20]}")
 
             def write(draft: Path) -> None:
                 with draft.open("wb") as writing:
-                    for part in wanted:
-                        with there[part].open("rb") as reading:
+                    for part in chosen:
+                        with received[part].open("rb") as reading:
                             shutil.copyfileobj(reading, writing, BLOCK)
 
             self._store(bucket, key, write)
@@ -251,23 +253,25 @@ class FileStore:
         return await self._do(join)
 
     async def abort_upload(self, bucket: Bucket, key: str, reference: str) -> None:
-        """Drop an upload and its parts; one that is gone is no error."""
+        """Delete an upload and its parts; a missing one is not an error."""
         with contextlib.suppress(UploadMissing):
             folder = self.upload_folder(bucket, key, reference)
             await self._do(lambda: shutil.rmtree(folder, ignore_errors=True))
 
     async def uploads(self, bucket: Bucket, prefix: str) -> AsyncIterator[UploadFacts]:
-        """Yield the multipart uploads under way below a prefix."""
+        """Yield the open multipart uploads under a prefix."""
 
         def read() -> list[UploadFacts]:
-            found = []
+            uploads = []
             for path in (self.root / bucket / "uploads").glob("*/upload.json"):
-                with contextlib.suppress(FileNotFoundError):  # It ended meanwhile.
-                    said = json.loads(path.read_text())
-                    if said["key"].startswith(prefix):
-                        started = datetime.fromisoformat(said["started"])
-                        found.append(UploadFacts(said["key"], path.parent.name, started))
-            return sorted(found, key=lambda facts: (facts.key, facts.reference))
+                with contextlib.suppress(
+                    FileNotFoundError
+                ):  # It was completed or aborted just now.
+                    header = json.loads(path.read_text())
+                    if header["key"].startswith(prefix):
+                        started = datetime.fromisoformat(header["started"])
+                        uploads.append(UploadFacts(header["key"], path.parent.name, started))
+            return sorted(uploads, key=lambda facts: (facts.key, facts.reference))
 
         for facts in await self._do(read):
             yield facts
@@ -275,44 +279,44 @@ class FileStore:
     def sign_get(
         self, bucket: Bucket, key: str, *, filename: str, media_type: str, lasting: timedelta
     ) -> str:
-        """Return a URL, below the gateway's address, that gives the object as an attachment."""
+        """Return a URL, relative to the gateway's, that serves the object as an attachment."""
         self.path(bucket, key)
         claims = {"filename": safe_filename(filename), "type": media_type}
         return self.signer.sign("GET", f"{PREFIX}{bucket}/{key}", claims=claims, lasting=lasting)
 
     def application(self) -> ASGIApp:
-        """Return the application that answers signed URLs; it is mounted at `/objects`."""
+        """Return the application that answers signed URLs, to be mounted at `/objects`."""
         return SignedUrlApp(self)
 
     def path(self, bucket: Bucket, key: str) -> Path:
-        """Return where an object lies; a key that could lead elsewhere is an `ObjectError`."""
+        """Return the path of an object's file. Raises `ObjectError` for an unsafe key."""
         pieces = key.split("/")
         if any(not piece or piece in (".", "..") or "\0" in piece for piece in pieces):
-            raise ObjectError(f"{key!r} is no key")
+            raise ObjectError(f"{key!r} is not a valid key")
         return self._objects(bucket).joinpath(*pieces)
 
     def upload_folder(self, bucket: Bucket, key: str, reference: str) -> Path:
-        """Return where an upload's parts lie. Raises `UploadMissing`."""
+        """Return the folder of an upload's parts. Raises `UploadMissing`."""
         folder = self.root / bucket / "uploads" / reference
         try:
             if not _REFERENCE.match(reference):
                 raise ValueError
-            said = json.loads((folder / "upload.json").read_text())
+            header = json.loads((folder / "upload.json").read_text())
         except (FileNotFoundError, ValueError) as error:
             raise UploadMissing(f"there is no upload {reference!r}") from error
-        if said["key"] != key:
-            raise UploadMissing(f"there is no upload {reference!r} of this key")
+        if header["key"] != key:
+            raise UploadMissing(f"the upload {reference!r} has another key")
         return folder
 
     def keep_part(self, folder: Path, draft: Path, *, number: int, etag: str) -> None:
-        """Make a finished draft a part of an upload, in place of any earlier one of its number."""
+        """Move a complete draft into an upload; it replaces an earlier part of the same number."""
         draft.replace(folder / f"{number:05d}.{etag}.part")
-        # Two that end at once agree on which of them is the later, and so one always stays.
+        # Two requests that end at once sort the files alike, so both keep the same one.
         for path in _versions(folder, number)[:-1]:
             path.unlink(missing_ok=True)
 
     def draft(self, bucket: Bucket) -> Path:
-        """Return a new name for a file that is being written."""
+        """Return a new path for a file that is being written."""
         return self.root / bucket / "drafts" / new_id()
 
     def _objects(self, bucket: Bucket) -> Path:
@@ -327,7 +331,7 @@ class FileStore:
                     left.unlink(missing_ok=True)
 
     def _store(self, bucket: Bucket, key: str, write: Callable[[Path], None]) -> None:
-        """Write a draft, make it durable, and rename it to its place."""
+        """Write a draft, sync it, and rename it to the object's path."""
         target = self.path(bucket, key)
         draft = self.draft(bucket)
         try:
@@ -339,15 +343,15 @@ class FileStore:
     def _walk(self, bucket: Bucket, prefix: str) -> Iterator[ObjectFacts]:
         base = self._objects(bucket)
         if ".." in prefix.split("/"):
-            raise ObjectError(f"{prefix!r} is no prefix")
+            raise ObjectError(f"{prefix!r} is not a valid prefix")
 
         def below(folder: Path, at: str) -> Iterator[ObjectFacts]:
             try:
-                entries = [(one.name + "/" * one.is_dir(), one) for one in os.scandir(folder)]
+                entries = [(file.name + "/" * file.is_dir(), file) for file in os.scandir(folder)]
             except (FileNotFoundError, NotADirectoryError):
                 return
-            # A folder sorts as its name with the slash, so keys come in their byte order.
-            for name, entry in sorted(entries, key=lambda one: one[0].encode()):
+            # Sort folders with their slash: only then do keys come in byte order.
+            for name, entry in sorted(entries, key=lambda pair: pair[0].encode()):
                 key = at + name
                 if name.endswith("/"):
                     if key.startswith(prefix) or prefix.startswith(key):
@@ -359,7 +363,7 @@ class FileStore:
         yield from below(base, "")
 
     def _prune(self, folder: Path, base: Path) -> None:
-        """Remove folders that are empty, upwards."""
+        """Remove a folder and those above it up to `base`, as long as they are empty."""
         while folder != base:
             try:
                 folder.rmdir()
@@ -370,46 +374,46 @@ class FileStore:
             folder = folder.parent
 
     async def _do(self, work: Callable[[], Result]) -> Result:
-        """Run file work in a thread; what the system refuses is an `ObjectError`."""
+        """Run file operations in a thread; an `OSError` becomes an `ObjectError`."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except OSError as error:
-            raise refused(error) from error
+            raise from_os_error(error) from error
         except RuntimeError as error:
             raise ObjectError("the store is closed") from error
 
 
 def facts_of(path: Path, key: str) -> ObjectFacts:
-    """Return what the file system knows of an object."""
+    """Return the metadata of an object's file."""
     stat = path.stat()
     etag = f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
     return ObjectFacts(key, stat.st_size, etag, datetime.fromtimestamp(stat.st_mtime, UTC))
 
 
-def _found(path: Path, key: str) -> Path:
+def _existing(path: Path, key: str) -> Path:
     if not path.is_file():
         raise ObjectMissing(f"there is no object {key}")
     return path
 
 
 def _parts(folder: Path) -> list[tuple[PartFacts, Path]]:
-    """Return the parts in an upload's folder; of two with one number the later."""
-    found = {}
+    """Return the parts in an upload's folder; if a part was uploaded twice, the newest."""
+    parts = {}
     for _, path, size in sorted(_part_files(folder, "*")):
         if match := _PART.match(path.name):
-            found[int(match[1])] = (PartFacts(int(match[1]), size, match[2]), path)
-    return [found[number] for number in sorted(found)]
+            parts[int(match[1])] = (PartFacts(int(match[1]), size, match[2]), path)
+    return [parts[number] for number in sorted(parts)]
 
 
 def _versions(folder: Path, number: int) -> list[Path]:
-    """Return the files of one part, the latest last."""
+    """Return the files of one part, the newest last."""
     return [path for _, path, _ in sorted(_part_files(folder, f"{number:05d}"))]
 
 
 def _part_files(folder: Path, number: str) -> Iterator[tuple[int, Path, int]]:
-    """Yield when each file of a part was written, where it is, and its size."""
+    """Yield the modification time, the path and the size of each file of a part."""
     for path in folder.glob(f"{number}.*.part"):
-        with contextlib.suppress(FileNotFoundError):  # A later one took its place.
+        with contextlib.suppress(FileNotFoundError):  # Replaced by a newer one.
             stat = path.stat()
             yield stat.st_mtime_ns, path, stat.st_size
 

@@ -1,7 +1,7 @@
-"""The object store on anything that speaks S3; the only file that knows its client.
+"""The object store on any S3 server; the only module that imports the S3 client.
 
-The client is synchronous, so every call runs in a thread of a bounded pool. Only plain S3 calls are
-used: no store's own extensions, no conditional writes.
+The client is synchronous, so every call runs in a bounded thread pool. It uses only basic S3 calls:
+no vendor extensions and no conditional writes.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from kit.objects.base import (
     StoreFull,
     UploadFacts,
     UploadMissing,
-    refused,
+    from_os_error,
 )
 from kit.objects.disposition import attachment
 from kit.objects.signing import presigned
@@ -42,8 +42,8 @@ from kit.objects.signing import presigned
 Result = TypeVar("Result")
 
 PART_SIZE = 16 << 20
-SMALLEST_PART = 5 << 20
-"""S3 takes no smaller part but the last."""
+MIN_PART = 5 << 20
+"""S3's minimum size of a part except the last."""
 BLOCK = 1 << 20
 THREADS = 16
 PAGE = 1000
@@ -53,7 +53,7 @@ TIMES = urllib3.Timeout(connect=5, read=60)
 
 @dataclass(frozen=True, slots=True)
 class S3Address:
-    """Where a store is and how it knows us."""
+    """Endpoint, region and credentials of an S3 store."""
 
     endpoint: str
     secure: bool
@@ -63,16 +63,16 @@ class S3Address:
 
     @classmethod
     def parse(cls, url: str) -> "S3Address":
-        """Read `s3+https://KEY:SECRET@host[:port]?region=…`.
+        """Parse `s3+https://KEY:SECRET@host[:port]?region=…`.
 
         Raises
         ------
         ValueError
-            It is not like that.
+            The address is malformed or lacks the keys.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("s3+http", "s3+https") or not parts.hostname:
-            raise ValueError("an S3 store is given as s3+https://KEY:SECRET@host[:port]?region=…")
+            raise ValueError("an S3 address must be s3+https://KEY:SECRET@host[:port]?region=…")
         if not parts.username or not parts.password:
             raise ValueError("the address of the S3 store lacks the access key or the secret key")
         endpoint = parts.netloc.rpartition("@")[2]
@@ -87,16 +87,18 @@ class MinioStore:
     Parameters
     ----------
     address
-        Where services reach it.
+        The store as services reach it.
     public_url
-        Where browsers reach it, when it differs: signed URLs name it.
+        `http(s)://host[:port]` as browsers reach it, if that differs; used in signed URLs.
+    part_size
+        Bytes of a part of an upload, at least 5 MiB.
     """
 
     def __init__(
         self, address: S3Address, *, public_url: str = "", part_size: int = PART_SIZE
     ) -> None:
-        if part_size < SMALLEST_PART:
-            raise ValueError(f"S3 takes no parts below {SMALLEST_PART} bytes")
+        if part_size < MIN_PART:
+            raise ValueError(f"the parts of an S3 upload must have {MIN_PART} bytes or more")
         self.part_size = part_size
         self._pool = urllib3.PoolManager(maxsize=THREADS, timeout=TIMES, retries=ATTEMPTS)
         self._client = _client(address, self._pool)
@@ -104,7 +106,9 @@ class MinioStore:
         if public_url:
             public = urlsplit(public_url)
             if public.scheme not in ("http", "https") or public.path.strip("/"):
-                raise ValueError("KIT_OBJECTS_PUBLIC_URL is http(s)://host[:port] without a path")
+                raise ValueError(
+                    "KIT_OBJECTS_PUBLIC_URL must be http(s)://host[:port] without a path"
+                )
             self._outside = replace(
                 address, endpoint=public.netloc, secure=public.scheme == "https"
             )
@@ -119,12 +123,12 @@ class MinioStore:
                     await self._do(partial(self._client.make_bucket, bucket.value))
 
     async def close(self) -> None:
-        """Let go of connections and threads."""
+        """Close connections and threads."""
         self._threads.shutdown(wait=False)
         self._pool.clear()
 
     async def ready(self) -> bool:
-        """Return whether the store answers and the buckets are there."""
+        """Return whether the store answers and the buckets exist."""
         try:
             async with asyncio.timeout(3):
                 for bucket in Bucket:
@@ -135,7 +139,7 @@ class MinioStore:
         return True
 
     async def put_file(self, bucket: Bucket, key: str, path: Path, *, media_type: str) -> None:
-        """Store a file; readers see all of it or nothing."""
+        """Store a file atomically: readers see all of it or nothing."""
         await self._do(
             lambda: self._client.fput_object(
                 *(bucket.value, key, str(path)),
@@ -146,7 +150,7 @@ class MinioStore:
         )
 
     async def put_bytes(self, bucket: Bucket, key: str, data: bytes, *, media_type: str) -> None:
-        """Store a few bytes."""
+        """Store a small object held in memory."""
         await self._do(
             lambda: self._client.put_object(
                 bucket.value, key, io.BytesIO(data), len(data), content_type=media_type
@@ -154,17 +158,17 @@ class MinioStore:
         )
 
     async def get_file(self, bucket: Bucket, key: str, path: Path, *, sha256: str) -> None:
-        """Fetch an object into a file and check its digest."""
+        """Fetch an object into a file and verify its digest."""
 
         def fetch() -> None:
-            found = hashlib.sha256()
+            actual = hashlib.sha256()
             try:
                 with path.open("wb") as writing:
                     for block in self._stream(bucket, key):
-                        found.update(block)
+                        actual.update(block)
                         writing.write(block)
-                if found.hexdigest() != sha256:
-                    raise ObjectCorrupt(f"{bucket}/{key} has the digest {found.hexdigest()}")
+                if actual.hexdigest() != sha256:
+                    raise ObjectCorrupt(f"{bucket}/{key} has the SHA-256 {actual.hexdigest()}")
             except BaseException:
                 path.unlink(missing_ok=True)
                 raise
@@ -185,45 +189,45 @@ class MinioStore:
         return await self._do(fetch)
 
     async def head(self, bucket: Bucket, key: str) -> ObjectFacts | None:
-        """Return what is known of an object, or `None`."""
+        """Return an object's facts; `None` if it does not exist."""
         try:
-            found = await self._do(lambda: self._client.stat_object(bucket.value, key))
+            stat = await self._do(lambda: self._client.stat_object(bucket.value, key))
         except ObjectMissing:
             return None
-        return _facts(found)
+        return _facts(stat)
 
     async def digest(self, bucket: Bucket, key: str) -> str:
         """Return the SHA-256 of an object's bytes, read in full, as hexadecimal."""
 
         def read() -> str:
-            found = hashlib.sha256()
+            digest = hashlib.sha256()
             for block in self._stream(bucket, key):
-                found.update(block)
-            return found.hexdigest()
+                digest.update(block)
+            return digest.hexdigest()
 
         return await self._do(read)
 
     async def walk(self, bucket: Bucket, prefix: str) -> AsyncIterator[ObjectFacts]:
-        """Yield every object under a prefix, in key order."""
-        found = self._client.list_objects(bucket.value, prefix=prefix, recursive=True)
-        while page := await self._do(lambda: list(islice(found, PAGE))):
-            for one in page:
-                yield _facts(one)
+        """Yield every object under a prefix, in the byte order of keys."""
+        listed = self._client.list_objects(bucket.value, prefix=prefix, recursive=True)
+        while page := await self._do(lambda: list(islice(listed, PAGE))):
+            for entry in page:
+                yield _facts(entry)
 
     async def delete(self, bucket: Bucket, keys: Iterable[str]) -> None:
-        """Remove objects; one that is not there is no error."""
-        wanted = [DeleteObject(key) for key in keys]
+        """Delete objects; a missing one is not an error."""
+        targets = [DeleteObject(key) for key in keys]
 
         def remove() -> None:
-            for start in range(0, len(wanted), PAGE):
-                page = wanted[start : start + PAGE]
+            for start in range(0, len(targets), PAGE):
+                page = targets[start : start + PAGE]
                 for error in self._client.remove_objects(bucket.value, page):
                     raise ObjectError(f"{bucket}/{error.name} was not removed: {error.message}")
 
         await self._do(remove)
 
     async def delete_prefix(self, bucket: Bucket, prefix: str) -> int:
-        """Remove everything under a prefix, multipart uploads included; return how many."""
+        """Delete all objects and multipart uploads under a prefix; return how many."""
         keys = [facts.key async for facts in self.walk(bucket, prefix)]
         open_uploads = [facts async for facts in self.uploads(bucket, prefix)]
         await self.delete(bucket, keys)
@@ -249,7 +253,7 @@ class MinioStore:
         size: int,
         lasting: timedelta,
     ) -> str:
-        """Return a URL that takes a PUT of one part, of exactly this size, until it expires."""
+        """Return a URL that accepts a PUT of one part of exactly `size` bytes, until it expires."""
         url = self._signing._base_url.build(
             method="PUT",
             region=self._outside.region,
@@ -263,25 +267,25 @@ class MinioStore:
             access_key=self._outside.access_key,
             secret_key=self._outside.secret_key,
             region=self._outside.region,
-            # The store would take 5 GiB whatever was announced, were the length not signed too.
+            # Sign the length too, or the store would accept up to 5 GiB whatever was announced.
             headers={"content-length": str(size)},
             at=datetime.now(UTC),
             lasting=lasting,
         )
 
     async def parts(self, bucket: Bucket, key: str, reference: str) -> tuple[PartFacts, ...]:
-        """Return the parts that have arrived, by number."""
+        """Return the received parts, ordered by number. Raises `UploadMissing`."""
 
         def read() -> tuple[PartFacts, ...]:
-            found: list[PartFacts] = []
+            parts: list[PartFacts] = []
             marker = None
             while True:
                 page = self._client._list_parts(
                     bucket.value, key, reference, part_number_marker=marker
                 )
-                found += [PartFacts(one.part_number, one.size, one.etag) for one in page.parts]
+                parts += [PartFacts(part.part_number, part.size, part.etag) for part in page.parts]
                 if not page.is_truncated:
-                    return tuple(sorted(found, key=lambda one: one.number))
+                    return tuple(sorted(parts, key=lambda part: part.number))
                 marker = str(page.next_part_number_marker)
 
         return await self._do(read)
@@ -289,33 +293,34 @@ class MinioStore:
     async def complete_upload(
         self, bucket: Bucket, key: str, reference: str, parts: Iterable[PartFacts]
     ) -> ObjectFacts:
-        """Join the parts into the object."""
-        wanted = tuple(parts)
-        there = set(await self.parts(bucket, key, reference))
-        if not wanted or [one.number for one in wanted] != sorted({one.number for one in wanted}):
-            raise ObjectError("the parts of an upload are one or more, in order of number")
-        if absent := [part.number for part in wanted if part not in there]:
-            raise ObjectError(f"these parts are not as they arrived: {absent[:20]}")
+        """Join parts, ordered by number, into the object. Raises `UploadMissing`."""
+        chosen = tuple(parts)
+        received = set(await self.parts(bucket, key, reference))
+        numbers = [part.number for part in chosen]
+        if not chosen or numbers != sorted(set(numbers)):
+            raise ObjectError("an upload needs one or more parts, ordered by number")
+        if changed := [part.number for part in chosen if part not in received]:
+            raise ObjectError(f"these parts differ from those received: {changed[:20]}")
         await self._do(
             lambda: self._client._complete_multipart_upload(
                 *(bucket.value, key, reference),
-                [Part(one.number, one.etag) for one in wanted],
+                [Part(part.number, part.etag) for part in chosen],
             )
         )
         facts = await self.head(bucket, key)
         if facts is None:
-            raise ObjectMissing(f"{bucket}/{key} was removed as soon as it was complete")
+            raise ObjectMissing(f"{bucket}/{key} was deleted right after it was completed")
         return facts
 
     async def abort_upload(self, bucket: Bucket, key: str, reference: str) -> None:
-        """Drop an upload and its parts; one that is gone is no error."""
+        """Delete an upload and its parts; a missing one is not an error."""
         with contextlib.suppress(UploadMissing):
             await self._do(
                 lambda: self._client._abort_multipart_upload(bucket.value, key, reference)
             )
 
     async def uploads(self, bucket: Bucket, prefix: str) -> AsyncIterator[UploadFacts]:
-        """Yield the multipart uploads under way below a prefix."""
+        """Yield the open multipart uploads under a prefix."""
         key_marker = upload_marker = None
         while True:
             page = await self._do(
@@ -327,9 +332,9 @@ class MinioStore:
                     upload_id_marker=upload_marker,
                 )
             )
-            for one in page.uploads:
-                started = one.initiated_time or datetime.now(UTC)
-                yield UploadFacts(one.object_name, one.upload_id, started)
+            for upload in page.uploads:
+                started = upload.initiated_time or datetime.now(UTC)
+                yield UploadFacts(upload.object_name, upload.upload_id, started)
             if not page.is_truncated:
                 return
             key_marker, upload_marker = page.next_key_marker, page.next_upload_id_marker
@@ -337,7 +342,7 @@ class MinioStore:
     def sign_get(
         self, bucket: Bucket, key: str, *, filename: str, media_type: str, lasting: timedelta
     ) -> str:
-        """Return a URL of the store that gives the object as an attachment."""
+        """Return a URL of the store that serves the object as an attachment."""
         url: str = self._signing.get_presigned_url(
             *("GET", bucket.value, key),
             expires=lasting,
@@ -349,7 +354,7 @@ class MinioStore:
         return url
 
     def application(self) -> None:
-        """Return nothing: the store answers its signed URLs itself."""
+        """Return `None`: the store answers its signed URLs itself."""
         return
 
     def _stream(self, bucket: Bucket, key: str) -> Iterator[bytes]:
@@ -361,7 +366,7 @@ class MinioStore:
             response.release_conn()
 
     async def _do(self, work: Callable[[], Result]) -> Result:
-        """Run a call in a thread; what goes wrong becomes one of the port's errors."""
+        """Run a call in a thread; convert its errors to the port's."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except S3Error as error:
@@ -369,7 +374,7 @@ class MinioStore:
         except urllib3.exceptions.HTTPError as error:
             raise ObjectError(f"the store failed: {error!r}") from error
         except OSError as error:
-            raise refused(error) from error
+            raise from_os_error(error) from error
         except (MinioException, ValueError) as error:
             raise ObjectError(f"the store failed: {error!r}") from error
         except RuntimeError as error:
@@ -377,7 +382,7 @@ class MinioStore:
 
 
 class _Exists(ObjectError):
-    """The bucket was made by somebody else meanwhile."""
+    """Another process has just created the bucket."""
 
 
 _ERRORS: dict[str, type[ObjectError]] = {
@@ -394,17 +399,17 @@ def _client(address: S3Address, pool: urllib3.PoolManager) -> Minio:
         access_key=address.access_key,
         secret_key=address.secret_key,
         secure=address.secure,
-        # Told, not asked: signing must not wait for the network.
+        # Set, or the client would ask the store for it, and signing would wait for the network.
         region=address.region,
         http_client=pool,
     )
 
 
-def _facts(found: Any) -> ObjectFacts:
+def _facts(entry: Any) -> ObjectFacts:
     return ObjectFacts(
-        key=found.object_name,
-        size=found.size,
-        etag=(found.etag or "").strip('"'),
-        modified=found.last_modified,
-        media_type=found.content_type or "",
+        key=entry.object_name,
+        size=entry.size,
+        etag=(entry.etag or "").strip('"'),
+        modified=entry.last_modified,
+        media_type=entry.content_type or "",
     )

@@ -1,36 +1,38 @@
-"""The `Range` of a request, by RFC 9110 (section 14): what is not understood is ignored."""
+"""Parse the `Range` header of a request (RFC 9110, section 14)."""
 
 import re
 
 _SPEC = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))")
 _DIGITS = 18
-"""Digits of a position that are read; what has more lies behind the end of any object."""
+"""Maximum digits of a position; a longer number is past the end of any object."""
 
 
-def satisfiable(header: str | None, size: int, *, most: int) -> tuple[tuple[int, int], ...] | None:
-    """Return the ranges of an object that a header asks for.
+def satisfiable(
+    header: str | None, size: int, *, max_ranges: int
+) -> tuple[tuple[int, int], ...] | None:
+    """Return the satisfiable ranges of a `Range` header.
 
     Parameters
     ----------
     header
-        The value of `Range`.
+        The value of `Range`, if the request has one.
     size
         Bytes of the object.
-    most
-        More ranges than this are too many: the whole is given, as the RFC allows.
+    max_ranges
+        A header with more ranges is ignored, as the RFC allows.
 
     Returns
     -------
     tuple or None
-        First and last position of each range that the object has, in the order asked; none where
-        it has none of them (416). `None` where the header is to be ignored: it is not there, names
-        another unit, does not keep to the grammar, or asks for too many.
+        First and last position of each satisfiable range, in the header's order; empty if none is
+        (answer 416). `None` if the header must be ignored and the whole object sent: it is missing,
+        has another unit, is malformed or has too many ranges.
     """
-    unit, mark, asked = (header or "").partition("=")
-    specs = [spec for spec in (one.strip(" \t") for one in asked.split(",")) if spec]
-    if not mark or unit.strip(" \t").lower() != "bytes" or not 0 < len(specs) <= most:
+    unit, mark, listed = (header or "").partition("=")
+    specs = [spec for part in listed.split(",") if (spec := part.strip(" \t"))]
+    if not mark or unit.strip(" \t").lower() != "bytes" or not 0 < len(specs) <= max_ranges:
         return None
-    found = []
+    ranges = []
     for spec in specs:
         if (match := _SPEC.fullmatch(spec)) is None:
             return None
@@ -42,8 +44,8 @@ def satisfiable(header: str | None, size: int, *, most: int) -> tuple[tuple[int,
             if last and _position(last) < begin:
                 return None
         if begin <= end:
-            found.append((begin, end))
-    return tuple(found)
+            ranges.append((begin, end))
+    return tuple(ranges)
 
 
 def _position(digits: str) -> int:

@@ -1,4 +1,4 @@
-"""Answers the signed URLs of a folder store: GET of an object, PUT of one part of an upload."""
+"""Serve the signed URLs of a folder store: GET an object, PUT one part of an upload."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ from contracts.music import Seconds
 from contracts.objects import Bucket
 from contracts.problems import ProblemCode
 from kit.http.errors import ProblemError, not_found, problem_response, store_full
-from kit.objects.base import ObjectFacts, StoreFull, UploadMissing, refused
+from kit.objects.base import ObjectFacts, StoreFull, UploadMissing, from_os_error
 from kit.objects.disposition import attachment
 from kit.objects.ranges import satisfiable
 from kit.objects.signing import BadSignature, Signer
@@ -26,51 +26,57 @@ log = logging.getLogger(__name__)
 
 MAX_RANGES = 8
 """A request for more ranges gets the whole object, as RFC 9110 allows (S22)."""
-BLOCK_WITHIN: Seconds = 60.0
-"""How long an upload may stand still."""
+BLOCK_TIMEOUT: Seconds = 60.0
+"""Maximum time between two blocks of an upload."""
 SAFETY = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cache-Control": "private, no-transform",
 }
-"""Nothing that a user uploaded may run as a page of ours."""
+"""Keep browsers from running an uploaded file as a page of this server."""
 
 
 class Folder(Protocol):
-    """What of a folder store is served."""
+    """The part of a folder store that `SignedUrlApp` needs."""
 
     signer: Signer
-    """Signed the URLs."""
+    """Checks the URLs."""
 
     async def head(self, bucket: Bucket, key: str) -> ObjectFacts | None:
-        """Return what is known of an object, or `None`."""
+        """Return an object's facts; `None` if it does not exist."""
         ...
 
     def path(self, bucket: Bucket, key: str) -> Path:
-        """Return where an object lies."""
+        """Return the path of an object's file."""
         ...
 
     def upload_folder(self, bucket: Bucket, key: str, reference: str) -> Path:
-        """Return where an upload's parts lie. Raises `UploadMissing`."""
+        """Return the folder of an upload's parts. Raises `UploadMissing`."""
         ...
 
     def draft(self, bucket: Bucket) -> Path:
-        """Return a new name for a file that is being written."""
+        """Return a new path for a file that is being written."""
         ...
 
     def keep_part(self, folder: Path, draft: Path, *, number: int, etag: str) -> None:
-        """Make a finished draft a part of an upload, in place of any earlier one of its number."""
+        """Move a complete draft into an upload; it replaces an earlier part of the same number."""
         ...
 
 
 class SignedUrlApp:
-    """An ASGI application over a folder store."""
+    """Answers signed URLs from a folder store.
 
-    def __init__(self, store: Folder, *, block_within: Seconds = BLOCK_WITHIN) -> None:
+    Parameters
+    ----------
+    block_within
+        Maximum seconds between two blocks of an upload.
+    """
+
+    def __init__(self, store: Folder, *, block_within: Seconds = BLOCK_TIMEOUT) -> None:
         self._store = store
         self._block_within = block_within
         self._newest: dict[tuple[str, int], object] = {}
-        """The latest request for each part that is being sent."""
+        """By upload and part number, a token of the latest request that sends the part."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -84,31 +90,29 @@ class SignedUrlApp:
             elif request.method == "PUT":
                 response = await self._put(request)
             else:
-                raise ProblemError(
-                    ProblemCode.METHOD_NOT_ALLOWED, "This address takes GET, HEAD or PUT."
-                )
+                raise ProblemError(ProblemCode.METHOD_NOT_ALLOWED, "Use GET, HEAD or PUT.")
         except ProblemError as error:
             response = problem_response(error)
         except StoreFull as error:
-            log.warning("a part was not taken: %s", error)
+            log.warning("a part could not be stored: %s", error)
             response = problem_response(store_full())
         except ClientDisconnect:
             return
         await response(scope, receive, send)
 
     def _signed(self, request: Request, method: str) -> tuple[Bucket, str, dict[str, str]]:
-        """Return bucket, key and claims of a signed URL, or refuse it."""
-        # Mounted or not, the whole path is in the scope.
+        """Return bucket, key and claims of a signed URL. Raises `ProblemError`."""
+        # The scope has the whole path even if the application is mounted below a prefix.
         path = request.scope["path"]
         try:
             query = request.query_params
             if len(query) != len(query.multi_items()):
-                raise BadSignature("a part of the address is there twice")
+                raise BadSignature("a query parameter of this URL is repeated")
             claims = self._store.signer.check(method, path, query)
             _, _, bucket, key = path.split("/", 3)
             return Bucket(bucket), key, claims
         except BadSignature as error:
-            raise ProblemError(ProblemCode.FORBIDDEN, f"This does not work: {error}.") from error
+            raise ProblemError(ProblemCode.FORBIDDEN, f"Access denied: {error}.") from error
         except ValueError as error:
             raise not_found() from error
 
@@ -123,10 +127,10 @@ class SignedUrlApp:
         if _matches(Headers(scope=request.scope).get("if-none-match"), etag):
             return Response(status_code=304, headers=headers)
         fields = MutableHeaders(scope=request.scope)
-        # Only GET has ranges; a HEAD tells what the whole would be.
-        asked = fields.get("range") if request.method == "GET" else None
-        ranges = satisfiable(asked, facts.size, most=MAX_RANGES)
-        # The response gets what is sound and can be given; it judges If-Range by itself.
+        # RFC 9110 defines ranges for GET only; HEAD describes the whole object.
+        header = fields.get("range") if request.method == "GET" else None
+        ranges = satisfiable(header, facts.size, max_ranges=MAX_RANGES)
+        # Pass on only satisfiable ranges; the response evaluates If-Range itself.
         del fields["range"]
         if ranges:
             fields["range"] = "bytes=" + ",".join(f"{first}-{last}" for first, last in ranges)
@@ -134,7 +138,7 @@ class SignedUrlApp:
             refusal = problem_response(
                 ProblemError(
                     ProblemCode.RANGE_NOT_SATISFIABLE,
-                    f"This object has {facts.size} bytes, and none of those that were asked for.",
+                    f"The requested range is outside this object, which has {facts.size} bytes.",
                 )
             )
             refusal.headers["Content-Range"] = f"bytes */{facts.size}"
@@ -145,10 +149,10 @@ class SignedUrlApp:
         bucket, key, claims = self._signed(request, "PUT")
         size, number = int(claims["size"]), int(claims["number"])
         draft = self._store.draft(bucket)
-        digest = hashlib.md5(usedforsecurity=False)  # What S3 gives as a part's ETag.
+        digest = hashlib.md5(usedforsecurity=False)  # S3 uses the MD5 of a part as its ETag.
         arrived = 0
-        # Of requests that send one part at once only the latest goes on: what is on its way of an
-        # upload is never more than the upload.
+        # If several requests send the same part at once, only the latest goes on. So the drafts of
+        # an upload never take more disk space than the upload was granted.
         part, mine = (claims["upload"], number), object()
         self._newest[part] = mine
         try:
@@ -158,19 +162,20 @@ class SignedUrlApp:
                     if self._newest.get(part) is not mine:
                         raise ProblemError(
                             ProblemCode.CONFLICT,
-                            "A later request sends this part again, so this one was dropped.",
+                            "A later request sends the same part, so this one was cancelled.",
                         )
                     arrived += len(block)
                     if arrived > size:
                         raise ProblemError(
-                            ProblemCode.TOO_LARGE, f"This part has {size} bytes; more were sent."
+                            ProblemCode.TOO_LARGE,
+                            f"This part must have {size} bytes; more were sent.",
                         )
                     digest.update(block)
                     await asyncio.to_thread(file.write, block)
             if arrived < size:
                 raise ProblemError(
                     ProblemCode.INVALID_REQUEST,
-                    f"This part has {size} bytes, but {arrived} were sent: send it again.",
+                    f"This part must have {size} bytes, but {arrived} were sent. Send it again.",
                 )
             etag = digest.hexdigest()
             keep = partial(self._store.keep_part, folder, draft, number=number, etag=etag)
@@ -178,12 +183,12 @@ class SignedUrlApp:
         except TimeoutError as error:
             raise ProblemError(
                 ProblemCode.TOO_SLOW,
-                f"Nothing came for {self._block_within:g} s: send this part again.",
+                f"No data arrived for {self._block_within:g} s. Send this part again.",
             ) from error
         except (UploadMissing, FileNotFoundError) as error:
-            raise ProblemError(ProblemCode.GONE, "This upload has ended.") from error
+            raise ProblemError(ProblemCode.GONE, "This upload was completed or aborted.") from error
         except OSError as error:
-            raise refused(error) from error
+            raise from_os_error(error) from error
         finally:
             if self._newest.get(part) is mine:
                 del self._newest[part]
@@ -192,7 +197,7 @@ class SignedUrlApp:
 
 
 async def _steadily(blocks: AsyncIterator[bytes], within: Seconds) -> AsyncIterator[bytes]:
-    """Yield blocks; raise `TimeoutError` where one does not come in time."""
+    """Yield blocks. Raises `TimeoutError` if the next one takes longer than `within` seconds."""
     while True:
         try:
             async with asyncio.timeout(within):
@@ -206,9 +211,9 @@ class _Download(FileResponse):
     max_ranges = MAX_RANGES
 
 
-def _matches(wanted: str | None, etag: str) -> bool:
-    """Return whether an `If-None-Match` names what we have."""
-    if wanted is None:
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    """Return whether an `If-None-Match` header names the current ETag."""
+    if if_none_match is None:
         return False
-    tags = [tag.strip().removeprefix("W/") for tag in wanted.split(",")]
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return "*" in tags or etag in tags

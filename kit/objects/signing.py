@@ -1,6 +1,6 @@
-"""Signed URLs: one key, one verb, one end.
+"""Signed URLs, each for one key, one method and a limited time.
 
-`Signer` is for stores that have no server of their own; `presigned` is what S3 stores check.
+`Signer` signs and checks the URLs of the folder store; `presigned` signs URLs that S3 checks.
 """
 
 import hashlib
@@ -12,12 +12,13 @@ from urllib.parse import SplitResult, parse_qsl, quote, urlencode
 
 from kit.clock import Clock, SystemClock
 
-SHORTEST_SECRET: Final = 32
-LONGEST: Final = timedelta(hours=24)
+MIN_SECRET: Final = 32
+"""Minimum characters of a signing secret."""
+MAX_LIFETIME: Final = timedelta(hours=24)
 
 
 class BadSignature(Exception):
-    """A URL was not signed here, was changed, or has ended; the text says which."""
+    """A URL has no valid signature or has expired; the text says which."""
 
 
 class Signer:
@@ -26,23 +27,26 @@ class Signer:
     Parameters
     ----------
     secret
-        At least 32 characters, shared by whoever signs and whoever checks.
+        At least 32 characters; the same wherever URLs are signed and checked.
     clock
-        Tells when a URL has ended.
+        Decides whether a URL has expired.
     """
 
     def __init__(self, secret: str, *, clock: Clock | None = None) -> None:
-        if len(secret) < SHORTEST_SECRET:
-            raise ValueError(f"the signing secret must have {SHORTEST_SECRET} characters or more")
+        if len(secret) < MIN_SECRET:
+            raise ValueError(f"the signing secret must have {MIN_SECRET} characters or more")
         self._secret = secret.encode()
         self._clock = clock or SystemClock()
 
     def sign(self, method: str, path: str, *, claims: Mapping[str, str], lasting: timedelta) -> str:
-        """Return a path with its claims, its end and a signature over all of it and the method."""
-        if not timedelta(0) < lasting <= LONGEST:
-            raise ValueError(f"a signed URL lasts more than nothing and at most {LONGEST}")
-        end = int(self._clock.now().timestamp() + lasting.total_seconds())
-        signed = {**claims, "expires": str(end)}
+        """Return a URL path with claims, expiry and a signature over these and the method.
+
+        Raises `ValueError` unless `lasting` is above zero and at most `MAX_LIFETIME`.
+        """
+        if not timedelta(0) < lasting <= MAX_LIFETIME:
+            raise ValueError(f"a signed URL must last more than 0 s and at most {MAX_LIFETIME}")
+        expires = int(self._clock.now().timestamp() + lasting.total_seconds())
+        signed = {**claims, "expires": str(expires)}
         signature = self._signature(method, path, signed)
         return f"{quote(path)}?{urlencode({**signed, 'signature': signature})}"
 
@@ -52,14 +56,15 @@ class Signer:
         Raises
         ------
         BadSignature
+            The signature is not valid for this method, path and query, or the URL has expired.
         """
         claims = dict(query)
         signature = claims.pop("signature", "")
         expected = self._signature(method, path, claims)
         if not hmac.compare_digest(signature.encode(), expected.encode()):
-            raise BadSignature("the address was not signed here for this use")
+            raise BadSignature("the signature of this URL is not valid")
         if int(claims.pop("expires")) < self._clock.now().timestamp():
-            raise BadSignature("the address has ended: ask for a new one")
+            raise BadSignature("this URL has expired, request a new one")
         return claims
 
     def _signature(self, method: str, path: str, claims: Mapping[str, str]) -> str:
@@ -78,21 +83,22 @@ def presigned(
     at: datetime,
     lasting: timedelta,
 ) -> str:
-    """Return a URL that an S3 store takes from a request with exactly these headers.
+    """Presign a URL for S3: AWS Signature Version 4 in the query, with an unsigned payload.
 
-    AWS Signature Version 4 in the query, with an unsigned payload. Beside the host, which is always
-    signed, a store refuses a request whose signed headers differ from what is given here.
+    The host and `headers` are signed: the store refuses a request whose headers differ.
 
     Parameters
     ----------
     url
-        The address, its path encoded as it is sent.
+        The address, its path percent-encoded.
     headers
-        Names in lower case.
+        Headers that the request must have, names in lower case.
     at
-        When it was signed, in UTC.
+        Time of signing, in UTC.
+    lasting
+        How long the URL is valid.
     """
-    day, moment = at.strftime("%Y%m%d"), at.strftime("%Y%m%dT%H%M%SZ")
+    day, timestamp = at.strftime("%Y%m%d"), at.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{day}/{region}/s3/aws4_request"
     signed = dict(sorted({**headers, "host": url.netloc}.items()))
     names = ";".join(signed)
@@ -100,7 +106,7 @@ def presigned(
         *parse_qsl(url.query, keep_blank_values=True),
         ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
         ("X-Amz-Credential", f"{access_key}/{scope}"),
-        ("X-Amz-Date", moment),
+        ("X-Amz-Date", timestamp),
         ("X-Amz-Expires", str(int(lasting.total_seconds()))),
         ("X-Amz-SignedHeaders", names),
     ]
@@ -111,6 +117,6 @@ def presigned(
     key = f"AWS4{secret_key}".encode()
     for part in (day, region, "s3", "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
-    text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
+    text = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{digest}"
     signature = hmac.digest(key, text.encode(), "sha256").hex()
     return url._replace(query=f"{query}&X-Amz-Signature={signature}").geturl()

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, in UTC, with the job and the trace they belong to (S24)."""
+"""Structured logs: one JSON object per line, in UTC, with job and trace ids (S24)."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 @contextmanager
 def log_context(values: dict[str, str]) -> Iterator[None]:
-    """Add fields, such as `job_id`, to every line that is logged inside."""
+    """Add fields, such as `job_id`, to every line logged in the `with` block."""
     token = _context.set({**_context.get(), **values})
     try:
         yield
@@ -27,12 +27,12 @@ def log_context(values: dict[str, str]) -> Iterator[None]:
 
 
 def bind(values: dict[str, str]) -> None:
-    """Add fields to every line that this task logs from now on."""
+    """Add fields to every line that the current task logs from now on."""
     _context.set({**_context.get(), **values})
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; a line break inside a message cannot forge a second one."""
+    """Formats a record as one line of JSON, in which line breaks are escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON."""
@@ -52,7 +52,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """For a person at a terminal; control characters are escaped."""
+    """Formats a record for a terminal, with control characters escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of text."""
@@ -72,6 +72,6 @@ def configure(level: str, style: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Their lines hold full URLs, and a signed URL is a secret (S24).
+    # Their info lines contain full URLs, and a signed URL is a secret (S24).
     for noisy in ("httpx", "httpcore", "urllib3", "uvicorn.access", "aiokafka", "aiosqlite"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Metrics of the runtime, in Prometheus form; the unit is in the name, the word in `task`."""
+"""Prometheus metrics of workers and the event loop; names contain the unit."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -10,5 +10,5 @@ JOB_DURATION = Histogram(
 )
 JOBS_RUNNING = Gauge("jobs_running", "Jobs that this worker runs now.", ("task",))
 SLOTS = Gauge("worker_slots", "Jobs that this worker could run at once.", ("task",))
-CHILD_STARTS = Counter("worker_child_starts_total", "Engines' processes started.", ("task",))
-LOOP_LAG = Gauge("event_loop_lag_seconds", "How late the event loop last woke.")
+CHILD_STARTS = Counter("worker_child_starts_total", "Child processes started.", ("task",))
+LOOP_LAG = Gauge("event_loop_lag_seconds", "Delay of the event loop at the last measurement.")

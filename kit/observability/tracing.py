@@ -1,4 +1,4 @@
-"""W3C trace context: one id follows a request through every service and log line."""
+"""W3C trace context: propagates a trace id through services, events and log lines."""
 
 import re
 import secrets
@@ -15,28 +15,28 @@ def new_traceparent() -> str:
 
 
 def continue_trace(header: str | None) -> str:
-    """Go on with a caller's trace, or begin one where the header is missing or malformed.
+    """Continue a caller's trace, or start one if the header is missing or malformed.
 
     Returns
     -------
     str
-        The header to hand on; it is also the current one of this context from now on.
+        The `traceparent` to pass on, which becomes current in this context.
     """
-    found = TRACEPARENT.match(header or "")
-    if found is None:  # noqa: SIM108
+    match = TRACEPARENT.match(header or "")
+    if match is None:  # noqa: SIM108
         traceparent = new_traceparent()
     else:
-        traceparent = f"00-{found[1]}-{secrets.token_hex(8)}-01"
+        traceparent = f"00-{match[1]}-{secrets.token_hex(8)}-01"
     _current.set(traceparent)
     return traceparent
 
 
 def current_traceparent() -> str:
-    """Return the header of the trace that this context belongs to, or nothing."""
+    """Return the current `traceparent`; empty if there is no trace."""
     return _current.get()
 
 
 def current_trace_id() -> str:
-    """Return the id of the trace that this context belongs to, or nothing."""
-    found = TRACEPARENT.match(_current.get())
-    return found[1] if found else ""
+    """Return the current trace id, 32 hexadecimal digits; empty if there is no trace."""
+    match = TRACEPARENT.match(_current.get())
+    return match[1] if match else ""

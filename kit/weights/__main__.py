@@ -1,4 +1,4 @@
-"""`python -m kit.weights fetch|verify|list [word …]`: the one way weights come to a machine."""
+"""`python -m kit.weights fetch|verify|list [word …]`: manage the weights of networks."""
 
 import argparse
 import sys
@@ -12,22 +12,22 @@ from kit.settings import KitSettings
 from kit.weights.manifest import WeightsEntry, WeightsManifest, find_manifests
 from kit.weights.store import FetchFailed, Store, open_store
 
-_TRY = 10.0
-"""Seconds in which the source of preferred weights must answer."""
+_SOURCE_TIMEOUT = 10.0
+"""Seconds within which the source of preferred weights must answer."""
 _BAR = 24
 _EVERY = 0.1
 
 
 @dataclass(slots=True)
 class Bar:
-    """Progress on one line of a terminal; in a log, one line for each thing begun."""
+    """A progress bar on a terminal; without one, a line for each file or conversion."""
 
     stream: TextIO
     _what: str = ""
     _drawn: float = field(default=0.0)
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Draw, at most ten times a second."""
+        """Update the bar, at most ten times a second; see `kit.weights.sources.Progress`."""
         fresh, finished = what != self._what, bool(total) and done >= total
         self._what = what
         if not self.stream.isatty():
@@ -44,7 +44,7 @@ class Bar:
         self.stream.flush()
 
     def clear(self) -> None:
-        """Take the bar off the terminal."""
+        """Erase the bar."""
         if self.stream.isatty() and self._what:
             self.stream.write("\r\x1b[K")
         self._what = ""
@@ -61,7 +61,7 @@ def _chosen(
 
 def _list(store: Store, manifests: Sequence[WeightsManifest]) -> int:
     for manifest, weights in _chosen(manifests, everything=True):
-        state = "here" if store.present(weights) else "missing"
+        state = "present" if store.present(weights) else "missing"
         default = (
             "default" if weights.default else "preferred" if weights.preferred else "on request"
         )
@@ -109,16 +109,16 @@ def _fetch(
 def _fetch_preferred(
     store: Store, manifest: WeightsManifest, weights: WeightsEntry, bar: Bar
 ) -> str:
-    """Fetch weights that are better than the defaults if they can be had; return what became of it.
+    """Fetch weights that are better than the defaults; return a line about the result.
 
-    That they cannot be had is no failure: the service runs with its defaults.
+    A source that cannot be reached is not a failure, because the service runs with its defaults.
     """
     name = f"{manifest.word} {weights.name}"
-    instead = ", ".join(one.name for one in manifest.weights if one.default)
+    instead = ", ".join(entry.name for entry in manifest.weights if entry.default)
     if not store.verify(weights):
-        if not store.reachable(weights, within=_TRY):
+        if not store.reachable(weights, within=_SOURCE_TIMEOUT):
             return (
-                f"without {name}: its source did not answer within {_TRY:.0f} s, so "
+                f"without {name}: its source did not answer within {_SOURCE_TIMEOUT:.0f} s, so "
                 f"{manifest.word} uses {instead}. To try again: {manifest.command}"
             )
         try:
@@ -131,7 +131,7 @@ def _fetch_preferred(
 
 
 def main(arguments: Sequence[str], *, services: Path, store: Store) -> int:
-    """Run the command and return its exit status: 0 when all that was asked for is there."""
+    """Run the command and return its exit status: 0 if all requested weights are present."""
     parser = argparse.ArgumentParser(
         prog="python -m kit.weights", description="Fetch, verify or list the weights of networks."
     )
@@ -143,24 +143,24 @@ def main(arguments: Sequence[str], *, services: Path, store: Store) -> int:
     parser.add_argument(
         "--pinned",
         action="store_true",
-        help="the defaults only, not what is preferred to them where it can be had",
+        help="only the defaults, even if preferred weights are available",
     )
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     manifests = find_manifests(services)
-    unknown = set(asked.words) - {manifest.word for manifest in manifests}
+    unknown = set(options.words) - {manifest.word for manifest in manifests}
     if unknown:
         known = ", ".join(manifest.word for manifest in manifests)
-        parser.error(f"no weights of {', '.join(sorted(unknown))}; there are some of: {known}")
-    chosen = [m for m in manifests if not asked.words or m.word in asked.words]
-    if asked.action == "list":
+        parser.error(f"unknown service: {', '.join(sorted(unknown))}; choose from: {known}")
+    chosen = [m for m in manifests if not options.words or m.word in options.words]
+    if options.action == "list":
         return _list(store, chosen)
-    if asked.action == "verify":
-        return _verify(store, chosen, everything=asked.all)
-    return _fetch(store, chosen, everything=asked.all, pinned=asked.pinned or store.pinned)
+    if options.action == "verify":
+        return _verify(store, chosen, everything=options.all)
+    return _fetch(store, chosen, everything=options.all, pinned=options.pinned or store.pinned)
 
 
 if __name__ == "__main__":
-    # Services lie beside the kit, in a checkout as in an installed package.
+    # The package `services` is next to `kit`, in a checkout and in an installation.
     sys.exit(
         main(
             sys.argv[1:],

@@ -1,4 +1,4 @@
-"""Safe readers of foreign checkpoints: arrays and plain values come out, no foreign code runs."""
+"""Safe readers of PyTorch and TensorFlow checkpoints, which run no code from them."""
 
 from kit.weights.damage import CheckpointError
 from kit.weights.tensorflow_bundle import read_tensorflow

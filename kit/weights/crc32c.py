@@ -70,5 +70,5 @@ def crc32c(data: bytes) -> int:
 
 
 def masked(checksum: int) -> int:
-    """Return the form in which a checksum is stored beside the data that it covers."""
+    """Mask a checksum as LevelDB stores it next to the data that it covers."""
     return (((checksum >> 15) | (checksum << 17)) + _MASK_DELTA) & 0xFFFFFFFF

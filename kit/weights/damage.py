@@ -1,5 +1,5 @@
-"""The one error of the readers of foreign checkpoints."""
+"""The error of the checkpoint readers."""
 
 
 class CheckpointError(ValueError):
-    """A checkpoint is damaged, of another format, or holds what the reader does not allow."""
+    """A checkpoint is damaged, has another format, or contains a type that is not allowed."""

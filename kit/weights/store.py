@@ -1,4 +1,4 @@
-"""The store of weights: fetched before they are needed, verified by hash, replaced as a whole."""
+"""The local store of weights: fetched ahead of use, verified by hash, replaced atomically."""
 
 import fcntl
 import hashlib
@@ -17,38 +17,37 @@ from kit.weights.sources import Fetcher, Progress, SourceError, answers, silent,
 
 
 class WeightsError(Exception):
-    """Base of what can be wrong with weights; the message says what to do."""
+    """Base of errors of weights; the message says what to do."""
 
 
 class MissingWeights(WeightsError):
-    """Weights that a service cannot do without are not in the store."""
+    """Default weights of a service are missing from the store."""
 
 
 class FetchFailed(WeightsError):
-    """No source gave a file with the right hash."""
+    """No source provided a file with the right hash."""
 
 
 def digest(path: Path) -> str:
-    """Return the sha256 of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A folder of weights, shared by all services and by any number of processes.
+    """A folder of weights, shared by all services and processes.
 
     Parameters
     ----------
     root
         The folder; it need not exist.
     commands
-        The tools that download wheels.
+        Commands that download wheels.
     hub_endpoint
-        Another address of the model hub than its library's own.
+        Address of the model hub, if not the default of its library.
     pinned
-        Do as if weights that are preferred to the defaults were not there, so that results are the
-        same on every machine.
+        Ignore preferred weights, so that results are the same on every machine.
     """
 
     root: Path
@@ -57,13 +56,13 @@ class Store:
     pinned: bool = False
 
     def folder(self, weights: WeightsEntry) -> Path:
-        """Return the folder of these weights' files."""
+        """Return the folder of the weights' files."""
         return self.root / f"{weights.name}-{weights.version}"
 
     def path(self, weights: WeightsEntry) -> Path:
-        """Return what the engine is given, whether or not it is there.
+        """Return the path that the engine gets, which need not exist.
 
-        The converted file; or the only part; or, of several parts, the folder that holds them.
+        It is the converted file, the only part, or the folder of several parts.
         """
         folder = self.folder(weights)
         if weights.conversion:
@@ -71,7 +70,7 @@ class Store:
         return folder / weights.parts[0].file if len(weights.parts) == 1 else folder
 
     def present(self, weights: WeightsEntry) -> bool:
-        """Return whether the weights are there and have the right size; a look, not a proof."""
+        """Return whether the files exist and have the right sizes; `verify` checks their bytes."""
         if weights.conversion:
             record = _record(self.path(weights))
             return record is not None and _sized(self.path(weights), record.bytes)
@@ -79,7 +78,7 @@ class Store:
         return all(_sized(folder / part.file, part.bytes) for part in weights.parts)
 
     def verify(self, weights: WeightsEntry) -> bool:
-        """Return whether the weights are there and every byte is right."""
+        """Return whether the files exist and have the right hashes."""
         if not self.present(weights):
             return False
         if weights.conversion:
@@ -89,43 +88,43 @@ class Store:
         return all(digest(folder / part.file) == part.sha256 for part in weights.parts)
 
     def reachable(self, weights: WeightsEntry, *, within: float) -> bool:
-        """Return whether a source of each part answers within seconds."""
+        """Return whether a source of each part answers within `within` seconds."""
         return all(
             any(answers(source, within=within) for source in part.sources) for part in weights.parts
         )
 
     def verified(self, manifest: WeightsManifest) -> dict[str, Path]:
-        """Return the verified weights of a service by name: all defaults, others if they are there.
+        """Verify a service's weights; return the paths of the defaults and of others if present.
 
         Raises
         ------
         MissingWeights
-            A default is missing or damaged; the message is the command to run.
+            A default is missing or damaged; the message has the command that fetches it.
         """
-        found: dict[str, Path] = {}
+        paths: dict[str, Path] = {}
         missing: list[str] = []
         for weights in manifest.weights:
             if self.pinned and weights.preferred:
                 continue
             if self.verify(weights):
-                found[weights.name] = self.path(weights)
+                paths[weights.name] = self.path(weights)
             elif weights.default:
                 missing.append(f"{weights.name} {weights.version}")
         if missing:
             raise MissingWeights(
-                f"The weights of {manifest.word} are not in {self.root}: {', '.join(missing)}. "
+                f"{manifest.word} lacks weights in {self.root}: {', '.join(missing)}. "
                 f"Fetch them with: {manifest.command}"
             )
-        return found
+        return paths
 
     def fetch(self, weights: WeightsEntry, *, progress: Progress = silent) -> Path:
-        """Fetch what is missing or damaged, convert it where that is asked, and return its path.
+        """Fetch missing or damaged parts, convert them if necessary, and return the engine's path.
 
         Raises
         ------
         FetchFailed
-            No source gave a part with the right hash; the message tells of each, and where
-            to put the file by hand.
+            No source provided a part with the right hash, or the converter cannot be imported. The
+            message lists the errors and says what to do.
         """
         folder = self.folder(weights)
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,8 +147,8 @@ class Store:
         partial = folder / f".{part.file}.partial"
         reasons: list[str] = []
         for source in part.sources:
-            # A partial file may have been begun from another source or by a server that has since
-            # changed its mind, so a wrong hash after a resumption is worth one fresh start.
+            # A partial file may come from another source, or from a server whose file has changed
+            # since: after a wrong hash, a resumed download gets one fresh start.
             for attempt in range(2):
                 resumed = partial.exists()
                 try:
@@ -163,10 +162,10 @@ class Store:
                 size = partial.stat().st_size
                 partial.unlink()
                 if attempt or not resumed:
-                    reasons.append(f"{source}: another file ({size} bytes) with a wrong hash")
+                    reasons.append(f"{source}: a file of {size} bytes with a wrong hash")
                     break
         raise FetchFailed(
-            f"No source gave {part.file} with sha256 {part.sha256}. "
+            f"No source provided {part.file} with SHA-256 {part.sha256}. "
             + " | ".join(reasons)
             + f" | Try again later, or put the file at {path} yourself."
         )
@@ -186,15 +185,15 @@ class Store:
             ) from error
         target = self.path(weights)
         record = {"sha256": digest(output), "bytes": output.stat().st_size}
-        made = scratch / "record.json"
-        made.write_text(json.dumps(record), encoding="utf-8")
-        # The file goes first: a record without its file would be a promise not kept.
+        record_file = scratch / "record.json"
+        record_file.write_text(json.dumps(record), encoding="utf-8")
+        # The record goes last: it declares the file complete.
         publish(output, target)
-        publish(made, target.with_name(target.name + ".json"))
+        publish(record_file, target.with_name(target.name + ".json"))
 
 
 def open_store(settings: KitSettings) -> Store:
-    """Return the store of weights that the settings name."""
+    """Return the store at `KIT_WEIGHTS_DIR`."""
     return Store(settings.weights_dir, pinned=settings.pinned_weights)
 
 
@@ -205,7 +204,7 @@ class _Record:
 
 
 def _record(path: Path) -> _Record | None:
-    """Return what was noted when a converted file was made."""
+    """Return the size and the hash that the conversion recorded; `None` if there are none."""
     try:
         content = json.loads(path.with_name(path.name + ".json").read_text(encoding="utf-8"))
         return _Record(str(content["sha256"]), int(content["bytes"]))
@@ -222,7 +221,7 @@ def _sized(path: Path, size: int) -> bool:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock between processes: two that fetch the same weights do it one after the other."""
+    """Hold a file lock, so that only one process at a time fetches the same weights."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""TensorFlow's checkpoints of version 2, read without TensorFlow.
+"""Read TensorFlow checkpoints of version 2 without TensorFlow.
 
 A LevelDB table (`<prefix>.index`) of BundleEntryProto records points into the raw arrays of
 `<prefix>.data-0000i-of-0000n`; both carry checksums, and both are checked.
@@ -153,13 +153,13 @@ def read_tensorflow(prefix: Path) -> dict[str, NDArray[Any]]:
     Parameters
     ----------
     prefix
-        The checkpoint's path without `.index` and `.data-…`, as TensorFlow names it; a folder where
-        the files are named by these endings alone.
+        The checkpoint's path without `.index` and `.data-…`, as TensorFlow names it; or a folder
+        whose files consist of these suffixes alone.
 
     Returns
     -------
     dict
-        Arrays by variable name; strings and other things without a numpy type are left out.
+        Arrays by variable name; strings and other variables without a numpy type are left out.
 
     Raises
     ------

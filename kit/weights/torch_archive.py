@@ -1,7 +1,7 @@
-"""PyTorch's zip checkpoints, read without PyTorch and without running anything of theirs.
+"""Read PyTorch's zip checkpoints without PyTorch and without running code from the file.
 
-The archive holds a pickle and one raw file for each storage; the pickle is read by an unpickler
-that knows only the types which such a file needs.
+The archive contains a pickle and one raw file per storage. The unpickler allows only the types that
+such a file needs.
 """
 
 import io
@@ -39,7 +39,7 @@ _TORCH_STORAGES: dict[str, np.dtype[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class ClassName:
-    """A class that a checkpoint names; it is never imported."""
+    """A class that a checkpoint refers to; it is never imported."""
 
     module: str
     name: str
@@ -47,7 +47,7 @@ class ClassName:
 
 @dataclass(frozen=True, slots=True)
 class TorchCheckpoint:
-    """What a PyTorch checkpoint holds: its arrays, and everything else as plain values."""
+    """The contents of a PyTorch checkpoint: arrays, and everything else as plain values."""
 
     tensors: dict[str, Tensor]
     config: dict[str, Any]
@@ -90,7 +90,7 @@ def _rebuild_fraction(*parts: object) -> Fraction:
 
 
 class _NumberType:
-    """Stands for a `numpy.dtype` in the description of a single number."""
+    """Replaces `numpy.dtype` in a pickled scalar."""
 
     def __init__(self, code: str, *_: object) -> None:
         if not isinstance(code, str) or not re.fullmatch(r"f[248]|[iu][1248]|b1", code):
@@ -98,13 +98,13 @@ class _NumberType:
         self.dtype = np.dtype("<" + code)
 
     def __setstate__(self, state: object) -> None:
-        # The state is numpy's own; all that matters of it is the byte order.
+        # Of numpy's state only the byte order matters.
         if not isinstance(state, tuple) or state[1:2] not in [("<",), ("|",)]:
             raise CheckpointError("The checkpoint holds a number in another byte order.")
 
 
 def _rebuild_number(kind: object, data: object) -> float | int | bool:
-    """Rebuild a numpy scalar, as training statistics hold them, as a plain number."""
+    """Rebuild a numpy scalar, as training statistics contain, as a plain number."""
     if (
         not isinstance(kind, _NumberType)
         or not isinstance(data, bytes)
@@ -116,7 +116,7 @@ def _rebuild_number(kind: object, data: object) -> float | int | bool:
 
 
 def _rebuild_bytes(text: object, encoding: object = "latin1") -> bytes:
-    """Rebuild bytes from text, the form that old pickles have for them."""
+    """Rebuild bytes from text, as old pickles store them."""
     if not isinstance(text, str) or encoding != "latin1":
         raise CheckpointError("The checkpoint holds bytes that cannot be read.")
     return text.encode("latin1")
@@ -166,7 +166,7 @@ class _Unpickler(pickle.Unpickler):
             if len(data) != count * kind.dtype.itemsize:
                 raise CheckpointError(f"Storage {key!r} does not have the size that is stated.")
             flat: Tensor = np.frombuffer(data, kind.dtype)
-            # numpy has no bfloat16; as the upper half of a float32 it is read without loss.
+            # numpy has no bfloat16: its bits are the upper half of a float32.
             self._storages[key] = (
                 (flat.astype(np.uint32) << 16).view(np.float32) if kind.widen else flat
             )
@@ -200,22 +200,22 @@ def _open_torch(path: Path) -> tuple[zipfile.ZipFile, str]:
 def read_torch(
     path: Path, *, classes: Collection[str] = (), state: str | None = "state"
 ) -> TorchCheckpoint:
-    """Read a PyTorch zip checkpoint without PyTorch and without running anything of it.
+    """Read a PyTorch zip checkpoint without PyTorch and without running code from it.
 
     Parameters
     ----------
     path
         A file that `torch.save` wrote (version 1.6 or later).
     classes
-        Full names of classes that the file may mention, as `demucs.htdemucs.HTDemucs`; each comes
-        out as a `ClassName`. Anything else that is not a tensor or a plain value is refused.
+        Full names of classes that the file may refer to, such as `demucs.htdemucs.HTDemucs`; each
+        is returned as a `ClassName`. Any other type besides tensors and plain values is refused.
     state
-        Key under which the tensors lie; None where the file is the dictionary of tensors itself.
+        Key of the dictionary of tensors; `None` if the file is that dictionary itself.
 
     Raises
     ------
     CheckpointError
-        The file is damaged, of another format, or asks for what is not allowed.
+        The file is damaged, has another format, or refers to a type that is not allowed.
     """
     archive, root = _open_torch(path)
     with archive:
@@ -223,7 +223,7 @@ def read_torch(
             content = _Unpickler(archive, root, classes).load()
         except CheckpointError:
             raise
-        # A damaged pickle can fail in any of these ways; none of them says more than this.
+        # A damaged pickle can raise any of these.
         except (
             pickle.UnpicklingError,
             EOFError,

@@ -1,4 +1,13 @@
-"""One attempt at one job: heartbeats beside the work, and every way it can end."""
+"""One attempt at one job: the work, the heartbeats that keep its lease, and every outcome.
+
+Two tasks run side by side. `_execute` fetches the inputs, runs the job in the slot's child process,
+stores the outputs and publishes the outcome. `_watch` extends the lease with heartbeats and ends
+with an exception if the work must stop: the library no longer holds the lease for this worker, or
+the worker shuts down. The first of the two that ends decides the outcome.
+
+Correctness does not depend on who is faster. Every event carries the epoch of the claim, and the
+library ignores events of an older epoch or of a job that has already ended.
+"""
 
 import asyncio
 import contextlib
@@ -44,27 +53,32 @@ from kit.worker.slot import Slot
 log = logging.getLogger(__name__)
 
 KILL_GRACE = 10.0
-"""Seconds a child has between being asked and being made to stop when its time is up (R19)."""
-SHOW_EVERY = 0.5
-"""Seconds between two heartbeats that are sent early because progress is worth showing."""
+"""Seconds between SIGTERM and SIGKILL for a child whose job has timed out (R19)."""
+PROGRESS_EVERY = 0.5
+"""Minimum seconds between two heartbeats that are sent early to report progress."""
+RELEASE_TIME = 3.0
+"""Seconds of the grace period kept for killing the child and releasing the job."""
 SEGMENTS = (1.0, 0.5, 0.25)
-"""Scales of an engine's segment that are tried in turn when memory runs out (R20)."""
+"""Scales of the engine's segment, tried in turn when a child runs out of memory (R20)."""
 
 
 class AttemptOutcome(StrEnum):
     """How an attempt ended, for the runtime."""
 
-    SAID = "said"
-    """The outcome was told to the library."""
+    REPORTED = "reported"
+    """The attempt published an outcome: completed, skipped or failed."""
     LOST = "lost"
+    """The lease was lost, so nothing was published."""
     RELEASED = "released"
-    DEVICE = "device"
-    """The device failed."""
+    """The job went back to the queue, cancelled or because the worker shuts down."""
+    DEVICE_FAILED = "device_failed"
+    """The attempt published a failure whose cause is the device, not the job."""
     BROKEN = "broken"
+    """The attempt raised; the library requeues the job when its lease expires."""
 
 
 class _Stop(Exception):
-    """The work must stop; nothing more is uploaded."""
+    """The work must stop; `status` is the lease's, or `None` when the worker shuts down."""
 
     def __init__(self, status: LeaseStatus | None) -> None:
         super().__init__(status)
@@ -72,7 +86,7 @@ class _Stop(Exception):
 
 
 class Attempt:
-    """Runs one claimed job in a slot."""
+    """Runs one claimed job in a slot; used once."""
 
     def __init__(
         self,
@@ -95,34 +109,37 @@ class Attempt:
         self._stopping = stopping
         self._force_stop = force_stop
         self._progress = Progress()
-        self._moved = asyncio.Event()
+        self._progressed = asyncio.Event()
+        """Set when there is progress that no heartbeat has reported."""
         self._began = self._platform.clock.monotonic()
         self._scratch = slot.folder / "job"
 
     async def run(self) -> AttemptOutcome:
-        """Do the work, tell the library how it ended, and leave nothing behind."""
+        """Run the job, publish its outcome and remove its files; faults of the worker raise."""
         continue_trace(self._claim.traceparent)
-        work = asyncio.create_task(self._whole())
+        work = asyncio.create_task(self._execute())
         watch = asyncio.create_task(self._watch())
         outcome = "broken"
         try:
             await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
-                ending, outcome = work.result()
-                return ending
-            await _cancelled(work)
+                attempt_outcome, outcome = work.result()
+                return attempt_outcome
+            # Stop the work before anything is published, so that nothing more is uploaded. The
+            # handler runs in the child, which no cancellation reaches: only killing it stops it.
+            await _cancel(work)
             await self._slot.close()
             status = self._stop_reason(watch)
             outcome = "lost" if status is LeaseStatus.LOST else "released"
             if status is LeaseStatus.LOST:
-                log.warning("the job is not ours any more; its work was dropped")
+                log.warning("the lease is lost; the work is dropped")
                 return AttemptOutcome.LOST
-            log.info("the job was given back")
-            await self._say("job.released", JobReleased(**self._fence()))
+            log.info("the job is released")
+            await self._publish("job.released", JobReleased(**self._fence()))
             return AttemptOutcome.RELEASED
         finally:
-            await _cancelled(watch)
-            await _cancelled(work)
+            await _cancel(watch)
+            await _cancel(work)
             took = self._platform.clock.monotonic() - self._began
             JOB_DURATION.labels(self._claim.task, outcome).observe(took)
             await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
@@ -136,58 +153,67 @@ class Attempt:
             raise error
         return None
 
-    # What watches: heartbeats, cancellation, drain.
+    # Lease and shutdown
 
     async def _watch(self) -> None:
-        """Beat until the job must stop; raise why."""
-        beats = asyncio.create_task(self._beat())
-        drain = asyncio.create_task(self._drained())
+        """Keep the lease until the job must stop, then raise `_Stop`."""
+        beats = asyncio.create_task(self._send_heartbeats())
+        drain = asyncio.create_task(self._await_drain())
         try:
             await asyncio.wait({beats, drain}, return_when=asyncio.FIRST_COMPLETED)
             for task in (beats, drain):
                 if task.done():
                     task.result()
         finally:
-            await _cancelled(beats)
-            await _cancelled(drain)
+            await _cancel(beats)
+            await _cancel(drain)
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
+        """Send a heartbeat every `heartbeat` seconds, earlier if there is progress to report.
+
+        Raises `_Stop` when the library answers that the job is cancelled or the lease is lost.
+        """
         settings = self._platform.settings
         while True:
-            # The claim was the first beat, and most short jobs need no other.
-            await asyncio.sleep(min(SHOW_EVERY, settings.heartbeat))
-            self._moved.clear()
+            # Sleep first: the claim itself began the lease, and most short jobs need no heartbeat.
+            await asyncio.sleep(min(PROGRESS_EVERY, settings.heartbeat))
+            self._progressed.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, settings.heartbeat - SHOW_EVERY)):
-                    await self._moved.wait()
+                async with asyncio.timeout(max(0.0, settings.heartbeat - PROGRESS_EVERY)):
+                    await self._progressed.wait()
             beat = Heartbeat(worker=self._worker, epoch=self._claim.epoch, progress=self._progress)
             try:
                 status = await self._library.heartbeat(self._claim.job, beat)
             except LibraryUnavailable as error:
-                # Nobody can expire the lease while the library is away, so the work goes on.
-                log.warning("no heartbeat: %s", error)
+                # Only the library expires leases, and after an outage it waits one whole lease
+                # before it does, so go on working and try again.
+                log.warning("a heartbeat failed: %s", error)
             else:
                 if status is not LeaseStatus.HELD:
                     raise _Stop(status)
 
-    async def _drained(self) -> None:
-        """Return when the job must be given back because this worker stops."""
+    async def _await_drain(self) -> None:
+        """Wait until the worker shuts down and the job must be released, then raise `_Stop`.
+
+        A job that is expected to finish within the grace period gets the time; any other is
+        released at once, so that another worker starts it sooner.
+        """
         await self._stopping.wait()
         grace = self._platform.settings.grace
         fraction = self._progress.fraction
         elapsed = self._platform.clock.monotonic() - self._began
+        # Extrapolate the progress so far. Without any there is no estimate: assume that it fits.
         left = elapsed / fraction - elapsed if fraction > 0 else 0.0
-        fits = fraction == 0 or left < grace
-        if fits:
+        if left < grace:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, grace - 3.0)):
+                async with asyncio.timeout(max(0.0, grace - RELEASE_TIME)):
                     await self._force_stop.wait()
         raise _Stop(None)
 
-    # What works.
+    # Work
 
-    async def _whole(self) -> tuple[AttemptOutcome, str]:
-        """Do the work and say the outcome; return it also as a metric's label."""
+    async def _execute(self) -> tuple[AttemptOutcome, str]:
+        """Run the job and publish the outcome; return it with its label for `JOB_DURATION`."""
         claim = self._claim
         if self._scratch.exists():
             await asyncio.to_thread(shutil.rmtree, self._scratch)
@@ -203,160 +229,170 @@ class Attempt:
                 params=claim.params,
                 scratch=self._scratch / "files",
             )
+            # The timeout counts from the claim, so the time for fetching inputs is part of it.
             left = claim.start_to_close_timeout - (self._platform.clock.monotonic() - self._began)
             async with asyncio.timeout(max(1.0, left)):
-                said = await self._compute(work)
-            if isinstance(said, Finished):
-                files = await store_outputs(self._platform.objects, claim, said.outputs)
+                ended = await self._compute(work)
+            if isinstance(ended, Finished):
+                # The manifest goes last: an attempt whose manifest is missing does not count, so
+                # a crash in here leaves only unreferenced files, which the library removes.
+                files = await store_outputs(self._platform.objects, claim, ended.outputs)
                 key, digest, manifest = await store_manifest(
                     self._platform.objects,
                     claim,
                     producer=self._producer,
-                    result=said.result,
+                    result=ended.result,
                     files=files,
                 )
                 completed = JobCompleted(
                     **self._fence(), manifest_key=key, manifest_sha256=digest, manifest=manifest
                 )
-                await self._say("job.completed", completed)
-                return AttemptOutcome.SAID, "completed"
+                await self._publish("job.completed", completed)
+                return AttemptOutcome.REPORTED, "completed"
         except TimeoutError:
-            return await self._timed_out()
+            return await self._report_timeout()
         except LoadFailed as error:
-            return await self._failed(
+            return await self._report_failure(
                 FailureKind.RETRYABLE,
                 ReasonCode.INTERNAL,
                 "The engine could not be loaded.",
                 detail=str(error),
             )
         except InputLost as error:
-            return await self._failed(
+            return await self._report_failure(
                 FailureKind.REJECTED,
                 error.reason.code,
                 error.reason.message,
                 detail=error.detail,
             )
         except StoreFull as error:
-            return await self._failed(
+            return await self._report_failure(
                 FailureKind.RETRYABLE,
                 ReasonCode.STORE_FULL,
-                "There is no room left where the files of jobs are kept.",
+                "The storage of this server is full. Its operator must free space.",
                 detail=str(error),
             )
         except ObjectError as error:
-            return await self._failed(
+            return await self._report_failure(
                 FailureKind.RETRYABLE,
                 ReasonCode.INTERNAL,
                 "A file of this job could not be read or stored.",
                 detail=str(error),
             )
-        return await self._ended(said)
+        return await self._report(ended)
 
     async def _compute(self, work: Work) -> Finished | ChildResult | ChildDied:
-        """Run the job in the slot's child; with less and less when memory runs out (R20)."""
+        """Run the job in the slot's child; retry with smaller segments if memory runs out (R20)."""
         usual = self._slot.setup
         if usual is None:
             raise LoadFailed("the slot was not set up")
         tries = [replace(usual, segment=segment) for segment in SEGMENTS]
         if usual.device != "cpu":
             tries.append(replace(usual, device="cpu", fallback=True))
-        said: Finished | ChildResult | ChildDied | None = None
+        ended: Finished | ChildResult | ChildDied | None = None
         for setup in tries:
             child = await self._slot.warm(setup)
             async for message in child.run(work):
                 match message:
                     case ProgressMade(fraction=fraction, message=text):
-                        self._show(Progress(fraction=fraction, message=text[:200]))
+                        self._set_progress(Progress(fraction=fraction, message=text[:200]))
                     case Previewed(path=path):
                         await self._preview(path)
                     case Finished() | ChildResult() | ChildDied():
-                        said = message
-            if not (isinstance(said, ChildResult) and said.outcome == "memory"):
+                        ended = message
+            if not (isinstance(ended, ChildResult) and ended.outcome == "memory"):
                 break
             log.warning("out of memory at segment %s on %s", setup.segment, setup.device)
-            # Recovery inside a process that ran out of memory is not dependable.
+            # Start a new process: one that ran out of memory may never get all of it back.
             await self._slot.close()
-            # The next try begins anew, and so does what can be heard of it.
+            # The next try starts from the beginning, and so do its progress and its previews.
             self._progress = Progress()
-        if said is None:
-            raise LoadFailed("the child said nothing")
-        return said
+        if ended is None:
+            raise LoadFailed("the child sent no result")
+        return ended
 
-    def _show(self, progress: Progress) -> None:
+    def _set_progress(self, progress: Progress) -> None:
         self._progress = progress.model_copy(update={"previews": self._progress.previews})
-        self._moved.set()
+        self._progressed.set()
 
     async def _preview(self, path: Path) -> None:
         claim = self._claim
         prefix = previews_prefix(claim.owner, claim.subject, claim.task, claim.job, claim.epoch)
+        # Previews are optional: if one cannot be stored, the job goes on without it.
         with contextlib.suppress(ObjectError):
             await self._platform.objects.put_file(
                 Bucket.DERIVED, f"{prefix}{path.name}", path, media_type="audio/flac"
             )
             previews = (*self._progress.previews, path.name)
             self._progress = self._progress.model_copy(update={"previews": previews})
-            self._moved.set()
+            self._progressed.set()
 
-    # What is said of it.
+    # Outcome
 
-    async def _timed_out(self) -> tuple[AttemptOutcome, str]:
+    async def _report_timeout(self) -> tuple[AttemptOutcome, str]:
         if self._slot.child is not None:
             await self._slot.child.kill(grace=KILL_GRACE)
         await self._slot.close()
-        return await self._failed(
+        return await self._report_failure(
             FailureKind.TIMEOUT,
             ReasonCode.TIMEOUT,
-            f"The work was not done within {self._claim.start_to_close_timeout:.0f} s, the limit "
+            f"The job did not finish within {self._claim.start_to_close_timeout:.0f} s, the limit "
             "for audio of this length.",
         )
 
-    async def _ended(self, said: ChildResult | ChildDied) -> tuple[AttemptOutcome, str]:
-        if isinstance(said, ChildDied):
+    async def _report(self, ended: ChildResult | ChildDied) -> tuple[AttemptOutcome, str]:
+        if isinstance(ended, ChildDied):
             await self._slot.close()
-            return await self._failed(
+            return await self._report_failure(
                 FailureKind.CRASH,
                 ReasonCode.CRASH,
-                "The program that worked on this audio broke down.",
-                detail=f"{said.cause}\n{said.log}",
+                "The process that worked on this audio crashed.",
+                detail=f"{ended.cause}\n{ended.log}",
             )
-        reason = Reason(code=said.reason, message=said.message[:2000])
-        match said.outcome:
+        reason = Reason(code=ended.reason, message=ended.message[:2000])
+        match ended.outcome:
             case "skipped":
                 skipped = JobSkipped(**self._fence(), producer=self._producer, reason=reason)
-                await self._say("job.skipped", skipped)
-                return AttemptOutcome.SAID, "skipped"
+                await self._publish("job.skipped", skipped)
+                return AttemptOutcome.REPORTED, "skipped"
             case "rejected":
                 kind = FailureKind.REJECTED
             case "internal":
-                log.error("the handler failed: %s", said.detail)
+                log.error("the handler failed: %s", ended.detail)
                 kind = FailureKind.INTERNAL
             case "device":
                 await self._slot.close()
-                await self._failed(FailureKind.RETRYABLE, said.reason, said.message, said.detail)
-                return AttemptOutcome.DEVICE, "device"
+                await self._report_failure(
+                    FailureKind.RETRYABLE, ended.reason, ended.message, ended.detail
+                )
+                return AttemptOutcome.DEVICE_FAILED, "device"
             case "retryable" | "memory":
                 kind = FailureKind.RETRYABLE
-        return await self._failed(kind, said.reason, said.message, said.detail)
+        return await self._report_failure(kind, ended.reason, ended.message, ended.detail)
 
-    async def _failed(
+    async def _report_failure(
         self, kind: FailureKind, code: str, message: str, detail: str = ""
     ) -> tuple[AttemptOutcome, str]:
         reason = Reason(code=code, message=message[:2000])
         log.warning("the attempt failed: %s: %s", kind, message)
         failed = JobFailed(**self._fence(), kind=kind, reason=reason, detail=detail[-8000:])
-        await self._say("job.failed", failed)
-        return AttemptOutcome.SAID, str(kind)
+        await self._publish("job.failed", failed)
+        return AttemptOutcome.REPORTED, str(kind)
 
     def _fence(self) -> dict[str, Any]:
-        """Return what every event of this attempt carries."""
+        """Return the fields by which the library tells this attempt from earlier and later ones."""
         return {
             "job": self._claim.job,
             "epoch": self._claim.epoch,
             "worker": self._worker,
         }
 
-    async def _say(self, type_: str, data: BaseModel) -> None:
-        """Publish until the bus has it; meanwhile the heartbeats go on."""
+    async def _publish(self, type_: str, data: BaseModel) -> None:
+        """Publish an event, retrying until the bus acknowledges it.
+
+        Heartbeats go on meanwhile, so an outage of the bus costs no lease. Retries use the same
+        event id, so the library drops duplicates. Raises `BusError` only after a forced stop.
+        """
         event: Event[Any] = Event(
             id=EventId(new_id()),
             type=type_,
@@ -377,14 +413,14 @@ class Attempt:
             except BusError as error:
                 if self._force_stop.is_set():
                     raise
-                log.warning("%s is not published yet: %s", type_, error)
+                log.warning("%s is not published, trying again: %s", type_, error)
                 await asyncio.sleep(pause)
                 pause = min(5.0, pause * 2)
 
 
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait until it is over, whatever it raises."""
+async def _cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel a task, wait until it has ended, and ignore what it raised."""
     task.cancel()
     await asyncio.wait({task})
     if not task.cancelled():
-        task.exception()  # Taken note of, so that the loop does not report it as forgotten.
+        task.exception()  # Retrieved, or the event loop would log it as never retrieved.

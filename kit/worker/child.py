@@ -1,7 +1,8 @@
 """The child process: loads a service's engine once and runs its handler, one job at a time.
 
-It is given files and gives files back; it has no credentials, and its standard output is its
-log. It ends when its parent does.
+It reads jobs from standard input and sends messages on a socket. It has no credentials: the worker
+fetches input files and stores output files. Standard output and error are its log. It lives until
+the worker closes its input, kills it or dies.
 """
 
 import ctypes
@@ -33,54 +34,55 @@ from kit.worker.job import Job
 from kit.worker.outcomes import OutOfMemory, Rejected, Retryable, Skipped
 
 _PR_SET_PDEATHSIG = 1
-_MOVE_EVERY = 0.1
-"""Seconds between two messages of progress; a handler may tell it as often as it likes."""
+_PROGRESS_EVERY = 0.1
+"""Minimum seconds between two progress messages; a handler may report more often."""
 
 
 def _end_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process when the worker dies, however it dies."""
+    """Have the kernel kill this process when the worker dies, even by SIGKILL (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The worker may have died before the call above took effect.
     if os.getppid() != parent:
         os._exit(1)
 
 
 class _Pipe:
-    """The child's end of the pipe; it is also the job's reporter."""
+    """Sends messages to the worker; also the `Reporter` of each job."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._moved = 0.0
+        self._last_progress = 0.0
 
-    def say(self, message: BaseModel) -> None:
+    def send(self, message: BaseModel) -> None:
         self._out.write(message.model_dump_json() + "\n")
         self._out.flush()
 
     def progress(self, fraction: float, message: str) -> None:
         now = time.monotonic()
-        if now - self._moved < _MOVE_EVERY:
+        if now - self._last_progress < _PROGRESS_EVERY:
             return
-        self._moved = now
-        self.say(ProgressMade(fraction=fraction, message=message))
+        self._last_progress = now
+        self.send(ProgressMade(fraction=fraction, message=message))
 
     def preview(self, path: Path) -> None:
-        self.say(Previewed(path=path))
+        self.send(Previewed(path=path))
 
 
-def _is_memory(error: BaseException) -> bool:
+def _is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(
         sign in text for sign in ("out of memory", "failed to allocate memory", "bad_alloc")
     )
 
 
-def _is_device(error: BaseException) -> bool:
+def _is_device_failure(error: BaseException) -> bool:
     text = str(error)
     return any(sign in text for sign in ("CUDA error", "CUDA failure", "CUBLAS", "CUDNN"))
 
 
-def _work(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | ChildResult:
-    """Run one job and return how it ended."""
+def _run_job(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | ChildResult:
+    """Run one job and return its outcome."""
     job = Job(
         id=work.job,
         subject=work.subject,
@@ -108,37 +110,37 @@ def _work(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | ChildR
         return ChildResult(outcome="memory", reason=outcome.reason, message=outcome.message)
     except DeviceOutOfMemory as error:
         return ChildResult(outcome="memory", reason="device_memory", message=str(error))
-    except Exception as error:  # The outcome of a job is decided here.
-        return _fault(error)
+    except Exception as error:  # Any exception of a handler is an outcome.
+        return _outcome_of(error)
 
 
-def _fault(error: BaseException) -> ChildResult:
-    """Return what an exception that names no outcome means."""
+def _outcome_of(error: BaseException) -> ChildResult:
+    """Classify an exception that is no `Outcome`: out of memory, device failure or a bug."""
     detail = "".join(traceback.format_exception(error))[-8000:]
-    if _is_memory(error):
+    if _is_out_of_memory(error):
         return ChildResult(
             outcome="memory",
             reason="memory",
             message="The device ran out of memory.",
             detail=detail,
         )
-    if _is_device(error):
+    if _is_device_failure(error):
         return ChildResult(
             outcome="device", reason="device", message="The device failed.", detail=detail
         )
     return ChildResult(
         outcome="internal",
         reason="internal",
-        message="The service failed on this audio. It will be tried again.",
+        message="The service failed on this audio.",
         detail=detail,
     )
 
 
 def main() -> None:
-    """Serve jobs from standard input until it closes."""
+    """Load the engine, then run jobs from standard input until it closes."""
     descriptor, parent, memory_mib = (int(argument) for argument in sys.argv[1:4])
     _end_with_parent(parent)
-    # Only the parent decides about stopping; Ctrl-C reaches the whole terminal group.
+    # Only the worker stops children. Ctrl-C in a terminal signals them as well, so ignore it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if memory_mib:
         limit = memory_mib << 20
@@ -157,13 +159,13 @@ def main() -> None:
                 fallback=load.fallback,
             )
         )
-    except Exception as error:  # The parent tells the operator and tries again.
+    except Exception as error:  # The worker logs the message and tries again.
         traceback.print_exc()
-        pipe.say(LoadRefused(message=f"{type(error).__name__}: {error}"[:2000]))
+        pipe.send(LoadRefused(message=f"{type(error).__name__}: {error}"[:2000]))
         return
-    pipe.say(Loaded(engine=str(getattr(engine, "name", load.engine))))
+    pipe.send(Loaded(engine=str(getattr(engine, "name", load.engine))))
     for line in sys.stdin:
-        pipe.say(_work(load, Work.model_validate_json(line), engine, pipe))
+        pipe.send(_run_job(load, Work.model_validate_json(line), engine, pipe))
 
 
 if __name__ == "__main__":

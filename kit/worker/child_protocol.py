@@ -1,4 +1,4 @@
-"""What a worker and its child process say to each other: one JSON object a line."""
+"""Messages between a worker and its child process: one JSON object per line."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +13,7 @@ from kit.worker.job import JobInput, Output
 
 
 class Load(StrictModel):
-    """To the child, first: which service it is and what its engine gets."""
+    """To the child, first: the service to load and its engine's settings."""
 
     handler: str
     engine: str
@@ -29,7 +29,7 @@ class Load(StrictModel):
 
 
 class Work(StrictModel):
-    """To the child: one job."""
+    """To the child: run this job."""
 
     job: JobId
     subject: Subject
@@ -40,46 +40,46 @@ class Work(StrictModel):
 
 
 class Loaded(StrictModel):
-    """From the child: the engine is warm."""
+    """From the child: the engine is loaded."""
 
-    said: Literal["loaded"] = "loaded"
+    kind: Literal["loaded"] = "loaded"
     engine: str
 
 
 class LoadRefused(StrictModel):
-    """From the child: the engine cannot be loaded, and why."""
+    """From the child: the engine cannot be loaded; `message` says why."""
 
-    said: Literal["unloadable"] = "unloadable"
+    kind: Literal["load_refused"] = "load_refused"
     message: str
 
 
 class ProgressMade(StrictModel):
-    """From the child: progress."""
+    """From the child: the job's progress, `fraction` from 0 to 1."""
 
-    said: Literal["moved"] = "moved"
+    kind: Literal["progress"] = "progress"
     fraction: float
     message: str
 
 
 class Previewed(StrictModel):
-    """From the child: a file to listen to while the job runs."""
+    """From the child: a file that users can listen to while the job runs."""
 
-    said: Literal["previewed"] = "previewed"
+    kind: Literal["previewed"] = "previewed"
     path: Path
 
 
 class Finished(StrictModel):
-    """From the child: the result."""
+    """From the child: the job's result and output files."""
 
-    said: Literal["finished"] = "finished"
+    kind: Literal["finished"] = "finished"
     result: dict[str, Any]
     outputs: tuple[Output, ...]
 
 
 class ChildResult(StrictModel):
-    """From the child: no result, and why."""
+    """From the child: the job ended without a result; `message` says why."""
 
-    said: Literal["ended"] = "ended"
+    kind: Literal["ended"] = "ended"
     outcome: Literal["skipped", "rejected", "retryable", "memory", "device", "internal"]
     reason: str
     message: str
@@ -88,6 +88,6 @@ class ChildResult(StrictModel):
 
 FromChild = Annotated[
     Loaded | LoadRefused | ProgressMade | Previewed | Finished | ChildResult,
-    Field(discriminator="said"),
+    Field(discriminator="kind"),
 ]
 FROM_CHILD: TypeAdapter[FromChild] = TypeAdapter(FromChild)

@@ -1,4 +1,4 @@
-"""The worker's end of a child process: start it, give it jobs, stop it whatever it does."""
+"""Child processes as the worker sees them: start one, run jobs in it, kill it."""
 
 import asyncio
 import contextlib
@@ -27,14 +27,14 @@ from kit.worker.child_protocol import (
 )
 
 LOG_TAIL = 60
-"""Lines of a child's log that are kept for an operator."""
+"""Lines kept of a child's log, for operators."""
 _LINE_LIMIT = 64 << 20
-"""Bytes in one message of a child: a result with very many slices is large."""
+"""Maximum bytes of a child's message: a result with thousands of slices is large."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChildDied:
-    """The child is gone and did not say why."""
+    """The child process ended without sending a result."""
 
     code: int
     """The exit code; negative is the signal."""
@@ -42,7 +42,7 @@ class ChildDied:
 
     @property
     def cause(self) -> str:
-        """What ended it, for an operator."""
+        """Its signal or exit code, for operators."""
         if self.code < 0:
             with contextlib.suppress(ValueError):
                 return f"signal {signal.Signals(-self.code).name}"
@@ -52,12 +52,10 @@ class ChildDied:
 async def open_channel(
     ours: socket.socket,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Return streams over this end of a socket pair; closing the writer closes the socket once.
-
-    A socket, because uvloop detaches one from its descriptor before it closes that. A file object,
-    as `connect_read_pipe` wants it, is closed a second time after its descriptor's number may
-    already be somebody else's: a database's, or a stored file's.
-    """
+    """Return streams over one end of a socket pair; closing the writer closes the socket."""
+    # A socket and not a pipe. uvloop closes a pipe's descriptor itself, and the file object that
+    # `connect_read_pipe` takes closes it a second time, when the number may already belong to a
+    # database or a stored file. A socket is detached from its descriptor first.
     ours.setblocking(False)
     return await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
 
@@ -68,7 +66,7 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EngineSetup:
-    """How a child's engine is to be loaded."""
+    """How to load a child's engine; see `EngineContext` for the fields."""
 
     weights: Mapping[str, Path]
     device: str
@@ -80,9 +78,10 @@ class EngineSetup:
 
 
 class Child:
-    """One spawned process with a warm engine, in a process group of its own.
+    """A child process with a loaded engine, in its own process group.
 
-    Its environment holds no settings of ours, so it has no credentials.
+    A group, so that `kill` also reaches programs that the engine started. The environment contains
+    none of the server's settings, so the child has no credentials.
     """
 
     def __init__(self, service: WorkerService, setup: EngineSetup, *, scratch: Path) -> None:
@@ -90,12 +89,12 @@ class Child:
         self._setup = setup
         self._scratch = scratch
         self._process: asyncio.subprocess.Process | None = None
-        self._said: asyncio.StreamReader | None = None
+        self._messages: asyncio.StreamReader | None = None
         self._channel: asyncio.StreamWriter | None = None
         self._log: deque[str] = deque(maxlen=LOG_TAIL)
         self._log_task: asyncio.Task[None] | None = None
         self.engine = ""
-        """What the engine calls itself, once loaded."""
+        """The engine's name, once loaded."""
 
     @property
     def setup(self) -> EngineSetup:
@@ -104,16 +103,16 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """Whether the process is running."""
         return self._process is not None and self._process.returncode is None
 
     async def start(self, *, within: Seconds = 300.0) -> None:
-        """Start the process and wait until its engine is warm.
+        """Start the process and wait until its engine is loaded.
 
         Raises
         ------
         LoadFailed
-            The engine could not be loaded, or not in time.
+            The engine could not be loaded within `within` seconds; the process is killed.
         """
         ours, childs = socket.socketpair()
         CHILD_STARTS.labels(self._service.word).inc()
@@ -138,7 +137,7 @@ class Child:
             raise
         finally:
             childs.close()
-        self._said, self._channel = await open_channel(ours)
+        self._messages, self._channel = await open_channel(ours)
         self._log_task = asyncio.create_task(self._keep_log())
         service = self._service
         self._send(
@@ -158,7 +157,7 @@ class Child:
         )
         try:
             async with asyncio.timeout(within):
-                answer = await self._hear()
+                answer = await self._receive()
         except TimeoutError:
             answer = None
         match answer:
@@ -169,27 +168,27 @@ class Child:
                 raise LoadFailed(message)
             case _:
                 died = await self.kill()
-                raise LoadFailed(f"the engine's process ended with {died.cause}\n{died.log}")
+                raise LoadFailed(f"the engine did not load: {died.cause}\n{died.log}")
 
     async def run(self, work: Work) -> AsyncIterator[FromChild | ChildDied]:
-        """Give the child a job and yield what it says; the last one tells how it ended."""
+        """Run a job and yield the child's messages; the last is its result or `ChildDied`."""
         self._send(work.model_dump_json())
         while True:
-            said = await self._hear()
-            if said is None:
+            message = await self._receive()
+            if message is None:
                 yield await self.kill()
                 return
-            yield said
-            if isinstance(said, Finished | ChildResult):
+            yield message
+            if isinstance(message, Finished | ChildResult):
                 return
 
     async def kill(self, *, grace: Seconds = 0.0) -> ChildDied:
-        """End the process and whatever it started; after `grace` seconds by force.
+        """Kill the process group, `grace` seconds after a SIGTERM if that is above 0.
 
         Returns
         -------
         ChildDied
-            How it ended and the tail of its log.
+            The exit code and the end of the log.
         """
         process = self._process
         if process is None:
@@ -199,10 +198,11 @@ class Child:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
                     await process.wait()
-        # The group outlives its leader when the child had started programs of its own.
+        # Even if the child has ended: programs that it started keep the group alive.
         self._signal(signal.SIGKILL)
         code = await process.wait()
         if self._log_task is not None:
+            # Bounded: a program that left the process group may hold the log open.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._log_task
@@ -219,11 +219,12 @@ class Child:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.write(line.encode() + b"\n")
 
-    async def _hear(self) -> FromChild | None:
-        if self._said is None:
+    async def _receive(self) -> FromChild | None:
+        """Return the next message; `None` if the child has closed its end."""
+        if self._messages is None:
             return None
         try:
-            line = await self._said.readline()
+            line = await self._messages.readline()
         except (ConnectionError, ValueError):
             return None
         return FROM_CHILD.validate_json(line) if line.endswith(b"\n") else None

@@ -1,4 +1,4 @@
-"""What an engine is given when it is loaded, and how one of several models is kept open."""
+"""The context in which an engine is loaded, and a holder that keeps one model open."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,22 +10,22 @@ from kit.worker.outcomes import Rejected
 
 @dataclass(frozen=True, slots=True)
 class EngineContext:
-    """Where an engine finds its weights and what it may use."""
+    """Weights and resources of an engine."""
 
     weights: Mapping[str, Path] = field(default_factory=dict)
-    """Verified local files, by their name in `weights.toml`."""
+    """Verified local files, by name in `weights.toml`."""
     device: str = "cpu"
-    """`cpu` or `cuda`: `auto` was decided before."""
+    """`cpu` or `cuda`; the worker has resolved `auto`."""
     threads: int = 1
     scratch: Path = Path()
-    """A folder of this process, empty at the start of each job."""
+    """The slot's folder, private to this process."""
     segment: float = 1.0
-    """Scale of the engine's segment or batch: 1, then a half, then a quarter after running out
-    of memory."""
+    """Scale of the engine's segment or batch: 1, and a half or a quarter after running out of
+    memory."""
     prefer: str = "auto"
-    """Which engine the settings ask for, where the service has several."""
+    """The engine that the settings name, for services with several; `auto` by default."""
     fallback: bool = False
-    """Whether this one, on the CPU, stands in for a GPU whose memory ran out."""
+    """Whether this engine runs on the CPU because the GPU ran out of memory."""
 
 
 Key = TypeVar("Key")
@@ -33,14 +33,14 @@ Model = TypeVar("Model")
 
 
 class OpenModel(Generic[Key, Model]):
-    """Keeps the model that was asked for last open, and closes it before it opens another.
+    """Keeps the last opened model open; closes it before opening another.
 
     Parameters
     ----------
     opener
-        Loads the model of a key.
+        Loads the model for a key.
     closer
-        Frees what a model holds; by default it is only let go.
+        Frees a model's resources; by default the model is only dropped.
     """
 
     def __init__(
@@ -52,34 +52,34 @@ class OpenModel(Generic[Key, Model]):
 
     @property
     def current(self) -> Model | None:
-        """The model that is open."""
+        """The open model, if any."""
         return self._open[1] if self._open else None
 
     def open(self, key: Key) -> Model:
-        """Return the model of a key, loading it where it is not the one that is open."""
+        """Return the model for a key; load it unless it is already open."""
         if self._open is None or self._open[0] != key:
-            # One at a time: the one before makes room first.
+            # Close first: two models may not fit into memory together.
             self.close()
             self._open = key, self._opener(key)
         return self._open[1]
 
     def close(self) -> None:
-        """Let go of the model that is open, if there is one."""
+        """Close the open model, if any."""
         if self._open is not None:
             self._closer(self._open[1])
             self._open = None
 
 
 def missing_weights(weights: str, available: Iterable[str], command: str) -> Rejected:
-    """Return the end of a job that asks for weights which this worker does not have.
+    """Return the rejection of a job that names weights which this worker does not have.
 
     Parameters
     ----------
     command
-        What fetches them, for whoever runs the worker.
+        The command that fetches them, for the operator.
     """
     return Rejected(
         "missing_weights",
         f"The weights {weights!r} are not on this worker; it has: {', '.join(available)}. If the "
-        f"service's weights.toml lists them, whoever runs the worker fetches them with: {command}",
+        f"service's weights.toml lists them, its operator can fetch them with: {command}",
     )

@@ -1,4 +1,4 @@
-"""Files of a job: inputs from the store to scratch, outputs from scratch to the store."""
+"""Fetch a job's inputs from the object store, and store its outputs and manifest there."""
 
 import asyncio
 import hashlib
@@ -9,6 +9,7 @@ from contracts.ids import JobId
 from contracts.items import ArtifactKind
 from contracts.jobs import (
     Claim,
+    InputFacts,
     InputRef,
     Manifest,
     Producer,
@@ -22,11 +23,14 @@ from kit.objects.base import ObjectCorrupt, ObjectMissing, ObjectStore
 from kit.worker.job import JobInput, Output
 
 INLINE_MANIFEST_BYTES = 16 << 10
-"""Bytes of a manifest that is told with the event, and need not be fetched."""
+"""Manifests up to this size are inlined in `job.completed`."""
 
 
 class InputLost(Exception):
-    """A stored file that a job reads is missing or damaged: to try again later would not help."""
+    """An input is missing from the store or damaged there; a retry would not help.
+
+    `reason` is for users, `detail` for operators.
+    """
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(reason.message)
@@ -35,23 +39,21 @@ class InputLost(Exception):
 
 
 async def fetch_inputs(store: ObjectStore, claim: Claim, folder: Path) -> tuple[JobInput, ...]:
-    """Fetch every input of a job into an existing folder, each checked against its digest.
+    """Fetch every input of a job into an existing folder and verify its SHA-256.
 
     Raises
     ------
     InputLost
-        One is not there, or was read twice and did not have the bytes of its digest.
+        An input is missing, or has another digest after a second try.
     ObjectError
+        The store is unavailable.
     """
     inputs = []
     for number, ref in enumerate(claim.inputs):
         path = folder / f"{number}{Path(ref.name).suffix}"
         await _fetch(store, ref, path)
-        inputs.append(
-            JobInput(
-                path, ref.kind, ref.name, ref.subject, ref.sha256, ref.stem, ref.start, ref.end
-            )
-        )
+        facts = ref.model_dump(include=set(InputFacts.model_fields))
+        inputs.append(JobInput(**facts, path=path))
     return tuple(inputs)
 
 
@@ -61,41 +63,40 @@ async def _fetch(store: ObjectStore, ref: InputRef, path: Path) -> None:
             await store.get_file(Bucket(ref.bucket), ref.key, path, sha256=ref.sha256)
             break
         except (ObjectMissing, ObjectCorrupt) as error:
-            # Bytes may be damaged on their way; those that are stored are damaged every time.
+            # Try twice: a transfer may damage bytes once, a damaged object fails every time.
             if last:
                 missing = isinstance(error, ObjectMissing)
-                raise InputLost(_loss(ref, missing=missing), str(error)) from error
+                raise InputLost(_reason(ref, missing=missing), str(error)) from error
 
 
-def _loss(ref: InputRef, *, missing: bool) -> Reason:
-    """Return what is said of an input that cannot be read."""
-    reason = ReasonCode.MISSING_FILE if missing else ReasonCode.DAMAGED_FILE
+def _reason(ref: InputRef, *, missing: bool) -> Reason:
+    """Return the message for users about a missing or damaged input."""
+    code = ReasonCode.MISSING_FILE if missing else ReasonCode.DAMAGED_FILE
     how = "missing from" if missing else "damaged in"
     if ref.kind is ArtifactKind.ORIGINAL:
         message = (
-            "The uploaded bytes are missing from the store. Upload the file again."
+            "The uploaded file is missing from the store. Upload it again."
             if missing
-            else "The bytes that arrived are not the ones that were announced: their SHA-256 is "
-            "another. Upload the file again."
+            else "The uploaded file does not have the SHA-256 that was announced. "
+            "Upload the file again."
         )
     elif ref.kind is ArtifactKind.CANONICAL:
         message = (
             f"The audio of this item, {ref.name}, is {how} the store. If the item was uploaded, "
-            "delete it and upload the file again; if it was made by a job, have that job done "
-            "again."
+            "delete it and upload the file again; if a job produced it, run that job again."
         )
     else:
         message = (
-            f"A file that this job reads, {ref.name}, is {how} the store. Have the job that made "
-            "it done again, and then this one."
+            f"An input of this job, {ref.name}, is {how} the store. Run the job that produced it "
+            "again, then this one."
         )
-    return Reason(code=reason, message=message)
+    return Reason(code=code, message=message)
 
 
 async def store_outputs(
     store: ObjectStore, claim: Claim, outputs: Iterable[Output]
 ) -> tuple[StoredFile, ...]:
-    """Store every output under the attempt's prefix, in order."""
+    """Store every output under the attempt's prefix, in order. Raises `ObjectError`."""
     stored = []
     for output in outputs:
         size, digest = await asyncio.to_thread(digest_file, output.path)
@@ -115,12 +116,12 @@ async def store_manifest(
     result: ResultData,
     files: tuple[StoredFile, ...],
 ) -> tuple[str, str, Manifest | None]:
-    """Store the manifest, the last object of an attempt.
+    """Store the manifest, the last object of an attempt. Raises `ObjectError`.
 
     Returns
     -------
     tuple
-        Its key, its digest, and itself if it is small enough to be told.
+        Its key, its SHA-256, and the manifest itself if it is small enough for the event.
     """
     manifest = Manifest(
         job=JobId(claim.job), epoch=claim.epoch, producer=producer, result=result, files=files
@@ -128,12 +129,12 @@ async def store_manifest(
     data = manifest.model_dump_json().encode()
     key = key_of(claim, MANIFEST)
     await store.put_bytes(Bucket.DERIVED, key, data, media_type="application/json")
-    told = manifest if len(data) <= INLINE_MANIFEST_BYTES else None
-    return key, hashlib.sha256(data).hexdigest(), told
+    inline = manifest if len(data) <= INLINE_MANIFEST_BYTES else None
+    return key, hashlib.sha256(data).hexdigest(), inline
 
 
 def key_of(claim: Claim, name: str) -> str:
-    """Return the key of a file of this attempt."""
+    """Return the object key of a file of this attempt."""
     return artifact_key(claim.owner, claim.subject, claim.task, claim.job, claim.epoch, name)
 
 

@@ -1,7 +1,4 @@
-"""What a handler does first with its audio: read the header, and end where there is no work.
-
-Every ending has the same reason and the same words in every service.
-"""
+"""Check a job's audio before work starts, with the same outcomes in every service."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -17,22 +14,20 @@ from kit.worker.outcomes import Rejected, Skipped
 
 
 class Silent(Skipped):
-    """Nothing can be heard in a job's audio."""
+    """The job's audio is silent."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "silent", "The audio is silent. Give a recording in which something sounds."
-        )
+        super().__init__("silent", "The audio is silent. Use a recording that contains sound.")
 
 
 @contextmanager
 def reject_unreadable() -> Iterator[None]:
-    """Reject a job whose audio turns out to be damaged while it is read; also a decorator.
+    """Turn `UnreadableAudio` in the `with` block into a rejected job; also a decorator.
 
     Raises
     ------
     Rejected
-        `unreadable`, with what is wrong with which file.
+        With the reason `unreadable`; the message names the file and the fault.
     """
     try:
         yield
@@ -40,54 +35,54 @@ def reject_unreadable() -> Iterator[None]:
         raise Rejected("unreadable", str(error)) from error
 
 
-def mix_beside(inputs: Sequence[JobInput]) -> JobInput | None:
-    """Return the song that is among a job's inputs beside what the job is about, or none."""
-    songs = [one for one in inputs if one.kind is ArtifactKind.CANONICAL]
+def find_mix(inputs: Sequence[JobInput]) -> JobInput | None:
+    """Return the song among a job's inputs if there is one besides the stem; `None` otherwise."""
+    songs = [song for song in inputs if song.kind is ArtifactKind.CANONICAL]
     return songs[0] if len(songs) == 1 < len(inputs) else None
 
 
 def open_input(
-    given: JobInput,
+    audio: JobInput,
     mix: JobInput | None = None,
     *,
     min_seconds: Seconds,
     measure: Measure | None = None,
 ) -> AudioFacts:
-    """Return what an input's header says, if there is anything to work on.
+    """Return the facts of an input's header if the audio is worth processing.
 
     Parameters
     ----------
-    given
+    audio
         The job's input.
     mix
-        The song that it was separated from, where it is a stem and the song is known: a stem that
-        holds nothing but what leaked into it is not worked on.
+        The song that a stem was separated from, if it is known: a stem that contains only bleed
+        from other instruments is skipped.
     min_seconds
-        The least length that the service can work on; audio without a sample is always too short.
+        Minimum length; audio without samples is always too short.
     measure
-        Measures the input, and the mix, while they are read; they are read for it alone where no
-        stem is to be judged.
+        Measures the input and the mix in the same pass as the presence check; without that check
+        they are read for the measurement alone.
 
     Raises
     ------
     Skipped
-        `too_short`, or `not_heard` with the reason.
+        With the reason `too_short` or `not_heard`.
     UnreadableAudio
         A file is damaged.
     """
-    facts = probe(given.path)
+    facts = probe(audio.path)
     if facts.samples < max(1, round(min_seconds * facts.sample_rate)):
         raise Skipped(
             "too_short",
-            f"The audio lasts {facts.duration:.3f} s, and {min_seconds:g} s are the least to work "
-            "on. Give a longer recording.",
+            f"The audio lasts {facts.duration:.3f} s; this task needs {min_seconds:g} s or more. "
+            "Use a longer recording.",
         )
-    if mix is not None and given.stem is not None and given.kind is ArtifactKind.STEM:
-        reason = absence(given.path, mix.path, given.stem, measure=measure)
+    if mix is not None and audio.stem is not None and audio.kind is ArtifactKind.STEM:
+        reason = absence(audio.path, mix.path, audio.stem, measure=measure)
         if reason is not None:
             raise Skipped("not_heard", reason)
     elif measure is not None:
-        for one in (given, mix):
-            if one is not None:
-                deque(read_measured(one.path, measure), maxlen=0)
+        for file in (audio, mix):
+            if file is not None:
+                deque(read_measured(file.path, measure), maxlen=0)
     return facts

@@ -1,4 +1,4 @@
-"""A job as its handler sees it: inputs as local files, outputs to be stored, progress."""
+"""A job as its handler sees it: local input files, output files, progress."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,74 +6,64 @@ from typing import Protocol
 
 from contracts.ids import JobId
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
-from contracts.jobs import FileFacts, ItemFacts
+from contracts.jobs import FileFacts, InputFacts, ItemFacts
 from contracts.music import Samples, Stem
 from contracts.subjects import Subject
 from kit.worker.outcomes import Rejected
 
 
-@dataclass(frozen=True, slots=True)
-class JobInput:
-    """One file to read."""
+class JobInput(InputFacts):
+    """A file that a job reads, as a local copy."""
 
     path: Path
-    kind: ArtifactKind
-    name: str
-    subject: Subject
-    """What it belongs to."""
-    sha256: str
-    stem: Stem | None = None
-    start: Samples | None = None
-    """Where it lies in the job's item, when it was cut from it."""
-    end: Samples | None = None
 
 
 class Output(FileFacts):
-    """One file that the handler writes, to be stored as an artifact."""
+    """A file that the handler writes and the worker stores as an artifact."""
 
     path: Path
 
 
 class Reporter(Protocol):
-    """Where progress and previews go; the child's end of the pipe."""
+    """Receives progress and previews; in a child process it sends them to the worker."""
 
     def progress(self, fraction: float, message: str) -> None:
-        """Tell how far the work is."""
+        """Report progress, 0 to 1."""
         ...
 
     def preview(self, path: Path) -> None:
-        """Offer a finished part of a file for listening while the job runs."""
+        """Publish a finished part of a file as a preview."""
         ...
 
 
 @dataclass(slots=True)
 class Job:
-    """What a handler is given besides its parameters."""
+    """Passed to a handler besides its parameters and its engine."""
 
     id: JobId
     subject: Subject
-    """What it works on."""
+    """What the job works on."""
     inputs: tuple[JobInput, ...]
     scratch: Path
-    """A private folder; whatever is left in it is removed after the job."""
+    """A private folder, removed after the job."""
     reporter: Reporter
     item_facts: ItemFacts | None = None
-    """What is known of the subject where it is an item; `item` is for handlers that need one."""
+    """Facts of the subject if it is an item; handlers that need one use `item`."""
     outputs: list[Output] = field(default_factory=list)
 
     @property
     def item(self) -> ItemFacts:
-        """The item that it works on. Raises `Rejected` where its subject is no item."""
+        """The item that the job works on. Raises `Rejected` if its subject is not an item."""
         if self.item_facts is None:
             raise Rejected(
                 "subject",
-                f"This task works on an item, not on a {self.subject.kind}. Ask for it on an item.",
+                f"This task works on an item, not on a {self.subject.kind}. Submit it for an item.",
             )
         return self.item_facts
 
     @property
     def input(self) -> JobInput:
-        """The only input."""
+        """The only input. Raises `ValueError` if there are several or none."""
         if len(self.inputs) != 1:
             raise ValueError(f"this task takes one input, not {len(self.inputs)}")
         return self.inputs[0]
@@ -91,21 +81,21 @@ class Job:
         end: Samples | None = None,
         audio: AudioFacts | None = None,
     ) -> Path:
-        """Reserve a file in the scratch folder that will be stored as an artifact.
+        """Reserve a file in the scratch folder; the worker stores it as an artifact.
 
         Parameters
         ----------
         name
-            Lower case, unique in the job, such as `vocals.flac`.
+            Lower case and unique in the job, such as `vocals.flac`.
         item, title, start, end, audio
-            When `item` is set, the file becomes an item of that kind, named `title`, with
-            lineage to the job's item if it works on one; `start` and `end` are samples of that
-            item's canonical audio.
+            If `item` is set, the file becomes an item of that kind, named `title`, with lineage to
+            the job's item if it works on one; `start` and `end` are samples of that item's
+            canonical audio.
 
         Returns
         -------
         Path
-            Where to write it. A reserved file that is not there at the end is an error.
+            The path to write to. The job fails if the file is missing at the end.
         """
         if any(output.name == name for output in self.outputs):
             raise ValueError(f"the job already has an output named {name!r}")
@@ -129,7 +119,7 @@ class Job:
         return path
 
     def describe(self, name: str, *, audio: AudioFacts) -> None:
-        """Add what became known of an output's audio while it was written."""
+        """Set the audio facts of a reserved output. Raises `ValueError` for an unknown name."""
         for index, output in enumerate(self.outputs):
             if output.name == name:
                 self.outputs[index] = output.model_copy(update={"audio": audio})
@@ -137,9 +127,9 @@ class Job:
         raise ValueError(f"the job has no output named {name!r}")
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Tell how far the work is, 0 to 1; costs nothing when told often."""
+        """Report progress, clipped to 0 to 1. Cheap: messages to the worker are rate-limited."""
         self.reporter.progress(min(1.0, max(0.0, fraction)), message)
 
     def preview(self, path: Path) -> None:
-        """Offer a file, already written, for listening while the job runs (never an artifact)."""
+        """Publish a written file as a preview for as long as the job runs; never an artifact."""
         self.reporter.preview(path)

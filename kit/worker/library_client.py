@@ -1,4 +1,4 @@
-"""The library as a worker sees it: claims and heartbeats over its internal port."""
+"""Client of the library's internal port for workers: claims and heartbeats."""
 
 from typing import Protocol
 
@@ -9,35 +9,41 @@ from contracts.jobs import Claim, ClaimRequest, Claims, Heartbeat, HeartbeatAnsw
 
 
 class LibraryUnavailable(Exception):
-    """The library could not be asked; ask again later."""
+    """The library did not answer; try again later."""
 
 
 class LibraryClient(Protocol):
-    """Where a worker claims jobs."""
+    """Claims jobs and extends leases."""
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
-        """Take the next jobs, or nothing. Raises `LibraryUnavailable`."""
+        """Claim up to `request.max_jobs` jobs; may be none. Raises `LibraryUnavailable`."""
         ...
 
     async def heartbeat(self, job: JobId, beat: Heartbeat) -> LeaseStatus:
-        """Say that the work goes on. Raises `LibraryUnavailable`."""
+        """Extend a job's lease and report progress. Raises `LibraryUnavailable`."""
         ...
 
 
 class HttpLibraryClient:
-    """Ask the library over HTTP."""
+    """The library over HTTP.
+
+    Parameters
+    ----------
+    secret
+        `KIT_INTERNAL_SECRET`, sent as a bearer token.
+    """
 
     def __init__(self, client: httpx.AsyncClient, *, secret: str) -> None:
         self._client = client
         self._headers = {"Authorization": f"Bearer {secret}"}
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
-        """Take the next jobs, or nothing."""
+        """Claim up to `request.max_jobs` jobs; may be none."""
         answer = await self._post("/internal/claims", request.model_dump_json())
         return Claims.model_validate_json(answer.content).claims
 
     async def heartbeat(self, job: JobId, beat: Heartbeat) -> LeaseStatus:
-        """Say that the work goes on."""
+        """Extend a job's lease and report progress."""
         answer = await self._post(f"/internal/jobs/{job}/heartbeat", beat.model_dump_json())
         return HeartbeatAnswer.model_validate_json(answer.content).status
 

@@ -1,22 +1,22 @@
-"""How a handler ends when it does not return a result.
+"""Exceptions with which a handler ends a job that has no result.
 
 Outcome
-├── Skipped       there was nothing to do; a result of its own kind
+├── Skipped       there is nothing to do; not a failure
 ├── Rejected      the input cannot be used; never retried
-├── Retryable     a passing fault; retried with backoff
-└── OutOfMemory   the device was too small; retried with less at once (R20)
+├── Retryable     a transient fault; retried with backoff
+└── OutOfMemory   the device has too little memory; retried with a smaller segment (R20)
 """
 
 
 class Outcome(Exception):
-    """Base of the ways to end without a result.
+    """Base of outcomes without a result.
 
     Parameters
     ----------
     reason
-        One lower-case word for programs, such as `silent`.
+        A lower-case code for programs, such as `silent`.
     message
-        For a person: what was wrong and what to do.
+        For users: the problem and what to do.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -26,16 +26,16 @@ class Outcome(Exception):
 
 
 class Skipped(Outcome):
-    """There was nothing to do: silence, too short, nothing found."""
+    """There is nothing to do, for example because the audio is silent or too short."""
 
 
 class Rejected(Outcome):
-    """The input cannot be used; trying again would not help."""
+    """The input cannot be used; a retry would not help."""
 
 
 class Retryable(Outcome):
-    """A passing fault."""
+    """A transient fault; the job is retried."""
 
 
 class OutOfMemory(Outcome):
-    """The device was too small for this segment."""
+    """The device has too little memory for this segment."""

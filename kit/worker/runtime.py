@@ -1,7 +1,21 @@
-"""The worker runtime: one task listens, one claims, one for each slot runs a job.
+"""The worker runtime: claims jobs of one task from the library and runs each in a child process.
 
-None of the first two ever awaits a job, the event loop never computes, and whatever happens to a
-child process becomes one of the outcomes that the job table knows.
+Three kinds of tasks share the event loop, which itself never computes:
+
+- `_listen` tails the task's command topic and turns each command into a wake-up. Commands carry no
+  work: they only make the next claim come sooner, so a lost one costs at most one poll interval.
+- `_claim_loop` asks the library for as many jobs as there are free, warm slots. The library's job
+  table is the queue; a claim gives this worker a lease on each job.
+- `_run_job`, once for each job, runs an `Attempt` in a slot and then frees the slot.
+
+The first two never await a job. A slot's child process outlives its job, because loading an engine
+takes seconds; it is replaced when it dies, is killed or must be loaded differently. Whatever
+happens to a child becomes one of the outcomes that the job table knows; if the worker itself dies,
+its leases expire and the library requeues the jobs.
+
+On SIGTERM `run` stops claiming first, then waits for the attempts, which finish or release their
+jobs within the grace period (see `kit.worker.attempt`), and kills the children last. A second
+signal (`force_stop`) makes every attempt release its job at once.
 """
 
 import asyncio
@@ -34,13 +48,13 @@ from kit.worker.slot import Slot
 log = logging.getLogger(__name__)
 
 RETRY_LOAD = 30.0
-"""Seconds between two tries to make an engine ready."""
-CLAIM_WITHIN = 10.0
+"""Seconds between two tries to load an engine."""
+CLAIM_TIMEOUT = 10.0
 """Seconds that a stopping worker waits for the answer to its last claim."""
 DEVICE_FAILURES = 3
-"""Failures of a device in a row after which this worker takes no work for a while."""
-DEVICE_REST = 300.0
-"""Seconds before one more job is tried on a device that failed."""
+"""Consecutive failures of a device after which the worker pauses claiming."""
+DEVICE_PAUSE = 300.0
+"""Seconds of that pause, after which one more job is tried."""
 
 
 class WorkerRuntime:
@@ -49,13 +63,13 @@ class WorkerRuntime:
     Parameters
     ----------
     service
-        What to run.
+        The task's handler and engine.
     settings
-        Of the service.
+        The service's settings.
     platform
-        What this process is built on.
+        Bus, object store, clock and settings of this process.
     library
-        Where jobs are claimed.
+        Client for claims and heartbeats.
     """
 
     def __init__(
@@ -77,35 +91,35 @@ class WorkerRuntime:
         self._wakeup.set()
         self._stopping = asyncio.Event()
         self._force_stop = asyncio.Event()
-        self._asking = False
+        self._claim_in_flight = False
         self._device_failures = 0
         self._free: asyncio.Queue[Slot] = asyncio.Queue()
         self._slots: list[Slot] = []
         self._warming: dict[Slot, asyncio.Task[None]] = {}
         self._running: set[asyncio.Task[None]] = set()
-        self._long = 0
-        """Jobs that run and were expected to take long."""
+        self._long_jobs = 0
+        """Running jobs that the library expected to take long."""
 
     @property
     def device_works(self) -> bool:
-        """Whether the device did not fail again and again; if it did, a restart may mend it."""
+        """Whether the device failed fewer than `DEVICE_FAILURES` times in a row."""
         return self._device_failures < DEVICE_FAILURES
 
     @property
     def problem(self) -> str:
-        """Why the worker is not ready; empty when it is."""
+        """Why the worker is not ready, for operators; empty if it is."""
         if self._unprepared:
             return self._unprepared
         if not self.device_works:
             return (
-                f"The device failed {DEVICE_FAILURES} times in a row. It is tried again after "
-                f"{DEVICE_REST:.0f} s; if it goes on failing, check the device and its driver."
+                f"The device failed {DEVICE_FAILURES} times in a row. The worker tries again after "
+                f"{DEVICE_PAUSE:.0f} s; if it keeps failing, check the device and its driver."
             )
         return self._slots[0].problem if all(slot.problem for slot in self._slots) else ""
 
     @property
     def ready(self) -> bool:
-        """Whether it claims jobs."""
+        """Whether the worker claims jobs."""
         return not self.problem and not self._stopping.is_set()
 
     def force_stop(self) -> None:
@@ -113,7 +127,7 @@ class WorkerRuntime:
         self._force_stop.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Work until `stopping` is set; then finish what fits the grace and release the rest."""
+        """Run jobs until `stopping` is set; then finish what fits the grace, release the rest."""
         bind({"task": self.service.word})
         scratch = scratch_folder(self.platform.settings.scratch_dir, self.service.word)
         self._slots = [
@@ -122,10 +136,11 @@ class WorkerRuntime:
         ]
         SLOTS.labels(self.service.word).set(len(self._slots))
         listening = asyncio.create_task(self._listen())
-        claiming = asyncio.create_task(self._claim())
+        claiming = asyncio.create_task(self._claim_loop())
         try:
             await stopping.wait()
         finally:
+            # The attempts watch this event too, so they begin to drain now.
             self._stopping.set()
             listening.cancel()
             await self._stop_claiming(claiming)
@@ -138,53 +153,61 @@ class WorkerRuntime:
             shutil.rmtree(scratch, ignore_errors=True)
 
     async def _stop_claiming(self, claiming: "asyncio.Task[None]") -> None:
-        """End the claims; one that is being answered is waited for, so that no job is orphaned."""
+        """Stop the claim loop and the loading of engines.
+
+        A claim in flight is awaited: the library may have granted it already, and jobs that nobody
+        runs would wait for their lease to expire. They start, and drain like the others.
+        """
         self._wakeup.set()
-        if self._asking:
-            await asyncio.wait({claiming}, timeout=CLAIM_WITHIN)
+        if self._claim_in_flight:
+            await asyncio.wait({claiming}, timeout=CLAIM_TIMEOUT)
         warming = tuple(self._warming.values())
         for task in (claiming, *warming):
             task.cancel()
         await asyncio.gather(claiming, *warming, return_exceptions=True)
 
     async def _listen(self) -> None:
-        """Turn news of this kind of work into a wake-up; never await a job."""
+        """Set the wake-up for every command of this task."""
         topic = commands(self.service.word)
         while True:
             try:
                 async for _ in self.platform.bus.tail(topic):
                     self._wakeup.set()
             except Exception:
-                log.warning("the bus gives no news; work is found by asking", exc_info=True)
+                log.warning("the bus cannot be read; polling for work instead", exc_info=True)
             await self.platform.clock.sleep(1.0)
 
-    async def _claim(self) -> None:
-        """Claim jobs for the free slots; never await one."""
+    async def _claim_loop(self) -> None:
+        """Claim jobs for free slots and start each as a task of its own."""
         await self._prepare()
         for slot in self._slots:
             self._free.put_nowait(slot)
         while not self._stopping.is_set():
             warm = await self._warm_slots()
             if not self.device_works:
-                await self._rest_device()
-            self._wakeup.clear()  # Before asking, so that news which comes meanwhile is kept.
-            claims = await self._ask(len(warm))
+                await self._pause_for_device()
+            # Clear before the request: a command that arrives while the library answers may
+            # announce a job that the answer does not include.
+            self._wakeup.clear()
+            claims = await self._request_claims(len(warm))
             for slot, claim in zip(warm, claims, strict=False):
                 JOBS_RUNNING.labels(self.service.word).inc()
-                self._long += claim.long
-                task = asyncio.create_task(self._work(slot, claim))
+                self._long_jobs += claim.long
+                task = asyncio.create_task(self._run_job(slot, claim))
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
             for slot in warm[len(claims) :]:
                 self._free.put_nowait(slot)
             if len(claims) < len(warm):
+                # The queue is empty. After a full answer there may be more, so ask again as soon
+                # as a slot is free.
                 await self._wait_for_wakeup()
 
     async def _warm_slots(self) -> list[Slot]:
-        """Return the free slots whose engines are warm, as soon as there is one.
+        """Wait for at least one free slot with a warm engine; return all of them.
 
-        A slot that is not warm is warmed beside this, so that one whose engine cannot be loaded
-        keeps no other waiting.
+        Cold slots are warmed in the background, so that a slot whose engine cannot be loaded does
+        not delay the others.
         """
         warm: list[Slot] = []
         while not warm or (not self._free.empty() and len(warm) < MAX_CLAIMS):
@@ -192,11 +215,11 @@ class WorkerRuntime:
             if slot.is_warm:
                 warm.append(slot)
             else:
-                self._warming[slot] = asyncio.create_task(self._warm_again(slot))
+                self._warming[slot] = asyncio.create_task(self._reload(slot))
         return warm
 
-    async def _warm_again(self, slot: Slot) -> None:
-        """Load a slot's engine again, as often as it takes, then free the slot."""
+    async def _reload(self, slot: Slot) -> None:
+        """Load a slot's engine, retrying until it succeeds, then free the slot."""
         while True:
             try:
                 await slot.warm()
@@ -210,18 +233,19 @@ class WorkerRuntime:
             self._free.put_nowait(slot)
             return
 
-    async def _rest_device(self) -> None:
-        """Take no work for a while after a device failed again and again.
+    async def _pause_for_device(self) -> None:
+        """Pause claiming after repeated failures of the device.
 
-        Meanwhile `/healthz` fails, so that whoever watches this worker may start it again, on
-        another device perhaps. Where nobody watches, the worker mends itself if the device does.
+        `/healthz` fails meanwhile, so that an orchestrator can restart the worker, perhaps on
+        another device. Without one, the worker resumes after the pause with a single trial job:
+        one more failure pauses it again.
         """
         log.error("%s is not ready: %s", self.service.word, self.problem)
-        await self.platform.clock.sleep(DEVICE_REST)
+        await self.platform.clock.sleep(DEVICE_PAUSE)
         self._device_failures = DEVICE_FAILURES - 1
 
     async def _prepare(self) -> None:
-        """Wait until the weights are verified and every slot's engine is warm."""
+        """Verify the weights and warm every slot's engine, retrying until that succeeds."""
         while True:
             try:
                 setup, fingerprint = await asyncio.to_thread(self._setup)
@@ -238,35 +262,35 @@ class WorkerRuntime:
             log.info("%s is ready: %s on %s", self.service.word, self.producer.engine, setup.device)
             return
 
-    async def _ask(self, max_jobs: int) -> tuple[Claim, ...]:
-        """Ask once for work; nothing also where the library cannot be asked."""
+    async def _request_claims(self, max_jobs: int) -> tuple[Claim, ...]:
+        """Claim up to `max_jobs` jobs; none if the library is unavailable."""
         request = ClaimRequest(
             task=self.service.word,
             worker=self.worker,
             producer=cast(Producer, self.producer),
             max_jobs=max_jobs,
-            max_long_jobs=min(max_jobs, max(0, self.settings.long_slots - self._long)),
+            max_long_jobs=min(max_jobs, max(0, self.settings.long_slots - self._long_jobs)),
         )
-        self._asking = True
+        self._claim_in_flight = True
         try:
             return await self.library.claim(request)
         except LibraryUnavailable as error:
-            log.warning("no work can be claimed: %s", error)
+            log.warning("claiming failed: %s", error)
             return ()
         finally:
-            self._asking = False
+            self._claim_in_flight = False
 
     async def _wait_for_wakeup(self) -> None:
-        """Wait until work may be there that was not before."""
+        """Wait for a command, but no longer than the poll interval, which finds what was missed."""
         poll = self.platform.settings.poll
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(poll * random.uniform(0.8, 1.2)):
                 await self._wakeup.wait()
-                # Idle workers do not all ask at once.
+                # Jitter: a command wakes all idle workers, and they must not claim all at once.
                 await asyncio.sleep(random.uniform(0, 0.05))
 
-    async def _work(self, slot: Slot, claim: Claim) -> None:
-        """Run one job to its outcome, then free the slot."""
+    async def _run_job(self, slot: Slot, claim: Claim) -> None:
+        """Run one attempt to its outcome, then free the slot."""
         bind({"job_id": claim.job, "epoch": str(claim.epoch)})
         attempt = Attempt(
             claim,
@@ -279,24 +303,25 @@ class WorkerRuntime:
             force_stop=self._force_stop,
         )
         try:
-            ending = await attempt.run()
+            outcome = await attempt.run()
         except Exception:
-            # The lease runs out and the job is handed to another worker.
-            log.exception("the attempt broke; its lease will run out")
+            # Nothing was published, so the library requeues the job once the lease expires. Kill
+            # the child: it may still be working on the job.
+            log.exception("the attempt failed unexpectedly; its lease will expire")
             await slot.close()
-            ending = AttemptOutcome.BROKEN
+            outcome = AttemptOutcome.BROKEN
         finally:
             JOBS_RUNNING.labels(self.service.word).dec()
             if claim.long:
-                self._long -= 1
-                # A slot may be free already, and wait for work that was too long for it until now.
+                self._long_jobs -= 1
+                # Another slot may be idle only because no further long job was allowed.
                 self._wakeup.set()
-        failed = ending is AttemptOutcome.DEVICE
+        failed = outcome is AttemptOutcome.DEVICE_FAILED
         self._device_failures = self._device_failures + 1 if failed else 0
         self._free.put_nowait(slot)
 
     def _setup(self) -> tuple[EngineSetup, str]:
-        """Verify the weights and decide how engines are loaded."""
+        """Verify the weights; return the engines' setup, and the version and weights as text."""
         manifest = (
             read_manifest(self.service.weights)
             if self.service.weights
@@ -325,10 +350,11 @@ class WorkerRuntime:
 
 
 def scratch_folder(root: Path | None, word: str) -> Path:
-    """Make a private scratch folder, and remove those that dead processes left behind."""
+    """Create a private scratch folder, and remove those of dead worker processes."""
     base = root or Path(tempfile.gettempdir())
     base.mkdir(parents=True, exist_ok=True)
     for left in base.glob(f"cratedig-{word}-*-*"):
+        # The folder's name holds the process id. Without /proc, no process can be told dead.
         pid = left.name.split("-")[2]
         if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
             shutil.rmtree(left, ignore_errors=True)

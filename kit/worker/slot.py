@@ -1,4 +1,4 @@
-"""Where a worker runs one job at a time."""
+"""The part of a worker that runs one job at a time."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from kit.worker.compute import Child, EngineSetup, LoadFailed
 
 
 class Slot:
-    """Room for one job at a time: a warm child process and a scratch folder."""
+    """A child process with a loaded engine, and a scratch folder, for one job at a time."""
 
     def __init__(self, service: WorkerService, folder: Path) -> None:
         self._service = service
@@ -15,44 +15,47 @@ class Slot:
         self.setup: EngineSetup | None = None
         self.child: Child | None = None
         self.problem = ""
-        """Why its engine could not be loaded the last time; empty when it could."""
+        """Why the engine could not be loaded; empty if the last load succeeded."""
 
     @property
     def is_warm(self) -> bool:
-        """Whether the engine is loaded in the slot's own way."""
+        """Whether the child runs and its engine is loaded with `setup`."""
         return self._loaded(self.setup) is not None
 
     @property
     def engine(self) -> str:
-        """What the warm engine calls itself."""
+        """The loaded engine's name; empty without a child."""
         return self.child.engine if self.child else ""
 
     async def warm(self, setup: EngineSetup | None = None) -> Child:
-        """Return a child whose engine is loaded as asked, by default in the slot's own way.
+        """Return a child whose engine is loaded with `setup`, by default the slot's own.
+
+        A child with another setup is replaced: an engine cannot be loaded differently in place.
 
         Raises
         ------
         LoadFailed
+            The engine could not be loaded.
         """
-        wanted = setup or self.setup
-        if wanted is None:
+        setup = setup or self.setup
+        if setup is None:
             raise LoadFailed("the slot was not set up")
-        if (child := self._loaded(wanted)) is not None:
+        if (child := self._loaded(setup)) is not None:
             return child
         await self.close()
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Known before it is started, so that a start which is cancelled leaves no process behind.
-        self.child = Child(self._service, wanted, scratch=self.folder)
+        # Assigned before it starts, so that `close` kills it even if the start is cancelled.
+        self.child = Child(self._service, setup, scratch=self.folder)
         await self.child.start()
         return self.child
 
     def _loaded(self, setup: EngineSetup | None) -> Child | None:
-        """Return the child if it lives and its engine is loaded as asked."""
+        """Return the child if it is alive and its engine is loaded with `setup`."""
         child = self.child
         return child if child is not None and child.alive and child.setup == setup else None
 
     async def close(self) -> None:
-        """End the child."""
+        """Kill the child, if there is one."""
         if self.child is not None:
             child, self.child = self.child, None
             await child.kill()

@@ -1,12 +1,13 @@
 """Rhythm and harmony analysis: the engine protocol, and the signal-processing engine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from kit.arrays import F32
+from kit.audio.decode import BlockSource
 from kit.audio.downmix import downmix
 from kit.signal.beats import NO_BEATS, BeatTrack, track_beats
 from kit.signal.onsets import OnsetStrength, loudness, onset_strength
@@ -14,8 +15,6 @@ from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.engines import EngineContext
 from services.analysis.chroma import Chroma, chroma
 
-Source = Callable[[], Iterator[F32]]
-"""Opens a recording at its beginning, as blocks `[channels, samples]`."""
 SILENCE = 1e-5
 """Level (-100 dBFS) below which a recording counts as silent."""
 
@@ -33,11 +32,11 @@ class Rhythm:
 class Engine(Protocol):
     """Analyses rhythm and harmony; memory grows with envelopes and chroma only, not with audio."""
 
-    def run_rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
+    def run_rhythm(self, source: BlockSource, sample_rate: int, *, loop: bool) -> Rhythm:
         """Compute onset strength, tempo and beats."""
         ...
 
-    def run_harmony(self, source: Source, sample_rate: int) -> Chroma:
+    def run_harmony(self, source: BlockSource, sample_rate: int) -> Chroma:
         """Compute tuned chroma."""
         ...
 
@@ -47,7 +46,7 @@ class SignalEngine:
 
     name = "signal processing, numpy"
 
-    def run_rhythm(self, source: Source, sample_rate: int, *, loop: bool) -> Rhythm:
+    def run_rhythm(self, source: BlockSource, sample_rate: int, *, loop: bool) -> Rhythm:
         """Read the recording twice: for its loudness, then for its onset strength."""
         level = loudness(source(), floor=SILENCE)
         if level <= 0.0:
@@ -55,7 +54,7 @@ class SignalEngine:
         strength = onset_strength(source(), sample_rate, level=level)
         return Rhythm(level, strength, track_beats(strength.total, strength.rate, loop=loop))
 
-    def run_harmony(self, source: Source, sample_rate: int) -> Chroma:
+    def run_harmony(self, source: BlockSource, sample_rate: int) -> Chroma:
         """Read the first two minutes for the tuning, then the whole recording."""
         opening = downmix(_first(source(), round(TUNED_BY_SECONDS * sample_rate)), sample_rate)
         shift = find_tuning(opening, sample_rate).semitones

@@ -94,9 +94,9 @@ def handle(params: AnalysisParams, job: Job, engine: Engine) -> AnalysisResult:
 
 def _bars(
     params: AnalysisParams, rhythm: Rhythm, chroma_frames: Chroma, beats: F64, duration: float
-) -> meter.Bars:
+) -> meter.BarGrid:
     if beats.size < 2 or not chroma_frames.treble.size:
-        return meter.Bars(params.beats_per_bar or 4, 0, 0.0)
+        return meter.BarGrid(params.beats_per_bar or 4, 0, 0.0)
     values, rate = rhythm.onset_strength.values, rhythm.onset_strength.rate
     harmony = between(chroma_frames.treble, chroma_frames.rate, np.append(beats, duration))
     accents = meter.Accents(
@@ -114,7 +114,7 @@ def _edges(inner: F64, duration: float) -> F64:
     return np.concatenate([[0.0], inner, [duration]])
 
 
-def _tempo(rhythm: Rhythm, bars: meter.Bars, stem: Stem | None) -> TempoEstimate | None:
+def _tempo(rhythm: Rhythm, bars: meter.BarGrid, stem: Stem | None) -> TempoEstimate | None:
     track = rhythm.beat_track
     if not track.candidates:
         return None
@@ -137,7 +137,7 @@ def _tempo(rhythm: Rhythm, bars: meter.Bars, stem: Stem | None) -> TempoEstimate
     )
 
 
-def _beats(beats: F64, bars: meter.Bars) -> tuple[Beat, ...]:
+def _beats(beats: F64, bars: meter.BarGrid) -> tuple[Beat, ...]:
     return tuple(
         Beat(time=float(time), position=position)
         for time, position in zip(beats, bars.positions(beats.size), strict=True)

@@ -29,7 +29,7 @@ class Accents:
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
+class BarGrid:
     """Beats per bar, and the position of the downbeats."""
 
     beats_per_bar: int
@@ -67,7 +67,7 @@ def harmonic_change(chroma: F64) -> F64:
     return change
 
 
-def find_bars(accents: Accents, *, beats_per_bar: int | None = None) -> Bars:
+def find_bars(accents: Accents, *, beats_per_bar: int | None = None) -> BarGrid:
     """Estimate beats per bar and downbeats by correlation with kick, snare and chord patterns.
 
     Each phase of bars of three and four beats is scored by its correlation with the beats on
@@ -83,7 +83,7 @@ def find_bars(accents: Accents, *, beats_per_bar: int | None = None) -> Bars:
     count = accents.low.size
     usual = beats_per_bar or 4
     if count < 2 * usual:
-        return Bars(usual, 0, 0.0)
+        return BarGrid(usual, 0, 0.0)
     low, high, change = (_standard(part) for part in (accents.low, accents.high, accents.change))
     scores: dict[int, F64] = {}
     for beats in (beats_per_bar,) if beats_per_bar else (3, 4):
@@ -104,7 +104,7 @@ def find_bars(accents: Accents, *, beats_per_bar: int | None = None) -> Bars:
     )
     ordered = np.sort(scores[best])[::-1]
     lead = float(ordered[0] - ordered[1])
-    return Bars(best, int(np.argmax(scores[best])), float(np.clip(lead, 0.0, 1.0)))
+    return BarGrid(best, int(np.argmax(scores[best])), float(np.clip(lead, 0.0, 1.0)))
 
 
 def _standard(values: F64) -> F64:

@@ -17,7 +17,7 @@ _ALIKE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormPart:
     """A part of the form."""
 
     first: int
@@ -83,7 +83,7 @@ def novelty(features: F64, *, reach: int) -> F64:
     return np.clip(curve, 0.0, 1.0)
 
 
-def find_parts(features: F64, times: F64) -> list[Part]:
+def find_parts(features: F64, times: F64) -> list[FormPart]:
     """Segment a piece at novelty peaks, and label similar segments.
 
     Parameters
@@ -102,7 +102,7 @@ def find_parts(features: F64, times: F64) -> list[Part]:
     usual = float(np.median(np.diff(times))) if spans else 1.0
     reach = max(4, round(_REACH_SECONDS / max(usual, 1e-3)))
     if spans < 2 * reach:
-        return [Part(0, spans, 0, 1.0)] if spans else []
+        return [FormPart(0, spans, 0, 1.0)] if spans else []
     curve = novelty(features, reach=reach)
     # At both ends the padding around the piece would look like a change.
     edge = reach // 2
@@ -118,7 +118,7 @@ def find_parts(features: F64, times: F64) -> list[Part]:
     edges = [0, *sorted(cuts), spans]
     highest = max(float(curve.max()), 1e-9)
     means: list[F64] = []
-    parts: list[Part] = []
+    parts: list[FormPart] = []
     for first, last in pairwise(edges):
         mean = features[first:last].mean(axis=0)
         mean = mean / max(float(np.linalg.norm(mean)), 1e-9)
@@ -129,7 +129,7 @@ def find_parts(features: F64, times: F64) -> list[Part]:
             group = len(means)
             means.append(mean)
         confidence = 1.0 if first == 0 else float(curve[first]) / highest
-        parts.append(Part(first, last, group, confidence))
+        parts.append(FormPart(first, last, group, confidence))
     return parts
 
 

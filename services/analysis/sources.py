@@ -9,11 +9,10 @@ import numpy as np
 from contracts.items import ArtifactKind, AudioFacts
 from contracts.music import Stem
 from kit.arrays import F32
-from kit.audio.decode import read_blocks
+from kit.audio.decode import BlockSource, read_blocks
 from kit.audio.probe import probe
 from kit.worker.job import JobInput
 from kit.worker.outcomes import Rejected
-from services.analysis.engine import Source
 
 _TONAL = (Stem.BASS, Stem.OTHER, Stem.GUITAR, Stem.PIANO)
 """Stems used for the key: voices glide, and drums have no pitch."""
@@ -23,10 +22,10 @@ _TONAL = (Stem.BASS, Stem.OTHER, Stem.GUITAR, Stem.PIANO)
 class Sources:
     """Audio sources for each kind of analysis."""
 
-    whole: Source
-    rhythm: Source
+    whole: BlockSource
+    rhythm: BlockSource
     rhythm_stem: Stem | None
-    harmony: Source
+    harmony: BlockSource
     harmony_stems: tuple[Stem, ...]
     facts: AudioFacts
     """Of the whole."""
@@ -87,7 +86,7 @@ def choose(inputs: tuple[JobInput, ...]) -> Sources:
     )
 
 
-def _sum(files: list[JobInput]) -> Source:
+def _sum(files: list[JobInput]) -> BlockSource:
     return partial(summed, tuple(files))
 
 

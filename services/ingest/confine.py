@@ -221,7 +221,7 @@ def check() -> list[str]:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Confine this process and run a program in it, or print which layers hold (`--check`)."""
     if sys.argv[1] == "--check":
         print(json.dumps(check()))
         return

@@ -58,7 +58,7 @@ _FAULT = re.compile(rf"^(?:\[[^\]]+\] )*\[(?:error|fatal|panic)\](?!.*{_FORBIDDE
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class UploadedFile:
     """An uploaded file and its detected format."""
 
     path: Path
@@ -130,7 +130,7 @@ class Decoding:
         program: Path,
         sandbox: Sandbox,
         *,
-        upload: Upload,
+        upload: UploadedFile,
         bounds: IngestParams,
         folder: Path,
     ) -> None:
@@ -374,7 +374,7 @@ def _span(seconds: Seconds) -> str:
     return f"{seconds / 3600:g} hours" if seconds >= 7200 else f"{seconds / 60:g} minutes"
 
 
-def _start(program: Path, sandbox: Sandbox, upload: Upload, folder: Path) -> Seconds:
+def _start(program: Path, sandbox: Sandbox, upload: UploadedFile, folder: Path) -> Seconds:
     """Return the start of the audio on its file's time line; 0 if it has none."""
     if upload.sniffed.demuxer not in TIMED:
         return 0.0
@@ -391,7 +391,7 @@ def _start(program: Path, sandbox: Sandbox, upload: Upload, folder: Path) -> Sec
         return FirstFrame(listing, running.log).start(upload.sniffed.demuxer)
 
 
-def _opening(program: Path, upload: Upload, *options: str) -> list[str]:
+def _opening(program: Path, upload: UploadedFile, *options: str) -> list[str]:
     """Return the program and the arguments that open an upload's first audio track."""
     sniffed = upload.sniffed
     address = f"file:{upload.path}"
@@ -412,7 +412,7 @@ def _opening(program: Path, upload: Upload, *options: str) -> list[str]:
     ]
 
 
-def _command(program: Path, upload: Upload, bounds: IngestParams) -> list[str]:
+def _command(program: Path, upload: UploadedFile, bounds: IngestParams) -> list[str]:
     return [
         *_opening(program, upload),
         *("-t", f"{bounds.max_duration + _SLACK:.3f}", "-threads", "1"),

@@ -174,7 +174,7 @@ class Clipping:
 
 
 @dataclass(slots=True)
-class Offset:
+class OffsetMeter:
     """Measures the DC offset: the mean of each channel."""
 
     _sum: NDArray[np.float64] | None = None

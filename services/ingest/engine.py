@@ -7,9 +7,9 @@ from typing import Protocol
 
 from contracts.ingest import IngestParams
 from kit.worker.engines import EngineContext
-from services.ingest.decoder import Decoding, Upload, find_ffmpeg
+from services.ingest.decoder import Decoding, UploadedFile, find_ffmpeg
 from services.ingest.sandbox import Sandbox, probe_sandbox
-from services.ingest.tags import Tags, read_tags
+from services.ingest.tags import EmbeddedTags, read_tags
 
 
 class Engine(Protocol):
@@ -20,11 +20,11 @@ class Engine(Protocol):
         """Name and version, for logs and as part of the producer of results."""
         ...
 
-    def run_decoder(self, upload: Upload, *, bounds: IngestParams, folder: Path) -> Decoding:
+    def run_decoder(self, upload: UploadedFile, *, bounds: IngestParams, folder: Path) -> Decoding:
         """Start decoding a file; see `Decoding`."""
         ...
 
-    def run_tag_reader(self, upload: Upload, *, folder: Path) -> Tags:
+    def run_tag_reader(self, upload: UploadedFile, *, folder: Path) -> EmbeddedTags:
         """Return a file's embedded tags; see `read_tags`."""
         ...
 
@@ -38,11 +38,11 @@ class ConfinedFfmpeg:
     program: Path
     sandbox: Sandbox
 
-    def run_decoder(self, upload: Upload, *, bounds: IngestParams, folder: Path) -> Decoding:
+    def run_decoder(self, upload: UploadedFile, *, bounds: IngestParams, folder: Path) -> Decoding:
         """Start to decode a file; see `Decoding`."""
         return Decoding(self.program, self.sandbox, upload=upload, bounds=bounds, folder=folder)
 
-    def run_tag_reader(self, upload: Upload, *, folder: Path) -> Tags:
+    def run_tag_reader(self, upload: UploadedFile, *, folder: Path) -> EmbeddedTags:
         """Return a file's embedded tags; see `read_tags`."""
         start = upload.sniffed.part[0] if upload.sniffed.part else 0
         return read_tags(self.sandbox, upload.path, folder=folder, start=start)

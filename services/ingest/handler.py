@@ -16,7 +16,7 @@ from contracts.ingest import (
     Levels,
     RejectionReason,
     Remark,
-    Source,
+    SourceFormat,
     Span,
 )
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
@@ -29,11 +29,11 @@ from kit.audio.peaks import MEDIA_TYPE, PeaksWriter
 from kit.signal.decibels import amplitude_to_db
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected
-from services.ingest.decoder import DecoderReport, Decoding, Upload, no_sound
+from services.ingest.decoder import DecoderReport, Decoding, UploadedFile, no_sound
 from services.ingest.dsp import (
     QUIET,
     Clipping,
-    Offset,
+    OffsetMeter,
     SilenceMap,
     downmix_matrix,
     repair,
@@ -104,7 +104,7 @@ class Meters:
         self._loudness = IntegratedLoudness(sample_rate, channels)
         self._true_peak = TruePeak(sample_rate, channels)
         self._silence = SilenceMap(sample_rate)
-        self._offset = Offset()
+        self._offset = OffsetMeter()
 
     def add(self, block: AudioBlock) -> None:
         """Take the next block, `[channels, samples]`."""
@@ -134,7 +134,7 @@ class Meters:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class DecodedUpload:
     """The result of reading the upload once."""
 
     decoder_report: DecoderReport
@@ -159,7 +159,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
         The upload is unusable: the code is a `RejectionReason`, the message says what to do.
     """
     path = job.input.path.resolve()
-    upload = Upload(path, path.stat().st_size, sniff(path))
+    upload = UploadedFile(path, path.stat().st_size, sniff(path))
     canonical = job.output(CANONICAL, ArtifactKind.CANONICAL, media_type="audio/flac")
     peaks = job.output(PEAKS, ArtifactKind.PEAKS, media_type=MEDIA_TYPE)
     reading = _Reading(params, job, engine, upload, canonical, peaks)
@@ -174,7 +174,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
     return IngestResult(
         audio=done.audio,
         kind=job.item.declared or _judge(done.audio.duration),
-        source=Source(
+        source=SourceFormat(
             container=upload.sniffed.container,
             codec=done.decoder_report.codec,
             sample_rate=done.source_rate,
@@ -199,11 +199,11 @@ class _Reading:
     params: IngestParams
     job: Job
     engine: Engine
-    upload: Upload
+    upload: UploadedFile
     canonical: Path
     peaks: Path
 
-    def run(self, gain: float, *, start: float) -> Pass:
+    def run(self, gain: float, *, start: float) -> DecodedUpload:
         """Read the upload once, scaled by a gain; progress starts at `start`.
 
         At a gain of 1, writing stops at the first sample beyond full scale, because the file will
@@ -231,7 +231,7 @@ class _Reading:
                 # Inside the context, so that a rejection removes the files.
                 report = decoding.finish()
                 self._check(report, samples, rate)
-            return Pass(
+            return DecodedUpload(
                 decoder_report=report,
                 source_rate=decoding.sample_rate,
                 source_channels=decoding.channels,
@@ -264,7 +264,7 @@ class _Reading:
         raise no_sound(seconds)
 
 
-def _cut_short(done: Pass, upload: Upload) -> bool:
+def _cut_short(done: DecodedUpload, upload: UploadedFile) -> bool:
     """Return whether there is less audio than the file's header states."""
     header, stated = upload.sniffed.header, done.decoder_report.stated_duration
     if header.cut_short:
@@ -276,7 +276,7 @@ def _cut_short(done: Pass, upload: Upload) -> bool:
     return done.source_samples / done.source_rate < stated - max(0.1, 0.002 * stated)
 
 
-def _remarks(done: Pass, upload: Upload, *, scaled: bool) -> Iterator[Remark]:
+def _remarks(done: DecodedUpload, upload: UploadedFile, *, scaled: bool) -> Iterator[Remark]:
     """Yield remarks on an accepted upload."""
     if done.decoder_report.faults:
         yield Remark.DAMAGED

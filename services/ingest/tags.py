@@ -22,7 +22,7 @@ _MEMORY = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Tags:
+class EmbeddedTags:
     """The tags of a file: lower-case names to one line of text."""
 
     texts: dict[str, str] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Tags:
     """Raw bytes of tags that are neither Unicode nor ASCII."""
 
 
-def read_tags(sandbox: Sandbox, upload: Path, *, folder: Path, start: int = 0) -> Tags:
+def read_tags(sandbox: Sandbox, upload: Path, *, folder: Path, start: int = 0) -> EmbeddedTags:
     """Return a file's tags.
 
     Parameters
@@ -59,7 +59,7 @@ def read_tags(sandbox: Sandbox, upload: Path, *, folder: Path, start: int = 0) -
     texts = {name: clean_tag(text) for name, text in read.items() if name not in raw}
     if encoding is not None:
         texts |= {name: read_tag(part, encoding) for name, part in raw.items()}
-    return Tags({name: text for name, text in texts.items() if text}, encoding, raw)
+    return EmbeddedTags({name: text for name, text in texts.items() if text}, encoding, raw)
 
 
 def _is_raw(text: str) -> bool:

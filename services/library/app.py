@@ -18,22 +18,26 @@ from kit.http.app import create_app, guarded
 from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
-from services.library.catalogue.deletions import Deletions
-from services.library.catalogue.routes.artifacts import artifact_routes
-from services.library.catalogue.routes.items import item_routes
-from services.library.catalogue.routes.uploads import upload_routes
-from services.library.catalogue.routes.usage import usage_routes
 from services.library.catalogue.uploads import Uploads
+from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
-from services.library.context import Context
+from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
+from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
-from services.library.jobs.routes.internal import internal_routes
-from services.library.jobs.routes.jobs import job_routes
-from services.library.jobs.routes.tasks import task_routes
-from services.library.pipelines.routes.pipelines import pipeline_routes
-from services.library.pipelines.routes.runs import run_routes
+from services.library.jobs.transitions import JOB_FINISHED
+from services.library.maintenance.cleanup import Cleanup
+from services.library.routes.artifacts import artifact_routes
+from services.library.routes.context import Context
+from services.library.routes.internal import internal_routes
+from services.library.routes.items import item_routes
+from services.library.routes.jobs import job_routes
+from services.library.routes.pipelines import pipeline_routes
+from services.library.routes.runs import run_routes
+from services.library.routes.tasks import task_routes
+from services.library.routes.uploads import upload_routes
+from services.library.routes.usage import usage_routes
 from services.library.settings import LibrarySettings
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -86,6 +90,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         settings.database_url.get_secret_value(), pool=settings.database_pool
     )
     await database.migrate(MIGRATIONS)
+    register_hooks(database, policy)
     deletions = Deletions(database)
     server = Context(
         database=database,
@@ -106,6 +111,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
     if settings.workers_end_with_us:
         await reaper.requeue_all()
+    cleanup = Cleanup(database, platform.objects, policy=policy, clock=platform.clock)
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -133,6 +139,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             *map(_listening, consumers),
             relay.run,
             reaper.run,
+            cleanup.run,
             progress.run,
             deletions.run,
         ),
@@ -140,6 +147,11 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         keys=keys,
         needs=ready,
     )
+
+
+def register_hooks(database: Database, policy: Policy) -> None:
+    """Register what the packages change in the transactions of those below them."""
+    database.hooks.register(JOB_FINISHED, Effects(policy))
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

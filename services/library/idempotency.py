@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from fastapi import Header
 from pydantic import BaseModel
 from sqlalchemy import Executable, Index, Integer, String, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, col
 
 from contracts.problems import ProblemCode
 from kit.database.base import Json, Utc
 from kit.database.engine import Database, database_of
+from kit.database.upsert import insert_into
 from kit.http.errors import ProblemError
 from services.library.metadata import Table
 
@@ -102,17 +102,11 @@ _ANSWERED = (
 
 
 def _noting(database: Database) -> Executable:
-    insert: Any = sqlite.insert if database.sqlite else postgresql.insert
-    statement: Executable = (
-        insert(IdempotencyRow.metadata.tables["idempotency"])
-        .values(
-            owner=bindparam("of_owner"),
-            route=bindparam("of_route"),
-            key=bindparam("of_key"),
-            body_sha256=bindparam("digest"),
-            created=database.now(),
-        )
-        .on_conflict_do_nothing()
-        .returning(col(IdempotencyRow.key))
+    statement = insert_into(database, IdempotencyRow.metadata.tables["idempotency"]).values(
+        owner=bindparam("of_owner"),
+        route=bindparam("of_route"),
+        key=bindparam("of_key"),
+        body_sha256=bindparam("digest"),
+        created=database.now(),
     )
-    return statement
+    return statement.on_conflict_do_nothing().returning(col(IdempotencyRow.key))

@@ -6,5 +6,6 @@ from services.library.idempotency import IdempotencyRow
 from services.library.jobs import tables as jobs
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
+from services.library.usage import UsageRow
 
-__all__ = ["METADATA", "IdempotencyRow", "catalogue", "events", "jobs", "pipelines"]
+__all__ = ["METADATA", "IdempotencyRow", "UsageRow", "catalogue", "events", "jobs", "pipelines"]

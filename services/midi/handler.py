@@ -19,16 +19,16 @@ from kit.audio.decode import read_blocks
 from kit.audio.downmix import downmix
 from kit.audio.mono_reader import MonoReader
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
-from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
+from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi import drums, layers, song, writers
 from services.midi.dsp import LOWEST, PITCHES, Options, note_of
 from services.midi.engine import Engine
 from services.midi.partials import FRAME, RATE
-from services.midi.streaming import NoteEvent, Transcriber
+from services.midi.streaming import NoteEvent, NoteTranscriber
 from services.midi.tempo import DEFAULT_TEMPO, even
-from services.midi.writers import Part, Played
+from services.midi.writers import MidiTrack, Played
 
 SILENCE = 10 ** (-70 / 20)
 """Audio that never exceeds this is silent."""
@@ -58,7 +58,7 @@ def handle(params: MidiParams, job: Job, engine: Engine) -> MidiResult:
     slices = _of(job, ArtifactKind.SLICES)
     notes = [item for item in _of(job, ArtifactKind.NOTES) if item.name.endswith(".json")]
     read = [item for item in job.inputs if item.kind in _READ]
-    mix = mix_beside([item for item in job.inputs if item not in read])
+    mix = find_mix([item for item in job.inputs if item not in read])
     sounds = [item for item in job.inputs if item not in read and item is not mix]
     if len(sounds) + len(slices) + bool(notes) != 1 and not (len(slices) == len(sounds) == 1):
         raise Rejected(
@@ -95,7 +95,7 @@ def _recording(
     reader = MonoReader(
         source.path, rate, on_progress=lambda part: job.progress(_LISTENING * part, "transcribing")
     )
-    transcriber = Transcriber(engine, options_of(params), follow_bends=params.pitch_bends)
+    transcriber = NoteTranscriber(engine, options_of(params), follow_bends=params.pitch_bends)
     notes = [note for block in reader.blocks() for note in transcriber.feed(block)]
     notes += transcriber.finish()
     notes = [retuned(note, tuning, RATE / rate) for note in notes]
@@ -111,7 +111,7 @@ def _recording(
     if program is None:
         program = _PROGRAMS.get(source.stem, _PIANO) if source.stem else _PIANO
     played = writers.play(notes, pitch_bends=params.pitch_bends)
-    _write(job, Part("Notes", played, program), source.stem, program)
+    _write(job, MidiTrack("Notes", played, program), source.stem, program)
     return _result(job, MidiMode.NOTES, played).model_copy(
         update={
             "duration": facts.duration,
@@ -177,7 +177,7 @@ def _drums(params: MidiParams, job: Job, source: JobInput, sound: JobInput | Non
             if not tags
             else "None of the slices is tagged as a drum. Use slices of a drum stem.",
         )
-    _write(job, Part("Drums", played, 0), source.stem, None, name="drums")
+    _write(job, MidiTrack("Drums", played, 0), source.stem, None, name="drums")
     return _result(job, MidiMode.DRUMS, played).model_copy(
         update={
             "classes": dict(Counter(hit.label for hit in hits)),
@@ -234,7 +234,7 @@ def _read(model: type[Model], source: JobInput) -> Model:
 
 
 def _write(
-    job: Job, part: Part, stem: Stem | None, program: int | None, *, name: str = "notes"
+    job: Job, part: MidiTrack, stem: Stem | None, program: int | None, *, name: str = "notes"
 ) -> None:
     """Write the notes of one stem as its three files.
 

@@ -10,7 +10,7 @@ from contracts.midi import Notes
 from contracts.music import Stem
 from services.midi.streaming import NoteEvent
 from services.midi.tempo import Grid, follow
-from services.midi.writers import CHANNELS, DRUM_CHANNEL, Part, Played, spread
+from services.midi.writers import CHANNELS, DRUM_CHANNEL, MidiTrack, Played, spread
 
 _ORDER = (
     Stem.VOCALS,
@@ -42,7 +42,7 @@ class TooManyParts(ValueError):
     """There are more instruments than MIDI channels."""
 
 
-def arrange(stems: Sequence[StemNotes], *, pitch_bends: bool) -> list[tuple[StemNotes, Part]]:
+def arrange(stems: Sequence[StemNotes], *, pitch_bends: bool) -> list[tuple[StemNotes, MidiTrack]]:
     """Assign the notes of stems to parts and MIDI channels.
 
     Parameters
@@ -69,19 +69,19 @@ def arrange(stems: Sequence[StemNotes], *, pitch_bends: bool) -> list[tuple[Stem
             f"MIDI has channels for {_MAX_PARTS} instruments, but this job has {len(pitched)}"
         )
     share = len(CHANNELS) // max(1, len(pitched))
-    parts: list[tuple[StemNotes, Part]] = []
+    parts: list[tuple[StemNotes, MidiTrack]] = []
     names: dict[str, int] = {}
     for stem_notes in ordered:
         base = _name(stem_notes)
         names[base] = names.get(base, 0) + 1
         name = base if names[base] == 1 else f"{base} {names[base]}"
         if stem_notes.drums:
-            parts.append((stem_notes, Part(name, _drum_notes(stem_notes.notes), 0)))
+            parts.append((stem_notes, MidiTrack(name, _drum_notes(stem_notes.notes), 0)))
             continue
         first = share * [id(other) for other in pitched].index(id(stem_notes))
         own = CHANNELS[first : first + share]
         played = spread(_note_events(stem_notes.notes), own, pitch_bends=pitch_bends)
-        parts.append((stem_notes, Part(name, played, stem_notes.notes.program or 0)))
+        parts.append((stem_notes, MidiTrack(name, played, stem_notes.notes.program or 0)))
     return parts
 
 

@@ -64,7 +64,7 @@ class _Open:
 
 
 @dataclass(slots=True)
-class Transcriber:
+class NoteTranscriber:
     """Turns a stream of mono audio at `partials.RATE` into notes.
 
     Parameters

@@ -32,7 +32,7 @@ _AT_ONCE = 0.002
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TempoEvent:
     """A tempo change: at a tick and a time in seconds, to a beat length in microseconds."""
 
     tick: int
@@ -44,7 +44,7 @@ class Change:
 class Grid:
     """Tempi in order of time, the first at 0, and the meter."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[TempoEvent, ...]
     beats_per_bar: int = 4
     lead_in: bool = False
     """Whether the first tempo only aligns the first downbeat with a bar."""
@@ -86,7 +86,7 @@ class Grid:
 
 def even(tempo: float) -> Grid:
     """Return a grid of one tempo, in beats per minute, whose first bar starts at 0."""
-    return Grid((Change(0, 0.0, _beat(60 / tempo)),))
+    return Grid((TempoEvent(0, 0.0, _beat(60 / tempo)),))
 
 
 def follow(beats: Sequence[float], downbeat: int, beats_per_bar: int) -> Grid:
@@ -132,7 +132,7 @@ def follow(beats: Sequence[float], downbeat: int, beats_per_bar: int) -> Grid:
     steps = np.diff([beat, *counts[kept]])
     if first <= _AT_ONCE:
         changes = _changes([0.0, *anchors[kept]], list(steps)) if len(steps) else ()
-        return Grid(changes or (Change(0, 0.0, _beat(period)),), beats_per_bar)
+        return Grid(changes or (TempoEvent(0, 0.0, _beat(period)),), beats_per_bar)
     pieces = max(1, round(first / period * _PIECES))
     lead = pieces / _PIECES
     after = list(zip([*anchors[kept]], steps, strict=True)) or [(first + period, 1)]
@@ -187,13 +187,13 @@ def _moved(anchors: NDArray[np.float64], counts: NDArray[np.int64], beat: int) -
     return float(anchors[-1]) + period * (beat - last)
 
 
-def _changes(moments: Sequence[float], beats: Sequence[float]) -> tuple[Change, ...]:
+def _changes(moments: Sequence[float], beats: Sequence[float]) -> tuple[TempoEvent, ...]:
     """Return a tempo change for each stretch between `moments`, `beats` long."""
-    changes: list[Change] = []
+    changes: list[TempoEvent] = []
     tick, second = 0, 0.0
     for moment, count in zip(moments[1:], beats, strict=True):
         beat = _beat((moment - second) / count)
-        changes.append(Change(tick, second, beat))
+        changes.append(TempoEvent(tick, second, beat))
         tick += round(count * TICKS_PER_BEAT)
         # The actual end of the stretch with its rounded tempo.
         second += float(count) * beat / _MICRO

@@ -48,7 +48,7 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MidiTrack:
     """One track of a file."""
 
     name: str
@@ -155,7 +155,7 @@ def _events(played: Sequence[Played], grid: Grid) -> Iterator[tuple[int, int, mi
 
 
 def write_midi(
-    path: Path, parts: Sequence[Part], grid: Grid, *, markers: Sequence[tuple[float, str]] = ()
+    path: Path, parts: Sequence[MidiTrack], grid: Grid, *, markers: Sequence[tuple[float, str]] = ()
 ) -> None:
     """Write a Standard MIDI File of type 1: a tempo track, and a track for each part.
 
@@ -188,7 +188,7 @@ def write_midi(
     file.save(path)
 
 
-def _setup(part: Part) -> Iterator[mido.Message]:
+def _setup(part: MidiTrack) -> Iterator[mido.Message]:
     """Yield the setup messages of each channel of a part: bend range and program."""
     for channel in sorted({item.channel for item in part.played}):
         if channel != DRUM_CHANNEL:

@@ -184,7 +184,7 @@ def second_confidence(stems: F32, mixture: F32) -> NDArray[np.float64]:
 
 
 @dataclass(slots=True)
-class Confidence:
+class ConfidenceMeter:
     """Computes the confidence per second and stem of a stream of blocks.
 
     Parameters

@@ -118,7 +118,7 @@ class Running(Separator, Protocol):
         ...
 
 
-Open = Callable[[Path, Precision], Network]
+OpenNetwork = Callable[[Path, Precision], Network]
 OpenTorch = Callable[[Sequence[Path], Precision], Running]
 
 
@@ -142,7 +142,7 @@ class NetworkEngine:
     def __init__(
         self,
         paths: Mapping[str, Path],
-        opener: Open,
+        opener: OpenNetwork,
         *,
         torch: OpenTorch | None = None,
         transparent: Mapping[Weights, Precision] = TRANSPARENT,
@@ -162,7 +162,7 @@ class NetworkEngine:
 
     @property
     def name(self) -> str:
-        """What the engine calls itself."""
+        """Name of the engine, for logs."""
         kind = "separation on torch: " if self._torch else "separation: "
         return kind + ", ".join(self.available)
 
@@ -176,7 +176,7 @@ class NetworkEngine:
         return self._model.open((chosen, precision))
 
     def close(self) -> None:
-        """Let go of the networks."""
+        """Release the networks and their memory."""
         self._model.close()
 
     def _load(self, key: tuple[Weights, Precision]) -> Opened:

@@ -23,7 +23,7 @@ from kit.worker.intake import Silent, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
 from services.separation.background_writer import BackgroundWriter
-from services.separation.dsp import SILENCE_DBFS, Confidence, LevelMeter
+from services.separation.dsp import SILENCE_DBFS, ConfidenceMeter, LevelMeter
 from services.separation.engine import Engine, Opened
 from services.separation.streaming import separate_stream
 from services.separation.writers import (
@@ -164,7 +164,7 @@ class _Work:
         self._source = source
         self._mixture = StreamCutter(read_blocks(source.path))
         self._rest = Stem.OTHER if Stem.OTHER in opened.stems else Stem.ACCOMPANIMENT
-        self._confidence = Confidence(source.rate)
+        self._confidence = ConfidenceMeter(source.rate)
         self._left, self._whole, self._done = 0.0, 0.0, 0
         self._files = {stem: self._reserve(stem.value, stem) for stem in stems}
         self._mixes = {

@@ -62,7 +62,7 @@ def describe(
             start=piece.start,
             end=piece.end,
             onset=piece.onset,
-            ending=piece.end_kind,
+            end_reason=piece.end_reason,
             strength=piece.strength,
             level_dbfs=amplitude_to_db(piece.level),
             peak_dbfs=amplitude_to_db(piece.peak),
@@ -85,13 +85,13 @@ def _cleanness(measured: list[Measured]) -> F64:
     longest = max(piece.end - piece.start for piece in measured)
     scores = []
     for piece in measured:
-        if piece.end_kind is SliceEnd.GRID:
+        if piece.end_reason is SliceEnd.GRID:
             scores.append(min(1.0, piece.level / loudest))
             continue
         rise = amplitude_to_db(piece.level) - amplitude_to_db(max(piece.before, 1e-6))
         alone = np.clip(rise / 40.0, 0.0, 1.0)
         complete = (
-            1.0 if piece.end_kind is SliceEnd.DECAY else 0.6 * (piece.end - piece.start) / longest
+            1.0 if piece.end_reason is SliceEnd.DECAY else 0.6 * (piece.end - piece.start) / longest
         )
         loud = np.clip(
             1.0 + (amplitude_to_db(piece.level) - amplitude_to_db(loudest)) / 40.0, 0.0, 1.0

@@ -1,19 +1,18 @@
 """Onset detection and beat tracking: the engine protocol, and the spectral-flux engine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.arrays import F32, F64
+from kit.arrays import F64
+from kit.audio.decode import BlockSource
 from kit.signal.beats import NO_BEATS, BeatTrack, track_beats
 from kit.signal.onsets import OnsetStrength, detect_onsets, loudness, onset_strength
 from kit.worker.engines import EngineContext
 
-Source = Callable[[], Iterator[F32]]
-"""Opens a recording at its beginning, as blocks `[channels, samples]`."""
 SILENCE = 1e-5
 """Level (-100 dBFS) below which a recording counts as silent."""
 
@@ -37,7 +36,7 @@ class Engine(Protocol):
 
     def run(
         self,
-        source: Source,
+        source: BlockSource,
         sample_rate: int,
         *,
         threshold: float,
@@ -55,7 +54,7 @@ class SpectralFlux:
 
     def run(
         self,
-        source: Source,
+        source: BlockSource,
         sample_rate: int,
         *,
         threshold: float,

@@ -16,7 +16,7 @@ from kit.audio.encode import AudioForm, Encoder, nearest_rate
 from kit.audio.offset import find_offset, without_offset
 from kit.audio.probe import probe
 from kit.signal.decibels import amplitude_to_db
-from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
+from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.slicing.choosing import choose, describe
@@ -118,7 +118,7 @@ def handle(params: SlicingParams, job: Job, engine: Engine) -> SlicingResult:
 def _inputs(job: Job) -> tuple[JobInput, JobInput | None, Analysis | None]:
     """Return the recording, the song it is a stem of, and its analysis, if they are inputs."""
     analyses = [item for item in job.inputs if item.kind is ArtifactKind.ANALYSIS]
-    mix = mix_beside([item for item in job.inputs if item not in analyses])
+    mix = find_mix([item for item in job.inputs if item not in analyses])
     audio = [item for item in job.inputs if item not in analyses and item is not mix]
     if len(audio) != 1 or len(analyses) > 1:
         raise Rejected(

@@ -11,7 +11,7 @@ _TOLERANCE = 0.04
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class LoopSpan:
     """A loop candidate, in beats of the grid."""
 
     first: int
@@ -47,7 +47,7 @@ def downbeat_phase(beats: F64, low_band: F64, rate: float, *, beats_per_bar: int
 
 def stretches(
     beats: F64, *, phase: int, beats_per_bar: int, bars: tuple[int, ...]
-) -> list[Stretch]:
+) -> list[LoopSpan]:
     """Return all consecutive stretches of whole bars with a steady tempo.
 
     Parameters
@@ -64,12 +64,12 @@ def stretches(
     if beats.size < 2:
         return []
     steps = np.diff(beats)
-    candidates: list[Stretch] = []
+    candidates: list[LoopSpan] = []
     for length in bars:
         span = length * beats_per_bar
         for first in range(phase, beats.size - span, span):
             own = steps[first : first + span]
             # The tempo may change within a song, so each loop is compared with its own median.
             if np.all(np.abs(own / np.median(own) - 1.0) < _TOLERANCE):
-                candidates.append(Stretch(first, span, length))
+                candidates.append(LoopSpan(first, span, length))
     return candidates

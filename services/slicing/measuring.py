@@ -10,7 +10,7 @@ from kit.arrays import F32, F64
 from services.slicing.dsp import SlidingBuffer, attack, crossing, envelope, tail
 from services.slicing.engine import OnsetAnalysis
 from services.slicing.grouping import timbre
-from services.slicing.loops import Stretch
+from services.slicing.loops import LoopSpan
 
 _LOOP_STEPS = 16
 """Number of parts of a loop whose spectra are compared."""
@@ -25,7 +25,7 @@ class Measured:
     onset: int
     attack: int
     """Where the envelope begins to rise; a fade between `start` and here is inaudible."""
-    end_kind: SliceEnd
+    end_reason: SliceEnd
     strength: float
     level: float
     """Linear root mean square of the loudest 10 ms."""
@@ -33,7 +33,7 @@ class Measured:
     before: float
     """Linear level of the 20 ms before the start."""
     timbre: F64
-    stretch: Stretch | None = None
+    stretch: LoopSpan | None = None
 
 
 def measure_one_shots(
@@ -73,23 +73,23 @@ def measure_one_shots(
             buffer.forget(max(0, onset - 2 * reach))
         first, start = begin or _begin(buffer, onset, previous, reach, sample_rate)
         begin = None
-        limit, end_kind = min(samples, start + longest), SliceEnd.LIMIT
+        limit, end_reason = min(samples, start + longest), SliceEnd.LIMIT
         if start + longest >= samples:
-            end_kind = SliceEnd.FILE
+            end_reason = SliceEnd.FILE
         if index + 1 < len(onsets) and onsets[index + 1] - reach < limit:
             # A slice ends at the start of the next one at the latest.
             begin = _begin(buffer, onsets[index + 1], onset, reach, sample_rate)
             if begin[1] < limit:
-                limit, end_kind = begin[1], SliceEnd.NEXT
+                limit, end_reason = begin[1], SliceEnd.NEXT
         # The level before the start shows how clean the attack is.
         origin = max(0, start - round(0.02 * sample_rate))
         local = buffer.take(origin, limit)
         head = start - origin
         measured = _one_shot(
-            local[:, head:], first - start, end_kind, params, sample_rate=sample_rate, gate=gate
+            local[:, head:], first - start, end_reason, params, sample_rate=sample_rate, gate=gate
         )
         if measured is not None:
-            end, end_kind, level, peak = measured
+            end, end_reason, level, peak = measured
             before = local[:, :head]
             one_shots.append(
                 Measured(
@@ -97,7 +97,7 @@ def measure_one_shots(
                     end=start + end,
                     onset=min(max(onset, start), start + end - 1),
                     attack=first,
-                    end_kind=end_kind,
+                    end_reason=end_reason,
                     strength=float(detected.strengths[index]),
                     level=level,
                     peak=peak,
@@ -125,13 +125,13 @@ def _begin(
 def _one_shot(
     signal: F32,
     attack_at: int,
-    end_kind: SliceEnd,
+    end_reason: SliceEnd,
     params: SlicingParams,
     *,
     sample_rate: int,
     gate: float,
 ) -> tuple[int, SliceEnd, float, float] | None:
-    """Return end, kind of end, level and peak of a one-shot; `None` if it is gated."""
+    """Return end, reason for it, level and peak of a one-shot; `None` if it is gated."""
     if signal.shape[1] < params.min_length * sample_rate:
         return None
     peak = float(np.abs(signal).max())
@@ -145,19 +145,19 @@ def _one_shot(
     )
     end = signal.shape[1]
     if died.decayed:
-        end, end_kind = attack_at + died.end, SliceEnd.DECAY
-    if end_kind is not SliceEnd.NEXT:
+        end, end_reason = attack_at + died.end, SliceEnd.DECAY
+    if end_reason is not SliceEnd.NEXT:
         # The start of the next slice is a zero crossing already.
         end = crossing(signal, end, earliest=attack_at, sample_rate=sample_rate) or end
     end = max(end, min(signal.shape[1], round(params.min_length * sample_rate)))
     curve = envelope(signal[:, :end], max(1, round(0.01 * sample_rate)))
     level = float(curve.max()) if curve.size else float(np.sqrt(np.mean(signal[:, :end] ** 2)))
-    return end, end_kind, level, peak
+    return end, end_reason, level, peak
 
 
 def measure_loops(
     blocks: Iterator[F32],
-    stretches: list[Stretch],
+    stretches: list[LoopSpan],
     beats: F64,
     one_shots: list[Measured],
     *,
@@ -212,7 +212,7 @@ def measure_loops(
                         end=end,
                         onset=start,
                         attack=start,
-                        end_kind=SliceEnd.GRID,
+                        end_reason=SliceEnd.GRID,
                         strength=1.0,
                         level=level,
                         peak=float(np.abs(signal).max()),

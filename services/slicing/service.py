@@ -7,7 +7,7 @@ from services.slicing.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.SLICING,
-    version="2",
+    version="3",
     params=SlicingParams,
     result=SlicingResult,
     settings=Settings,

@@ -63,7 +63,7 @@ class Engine(Protocol):
         ...
 
 
-Open = Callable[[str, Path], SpeechNetwork]
+OpenSpeechNetwork = Callable[[str, Path], SpeechNetwork]
 """Loads a network, by its name in `weights.toml` and its path."""
 
 
@@ -78,7 +78,7 @@ class Networks:
         Loads a network.
     """
 
-    def __init__(self, paths: Mapping[str, Path], opener: Open) -> None:
+    def __init__(self, paths: Mapping[str, Path], opener: OpenSpeechNetwork) -> None:
         self._paths = paths
         self._model = OpenModel(partial(self._load, opener))
 
@@ -95,7 +95,7 @@ class Networks:
             raise missing_weights(weights, sorted(self._paths), FETCH)
         return self._model.open(weights)
 
-    def _load(self, opener: Open, weights: str) -> SpeechNetwork:
+    def _load(self, opener: OpenSpeechNetwork, weights: str) -> SpeechNetwork:
         with memory_watched():
             return opener(weights, self._paths[weights])
 

@@ -12,7 +12,7 @@ from kit.arrays import AudioBlock
 from kit.audio.decode import resample_stream
 from kit.audio.downmix import downmix
 from kit.audio.mono_reader import MonoReader
-from kit.worker.intake import Silent, mix_beside, open_input, reject_unreadable
+from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
 from services.transcribe import writers
@@ -25,7 +25,7 @@ from services.transcribe.dsp import (
 from services.transcribe.engine import Engine
 from services.transcribe.hallucinations import Removed, filter_hallucinations
 from services.transcribe.lines import RATE, Segment
-from services.transcribe.streaming import Transcriber
+from services.transcribe.streaming import SpeechTranscriber
 
 SILENCE = 10 ** (-80 / 20)
 """Audio that never exceeds this is silent; other levels are relative to the recording."""
@@ -56,7 +56,7 @@ def handle(params: TranscribeParams, job: Job, engine: Engine) -> TranscribeResu
     levels = _Levels()
     facts = open_input(source, mix, min_seconds=SHORTEST, measure=levels.measure)
     loudest = levels.loudest()
-    transcriber = Transcriber(network, params.language, params.beam, loudest)
+    transcriber = SpeechTranscriber(network, params.language, params.beam, loudest)
     peak, lines = _transcribe(job, transcriber, source, mix)
     if peak < SILENCE:
         raise Silent
@@ -126,7 +126,7 @@ def _voice_and_mix(job: Job) -> tuple[JobInput, JobInput | None]:
             f"{len(job.inputs)} files, {len(voices)} of them stems.",
         )
     voice = voices[0] if voices else job.input
-    return voice, mix_beside(job.inputs)
+    return voice, find_mix(job.inputs)
 
 
 class _Levels:
@@ -162,7 +162,7 @@ def _write(job: Job, lyrics: writers.Lyrics, stem: Stem | None) -> None:
 
 
 def _transcribe(
-    job: Job, transcriber: Transcriber, voice: JobInput, mix: JobInput | None
+    job: Job, transcriber: SpeechTranscriber, voice: JobInput, mix: JobInput | None
 ) -> tuple[float, list[Segment]]:
     """Transcribe the audio; return the peak of the loudest channel, and the lines."""
 

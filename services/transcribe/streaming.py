@@ -39,7 +39,7 @@ _WINDOWS_FOR_LANGUAGE = 3
 
 
 @dataclass(slots=True)
-class Transcriber:
+class SpeechTranscriber:
     """Transcribes a stream: feed audio, get segments with times from the start of the stream.
 
     Parameters

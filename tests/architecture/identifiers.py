@@ -19,6 +19,7 @@ from tests.architecture.sources import ROOT, sources
 from tests.architecture.words import WORDS, Where, Word
 
 PRODUCT = ("benchmarks", "clients", "contracts", "deploy", "embedded", "gateway", "kit", "services")
+SERVER = ("contracts/", "embedded/", "gateway/", "kit/", "services/")
 SCHEMAS = ("openapi.json", "asyncapi.yaml")
 DESCRIBING = frozenset({"title", "summary", "description"})
 """Fields of an OpenAPI or AsyncAPI document that people read."""
@@ -215,7 +216,8 @@ def public_strings() -> tuple[PublicString, ...]:
 def places(word: Word) -> list[str]:
     """Return where a word of the table is used, as `path:line: text`."""
     if word.where is Where.TEXT:
-        phrase = re.compile(rf"\b{re.escape(word.word)}\b", re.IGNORECASE)
+        # "Dead letter" is the field's term; only other letters are a metaphor.
+        phrase = re.compile(rf"(?<!\bdead[ -])\b{re.escape(word.word)}\b", re.IGNORECASE)
         return [
             f"{text.path}:{text.line}: {' '.join(text.text.split())}"
             for text in public_strings()
@@ -253,15 +255,20 @@ def _matches(identifier: Identifier, word: Word) -> bool:
             )
 
 
-def definitions(name: str) -> list[str]:
-    """Return where product code defines a class or a type of this name."""
-    return [
-        f"{known.path}:{known.line}"
-        for known in identifiers()
-        if known.name == name
-        and not known.scope
-        and not known.path.startswith(("tests/", "benchmarks/"))
-    ]
+def definitions() -> dict[str, list[str]]:
+    """Return where server code defines each public class and type at the top of a module.
+
+    Clients are left out: their types mirror the contracts.
+    """
+    places_of_names: dict[str, list[str]] = {}
+    for known in identifiers():
+        is_type = known.kind is Kind.CLASS or (
+            known.kind is Kind.VALUE and known.name[0].isupper() and not known.name.isupper()
+        )
+        is_public = not known.scope and not known.name.startswith("_")
+        if is_type and is_public and known.path.startswith(SERVER):
+            places_of_names.setdefault(known.name, []).append(f"{known.path}:{known.line}")
+    return places_of_names
 
 
 def main(words: list[str]) -> None:

@@ -34,7 +34,7 @@ CALLED = {
     f"{PROTOCOL}.on_body": "self body",
     f"{PROTOCOL}.on_message_complete": "self",
     f"{PROTOCOL}._unset_keepalive_if_required": "self",
-    "uvicorn:Server._serve": "self sockets",
+    "uvicorn:Server.capture_signals": "self",
     f"{CURSOR}._make_new_cursor": "self connection",
     f"{CURSOR}._aenter_cursor": "self cursor",
     f"{CURSOR}._execute_async": "self operation parameters",

@@ -14,7 +14,7 @@ import uvloop
 
 from contracts.problems import Problem
 from kit.http.addresses import source_of
-from kit.http.connection_limits import EACH, FAREWELLS, RESERVE, ConnectionLimits
+from kit.http.connection_limits import EACH, MAX_REFUSALS, RESERVE, ConnectionLimits
 from kit.http.server import Server
 from kit.process import StartRefused
 from tests.http.test_server import HELLO, Application, comes_true, heard, one
@@ -67,7 +67,7 @@ def held(writers: list[asyncio.StreamWriter]) -> Iterator[None]:
 
 
 async def test_one_address_leaves_room_for_others() -> None:
-    with serving(ConnectionLimits(most=20, by_address=5)) as port:
+    with serving(ConnectionLimits(max_connections=20, by_address=5)) as port:
         lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
         with held([writer for _, writer in lines]):
             assert not await asks(port)
@@ -80,14 +80,16 @@ async def test_one_address_leaves_room_for_others() -> None:
 
 
 async def test_all_together_have_a_bound() -> None:
-    with serving(ConnectionLimits(most=6)) as port:
+    with serving(ConnectionLimits(max_connections=6)) as port:
         lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(6)]
         with held([writer for _, writer in lines]):
             assert not await asks(port, "127.0.0.2")
 
 
 async def test_a_proxy_of_ours_stands_for_many() -> None:
-    with serving(ConnectionLimits(most=20, by_address=2, unbounded=("127.0.0.0/30",))) as port:
+    with serving(
+        ConnectionLimits(max_connections=20, by_address=2, unbounded=("127.0.0.0/30",))
+    ) as port:
         lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
         with held([writer for _, writer in lines]):
             assert await asks(port)
@@ -95,22 +97,22 @@ async def test_a_proxy_of_ours_stands_for_many() -> None:
 
 async def test_a_flood_is_not_heard_out() -> None:
     """Whoever is refused keeps a descriptor until it has read why: only some may."""
-    with serving(ConnectionLimits(most=1)) as port:
+    with serving(ConnectionLimits(max_connections=1)) as port:
         first = await asyncio.open_connection("127.0.0.1", port)
-        lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(FAREWELLS + 20)]
+        lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MAX_REFUSALS + 20)]
         told = 0
         for reader, _ in lines:
             with contextlib.suppress(ConnectionError):
                 told += bool(await asyncio.wait_for(reader.read(), 10))
         with held([writer for _, writer in (first, *lines)]):
-            assert 0 < told <= FAREWELLS + 20
+            assert 0 < told <= MAX_REFUSALS + 20
 
 
 def test_descriptors_are_kept_for_what_connections_need() -> None:
-    few = ConnectionLimits(most=4000, by_address=4000, available=lambda: 1024)
-    assert few.most == (1024 - RESERVE) // EACH
-    assert few.by_address == few.most // 2
-    for number in range(few.most // 2):
+    few = ConnectionLimits(max_connections=4000, by_address=4000, available=lambda: 1024)
+    assert few.max_connections == (1024 - RESERVE) // EACH
+    assert few.by_address == few.max_connections // 2
+    for number in range(few.max_connections // 2):
         assert few.enter("203.0.113.7"), number
     assert not few.enter("203.0.113.7")
     assert few.enter("203.0.113.8")

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from contracts.problems import Problem, ProblemCode
 from kit.database.base import DatabaseUnavailable
 from kit.http.app import create_app, guarded
-from kit.http.bodies import MAX_BODY, MAX_VALUES, STRANGERS_BODY, STRANGERS_VALUES
+from kit.http.bodies import ANONYMOUS_MAX_BODY, ANONYMOUS_MAX_VALUES, MAX_BODY, MAX_VALUES
 from kit.http.errors import ProblemError, ServerErrorMiddleware
 from kit.http.pagination import Page, Paging
 from kit.http.request_guard import RequestGuard
@@ -202,16 +202,16 @@ async def test_who_calls_is_asked_before_a_body_is_read(client: httpx.AsyncClien
 async def test_strangers_send_little(client: httpx.AsyncClient) -> None:
     kind = {"Content-Type": "application/json"}
     text = b'{"value": "%s"}'
-    most = text % (b"x" * (STRANGERS_BODY - len(text) + 2))
+    most = text % (b"x" * (ANONYMOUS_MAX_BODY - len(text) + 2))
     assert (await client.post("/open", content=most, headers=kind)).status_code == 200
     refused(await client.post("/open", content=most + b" ", headers=kind), 413)
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(3):
-            yield b" " * (STRANGERS_BODY // 2)
+            yield b" " * (ANONYMOUS_MAX_BODY // 2)
 
     refused(await client.post("/open", content=chunks(), headers=kind), 413)
-    full = b'{"value": [%s]}' % b",".join([b"0"] * (STRANGERS_VALUES - 3))
+    full = b'{"value": [%s]}' % b",".join([b"0"] * (ANONYMOUS_MAX_VALUES - 3))
     assert (await client.post("/open", content=full, headers=kind)).status_code == 200
     over = full.replace(b"[", b"[0,")
     refused(await client.post("/open", content=over, headers=kind), 422)

@@ -274,7 +274,7 @@ async def test_who_does_not_answer_may_have_heard(says: str) -> None:
 
     async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
         address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        remote = remote_application(address, application=nobody, silence=0.2)
+        remote = remote_application(address, application=nobody, read_timeout=0.2)
         with pytest.raises(UpstreamUnavailable) as raised:
             await ask(remote, "/hello", body=b"x")
         assert raised.value.sent

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,10 +14,12 @@ import uvloop
 from starlette.types import Message, Receive, Scope, Send
 
 from contracts.problems import Problem
-from kit.http.server import MAX_HEAD, PIPELINED, STEP, UNREAD, Server
+from kit.http.bounded_protocol import MAX_PIPELINED, MAX_UNREAD_BODY, STEP
+from kit.http.refusals import MAX_HEAD
+from kit.http.server import Server
 from tests.support.running_server import free_port
 
-HEAD_WITHIN = 1.5
+HEAD_TIMEOUT = 1.5
 HELLO = b"GET /hello HTTP/1.1\r\nHost: server\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n"
 
@@ -73,7 +76,7 @@ def server() -> Iterator[Running]:
     """A server as services run it: on uvloop, here in a thread."""
     application = Application()
     running = Running(free_port(), application)
-    serving = Server(application, "127.0.0.1", running.port, head_within=HEAD_WITHIN)
+    serving = Server(application, "127.0.0.1", running.port, head_timeout=HEAD_TIMEOUT)
     thread = threading.Thread(target=lambda: uvloop.run(serving.serve()))
     thread.start()
     comes_true(lambda: serving.started)
@@ -195,7 +198,7 @@ async def test_a_head_that_drips_has_a_deadline(line: Line, server: Running, dro
     else:
         assert await ended(reader)
     dripping.cancel()
-    assert time.monotonic() - began < HEAD_WITHIN + 5
+    assert time.monotonic() - began < HEAD_TIMEOUT + 5
     assert server.application.seen == []
 
 
@@ -215,9 +218,9 @@ async def test_what_came_before_a_refused_head_is_answered(line: Line, server: R
 
 async def test_requests_in_line_are_answered_in_order(line: Line) -> None:
     reader, writer = line
-    paths = [f"/{n}" for n in range(PIPELINED)]
+    paths = [f"/{n}" for n in range(MAX_PIPELINED)]
     writer.write(b"".join(HELLO.replace(b"/hello", path.encode()) for path in paths) + LAST)
-    answers = [(await heard(reader))["path"] for _ in range(PIPELINED + 1)]
+    answers = [(await heard(reader))["path"] for _ in range(MAX_PIPELINED + 1)]
     assert answers == [*paths, "/last"]
     assert await ended(reader)
 
@@ -230,7 +233,7 @@ async def test_the_line_has_an_end(line: Line, server: Running) -> None:
         while True:
             await heard(reader)
             count += 1
-    assert count == PIPELINED + 1
+    assert count == MAX_PIPELINED + 1
     assert len(server.application.seen) == count
 
 
@@ -352,7 +355,7 @@ async def test_a_body_that_breaks_its_framing_is_refused(line: Line, server: Run
 async def test_a_body_that_nobody_reads_is_passed_over_to_a_bound(line: Line) -> None:
     reader, writer = line
     head = b"POST /unread HTTP/1.1\r\nHost: server\r\nContent-Length: %d\r\n\r\n"
-    writer.write(head % (UNREAD // 2) + b"x" * (UNREAD // 2) + HELLO)
+    writer.write(head % (MAX_UNREAD_BODY // 2) + b"x" * (MAX_UNREAD_BODY // 2) + HELLO)
     assert (await heard(reader))["body"] == ""
     assert (await heard(reader))["path"] == "/hello"
     writer.write(b"POST /unread HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -381,3 +384,18 @@ async def test_a_stopping_server_answers_what_it_was_asked() -> None:
     writer.close()
     await asyncio.to_thread(thread.join, 20)
     assert not thread.is_alive()
+
+
+async def test_a_server_leaves_signals_to_its_process() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    port = free_port()
+    server = Server(Application(), "127.0.0.1", port)
+    server.bind()
+    task = asyncio.create_task(server.serve())
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(LAST)
+    assert (await heard(reader))["path"] == "/last"
+    assert signal.getsignal(signal.SIGTERM) is before
+    server.should_exit = True
+    await task
+    writer.close()

@@ -27,7 +27,15 @@ def work(path: Path, scratch: Path) -> Work:
         job=JobId("01234567-89ab-7def-8123-456789abcde0"),
         subject=SUBJECT,
         item=ItemFacts(id=ITEM, kind=ItemKind.TRACK, name="song"),
-        inputs=(JobInput(path, ArtifactKind.ORIGINAL, path.name, SUBJECT, "0" * 64),),
+        inputs=(
+            JobInput(
+                path=path,
+                kind=ArtifactKind.ORIGINAL,
+                name=path.name,
+                subject=SUBJECT,
+                sha256="0" * 64,
+            ),
+        ),
         params={},
         scratch=scratch,
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kit.arrays import AudioBlock
-from services.ingest.dsp import Clipping, Offset, SilenceMap, downmix_matrix, repair
+from services.ingest.dsp import Clipping, OffsetMeter, SilenceMap, downmix_matrix, repair
 from tests.support import signals
 
 BLOCKS = [1, 7, 1_000, 44_100, 1 << 20]
@@ -49,7 +49,7 @@ def test_runs_at_full_scale_are_counted_once(block: int) -> None:
 
 
 def test_offset_is_the_mean() -> None:
-    offset = Offset()
+    offset = OffsetMeter()
     assert offset.means() == ()
     audio = signals.sine(100.0, 1.0, channels=2) + np.array([[0.1], [-0.2]], np.float32)
     for part in cut(audio, 999):

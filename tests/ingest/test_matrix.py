@@ -10,7 +10,7 @@ import soundfile
 
 from contracts.ingest import IngestParams, Remark
 from kit.arrays import AudioBlock
-from services.ingest.decoder import Upload
+from services.ingest.decoder import UploadedFile
 from services.ingest.dsp import downmix_matrix
 from services.ingest.engine import ConfinedFfmpeg
 from services.ingest.sniff import sniff
@@ -25,7 +25,7 @@ CONTAINERS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC")
 def decode(engine: ConfinedFfmpeg, path: Path, folder: Path) -> tuple[AudioBlock, int]:
     """Return every channel as the engine decodes it, and the mask of their places."""
     folder.mkdir(exist_ok=True)
-    upload = Upload(path, path.stat().st_size, sniff(path))
+    upload = UploadedFile(path, path.stat().st_size, sniff(path))
     with engine.run_decoder(upload, bounds=IngestParams(), folder=folder) as decoding:
         blocks = list(decoding.blocks())
         decoding.finish()

@@ -55,7 +55,9 @@ class Intake:
         """Ingest a file."""
         scratch = self.folder / f"job-{time.monotonic_ns()}"
         scratch.mkdir()
-        source = JobInput(path, ArtifactKind.ORIGINAL, path.name, SUBJECT, "0" * 64)
+        source = JobInput(
+            path=path, kind=ArtifactKind.ORIGINAL, name=path.name, subject=SUBJECT, sha256="0" * 64
+        )
         job = single_job(scratch, [source])
         job.item_facts = job.item.model_copy(update={"declared": declared})
         result = handle(params or IngestParams(), job, self.engine)

@@ -40,19 +40,19 @@ from kit.worker.compute import Child, ChildDied, EngineSetup
 from kit.worker.job import Output
 from kit.worker.library_client import HttpLibraryClient, LibraryUnavailable
 from kit.worker.slot import Slot
-from services.library.app import MIGRATIONS, catalogue
-from services.library.catalogue.deletions import Deletions
+from services.library.app import MIGRATIONS, catalogue, register_hooks
 from services.library.catalogue.tables import ArtifactRow
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
-from services.library.context import Context
+from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
 from services.library.events.tables import EventRow
 from services.library.jobs.progress import ProgressFeed
-from services.library.jobs.routes.internal import internal_routes
 from services.library.jobs.subjects import subject_columns
 from services.library.jobs.tables import JobRow
+from services.library.routes.context import Context
+from services.library.routes.internal import internal_routes
 from services.library.settings import LibrarySettings
 from services.library.tables import METADATA
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
@@ -178,6 +178,7 @@ class BrittleServer:
         """Make what outlives every process: tables, one item; and the applications."""
         settings = LibrarySettings()
         self.policy = settings.policy(60.0)
+        register_hooks(self.database, self.policy)
         clock = SystemClock()
         uploads = Uploads(
             self.database, self.objects, clock=clock, policy=self.policy, settings=settings

@@ -17,7 +17,7 @@ from contracts.analysis import AnalysisResult
 from contracts.envelope import Event, dataschema
 from contracts.identity import Principal, Scope
 from contracts.ids import EventId, OwnerId, UserId, WorkerId
-from contracts.ingest import CANONICAL, IngestResult, Levels, Source
+from contracts.ingest import CANONICAL, IngestResult, Levels, SourceFormat
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.jobs import (
     Claim,
@@ -44,13 +44,15 @@ from kit.database.engine import Database
 from kit.http.app import guarded
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
-from services.library.app import MIGRATIONS, catalogue
-from services.library.catalogue.deletions import Deletions
+from services.library.app import MIGRATIONS, catalogue, register_hooks
+from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
-from services.library.context import Context
+from services.library.deletions.deletions import Deletions
 from services.library.jobs import claims
+from services.library.maintenance.cleanup import Cleanup
+from services.library.routes.context import Context
 from services.library.settings import LibrarySettings
 from tests.support.patience import HANGS
 
@@ -93,7 +95,9 @@ class Catalogue:
         """Take the next job of a task, as a worker."""
         request = ClaimRequest(task=task, worker=WorkerId(new_id()), producer=producer_of(task))
         async with self.database.transaction() as session:
-            claimed = await claims.claim(session, request, policy=self.server.policy)
+            claimed = await claims.claim(
+                session, request, policy=self.server.policy, subjects=ITEM_SUBJECTS
+            )
         assert claimed, f"no {task} job waits"
         return claimed[0]
 
@@ -101,7 +105,9 @@ class Catalogue:
         """Return whether no job of a task waits."""
         request = ClaimRequest(task=task, worker=WorkerId(new_id()), producer=producer_of(task))
         async with self.database.transaction() as session:
-            return not await claims.claim(session, request, policy=self.server.policy)
+            return not await claims.claim(
+                session, request, policy=self.server.policy, subjects=ITEM_SUBJECTS
+            )
 
     async def finish(
         self, claim: Claim, result: BaseModel, files: Mapping[str, "Made"] | None = None
@@ -155,14 +161,23 @@ class Catalogue:
         """Say that the input cannot be used."""
         await self.fail(claim, Reason(code="input", message=message))
 
-    def reaper(self, *, clock: Clock | None = None) -> Reaper:
-        """Return what clears away behind the library."""
+    def reaper(self) -> Reaper:
+        """Return the background task that requeues and ends overdue jobs."""
         return Reaper(
             self.database,
             self.objects,
             policy=self.server.policy,
-            clock=clock or SystemClock(),
+            clock=SystemClock(),
             results_read=asyncio.Event(),
+        )
+
+    def cleanup(self, *, clock: Clock | None = None) -> Cleanup:
+        """Return the background task that removes what is no longer needed."""
+        return Cleanup(
+            self.database,
+            self.objects,
+            policy=self.server.policy,
+            clock=clock or SystemClock(),
         )
 
     async def fail(self, claim: Claim, reason: Reason) -> None:
@@ -287,7 +302,7 @@ def ingested(kind: ItemKind, tags: Mapping[str, str]) -> IngestResult:
     return IngestResult(
         audio=AUDIO,
         kind=kind,
-        source=Source(
+        source=SourceFormat(
             container="wav", codec="pcm_s16le", sample_rate=44_100, channels=2, size=1000
         ),
         levels=Levels(
@@ -366,6 +381,7 @@ async def open_catalogue(
     await objects.ensure()
     settings = settings or LibrarySettings()
     policy = settings.policy(60.0)
+    register_hooks(database, policy)
     uploads = Uploads(database, objects, clock=clock, policy=policy, settings=settings)
     server = Context(
         database=database,

@@ -146,7 +146,9 @@ class Predictions:
         known.told.append("job.queued")
         row = self.world.rows()[known.id]
         waits = (row.not_before - self.world.now()).total_seconds()
-        assert waits <= min(pause, POLICY.backoff_most).total_seconds(), "it waits too long"
+        assert waits <= min(pause, POLICY.retry.maximum_interval).total_seconds(), (
+            "it waits too long"
+        )
         if pause:
             assert waits > -SLACK
         else:
@@ -176,7 +178,7 @@ class Predictions:
 
     def _swept(self, known: Expected, row: object) -> None:
         outcomes = self.store.outcomes
-        assert self.world.do(lambda s: outcomes.settle(s, row, policy=POLICY)) is not None
+        assert self.world.do(lambda s: outcomes.resolve_overdue(s, row, policy=POLICY)) is not None
         if known.state is S.QUEUED:
             self._end(known, S.FAILED, "expired")
         elif self._out_of_time(known) and not known.cancel:
@@ -188,9 +190,9 @@ class Predictions:
         if known.cancel:
             return self._end(known, S.CANCELLED)
         known.lost += 1
-        if known.lost > POLICY.lost:
+        if known.lost > POLICY.retry.maximum_lost:
             return self._end(known, S.FAILED, "exhausted")
         again = known.lost - 1
         return self._requeue(
-            known, pause=POLICY.backoff * 2 ** (again - 1) if again else timedelta()
+            known, pause=POLICY.retry.initial_interval * 2 ** (again - 1) if again else timedelta()
         )

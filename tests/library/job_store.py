@@ -22,6 +22,7 @@ from contracts.jobs import (
 from contracts.subjects import Subject
 from kit.clock import Clock, SystemClock, new_id
 from kit.database.engine import Database
+from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.catalogue.tables import ItemRow
 from services.library.jobs import claims, outcomes, submission
 from services.library.jobs.policy import Policy
@@ -108,7 +109,9 @@ class Jobs:
     async def claim(self, worker: WorkerId | None = None) -> Claim | None:
         request = ClaimRequest(task=TASK, worker=worker or WorkerId(new_id()), producer=PRODUCER)
         async with self.database.transaction() as session:
-            claimed = await claims.claim(session, request, policy=self.policy)
+            claimed = await claims.claim(
+                session, request, policy=self.policy, subjects=ITEM_SUBJECTS
+            )
         return claimed[0] if claimed else None
 
     async def claim_many(self, max_jobs: int, *, max_long_jobs: int) -> tuple[Claim, ...]:
@@ -121,7 +124,7 @@ class Jobs:
             max_long_jobs=max_long_jobs,
         )
         async with self.database.transaction() as session:
-            return await claims.claim(session, request, policy=self.policy)
+            return await claims.claim(session, request, policy=self.policy, subjects=ITEM_SUBJECTS)
 
     async def complete(self, claim: Claim) -> JobRow | None:
         async with self.database.transaction() as session:

@@ -1,6 +1,7 @@
 """The job table as a model: what must be true after any schedule of what can happen to a job."""
 
 import random
+from datetime import timedelta
 from functools import partial
 
 from hypothesis import strategies as st
@@ -31,6 +32,7 @@ from contracts.jobs import (
     TaskName,
 )
 from contracts.topics import DEAD_LETTERS, LIBRARY_EVENTS, commands
+from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.jobs.tables import JobRow
 from tests.library.expected import BUDGET, Expected, Predictions, Ticket
 from tests.library.world import (
@@ -253,7 +255,9 @@ class JobTable(Predictions, RuleBasedStateMachine):
         self._wait(after)
         waiting = [k for k in self._claimable() if room or not k.long]
         request = ClaimRequest(task=TASK, worker=worker, producer=producer, max_long_jobs=room)
-        claimed = self.world.do(lambda s: self.store.claims.claim(s, request, policy=POLICY))
+        claimed = self.world.do(
+            lambda s: self.store.claims.claim(s, request, policy=POLICY, subjects=ITEM_SUBJECTS)
+        )
         seen = self.producers.get(producer.fingerprint)
         if seen is None or self.time - seen > 60:
             self.producers.pop(producer.fingerprint, None)
@@ -339,16 +343,20 @@ class JobTable(Predictions, RuleBasedStateMachine):
             return self._end(known, S.FAILED, "said")
         if kind is FailureKind.CRASH:
             known.crashes += 1
-            if known.crashes < POLICY.crashes:
-                return self._requeue(known, pause=POLICY.backoff * 2 ** (known.crashes - 1))
+            if known.crashes < POLICY.retry.maximum_crashes:
+                return self._requeue(
+                    known, pause=POLICY.retry.initial_interval * 2 ** (known.crashes - 1)
+                )
             self.quarantined.add(known.id)
             return self._end(known, S.FAILED, "crash")
         known.retries += 1
         left = known.created + POLICY.schedule_to_close_timeout.total_seconds() - self.time
         if abs(left) < 20:  # The pause, which is drawn by chance, decides whether there is time.
             left = 1 if row.state == S.QUEUED else 0
-        if known.retries < POLICY.attempts and left > 0:
-            return self._requeue(known, pause=POLICY.backoff * 2 ** (known.retries - 1))
+        if known.retries < POLICY.retry.maximum_attempts and left > 0:
+            return self._requeue(
+                known, pause=POLICY.retry.initial_interval * 2 ** (known.retries - 1)
+            )
         return self._end(
             known, S.FAILED, "internal" if kind is FailureKind.INTERNAL else "exhausted"
         )
@@ -388,7 +396,9 @@ class JobTable(Predictions, RuleBasedStateMachine):
         held = [k.id for k in self.expected.values() if k.state is S.RUNNING]
         known = self.expected[data.draw(st.sampled_from(held or sorted(self.expected)))]
         epoch = max(0, known.epoch - data.draw(st.integers(0, 1)))
-        row = self.world.do(lambda s: self.store.outcomes.lose(s, known.id, epoch, policy=POLICY))
+        row = self.world.do(
+            lambda s: self.store.outcomes.lease_expired(s, known.id, epoch, policy=POLICY)
+        )
         if epoch == known.epoch and known.state is S.RUNNING and self._silent(known):
             assert row is not None
             self._lost(known)
@@ -461,6 +471,10 @@ class JobTable(Predictions, RuleBasedStateMachine):
         for known in self.expected.values():
             assert self.told[known.id] == known.told
             assert self.news[known.id] == known.news
+
+
+def _pause(fault: int) -> timedelta:
+    return POLICY.retry.initial_interval * 2 ** (fault - 1)
 
 
 def machine_of(world: World, store: Store) -> type[JobTable]:

@@ -10,10 +10,11 @@ from contracts.music import Stem
 from contracts.tasks import TASKS
 from kit.clock import new_id
 from services.library.catalogue.artifacts import fit_name, split_name
-from services.library.catalogue.routes.artifacts import file_name
+from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.jobs import claims
 from services.library.jobs.tables import JobRow
+from services.library.routes.artifacts import file_name
 from tests.library.catalogue import (
     ANALYSIS,
     MIDI,
@@ -41,7 +42,9 @@ async def offer(catalogue: Catalogue, task: TaskName, *weights: str) -> None:
     )
     request = ClaimRequest(task=task, worker=WorkerId(new_id()), producer=producer)
     async with catalogue.database.transaction() as session:
-        assert not await claims.claim(session, request, policy=catalogue.server.policy)
+        assert not await claims.claim(
+            session, request, policy=catalogue.server.policy, subjects=ITEM_SUBJECTS
+        )
 
 
 async def refused(user: User, path: str, body: Any, status: int = 422) -> Any:

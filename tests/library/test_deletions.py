@@ -22,10 +22,10 @@ from contracts.music import Stem
 from contracts.objects import attempt_prefix
 from contracts.subjects import Subject
 from kit.clock import new_id
-from services.library.catalogue.deletions import Deletions
 from services.library.catalogue.items import mark_deleted
 from services.library.catalogue.repository import Repository
 from services.library.catalogue.tables import DeletionRow, ItemRow
+from services.library.deletions.deletions import Deletions
 from services.library.events.tables import EventRow
 from services.library.jobs.subjects import subject_columns
 from services.library.jobs.tables import JobRow

@@ -11,7 +11,7 @@ import pytest
 
 from contracts.ids import OwnerId
 from contracts.jobs import Claim, FailureKind, Priority
-from services.library.jobs.policy import Policy
+from services.library.jobs.policy import Policy, RetryPolicy
 from tests.library.job_store import Jobs
 
 SLOTS = 8
@@ -119,7 +119,7 @@ async def test_twenty_owners_get_the_same_share(jobs: Jobs) -> None:
 
 @pytest.mark.timeout(120)
 async def test_a_file_that_crashes_keeps_nobody_waiting(jobs: Jobs) -> None:
-    jobs = jobs.with_policy(Policy(backoff=timedelta()))
+    jobs = jobs.with_policy(Policy(retry=RetryPolicy(initial_interval=timedelta())))
 
     async def waits(poisoned: bool) -> float:
         owners = [await jobs.owner() for _ in range(10)]

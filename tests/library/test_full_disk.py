@@ -41,14 +41,14 @@ async def pause(jobs: Jobs, row: JobRow) -> timedelta:
 async def test_it_is_tried_as_long_as_it_may_wait_and_ever_less_often(jobs: Jobs) -> None:
     owner, item = await jobs.owner()
     job = (await jobs.create(owner, item, 1)).id
-    for hours in range(2 * jobs.policy.attempts):
+    for hours in range(2 * jobs.policy.retry.maximum_attempts):
         row = await meet_a_full_disk(jobs, job, queued=timedelta(hours=hours))
         assert (row.state, row.retries) == ("queued", 0)
         waits = await pause(jobs, row)
         if hours:
-            assert waits > jobs.policy.backoff_most - timedelta(minutes=1)
+            assert waits > jobs.policy.retry.maximum_interval - timedelta(minutes=1)
         else:
-            assert waits <= jobs.policy.backoff
+            assert waits <= jobs.policy.retry.initial_interval
 
 
 async def test_it_ends_when_its_time_is_over_and_says_why(jobs: Jobs) -> None:
@@ -57,7 +57,7 @@ async def test_it_ends_when_its_time_is_over_and_says_why(jobs: Jobs) -> None:
     async with jobs.database.transaction() as session:
         soon = jobs.database.now(offset=timedelta(minutes=1))
         await session.execute(update(JobRow).values(schedule_to_close_deadline=soon))
-    for _ in range(jobs.policy.attempts):
+    for _ in range(jobs.policy.retry.maximum_attempts):
         row = await meet_a_full_disk(jobs, job, queued=timedelta(hours=23))
     assert row.state == "failed"
     assert "There is no room left" in str(row.reason)

@@ -16,11 +16,11 @@ from contracts.topics import JOBS_PROGRESS
 from kit.bus.memory import MemoryBus
 from kit.clock import SystemClock, new_id
 from kit.http.app import create_app
-from services.library.catalogue.deletions import Deletions
 from services.library.catalogue.tables import ItemRow
+from services.library.deletions.deletions import Deletions
 from services.library.jobs.progress import ProgressFeed
-from services.library.jobs.routes.internal import internal_routes
 from services.library.jobs.tables import GarbageRow, JobRow
+from services.library.routes.internal import internal_routes
 from tests.library.job_store import PRODUCER, TASK, Jobs
 
 SECRET = "s" * 40

@@ -1,6 +1,5 @@
 """Items: what ingest makes of them, search, edits, deletion with all that was made."""
 
-import asyncio
 import base64
 import json
 from typing import Any
@@ -16,11 +15,10 @@ from contracts.music import Stem
 from contracts.objects import Bucket
 from contracts.topics import LIBRARY_EVENTS
 from kit.clock import SystemClock
-from services.library.catalogue.routes.artifacts import file_name
 from services.library.catalogue.tables import ArtifactRow, ItemRow
-from services.library.completion.reaper import Reaper
 from services.library.events.tables import EventRow
 from services.library.jobs.tables import GarbageRow, JobRow
+from services.library.routes.artifacts import file_name
 from tests.library.catalogue import (
     CANONICAL_FILE,
     MIDI,
@@ -309,12 +307,5 @@ async def stored(catalogue: Catalogue) -> set[str]:
 
 
 async def tidy(catalogue: Catalogue) -> None:
-    """Have the reaper come by."""
-    reaper = Reaper(
-        catalogue.database,
-        catalogue.objects,
-        policy=catalogue.server.policy,
-        clock=SystemClock(),
-        results_read=asyncio.Event(),
-    )
-    await reaper.tidy()
+    """Have the background task remove what is no longer needed."""
+    await catalogue.cleanup().tidy()

@@ -7,6 +7,7 @@ from contracts.jobs import Claim, ClaimRequest, Heartbeat, Progress, TaskName
 from contracts.music import Stem
 from contracts.objects import Bucket, previews_prefix
 from kit.clock import new_id
+from services.library.catalogue.item_facts import ITEM_SUBJECTS
 from services.library.jobs import claims
 from services.library.jobs.tables import GarbageRow
 from services.library.jobs.transitions import PREVIEWS_GARBAGE_AFTER
@@ -22,7 +23,9 @@ async def running(catalogue: Catalogue) -> tuple[Claim, WorkerId]:
     task = TaskName.SEPARATION
     request = ClaimRequest(task=task, worker=worker, producer=producer_of(task))
     async with catalogue.database.transaction() as session:
-        claimed = await claims.claim(session, request, policy=catalogue.server.policy)
+        claimed = await claims.claim(
+            session, request, policy=catalogue.server.policy, subjects=ITEM_SUBJECTS
+        )
     assert claimed
     return claimed[0], worker
 

@@ -30,12 +30,15 @@ from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
+from services.library.app import register_hooks
 from services.library.catalogue.tables import ArtifactRow, UploadRow
 from services.library.completion.reaper import Reaper
 from services.library.completion.results import NoManifest
 from services.library.completion.worker_events import JobEvents
 from services.library.events.tables import EventRow, InboxRow
+from services.library.jobs.policy import RetryPolicy
 from services.library.jobs.tables import GarbageRow, JobRow
+from services.library.maintenance.cleanup import Cleanup
 from tests.library.job_store import PRODUCER, Jobs
 from tests.library.relaying import Wire, until
 
@@ -66,6 +69,7 @@ class RunningServer:
     clock: QuickClock
     caught_up: asyncio.Event
     reaper: Reaper
+    cleanup: Cleanup
     handler: JobEvents
     owner: OwnerId
     item: ItemId
@@ -119,8 +123,10 @@ async def server(jobs: Jobs, tmp_path: Path) -> AsyncIterator[RunningServer]:
     clock, caught_up = QuickClock(), asyncio.Event()
     reaper = Reaper(jobs.database, objects, policy=jobs.policy, clock=clock, results_read=caught_up)
     handler = JobEvents(jobs.database, objects, policy=jobs.policy)
+    register_hooks(jobs.database, jobs.policy)
     owner, item = await jobs.owner()
-    yield RunningServer(jobs, objects, clock, caught_up, reaper, handler, owner, item)
+    cleanup = Cleanup(jobs.database, objects, policy=jobs.policy, clock=clock)
+    yield RunningServer(jobs, objects, clock, caught_up, reaper, cleanup, handler, owner, item)
     await objects.close()
 
 
@@ -190,7 +196,9 @@ async def test_a_start_that_no_worker_outlived_puts_jobs_back_at_once(
 async def test_a_job_that_takes_every_process_down_has_failed_in_the_end(
     server: RunningServer,
 ) -> None:
-    policy = replace(server.jobs.policy, lost=3, backoff=timedelta())
+    policy = replace(
+        server.jobs.policy, retry=RetryPolicy(maximum_lost=3, initial_interval=timedelta())
+    )
     reaper = Reaper(
         server.jobs.database,
         server.objects,
@@ -232,12 +240,12 @@ async def test_what_an_attempt_left_is_cleared_away_in_time(server: RunningServe
     async def left() -> list[str]:
         return [facts.key async for facts in server.objects.walk(Bucket.DERIVED, prefix)]
 
-    await server.reaper.tidy()
+    await server.cleanup.tidy()
     assert len(await left()) == 2, "its worker may still be writing"
     async with server.jobs.database.transaction() as session:
         due = server.jobs.database.now(offset=timedelta(seconds=-1))
         await session.execute(update(GarbageRow).values(due=due))
-    await server.reaper.tidy()
+    await server.cleanup.tidy()
     assert await left() == []
     async with server.jobs.database.session() as session:
         assert list(await session.scalars(select(GarbageRow))) == []
@@ -258,8 +266,8 @@ async def test_an_upload_that_is_late_is_given_up(server: RunningServer) -> None
                     expires=now + timedelta(hours=hours),
                 )
             )  # fmt: skip
-    await server.reaper.tidy()
-    await server.reaper.tidy()  # What the first round found is cleared away by the second.
+    await server.cleanup.tidy()
+    await server.cleanup.tidy()  # What the first round found is cleared away by the second.
     async with database.session() as session:
         states = {row.id: row.state for row in await session.scalars(select(UploadRow))}
     assert states == {"late": "aborted", "open": "open"}
@@ -271,15 +279,15 @@ async def test_objects_of_no_job_are_found_and_removed_after_a_day(server: Runni
     await server.store(known)
     stray = known.model_copy(update={"job": new_id()})
     await server.store(stray)
-    assert await server.reaper.clear_orphans() == 0, "a young one may be under way"
+    assert await server.cleanup.clear_orphans() == 0, "a young one may be under way"
     server.clock.ahead = timedelta(hours=25)
-    assert await server.reaper.clear_orphans() == 1
+    assert await server.cleanup.clear_orphans() == 1
     assert REGISTRY.get_sample_value("library_orphaned_prefixes") == 1
-    await server.reaper.tidy()
+    await server.cleanup.tidy()
     left = [facts.key async for facts in server.objects.walk(Bucket.DERIVED, "")]
     assert len(left) == 2
     assert all(known.job in key for key in left)
-    assert await server.reaper.clear_orphans() == 0
+    assert await server.cleanup.clear_orphans() == 0
     assert REGISTRY.get_sample_value("library_orphaned_prefixes") == 0
 
 
@@ -332,7 +340,7 @@ async def test_old_notes_are_forgotten_and_unsent_events_are_not(server: Running
         await session.execute(update(EventRow).values(time=old))
         some = update(EventRow).where(col(EventRow.type) == "job.queued")
         await session.execute(some.values(published=old))
-    await server.reaper.tidy()
+    await server.cleanup.tidy()
     async with database.session() as session:
         assert list(await session.scalars(select(InboxRow))) == []
         left = {row.type for row in await session.scalars(select(EventRow))}
@@ -424,7 +432,8 @@ async def test_an_event_waits_while_the_database_is_away(server: RunningServer) 
 
 
 async def test_the_third_crash_is_told_to_operators(server: RunningServer) -> None:
-    jobs = server.jobs.with_policy(replace(server.jobs.policy, backoff=timedelta()))
+    retry = RetryPolicy(initial_interval=timedelta())
+    jobs = server.jobs.with_policy(replace(server.jobs.policy, retry=retry))
     handler = JobEvents(jobs.database, server.objects, policy=jobs.policy)
     await jobs.create(server.owner, server.item, 1)
     for _ in range(3):

@@ -17,6 +17,7 @@ from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
+from services.library.app import register_hooks
 from services.library.completion.worker_events import JobEvents
 from services.library.jobs.tables import JobRow
 from tests.library.job_store import PRODUCER, Jobs
@@ -44,6 +45,7 @@ async def test_a_word_waits_for_a_database_that_is_held(
     impatient = Database(
         library_url, clock=SystemClock(), busy_timeout=WAIT, statement_timeout=WAIT
     )
+    register_hooks(impatient, jobs.policy)
     objects = FileStore(tmp_path / "objects", signer=Signer("secret" * 8))
     handler, bus = JobEvents(impatient, objects, policy=jobs.policy), MemoryBus()
     await bus.start()

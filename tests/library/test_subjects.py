@@ -29,13 +29,14 @@ from kit.platform import Platform
 from kit.service import WorkerSettings
 from kit.settings import KitSettings
 from kit.worker.runtime import WorkerRuntime
-from services.library.catalogue.deletions import Deletions
-from services.library.catalogue.tables import ArtifactRow, ItemRow
-from services.library.catalogue.usage import CounterCheck
+from services.library.catalogue.item_facts import ITEM_SUBJECTS
+from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow
 from services.library.catalogue.views import to_input_ref
+from services.library.deletions.deletions import Deletions
 from services.library.jobs import claims, submission
 from services.library.jobs.submission import NewJob
 from services.library.jobs.tables import GarbageRow, JobRow
+from services.library.maintenance.counters import CounterCheck
 from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, separated, stems
 from tests.support.trial import SERVICE, TrialParams
@@ -52,7 +53,7 @@ class CatalogueLibrary:
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
         async with self._catalogue.database.transaction() as session:
             policy = self._catalogue.server.policy
-            claimed = await claims.claim(session, request, policy=policy)
+            claimed = await claims.claim(session, request, policy=policy, subjects=ITEM_SUBJECTS)
         self.claims += claimed
         return claimed
 
@@ -127,6 +128,22 @@ async def ask(catalogue: Catalogue, user: User, subject: Subject, **params: Any)
     return row.id
 
 
+async def test_a_job_over_a_collection_is_listed_while_an_item_is_deleted(
+    catalogue: Catalogue,
+) -> None:
+    user = catalogue.user()
+    song = await user.track()
+    collection = Subject(kind=SubjectKind.COLLECTION, id=SubjectId(new_id()))
+    job = await ask(catalogue, user, collection)
+    async with catalogue.database.transaction() as session:
+        now = await catalogue.database.time(session)
+        session.add(DeletionRow(id=song, owner=user.owner, item=song, created=now))
+    (listed,) = (await user.get("/jobs", subject=str(collection)))["items"]
+    assert listed["id"] == job
+    assert (await user.get(f"/jobs/{job}"))["id"] == job
+    assert (await user.get("/jobs", item=song))["items"] == []
+
+
 async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_owner(
     catalogue: Catalogue, tmp_path: Path
 ) -> None:
@@ -148,6 +165,14 @@ async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_own
     assert set(library.statuses) == {LeaseStatus.HELD}
     shown = await user.get(f"/jobs/{job}")
     assert (shown["state"], shown["subject"]) == ("succeeded", collection.model_dump(mode="json"))
+
+    # It is listed by its subject, and jobs over other subjects are not.
+    for subject, ids in ((str(collection), [job]), (f"collection:{new_id()}", [])):
+        listed = (await user.get("/jobs", subject=subject))["items"]
+        assert [entry["id"] for entry in listed] == ids
+    of_song = (await user.get("/jobs", subject=f"item:{songs[0]}"))["items"]
+    assert [entry["task"] for entry in of_song] == ["ingest"]
+    assert of_song == (await user.get("/jobs", item=songs[0]))["items"]
 
     # Its file lies under the subject, belongs to no item, and can be fetched.
     async with catalogue.database.session() as session:
@@ -198,7 +223,7 @@ async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_own
     async with catalogue.database.session() as session:
         for table in (ItemRow, ArtifactRow, JobRow):
             assert list(await session.scalars(select(table))) == []
-    await catalogue.reaper().tidy()
+    await catalogue.cleanup().tidy()
     assert [found.key for b in Bucket async for found in catalogue.objects.walk(b, "")] == []
 
 
@@ -294,12 +319,12 @@ async def test_files_under_earlier_keys_are_read_counted_and_removed(catalogue: 
         link = await user.get(f"/artifacts/{artifact['id']}/download")
         assert len((await user.store().get(link["url"])).content) == artifact["size"]
     assert await CounterCheck(catalogue.database).compare() == []
-    assert await catalogue.reaper(clock=LaterClock()).clear_orphans() == 0
+    assert await catalogue.cleanup(clock=LaterClock()).clear_orphans() == 0
 
     drums = next(one for one in children if one["stem"] == "drums")
     assert (await user.http.delete(f"/v1/items/{drums['id']}")).status_code == 204
     assert await CounterCheck(catalogue.database).compare() == []
-    await catalogue.reaper().tidy()
+    await catalogue.cleanup().tidy()
     left = await derived(catalogue)
     assert [key for key in before if key not in left] == [
         key for key in before if key.endswith("/drums.flac")
@@ -307,10 +332,10 @@ async def test_files_under_earlier_keys_are_read_counted_and_removed(catalogue: 
 
     assert (await user.http.delete(f"/v1/items/{song}")).status_code == 204
     assert (await user.get("/usage"))["total"] == 0
-    await catalogue.reaper().tidy()
+    await catalogue.cleanup().tidy()
     # What no row names is found a day later.
     assert {key.rpartition("/")[2] for key in await derived(catalogue)} == {"manifest.json"}
-    later = catalogue.reaper(clock=LaterClock())
+    later = catalogue.cleanup(clock=LaterClock())
     assert await later.clear_orphans() == 2
     await later.tidy()
     assert await derived(catalogue) == []
@@ -336,10 +361,10 @@ async def test_an_object_whose_key_is_of_no_known_shape_is_never_removed(
     ]
     for key in (*known, *unknown):
         await catalogue.objects.put_bytes(Bucket.DERIVED, key, b"x", media_type="audio/flac")
-    reaper = catalogue.reaper(clock=LaterClock())
-    assert await reaper.clear_orphans() == 3
+    cleanup = catalogue.cleanup(clock=LaterClock())
+    assert await cleanup.clear_orphans() == 3
     async with catalogue.database.session() as session:
         prefixes = {row.prefix for row in await session.scalars(select(GarbageRow))}
     assert prefixes == {re.sub(r"(previews/)?[^/]+$", "", key) for key in known}
-    await reaper.tidy()
+    await cleanup.tidy()
     assert sorted(await derived(catalogue)) == sorted(unknown)

@@ -80,7 +80,7 @@ async def let_time_pass(catalogue: Catalogue) -> None:
         past = catalogue.database.now(offset=-timedelta(seconds=1))
         await session.execute(update(UploadRow).values(expires=past))
     for _ in range(2):  # What the first round finds is cleared away by the second.
-        await catalogue.reaper().tidy()
+        await catalogue.cleanup().tidy()
 
 
 async def test_a_slow_store_keeps_nobody_waiting(catalogue: Catalogue) -> None:
@@ -166,7 +166,7 @@ async def test_an_upload_that_the_store_could_not_drop_is_dropped_later(
     assert (await user.http.delete(f"/v1/uploads/{upload['id']}")).status_code == 204
     assert await in_store(catalogue) == 1
     store.away = False
-    await catalogue.reaper().tidy()
+    await catalogue.cleanup().tidy()
     assert await in_store(catalogue) == 0
 
 
@@ -181,11 +181,11 @@ async def test_an_upload_that_holds_more_than_was_announced_is_given_up(
     (row,) = [row for row in await rows(catalogue) if row.id == over["id"]]
     folder = catalogue.objects.upload_folder(ORIGINALS, row.object_key, row.reference)
     (folder / f"00002.{'0' * 32}.part").write_bytes(bytes(1000))
-    reaper = catalogue.reaper()
-    await reaper.look_at_uploads()
+    cleanup = catalogue.cleanup()
+    await cleanup.check_uploads()
     assert (await user.get(f"/uploads/{over['id']}"))["state"] == "aborted"
     assert (await user.get(f"/uploads/{honest['id']}"))["state"] == "open"
-    await reaper.tidy()
+    await cleanup.tidy()
     assert await in_store(catalogue) == 1
     assert (await user.get("/usage"))["uploads"] == len(DATA)
 
@@ -196,8 +196,8 @@ async def test_what_the_store_has_and_nobody_knows_is_aborted_after_a_day(
     user = catalogue.user()
     await user.open(DATA)
     await catalogue.objects.start_upload(ORIGINALS, "who/knows/original", media_type="audio/wav")
-    await catalogue.reaper().look_at_uploads()
+    await catalogue.cleanup().check_uploads()
     assert await in_store(catalogue) == 2, "a young one may be under way"
-    await catalogue.reaper(clock=Later()).look_at_uploads()
+    await catalogue.cleanup(clock=Later()).check_uploads()
     assert [one.key async for one in catalogue.objects.uploads(ORIGINALS, "who")] == []
     assert await in_store(catalogue) == 1

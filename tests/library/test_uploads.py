@@ -92,12 +92,12 @@ async def test_other_bytes_than_announced_are_refused_and_removed(
     claim = await verify(catalogue, tmp_path)
     item = await user.get(f"/items/{done['item']}")
     assert item["state"] == "rejected"
-    assert "The bytes that arrived are not the ones that were announced" in item["rejection"]
+    assert "does not have the SHA-256 that was announced" in item["rejection"]
     assert "Upload the file again" in item["rejection"]
     assert (await user.get(f"/jobs/{claim.job}"))["reason"]["code"] == "damaged_file"
     assert (await user.get(f"/items/{done['item']}/artifacts"))["items"] == []
     assert (await user.get("/usage"))["total"] == 0
-    await catalogue.reaper().tidy()
+    await catalogue.cleanup().tidy()
     assert await catalogue.objects.head(Bucket.ORIGINALS, claim.inputs[0].key) is None
     # Nothing is left that could be tried again, and that is said as well.
     again = await user.post(f"/jobs/{claim.job}/retry")

@@ -21,10 +21,10 @@ from contracts.music import Stem
 from kit.clock import SystemClock
 from kit.database.engine import Database
 from services.library.app import MIGRATIONS
-from services.library.catalogue.tables import UsageRow
-from services.library.catalogue.usage import CounterCheck
 from services.library.jobs.tables import JobRow
+from services.library.maintenance.counters import CounterCheck
 from services.library.settings import LibrarySettings
+from services.library.usage import UsageRow
 from tests.library.catalogue import (
     CANONICAL_FILE,
     MIDI,

@@ -19,7 +19,7 @@ from contracts.subjects import Subject, SubjectKind
 from kit.clock import new_id
 from kit.database.base import Utc
 from kit.database.engine import Database
-from services.library.jobs.policy import Policy
+from services.library.jobs.policy import Policy, RetryPolicy
 from services.library.tables import METADATA
 from tests.library.inline import inline_sqlite
 from tests.support.clock import ManualClock
@@ -44,9 +44,7 @@ FILES = ("a" * 64, "b" * 64)
 POLICY = Policy(
     lease=timedelta(seconds=62.5),
     overrun=timedelta(seconds=62.5),
-    attempts=2,
-    crashes=2,
-    lost=2,
+    retry=RetryPolicy(maximum_attempts=2, maximum_crashes=2, maximum_lost=2),
     schedule_to_start_timeout=timedelta(seconds=40_002.5),
     schedule_to_close_timeout=timedelta(seconds=86_402.5),
     ageing=timedelta(seconds=1_802.5),

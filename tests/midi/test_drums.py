@@ -39,7 +39,7 @@ def shot(
         start=max(0, at - 100),
         end=at + 4410,
         onset=at,
-        ending=SliceEnd.DECAY,
+        end_reason=SliceEnd.DECAY,
         strength=1.0,
         level_dbfs=level,
         peak_dbfs=level + 6,
@@ -119,7 +119,7 @@ def given(folder: Path, name: str, kind: ArtifactKind, said: Slices | Tags) -> J
     path = folder / name
     path.write_text(said.model_dump_json(), encoding="utf-8")
     stem = said.stem if isinstance(said, Slices) else Stem.DRUMS
-    return JobInput(path, kind, name, SUBJECT, "0" * 64, stem=stem)
+    return JobInput(path=path, kind=kind, name=name, subject=SUBJECT, sha256="0" * 64, stem=stem)
 
 
 def job_of(folder: Path, slices: Slices, tags: Tags | None) -> Job:

@@ -214,7 +214,7 @@ def test_a_damaged_file_is_rejected(tmp_path: Path, engine: Engine) -> None:
     with pytest.raises(Rejected) as rejected:
         handle(MidiParams(), job, engine)
     assert rejected.value.reason == "unreadable"
-    job.inputs = (replace(job.input, path=tmp_path / "nowhere.flac"),)
+    job.inputs = (job.input.model_copy(update={"path": tmp_path / "nowhere.flac"}),)
     with pytest.raises(Rejected):
         handle(MidiParams(), job, engine)
 
@@ -269,7 +269,8 @@ def test_a_vocal_stem_that_holds_a_leak_has_no_notes(tmp_path: Path, engine: Eng
     with pytest.raises(Skipped, match="26 dB below the mix") as skipped:
         handle(MidiParams(), job, engine)
     assert skipped.value.reason == "not_heard"
-    job.inputs = (song, replace(job.inputs[1], path=song.path, stem=Stem.OTHER))
+    copy = job.inputs[1].model_copy(update={"path": song.path, "stem": Stem.OTHER})
+    job.inputs = (song, copy)
     assert handle(MidiParams(), job, engine).notes
 
 

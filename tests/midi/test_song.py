@@ -70,11 +70,28 @@ def job_of(folder: Path, made: list[Made], analysis: Analysis | None = None) -> 
         for name in ("notes.json", "notes.csv"):
             path = folder / f"{number}-{name}"
             path.write_text(notes.model_dump_json() if name.endswith("json") else "start_s\n")
-            inputs.append(JobInput(path, ArtifactKind.NOTES, name, SUBJECT, "0" * 64, stem=stem))
+            inputs.append(
+                JobInput(
+                    path=path,
+                    kind=ArtifactKind.NOTES,
+                    name=name,
+                    subject=SUBJECT,
+                    sha256="0" * 64,
+                    stem=stem,
+                )
+            )
     if analysis is not None:
         path = folder / "analysis.json"
         path.write_text(analysis.model_dump_json())
-        inputs.append(JobInput(path, ArtifactKind.ANALYSIS, path.name, SUBJECT, "0" * 64))
+        inputs.append(
+            JobInput(
+                path=path,
+                kind=ArtifactKind.ANALYSIS,
+                name=path.name,
+                subject=SUBJECT,
+                sha256="0" * 64,
+            )
+        )
     scratch = folder / "scratch"
     scratch.mkdir()
     return single_job(scratch, inputs)

@@ -8,7 +8,7 @@ from kit.arrays import F32
 from services.midi.dsp import Options, Posteriors
 from services.midi.engine import BATCH, KEPT_FRAMES, WINDOW, Engine
 from services.midi.partials import FRAME, HOP, RATE
-from services.midi.streaming import NoteEvent, Transcriber
+from services.midi.streaming import NoteEvent, NoteTranscriber
 from tests.midi import music
 from tests.midi.music import Known, matched, perform
 
@@ -21,7 +21,7 @@ def at_rate(audio: np.ndarray) -> F32:
 def transcribe(
     audio: F32, engine: Engine, *, block: int = 65_536, stretch: int = 2584
 ) -> list[NoteEvent]:
-    transcriber = Transcriber(engine, Options(), stretch=stretch)
+    transcriber = NoteTranscriber(engine, Options(), stretch=stretch)
     notes: list[NoteEvent] = []
     for first in range(0, len(audio), block):
         notes += transcriber.feed(audio[first : first + block])
@@ -119,7 +119,7 @@ class Hum:
 
 
 def test_memory_does_not_grow_with_length() -> None:
-    transcriber = Transcriber(Hum(), Options(), stretch=800)
+    transcriber = NoteTranscriber(Hum(), Options(), stretch=800)
     noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
     kept: list[int] = []
     for _ in range(300):
@@ -135,7 +135,7 @@ def test_memory_does_not_grow_with_length() -> None:
     "samples", [0, 1, HOP - 1, HOP, WINDOW - 1, WINDOW, 4 * KEPT_FRAMES * HOP + 1]
 )
 def test_every_length_ends(samples: int) -> None:
-    transcriber = Transcriber(Hum(), Options())
+    transcriber = NoteTranscriber(Hum(), Options())
     notes = [*transcriber.feed(np.zeros(samples, np.float32)), *transcriber.finish()]
     for note in notes:
         assert 0 <= note.start <= note.end <= samples / RATE + 1e-9

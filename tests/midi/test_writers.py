@@ -16,7 +16,7 @@ from services.midi.streaming import NoteEvent
 from services.midi.tempo import even
 from services.midi.writers import (
     BEND_RANGE,
-    Part,
+    MidiTrack,
     Played,
     name_of,
     play,
@@ -34,7 +34,7 @@ def note(
 
 
 def saved(path: Path, played: list[Played], *, tempo: float = 120.0) -> mido.MidiFile:
-    write_midi(path, [Part("Notes", played, 5)], even(tempo))
+    write_midi(path, [MidiTrack("Notes", played, 5)], even(tempo))
     return mido.MidiFile(path)
 
 

@@ -7,7 +7,7 @@ from kit.arrays import F32
 from kit.signal.decibels import power_to_db
 from services.separation.dsp import (
     SILENCE_DBFS,
-    Confidence,
+    ConfidenceMeter,
     LevelMeter,
     hann,
     overlap_add,
@@ -95,7 +95,7 @@ def test_confidence_is_told_for_each_second_whatever_the_blocks() -> None:
     stems, mixture = noise(2, 1, 100_000), noise(1, 100_000)
     measured = []
     for size in (100_000, 777, 44_100):
-        confidence = Confidence(44_100)
+        confidence = ConfidenceMeter(44_100)
         for start in range(0, 100_000, size):
             confidence.add(stems[..., start : start + size], mixture[:, start : start + size])
         confidence.finish()

@@ -120,7 +120,15 @@ def make_job(
         id=JobId("01900000-0000-7000-8000-000000000002"),
         subject=subject,
         item_facts=ItemFacts(id=item, kind=ItemKind.TRACK, name="Song", audio=facts),
-        inputs=(JobInput(path, ArtifactKind.CANONICAL, "audio.flac", subject, "0" * 64),),
+        inputs=(
+            JobInput(
+                path=path,
+                kind=ArtifactKind.CANONICAL,
+                name="audio.flac",
+                subject=subject,
+                sha256="0" * 64,
+            ),
+        ),
         scratch=folder,
         reporter=listener,
     )

@@ -130,7 +130,9 @@ def test_the_grid_of_an_analysis_is_used(tmp_path: Path) -> None:
     beats = tuple(Beat(time=float(index), position=index % 3 + 1) for index in range(16))
     said = tmp_path / "analysis.json"
     said.write_text(Analysis(duration=16.0, tempo=tempo, beats=beats).model_dump_json())
-    extra = JobInput(said, ArtifactKind.ANALYSIS, said.name, SUBJECT, "0" * 64)
+    extra = JobInput(
+        path=said, kind=ArtifactKind.ANALYSIS, name=said.name, subject=SUBJECT, sha256="0" * 64
+    )
     _, document, _ = slice_up(tmp_path, loop.audio, SlicingParams(bars=(1,)), more=(extra,))
     loops = [piece for piece in document.slices if piece.kind is SliceKind.LOOP]
     assert [round((piece.end - piece.start) / RATE, 1) for piece in loops] == [3.0] * len(loops)
@@ -181,7 +183,7 @@ def test_a_long_gap_is_gated_and_ends_are_decays(tmp_path: Path) -> None:
     audio, times = signals.clicks(20.0, 9.0, first=0.5)
     _, document, _ = slice_up(tmp_path, audio, SlicingParams(loops=False))
     assert len(document.slices) == len(times)
-    assert {piece.ending for piece in document.slices} == {SliceEnd.DECAY}
+    assert {piece.end_reason for piece in document.slices} == {SliceEnd.DECAY}
     assert all((piece.end - piece.start) / RATE < 0.1 for piece in document.slices)
 
 

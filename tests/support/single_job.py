@@ -43,7 +43,15 @@ def write_audio(path: Path, audio: F32, sample_rate: int = 44_100) -> Path:
 def audio_input(path: Path, *, stem: Stem | None = None, start: int | None = None) -> JobInput:
     """Return a file as a job's input."""
     kind = ArtifactKind.CANONICAL if stem is None else ArtifactKind.STEM
-    return JobInput(path, kind, path.name, SUBJECT, "0" * 64, stem=stem, start=start)
+    return JobInput(
+        path=path,
+        kind=kind,
+        name=path.name,
+        subject=SUBJECT,
+        sha256="0" * 64,
+        stem=stem,
+        start=start,
+    )
 
 
 def single_job(

@@ -43,7 +43,16 @@ class KnownEngine:
 
 def slice_input(path: Path, kind: ArtifactKind, *, stem: Stem | None = Stem.DRUMS) -> JobInput:
     """Return a slice as a job's input."""
-    return JobInput(path, kind, path.name, SUBJECT, "0" * 64, stem=stem, start=0, end=1)
+    return JobInput(
+        path=path,
+        kind=kind,
+        name=path.name,
+        subject=SUBJECT,
+        sha256="0" * 64,
+        stem=stem,
+        start=0,
+        end=1,
+    )
 
 
 def job_of(folder: Path, audio: F32, *, kind: ItemKind = ItemKind.TRACK) -> Job:

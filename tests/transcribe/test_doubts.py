@@ -10,7 +10,7 @@ from kit.arrays import F32, Mono
 from services.transcribe.doubts import TEMPERATURE, confirm, looks_invented, looks_looped
 from services.transcribe.hallucinations import filter_hallucinations
 from services.transcribe.lines import RATE, Segment, WindowTranscript
-from services.transcribe.streaming import Transcriber
+from services.transcribe.streaming import SpeechTranscriber
 from tests.transcribe.lines import bursts, line
 
 SUNG = bursts((0, 24), seconds=24)
@@ -50,7 +50,7 @@ def within(segments: list[Segment], first: float, last: float) -> list[Segment]:
 
 
 def transcribe(network: Scripted, mix: F32 | None = None) -> tuple[list[str], list[RemovalReason]]:
-    transcriber = Transcriber(network, "en", 1, loudest_db=-20.0)
+    transcriber = SpeechTranscriber(network, "en", 1, loudest_db=-20.0)
     lines = [*transcriber.feed(SUNG, mix), *transcriber.finish()]
     kept, removed = filter_hallucinations(
         lines, transcriber.loudness.levels(), separated=True, loudest_db=-20.0

@@ -5,14 +5,14 @@ import pytest
 
 from kit.arrays import Mono
 from services.transcribe.lines import RATE, Segment, WindowTranscript, Word
-from services.transcribe.streaming import EARLIEST_CUT, WINDOW, Transcriber
+from services.transcribe.streaming import EARLIEST_CUT, WINDOW, SpeechTranscriber
 from tests.transcribe.lines import FakeNetwork, bursts
 
 
 def listen(
     audio: Mono, network: FakeNetwork, *, language: str | None = "en", block: int = 50_000
-) -> Transcriber:
-    transcriber = Transcriber(network, language, 5, loudest_db=-15.0)
+) -> SpeechTranscriber:
+    transcriber = SpeechTranscriber(network, language, 5, loudest_db=-15.0)
     for first in range(0, len(audio), block):
         list(transcriber.feed(audio[first : first + block]))
     list(transcriber.finish())
@@ -37,7 +37,7 @@ def test_windows_do_not_depend_on_the_blocks() -> None:
 
 
 def test_times_are_those_of_the_stream() -> None:
-    transcriber = Transcriber(FakeNetwork(), "en", 5, loudest_db=-15.0)
+    transcriber = SpeechTranscriber(FakeNetwork(), "en", 5, loudest_db=-15.0)
     audio = bursts((0, 24.4), (25, 40), seconds=40)
     found = [*transcriber.feed(audio), *transcriber.finish()]
     starts = [segment.start for segment in found]
@@ -49,7 +49,7 @@ def test_times_are_those_of_the_stream() -> None:
 
 def test_what_a_pass_leaves_over_is_heard_with_what_follows() -> None:
     network = FakeNetwork(max_seconds=18.0)
-    transcriber = Transcriber(network, "en", 5, loudest_db=-15.0)
+    transcriber = SpeechTranscriber(network, "en", 5, loudest_db=-15.0)
     audio = bursts((0, 70), seconds=70)
     found = [*transcriber.feed(audio), *transcriber.finish()]
     # Every second once, and no few seconds alone but the last.
@@ -67,7 +67,7 @@ def tails(first: Word, *, max_seconds: float = 18.0) -> list[str]:
             before = Segment((first,), -0.3, 0.0, 1.2)
             return WindowTranscript([before, *heard.segments[1:]], heard.until)
 
-    transcriber = Transcriber(Tailed(max_seconds=max_seconds), "en", 5, loudest_db=-15.0)
+    transcriber = SpeechTranscriber(Tailed(max_seconds=max_seconds), "en", 5, loudest_db=-15.0)
     found = [*transcriber.feed(bursts((0, 50), seconds=50)), *transcriber.finish()]
     return [word.text for segment in found for word in segment.words if word.text == first.text]
 
@@ -121,7 +121,7 @@ def test_a_language_is_settled_by_the_first_windows() -> None:
 
 
 def test_memory_does_not_grow_with_length() -> None:
-    transcriber = Transcriber(FakeNetwork(), "en", 5, loudest_db=-15.0)
+    transcriber = SpeechTranscriber(FakeNetwork(), "en", 5, loudest_db=-15.0)
     block = bursts((0, 5), seconds=5)
     held = []
     for _ in range(60):

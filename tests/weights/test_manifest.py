@@ -31,8 +31,8 @@ def test_manifest_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (('licence = "MIT"', 'licence = "CC-BY-NC-4.0"'), "cannot be a default"),
-        (('licence = "MIT"', 'licence = "NOASSERTION"'), "cannot be a default"),
+        (('licence = "MIT"', 'licence = "CC-BY-NC-4.0"'), "does not allow a default"),
+        (('licence = "MIT"', 'licence = "NOASSERTION"'), "does not allow a default"),
         (('licence = "MIT"', ""), "licence"),
         ((SHA, SHA[:-1]), "sha256"),
         (('file = "net.bin"', 'file = "../net.bin"'), "file"),
@@ -52,7 +52,7 @@ def test_a_manifest_that_does_not_say_what_it_must(
 def test_non_commercial_weights_are_never_preferred(tmp_path: Path) -> None:
     text = TOML.format(size=5, sha=SHA, url="https://example.org/n")
     said = 'licence = "CC-BY-NC-4.0"\ndefault = false\npreferred = true'
-    with pytest.raises(ManifestError, match="cannot be a default"):
+    with pytest.raises(ManifestError, match="does not allow a default"):
         read_manifest(write_manifest(tmp_path, "midi", text.replace('licence = "MIT"', said)))
 
 
@@ -63,7 +63,7 @@ def test_non_commercial_weights_may_be_listed_when_not_default(tmp_path: Path) -
 
 
 def test_a_path_does_not_lead_out_of_its_package() -> None:
-    with pytest.raises(ValueError, match="does not lead out"):
+    with pytest.raises(ValueError, match="inside the package"):
         PackageSource(kind="package", package="a", version="1", paths=("a/../../etc/passwd",))
 
 
@@ -89,14 +89,14 @@ def test_the_command_fetches_verifies_and_lists(
     assert main(["fetch", "midi"], services=services, store=store) == 0
     assert main(["verify", "midi"], services=services, store=store) == 0
     assert main(["fetch"], services=services, store=store) == 1
-    assert "tagging tags: No source gave net.bin" in capsys.readouterr().err
+    assert "tagging tags: No source provided net.bin" in capsys.readouterr().err
     assert main(["list"], services=services, store=store) == 0
     midi, tagging = capsys.readouterr().out.splitlines()
-    assert midi.endswith("here")
+    assert midi.endswith("present")
     assert tagging.endswith("missing")
     with pytest.raises(SystemExit):
         main(["fetch", "nosuch"], services=services, store=store)
-    assert "no weights of nosuch; there are some of: midi, tagging" in capsys.readouterr().err
+    assert "unknown service: nosuch; choose from: midi, tagging" in capsys.readouterr().err
 
 
 PREFERRED = """

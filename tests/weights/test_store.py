@@ -95,7 +95,7 @@ def test_a_server_without_ranges_is_understood(tmp_path: Path, site: Site) -> No
 
 def test_a_source_that_sends_too_much_is_cut_off(tmp_path: Path, site: Site) -> None:
     site.files["/endless"] = CONTENT * 10
-    with pytest.raises(FetchFailed, match="more than the 2304000 bytes"):
+    with pytest.raises(FetchFailed, match="more than the expected 2304000 bytes"):
         Store(tmp_path).fetch(made_of(at(site, "/endless")))
     assert sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file()) < 2 * len(CONTENT)
 
@@ -106,7 +106,7 @@ def test_when_no_source_has_it_the_error_tells_of_each(tmp_path: Path, site: Sit
         Store(tmp_path).fetch(weights)
     message = str(failure.value)
     assert "/none: HTTPStatusError" in message
-    assert "/bad: another file (99 bytes) with a wrong hash" in message
+    assert "/bad: a file of 99 bytes with a wrong hash" in message
     assert "nope://: UnsupportedProtocol" in message
     assert f"put the file at {tmp_path / 'net-1' / 'net.bin'} yourself" in message
 

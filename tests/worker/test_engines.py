@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 
 from contracts.jobs import FailureKind
 from kit.http.health import health_app
-from kit.worker.runtime import DEVICE_FAILURES, DEVICE_REST
+from kit.worker.runtime import DEVICE_FAILURES, DEVICE_PAUSE
 from tests.worker.conftest import Bench, PatientClock, at_work
 
 
@@ -32,7 +32,7 @@ async def test_a_device_that_fails_three_times_in_a_row_rests_and_is_tried_again
         for _ in range(DEVICE_FAILURES):
             event = await bench.ending(await bench.offer(do="device"))
             assert event.data.kind == FailureKind.RETRYABLE
-        await bench.until(lambda: DEVICE_REST in clock.waits)
+        await bench.until(lambda: DEVICE_PAUSE in clock.waits)
         assert not bench.runtime.ready
         assert "device failed" in bench.runtime.problem
         assert await health(bench) == 503

@@ -81,9 +81,9 @@ async def test_missing_audio_fails_at_once_and_says_which_file(bench: Bench) -> 
 @pytest.mark.parametrize(
     ("kind", "name", "said"),
     [
-        (ArtifactKind.ORIGINAL, "original.bin", "not the ones that were announced"),
+        (ArtifactKind.ORIGINAL, "original.bin", "SHA-256 that was announced"),
         (ArtifactKind.CANONICAL, "canonical.flac", "delete it and upload the file again"),
-        (ArtifactKind.NOTES, "notes.json", "Have the job that made it done again"),
+        (ArtifactKind.NOTES, "notes.json", "Run the job that produced it again"),
     ],
 )
 async def test_what_to_do_depends_on_what_is_damaged(
@@ -115,6 +115,6 @@ async def test_a_full_disk_is_a_passing_fault_of_its_own(tmp_path: Path) -> None
         event = await bench.ending(await bench.offer(before=fill, do="finish"))
         assert event.data.kind == FailureKind.RETRYABLE
         assert event.data.reason.code == "store_full"
-        assert "no room left" in event.data.reason.message
+        assert "storage of this server is full" in event.data.reason.message
         disk.full = False
         assert (await bench.ending(await bench.offer(do="finish"))).type == "job.completed"

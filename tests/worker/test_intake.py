@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contracts.ids import ItemId
 from contracts.items import ArtifactKind
+from contracts.subjects import Subject
 from kit.audio.encode import AudioForm, Encoder
 from kit.worker.intake import open_input, reject_unreadable
 from kit.worker.job import JobInput
 from kit.worker.outcomes import Rejected, Skipped
 
-ITEM = ItemId("01900000-0000-7000-8000-000000000001")
+SUBJECT = Subject.of_item("01900000-0000-7000-8000-000000000001")
 RATE = 44_100
 
 
@@ -20,7 +20,9 @@ def recording(path: Path, samples: int) -> JobInput:
     form = AudioForm.FLAC_24 if path.suffix == ".flac" else AudioForm.WAV_FLOAT
     with Encoder(path, RATE, channels=1, form=form) as encoder:
         encoder.write(np.full((1, samples), 0.1, np.float32))
-    return JobInput(path, ArtifactKind.CANONICAL, path.name, ITEM, "0" * 64)
+    return JobInput(
+        path=path, kind=ArtifactKind.CANONICAL, name=path.name, subject=SUBJECT, sha256="0" * 64
+    )
 
 
 def test_audio_of_the_least_length_is_opened(tmp_path: Path) -> None:
@@ -31,7 +33,7 @@ def test_audio_of_the_least_length_is_opened(tmp_path: Path) -> None:
 def test_a_sample_less_is_too_short_and_the_message_says_how_long_it_must_be(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(Skipped, match=r"0\.1 s are the least") as ended:
+    with pytest.raises(Skipped, match=r"needs 0\.1 s or more") as ended:
         open_input(recording(tmp_path / "a.flac", 4_409), min_seconds=0.1)
     assert ended.value.reason == "too_short"
 

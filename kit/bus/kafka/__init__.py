@@ -1,1 +1,1 @@
-"""The bus on Kafka; the only package that knows its client, aiokafka."""
+"""The bus on Kafka; the only package that imports its client, aiokafka."""

@@ -1,6 +1,7 @@
-"""The bus on a Kafka cluster: its producer, its topics, and readers without a group.
+"""The bus on a Kafka cluster: producer, topics, and readers without a group.
 
-An idempotent producer may stay broken after an outage, so it is made anew; so are readers.
+aiokafka's idempotent producer can stay in a fatal state after an outage, so a failed producer is
+replaced by a new one; readers are replaced likewise.
 """
 
 import asyncio
@@ -24,9 +25,11 @@ from kit.bus.watchdog import KafkaTimes, Stalled, Watch
 log = logging.getLogger(__name__)
 
 RECORD_BYTES = 262_144
+"""`max.message.bytes` of topics, and the producer's largest request."""
 EXISTS = 36
-"""Kafka's code for a topic that is already there."""
+"""Kafka's error code TOPIC_ALREADY_EXISTS."""
 REPLICAS = 3
+"""Replicas of a topic, if the cluster has as many brokers."""
 
 
 class KafkaBus:
@@ -35,9 +38,9 @@ class KafkaBus:
     Parameters
     ----------
     servers
-        `host:port`, several divided by commas.
+        Bootstrap servers, `host:port[,host:port]`.
     times
-        Bounds of waiting.
+        Timeouts and pauses.
     """
 
     members = 1
@@ -46,12 +49,12 @@ class KafkaBus:
         self.servers = servers
         self.times = times or KafkaTimes()
         self._producer: AIOKafkaProducer | None = None
-        self._making = asyncio.Lock()
+        self._starting = asyncio.Lock()
         self._discarded: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
 
     async def start(self) -> None:
-        """Connect the producer; `BusError` where no broker answers."""
+        """Connect the producer. Raises `BusError` if no broker answers."""
         self._closed.clear()
         await self._ready_producer()
 
@@ -75,12 +78,12 @@ class KafkaBus:
             return False
 
     async def ensure(self, topics: Iterable[Topic]) -> None:
-        """Create the topics that do not exist, replicated as far as there are brokers."""
-        wanted = tuple(topics)
+        """Create the topics that do not exist, with up to `REPLICAS` replicas each."""
+        missing = tuple(topics)
         for number in range(5):
             try:
                 async with asyncio.timeout(self.times.request):
-                    failed = await self._create(wanted)
+                    failed = await self._create(missing)
             except (KafkaError, OSError, TimeoutError) as error:
                 failed = f"{type(error).__name__} {error}"
             if not failed:
@@ -89,16 +92,16 @@ class KafkaBus:
         raise BusError(f"topics could not be created on {self.servers}: {failed}")
 
     async def publish(self, topic: Topic, event: AnyEvent, *, key: str) -> None:
-        """Send an event and return once the brokers have it."""
+        """Send an event and return once the brokers have acknowledged it. Raises `BusError`."""
         await self.send(topic.name, encode(topic, event, key=key))
 
     async def send(self, name: str, record: Record) -> None:
-        """Send a record as it is; a producer that is broken is replaced, once.
+        """Send a record unchanged; retry once with a new producer if the current one has failed.
 
         Raises
         ------
         BusError
-            It was not acknowledged in time.
+            The brokers did not acknowledge the record in time.
         """
         for last in (False, True):
             producer = await self._ready_producer()
@@ -110,20 +113,22 @@ class KafkaBus:
                 return
             except (KafkaError, OSError, TimeoutError) as error:
                 if getattr(error, "retriable", False) and not isinstance(error, TimeoutError):
+                    # The producer itself is fine: the caller retries with the same one.
                     raise BusError(f"{name}: not acknowledged: {error!r}") from error
                 self._discard(producer)
+                # A second timeout would keep the caller waiting twice as long as it allowed for.
                 if last or isinstance(error, TimeoutError):
                     raise BusError(f"{name}: not acknowledged: {error!r}") from error
-                log.warning("the producer is broken and made anew: %r", error)
+                log.warning("the producer failed and is replaced: %r", error)
 
     def consumer(self, topic: Topic, *, group: str, handler: Handler) -> KafkaConsumer:
-        """Return a member of `group` that will hand events to `handler` when run."""
+        """Return a member of `group` that delivers events to `handler` when run."""
         return KafkaConsumer(self, topic, group=group, handler=handler)
 
     async def tail(self, topic: Topic) -> AsyncIterator[AnyEvent | None]:
-        """Yield what is published from now on, without a group.
+        """Yield every event published from now on, without a group, until the bus is closed.
 
-        After a fault it goes on where it was; only a bus that is closed ends it.
+        After a fault a new reader continues at the old positions, so no event is lost.
         """
         positions: dict[int, int] = {}
         fresh, faults = True, 0
@@ -136,7 +141,7 @@ class KafkaBus:
                 watch = Watch(reader, self.times)
                 while not self._closed.is_set():
                     if set(reader.partitions_for_topic(topic.name) or ()) - set(positions):
-                        break  # The topic has grown; the reader is placed on all of it.
+                        break  # The topic has more partitions now: assign all of them.
                     batches = await watch.poll()
                     faults = 0
                     for place, records in batches.items():
@@ -145,13 +150,13 @@ class KafkaBus:
                             yield _event(topic, record)
             except (KafkaError, OSError, TimeoutError, BusError, Stalled) as error:
                 faults += 1
-                log.warning("news of %s: %r; the reader is made anew", topic.name, error)
+                log.warning("the reader of %s failed and is replaced: %r", topic.name, error)
                 await pause(self._closed, self.backoff(faults))
             finally:
                 await stop_client(reader, 5.0)
 
-    async def letters(self) -> AsyncIterator[DeadLetter]:
-        """Yield the dead letters that there are now, oldest first in each partition."""
+    async def dead_letters(self) -> AsyncIterator[DeadLetter]:
+        """Yield the stored dead letters, oldest first within each partition. Raises `BusError`."""
         reader = AIOKafkaConsumer(**self.connection())
         try:
             await start_client(reader, self.times.request)
@@ -174,7 +179,7 @@ class KafkaBus:
     async def _place(
         self, reader: AIOKafkaConsumer, topic: Topic, positions: dict[int, int], *, fresh: bool
     ) -> None:
-        """Assign all partitions: from the end at first, later from where the reader was."""
+        """Assign all partitions and seek, the first time to the end, later to `positions`."""
         places = await self.places(topic)
         reader.assign(places)
         if fresh:
@@ -182,7 +187,7 @@ class KafkaBus:
                 ends = await reader.end_offsets(places)
             positions.update({place.partition: end for place, end in ends.items()})
         for place in places:
-            # A partition that was added while we read is new from its beginning.
+            # Every record of a partition that was added later was published after we began.
             reader.seek(place, positions.setdefault(place.partition, 0))
 
     async def places(self, topic: Topic) -> list[TopicPartition]:
@@ -193,14 +198,14 @@ class KafkaBus:
         return [TopicPartition(topic.name, number) for number in sorted(numbers)]
 
     async def _create(self, topics: tuple[Topic, ...]) -> str:
-        """Try to create topics; return what went wrong."""
+        """Try to create topics; return the errors as text, empty if there were none."""
         admin = AIOKafkaAdminClient(
             bootstrap_servers=self.servers, request_timeout_ms=milliseconds(self.times.request)
         )
         try:
             await admin.start()
             brokers = len((await admin.describe_cluster())["brokers"])
-            answer = await admin.create_topics([_new_topic(one, brokers) for one in topics])
+            answer = await admin.create_topics([_new_topic(topic, brokers) for topic in topics])
         finally:
             await admin.close()
         return ", ".join(
@@ -210,7 +215,7 @@ class KafkaBus:
         )
 
     async def _ready_producer(self) -> AIOKafkaProducer:
-        async with self._making:
+        async with self._starting:
             if self._closed.is_set():
                 raise BusError("the bus is closed")
             if self._producer is None:
@@ -232,7 +237,7 @@ class KafkaBus:
             return self._producer
 
     def _discard(self, producer: AIOKafkaProducer) -> None:
-        """Stop using a producer; it is closed on the side, whatever state it is in."""
+        """Drop a failed producer; close it in the background, because that may take seconds."""
         if self._producer is producer:
             self._producer = None
             task = asyncio.create_task(stop_client(producer, 5.0))
@@ -240,7 +245,7 @@ class KafkaBus:
             task.add_done_callback(self._discarded.discard)
 
     def connection(self) -> dict[str, Any]:
-        """Return the settings that every consumer has."""
+        """Return the client settings common to all consumers."""
         return {
             "bootstrap_servers": self.servers,
             "request_timeout_ms": milliseconds(self.times.request + 10),
@@ -250,7 +255,7 @@ class KafkaBus:
         }
 
     def backoff(self, faults: int) -> float:
-        """Return how long to wait after so many faults in a row."""
+        """Return the seconds to wait after so many consecutive faults: exponential, up to 10."""
         return min(10.0, self.times.backoff * 2.0 ** min(faults - 1, 6))
 
 
@@ -258,7 +263,7 @@ def _event(topic: Topic, record: Any) -> AnyEvent | None:
     try:
         return decode(topic, record.headers, record.value)
     except DecodeError as error:
-        log.warning("unreadable news on %s: %s", topic.name, error)
+        log.warning("record on %s cannot be decoded: %s", topic.name, error)
         return None
 
 

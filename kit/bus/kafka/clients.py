@@ -1,4 +1,4 @@
-"""Kafka's clients, started and closed within a time, whatever state they are in."""
+"""Start and close aiokafka clients within a time limit, whatever state they are in."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,8 @@ log = logging.getLogger(__name__)
 
 
 async def start_client(client: AIOKafkaConsumer | AIOKafkaProducer, limit: Seconds) -> None:
-    """Connect a client; one that is given up is let come to an end, as it would leave a socket."""
+    """Connect a client within `limit` seconds. Raises `TimeoutError` or the client's error."""
+    # Cancelling `start` at once would leak its socket: let it run on, and cancel it after 3 s.
     starting = asyncio.create_task(client.start())
     try:
         async with asyncio.timeout(limit):
@@ -25,14 +26,15 @@ async def start_client(client: AIOKafkaConsumer | AIOKafkaProducer, limit: Secon
 
 
 async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer, limit: Seconds) -> None:
-    """Close a client, whatever state it is in."""
-    # Closing cancels the client's own tasks; one that never ran would cancel us with it.
+    """Close a client within about `limit` seconds; log its errors instead of raising them."""
+    # `stop` cancels the client's tasks and awaits them. A task that has never run would raise the
+    # cancellation into us, so let all of them start first.
     await asyncio.sleep(0)
     try:
         async with asyncio.timeout(limit):
             await client.stop()
     except Exception as error:
-        log.info("a Kafka client did not close in good order: %r", error)
+        log.info("a Kafka client did not close cleanly: %r", error)
         connections = client.client if isinstance(client, AIOKafkaProducer) else client._client
         with contextlib.suppress(Exception):
             async with asyncio.timeout(2):
@@ -40,5 +42,5 @@ async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer, limit: Second
 
 
 def milliseconds(seconds: Seconds) -> int:
-    """Return seconds as the client takes them."""
+    """Return whole milliseconds, the unit of the client's settings."""
     return int(seconds * 1000)

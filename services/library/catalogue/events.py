@@ -7,18 +7,20 @@ from contracts.ids import ArtifactId, ItemId, JobId, OwnerId
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.subjects import Subject
 from contracts.topics import LIBRARY_EVENTS
+from services.library.catalogue.changes import item_changed
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.events.outbox import About, Fact, record, record_all
 from services.library.jobs.subjects import subject_of
 
 
 async def emit_item_added(session: AsyncSession, row: ItemRow) -> None:
-    """Write that an item is in the catalogue."""
+    """Emit `item.added`, and report the new item to `ITEM_CHANGED`."""
+    item_changed(session, row)
     await record_all(session, (item_added(row),))
 
 
 def item_added(row: ItemRow) -> Fact:
-    """Return the event that an item is in the catalogue."""
+    """Return the event `item.added`."""
     data = ItemAdded(
         item=ItemId(row.id),
         kind=ItemKind(row.kind),
@@ -30,18 +32,19 @@ def item_added(row: ItemRow) -> Fact:
 
 
 async def emit_item_changed(session: AsyncSession, row: ItemRow) -> None:
-    """Write that an item is not as it was."""
+    """Emit `item.changed`, and report the changed item to `ITEM_CHANGED`."""
+    item_changed(session, row)
     data = ItemChanged(item=ItemId(row.id), state=ItemState(row.state))
     await record(session, LIBRARY_EVENTS, "item.changed", data, about=_about(row))
 
 
 async def emit_artifact_added(session: AsyncSession, row: ArtifactRow) -> None:
-    """Write that a subject has a file more."""
+    """Emit `artifact.added`."""
     await record_all(session, (artifact_added(row),))
 
 
 def artifact_added(row: ArtifactRow) -> Fact:
-    """Return the event that a subject has a file more."""
+    """Return the event `artifact.added`."""
     data = ArtifactAdded(
         artifact=ArtifactId(row.id),
         subject=subject_of(row),

@@ -9,19 +9,21 @@ from sqlmodel import col
 from contracts.ids import ItemId
 from contracts.ingest import IngestResult, read_tag
 from contracts.items import ArtifactKind, ItemEdit, ItemKind, ItemState, TagEncoding
-from contracts.jobs import JobState, TaskName
+from contracts.jobs import JobState
 from contracts.problems import FieldProblem, ProblemCode
+from contracts.tasks import UPLOAD_TASK
 from kit.database.engine import database_of
 from kit.http.errors import ProblemError
 from kit.http.pagination import PageQuery
 from services.library.access import Action
 from services.library.catalogue.artifacts import NAME_BYTES, fit_name, search_text
 from services.library.catalogue.events import emit_item_changed
-from services.library.catalogue.repository import Repository, page
+from services.library.catalogue.repository import Repository
 from services.library.catalogue.search_limits import words_of
 from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import JobRow
+from services.library.repository import page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +113,7 @@ async def _read_tags_again(
         select(col(JobRow.result))
         .where(
             col(JobRow.item) == item.id,
-            col(JobRow.task) == TaskName.INGEST,
+            col(JobRow.task) == UPLOAD_TASK,
             col(JobRow.state) == JobState.SUCCEEDED,
         )
         .order_by(col(JobRow.created).desc(), col(JobRow.id).desc())

@@ -1,91 +1,52 @@
-"""Rows as one principal may have them: what is somebody else's is as absent as what never was."""
+"""The items, files and uploads of one principal; what is being deleted is absent."""
 
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import SQLModel, col
+from sqlmodel import col
 
 from contracts.identity import Principal
 from kit.database.repository import OwnedRows
-from kit.http.errors import not_found
-from kit.http.pagination import Cursor, PageQuery, encode_cursor
-from services.library.access import Action, Owned, may
+from services.library.access import Action
 from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow, UploadRow
-from services.library.jobs.tables import JobRow
-from services.library.pipelines.tables import PipelineRow, RunRow
-
-Row = TypeVar("Row", bound=SQLModel)
+from services.library.repository import OwnerRepository
 
 
-class Repository:
+class Repository(OwnerRepository):
     """The catalogue of one principal, within one session."""
 
     def __init__(self, session: AsyncSession, principal: Principal) -> None:
-        self.session = session
-        self.principal = principal
-        self.owner = principal.owner
-        self.items = OwnedRows(session, ItemRow, self.owner, shown=_item_stays)
-        self.artifacts = OwnedRows(session, ArtifactRow, self.owner, shown=_its_item_stays)
+        super().__init__(session, principal)
+        self.items = OwnedRows(session, ItemRow, self.owner, shown=_is_kept)
+        self.artifacts = OwnedRows(session, ArtifactRow, self.owner, shown=item_is_kept)
         self.uploads = OwnedRows(session, UploadRow, self.owner)
-        self.jobs = OwnedRows(session, JobRow, self.owner, shown=_its_item_stays)
-        self.runs = OwnedRows(session, RunRow, self.owner, shown=_its_item_stays)
-        self.pipelines = OwnedRows(session, PipelineRow, self.owner)
 
     async def item(self, id_: str, action: Action, *, hold: bool = False) -> ItemRow:
         """Return an item. Raises `ProblemError` of code `not_found`."""
-        return self._allowed(await self.items.get(id_, for_update=hold), action)
+        return self.allowed(await self.items.get(id_, for_update=hold), action)
 
     async def artifact(self, id_: str, action: Action) -> ArtifactRow:
         """Return an artifact. Raises `ProblemError` of code `not_found`."""
-        return self._allowed(await self.artifacts.get(id_), action)
+        return self.allowed(await self.artifacts.get(id_), action)
 
     async def upload(self, id_: str, action: Action, *, hold: bool = False) -> UploadRow:
         """Return an upload. Raises `ProblemError` of code `not_found`."""
-        return self._allowed(await self.uploads.get(id_, for_update=hold), action)
-
-    async def job(self, id_: str, action: Action) -> JobRow:
-        """Return a job. Raises `ProblemError` of code `not_found`."""
-        return self._allowed(await self.jobs.get(id_), action)
-
-    async def run(self, id_: str, action: Action, *, hold: bool = False) -> RunRow:
-        """Return a run. Raises `ProblemError` of code `not_found`."""
-        return self._allowed(await self.runs.get(id_, for_update=hold), action)
-
-    async def pipeline(self, name: str, action: Action, *, hold: bool = False) -> PipelineRow:
-        """Return a stored pipeline by name. Raises `ProblemError` of code `not_found`."""
-        query = self.pipelines.select().where(col(PipelineRow.name) == name)
-        if hold:
-            query = query.with_for_update(key_share=True)
-        return self._allowed((await self.session.scalars(query)).one_or_none(), action)
-
-    def _allowed(self, row: Row | None, action: Action) -> Row:
-        if row is None or not may(self.principal, action, _owned(row)):
-            raise not_found()
-        return row
+        return self.allowed(await self.uploads.get(id_, for_update=hold), action)
 
 
-async def page(
-    rows: OwnedRows[Row], query: Select[Row], asked: PageQuery
-) -> tuple[list[Row], str | None]:
-    """Return a page of a query, newest first, and the cursor of the next one."""
-    after = (asked.after.created, asked.after.id) if asked.after else None
-    found, position = await rows.page(query, limit=asked.limit, after=after)
-    if position is None:
-        return found, None
-    return found, encode_cursor(Cursor(created=position[0], id=position[1]))
+def item_is_kept(table: Any, owner: Any) -> ColumnElement[bool]:
+    """Return the condition that the item of a row, if any, is not being deleted."""
+    # NULL NOT IN a query that returns rows is not true, so rows of no item are named.
+    return or_(col(table.item).is_(None), col(table.item).not_in(_being_deleted(owner)))
 
 
-def _item_stays(table: Any, owner: Any) -> ColumnElement[bool]:
-    return col(table.id).not_in(_going(owner))
+def _is_kept(table: Any, owner: Any) -> ColumnElement[bool]:
+    return col(table.id).not_in(_being_deleted(owner))
 
 
-def _its_item_stays(table: Any, owner: Any) -> ColumnElement[bool]:
-    return col(table.item).not_in(_going(owner))
-
-
-def _going(owner: Any) -> Select[str]:
-    """Return the query of the items that an owner's deletions under way remove, root and branch.
+def _being_deleted(owner: Any) -> Select[str]:
+    """Return the query of the items that deletions of an owner remove, with all cut from them.
 
     It depends on no row, so it is run once for a list; and mostly there is no deletion.
     """
@@ -96,8 +57,3 @@ def _going(owner: Any) -> Select[str]:
     )
     going = going.union(select(col(ItemRow.id)).where(col(ItemRow.parent) == going.c.id))
     return select(going.c.id)
-
-
-def _owned(row: SQLModel) -> Owned:
-    owned: Owned = row  # type: ignore[assignment]
-    return owned

@@ -1,4 +1,4 @@
-"""Rows of the catalogue: items, their files, uploads, what owners store, deletions."""
+"""Rows of the catalogue: items, their files, uploads, deletions."""
 
 from datetime import datetime
 from typing import Any
@@ -116,18 +116,6 @@ class UploadRow(Table, table=True):
     created: datetime = Field(sa_type=Utc)
     expires: datetime = Field(sa_type=Utc)
     stem: str | None = None
-
-
-class UsageRow(Table, table=True):
-    """Bytes that an owner stores, kept true by whoever adds or removes files."""
-
-    __tablename__ = "usage"
-
-    owner: str = Field(primary_key=True)
-    originals: int = Field(default=0, sa_type=BigInteger)
-    results: int = Field(default=0, sa_type=BigInteger)
-    uploads: int = Field(default=0, sa_type=BigInteger)
-    """Announced, and not complete yet."""
 
 
 class DeletionRow(Table, table=True):

@@ -17,11 +17,11 @@ from contracts.identity import Principal
 from contracts.ids import ItemId, JobId, OwnerId, UploadId
 from contracts.ingest import IngestParams
 from contracts.items import ArtifactKind, ItemKind, ItemState
-from contracts.jobs import InputRef, Priority, TaskName
+from contracts.jobs import InputRef, Priority
 from contracts.objects import Bucket, upload_key
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.subjects import Subject
-from contracts.tasks import TASKS
+from contracts.tasks import TASKS, UPLOAD_TASK
 from contracts.uploads import Upload, UploadCreate, UploadedPart, UploadPart, UploadState
 from kit.clock import Clock, new_id
 from kit.database.engine import Database, database_of
@@ -32,7 +32,6 @@ from services.library.catalogue.artifacts import fit_name, search_text
 from services.library.catalogue.events import emit_artifact_added, emit_item_added
 from services.library.catalogue.repository import Repository
 from services.library.catalogue.tables import OPENING, ArtifactRow, ItemRow, UploadRow
-from services.library.catalogue.usage import change, reserve
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.policy import Policy
 from services.library.jobs.subjects import subject_columns
@@ -40,6 +39,7 @@ from services.library.jobs.submission import NewJob, create
 from services.library.jobs.tables import JobRow
 from services.library.jobs.transitions import discard
 from services.library.settings import LibrarySettings
+from services.library.usage import change, reserve
 
 LASTS = timedelta(hours=24)
 """After this an upload that is not complete is dropped (S15)."""
@@ -311,10 +311,10 @@ class Uploads:
         )
         new = NewJob(
             subject=Subject.of_item(item.id),
-            task=TaskName.INGEST,
+            task=UPLOAD_TASK,
             params=IngestParams(max_duration=self._settings.max_duration).model_dump(mode="json"),
             inputs=(source,),
-            start_to_close_timeout=TASKS[TaskName.INGEST].timeout(0.0),
+            start_to_close_timeout=TASKS[UPLOAD_TASK].timeout(0.0),
             priority=Priority.INTERACTIVE,
             long=original.size > self._policy.long_upload,
             # The upload was admitted when it was opened; bytes that are there are not refused.
@@ -344,7 +344,7 @@ class Uploads:
                 retry_after=60,
             )
         shortage = await reserve(
-            repository.session, repository.owner, policy=self._policy, uploads=size
+            repository.session, repository.owner, limits=self._policy, uploads=size
         )
         if shortage is not None:
             raise ProblemError(
@@ -404,7 +404,7 @@ async def _item_of(repository: Repository, sha256: str) -> ItemRow | None:
 async def _close_as_duplicate(session: AsyncSession, row: UploadRow, item: ItemRow) -> None:
     query = (
         select(col(JobRow.id))
-        .where(col(JobRow.item) == item.id, col(JobRow.task) == TaskName.INGEST)
+        .where(col(JobRow.item) == item.id, col(JobRow.task) == UPLOAD_TASK)
         .order_by(col(JobRow.created).desc(), col(JobRow.id).desc())
         .limit(1)
     )

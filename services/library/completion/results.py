@@ -13,13 +13,12 @@ from contracts.jobs import JobState, Manifest, Reason, ReasonCode, TaskName
 from contracts.music import Seconds
 from contracts.objects import MANIFEST, Bucket, artifact_key
 from kit.objects.base import ObjectError, ObjectMissing, ObjectStore
-from services.library.catalogue.usage import Shortage, lacking, reserve, stored_total
 from services.library.jobs.outcomes import complete
 from services.library.jobs.policy import Policy
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow
-from services.library.jobs.transitions import end
-from services.library.pipelines.runs import job_finished
+from services.library.jobs.transitions import finish_attempt
+from services.library.usage import Shortage, lacking, stored_total
 
 MANIFEST_LIMIT: Seconds = 30.0
 """How long a store may take to give a manifest: less than a handler of events may take in all."""
@@ -73,20 +72,10 @@ async def read_manifest(
     return manifest
 
 
-class RoomGone(Exception):
-    """There was room for a result, but others took it meanwhile: the transaction is undone."""
-
-
 async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) -> JobRow | None:
-    """Make an attempt's result the job's, with its artifacts and what follows; once, or not.
+    """Finish a job with the result of its current attempt; a late result changes nothing.
 
-    Where there is no room for the files in what their owner may store, the job has failed instead,
-    and the caller does what follows of that.
-
-    Raises
-    ------
-    RoomGone
-        Try again, and there will be an answer.
+    If its owner has no room for the files, the job fails instead.
     """
     size = sum(file.size for file in manifest.files)
     if size and (shortage := await _shortage(session, manifest.job, size, policy)):
@@ -94,21 +83,20 @@ async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) ->
             code=ReasonCode.QUOTA,
             message=f"There is no room for what this job made. {shortage.message}",
         )
-        running, failed = JobState.RUNNING, JobState.FAILED
-        return await end(session, manifest.job, running, manifest.epoch, failed, reason=reason)
-    row = await complete(
-        session, manifest.job, manifest.epoch, producer=manifest.producer, result=manifest.result
+        return await finish_attempt(
+            session, manifest.job, manifest.epoch, JobState.FAILED, reason=reason
+        )
+    return await complete(
+        session,
+        manifest.job,
+        manifest.epoch,
+        producer=manifest.producer,
+        result=manifest.result,
+        files=manifest.files,
     )
-    if row is None:
-        return None
-    await job_finished(session, row, policy=policy, manifest=manifest)
-    # Last of all, as everybody does, so that nobody who waits for these counters is waited for.
-    if await reserve(session, row.owner, policy=policy, results=size):
-        raise RoomGone
-    return row
 
 
 async def _shortage(session: AsyncSession, job: str, size: int, policy: Policy) -> Shortage | None:
     """Return why there is no room for so many bytes of a job's owner."""
     stored = (await session.execute(_STORED, {"of_job": job})).scalar_one_or_none()
-    return await lacking(session, stored or 0, size, policy=policy)
+    return await lacking(session, stored or 0, size, limits=policy)

@@ -6,10 +6,8 @@ row is written after the job's is held, so that transactions and a job's events 
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from sqlalchemy import Executable, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -24,14 +22,15 @@ from contracts.topics import JOBS_EVENTS
 from kit.bus.base import AnyEvent, Bus, Consumer, RetryLater
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
+from kit.database.upsert import insert_into
 from kit.objects.base import ObjectError, ObjectStore
 from services.library.completion import results
+from services.library.completion.effects import RoomGone
 from services.library.events.tables import InboxRow
 from services.library.jobs import outcomes
 from services.library.jobs.locks import hold_owner_of
 from services.library.jobs.policy import Policy
 from services.library.jobs.tables import JobRow
-from services.library.pipelines.runs import job_finished
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +112,7 @@ class JobEvents:
                 await self._note(session, event)
                 if row is None:
                     log.info("%s came too late and changes nothing", event.type)
-                elif JobState(row.state).terminal and row.state != JobState.SUCCEEDED:
-                    await job_finished(session, row, policy=self._policy)
-        except results.RoomGone:
+        except RoomGone:
             await self._apply(event, change)
         except _SeenBefore:
             log.info("%s %s was handled before", event.type, event.id)
@@ -127,11 +124,6 @@ class JobEvents:
 
 
 def _noting(database: Database) -> Executable:
-    insert: Any = sqlite.insert if database.sqlite else postgresql.insert
-    statement: Executable = (
-        insert(InboxRow.metadata.tables["inbox"])
-        .values(consumer=GROUP, event=bindparam("noted"), received=database.now())
-        .on_conflict_do_nothing()
-        .returning(col(InboxRow.event))
-    )
-    return statement
+    statement = insert_into(database, InboxRow.metadata.tables["inbox"])
+    values = statement.values(consumer=GROUP, event=bindparam("noted"), received=database.now())
+    return values.on_conflict_do_nothing().returning(col(InboxRow.event))

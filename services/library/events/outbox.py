@@ -12,7 +12,8 @@ from contracts.ids import JobId, OwnerId, RunId
 from contracts.subjects import Subject
 from contracts.topics import Topic
 from kit.clock import new_id
-from kit.database.engine import Database, database_of, notify_on_commit
+from kit.database.engine import Database, database_of
+from kit.database.notifications import notify_on_commit
 from kit.observability.tracing import current_traceparent
 from services.library.events.tables import EventRow
 

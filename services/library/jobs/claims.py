@@ -21,13 +21,11 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from contracts.ids import ItemId, JobId, OwnerId
-from contracts.items import AudioFacts, ItemKind
+from contracts.ids import JobId, OwnerId
 from contracts.jobs import (
     Claim,
     ClaimRequest,
@@ -41,71 +39,73 @@ from contracts.jobs import (
 )
 from contracts.music import Seconds
 from kit.database.engine import Database, database_of
-from services.library.catalogue.artifacts import split_name
-from services.library.catalogue.tables import ItemRow
+from kit.database.upsert import insert_into
 from services.library.jobs.policy import Policy
+from services.library.jobs.subject_facts import SubjectFacts
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow, ProducerRow, in_state
 from services.library.jobs.transitions import start_attempt
 
 SEEN_EVERY = timedelta(minutes=1)
-"""How often it is written that a make is still offered."""
+"""How often `last_seen` of a producer is written."""
 
 _OTHERS = aliased(JobRow)
-"""An owner's other jobs, beside the one that is looked at."""
+"""The jobs that the query of the next one compares it with."""
 
 
 async def claim(
-    session: AsyncSession, request: ClaimRequest, *, policy: Policy
+    session: AsyncSession, request: ClaimRequest, *, policy: Policy, subjects: SubjectFacts
 ) -> tuple[Claim, ...]:
-    """Hand a worker the next jobs of a task, as many as it has room for, or nothing.
+    """Give a worker the next jobs of a task, as many as it has room for.
 
-    Interactive work and what has waited long goes first, then the owner who has the least
-    running, then the one whose last turn is longest ago, then what is short or has lost patience,
-    then the oldest. Long jobs are left out once the worker has no room for more of them.
+    Interactive jobs and those that have waited for `policy.ageing` go first, then jobs of the owner
+    with the fewest running jobs, then of the owner whose last attempt started longest ago, then
+    short jobs and those that have waited for `policy.patience`, then the oldest. Long jobs are left
+    out if the worker has no room for more of them.
     """
     database = database_of(session)
     claims: list[Claim] = []
     # On SQLite a claim is alone anyway, and need not look first whether it has to be.
-    if waiting := database.sqlite or await _anything(session, request.task):
+    if waiting := database.sqlite or await _any_waiting(session, request.task):
         # Claims come one at a time, so that an owner's share is exact and not a guess (R3).
         await database.lock(session, "claims")
     while len(claims) < request.max_jobs:
-        room = sum(taken.long for taken in claims) < request.max_long_jobs
-        found = await _next(session, request.task, policy, long=room) if waiting else None
+        room = sum(claim.long for claim in claims) < request.max_long_jobs
+        job = None
+        if waiting:
+            job = await _next_job(session, request.task, policy, subjects, long=room)
         if not claims:
-            # Nothing is written before the job's row is held: the order of transactions is then
+            # Nothing is written before the job's row is locked: the order of transactions is then
             # also the order of each job's events, on which readers with a cursor rely (R6).
-            await _seen(session, request)
-        if found is None or (taken := await _take(session, request, found, policy)) is None:
+            await _note_producer(session, request)
+        if job is None or (row := await _start(session, request, job, policy)) is None:
             break
-        claims.append(taken)
+        claims.append(_claim_of(row, subjects.facts_of(job.subject), policy))
     return tuple(claims)
 
 
-async def _take(
-    session: AsyncSession, request: ClaimRequest, found: "_Next", policy: Policy
-) -> Claim | None:
-    taken = await start_attempt(
+async def _start(
+    session: AsyncSession, request: ClaimRequest, job: "_NextJob", policy: Policy
+) -> JobRow | None:
+    return await start_attempt(
         session,
-        found.job,
-        found.epoch,
+        job.id,
+        job.epoch,
         {
-            "attempt": found.attempt + 1,
+            "attempt": job.attempt + 1,
             "worker": request.worker,
             "lease_until": policy.lease,
-            "deadline": timedelta(seconds=found.start_to_close_timeout),
+            "deadline": timedelta(seconds=job.start_to_close_timeout),
             "producer": request.producer.model_dump(mode="json"),
             "fingerprint": request.producer.fingerprint,
         },
     )
-    return _claim_of(taken, found.item, policy) if taken is not None else None
 
 
 async def heartbeat(
     session: AsyncSession, job: str, beat: Heartbeat, *, policy: Policy
 ) -> tuple[LeaseStatus, JobRow | None]:
-    """Prolong a lease; say whether the job is still this worker's and still wanted."""
+    """Extend a lease; return whether the job is still this worker's, and its row if it is."""
     statement = (
         update(JobRow)
         .where(
@@ -147,7 +147,7 @@ def offered(session: AsyncSession, task: TaskName, *, policy: Policy) -> Select[
     )
 
 
-async def _anything(session: AsyncSession, task: TaskName) -> bool:
+async def _any_waiting(session: AsyncSession, task: TaskName) -> bool:
     waiting = and_(
         col(JobRow.task) == task,
         in_state(JobState.QUEUED),
@@ -158,37 +158,42 @@ async def _anything(session: AsyncSession, task: TaskName) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Next:
-    """The job whose turn it is, and its subject where that is an item."""
+class _NextJob:
+    """The job to be claimed next, its row locked."""
 
-    job: str
+    id: str
     epoch: int
     attempt: int
     start_to_close_timeout: Seconds
-    item: ItemRow | None
+    subject: Any
+    """What `SubjectFacts.join` added."""
 
 
-async def _next(
-    session: AsyncSession, task: TaskName, policy: Policy, *, long: bool
-) -> _Next | None:
-    """Return the job whose turn it is, long ones among them or not, its row held."""
+async def _next_job(
+    session: AsyncSession, task: TaskName, policy: Policy, subjects: SubjectFacts, *, long: bool
+) -> _NextJob | None:
+    """Lock and return the next job of a task; long jobs only on request."""
     database = database_of(session)
     query = database.prepared(
-        ("turn", task, policy, long), lambda: _turn(database, task, policy, long=long)
+        ("next job", task, policy, subjects, long),
+        lambda: subjects.join(_next_query(database, task, policy, long=long)),
     )
-    found = (await session.execute(query)).one_or_none()
-    return _Next(*found) if found else None
+    row = (await session.execute(query)).one_or_none()
+    return _NextJob(*row) if row else None
 
 
-def _turn(
+def _next_query(
     database: Database, task: TaskName, policy: Policy, *, long: bool
-) -> Select[str, int, int, float, ItemRow | None]:
-    """Return the query of whose turn it is.
+) -> Select[*tuple[Any, ...]]:
+    """Return the query of the next job of a task.
 
-    First it is decided which owner is next, and with a job of which priority and length, by the
-    first of each that they have waiting and by what they have running; then that job is taken.
-    Each step looks up one row of an index, so that a claim takes as long in a deep queue as in a
-    short one.
+    Sorting all queued jobs would make a claim slower the deeper the queue is. So the query selects
+    in two steps, each of which reads single rows of an index:
+
+    1. `heads`: the oldest queued job of each owner, priority and length. These are few rows,
+       however many jobs wait. They are sorted by the rules of `claim`, and the first is `next`.
+    2. The oldest job of the owner, priority and length of `next`, locked. `SKIP LOCKED` leaves a
+       row alone that another transaction changes at this moment, such as a cancellation.
     """
 
     def ready(job: Any) -> tuple[ColumnElement[bool], ...]:
@@ -198,36 +203,39 @@ def _turn(
             col(job.not_before) <= database.now(),
         )
 
-    status = _standing(task, policy)
+    owners = _eligible_owners(task, policy)
 
-    def first(priority: Priority, is_long: bool) -> Select[Any]:
-        written = literal_column(f"'{priority.value}'", String)
+    def head(priority: Priority, is_long: bool) -> Select[Any]:
+        # Priority and length are literals, not bind values, so that the planner can choose
+        # `ix_jobs_queued` for each of these subqueries.
+        name = literal_column(f"'{priority.value}'", String)
         length = true() if is_long else false()
         queued = (
             select(col(_OTHERS.queued))
-            .where(*ready(_OTHERS), col(_OTHERS.owner) == status.c.owner)
-            .where(col(_OTHERS.priority) == written, col(_OTHERS.long) == length)
+            .where(*ready(_OTHERS), col(_OTHERS.owner) == owners.c.owner)
+            .where(col(_OTHERS.priority) == name, col(_OTHERS.long) == length)
             .order_by(col(_OTHERS.queued))
             .limit(1)
             .scalar_subquery()
         )
         return select(
-            status.c.owner,
-            status.c.share,
-            status.c.last,
-            written.label("priority"),
+            owners.c.owner,
+            owners.c.share,
+            owners.c.last,
+            name.label("priority"),
             length.label("long"),
             queued.label("queued"),
         )
 
     lengths = (False, True) if long else (False,)
-    heads = union_all(*(first(p, is_long) for p in Priority for is_long in lengths)).cte("heads")
+    heads = union_all(*(head(p, is_long) for p in Priority for is_long in lengths)).cte("heads")
     urgent = or_(
         heads.c.priority == Priority.INTERACTIVE,
         heads.c.queued < database.now(offset=-policy.ageing),
     )
     patient = and_(heads.c.long, heads.c.queued >= database.now(offset=-policy.patience))
     grade, length = case((urgent, 0), else_=1), case((patient, 1), else_=0)
+    # MATERIALIZED: computed once, although three conditions of the outer query read it.
     next_ = (
         select(heads.c.owner, heads.c.priority, heads.c.long)
         .where(heads.c.queued.is_not(None))
@@ -242,9 +250,7 @@ def _turn(
             col(JobRow.epoch),
             col(JobRow.attempt),
             col(JobRow.start_to_close_timeout),
-            ItemRow,
         )
-        .outerjoin(ItemRow, col(ItemRow.id) == col(JobRow.item))
         .where(
             *ready(JobRow),
             col(JobRow.owner) == select(next_.c.owner).scalar_subquery(),
@@ -258,8 +264,11 @@ def _turn(
     )
 
 
-def _standing(task: TaskName, policy: Policy) -> CTE:
-    """Return how many jobs each owner who waits for a task has running, and their last turn."""
+def _eligible_owners(task: TaskName, policy: Policy) -> CTE:
+    """Return the owners with queued jobs of a task and room for more running ones (R3).
+
+    `share` is how many jobs of any task the owner has running, `last` when one last started.
+    """
     owners = _owners(task)
     theirs = col(_OTHERS.owner) == owners.c.owner
     share = select(func.count()).select_from(_OTHERS)
@@ -275,11 +284,15 @@ def _standing(task: TaskName, policy: Policy) -> CTE:
         .cte("counted")
         .prefix_with("MATERIALIZED")
     )
-    return select(counted).where(counted.c.share < policy.owner_running).cte("status")
+    return select(counted).where(counted.c.share < policy.owner_running).cte("eligible")
 
 
 def _owners(task: TaskName) -> CTE:
-    """Return the owners who have jobs of a task waiting, one look-up of an index for each."""
+    """Return the owners who have queued jobs of a task.
+
+    A loose index scan: each step of the recursion finds the next owner with one look-up of an
+    index. `SELECT DISTINCT owner` would read every queued job.
+    """
     waits = (col(_OTHERS.task) == task, in_state(JobState.QUEUED, _OTHERS))
     first = select(func.min(col(_OTHERS.owner)).label("owner")).where(*waits)
     owners = first.cte("owners", recursive=True)
@@ -289,7 +302,7 @@ def _owners(task: TaskName) -> CTE:
     return owners.union_all(select(following.scalar_subquery()).where(owners.c.owner.is_not(None)))
 
 
-def _claim_of(row: JobRow, item: ItemRow | None, policy: Policy) -> Claim:
+def _claim_of(row: JobRow, facts: ItemFacts | None, policy: Policy) -> Claim:
     return Claim(
         job=JobId(row.id),
         epoch=row.epoch,
@@ -297,7 +310,7 @@ def _claim_of(row: JobRow, item: ItemRow | None, policy: Policy) -> Claim:
         task=TaskName(row.task),
         owner=OwnerId(row.owner),
         subject=subject_of(row),
-        item=_facts(item) if item is not None else None,
+        item=facts,
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
         params=row.params,
         long=row.long,
@@ -307,41 +320,29 @@ def _claim_of(row: JobRow, item: ItemRow | None, policy: Policy) -> Claim:
     )
 
 
-def _facts(item: ItemRow) -> ItemFacts:
-    return ItemFacts(
-        id=ItemId(item.id),
-        kind=ItemKind(item.kind),
-        name=split_name(item.name)[0],
-        declared=ItemKind(item.declared) if item.declared else None,
-        audio=AudioFacts.model_validate(item.audio) if item.audio else None,
-        bpm=item.bpm,
-    )
-
-
-async def _seen(session: AsyncSession, request: ClaimRequest) -> None:
-    """Note, at most once a minute, what a worker offers to make results with."""
+async def _note_producer(session: AsyncSession, request: ClaimRequest) -> None:
+    """Write that a worker offers a producer, at most once a minute."""
     database = database_of(session)
-    fresh = database.prepared("seen", lambda: _fresh(database))
-    asked = {"task": request.task.value, "fingerprint": request.producer.fingerprint}
-    if (await session.execute(fresh, asked)).scalar_one_or_none() is not None:
+    fresh = database.prepared("producer", lambda: _fresh(database))
+    key = {"task": request.task.value, "fingerprint": request.producer.fingerprint}
+    if (await session.execute(fresh, key)).scalar_one_or_none() is not None:
         return
-    insert: Any = sqlite.insert if database.sqlite else postgresql.insert
-    statement = insert(ProducerRow).values(
-        task=request.task.value,
-        fingerprint=request.producer.fingerprint,
+    statement = insert_into(database, ProducerRow).values(
+        **key,
         producer=request.producer.model_dump(mode="json"),
         first_seen=database.now(),
         last_seen=database.now(),
     )
-    statement = statement.on_conflict_do_update(
-        index_elements=["task", "fingerprint"],
-        set_={"last_seen": statement.excluded.last_seen},
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["task", "fingerprint"],
+            set_={"last_seen": statement.excluded.last_seen},
+        )
     )
-    await session.execute(statement)
 
 
 def _fresh(database: Database) -> Select[str]:
-    """Return the query of whether a make was noted lately."""
+    """Return the query of whether a producer was noted recently."""
     return select(col(ProducerRow.task)).where(
         col(ProducerRow.task) == bindparam("task", type_=String),
         col(ProducerRow.fingerprint) == bindparam("fingerprint", type_=String),

@@ -21,23 +21,36 @@ from contracts.jobs import (
     Reason,
     ReasonCode,
     ResultData,
+    StoredFile,
 )
 from contracts.topics import DEAD_LETTERS
 from kit.database.engine import database_of
 from services.library.events.outbox import record
 from services.library.jobs.policy import Policy
 from services.library.jobs.tables import JobRow, in_state
-from services.library.jobs.transitions import about, current, end, requeue_attempt, to_end
+from services.library.jobs.transitions import (
+    about,
+    current,
+    finish,
+    finish_attempt,
+    requeue_attempt,
+)
 
 _DONE = Progress(fraction=1.0).model_dump(mode="json")
 
 
 async def complete(
-    session: AsyncSession, job: str, epoch: int, *, producer: Producer, result: ResultData
+    session: AsyncSession,
+    job: str,
+    epoch: int,
+    *,
+    producer: Producer,
+    result: ResultData,
+    files: tuple[StoredFile, ...] = (),
 ) -> JobRow | None:
-    """RUNNING to SUCCEEDED, with what was found and what it was made with."""
+    """RUNNING to SUCCEEDED, with the result, its provenance and the stored files."""
     values = {"result": result, "progress": _DONE, **_provenance(producer)}
-    return await end(session, job, JobState.RUNNING, epoch, JobState.SUCCEEDED, to=values)
+    return await finish_attempt(session, job, epoch, JobState.SUCCEEDED, to=values, files=files)
 
 
 async def skip(
@@ -45,8 +58,7 @@ async def skip(
 ) -> JobRow | None:
     """RUNNING to SKIPPED: there was nothing to do."""
     values = {"progress": _DONE, **_provenance(producer)}
-    state = JobState.SKIPPED
-    return await end(session, job, JobState.RUNNING, epoch, state, to=values, reason=reason)
+    return await finish_attempt(session, job, epoch, JobState.SKIPPED, to=values, reason=reason)
 
 
 async def fail(session: AsyncSession, failed: JobFailed, *, policy: Policy) -> JobRow | None:
@@ -55,11 +67,11 @@ async def fail(session: AsyncSession, failed: JobFailed, *, policy: Policy) -> J
     if row is None:
         return None
     if row.cancel_requested:
-        return await to_end(session, row, JobState.CANCELLED)
+        return await finish(session, row, JobState.CANCELLED)
     detail = {"detail": failed.detail}
     match failed.kind:
         case FailureKind.REJECTED | FailureKind.TIMEOUT:
-            return await to_end(session, row, JobState.FAILED, to=detail, reason=failed.reason)
+            return await finish(session, row, JobState.FAILED, to=detail, reason=failed.reason)
         case FailureKind.CRASH:
             return await _crashed(session, row, failed, policy)
         case FailureKind.RETRYABLE | FailureKind.INTERNAL:
@@ -72,11 +84,13 @@ async def release(session: AsyncSession, job: str, epoch: int) -> JobRow | None:
     if row is None:
         return None
     if row.cancel_requested:
-        return await to_end(session, row, JobState.CANCELLED)
+        return await finish(session, row, JobState.CANCELLED)
     return await requeue_attempt(session, row, {"attempt": row.attempt - 1})
 
 
-async def lose(session: AsyncSession, job: str, epoch: int, *, policy: Policy) -> JobRow | None:
+async def lease_expired(
+    session: AsyncSession, job: str, epoch: int, *, policy: Policy
+) -> JobRow | None:
     """RUNNING to QUEUED because the lease ran out: nobody's fault, so it runs again (R9, R17)."""
     row = await current(session, job, epoch)
     if row is None:
@@ -113,12 +127,12 @@ async def time_out(session: AsyncSession, job: str, epoch: int, *, policy: Polic
     if not await _holds(session, row, late):
         return None
     if row.cancel_requested:
-        return await to_end(session, row, JobState.CANCELLED)
+        return await finish(session, row, JobState.CANCELLED)
     reason = Reason(
         code=ReasonCode.TIMEOUT,
         message=f"The work was not done within the {row.start_to_close_timeout:.0f} s it is given.",
     )
-    return await to_end(session, row, JobState.FAILED, reason=reason)
+    return await finish(session, row, JobState.FAILED, reason=reason)
 
 
 async def expire(session: AsyncSession, job: str) -> JobRow | None:
@@ -142,7 +156,7 @@ async def expire(session: AsyncSession, job: str) -> JobRow | None:
             f"{row.task} runs, then ask again."
         ),
     )
-    return await to_end(session, row, JobState.FAILED, reason=reason)
+    return await finish(session, row, JobState.FAILED, reason=reason)
 
 
 async def overdue(session: AsyncSession, *, policy: Policy) -> Sequence[JobRow]:
@@ -159,13 +173,13 @@ async def overdue(session: AsyncSession, *, policy: Policy) -> Sequence[JobRow]:
     return list(await session.scalars(query))
 
 
-async def settle(session: AsyncSession, row: JobRow, *, policy: Policy) -> JobRow | None:
-    """Do what is due of a row that `overdue` found, if it still is."""
+async def resolve_overdue(session: AsyncSession, row: JobRow, *, policy: Policy) -> JobRow | None:
+    """End or requeue a job that `overdue` returned, if it is overdue still."""
     if row.state == JobState.QUEUED:
         return await expire(session, row.id)
     if late := await time_out(session, row.id, row.epoch, policy=policy):
         return late
-    return await lose(session, row.id, row.epoch, policy=policy)
+    return await lease_expired(session, row.id, row.epoch, policy=policy)
 
 
 async def _lost(
@@ -173,13 +187,13 @@ async def _lost(
 ) -> JobRow | None:
     """Count a held job's lost attempt: it runs again after a pause, or has failed."""
     if row.cancel_requested:
-        return await to_end(session, row, JobState.CANCELLED)
+        return await finish(session, row, JobState.CANCELLED)
     lost = row.lost + 1
-    if lost > policy.lost:
+    if lost > policy.retry.maximum_lost:
         reason = Reason(code=ReasonCode.EXHAUSTED, message=message)
-        return await to_end(session, row, JobState.FAILED, to={"lost": lost}, reason=reason)
+        return await finish(session, row, JobState.FAILED, to={"lost": lost}, reason=reason)
     # The first loss is most often a process that was stopped: the job does not wait for it.
-    pause = policy.pause(lost - 1) if lost > 1 else timedelta()
+    pause = policy.retry.interval(lost - 1) if lost > 1 else timedelta()
     return await requeue_attempt(session, row, {"lost": lost}, pause=pause)
 
 
@@ -188,8 +202,8 @@ async def _crashed(
 ) -> JobRow | None:
     crashes = row.crashes + 1
     values = {"crashes": crashes, "detail": failed.detail}
-    if crashes < policy.crashes:
-        return await requeue_attempt(session, row, values, pause=policy.pause(crashes))
+    if crashes < policy.retry.maximum_crashes:
+        return await requeue_attempt(session, row, values, pause=policy.retry.interval(crashes))
     reason = Reason(
         code=ReasonCode.CRASH,
         message=(
@@ -197,7 +211,7 @@ async def _crashed(
             "quarantine. Try another version of the file."
         ),
     )
-    ended = await to_end(session, row, JobState.FAILED, to=values, reason=reason)
+    ended = await finish(session, row, JobState.FAILED, to=values, reason=reason)
     if ended is not None:
         data = JobQuarantined(
             job=failed.job,
@@ -215,22 +229,24 @@ async def _faulted(
 ) -> JobRow | None:
     now = await database_of(session).time(session)
     if failed.reason.code == ReasonCode.STORE_FULL:
-        # Room comes when somebody makes it, not after so many tries: asked again as long as the
-        # job may wait, and the less often the longer it has.
-        patience = max(policy.backoff, min(policy.backoff_most, (now - row.queued) / 4))
-        if now + patience < row.schedule_to_close_deadline:
-            return await requeue_attempt(session, row, {"detail": failed.detail}, pause=patience)
+        # A full store gets room when somebody frees some, not after a number of attempts. So the
+        # job is retried until it expires, less often the longer it has waited.
+        retry = policy.retry
+        waited = (now - row.queued) / 4
+        pause = max(retry.initial_interval, min(retry.maximum_interval, waited))
+        if now + pause < row.schedule_to_close_deadline:
+            return await requeue_attempt(session, row, {"detail": failed.detail}, pause=pause)
     retries = row.retries + 1
     values = {"retries": retries, "detail": failed.detail}
-    pause = policy.pause(retries)
-    if retries < policy.attempts and now + pause < row.schedule_to_close_deadline:
+    pause = policy.retry.interval(retries)
+    if retries < policy.retry.maximum_attempts and now + pause < row.schedule_to_close_deadline:
         return await requeue_attempt(session, row, values, pause=pause)
     code = ReasonCode.EXHAUSTED
     if failed.kind is FailureKind.INTERNAL:
         code = ReasonCode.INTERNAL
     message = f"It was tried {retries} times; the last time: {failed.reason.message}"
     reason = Reason(code=code, message=message[:2000])
-    return await to_end(session, row, JobState.FAILED, to=values, reason=reason)
+    return await finish(session, row, JobState.FAILED, to=values, reason=reason)
 
 
 async def _holds(session: AsyncSession, row: JobRow, condition: object) -> bool:

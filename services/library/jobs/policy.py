@@ -8,8 +8,28 @@ from contracts.music import Seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often a job is tried again, and how long it waits before that."""
+
+    maximum_attempts: int = 5
+    """Attempts of a job that meets passing faults (R16)."""
+    maximum_crashes: int = 3
+    """Deaths of a child process after which a file is in quarantine (R17)."""
+    maximum_lost: int = 10
+    """Leases that may expire before a job fails (R17)."""
+    initial_interval: timedelta = timedelta(seconds=5)
+    """The longest wait after the first fault; it doubles with each further fault."""
+    maximum_interval: timedelta = timedelta(minutes=10)
+
+    def interval(self, fault: int) -> timedelta:
+        """Return how long to wait after the n-th fault: exponential backoff with full jitter."""
+        doubled = self.initial_interval * float(2 ** min(fault - 1, 30))
+        return min(self.maximum_interval, doubled) * random.random()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How long jobs may wait and run, how often they are tried, how many an owner may have."""
+    """How long jobs may wait and run, how often they are retried, how many an owner may have."""
 
     lease: timedelta = timedelta(seconds=60)
     """A worker that is silent this long has lost its job (R9)."""
@@ -17,15 +37,7 @@ class Policy:
     """How often silent workers and late jobs are looked for."""
     overrun: timedelta = timedelta(seconds=60)
     """How much later than the worker itself the sweep ends a job that is out of time (R19)."""
-    attempts: int = 5
-    """Tries of a job that meets passing faults (R16)."""
-    crashes: int = 3
-    """Deaths of a child after which a file is in quarantine (R17)."""
-    lost: int = 10
-    """Leases that may run out before a job is given up (R17)."""
-    backoff: timedelta = timedelta(seconds=5)
-    """The wait after the first passing fault; it doubles with each, and is drawn from zero up."""
-    backoff_most: timedelta = timedelta(minutes=10)
+    retry: RetryPolicy = RetryPolicy()
     schedule_to_start_timeout: timedelta = timedelta(hours=24)
     """An unclaimed job older than this has expired (R19)."""
     schedule_to_close_timeout: timedelta = timedelta(hours=24)
@@ -51,9 +63,4 @@ class Policy:
     quarantine: timedelta = timedelta(hours=24)
     """How long a file that crashed a task is refused by it (R17)."""
     offered: timedelta = timedelta(minutes=10)
-    """How long after a worker's last claim its make still counts as offered."""
-
-    def pause(self, fault: int) -> timedelta:
-        """Return how long to wait after the n-th fault: full jitter, doubling, with a cap."""
-        most = min(self.backoff_most, self.backoff * float(2 ** min(fault - 1, 30)))
-        return most * random.random()
+    """How long after a worker's last claim its producer still counts as offered."""

@@ -1,4 +1,4 @@
-"""Where a waiting job stands in the queue of its task, and what it waits for."""
+"""The position of a queued job in the queue of its task, and what it waits for."""
 
 from sqlalchemy import ScalarSelect, Select, String, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +12,7 @@ from services.library.jobs.policy import Policy
 from services.library.jobs.tables import JobRow, ProducerRow, in_state
 
 _OTHERS = aliased(JobRow)
-"""The other jobs, beside the one that is looked at."""
+"""The jobs that are counted."""
 COUNTED = 1000
 """Jobs ahead that are counted at most, so that a deep queue costs no more than a short one."""
 _JOB = bindparam("of_job", type_=String)
@@ -22,7 +22,7 @@ _SINCE = bindparam("since", type_=Utc())
 
 
 async def queue_state(session: AsyncSession, row: JobRow, *, policy: Policy) -> QueueState | None:
-    """Return where a job stands while it is queued, else nothing.
+    """Return the position of a job while it is queued, else nothing.
 
     One statement, each part of which stops at a limit: people look at this again and again.
     """
@@ -31,20 +31,21 @@ async def queue_state(session: AsyncSession, row: JobRow, *, policy: Policy) -> 
     database = database_of(session)
     interactive = row.priority == Priority.INTERACTIVE
     query = database.prepared(
-        ("queue", policy, interactive), lambda: _standing(database, policy, interactive=interactive)
+        ("queue", policy, interactive),
+        lambda: _queue_query(database, policy, interactive=interactive),
     )
-    asked = {"of_job": row.id, "of_task": row.task, "of_owner": row.owner, "since": row.queued}
-    if (found := (await session.execute(query, asked)).one_or_none()) is None:
+    binds = {"of_job": row.id, "of_task": row.task, "of_owner": row.owner, "since": row.queued}
+    if (counted := (await session.execute(query, binds)).one_or_none()) is None:
         return None
-    ahead, running, offered, waits = found
-    reason, message = _reason(row, ahead, running, policy, offered=offered, paused=waits)
+    ahead, running, offered, paused = counted
+    reason, message = _reason(row, ahead, running, policy, offered=offered, paused=paused)
     return QueueState(position=ahead + 1, ahead=ahead, waiting_for=reason, message=message)
 
 
-def _standing(
+def _queue_query(
     database: Database, policy: Policy, *, interactive: bool
 ) -> Select[int, int, bool, bool]:
-    """Return the query of how many are ahead and run, whether workers ask, whether it pauses."""
+    """Return the query of jobs ahead, running jobs, whether a worker polls, whether it pauses."""
     offered = database.now(offset=-policy.offered)
     worker = select(col(ProducerRow.task)).where(
         col(ProducerRow.task) == _TASK, col(ProducerRow.last_seen) > offered

@@ -1,4 +1,4 @@
-"""Jobs as those who ask for them see them: create, reuse, cancel, ask again."""
+"""Submission of jobs: create, reuse, cancel, retry."""
 
 import hashlib
 import json
@@ -37,14 +37,13 @@ from contracts.tasks import TASKS
 from kit.clock import new_id
 from kit.database.engine import Database, database_of
 from kit.observability.tracing import current_traceparent
-from services.library.catalogue.tables import ItemRow
-from services.library.catalogue.usage import lacking, stored_total
 from services.library.jobs.claims import offered
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.policy import Policy
 from services.library.jobs.subjects import subject_columns, subject_of
 from services.library.jobs.tables import JobRow, in_state
-from services.library.jobs.transitions import emit_queued, to_end
+from services.library.jobs.transitions import emit_queued, finish
+from services.library.usage import lacking, stored_total
 
 
 class NotAdmitted(Exception):
@@ -79,7 +78,7 @@ class Quarantined(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job to be: its parameters were checked by the task's own model, defaults filled in."""
+    """A job to create; its parameters are validated by the task's own model, defaults filled in."""
 
     subject: Subject
     task: TaskName
@@ -87,45 +86,47 @@ class NewJob:
     inputs: tuple[InputRef, ...]
     start_to_close_timeout: Seconds
     """How long an attempt may take."""
+    tempo: float | None = None
+    """Of the subject, in beats per minute; counts only for a task that depends on it."""
     priority: Priority = Priority.INTERACTIVE
     long: bool = False
     """Whether it is expected to take long."""
     force: bool = False
-    """Do it even when the same was done, or is under way."""
+    """Create it even if an equal job is queued, running or done."""
     run: RunId | None = None
     step: str | None = None
     retry_of: JobId | None = None
     admitted: bool = False
-    """Part of something that was admitted before: queues that are full do not refuse it."""
+    """Part of an upload or run that was admitted before: full queues do not refuse it."""
 
 
 async def create(
     session: AsyncSession, owner: OwnerId, new: NewJob, *, policy: Policy
 ) -> tuple[JobRow, bool]:
-    """Return a job for what is asked, and whether it is new.
+    """Return an equal job or a new one, and whether it is new.
 
-    The same owner, subject, inputs, task and parameters give the job that waits or runs for them,
-    or the one whose result was made with what workers still offer (R2). Such a job keeps the run
-    that it was made for.
+    Jobs are equal if owner, subject, inputs, task and parameters are. One that is queued or running
+    is reused, and a finished one if workers still offer the producer of its result (R2). A reused
+    job keeps the run that it was created for.
 
     Raises
     ------
     Quarantined, OwnerQueueFull, ServerQueueFull, StorageFull
     """
     database = database_of(session)
-    # What is counted and looked for below cannot change under us, for this owner.
+    # Until the transaction ends, no other one can change what is counted here for this owner.
     await hold_owner(session, owner)
     now = await database.time(session)
     inputs_sha256 = _digest(
         [[i.sha256, i.kind, i.stem, i.start, i.end] for i in new.inputs] or [new.subject.id]
     )
-    found = await _look(session, owner, new, inputs_sha256, policy)
-    if found.quarantined is not None:
-        await _refuse(session, found.quarantined)
+    admission = await _read_admission(session, owner, new, inputs_sha256, policy)
+    if admission.quarantined is not None:
+        await _refuse(session, admission.quarantined)
     task = TASKS.get(new.task)
-    # The tempo is the user's to change; a task that does not read it keeps its results when an
-    # analysis has found it.
-    tempo = found.bpm if task is not None and task.depends_on_tempo else None
+    # Users may change the tempo of an item, and an analysis may set it. Only tasks that read it
+    # lose their cached results then.
+    tempo = new.tempo if task is not None and task.depends_on_tempo else None
     params_sha256 = _digest([new.params, tempo])
     if not new.force:
         same = (
@@ -139,8 +140,8 @@ async def create(
         if reused := await _reusable(session, new.task, same, policy):
             return reused, False
     if not new.admitted:
-        _admit(found, new.priority, policy)
-        if shortage := await lacking(session, found.stored, policy=policy):
+        _admit(admission, new.priority, policy)
+        if shortage := await lacking(session, admission.stored, limits=policy):
             raise StorageFull(
                 f"There is no room for the results of a job. {shortage.message}",
                 retry_after=timedelta(),
@@ -176,9 +177,14 @@ async def create(
 
 
 async def create_again(
-    session: AsyncSession, owner: OwnerId, row: JobRow, *, policy: Policy
+    session: AsyncSession, owner: OwnerId, row: JobRow, *, tempo: float | None, policy: Policy
 ) -> JobRow:
-    """Return a new job like one that has ended.
+    """Return a new job with the input and parameters of a finished one.
+
+    Parameters
+    ----------
+    tempo
+        Of the subject, as it is now.
 
     Raises
     ------
@@ -190,6 +196,7 @@ async def create_again(
         params=row.params,
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
         start_to_close_timeout=row.start_to_close_timeout,
+        tempo=tempo,
         priority=Priority(row.priority),
         long=row.long,
         force=True,
@@ -199,12 +206,12 @@ async def create_again(
 
 
 async def cancel(session: AsyncSession, owner: OwnerId, job: str) -> JobRow | None:
-    """Cancel a job: at once if it waits, at its worker's next heartbeat if it runs.
+    """Cancel a job: at once if it is queued, at its worker's next heartbeat if it runs.
 
     Returns
     -------
     JobRow or None
-        The job as it stands now, perhaps ended otherwise before; `None` if the owner has no such.
+        The job as it is now, which may have finished before; `None` if the owner has no such job.
     """
     query = (
         select(JobRow)
@@ -216,25 +223,23 @@ async def cancel(session: AsyncSession, owner: OwnerId, job: str) -> JobRow | No
     if row is None:
         return None
     if row.state == JobState.QUEUED:
-        return await to_end(session, row, JobState.CANCELLED) or row
+        return await finish(session, row, JobState.CANCELLED) or row
     if row.state == JobState.RUNNING:
-        asked = (
+        request = (
             update(JobRow)
             .where(col(JobRow.id) == job, col(JobRow.state) == JobState.RUNNING)
             .values(cancel_requested=True)
             .returning(JobRow)
             .execution_options(synchronize_session=False, populate_existing=True)
         )
-        return (await session.scalars(asked)).one_or_none() or row
+        return (await session.scalars(request)).one_or_none() or row
     return row
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """What has to be known before a job is made."""
+class _Admission:
+    """What decides whether a new job is admitted."""
 
-    bpm: float | None
-    """The tempo of the subject, where that is an item."""
     quarantined: str | None
     """A job that the same input crashed lately."""
     mine: int
@@ -245,24 +250,23 @@ class _Found:
     """Bytes that the owner stores."""
 
 
-async def _look(
+async def _read_admission(
     session: AsyncSession, owner: OwnerId, new: NewJob, inputs_sha256: str, policy: Policy
-) -> _Found:
+) -> _Admission:
     database = database_of(session)
-    query = database.prepared(("look", policy), lambda: _looking(database, policy))
-    asked = {
+    query = database.prepared(("admission", policy), lambda: _admission_query(database, policy))
+    binds = {
         "owner": owner,
-        "item": new.subject.item,
         "task": new.task.value,
         "inputs": inputs_sha256,
     }
-    bpm, quarantined, mine, everybodys, stored = (await session.execute(query, asked)).one()
-    return _Found(bpm, quarantined, mine, everybodys, stored or 0)
+    quarantined, mine, everybodys, stored = (await session.execute(query, binds)).one()
+    return _Admission(quarantined, mine, everybodys, stored or 0)
 
 
-def _looking(
+def _admission_query(
     database: Database, policy: Policy
-) -> Select[float | None, str | None, int, int, int | None]:
+) -> Select[str | None, int, int, int | None]:
     waiting = in_state(JobState.QUEUED)
     owner = bindparam("owner", type_=String)
 
@@ -285,11 +289,9 @@ def _looking(
         .limit(1)
         .scalar_subquery()
     )
-    item = col(ItemRow.id) == bindparam("item", type_=String)
-    bpm = select(col(ItemRow.bpm)).where(item).scalar_subquery()
     mine = count(policy.owner_queued, col(JobRow.owner) == owner)
     everybodys = count(2 * policy.server_queued)
-    return select(bpm, crashed, mine, everybodys, stored_total(owner))
+    return select(crashed, mine, everybodys, stored_total(owner))
 
 
 async def _refuse(session: AsyncSession, quarantined: str) -> None:
@@ -317,13 +319,13 @@ async def _reusable(
     return (await session.scalars(query)).one_or_none()
 
 
-def _admit(found: _Found, priority: Priority, policy: Policy) -> None:
-    if found.mine >= policy.owner_queued:
+def _admit(admission: _Admission, priority: Priority, policy: Policy) -> None:
+    if admission.mine >= policy.owner_queued:
         raise OwnerQueueFull(
             f"{policy.owner_queued} jobs of yours wait already; send more when some have ended",
             retry_after=timedelta(seconds=30),
         )
-    if found.all >= policy.server_queued * (1 if priority is Priority.BATCH else 2):
+    if admission.all >= policy.server_queued * (1 if priority is Priority.BATCH else 2):
         raise ServerQueueFull(
             "too many jobs wait in this server; try again later",
             retry_after=timedelta(minutes=1),

@@ -1,10 +1,12 @@
-"""The arrows of a job's state machine: one guarded UPDATE each, with its events beside it.
+"""The transitions of a job's state machine: one guarded UPDATE each, with its events.
 
-Every change of a job's state goes through `move`. Its guard stands in the WHERE of the one
-statement that changes the row, so whoever comes second changes nothing and is told so.
+Every change of a job's state goes through `transition`. The guard is in the WHERE of the statement
+that changes the row, so the second of two concurrent transitions changes nothing and returns
+nothing. A transition into a terminal state is reported as `JOB_FINISHED`.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -14,11 +16,13 @@ from sqlmodel import col
 
 from contracts.events import JobFinished, JobQueued, JobRunning
 from contracts.ids import JobId, OwnerId, RunId
-from contracts.jobs import JobRequested, JobState, Priority, Reason, TaskName
+from contracts.jobs import JobRequested, JobState, Priority, Reason, StoredFile, TaskName
 from contracts.objects import Bucket, attempt_prefix, previews_prefix
+from contracts.tasks import TASKS
 from contracts.topics import LIBRARY_EVENTS, commands
 from kit.clock import new_id
 from kit.database.engine import Database, database_of
+from kit.database.hooks import Hook, report
 from services.library.events.outbox import About, Fact, record, record_all
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import GarbageRow, JobRow
@@ -26,8 +30,6 @@ from services.library.jobs.tables import GarbageRow, JobRow
 ATTEMPT_GARBAGE_AFTER = timedelta(hours=1)
 """A worker that lost its lease, but does not know it, may be writing for a while."""
 
-PREVIEWED = frozenset({TaskName.SEPARATION})
-"""Tasks that let parts of their files be heard before they end."""
 PREVIEWS_GARBAGE_AFTER = timedelta(minutes=20)
 """Longer than a signed URL works: whoever began to listen may go on."""
 
@@ -46,36 +48,49 @@ _NOBODY = {"worker": None, "lease_until": None, "deadline": None}
 """What a row says of its worker once it has none."""
 
 
+@dataclass(frozen=True, slots=True)
+class FinishedJob:
+    """A job that has just reached a terminal state; its row is locked."""
+
+    row: JobRow
+    files: tuple[StoredFile, ...] = ()
+    """What the attempt stored, if it succeeded."""
+
+
+JOB_FINISHED = Hook[FinishedJob]("job finished")
+"""Reported in the transaction that finishes a job."""
+
+
 async def current(session: AsyncSession, job: str, epoch: int) -> JobRow | None:
     """Return a running job and hold its row, or nothing if another epoch or no one runs it."""
     return (await session.scalars(_CURRENT, {"of_job": job, "of_epoch": epoch})).one_or_none()
 
 
-async def move(
+async def transition(
     session: AsyncSession, job: str, state: JobState, epoch: int, to: Mapping[str, Any]
 ) -> JobRow | None:
-    """Change a job that is in a state and an epoch; return the row as it is now, or nothing.
+    """Change a job that is in a state and an epoch; return the changed row, or nothing.
 
-    In `to`, a length of time is the moment when it will have passed.
+    A `timedelta` in `to` sets its column to the database's time plus this duration.
     """
     database = database_of(session)
     names = tuple((name, isinstance(value, timedelta)) for name, value in to.items())
-    statement = database.prepared(("move", names), lambda: _moving(database, names))
-    asked: dict[str, Any] = {"of_job": job, "of_epoch": epoch, "was": state.value}
+    statement = database.prepared(("transition", names), lambda: _transition(database, names))
+    values: dict[str, Any] = {"of_job": job, "of_epoch": epoch, "was": state.value}
     for name, value in to.items():
-        asked[f"to_{name}"] = (
+        values[f"to_{name}"] = (
             database.deadline_value(value) if isinstance(value, timedelta) else value
         )
-    return (await session.scalars(statement, asked)).one_or_none()
+    return (await session.scalars(statement, values)).one_or_none()
 
 
-def _moving(database: Database, names: tuple[tuple[str, bool], ...]) -> Executable:
+def _transition(database: Database, names: tuple[tuple[str, bool], ...]) -> Executable:
     columns = JobRow.metadata.tables["jobs"].c
     to: dict[str, Any] = {
         name: database.deadline_expr(f"to_{name}")
-        if is_moment
+        if is_time
         else bindparam(f"to_{name}", type_=columns[name].type)
-        for name, is_moment in names
+        for name, is_time in names
     }
     return (
         update(JobRow)
@@ -93,7 +108,7 @@ def _moving(database: Database, names: tuple[tuple[str, bool], ...]) -> Executab
 async def start_attempt(
     session: AsyncSession, job: str, epoch: int, to: Mapping[str, Any]
 ) -> JobRow | None:
-    """QUEUED to RUNNING: the epoch grows, and with it everybody else is fenced off."""
+    """QUEUED to RUNNING: the epoch grows, which fences off every earlier attempt."""
     values = {
         **to,
         "state": JobState.RUNNING.value,
@@ -101,23 +116,23 @@ async def start_attempt(
         "progress": {},
         "started": NOW,
     }
-    moved = await move(session, job, JobState.QUEUED, epoch, values)
-    if moved is not None:
+    row = await transition(session, job, JobState.QUEUED, epoch, values)
+    if row is not None:
         data = JobRunning(
-            job=JobId(moved.id),
-            subject=subject_of(moved),
-            task=TaskName(moved.task),
-            run=_run(moved),
-            epoch=moved.epoch,
+            job=JobId(row.id),
+            subject=subject_of(row),
+            task=TaskName(row.task),
+            run=_run(row),
+            epoch=row.epoch,
         )
-        await record(session, LIBRARY_EVENTS, "job.running", data, about=about(moved))
-    return moved
+        await record(session, LIBRARY_EVENTS, "job.running", data, about=about(row))
+    return row
 
 
 async def requeue_attempt(
     session: AsyncSession, row: JobRow, to: Mapping[str, Any], *, pause: timedelta = timedelta()
 ) -> JobRow | None:
-    """RUNNING to QUEUED: it waits again, not before a pause has passed."""
+    """RUNNING to QUEUED: it may be claimed again after a pause."""
     values = {
         **_NOBODY,
         **to,
@@ -125,37 +140,61 @@ async def requeue_attempt(
         "not_before": pause,
         "progress": {},
     }
-    moved = await move(session, row.id, JobState.RUNNING, row.epoch, values)
-    if moved is not None:
-        await _discard_attempt(session, moved)
-        await emit_queued(session, moved, notify=not pause)
-    return moved
+    queued = await transition(session, row.id, JobState.RUNNING, row.epoch, values)
+    if queued is not None:
+        await _discard_attempt(session, queued)
+        await emit_queued(session, queued, notify=not pause)
+    return queued
 
 
-async def to_end(
+async def finish(
     session: AsyncSession,
     row: JobRow,
     state: JobState,
     *,
     to: Mapping[str, Any] | None = None,
     reason: Reason | None = None,
+    with_effects: bool = True,
 ) -> JobRow | None:
-    """QUEUED or RUNNING to a state that never changes again."""
+    """QUEUED or RUNNING to a terminal state.
+
+    Without effects it is not reported as `JOB_FINISHED`: its item and runs are being deleted.
+    """
     was = JobState(row.state)
-    return await end(session, row.id, was, row.epoch, state, to=to, reason=reason)
+    finished = await _finish(session, row.id, was, row.epoch, state, to=to, reason=reason)
+    if finished is not None and with_effects:
+        report(session, JOB_FINISHED, FinishedJob(finished))
+    return finished
 
 
-async def end(
+async def finish_attempt(
+    session: AsyncSession,
+    job: str,
+    epoch: int,
+    state: JobState,
+    *,
+    to: Mapping[str, Any] | None = None,
+    reason: Reason | None = None,
+    files: tuple[StoredFile, ...] = (),
+) -> JobRow | None:
+    """RUNNING in an epoch to a terminal state, with the files that the attempt stored."""
+    running = JobState.RUNNING
+    finished = await _finish(session, job, running, epoch, state, to=to, reason=reason)
+    if finished is not None:
+        report(session, JOB_FINISHED, FinishedJob(finished, files))
+    return finished
+
+
+async def _finish(
     session: AsyncSession,
     job: str,
     was: JobState,
     epoch: int,
     state: JobState,
     *,
-    to: Mapping[str, Any] | None = None,
-    reason: Reason | None = None,
+    to: Mapping[str, Any] | None,
+    reason: Reason | None,
 ) -> JobRow | None:
-    """A job that is in a state and an epoch to a state that never changes again."""
     values = {
         **_NOBODY,
         **(to or {}),
@@ -164,28 +203,34 @@ async def end(
         "reason_code": reason.code if reason else None,
         "finished": NOW,
     }
-    moved = await move(session, job, was, epoch, values)
-    if moved is None:
+    row = await transition(session, job, was, epoch, values)
+    if row is None:
         return None
-    was_running = was is JobState.RUNNING
-    if was_running and state is not JobState.SUCCEEDED:
-        await _discard_attempt(session, moved)
-    elif was_running and moved.task in PREVIEWED:
-        await discard(session, Bucket.DERIVED, previews_of(moved), after=PREVIEWS_GARBAGE_AFTER)
+    if was is JobState.RUNNING:
+        await _discard_after_attempt(session, row)
     data = JobFinished(
-        job=JobId(moved.id),
-        subject=subject_of(moved),
-        task=TaskName(moved.task),
-        run=_run(moved),
-        epoch=moved.epoch,
+        job=JobId(row.id),
+        subject=subject_of(row),
+        task=TaskName(row.task),
+        run=_run(row),
+        epoch=row.epoch,
         reason=reason,
     )
-    await record(session, LIBRARY_EVENTS, f"job.{state.value}", data, about=about(moved))
-    return moved
+    await record(session, LIBRARY_EVENTS, f"job.{state.value}", data, about=about(row))
+    return row
+
+
+async def _discard_after_attempt(session: AsyncSession, row: JobRow) -> None:
+    """Discard all that a finished attempt stored, or only its previews if it succeeded."""
+    task = TASKS.get(TaskName(row.task))
+    if row.state != JobState.SUCCEEDED:
+        await _discard_attempt(session, row)
+    elif task is not None and task.previews:
+        await discard(session, Bucket.DERIVED, previews_of(row), after=PREVIEWS_GARBAGE_AFTER)
 
 
 async def emit_queued(session: AsyncSession, row: JobRow, *, notify: bool) -> None:
-    """Write that a job waits, and the news for workers unless it must wait a while first."""
+    """Emit `job.queued`, and wake workers of its task unless the job has to pause first."""
     task = TaskName(row.task)
     data = JobQueued(
         job=JobId(row.id),
@@ -196,20 +241,20 @@ async def emit_queued(session: AsyncSession, row: JobRow, *, notify: bool) -> No
     )
     facts = [Fact(LIBRARY_EVENTS, "job.queued", data, about(row))]
     if notify:
-        asked = JobRequested(job=JobId(row.id), task=task, priority=Priority(row.priority))
-        spoken_of = About(
+        request = JobRequested(job=JobId(row.id), task=task, priority=Priority(row.priority))
+        of_job = About(
             event_subject=row.id,
             key=row.id,
             owner=OwnerId(row.owner),
             job=JobId(row.id),
             traceparent=row.traceparent,
         )
-        facts.append(Fact(commands(task), f"{task}.requested", asked, spoken_of))
+        facts.append(Fact(commands(task), f"{task}.requested", request, of_job))
     await record_all(session, facts)
 
 
 def about(row: JobRow) -> About:
-    """Return what an event of a job speaks of."""
+    """Return the attributes of a job's events: who may see them, and their order."""
     return About(
         event_subject=row.id,
         key=row.subject_id,
@@ -225,7 +270,7 @@ def about(row: JobRow) -> About:
 async def discard(
     session: AsyncSession, bucket: Bucket, prefix: str, *, after: timedelta = timedelta()
 ) -> None:
-    """Write that objects under a prefix, or one key, are of no use any more."""
+    """Schedule the removal of all objects under a prefix, or of one key."""
     database = database_of(session)
     now = await database.time(session)
     session.add(GarbageRow(id=new_id(), bucket=bucket, prefix=prefix, due=now + after, created=now))
@@ -234,7 +279,7 @@ async def discard(
 async def discard_all(
     session: AsyncSession, prefixes: Iterable[tuple[Bucket, str, timedelta]]
 ) -> None:
-    """Write of many prefixes, or whole keys, that they are of no use after a while."""
+    """Schedule the removal of many prefixes, or whole keys, each after a delay."""
     now = await database_of(session).time(session)
     rows = [
         {"id": new_id(), "bucket": bucket.value, "prefix": prefix, "due": now + after}
@@ -246,7 +291,7 @@ async def discard_all(
 
 
 def previews_of(row: JobRow) -> str:
-    """Return the prefix of what can be heard of a job's attempt before it ends."""
+    """Return the prefix of the previews of a job's current attempt."""
     return previews_prefix(
         OwnerId(row.owner), subject_of(row), TaskName(row.task), JobId(row.id), row.epoch
     )

@@ -1,20 +1,19 @@
-"""Runs: a pipeline walked over one item, each step as soon as what it reads is there.
+"""Runs: a pipeline executed for one item, each step as soon as its inputs exist.
 
-A run keeps in its own row what was decided of each step. Whoever ends a job holds that job's row,
-then the rows of the runs that wait for it, as `locks` says.
+A run stores the state of its steps in its own row. A transaction that finishes a job locks the
+job's row first, then the rows of the runs that wait for it: see `jobs.locks`.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from sqlalchemy import String, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.events import RunFinished
-from contracts.ids import JobId, OwnerId, RunId
-from contracts.items import ItemKind
-from contracts.jobs import JobState, Manifest, Priority, Progress, TaskName
+from contracts.ids import OwnerId, RunId
+from contracts.jobs import JobState, Priority, Progress
 from contracts.pipelines import PipelineSpec, Run, RunState, Step, StepStatus
 from contracts.subjects import Subject
 from contracts.tasks import TASKS
@@ -22,24 +21,19 @@ from contracts.topics import LIBRARY_EVENTS
 from kit.clock import new_id
 from kit.database.engine import database_of
 from kit.observability.tracing import current_traceparent
-from services.library.catalogue.artifacts import apply_manifest, ingest_failed
 from services.library.catalogue.tables import ItemRow
-from services.library.catalogue.views import to_input_ref
 from services.library.events.outbox import About, record
 from services.library.jobs.policy import Policy
-from services.library.jobs.submission import NewJob, create
 from services.library.jobs.tables import JobRow
 from services.library.pipelines.steps import (
     JobSummary,
     StepScheduler,
     StepState,
     can_start,
-    canonical_audio,
-    recently_offered,
 )
 from services.library.pipelines.tables import RunRow
 
-_UNDER_WAY = (
+_RUNNING = (
     select(RunRow)
     .where(
         col(RunRow.item) == bindparam("of_item", type_=String),
@@ -84,28 +78,17 @@ async def start_run(
     return run
 
 
-async def job_finished(
-    session: AsyncSession,
-    row: JobRow,
-    *,
-    policy: Policy | None = None,
-    manifest: Manifest | None = None,
-) -> None:
-    """Do what follows of a job that has just reached its end, and of what it made.
+async def hold_running(session: AsyncSession, item: str) -> Sequence[RunRow]:
+    """Return the running runs of an item, and lock their rows until the transaction ends."""
+    return list(await session.scalars(_RUNNING, {"of_item": item}))
 
-    The caller holds the owner's lock and the job's row.
-    """
-    policy = policy or Policy()
-    # Runs are held before the item that files are added to: see `locks`.
-    runs: list[RunRow] = []
-    if row.item is not None:
-        runs.extend(await session.scalars(_UNDER_WAY, {"of_item": row.item}))
-    if manifest is not None:
-        await apply_manifest(session, row, manifest)
-    if row.task == TaskName.INGEST and row.item is not None:
-        await _ingest_ended(session, row, row.item, policy)
+
+async def advance_waiting(
+    session: AsyncSession, runs: Sequence[RunRow], jobs: Set[str], *, policy: Policy
+) -> None:
+    """Advance those of some locked runs that wait for any of the jobs."""
     for run in runs:
-        if any(row.id in one.jobs for one in step_states_of(run).values()):
+        if any(not jobs.isdisjoint(step.jobs) for step in step_states_of(run).values()):
             await advance(session, run, policy=policy)
 
 
@@ -125,7 +108,7 @@ async def advance(
             step_states[step.name] = await scheduler.start(step, step_states, jobs)
         # A job that is reused may have ended long ago, and let others start at once.
         jobs = await job_summaries(session, step_states)
-    run.steps = {name: one.model_dump(mode="json") for name, one in step_states.items()}
+    run.steps = {name: state.model_dump(mode="json") for name, state in step_states.items()}
     done = run.cancel_requested or len(step_states) == len(spec.steps)
     if done and not await _live(session, run, jobs):
         await _close(session, run, step_states, jobs)
@@ -143,8 +126,8 @@ async def own_live_jobs(session: AsyncSession, run: RunRow) -> Sequence[str]:
     shared = {
         job
         for other in await session.scalars(query)
-        for one in step_states_of(other).values()
-        for job in one.jobs
+        for state in step_states_of(other).values()
+        for job in state.jobs
     }
     mine = select(col(JobRow.id)).where(
         col(JobRow.run) == run.id, col(JobRow.state).in_((JobState.QUEUED, JobState.RUNNING))
@@ -156,7 +139,7 @@ async def job_summaries(
     session: AsyncSession, step_states: Mapping[str, StepState]
 ) -> dict[str, JobSummary]:
     """Return how the jobs of a run stand, by id."""
-    ids = {job for one in step_states.values() for job in one.jobs}
+    ids = {job for state in step_states.values() for job in state.jobs}
     query = select(col(JobRow.id), col(JobRow.state), col(JobRow.progress)).where(
         col(JobRow.id).in_(ids)
     )
@@ -168,7 +151,7 @@ async def job_summaries(
 
 def step_states_of(run: RunRow) -> dict[str, StepState]:
     """Return what a run has decided so far, by step."""
-    return {name: StepState.model_validate(one) for name, one in run.steps.items()}
+    return {name: StepState.model_validate(state) for name, state in run.steps.items()}
 
 
 def run_to_api(run: RunRow, jobs: Mapping[str, JobSummary]) -> Run:
@@ -189,49 +172,11 @@ def run_to_api(run: RunRow, jobs: Mapping[str, JobSummary]) -> Run:
     )
 
 
-async def _ingest_ended(session: AsyncSession, row: JobRow, item_id: str, policy: Policy) -> None:
-    """Reject what could not be taken in; hear at once what a one-shot is."""
-    if row.state != JobState.SUCCEEDED:
-        await ingest_failed(session, row, item_id)
-        return
-    item = (await session.scalars(select(ItemRow).where(col(ItemRow.id) == item_id))).one()
-    audio = await canonical_audio(session, item_id)
-    task = TASKS.get(TaskName.TAGGING)
-    if item.kind != ItemKind.SAMPLE or audio is None or task is None:
-        return
-    if not await recently_offered(session, TaskName.TAGGING):
-        # Nobody asked for this, so in a server that tags nothing it would wait for nobody.
-        return
-    new = NewJob(
-        subject=Subject.of_item(item.id),
-        task=TaskName.TAGGING,
-        params=task.params().model_dump(mode="json"),
-        inputs=(to_input_ref(audio),),
-        start_to_close_timeout=task.timeout(0.0),
-        priority=Priority(row.priority),
-        admitted=True,
-    )
-    await create(session, OwnerId(item.owner), new, policy=policy)
-
-
-async def one_shot_tagging(session: AsyncSession, item: str | None) -> JobId | None:
-    """Return the tagging job that followed of a sample's ingest by itself, once there is one."""
-    query = (
-        select(col(JobRow.id))
-        .where(col(JobRow.item) == item, col(JobRow.task) == TaskName.TAGGING)
-        .where(col(JobRow.run).is_(None))
-        .order_by(col(JobRow.created), col(JobRow.id))
-        .limit(1)
-    )
-    found = (await session.execute(query)).scalar_one_or_none()
-    return JobId(found) if found else None
-
-
 async def _live(session: AsyncSession, run: RunRow, jobs: Mapping[str, JobSummary]) -> bool:
     """Return whether a run still waits; one that was cancelled, only for jobs of its own."""
     if run.cancel_requested:
         return bool(await own_live_jobs(session, run))
-    return any(not one.state.terminal for one in jobs.values())
+    return any(not job.state.terminal for job in jobs.values())
 
 
 async def _close(
@@ -260,21 +205,21 @@ def _outcome(
 ) -> RunState:
     if run.cancel_requested:
         return RunState.CANCELLED
-    ends = Counter(one.state for one in jobs.values())
+    ends = Counter(job.state for job in jobs.values())
     bad = ends[JobState.FAILED] + ends[JobState.CANCELLED]
-    bad += sum(len(one.refused) for one in step_states.values())
+    bad += sum(len(state.refused) for state in step_states.values())
     if not bad:
         return RunState.SUCCEEDED
     return RunState.PARTIAL if ends[JobState.SUCCEEDED] else RunState.FAILED
 
 
-def _status(step: Step, one: StepState, jobs: Mapping[str, JobSummary]) -> StepStatus:
-    reason = one.skipped or ("; ".join(one.refused)[:2000] if one.refused else None)
+def _status(step: Step, state: StepState, jobs: Mapping[str, JobSummary]) -> StepStatus:
+    reason = state.skipped or ("; ".join(state.refused)[:2000] if state.refused else None)
     return StepStatus(
         name=step.name,
         task=step.task,
-        jobs=one.jobs,
-        states=tuple(jobs[job].state for job in one.jobs if job in jobs),
+        jobs=state.jobs,
+        states=tuple(jobs[job].state for job in state.jobs if job in jobs),
         skip_reason=reason,
     )
 
@@ -292,9 +237,9 @@ def _progress(
     for step in spec.steps:
         weight = TASKS[step.task].weight if step.task in TASKS else 1.0
         total += weight
-        if (one := step_states.get(step.name)) is None:
+        if (state := step_states.get(step.name)) is None:
             continue
-        known = [jobs[job] for job in one.jobs if job in jobs]
+        known = [jobs[job] for job in state.jobs if job in jobs]
         parts = [1.0 if job.state.terminal else job.fraction for job in known]
         done += weight * (sum(parts) / len(parts) if parts else 1.0)
         if any(not job.state.terminal for job in known):

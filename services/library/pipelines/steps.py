@@ -168,8 +168,9 @@ class StepScheduler:
 
     async def _job(self, step: Step, inputs: tuple[InputRef, ...]) -> JobId:
         task = TASKS[step.task]
-        query = select(col(ItemRow.audio)).where(col(ItemRow.id) == self._run.item)
-        audio = (await self._session.execute(query)).scalar_one()
+        query = select(col(ItemRow.audio), col(ItemRow.bpm))
+        of_run = query.where(col(ItemRow.id) == self._run.item)
+        audio, tempo = (await self._session.execute(of_run)).one()
         duration = AudioFacts.model_validate(audio).duration if audio else 0.0
         new = NewJob(
             subject=Subject.of_item(self._run.item),
@@ -177,6 +178,7 @@ class StepScheduler:
             params=task.params.model_validate(step.params).model_dump(mode="json"),
             inputs=inputs,
             start_to_close_timeout=task.timeout(duration),
+            tempo=tempo,
             priority=Priority(self._run.priority),
             long=duration > self._policy.long_audio,
             force=self._run.force,

@@ -14,11 +14,11 @@ from kit.clock import new_id
 from kit.database.engine import database_of
 from kit.http.errors import ProblemError
 from services.library.access import Action
-from services.library.catalogue.repository import Repository
 from services.library.jobs.locks import hold_owner
 from services.library.pipelines.builtin import builtin_pipelines
+from services.library.pipelines.repository import PipelineRepository
 from services.library.pipelines.tables import PipelineRow
-from services.library.pipelines.validation import check_kinds, task_by_hand, validate_params
+from services.library.pipelines.validation import check_kinds, submittable_task, validate_params
 
 
 def check_steps(spec: PipelineSpec, *, field: str = "body.steps") -> PipelineSpec:
@@ -38,16 +38,16 @@ def check_steps(spec: PipelineSpec, *, field: str = "body.steps") -> PipelineSpe
 
 
 def with_params(
-    spec: PipelineSpec, given: Mapping[str, dict[str, Any]], *, field: str
+    spec: PipelineSpec, params: Mapping[str, dict[str, Any]], *, field: str
 ) -> PipelineSpec:
-    """Return a pipeline whose steps have other parameters besides, by the name of the step.
+    """Return a pipeline whose steps have other parameters side_inputss, by the name of the step.
 
     Raises
     ------
     ProblemError
     """
     names = [step.name for step in spec.steps]
-    if unknown := sorted(set(given) - set(names)):
+    if unknown := sorted(set(params) - set(names)):
         text = f"the pipeline {spec.name!r} has no such step; it has {', '.join(names)}"
         raise ProblemError(
             ProblemCode.INVALID_PARAMETERS,
@@ -56,20 +56,23 @@ def with_params(
         )
     steps: list[Step] = []
     for step in spec.steps:
-        params = {**step.params, **given.get(step.name, {})}
-        validate_params(task_by_hand(step.task, field=field), params, field=f"{field}.{step.name}")
-        steps.append(step.model_copy(update={"params": params}))
+        merged = {**step.params, **params.get(step.name, {})}
+        task = submittable_task(step.task, field=field)
+        validate_params(task, merged, field=f"{field}.{step.name}")
+        steps.append(step.model_copy(update={"params": merged}))
     return spec.model_copy(update={"steps": tuple(steps)})
 
 
-async def spec_named(repository: Repository, name: str) -> PipelineSpec:
+async def spec_named(repository: PipelineRepository, name: str) -> PipelineSpec:
     """Return a pipeline of the server or of the owner. Raises `ProblemError`."""
-    if found := builtin_pipelines().get(name):
-        return found
+    if spec := builtin_pipelines().get(name):
+        return spec
     return PipelineSpec.model_validate((await repository.pipeline(name, Action.READ)).spec)
 
 
-async def store(repository: Repository, spec: PipelineSpec, *, most: int) -> PipelineRow:
+async def store(
+    repository: PipelineRepository, spec: PipelineSpec, *, max_pipelines: int
+) -> PipelineRow:
     """Keep a new pipeline.
 
     Raises
@@ -89,10 +92,10 @@ async def store(repository: Repository, spec: PipelineSpec, *, most: int) -> Pip
             ProblemCode.ALREADY_EXISTS,
             f"There is a pipeline {spec.name!r} already; PUT changes one of yours.",
         )
-    if count >= most:
+    if count >= max_pipelines:
         raise ProblemError(
             ProblemCode.TOO_MANY_REQUESTS,
-            f"You have {most} pipelines; delete one first.",
+            f"You have {max_pipelines} pipelines; delete one first.",
             retry_after=3600,
         )
     now = await database_of(session).time(session)
@@ -109,7 +112,7 @@ async def store(repository: Repository, spec: PipelineSpec, *, most: int) -> Pip
     return row
 
 
-async def replace(repository: Repository, name: str, spec: PipelineSpec) -> PipelineRow:
+async def replace(repository: PipelineRepository, name: str, spec: PipelineSpec) -> PipelineRow:
     """Change a stored pipeline; runs that are under way keep what they began with.
 
     Raises
@@ -131,7 +134,7 @@ async def replace(repository: Repository, name: str, spec: PipelineSpec) -> Pipe
     return row
 
 
-async def remove(repository: Repository, name: str) -> None:
+async def remove(repository: PipelineRepository, name: str) -> None:
     """Delete a stored pipeline. Raises `ProblemError`."""
     _refuse_builtin(name)
     row = await repository.pipeline(name, Action.RUN)
@@ -161,7 +164,7 @@ def _refuse_builtin(name: str) -> None:
 
 
 def _checked(step: Step, *, field: str) -> Step:
-    task = task_by_hand(step.task, field=f"{field}.task")
+    task = submittable_task(step.task, field=f"{field}.task")
     validate_params(task, step.params, field=f"{field}.params")
     own = [source.kind for source in step.inputs]
     if step.include_item or not own:
@@ -171,9 +174,9 @@ def _checked(step: Step, *, field: str) -> Step:
         alone = [[kind] for kind in own]
     else:
         alone = [own]
-    beside = [source.kind for source in step.side_inputs]
+    side_inputs = [source.kind for source in step.side_inputs]
     for kinds in alone:
-        check_kinds(step.task, task, [*kinds, *beside], field=f"{field}.inputs")
+        check_kinds(step.task, task, [*kinds, *side_inputs], field=f"{field}.inputs")
     many = task.accepts_many or all(kind in task.collects for kind in own)
     if step.batch and not many and len(step.inputs) > 0:
         text = f"{step.task.value} takes one input; leave `batch` away for one job each"

@@ -8,20 +8,20 @@ import inspect
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from demucs.htdemucs import HTDemucs
 
 from kit.arrays import F32
+from kit.inference.base import Precision
 from kit.inference.errors import DeviceMissing
 from kit.worker.outcomes import OutOfMemory
 from services.separation.dsp import triangle
-from services.separation.networks.checkpoint import Checkpoint, read_checkpoint
+from services.separation.networks.checkpoint import DemucsCheckpoint, read_checkpoint
 from services.separation.streaming import Plan
 
-Precision = Literal["exact", "balanced", "fast"]
 SEGMENT_BYTES = 700 << 20
 """Memory of one more segment of the official networks: twice the CPU figure in the README's table,
 because a GPU's convolutions need workspace."""
@@ -43,7 +43,7 @@ def batch_for(free: int, *, share: float) -> int:
     return max(1, int(fitting * share))
 
 
-def build(checkpoint: Checkpoint) -> Any:
+def build(checkpoint: DemucsCheckpoint) -> Any:
     """Return the package's own network with loaded weights, in evaluation mode."""
     known = inspect.signature(HTDemucs).parameters
     # Files also name training options that the package has dropped since.

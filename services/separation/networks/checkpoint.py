@@ -13,7 +13,7 @@ CLASS = "demucs.htdemucs.HTDemucs"
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class DemucsCheckpoint:
     """The weights of a network, and its constructor arguments."""
 
     tensors: Mapping[str, NDArray[Any]]
@@ -21,7 +21,7 @@ class Checkpoint:
     """Arguments of its class by name, `sources` among them."""
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path) -> DemucsCheckpoint:
     """Read one official file.
 
     Raises
@@ -37,4 +37,4 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(args, tuple | list) or len(args) > 1 or not isinstance(kwargs, dict):
         raise CheckpointError("The checkpoint's configuration cannot be read.")
     choices = {"sources": args[0]} | kwargs if args else dict(kwargs)
-    return Checkpoint(contents.tensors, choices)
+    return DemucsCheckpoint(contents.tensors, choices)

@@ -19,11 +19,11 @@ from kit.weights.checkpoints import read_torch
 from kit.worker.engines import EngineContext
 from services.transcribe.lines import NOTHING, RATE, SPAN, Segment, WindowTranscript, Word
 from services.transcribe.memory import memory_watched
-from services.transcribe.networks.checkpoint import Checkpoint, read_checkpoint
+from services.transcribe.networks.checkpoint import WhisperCheckpoint, read_checkpoint
 from services.transcribe.words import join_words
 
 
-def read(path: Path) -> Checkpoint:
+def read(path: Path) -> WhisperCheckpoint:
     """Read a folder in CTranslate2's format, or a `.pt` as OpenAI publishes it.
 
     Raises
@@ -34,10 +34,10 @@ def read(path: Path) -> Checkpoint:
     if path.is_dir():
         return read_checkpoint(path)
     checkpoint = read_torch(path, state="model_state_dict")
-    return Checkpoint(dict(checkpoint.config["dims"]), checkpoint.tensors, ())
+    return WhisperCheckpoint(dict(checkpoint.config["dims"]), checkpoint.tensors, ())
 
 
-def build(checkpoint: Checkpoint) -> Any:
+def build(checkpoint: WhisperCheckpoint) -> Any:
     """Return the package's own network with loaded weights, in evaluation mode."""
     network = whisper.model.Whisper(whisper.model.ModelDimensions(**checkpoint.dims))
     network.load_state_dict(

@@ -66,7 +66,7 @@ _LAYER = re.compile(r"(encoder|decoder)/layer_(\d+)/(.+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class WhisperCheckpoint:
     """A Whisper network."""
 
     dims: Mapping[str, int]
@@ -77,7 +77,7 @@ class Checkpoint:
     """Layers and heads of the decoder that align with the audio; empty if the file has none."""
 
 
-def read_checkpoint(folder: Path) -> Checkpoint:
+def read_checkpoint(folder: Path) -> WhisperCheckpoint:
     """Read a Whisper network from a folder in CTranslate2's format.
 
     Raises
@@ -91,7 +91,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             variables = dict(_variables(file, path.stat().st_size))
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         alignment = tuple((int(layer), int(head)) for layer, head in config["alignment_heads"])
-        return Checkpoint(_dims(variables), dict(_named(variables)), alignment)
+        return WhisperCheckpoint(_dims(variables), dict(_named(variables)), alignment)
     except CheckpointError:
         raise
     except (OSError, ValueError, KeyError, TypeError, struct.error) as error:

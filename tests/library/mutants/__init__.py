@@ -104,16 +104,16 @@ STORE = (
     Mutant(
         "one_crash_too_many",
         "jobs.outcomes",
-        "crashes < policy.crashes",
-        "crashes <= policy.crashes",
+        "crashes < policy.retry.maximum_crashes",
+        "crashes <= policy.retry.maximum_crashes",
     ),
     Mutant(
         "one_try_too_many",
         "jobs.outcomes",
-        "retries < policy.attempts",
-        "retries <= policy.attempts",
+        "retries < policy.retry.maximum_attempts",
+        "retries <= policy.retry.maximum_attempts",
     ),
-    Mutant("lost_for_ever", "jobs.outcomes", "lost > policy.lost", "lost < 0"),
+    Mutant("lost_for_ever", "jobs.outcomes", "lost > policy.retry.maximum_lost", "lost < 0"),
     Mutant(
         "released_attempt_is_lost",
         "jobs.outcomes",
@@ -138,7 +138,7 @@ STORE = (
         "released_though_cancelled",
         "jobs.outcomes",
         "    if row.cancel_requested:\n"
-        "        return await to_end(session, row, JobState.CANCELLED)\n"
+        "        return await finish(session, row, JobState.CANCELLED)\n"
         "    return await requeue_attempt(session, row, {",
         "    return await requeue_attempt(session, row, {",
     ),
@@ -163,8 +163,8 @@ STORE = (
     Mutant(
         "no_owner_limit",
         "jobs.submission",
-        "if found.mine >= policy.owner_queued:",
-        "if found.mine > policy.owner_queued:",
+        "if admission.mine >= policy.owner_queued:",
+        "if admission.mine > policy.owner_queued:",
     ),
     Mutant(
         "backoff_is_ignored",
@@ -196,9 +196,9 @@ STORE = (
     Mutant(
         "change_without_event",
         "jobs.transitions",
-        "        await _discard_attempt(session, moved)\n        await emit_queued(session, moved, "
-        "notify=not pause)\n",
-        "        await _discard_attempt(session, moved)\n",
+        "        await _discard_attempt(session, queued)\n"
+        "        await emit_queued(session, queued, notify=not pause)\n",
+        "        await _discard_attempt(session, queued)\n",
     ),
     Mutant(
         "events_are_not_counted",

@@ -81,7 +81,7 @@ class KafkaHarness:
 
     async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
         """Read the topic of dead letters from its beginning to its end."""
-        return [one async for one in self.bus.letters() if one.topic == topic.name]
+        return [one async for one in self.bus.dead_letters() if one.topic == topic.name]
 
     async def another(self) -> Bus:
         """Connect once more."""

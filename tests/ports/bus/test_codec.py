@@ -68,10 +68,10 @@ def test_an_owner_survives() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("ce_type", None, "carries no ''"),
-        ("ce_type", b"item.added", "carries no 'item.added'"),
-        ("ce_dataschema", b"urn:cratedig:schema:job.released:2", "has the schema"),
-        ("ce_dataschema", None, "has the schema ''"),
+        ("ce_type", None, "does not carry ''"),
+        ("ce_type", b"item.added", "does not carry 'item.added'"),
+        ("ce_dataschema", b"urn:cratedig:schema:job.released:2", "has the unknown schema"),
+        ("ce_dataschema", None, "has the unknown schema ''"),
         ("ce_id", b"17", "id: "),
         ("ce_id", None, "id: "),
         ("ce_time", b"yesterday", "time: "),

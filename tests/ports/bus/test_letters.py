@@ -1,4 +1,4 @@
-"""Dead letters are looked at and sent back with one command."""
+"""`python -m kit.bus` lists and replays dead letters."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import pytest
 from contracts.ids import JobId, WorkerId
 from contracts.jobs import JobQuarantined
 from contracts.topics import DEAD_LETTERS, Topic
-from kit.bus.__main__ import go_through, main
+from kit.bus.__main__ import list_or_replay, main
 from kit.bus.base import AnyEvent
 from kit.bus.codec import Record, encode
 from kit.bus.dead_letters import DeadLetter, operator_event, pack, parse_dead_letter
@@ -56,7 +56,7 @@ async def test_letters_are_shown_and_sent_back() -> None:
             letters: list[dict[str, object]] = []
             async with asyncio.timeout(HANGS):
                 while not letters:
-                    letters = await command("letters", "--topic", topic.name)
+                    letters = await command("dead-letters", "--topic", topic.name)
             (letter,) = letters
             assert (letter["type"], letter["id"], letter["offset"]) == ("job.released", event.id, 0)
             assert letter["reason"] == "handler: RuntimeError: a bug"
@@ -75,8 +75,8 @@ def test_without_kafka_it_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KIT_BUS_URL", "memory://")
-    assert main(["letters"]) == 2
-    assert "names no Kafka" in capsys.readouterr().err
+    assert main(["dead-letters"]) == 2
+    assert "not a Kafka address" in capsys.readouterr().err
 
 
 def quarantined() -> AnyEvent:
@@ -91,7 +91,7 @@ def quarantined() -> AnyEvent:
 
 
 class Shelf:
-    """What `letters` reads from, in place of a broker."""
+    """A bus that holds some dead letters and records what is replayed."""
 
     def __init__(self, *letters: DeadLetter) -> None:
         self.kept = letters
@@ -101,7 +101,7 @@ class Shelf:
 
     async def close(self) -> None: ...
 
-    async def letters(self) -> AsyncIterator[DeadLetter]:
+    async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         for letter in self.kept:
             yield letter
 
@@ -118,14 +118,14 @@ async def test_files_in_quarantine_are_shown_and_not_sent_back(
     broken = DeadLetter("jobs.events", 0, 4, "library", "DecodeError: no event", record)
     shelf = Shelf(letter, broken)
     bus = cast(KafkaBus, shelf)
-    assert await go_through(bus, topic="", reason="quarantined", replay=False) == 1
+    assert await list_or_replay(bus, topic="", reason="quarantined", replay=False) == 1
     (line,) = capsys.readouterr().out.splitlines()
     shown = json.loads(line)
     assert (shown["topic"], shown["partition"], shown["offset"]) == ("dead.letters", 1, 7)
     assert shown["type"] == "job.quarantined"
     assert "SIGSEGV" in shown["reason"]
     assert "ab" * 32 in shown["reason"]
-    assert await go_through(bus, topic="", reason="", replay=True) == 1
+    assert await list_or_replay(bus, topic="", reason="", replay=True) == 1
     assert shelf.sent == ["jobs.events"]
 
 

@@ -13,8 +13,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlmodel import col
 
 from kit.clock import SystemClock
-from kit.database.base import DatabaseUnavailable
-from kit.database.engine import Database, database_of, notify_on_commit
+from kit.database.base import DatabaseClosed, DatabaseUnavailable
+from kit.database.engine import Database, database_of
+from kit.database.notifications import notify_on_commit
 from kit.database.repository import OwnedRows, Position
 from tests.ports.database.rows import METADATA, Entry, Shelf
 from tests.support.patience import HANGS
@@ -373,6 +374,47 @@ async def test_a_closed_database_leaves_no_thread_that_owes_an_answer(tmp_path: 
         - before
         - {thread for thread in threading.enumerate() if thread.name.startswith("asyncio_")}
     )
+
+
+async def test_a_closed_database_opens_no_connection(database: Database, url: str) -> None:
+    closed = Database(url, clock=SystemClock())
+    await _put(closed, "1")
+    async with closed.session() as early:  # Has no connection yet.
+        await closed.close()
+        with pytest.raises(DatabaseClosed, match="closed"):
+            await early.execute(text("SELECT 1"))
+    with pytest.raises(DatabaseClosed):
+        await _put(closed, "2")
+    with pytest.raises(DatabaseClosed):
+        await closed.run_sync(METADATA.create_all)
+    assert not await closed.ready()
+    await closed.close()
+    assert await _get(database, "1") is not None
+
+
+async def test_writers_of_a_file_come_in_the_order_in_which_they_asked(tmp_path: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db", clock=SystemClock())
+    order: list[str] = []
+    first_writes = asyncio.Event()
+    second_asks = asyncio.Event()
+
+    async def again_and_again() -> None:
+        for _ in range(3):
+            async with database.transaction():
+                order.append("first")
+                first_writes.set()
+                await second_asks.wait()
+
+    async def once() -> None:
+        await first_writes.wait()
+        # The other task goes on when this one waits for the writer, and not before.
+        second_asks.set()
+        async with database.transaction():
+            order.append("second")
+
+    await asyncio.gather(again_and_again(), once())
+    assert order == ["first", "second", "first", "first"]
+    await database.close()
 
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite:///x.db", "mysql://x/y"])

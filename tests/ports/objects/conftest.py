@@ -10,7 +10,7 @@ import pytest
 from kit.clock import new_id
 from kit.objects.base import ObjectStore
 from kit.objects.files import FileStore
-from kit.objects.minio import SMALLEST_PART, MinioStore, S3Address
+from kit.objects.minio import MIN_PART, MinioStore, S3Address
 from kit.objects.signing import Signer
 from tests.support.servers import server_setting
 
@@ -43,13 +43,13 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     store: ObjectStore
     transport: httpx.AsyncBaseTransport
     if request.param == "files":
-        store = FileStore(tmp_path / "store", signer=Signer(SECRET), part_size=SMALLEST_PART)
+        store = FileStore(tmp_path / "store", signer=Signer(SECRET), part_size=MIN_PART)
         application = store.application()
         assert application is not None
         transport = httpx.ASGITransport(app=application)
     else:
         address = S3Address.parse(server_setting("KIT_OBJECTS_URL"))
-        store = MinioStore(address, part_size=SMALLEST_PART)
+        store = MinioStore(address, part_size=MIN_PART)
         transport = httpx.AsyncHTTPTransport()
     await store.ensure()
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:

@@ -107,7 +107,7 @@ def test_a_file_in_a_folder_that_goes_meanwhile_is_still_placed(tmp_path: Path) 
 
 async def test_a_full_disk_is_told_apart_and_nothing_is_left(tmp_path: Path) -> None:
     store = await open_store(tmp_path, FullDisk())
-    with pytest.raises(StoreFull, match="no room"):
+    with pytest.raises(StoreFull, match="disk is full"):
         await store.put_bytes(DERIVED, "a", b"x", media_type="text/plain")
     assert await store.head(DERIVED, "a") is None
     assert list((tmp_path / "derived" / "drafts").iterdir()) == []

@@ -58,14 +58,30 @@ class AsyncJobs(AsyncResource):
     def list(
         self,
         *,
+        subject: str | None = None,
         item: str | None = None,
         state: types.JobState | None = None,
         task: str | None = None,
         run: str | None = None,
         page_size: int | None = None,
     ) -> AsyncIterator[types.Job]:
-        """Yield jobs, newest first; `page_size` of them are fetched at a time."""
-        query = {"item": item, "state": state, "task": task, "run": run, "limit": page_size}
+        """Yield jobs, newest first.
+
+        Parameters
+        ----------
+        subject
+            Only jobs over this subject, as `<kind>:<id>`; `item` is short for `item:<id>`.
+        page_size
+            How many are fetched at a time.
+        """
+        query = {
+            "subject": subject,
+            "item": item,
+            "state": state,
+            "task": task,
+            "run": run,
+            "limit": page_size,
+        }
         return self._connection.pages(
             Operation("GET", "/v1/jobs", types.Page[types.Job], query=query)
         )

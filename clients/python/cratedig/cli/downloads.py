@@ -44,7 +44,7 @@ def get(
     with Client() as client:
         jobs = {client.jobs.get(id_).id for id_ in job or ()}
         for id_ in run or ():
-            jobs |= {made for step in client.runs.get(id_).steps for made in step.jobs}
+            jobs |= {job_id for step in client.runs.get(id_).steps for job_id in step.jobs}
         if (job or run) and not jobs:
             raise LookupFailedError(
                 "This run has no jobs yet, so it has no files. Try again later."

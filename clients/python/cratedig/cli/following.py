@@ -6,7 +6,7 @@ from cratedig.cli.tags import summary
 
 
 def describe(job: types.Job) -> str:
-    """Return the state of a job in a line: why it waits, how far it is, or what came of it."""
+    """Return the state of a job in a line: why it waits, its progress, or its outcome."""
     if job.queue:
         return f"{job.queue.position}. in the queue: {job.queue.message}"
     if job.state == "running":

@@ -49,6 +49,9 @@ def run(
 
 def jobs(
     item: Annotated[str | None, typer.Argument(help="Only of this item.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Only of this subject, as kind:id, such as collection:ID.")
+    ] = None,
     state: Annotated[str | None, typer.Option(help=f"One of {', '.join(JOB_STATES)}.")] = None,
     task: Annotated[str | None, typer.Option(help="Only of this task.")] = None,
     run: Annotated[str | None, typer.Option(help="Only of the run with this id.")] = None,
@@ -59,6 +62,7 @@ def jobs(
     check_choice(state, JOB_STATES, "--state")
     with Client() as client:
         listed = client.jobs.list(
+            subject=subject,
             item=find_item(client, item).id if item is not None else None,
             state=cast(types.JobState | None, state),
             task=task,

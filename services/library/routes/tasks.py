@@ -12,9 +12,9 @@ from contracts.tasks import TASKS, TaskInfo
 from kit.http.pagination import MAX_LIMIT, Page
 from kit.http.routes import GuardedRoute
 from kit.http.subjects import SubjectFilter
-from services.library.context import REFUSED, Context, Reader
 from services.library.events.feed import FeedFilter, read_feed
 from services.library.jobs.tables import ProducerRow
+from services.library.routes.context import REFUSED, Context, Reader
 
 
 def task_routes(server: Context) -> APIRouter:

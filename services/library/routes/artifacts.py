@@ -15,7 +15,7 @@ from services.library.catalogue.repository import Repository
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.catalogue.uploads import SIGNED
 from services.library.catalogue.views import artifact_to_api
-from services.library.context import REFUSED, Context, Reader
+from services.library.routes.context import REFUSED, Context, Reader
 
 _UNFIT = '/\\:*?"<>|'
 _TURNS = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))

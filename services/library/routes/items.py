@@ -15,11 +15,12 @@ from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.catalogue.artifacts import SEARCHED
 from services.library.catalogue.items import ItemFilter, edit_item, list_items
-from services.library.catalogue.repository import Repository, page
+from services.library.catalogue.repository import Repository
 from services.library.catalogue.search_limits import LONGEST, MAX_WORDS, Turns
 from services.library.catalogue.tables import ArtifactRow
 from services.library.catalogue.views import artifact_to_api, item_to_api
-from services.library.context import REFUSED, Context, Reader, Writer
+from services.library.repository import page
+from services.library.routes.context import REFUSED, Context, Reader, Writer
 
 _EXAMPLE = {
     "Name and licence": {

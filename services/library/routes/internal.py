@@ -8,7 +8,8 @@ from contracts.jobs import ClaimRequest, Claims, Heartbeat, HeartbeatAnswer
 from kit.auth.dependencies import require_service
 from kit.database.engine import Database
 from kit.http.routes import GuardedRoute
-from services.library.catalogue.deletions import Deletions
+from services.library.catalogue.item_facts import ITEM_SUBJECTS
+from services.library.deletions.deletions import Deletions
 from services.library.jobs import claims
 from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
@@ -33,7 +34,8 @@ def internal_routes(
     @router.post("/claims")
     async def claim(request: ClaimRequest) -> Claims:
         async with database.transaction() as session:
-            return Claims(claims=await claims.claim(session, request, policy=policy))
+            claimed = await claims.claim(session, request, policy=policy, subjects=ITEM_SUBJECTS)
+            return Claims(claims=claimed)
 
     @router.post("/jobs/{job}/heartbeat")
     async def heartbeat(job: JobId, beat: Heartbeat) -> HeartbeatAnswer:

@@ -8,8 +8,8 @@ from kit.auth.dependencies import require
 from kit.database.engine import Database
 from kit.http.app import REFUSALS
 from kit.objects.base import ObjectStore
-from services.library.catalogue.deletions import Deletions
 from services.library.catalogue.uploads import Uploads
+from services.library.deletions.deletions import Deletions
 from services.library.jobs.policy import Policy
 from services.library.settings import LibrarySettings
 

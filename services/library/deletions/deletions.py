@@ -21,9 +21,10 @@ from contracts.music import Seconds
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from services.library.background import until
-from services.library.catalogue import item_trees, items, owners
+from services.library.catalogue import items
 from services.library.catalogue.repository import Repository
 from services.library.catalogue.tables import DeletionRow
+from services.library.deletions import item_trees, owners
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from kit.objects.base import ObjectError
 from services.library.access import Action
 from services.library.catalogue.repository import Repository
 from services.library.catalogue.tables import UploadRow
-from services.library.context import REFUSED, Context, Writer
+from services.library.completion.effects import one_shot_tagging
 from services.library.idempotency import Key, once
-from services.library.pipelines.runs import one_shot_tagging
+from services.library.routes.context import REFUSED, Context, Writer
 
 _EXAMPLE = {
     "A song": {

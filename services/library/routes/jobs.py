@@ -3,33 +3,32 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.identity import Principal, Scope
-from contracts.ids import ItemId, JobId, RunId
-from contracts.items import ItemState
+from contracts.ids import JobId, RunId
 from contracts.jobs import Job, JobCreate, JobState, Progress, TaskName
 from contracts.objects import Bucket
-from contracts.problems import ProblemCode
 from contracts.uploads import Download
-from kit.http.errors import ProblemError, not_found
+from kit.http.errors import not_found
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
+from kit.http.subjects import SubjectFilter
 from services.library.access import Action
-from services.library.catalogue.events import emit_item_changed
-from services.library.catalogue.repository import Repository, page
+from services.library.catalogue.repository import Repository, item_is_kept
 from services.library.catalogue.uploads import SIGNED
-from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.idempotency import Key, once
 from services.library.jobs import submission
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.queue import queue_state
-from services.library.jobs.submission import NotAdmitted, Quarantined
+from services.library.jobs.repository import JobRepository
 from services.library.jobs.tables import JobRow
 from services.library.jobs.transitions import previews_of
 from services.library.jobs.views import job_to_api
-from services.library.pipelines.runs import job_finished
-from services.library.pipelines.validation import refusal, submit_job
+from services.library.pipelines.requests import retry_job, submit_job
+from services.library.repository import page
+from services.library.routes.context import REFUSED, Context, Reader, Runner
 
 _ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
 _EXAMPLE = {
@@ -47,7 +46,7 @@ def job_routes(server: Context) -> APIRouter:
     @router.post("", status_code=202, responses={200: {"description": "The job already exists."}})
     async def create(
         principal: Runner,
-        asked: Annotated[JobCreate, Body(openapi_examples=_EXAMPLE)],
+        request: Annotated[JobCreate, Body(openapi_examples=_EXAMPLE)],
         response: Response,
         key: Key = None,
     ) -> Job:
@@ -56,48 +55,57 @@ def job_routes(server: Context) -> APIRouter:
         The response holds the result only if the credential has the scope `catalogue:read`.
         """
         async with server.database.transaction() as session:
-            repository = Repository(session, principal)
+            jobs = _jobs(session, principal)
             row: JobRow | None = None
 
             async def act() -> tuple[str, int]:
                 nonlocal row
-                row, new = await submit_job(repository, asked, policy=server.policy)
+                row, new = await submit_job(
+                    Repository(session, principal), request, policy=server.policy
+                )
                 return row.id, 202 if new else 200
 
             id_, response.status_code = await once(
-                session, act, owner=principal.owner, route="POST /jobs", key=key, body=asked
+                session, act, owner=principal.owner, route="POST /jobs", key=key, body=request
             )
-            return _told(principal, row or await repository.job(id_, Action.RUN))
+            return _readable(principal, row or await jobs.job(id_, Action.RUN))
 
     @router.get("")
     async def list_(
         principal: Reader,
         paging: Paging,
-        item: ItemId | None = None,
+        subject: SubjectFilter,
         state: JobState | None = None,
         task: TaskName | None = None,
         run: RunId | None = None,
     ) -> Page[Job]:
         """List jobs, newest first."""
         async with server.database.session() as session:
-            repository = Repository(session, principal)
-            query = repository.jobs.select()
+            jobs = _jobs(session, principal)
+            query = jobs.jobs.select()
+            if subject is not None:
+                # The foreign key of an item has an index of its own.
+                of_item = col(JobRow.item) == subject.item
+                of_subject = (
+                    col(JobRow.subject_kind) == subject.kind,
+                    col(JobRow.subject_id) == subject.id,
+                )
+                query = query.where(*((of_item,) if subject.item is not None else of_subject))
             for column, value in (
-                (JobRow.item, item),
                 (JobRow.state, state),
                 (JobRow.task, task),
                 (JobRow.run, run),
             ):
                 if value is not None:
                     query = query.where(col(column) == value)
-            rows, following = await page(repository.jobs, query, paging)
+            rows, following = await page(jobs.jobs, query, paging)
         return Page(items=tuple(map(job_to_api, rows)), next=following)
 
     @router.get("/{job}")
     async def get(principal: Reader, job: JobId) -> Job:
         """Return a job; while it is queued, also its position and what it waits for."""
         async with server.database.session() as session:
-            row = await Repository(session, principal).job(job, Action.READ)
+            row = await _jobs(session, principal).job(job, Action.READ)
             queue = await queue_state(session, row, policy=server.policy)
         return job_to_api(row).model_copy(update={"queue": queue})
 
@@ -108,7 +116,7 @@ def job_routes(server: Context) -> APIRouter:
         The names are in `previews` of the job's progress and of its `job.progressed` events.
         """
         async with server.database.session() as session:
-            row = await Repository(session, principal).job(job, Action.READ)
+            row = await _jobs(session, principal).job(job, Action.READ)
             now = await server.database.time(session)
         if name not in Progress.model_validate(row.progress).previews:
             raise not_found()
@@ -126,55 +134,36 @@ def job_routes(server: Context) -> APIRouter:
         """Cancel a job: at once if queued, within seconds if running; a finished job stays."""
         async with server.database.transaction() as session:
             await hold_owner(session, principal.owner)
-            before = (await Repository(session, principal).job(job, Action.RUN)).state
+            await _jobs(session, principal).job(job, Action.RUN)
             row = await submission.cancel(session, principal.owner, job)
             if row is None:
                 # It was deleted with its item in between.
                 raise not_found()
-            if row.state == JobState.CANCELLED and not JobState(before).terminal:
-                await job_finished(session, row, policy=server.policy)
-            return _told(principal, row)
+            return _readable(principal, row)
 
     @router.post("/{job}/retry", status_code=202)
     async def retry(principal: Runner, job: JobId, key: Key = None) -> Job:
         """Submit a failed, skipped or cancelled job again, as a new job."""
         async with server.database.transaction() as session:
-            repository = Repository(session, principal)
+            jobs = _jobs(session, principal)
 
             async def act() -> tuple[str, int]:
-                return (await _again(server, repository, job)).id, 202
+                row = await jobs.job(job, Action.RUN)
+                catalogue = Repository(session, principal)
+                return (await retry_job(catalogue, row, policy=server.policy)).id, 202
 
             route = f"POST /jobs/{job}/retry"
             id_, _ = await once(session, act, owner=principal.owner, route=route, key=key)
-            return job_to_api(await repository.job(id_, Action.RUN))
+            return job_to_api(await jobs.job(id_, Action.RUN))
 
     return router
 
 
-def _told(principal: Principal, row: JobRow) -> Job:
+def _jobs(session: AsyncSession, principal: Principal) -> JobRepository:
+    return JobRepository(session, principal, shown=item_is_kept)
+
+
+def _readable(principal: Principal, row: JobRow) -> Job:
     """Return a job for a response, without its result if the caller may not read the catalogue."""
     job = job_to_api(row)
     return job if Scope.READ in principal.scopes else job.model_copy(update={"result": None})
-
-
-async def _again(server: Context, repository: Repository, job: str) -> JobRow:
-    row = await repository.job(job, Action.RUN)
-    if row.state not in (JobState.FAILED, JobState.SKIPPED, JobState.CANCELLED):
-        raise ProblemError(
-            ProblemCode.WRONG_STATE,
-            f"This job is {row.state}; only one that failed, was skipped or was cancelled can be "
-            "retried. To run a finished job again, POST /v1/jobs with `force`.",
-        )
-    session = repository.session
-    await hold_owner(session, repository.owner)
-    item = await repository.item(row.item, Action.RUN, hold=True) if row.item else None
-    if row.task == TaskName.INGEST and item is not None:
-        if item.state != ItemState.REJECTED:
-            raise ProblemError(ProblemCode.WRONG_STATE, f"This item is {item.state} already.")
-        item.state, item.rejection = ItemState.INGESTING.value, None
-        await session.flush()
-        await emit_item_changed(session, item)
-    try:
-        return await submission.create_again(session, repository.owner, row, policy=server.policy)
-    except (NotAdmitted, Quarantined) as error:
-        raise refusal(error) from None

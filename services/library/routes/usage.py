@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from contracts.uploads import Usage
 from kit.http.routes import GuardedRoute
-from services.library.catalogue.usage import show, stored_by
-from services.library.context import REFUSED, Context, Reader
+from services.library.routes.context import REFUSED, Context, Reader
+from services.library.usage import show, stored_by
 
 
 def usage_routes(server: Context) -> APIRouter:
@@ -16,6 +16,6 @@ def usage_routes(server: Context) -> APIRouter:
     async def get(principal: Reader) -> Usage:
         """Return the bytes of uploaded files, results and open uploads, and the limit."""
         async with server.database.session() as session:
-            return show(await stored_by(session, principal.owner), policy=server.policy)
+            return show(await stored_by(session, principal.owner), limits=server.policy)
 
     return router

@@ -8,13 +8,14 @@ from contracts.pipelines import Pipeline, PipelineName, PipelineSpec
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
-from services.library.catalogue.repository import Repository, page
-from services.library.context import REFUSED, Context, Reader, Runner
 from services.library.idempotency import Key, once
 from services.library.pipelines import store
 from services.library.pipelines.builtin import builtin_pipelines
+from services.library.pipelines.repository import PipelineRepository
 from services.library.pipelines.store import builtin_to_api, pipeline_to_api
 from services.library.pipelines.tables import PipelineRow
+from services.library.repository import page
+from services.library.routes.context import REFUSED, Context, Reader, Runner
 
 _EXAMPLE = {
     "Notes of every stem": {
@@ -45,7 +46,7 @@ def pipeline_routes(server: Context) -> APIRouter:
     async def list_(principal: Reader, paging: Paging) -> Page[Pipeline]:
         """List pipelines: built-in pipelines on the first page, then stored ones, newest first."""
         async with server.database.session() as session:
-            repository = Repository(session, principal)
+            repository = PipelineRepository(session, principal)
             query = repository.pipelines.select()
             rows, following = await page(repository.pipelines, query, paging)
         own = map(pipeline_to_api, rows)
@@ -58,13 +59,13 @@ def pipeline_routes(server: Context) -> APIRouter:
     async def create(principal: Runner, spec: SpecBody, key: Key = None) -> Pipeline:
         """Store a pipeline; every step is validated against its task's parameters."""
         async with server.database.transaction() as session:
-            repository = Repository(session, principal)
+            repository = PipelineRepository(session, principal)
             most = server.settings.owner_pipelines
             row: PipelineRow | None = None
 
             async def act() -> tuple[str, int]:
                 nonlocal row
-                row = await store.store(repository, spec, most=most)
+                row = await store.store(repository, spec, max_pipelines=most)
                 return row.name, 201
 
             name, _ = await once(
@@ -78,19 +79,21 @@ def pipeline_routes(server: Context) -> APIRouter:
         if found := builtin_pipelines().get(name):
             return builtin_to_api(found)
         async with server.database.session() as session:
-            return pipeline_to_api(await Repository(session, principal).pipeline(name, Action.READ))
+            return pipeline_to_api(
+                await PipelineRepository(session, principal).pipeline(name, Action.READ)
+            )
 
     @router.put("/{name}")
     async def replace(principal: Runner, name: PipelineName, spec: SpecBody) -> Pipeline:
         """Replace a stored pipeline; runs in progress keep the version that they started with."""
         async with server.database.transaction() as session:
-            repository = Repository(session, principal)
+            repository = PipelineRepository(session, principal)
             return pipeline_to_api(await store.replace(repository, name, spec))
 
     @router.delete("/{name}", status_code=204)
     async def delete(principal: Runner, name: PipelineName) -> None:
         """Delete a stored pipeline; its runs and their results stay."""
         async with server.database.transaction() as session:
-            await store.remove(Repository(session, principal), name)
+            await store.remove(PipelineRepository(session, principal), name)
 
     return router

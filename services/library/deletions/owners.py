@@ -11,13 +11,14 @@ from sqlmodel import col
 from contracts.ids import OwnerId
 from contracts.objects import Bucket, owner_prefix
 from kit.database.engine import Database, database_of
-from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow, UploadRow, UsageRow
+from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow, UploadRow
 from services.library.events.tables import EventRow
 from services.library.idempotency import IdempotencyRow
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
 from services.library.pipelines.tables import PipelineRow, RunRow
+from services.library.usage import UsageRow
 
 ROWS = 500
 """Rows that one transaction removes at most."""

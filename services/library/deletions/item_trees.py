@@ -24,12 +24,12 @@ from contracts.subjects import Subject
 from contracts.topics import LIBRARY_EVENTS
 from kit.database.engine import Database, database_of
 from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow
-from services.library.catalogue.usage import change
 from services.library.events.outbox import About, Fact, record_all
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import JobRow, in_state
-from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all, to_end
+from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all, finish
 from services.library.pipelines.tables import RunRow
+from services.library.usage import change
 
 ROWS = 500
 """Rows that one transaction removes at most, and one more for each item."""
@@ -150,7 +150,7 @@ async def _end_jobs(session: AsyncSession, ids: Sequence[str]) -> None:
         .execution_options(populate_existing=True)
     )
     for row in list(await session.scalars(query)):
-        await to_end(session, row, JobState.CANCELLED)
+        await finish(session, row, JobState.CANCELLED, with_effects=False)
 
 
 async def _thin_out(session: AsyncSession, owner: OwnerId, root: str, item: str) -> None:

@@ -1,17 +1,14 @@
-"""What owners store, counted exactly: every change of it in the transaction that makes it.
+"""Storage usage: how many bytes each owner stores, counted in the transaction of each change.
 
-Each owner has one row of counters. Bytes are added by one guarded statement, so that transactions
-at the same time cannot pass a limit together. An object is counted once, however many items have
-it: a stem is a file of its song and the audio of its own item. The row is the last that a
-transaction holds, so that nobody waits for anybody in a circle.
+Each owner has one row of counters. Bytes are added by one guarded statement, so that concurrent
+transactions cannot exceed a limit together. An object is counted once, however many items have it:
+a stem is a file of its song and the audio of its own item. The row is the last one that a
+transaction locks, so that transactions cannot deadlock over it.
 """
 
-import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from prometheus_client import Gauge
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -20,29 +17,45 @@ from sqlalchemy import (
     String,
     bindparam,
     func,
-    or_,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped
-from sqlmodel import col
+from sqlmodel import Field, col
 
-from contracts.objects import Bucket
-from contracts.uploads import UploadState, Usage
+from contracts.uploads import Usage
 from kit.database.engine import Database, database_of
-from services.library.catalogue.tables import OPENING, ArtifactRow, UploadRow, UsageRow
-from services.library.jobs.policy import Policy
+from kit.database.upsert import insert_into
+from services.library.metadata import Table
 
-log = logging.getLogger(__name__)
 
-MISCOUNTED = Gauge(
-    "library_miscounted_owners",
-    "Owners in the last look whose stored bytes are counted wrong: 0.",
-)
-COMPARED = 10
-"""Owners whose counters are compared with what they count at each look."""
+class StorageLimits(Protocol):
+    """How many bytes may be stored."""
+
+    @property
+    def owner_bytes(self) -> int:
+        """By one owner."""
+        ...
+
+    @property
+    def server_bytes(self) -> int | None:
+        """By all owners together, if that is limited."""
+        ...
+
+
+class UsageRow(Table, table=True):
+    """Bytes that an owner stores, kept true by whoever adds or removes files."""
+
+    __tablename__ = "usage"
+
+    owner: str = Field(primary_key=True)
+    originals: int = Field(default=0, sa_type=BigInteger)
+    results: int = Field(default=0, sa_type=BigInteger)
+    uploads: int = Field(default=0, sa_type=BigInteger)
+    """Announced, and not complete yet."""
+
+
 _SERVER = "stored bytes of the server"
 """The lock under which bytes are added where the whole server has a limit."""
 _TOTAL = col(UsageRow.originals) + col(UsageRow.results) + col(UsageRow.uploads)
@@ -55,15 +68,15 @@ class Shortage:
 
     stored: int
     limit: int
-    wanted: int = 0
-    """Bytes that were to be added; 0 where it is enough to know that there is no room at all."""
+    needed: int = 0
+    """Bytes that were to be added; 0 if the question was whether there is any room."""
     whole_server: bool = False
 
     @property
     def message(self) -> str:
         """What was wrong and what to do, to follow what was refused."""
         left = max(0, self.limit - self.stored)
-        needs = f"This needs {_bytes(self.wanted)}, and of" if self.wanted else "Of"
+        needs = f"This needs {_bytes(self.needed)}, and of" if self.needed else "Of"
         if self.whole_server:
             return (
                 f"{needs} the {_bytes(self.limit)} that all accounts of this server may store "
@@ -77,37 +90,37 @@ class Shortage:
 
 
 async def reserve(
-    session: AsyncSession, owner: str, *, policy: Policy, uploads: int = 0, results: int = 0
+    session: AsyncSession, owner: str, *, limits: StorageLimits, uploads: int = 0, results: int = 0
 ) -> Shortage | None:
     """Count bytes that an owner is about to store, or return why there is no room for them.
 
     Nothing is counted when there is not room for all of them, for the owner and on the server.
     """
-    wanted = uploads + results
-    if not wanted:
+    needed = uploads + results
+    if not needed:
         return None
     database = database_of(session)
     statement = database.prepared("reserve", lambda: _reserving(database))
-    asked = {
+    binds = {
         "of_owner": owner,
         "more_uploads": uploads,
         "more_results": results,
-        "most": policy.owner_bytes,
+        "max_total": limits.owner_bytes,
     }
     # The guard of the statement speaks only of a row that is there.
-    fits = wanted <= policy.owner_bytes
-    if not fits or (await session.execute(statement, asked)).scalar_one_or_none() is None:
+    fits = needed <= limits.owner_bytes
+    if not fits or (await session.execute(statement, binds)).scalar_one_or_none() is None:
         stored = (await stored_by(session, owner)).total
-        return Shortage(wanted=wanted, stored=stored, limit=policy.owner_bytes)
-    if policy.server_bytes is not None:
+        return Shortage(needed=needed, stored=stored, limit=limits.owner_bytes)
+    if limits.server_bytes is not None:
         await database.lock(session, _SERVER)
         total = await _stored_by_all(session)
-        if total > policy.server_bytes:
+        if total > limits.server_bytes:
             await change(session, owner, uploads=-uploads, results=-results)
             return Shortage(
-                wanted=wanted,
-                stored=total - wanted,
-                limit=policy.server_bytes,
+                needed=needed,
+                stored=total - needed,
+                limit=limits.server_bytes,
                 whole_server=True,
             )
     return None
@@ -129,19 +142,19 @@ def stored_total(owner: ColumnElement[str] | Mapped[str]) -> ScalarSelect[int]:
 
 
 async def lacking(
-    session: AsyncSession, stored: int, wanted: int = 0, *, policy: Policy
+    session: AsyncSession, stored: int, needed: int = 0, *, limits: StorageLimits
 ) -> Shortage | None:
     """Return why there is no room for bytes as things stand, or for none at all; count nothing.
 
     `stored` is what their owner stores.
     """
-    needed = wanted or 1
-    if stored + needed > policy.owner_bytes:
-        return Shortage(wanted=wanted, stored=stored, limit=policy.owner_bytes)
-    if policy.server_bytes is not None:
-        total, limit = await _stored_by_all(session), policy.server_bytes
-        if total + needed > limit:
-            return Shortage(wanted=wanted, stored=total, limit=limit, whole_server=True)
+    more = needed or 1
+    if stored + more > limits.owner_bytes:
+        return Shortage(needed=needed, stored=stored, limit=limits.owner_bytes)
+    if limits.server_bytes is not None:
+        total, limit = await _stored_by_all(session), limits.server_bytes
+        if total + more > limit:
+            return Shortage(needed=needed, stored=total, limit=limit, whole_server=True)
     return None
 
 
@@ -166,66 +179,15 @@ async def stored_by(session: AsyncSession, owner: str) -> Stored:
     return Stored(*row) if row else Stored()
 
 
-def show(stored: Stored, *, policy: Policy) -> Usage:
+def show(stored: Stored, *, limits: StorageLimits) -> Usage:
     """Return what an owner stores as the API shows it."""
     return Usage(
         originals=stored.originals,
         results=stored.results,
         uploads=stored.uploads,
         total=stored.total,
-        limit=policy.owner_bytes,
+        limit=limits.owner_bytes,
     )
-
-
-class CounterCheck:
-    """Compares counters with the rows they count: a few owners at each look, all in turn."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._after = ""
-
-    async def compare(self) -> Sequence[str]:
-        """Look once; return the owners whose counters are wrong."""
-        owner = col(UsageRow.owner)
-        some = select(owner).where(owner > self._after).order_by(owner).limit(COMPARED)
-        statement = self._database.prepared("count again", _counting_again)
-        wrong = []
-        async with self._database.session() as session:
-            owners = list(await session.scalars(some))
-            # Whoever cannot be counted now does not keep the others from being looked at.
-            self._after = owners[-1] if len(owners) == COMPARED else ""
-            for one in owners:
-                row = (await session.execute(statement, {"of_owner": one})).one_or_none()
-                if row is not None and row[:3] != tuple(map(int, row[3:])):
-                    log.error("what %s stores is counted wrong: %s", one, tuple(row))
-                    wrong.append(one)
-        MISCOUNTED.set(len(wrong))
-        return wrong
-
-
-def _counting_again() -> Executable:
-    """Return the query of an owner's counters and of what they should be, at one moment."""
-    artifact, upload = col(ArtifactRow.owner), col(UploadRow.owner)
-    # The subject that an object was made of has it under its own name; others borrow it.
-    key, prefix = col(ArtifactRow.object_key), col(ArtifactRow.owner) + "/"
-    of_subject = prefix + col(ArtifactRow.subject_kind) + "/" + col(ArtifactRow.subject_id) + "/"
-    # Keys of earlier versions name the item alone.
-    own = or_(
-        key.startswith(of_subject),
-        key.startswith(prefix + col(ArtifactRow.item) + "/"),
-    )
-
-    def total(column: Any, *where: ColumnElement[bool]) -> ScalarSelect[int]:
-        return select(func.coalesce(func.sum(column), 0)).where(*where).scalar_subquery()
-
-    size, bucket = col(ArtifactRow.size), col(ArtifactRow.bucket)
-    under_way = col(UploadRow.state).in_((OPENING, UploadState.OPEN))
-    return select(
-        *(col(UsageRow.originals), col(UsageRow.results), col(UsageRow.uploads)),
-        total(size, artifact == _OWNER, bucket == Bucket.ORIGINALS),
-        total(size, artifact == _OWNER, bucket == Bucket.DERIVED, own),
-        total(col(UploadRow.size), upload == _OWNER, under_way),
-    ).where(col(UsageRow.owner) == _OWNER)
 
 
 async def _stored_by_all(session: AsyncSession) -> int:
@@ -256,23 +218,21 @@ def _changing() -> Executable:
 
 
 def _reserving(database: Database) -> Executable:
-    insert: Any = sqlite.insert if database.sqlite else postgresql.insert
-    new = insert(UsageRow.metadata.tables["usage"]).values(
+    new = insert_into(database, UsageRow.metadata.tables["usage"]).values(
         owner=_OWNER,
         originals=0,
         results=bindparam("more_results", type_=BigInteger),
         uploads=bindparam("more_uploads", type_=BigInteger),
     )
     more = new.excluded.results + new.excluded.uploads
-    statement: Executable = new.on_conflict_do_update(
+    return new.on_conflict_do_update(
         index_elements=["owner"],
         set_={
             "results": col(UsageRow.results) + new.excluded.results,
             "uploads": col(UsageRow.uploads) + new.excluded.uploads,
         },
-        where=_TOTAL + more <= bindparam("most", type_=BigInteger),
+        where=_TOTAL + more <= bindparam("max_total", type_=BigInteger),
     ).returning(col(UsageRow.owner))
-    return statement
 
 
 def _bytes(count: int) -> str:

@@ -1,0 +1,1 @@
+"""Deletions of items and owners, with all rows and objects that belong to them."""

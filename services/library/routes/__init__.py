@@ -1,0 +1,1 @@
+"""HTTP routes of the library: requests checked, use cases called, rows shown."""
