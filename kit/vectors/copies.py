@@ -131,19 +131,19 @@ class Copy:
             if self._loaded is None:
                 return
             loaded = self._loaded
-            if loaded.builder.index.manifest is not None:
+            if loaded.builder.index.header is not None:
                 await self._flush(loaded)
             if self._loaded is not loaded:
                 return
-            index, manifest = loaded.builder.index, loaded.builder.index.manifest
-        if manifest is not None:
+            index, header = loaded.builder.index, loaded.builder.index.header
+        if header is not None:
             if len(index.recent):
                 return
             # Meanwhile searches go on: they find the old files and collect changes in memory.
             alive = np.flatnonzero(index.alive)
             rewritten = await asyncio.to_thread(
                 loaded.files.rewrite,
-                *(manifest, index.ids, index.stored, alive),
+                *(header, index.ids, index.stored, alive),
                 sequence=index.sequence,
                 purged=loaded.builder.purged,
             )
@@ -158,21 +158,21 @@ class Copy:
         """Read changes until there are no more; return whether the result is right."""
         while True:
             rows = await self._select_changes()
-            head = rows[0]
-            if head.set is None:
+            set_row = rows[0]
+            if set_row.set is None:
                 self._loaded = None
                 return True
             loaded = self._loaded
-            if loaded is None or loaded.token != head.token:
-                self._loaded = await self._load(head)
+            if loaded is None or loaded.token != set_row.token:
+                self._loaded = await self._load(set_row)
                 continue
             builder = loaded.builder
-            if head.purged != builder.purged:
-                if head.purged > builder.index.sequence:
+            if set_row.purged != builder.purged:
+                if set_row.purged > builder.index.sequence:
                     # Removals were forgotten that this copy has not seen.
                     await self._start_again(loaded)
                     continue
-                builder.purged = head.purged
+                builder.purged = set_row.purged
             changes = [(row.sequence, row.id, row.vector) for row in rows if row.id is not None]
             if changes:
                 await asyncio.to_thread(builder.apply, changes)
@@ -183,7 +183,7 @@ class Copy:
                 if self._loaded is None:
                     continue
             if complete:
-                if builder.index.live == head.count:
+                if builder.index.live == set_row.count:
                     return True
                 log.warning("vectors differ from the database, which they are read from again")
                 await asyncio.to_thread(loaded.files.discard)
@@ -200,28 +200,28 @@ class Copy:
             raise unknown(self._space)
         return rows
 
-    async def _load(self, head: Any) -> _Loaded:
+    async def _load(self, set_row: Any) -> _Loaded:
         """Read the files, if there are any and they are not ahead of the database."""
-        files = VectorFiles(self._folder / head.token, self._space.dimension, disk=self._disk)
+        files = VectorFiles(self._folder / set_row.token, self._space.dimension, disk=self._disk)
         async with self._database.session() as session:
             last = (await session.execute(_LAST_SEQUENCE)).scalar_one_or_none() or 0
 
         def load() -> FlatIndexBuilder:
             stored = files.load()
-            if stored is not None and not head.purged <= stored.manifest.sequence <= last:
+            if stored is not None and not set_row.purged <= stored.header.sequence <= last:
                 stored = None  # The database was restored from a backup, or the files were.
             if stored is None and files.current() is not None:
                 files.discard()
             return FlatIndexBuilder(self._space.dimension, stored)
 
         builder = await asyncio.to_thread(load)
-        builder.purged = head.purged
-        return _Loaded(head.set, head.token, files, builder)
+        builder.purged = set_row.purged
+        return _Loaded(set_row.set, set_row.token, files, builder)
 
     async def _start_again(self, loaded: _Loaded) -> None:
         """Forget a copy; files that no other process has written since are as old, and go too."""
-        manifest = loaded.builder.index.manifest
-        if manifest is not None and loaded.files.current() == manifest:
+        header = loaded.builder.index.header
+        if header is not None and loaded.files.current() == header:
             await asyncio.to_thread(loaded.files.discard)
         self._loaded = None
 
@@ -234,17 +234,17 @@ class Copy:
         first = len(index.stored)
 
         def append() -> bool:
-            manifest = files.append(
-                index.manifest,
+            header = files.append(
+                index.header,
                 index.ids[first:],
                 index.recent,
                 np.flatnonzero(~index.alive),
                 sequence=index.sequence,
                 purged=builder.purged,
             )
-            if manifest is not None:
-                builder.stored(manifest, files.map(manifest))
-            return manifest is not None or files.current() == index.manifest
+            if header is not None:
+                builder.stored(header, files.map(header))
+            return header is not None or files.current() == index.header
 
         try:
             if not await asyncio.to_thread(append):

@@ -34,7 +34,7 @@ from kit.vectors.spaces import SpaceTable
 from kit.vectors.tables import METADATA, SETS, SPACES, VECTORS
 
 log = logging.getLogger(__name__)
-Answer = TypeVar("Answer")
+Awaited = TypeVar("Awaited")
 
 MEMORY = 256 << 20
 """Bytes that the copies of a process may take; their mapped rows are the system's to keep."""
@@ -275,11 +275,11 @@ class ExactVectors:
         finally:
             copy.compacting = False
 
-    async def _run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+    async def _run(self, work: Coroutine[Any, Any, Awaited]) -> Awaited:
         """Await what must end as a whole, even if whoever waits for it is cancelled."""
         return await asyncio.shield(self._start_task(work))
 
-    def _start_task(self, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
+    def _start_task(self, work: Coroutine[Any, Any, Awaited]) -> asyncio.Task[Awaited]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)

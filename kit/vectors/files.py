@@ -1,10 +1,10 @@
 """The files of one owner's vectors in one space: memory-mapped, appended to, and rewritten.
 
 They are a copy of what the database holds, up to a sequence number, and can be deleted at any
-time. Four files lie in a folder: `vectors-N` (float32 rows), `ids-N` (16 bytes a row), `manifest`,
-and `lock`. Only rows that the manifest counts exist. Whoever appends holds the lock, writes behind
-these rows, syncs both files, and only then replaces the manifest by renaming. So after a kill or a
-loss of power at any point the old manifest or the new one is there, and the rows of either are
+time. Four files lie in a folder: `vectors-N` (float32 rows), `ids-N` (16 bytes a row), `header`,
+and `lock`. Only rows that the header counts exist. Whoever appends holds the lock, writes behind
+these rows, syncs both files, and only then replaces the header by renaming. So after a kill or a
+loss of power at any point the old header or the new one is there, and the rows of either are
 complete; what lies behind them is cut off by the next append. Rows are never changed. A rewrite
 leaves out dead rows under the next `N`; processes that still map the old files keep them.
 """
@@ -31,7 +31,7 @@ _CHUNK = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class FileHeader:
     """What the files hold."""
 
     generation: int
@@ -47,7 +47,7 @@ class Manifest:
 class StoredVectors:
     """What was read from the files."""
 
-    manifest: Manifest
+    header: FileHeader
     ids: Ids
     matrix: F32
     """Unit vectors `[rows, dimension]`, memory-mapped."""
@@ -64,51 +64,51 @@ class VectorFiles:
         self._disk = disk
 
     def load(self) -> StoredVectors | None:
-        """Return what is stored; nothing if no manifest and files that fit are there."""
+        """Return what is stored; nothing if no header and files that fit are there."""
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-            manifest, dead = self._read()
-            matrix = self.map(manifest)
-            ids = np.fromfile(self._paths(manifest.generation)[1], np.uint8, manifest.rows * _ID)
-            if len(ids) == manifest.rows * _ID and (dead < manifest.rows).all():
-                return StoredVectors(manifest, ids.reshape(-1, _ID), matrix, dead)
+            header, dead = self._read()
+            matrix = self.map(header)
+            ids = np.fromfile(self._paths(header.generation)[1], np.uint8, header.rows * _ID)
+            if len(ids) == header.rows * _ID and (dead < header.rows).all():
+                return StoredVectors(header, ids.reshape(-1, _ID), matrix, dead)
         return None
 
-    def map(self, manifest: Manifest) -> F32:
-        """Return the rows `[rows, dimension]` that a manifest counts, memory-mapped."""
-        shape = (manifest.rows, self._dimension)
-        if manifest.rows == 0:
+    def map(self, header: FileHeader) -> F32:
+        """Return the rows `[rows, dimension]` that a header counts, memory-mapped."""
+        shape = (header.rows, self._dimension)
+        if header.rows == 0:
             return np.empty(shape, np.float32)
-        path = self._paths(manifest.generation)[0]
+        path = self._paths(header.generation)[0]
         return np.asarray(np.memmap(path, "<f4", mode="r", shape=shape))
 
-    def current(self) -> Manifest | None:
-        """Return the manifest that is there now."""
+    def current(self) -> FileHeader | None:
+        """Return the header that is there now."""
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             return self._read()[0]
         return None
 
     def append(
         self,
-        base: Manifest | None,
+        base: FileHeader | None,
         ids: Ids,
         matrix: F32,
         dead: Rows,
         *,
         sequence: int,
         purged: int,
-    ) -> Manifest | None:
-        """Add rows; return the new manifest, or nothing if another process got ahead.
+    ) -> FileHeader | None:
+        """Add rows; return the new header, or nothing if another process got ahead.
 
         Parameters
         ----------
         base
-            The manifest that the caller has read, none if there is none.
+            The header that the caller has read, none if there is none.
         ids, matrix
             The new rows, `[added, 16]` and `[added, dimension]`.
         dead
             All rows that are dead, stored before or added now.
         sequence, purged
-            See `Manifest`.
+            See `FileHeader`.
         """
         with self._locked() as locked:
             if not locked or self.current() != base:
@@ -117,12 +117,12 @@ class VectorFiles:
             vectors_path, ids_path = self._paths(generation)
             _append(vectors_path, rows * self._dimension * 4, [matrix])
             _append(ids_path, rows * _ID, [ids])
-            manifest = Manifest(generation, rows + len(ids), sequence, purged)
-            self._publish(manifest, dead)
-            return manifest
+            header = FileHeader(generation, rows + len(ids), sequence, purged)
+            self._publish(header, dead)
+            return header
 
     def rewrite(
-        self, base: Manifest, ids: Ids, matrix: F32, alive: Rows, *, sequence: int, purged: int
+        self, base: FileHeader, ids: Ids, matrix: F32, alive: Rows, *, sequence: int, purged: int
     ) -> bool:
         """Write only the rows that are alive, under the next generation; return whether it did.
 
@@ -136,41 +136,41 @@ class VectorFiles:
             chunks = [alive[start : start + _CHUNK] for start in range(0, len(alive), _CHUNK)]
             _append(vectors_path, 0, (matrix[chunk] for chunk in chunks))
             _append(ids_path, 0, (ids[chunk] for chunk in chunks))
-            manifest = Manifest(base.generation + 1, len(alive), sequence, purged)
-            self._publish(manifest, np.empty(0, np.int64))
-            self._remove_all_but(manifest.generation)
+            header = FileHeader(base.generation + 1, len(alive), sequence, purged)
+            self._publish(header, np.empty(0, np.int64))
+            self._remove_all_but(header.generation)
             return True
 
     def discard(self) -> None:
         """Delete what is stored: it does not agree with the database."""
         with self._locked(wait=True) as locked:
             if locked:
-                (self.folder / "manifest").unlink(missing_ok=True)
+                (self.folder / "header").unlink(missing_ok=True)
                 self._remove_all_but(0)
 
-    def _publish(self, manifest: Manifest, dead: Rows) -> None:
-        for path in self._paths(manifest.generation):
+    def _publish(self, header: FileHeader, dead: Rows) -> None:
+        for path in self._paths(header.generation):
             self._disk.sync(path)
         fields = {
             "format": _FORMAT,
             "dimension": self._dimension,
-            **{name: getattr(manifest, name) for name in Manifest.__slots__},
+            **{name: getattr(header, name) for name in FileHeader.__slots__},
         }
         body = json.dumps(fields).encode() + b"\n" + dead.astype("<u4").tobytes()
-        draft = self.folder / "manifest.part"
+        draft = self.folder / "header.part"
         draft.write_bytes(b"%08x\n" % zlib.crc32(body) + body)
-        publish(draft, self.folder / "manifest", disk=self._disk)
+        publish(draft, self.folder / "header", disk=self._disk)
 
-    def _read(self) -> tuple[Manifest, NDArray[np.uint32]]:
-        checksum, _, body = (self.folder / "manifest").read_bytes().partition(b"\n")
+    def _read(self) -> tuple[FileHeader, NDArray[np.uint32]]:
+        checksum, _, body = (self.folder / "header").read_bytes().partition(b"\n")
         if int(checksum, 16) != zlib.crc32(body):
-            raise ValueError("the manifest is damaged")
-        head, _, dead = body.partition(b"\n")
-        fields = json.loads(head)
+            raise ValueError("the header is damaged")
+        fields_text, _, dead = body.partition(b"\n")
+        fields = json.loads(fields_text)
         if (fields["format"], fields["dimension"]) != (_FORMAT, self._dimension):
             raise ValueError("the files have another format")
-        manifest = Manifest(**{name: int(fields[name]) for name in Manifest.__slots__})
-        return manifest, np.frombuffer(dead, "<u4")
+        header = FileHeader(**{name: int(fields[name]) for name in FileHeader.__slots__})
+        return header, np.frombuffer(dead, "<u4")
 
     def _paths(self, generation: int) -> tuple[Path, Path]:
         return self.folder / f"vectors-{generation}", self.folder / f"ids-{generation}"

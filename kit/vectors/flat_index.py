@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from kit.arrays import F32
 from kit.vectors.base import unit
-from kit.vectors.files import Manifest, StoredVectors
+from kit.vectors.files import FileHeader, StoredVectors
 from kit.vectors.ids import IdIndex, Ids, Rows
 from kit.vectors.nearest import largest, scores_of
 
-Change = tuple[int, bytes, bytes | None]
+VectorChange = tuple[int, bytes, bytes | None]
 """A sequence, a UUID, and its vector in half precision, or none if it was removed."""
 
 _GATHER_SHARE = 8
@@ -59,10 +59,10 @@ class GrowingRows(Generic[Scalar]):
 class FlatIndex:
     """The vectors at one state of the database; changes make another index, this one stays.
 
-    The rows of the files come first, `manifest.rows` of them, then those in memory.
+    The rows of the files come first, `header.rows` of them, then those in memory.
     """
 
-    manifest: Manifest | None
+    header: FileHeader | None
     sequence: int
     """The last change that is included."""
     stored: F32
@@ -134,7 +134,7 @@ class FlatIndexBuilder:
 
     def __init__(self, dimension: int, stored: StoredVectors | None) -> None:
         self.dimension = dimension
-        self.purged = stored.manifest.purged if stored else 0
+        self.purged = stored.header.purged if stored else 0
         self.removals = 0
         """Removals that were read from the database."""
         empty = np.empty((0, dimension), np.float32)
@@ -146,8 +146,8 @@ class FlatIndexBuilder:
         self._ids = GrowingRows(ids)
         self._recent = GrowingRows(empty)
         self.index = FlatIndex(
-            manifest=stored.manifest if stored else None,
-            sequence=stored.manifest.sequence if stored else 0,
+            header=stored.header if stored else None,
+            sequence=stored.header.sequence if stored else 0,
             stored=stored.matrix if stored else empty,
             recent=empty,
             ids=ids,
@@ -162,7 +162,7 @@ class FlatIndexBuilder:
         alive = self.index.alive.nbytes
         return self._ids.nbytes + self._recent.nbytes + alive + self.index.id_index.nbytes
 
-    def apply(self, changes: Sequence[Change]) -> None:
+    def apply(self, changes: Sequence[VectorChange]) -> None:
         """Include changes, each of another id, in the order of their sequence."""
         before = self.index
         ids = np.frombuffer(b"".join(id_ for _, id_, _ in changes), np.uint8).reshape(-1, 16)
@@ -192,8 +192,8 @@ class FlatIndexBuilder:
             live=before.live + len(added) - len(replaced),
         )
 
-    def stored(self, manifest: Manifest, matrix: F32) -> None:
+    def stored(self, header: FileHeader, matrix: F32) -> None:
         """Note that all rows are in the files now; `matrix` are the mapped rows."""
         self._recent = GrowingRows(np.empty((0, self.dimension), np.float32))
         recent = self._recent.rows
-        self.index = replace(self.index, manifest=manifest, stored=matrix, recent=recent)
+        self.index = replace(self.index, header=header, stored=matrix, recent=recent)

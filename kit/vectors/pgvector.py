@@ -215,8 +215,8 @@ class PgVectors:
         return self._numbers[space]
 
     async def _has_many(self, space: Space, owner: str) -> bool:
-        parameters = {"owner": owner, "exact": self._exact}
-        return bool(await self._read(space, statements.has_more, **parameters))
+        rows = await self._read(space, statements.has_more, owner=owner, exact=self._exact)
+        return bool(rows)
 
     async def _read(
         self,

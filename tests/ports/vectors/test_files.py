@@ -60,8 +60,8 @@ async def open_world(database: Database, tmp_path: Path) -> AsyncIterator[Open]:
         await world.store.close()
 
 
-def manifests(folder: Path) -> list[Path]:
-    return list((folder / "vectors").glob("*/manifest"))
+def headers(folder: Path) -> list[Path]:
+    return list((folder / "vectors").glob("*/header"))
 
 
 class Killed(Exception):
@@ -139,15 +139,15 @@ async def test_files_are_appended_to_and_used_again(open_world: Open, tmp_path: 
     me, vectors = owner(), random_vectors(FLUSH_ROWS)
     world = open_world()
     await world.put(SPACE, me, vectors)
-    assert manifests(tmp_path) == []
+    assert headers(tmp_path) == []
     await world.search(me, QUERY)
-    (manifest,) = manifests(tmp_path)
-    first = (manifest.parent / "vectors-1").read_bytes()
+    (header,) = headers(tmp_path)
+    first = (header.parent / "vectors-1").read_bytes()
     more = random_vectors(FLUSH_ROWS, seed=1)
     await world.put(SPACE, me, more)
     await world.search(me, QUERY)
-    assert (manifest.parent / "vectors-1").read_bytes().startswith(first)
-    assert (manifest.parent / "vectors-1").stat().st_size == 2 * len(first)
+    assert (header.parent / "vectors-1").read_bytes().startswith(first)
+    assert (header.parent / "vectors-1").stat().st_size == 2 * len(first)
     # A new process reads nothing from the database but what is new.
     vectors |= more
     result = await open_world().search(me, QUERY, 100)
@@ -164,13 +164,13 @@ def cut_ids(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
-def change_manifest(folder: Path) -> None:
-    path = folder / "manifest"
+def change_header(folder: Path) -> None:
+    path = folder / "header"
     path.write_bytes(path.read_bytes().replace(b'"rows": ', b'"rows":  '))
 
 
-def empty_manifest(folder: Path) -> None:
-    (folder / "manifest").write_bytes(b"")
+def empty_header(folder: Path) -> None:
+    (folder / "header").write_bytes(b"")
 
 
 def lose_ids(folder: Path) -> None:
@@ -182,7 +182,7 @@ def lose_all(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [cut_vectors, cut_ids, change_manifest, empty_manifest, lose_ids, lose_all]
+    "damage", [cut_vectors, cut_ids, change_header, empty_header, lose_ids, lose_all]
 )
 async def test_damaged_files_are_made_again(
     open_world: Open, tmp_path: Path, damage: Callable[[Path], None]
@@ -191,7 +191,7 @@ async def test_damaged_files_are_made_again(
     world = open_world()
     await world.put(SPACE, me, vectors)
     await world.search(me, QUERY)
-    damage(manifests(tmp_path)[0].parent)
+    damage(headers(tmp_path)[0].parent)
     world = open_world()
     assert_same(await world.search(me, QUERY, 100), brute_force(vectors, QUERY, 100))
     more = random_vectors(FLUSH_ROWS, seed=1)
@@ -199,6 +199,22 @@ async def test_damaged_files_are_made_again(
     vectors |= more
     assert_same(await world.search(me, QUERY, 100), brute_force(vectors, QUERY, 100))
     assert_same(await open_world().search(me, QUERY, 100), brute_force(vectors, QUERY, 100))
+
+
+async def test_files_may_be_deleted_while_they_are_searched(
+    open_world: Open, tmp_path: Path
+) -> None:
+    me, vectors, world = owner(), random_vectors(50), open_world()
+    await world.put(SPACE, me, vectors)
+    await world.search(me, QUERY)
+    shutil.rmtree(tmp_path / "vectors")
+    assert_same(await world.search(me, QUERY, 100), brute_force(vectors, QUERY, 100))
+    more = random_vectors(FLUSH_ROWS, seed=1)
+    await world.put(SPACE, me, more)
+    vectors |= more
+    for reader in (world, open_world()):
+        assert_same(await reader.search(me, QUERY, 100), brute_force(vectors, QUERY, 100))
+    assert len(headers(tmp_path)) == 1
 
 
 async def test_files_ahead_of_a_restored_database_are_not_used(tmp_path: Path) -> None:
@@ -236,7 +252,7 @@ async def test_a_full_disk_stops_no_search(open_world: Open, tmp_path: Path) -> 
     left = {id_: vectors[id_] for id_ in list(vectors)[90:]}
     for _ in range(2):
         assert_same(await world.search(me, QUERY, 100), brute_force(left, QUERY, 100))
-    assert manifests(tmp_path) == []
+    assert headers(tmp_path) == []
 
 
 async def test_several_processes_write_and_search(open_world: Open) -> None:
@@ -273,7 +289,7 @@ async def test_compaction_leaves_out_dead_rows_and_removals(
     left = {id_: vectors[id_] for id_ in list(vectors)[150:]}
     await world.search(me, QUERY)
     await world.store.close()
-    folder = manifests(tmp_path)[0].parent
+    folder = headers(tmp_path)[0].parent
     row = SPACE.dimension * 4
     assert [path.stat().st_size for path in folder.glob("vectors-*")] == [50 * row]
     async with world.database.session() as session:
@@ -303,14 +319,14 @@ async def test_files_go_with_their_owner(open_world: Open, tmp_path: Path) -> No
     for someone in (me, other):
         await world.put(SPACE, someone, random_vectors(30))
         await world.search(someone, QUERY)
-    assert len(manifests(tmp_path)) == 2
+    assert len(headers(tmp_path)) == 2
     await world.remove_owner(me)
     await world.store.clean_up()
-    assert len(manifests(tmp_path)) == 1
+    assert len(headers(tmp_path)) == 1
     assert len(await world.search(other, QUERY, 100)) == 30
     await world.drop(SPACE)
     await open_world().store.start()
-    assert manifests(tmp_path) == []
+    assert headers(tmp_path) == []
 
 
 async def test_copies_that_exceed_the_memory_are_forgotten(open_world: Open) -> None:
