@@ -100,7 +100,7 @@ async def test_a_space_that_another_process_dropped_is_unknown(database: Databas
     ],
 )
 async def test_a_server_without_a_new_pgvector_is_refused(
-    database: Database, rows: str, problem: str
+    database: Database, postgres_url: str, rows: str, problem: str
 ) -> None:
     async with database.transaction() as session:
         name = (await session.execute(text("SELECT current_database()"))).scalar_one()
@@ -112,9 +112,12 @@ async def test_a_server_without_a_new_pgvector_is_refused(
             f'ALTER DATABASE "{name}" SET search_path = pretended, pg_catalog, public',
         ):
             await session.execute(text(statement))
-    await database.close()
-    with pytest.raises(StartRefused, match=problem):
-        await PgVectors(database).start()
+    changed = Database(postgres_url, clock=SystemClock())
+    try:
+        with pytest.raises(StartRefused, match=problem):
+            await PgVectors(changed).start()
+    finally:
+        await changed.close()
 
 
 async def test_a_user_who_may_not_enable_pgvector_is_told_who_may(database: Database) -> None:

@@ -12,7 +12,7 @@ from tests.ports.vectors.world import World, assert_same, brute_force, owner
 SPACE = Space("timbre", "1", 5)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_any_schedule_gives_what_brute_force_gives(world: World, seed: int) -> None:
     chance = random.Random(seed)
     numbers = np.random.default_rng(seed)
