@@ -119,7 +119,7 @@ test-kills: setup weights ## Kill the server repeatedly while it works: KILLS ti
 .PHONY: test-schedules
 test-schedules: setup ## Run the job table through SCHEDULES random schedules on SQLite, and some on Postgres
 	CRATEDIG_TEST_SCHEDULES=$(SCHEDULES) \
-	  $(BIN)/python -m pytest -n 2 tests/library/test_model.py $(ARGS)
+	  $(BIN)/python -m pytest -n 2 tests/library/test_job_model.py $(ARGS)
 
 .PHONY: test-failpoints
 test-failpoints: setup ## Stop the server, or make its ports fail, at every point of a job's life (EVERY=2: at half of them)
@@ -141,7 +141,7 @@ test-all: setup weights ## Run every test, including the long ones
 
 .PHONY: fuzz-audio
 fuzz-audio: setup ## Send a thousand damaged files through ingest; CRATEDIG_FUZZ_COUNT and _SEED choose others
-	$(BIN)/python -m pytest tests/ingest/test_mutants.py -m "slow or data" -s $(ARGS)
+	$(BIN)/python -m pytest tests/ingest/test_damaged_files.py -m "slow or data" -s $(ARGS)
 
 .PHONY: bench
 bench: setup weights ## Print the figures in README and docs

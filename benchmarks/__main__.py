@@ -37,16 +37,16 @@ ORDER = (
 
 
 def names() -> list[str]:
-    """Return the benchmarks that are there, in the order in which they run."""
+    """Return the names of the benchmarks, in the order in which they run."""
     return [name for name in ORDER if (HERE / f"{name}.py").is_file()]
 
 
 HEAVY = ("tagging", "transcribe")
-"""Compared with what takes gigabytes to install."""
+"""Benchmarks whose references take gigabytes to install."""
 
 
 def main() -> int:
-    """Run them; the exit code is the number that failed."""
+    """Run the benchmarks; the exit code is the number that failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(names()))
     parser.add_argument("--smallest", action="store_true", help="only show that each still works")

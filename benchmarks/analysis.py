@@ -1,4 +1,4 @@
-"""The analysis service beside librosa and Essentia: tempo, beats, key, chords, time, memory.
+"""The analysis service compared with librosa and Essentia: tempo, beats, key, chords, time, memory.
 
 `python -m benchmarks.analysis` prints the figures; `--write` also puts them into the README.
 Essentia is AGPL: it lives in the reference environment only, which is no part of the product.
@@ -48,7 +48,7 @@ SONGS = 16
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Scores of one case, by whose they are."""
+    """Scores of one case, by library."""
 
     case: Case
     scores: dict[str, float]
@@ -68,7 +68,7 @@ def analyse(case: Case, folder: Path, number: int) -> tuple[Analysis, Path]:
 
 
 def right(bpm: float, truth: float, octaves: Sequence[float] = (1.0,)) -> float:
-    """Return 1 where a tempo is right, or is one of the given multiples of it; else 0."""
+    """Return 1 if a tempo is right, or one of the given multiples of it; else 0."""
     return float(any(abs(bpm - truth * octave) <= NEAR * truth * octave for octave in octaves))
 
 
@@ -76,22 +76,30 @@ def rhythm(cases: Sequence[Case], folder: Path, reference: Peer) -> Iterator[tup
     """Yield tempo accuracy 1 and 2, and beats F, of each case."""
     for number, case in enumerate(cases):
         ours, path = analyse(case, folder, number)
-        found = reference.ask(do="rhythm", path=str(path))
-        found["ours"] = {
+        estimates = reference.ask(do="rhythm", path=str(path))
+        estimates["ours"] = {
             "bpm": ours.tempo.bpm if ours.tempo else 0.0,
             "beats": [beat.time for beat in ours.beats],
         }
         truth = case.bpm or 0.0
         yield (
-            Outcome(case, {who: right(said["bpm"], truth) for who, said in found.items()}),
-            Outcome(case, {who: right(said["bpm"], truth, OCTAVES) for who, said in found.items()}),
+            Outcome(
+                case, {who: right(estimate["bpm"], truth) for who, estimate in estimates.items()}
+            ),
+            Outcome(
+                case,
+                {
+                    who: right(estimate["bpm"], truth, OCTAVES)
+                    for who, estimate in estimates.items()
+                },
+            ),
             Outcome(
                 case,
                 {
                     who: reference.ask(
-                        do="judge", kind="beats", truth=case.beats, found=said["beats"]
+                        do="judge", kind="beats", truth=case.beats, estimate=estimate["beats"]
                     )["score"]
-                    for who, said in found.items()
+                    for who, estimate in estimates.items()
                 }
                 if case.beats
                 else {},
@@ -105,9 +113,9 @@ def harmony(
     """Yield the weighted key score and the overlap of chords of each case."""
     for number, case in enumerate(cases, 10_000):
         ours, path = analyse(case, folder, number)
-        found = reference.ask(do="harmony", path=str(path))
-        keys = {who: said["key"] for who, said in found.items()}
-        chords = {"librosa": found["librosa"]["chords"]}
+        estimates = reference.ask(do="harmony", path=str(path))
+        keys = {who: estimate["key"] for who, estimate in estimates.items()}
+        chords = {"librosa": estimates["librosa"]["chords"]}
         if ours.key is not None:
             tonic, mode = ours.key.best.key.split(":")
             keys["ours"] = f"{tonic} {'major' if mode == 'maj' else 'minor'}"
@@ -119,11 +127,11 @@ def harmony(
 
 
 def _judged(
-    kind: str, truth: object, found: dict[str, object], reference: Peer
+    kind: str, truth: object, estimates: dict[str, object], reference: Peer
 ) -> dict[str, float]:
     return {
-        who: reference.ask(do="judge", kind=kind, truth=truth, found=said)["score"]
-        for who, said in found.items()
+        who: reference.ask(do="judge", kind=kind, truth=truth, estimate=estimate)["score"]
+        for who, estimate in estimates.items()
     }
 
 
@@ -165,20 +173,22 @@ def main(arguments: Sequence[str]) -> None:
         peer(reference_python("analysis"), script) as reference,
     ):
         folder = Path(scratch)
-        heard = list(rhythm([*plain, *shifted, *few(loops(data))], folder, reference))
-        sounded = list(harmony(tonal, folder, reference))
+        rhythms = list(rhythm([*plain, *shifted, *few(loops(data))], folder, reference))
+        harmonies = list(harmony(tonal, folder, reference))
         lines = [
-            *table("tempo, accuracy 1", [first for first, _, _ in heard], three),
-            *table("tempo, accuracy 2", [second for _, second, _ in heard], three),
-            *table("beats, F at 70 ms", [third for _, _, third in heard], three),
-            *table("key, weighted score", [key for key, _ in sounded], three),
-            *table("chords, weighted overlap (major/minor)", [chord for _, chord in sounded], two),
+            *table("tempo, accuracy 1", [first for first, _, _ in rhythms], three),
+            *table("tempo, accuracy 2", [second for _, second, _ in rhythms], three),
+            *table("beats, F at 70 ms", [third for _, _, third in rhythms], three),
+            *table("key, weighted score", [key for key, _ in harmonies], three),
+            *table(
+                "chords, weighted overlap (major/minor)", [chord for _, chord in harmonies], two
+            ),
             cost_figures("analysis", mixed, folder, hour=not (args.no_hour or SMALLEST)),
         ]
     if args.each:
-        for outcome in [each for row in [*heard, *sounded] for each in row if each.scores]:
-            said = "  ".join(f"{who} {score:.3f}" for who, score in outcome.scores.items())
-            print(f"{outcome.case.group:16} {outcome.case.name:24} {said}")
+        for outcome in [each for row in [*rhythms, *harmonies] for each in row if each.scores]:
+            scores = "  ".join(f"{who} {score:.3f}" for who, score in outcome.scores.items())
+            print(f"{outcome.case.group:16} {outcome.case.name:24} {scores}")
     text = "\n".join(lines)
     print(text)
     if args.write:

@@ -1,4 +1,4 @@
-"""What slicing and analysis are scored on: recordings with truths, and rendered harmony."""
+"""Cases to score slicing and analysis on: annotated recordings and rendered harmony."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ HELD_OUT_SEED = 1001
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One recording and what is true of it."""
+    """One recording and its annotations."""
 
     name: str
     group: str
@@ -50,7 +50,7 @@ def read_times(path: Path) -> list[float]:
 
 
 def merged(times: list[float], *, within: float) -> list[float]:
-    """Return onsets with those dropped that follow another one too soon to be told apart."""
+    """Return onsets without those that follow another one too closely."""
     kept: list[float] = []
     for time in times:
         if not kept or time - kept[-1] > within:

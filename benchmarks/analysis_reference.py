@@ -29,11 +29,11 @@ HOP = 512
 
 def load(path, rate=None):
     """Return mono audio and its rate."""
-    audio, found = soundfile.read(path, dtype="float32", always_2d=True)
+    audio, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono = audio.mean(axis=1)
-    if rate is not None and rate != found:
-        return librosa.resample(mono, orig_sr=found, target_sr=rate), rate
-    return mono, found
+    if rate is not None and rate != file_rate:
+        return librosa.resample(mono, orig_sr=file_rate, target_sr=rate), rate
+    return mono, file_rate
 
 
 def onsets(path):
@@ -54,7 +54,7 @@ def rhythm(path):
     middle = time.perf_counter()
     high, _ = load(path, 44_100)
     started = time.perf_counter()
-    found, ticks, *_ = es.RhythmExtractor2013(method="multifeature")(high.astype(np.float32))
+    essentia_bpm, ticks, *_ = es.RhythmExtractor2013(method="multifeature")(high.astype(np.float32))
     ended = time.perf_counter()
     return {
         "librosa": {
@@ -62,7 +62,11 @@ def rhythm(path):
             "beats": beats.tolist(),
             "seconds": middle - began,
         },
-        "Essentia": {"bpm": float(found), "beats": ticks.tolist(), "seconds": ended - started},
+        "Essentia": {
+            "bpm": float(essentia_bpm),
+            "beats": ticks.tolist(),
+            "seconds": ended - started,
+        },
     }
 
 
@@ -103,20 +107,20 @@ def harmony(path):
     }
 
 
-def judge(kind, truth, found):
+def judge(kind, truth, estimate):
     """Score an estimate with mir_eval."""
     if kind == "onsets":
-        return mir_eval.onset.f_measure(np.array(truth), np.array(found), window=0.05)[0]
+        return mir_eval.onset.f_measure(np.array(truth), np.array(estimate), window=0.05)[0]
     if kind == "beats":
         trim = mir_eval.beat.trim_beats
-        return mir_eval.beat.f_measure(trim(np.array(truth)), trim(np.array(found)))
+        return mir_eval.beat.f_measure(trim(np.array(truth)), trim(np.array(estimate)))
     if kind == "key":
-        return mir_eval.key.weighted_score(truth, found)
+        return mir_eval.key.weighted_score(truth, estimate)
     if kind == "chords":
         spans = np.array([[start, end] for start, end, _ in truth])
         labels = [label for _, _, label in truth]
-        est = np.array([[start, end] for start, end, _ in found])
-        guesses = [label for _, _, label in found]
+        est = np.array([[start, end] for start, end, _ in estimate])
+        guesses = [label for _, _, label in estimate]
         est, guesses = mir_eval.util.adjust_intervals(
             est, guesses, spans.min(), spans.max(), "N", "N"
         )
@@ -131,7 +135,7 @@ WORK = {"onsets": onsets, "rhythm": rhythm, "harmony": harmony}
 for line in sys.stdin:
     request = json.loads(line)
     if request["do"] == "judge":
-        answer = {"score": float(judge(request["kind"], request["truth"], request["found"]))}
+        answer = {"score": float(judge(request["kind"], request["truth"], request["estimate"]))}
     else:
         answer = WORK[request["do"]](request["path"])
     print(json.dumps(answer), flush=True)

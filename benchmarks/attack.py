@@ -1,4 +1,4 @@
-"""What strangers' JSON costs everybody else: `GET /healthz` while others send it without a login.
+"""Latency of `GET /healthz` while unauthenticated clients send JSON that is costly to parse.
 
 Each attacking connection sends 1 MB of JSON a second, whatever it is answered: bodies of 1 MB full
 of keys or numbers, to an address that takes a body and to one that does not exist, or 64 bodies of
@@ -80,12 +80,12 @@ def main() -> None:
 
 def show(name: str, count: int, rate: float, times: list[float]) -> None:
     """Print a row."""
-    p50, most = statistics.median(times), max(times)
-    print(f"{name:<10}{count:>12}{rate:>8.1f}{len(times):>8}{p50:>9.1f}{most:>9.1f}", flush=True)
+    p50, maximum = statistics.median(times), max(times)
+    print(f"{name:<10}{count:>12}{rate:>8.1f}{len(times):>8}{p50:>9.1f}{maximum:>9.1f}", flush=True)
 
 
 def probe(url: str, seconds: float) -> list[float]:
-    """Ask for the health of a server again and again; return how long each answer took, in ms."""
+    """Request `/healthz` repeatedly; return the latency of each answer in ms."""
     times = []
     with httpx.Client(timeout=PATIENCE) as client:
         client.get(f"{url}/healthz")
@@ -99,14 +99,14 @@ def probe(url: str, seconds: float) -> list[float]:
 
 
 async def attack(url: str, path: str, body: bytes, every: float, *, count: int) -> None:
-    """Send a body on so many connections until stopped; print a line for each answer."""
+    """Send a body on `count` connections until stopped; print a line for each answer."""
     host, port = url.removeprefix("http://").split(":")
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     ).encode()
 
-    async def one() -> None:
+    async def attack_once() -> None:
         while True:
             began = time.monotonic()
             with suppress(OSError):
@@ -118,7 +118,7 @@ async def attack(url: str, path: str, body: bytes, every: float, *, count: int) 
             await asyncio.sleep(max(0.0, began + every - time.monotonic()))
 
     print("attacking", flush=True)
-    await asyncio.gather(*(one() for _ in range(count)))
+    await asyncio.gather(*(attack_once() for _ in range(count)))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ WARM_UP = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to ask, where, for how long; and whose processor time to look at."""
+    """A load: the request, the server, the duration, and the processes whose CPU time counts."""
 
     host: str
     port: int
@@ -36,7 +36,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round gave; times in ms."""
+    """Figures of one round; times in ms."""
 
     rate: float
     median: float
@@ -48,29 +48,29 @@ class Round:
 def order(
     url: str, request: bytes, *, seconds: float, connections: int, pids: tuple[int, ...]
 ) -> Order:
-    """Return the order to ask a server again and again."""
+    """Return the order to send a server one request repeatedly."""
     host, port = url.removeprefix("http://").split(":")
     return Order(host, int(port), b64encode(request).decode(), seconds, connections, pids)
 
 
 def used(pids: tuple[int, ...]) -> float:
-    """Return the seconds of processor time that processes have used, or 0 where none tells."""
+    """Return the CPU seconds that processes have used, or 0 if the system does not report them."""
     try:
         fields = [Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1] for pid in pids]
     except OSError:
         return 0.0
-    ticks = sum(int(one.split()[11]) + int(one.split()[12]) for one in fields)
+    ticks = sum(int(stat.split()[11]) + int(stat.split()[12]) for stat in fields)
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
 class _Caller(asyncio.Protocol):
-    """One connection: asks again as soon as it is answered."""
+    """One connection of a closed loop: sends the next request as soon as it is answered."""
 
     def __init__(self, request: bytes, end: float) -> None:
         self._request = request
         self._end = end
         self._buffer = b""
-        self._asked = 0.0
+        self._sent_at = 0.0
         self._transport: asyncio.WriteTransport | None = None
         self.times: list[tuple[float, float]] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -88,7 +88,7 @@ class _Caller(asyncio.Protocol):
         head, mark, body = self._buffer.partition(b"\r\n\r\n")
         if not mark or not _whole(head, body):
             return
-        self.times.append((self._asked, time.perf_counter() - self._asked))
+        self.times.append((self._sent_at, time.perf_counter() - self._sent_at))
         if not 200 <= int(head[9:12]) < 300:
             self.done.set_exception(RuntimeError(f"refused: {self._buffer[:500]!r}"))
             return
@@ -96,8 +96,8 @@ class _Caller(asyncio.Protocol):
         self._ask()
 
     def _ask(self) -> None:
-        self._asked = time.perf_counter()
-        if self._asked < self._end:
+        self._sent_at = time.perf_counter()
+        if self._sent_at < self._end:
             assert self._transport is not None
             self._transport.write(self._request)
         elif not self.done.done():
@@ -112,26 +112,26 @@ def _whole(head: bytes, body: bytes) -> bool:
     return len(body) >= int(lower[at + 18 :].split(b"\r\n", 1)[0])
 
 
-async def drive(asked: Order) -> Round:
-    """Ask as fast as it is answered."""
+async def drive(load: Order) -> Round:
+    """Run one round of the closed loop."""
     loop = asyncio.get_running_loop()
-    request = b64decode(asked.request)
+    request = b64decode(load.request)
     begin = time.perf_counter() + WARM_UP
-    before = used(asked.pids)
-    end = begin + asked.seconds
+    before = used(load.pids)
+    end = begin + load.seconds
     lines = [
-        await loop.create_connection(lambda: _Caller(request, end), asked.host, asked.port)
-        for _ in range(asked.connections)
+        await loop.create_connection(lambda: _Caller(request, end), load.host, load.port)
+        for _ in range(load.connections)
     ]
     callers = [caller for _, caller in lines]
-    await asyncio.gather(*(one.done for one in callers))
-    spent = used(asked.pids) - before
+    await asyncio.gather(*(caller.done for caller in callers))
+    spent = used(load.pids) - before
     for transport, _ in lines:
         transport.close()
-    count = sum(len(one.times) for one in callers)
-    ordered = sorted(took for one in callers for at, took in one.times if at >= begin)
+    count = sum(len(caller.times) for caller in callers)
+    ordered = sorted(took for caller in callers for at, took in caller.times if at >= begin)
     return Round(
-        rate=len(ordered) / asked.seconds,
+        rate=len(ordered) / load.seconds,
         median=1000 * statistics.median(ordered),
         p99=1000 * ordered[int(0.99 * (len(ordered) - 1))],
         cpu=1000 * spent / count,
@@ -139,9 +139,9 @@ async def drive(asked: Order) -> Round:
 
 
 def main() -> None:
-    """Do what standard input says."""
-    asked = Order(**json.load(sys.stdin))
-    print(json.dumps(asdict(uvloop.run(drive(asked)))))
+    """Run the order that standard input holds, and print the figures."""
+    load = Order(**json.load(sys.stdin))
+    print(json.dumps(asdict(uvloop.run(drive(load)))))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Drum notes, from slices by their tags, beside what people heard: F of 3 and of 6 classes.
+"""Drum notes from tagged slices, compared with annotations: F of 3 and of 6 classes.
 
 `python -m benchmarks.drums` prints the figures; `--write` also puts them into the midi service's
 README. The whole path runs as the pipeline `full` has it: slicing, of hits that sound alike the
@@ -37,7 +37,7 @@ from tests.support.single_job import SUBJECT, audio_input, single_job, write_aud
 Events = Mapping[str, Sequence[float]]
 """Seconds of the hits of each class."""
 Counts = tuple[float, int, int]
-"""Hits that were found, that there are, and that we wrote."""
+"""Matched hits, annotated hits and estimated hits."""
 _WINDOW = 0.05
 _AT_ONCE = 0.03
 
@@ -60,11 +60,11 @@ THREE = ("KD", "SD", "HH")
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One track: what people heard, and what we wrote, by where the classes are from."""
+    """One track: annotated hits, and estimated hits by the source of the drum classes."""
 
     name: str
     truth: Events
-    found: Mapping[str, Events]
+    estimates: Mapping[str, Events]
 
 
 def truth_of(folder: Path) -> Events:
@@ -77,7 +77,7 @@ def truth_of(folder: Path) -> Events:
     return {name: sorted(times) for name, times in events.items()}
 
 
-def _made(job: Job, kinds: Sequence[ArtifactKind]) -> list[JobInput]:
+def _inputs_of(job: Job, kinds: Sequence[ArtifactKind]) -> list[JobInput]:
     return [
         JobInput(
             path=output.path,
@@ -107,21 +107,23 @@ def tagged(slicing: Job, folder: Path, engine: object) -> JobInput:
     """Tag the stored slices with the classifier."""
     scratch = folder / "tagging"
     scratch.mkdir()
-    job = single_job(scratch, _made(slicing, (ArtifactKind.SAMPLE, ArtifactKind.LOOP)))
+    job = single_job(scratch, _inputs_of(slicing, (ArtifactKind.SAMPLE, ArtifactKind.LOOP)))
     resolve("services.tagging.handler:handle")(TaggingParams(), job, engine)
-    return _made(job, (ArtifactKind.TAGS,))[0]
+    return _inputs_of(job, (ArtifactKind.TAGS,))[0]
 
 
 def annotated(slicing: Job, truth: Events, folder: Path) -> JobInput:
-    """Tag the stored slices with what people heard at their onset, the nearest where several."""
-    said = Slices.model_validate_json(_made(slicing, (ArtifactKind.SLICES,))[0].path.read_bytes())
+    """Tag the stored slices with the annotation that is nearest to their onset."""
+    slices = Slices.model_validate_json(
+        _inputs_of(slicing, (ArtifactKind.SLICES,))[0].path.read_bytes()
+    )
     samples: list[SampleTags] = []
-    for piece in said.slices:
+    for piece in slices.slices:
         if piece.file is None or piece.kind is not SliceKind.ONE_SHOT:
             continue
-        at = piece.onset / said.sample_rate
+        at = piece.onset / slices.sample_rate
         off, name = min((abs(time - at), name) for name, times in truth.items() for time in times)
-        label = next(one for one, theirs in SIX.items() if theirs == name)
+        label = next(drum_class for drum_class, theirs in SIX.items() if theirs == name)
         label = label if off <= _WINDOW else SoundClass.UNKNOWN
         samples.append(SampleTags(file=piece.file, label=label, confidence=1.0, scores={}))
     path = folder / "annotated.json"
@@ -136,8 +138,12 @@ def written(slicing: Job, tags: JobInput, folder: Path, engine: object) -> Event
     scratch = folder / f"midi-{tags.name.split('.')[0]}"
     scratch.mkdir()
     stem = folder / "drums.flac"
-    given = [*_made(slicing, (ArtifactKind.SLICES,)), tags, audio_input(stem, stem=Stem.DRUMS)]
-    job = single_job(scratch, given)
+    inputs = [
+        *_inputs_of(slicing, (ArtifactKind.SLICES,)),
+        tags,
+        audio_input(stem, stem=Stem.DRUMS),
+    ]
+    job = single_job(scratch, inputs)
     events: dict[str, list[float]] = {name: [] for name in NAMES}
     try:
         write_notes(MidiParams(), job, engine)  # type: ignore[arg-type]
@@ -171,55 +177,55 @@ def engines() -> Mapping[TaskName, object]:
     return opened
 
 
-def counts(truth: Sequence[float], found: Sequence[float], judge: Peer) -> Counts:
-    """Return how many hits of a class were found, how many there are, how many we wrote."""
-    if not truth or not found:
-        return 0.0, len(truth), len(found)
-    answer = judge.ask(do="judge", kind="onsets", truth=truth, found=found)
+def counts(truth: Sequence[float], estimate: Sequence[float], judge: Peer) -> Counts:
+    """Return the matched, annotated and estimated hits of a class."""
+    if not truth or not estimate:
+        return 0.0, len(truth), len(estimate)
+    answer = judge.ask(do="judge", kind="onsets", truth=truth, estimate=estimate)
     # F is twice the matches over both counts.
-    return answer["score"] * (len(truth) + len(found)) / 2, len(truth), len(found)
+    return answer["score"] * (len(truth) + len(estimate)) / 2, len(truth), len(estimate)
 
 
 def _f(rows: Sequence[Counts]) -> str:
-    matches, truths, founds = (sum(column) for column in zip(*rows, strict=True))
-    return f"{2 * matches / max(1, truths + founds):.3f}"
+    matches, truths, estimates = (sum(column) for column in zip(*rows, strict=True))
+    return f"{2 * matches / max(1, truths + estimates):.3f}"
 
 
 def table(tracks: Sequence[Track], judge: Peer) -> Iterator[str]:
     """Yield Markdown: F of each track, and of each class over all tracks."""
     rows = {
-        (tags, track.name, name): counts(track.truth[name], found[name], judge)
+        (tags, track.name, name): counts(track.truth[name], estimate[name], judge)
         for track in tracks
-        for tags, found in track.found.items()
+        for tags, estimate in track.estimates.items()
         for name in NAMES
     }
     names = [track.name for track in tracks]
     yield "| drum notes, F at 50 ms | classes by | all | " + " | ".join(names) + " |"
     yield "|---|---|---|" + "---|" * len(names)
     for label, classes in (("kick, snare, hi-hat", THREE), ("6 classes", tuple(NAMES))):
-        for tags in tracks[0].found:
+        for tags in tracks[0].estimates:
             whole = _f([rows[tags, track, name] for track in names for name in classes])
             each = " | ".join(_f([rows[tags, t, name] for name in classes]) for t in names)
             yield f"| {label} | {tags} | **{whole}** | {each} |"
     yield ""
     yield "| class | hits | written | found | F | F with true classes |"
     yield "|---|---|---|---|---|---|"
-    ours, ceiling = tracks[0].found
+    ours, ceiling = tracks[0].estimates
     for name, label in NAMES.items():
         some = [rows[ours, track, name] for track in names]
-        matches, truths, founds = (sum(column) for column in zip(*some, strict=True))
+        matches, truths, estimates = (sum(column) for column in zip(*some, strict=True))
         best = _f([rows[ceiling, track, name] for track in names])
-        yield f"| {label} | {truths} | {founds} | {matches:.0f} | {_f(some)} | {best} |"
+        yield f"| {label} | {truths} | {estimates} | {matches:.0f} | {_f(some)} | {best} |"
     yield ""
     yield (
-        f"{100 * _together(tracks):.0f} % of the annotated hits begin within 30 ms of a hit on "
+        f"{100 * _simultaneous(tracks):.0f} % of the annotated hits begin within 30 ms of a hit on "
         "another drum; a slice is tagged as one of them, and the others are found by their level. "
         "True classes are those of the annotation that is nearest to each stored slice."
     )
 
 
-def _together(tracks: Sequence[Track]) -> float:
-    """Return the share of hits that begin as one on another drum does."""
+def _simultaneous(tracks: Sequence[Track]) -> float:
+    """Return the share of hits that begin within `_AT_ONCE` of a hit on another drum."""
     total = joint = 0
     for track in tracks:
         hits = sorted((time, name) for name, times in track.truth.items() for time in times)
@@ -257,8 +263,11 @@ def main(arguments: Sequence[str]) -> None:
                 "annotation": annotated(slicing, truth, folder),
             }
             engine = opened[TaskName.MIDI]
-            found = {name: written(slicing, one, folder, engine) for name, one in tags.items()}
-            tracks.append(Track(case.name, truth, found))
+            notes_by_tags = {
+                name: written(slicing, tag_input, folder, engine)
+                for name, tag_input in tags.items()
+            }
+            tracks.append(Track(case.name, truth, notes_by_tags))
         text = "\n".join(table(tracks, judge))
     print(text)
     if args.write:

@@ -43,8 +43,8 @@ def reference_python(name: str) -> Path:
     python, stamp = folder / "bin" / "python", folder / ".lock"
     if stamp.exists() and stamp.read_text() == lock.read_text():
         return python
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
+    sibling = Path(sys.executable).with_name("uv")
+    uv = str(sibling) if sibling.exists() else shutil.which("uv")
     if uv is None:
         raise SystemExit("uv is needed to make the reference environment: run `make setup`.")
     print(f"Making {folder.name} …", file=sys.stderr)
@@ -56,7 +56,7 @@ def reference_python(name: str) -> Path:
 
 
 def test_data() -> Path | None:
-    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or beside the checkout; else `None`."""
+    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or next to the checkout; else `None`."""
     named = os.environ.get("CRATEDIG_TEST_DATA")
     folder = Path(named) if named else ROOT.parent / "shared" / "data"
     return folder if folder.is_dir() else None

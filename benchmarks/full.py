@@ -43,18 +43,18 @@ class Step:
     begin: float
     end: float
     busy: float
-    """Sum over its jobs of what each one took, from its claim to its end."""
+    """Sum of the durations of its jobs, each from its claim to its end."""
 
 
 def song(folder: Path, seconds: float) -> tuple[Path, str]:
-    """Write a song of a length and return it with words on what it is."""
+    """Write a song of a length and return its path and a description."""
     data = test_data()
     source = data / RECORDING if data is not None else DEMO
     if not source.is_file():
         source = DEMO
-    told = "a recording with vocals of the test data"
+    description = "a recording with vocals of the test data"
     if source == DEMO:
-        told = "the demo's synthetic song, each time at another level,"
+        description = "the demo's synthetic song, each time at another level,"
     audio, rate = soundfile.read(source, dtype="float32", always_2d=True)
     chance = np.random.default_rng(4)
     path, left = folder / "song.flac", round(seconds * rate)
@@ -64,18 +64,18 @@ def song(folder: Path, seconds: float) -> tuple[Path, str]:
             part = audio[:left] * np.float32(gain)
             file.write(np.clip(part, -1, 1))
             left -= len(part)
-    return path, f"{told} ({len(audio) / rate:.0f} s) repeated to {seconds:.0f} s"
+    return path, f"{description} ({len(audio) / rate:.0f} s) repeated to {seconds:.0f} s"
 
 
 def steps_of(user: Client, run: Run) -> Iterator[Step]:
     """Yield the steps of a run in the order in which they began."""
-    found = {job.id: job for job in user.jobs.list(run=run.id)}
+    job_by_id = {job.id: job for job in user.jobs.list(run=run.id)}
 
     def since(moment: datetime | None) -> float:
         return ((moment or run.created) - run.created).total_seconds()
 
     for step in run.steps:
-        jobs = [found[one] for one in step.jobs if one in found and found[one].started]
+        jobs = [job_by_id[id_] for id_ in step.jobs if id_ in job_by_id and job_by_id[id_].started]
         if not jobs:
             yield Step(step.name, step.task, 0, step.skip_reason or "no job", 0.0, 0.0, 0.0)
             continue
@@ -99,7 +99,7 @@ def measure(seconds: float, rounds: int) -> Iterator[str]:
 
 
 def _once(folder: Path, seconds: float) -> tuple[float, list[str]]:
-    path, told = song(folder, seconds)
+    path, description = song(folder, seconds)
     place = folder / "server"
     place.mkdir()
     with running(embedded_server(place, extra={"KIT_LOG_LEVEL": "WARNING"})) as server:
@@ -142,7 +142,7 @@ def _once(folder: Path, seconds: float) -> tuple[float, list[str]]:
         "| process | processor s during the run | share | peak MiB |",
         "|---|---|---|---|",
     ]
-    for name, used in sorted(spent.items(), key=lambda one: -one[1]):
+    for name, used in sorted(spent.items(), key=lambda entry: -entry[1]):
         if used >= 0.05 or memory[name] > 100 << 10:
             share = f"{100 * used / whole:.0f} %"
             lines.append(f"| {name} | {used:.1f} | {share} | {memory[name] / 1024:.0f} |")
@@ -151,7 +151,7 @@ def _once(folder: Path, seconds: float) -> tuple[float, list[str]]:
         f"All processors together were busy for {whole / (total * (os.cpu_count() or 1)):.0%} of "
         f"the run. {os.cpu_count()} processors, {platform.machine()}, Python "
         f"{platform.python_version()}; load average of the machine at the end "
-        f"{os.getloadavg()[0]:.1f}. The song: {told}.",
+        f"{os.getloadavg()[0]:.1f}. The song: {description}.",
     ]
     return total, lines
 

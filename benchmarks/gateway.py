@@ -1,4 +1,4 @@
-"""Requests a second and their p99 through gateway and library, beside `/healthz` of the same run.
+"""Requests a second and their p99 through gateway and library, relative to `/healthz`.
 
 Once with the whole server in one process, once with gateway and library as processes. The driver
 is a closed loop of raw HTTP/1.1 connections in a process of its own on the same machine; it takes
@@ -50,9 +50,9 @@ def main() -> None:
         chosen.seconds, chosen.rounds = 1.0, 1
     for name, server in (("one", one_process), ("several", several_processes)):
         if chosen.only in (None, name):
-            with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as found:
+            with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as target:
                 print(f"\n{name} process{'es' if name == 'several' else ''}:", flush=True)
-                measure(found, seconds=chosen.seconds, rounds=chosen.rounds)
+                measure(target, seconds=chosen.seconds, rounds=chosen.rounds)
 
 
 def measure(server: Running, *, seconds: float, rounds: int) -> None:
@@ -75,28 +75,28 @@ def measure(server: Running, *, seconds: float, rounds: int) -> None:
         "GET /v1/account": request("GET", "/v1/account", token),
         "POST /v1/uploads": request("POST", "/v1/uploads", token, json.dumps(known).encode()),
     }
-    found: dict[str, list[Round]] = {name: [] for name in cases}
+    rounds_by_case: dict[str, list[Round]] = {name: [] for name in cases}
     for _ in range(rounds):
-        for name, asked in cases.items():
-            found[name].append(
+        for name, case_request in cases.items():
+            rounds_by_case[name].append(
                 load(
                     order(
                         server.url,
-                        asked,
+                        case_request,
                         seconds=seconds,
                         connections=CONNECTIONS,
                         pids=server.pids,
                     )
                 )
             )
-    base = statistics.median(one.rate for one in found["GET /healthz"])
+    base = statistics.median(round_.rate for round_ in rounds_by_case["GET /healthz"])
     print(f"  {'':<22}{'per second':>11}{'÷ healthz':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}")
-    for name, all_ in found.items():
-        rate = statistics.median(one.rate for one in all_)
+    for name, all_ in rounds_by_case.items():
+        rate = statistics.median(round_.rate for round_ in all_)
         p50, p99 = (
             statistics.median(c) for c in zip(*((o.median, o.p99) for o in all_), strict=True)
         )
-        cpu = statistics.median(one.cpu for one in all_)
+        cpu = statistics.median(round_.cpu for round_ in all_)
         print(
             f"  {name:<22}{rate:>11.0f}{rate / base:>11.2f}{p50:>9.1f}{p99:>9.1f}{cpu:>9.2f}",
             flush=True,
@@ -113,15 +113,15 @@ def request(method: str, path: str, bearer: str, body: bytes = b"") -> bytes:
     return "\r\n".join((*lines, "", "")).encode() + body
 
 
-def load(asked: Order) -> Round:
-    """Have the driver ask."""
+def load(load_order: Order) -> Round:
+    """Run the driver in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.driver"],
         cwd=ROOT,
-        input=json.dumps(asdict(asked)),
+        input=json.dumps(asdict(load_order)),
         stdout=subprocess.PIPE,
         text=True,
-        timeout=asked.seconds + 60,
+        timeout=load_order.seconds + 60,
         check=True,
     )
     return Round(**json.loads(done.stdout))
@@ -132,13 +132,13 @@ def one_process(folder: Path) -> Iterator[Running]:
     """Run the whole server in one process."""
     port = free_port()
     own = {"CRATEDIG_DATA": str(folder), "CRATEDIG_PORT": str(port)}
-    with running({"embedded": own}, folder, port) as found:
-        yield found
+    with running({"embedded": own}, folder, port) as server:
+        yield server
 
 
 @contextmanager
 def several_processes(folder: Path, *, library_database: str | None = None) -> Iterator[Running]:
-    """Run gateway and library as processes of their own, on SQLite, or as told, and a folder."""
+    """Run gateway and library as two processes, on files and SQLite or the given database."""
     ports = {name: free_port() for name in ("gateway", "library", "internal")}
     url = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     shared = {
@@ -164,8 +164,8 @@ def several_processes(folder: Path, *, library_database: str | None = None) -> I
             "GATEWAY_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'gateway.db'}",
         },
     }
-    with running(parts, folder, ports["gateway"]) as found:
-        yield found
+    with running(parts, folder, ports["gateway"]) as server:
+        yield server
 
 
 @contextmanager

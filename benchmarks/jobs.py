@@ -1,6 +1,6 @@
 """No-op jobs through the embedded server: how many a second, and how soon each one starts.
 
-Jobs are asked for over HTTP like any user's, claimed, run in children, stored and applied; only the
+Jobs are submitted over HTTP like any user's, claimed, run in children, stored and applied; only the
 work itself is nothing.
 """
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _throughput(user: Client, item: str, count: int) -> float:
-    """Ask for many jobs at once, wait until the last has ended, and return how many a second."""
+    """Submit many jobs at once, wait until all have ended, and return jobs per second."""
 
     def ask(number: int) -> str:
         params = {"minimum_note_ms": 10 + number / 10}
@@ -55,9 +55,9 @@ def _throughput(user: Client, item: str, count: int) -> float:
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         jobs = list(pool.map(ask, range(count)))
-    asked = time.monotonic() - began
-    # The last one asked for ends about last; to look at the whole queue again and again would be
-    # work for the server that no user gives it.
+    accepted = time.monotonic() - began
+    # The last submitted job ends about last. Polling the whole queue would add load that no user
+    # causes.
     while not user.jobs.get(jobs[-1]).ended:
         time.sleep(0.05)
     while any(any(user.jobs.list(item=item, state=state)) for state in ("queued", "running")):
@@ -67,18 +67,18 @@ def _throughput(user: Client, item: str, count: int) -> float:
     assert all(job.state == "succeeded" for job in done)
     print(
         f"  {count} in {took:.1f} s, {count / took:.0f} a second end to end; accepted "
-        f"{count / asked:.0f} a second"
+        f"{count / accepted:.0f} a second"
     )
     return count / took
 
 
 def _delay(user: Client, item: str) -> None:
-    """Ask for one job at a time in an idle server: from being accepted to being claimed."""
+    """Print the delay between submission and claim of single jobs on an idle server."""
     delays = []
     for number in few(range(100), 10):
         params = {"minimum_note_ms": 200 + number / 10}
-        made = user.jobs.create(item, "midi", params=params, force=True)
-        while not (job := user.jobs.get(made.id)).ended:
+        created = user.jobs.create(item, "midi", params=params, force=True)
+        while not (job := user.jobs.get(created.id)).ended:
             time.sleep(0.01)
         assert job.started is not None
         delays.append((job.started - job.created).total_seconds() * 1000)

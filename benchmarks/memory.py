@@ -52,7 +52,7 @@ def _measure(folder: Path, minutes: float) -> None:
         f"  upload {uploaded - began:.1f} s, ingest {ingested - uploaded:.1f} s, "
         f"midi {ended - ingested:.1f} s"
     )
-    for name, kib in sorted(peaks.by_name().items(), key=lambda one: -one[1]):
+    for name, kib in sorted(peaks.by_name().items(), key=lambda entry: -entry[1]):
         print(f"  {name:<12} peak {kib / 1024:.0f} MiB")
 
 
@@ -95,18 +95,18 @@ class Peaks:
 
     def by_name(self) -> dict[str, int]:
         """Return the largest peak, in KiB, of the processes of each name."""
-        found: dict[str, int] = {}
+        peak_by_name: dict[str, int] = {}
         for name, kib in self._peaks.values():
-            found[name] = max(found.get(name, 0), kib)
-        return found
+            peak_by_name[name] = max(peak_by_name.get(name, 0), kib)
+        return peak_by_name
 
     def seconds_by_name(self) -> dict[str, float]:
         """Return the processor seconds of all processes of each name."""
-        found: dict[str, float] = {}
+        seconds: dict[str, float] = {}
         for pid, ticks in self._ticks.items():
             name = self._peaks[pid][0]
-            found[name] = found.get(name, 0.0) + ticks / os.sysconf("SC_CLK_TCK")
-        return found
+            seconds[name] = seconds.get(name, 0.0) + ticks / os.sysconf("SC_CLK_TCK")
+        return seconds
 
     def _watch(self) -> None:
         while not self._stopping.wait(0.2):
@@ -137,10 +137,10 @@ class Peaks:
             except OSError:
                 continue
             parents[int(stat.parent.name)] = int(text.rpartition(")")[2].split()[1])
-        found = [self._root]
-        for pid in found:
-            found += [child for child, parent in parents.items() if parent == pid]
-        return found
+        tree = [self._root]
+        for pid in tree:
+            tree += [child for child, parent in parents.items() if parent == pid]
+        return tree
 
 
 if __name__ == "__main__":

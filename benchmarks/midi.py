@@ -1,4 +1,4 @@
-"""The midi service beside upstream Basic Pitch: notes found, time, memory.
+"""The midi service compared with upstream Basic Pitch: notes found, time, memory.
 
 `python -m benchmarks.midi` prints the figures; `--write` also puts them into the service's README.
 The reference lives in an environment of its own, `.venv-reference-midi`, made on first use.
@@ -76,11 +76,11 @@ class Peer:
 @contextmanager
 def peer(*command: str | Path) -> Iterator[Peer]:
     """Start a process and end it afterwards."""
-    made = Peer(command)
+    process = Peer(command)
     try:
-        yield made
+        yield process
     finally:
-        made.close()
+        process.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +93,20 @@ class Score:
 
 
 def measure_notes(data: Path | None, folder: Path, ours: Peer, theirs: Peer) -> Iterator[Score]:
-    """Transcribe every case with both and judge the results alike."""
+    """Transcribe every case with both and score both with mir_eval."""
     for case in few(cases(data)):
         path = folder / "case.flac"
         soundfile.write(path, case.audio, RATE, subtype="PCM_24")
         truth = [[note.start, note.end, note.pitch] for note in case.notes]
-        found, reference = (
+        estimate, reference = (
             [note for note in peer_.ask(do="transcribe", path=str(path))["notes"]
              if note[0] < case.until]
             for peer_ in (ours, theirs)
         )  # fmt: skip
         yield Score(
             case,
-            theirs.ask(do="judge", truth=truth, found=found),
-            theirs.ask(do="judge", truth=truth, found=reference),
+            theirs.ask(do="judge", truth=truth, estimate=estimate),
+            theirs.ask(do="judge", truth=truth, estimate=reference),
         )
 
 
@@ -146,13 +146,13 @@ def notes_table(scores: Sequence[Score]) -> Iterator[str]:
 
 
 def time_table(path: Path, ours: Peer, theirs: Peer) -> Iterator[str]:
-    """Yield what both take for the same file, turn by turn."""
+    """Yield the time that both take for the same file, in alternating rounds."""
     seconds: dict[str, list[float]] = {"ours": [], "upstream": []}
     memory = {"ours": 0.0, "upstream": 0.0}
     engine = ""
     for turn in few(range(ROUNDS + 1), 2):
-        for name, one in (("ours", ours), ("upstream", theirs)):
-            answer = one.ask(do="transcribe", path=str(path))
+        for name, transcriber in (("ours", ours), ("upstream", theirs)):
+            answer = transcriber.ask(do="transcribe", path=str(path))
             engine = answer.get("engine", engine)
             memory[name] = max(memory[name], answer["rss_mb"])
             # The first turn warms caches up and is not counted.
@@ -194,7 +194,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--each", action="store_true", help="also print every case")
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of audio out")
     parser.add_argument("--write", action="store_true", help="put the figures into the README")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     data = test_data()
     manifest = read_manifest(ROOT / "services" / "midi" / "weights.toml")
     store = open_store(KitSettings())
@@ -212,9 +212,9 @@ def main(arguments: Sequence[str]) -> None:
         lines += notes_table(scores)
         lines.append("")
         lines += time_table(song(data, shorter(TIMED_SECONDS), folder), ours, theirs)
-        if not (asked.no_hour or SMALLEST):
+        if not (args.no_hour or SMALLEST):
             lines += ["", long_figure(data, folder, weights)]
-    if asked.each:
+    if args.each:
         for score in scores:
             print(
                 f"{score.case.split:9} {score.case.name:28} "
@@ -223,7 +223,7 @@ def main(arguments: Sequence[str]) -> None:
             )
     text = "\n".join(lines)
     print(text)
-    if asked.write:
+    if args.write:
         write_figures(ROOT / "services" / "midi" / "README.md", text)
 
 

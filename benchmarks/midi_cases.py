@@ -41,7 +41,7 @@ class Case:
     audio: Audio
     notes: tuple[Note, ...]
     until: float = np.inf
-    """Seconds; what begins later is played, but nobody wrote it down."""
+    """Seconds; notes that begin later are played but not annotated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +169,15 @@ _NAMES = {"C": 0, "Ds": 3, "Fs": 6, "A": 9}
 
 
 def _samples(folder: Path) -> dict[int, Audio]:
-    found = {}
+    sample_by_pitch = {}
     for path in sorted(folder.glob("*.mp3")):
         name, octave = path.stem[:-1], int(path.stem[-1])
         audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
         mono = soxr.resample(audio.mean(axis=1), rate, RATE)
         # The samples begin with a little silence; a note's start is its sound's.
         begins = int(np.argmax(np.abs(mono) > 0.02 * np.abs(mono).max()))
-        found[12 * (octave + 1) + _NAMES[name]] = mono[max(0, begins - 100) :]
-    return found
+        sample_by_pitch[12 * (octave + 1) + _NAMES[name]] = mono[max(0, begins - 100) :]
+    return sample_by_pitch
 
 
 def piano(data: Path) -> Iterator[Case]:
@@ -234,10 +234,10 @@ def recordings(data: Path) -> Iterator[Case]:
         folder = data / "filosax" / name
         if folder.is_dir():
             audio = _read(folder / "Sax.flac")
-            said = json.loads((folder / "annotations.json").read_text())["notes"]
+            annotations = json.loads((folder / "annotations.json").read_text())["notes"]
             notes = [
                 Note(n["a_start_time"], n["a_end_time"], n["midi_pitch"])
-                for n in said
+                for n in annotations
                 if n["a_end_time"] < len(audio) / RATE
             ]
             # The saxophone plays on to the end of the audio, the annotation does not.
@@ -247,8 +247,8 @@ def recordings(data: Path) -> Iterator[Case]:
 
 def cases(data: Path | None, *, split: Split | None = None) -> Iterator[Case]:
     """Yield the cases of a split, or all; those from recordings only where they are there."""
-    for wanted in ("tune", "held_out") if split is None else (split,):
-        yield from synthetic(wanted)
+    for part in ("tune", "held_out") if split is None else (split,):
+        yield from synthetic(part)
     if data is not None:
         for case in (*piano(data / "audio_midi"), *recordings(data / "audio_midi")):
             if split in (None, case.split):

@@ -24,7 +24,7 @@ from services.midi.handler import handle
 
 
 class Quiet:
-    """A reporter that nobody listens to."""
+    """A reporter that ignores everything."""
 
     def progress(self, fraction: float, message: str) -> None:
         """Take note of nothing."""
@@ -38,10 +38,10 @@ def transcribe(path: Path, engine: Engine) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as scratch:
         item = ItemFacts(id=ItemId(new_id()), kind=ItemKind.RECORDING, name=path.stem)
         subject = Subject.of_item(item.id)
-        given = JobInput(
+        source = JobInput(
             path=path, kind=ArtifactKind.CANONICAL, name=path.name, subject=subject, sha256="0" * 64
         )
-        job = Job(JobId(new_id()), subject, (given,), Path(scratch), Quiet(), item)
+        job = Job(JobId(new_id()), subject, (source,), Path(scratch), Quiet(), item)
         started = time.perf_counter()
         try:
             handle(MidiParams(), job, engine)

@@ -1,4 +1,4 @@
-"""Runs inside the reference environment: upstream's transcription, and mir_eval's judgement.
+"""Runs inside the reference environment: upstream's transcription, and mir_eval's scores.
 
 One JSON request a line on stdin, one JSON answer a line on stdout. Nothing of the project is
 imported here, and nothing of this environment is imported by the project.
@@ -26,18 +26,18 @@ def transcribe(path, network):
     return {"seconds": seconds, "notes": [[float(e[0]), float(e[1]), int(e[2])] for e in events]}
 
 
-def judge(truth, found):
+def judge(truth, estimate):
     """Return F1 of notes by onset (50 ms) and by onset and end (20 %, at least 50 ms)."""
     from mir_eval.transcription import precision_recall_f1_overlap
 
-    if not found:
+    if not estimate:
         return {"onset": 0.0, "end": 0.0, "precision": 0.0, "recall": 0.0}
 
     def arrays(notes):
         times = np.array([[max(0.0, start), max(end, start + 0.01)] for start, end, _ in notes])
         return times, 440 * 2 ** ((np.array([pitch for *_, pitch in notes]) - 69) / 12)
 
-    pair = (*arrays(truth), *arrays(found))
+    pair = (*arrays(truth), *arrays(estimate))
     precision, recall, onset, _ = precision_recall_f1_overlap(*pair, offset_ratio=None)
     _, _, end, _ = precision_recall_f1_overlap(*pair, offset_ratio=0.2)
     return {"onset": onset, "end": end, "precision": precision, "recall": recall}
@@ -62,7 +62,7 @@ def main():
         if request["do"] == "transcribe":
             answer = transcribe(request["path"], network)
         else:
-            answer = judge(request["truth"], request["found"])
+            answer = judge(request["truth"], request["estimate"])
         answer["rss_mb"] = peak_mb()
         print(json.dumps(answer), flush=True)
 

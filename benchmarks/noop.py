@@ -1,4 +1,4 @@
-"""A MIDI service whose work is nothing."""
+"""A MIDI service whose jobs do nothing."""
 
 from contracts.base import Message
 from contracts.jobs import TaskName

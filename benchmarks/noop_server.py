@@ -1,4 +1,4 @@
-"""`python -m benchmarks.noop_server`: the embedded server with work that is nothing."""
+"""`python -m benchmarks.noop_server`: the embedded server with jobs that do nothing."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""One-shots told apart by the weights that are shipped: recordings that they never met.
+"""Accuracy of the shipped one-shot classifier on recordings that it was not trained on.
 
 `python -m benchmarks.oneshots` prints the figures; `--write` also puts them into
 `services/tagging/weights/README.md`. How well whole kits do that were held out is measured where
@@ -55,7 +55,7 @@ def read(path: Path) -> tuple[np.ndarray, int]:
 
 
 def one_shots(classifier: Classifier, data: Path) -> Iterator[str]:
-    """Yield a table over the recorded one-shots, none of which was learnt from."""
+    """Yield a table over recorded one-shots outside the training data."""
     right: Counter[str] = Counter()
     total: Counter[str] = Counter()
     sure = answered = 0
@@ -66,8 +66,8 @@ def one_shots(classifier: Classifier, data: Path) -> Iterator[str]:
         probabilities = classifier.classify(features(audio, rate)[None])[0]
         seconds.append(time.process_time() - began)
         folder = path.parent.name
-        wanted = FOLDERS.get(folder, (folder,))
-        hit = CLASSES[int(probabilities.argmax())] in wanted
+        accepted = FOLDERS.get(folder, (folder,))
+        hit = CLASSES[int(probabilities.argmax())] in accepted
         total[folder] += 1
         right[folder] += hit
         answered += bool(probabilities.max() >= 0.5)
@@ -109,14 +109,14 @@ def tracks(classifier: Classifier, data: Path) -> Iterator[str]:
             probabilities = classifier.classify(features(audio, rate)[None])[0]
             name = CLASSES[int(probabilities.argmax())]
             guesses.setdefault(drum, Counter())[name] += 1
-    yield "| hits of drum tracks | right | of | most often taken for |"
+    yield "| hits of drum tracks | right | of | most often classified as |"
     yield "|---|---:|---:|---|"
     right = total = 0
     for drum, counts in sorted(guesses.items(), key=lambda item: -item[1].total()):
-        found = sum(counts[name] for name in STRUCK[drum])
-        right, total = right + found, total + counts.total()
+        correct = sum(counts[name] for name in STRUCK[drum])
+        right, total = right + correct, total + counts.total()
         often = ", ".join(f"{name} {count}" for name, count in counts.most_common(3))
-        yield f"| {'/'.join(STRUCK[drum])} ({drum}) | {found} | {counts.total()} | {often} |"
+        yield f"| {'/'.join(STRUCK[drum])} ({drum}) | {correct} | {counts.total()} | {often} |"
     yield f"| **all** | **{right}** | **{total}** | {right / total:.3f} |"
 
 

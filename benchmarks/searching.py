@@ -1,9 +1,10 @@
-"""Searches at their worst beside the memory they take: the largest texts, and characters that grow.
+"""Worst-case searches and their memory: the largest texts, and characters that grow when folded.
 
-U+FDFA is one character that is written out as 18 (NFKD). An item is given as much metadata of it
-as is taken; then it is searched for as many of them as are taken, once and several times at once.
+U+FDFA is one character that is written out as 18 (NFKD). The benchmark
+fills an item with as much such metadata as the server accepts, then searches for the longest
+accepted query, once and several times at once.
 On SQLite the memory is that of the whole server's process, on Postgres that of its sessions.
-Beside it: how long a list took that somebody else asked for meanwhile.
+Also shown: the latency of another user's list during the search.
 """
 
 import argparse
@@ -72,15 +73,15 @@ async def _round(
     held: Callable[[], int],
 ) -> None:
     done = asyncio.Event()
-    most: list[int] = [held()]
+    readings: list[int] = [held()]
     waits: list[float] = []
 
     async def watch() -> None:
         while not done.is_set():
-            most.append(await asyncio.to_thread(held))
+            readings.append(await asyncio.to_thread(held))
             await asyncio.sleep(0.01)
 
-    async def beside() -> None:
+    async def list_items() -> None:
         while not done.is_set():
             began = time.monotonic()
             await other.get("/v1/items")
@@ -91,15 +92,15 @@ async def _round(
         answer = await attacker.get("/v1/items", params={"q": words})
         return answer.status_code, time.monotonic() - began
 
-    beside_it = [asyncio.create_task(watch()), asyncio.create_task(beside())]
+    tasks = [asyncio.create_task(watch()), asyncio.create_task(list_items())]
     answers = await asyncio.gather(*(search() for _ in range(count)))
     done.set()
-    await asyncio.gather(*beside_it)
+    await asyncio.gather(*tasks)
     codes = sorted({code for code, _ in answers})
     slowest = max(took for _, took in answers)
     print(
         f"  {len(words):>4} characters, {count:>2} at once: {codes}, slowest {slowest:6.2f} s, "
-        f"memory {most[0]:>5} to at most {max(most):>5} MiB; another's list: median "
+        f"memory {readings[0]:>5} to at most {max(readings):>5} MiB; another's list: median "
         f"{statistics.median(waits) * 1000:.0f} ms, most {max(waits) * 1000:.0f} ms",
         flush=True,
     )
@@ -122,21 +123,21 @@ async def client(url: str) -> AsyncIterator[httpx.AsyncClient]:
 async def item_of(http: httpx.AsyncClient) -> str:
     """Upload something, and return its item."""
     data = secrets.token_bytes(1000)
-    asked = {"name": "a.wav", "size": len(data), "sha256": sha256(data).hexdigest()}
-    upload = (await http.post("/v1/uploads", json=asked)).raise_for_status().json()
+    body = {"name": "a.wav", "size": len(data), "sha256": sha256(data).hexdigest()}
+    upload = (await http.post("/v1/uploads", json=body)).raise_for_status().json()
     (await http.put(upload["missing"][0]["url"], content=data)).raise_for_status()
     done = await http.post(f"/v1/uploads/{upload['id']}/complete")
     return str(done.raise_for_status().json()["item"])
 
 
 async def fill(http: httpx.AsyncClient, item: str) -> int:
-    """Give an item as much metadata as is taken; return how many characters that is."""
+    """Give an item as much metadata as the server accepts; return how many characters that is."""
     for size in METADATA:
         labels = {f"{n}": GROWING * (size // 64) for n in range(64)}
         answer = await http.patch(f"/v1/items/{item}", json={"metadata": labels})
         if answer.is_success:
             return size
-    raise RuntimeError(f"no metadata is taken: {answer.text}")
+    raise RuntimeError(f"no metadata is accepted: {answer.text}")
 
 
 def memory(pids: Iterator[int] | tuple[int, ...], of: str = "VmRSS") -> int:

@@ -1,4 +1,4 @@
-"""The separation service beside torch and demucs: equality, quality, time, memory.
+"""The separation service compared with torch and demucs: equality, quality, time, memory.
 
 `python -m benchmarks.separation` prints the figures; `--write` also puts them into the service's
 README; `--only` chooses parts. The reference lives in an environment of its own,
@@ -37,7 +37,7 @@ from kit.weights.store import open_store
 from services.separation.dsp import hann, stft
 from services.separation.networks.htdemucs import convert
 from services.separation.spleeter import HOP, SIZE
-from tests.separation.voices import song as synthetic_song
+from tests.separation.synthetic_vocals import song as synthetic_song
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "services" / "separation" / "README.md"
@@ -163,8 +163,8 @@ def equality(folder: Path) -> Iterator[str]:
         for precision in ("exact", "balanced", "fast"):
             out = folder / f"{kind}-{precision}"
             raw = {"format": "wav", "depth": "float32", "residual": "none"}
-            made = ours(graphs, path, out, weights=kind, precision=precision, **raw)
-            names = [stem["name"] for stem in made.report["result"]["stems"]]
+            job_run = ours(graphs, path, out, weights=kind, precision=precision, **raw)
+            names = [stem["name"] for stem in job_run.report["result"]["stems"]]
             stems = np.stack([read(out / "outputs" / name) for name in names])
             row.append(f"{snr(expected, stems):.0f}")
         yield f"| {kind} | `demucs.apply`, torch fp32 | {seconds:.0f} | " + " | ".join(row) + " |"
@@ -183,10 +183,10 @@ def torch(folder: Path) -> Iterator[str]:
     audio = read(path)
     np.save(folder / "song.npy", audio)
     raw = {"format": "wav", "depth": "float32", "residual": "none"}
-    made = ours(graphs, path, folder / "graph", weights="htdemucs", **raw)
-    names = [stem["name"] for stem in made.report["result"]["stems"]]
+    job_run = ours(graphs, path, folder / "graph", weights="htdemucs", **raw)
+    names = [stem["name"] for stem in job_run.report["result"]["stems"]]
     expected = np.stack([read(folder / "graph" / "outputs" / name) for name in names])
-    yield _row(f"graph: {made.report['result']['engine']}", "–", made)
+    yield _row(f"graph: {job_run.report['result']['engine']}", "–", job_run)
     peaks = []
     for batch in (1, 2):
         out = folder / f"torch-{batch}"
@@ -194,11 +194,11 @@ def torch(folder: Path) -> Iterator[str]:
         request = {"files": {"htdemucs": str(file)}, "audio": str(folder / "song.npy")}
         request |= {"out": str(out), "weights": "htdemucs", "share": 1.0, "batch": batch}
         command = [reference_python("separation"), "-m", "tests.separation.torch_job"]
-        made = run([*command, json.dumps(request)])
+        job_run = run([*command, json.dumps(request)])
         stems = np.stack([read(out / "outputs" / name) for name in names])
-        peaks.append(made.peak_mib)
-        title = f"{made.report['engine']}, {batch} at once"
-        yield _row(title, f"{snr(expected, stems):.0f}", made)
+        peaks.append(job_run.peak_mib)
+        title = f"{job_run.report['engine']}, {batch} at once"
+        yield _row(title, f"{snr(expected, stems):.0f}", job_run)
     yield ""
     yield (
         f"One more segment at once takes {peaks[1] - peaks[0]:.0f} MiB: on a GPU as many are taken "
@@ -206,8 +206,12 @@ def torch(folder: Path) -> Iterator[str]:
     )
 
 
-def _row(title: str, decibels: str, made: Run) -> str:
-    seconds = [f"{made.seconds:.1f}", f"{made.processor_seconds:.1f}", f"{made.peak_mib:.0f}"]
+def _row(title: str, decibels: str, job_run: Run) -> str:
+    seconds = [
+        f"{job_run.seconds:.1f}",
+        f"{job_run.processor_seconds:.1f}",
+        f"{job_run.peak_mib:.0f}",
+    ]
     return f"| {title} | {decibels} | " + " | ".join(seconds) + " |"
 
 
@@ -225,8 +229,8 @@ def masks(folder: Path) -> float:
     magnitude = np.abs(stft(window, hann(SIZE), HOP)[..., :1024])[None]
     np.save(folder / "magnitude.npy", magnitude)
     reference("masks", folder / "variables.npz", folder / "magnitude.npy", folder / "masks.npy")
-    made = open_network(graph, threads=2).run({"magnitude": magnitude})["masks"]
-    return snr(np.load(folder / "masks.npy") * magnitude, made * magnitude)
+    estimate = open_network(graph, threads=2).run({"magnitude": magnitude})["masks"]
+    return snr(np.load(folder / "masks.npy") * magnitude, estimate * magnitude)
 
 
 def quality(data: Path | None, folder: Path) -> Iterator[str]:
@@ -248,12 +252,12 @@ def quality(data: Path | None, folder: Path) -> Iterator[str]:
         row: list[float] = []
         out = folder / path.parent.name
         raw = {"format": "wav", "depth": "float32", "residual": "none"}
-        made = ours(graphs, path, out, weights="spleeter-2stems", **raw)
+        job_run = ours(graphs, path, out, weights="spleeter-2stems", **raw)
         stems = [read(out / "outputs" / f"{name}.wav") for name in ("vocals", "accompaniment")]
         upstream = upstream_way(graphs["spleeter-2stems"], mixture)
-        for true, one, other in zip(truth, stems, upstream, strict=True):
-            row += [si_sdr(true, mixture), si_sdr(true, other), si_sdr(true, one)]
-        confidences = [stem["seconds"] for stem in made.report["result"]["stems"]]
+        for true, our_stem, upstream_stem in zip(truth, stems, upstream, strict=True):
+            row += [si_sdr(true, mixture), si_sdr(true, upstream_stem), si_sdr(true, our_stem)]
+        confidences = [stem["seconds"] for stem in job_run.report["result"]["stems"]]
         row.append(ranks(truth, stems, confidences))
         columns.append(row)
         quiet.append(quieter(mixture, voice, graphs, folder))
@@ -289,19 +293,19 @@ def upstream_way(graph: Path, mixture: F32) -> F32:
     padded = np.zeros((2, (frames - 1) * HOP + SIZE), np.float32)
     padded[:, SIZE : SIZE + count] = stereo
     spectrum = stft(padded, window, HOP)
-    made = np.zeros((2, *padded.shape), np.float64)
+    output = np.zeros((2, *padded.shape), np.float64)
     for start in range(0, frames, 512):
         part = spectrum[:, start : start + 512]
         magnitude = np.zeros((1, 2, 512, 1024), np.float32)
         magnitude[0, :, : part.shape[1]] = np.abs(part[..., :1024])
-        found = network.run({"magnitude": magnitude})["masks"][:, :, : part.shape[1]]
+        network_masks = network.run({"magnitude": magnitude})["masks"][:, :, : part.shape[1]]
         masked = np.zeros((2, *part.shape), np.complex64)
-        masked[..., :1024] = found * part[..., :1024]
+        masked[..., :1024] = network_masks * part[..., :1024]
         for index in range(part.shape[1]):
             at = (start + index) * HOP
-            made[..., at : at + SIZE] += np.fft.irfft(masked[:, :, index]) * window
-    made = made[..., SIZE : SIZE + count] * (2 / 3)
-    return made.astype(np.float32)[:, : mixture.shape[0]]
+            output[..., at : at + SIZE] += np.fft.irfft(masked[:, :, index]) * window
+    output = output[..., SIZE : SIZE + count] * (2 / 3)
+    return output.astype(np.float32)[:, : mixture.shape[0]]
 
 
 def ranks(
@@ -309,15 +313,17 @@ def ranks(
 ) -> float:
     """Return the rank correlation of our confidence with the true ratio, over all seconds."""
     confidence, ratio = [], []
-    for true, made, seconds in zip(truth, stems, confidences, strict=True):
+    for true, estimate, seconds in zip(truth, stems, confidences, strict=True):
         for index, value in enumerate(seconds):
             part = slice(index * RATE, (index + 1) * RATE)
-            error = np.square(true[:, part] - made[:, part]).sum() + 1e-12
+            error = np.square(true[:, part] - estimate[:, part]).sum() + 1e-12
             if value and part.stop <= true.shape[1]:
                 confidence.append(value)
                 ratio.append(float(np.square(true[:, part]).sum() / error))
-    one, two = (np.argsort(np.argsort(values)) for values in (confidence, ratio))
-    return float(np.corrcoef(one, two)[0, 1])
+    confidence_ranks, ratio_ranks = (
+        np.argsort(np.argsort(values)) for values in (confidence, ratio)
+    )
+    return float(np.corrcoef(confidence_ranks, ratio_ranks)[0, 1])
 
 
 def speed(folder: Path, rounds: int) -> Iterator[str]:
@@ -338,8 +344,8 @@ def speed(folder: Path, rounds: int) -> Iterator[str]:
         turns.setdefault("the same, tuned allocator", []).append(run(demucs, threads | TUNED))
         for precision in ("exact", "balanced", "fast"):
             out = folder / f"{precision}-{turn}"
-            made = ours(graphs, path, out, weights="htdemucs", precision=precision)
-            turns.setdefault(f"ours, {precision}", []).append(made)
+            job_run = ours(graphs, path, out, weights="htdemucs", precision=precision)
+            turns.setdefault(f"ours, {precision}", []).append(job_run)
     base, tuned = turns["demucs command"], turns["the same, tuned allocator"]
     yield (
         f"| htdemucs, {SONG_SECONDS} s of stereo, 2 threads | median s | × real time | "
@@ -351,19 +357,19 @@ def speed(folder: Path, rounds: int) -> Iterator[str]:
         "|" + "---|" * 5,
     ]
     for name, runs in turns.items():
-        median = statistics.median(one.seconds for one in runs)
+        median = statistics.median(timed.seconds for timed in runs)
         row = [f"{median:.1f}", f"{SONG_SECONDS / median:.1f}"]
-        row.append(f"{statistics.median(one.processor_seconds for one in runs):.1f}")
+        row.append(f"{statistics.median(timed.processor_seconds for timed in runs):.1f}")
         for other in (base, tuned):
             for field in ("seconds", "processor_seconds"):
                 pairs = zip(runs, other, strict=True)
                 ratios = [getattr(a, field) / getattr(b, field) for a, b in pairs]
                 row.append(f"{statistics.median(ratios):.2f}")
-        row.append(f"{max(one.peak_mib for one in runs):.0f}")
+        row.append(f"{max(timed.peak_mib for timed in runs):.0f}")
         yield f"| {name} | " + " | ".join(row) + " |"
         if runs[0].report:
             times = [
-                f"{statistics.median(one.report[part] for one in runs):.1f}"
+                f"{statistics.median(timed.report[part] for timed in runs):.1f}"
                 for part in ("load", "network", "transforms", "rest")
             ]
             split.append(f"| {name} | " + " | ".join(times) + " |")
@@ -390,13 +396,13 @@ def memory(folder: Path, minutes: Sequence[int]) -> Iterator[str]:
         with soundfile.SoundFile(path, "w", RATE, 2, subtype="PCM_24") as file:
             for _ in range(length):
                 file.write(np.clip(minute, -1, 1).T)
-        made = ours(spleeter_graph(), path, folder / f"{length}", weights="spleeter-2stems")
+        job_run = ours(spleeter_graph(), path, folder / f"{length}", weights="spleeter-2stems")
         shutil.rmtree(folder / f"{length}")
         row = []
-        for seconds in (made.seconds, made.report["seconds"]):
+        for seconds in (job_run.seconds, job_run.report["seconds"]):
             row += [f"{seconds:.1f}", f"{length * 60 / seconds:.0f}"]
-        used = made.processor_seconds
-        row += [f"{used:.1f}", f"{length * 60 * 2 / used:.0f}", f"{made.peak_mib:.0f}"]
+        used = job_run.processor_seconds
+        row += [f"{used:.1f}", f"{length * 60 * 2 / used:.0f}", f"{job_run.peak_mib:.0f}"]
         yield f"| {length} minutes | " + " | ".join(row) + " |"
     yield ""
     yield (
@@ -415,7 +421,7 @@ def _write(part: str, text: str) -> None:
 
 
 def _data() -> Path | None:
-    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or beside the checkout."""
+    """Return where recordings lie: `CRATEDIG_TEST_DATA`, or next to the checkout."""
     named = os.environ.get("CRATEDIG_TEST_DATA")
     path = Path(named) if named else ROOT.parent / "shared" / "data"
     return path if path.is_dir() else None
@@ -444,13 +450,13 @@ def main(arguments: Sequence[str]) -> None:
                     lines = speed(folder, args.rounds)
                 case _:
                     lines = memory(folder, (1,) if SMALLEST else (4,) if args.no_hour else (4, 60))
-            made = []
+            printed = []
             for line in lines:
                 print(line, flush=True)
-                made.append(line)
+                printed.append(line)
         print(flush=True)
         if args.write:
-            _write(part, "\n".join(made))
+            _write(part, "\n".join(printed))
 
 
 if __name__ == "__main__":

@@ -58,12 +58,12 @@ class Clocked:
     def run(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run it and add to the clock."""
         started = time.perf_counter()
-        made = self._network.run(arrays)
+        outputs = self._network.run(arrays)
         self.seconds += time.perf_counter() - started
-        return made
+        return outputs
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the network."""
         self._network.close()
 
 
@@ -76,7 +76,7 @@ class _Silent:
 
 
 def main() -> None:
-    """Run the job and tell how long its parts took."""
+    """Run the job and print how long its parts took."""
     request = json.loads(sys.argv[1])
     clocks: list[Clocked] = []
 
@@ -95,9 +95,9 @@ def main() -> None:
     def separate(window: Any) -> Any:
         nonlocal separating
         begun = time.perf_counter()
-        made = inner(window)
+        stems = inner(window)
         separating += time.perf_counter() - begun
-        return made
+        return stems
 
     opened.separator.run = separate  # type: ignore[method-assign]
     item, out = ItemId("01900000-0000-7000-8000-000000000001"), Path(request["out"])
@@ -122,7 +122,7 @@ def main() -> None:
     result = handle(params, job, engine)
     ended = time.perf_counter()
     network = sum(clock.seconds for clock in clocks)
-    told = {
+    report = {
         "load": loaded - started,
         "network": network,
         "transforms": separating - network,
@@ -131,7 +131,7 @@ def main() -> None:
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "result": result.model_dump(mode="json"),
     }
-    print(json.dumps(told))
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from torch.nn import functional
 
 FOUR = ["drums", "bass", "other", "vocals"]
 OFFICIAL = {"dconv_mode": 3, "segment": Fraction(39, 5), "samplerate": 44_100}
-"""What the official files set besides; checked by their numbers of parameters: 41,984,456 for four
+"""Further settings of the official files; checked by their parameter counts: 41,984,456 for four
 sources, and 27.4 million, by the file's size, for six."""
 KINDS = {
     "htdemucs": (FOUR, OFFICIAL | {"bottom_channels": 512}, ["11111111"]),
@@ -55,7 +55,7 @@ KINDS = {
 
 
 def make_weights(folder: Path, kind: str) -> None:
-    """Write random weights as the official files are, and the bag beside them.
+    """Write random weights as the official files are, and their bag.
 
     LayerScale and the norms' affine parameters are random too: their defaults, 1e-3 and 1e-4, would
     make a comparison blind to whole branches.
@@ -98,9 +98,9 @@ def apply(folder: Path, kind: str, audio: Path, out: Path, overlap: float) -> di
     scale = mix.mean(0).std()
     started = time.perf_counter()
     with torch.no_grad():
-        made = apply_model(network, (mix / scale)[None], shifts=0, overlap=overlap)[0] * scale
+        stems = apply_model(network, (mix / scale)[None], shifts=0, overlap=overlap)[0] * scale
     seconds = time.perf_counter() - started
-    np.save(out, made.numpy())
+    np.save(out, stems.numpy())
     return {"seconds": seconds, "peak_mib": peak()}
 
 
@@ -116,9 +116,9 @@ def segment(folder: Path, kind: str, out: Path, bfloat16: bool, rounds: int) -> 
         network(mix)
         for _ in range(rounds):
             started = time.perf_counter()
-            made = network(mix)
+            stems = network(mix)
             times.append(time.perf_counter() - started)
-    np.savez(out, mix=mix[0].numpy(), stems=made[0].float().numpy())
+    np.savez(out, mix=mix[0].numpy(), stems=stems[0].float().numpy())
     return {"seconds": times, "peak_mib": peak()}
 
 
@@ -194,16 +194,16 @@ def main() -> None:
     parser.add_argument("--overlap", type=float, default=0.25)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--bfloat16", action="store_true")
-    asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    told: object = {}
-    match asked.what, asked.arguments:
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    report: object = {}
+    match args.what, args.arguments:
         case "weights", [folder, kind]:
             make_weights(Path(folder), kind)
         case "apply", [folder, kind, audio, out]:
-            told = apply(Path(folder), kind, Path(audio), Path(out), asked.overlap)
+            report = apply(Path(folder), kind, Path(audio), Path(out), args.overlap)
         case "segment", [folder, kind, out]:
-            told = segment(Path(folder), kind, Path(out), asked.bfloat16, asked.rounds)
+            report = segment(Path(folder), kind, Path(out), args.bfloat16, args.rounds)
         case "masks", [variables, magnitude, out]:
             with torch.no_grad():
                 masks(Path(variables), Path(magnitude), Path(out))
@@ -211,7 +211,7 @@ def main() -> None:
             golden(Path(folder))
         case _:
             parser.error("wrong number of arguments")
-    print(json.dumps(told))
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

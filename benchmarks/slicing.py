@@ -1,4 +1,4 @@
-"""The slicing service beside librosa: onsets; and its groups, cuts, time and memory.
+"""The slicing service compared with librosa: onsets; and its groups, cuts, time and memory.
 
 `python -m benchmarks.slicing` prints the figures; `--write` also puts them into the README.
 """
@@ -48,23 +48,23 @@ def one_shots(case: Case, folder: Path) -> list[Slice]:
     params = SlicingParams(loops=False, min_spacing=0.03, max_one_shots=0, min_length=0.01)
     handle(params, job, load_engine(EngineContext()))
     document = next(output for output in job.outputs if output.kind is ArtifactKind.SLICES)
-    found = Slices.model_validate_json(document.path.read_bytes()).slices
-    return [piece for piece in found if piece.kind is SliceKind.ONE_SHOT]
+    slices = Slices.model_validate_json(document.path.read_bytes()).slices
+    return [piece for piece in slices if piece.kind is SliceKind.ONE_SHOT]
 
 
 def onset_table(
-    cases: Sequence[Case], found: Sequence[Sequence[Slice]], folder: Path, reference: Peer
+    cases: Sequence[Case], shots_by_case: Sequence[Sequence[Slice]], folder: Path, reference: Peer
 ) -> Iterator[str]:
     """Yield a Markdown table of onset F, at 50 ms, by how annotations are merged."""
     rows: dict[tuple[str, float], list[float]] = {}
-    for case, shots in zip(cases, found, strict=True):
+    for case, shots in zip(cases, shots_by_case, strict=True):
         path = write_audio(folder / "case.flac", case.audio[None], case.rate)
         estimates = {"ours": [piece.onset / case.rate for piece in shots]}
         estimates |= reference.ask(do="onsets", path=str(path))
         for within in MERGE:
             truth = merged(case.onsets, within=within)
             for name, times in estimates.items():
-                answer = reference.ask(do="judge", kind="onsets", truth=truth, found=times)
+                answer = reference.ask(do="judge", kind="onsets", truth=truth, estimate=times)
                 rows.setdefault((name, within), []).append(answer["score"])
     names = [case.name for case in cases]
     yield "| onsets, F at 50 ms | annotations within | mean | " + " | ".join(names) + " |"
@@ -77,11 +77,11 @@ def onset_table(
         yield f"| {name} | {label} | **{statistics.fmean(scores):.3f}** | {each} |"
 
 
-def cut_figures(cases: Sequence[Case], found: Sequence[Sequence[Slice]]) -> str:
+def cut_figures(cases: Sequence[Case], shots_by_case: Sequence[Sequence[Slice]]) -> str:
     """Return a sentence on where cuts lie and how pure groups are."""
     early: list[float] = []
     right = total = groups = 0
-    for case, shots in zip(cases, found, strict=True):
+    for case, shots in zip(cases, shots_by_case, strict=True):
         truth = np.array(case.onsets)
         members: dict[int, list[str]] = {}
         for piece in shots:
@@ -159,9 +159,9 @@ def main(arguments: Sequence[str]) -> None:
     ):
         folder = Path(scratch)
         cases = few(drum_tracks(data))
-        found = [one_shots(case, folder) for case in cases]
-        lines = list(onset_table(cases, found, folder, reference))
-        lines += ["", cut_figures(cases, found)]
+        shots_by_case = [one_shots(case, folder) for case in cases]
+        lines = list(onset_table(cases, shots_by_case, folder, reference))
+        lines += ["", cut_figures(cases, shots_by_case)]
         lines += ["", cost_figures("slicing", cases, folder, hour=not (args.no_hour or SMALLEST))]
     text = "\n".join(lines)
     print(text)

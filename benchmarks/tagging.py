@@ -1,9 +1,9 @@
 """What services/tagging/README.md claims: equality with the original, time, memory.
 
 `python -m benchmarks.tagging` prints the figures; `--write` also puts them into the README, and
-`--golden` writes what the original says for the tests. The original runs in an environment of its
-own, with as many threads, one patch at a time as its own command does. How well one-shots are told
-apart is measured by `make train-tagging`.
+`--golden` writes the original's outputs for the tests. The original runs in an environment of its
+own, with as many threads, one patch at a time as its own command does. `make train-tagging`
+measures the accuracy of the one-shot classes.
 """
 
 import argparse
@@ -64,10 +64,10 @@ class Original:
 
     def run(self, source: TagSource, mel: F32) -> dict[str, F32]:
         """Return its outputs for patches, and note how long one took."""
-        given, to = self.folder / "patches.npy", self.folder / "outputs.npz"
-        np.save(given, mel)
+        source_path, to = self.folder / "patches.npy", self.folder / "outputs.npz"
+        np.save(source_path, mel)
         name = f"{source.value.upper()}_musicnn"
-        answer = self.process.ask(do="run", name=name, path=str(given), to=str(to))
+        answer = self.process.ask(do="run", name=name, path=str(source_path), to=str(to))
         self.seconds.append(answer["seconds"] / len(mel))
         with np.load(to) as content:
             return dict(content)
@@ -88,10 +88,10 @@ def our_mel(path: Path) -> F32:
 
 def recordings() -> list[Path]:
     """Return music: the synthetic song and, where they are, mixtures of real bands."""
-    found = [ROOT / "examples" / "song" / "song.flac"]
+    paths = [ROOT / "examples" / "song" / "song.flac"]
     if (data := test_data()) is not None:
-        found += sorted((data / "separation").glob("mdb_stems/*/mixture.flac"))
-    return found
+        paths += sorted((data / "separation").glob("mdb_stems/*/mixture.flac"))
+    return paths
 
 
 def run(network: Network, mel: F32) -> dict[str, F32]:
@@ -101,7 +101,7 @@ def run(network: Network, mel: F32) -> dict[str, F32]:
 
 
 def equality(original: Original, mel: F32) -> Iterator[str]:
-    """Yield a table of the largest differences, and of the time beside the original's."""
+    """Yield a table of the largest differences, and of the time relative to the original's."""
     manifest = read_manifest(ROOT / "services" / "tagging" / "weights.toml")
     weights = open_store(KitSettings()).verified(manifest)
     yield (
@@ -113,22 +113,22 @@ def equality(original: Original, mel: F32) -> Iterator[str]:
     engines: tuple[EngineName, ...] = ("openvino", "onnxruntime")
     for source in TagSource:
         original.seconds.clear()
-        wanted = original.run(source, mel)
+        expected = original.run(source, mel)
         for name in engines:
             network = open_network(weights[f"musicnn-{source}"], threads=THREADS, engine=name)
-            given = run(network, mel)
+            ours = run(network, mel)
             spent: list[float] = []
             for _ in range(ROUNDS):
                 original.run(source, mel)
                 began = time.process_time()
                 run(network, mel)
                 spent.append((time.process_time() - began) / len(mel))
-            off = (
-                np.abs(given[output] - wanted[output]).max() / np.abs(wanted[output]).max()
+            errors = (
+                np.abs(ours[output] - expected[output]).max() / np.abs(expected[output]).max()
                 for output in OUTPUTS
             )
             ratio = statistics.median(spent) / statistics.median(original.seconds)
-            cells = " | ".join(f"{one:.1e}" for one in off)
+            cells = " | ".join(f"{error:.1e}" for error in errors)
             yield f"| {source}, {network.engine} | {cells} | {ratio:.2f} |"
             network.close()
 
@@ -170,8 +170,8 @@ def main(arguments: Sequence[str]) -> None:
                 np.savez(GOLDEN / f"{source}.npz", **original.run(source, spectrogram()[:2]))
             return
         paths = few(recordings())
-        heard = [list(patches(iter([our_mel(path)])))[:OF_EACH] for path in paths]
-        mel = np.stack([patch for each in heard for patch in each if len(each) == OF_EACH])
+        patch_lists = [list(patches(iter([our_mel(path)])))[:OF_EACH] for path in paths]
+        mel = np.stack([patch for each in patch_lists for patch in each if len(each) == OF_EACH])
         lines = list(equality(original, mel))
         lines += ["", f"On {len(mel)} patches of {len(paths)} recordings, {THREADS} threads."]
         lines += front_end(original, paths)

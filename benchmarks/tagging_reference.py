@@ -60,8 +60,8 @@ class Original:
 
     def run(self, patches):
         """Return tags, penultimate layer, mean pools and maximum pools of [n, 187, 96]."""
-        given = {self.x: patches, self.training: False}
-        return self.session.run(self.outputs, given)
+        feed = {self.x: patches, self.training: False}
+        return self.session.run(self.outputs, feed)
 
 
 def main():
@@ -83,9 +83,9 @@ def main():
                 began = time.process_time()
                 # One patch at a time, as its command does.
                 parts = [networks[name].run(patch[None]) for patch in patches]
-                found = [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+                arrays = [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
                 keys = ("tags", "penultimate", "mean_pool", "max_pool")
-                np.savez(request["to"], **dict(zip(keys, found, strict=True)))
+                np.savez(request["to"], **dict(zip(keys, arrays, strict=True)))
             answer = {"seconds": time.process_time() - began}
         print(json.dumps(answer), file=answers, flush=True)
 

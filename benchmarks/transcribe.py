@@ -67,14 +67,14 @@ THEIR_SETTINGS = {"beam_size": 5, "best_of": 5}
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """What one of the two made of a recording."""
+    """A transcription by one of the two programs."""
 
     words: list[str]
     starts: list[float]
     seconds: float
     language: str = "–"
     megabytes: float = 0.0
-    """The most that its process has held so far."""
+    """Peak memory of its process so far."""
 
 
 def weights_of(word: str) -> tuple[WorkerService, dict[str, Path]]:
@@ -119,10 +119,10 @@ def lyrics_of(
     job = single_job(folder, [audio_input(path, stem=stem)])
     if run(job, params, service, engine) is None:
         return {"lines": [], "removed": []}
-    found: dict[str, Any] = json.loads(
+    lyrics: dict[str, Any] = json.loads(
         next(o.path for o in job.outputs if o.name == "lyrics.json").read_text(encoding="utf-8")
     )
-    return found
+    return lyrics
 
 
 def words_of(words: Iterable[tuple[str, float]]) -> tuple[list[str], list[float]]:
@@ -134,14 +134,14 @@ def words_of(words: Iterable[tuple[str, float]]) -> tuple[list[str], list[float]
 def ours(
     path: Path, folder: Path, service: WorkerService, engine: Any, stem: Stem | None
 ) -> Transcription:
-    """Run a whole job: decode, listen, doubt, correct, write."""
+    """Run a whole job: decode, transcribe, filter hallucinations, correct starts, write."""
     began = time.perf_counter()
-    found = lyrics_of(path, folder, service, engine, TranscribeParams(), stem)
+    lyrics = lyrics_of(path, folder, service, engine, TranscribeParams(), stem)
     seconds = time.perf_counter() - began
     words, starts = words_of(
-        (word["text"], word["start"]) for line in found["lines"] for word in line["words"]
+        (word["text"], word["start"]) for line in lyrics["lines"] for word in line["words"]
     )
-    return Transcription(words, starts, seconds, found.get("language", "–"))
+    return Transcription(words, starts, seconds, lyrics.get("language", "–"))
 
 
 def theirs(path: Path, folder: Path, reference: Peer) -> Transcription:
@@ -155,12 +155,12 @@ def theirs(path: Path, folder: Path, reference: Peer) -> Transcription:
     )
 
 
-def late_starts(case: Case, heard: Transcription) -> list[float]:
-    """Return how late each rightly heard word begins; those far away are other words."""
+def late_starts(case: Case, transcription: Transcription) -> list[float]:
+    """Return how late each correctly transcribed word begins; pairs too far apart do not count."""
     if not case.starts:
         return []
-    _, pairs = aligned(case.words, heard.words)
-    late = [heard.starts[j] - case.starts[i] for i, j in pairs]
+    _, pairs = aligned(case.words, transcription.words)
+    late = [transcription.starts[j] - case.starts[i] for i, j in pairs]
     return [error for error in late if abs(error) < MATCHED_S]
 
 
@@ -173,11 +173,11 @@ class Totals:
         self.late: tuple[list[float], list[float]] = ([], [])
 
     def add(self, case: Case, both: tuple[Transcription, Transcription]) -> None:
-        """Take one more recording, as both heard it."""
+        """Add one recording, as transcribed by both."""
         self.words += len(case.words)
-        for number, heard in enumerate(both):
-            self.edits[number] += aligned(case.words, heard.words)[0]
-            self.late[number].extend(late_starts(case, heard))
+        for number, transcription in enumerate(both):
+            self.edits[number] += aligned(case.words, transcription.words)[0]
+            self.late[number].extend(late_starts(case, transcription))
 
     def row(self, name: str) -> str:
         """Return a row of the table."""
@@ -202,7 +202,7 @@ class Bench:
     def both(
         self, path: Path, folder: Path, stem: Stem | None
     ) -> tuple[Transcription, Transcription]:
-        """Hear the same audio with both."""
+        """Transcribe the same audio with both."""
         return (
             ours(path, folder / "ours", self.service, self.engine, stem),
             theirs(path, folder, self.reference),
@@ -229,16 +229,22 @@ class Bench:
                 warm = place / "warm"
                 warm.mkdir()
                 self.memory = self.both(voice, warm, Stem.VOCALS)[1].megabytes
-            heard = self.both(voice, place, Stem.VOCALS)
-            wer = [aligned(case.words, one.words)[0] / len(case.words) for one in heard]
+            results = self.both(voice, place, Stem.VOCALS)
+            wer = [aligned(case.words, result.words)[0] / len(case.words) for result in results]
             if case.material in totals:
-                totals[case.material].add(case, heard)
-            late = [late_starts(case, one) for one in heard]
-            self.spent.append((heard[0].seconds, heard[1].seconds, soundfile.info(voice).duration))
+                totals[case.material].add(case, results)
+            late = [late_starts(case, result) for result in results]
+            self.spent.append(
+                (
+                    results[0].seconds,
+                    results[1].seconds,
+                    soundfile.info(voice).duration,
+                )
+            )
             yield (
-                f"| {case.name.replace('_', ' ')} | {heard[0].language} | {len(case.words)} |"
+                f"| {case.name.replace('_', ' ')} | {results[0].language} | {len(case.words)} |"
                 f" {wer[0]:.3f} | {wer[1]:.3f} | {_errors(late[0])} | {_errors(late[1])} |"
-                f" {heard[0].seconds / heard[1].seconds:.2f} |"
+                f" {results[0].seconds / results[1].seconds:.2f} |"
             )
         for name, total in totals.items():
             yield total.row(f"all {name}")
@@ -248,9 +254,9 @@ class Bench:
         yield "| nobody sings | s | words | words, openai-whisper |"
         yield "|---|---|---|---|"
         sums = [0, 0]
-        found = few(instrumentals(data, self.scratch))
-        found += unsung(data, self.scratch) if full else ()
-        for name, seconds, place in found:
+        instrumental = few(instrumentals(data, self.scratch))
+        instrumental += unsung(data, self.scratch) if full else ()
+        for name, seconds, place in instrumental:
             vocals = stems(place / "band.flac", place / "stems", self.separation, self.separator)
             for what, path, stem in (
                 ("all instruments", place / "band.flac", None),
@@ -263,7 +269,7 @@ class Bench:
                 sums = [a + b for a, b in zip(sums, counts, strict=True)]
                 row = " | ".join(str(count) for count in counts)
                 yield f"| {name}, {what} | {seconds:.0f} | {row} |"
-        yield f"| all {2 * len(found)} | | {' | '.join(str(count) for count in sums)} |"
+        yield f"| all {2 * len(instrumental)} | | {' | '.join(str(count) for count in sums)} |"
 
 
 def _errors(late: list[float]) -> str:
@@ -273,7 +279,7 @@ def _errors(late: list[float]) -> str:
 
 
 def _peak_mb() -> float:
-    """Return the peak memory of a process that takes the words of the synthetic song once."""
+    """Return the peak memory of a process that transcribes the synthetic song once."""
     code = (
         "from pathlib import Path;from tempfile import mkdtemp\n"
         "from benchmarks.transcribe import *\n"
@@ -300,8 +306,8 @@ def main() -> int:
         return 1
     script = ROOT / "benchmarks" / "transcribe_reference.py"
     rows: list[str] = []
-    with TemporaryDirectory() as made:
-        scratch = Path(made)
+    with TemporaryDirectory() as directory:
+        scratch = Path(directory)
         npz = scratch / "weights.npz"
         write_npz(weights_of("transcribe")[1][WEIGHTS], npz)
         with peer(reference_python("transcribe"), script, npz, str(THREADS)) as reference:
@@ -319,7 +325,7 @@ def main() -> int:
         f"Time ÷ openai-whisper's: **{us / them:.2f}** ({min(each):.2f} to {max(each):.2f} over "
         f"the recordings with words); {audio / us:.1f} × real time, with {THREADS} threads of "
         f"{platform.machine()} at a load of {os.getloadavg()[0]:.0f} (seconds are only worth "
-        f"something at a load of 2 or less). Peak memory of a process that takes the words of "
+        f"something at a load of 2 or less). Peak memory of a process that transcribes "
         f"the synthetic song {_peak_mb():.0f} MB; openai-whisper's {bench.memory:.0f} MB."
     )
     text = "\n".join(rows)

@@ -1,4 +1,4 @@
-"""Recordings that `benchmarks/transcribe.py` measures with, and how words are compared."""
+"""Recordings that `benchmarks/transcribe.py` measures, and how it compares words."""
 
 import csv
 import itertools
@@ -88,17 +88,17 @@ def _below_hundred(number: int) -> list[str]:
     return [_TENS[number // 10 - 2], *([_UNITS[number % 10]] if number % 10 else [])]
 
 
-def aligned(truth: Sequence[str], heard: Sequence[str]) -> tuple[int, list[tuple[int, int]]]:
+def aligned(truth: Sequence[str], hypothesis: Sequence[str]) -> tuple[int, list[tuple[int, int]]]:
     """Return the word edit distance, and the pairs of equal words on the best path."""
-    cost = np.zeros((len(truth) + 1, len(heard) + 1), int)
-    cost[:, 0], cost[0] = np.arange(len(truth) + 1), np.arange(len(heard) + 1)
+    cost = np.zeros((len(truth) + 1, len(hypothesis) + 1), int)
+    cost[:, 0], cost[0] = np.arange(len(truth) + 1), np.arange(len(hypothesis) + 1)
     for i, word in enumerate(truth, 1):
-        for j, other in enumerate(heard, 1):
+        for j, other in enumerate(hypothesis, 1):
             step = cost[i - 1, j - 1] + (word != other)
             cost[i, j] = min(step, cost[i - 1, j] + 1, cost[i, j - 1] + 1)
-    pairs, i, j = [], len(truth), len(heard)
+    pairs, i, j = [], len(truth), len(hypothesis)
     while i and j:
-        if truth[i - 1] == heard[j - 1] and cost[i, j] == cost[i - 1, j - 1]:
+        if truth[i - 1] == hypothesis[j - 1] and cost[i, j] == cost[i - 1, j - 1]:
             pairs.append((i - 1, j - 1))
             i, j = i - 1, j - 1
         elif cost[i, j] == cost[i - 1, j - 1] + 1:
@@ -135,7 +135,7 @@ def _speech(folder: Path) -> Iterator[Case]:
     for name, parts in itertools.groupby(rows, key=lambda row: row[0]):
         yield spoken(name, " ".join(text for _, text in parts))
     for path in sorted((folder / "numbers").glob("*.wav")):
-        # Each is named after the number that is said.
+        # Each file is named after its spoken number.
         yield spoken(f"numbers/{path.name}", path.stem)
 
 
@@ -151,8 +151,8 @@ def _song(folder: Path) -> Iterator[Case]:
         texts = (folder / "lyrics.words.txt").read_text(encoding="utf-8").split("\n")
         texts = [text for text in texts if text.strip()]
         starts = [float(row["word_start"]) for row in rows]
-        told = json.loads((folder / "info.json").read_text(encoding="utf-8"))
-        language = _language(told)
+        info = json.loads((folder / "info.json").read_text(encoding="utf-8"))
+        language = _language(info)
     else:
         texts, starts = [row["word"] for row in rows], [float(row["start"]) for row in rows]
     words: list[str] = []
@@ -164,8 +164,8 @@ def _song(folder: Path) -> Iterator[Case]:
     yield Case(folder.name, "songs", audio, language, tuple(words), tuple(times))
 
 
-def _language(told: dict[str, Any]) -> str:
-    named = str(told.get("language", told.get("Language", "English"))).casefold()
+def _language(info: dict[str, Any]) -> str:
+    named = str(info.get("language", info.get("Language", "English"))).casefold()
     return {"english": "en", "french": "fr", "german": "de", "spanish": "es"}.get(named, named[:2])
 
 
@@ -180,7 +180,7 @@ def canonical(source: Path, target: Path, until: float | None = None) -> Path:
 
 
 def unsung(data: Path, scratch: Path) -> Iterator[tuple[str, float, Path]]:
-    """Yield more recordings without a voice, at most a minute of each, likewise."""
+    """Yield further recordings without a voice, at most a minute of each."""
     for number, path in enumerate(sorted(p for pattern in UNSUNG for p in data.glob(pattern))):
         place = scratch / f"unsung-{number}"
         place.mkdir()

@@ -22,16 +22,16 @@ import whisper
 def load(weights: Path):
     """Return the network of `whisper.load_model`, from a checkpoint in OpenAI's own format."""
     with np.load(weights) as file:
-        told = json.loads(str(file[""]))
+        header = json.loads(str(file[""]))
         # OpenAI's files are in half precision, and become single as they are loaded.
         state = {name: torch.from_numpy(file[name]) for name in file.files if name}
     checkpoint = weights.with_suffix(".pt")
-    torch.save({"dims": told["dims"], "model_state_dict": state}, checkpoint)
+    torch.save({"dims": header["dims"], "model_state_dict": state}, checkpoint)
     network = whisper.load_model(str(checkpoint), device="cpu")
-    if told["alignment"]:
+    if header["alignment"]:
         # `load_model` knows these heads by the name of an official file, which this one has not.
         heads = torch.zeros(network.dims.n_text_layer, network.dims.n_text_head, dtype=torch.bool)
-        for layer, head in told["alignment"]:
+        for layer, head in header["alignment"]:
             heads[layer, head] = True
         network.register_buffer("alignment_heads", heads.to_sparse(), persistent=False)
     return network
@@ -46,7 +46,7 @@ def transcribe(network, request):
     torch.manual_seed(0)
     started = time.perf_counter()
     with contextlib.redirect_stdout(sys.stderr):
-        told = whisper.transcribe(
+        transcript = whisper.transcribe(
             network,
             audio,
             language=request["language"],
@@ -57,10 +57,10 @@ def transcribe(network, request):
     seconds = time.perf_counter() - started
     words = [
         [word["word"], float(word["start"])]
-        for segment in told["segments"]
+        for segment in transcript["segments"]
         for word in segment["words"]
     ]
-    return {"seconds": seconds, "words": words, "language": told["language"]}
+    return {"seconds": seconds, "words": words, "language": transcript["language"]}
 
 
 def peak_mb():

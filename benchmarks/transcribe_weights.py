@@ -16,10 +16,10 @@ from services.transcribe.networks.checkpoint import read_checkpoint
 
 
 def write_npz(folder: Path, out: Path) -> None:
-    """Write a network's numbers by their names in openai-whisper, and its sizes beside them."""
+    """Write a network's numbers by their names in openai-whisper, and its dimensions."""
     checkpoint = read_checkpoint(folder)
-    told = {"dims": dict(checkpoint.dims), "alignment": checkpoint.alignment}
-    np.savez(out, **{"": np.array(json.dumps(told)), **checkpoint.tensors})  # type: ignore[arg-type]
+    header = {"dims": dict(checkpoint.dims), "alignment": checkpoint.alignment}
+    np.savez(out, **{"": np.array(json.dumps(header)), **checkpoint.tensors})  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -70,6 +70,33 @@ class ProblemCode(StrEnum):
         return self in _RETRYABLE
 
 
+TITLES = {
+    ProblemCode.INVALID_REQUEST: "Invalid request",
+    ProblemCode.INVALID_PARAMETERS: "Invalid task parameters",
+    ProblemCode.UNAUTHENTICATED: "Authentication required",
+    ProblemCode.TOKEN_EXPIRED: "Token expired",
+    ProblemCode.WRONG_CREDENTIALS: "Wrong email or password",
+    ProblemCode.FORBIDDEN: "Forbidden",
+    ProblemCode.NOT_FOUND: "Not found",
+    ProblemCode.METHOD_NOT_ALLOWED: "Method not allowed",
+    ProblemCode.CONFLICT: "Conflict",
+    ProblemCode.IN_FLIGHT: "First request still in progress",
+    ProblemCode.ALREADY_EXISTS: "Already exists",
+    ProblemCode.WRONG_STATE: "Not possible in this state",
+    ProblemCode.GONE: "Gone",
+    ProblemCode.TOO_SLOW: "Request timed out",
+    ProblemCode.TOO_LARGE: "Too large",
+    ProblemCode.QUOTA_EXCEEDED: "Storage quota exceeded",
+    ProblemCode.RANGE_NOT_SATISFIABLE: "Range not satisfiable",
+    ProblemCode.KEY_REUSED: "Idempotency-Key reused for another request",
+    ProblemCode.QUARANTINED: "File quarantined",
+    ProblemCode.TOO_MANY_REQUESTS: "Too many requests",
+    ProblemCode.INTERNAL: "Internal error",
+    ProblemCode.UPSTREAM_FAILED: "Upstream service failed",
+    ProblemCode.UNAVAILABLE: "Service unavailable",
+    ProblemCode.STORE_FULL: "Storage full",
+}
+"""The title of a response with each code, for people."""
 _STATUS = {
     ProblemCode.INVALID_REQUEST: 422,
     ProblemCode.INVALID_PARAMETERS: 422,

@@ -114,7 +114,7 @@ def _log_in(settings: EmbeddedSettings, url: str) -> Client:
     stored = stored_credentials.load(kept)
     client = Client(
         Credentials(url, stored.access_token, stored.refresh_token),
-        save=lambda made: stored_credentials.save(made, kept),
+        save=lambda credentials: stored_credentials.save(credentials, kept),
     )
     try:
         client.account.get()

@@ -53,7 +53,7 @@ class Previews:
             for name in job.progress.previews:
                 if name not in self._seen:
                     self._seen.add(name)
-                    self._announce(job.id, name)
+                    self._offer(job.id, name)
         self._play()
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class Previews:
             self._playing.wait()
         self._folder.cleanup()
 
-    def _announce(self, job: str, name: str) -> None:
+    def _offer(self, job: str, name: str) -> None:
         stem = name.rsplit("-", 1)[0]
         try:
             address = self._client.jobs.preview(job, name).url

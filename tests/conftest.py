@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.support.patience import TEST_HANGS
+from tests.support.timeouts import CLUSTER_TEST_TIMEOUT
 
 REQUIRED = os.environ.get("CRATEDIG_CLUSTER") == "required"
 """Whether this run is made for the tests on real servers: a skipped one counts as failed."""
@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         if item.get_closest_marker("cluster"):
-            item.add_marker(pytest.mark.timeout(TEST_HANGS), append=False)
+            item.add_marker(pytest.mark.timeout(CLUSTER_TEST_TIMEOUT), append=False)
 
 
 @pytest.hookimpl(wrapper=True)

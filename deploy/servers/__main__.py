@@ -8,7 +8,7 @@ from deploy.servers.base import ServerError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line asks."""
+    """Run one command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m deploy.servers", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="fetch what is missing and start all servers")

@@ -22,7 +22,7 @@ class Launch:
 
 
 class Server(Protocol):
-    """One kind of server, told where its programs, its data and its ports are."""
+    """One kind of server: how to fetch, configure, start and check it."""
 
     name: str
     ports: tuple[str, ...]
@@ -30,7 +30,7 @@ class Server(Protocol):
     secrets: tuple[str, ...]
     """Names of the secrets it needs; made at random once for each checkout."""
     stop_signal: int
-    """What asks it to stop in good order."""
+    """The signal that stops it in good order."""
 
     def fetch(self, say: Say) -> None:
         """Fetch or build its programs into the cache, if they are not there."""
@@ -44,14 +44,14 @@ class Server(Protocol):
         """Return whether it answers clients now."""
         ...
 
-    def settle(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
-        """Do what can only be done on a running server, once more without harm."""
+    def initialise(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
+        """Finish the setup of a running server; idempotent."""
         ...
 
-    def passing(self, log_tail: str) -> bool:
+    def is_transient(self, log_tail: str) -> bool:
         """Return whether the end of its log says that a failed start is worth another try."""
         ...
 
-    def lines(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
+    def environment(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
         """Return the settings by which services find it."""
         ...

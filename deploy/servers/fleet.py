@@ -11,10 +11,10 @@ from deploy.servers.processes import Running, alive, kill, spawn, stop
 from deploy.servers.state import CHECKOUT, State, load, locked
 
 SERVERS: tuple[Server, ...] = (Postgres(), ObjectStoreServer(), Kafka())
-START_PATIENCE = 300.0
-"""Seconds a server may take to answer; one that ends is not waited for."""
-STOP_PATIENCE = 20.0
-"""Seconds a server may take to stop in good order."""
+START_TIMEOUT = 300.0
+"""Longest wait in seconds for a started server to answer; an exited one is not waited for."""
+STOP_TIMEOUT = 20.0
+"""Longest wait in seconds for a server to stop in good order."""
 
 
 def find(name: str) -> Server:
@@ -31,9 +31,11 @@ def up(say: Say, root: Path = CHECKOUT) -> None:
     for server in SERVERS:
         server.fetch(say)
     with locked(root) as state:
-        waiting = [(server, _launch(server, state)) for server in SERVERS if not _up(server, state)]
+        waiting = [
+            (server, _launch(server, state)) for server in SERVERS if not _is_running(server, state)
+        ]
         for server, launch in waiting:
-            _await(server, launch, state, say)
+            _wait_until_healthy(server, launch, state, say)
 
 
 def start(name: str, say: Say, root: Path = CHECKOUT) -> None:
@@ -41,10 +43,10 @@ def start(name: str, say: Say, root: Path = CHECKOUT) -> None:
     server = find(name)
     server.fetch(say)
     with locked(root) as state:
-        if _up(server, state):
+        if _is_running(server, state):
             say(f"{name} runs already")
         else:
-            _await(server, _launch(server, state), state, say)
+            _wait_until_healthy(server, _launch(server, state), state, say)
 
 
 def down(say: Say, root: Path = CHECKOUT) -> None:
@@ -55,7 +57,7 @@ def down(say: Say, root: Path = CHECKOUT) -> None:
         for server in reversed(SERVERS):
             running = state.of(server.name).running
             if running is not None and alive(running):
-                forced = stop(running, number=server.stop_signal, patience=STOP_PATIENCE)
+                forced = stop(running, number=server.stop_signal, timeout=STOP_TIMEOUT)
                 say(f"{server.name} {'had to be killed' if forced else 'stopped'}")
             state.of(server.name).running = None
             state.save()
@@ -77,12 +79,14 @@ def status(root: Path = CHECKOUT) -> dict[str, str]:
     state = load(root)
     words = {}
     for server in SERVERS:
-        mine = state.of(server.name)
-        if mine.running is None or not alive(mine.running):
+        server_state = state.of(server.name)
+        if server_state.running is None or not alive(server_state.running):
             words[server.name] = "down"
         else:
-            health = "up" if server.healthy(mine.ports) else "does not answer"
-            words[server.name] = f"{health}, port {mine.ports['clients']}, pid {mine.running.pid}"
+            health = "up" if server.healthy(server_state.ports) else "does not answer"
+            words[server.name] = (
+                f"{health}, port {server_state.ports['clients']}, pid {server_state.running.pid}"
+            )
     return words
 
 
@@ -95,37 +99,37 @@ def environment(root: Path = CHECKOUT) -> dict[str, str]:
         One of them does not run.
     """
     state = load(root)
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for server in SERVERS:
-        mine = state.of(server.name)
-        if mine.running is None or not alive(mine.running):
+        server_state = state.of(server.name)
+        if server_state.running is None or not alive(server_state.running):
             raise ServerError(f"{server.name} does not run: `make services-up` starts it")
-        found |= server.lines(mine.ports, mine.secrets)
-    return found
+        variables |= server.environment(server_state.ports, server_state.secrets)
+    return variables
 
 
-def _up(server: Server, state: State) -> bool:
-    """Return whether a server runs and answers; one that runs dumb is killed."""
-    mine = state.of(server.name)
-    if mine.running is None or not alive(mine.running):
+def _is_running(server: Server, state: State) -> bool:
+    """Return whether a server runs and answers; kill one that runs and never answers."""
+    server_state = state.of(server.name)
+    if server_state.running is None or not alive(server_state.running):
         return False
-    until = time.monotonic() + START_PATIENCE
-    while alive(mine.running):
-        if server.healthy(mine.ports):
+    until = time.monotonic() + START_TIMEOUT
+    while alive(server_state.running):
+        if server.healthy(server_state.ports):
             return True
         if time.monotonic() > until:
-            kill(mine.running)
+            kill(server_state.running)
         time.sleep(0.2)
     return False
 
 
 def _launch(server: Server, state: State) -> Launch:
-    """Start a server's process and write down that it is ours."""
-    mine = state.of(server.name)
-    state.choose(server)
+    """Start a server's process and record it in the state file."""
+    server_state = state.of(server.name)
+    state.assign(server)
     folder = state.folder / server.name
     folder.mkdir(exist_ok=True)
-    launch = server.prepare(folder, mine.ports, mine.secrets)
+    launch = server.prepare(folder, server_state.ports, server_state.secrets)
     _log(server, state).write_bytes(b"")
     _spawn(server, launch, state)
     return launch
@@ -138,27 +142,27 @@ def _spawn(server: Server, launch: Launch, state: State) -> Running:
     return running
 
 
-def _await(server: Server, launch: Launch, state: State, say: Say) -> None:
-    """Wait until a server answers, starting it again where its log says that this will help."""
-    mine = state.of(server.name)
-    running = mine.running
+def _wait_until_healthy(server: Server, launch: Launch, state: State, say: Say) -> None:
+    """Wait until a server answers, restarting it if its log shows a passing failure."""
+    server_state = state.of(server.name)
+    running = server_state.running
     began = time.monotonic()
     while True:
         if running is None or not alive(running):
             tail = _log(server, state).read_text(errors="replace")[-3000:]
-            if not server.passing(tail) or time.monotonic() > began + START_PATIENCE:
+            if not server.is_transient(tail) or time.monotonic() > began + START_TIMEOUT:
                 raise ServerError(f"{server.name} did not start:\n{tail[-1500:].strip()}")
             time.sleep(0.5)
             running = _spawn(server, launch, state)
-        elif server.healthy(mine.ports):
+        elif server.healthy(server_state.ports):
             break
-        elif time.monotonic() > began + START_PATIENCE:
+        elif time.monotonic() > began + START_TIMEOUT:
             log = _log(server, state)
-            raise ServerError(f"{server.name} does not answer after {START_PATIENCE:.0f} s: {log}")
+            raise ServerError(f"{server.name} does not answer after {START_TIMEOUT:.0f} s: {log}")
         else:
             time.sleep(0.1)
-    server.settle(state.folder / server.name, mine.ports, mine.secrets)
-    say(f"{server.name} is up on 127.0.0.1:{mine.ports['clients']}")
+    server.initialise(state.folder / server.name, server_state.ports, server_state.secrets)
+    say(f"{server.name} is up on 127.0.0.1:{server_state.ports['clients']}")
 
 
 def _log(server: Server, state: State) -> Path:

@@ -92,7 +92,7 @@ class Kafka:
         return Launch((java[0], *limits, *java[1:], "kafka.Kafka", str(properties)), {})
 
     def healthy(self, ports: dict[str, int]) -> bool:
-        """Ask for the API versions: it is answered once the broker takes clients."""
+        """Request the API versions; a broker that accepts clients answers."""
         request = struct.pack(">hhih", 18, 0, 1, -1)
         try:
             with socket.create_connection(("127.0.0.1", ports["clients"]), timeout=2) as wire:
@@ -102,21 +102,21 @@ class Kafka:
             return False
         return len(answer) >= 10 and struct.unpack(">ih", answer[4:10]) == (1, 0)
 
-    def settle(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
-        """Nothing: whoever uses topics creates them."""
+    def initialise(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
+        """Nothing: services create their topics."""
 
-    def passing(self, log_tail: str) -> bool:
+    def is_transient(self, log_tail: str) -> bool:
         """After a kill the port may be held for a moment."""
         return "Address already in use" in log_tail
 
-    def lines(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
+    def environment(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
         """Return the bus's address."""
         return {"KIT_BUS_URL": f"kafka://127.0.0.1:{ports['clients']}"}
 
 
 def _check_java(java: str) -> None:
     shown = subprocess.run((java, "-version"), capture_output=True, text=True, check=False)  # noqa: S603
-    found = re.search(r'version "(\d+)', shown.stderr + shown.stdout)
-    if found is None or int(found[1]) < OLDEST_JAVA:
-        version = found[1] if found else "unknown"
+    match = re.search(r'version "(\d+)', shown.stderr + shown.stdout)
+    if match is None or int(match[1]) < OLDEST_JAVA:
+        version = match[1] if match else "unknown"
         raise ServerError(f"Kafka needs Java {OLDEST_JAVA} or newer, but `java` is {version}.")

@@ -46,7 +46,7 @@ class ObjectStoreServer:
         return Launch(command, environment)
 
     def healthy(self, ports: dict[str, int]) -> bool:
-        """Ask whether it takes requests."""
+        """Return whether it accepts requests."""
         connection = http.client.HTTPConnection("127.0.0.1", ports["clients"], timeout=2)
         try:
             connection.request("GET", "/minio/health/cluster")
@@ -56,14 +56,14 @@ class ObjectStoreServer:
         finally:
             connection.close()
 
-    def settle(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
+    def initialise(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
         """Nothing: the platform creates its buckets."""
 
-    def passing(self, log_tail: str) -> bool:
+    def is_transient(self, log_tail: str) -> bool:
         """After a kill the port may be held for a moment."""
         return "address already in use" in log_tail
 
-    def lines(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
+    def environment(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
         """Return the store's address with its keys."""
         keys = f"{secrets['user']}:{secrets['password']}"
         return {"KIT_OBJECTS_URL": f"s3+http://{keys}@127.0.0.1:{ports['clients']}"}

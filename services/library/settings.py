@@ -37,12 +37,19 @@ class LibrarySettings(HttpSettings):
     """Pipelines that one owner may store."""
     max_duration: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
     """The max_duration recording that is taken, in seconds."""
+    feed_retention_days: Annotated[int, Field(ge=1, le=3650)] = 7
+    """Days for which the event feed keeps events; a reader that was away longer misses some."""
     owner_running: Count = 64
     """Jobs of one owner that may run at once."""
     owner_queued: Count = 1000
     """Jobs of one owner that may wait at once."""
     server_queued: Count = 20_000
     """Waiting jobs of all owners from which on batch work is refused."""
+
+    @property
+    def feed_retention(self) -> timedelta:
+        """How long the event feed keeps events."""
+        return timedelta(days=self.feed_retention_days)
 
     def policy(self, lease: Seconds) -> Policy:
         """Return the numbers of the job table for a lease."""

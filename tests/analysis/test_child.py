@@ -37,13 +37,16 @@ async def test_a_child_goes_on_after_silence(tmp_path: Path) -> None:
         good = write_audio(tmp_path / "good.flac", signals.drum_loop(120.0, 4).audio)
         ends = []
         for number, path in enumerate((silent, good)):
-            said = [one async for one in child.run(work(path, tmp_path / f"job-{number}"))]
-            ends.append(said[-1])
+            messages = [
+                child_message
+                async for child_message in child.run(work(path, tmp_path / f"job-{number}"))
+            ]
+            ends.append(messages[-1])
         skipped, finished = ends
         assert isinstance(skipped, ChildResult)
         assert (skipped.outcome, skipped.reason) == ("skipped", "silent")
         assert isinstance(finished, Finished)
         AnalysisResult.model_validate(finished.result)
-        assert "waveform-0.png" in [made.name for made in finished.outputs]
+        assert "waveform-0.png" in [output.name for output in finished.outputs]
     finally:
         await child.kill()

@@ -29,14 +29,14 @@ def test_the_tuning_is_found_within_three_cents(cents: int) -> None:
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
 def test_a_chord_shows_its_notes(rate: int) -> None:
     audio = signals.chords([(60, 64, 67)], 2.0, sample_rate=rate)
-    heard = chroma([audio], rate)
-    strongest = np.argsort(-heard.treble.mean(axis=0))[:3]
+    output = chroma([audio], rate)
+    strongest = np.argsort(-output.treble.mean(axis=0))[:3]
     assert sorted(strongest.tolist()) == [0, 4, 7]
 
 
-def test_harmonics_are_not_heard_as_notes() -> None:
-    heard = chroma([tones((48,))], RATE)
-    shares = (heard.treble + heard.bass).mean(axis=0)
+def test_harmonics_are_not_counted_as_notes() -> None:
+    output = chroma([tones((48,))], RATE)
+    shares = (output.treble + output.bass).mean(axis=0)
     shares = shares / shares.sum()
     # The third harmonic of C is a G; plain chroma gives it a fifth of the whole.
     assert shares[0] > 0.75
@@ -56,19 +56,19 @@ def test_the_level_does_not_matter_to_the_shape() -> None:
     np.testing.assert_allclose(loud / loud.sum(), soft / soft.sum(), atol=0.02)
 
 
-def test_nothing_has_no_frames() -> None:
+def test_empty_audio_has_no_frames() -> None:
     assert chroma([], RATE).treble.shape == (0, 12)
     assert find_tuning([], RATE).semitones == 0.0
     assert find_tuning([signals.silence(1.0)], RATE).semitones == 0.0
 
 
-def test_least_squares_finds_what_was_mixed() -> None:
+def test_a_non_negative_fit_finds_the_mixture() -> None:
     rng = np.random.default_rng(3)
     dictionary = rng.uniform(0, 1, (5, 40)).astype(np.float32)
     weights = np.array([[0, 1, 0, 0.5, 0], [2, 0, 0, 0, 1]], np.float32)
-    found = non_negative(weights @ dictionary, dictionary)
-    np.testing.assert_allclose(found, weights, atol=0.25)
-    assert found.min() >= 0
+    result = non_negative(weights @ dictionary, dictionary)
+    np.testing.assert_allclose(result, weights, atol=0.25)
+    assert result.min() >= 0
 
 
 def test_means_between_times() -> None:

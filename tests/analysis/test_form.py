@@ -35,7 +35,7 @@ def test_a_known_metre_is_kept_and_few_beats_say_nothing() -> None:
     assert find_bars(Accents(*[np.ones(5)] * 3)).confidence == 0.0
 
 
-def test_what_is_heard_at_a_beat_is_near_it() -> None:
+def test_peaks_are_found_near_beats_only() -> None:
     curve = np.zeros(400)
     curve[[103, 250]] = 1.0
     np.testing.assert_array_equal(peak_near(np.array([0.5, 1.0]), curve, 200.0), [1.0, 0.0])
@@ -47,7 +47,9 @@ def test_harmony_changes_where_it_changes() -> None:
     np.testing.assert_allclose(harmonic_change(chroma), [0, 0, 0, 1, 0, 0])
 
 
-def piece(groups: str, spans: int = 40) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def synthetic_features(
+    groups: str, spans: int = 40
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     rng = np.random.default_rng(2)
     shapes = {group: rng.uniform(0, 1, 36) for group in set(groups)}
     rows = [shapes[group] + 0.1 * rng.normal(size=36) for group in groups for _ in range(spans)]
@@ -60,7 +62,7 @@ def spans(edges: int) -> F64:
 
 
 def test_parts_are_cut_where_they_change_and_named_by_likeness() -> None:
-    features = piece("ABAC")
+    features = synthetic_features("ABAC")
     parts = find_parts(features, spans(161))
     assert [part.first for part in parts] == [0, 40, 80, 120]
     assert [letter(part.group) for part in parts] == ["A", "B", "A", "C"]
@@ -69,18 +71,18 @@ def test_parts_are_cut_where_they_change_and_named_by_likeness() -> None:
 
 
 def test_one_sound_is_one_part() -> None:
-    assert len(find_parts(piece("A", 160), spans(161))) == 1
-    assert len(find_parts(piece("A", 8), spans(9))) == 1
+    assert len(find_parts(synthetic_features("A", 160), spans(161))) == 1
+    assert len(find_parts(synthetic_features("A", 8), spans(9))) == 1
     assert find_parts(np.zeros((0, 36)), np.zeros(1)) == []
 
 
 def test_novelty_does_not_depend_on_the_length_around() -> None:
-    features = piece("AB")
+    features = synthetic_features("AB")
     curve = novelty(features, reach=20)
     assert int(np.argmax(curve[10:-10])) + 10 == pytest.approx(40, abs=1)
     assert curve.min() >= 0.0
     assert curve.max() <= 1.0
 
 
-def test_letters_go_on_after_z() -> None:
+def test_section_letters_go_on_after_z() -> None:
     assert [letter(group) for group in (0, 25, 26, 27, 52)] == ["A", "Z", "AA", "AB", "BA"]

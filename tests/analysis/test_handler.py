@@ -68,9 +68,9 @@ def test_a_song_is_understood(tmp_path: Path) -> None:
 def test_chords_follow_the_beat_without_gaps(tmp_path: Path) -> None:
     drums, chords = band(4)
     _, document, _ = analyse(tmp_path, [(signals.mix(drums, chords), None)])
-    for one, following in zip(document.chords, document.chords[1:], strict=False):
-        assert one.end == following.start
-        assert one.chord != following.chord
+    for current, following in zip(document.chords, document.chords[1:], strict=False):
+        assert current.end == following.start
+        assert current.chord != following.chord
     edges = np.array([beat.time for beat in document.beats])
     inner = [chord.start for chord in document.chords[1:]]
     assert all(float(np.abs(edges - time).min()) < 1e-6 for time in inner)
@@ -133,18 +133,21 @@ def test_any_range_and_zoom_of_a_picture(tmp_path: Path) -> None:
     )
     params = AnalysisParams(tempo=False, key=False, chords=False, sections=False, images=images)
     result, document, job = analyse(tmp_path, [(drums, None)], params)
-    assert [(made.start, round(made.end, 2)) for made in result.images] == [(1.0, 1.01), (2.0, 8.0)]
+    assert [(image.start, round(image.end, 2)) for image in result.images] == [
+        (1.0, 1.01),
+        (2.0, 8.0),
+    ]
     assert (document.tempo, document.key, document.chords, document.sections) == (
         None,
         None,
         (),
         (),
     )
-    for made in result.images:
-        output = next(output for output in job.outputs if output.name == made.file)
+    for image in result.images:
+        output = next(output for output in job.outputs if output.name == image.file)
         header = output.path.read_bytes()[16:24]
-        assert int.from_bytes(header[:4]) == made.width
-        assert int.from_bytes(header[4:]) == made.height
+        assert int.from_bytes(header[:4]) == image.width
+        assert int.from_bytes(header[4:]) == image.height
 
 
 def test_a_picture_beyond_the_end_is_rejected(tmp_path: Path) -> None:
@@ -176,13 +179,13 @@ def test_other_rates_give_the_same(tmp_path: Path) -> None:
 
 
 def test_what_does_not_belong_together_is_rejected(tmp_path: Path) -> None:
-    one = write_audio(tmp_path / "a.flac", signals.noise(0.2))
+    first = write_audio(tmp_path / "a.flac", signals.noise(0.2))
     other = write_audio(tmp_path / "b.flac", signals.noise(0.2, sample_rate=22_050), 22_050)
     for inputs in (
         [],
-        [audio_input(one), audio_input(one)],
-        [audio_input(one), audio_input(other, stem=Stem.DRUMS)],
-        [audio_input(one, stem=Stem.DRUMS), audio_input(one, stem=Stem.DRUMS)],
+        [audio_input(first), audio_input(first)],
+        [audio_input(first), audio_input(other, stem=Stem.DRUMS)],
+        [audio_input(first, stem=Stem.DRUMS), audio_input(first, stem=Stem.DRUMS)],
     ):
         with pytest.raises(Rejected):
             handle(AnalysisParams(), single_job(tmp_path, inputs), load_engine(EngineContext()))
@@ -198,23 +201,23 @@ def test_parameters_out_of_range_are_refused() -> None:
 def test_opposite_channels_have_the_key_and_chords_of_equal_ones(tmp_path: Path) -> None:
     drums, chords = band(4)
     song = signals.mix(drums, chords)
-    found = []
+    detected = []
     for name, right in (("equal", song), ("opposite", -song)):
         (tmp_path / name).mkdir()
         stereo = np.concatenate([song, right])
         result, document, _ = analyse(tmp_path / name, [(stereo, None)])
         assert result.key is not None
-        found.append((result.key.best.key, [(c.chord, c.start) for c in document.chords]))
-    assert found[0] == found[1]
-    assert found[0][0] == "C:maj"
+        detected.append((result.key.best.key, [(c.chord, c.start) for c in document.chords]))
+    assert detected[0] == detected[1]
+    assert detected[0][0] == "C:maj"
 
 
-def test_a_change_of_tempo_is_told(tmp_path: Path) -> None:
+def test_a_change_of_tempo_is_reported(tmp_path: Path) -> None:
     audio, _ = signals.drum_song((100.0, 12), (130.0, 12))
     result, _, _ = analyse(tmp_path, [(audio, None)], AnalysisParams(images=()))
     assert result.tempo is not None
-    assert [one.bpm for one in result.tempo.changes] == pytest.approx([100, 130], rel=0.01)
-    assert [one.start for one in result.tempo.changes] == pytest.approx([0.0, 28.8], abs=1.5)
+    assert [change.bpm for change in result.tempo.changes] == pytest.approx([100, 130], rel=0.01)
+    assert [change.start for change in result.tempo.changes] == pytest.approx([0.0, 28.8], abs=1.5)
     assert result.tempo.steadiness > 0.9
 
 

@@ -56,23 +56,23 @@ def test_chords_are_followed() -> None:
     truth = ["C:maj"] * 4 + ["A:min"] * 4 + ["F:maj"] * 4 + ["G:maj"] * 4
     treble = np.array([triad(label) for label in truth])
     bass = np.array([np.eye(12)[LABELS.index(label) % 12] for label in truth])
-    found = decode(likeness(treble, bass), np.ones(16))
-    assert [LABELS[state] for state in found.states] == truth
-    assert found.confidence.min() > 0.5
+    result = decode(likeness(treble, bass), np.ones(16))
+    assert [LABELS[state] for state in result.states] == truth
+    assert result.confidence.min() > 0.5
 
 
 def test_a_passing_note_does_not_change_the_chord() -> None:
     rng = np.random.default_rng(0)
     treble = np.array([triad("C:maj")] * 8) + rng.uniform(0, 0.4, (8, 12))
-    found = decode(likeness(treble, np.zeros((8, 12))), np.ones(8))
-    assert {LABELS[state] for state in found.states} == {"C:maj"}
+    result = decode(likeness(treble, np.zeros((8, 12))), np.ones(8))
+    assert {LABELS[state] for state in result.states} == {"C:maj"}
 
 
 def test_silence_and_noise_have_no_chord() -> None:
     treble = np.array([triad("C:maj")] * 4 + [np.zeros(12)] * 4)
-    found = decode(likeness(treble, np.zeros((8, 12))), np.array([1.0] * 4 + [0.0] * 4))
-    assert [LABELS[state] for state in found.states] == ["C:maj"] * 4 + ["N"] * 4
-    assert found.states[-1] == NONE
+    result = decode(likeness(treble, np.zeros((8, 12))), np.array([1.0] * 4 + [0.0] * 4))
+    assert [LABELS[state] for state in result.states] == ["C:maj"] * 4 + ["N"] * 4
+    assert result.states[-1] == NONE
     assert decode(np.zeros((0, 24)), np.zeros(0)).states == ()
 
 
@@ -86,13 +86,13 @@ def test_the_bass_tells_which_of_two_chords_it_is() -> None:
 
 
 def test_a_chord_may_change_half_way_between_beats() -> None:
-    made = spans(np.arange(5.0), beats=True)
-    np.testing.assert_allclose(made.edges, np.arange(9) / 2)
+    output = spans(np.arange(5.0), beats=True)
+    np.testing.assert_allclose(output.edges, np.arange(9) / 2)
     truth = ["C:maj"] * 3 + ["F:maj"] * 5
     treble = np.array([triad(label) for label in truth])
     fit = likeness(treble, np.zeros((8, 12)))
-    found = decode(fit, np.ones(8), stay=made.stay, weight=made.weight)
-    assert [LABELS[state] for state in found.states] == truth
+    result = decode(fit, np.ones(8), stay=output.stay, weight=output.weight)
+    assert [LABELS[state] for state in result.states] == truth
 
 
 def test_in_doubt_a_chord_changes_on_the_beat() -> None:
@@ -102,19 +102,19 @@ def test_in_doubt_a_chord_changes_on_the_beat() -> None:
     )
     fit = likeness(treble, np.zeros((8, 12)))
     fit[3, [LABELS.index("C:maj"), LABELS.index("F:maj")]] = 0.8
-    made = spans(np.arange(5.0), beats=True)
-    on_beat = decode(fit, np.ones(8), stay=made.stay, weight=made.weight)
+    output = spans(np.arange(5.0), beats=True)
+    on_beat = decode(fit, np.ones(8), stay=output.stay, weight=output.weight)
     assert [LABELS[state] for state in on_beat.states] == ["C:maj"] * 4 + ["F:maj"] * 4
 
 
 def test_without_beats_chords_change_anywhere_alike() -> None:
-    made = spans(np.array([0.0, 0.5, 1.0, 1.3]), beats=False)
-    assert made.edges.size == 13
-    assert made.edges[:5] == pytest.approx([0.0, 0.125, 0.25, 0.375, 0.5])
-    assert made.edges[-1] == pytest.approx(1.3)
-    assert np.ptp(made.stay) == 0.0
+    output = spans(np.array([0.0, 0.5, 1.0, 1.3]), beats=False)
+    assert output.edges.size == 13
+    assert output.edges[:5] == pytest.approx([0.0, 0.125, 0.25, 0.375, 0.5])
+    assert output.edges[-1] == pytest.approx(1.3)
+    assert np.ptp(output.stay) == 0.0
     # Over half a second a chord stays as probably as over a beat.
-    assert made.stay[0] ** 4 == pytest.approx(spans(np.arange(3.0), beats=True).stay[0])
+    assert output.stay[0] ** 4 == pytest.approx(spans(np.arange(3.0), beats=True).stay[0])
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -123,7 +123,7 @@ def test_the_likeliest_sequence_is_found(seed: int) -> None:
     fit = np.full((4, 24), -5.0)
     fit[:, [0, 5, 7]] = rng.uniform(0.3, 0.7, (4, 3))
     stay = rng.uniform(0.2, 0.9, 4)
-    found = decode(fit, np.ones(4), stay=stay, none_at=-5.0)
+    result = decode(fit, np.ones(4), stay=stay, none_at=-5.0)
 
     def score(path: tuple[int, ...]) -> float:
         total = 10.0 * float(sum(fit[span, state] for span, state in enumerate(path)))
@@ -133,8 +133,8 @@ def test_the_likeliest_sequence_is_found(seed: int) -> None:
         return total
 
     every = {path: np.exp(score(path)) for path in product((0, 5, 7), repeat=4)}
-    assert found.states == max(every, key=lambda path: every[path])
+    assert result.states == max(every, key=lambda path: every[path])
     whole = sum(every.values())
-    for span, state in enumerate(found.states):
+    for span, state in enumerate(result.states):
         share = sum(value for path, value in every.items() if path[span] == state) / whole
-        assert found.confidence[span] == pytest.approx(share, abs=1e-3)
+        assert result.confidence[span] == pytest.approx(share, abs=1e-3)

@@ -18,7 +18,12 @@ import yaml
 from tests.architecture.sources import ROOT, sources
 from tests.architecture.words import WORDS, Where, Word
 
-PRODUCT = ("benchmarks", "clients", "contracts", "deploy", "embedded", "gateway", "kit", "services")
+CHECKED = (
+    *("benchmarks", "clients", "contracts", "deploy", "embedded", "examples", "gateway", "kit"),
+    *("services", "tests", "tools"),
+)
+INTERNAL = ("benchmarks", "tests", "tools")
+"""Folders whose texts no user reads."""
 SERVER = ("contracts/", "embedded/", "gateway/", "kit/", "services/")
 SCHEMAS = ("openapi.json", "asyncapi.yaml")
 DESCRIBING = frozenset({"title", "summary", "description"})
@@ -177,13 +182,11 @@ def described(document: object, path: str) -> Iterator[PublicString]:
 
 
 def checked_files() -> list[Path]:
-    """Return product code and what supports tests; migrations that have run keep their names."""
+    """Return all code of the project; migrations that have run keep their names."""
     return [
         path
-        for path in sources(*PRODUCT, "tests")
-        if "versions" not in path.parts
-        and not path.name.startswith("test_")
-        and "node_modules" not in path.parts
+        for path in sources(*CHECKED)
+        if "versions" not in path.parts and "node_modules" not in path.parts
     ]
 
 
@@ -203,7 +206,7 @@ def public_strings() -> tuple[PublicString, ...]:
     strings = [
         text
         for path in checked_files()
-        if path.relative_to(ROOT).parts[0] not in ("tests", "benchmarks")
+        if path.relative_to(ROOT).parts[0] not in INTERNAL
         for text in strings_in(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
     ]
     for name in SCHEMAS:

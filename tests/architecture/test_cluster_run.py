@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.running_server import ROOT
 
-ONE = """
+CLUSTER_TEST = """
 import pytest
 
 def test_runs():
@@ -52,7 +52,7 @@ def run(folder: Path, content: str, *, required: bool) -> tuple[int, str]:
 
 
 def test_a_skipped_test_fails_where_it_is_required(tmp_path: Path) -> None:
-    status, words = run(tmp_path, ONE, required=True)
+    status, words = run(tmp_path, CLUSTER_TEST, required=True)
     assert status == pytest.ExitCode.TESTS_FAILED
     assert "1 passed, 1 xfailed" in words
     for name in ("test_is_marked", "test_finds_out"):
@@ -66,6 +66,6 @@ def test_a_skipped_file_fails_where_it_is_required(tmp_path: Path) -> None:
 
 
 def test_elsewhere_a_skipped_test_is_skipped(tmp_path: Path) -> None:
-    status, words = run(tmp_path, ONE, required=False)
+    status, words = run(tmp_path, CLUSTER_TEST, required=False)
     assert status == pytest.ExitCode.OK
     assert "2 skipped" in words

@@ -28,11 +28,11 @@ def test_every_service_is_there_and_nothing_else(composed: dict[str, Any]) -> No
 def test_a_service_is_built_from_the_one_dockerfile_and_confined(
     composed: dict[str, Any], folder: Path
 ) -> None:
-    one = composed[folder.name]
-    assert one["build"] == {"context": ".", "args": {"SERVICE": folder.name}}
-    assert one["image"].startswith(f"cratedig/{folder.name}:")
-    assert one["read_only"] is True
-    assert one["cap_drop"] == ["ALL"]
+    service = composed[folder.name]
+    assert service["build"] == {"context": ".", "args": {"SERVICE": folder.name}}
+    assert service["image"].startswith(f"cratedig/{folder.name}:")
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)

@@ -34,11 +34,11 @@ def test_the_topics_of_the_cluster_are_those_of_the_contracts() -> None:
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: str(path.parent.relative_to(K8S)))
-def test_every_file_beside_a_kustomization_is_used(path: Path) -> None:
+def test_every_file_next_to_a_kustomization_is_used(path: Path) -> None:
     (kustomization,) = documents(path)
     used = {*kustomization.get("resources", ())}
     used |= {patch["path"] for patch in kustomization.get("patches", ()) if "path" in patch}
-    files = {one.name for one in path.parent.glob("*.yaml")} - {path.name}
+    files = {entry.name for entry in path.parent.glob("*.yaml")} - {path.name}
     assert files <= used
 
 

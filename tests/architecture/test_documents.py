@@ -10,7 +10,9 @@ from tests.architecture.sources import ROOT
 
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/adding-a-service.md")
 PATHS = sorted({(page, row.path) for page in PAGES for row in named_paths(page) if row.is_checked})
-WALK = [row for row in named_paths("docs/architecture.md") if re.match(r"\d+\. |    ", row.line)]
+CODE_PATH = [
+    row for row in named_paths("docs/architecture.md") if re.match(r"\d+\. |    ", row.line)
+]
 
 
 @pytest.mark.parametrize(("page", "path"), PATHS)
@@ -25,11 +27,11 @@ def test_contributing_lists_twenty_changes() -> None:
 
 
 def test_the_walk_of_a_job_is_there() -> None:
-    assert len(WALK) > 15
+    assert len(CODE_PATH) > 15
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in WALK if row.is_checked], ids=lambda row: f"{row.path}:{row.symbol}"
+    "row", [row for row in CODE_PATH if row.is_checked], ids=lambda row: f"{row.path}:{row.symbol}"
 )
 def test_a_function_of_the_walk_exists(row: NamedPath) -> None:
     tree = ast.parse((ROOT / row.path).read_text(encoding="utf-8"))

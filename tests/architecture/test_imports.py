@@ -60,8 +60,12 @@ def test_others_import_only_service_and_settings(folder: Path) -> None:
     name = f"services.{folder.name}"
     allowed = {f"{name}.service", f"{name}.service.SERVICE", f"{name}.settings", name}
     for path in sources("embedded", "gateway"):
-        used = {one for one in imports(path) if one == name or one.startswith(name + ".")}
-        assert all(one in allowed or one.startswith(f"{name}.settings.") for one in used), path
+        used = {
+            module for module in imports(path) if module == name or module.startswith(name + ".")
+        }
+        assert all(
+            module in allowed or module.startswith(f"{name}.settings.") for module in used
+        ), path
 
 
 @pytest.mark.parametrize("folder", services(), ids=lambda path: path.name)
@@ -71,10 +75,10 @@ def test_importing_a_service_imports_no_engine(folder: Path) -> None:
         f"import sys, services.{folder.name}.service\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
-    found = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert found.stdout.strip() == "[]"
+    assert result.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("folder", services(), ids=lambda path: path.name)

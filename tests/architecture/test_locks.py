@@ -21,7 +21,7 @@ def packages(path: Path) -> set[str]:
 
 def test_cpu_and_gpu_exclude_each_other() -> None:
     extras = {
-        frozenset(one["extra"] for one in pair) for pair in PROJECT["tool"]["uv"]["conflicts"]
+        frozenset(entry["extra"] for entry in pair) for pair in PROJECT["tool"]["uv"]["conflicts"]
     }
     assert frozenset({"cpu", "gpu"}) in extras
 

@@ -36,13 +36,13 @@ class Row:
 
 def rows() -> dict[str, Row]:
     """Return the table of the record."""
-    found = {}
+    result = {}
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| ") and len(cells) == 4 and cells[0] != "package":
             places, legs = (tuple(re.findall(r"`([^`]+)`", cells[n])) for n in (1, 3))
-            found[cells[0]] = Row(places, legs)
-    return found
+            result[cells[0]] = Row(places, legs)
+    return result
 
 
 ROWS = rows()

@@ -83,20 +83,20 @@ OWN = frozenset(("_exit", "_replace"))
 def named(path: str) -> Any:
     """Return what `module:name.name` names."""
     module, _, names = path.partition(":")
-    found = import_module(module)
+    result = import_module(module)
     for name in names.split("."):
-        found = getattr(found, name)
-    return found
+        result = getattr(result, name)
+    return result
 
 
 def rows() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return the version read of each package in the record, and the files that use it."""
-    found = {}
+    result = {}
     for line in RECORD.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| `") and len(cells) == 5:
-            found[cells[0].strip("`")] = cells[1], tuple(re.findall(r"`([^`]+\.py)`", cells[3]))
-    return found
+            result[cells[0].strip("`")] = cells[1], tuple(re.findall(r"`([^`]+\.py)`", cells[3]))
+    return result
 
 
 @pytest.mark.parametrize("package", rows())

@@ -34,28 +34,32 @@ def numbers(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, .
         inner, *more = get_args(annotation)
         yield from numbers(inner, (*metadata, *more))
     elif origin in (Union, UnionType):
-        for one in get_args(annotation):
-            yield from numbers(one, metadata)
+        for argument in get_args(annotation):
+            yield from numbers(argument, metadata)
     elif annotation in (int, float):
         yield metadata
 
 
 def flat(metadata: tuple[Any, ...]) -> Iterator[Any]:
-    for one in metadata:
-        yield from flat(tuple(one.metadata)) if isinstance(one, FieldInfo) else (one,)
+    for constraint in metadata:
+        yield from (
+            flat(tuple(constraint.metadata)) if isinstance(constraint, FieldInfo) else (constraint,)
+        )
 
 
 SETTINGS = [
     (kind, name)
-    for kind in sorted(set(kinds()), key=lambda one: one.__name__ + one.__module__)
+    for kind in sorted(
+        set(kinds()), key=lambda settings_class: settings_class.__name__ + settings_class.__module__
+    )
     for name, field in kind.model_fields.items()
     if any(True for _ in numbers(field.annotation, tuple(field.metadata)))
 ]
 
 
 def test_the_walk_finds_them() -> None:
-    found = {kind for kind, _ in SETTINGS}
-    assert {KitSettings, EmbeddedSettings, *(service.settings for service in SERVICES)} == found
+    result = {kind for kind, _ in SETTINGS}
+    assert {KitSettings, EmbeddedSettings, *(service.settings for service in SERVICES)} == result
     assert len(SETTINGS) > 50
 
 
@@ -67,9 +71,9 @@ def test_a_number_has_bounds_and_its_default_keeps_to_them(
 ) -> None:
     field = kind.model_fields[name]
     for constraints in numbers(field.annotation, tuple(field.metadata)):
-        found = list(flat(constraints))
-        assert any(isinstance(one, Ge | Gt) for one in found), f"{name} has no least value"
-        assert any(isinstance(one, Le | Lt) for one in found), f"{name} has no greatest value"
+        result = list(flat(constraints))
+        assert any(isinstance(entry, Ge | Gt) for entry in result), f"{name} has no least value"
+        assert any(isinstance(entry, Le | Lt) for entry in result), f"{name} has no greatest value"
     for value in (-1, 1 << 60, float("nan"), float("inf")):
         with pytest.raises(ValidationError):
             kind(**{name: value})
@@ -93,7 +97,11 @@ def test_what_may_not_be_nothing_is_refused_by_name(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = name.split("_")[0] + "_"
-    (kind,) = {one for one in kinds() if one.model_config.get("env_prefix") == prefix}
+    (kind,) = {
+        settings_class
+        for settings_class in kinds()
+        if settings_class.model_config.get("env_prefix") == prefix
+    }
     monkeypatch.setenv(name, "0")
     with pytest.raises(StartRefused, match=name):
         read(kind)

@@ -35,13 +35,13 @@ def on_grid(audio: AudioBlock) -> AudioBlock:
 def test_blocks_hold_the_file_and_only_the_last_is_short(tmp_path: Path, block: int) -> None:
     audio = on_grid(signals.noise(0.2 if block == 1 else 2.0, channels=2, seed=3))
     blocks = list(read_blocks(written(tmp_path / "a.flac", audio), block))
-    assert {made.shape[1] for made in blocks[:-1]} <= {block}
+    assert {output.shape[1] for output in blocks[:-1]} <= {block}
     assert 0 < blocks[-1].shape[1] <= block
-    assert all(made.dtype == np.float32 and made.flags["C_CONTIGUOUS"] for made in blocks)
+    assert all(output.dtype == np.float32 and output.flags["C_CONTIGUOUS"] for output in blocks)
     np.testing.assert_array_equal(np.concatenate(blocks, axis=1), audio)
 
 
-def test_a_part_is_the_samples_asked_for(tmp_path: Path) -> None:
+def test_a_part_is_the_requested_samples(tmp_path: Path) -> None:
     audio = on_grid(signals.noise(1.0, seed=4))
     path = written(tmp_path / "a.flac", audio)
     np.testing.assert_array_equal(read(path, start=12_345, stop=40_001), audio[:, 12_345:40_001])
@@ -63,11 +63,11 @@ def test_mono_is_the_mean_of_the_channels(tmp_path: Path) -> None:
 def test_resampling_keeps_pitch_level_and_place(source: int, target: int) -> None:
     tone = signals.sine(997.0, 2.0, sample_rate=source)
     blocks = (tone[:, at : at + 1000] for at in range(0, tone.shape[1], 1000))
-    made = np.concatenate(list(resample_stream(blocks, source, target)), axis=1)
+    output = np.concatenate(list(resample_stream(blocks, source, target)), axis=1)
     expected = signals.sine(997.0, 2.0, sample_rate=target)
-    assert abs(made.shape[1] - expected.shape[1]) <= 1
+    assert abs(output.shape[1] - expected.shape[1]) <= 1
     middle = slice(target // 10, -target // 10)
-    np.testing.assert_allclose(made[0, middle], expected[0, middle], atol=2e-4)
+    np.testing.assert_allclose(output[0, middle], expected[0, middle], atol=2e-4)
 
 
 def test_resampling_to_the_same_rate_changes_nothing() -> None:
@@ -75,7 +75,7 @@ def test_resampling_to_the_same_rate_changes_nothing() -> None:
     assert next(resample_stream([audio], 44_100, 44_100)) is audio
 
 
-def test_resampling_nothing_yields_nothing() -> None:
+def test_resampling_empty_audio_yields_empty_audio() -> None:
     assert list(resample_stream([], 44_100, 48_000)) == []
 
 
@@ -91,7 +91,7 @@ def test_probe_tells_rate_channels_and_length(tmp_path: Path) -> None:
     assert facts.duration == pytest.approx(1.5)
 
 
-def test_what_is_no_audio_is_said_so(tmp_path: Path) -> None:
+def test_a_file_without_audio_has_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     path.write_bytes(b"not audio at all")
     with pytest.raises(UnreadableAudio, match=r"a\.flac cannot be read as audio"):
@@ -122,10 +122,10 @@ def test_what_measures_a_file_sees_all_of_it_in_step_with_whoever_reads_it(tmp_p
             if number % 3 == 2:
                 yield
 
-    made = []
+    output = []
     for block in read_measured(path, measure):
-        made.append(block)
-        ahead.append(len(measured) - len(made))
-    np.testing.assert_array_equal(np.concatenate(measured, axis=1), np.concatenate(made, axis=1))
-    assert sum(block.shape[1] for block in made) == 20 * 65_536
+        output.append(block)
+        ahead.append(len(measured) - len(output))
+    np.testing.assert_array_equal(np.concatenate(measured, axis=1), np.concatenate(output, axis=1))
+    assert sum(block.shape[1] for block in output) == 20 * 65_536
     assert -1 <= min(ahead) <= max(ahead) <= 2

@@ -65,7 +65,7 @@ def test_channels_that_go_together_give_their_mean() -> None:
     assert level(mono(audio) - mean) < level(mean) - 45
 
 
-def test_what_stands_in_one_loudspeaker_alone_is_left_alone() -> None:
+def test_a_signal_in_one_channel_is_left_unchanged() -> None:
     sound = music(2.0)
     audio = np.concatenate([sound, np.zeros_like(sound)])
     np.testing.assert_allclose(mono(audio), 0.5 * sound[0], atol=1e-7)
@@ -92,14 +92,14 @@ def test_where_the_phase_turns_the_level_holds_and_nothing_clicks() -> None:
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_lead_in_the_side_is_heard_beside_a_band_in_the_middle(sign: float) -> None:
+def test_a_lead_in_the_side_channel_survives_the_downmix(sign: float) -> None:
     band, lead = music(4.0, transpose=-12), signals.sine(1046.5, 4.0, amplitude=0.2)
     mixed = mono(np.concatenate([band + sign * lead, band - sign * lead]))
     inner = slice(RATE // 2, -RATE // 2)
     time = np.arange(len(mixed)) / RATE
     wave = np.exp(2j * np.pi * 1046.5 * time)
-    heard = 2 * abs(np.vdot(wave[inner], mixed[inner])) / len(time[inner])
-    assert heard == pytest.approx(0.2, rel=0.1)
+    output = 2 * abs(np.vdot(wave[inner], mixed[inner])) / len(time[inner])
+    assert output == pytest.approx(0.2, rel=0.1)
     # The band is what it was.
     rest = mixed - sign * lead[0]
     assert level((rest - band[0])[inner]) < level(band) - 20

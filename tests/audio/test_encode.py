@@ -46,9 +46,9 @@ def test_lossy_forms_sound_alike(tmp_path: Path, form: AudioForm, slack: int) ->
     path = tmp_path / f"a{form.suffix}"
     with Encoder(path, 44_100, channels=2, form=form) as encoder:
         encoder.write(audio)
-    made = read(path)
-    assert 0 <= made.shape[1] - audio.shape[1] <= slack
-    both = np.fft.rfft(made[0, :80_000]), np.fft.rfft(audio[0, :80_000])
+    output = read(path)
+    assert 0 <= output.shape[1] - audio.shape[1] <= slack
+    both = np.fft.rfft(output[0, :80_000]), np.fft.rfft(audio[0, :80_000])
     ours, theirs = (np.abs(spectrum)[:20_000] for spectrum in both)
     assert np.corrcoef(ours, theirs)[0, 1] > 0.99
 

@@ -10,9 +10,9 @@ from tests.support import signals
 RATE = 44_100
 
 
-def found(audio: F32, block: int = 10_000) -> list[float]:
+def dc_offsets(audio: F32, block: int = 10_000) -> list[float]:
     parts = [audio[:, at : at + block] for at in range(0, audio.shape[1], block)]
-    return [float(one) for one in find_offset(parts, RATE)[:, 0]]
+    return [float(offset) for offset in find_offset(parts, RATE)[:, 0]]
 
 
 def drums() -> F32:
@@ -24,13 +24,13 @@ def drums() -> F32:
 @pytest.mark.parametrize("block", [1000, 10_000, 10**7])
 def test_an_offset_is_found(offset: float, block: int) -> None:
     audio = (0.7 * drums() + np.float32(offset)).astype(np.float32)
-    assert found(audio, block) == pytest.approx([offset], rel=0.02)
+    assert dc_offsets(audio, block) == pytest.approx([offset], rel=0.02)
 
 
 def test_each_channel_has_its_own() -> None:
     audio = 0.5 * np.concatenate([drums(), drums()]) + np.array([[0.01], [0.0]], np.float32)
-    assert found(audio) == pytest.approx([0.01, 0.0], abs=1e-4)
-    assert found(audio)[1] == 0.0
+    assert dc_offsets(audio) == pytest.approx([0.01, 0.0], abs=1e-4)
+    assert dc_offsets(audio)[1] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_each_channel_has_its_own() -> None:
     ids=["drums", "bass", "low sine", "noise", "silence", "voice", "one-shot", "nothing"],
 )
 def test_what_has_none_stays_untouched(audio: F32) -> None:
-    assert found(audio) == [0.0]
+    assert dc_offsets(audio) == [0.0]
     assert next(without_offset([audio], np.zeros((1, 1), np.float32))) is audio
 
 
 def test_a_struck_sound_shows_it_in_its_tail() -> None:
     time = np.arange(round(0.2 * RATE)) / RATE
     kick = (0.8 * np.sin(2 * np.pi * 60 * time) * np.exp(-40 * time) + 0.02).astype(np.float32)
-    assert found(kick[None]) == pytest.approx([0.02], abs=0.002)
+    assert dc_offsets(kick[None]) == pytest.approx([0.02], abs=0.002)

@@ -28,7 +28,7 @@ async def authenticate(credential: str) -> Principal:
             raise KeysUnavailable("no keys")
         case "bad":
             raise BadToken("secret reason")
-    scopes = frozenset(Scope(one) for one in credential.split(","))
+    scopes = frozenset(Scope(scope) for scope in credential.split(","))
     user = new_id()
     ends = datetime.now(UTC) + timedelta(minutes=1)
     return Principal(
@@ -79,7 +79,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         ("Bearer catalogue:write,account", 403, "forbidden"),
     ],
 )
-async def test_who_may_not_is_told_why(
+async def test_a_refusal_names_the_missing_scope(
     client: httpx.AsyncClient, bearer: str, status: int, code: str
 ) -> None:
     headers = {"Authorization": bearer} if bearer else {}
@@ -91,7 +91,7 @@ async def test_who_may_not_is_told_why(
     assert ("WWW-Authenticate" in answer.headers) is (status == 401)
 
 
-async def test_who_may_gets_in(client: httpx.AsyncClient) -> None:
+async def test_a_sufficient_scope_is_accepted(client: httpx.AsyncClient) -> None:
     headers = {"Authorization": "bearer catalogue:read"}
     assert (await client.get("/items/1", headers=headers)).status_code == 200
     assert (await client.get("/items/x", headers=headers)).status_code == 422
@@ -104,8 +104,8 @@ def test_the_scope_is_in_the_description(app: FastAPI) -> None:
 
 
 async def test_services_are_known_by_their_secret(client: httpx.AsyncClient) -> None:
-    for given in ("", "Bearer ", "Bearer " + SECRET[:-1], SECRET, "Bearer catalogue:read"):
-        answer = await client.get("/internal", headers={"Authorization": given})
+    for authorization in ("", "Bearer ", "Bearer " + SECRET[:-1], SECRET, "Bearer catalogue:read"):
+        answer = await client.get("/internal", headers={"Authorization": authorization})
         assert answer.status_code == 401
     good = {"Authorization": f"Bearer {SECRET}"}
     assert (await client.get("/internal", headers=good)).status_code == 200

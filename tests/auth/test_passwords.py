@@ -20,7 +20,7 @@ async def test_a_hash_is_argon2id_with_what_owasp_asks(passwords: Passwords) -> 
     stored = await passwords.hash("a sentence of mine")
     kind, version, parameters, *_ = stored.removeprefix("$").split("$")
     assert (kind, version) == ("argon2id", "v=19")
-    memory, rounds, lanes = (int(one.split("=")[1]) for one in parameters.split(","))
+    memory, rounds, lanes = (int(parameter.split("=")[1]) for parameter in parameters.split(","))
     assert memory >= 19 * 1024
     assert rounds >= 2
     assert lanes >= 1
@@ -33,7 +33,7 @@ async def test_nobody_has_no_password(passwords: Passwords) -> None:
     assert not await passwords.check("nobody has this password", None)
 
 
-async def test_a_weaker_hash_is_told_apart(passwords: Passwords) -> None:
+async def test_a_weaker_hash_is_recognised(passwords: Passwords) -> None:
     old = Passwords(memory_kib=8 * 1024, rounds=1)
     stored = await old.hash("a sentence of mine")
     old.close()

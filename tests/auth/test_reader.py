@@ -71,13 +71,13 @@ async def test_a_flood_of_unknown_keys_fetches_once_in_30_seconds() -> None:
     rest = flood.split(".", 1)[1]
     for number in range(10_000):
         with pytest.raises(UnknownKey):
-            await reads.read(f"{with_kid(f'flood-{number}')}.{rest}")
+            await reads.read(f"{token_head(f'flood-{number}')}.{rest}")
     took = clock.monotonic() - began
     assert source.fetches <= 1 + took / REFETCH + 1
     await reads.read(token(good, clock))
 
 
-def with_kid(kid: str) -> str:
+def token_head(kid: str) -> str:
     """Return the head of a token that names a key."""
     text = json.dumps({"alg": "ES256", "typ": "at+jwt", "kid": kid}).encode()
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
@@ -109,7 +109,7 @@ async def test_a_failure_never_clears_what_is_known() -> None:
     await reads.read(token(new, clock))
 
 
-async def test_a_reader_that_knows_nothing_yet_says_so_and_recovers() -> None:
+async def test_a_reader_without_keys_reports_it_and_recovers() -> None:
     clock = ManualClock()
     good = key(clock, "good")
     source = Source(good)
@@ -139,15 +139,15 @@ async def test_a_verified_token_is_not_remembered_beyond_its_end() -> None:
     clock = ManualClock()
     good = key(clock, "good")
     reads = reader(Source(good), clock)
-    made = token(good, clock)
-    await reads.read(made)
-    await reads.read(made)
+    access_token = token(good, clock)
+    await reads.read(access_token)
+    await reads.read(access_token)
     clock.advance(70)
     with pytest.raises(BadToken):
-        await reads.read(made)
+        await reads.read(access_token)
 
 
-async def test_rotation_is_never_noticed_by_who_asks() -> None:
+async def test_callers_never_notice_a_rotation() -> None:
     """Publish, wait twice the cache's age, sign, retire: 200 requests a second, no 401."""
     clock = ManualClock()
     keys = [SigningKey("0", make_pem(), clock.now(), clock.now() + timedelta(hours=1))]
@@ -162,7 +162,7 @@ async def test_rotation_is_never_noticed_by_who_asks() -> None:
             starts = now + timedelta(seconds=600)
             ends = starts + timedelta(seconds=600 + 600 + 900)
             keys.append(SigningKey(str(turns), make_pem(), starts, ends))
-        source.keys = tuple(one for one in keys if one.retires > now)
+        source.keys = tuple(key for key in keys if key.retires > now)
         await reads.read(token(signing_key(tuple(keys), now), clock))
         clock.advance(3.0)
     assert turns >= 5

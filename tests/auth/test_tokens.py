@@ -201,7 +201,7 @@ def test_a_bad_token_is_refused(name: str) -> None:
         read(BAD[name](), KEYS, audience=Audience.GATEWAY, now=NOW)
 
 
-def test_a_good_token_says_who_asks() -> None:
+def test_a_good_token_names_its_principal() -> None:
     who = read(token(admin=True, sid=USER), KEYS, audience=Audience.GATEWAY, now=NOW)
     assert (who.user, who.owner, who.admin, who.session) == (USER, USER, True, USER)
     assert who.scopes == {Scope.READ, Scope.WRITE}
@@ -215,13 +215,13 @@ def test_a_token_ends() -> None:
         read(good, KEYS, audience=Audience.GATEWAY, now=NOW + timedelta(minutes=10, seconds=6))
 
 
-def test_an_unknown_key_is_told_apart() -> None:
+def test_an_unknown_key_has_its_own_error() -> None:
     with pytest.raises(UnknownKey):
         read(signed(head(kid="x"), claims()), KEYS, audience=Audience.GATEWAY, now=NOW)
 
 
 def test_what_is_signed_is_read() -> None:
-    made = sign(
+    signed = sign(
         KEY,
         user=UserId(USER),
         owner=OwnerId(USER),
@@ -231,17 +231,17 @@ def test_what_is_signed_is_read() -> None:
         life=timedelta(hours=5),
         now=NOW,
     )
-    assert key_name(made) == "current"
-    who = read(made, KEYS, audience=Audience.LIBRARY, now=NOW)
+    assert key_name(signed) == "current"
+    who = read(signed, KEYS, audience=Audience.LIBRARY, now=NOW)
     assert who.scopes == {Scope.JOBS}
     assert who.expires - NOW == MAX_LIFE
     with pytest.raises(BadToken):
-        read(made, KEYS, audience=Audience.GATEWAY, now=NOW)
+        read(signed, KEYS, audience=Audience.GATEWAY, now=NOW)
 
 
 def test_every_token_has_the_one_signature_that_is_taken() -> None:
     for _ in range(40):
-        made = sign(
+        signed = sign(
             KEY,
             user=UserId(USER),
             owner=OwnerId(USER),
@@ -251,4 +251,4 @@ def test_every_token_has_the_one_signature_that_is_taken() -> None:
             life=MAX_LIFE,
             now=NOW,
         )
-        assert read(made, KEYS, audience=Audience.GATEWAY, now=NOW).user == USER
+        assert read(signed, KEYS, audience=Audience.GATEWAY, now=NOW).user == USER

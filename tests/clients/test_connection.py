@@ -75,7 +75,7 @@ async def test_many_requests_that_meet_one_expired_token_refresh_it_once() -> No
         answers = await asyncio.gather(*(client.usage.get() for _ in range(8)))
     assert {answer.total for answer in answers} == {6}
     assert server.refreshed == 1
-    assert [one.access_token for one in saved] == ["new-1"]
+    assert [credentials.access_token for credentials in saved] == ["new-1"]
 
 
 def test_a_server_that_is_busy_while_a_session_is_refreshed_does_not_end_it() -> None:
@@ -254,7 +254,7 @@ def test_a_damaged_download_leaves_no_file(tmp_path: Path) -> None:
 
 def test_every_error_has_a_code_for_programs() -> None:
     def tree(kind: type[CratedigError]) -> list[type[CratedigError]]:
-        return [kind, *(below for one in kind.__subclasses__() for below in tree(one))]
+        return [kind, *(below for subclass in kind.__subclasses__() for below in tree(subclass))]
 
     codes = {kind.__name__: kind.code for kind in tree(CratedigError)}
     assert codes["AuthenticationError"] == "unauthenticated"

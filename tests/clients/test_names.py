@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def artifact(name: str, data: bytes = b"", **facts: str) -> Artifact:
-    given = {"id": "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f", "kind": "midi", **facts}
+    fields = {"id": "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f", "kind": "midi", **facts}
     return Artifact(
         subject=Subject(kind="item", id="item"),
         name=name,
@@ -23,7 +23,7 @@ def artifact(name: str, data: bytes = b"", **facts: str) -> Artifact:
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         created=NOW,
-        **given,
+        **fields,
     )
 
 
@@ -57,13 +57,15 @@ def test_a_name_stays_what_every_system_takes_of_it(name: str, kept: str) -> Non
     assert safe_name(name) == kept
 
 
-@pytest.mark.parametrize("one", ["x", "é", "あ", "曲", "ﷺ", "🎛️", "👩\u200d👧", "e\u0301\u0323"])
-def test_a_long_name_is_cut_between_characters_and_keeps_its_ending(one: str) -> None:
-    name = safe_name(one * 250 + ".flac")
+@pytest.mark.parametrize(
+    "character", ["x", "é", "あ", "曲", "ﷺ", "🎛️", "👩\u200d👧", "e\u0301\u0323"]
+)
+def test_a_long_name_is_cut_between_characters_and_keeps_its_suffix(character: str) -> None:
+    name = safe_name(character * 250 + ".flac")
     assert len(name.encode()) <= MAX_BYTES
     assert len(f"{name} (0123456789abcdef).partial".encode()) <= 255
     assert name.endswith(".flac")
-    whole = unicodedata.normalize("NFC", one)
+    whole = unicodedata.normalize("NFC", character)
     assert name.removesuffix(".flac").replace(whole, "") == ""
 
 
@@ -79,12 +81,12 @@ def test_what_a_file_is_decides_where_it_lies() -> None:
         artifact("tags.json", id="8", kind="tags"),
         artifact("canonical.flac", id="9", kind="canonical", stem="drums"),
     ]
-    found = [
-        str(folder / file_name(one, "plain.wav"))
+    names = [
+        str(folder / file_name(artifact_, "plain.wav"))
         for folder, ones in by_folder(files, {"2": "kick"}).items()
-        for one in ones
+        for artifact_ in ones
     ]
-    assert sorted(found) == [
+    assert sorted(names) == [
         "analysis/tags.json",
         "canonical.flac",
         "lyrics/vocals-lyrics.txt",
@@ -104,17 +106,17 @@ def test_no_other_bytes_are_replaced(tmp_path: Path) -> None:
     assert free_path(path, newest) == (path, False)
     path.write_bytes(b"newest")
     assert free_path(path, newest) == (path, True)
-    beside, there = free_path(path, older)
-    assert (beside.name, there) == ("notes (22222222).mid", False)
-    beside.write_bytes(b"older")
+    second, there = free_path(path, older)
+    assert (second.name, there) == ("notes (22222222).mid", False)
+    second.write_bytes(b"older")
     # It has the same name whenever it is fetched.
-    assert free_path(path, older) == (beside, True)
+    assert free_path(path, older) == (second, True)
 
 
 def test_a_folder_says_which_item_it_is_of(tmp_path: Path) -> None:
     first, second = item("aaaa-11111111", "same.wav"), item("bbbb-22222222", "same.flac")
-    folders = [item_folder(tmp_path, one) for one in (first, second, first, second)]
-    assert [one.name for one in folders] == ["same", "same (22222222)"] * 2
+    folders = [item_folder(tmp_path, item_) for item_ in (first, second, first, second)]
+    assert [item_.name for item_ in folders] == ["same", "same (22222222)"] * 2
     marks = [(folder / MARKER).read_text(encoding="utf-8") for folder in folders[:2]]
     assert first.id in marks[0]
     assert second.id in marks[1]

@@ -46,7 +46,9 @@ class Sent:
 
 def sent_by(package: str) -> list[Sent]:
     return [
-        one for file in sorted((PACKAGE / package).glob("*.py")) for one in _operations_of(file)
+        operation
+        for file in sorted((PACKAGE / package).glob("*.py"))
+        for operation in _operations_of(file)
     ]
 
 
@@ -84,7 +86,7 @@ everywhere = pytest.mark.parametrize("key", sorted(operations()), ids=" ".join)
 
 @pytest.mark.parametrize("package", ["_async", "_sync"])
 def test_every_operation_has_one_method(package: str) -> None:
-    sent = [(one.method, one.path) for one in sent_by(package)]
+    sent = [(operation.method, operation.path) for operation in sent_by(package)]
     assert sorted(sent) == sorted(operations())
 
 
@@ -116,7 +118,7 @@ def signature_of(client: Client, sent: Sent) -> set[str]:
     # What refreshes a session is shared, and takes its body from the credentials.
     resource = getattr(client, "sessions" if sent.module == "connection" else sent.module)
     parameters = dict(inspect.signature(getattr(resource, sent.function)).parameters)
-    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
         return {*parameters, *get_type_hints(ItemChanges)}
     return set(parameters)
 
@@ -126,7 +128,11 @@ def test_a_method_takes_every_parameter_of_its_operation(
     client: Client, key: tuple[str, str]
 ) -> None:
     operation, sent = operations()[key], ASYNC[key]
-    named = {one["name"] for one in operation.get("parameters", ())} - BY_THE_CLIENT - FOR_BROWSERS
+    named = (
+        {parameter["name"] for parameter in operation.get("parameters", ())}
+        - BY_THE_CLIENT
+        - FOR_BROWSERS
+    )
     if key not in FREE_FORM:
         content = operation.get("requestBody", {}).get("content", {})
         for body in content.values():
@@ -136,7 +142,10 @@ def test_a_method_takes_every_parameter_of_its_operation(
 
 @everywhere
 def test_what_the_api_does_once_is_sent_with_a_key(key: tuple[str, str]) -> None:
-    takes = any(one["name"] == "Idempotency-Key" for one in operations()[key].get("parameters", ()))
+    takes = any(
+        parameter["name"] == "Idempotency-Key"
+        for parameter in operations()[key].get("parameters", ())
+    )
     assert ASYNC[key].idempotent == takes
 
 
@@ -144,10 +153,10 @@ def resolve(schema: Mapping[str, Any], root: Mapping[str, Any] = OPENAPI) -> Map
     """Follow references, and take the part of a union that is not null."""
     while True:
         if "$ref" in schema:
-            found: Any = root
+            node: Any = root
             for part in schema["$ref"].removeprefix("#/").split("/"):
-                found = found[part]
-            schema = found
+                node = node[part]
+            schema = node
         elif "anyOf" in schema:
             parts = [part for part in schema["anyOf"] if part != {"type": "null"}]
             if len(parts) != 1:
@@ -166,13 +175,13 @@ def missing(
         return missing(theirs["items"], ours["items"], root, f"{at}[]")
     if "properties" not in theirs or "properties" not in ours:
         return []
-    found = []
+    gaps = []
     for name, schema in theirs["properties"].items():
         if name in ours["properties"]:
-            found += missing(schema, ours["properties"][name], root, f"{at}.{name}")
+            gaps += missing(schema, ours["properties"][name], root, f"{at}.{name}")
         else:
-            found.append(f"{at}.{name}")
-    return found
+            gaps.append(f"{at}.{name}")
+    return gaps
 
 
 @everywhere

@@ -17,7 +17,6 @@ import pytest
 from cratedig import Client, CratedigError, UnavailableError
 from deploy.servers import fleet
 from tests.cluster.conftest import server_settings
-from tests.support.patience import HANGS
 from tests.support.running_server import (
     FAST,
     ROOT,
@@ -28,6 +27,7 @@ from tests.support.running_server import (
     running,
 )
 from tests.support.sounds import write_tone
+from tests.support.timeouts import HANG_TIMEOUT
 
 pytestmark = pytest.mark.cluster
 
@@ -36,20 +36,20 @@ WORKERS = ("midi0", "midi1")
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server whose MIDI is quick, with two libraries and two workers of each kind."""
     with server_settings() as servers:
-        folder = tmp_path_factory.mktemp("trial")
+        folder = tmp_path_factory.mktemp("server")
         server = cluster_server(folder, servers, workers=2, libraries=2)
         for name in WORKERS:
-            server.parts[name].command = [sys.executable, "-m", "tests.support.quick_worker"]
+            server.parts[name].command = [sys.executable, "-m", "tests.support.quick_midi_worker"]
         with running(server):
             yield server
 
 
 @pytest.fixture(scope="module")
-def user(trial: RunningServer) -> Client:
-    return trial.user()
+def user(server: RunningServer) -> Client:
+    return server.user()
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def item(user: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(sent.item)
 
 
-class ConnectionLimits:
+class JobSubmitter:
     """A client that asks for jobs, whatever happens, and writes down which were acknowledged."""
 
     def __init__(self, user: Client, item: str, chance: random.Random) -> None:
@@ -68,19 +68,19 @@ class ConnectionLimits:
         self.acknowledged: list[str] = []
         self._chance = chance
 
-    def ask(self, count: int) -> None:
+    def submit(self, count: int) -> None:
         """Ask for so many jobs; what is not acknowledged is not counted, and asked for again."""
-        asked = 0
+        accepted = 0
         last = time.monotonic()
-        while asked < count:
-            assert time.monotonic() < last + HANGS, "the server takes no jobs"
+        while accepted < count:
+            assert time.monotonic() < last + HANG_TIMEOUT, "the server takes no jobs"
             params = {"onset_threshold": round(self._chance.uniform(0.1, 0.95), 6)}
             try:
                 job = self.user.jobs.create(self.item, "midi", params=params, force=True)
             except (CratedigError, httpx.TransportError):
                 continue
             self.acknowledged.append(job.id)
-            asked, last = asked + 1, time.monotonic()
+            accepted, last = accepted + 1, time.monotonic()
 
     def check(self) -> None:
         """Wait for every end, and compare what was told with what is there."""
@@ -103,74 +103,70 @@ class ConnectionLimits:
 
 
 @pytest.fixture
-def crowd(user: Client, item: str) -> ConnectionLimits:
+def submitter(user: Client, item: str) -> JobSubmitter:
     print(f"seed {SEED}")
-    return ConnectionLimits(user, item, random.Random(SEED))
+    return JobSubmitter(user, item, random.Random(SEED))
 
 
-def nemesis(
-    crowd: ConnectionLimits, strike: Callable[[], None], *, strikes: int, jobs: int
-) -> None:
+def nemesis(submitter: JobSubmitter, fault: Callable[[], None], *, faults: int, jobs: int) -> None:
     """Strike at random moments between jobs that are asked for."""
     chance = random.Random(SEED)
-    for _ in range(strikes):
-        crowd.ask(jobs // strikes)
+    for _ in range(faults):
+        submitter.submit(jobs // faults)
         time.sleep(chance.uniform(0.0, 0.5))
-        strike()
-    crowd.check()
+        fault()
+    submitter.check()
 
 
 @pytest.mark.parametrize("name", ["gateway", "library0", "library1", *WORKERS])
 def test_a_process_killed_alone_costs_no_job(
-    trial: RunningServer, crowd: ConnectionLimits, name: str
+    server: RunningServer, submitter: JobSubmitter, name: str
 ) -> None:
-    def strike() -> None:
-        trial.parts[name].kill()
-        trial.parts[name].start()
-        trial.until_ready()
+    def fault() -> None:
+        server.parts[name].kill()
+        server.parts[name].start()
+        server.until_ready()
 
-    nemesis(crowd, strike, strikes=2, jobs=20)
+    nemesis(submitter, fault, faults=2, jobs=20)
 
 
 def test_a_broker_that_is_killed_costs_no_job(
-    trial: RunningServer, crowd: ConnectionLimits
+    server: RunningServer, submitter: JobSubmitter
 ) -> None:
-    assert fleet.environment()["KIT_BUS_URL"] == trial.parts["library0"].environment["KIT_BUS_URL"]
+    assert fleet.environment()["KIT_BUS_URL"] == server.parts["library0"].environment["KIT_BUS_URL"]
 
-    def strike() -> None:
+    def fault() -> None:
         servers("kill", "kafka")
-        crowd.ask(5)  # The door is open also while the broker is away.
+        submitter.submit(5)  # Submitting works while the broker is unavailable, too.
         servers("start", "kafka")
 
-    nemesis(crowd, strike, strikes=2, jobs=40)
-    trial.until_ready()
+    nemesis(submitter, fault, faults=2, jobs=40)
+    server.until_ready()
 
 
 def test_engines_killed_at_work_cost_no_worker(
-    trial: RunningServer, crowd: ConnectionLimits
+    server: RunningServer, submitter: JobSubmitter
 ) -> None:
-    before = {name: trial.parts[name].process for name in WORKERS}
+    before = {name: server.parts[name].process for name in WORKERS}
 
-    def strike() -> None:
+    def fault() -> None:
         for name in WORKERS:
-            for engine in trial.parts[name].engines():
+            for engine in server.parts[name].engines():
                 subprocess.run(("kill", "-9", str(engine)), check=False)
 
-    nemesis(crowd, strike, strikes=2, jobs=20)
-    assert {name: trial.parts[name].process for name in WORKERS} == before
+    nemesis(submitter, fault, faults=2, jobs=20)
+    assert {name: server.parts[name].process for name in WORKERS} == before
     assert all(p is not None and p.poll() is None for p in before.values())
 
 
-def test_a_worker_told_to_stop_leaves_in_good_order(
-    trial: RunningServer, crowd: ConnectionLimits
-) -> None:
-    crowd.ask(20)
-    part = trial.parts["midi0"]
+def test_a_worker_stops_in_good_order(server: RunningServer, submitter: JobSubmitter) -> None:
+    submitter.submit(20)
+    part = server.parts["midi0"]
     eventually(lambda: bool(part.engines()), what="an engine")
     began = time.monotonic()
     assert part.stop() == 0
     stopping = time.monotonic() - began
-    crowd.check()
+    submitter.check()
     # How fast this machine is now is told by the time that the same process takes to start.
     assert stopping < float(FAST["KIT_GRACE"]) + starting(part)
 

@@ -11,5 +11,5 @@ def test_ids_are_in_the_order_of_making() -> None:
 
 
 def test_ids_are_of_version_seven() -> None:
-    made = UUID(new_id())
-    assert (made.version, made.variant) == (7, RFC_4122)
+    uuid = UUID(new_id())
+    assert (uuid.version, uuid.variant) == (7, RFC_4122)

@@ -34,9 +34,9 @@ def test_what_names_no_subject_is_refused(text: str) -> None:
 @pytest.mark.parametrize("kind", SubjectKind)
 def test_a_key_says_what_it_was_made_of(kind: SubjectKind) -> None:
     subject = Subject(kind=kind, id=ID)
-    made = artifact_key(OWNER, subject, TaskName.EXPORT, JOB, 3, "mix.flac")
-    assert made == f"{OWNER}/{kind}/{ID}/export/{JOB}/3/mix.flac"
-    key = parse_derived(made)
+    object_key = artifact_key(OWNER, subject, TaskName.EXPORT, JOB, 3, "mix.flac")
+    assert object_key == f"{OWNER}/{kind}/{ID}/export/{JOB}/3/mix.flac"
+    key = parse_derived(object_key)
     assert key is not None
     assert (key.owner, key.subject, key.task, key.job, key.epoch, key.name) == (
         OWNER, subject, TaskName.EXPORT, JOB, 3, "mix.flac",

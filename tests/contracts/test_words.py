@@ -22,7 +22,7 @@ LEAKED = re.compile(r"\^|\\|constrained|function-|pydantic|valid tuple|frozenset
 ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
 
 
-def asked() -> Iterator[type[BaseModel]]:
+def request_models() -> Iterator[type[BaseModel]]:
     for module in pkgutil.iter_modules(contracts.__path__):
         importlib.import_module(f"contracts.{module.name}")
     waiting = list(StrictModel.__subclasses__())
@@ -41,7 +41,7 @@ def problems(model: type[BaseModel], value: Any) -> tuple[FieldProblem, ...]:
     return ()
 
 
-@pytest.mark.parametrize("model", sorted(asked(), key=lambda one: one.__name__))
+@pytest.mark.parametrize("model", sorted(request_models(), key=lambda model: model.__name__))
 def test_nothing_of_a_validator_shows(model: type[BaseModel]) -> None:
     values: list[Any] = [*WRONG, {"nobody knows": 1}]
     values += [{name: wrong} for name in model.model_fields for wrong in WRONG]
@@ -50,8 +50,8 @@ def test_nothing_of_a_validator_shows(model: type[BaseModel]) -> None:
             assert not LEAKED.search(problem.field + problem.message), (value, problem)
 
 
-def steps(*given: Any, **more: Any) -> dict[str, Any]:
-    return {"item": ITEM, "pipeline": {"name": "mine", "steps": list(given)}, **more}
+def steps(*step_list: Any, **more: Any) -> dict[str, Any]:
+    return {"item": ITEM, "pipeline": {"name": "mine", "steps": list(step_list)}, **more}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def steps(*given: Any, **more: Any) -> dict[str, Any]:
         (steps({"name": "a", "task": "midi"}, params={"A": {}}), "params.A", "lower-case letters"),
     ],
 )
-def test_a_pipelines_fault_is_told_once_and_where_it_is(
+def test_a_pipelines_error_is_reported_once_with_its_location(
     body: dict[str, Any], field: str, words: str
 ) -> None:
     (problem,) = problems(RunCreate, body)

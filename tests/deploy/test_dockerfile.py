@@ -22,7 +22,9 @@ def instructions(name: str) -> list[str]:
 @pytest.mark.skipif(sys.platform != "linux", reason="the image's commands are those of Linux")
 @pytest.mark.parametrize("folder", SERVICES, ids=lambda path: path.name)
 def test_an_image_holds_its_own_code_and_no_sibling(folder: Path, tmp_path: Path) -> None:
-    (picks,) = (one for one in instructions("RUN") if "contracts kit" in one)
+    (picks,) = (
+        instruction for instruction in instructions("RUN") if "contracts kit" in instruction
+    )
     app = tmp_path / "app"
     picked = subprocess.run(
         ("sh", "-c", picks.replace("/app", str(app))),
@@ -46,10 +48,13 @@ def test_an_image_holds_its_own_code_and_no_sibling(folder: Path, tmp_path: Path
         assert there == {"__init__.py", folder.name}
 
 
-def test_the_lock_is_the_services_own_unless_another_is_asked_for() -> None:
+def test_the_lock_is_the_services_own_unless_a_build_argument_names_another() -> None:
     assert "LOCK=requirements/${SERVICE}.txt" in instructions("ARG")
     assert "${LOCK} /requirements.txt" in instructions("COPY")
-    assert any(one.endswith("--require-hashes -r /requirements.txt") for one in instructions("RUN"))
+    assert any(
+        instruction.endswith("--require-hashes -r /requirements.txt")
+        for instruction in instructions("RUN")
+    )
 
 
 def test_the_image_runs_as_a_user_without_rights() -> None:

@@ -38,12 +38,14 @@ class Rendered:
 
     def __init__(self, documents: list[Document]) -> None:
         self.documents = documents
-        self.by_name = {(one["kind"], one["metadata"]["name"]): one for one in documents}
+        self.by_name = {
+            (document["kind"], document["metadata"]["name"]): document for document in documents
+        }
         assert len(self.by_name) == len(documents)
 
     def names(self, kind: str) -> set[str]:
         """Return the names of all documents of a kind."""
-        return {name for one, name in self.by_name if one == kind}
+        return {name for document_kind, name in self.by_name if document_kind == kind}
 
     def pods(self) -> Iterator[tuple[str, Document]]:
         """Yield the template of every pod with the name of its workload."""
@@ -57,13 +59,13 @@ class Rendered:
             rule
             for (kind, _), document in self.by_name.items()
             if kind == "NetworkPolicy"
-            and selects(document["spec"]["podSelector"], pod)
+            and selector_matches(document["spec"]["podSelector"], pod)
             and way.capitalize() in document["spec"]["policyTypes"]
             for rule in document["spec"].get(way, ())
         ]
 
 
-def selects(selector: Document, pod: Document) -> bool:
+def selector_matches(selector: Document, pod: Document) -> bool:
     """Return whether a selector by labels means a pod."""
     return selector.get("matchLabels", {}).items() <= pod["metadata"]["labels"].items()
 
@@ -79,13 +81,13 @@ def rendered(request: pytest.FixtureRequest) -> Rendered:
 
 
 def test_every_service_has_one_document_of_each_kind(rendered: Rendered) -> None:
-    words, of_workers = {one.name for one in SERVICES}, {one.name for one in workers()}
+    words, of_workers = {folder.name for folder in SERVICES}, {folder.name for folder in workers()}
     http = words - of_workers
     assert rendered.names("Deployment") == rendered.names("ServiceAccount") == words
     assert rendered.names("Service") == http
     assert rendered.names("PodDisruptionBudget") == of_workers
     assert rendered.names("NetworkPolicy") == words | {"default-deny", "weights"}
-    assert rendered.names("Job") == {f"weights-{one.name}" for one in WITH_WEIGHTS}
+    assert rendered.names("Job") == {f"weights-{folder.name}" for folder in WITH_WEIGHTS}
     assert rendered.names("PersistentVolumeClaim") == {"weights"}
     assert rendered.names("ConfigMap") == {"cratedig"}
 
@@ -111,35 +113,35 @@ def test_a_service_goes_by_its_own_name_everywhere(rendered: Rendered, folder: P
         {"secretRef": {"name": f"cratedig-{word}"}},
     ]
     for kind, selector in (("NetworkPolicy", "podSelector"), ("PodDisruptionBudget", "selector")):
-        if one := rendered.by_name.get((kind, word)):
-            assert one["spec"][selector] == {"matchLabels": {NAME: word}}
+        if document := rendered.by_name.get((kind, word)):
+            assert document["spec"][selector] == {"matchLabels": {NAME: word}}
 
 
 @pytest.mark.parametrize("folder", SERVICES, ids=lambda path: path.name)
 def test_a_service_is_probed_and_bounded(rendered: Rendered, folder: Path) -> None:
     pod = rendered.by_name["Deployment", folder.name]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    given = {one["name"]: one["value"] for one in container["env"]}
-    port = given.get("KIT_HEALTH_PORT") or given[f"{folder.name.upper()}_PORT"]
-    ports = {one["name"]: one["containerPort"] for one in container["ports"]}
+    env = {entry["name"]: entry["value"] for entry in container["env"]}
+    port = env.get("KIT_HEALTH_PORT") or env[f"{folder.name.upper()}_PORT"]
+    ports = {entry["name"]: entry["containerPort"] for entry in container["ports"]}
     for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
-        asked = container[probe]["httpGet"]
-        assert (asked["path"], str(ports[asked["port"]])) == (path, port)
-    cpu, memory, most = LIMITS[folder.name]
+        http_get = container[probe]["httpGet"]
+        assert (http_get["path"], str(ports[http_get["port"]])) == (path, port)
+    cpu, memory, memory_limit = LIMITS[folder.name]
     assert container["resources"] == {
         "requests": {"cpu": cpu, "memory": memory},
-        "limits": {"memory": most},
+        "limits": {"memory": memory_limit},
     }
-    if "KIT_GRACE" in given:
-        assert pod["terminationGracePeriodSeconds"] >= float(given["KIT_GRACE"]) + 10
+    if "KIT_GRACE" in env:
+        assert pod["terminationGracePeriodSeconds"] >= float(env["KIT_GRACE"]) + 10
 
 
 @pytest.mark.parametrize("folder", SERVICES, ids=lambda path: path.name)
 def test_every_setting_that_is_given_is_one_that_is_read(rendered: Rendered, folder: Path) -> None:
     shared = rendered.by_name["ConfigMap", "cratedig"]["data"]
     pod = rendered.by_name["Deployment", folder.name]["spec"]["template"]
-    given = {one["name"] for container in containers(pod) for one in container["env"]}
-    assert given | set(shared) <= known_settings(folder)
+    env = {entry["name"] for container in containers(pod) for entry in container["env"]}
+    assert env | set(shared) <= known_settings(folder)
 
 
 def test_every_pod_is_confined(rendered: Rendered) -> None:
@@ -165,8 +167,11 @@ def test_every_service_leads_to_the_pods_of_its_name(rendered: Rendered) -> None
     for name in rendered.names("Service"):
         spec = rendered.by_name["Service", name]["spec"]
         pod = rendered.by_name["Deployment", name]["spec"]["template"]
-        assert selects({"matchLabels": spec["selector"]}, pod)
-        there = {one["name"]: one["containerPort"] for one in containers(pod)[0]["ports"]}
+        assert selector_matches({"matchLabels": spec["selector"]}, pod)
+        there = {
+            port_entry["name"]: port_entry["containerPort"]
+            for port_entry in containers(pod)[0]["ports"]
+        }
         for port in spec["ports"]:
             assert there[port["targetPort"]] == port["port"]
 
@@ -183,7 +188,8 @@ def test_a_worker_reaches_what_it_needs_and_nothing_else(rendered: Rendered, fol
     assert reached == {("dns", 53), ("library", 8082), ("kafka", 9093), ("objects", 9000)}
     library = rendered.by_name["Deployment", "library"]["spec"]["template"]
     assert any(
-        selects(peer["podSelector"], pod) and {"protocol": "TCP", "port": 8082} in rule["ports"]
+        selector_matches(peer["podSelector"], pod)
+        and {"protocol": "TCP", "port": 8082} in rule["ports"]
         for rule in rendered.rules(library, "ingress")
         for peer in rule["from"]
     ), "the library lets it in"
@@ -193,7 +199,7 @@ def test_what_fetches_weights_reaches_public_addresses_and_nothing_else_does(
     rendered: Rendered,
 ) -> None:
     for name, pod in rendered.pods():
-        fetches = any("fetch" in one.get("command", ()) for one in containers(pod))
+        fetches = any("fetch" in container.get("command", ()) for container in containers(pod))
         egress = rendered.rules(pod, "egress")
         public = [rule for rule in egress if any("ipBlock" in peer for peer in rule["to"])]
         assert bool(public) == fetches, name
@@ -217,7 +223,7 @@ def test_a_pod_verifies_the_weights_that_its_job_fetches(rendered: Rendered, fol
             template["spec"]["volumes"]
         )
     for container in (fetching, verifying, pod["spec"]["containers"][0]):
-        given = {one["name"]: one["value"] for one in container["env"]}
-        mounted = {one["name"]: one for one in container["volumeMounts"]}
-        assert given["KIT_WEIGHTS_DIR"] == mounted["weights"]["mountPath"]
+        env = {entry["name"]: entry["value"] for entry in container["env"]}
+        mounted = {entry["name"]: entry for entry in container["volumeMounts"]}
+        assert env["KIT_WEIGHTS_DIR"] == mounted["weights"]["mountPath"]
         assert mounted["weights"].get("readOnly", False) == (container is not fetching)

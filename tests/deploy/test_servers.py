@@ -40,9 +40,9 @@ def test_a_process_is_known_by_its_birth(sleeper: Running) -> None:
     assert alive(sleeper)
     other = replace(sleeper, birth=sleeper.birth + "0")
     assert not alive(other)
-    assert not stop(other, number=signal.SIGTERM, patience=1)
+    assert not stop(other, number=signal.SIGTERM, timeout=1)
     assert alive(sleeper)
-    assert not stop(sleeper, number=signal.SIGTERM, patience=10)
+    assert not stop(sleeper, number=signal.SIGTERM, timeout=10)
     assert not alive(sleeper)
     assert birth_of(sleeper.pid) == ""
 
@@ -52,7 +52,7 @@ def test_what_does_not_stop_is_killed(tmp_path: Path) -> None:
     running = spawn(STUBBORN, folder=tmp_path, log=log)
     while not log.read_bytes():
         assert alive(running)
-    assert stop(running, number=signal.SIGTERM, patience=0.2)
+    assert stop(running, number=signal.SIGTERM, timeout=0.2)
     assert not alive(running)
 
 
@@ -61,10 +61,10 @@ def test_down_leaves_strangers_alone_and_may_be_repeated(tmp_path: Path, sleeper
         state.of("kafka").running = replace(sleeper, birth="1")
         state.of("postgres").running = Running(os.getpid(), "1")
         state.of("objects").running = Running(2**22 + 1, "1")
-    said: list[str] = []
-    fleet.down(said.append, tmp_path)
-    fleet.down(said.append, tmp_path)
-    assert said == []
+    lines: list[str] = []
+    fleet.down(lines.append, tmp_path)
+    fleet.down(lines.append, tmp_path)
+    assert lines == []
     assert alive(sleeper)
     assert set(fleet.status(tmp_path).values()) == {"down"}
 
@@ -72,9 +72,9 @@ def test_down_leaves_strangers_alone_and_may_be_repeated(tmp_path: Path, sleeper
 def test_down_stops_what_is_ours(tmp_path: Path, sleeper: Running) -> None:
     with locked(tmp_path) as state:
         state.of("kafka").running = sleeper
-    said: list[str] = []
-    fleet.down(said.append, tmp_path)
-    assert said == ["kafka stopped"]
+    lines: list[str] = []
+    fleet.down(lines.append, tmp_path)
+    assert lines == ["kafka stopped"]
     assert not alive(sleeper)
 
 
@@ -93,10 +93,10 @@ def test_a_damaged_state_counts_as_none(tmp_path: Path, content: str) -> None:
 def test_ports_and_secrets_stay_and_are_for_this_user_only(tmp_path: Path) -> None:
     server = ObjectStoreServer()
     with locked(tmp_path) as state:
-        state.choose(server)
+        state.assign(server)
     before = load(tmp_path).of("objects")
     with locked(tmp_path) as state:
-        state.choose(server)
+        state.assign(server)
     assert load(tmp_path).of("objects") == before
     assert (tmp_path / ".services" / "state.json").stat().st_mode & 0o077 == 0
 
@@ -106,7 +106,7 @@ def test_two_checkouts_get_ports_of_their_own(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         with locked(tmp_path / name) as state:
-            state.choose(Kafka())
+            state.assign(Kafka())
             ports += state.of("kafka").ports.values()
     assert len(set(ports)) == 4
 
@@ -139,7 +139,7 @@ def test_what_was_built_half_is_built_again(tmp_path: Path) -> None:
         assert draft is None
 
 
-def test_a_failed_build_ends_with_what_it_said(tmp_path: Path) -> None:
+def test_a_failed_build_shows_its_output(tmp_path: Path) -> None:
     command = (sys.executable, "-c", "import sys; print('no such artifact'); sys.exit(3)")
     with pytest.raises(ServerError, match="status 3:\nno such artifact"):
         tools.run_shown(command, label="building", say=lambda line: None, folder=tmp_path)
@@ -159,7 +159,7 @@ def test_the_command_line_says_what_is_wrong(capsys: pytest.CaptureFixture[str])
 def test_postgres_makes_its_folder_starts_and_survives_a_kill(tmp_path: Path) -> None:
     server, secrets = Postgres(), {"password": "secret"}
     with locked(tmp_path) as state:
-        state.choose(server)
+        state.assign(server)
         ports = state.of("postgres").ports
     folder = tmp_path / "postgres"
     folder.mkdir()
@@ -169,11 +169,11 @@ def test_postgres_makes_its_folder_starts_and_survives_a_kill(tmp_path: Path) ->
         try:
             while not server.healthy(ports):
                 if not alive(running):
-                    assert server.passing((tmp_path / "log").read_text())
+                    assert server.is_transient((tmp_path / "log").read_text())
                     running = spawn(launch, folder=folder, log=tmp_path / "log")
-            server.settle(folder, ports, secrets)
-            server.settle(folder, ports, secrets)
-            lines = server.lines(ports, secrets)
+            server.initialise(folder, ports, secrets)
+            server.initialise(folder, ports, secrets)
+            lines = server.environment(ports, secrets)
             assert lines["LIBRARY_DATABASE_URL"] == lines["KIT_DATABASE_URL"] + "/library"
         finally:
             processes.kill(running)

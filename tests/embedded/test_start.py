@@ -55,16 +55,16 @@ def refusal(data: Path, extra: Mapping[str, str]) -> str:
     ],
 )
 def test_a_setting_out_of_bounds_is_named(tmp_path: Path, name: str, value: str) -> None:
-    said = refusal(tmp_path / "data", {name: value})
-    assert name.split("_")[0] in said
-    assert name.split("_", 1)[1].lower() in said.lower()
+    message = refusal(tmp_path / "data", {name: value})
+    assert name.split("_")[0] in message
+    assert name.split("_", 1)[1].lower() in message.lower()
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = refusal(tmp_path / "data", {"CRATEDIG_PORT": str(port)})
-    assert f"port {port}" in said
+        message = refusal(tmp_path / "data", {"CRATEDIG_PORT": str(port)})
+    assert f"port {port}" in message
 
 
 def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:
@@ -131,9 +131,9 @@ def test_what_is_kept_is_kept_to_oneself(tmp_path: Path) -> None:
     with running(embedded_server(tmp_path)) as server:
         server.user("somebody")
         data = tmp_path / "data"
-        found = {path: path.lstat().st_mode & 0o077 for path in (data, *data.rglob("*"))}
-        assert data / "library.db" in found
-        assert not [path for path, mode in found.items() if mode]
+        mode_by_path = {path: path.lstat().st_mode & 0o077 for path in (data, *data.rglob("*"))}
+        assert data / "library.db" in mode_by_path
+        assert not [path for path, mode in mode_by_path.items() if mode]
 
 
 def test_a_folder_that_others_could_read_is_closed(

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.world import World, gateway_world
+from tests.gateway.gateway_harness import GatewayHarness, open_gateway
 from tests.support.postgres import postgres_server, postgres_url
 
-__all__ = ["postgres_server", "postgres_url", "world"]
+__all__ = ["harness", "postgres_server", "postgres_url"]
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with gateway_world(tmp_path) as world:
-        yield world
+async def harness(tmp_path: Path) -> AsyncIterator[GatewayHarness]:
+    async with open_gateway(tmp_path) as harness:
+        yield harness

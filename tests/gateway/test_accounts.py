@@ -7,33 +7,30 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
 
-from tests.gateway.world import PASSWORD, World, eventually, gateway_world
+from tests.gateway.gateway_harness import PASSWORD, GatewayHarness, eventually, open_gateway
 
 Timed = tuple[float, dict[str, object]]
 
 
-async def refresh(world: World, token: str) -> httpx.Response:
-    return await world.client.post("/v1/sessions/refresh", json={"refresh_token": token})
+async def refresh(harness: GatewayHarness, token: str) -> httpx.Response:
+    return await harness.client.post("/v1/sessions/refresh", json={"refresh_token": token})
 
 
-async def test_the_first_account_administers_the_server_and_no_other(world: World) -> None:
+async def test_the_first_account_administers_the_server_and_no_other(
+    harness: GatewayHarness,
+) -> None:
     bodies = [{"email": f"{n}@example.org", "password": PASSWORD} for n in range(8)]
-    answers = await asyncio.gather(*(world.client.post("/v1/accounts", json=b) for b in bodies))
+    answers = await asyncio.gather(*(harness.client.post("/v1/accounts", json=b) for b in bodies))
     assert [answer.status_code for answer in answers] == [201] * 8
     assert sorted(answer.json()["admin"] for answer in answers) == [False] * 7 + [True]
 
 
-async def test_there_is_no_account_before_the_first(world: World) -> None:
+async def test_there_is_no_account_before_the_first(harness: GatewayHarness) -> None:
     for email in ("admin@localhost.example", "root@example.org"):
         for password in ("admin", "password", "cratedig"):
             body = {"email": email, "password": password}
-            assert (await world.client.post("/v1/sessions", json=body)).status_code == 401
+            assert (await harness.client.post("/v1/sessions", json=body)).status_code == 401
 
 
 CANNOT_BE: tuple[dict[str, object], ...] = (
@@ -52,20 +49,22 @@ CANNOT_BE: tuple[dict[str, object], ...] = (
 )
 
 
-async def test_registrations_that_cannot_be(world: World) -> None:
+async def test_registrations_that_cannot_be(harness: GatewayHarness) -> None:
     for change in CANNOT_BE:
         body = {"email": "ada@example.org", "password": PASSWORD} | change
-        answer = await world.client.post("/v1/accounts", json=body)
+        answer = await harness.client.post("/v1/accounts", json=body)
         assert answer.status_code == 422, change
         assert answer.json()["fields"]
 
 
-async def test_a_known_address_gets_the_same_answer_and_nothing_changes(world: World) -> None:
-    ada = await world.sign_up("Ada@Example.org")
-    again = await world.client.post(
+async def test_a_known_address_gets_the_same_answer_and_nothing_changes(
+    harness: GatewayHarness,
+) -> None:
+    ada = await harness.sign_up("Ada@Example.org")
+    again = await harness.client.post(
         "/v1/accounts", json={"email": "ada@example.ORG", "password": "of somebody else"}
     )
-    fresh = await world.client.post(
+    fresh = await harness.client.post(
         "/v1/accounts", json={"email": "new@example.org", "password": "of somebody else"}
     )
     assert again.status_code == fresh.status_code == 201
@@ -73,17 +72,17 @@ async def test_a_known_address_gets_the_same_answer_and_nothing_changes(world: W
     assert again.json()["admin"] is fresh.json()["admin"] is False
     assert again.json()["id"] != ada.id
     body = {"email": "ada@example.org", "password": "of somebody else"}
-    assert (await world.client.post("/v1/sessions", json=body)).status_code == 401
-    await world.log_in("ADA@example.org")
+    assert (await harness.client.post("/v1/sessions", json=body)).status_code == 401
+    await harness.log_in("ADA@example.org")
 
 
-async def test_known_and_unknown_look_and_take_alike(world: World) -> None:
+async def test_known_and_unknown_look_and_take_alike(harness: GatewayHarness) -> None:
     """S6 as a ratio of the quickest; what is compared is dominated by the same Argon2id."""
-    await world.sign_up("known@example.org")
+    await harness.sign_up("known@example.org")
 
     async def log_in(email: str) -> Timed:
         began = time.perf_counter()
-        answer = await world.client.post(
+        answer = await harness.client.post(
             "/v1/sessions", json={"email": email, "password": "not this one"}
         )
         took = time.perf_counter() - began
@@ -92,7 +91,7 @@ async def test_known_and_unknown_look_and_take_alike(world: World) -> None:
 
     async def register(email: str) -> Timed:
         began = time.perf_counter()
-        answer = await world.client.post(
+        answer = await harness.client.post(
             "/v1/accounts", json={"email": email, "password": "not this one"}
         )
         took = time.perf_counter() - began
@@ -106,7 +105,7 @@ async def test_known_and_unknown_look_and_take_alike(world: World) -> None:
         answers: list[dict[str, object]] = []
         for number in range(12):
             # Other addresses each time, and a clock that moves on, so that nobody is slowed.
-            world.clock.advance(120.0)
+            harness.clock.advance(120.0)
             strange = f"{call.__name__}-{attempt}-{number}"
             for times, email in ((known, "known"), (unknown, strange)):
                 took, answer = await call(f"{email}@example.org")
@@ -124,11 +123,11 @@ async def test_known_and_unknown_look_and_take_alike(world: World) -> None:
 
 
 async def test_guessing_is_slowed_and_nobody_else_is(tmp_path: Path) -> None:
-    async with gateway_world(tmp_path, settings={"logins_per_minute": 1000}) as world:
-        await world.sign_up("ada@example.org")
-        await world.sign_up("bob@example.org")
-        world.clock.hold()
-        other = httpx.ASGITransport(world.gateway.public, client=("198.51.100.7", 1))
+    async with open_gateway(tmp_path, settings={"logins_per_minute": 1000}) as harness:
+        await harness.sign_up("ada@example.org")
+        await harness.sign_up("bob@example.org")
+        harness.clock.hold()
+        other = httpx.ASGITransport(harness.gateway.public, client=("198.51.100.7", 1))
 
         async def guess(client: httpx.AsyncClient) -> httpx.Response:
             body = {"email": "ada@example.org", "password": "a wrong sentence"}
@@ -143,40 +142,42 @@ async def test_guessing_is_slowed_and_nobody_else_is(tmp_path: Path) -> None:
             assert int(refused.headers["Retry-After"]) >= 1
             waits = []
             for _ in range(8):
-                world.clock.advance(float((await guess(attacker)).headers["Retry-After"]) + 0.1)
+                harness.clock.advance(float((await guess(attacker)).headers["Retry-After"]) + 0.1)
                 assert (await guess(attacker)).status_code == 401
                 waits.append(int((await guess(attacker)).headers["Retry-After"]))
             assert waits == sorted(waits)
             assert waits[-1] <= 60
             # The owner gets in from where she is, at once, and so does everybody else.
-            await world.log_in("ada@example.org")
-            await world.log_in("bob@example.org")
+            await harness.log_in("ada@example.org")
+            await harness.log_in("bob@example.org")
 
 
 async def test_many_addresses_guess_no_faster_than_the_account_allows(tmp_path: Path) -> None:
-    async with gateway_world(tmp_path) as world:
-        await world.sign_up("ada@example.org")
-        world.clock.hold()
+    async with open_gateway(tmp_path) as harness:
+        await harness.sign_up("ada@example.org")
+        harness.clock.hold()
         answers = []
         for number in range(40):
-            transport = httpx.ASGITransport(world.gateway.public, client=(f"203.0.113.{number}", 1))
+            transport = httpx.ASGITransport(
+                harness.gateway.public, client=(f"203.0.113.{number}", 1)
+            )
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://localhost"
             ) as attacker:
                 body = {"email": "ada@example.org", "password": "a wrong sentence"}
                 answers.append((await attacker.post("/v1/sessions", json=body)).status_code)
         assert answers == [401] * 30 + [429] * 10
-        await world.log_in("ada@example.org")
+        await harness.log_in("ada@example.org")
 
 
-async def test_a_flood_from_everywhere_leaves_room_for_who_is_known(tmp_path: Path) -> None:
+async def test_a_flood_from_many_addresses_leaves_room_for_known_ones(tmp_path: Path) -> None:
     """S6: guesses wait in a short line, and whoever logged in before waits in front of it."""
-    async with gateway_world(tmp_path) as world:
-        ada = await world.sign_up()
+    async with open_gateway(tmp_path) as harness:
+        ada = await harness.sign_up()
         flood = [
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(
-                    world.gateway.public, client=(f"203.0.113.{number}", 1)
+                    harness.gateway.public, client=(f"203.0.113.{number}", 1)
                 ),
                 base_url="http://localhost",
             )
@@ -187,10 +188,10 @@ async def test_a_flood_from_everywhere_leaves_room_for_who_is_known(tmp_path: Pa
             body = {"email": f"{number}@example.org", "password": "a wrong sentence"}
             return (await client.post("/v1/sessions", json=body)).status_code
 
-        flooding = [asyncio.create_task(guess(one, n)) for n, one in enumerate(flood)]
+        flooding = [asyncio.create_task(guess(address, n)) for n, address in enumerate(flood)]
         await eventually(lambda: any(task.done() for task in flooding), what="the first answer")
         assert not all(task.done() for task in flooding)
-        await world.log_in(ada.email)
+        await harness.log_in(ada.email)
         statuses = await asyncio.gather(*flooding)
         assert set(statuses) == {401, 429}
         assert statuses.count(429) > statuses.count(401)
@@ -200,18 +201,18 @@ async def test_a_flood_from_everywhere_leaves_room_for_who_is_known(tmp_path: Pa
 
 async def test_logins_and_registrations_from_one_address_are_bounded(tmp_path: Path) -> None:
     settings = {"logins_per_minute": 5, "accounts_per_hour": 3}
-    async with gateway_world(tmp_path, settings=settings) as world:
-        world.clock.hold()
-        made = [
-            await world.client.post(
+    async with open_gateway(tmp_path, settings=settings) as harness:
+        harness.clock.hold()
+        answers = [
+            await harness.client.post(
                 "/v1/accounts", json={"email": f"{n}@example.org", "password": PASSWORD}
             )
             for n in range(4)
         ]
-        assert [answer.status_code for answer in made] == [201, 201, 201, 429]
-        assert 1100 <= int(made[-1].headers["Retry-After"]) <= 1200
+        assert [answer.status_code for answer in answers] == [201, 201, 201, 429]
+        assert 1100 <= int(answers[-1].headers["Retry-After"]) <= 1200
         tries = [
-            await world.client.post(
+            await harness.client.post(
                 "/v1/sessions",
                 json={"email": f"{n}@example.org", "password": PASSWORD},
                 headers={"X-Forwarded-For": f"192.0.2.{n}", "Forwarded": f"for=192.0.2.{n}"},
@@ -224,11 +225,11 @@ async def test_logins_and_registrations_from_one_address_are_bounded(tmp_path: P
 @pytest.mark.parametrize("path", ["/v1/sessions", "/v1/accounts"])
 async def test_a_network_of_ipv6_counts_as_one_address(tmp_path: Path, path: str) -> None:
     settings = {"logins_per_minute": 3, "accounts_per_hour": 3}
-    async with gateway_world(tmp_path, settings=settings) as world:
-        world.clock.hold()
+    async with open_gateway(tmp_path, settings=settings) as harness:
+        harness.clock.hold()
 
         async def ask(address: str, number: int) -> int:
-            transport = httpx.ASGITransport(world.gateway.public, client=(address, 1))
+            transport = httpx.ASGITransport(harness.gateway.public, client=(address, 1))
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as who:
                 body = {"email": f"{number}@example.org", "password": PASSWORD}
                 return (await who.post(path, json=body)).status_code
@@ -243,230 +244,158 @@ async def test_a_network_of_ipv6_counts_as_one_address(tmp_path: Path, path: str
         assert await ask("198.51.100.7", 30) == 429
 
 
-async def test_a_refresh_token_works_once(world: World) -> None:
-    ada = await world.sign_up()
-    pair = (await refresh(world, ada.refresh)).json()
+async def test_a_refresh_token_works_once(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up()
+    pair = (await refresh(harness, ada.refresh)).json()
     assert pair["access_token"] != ada.access
     assert pair["refresh_token"] != ada.refresh
     head = {"Authorization": f"Bearer {pair['access_token']}"}
-    assert (await world.client.get("/v1/account", headers=head)).status_code == 200
-    third = await refresh(world, pair["refresh_token"])
+    assert (await harness.client.get("/v1/account", headers=head)).status_code == 200
+    third = await refresh(harness, pair["refresh_token"])
     assert third.status_code == 201
 
 
-async def test_a_lost_answer_is_no_theft(world: World) -> None:
-    ada = await world.sign_up()
-    first = await refresh(world, ada.refresh)
-    world.clock.advance(5)
-    second = await refresh(world, ada.refresh)
+async def test_a_lost_answer_is_no_theft(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up()
+    first = await refresh(harness, ada.refresh)
+    harness.clock.advance(5)
+    second = await refresh(harness, ada.refresh)
     assert second.status_code == 201
     for pair in (first.json(), second.json()):
-        assert (await refresh(world, pair["refresh_token"])).status_code == 201
+        assert (await refresh(harness, pair["refresh_token"])).status_code == 201
 
 
-async def test_a_token_used_many_times_within_its_grace_gives_one_session(world: World) -> None:
-    ada = await world.sign_up()
-    answers = await asyncio.gather(*(refresh(world, ada.refresh) for _ in range(10)))
+async def test_a_token_used_many_times_within_its_grace_gives_one_session(
+    harness: GatewayHarness,
+) -> None:
+    ada = await harness.sign_up()
+    answers = await asyncio.gather(*(refresh(harness, ada.refresh) for _ in range(10)))
     assert [answer.status_code for answer in answers] == [201] * 10
     (following,) = {answer.json()["refresh_token"] for answer in answers}
-    world.clock.advance(11)
-    assert (await refresh(world, following)).status_code == 201
+    harness.clock.advance(11)
+    assert (await refresh(harness, following)).status_code == 201
     # Whoever else kept it is noticed at the first use after the grace.
-    world.clock.advance(11)
-    assert (await refresh(world, following)).status_code == 401
-    assert (await world.client.get("/v1/account", headers=ada.head)).status_code == 401
+    harness.clock.advance(11)
+    assert (await refresh(harness, following)).status_code == 401
+    assert (await harness.client.get("/v1/account", headers=ada.head)).status_code == 401
 
 
 async def test_a_second_use_ends_the_whole_session(
-    world: World, caplog: pytest.LogCaptureFixture
+    harness: GatewayHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ada = await world.sign_up()
-    other = await world.log_in(ada.email)
-    stolen = (await refresh(world, ada.refresh)).json()
-    world.clock.advance(11)
-    assert (await refresh(world, ada.refresh)).status_code == 401
+    ada = await harness.sign_up()
+    other = await harness.log_in(ada.email)
+    stolen = (await refresh(harness, ada.refresh)).json()
+    harness.clock.advance(11)
+    assert (await refresh(harness, ada.refresh)).status_code == 401
     # Neither the thief's nor the owner's goes on, at once; another session of the account does.
-    assert (await refresh(world, stolen["refresh_token"])).status_code == 401
+    assert (await refresh(harness, stolen["refresh_token"])).status_code == 401
     for access in (ada.access, stolen["access_token"]):
         head = {"Authorization": f"Bearer {access}"}
-        assert (await world.client.get("/v1/account", headers=head)).status_code == 401
-    assert (await refresh(world, other.refresh)).status_code == 201
+        assert (await harness.client.get("/v1/account", headers=head)).status_code == 401
+    assert (await refresh(harness, other.refresh)).status_code == 201
     assert any(getattr(record, "event", "") == "token.reused" for record in caplog.records)
 
 
-async def test_refreshing_ends_after_30_days(world: World) -> None:
-    ada = await world.sign_up()
+async def test_refreshing_ends_after_30_days(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up()
     token = ada.refresh
     for _ in range(29):
-        world.clock.advance(86_400)
-        token = (await refresh(world, token)).json()["refresh_token"]
-    world.clock.advance(86_400 + 1)
-    assert (await refresh(world, token)).status_code == 401
+        harness.clock.advance(86_400)
+        token = (await refresh(harness, token)).json()["refresh_token"]
+    harness.clock.advance(86_400 + 1)
+    assert (await refresh(harness, token)).status_code == 401
 
 
-async def test_what_is_no_refresh_token(world: World) -> None:
-    assert (await refresh(world, "x" * 43)).status_code == 401
+async def test_what_is_no_refresh_token(harness: GatewayHarness) -> None:
+    assert (await refresh(harness, "x" * 43)).status_code == 401
     for token in ("x" * 19, "x" * 201, ""):
-        assert (await refresh(world, token)).status_code == 422
+        assert (await refresh(harness, token)).status_code == 422
 
 
-async def test_an_access_token_ends(world: World) -> None:
-    ada = await world.sign_up()
-    world.clock.advance(15 * 60 + 10)
-    answer = await world.client.get("/v1/account", headers=ada.head)
+async def test_an_access_token_ends(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up()
+    harness.clock.advance(15 * 60 + 10)
+    answer = await harness.client.get("/v1/account", headers=ada.head)
     assert (answer.status_code, answer.json()["code"]) == (401, "token_expired")
 
 
-async def test_logging_out_ends_every_session_at_once(world: World) -> None:
-    ada = await world.sign_up()
-    other = await world.log_in(ada.email)
+async def test_logging_out_ends_every_session_at_once(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up()
+    other = await harness.log_in(ada.email)
     for user in (ada, other):
-        assert (await world.client.get("/v1/items", headers=user.head)).status_code == 200
-    assert (await world.client.delete("/v1/sessions", headers=ada.head)).status_code == 204
+        assert (await harness.client.get("/v1/items", headers=user.head)).status_code == 200
+    assert (await harness.client.delete("/v1/sessions", headers=ada.head)).status_code == 204
     for user in (ada, other):
         for path in ("/v1/account", "/v1/items"):
-            assert (await world.client.get(path, headers=user.head)).status_code == 401
-        assert (await refresh(world, user.refresh)).status_code == 401
+            assert (await harness.client.get(path, headers=user.head)).status_code == 401
+        assert (await refresh(harness, user.refresh)).status_code == 401
 
 
-async def test_a_new_password_ends_every_session(world: World) -> None:
-    ada = await world.sign_up()
-    other = await world.log_in(ada.email)
+async def test_a_new_password_ends_every_session(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up()
+    other = await harness.log_in(ada.email)
     path, new = "/v1/account/password", "another sentence"
     wrong = {"current": "not this one", "new": new}
-    assert (await world.client.put(path, json=wrong, headers=ada.head)).status_code == 422
+    assert (await harness.client.put(path, json=wrong, headers=ada.head)).status_code == 422
     common = {"current": PASSWORD, "new": "password123"}
-    assert (await world.client.put(path, json=common, headers=ada.head)).status_code == 422
+    assert (await harness.client.put(path, json=common, headers=ada.head)).status_code == 422
     good = {"current": PASSWORD, "new": new}
-    assert (await world.client.put(path, json=good, headers=ada.head)).status_code == 204
+    assert (await harness.client.put(path, json=good, headers=ada.head)).status_code == 204
     for user in (ada, other):
-        assert (await world.client.get("/v1/account", headers=user.head)).status_code == 401
-        assert (await refresh(world, user.refresh)).status_code == 401
+        assert (await harness.client.get("/v1/account", headers=user.head)).status_code == 401
+        assert (await refresh(harness, user.refresh)).status_code == 401
     body = {"email": ada.email, "password": PASSWORD}
-    assert (await world.client.post("/v1/sessions", json=body)).status_code == 401
-    await world.log_in(ada.email, password=new)
+    assert (await harness.client.post("/v1/sessions", json=body)).status_code == 401
+    await harness.log_in(ada.email, password=new)
 
 
 @pytest.mark.parametrize(("keep", "status"), [(None, 401), (False, 401), (True, 200)])
 async def test_a_new_password_removes_keys_unless_they_are_kept(
-    world: World, keep: bool | None, status: int
+    harness: GatewayHarness, keep: bool | None, status: int
 ) -> None:
-    ada = await world.sign_up()
+    ada = await harness.sign_up()
     body: dict[str, object] = {"name": "k", "scopes": ["catalogue:read"]}
-    key = (await world.client.post("/v1/keys", json=body, headers=ada.head)).json()["key"]
+    key = (await harness.client.post("/v1/keys", json=body, headers=ada.head)).json()["key"]
     head = {"Authorization": f"Bearer {key}"}
-    assert (await world.client.get("/v1/items", headers=head)).status_code == 200
+    assert (await harness.client.get("/v1/items", headers=head)).status_code == 200
     body = {"current": PASSWORD, "new": "another sentence"}
     if keep is not None:
         body["keep_keys"] = keep
-    changed = await world.client.put("/v1/account/password", json=body, headers=ada.head)
+    changed = await harness.client.put("/v1/account/password", json=body, headers=ada.head)
     assert changed.status_code == 204
-    assert (await world.client.get("/v1/items", headers=head)).status_code == status
+    assert (await harness.client.get("/v1/items", headers=head)).status_code == status
 
 
-async def test_of_two_changes_of_a_password_one_is_made(world: World) -> None:
-    ada = await world.sign_up()
+async def test_of_two_changes_of_a_password_one_is_made(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up()
     bodies = [{"current": PASSWORD, "new": f"another sentence {n}"} for n in range(4)]
     answers = await asyncio.gather(
-        *(world.client.put("/v1/account/password", json=b, headers=ada.head) for b in bodies)
+        *(harness.client.put("/v1/account/password", json=b, headers=ada.head) for b in bodies)
     )
     assert [answer.status_code for answer in answers].count(204) == 1
 
 
-async def test_deleting_an_account_deletes_all_of_it(world: World) -> None:
-    ada, bob = await world.sign_up(), await world.sign_up()
-    item = await world.upload(ada, b"these are her bytes")
-    kept = await world.upload(bob, b"these are his bytes")
-    made = await world.client.post(
+async def test_no_secret_is_stored_as_it_is(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up(password="a canary sentence")
+    created = await harness.client.post(
         "/v1/keys", json={"name": "k", "scopes": ["catalogue:read"]}, headers=ada.head
     )
-    wrong = {"password": "not this one"}
-    refused = await world.client.request("DELETE", "/v1/account", json=wrong, headers=ada.head)
-    assert refused.status_code == 422
-    good = {"password": PASSWORD}
-    gone = await world.client.request("DELETE", "/v1/account", json=good, headers=ada.head)
-    assert gone.status_code == 204
-    for bearer in (ada.access, made.json()["key"]):
-        head = {"Authorization": f"Bearer {bearer}"}
-        assert (await world.client.get(f"/v1/items/{item}", headers=head)).status_code == 401
-    body = {"email": ada.email, "password": PASSWORD}
-    assert (await world.client.post("/v1/sessions", json=body)).status_code == 401
-    # The address is free again, and whoever takes it finds nothing of hers.
-    again = await world.sign_up(ada.email)
-    items = await world.client.get("/v1/items", headers=again.head)
-    assert items.json()["items"] == []
-    assert (await world.client.get(f"/v1/items/{kept}", headers=bob.head)).status_code == 200
-
-
-async def test_deletion_is_told_to_the_library_until_it_hears(tmp_path: Path) -> None:
-    told: list[str] = []
-    answers = [503, 500, 202]
-
-    async def forget(request: Request) -> Response:
-        told.append(request.path_params["owner"])
-        assert request.headers["authorization"].startswith("Bearer ")
-        return Response(status_code=answers[min(len(told), len(answers)) - 1])
-
-    internal: ASGIApp = Starlette(
-        routes=[Route("/internal/owners/{owner}", forget, methods=["DELETE"])]
-    )
-    async with gateway_world(
-        tmp_path, library=internal, internal=internal, settings={"forget_every": 0.05}
-    ) as world:
-        ada = await world.sign_up()
-        await world.client.request(
-            "DELETE", "/v1/account", json={"password": PASSWORD}, headers=ada.head
-        )
-        await eventually(lambda: len(told) >= 3, what="the third try")
-        assert set(told) == {ada.id}
-
-
-async def test_a_deletion_survives_a_restart(tmp_path: Path) -> None:
-    told: list[str] = []
-
-    async def away(request: Request) -> Response:
-        return Response(status_code=503)
-
-    async def forget(request: Request) -> Response:
-        told.append(request.path_params["owner"])
-        return Response(status_code=202)
-
-    def standing_in(answer: object) -> ASGIApp:
-        return Starlette(
-            routes=[Route("/internal/owners/{owner}", answer, methods=["DELETE"])]  # type: ignore[arg-type]
-        )
-
-    async with gateway_world(
-        tmp_path, library=standing_in(away), internal=standing_in(away)
-    ) as world:
-        ada = await world.sign_up()
-        await world.client.request(
-            "DELETE", "/v1/account", json={"password": PASSWORD}, headers=ada.head
-        )
-    async with gateway_world(
-        tmp_path, library=standing_in(forget), internal=standing_in(forget)
-    ) as world:
-        await eventually(lambda: told == [ada.id], what="the library's being told")
-
-
-async def test_no_secret_is_stored_as_it_is(world: World) -> None:
-    ada = await world.sign_up(password="a canary sentence")
-    made = await world.client.post(
-        "/v1/keys", json={"name": "k", "scopes": ["catalogue:read"]}, headers=ada.head
-    )
-    ticket = await world.client.post("/v1/events/tickets", headers=ada.head)
-    stored = b"".join(path.read_bytes() for path in world.folder.glob("gateway.db*"))
+    ticket = await harness.client.post("/v1/events/tickets", headers=ada.head)
+    stored = b"".join(path.read_bytes() for path in harness.folder.glob("gateway.db*"))
     assert ada.email.encode() in stored
-    secret = made.json()["key"]
+    secret = created.json()["key"]
     for canary in ("a canary sentence", ada.refresh, secret, ticket.json()["ticket"], ada.access):
         assert canary.encode() not in stored
 
 
-async def test_no_secret_is_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_secret_is_logged(
+    harness: GatewayHarness, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("DEBUG")
-    ada = await world.sign_up(password="a canary sentence")
-    await refresh(world, ada.refresh)
-    await world.client.post("/v1/sessions", json={"email": ada.email, "password": "canary 2"})
+    ada = await harness.sign_up(password="a canary sentence")
+    await refresh(harness, ada.refresh)
+    await harness.client.post("/v1/sessions", json={"email": ada.email, "password": "canary 2"})
     lines = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
     assert "login.ok" in lines
     assert "login.failed" in lines
@@ -476,21 +405,23 @@ async def test_no_secret_is_logged(world: World, caplog: pytest.LogCaptureFixtur
 
 
 async def test_on_postgres_as_on_sqlite(tmp_path: Path, postgres_url: str) -> None:
-    async with gateway_world(tmp_path, database=postgres_url) as world:
+    async with open_gateway(tmp_path, database=postgres_url) as harness:
         bodies = [{"email": f"{n}@example.org", "password": PASSWORD} for n in range(6)]
-        answers = await asyncio.gather(*(world.client.post("/v1/accounts", json=b) for b in bodies))
+        answers = await asyncio.gather(
+            *(harness.client.post("/v1/accounts", json=b) for b in bodies)
+        )
         assert sorted(answer.json()["admin"] for answer in answers) == [False] * 5 + [True]
-        ada = await world.log_in("0@example.org")
-        twice = await world.client.post("/v1/accounts", json=bodies[0])
+        ada = await harness.log_in("0@example.org")
+        twice = await harness.client.post("/v1/accounts", json=bodies[0])
         assert twice.status_code == 201
-        both = await asyncio.gather(refresh(world, ada.refresh), refresh(world, ada.refresh))
+        both = await asyncio.gather(refresh(harness, ada.refresh), refresh(harness, ada.refresh))
         assert [answer.status_code for answer in both] == [201, 201]
-        world.clock.advance(11)
-        assert (await refresh(world, ada.refresh)).status_code == 401
-        assert (await world.client.get("/v1/account", headers=ada.head)).status_code == 401
-        ada = await world.log_in("0@example.org")
-        ticket = (await world.client.post("/v1/events/tickets", headers=ada.head)).json()
+        harness.clock.advance(11)
+        assert (await refresh(harness, ada.refresh)).status_code == 401
+        assert (await harness.client.get("/v1/account", headers=ada.head)).status_code == 401
+        ada = await harness.log_in("0@example.org")
+        ticket = (await harness.client.post("/v1/events/tickets", headers=ada.head)).json()
         assert ticket["expires_in"] <= 30
         good = {"password": PASSWORD}
-        gone = await world.client.request("DELETE", "/v1/account", json=good, headers=ada.head)
+        gone = await harness.client.request("DELETE", "/v1/account", json=good, headers=ada.head)
         assert gone.status_code == 204

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway.world import World, gateway_world
+from tests.gateway.gateway_harness import GatewayHarness, open_gateway
 
 OURS = "https://music.example.org"
 OTHERS = ("https://evil.example", "http://music.example.org", f"{OURS}.evil.example", "null")
@@ -14,25 +14,25 @@ ALLOW = "access-control-allow-origin"
 
 
 @pytest.fixture
-async def open_world(tmp_path: Path) -> AsyncIterator[World]:
-    async with gateway_world(tmp_path, settings={"origins": (OURS,)}) as world:
-        yield world
+async def cors_gateway(tmp_path: Path) -> AsyncIterator[GatewayHarness]:
+    async with open_gateway(tmp_path, settings={"origins": (OURS,)}) as harness:
+        yield harness
 
 
-def told(answer: httpx.Response) -> list[str]:
-    """Return what an answer tells browsers of other origins."""
+def cors_headers(answer: httpx.Response) -> list[str]:
+    """Return the CORS headers of an answer."""
     return [name for name in answer.headers if name.startswith("access-control-")]
 
 
-async def test_pages_of_a_named_origin_may_read_answers(open_world: World) -> None:
-    ada = await open_world.sign_up()
+async def test_pages_of_a_named_origin_may_read_answers(cors_gateway: GatewayHarness) -> None:
+    ada = await cors_gateway.sign_up()
     too_large = b" " * ((1 << 20) + 1)
     answers = [
-        await open_world.client.get("/v1/account", headers=ada.head | {"Origin": OURS}),
-        await open_world.client.get("/v1/items", headers=ada.head | {"Origin": OURS}),
+        await cors_gateway.client.get("/v1/account", headers=ada.head | {"Origin": OURS}),
+        await cors_gateway.client.get("/v1/items", headers=ada.head | {"Origin": OURS}),
         # Refusals too, so that a page can show them.
-        await open_world.client.get("/v1/account", headers={"Origin": OURS}),
-        await open_world.client.post("/v1/jobs", content=too_large, headers={"Origin": OURS}),
+        await cors_gateway.client.get("/v1/account", headers={"Origin": OURS}),
+        await cors_gateway.client.post("/v1/jobs", content=too_large, headers={"Origin": OURS}),
     ]
     assert [answer.status_code for answer in answers] == [200, 200, 401, 413]
     for answer in answers:
@@ -45,23 +45,23 @@ async def test_pages_of_a_named_origin_may_read_answers(open_world: World) -> No
 
 
 @pytest.mark.parametrize("origin", OTHERS)
-async def test_pages_of_others_may_not(open_world: World, origin: str) -> None:
-    ada = await open_world.sign_up()
-    answer = await open_world.client.get("/v1/account", headers=ada.head | {"Origin": origin})
+async def test_pages_of_others_may_not(cors_gateway: GatewayHarness, origin: str) -> None:
+    ada = await cors_gateway.sign_up()
+    answer = await cors_gateway.client.get("/v1/account", headers=ada.head | {"Origin": origin})
     assert ALLOW not in answer.headers
-    asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
-    preflight = await open_world.client.options("/v1/account", headers=asked)
+    headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    preflight = await cors_gateway.client.options("/v1/account", headers=headers)
     assert preflight.status_code == 400
     assert ALLOW not in preflight.headers
 
 
-async def test_a_browser_may_ask_first(open_world: World) -> None:
-    asked = {
+async def test_a_browser_may_ask_first(cors_gateway: GatewayHarness) -> None:
+    headers = {
         "Origin": OURS,
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization, content-type, idempotency-key, range",
     }
-    answer = await open_world.client.options("/v1/jobs", headers=asked)
+    answer = await cors_gateway.client.options("/v1/jobs", headers=headers)
     assert answer.status_code == 200
     assert answer.headers[ALLOW] == OURS
     methods = set(answer.headers["access-control-allow-methods"].split(", "))
@@ -72,14 +72,14 @@ async def test_a_browser_may_ask_first(open_world: World) -> None:
         {"Access-Control-Request-Method": "TRACE"},
         {"Access-Control-Request-Headers": "x-internal"},
     ):
-        refused = await open_world.client.options("/v1/jobs", headers=asked | wrong)
+        refused = await cors_gateway.client.options("/v1/jobs", headers=headers | wrong)
         assert refused.status_code == 400
 
 
-async def test_without_a_setting_no_page_of_another_origin_may(world: World) -> None:
-    ada = await world.sign_up()
+async def test_without_a_setting_no_page_of_another_origin_may(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up()
     for origin in (OURS, *OTHERS):
-        answer = await world.client.get("/v1/account", headers=ada.head | {"Origin": origin})
-        assert told(answer) == []
-        asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
-        assert told(await world.client.options("/v1/account", headers=asked)) == []
+        answer = await harness.client.get("/v1/account", headers=ada.head | {"Origin": origin})
+        assert cors_headers(answer) == []
+        headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+        assert cors_headers(await harness.client.options("/v1/account", headers=headers)) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway.world import User, World, gateway_world
+from tests.gateway.gateway_harness import GatewayHarness, User, open_gateway
 
 LIMIT = 20
 Try = Callable[[httpx.AsyncClient, int], Awaitable[httpx.Response]]
@@ -30,83 +30,87 @@ async def with_a_ticket(client: httpx.AsyncClient, number: int) -> httpx.Respons
 TRIES = pytest.mark.parametrize("attempt", [with_a_key, with_a_refresh_token, with_a_ticket])
 
 
-def at(world: World, address: str) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(world.gateway.public, client=(address, 1))
+def client_from(harness: GatewayHarness, address: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(harness.gateway.public, client=(address, 1))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
 
-async def make_key(world: World, user: User) -> dict[str, str]:
+async def make_key(harness: GatewayHarness, user: User) -> dict[str, str]:
     body = {"name": "k", "scopes": ["catalogue:read"]}
-    made: dict[str, str] = (
-        await world.client.post("/v1/keys", json=body, headers=user.head)
+    created: dict[str, str] = (
+        await harness.client.post("/v1/keys", json=body, headers=user.head)
     ).json()
-    return made
+    return created
 
 
-def bearing(key: str) -> dict[str, str]:
+def bearer_header(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
 @TRIES
 async def test_unknown_secrets_are_bounded_by_address(tmp_path: Path, attempt: Try) -> None:
-    async with gateway_world(tmp_path, settings={"failed_lookups_per_minute": LIMIT}) as world:
-        ada = await world.sign_up()
-        key = (await make_key(world, ada))["key"]
-        assert (await world.client.get("/v1/items", headers=bearing(key))).status_code == 200
-        world.clock.hold()
-        answers = [await attempt(world.client, n) for n in range(LIMIT + 5)]
+    async with open_gateway(tmp_path, settings={"failed_lookups_per_minute": LIMIT}) as harness:
+        ada = await harness.sign_up()
+        key = (await make_key(harness, ada))["key"]
+        assert (
+            await harness.client.get("/v1/items", headers=bearer_header(key))
+        ).status_code == 200
+        harness.clock.hold()
+        answers = [await attempt(harness.client, n) for n in range(LIMIT + 5)]
         assert [a.status_code for a in answers] == [401] * LIMIT + [429] * 5
         refused = answers[-1]
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
         assert "Try again in" in refused.json()["detail"]
         # What was refused once is known, and who is known is served, from the same address too.
-        assert (await attempt(world.client, 0)).status_code == 401
-        world.clock.advance(6)
-        assert (await world.client.get("/v1/items", headers=bearing(key))).status_code == 200
-        assert (await world.client.get("/v1/items", headers=ada.head)).status_code == 200
-        answer = await world.client.post(
+        assert (await attempt(harness.client, 0)).status_code == 401
+        harness.clock.advance(6)
+        assert (
+            await harness.client.get("/v1/items", headers=bearer_header(key))
+        ).status_code == 200
+        assert (await harness.client.get("/v1/items", headers=ada.head)).status_code == 200
+        answer = await harness.client.post(
             "/v1/sessions/refresh", json={"refresh_token": ada.refresh}
         )
         assert answer.status_code == 201
-        async with at(world, "198.51.100.7") as other:
+        async with client_from(harness, "198.51.100.7") as other:
             assert (await attempt(other, 1000)).status_code == 401
-        world.clock.advance(60)
-        assert (await attempt(world.client, 2000)).status_code == 401
+        harness.clock.advance(60)
+        assert (await attempt(harness.client, 2000)).status_code == 401
 
 
 async def test_unknown_secrets_are_bounded_by_network(tmp_path: Path) -> None:
-    async with gateway_world(tmp_path, settings={"failed_lookups_per_minute": LIMIT}) as world:
-        world.clock.hold()
+    async with open_gateway(tmp_path, settings={"failed_lookups_per_minute": LIMIT}) as harness:
+        harness.clock.hold()
         statuses = []
         for number in range(LIMIT + 1):
-            async with at(world, f"2001:db8:0:1::{number:x}") as client:
+            async with client_from(harness, f"2001:db8:0:1::{number:x}") as client:
                 statuses.append((await with_a_key(client, number)).status_code)
         assert statuses == [401] * LIMIT + [429]
 
 
 @TRIES
-async def test_an_unknown_secret_writes_nothing(world: World, attempt: Try) -> None:
+async def test_an_unknown_secret_writes_nothing(harness: GatewayHarness, attempt: Try) -> None:
     """Another process holds the only right to write; whoever wants it would wait for 10 s."""
-    writer = sqlite3.connect(world.folder / "gateway.db", isolation_level=None)
+    writer = sqlite3.connect(harness.folder / "gateway.db", isolation_level=None)
     try:
         writer.execute("BEGIN IMMEDIATE")
-        began = world.clock.monotonic()
+        began = harness.clock.monotonic()
         for number in range(30):
-            assert (await attempt(world.client, number)).status_code == 401
-        assert world.clock.monotonic() - began < 9.0
+            assert (await attempt(harness.client, number)).status_code == 401
+        assert harness.clock.monotonic() - began < 9.0
     finally:
         writer.close()
 
 
 async def test_an_old_key_that_a_program_still_sends_keeps_nobody_out(tmp_path: Path) -> None:
-    async with gateway_world(tmp_path, settings={"failed_lookups_per_minute": LIMIT}) as world:
-        ada = await world.sign_up()
-        old, new = await make_key(world, ada), await make_key(world, ada)
+    async with open_gateway(tmp_path, settings={"failed_lookups_per_minute": LIMIT}) as harness:
+        ada = await harness.sign_up()
+        old, new = await make_key(harness, ada), await make_key(harness, ada)
         path = f"/v1/keys/{old['id']}"
-        assert (await world.client.delete(path, headers=ada.head)).status_code == 204
-        world.clock.hold()
+        assert (await harness.client.delete(path, headers=ada.head)).status_code == 204
+        harness.clock.hold()
         for _ in range(3 * LIMIT):
-            answer = await world.client.get("/v1/items", headers=bearing(old["key"]))
+            answer = await harness.client.get("/v1/items", headers=bearer_header(old["key"]))
             assert answer.status_code == 401
-        answer = await world.client.get("/v1/items", headers=bearing(new["key"]))
+        answer = await harness.client.get("/v1/items", headers=bearer_header(new["key"]))
         assert answer.status_code == 200

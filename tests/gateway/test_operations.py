@@ -14,7 +14,7 @@ from contracts.jobs import JobCreate
 from contracts.pipelines import PipelineSpec, RunCreate
 from contracts.uploads import UploadCreate
 from gateway.openapi import EXAMPLES, METHODS, merged_openapi
-from tests.gateway.world import World
+from tests.gateway.gateway_harness import GatewayHarness
 
 UNKNOWN = "01920000-0000-7000-8000-000000000000"
 BODIES: dict[tuple[str, str], type[BaseModel]] = {
@@ -34,8 +34,8 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
 }
 
 
-async def described(world: World) -> dict[str, Any]:
-    answer = await world.client.get("/openapi.json")
+async def described(harness: GatewayHarness) -> dict[str, Any]:
+    answer = await harness.client.get("/openapi.json")
     assert answer.status_code == 200, answer.text
     document: dict[str, Any] = answer.json()
     return document
@@ -53,18 +53,18 @@ def filled(path: str) -> str:
 
 
 async def ask(
-    world: World, method: str, path: str, head: dict[str, str], **given: Any
+    harness: GatewayHarness, method: str, path: str, head: dict[str, str], **options: Any
 ) -> httpx.Response:
-    return await world.client.request(method.upper(), filled(path), headers=head, **given)
+    return await harness.client.request(method.upper(), filled(path), headers=head, **options)
 
 
-async def test_every_operation_declares_its_scope(world: World) -> None:
-    document = await described(world)
-    found = list(operations(document))
-    assert len(found) >= 35
+async def test_every_operation_declares_its_scope(harness: GatewayHarness) -> None:
+    document = await described(harness)
+    declared = list(operations(document))
+    assert len(declared) >= 35
     scopes = {scope.value for scope in identity.Scope}
     anonymous = set()
-    for method, path, operation in found:
+    for method, path, operation in declared:
         assert "security" in operation, f"{method} {path} declares no scope"
         if operation["security"]:
             (needed,) = operation["security"]
@@ -80,22 +80,22 @@ async def test_every_operation_declares_its_scope(world: World) -> None:
     }
 
 
-async def test_nothing_internal_is_described_or_reachable(world: World) -> None:
-    document = await described(world)
+async def test_nothing_internal_is_described_or_reachable(harness: GatewayHarness) -> None:
+    document = await described(harness)
     assert not [path for path in document["paths"] if not path.startswith("/v1/")]
-    ada = await world.sign_up()
-    secret = world.platform.settings.internal_secret.get_secret_value()
+    ada = await harness.sign_up()
+    secret = harness.platform.settings.internal_secret.get_secret_value()
     for bearer in (ada.access, secret):
         head = {"Authorization": f"Bearer {bearer}"}
         for path in ("/internal/claims", "/v1/internal/claims", "/v1/../internal/claims"):
-            answer = await world.client.post(path, json={}, headers=head)
+            answer = await harness.client.post(path, json={}, headers=head)
             assert answer.status_code in (401, 404), (path, answer.text)
 
 
-async def test_who_is_nobody_gets_401_before_anything_else(world: World) -> None:
-    expired = await world.sign_up()
-    world.clock.advance(16 * 60)
-    document = await described(world)
+async def test_without_credentials_every_route_answers_401_first(harness: GatewayHarness) -> None:
+    expired = await harness.sign_up()
+    harness.clock.advance(16 * 60)
+    document = await described(harness)
     for method, path, operation in operations(document):
         if not operation["security"]:
             continue
@@ -105,44 +105,44 @@ async def test_who_is_nobody_gets_401_before_anything_else(world: World) -> None
             (expired.head, "token_expired"),
         ):
             # The query and the body are wrong as well, and that is not told.
-            for given in ({}, {"params": {"limit": "x"}}, {"json": {"strange": True}}):
-                answer = await ask(world, method, path, head, **given)
-                assert answer.status_code == 401, (method, path, given, answer.text)
+            for options in ({}, {"params": {"limit": "x"}}, {"json": {"strange": True}}):
+                answer = await ask(harness, method, path, head, **options)
+                assert answer.status_code == 401, (method, path, options, answer.text)
                 assert answer.json()["code"] == code
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_the_wrong_scope_gets_403_before_anything_else(world: World) -> None:
-    ada = await world.sign_up()
+async def test_the_wrong_scope_gets_403_before_anything_else(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up()
     keys = {}
     for scope in ("catalogue:read", "catalogue:write", "jobs:write"):
         body = {"name": scope, "scopes": [scope]}
-        made = await world.client.post("/v1/keys", json=body, headers=ada.head)
-        keys[scope] = {"Authorization": f"Bearer {made.json()['key']}"}
+        created = await harness.client.post("/v1/keys", json=body, headers=ada.head)
+        keys[scope] = {"Authorization": f"Bearer {created.json()['key']}"}
     tried = 0
-    for method, path, operation in operations(await described(world)):
-        needed = [scope for one in operation["security"] for scope in one["bearer"]]
+    for method, path, operation in operations(await described(harness)):
+        needed = [scope for requirement in operation["security"] for scope in requirement["bearer"]]
         for scope, head in keys.items():
             if needed and scope not in needed:
                 tried += 1
-                answer = await ask(world, method, path, head, json={"strange": True})
+                answer = await ask(harness, method, path, head, json={"strange": True})
                 assert answer.status_code == 403, (method, path, scope, answer.text)
                 assert answer.json()["code"] == "forbidden"
     assert tried > 60
 
 
-async def test_what_is_unknown_is_one_answer(world: World) -> None:
-    ada = await world.sign_up()
-    for method, path, operation in operations(await described(world)):
+async def test_what_is_unknown_is_one_answer(harness: GatewayHarness) -> None:
+    ada = await harness.sign_up()
+    for method, path, operation in operations(await described(harness)):
         if "{" not in path or not operation["security"] or method in ("patch", "put"):
             continue
-        answer = await ask(world, method, path, ada.head)
+        answer = await ask(harness, method, path, ada.head)
         assert answer.status_code == 404, (method, path, answer.text)
         assert answer.json()["code"] == "not_found"
 
 
-async def test_every_refusal_is_described_as_a_problem(world: World) -> None:
-    document = await described(world)
+async def test_every_refusal_is_described_as_a_problem(harness: GatewayHarness) -> None:
+    document = await described(harness)
     names = set()
     for method, path, operation in operations(document):
         refused = {status for status in operation["responses"] if status >= "400"}
@@ -157,8 +157,8 @@ async def test_every_refusal_is_described_as_a_problem(world: World) -> None:
     assert references <= set(document["components"]["schemas"])
 
 
-async def test_every_body_has_an_example_that_is_taken(world: World) -> None:
-    document = await described(world)
+async def test_every_body_has_an_example_that_is_taken(harness: GatewayHarness) -> None:
+    document = await described(harness)
     bodies = {
         (method, path)
         for method, path, operation in operations(document)
@@ -169,10 +169,10 @@ async def test_every_body_has_an_example_that_is_taken(world: World) -> None:
         assert model.model_validate(EXAMPLES[name])
 
 
-async def test_the_description_is_at_both_addresses_and_readable(world: World) -> None:
-    document = await described(world)
-    assert (await world.client.get("/v1/openapi.json")).json() == document
-    page = await world.client.get("/docs")
+async def test_the_description_is_at_both_addresses_and_readable(harness: GatewayHarness) -> None:
+    document = await described(harness)
+    assert (await harness.client.get("/v1/openapi.json")).json() == document
+    page = await harness.client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "script" not in page.headers["Content-Security-Policy"]
     assert "<script" not in page.text
@@ -205,8 +205,8 @@ def test_schemas_of_one_name_and_two_meanings_are_kept_apart() -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/.well-known/jwks.json"])
-async def test_what_operators_ask(world: World, path: str) -> None:
-    answer = await world.client.get(path)
+async def test_what_operators_ask(harness: GatewayHarness, path: str) -> None:
+    answer = await harness.client.get(path)
     assert answer.status_code == 200
     assert "private" not in answer.text.lower()
     if path.endswith("jwks.json"):
@@ -216,14 +216,14 @@ async def test_what_operators_ask(world: World, path: str) -> None:
         )
 
 
-async def test_metrics_are_told_on_the_internal_port_only(world: World) -> None:
-    assert (await world.client.get("/metrics")).status_code == 404
-    assert (await world.client.get("/v1/account")).status_code == 401
-    assert world.gateway.internal is not None
-    transport = httpx.ASGITransport(world.gateway.internal)
+async def test_metrics_are_on_the_internal_port_only(harness: GatewayHarness) -> None:
+    assert (await harness.client.get("/metrics")).status_code == 404
+    assert (await harness.client.get("/v1/account")).status_code == 401
+    assert harness.gateway.internal is not None
+    transport = httpx.ASGITransport(harness.gateway.internal)
     async with httpx.AsyncClient(transport=transport, base_url="http://10.1.2.3") as operator:
-        told = await operator.get("/metrics")
-        assert told.status_code == 200
-        assert 'http_request_duration_seconds_count{method="GET",status="401"}' in told.text
+        metrics = await operator.get("/metrics")
+        assert metrics.status_code == 200
+        assert 'http_request_duration_seconds_count{method="GET",status="401"}' in metrics.text
         assert (await operator.get("/readyz")).json()["ready"] is True
         assert (await operator.get("/v1/account")).status_code == 404

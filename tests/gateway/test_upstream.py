@@ -15,7 +15,7 @@ from contracts.identity import Audience
 from gateway.upstream import Upstream, UpstreamRouter
 from kit.auth.reader import HttpKeys, TokenReader
 from kit.http.remote import UpstreamUnavailable
-from tests.gateway.world import World, gateway_world
+from tests.gateway.gateway_harness import GatewayHarness, open_gateway
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -24,7 +24,7 @@ class Library:
     """Stands for the library: remembers what it was asked and answers as it is told."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Request, bytes]] = []
+        self.requests: list[tuple[Request, bytes]] = []
         self.answer: Answer = self.fine
 
     async def fine(self, request: Request) -> Response:
@@ -32,14 +32,14 @@ class Library:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        self.asked.append((request, await request.body()))
+        self.requests.append((request, await request.body()))
         await (await self.answer(request))(scope, receive, send)
 
 
 async def test_a_request_arrives_unchanged_with_our_own_token(tmp_path: Path) -> None:
     library = Library()
-    async with gateway_world(tmp_path, library=library) as world:
-        ada = await world.sign_up()
+    async with open_gateway(tmp_path, library=library) as harness:
+        ada = await harness.sign_up()
         head = ada.head | {
             "Content-Type": "application/json",
             "Idempotency-Key": "k1",
@@ -52,10 +52,10 @@ async def test_a_request_arrives_unchanged_with_our_own_token(tmp_path: Path) ->
             "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         }
         query = "q=a%20b&kind=track&kind=stem&x=%2F..%2F&plus=a+b"
-        answer = await world.client.post(f"/v1/jobs?{query}", content=b'{"a": 1}', headers=head)
+        answer = await harness.client.post(f"/v1/jobs?{query}", content=b'{"a": 1}', headers=head)
         assert answer.status_code == 200
         assert answer.json() == {"items": []}
-        ((request, body),) = library.asked
+        ((request, body),) = library.requests
         assert request.method == "POST"
         assert request.scope["path"] == "/v1/jobs"
         assert request.scope["query_string"] == query.encode()
@@ -66,10 +66,12 @@ async def test_a_request_arrives_unchanged_with_our_own_token(tmp_path: Path) ->
             assert name not in request.headers
         token = request.headers["authorization"].removeprefix("Bearer ")
         assert token != ada.access
-        reader = TokenReader(HttpKeys(world.client), audience=Audience.LIBRARY, clock=world.clock)
+        reader = TokenReader(
+            HttpKeys(harness.client), audience=Audience.LIBRARY, clock=harness.clock
+        )
         who = await reader.read(token)
         assert (who.user, who.owner) == (ada.id, ada.id)
-        assert 0 < (who.expires - world.clock.now()).total_seconds() <= 60
+        assert 0 < (who.expires - harness.clock.now()).total_seconds() <= 60
         # What the library says of one connection ends there; the rest is the caller's.
         assert answer.headers["x-own"] == "kept"
         assert "set-cookie" not in answer.headers
@@ -77,17 +79,19 @@ async def test_a_request_arrives_unchanged_with_our_own_token(tmp_path: Path) ->
 
 async def test_the_librarys_token_never_has_less_than_half_its_minute(tmp_path: Path) -> None:
     library = Library()
-    async with gateway_world(tmp_path, library=library) as world:
-        ada = await world.sign_up()
-        reader = TokenReader(HttpKeys(world.client), audience=Audience.LIBRARY, clock=world.clock)
+    async with open_gateway(tmp_path, library=library) as harness:
+        ada = await harness.sign_up()
+        reader = TokenReader(
+            HttpKeys(harness.client), audience=Audience.LIBRARY, clock=harness.clock
+        )
         seen = set()
         for _ in range(12):
-            await world.client.get("/v1/items", headers=ada.head)
-            token = library.asked[-1][0].headers["authorization"].removeprefix("Bearer ")
+            await harness.client.get("/v1/items", headers=ada.head)
+            token = library.requests[-1][0].headers["authorization"].removeprefix("Bearer ")
             who = await reader.read(token)
-            assert (who.expires - world.clock.now()).total_seconds() >= 28
+            assert (who.expires - harness.clock.now()).total_seconds() >= 28
             seen.add(token)
-            world.clock.advance(10)
+            harness.clock.advance(10)
         assert 3 <= len(seen) <= 6
 
 
@@ -110,17 +114,17 @@ async def test_the_librarys_token_never_has_less_than_half_its_minute(tmp_path: 
 )
 async def test_paths_that_might_mean_something_else(tmp_path: Path, path: str) -> None:
     library = Library()
-    async with gateway_world(tmp_path, library=library) as world:
-        ada = await world.sign_up()
+    async with open_gateway(tmp_path, library=library) as harness:
+        ada = await harness.sign_up()
         # The client would tidy the path up, so the request is made by hand.
-        status = await raw_get(world.gateway.public, path, ada.head)
+        status = await raw_get(harness.gateway.public, path, ada.head)
         if status == 200:
-            (asked,) = [request.scope["path"] for request, _ in library.asked]
-            assert ".." not in asked.split("/")
-            assert asked == "/v1/items/%2e%2e/x", "only a name that is plainly a name goes on"
+            (path_sent,) = [request.scope["path"] for request, _ in library.requests]
+            assert ".." not in path_sent.split("/")
+            assert path_sent == "/v1/items/%2e%2e/x", "only a name that is plainly a name goes on"
         else:
             assert status == 404
-            assert library.asked == []
+            assert library.requests == []
 
 
 async def raw_get(app: ASGIApp, path: str, head: dict[str, str]) -> int:
@@ -134,7 +138,7 @@ async def raw_get(app: ASGIApp, path: str, head: dict[str, str]) -> int:
         nonlocal status
         status = message.get("status", status)
 
-    asked = {"host": "localhost", **head}
+    request_headers = {"host": "localhost", **head}
     scope: Scope = {
         "type": "http",
         "http_version": "1.1",
@@ -144,7 +148,9 @@ async def raw_get(app: ASGIApp, path: str, head: dict[str, str]) -> int:
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in asked.items()],
+        "headers": [
+            (name.lower().encode(), value.encode()) for name, value in request_headers.items()
+        ],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }
@@ -155,13 +161,13 @@ async def raw_get(app: ASGIApp, path: str, head: dict[str, str]) -> int:
 async def test_names_in_paths_keep_what_they_say(tmp_path: Path) -> None:
     library = Library()
     names = ["caf\u00e9", "a b", "a%b", "a?b", "a#b", "a;b=c", "a%2fb"]
-    async with gateway_world(tmp_path, library=library) as world:
-        ada = await world.sign_up()
+    async with open_gateway(tmp_path, library=library) as harness:
+        ada = await harness.sign_up()
         for name in names:
             path = f"/v1/pipelines/{quote(name, safe='')}"
-            answer = await world.client.get(path, headers=ada.head)
+            answer = await harness.client.get(path, headers=ada.head)
             assert answer.status_code == 200, name
-    assert [one.scope["path"].rsplit("/", 1)[1] for one, _ in library.asked] == names
+    assert [request.scope["path"].rsplit("/", 1)[1] for request, _ in library.requests] == names
 
 
 async def test_bodies_come_through_whole(tmp_path: Path) -> None:
@@ -175,38 +181,38 @@ async def test_bodies_come_through_whole(tmp_path: Path) -> None:
         return StreamingResponse(chunks(), media_type="application/octet-stream")
 
     library.answer = large
-    async with gateway_world(tmp_path, library=library) as world:
-        ada = await world.sign_up()
-        answer = await world.client.get("/v1/items", headers=ada.head)
+    async with open_gateway(tmp_path, library=library) as harness:
+        ada = await harness.sign_up()
+        answer = await harness.client.get("/v1/items", headers=ada.head)
         assert answer.content == b"".join(bytes([n]) * 65_536 for n in range(64))
         body = b'{"a": "' + b"x" * ((1 << 20) - 9) + b'"}'
         head = ada.head | {"Content-Type": "application/json"}
-        await world.client.post("/v1/jobs", content=body, headers=head)
-        assert library.asked[-1][1] == body
-        too_large = await world.client.post("/v1/jobs", content=body + b" ", headers=head)
+        await harness.client.post("/v1/jobs", content=body, headers=head)
+        assert library.requests[-1][1] == body
+        too_large = await harness.client.post("/v1/jobs", content=body + b" ", headers=head)
         assert too_large.status_code == 413
-        assert len(library.asked) == 2
+        assert len(library.requests) == 2
 
 
 async def test_refusals_of_the_library_pass(tmp_path: Path) -> None:
     library = Library()
-    async with gateway_world(tmp_path, library=library) as world:
-        ada = await world.sign_up()
+    async with open_gateway(tmp_path, library=library) as harness:
+        ada = await harness.sign_up()
 
         async def refuse(request: Request) -> Response:
             body = {"code": "conflict"}
             return JSONResponse(body, 409, {"Retry-After": "7"}, "application/problem+json")
 
         library.answer = refuse
-        answer = await world.client.get("/v1/items", headers=ada.head)
+        answer = await harness.client.get("/v1/items", headers=ada.head)
         assert (answer.status_code, answer.json()) == (409, {"code": "conflict"})
         assert answer.headers["Retry-After"] == "7"
 
 
 async def test_faults_of_the_library_are_a_502_that_leaks_nothing(tmp_path: Path) -> None:
     library = Library()
-    async with gateway_world(tmp_path, library=library) as world:
-        ada = await world.sign_up()
+    async with open_gateway(tmp_path, library=library) as harness:
+        ada = await harness.sign_up()
 
         async def boom(request: Request) -> Response:
             raise RuntimeError("postgresql://secret")
@@ -219,7 +225,7 @@ async def test_faults_of_the_library_are_a_502_that_leaks_nothing(tmp_path: Path
 
         for answering in (boom, plain, stranger):
             library.answer = answering
-            answer = await world.client.get("/v1/items", headers=ada.head)
+            answer = await harness.client.get("/v1/items", headers=ada.head)
             assert answer.status_code == 502
             problem = answer.json()
             assert (problem["code"], problem["retryable"]) == ("upstream_failed", True)
@@ -228,7 +234,7 @@ async def test_faults_of_the_library_are_a_502_that_leaks_nothing(tmp_path: Path
 
 
 @pytest.mark.parametrize(("sent", "status"), [(False, 503), (True, 502)])
-async def test_a_library_that_is_away(tmp_path: Path, sent: bool, status: int) -> None:
+async def test_an_unavailable_library(tmp_path: Path, sent: bool, status: int) -> None:
     async def nobody(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError("nobody gets here")
 
@@ -239,17 +245,17 @@ async def test_a_library_that_is_away(tmp_path: Path, sent: bool, status: int) -
         async def aclose(self) -> None:
             raise AssertionError("it is not ours")
 
-    async with gateway_world(tmp_path, library=nobody) as world:
-        ada = await world.sign_up()
-        upstream = Upstream(Gone(), world.client, world.gateway.authenticator)
-        transport = httpx.ASGITransport(UpstreamRouter(world.gateway.public, upstream))
+    async with open_gateway(tmp_path, library=nobody) as harness:
+        ada = await harness.sign_up()
+        upstream = Upstream(Gone(), harness.client, harness.gateway.authenticator)
+        transport = httpx.ASGITransport(UpstreamRouter(harness.gateway.public, upstream))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             answer = await client.get("/v1/items", headers=ada.head)
         assert answer.status_code == status
         assert answer.json()["retryable"] is True
         assert int(answer.headers["Retry-After"]) >= 1
         # What the gateway answers itself it still answers.
-        assert (await world.client.get("/v1/account", headers=ada.head)).status_code == 200
+        assert (await harness.client.get("/v1/account", headers=ada.head)).status_code == 200
 
 
 async def test_an_answer_that_breaks_off_is_broken_off(tmp_path: Path) -> None:
@@ -263,45 +269,45 @@ async def test_an_answer_that_breaks_off_is_broken_off(tmp_path: Path) -> None:
         return StreamingResponse(chunks())
 
     library.answer = breaking
-    async with gateway_world(tmp_path, library=library) as world:
-        ada = await world.sign_up()
-        transport = httpx.ASGITransport(world.gateway.public)
+    async with open_gateway(tmp_path, library=library) as harness:
+        ada = await harness.sign_up()
+        transport = httpx.ASGITransport(harness.gateway.public)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             with pytest.raises(ConnectionResetError):
                 await client.get("/v1/items", headers=ada.head)
 
 
-async def test_too_much_at_once_is_told_when_to_come_back(tmp_path: Path) -> None:
+async def test_too_many_requests_get_429_with_retry_after(tmp_path: Path) -> None:
     library = Library()
     settings = {"requests_per_minute": 60}
-    async with gateway_world(tmp_path, library=library, settings=settings) as world:
-        ada, bob = await world.sign_up(), await world.sign_up()
-        world.clock.hold()
-        answers = [await world.client.get("/v1/items", headers=ada.head) for _ in range(8)]
+    async with open_gateway(tmp_path, library=library, settings=settings) as harness:
+        ada, bob = await harness.sign_up(), await harness.sign_up()
+        harness.clock.hold()
+        answers = [await harness.client.get("/v1/items", headers=ada.head) for _ in range(8)]
         assert [answer.status_code for answer in answers] == [200] * 6 + [429] * 2
         late = answers[-1]
         assert late.json()["code"] == "too_many_requests"
-        assert (await world.client.get("/v1/items", headers=bob.head)).status_code == 200
-        world.clock.advance(float(late.headers["Retry-After"]))
-        assert (await world.client.get("/v1/items", headers=ada.head)).status_code == 200
+        assert (await harness.client.get("/v1/items", headers=bob.head)).status_code == 200
+        harness.clock.advance(float(late.headers["Retry-After"]))
+        assert (await harness.client.get("/v1/items", headers=ada.head)).status_code == 200
 
 
-async def test_a_real_item_through_the_real_library(world: World) -> None:
-    ada, bob = await world.sign_up(), await world.sign_up()
-    item = await world.upload(ada, b"some bytes of hers")
-    seen = await world.client.get(f"/v1/items/{item}", headers=ada.head)
+async def test_a_real_item_through_the_real_library(harness: GatewayHarness) -> None:
+    ada, bob = await harness.sign_up(), await harness.sign_up()
+    item = await harness.upload(ada, b"some bytes of hers")
+    seen = await harness.client.get(f"/v1/items/{item}", headers=ada.head)
     assert seen.json()["id"] == item
-    foreign = await world.client.get(f"/v1/items/{item}", headers=bob.head)
+    foreign = await harness.client.get(f"/v1/items/{item}", headers=bob.head)
     assert foreign.status_code == 404
-    (original,) = (await world.client.get(f"/v1/items/{item}/artifacts", headers=ada.head)).json()[
-        "items"
-    ]
-    signed = await world.client.get(f"/v1/artifacts/{original['id']}/download", headers=ada.head)
+    (original,) = (
+        await harness.client.get(f"/v1/items/{item}/artifacts", headers=ada.head)
+    ).json()["items"]
+    signed = await harness.client.get(f"/v1/artifacts/{original['id']}/download", headers=ada.head)
     url = signed.json()["url"]
-    part = await world.client.get(url, headers={"Range": "bytes=5-9"})
+    part = await harness.client.get(url, headers={"Range": "bytes=5-9"})
     assert (part.status_code, part.content) == (206, b"bytes")
     assert part.headers["Content-Disposition"].startswith("attachment")
-    assert (await world.client.get(url.replace("signature=", "signature=0"))).status_code in (
+    assert (await harness.client.get(url.replace("signature=", "signature=0"))).status_code in (
         403,
         404,
     )

@@ -79,7 +79,7 @@ async def test_an_application_of_this_process_has_a_deadline_too() -> None:
             await client.get("/", timeout=httpx.Timeout(0.05))
 
 
-async def test_a_service_that_is_not_offered_was_never_asked() -> None:
+async def test_a_missing_in_process_service_is_a_connect_error() -> None:
     def find(name: str) -> ASGIApp:
         raise RuntimeError("no service of this name runs here")
 
@@ -146,10 +146,10 @@ async def test_over_a_socket_an_address_means_what_it_says() -> None:
     path = "/v1/x%2Fy%25z%20%C3%A9%3Fq"
     query = "q=a%20b&x=%2F..%2F&plus=a+b&percent=%2525&and=%26&equal=%3D&kind=a&kind=b&empty="
     async with server(note) as url, build_client(url, application=lambda _: APP) as client:
-        asked = client.build_request("GET", httpx.URL(path=path, query=query.encode()))
-        assert (await client.send(asked)).status_code == 204
-    (found,) = seen
-    got_path, _, got_query = found.partition("?")
+        request = client.build_request("GET", httpx.URL(path=path, query=query.encode()))
+        assert (await client.send(request)).status_code == 204
+    (target,) = seen
+    got_path, _, got_query = target.partition("?")
     assert [unquote(part) for part in got_path.split("/")] == [
         unquote(part) for part in path.split("/")
     ]

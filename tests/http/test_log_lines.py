@@ -17,16 +17,16 @@ FORGED = 'x\r\n{"level": "info", "message": "login.ok"}\n\x0b\x0c\x1b[2J\x00'
 
 
 def record(message: str, *arguments: Any, **extra: Any) -> logging.LogRecord:
-    made = logging.LogRecord("server", logging.INFO, "f.py", 1, message, arguments, None)
-    made.__dict__.update(extra)
-    return made
+    log_record = logging.LogRecord("server", logging.INFO, "f.py", 1, message, arguments, None)
+    log_record.__dict__.update(extra)
+    return log_record
 
 
 def read(line: str) -> dict[str, Any]:
     assert "\n" not in line
     assert "\r" not in line
-    told: dict[str, Any] = json.loads(line)
-    return told
+    entry: dict[str, Any] = json.loads(line)
+    return entry
 
 
 @pytest.mark.parametrize("at", ["message", "argument", "extra", "name of an extra", "context"])
@@ -34,44 +34,44 @@ def test_no_text_forges_a_second_line(at: str) -> None:
     formatter = JsonFormatter()
     match at:
         case "message":
-            told = read(formatter.format(record(FORGED)))["message"]
+            logged = read(formatter.format(record(FORGED)))["message"]
         case "argument":
-            told = read(formatter.format(record("%s", FORGED)))["message"]
+            logged = read(formatter.format(record("%s", FORGED)))["message"]
         case "extra":
-            told = read(formatter.format(record("m", file=FORGED)))["file"]
+            logged = read(formatter.format(record("m", file=FORGED)))["file"]
         case "name of an extra":
-            told = next(k for k in read(formatter.format(record("m", **{FORGED: 1}))) if "x" in k)
+            logged = next(k for k in read(formatter.format(record("m", **{FORGED: 1}))) if "x" in k)
         case _:
             with log_context({"item": FORGED}):
-                told = read(formatter.format(record("m")))["item"]
+                logged = read(formatter.format(record("m")))["item"]
             assert "item" not in read(formatter.format(record("m")))
-    assert told == FORGED
+    assert logged == FORGED
 
 
 def test_a_traceback_stays_within_its_line() -> None:
     try:
         raise ValueError(FORGED)
     except ValueError:
-        made = record("it failed")
-        made.exc_info = sys.exc_info()
-    told = read(JsonFormatter().format(made))
-    assert FORGED in told["error"]
-    assert told["message"] == "it failed"
+        log_record = record("it failed")
+        log_record.exc_info = sys.exc_info()
+    entry = read(JsonFormatter().format(log_record))
+    assert FORGED in entry["error"]
+    assert entry["message"] == "it failed"
 
 
-def test_what_json_cannot_say_is_told_as_text() -> None:
-    told = read(JsonFormatter().format(record("m", what={1, 2}, half="\ud800")))
-    assert told["what"] == "{1, 2}"
+def test_values_that_json_cannot_hold_are_logged_as_text() -> None:
+    entry = read(JsonFormatter().format(record("m", what={1, 2}, half="\ud800")))
+    assert entry["what"] == "{1, 2}"
 
 
 def test_time_is_utc_and_the_trace_goes_along() -> None:
-    made = record("m")
-    made.created = 1_700_000_000.25
+    log_record = record("m")
+    log_record.created = 1_700_000_000.25
     continue_trace(f"00-{TRACE}-b7ad6b7169203331-01")
-    told = read(JsonFormatter().format(made))
-    when = datetime.fromisoformat(told["time"])
-    assert (when.timestamp(), when.utcoffset()) == (made.created, timedelta(0))
-    assert (told["level"], told["logger"], told["trace_id"]) == ("info", "server", TRACE)
+    entry = read(JsonFormatter().format(log_record))
+    when = datetime.fromisoformat(entry["time"])
+    assert (when.timestamp(), when.utcoffset()) == (log_record.created, timedelta(0))
+    assert (entry["level"], entry["logger"], entry["trace_id"]) == ("info", "server", TRACE)
 
 
 async def test_what_a_task_binds_is_its_own() -> None:
@@ -80,8 +80,8 @@ async def test_what_a_task_binds_is_its_own() -> None:
         await asyncio.sleep(0)
         return read(JsonFormatter().format(record("m")))
 
-    told = await asyncio.gather(*(log(str(n)) for n in range(5)))
-    assert [one["owner"] for one in told] == list("01234")
+    entries = await asyncio.gather(*(log(str(n)) for n in range(5)))
+    assert [entry["owner"] for entry in entries] == list("01234")
     assert "owner" not in read(JsonFormatter().format(record("m")))
 
 

@@ -21,14 +21,14 @@ from tests.support.running_server import free_port
 
 
 async def hello(request: Request) -> Response:
-    told = {
+    received = {
         "method": request.method,
         "path": request.scope["path"],
         "query": request.scope["query_string"].decode(),
         "headers": sorted([k, v] for k, v in request.headers.items() if k != "host"),
         "body": (await request.body()).decode(),
     }
-    return JSONResponse(told, 201, {"X-Own": "kept", "Set-Cookie": "a=b"})
+    return JSONResponse(received, 201, {"X-Own": "kept", "Set-Cookie": "a=b"})
 
 
 async def elsewhere(request: Request) -> Response:
@@ -97,15 +97,15 @@ APP = Starlette(
 def served() -> Iterator[str]:
     """The address of a server with the application, in a thread."""
     port = free_port()
-    serving = Server(APP, "127.0.0.1", port)
-    thread = threading.Thread(target=lambda: uvloop.run(serving.serve()))
+    server = Server(APP, "127.0.0.1", port)
+    thread = threading.Thread(target=lambda: uvloop.run(server.serve()))
     thread.start()
     deadline = time.monotonic() + 10
-    while not serving.started:
+    while not server.started:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     yield f"http://127.0.0.1:{port}"
-    serving.should_exit = True
+    server.should_exit = True
     thread.join(20)
     assert not thread.is_alive()
 
@@ -113,9 +113,9 @@ def served() -> Iterator[str]:
 @pytest.fixture(params=["socket", "process"])
 async def remote(request: pytest.FixtureRequest) -> AsyncIterator[Remote]:
     address = request.getfixturevalue("served") if request.param == "socket" else "inprocess://it"
-    found = remote_application(address, application={"it": APP}.__getitem__)
-    yield found
-    await found.aclose()
+    application = remote_application(address, application={"it": APP}.__getitem__)
+    yield application
+    await application.aclose()
 
 
 class Answer:
@@ -148,10 +148,10 @@ async def ask(
     """Send a request; `leave` is set when the caller disconnects."""
     answer = answer or Answer()
     leaves = leave or asyncio.Event()
-    given = iter([{"type": "http.request", "body": body, "more_body": False}])
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive() -> Message:
-        for message in given:
+        for message in messages:
             return message
         await leaves.wait()
         return {"type": "http.disconnect"}
@@ -177,9 +177,9 @@ async def ask(
 async def test_a_request_and_its_answer_pass_unchanged(remote: Remote) -> None:
     answer = await ask(remote, "/hello/you%20there", query="a=b%20c&d=%2F&e=a+b", body=b"body")
     assert (answer.status, answer.ended) == (201, True)
-    told = json.loads(answer.body)
-    length = [["content-length", "4"]] if ["content-length", "4"] in told["headers"] else []
-    assert told == {
+    received = json.loads(answer.body)
+    length = [["content-length", "4"]] if ["content-length", "4"] in received["headers"] else []
+    assert received == {
         "method": "POST",
         "path": "/hello/you there",
         "query": "a=b%20c&d=%2F&e=a+b",
@@ -193,8 +193,8 @@ async def test_nothing_is_followed_decoded_or_kept(remote: Remote) -> None:
     answer = await ask(remote, "/elsewhere")
     assert (answer.status, answer.ended) == (307, True)
     await ask(remote, "/hello")
-    told = await ask(remote, "/hello")
-    assert b"cookie" not in told.body
+    answer = await ask(remote, "/hello")
+    assert b"cookie" not in answer.body
 
 
 async def test_an_empty_answer_ends(remote: Remote) -> None:
@@ -243,7 +243,8 @@ async def test_a_fault_after_a_complete_answer_changes_nothing(remote: Remote) -
 async def test_many_at_once(remote: Remote) -> None:
     answers = await asyncio.gather(*(ask(remote, f"/hello/{n}") for n in range(150)))
     assert all(
-        one.status == 201 and f"/hello/{n}".encode() in one.body for n, one in enumerate(answers)
+        answer.status == 201 and f"/hello/{n}".encode() in answer.body
+        for n, answer in enumerate(answers)
     )
 
 
@@ -251,7 +252,7 @@ def nobody(name: str) -> ASGIApp:
     raise RuntimeError("no service of this name")
 
 
-async def test_who_is_not_there_was_never_asked() -> None:
+async def test_a_refused_connection_never_sent_the_request() -> None:
     for address in (f"http://127.0.0.1:{free_port()}", "inprocess://it"):
         remote = remote_application(address, application=nobody)
         with pytest.raises(UpstreamUnavailable) as raised:
@@ -261,7 +262,7 @@ async def test_who_is_not_there_was_never_asked() -> None:
 
 
 @pytest.mark.parametrize("says", ["nothing", "end", "nonsense"])
-async def test_who_does_not_answer_may_have_heard(says: str) -> None:
+async def test_a_request_without_an_answer_may_have_arrived(says: str) -> None:
     ended = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -45,13 +45,13 @@ class Application:
                 break
         if scope["path"] == "/slow":
             await asyncio.sleep(0.3)
-        told = {
+        received = {
             "method": scope["method"],
             "path": scope["path"],
             "headers": [[k.decode(), v.decode("latin-1")] for k, v in scope["headers"]],
             "body": body.decode(),
         }
-        answer = json.dumps(told).encode()
+        answer = json.dumps(received).encode()
         head = [(b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": head})
         await send({"type": "http.response.body", "body": answer})
@@ -76,12 +76,12 @@ def server() -> Iterator[Running]:
     """A server as services run it: on uvloop, here in a thread."""
     application = Application()
     running = Running(free_port(), application)
-    serving = Server(application, "127.0.0.1", running.port, head_timeout=HEAD_TIMEOUT)
-    thread = threading.Thread(target=lambda: uvloop.run(serving.serve()))
+    running_server = Server(application, "127.0.0.1", running.port, head_timeout=HEAD_TIMEOUT)
+    thread = threading.Thread(target=lambda: uvloop.run(running_server.serve()))
     thread.start()
-    comes_true(lambda: serving.started)
+    comes_true(lambda: running_server.started)
     yield running
-    serving.should_exit = True
+    running_server.should_exit = True
     thread.join(20)
     assert not thread.is_alive(), "the server did not stop"
 
@@ -102,7 +102,7 @@ async def line(
 Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def one(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
     """Read one answer."""
     head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode("latin-1")
     first, *lines = head.strip().split("\r\n")
@@ -111,18 +111,18 @@ async def one(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]
     return int(first.split(" ")[1]), fields, body
 
 
-async def heard(reader: asyncio.StreamReader) -> dict[str, object]:
+async def read_request(reader: asyncio.StreamReader) -> dict[str, object]:
     """Read one answer of the application."""
-    status, _, body = await one(reader)
+    status, _, body = await read_answer(reader)
     assert status == 200, body
-    told: dict[str, object] = json.loads(body)
-    return told
+    request: dict[str, object] = json.loads(body)
+    return request
 
 
 async def refused(reader: asyncio.StreamReader, status: int) -> None:
     """Read a refusal, and the end of the connection."""
-    found, fields, body = await one(reader)
-    assert found == status, body
+    code, fields, body = await read_answer(reader)
+    assert code == status, body
     assert fields["content-type"] == "application/problem+json"
     assert fields["connection"] == "close"
     assert fields["x-content-type-options"] == "nosniff"
@@ -145,7 +145,7 @@ async def test_a_head_of_32_kib_passes_and_a_longer_one_is_refused(
     reader, writer = line
     plain = b"GET /long HTTP/1.1\r\nHost: server\r\nX: %s\r\n\r\n"
     writer.write(plain % (b"x" * (MAX_HEAD - len(plain))))
-    assert (await heard(reader))["path"] == "/long"
+    assert (await read_request(reader))["path"] == "/long"
     writer.write(plain % (b"x" * (MAX_HEAD + STEP)))
     await refused(reader, 431)
     assert server.application.seen == ["/long"]
@@ -211,7 +211,7 @@ async def test_what_came_before_a_refused_head_is_answered(line: Line, server: R
     reader, writer = line
     writer.write(HELLO.replace(b"/hello", b"/slow"))
     writer.write(b"GET /huge HTTP/1.1\r\nHost: server\r\nX: " + b"x" * (MAX_HEAD + STEP))
-    assert (await heard(reader))["path"] == "/slow"
+    assert (await read_request(reader))["path"] == "/slow"
     assert await ended(reader)
     assert server.application.seen == ["/slow"]
 
@@ -220,7 +220,7 @@ async def test_requests_in_line_are_answered_in_order(line: Line) -> None:
     reader, writer = line
     paths = [f"/{n}" for n in range(MAX_PIPELINED)]
     writer.write(b"".join(HELLO.replace(b"/hello", path.encode()) for path in paths) + LAST)
-    answers = [(await heard(reader))["path"] for _ in range(MAX_PIPELINED + 1)]
+    answers = [(await read_request(reader))["path"] for _ in range(MAX_PIPELINED + 1)]
     assert answers == [*paths, "/last"]
     assert await ended(reader)
 
@@ -231,7 +231,7 @@ async def test_the_line_has_an_end(line: Line, server: Running) -> None:
     count = 0
     with contextlib.suppress(asyncio.IncompleteReadError):
         while True:
-            await heard(reader)
+            await read_request(reader)
             count += 1
     assert count == MAX_PIPELINED + 1
     assert len(server.application.seen) == count
@@ -243,11 +243,11 @@ async def test_a_trailer_is_no_header(line: Line) -> None:
         b"POST /chunked HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"3;ext=1\r\nabc\r\n0\r\nAuthorization: Bearer stolen\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n"
     )
-    told = await heard(reader)
-    assert told["body"] == "abc"
-    assert told["headers"] == [["host", "server"], ["transfer-encoding", "chunked"]]
+    request = await read_request(reader)
+    assert request["body"] == "abc"
+    assert request["headers"] == [["host", "server"], ["transfer-encoding", "chunked"]]
     writer.write(LAST)
-    assert (await heard(reader))["path"] == "/last"
+    assert (await read_request(reader))["path"] == "/last"
 
 
 @pytest.mark.parametrize(
@@ -269,12 +269,12 @@ async def test_a_large_body_is_no_head(line: Line) -> None:
     body = b"x" * (8 * MAX_HEAD)
     writer.write(b"POST / HTTP/1.1\r\nHost: server\r\nContent-Length: %d\r\n\r\n" % len(body))
     writer.write(body)
-    assert (await heard(reader))["body"] == body.decode()
+    assert (await read_request(reader))["body"] == body.decode()
     chunks = b"".join(b"1\r\ny\r\n" for _ in range(2 * MAX_HEAD))
     writer.write(b"POST / HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\n\r\n")
     writer.write(chunks + b"0\r\n\r\n" + LAST)
-    assert (await heard(reader))["body"] == "y" * (2 * MAX_HEAD)
-    assert (await heard(reader))["path"] == "/last"
+    assert (await read_request(reader))["body"] == "y" * (2 * MAX_HEAD)
+    assert (await read_request(reader))["path"] == "/last"
 
 
 @pytest.mark.parametrize("split", [False, True], ids=["at once", "in two"])
@@ -289,9 +289,9 @@ async def test_an_upgrade_is_not_taken_up_and_nothing_is_lost(line: Line, split:
         await asyncio.sleep(0.05)
     smuggled = b"GET /no HTTP/1.1\r\nHost: server\r\n\r\n123"
     writer.write(smuggled + LAST)
-    told = await heard(reader)
-    assert (told["path"], told["body"]) == ("/up", smuggled.decode())
-    assert (await heard(reader))["path"] == "/last"
+    request = await read_request(reader)
+    assert (request["path"], request["body"]) == ("/up", smuggled.decode())
+    assert (await read_request(reader))["path"] == "/last"
 
 
 @pytest.mark.parametrize(
@@ -356,30 +356,30 @@ async def test_a_body_that_nobody_reads_is_passed_over_to_a_bound(line: Line) ->
     reader, writer = line
     head = b"POST /unread HTTP/1.1\r\nHost: server\r\nContent-Length: %d\r\n\r\n"
     writer.write(head % (MAX_UNREAD_BODY // 2) + b"x" * (MAX_UNREAD_BODY // 2) + HELLO)
-    assert (await heard(reader))["body"] == ""
-    assert (await heard(reader))["path"] == "/hello"
+    assert (await read_request(reader))["body"] == ""
+    assert (await read_request(reader))["path"] == "/hello"
     writer.write(b"POST /unread HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\n\r\n")
     with contextlib.suppress(ConnectionError):
         for _ in range(64):
             writer.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
             await writer.drain()
-    assert (await heard(reader))["body"] == ""
+    assert (await read_request(reader))["body"] == ""
     assert await ended(reader)
 
 
-async def test_a_stopping_server_answers_what_it_was_asked() -> None:
+async def test_a_stopping_server_answers_requests_in_progress() -> None:
     application = Application()
     port = free_port()
-    serving = Server(application, "127.0.0.1", port)
-    thread = threading.Thread(target=lambda: uvloop.run(serving.serve()))
+    stopping_server = Server(application, "127.0.0.1", port)
+    thread = threading.Thread(target=lambda: uvloop.run(stopping_server.serve()))
     thread.start()
-    await asyncio.to_thread(comes_true, lambda: serving.started)
+    await asyncio.to_thread(comes_true, lambda: stopping_server.started)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(HELLO.replace(b"/hello", b"/slow"))
     await asyncio.to_thread(comes_true, lambda: bool(application.seen))
-    serving.should_exit = True
-    told = await heard(reader)
-    assert told["path"] == "/slow"
+    stopping_server.should_exit = True
+    request = await read_request(reader)
+    assert request["path"] == "/slow"
     assert await ended(reader)
     writer.close()
     await asyncio.to_thread(thread.join, 20)
@@ -394,7 +394,7 @@ async def test_a_server_leaves_signals_to_its_process() -> None:
     task = asyncio.create_task(server.serve())
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(LAST)
-    assert (await heard(reader))["path"] == "/last"
+    assert (await read_request(reader))["path"] == "/last"
     assert signal.getsignal(signal.SIGTERM) is before
     server.should_exit = True
     await task

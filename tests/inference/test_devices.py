@@ -17,7 +17,7 @@ def has(*names: str) -> "frozenset[str]":
 
 
 @pytest.mark.parametrize(
-    ("wanted", "driver", "there", "device"),
+    ("expected", "driver", "there", "device"),
     [
         ("cpu", HERE, has("onnxruntime-gpu"), "cpu"),
         ("auto", NOWHERE, has("onnxruntime-gpu"), "cpu"),
@@ -27,13 +27,13 @@ def has(*names: str) -> "frozenset[str]":
     ],
 )
 def test_the_device_is_chosen(
-    wanted: str, driver: Path, there: frozenset[str], device: str
+    expected: str, driver: Path, there: frozenset[str], device: str
 ) -> None:
-    assert available_device(wanted, driver=driver, has=there.__contains__) == device
+    assert available_device(expected, driver=driver, has=there.__contains__) == device
 
 
 @pytest.mark.parametrize(
-    ("wanted", "driver", "there", "said"),
+    ("expected", "driver", "there", "message"),
     [
         ("cuda", NOWHERE, has("onnxruntime-gpu"), "no NVIDIA driver"),
         ("cuda", HERE, has("onnxruntime"), "onnxruntime-gpu is installed"),
@@ -41,10 +41,10 @@ def test_the_device_is_chosen(
     ],
 )
 def test_a_device_that_cannot_be_had_is_refused(
-    wanted: str, driver: Path, there: frozenset[str], said: str
+    expected: str, driver: Path, there: frozenset[str], message: str
 ) -> None:
-    with pytest.raises(NoSuchDevice, match=said):
-        available_device(wanted, driver=driver, has=there.__contains__)
+    with pytest.raises(NoSuchDevice, match=message):
+        available_device(expected, driver=driver, has=there.__contains__)
 
 
 @pytest.mark.parametrize(
@@ -62,5 +62,5 @@ def test_a_service_takes_a_gpu_only_where_its_own_engine_can(
     word: str, alone: str, device: str
 ) -> None:
     (service,) = (s for s in SERVICES if isinstance(s, WorkerService) and s.word == word)
-    found = available_device("auto", service.gpu, driver=HERE, has=has(alone).__contains__)
-    assert found == device
+    result = available_device("auto", service.gpu, driver=HERE, has=has(alone).__contains__)
+    assert result == device

@@ -16,7 +16,7 @@ from kit.worker.engines import EngineContext
 from tests.inference.test_networks import save, value
 
 
-def test_an_array_larger_than_any_memory_is_told_as_such(tmp_path: Path) -> None:
+def test_an_array_larger_than_any_memory_has_its_own_error(tmp_path: Path) -> None:
     """On ONNX Runtime, the engine of GPUs; OpenVINO takes all of a graph's memory when it opens."""
     nodes = [
         helper.make_node("Expand", ["x", "shape"], ["wide"]),
@@ -25,10 +25,10 @@ def test_an_array_larger_than_any_memory_is_told_as_such(tmp_path: Path) -> None
     inputs = [value("x", [1]), value("shape", [1], TensorProto.INT64)]
     graph = helper.make_graph(nodes, "wide", inputs, [value("y", ["n"])])
     network = open_network(save(tmp_path / "wide.onnx", graph), engine="onnxruntime")
-    given = np.ones(1, np.float32)
-    assert network.run({"x": given, "shape": np.array([3])})["y"].tolist() == [2.0] * 3
+    source = np.ones(1, np.float32)
+    assert network.run({"x": source, "shape": np.array([3])})["y"].tolist() == [2.0] * 3
     with pytest.raises(DeviceOutOfMemory, match="too little memory"):
-        network.run({"x": given, "shape": np.array([1 << 45])})
+        network.run({"x": source, "shape": np.array([1 << 45])})
 
 
 @pytest.mark.parametrize("word", ["midi", "separation"])

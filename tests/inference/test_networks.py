@@ -18,10 +18,10 @@ ENGINES: list[EngineName] = ["onnxruntime", "openvino"]
 
 
 def save(path: Path, graph: onnx.GraphProto) -> Path:
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    made.ir_version = 9
-    onnx.checker.check_model(made)
-    path.write_bytes(made.SerializeToString())
+    output = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    output.ir_version = 9
+    onnx.checker.check_model(output)
+    path.write_bytes(output.SerializeToString())
     return path
 
 
@@ -93,12 +93,12 @@ def test_names_types_and_shapes_are_those_of_the_graph(network: Network) -> None
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
 def test_engines_agree_with_the_definition(network: Network, batch: int) -> None:
-    given = arrays(batch)
-    result = network.run(given)
+    feed = arrays(batch)
+    result = network.run(feed)
     rng = np.random.default_rng(7)
     kernel = rng.normal(size=(8, 3, 5)).astype(np.float32)
     matrix = rng.normal(size=(64, 16)).astype(np.float32)
-    padded = np.pad(given["audio"], ((0, 0), (0, 0), (2, 2)))
+    padded = np.pad(feed["audio"], ((0, 0), (0, 0), (2, 2)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, 5, axis=2)
     spectral = np.maximum(np.einsum("bctk,ock->bot", windows, kernel), 0)
     np.testing.assert_allclose(result["spectral"], spectral, atol=1e-5)
@@ -130,7 +130,7 @@ def test_views_are_taken_as_they_look(network: Network) -> None:
         ({"more": np.zeros(1, np.float32)}, "takes audio, gain:0, not audio, gain:0, more"),
     ],
 )
-def test_wrong_arrays_are_told_apart(
+def test_wrong_arrays_have_their_own_errors(
     network: Network, change: dict[str, np.ndarray], message: str
 ) -> None:
     with pytest.raises(BadInput, match=message):
@@ -150,12 +150,12 @@ def test_a_file_that_is_no_graph(tmp_path: Path, engine: EngineName, content: by
 def test_an_operator_that_nobody_knows(tmp_path: Path, engine: EngineName) -> None:
     node = helper.make_node("Nonsense", ["x"], ["y"], domain="nowhere")
     graph = helper.make_graph([node], "g", [value("x", [1])], [value("y", [1])])
-    made = helper.make_model(
+    output = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("nowhere", 1)]
     )
-    made.ir_version = 9
+    output.ir_version = 9
     path = tmp_path / "odd.onnx"
-    path.write_bytes(made.SerializeToString())
+    path.write_bytes(output.SerializeToString())
     with pytest.raises(BadNetwork, match=r"odd\.onnx cannot be run"):
         open_network(path, engine=engine)
 
@@ -181,9 +181,9 @@ def decibels(result: np.ndarray, truth: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(
-    ("precision", "least"), [("exact", 100.0), ("balanced", 40.0), ("fast", 30.0)]
+    ("precision", "minimum"), [("exact", 100.0), ("balanced", 40.0), ("fast", 30.0)]
 )
-def test_precision_is_as_promised(tmp_path: Path, precision: Precision, least: float) -> None:
+def test_precision_is_as_promised(tmp_path: Path, precision: Precision, minimum: float) -> None:
     path = product_graph(tmp_path / "p.onnx")
     x = np.random.default_rng(5).normal(size=(4, 256)).astype(np.float32)
     matrix = np.random.default_rng(3).normal(size=(256, 256)).astype(np.float32).astype(np.float64)
@@ -191,7 +191,7 @@ def test_precision_is_as_promised(tmp_path: Path, precision: Precision, least: f
     network = open_network(path, engine="openvino", precision=precision)
     assert network.precision in (precision, "exact")
     noise = decibels(network.run({"x": x})["y"], truth)
-    assert noise > least
+    assert noise > minimum
     # Where the machine multiplies in bfloat16 at all, the difference must show.
     if network.precision != "exact":
         assert noise < 90
@@ -234,7 +234,7 @@ def test_auto_takes_what_is_best_here(tmp_path: Path) -> None:
     assert network.engine.endswith(" cpu")
 
 
-def test_a_failure_inside_the_graph_is_told_as_ours(tmp_path: Path) -> None:
+def test_a_failure_inside_the_graph_is_an_internal_error(tmp_path: Path) -> None:
     nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
     graph = helper.make_graph(
         nodes,

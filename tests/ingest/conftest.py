@@ -6,7 +6,7 @@ import pytest
 
 from kit.worker.engines import EngineContext
 from services.ingest.engine import ConfinedFfmpeg, load_engine
-from tests.ingest.uploads import Intake
+from tests.ingest.uploads import IngestHarness
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def engine() -> ConfinedFfmpeg:
 
 
 @pytest.fixture
-def intake(engine: ConfinedFfmpeg, tmp_path: Path) -> Intake:
+def harness(engine: ConfinedFfmpeg, tmp_path: Path) -> IngestHarness:
     folder = tmp_path / "jobs"
     folder.mkdir()
-    return Intake(engine, folder)
+    return IngestHarness(engine, folder)

@@ -58,22 +58,25 @@ async def test_a_child_ingests_and_goes_on(child: Child, tmp_path: Path) -> None
         bad.write_text("#EXTM3U\nhttp://localhost/\n")
         ends = []
         for number, path in enumerate((bad, good)):
-            said = [one async for one in child.run(work(path, tmp_path / f"job-{number}"))]
-            ends.append(said[-1])
+            messages = [
+                child_message
+                async for child_message in child.run(work(path, tmp_path / f"job-{number}"))
+            ]
+            ends.append(messages[-1])
         refused, finished = ends
         assert isinstance(refused, ChildResult)
         assert (refused.outcome, refused.reason) == ("rejected", "playlist")
         assert isinstance(finished, Finished)
         assert IngestResult.model_validate(finished.result).audio.samples == 44_100
-        assert [made.name for made in finished.outputs] == ["canonical.flac", "peaks.dat"]
+        assert [output.name for output in finished.outputs] == ["canonical.flac", "peaks.dat"]
         assert finished.outputs[0].audio is not None
     finally:
         await child.kill()
 
 
 def children(pid: int) -> list[int]:
-    told = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(word) for word in told.split()]
+    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in pids.split()]
 
 
 def runs(pid: int, word: bytes) -> bool:
@@ -87,8 +90,8 @@ async def test_no_decoder_outlives_its_worker(child: Child, tmp_path: Path) -> N
     path = write_wav(tmp_path / "long.wav", noise, 44_100, AudioForm.WAV_16)
     decoders: list[int] = []
     died: ChildDied | None = None
-    async for said in child.run(work(path, tmp_path / "job")):
-        if isinstance(said, ProgressMade) and not decoders:
+    async for message in child.run(work(path, tmp_path / "job")):
+        if isinstance(message, ProgressMade) and not decoders:
             (ours,) = (pid for pid in children(os.getpid()) if runs(pid, b"kit.worker.child"))
             decoders = children(ours)
             assert runs(decoders[0], b"ffmpeg")

@@ -28,7 +28,7 @@ def test_silence_is_found_to_the_sample(block: int) -> None:
     assert silence.spans() == ((0, 2_500), (10_000, 12_000), (27_000, 30_000))
 
 
-def test_all_silent_is_one_span_and_nothing_is_none() -> None:
+def test_silence_is_one_span_and_empty_audio_has_none() -> None:
     silence = SilenceMap(8_000)
     assert silence.spans() == ()
     silence.add(np.zeros((1, 8_000), np.float32))

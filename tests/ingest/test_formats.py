@@ -9,7 +9,7 @@ from contracts.ingest import Remark
 from kit.arrays import AudioBlock
 from kit.audio.encode import AudioForm
 from services.ingest.engine import ConfinedFfmpeg
-from tests.ingest.uploads import Intake, convert, on_grid, write_wav
+from tests.ingest.uploads import IngestHarness, convert, on_grid, write_wav
 from tests.support import signals
 
 RATE = 44_100
@@ -69,12 +69,12 @@ def lag(audio: AudioBlock, reference: AudioBlock) -> int:
 
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_lossless_formats_are_sample_exact(
-    name: str, song: AudioBlock, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    name: str, song: AudioBlock, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     file, bits, arguments, container, codec = LOSSLESS[name]
     exact = on_grid(song, bits)
     wav = write_wav(tmp_path / "source.wav", exact, RATE)
-    taken = intake.take(convert(engine, wav, tmp_path / file, *arguments))
+    taken = harness.take(convert(engine, wav, tmp_path / file, *arguments))
     source = taken.result.source
     assert (source.container, source.codec) == (container, codec)
     assert (source.sample_rate, source.channels) == (RATE, 2)
@@ -85,39 +85,41 @@ def test_lossless_formats_are_sample_exact(
 
 @pytest.mark.parametrize("name", LOSSY)
 def test_lossy_formats_start_where_they_should(
-    name: str, song: AudioBlock, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    name: str, song: AudioBlock, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     file, arguments, container, delay = LOSSY[name]
     wav = write_wav(tmp_path / "source.wav", song, 48_000)
-    taken = intake.take(convert(engine, wav, tmp_path / file, *arguments))
+    taken = harness.take(convert(engine, wav, tmp_path / file, *arguments))
     assert taken.result.source.container == container
     assert taken.result.audio.sample_rate == 48_000
-    made = taken.audio
-    assert abs(lag(made, song) - delay) <= 1
-    length = min(made.shape[1] - delay, song.shape[1])
+    output = taken.audio
+    assert abs(lag(output, song) - delay) <= 1
+    length = min(output.shape[1] - delay, song.shape[1])
     assert length >= song.shape[1] - 1
-    assert made.shape[1] - song.shape[1] <= delay + 2048
+    assert output.shape[1] - song.shape[1] <= delay + 2048
     for channel in range(2):
-        ours, theirs = made[channel, delay : delay + length], song[channel, :length]
+        ours, theirs = output[channel, delay : delay + length], song[channel, :length]
         assert np.corrcoef(ours, theirs)[0, 1] > 0.97
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_255, 65_537, 96_001, 192_000, 352_801, 384_000])
-def test_every_rate_becomes_a_canonical_file(rate: int, intake: Intake, tmp_path: Path) -> None:
+def test_every_rate_becomes_a_canonical_file(
+    rate: int, harness: IngestHarness, tmp_path: Path
+) -> None:
     tone = signals.sine(1000.0, 0.5, sample_rate=rate)
-    taken = intake.take(write_wav(tmp_path / "a.wav", tone, rate))
+    taken = harness.take(write_wav(tmp_path / "a.wav", tone, rate))
     canonical = rate if rate <= 65_535 else round(rate / 10) * 10
     assert taken.result.source.sample_rate == rate
     assert taken.result.audio.sample_rate == canonical
     assert (Remark.RESAMPLED in taken.result.remarks) == (canonical != rate)
     expected = signals.sine(1000.0, 0.5, sample_rate=canonical)
-    made = taken.audio
-    assert abs(made.shape[1] - expected.shape[1]) <= 1
+    output = taken.audio
+    assert abs(output.shape[1] - expected.shape[1]) <= 1
     middle = slice(canonical // 20, canonical * 9 // 20)
-    np.testing.assert_allclose(made[0, middle], expected[0, middle], atol=1e-5)
+    np.testing.assert_allclose(output[0, middle], expected[0, middle], atol=1e-5)
 
 
-def test_big_endian_wav_is_not_taken_for_noise(intake: Intake, tmp_path: Path) -> None:
+def test_big_endian_wav_is_not_taken_for_noise(harness: IngestHarness, tmp_path: Path) -> None:
     audio = on_grid(signals.sine(440.0, 0.5), 16)
     samples = (audio[0] * 32768).astype(">i2").tobytes()
     body = b"WAVEfmt " + (16).to_bytes(4, "big")
@@ -126,22 +128,22 @@ def test_big_endian_wav_is_not_taken_for_noise(intake: Intake, tmp_path: Path) -
     body += b"data" + len(samples).to_bytes(4, "big") + samples
     path = tmp_path / "a.wav"
     path.write_bytes(b"RIFX" + len(body).to_bytes(4, "big") + body)
-    np.testing.assert_array_equal(intake.take(path).audio, audio)
+    np.testing.assert_array_equal(harness.take(path).audio, audio)
 
 
 def test_the_first_of_many_sound_tracks_is_taken(
-    engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     first = write_wav(tmp_path / "1.wav", on_grid(signals.sine(300.0, 1.0), 16), RATE)
     second = write_wav(tmp_path / "2.wav", signals.noise(1.0, channels=2), RATE)
     both = ("-i", str(second), "-map", "0:a", "-map", "1:a", "-c:a", "pcm_s16le")
-    taken = intake.take(convert(engine, first, tmp_path / "a.mkv", *both))
+    taken = harness.take(convert(engine, first, tmp_path / "a.mkv", *both))
     assert taken.result.remarks == (Remark.FIRST_OF_MANY,)
     np.testing.assert_array_equal(taken.audio, on_grid(signals.sine(300.0, 1.0), 16))
 
 
 def test_a_picture_in_the_tags_is_left_alone(
-    engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     wav = write_wav(tmp_path / "source.wav", signals.sine(440.0, 1.0), RATE, AudioForm.WAV_16)
     picture = tmp_path / "cover.png"
@@ -152,6 +154,6 @@ def test_a_picture_in_the_tags_is_left_alone(
     path = convert(
         engine, wav, tmp_path / "a.mp3", *tagged, "3", "-metadata", "title=Zwölf\nStücke"
     )
-    taken = intake.take(path)
+    taken = harness.take(path)
     assert taken.result.remarks == ()
     assert taken.result.tags["title"] == "Zwölf Stücke"

@@ -11,17 +11,17 @@ from kit.audio.encode import AudioForm
 from kit.audio.peaks import read_peaks
 from kit.audio.probe import probe
 from services.ingest.engine import ConfinedFfmpeg
-from tests.ingest.uploads import Intake, convert, on_grid, write_wav
+from tests.ingest.uploads import IngestHarness, convert, on_grid, write_wav
 from tests.support import signals
-from tests.support.single_job import Told
+from tests.support.single_job import RecordingReporter
 
 RATE = 44_100
 
 
-def test_facts_of_a_known_signal(intake: Intake, tmp_path: Path) -> None:
+def test_facts_of_a_known_signal(harness: IngestHarness, tmp_path: Path) -> None:
     tone = signals.sine(997.0, 3.0, amplitude=0.5, channels=2)
     audio = np.concatenate((signals.silence(1.0, channels=2), tone), axis=1)
-    taken = intake.take(write_wav(tmp_path / "a.wav", audio, RATE))
+    taken = harness.take(write_wav(tmp_path / "a.wav", audio, RATE))
     result = taken.result
     assert result.audio == probe(taken.canonical)
     assert (result.audio.samples, result.audio.duration) == (4 * RATE, 4.0)
@@ -41,9 +41,9 @@ def test_facts_of_a_known_signal(intake: Intake, tmp_path: Path) -> None:
     assert described["canonical.flac"] == result.audio
 
 
-def test_peaks_are_those_of_the_canonical_audio(intake: Intake, tmp_path: Path) -> None:
+def test_peaks_are_those_of_the_canonical_audio(harness: IngestHarness, tmp_path: Path) -> None:
     audio = on_grid(signals.noise(1.0, channels=2), 24)
-    taken = intake.take(write_wav(tmp_path / "a.wav", audio, RATE))
+    taken = harness.take(write_wav(tmp_path / "a.wav", audio, RATE))
     peaks = read_peaks(taken.peaks)
     assert (peaks.sample_rate, peaks.samples_per_pixel) == (RATE, 256)
     assert peaks.values.shape == (2, -(-RATE // 256), 2)
@@ -52,10 +52,12 @@ def test_peaks_are_those_of_the_canonical_audio(intake: Intake, tmp_path: Path) 
     )
 
 
-def test_what_is_beyond_full_scale_is_scaled_by_a_told_gain(intake: Intake, tmp_path: Path) -> None:
+def test_audio_beyond_full_scale_is_scaled_and_the_gain_reported(
+    harness: IngestHarness, tmp_path: Path
+) -> None:
     audio = signals.sine(440.0, 2.0, amplitude=1.9)
     audio[0, 5_000] = 2.0
-    taken = intake.take(write_wav(tmp_path / "a.wav", audio, RATE))
+    taken = harness.take(write_wav(tmp_path / "a.wav", audio, RATE))
     assert taken.result.remarks == (Remark.SCALED,)
     assert taken.result.gain_db == pytest.approx(-6.0206, abs=1e-3)
     assert taken.result.levels.sample_peak_dbfs == pytest.approx(0.0, abs=1e-3)
@@ -65,28 +67,30 @@ def test_what_is_beyond_full_scale_is_scaled_by_a_told_gain(intake: Intake, tmp_
     assert taken.result.levels.clipped_samples == 0
 
 
-def test_full_scale_itself_is_not_scaled(intake: Intake, tmp_path: Path) -> None:
+def test_full_scale_itself_is_not_scaled(harness: IngestHarness, tmp_path: Path) -> None:
     audio = np.array([[-1.0, 1.0, 0.0, 0.5] * 1000], np.float32)
-    taken = intake.take(write_wav(tmp_path / "a.wav", audio, RATE))
+    taken = harness.take(write_wav(tmp_path / "a.wav", audio, RATE))
     assert taken.result.gain_db == 0.0
     np.testing.assert_allclose(taken.audio, audio, atol=2**-23)
 
 
-def test_what_is_no_number_is_silence(intake: Intake, tmp_path: Path) -> None:
+def test_what_is_no_number_is_silence(harness: IngestHarness, tmp_path: Path) -> None:
     audio = on_grid(signals.sine(440.0, 1.0), 24)
     broken = audio.copy()
     broken[0, 1_000:1_003] = [np.nan, np.inf, 1e20]
-    taken = intake.take(write_wav(tmp_path / "a.wav", broken, RATE))
+    taken = harness.take(write_wav(tmp_path / "a.wav", broken, RATE))
     assert taken.result.remarks == (Remark.REPAIRED,)
     audio[0, 1_000:1_003] = 0
     np.testing.assert_array_equal(taken.audio, audio)
 
 
-def test_five_one_becomes_stereo(engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path) -> None:
+def test_five_one_becomes_stereo(
+    engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
+) -> None:
     mono = [on_grid(signals.sine(200.0 * (n + 1), 0.5, amplitude=0.1), 24) for n in range(6)]
     wav = write_wav(tmp_path / "plain.wav", np.concatenate(mono), RATE)
     layout = ("-af", "channelmap=map=0|1|2|3|4|5:channel_layout=5.1", "-c:a", "pcm_f32le")
-    taken = intake.take(convert(engine, wav, tmp_path / "a.wav", *layout))
+    taken = harness.take(convert(engine, wav, tmp_path / "a.wav", *layout))
     assert taken.result.source.channels == 6
     assert taken.result.remarks == (Remark.DOWNMIXED,)
     left = mono[0] + 0.5**0.5 * mono[2] + 0.5**0.5 * mono[4]
@@ -104,15 +108,19 @@ def test_five_one_becomes_stereo(engine: ConfinedFfmpeg, intake: Intake, tmp_pat
     ],
 )
 def test_kind_is_declared_or_judged_by_length(
-    seconds: float, declared: ItemKind | None, kind: ItemKind, intake: Intake, tmp_path: Path
+    seconds: float,
+    declared: ItemKind | None,
+    kind: ItemKind,
+    harness: IngestHarness,
+    tmp_path: Path,
 ) -> None:
     audio = signals.noise(seconds, sample_rate=8_000, amplitude=0.1)
     path = write_wav(tmp_path / "a.wav", audio, 8_000, AudioForm.WAV_16)
-    assert intake.take(path, declared=declared).result.kind is kind
+    assert harness.take(path, declared=declared).result.kind is kind
 
 
-def test_silence_is_taken_and_said(intake: Intake, tmp_path: Path) -> None:
-    taken = intake.take(write_wav(tmp_path / "a.wav", signals.silence(1.0), RATE))
+def test_silence_is_accepted_with_a_remark(harness: IngestHarness, tmp_path: Path) -> None:
+    taken = harness.take(write_wav(tmp_path / "a.wav", signals.silence(1.0), RATE))
     assert taken.result.remarks == (Remark.SILENT,)
     assert taken.result.levels.integrated_lufs is None
     assert taken.result.levels.true_peak_dbtp is None
@@ -120,33 +128,35 @@ def test_silence_is_taken_and_said(intake: Intake, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mp3", "flac", "m4a", "ogg"])
-def test_tags_are_read(suffix: str, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path) -> None:
+def test_tags_are_read(
+    suffix: str, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
+) -> None:
     wav = write_wav(tmp_path / "source.wav", signals.sine(440.0, 1.0), RATE)
     words = {"title": "Café – für Elise", "artist": "Somebody\tElse", "album": "x" * 3000}
     tags = [part for name, text in words.items() for part in ("-metadata", f"{name}={text}")]
-    taken = intake.take(convert(engine, wav, tmp_path / f"a.{suffix}", *tags))
+    taken = harness.take(convert(engine, wav, tmp_path / f"a.{suffix}", *tags))
     assert taken.result.tags["title"] == "Café – für Elise"
     assert taken.result.tags["artist"] == "Somebody Else"
     assert len(taken.result.tags["album"]) <= 2000
 
 
-def test_progress_goes_on(intake: Intake, tmp_path: Path) -> None:
+def test_progress_goes_on(harness: IngestHarness, tmp_path: Path) -> None:
     audio = signals.sine(440.0, 60.0, amplitude=1.5)
-    taken = intake.take(write_wav(tmp_path / "a.wav", audio, RATE))
-    told = taken.job.reporter
-    assert isinstance(told, Told)
-    assert told.fractions == sorted(told.fractions)
-    assert 0.5 < told.fractions[-1] <= 1.0
+    taken = harness.take(write_wav(tmp_path / "a.wav", audio, RATE))
+    reporter = taken.job.reporter
+    assert isinstance(reporter, RecordingReporter)
+    assert reporter.fractions == sorted(reporter.fractions)
+    assert 0.5 < reporter.fractions[-1] <= 1.0
 
 
 def test_half_a_file_is_taken_with_a_remark(
-    engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     wav = write_wav(tmp_path / "source.wav", signals.noise(10.0), RATE)
     whole = convert(engine, wav, tmp_path / "a.flac").read_bytes()
     half = tmp_path / "half.flac"
     half.write_bytes(whole[: len(whole) // 2])
-    taken = intake.take(half)
+    taken = harness.take(half)
     assert Remark.TRUNCATED in taken.result.remarks
     assert 4.0 < taken.result.audio.duration < 6.0
 
@@ -173,51 +183,55 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_sound_is_refused_with_a_reason(
-    name: str, intake: Intake, tmp_path: Path
+def test_a_file_without_sound_is_rejected_with_a_reason(
+    name: str, harness: IngestHarness, tmp_path: Path
 ) -> None:
     content, reason, words = REFUSED[name]
     path = tmp_path / "upload"
     path.write_bytes(content)
-    told = intake.refusal(path)
-    assert told[0] is reason
-    assert words in told[1]
+    refusal = harness.refusal(path)
+    assert refusal[0] is reason
+    assert words in refusal[1]
 
 
-def test_bounds_are_counted_on_what_comes_out(intake: Intake, tmp_path: Path) -> None:
+def test_bounds_are_counted_on_what_comes_out(harness: IngestHarness, tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", signals.noise(10.0), RATE, AudioForm.WAV_16)
-    reason, message = intake.refusal(path, IngestParams(max_duration=9.0))
+    reason, message = harness.refusal(path, IngestParams(max_duration=9.0))
     assert reason is RejectionReason.TOO_LONG
     assert "0.15 minutes" in message
-    assert intake.refusal(path, IngestParams(max_bytes=1 << 20))[0] is RejectionReason.TOO_LARGE
-    assert intake.refusal(path, IngestParams(min_duration=11.0))[0] is RejectionReason.TOO_SHORT
-    assert intake.take(path, IngestParams(max_duration=10.0, min_duration=10.0)).result.kind
+    assert harness.refusal(path, IngestParams(max_bytes=1 << 20))[0] is RejectionReason.TOO_LARGE
+    assert harness.refusal(path, IngestParams(min_duration=11.0))[0] is RejectionReason.TOO_SHORT
+    assert harness.take(path, IngestParams(max_duration=10.0, min_duration=10.0)).result.kind
 
 
 def test_a_video_without_sound_is_refused(
-    engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     wav = write_wav(tmp_path / "source.wav", signals.sine(440.0, 1.0), RATE)
     video = ("-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=1", "-map", "1:v")
     path = convert(engine, wav, tmp_path / "a.mp4", *video, "-c:v", "mpeg4")
-    reason, message = intake.refusal(path)
+    reason, message = harness.refusal(path)
     assert reason is RejectionReason.NO_AUDIO
     assert "no audio track" in message
 
 
-def test_names_do_not_matter(engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path) -> None:
+def test_names_do_not_matter(
+    engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
+) -> None:
     wav = write_wav(tmp_path / "source.wav", signals.sine(440.0, 1.0), RATE)
     flac = convert(engine, wav, tmp_path / "a.flac")
     disguised = flac.rename(tmp_path / "a.mp3")
-    assert intake.take(disguised).result.source.container == "flac"
+    assert harness.take(disguised).result.source.container == "flac"
 
 
 @pytest.mark.parametrize("offset", [0.002, -0.02, 0.2])
-def test_a_constant_offset_hides_no_silence(intake: Intake, tmp_path: Path, offset: float) -> None:
+def test_a_constant_offset_hides_no_silence(
+    harness: IngestHarness, tmp_path: Path, offset: float
+) -> None:
     parts = [signals.silence(0.5), signals.sine(300, 0.4, amplitude=0.6)] * 4
     audio = np.concatenate(parts, axis=1)
     shifted = (audio + np.float32(offset)).astype(np.float32)
-    taken = intake.take(write_wav(tmp_path / "a.wav", shifted, RATE))
+    taken = harness.take(write_wav(tmp_path / "a.wav", shifted, RATE))
     spans = [(span.start, span.end) for span in taken.result.silence]
     truth = [(round(n * 0.9 * RATE), round((n * 0.9 + 0.5) * RATE)) for n in range(4)]
     np.testing.assert_allclose(spans, truth, atol=3)

@@ -59,9 +59,9 @@ def test_loudness_does_not_depend_on_blocks(block: int) -> None:
 
 def test_mono_counts_as_one_loudspeaker() -> None:
     stereo = tone(-20.0, 5.0)
-    both, one = loudness(stereo), loudness(stereo[:1])
+    both, mono = loudness(stereo), loudness(stereo[:1])
     assert both is not None
-    assert one == pytest.approx(both - 3.01, abs=0.01)
+    assert mono == pytest.approx(both - 3.01, abs=0.01)
 
 
 def test_silence_and_snippets_have_no_loudness() -> None:

@@ -14,7 +14,7 @@ from services.ingest.decoder import UploadedFile
 from services.ingest.dsp import downmix_matrix
 from services.ingest.engine import ConfinedFfmpeg
 from services.ingest.sniff import sniff
-from tests.ingest.uploads import Intake
+from tests.ingest.uploads import IngestHarness
 
 RATE = 44_100
 SAMPLES = 1_000
@@ -34,8 +34,8 @@ def decode(engine: ConfinedFfmpeg, path: Path, folder: Path) -> tuple[AudioBlock
 
 def noise(channels: int, bits: int = 24) -> AudioBlock:
     """Return noise of a few bits, different in every channel."""
-    made = np.random.default_rng(channels * 100 + bits).uniform(-0.3, 0.3, (channels, SAMPLES))
-    return (np.round(made * 2.0 ** (bits - 1)) / 2.0 ** (bits - 1)).astype(np.float32)
+    output = np.random.default_rng(channels * 100 + bits).uniform(-0.3, 0.3, (channels, SAMPLES))
+    return (np.round(output * 2.0 ** (bits - 1)) / 2.0 ** (bits - 1)).astype(np.float32)
 
 
 def reference(path: Path) -> AudioBlock:
@@ -59,10 +59,10 @@ def test_decoded_as_libsndfile_reads_it(
     for form, channels in forms(container):
         path = tmp_path / f"{form}-{channels}"
         soundfile.write(path, noise(channels).T, RATE, format=container, subtype=form)
-        made, mask = decode(engine, path, tmp_path / "sandbox")
+        output, mask = decode(engine, path, tmp_path / "sandbox")
         # libsndfile labels the channels of WAVEX alone; FLAC's are defined by their number.
         right_places = container in ("WAVEX", "RF64", "FLAC") or mask == 0
-        if right_places and np.array_equal(made, reference(path)):
+        if right_places and np.array_equal(output, reference(path)):
             agreed.setdefault(form, []).append(channels)
         else:
             wrong.append((form, channels))
@@ -146,12 +146,12 @@ def test_valid_bits_fewer_than_the_container_has(
         form = _riff_form(size, valid, channels, tag=1, kind=kind)
         path = tmp_path / f"{channels}.wav"
         path.write_bytes(_wrapped(wrapping, form, data, size))
-        made, mask = decode(engine, path, tmp_path / "sandbox")
-        np.testing.assert_array_equal(made, audio)
+        output, mask = decode(engine, path, tmp_path / "sandbox")
+        np.testing.assert_array_equal(output, audio)
         assert mask == 0
         # libsndfile looks at the stated bits of a plain header alone, not at the block's size.
         if not (kind == "plain" and (valid + 7) // 8 != size):
-            np.testing.assert_array_equal(made, reference(path))
+            np.testing.assert_array_equal(output, reference(path))
 
 
 @pytest.mark.parametrize("kind", ["plain", "extended"])
@@ -161,9 +161,9 @@ def test_floats_of_a_wav(kind: str, size: int, engine: ConfinedFfmpeg, tmp_path:
     form = _riff_form(size, 8 * size, 5, tag=3, kind=kind)
     path = tmp_path / "a.wav"
     path.write_bytes(_riff(form, audio.T.astype(f"<f{size}").tobytes()))
-    made, _ = decode(engine, path, tmp_path / "sandbox")
-    np.testing.assert_array_equal(made, audio)
-    np.testing.assert_array_equal(made, reference(path))
+    output, _ = decode(engine, path, tmp_path / "sandbox")
+    np.testing.assert_array_equal(output, audio)
+    np.testing.assert_array_equal(output, reference(path))
 
 
 @pytest.mark.parametrize(("size", "bits"), [(2, 10), (2, 12), (3, 18), (3, 20), (4, 28)])
@@ -177,9 +177,9 @@ def test_an_aiff_of_odd_bits(size: int, bits: int, engine: ConfinedFfmpeg, tmp_p
     body += b"SSND" + struct.pack(">III", 8 + len(data), 0, 0) + data
     path = tmp_path / "a.aiff"
     path.write_bytes(b"FORM" + struct.pack(">I", len(body)) + body)
-    made, mask = decode(engine, path, tmp_path / "sandbox")
-    np.testing.assert_array_equal(made, audio)
-    np.testing.assert_array_equal(made, reference(path))
+    output, mask = decode(engine, path, tmp_path / "sandbox")
+    np.testing.assert_array_equal(output, audio)
+    np.testing.assert_array_equal(output, reference(path))
     assert mask == 0
 
 
@@ -198,20 +198,20 @@ def test_a_caf_of_padded_samples(
         b"caff\0\1\0\0desc" + struct.pack(">q", len(desc)) + desc
         + b"data" + struct.pack(">qI", 4 + len(data), 0) + data
     )  # fmt: skip
-    made, mask = decode(engine, path, tmp_path / "sandbox")
-    np.testing.assert_array_equal(made, audio)
+    output, mask = decode(engine, path, tmp_path / "sandbox")
+    np.testing.assert_array_equal(output, audio)
     assert mask == 0
 
 
 @pytest.mark.parametrize("channels", range(3, 9))
 @pytest.mark.parametrize("container", ["WAV", "W64", "AIFF", "CAF", "AU"])
 def test_no_channel_without_a_label_is_lost(
-    container: str, channels: int, intake: Intake, tmp_path: Path
+    container: str, channels: int, harness: IngestHarness, tmp_path: Path
 ) -> None:
     audio = noise(channels)
     path = tmp_path / "upload"
     soundfile.write(path, audio.T, RATE, format=container, subtype="PCM_24")
-    taken = intake.take(path)
+    taken = harness.take(path)
     assert taken.result.source.channels == channels
     assert taken.result.remarks == (Remark.DOWNMIXED,)
     sides = [audio[side::2].mean(axis=0, dtype=np.float64) for side in (0, 1)]

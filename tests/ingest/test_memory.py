@@ -15,10 +15,10 @@ import resource, sys
 from pathlib import Path
 from kit.worker.engines import EngineContext
 from services.ingest.engine import load_engine
-from tests.ingest.uploads import Intake
+from tests.ingest.uploads import IngestHarness
 
-intake = Intake(load_engine(EngineContext()), Path(sys.argv[1]))
-taken = intake.take(Path(sys.argv[2]))
+harness = IngestHarness(load_engine(EngineContext()), Path(sys.argv[1]))
+taken = harness.take(Path(sys.argv[2]))
 who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 print(taken.result.audio.duration, *(resource.getrusage(one).ru_maxrss for one in who))
 """
@@ -31,7 +31,7 @@ def peaks(folder: Path, minutes: int) -> tuple[float, int, int]:
     with Encoder(path, 44_100, channels=2, form=AudioForm.WAV_16) as encoder:
         for _ in range(minutes):
             encoder.write(minute)
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", MEASURE, folder, path],
         cwd=ROOT,
         capture_output=True,
@@ -40,7 +40,7 @@ def peaks(folder: Path, minutes: int) -> tuple[float, int, int]:
         timeout=900,
     )
     path.unlink()
-    duration, ours, theirs = told.stdout.split()
+    duration, ours, theirs = done.stdout.split()
     return float(duration), int(ours), int(theirs)
 
 

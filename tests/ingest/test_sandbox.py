@@ -32,8 +32,8 @@ def run(
         memory=memory,
     )
     with Confined(sandbox, order) as running:
-        said = b"".join(running.chunks())
-        return running.finish(), said.decode(), running.log
+        output = b"".join(running.chunks())
+        return running.finish(), output.decode(), running.log
 
 
 @pytest.fixture
@@ -43,17 +43,17 @@ def sandbox(engine: ConfinedFfmpeg) -> Sandbox:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "private"
-    made.mkdir()
-    return made
+    output = tmp_path / "private"
+    output.mkdir()
+    return output
 
 
-def needs(sandbox: Sandbox, *layers: str) -> None:
+def require_layers(sandbox: Sandbox, *layers: str) -> None:
     if not set(layers) & set(sandbox.layers):
         pytest.skip(f"this system allows none of: {', '.join(layers)}")
 
 
-def test_what_is_in_force_is_said(engine: ConfinedFfmpeg) -> None:
+def test_the_engines_name_lists_the_layers_of_its_sandbox(engine: ConfinedFfmpeg) -> None:
     for layer in engine.sandbox.layers:
         assert layer in engine.name
     assert "does not allow" in Sandbox().description
@@ -70,18 +70,18 @@ def test_it_has_an_empty_environment_and_no_input(sandbox: Sandbox, folder: Path
 
 
 def test_it_has_no_network(sandbox: Sandbox, folder: Path) -> None:
-    needs(sandbox, "namespaces", "seccomp")
+    require_layers(sandbox, "namespaces", "seccomp")
     code = (
         "import socket\n"
         "try:\n socket.create_connection(('127.0.0.1', 9), 1)\n"
         "except OSError as error: print(type(error).__name__, error.errno)"
     )
-    told = run(sandbox, folder, code)[1]
-    assert told.split()[1] in ("1", "101")  # Not permitted, or no network: never "refused".
+    output = run(sandbox, folder, code)[1]
+    assert output.split()[1] in ("1", "101")  # Not permitted, or no network: never "refused".
 
 
 def test_it_opens_nothing_but_its_input(sandbox: Sandbox, folder: Path, tmp_path: Path) -> None:
-    needs(sandbox, "landlock")
+    require_layers(sandbox, "landlock")
     allowed, secret = tmp_path / "allowed", tmp_path / "secret"
     allowed.write_text("input")
     secret.write_text(SECRET)
@@ -91,8 +91,8 @@ def test_it_opens_nothing_but_its_input(sandbox: Sandbox, folder: Path, tmp_path
         " try: print(open(path).read())\n"
         " except OSError as error: print('denied')"
     )
-    told = run(sandbox, folder, code, reads=(allowed,))[1]
-    assert told == "input\ndenied\ndenied\ndenied\n"
+    output = run(sandbox, folder, code, reads=(allowed,))[1]
+    assert output == "input\ndenied\ndenied\ndenied\n"
 
 
 def test_it_writes_nothing(sandbox: Sandbox, folder: Path, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_it_writes_nothing(sandbox: Sandbox, folder: Path, tmp_path: Path) -> No
 
 
 def test_it_starts_no_process(sandbox: Sandbox, folder: Path) -> None:
-    needs(sandbox, "seccomp")
+    require_layers(sandbox, "seccomp")
     code = (
         "import os\n"
         "try:\n if os.fork() == 0: os._exit(0)\n print('forked')\n"
@@ -118,7 +118,7 @@ def test_it_starts_no_process(sandbox: Sandbox, folder: Path) -> None:
 
 
 def test_it_signals_nobody(sandbox: Sandbox, folder: Path) -> None:
-    needs(sandbox, "seccomp")
+    require_layers(sandbox, "seccomp")
     code = (
         "import os\n"
         "try:\n os.kill(os.getppid(), 0)\n print('reached')\n"

@@ -10,8 +10,8 @@ from contracts.items import TagEncoding
 from kit.audio.encode import AudioForm
 from services.ingest.encodings import guess_encoding
 from services.ingest.engine import ConfinedFfmpeg
-from tests.ingest.names import LEGACY, WESTERN
-from tests.ingest.uploads import Intake, convert, write_wav
+from tests.ingest.tag_names import LEGACY, WESTERN
+from tests.ingest.uploads import IngestHarness, convert, write_wav
 from tests.support import signals
 
 
@@ -54,12 +54,12 @@ def test_the_error_rate_over_names_of_every_language() -> None:
         guessed = (
             (pair, guess_encoding([part.encode(encoding) for part in pair])) for pair in names
         )
-        wrong[language] = [pair for pair, found in guessed if found != encoding]
+        wrong[language] = [pair for pair, result in guessed if result != encoding]
     for language, names in WESTERN.items():
         guessed = (
             (pair, guess_encoding([part.encode("cp1252") for part in pair])) for pair in names
         )
-        wrong[language] = [pair for pair, found in guessed if found is not TagEncoding.CP1252]
+        wrong[language] = [pair for pair, result in guessed if result is not TagEncoding.CP1252]
     for language, pairs in wrong.items():
         of = len(LEGACY[language][1]) if language in LEGACY else len(WESTERN[language])
         print(f"{language}: {len(pairs)} of {of} wrong {pairs or ''}")
@@ -76,7 +76,7 @@ def test_utf_8_under_another_name_is_utf_8() -> None:
 @pytest.mark.parametrize("language", LEGACY)
 @pytest.mark.parametrize("form", ["id3v1", "id3v2", "info"])
 def test_old_tags_are_read_as_they_were_meant(
-    form: str, language: str, mp3: bytes, wav: Path, intake: Intake, tmp_path: Path
+    form: str, language: str, mp3: bytes, wav: Path, harness: IngestHarness, tmp_path: Path
 ) -> None:
     encoding, names = LEGACY[language]
     for artist, title in names[4:6]:
@@ -88,7 +88,7 @@ def test_old_tags_are_read_as_they_were_meant(
         }[form]()
         path = tmp_path / "upload"
         path.write_bytes(content)
-        result = intake.take(path).result
+        result = harness.take(path).result
         assert (result.tags["artist"], result.tags["title"]) == (artist, title)
         assert result.tag_encoding == encoding
         assert (result.raw_tags["artist"], result.raw_tags["title"]) == parts
@@ -97,7 +97,7 @@ def test_old_tags_are_read_as_they_were_meant(
 
 @pytest.mark.parametrize("form", ["id3v1", "id3v2", "info"])
 def test_latin_1_stays_what_it_is(
-    form: str, mp3: bytes, wav: Path, intake: Intake, tmp_path: Path
+    form: str, mp3: bytes, wav: Path, harness: IngestHarness, tmp_path: Path
 ) -> None:
     parts = ("Édith Piaf".encode("latin-1"), "Déjà vu, señor Müller".encode("latin-1"))
     path = tmp_path / "upload"
@@ -108,17 +108,17 @@ def test_latin_1_stays_what_it_is(
             "info": with_info(wav.read_bytes(), *parts),
         }[form]
     )
-    result = intake.take(path).result
+    result = harness.take(path).result
     assert (result.tags["artist"], result.tags["title"]) == ("Édith Piaf", "Déjà vu, señor Müller")
     assert result.tag_encoding is TagEncoding.CP1252
 
 
 def test_unicode_is_never_guessed_at(
-    wav: Path, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path
+    wav: Path, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path
 ) -> None:
     words = ("-metadata", "title=Группа крови", "-metadata", "artist=Édith é")
     for name in ("a.mp3", "a.flac", "a.m4a", "a.ogg"):
-        result = intake.take(convert(engine, wav, tmp_path / name, *words)).result
+        result = harness.take(convert(engine, wav, tmp_path / name, *words)).result
         assert (result.tags["title"], result.tags["artist"]) == ("Группа крови", "Édith é")
         assert (result.tag_encoding, result.raw_tags) == (None, {})
 

@@ -11,7 +11,7 @@ from kit.arrays import AudioBlock
 from kit.worker.engines import EngineContext
 from services.ingest.engine import ConfinedFfmpeg, load_engine
 from services.ingest.timeline import FirstFrame
-from tests.ingest.uploads import Intake, convert, on_grid, write_wav
+from tests.ingest.uploads import IngestHarness, convert, on_grid, write_wav
 
 RATE = 48_000
 LATE = RATE // 2
@@ -42,8 +42,8 @@ CASES: dict[str, tuple[str, tuple[str, ...], int]] = {
 
 @pytest.fixture(scope="module")
 def noise() -> AudioBlock:
-    made = np.random.default_rng(7).standard_normal((2, 3 * RATE)) * 0.1
-    return on_grid(made.astype(np.float32), 16)
+    output = np.random.default_rng(7).standard_normal((2, 3 * RATE)) * 0.1
+    return on_grid(output.astype(np.float32), 16)
 
 
 @pytest.fixture
@@ -60,12 +60,12 @@ def lag(later: AudioBlock, first: AudioBlock) -> int:
 
 
 def check(
-    name: str, engine: ConfinedFfmpeg, intake: Intake, folder: Path, noise: AudioBlock
+    name: str, engine: ConfinedFfmpeg, harness: IngestHarness, folder: Path, noise: AudioBlock
 ) -> None:
     offset, arguments, right = CASES[name]
     wav = write_wav(folder / "sound.wav", noise, RATE)
-    path = convert(intake.engine, wav, folder / name, *arguments, before=("-itsoffset", offset))
-    taken = Intake(engine, intake.folder).take(path)
+    path = convert(harness.engine, wav, folder / name, *arguments, before=("-itsoffset", offset))
+    taken = IngestHarness(engine, harness.folder).take(path)
     came = lag(taken.audio, noise)
     print(f"{name}: {came} samples late, right is {right}")
     # Times in these containers are of a millisecond; WebM's start is rounded to one.
@@ -80,49 +80,53 @@ def check(
 
 @pytest.mark.parametrize("name", CASES)
 def test_sound_starts_where_the_time_line_says(
-    name: str, engine: ConfinedFfmpeg, intake: Intake, tmp_path: Path, noise: AudioBlock
+    name: str, engine: ConfinedFfmpeg, harness: IngestHarness, tmp_path: Path, noise: AudioBlock
 ) -> None:
-    check(name, engine, intake, tmp_path, noise)
+    check(name, engine, harness, tmp_path, noise)
 
 
 @pytest.mark.skipif("CRATEDIG_TEST_FFMPEG" not in os.environ, reason="no other ffmpeg is named")
 @pytest.mark.parametrize("name", CASES)
 def test_another_ffmpeg_gives_the_same_start(
-    name: str, intake: Intake, tmp_path: Path, noise: AudioBlock, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    harness: IngestHarness,
+    tmp_path: Path,
+    noise: AudioBlock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = Path(os.environ["CRATEDIG_TEST_FFMPEG"]).resolve()
     folder = tmp_path / "path"
     folder.mkdir()
     (folder / "ffmpeg").symlink_to(other)
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
-    check(name, load_engine(EngineContext(prefer="system")), intake, tmp_path, noise)
+    check(name, load_engine(EngineContext(prefer="system")), harness, tmp_path, noise)
 
 
 @pytest.mark.parametrize(
     ("name", "codec"), [("gap.mkv", "flac"), ("gap.webm", "libopus"), ("gap.mp4", "aac")]
 )
 def test_a_gap_is_silence(
-    name: str, codec: str, intake: Intake, tmp_path: Path, wav: Path, noise: AudioBlock
+    name: str, codec: str, harness: IngestHarness, tmp_path: Path, wav: Path, noise: AudioBlock
 ) -> None:
     frame = 1024 if codec == "aac" else 480
     cut = f"asetnsamples={frame}:p=0,aselect='not(between(t,1,1.999))'"
-    path = convert(intake.engine, wav, tmp_path / name, "-af", cut, "-c:a", codec)
-    audio = intake.take(path).audio
+    path = convert(harness.engine, wav, tmp_path / name, "-af", cut, "-c:a", codec)
+    audio = harness.take(path).audio
     assert abs(lag(audio[:, 110_000:], noise[:, 110_000:])) < 60
     assert not audio[:, 55_000:90_000].any()
 
 
 def test_times_that_run_back_lose_nothing(
-    intake: Intake, tmp_path: Path, wav: Path, noise: AudioBlock
+    harness: IngestHarness, tmp_path: Path, wav: Path, noise: AudioBlock
 ) -> None:
-    content = convert(intake.engine, wav, tmp_path / "a.mka", "-c:a", "flac").read_bytes()
+    content = convert(harness.engine, wav, tmp_path / "a.mka", "-c:a", "flac").read_bytes()
     segment = content.index(bytes.fromhex("18538067")) + 4
     clusters = content.index(bytes.fromhex("1f43b675")), content.rindex(bytes.fromhex("1c53bb6b"))
     again = content[slice(*clusters)]
     # A live segment of unknown size, in which the song comes twice, each from time 0.
     head = content[:segment] + b"\x01" + b"\xff" * 7 + content[segment + 8 : clusters[1]]
     (tmp_path / "b.mka").write_bytes(head + again)
-    audio = intake.take(tmp_path / "b.mka").audio
+    audio = harness.take(tmp_path / "b.mka").audio
     np.testing.assert_array_equal(audio, np.concatenate((noise, noise), axis=1))
 
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of an upload that was taken."""
+    """The result of an ingested upload."""
 
     result: IngestResult
     canonical: Path
@@ -39,7 +39,7 @@ class Ingested:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class IngestHarness:
     """Calls the handler as a worker's child does."""
 
     engine: ConfinedFfmpeg

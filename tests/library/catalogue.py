@@ -1,4 +1,4 @@
-"""The catalogue as its users meet it: real routes, database, files and bus; workers played."""
+"""The catalogue as clients see it: real routes, database, files and bus, with fake workers."""
 
 import asyncio
 import hashlib
@@ -54,7 +54,7 @@ from services.library.jobs import claims
 from services.library.maintenance.cleanup import Cleanup
 from services.library.routes.context import Context
 from services.library.settings import LibrarySettings
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 PART = 1 << 10
 """Bytes of a part: so small that a test's file has several."""
@@ -64,7 +64,7 @@ UNKNOWN = "01920000-0000-7000-8000-000000000000"
 
 @dataclass
 class Catalogue:
-    """A library in this process, and whoever uses it."""
+    """A library in this process, its clients and its workers."""
 
     database: Database
     objects: FileStore
@@ -110,21 +110,21 @@ class Catalogue:
             )
 
     async def finish(
-        self, claim: Claim, result: BaseModel, files: Mapping[str, "Made"] | None = None
+        self, claim: Claim, result: BaseModel, files: Mapping[str, "WorkerFile"] | None = None
     ) -> None:
-        """Store what an attempt made, and say that it is complete."""
+        """Store the files of an attempt, and report `job.completed`."""
         stored = []
-        for name, made in (files or {}).items():
+        for name, file in (files or {}).items():
             data = f"{claim.job} {name}".encode() * 20
             await self.objects.put_bytes(
-                Bucket.DERIVED, key_of(claim, name), data, media_type=made.media_type
+                Bucket.DERIVED, key_of(claim, name), data, media_type=file.media_type
             )
             stored.append(
                 StoredFile(
                     name=name,
                     size=len(data),
                     sha256=hashlib.sha256(data).hexdigest(),
-                    **{k: getattr(made, k) for k in Made.__dataclass_fields__},
+                    **{k: getattr(file, k) for k in WorkerFile.__dataclass_fields__},
                 )
             )
         manifest = Manifest(
@@ -137,28 +137,28 @@ class Catalogue:
         data = manifest.model_dump_json().encode()
         key = key_of(claim, MANIFEST)
         await self.objects.put_bytes(Bucket.DERIVED, key, data, media_type="application/json")
-        said = JobCompleted(
+        completed = JobCompleted(
             job=claim.job,
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
             manifest_key=key,
             manifest_sha256=hashlib.sha256(data).hexdigest(),
         )
-        await self.handler(said_as(said, "job.completed"))
+        await self.handler(worker_event(completed, "job.completed"))
 
     async def skip(self, claim: Claim, reason: str = "silent") -> None:
-        """Say that there was nothing to do."""
-        said = JobSkipped(
+        """Report `job.skipped`."""
+        skipped = JobSkipped(
             job=claim.job,
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
             producer=producer_of(claim.task),
             reason=Reason(code=reason, message="There was nothing to hear."),
         )
-        await self.handler(said_as(said, "job.skipped"))
+        await self.handler(worker_event(skipped, "job.skipped"))
 
     async def reject(self, claim: Claim, message: str = "This is no sound.") -> None:
-        """Say that the input cannot be used."""
+        """Report that the input is unusable."""
         await self.fail(claim, Reason(code="input", message=message))
 
     def reaper(self) -> Reaper:
@@ -177,22 +177,23 @@ class Catalogue:
             self.database,
             self.objects,
             policy=self.server.policy,
+            feed_retention=self.server.settings.feed_retention,
             clock=clock or SystemClock(),
         )
 
     async def fail(self, claim: Claim, reason: Reason) -> None:
-        """Say that an attempt met something that another try would meet again."""
-        said = JobFailed(
+        """Report a failure that a retry would repeat."""
+        failed = JobFailed(
             job=claim.job,
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
             kind=FailureKind.REJECTED,
             reason=reason,
         )
-        await self.handler(said_as(said, "job.failed"))
+        await self.handler(worker_event(failed, "job.failed"))
 
-    async def take_in(self, *, kind: ItemKind = ItemKind.TRACK, **tags: str) -> Claim:
-        """Do the next ingest job."""
+    async def ingest_next(self, *, kind: ItemKind = ItemKind.TRACK, **tags: str) -> Claim:
+        """Run the next ingest job."""
         claim = await self.claim(TaskName.INGEST)
         await self.finish(
             claim, ingested(kind, tags), {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS}
@@ -201,8 +202,8 @@ class Catalogue:
 
 
 @dataclass(frozen=True)
-class Made:
-    """A file that a played worker stores."""
+class WorkerFile:
+    """A file that a fake worker stores."""
 
     kind: ArtifactKind
     media_type: str = "audio/flac"
@@ -216,7 +217,7 @@ class Made:
 
 @dataclass
 class User:
-    """Somebody with a token."""
+    """A client of one user."""
 
     catalogue: Catalogue
     owner: str
@@ -231,9 +232,9 @@ class User:
         headers = {"Idempotency-Key": key} if key else {}
         return good(await self.http.post(f"/v1{path}", json=body, headers=headers))
 
-    async def open(self, data: bytes, **asked: Any) -> Any:
-        """Announce a file."""
-        body = {"name": "song.wav", "size": len(data), "sha256": sha256(data), **asked}
+    async def open(self, data: bytes, **fields: Any) -> Any:
+        """Open an upload."""
+        body = {"name": "song.wav", "size": len(data), "sha256": sha256(data), **fields}
         return await self.post("/uploads", body)
 
     async def send(self, upload: Any, data: bytes, *, parts: int | None = None) -> None:
@@ -243,16 +244,16 @@ class User:
             answer = await self.store().put(part["url"], content=piece)
             assert answer.is_success, answer.text
 
-    async def upload(self, data: bytes, **asked: Any) -> Any:
-        """Announce, send, complete."""
-        upload = await self.open(data, **asked)
+    async def upload(self, data: bytes, **fields: Any) -> Any:
+        """Open an upload, send its parts and complete it."""
+        upload = await self.open(data, **fields)
         await self.send(upload, data)
         return await self.post(f"/uploads/{upload['id']}/complete")
 
-    async def track(self, data: bytes = b"a song" * 1000, **asked: Any) -> str:
-        """Upload something, have it taken in, and return its item."""
-        upload = await self.upload(data, **asked)
-        await self.catalogue.take_in()
+    async def track(self, data: bytes = b"a song" * 1000, **fields: Any) -> str:
+        """Upload a file, ingest it, and return its item."""
+        upload = await self.upload(data, **fields)
+        await self.catalogue.ingest_next()
         return str(upload["item"])
 
     def store(self) -> httpx.AsyncClient:
@@ -274,14 +275,14 @@ def sha256(data: bytes) -> str:
 
 
 def producer_of(task: TaskName) -> Producer:
-    return Producer(engine="played", version="1", fingerprint=sha256(task.encode()))
+    return Producer(engine="fake", version="1", fingerprint=sha256(task.encode()))
 
 
 def key_of(claim: Claim, name: str) -> str:
     return artifact_key(claim.owner, claim.subject, claim.task, claim.job, claim.epoch, name)
 
 
-def said_as(data: JobCompleted | JobSkipped | JobFailed, type_: str) -> AnyEvent:
+def worker_event(data: JobCompleted | JobSkipped | JobFailed, type_: str) -> AnyEvent:
     return Event[Any](
         id=EventId(new_id()),
         type=type_,
@@ -294,8 +295,8 @@ def said_as(data: JobCompleted | JobSkipped | JobFailed, type_: str) -> AnyEvent
 
 
 AUDIO = AudioFacts(duration=10.0, sample_rate=44_100, channels=2, samples=441_000)
-CANONICAL_FILE = Made(ArtifactKind.CANONICAL, audio=AUDIO)
-PEAKS = Made(ArtifactKind.PEAKS, "application/octet-stream")
+CANONICAL_FILE = WorkerFile(ArtifactKind.CANONICAL, audio=AUDIO)
+PEAKS = WorkerFile(ArtifactKind.PEAKS, "application/octet-stream")
 
 
 def ingested(kind: ItemKind, tags: Mapping[str, str]) -> IngestResult:
@@ -318,8 +319,8 @@ def ingested(kind: ItemKind, tags: Mapping[str, str]) -> IngestResult:
 
 def separated() -> SeparationResult:
     return SeparationResult(
-        weights="played",
-        engine="played",
+        weights="fake",
+        engine="fake",
         precision=Precision.EXACT,
         sample_rate=44_100,
         samples=441_000,
@@ -331,8 +332,8 @@ def separated() -> SeparationResult:
     )
 
 
-def stem_file(stem: Stem) -> Made:
-    return Made(
+def stem_file(stem: Stem) -> WorkerFile:
+    return WorkerFile(
         ArtifactKind.STEM,
         stem=stem,
         item=ItemKind.STEM,
@@ -343,7 +344,7 @@ def stem_file(stem: Stem) -> Made:
     )
 
 
-def stems(*names: Stem) -> dict[str, Made]:
+def stems(*names: Stem) -> dict[str, WorkerFile]:
     return {f"{stem}.flac": stem_file(stem) for stem in names}
 
 
@@ -357,10 +358,10 @@ MIDI = MidiResult(
     tempo_known=False,
     program=0,
     mean_confidence=0.9,
-    engine="played",
-    weights="played",
+    engine="fake",
+    weights="fake",
 )
-MIDI_FILES = {"notes.mid": Made(ArtifactKind.MIDI, "audio/midi")}
+MIDI_FILES = {"notes.mid": WorkerFile(ArtifactKind.MIDI, "audio/midi")}
 SLICING = SlicingResult(one_shots=1, loops=0, groups=1, stored=1, duration=10.0)
 ANALYSIS = AnalysisResult(duration=10.0)
 
@@ -375,7 +376,9 @@ async def open_catalogue(
 ) -> AsyncIterator[Catalogue]:
     """Return a library on an empty database and an empty folder."""
     clock = SystemClock()
-    database = Database(url, clock=clock, pool=4, statement_timeout=HANGS, busy_timeout=HANGS)
+    database = Database(
+        url, clock=clock, pool=4, statement_timeout=HANG_TIMEOUT, busy_timeout=HANG_TIMEOUT
+    )
     await database.migrate(MIGRATIONS)
     objects = store(folder / "objects", signer=Signer("secret" * 8), part_size=PART)
     await objects.ensure()
@@ -390,7 +393,7 @@ async def open_catalogue(
         settings=settings,
         uploads=uploads,
         # Whoever deletes is answered when all is gone, however long that takes.
-        deletions=Deletions(database, patience=HANGS),
+        deletions=Deletions(database, patience=HANG_TIMEOUT),
     )
     principals: dict[str, Principal] = {}
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.library.catalogue import Catalogue, open_catalogue
 from tests.library.job_store import Jobs, open_jobs
-from tests.library.locking import watched_locks
+from tests.library.lock_order import checked_lock_order
 from tests.support.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
@@ -14,7 +14,7 @@ __all__ = ["postgres_server", "postgres_url"]
 @pytest.fixture(autouse=True)
 def locks_in_order() -> Iterator[None]:
     """No transaction of any test takes its locks in another order than the documented one."""
-    with watched_locks() as wrong:
+    with checked_lock_order() as wrong:
         yield
     assert not wrong
 

@@ -28,7 +28,7 @@ from services.library.jobs import claims, outcomes, submission
 from services.library.jobs.policy import Policy
 from services.library.jobs.tables import JobRow
 from services.library.tables import METADATA
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 PRODUCER = Producer(engine="test", version="1", fingerprint="0" * 64)
 TASK = TaskName.MIDI
@@ -90,7 +90,7 @@ class Jobs:
         priority: Priority = Priority.INTERACTIVE,
     ) -> list[str]:
         """Create many jobs in one transaction, which is quicker."""
-        made = []
+        ids = []
         async with self.database.transaction() as session:
             for number in numbers:
                 new = submission.NewJob(
@@ -103,8 +103,8 @@ class Jobs:
                     force=True,
                 )
                 row, _ = await submission.create(session, owner, new, policy=self.policy)
-                made.append(row.id)
-        return made
+                ids.append(row.id)
+        return ids
 
     async def claim(self, worker: WorkerId | None = None) -> Claim | None:
         request = ClaimRequest(task=TASK, worker=worker or WorkerId(new_id()), producer=PRODUCER)
@@ -138,7 +138,7 @@ class Jobs:
             epoch=claim.epoch,
             worker=WorkerId(new_id()),
             kind=kind,
-            reason=Reason(code="said", message="as the worker said"),
+            reason=Reason(code="reported", message="as the worker reported"),
         )
         async with self.database.transaction() as session:
             return await outcomes.fail(session, failed, policy=self.policy)
@@ -171,7 +171,7 @@ class Jobs:
 @asynccontextmanager
 async def open_jobs(url: str, *, clock: Clock | None = None) -> AsyncIterator[Jobs]:
     database = Database(
-        url, clock=clock or SystemClock(), statement_timeout=HANGS, busy_timeout=HANGS
+        url, clock=clock or SystemClock(), statement_timeout=HANG_TIMEOUT, busy_timeout=HANG_TIMEOUT
     )
     try:
         await database.run_sync(METADATA.create_all)

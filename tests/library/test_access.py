@@ -70,7 +70,7 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
     """Make one of each thing; return its owner and their ids by the names in paths."""
     user = catalogue.user()
     upload = await user.upload(b"a song" * 500)
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     item = upload["item"]
     await user.post("/jobs", {"item": item, "task": "separation"})
     claim = await catalogue.claim(TaskName.SEPARATION)
@@ -114,7 +114,7 @@ async def test_nobody_is_answered_without_a_token(sqlite: Catalogue) -> None:
 async def test_every_operation_names_its_scope_and_keeps_to_it(sqlite: Catalogue) -> None:
     owner, ids = await everything(sqlite)
     for method, path, operation in operations(sqlite.app):
-        ((scope,),) = (tuple(one["bearer"]) for one in operation["security"])
+        ((scope,),) = (tuple(requirement["bearer"]) for requirement in operation["security"])
         others = (ALL | {Scope.ACCOUNT, Scope.ADMIN}) - {Scope(scope)}
         user = sqlite.user(scopes=others, owner=owner)
         answer = await ask(user.http, method, path, ids)
@@ -122,7 +122,7 @@ async def test_every_operation_names_its_scope_and_keeps_to_it(sqlite: Catalogue
         assert scope in answer.json()["detail"]
 
 
-async def test_what_is_anothers_is_as_absent_as_what_never_was(catalogue: Catalogue) -> None:
+async def test_another_owners_data_is_treated_like_missing_data(catalogue: Catalogue) -> None:
     owner, ids = await everything(catalogue)
     stranger = catalogue.user()
     nothing = dict.fromkeys(ids, UNKNOWN) | {"name": "unknown"}
@@ -135,15 +135,15 @@ async def test_what_is_anothers_is_as_absent_as_what_never_was(catalogue: Catalo
         foreign = await ask(stranger.http, method, path, ids)
         unknown = await ask(stranger.http, method, path, nothing)
         assert foreign.status_code == unknown.status_code == 404, f"{method} {path}"
-        said, same = foreign.json(), unknown.json()
-        assert {**said, "trace": ""} == {**same, "trace": ""}
+        foreign_problem, unknown_problem = foreign.json(), unknown.json()
+        assert {**foreign_problem, "trace": ""} == {**unknown_problem, "trace": ""}
         tried += 1
     assert tried >= 14
     put = {"name": "mine", "steps": [{"name": "m", "task": "midi"}]}
     assert (await stranger.http.put("/v1/pipelines/mine", json=put)).status_code == 404
     for path in NOT_OF_ONE - {"/v1/uploads"}:
-        found = (await stranger.get(path.removeprefix("/v1")))["items"]
-        assert all(one.get("builtin") for one in found), path
+        entries = (await stranger.get(path.removeprefix("/v1")))["items"]
+        assert all(entry.get("builtin") for entry in entries), path
     for query in ({"parent": ids["item"]}, {"q": "song"}):
         assert (await stranger.get("/items", **query))["items"] == []
     for query in ({"item": ids["item"]}, {"run": ids["run"]}):
@@ -155,7 +155,7 @@ async def test_what_is_anothers_is_as_absent_as_what_never_was(catalogue: Catalo
     assert (await mine.get(f"/jobs/{ids['job']}"))["state"] == "queued"
 
 
-async def test_every_list_has_pages_of_at_most_200(sqlite: Catalogue) -> None:
+async def test_no_page_of_a_list_has_more_than_200_entries(sqlite: Catalogue) -> None:
     user = sqlite.user()
     late, early = [0, 1 << 70, NOW], [0, 1, "0001-01-01T00:00:00+14:00"]
     values: tuple[object, ...] = (late, early, [True, 0, NOW], [1], {})

@@ -26,11 +26,11 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
-async def test_no_body_is_a_fault_of_ours(catalogue: Catalogue, hostile: bytes) -> None:
+async def test_no_body_causes_an_internal_error(catalogue: Catalogue, hostile: bytes) -> None:
     user = catalogue.user()
     item = await user.track()
     digest, named = sha256(b"x").encode(), item.encode()
-    asked = (
+    requests = (
         ("POST", "/v1/uploads", b'{"name":%s,"size":1,"sha256":"%s"}' % (hostile, digest)),
         ("POST", "/v1/uploads", b'{"name":"x","size":%s,"sha256":"%s"}' % (hostile, digest)),
         ("PATCH", f"/v1/items/{item}", b'{"name":%s}' % hostile),
@@ -44,7 +44,7 @@ async def test_no_body_is_a_fault_of_ours(catalogue: Catalogue, hostile: bytes) 
         ),
         ("POST", "/v1/pipelines", b'{"name":%s,"steps":[{"name":"m","task":"midi"}]}' % hostile),
     )
-    for method, path, body in asked:
+    for method, path, body in requests:
         for kind in KINDS:
             headers = {} if kind is None else {"Content-Type": kind}
             answer = await user.http.request(method, path, content=body, headers=headers)

@@ -16,7 +16,7 @@ from tests.library.job_store import Jobs
 async def test_eight_workers_claim_a_thousand_jobs_once_each(jobs: Jobs) -> None:
     owners = [await jobs.owner() for _ in range(4)]
     roomy = jobs.with_policy(replace(jobs.policy, owner_running=1000))
-    made = [job for who in owners for job in await roomy.create_many(*who, range(250))]
+    created = [job for who in owners for job in await roomy.create_many(*who, range(250))]
     taken: list[tuple[str, int]] = []
 
     async def work() -> None:
@@ -25,11 +25,11 @@ async def test_eight_workers_claim_a_thousand_jobs_once_each(jobs: Jobs) -> None
             taken.append((claim.job, claim.epoch))
 
     await asyncio.gather(*(work() for _ in range(8)))
-    assert sorted(taken) == sorted((job, 1) for job in made)
+    assert sorted(taken) == sorted((job, 1) for job in created)
     assert await jobs.count("running") == 1000
 
 
-async def test_the_same_thing_asked_by_many_at_once_is_one_job(jobs: Jobs) -> None:
+async def test_concurrent_identical_requests_are_one_job(jobs: Jobs) -> None:
     owner, item = await jobs.owner()
     for number in range(10):
         rows = await asyncio.gather(*(jobs.create(owner, item, number) for _ in range(64)))
@@ -49,7 +49,7 @@ async def test_an_owners_queue_is_never_longer_than_allowed(jobs: Jobs) -> None:
     results = await asyncio.gather(
         *(tight.create(owner, item, n) for n in range(40)), return_exceptions=True
     )
-    kinds = Counter(type(one).__name__ for one in results)
+    kinds = Counter(type(result).__name__ for result in results)
     assert kinds == {"JobRow": 10, "OwnerQueueFull": 30}
     with pytest.raises(OwnerQueueFull) as refused:
         await tight.create(owner, item, 99)
@@ -101,11 +101,11 @@ async def test_cancel_and_complete_at_once_agree_on_one_end(jobs: Jobs) -> None:
     assert sum(ends.values()) == 30
 
 
-async def test_a_completion_told_twice_counts_once(jobs: Jobs) -> None:
+async def test_a_completion_delivered_twice_counts_once(jobs: Jobs) -> None:
     owner, item = await jobs.owner()
     row = await jobs.create(owner, item, 1)
     claim = await jobs.claim()
     assert claim is not None
-    told = await asyncio.gather(*(jobs.complete(claim) for _ in range(8)))
-    assert len([one for one in told if one]) == 1
+    rows = await asyncio.gather(*(jobs.complete(claim) for _ in range(8)))
+    assert len([row for row in rows if row]) == 1
     assert (await jobs.row(row.id)).seq == 3

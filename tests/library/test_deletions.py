@@ -30,8 +30,8 @@ from services.library.events.tables import EventRow
 from services.library.jobs.subjects import subject_columns
 from services.library.jobs.tables import JobRow
 from services.library.tables import METADATA
-from tests.library.catalogue import SLICING, Catalogue, Made, User, separated, stems
-from tests.library.locking import unwatched
+from tests.library.catalogue import SLICING, Catalogue, User, WorkerFile, separated, stems
+from tests.library.lock_order import without_lock_checks
 
 CHILDREN = 600
 STATEMENTS, ROWS = 150, 2000
@@ -51,7 +51,7 @@ class Work:
 
 
 @contextmanager
-def measured() -> Iterator[Work]:
+def counting_work() -> Iterator[Work]:
     """Count the work of each transaction."""
     work = Work()
 
@@ -60,11 +60,11 @@ def measured() -> Iterator[Work]:
         work.rows.append(0)
 
     def after(
-        connection: object, cursor: Any, statement: str, given: Any, context: Any, many: bool
+        connection: object, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
     ) -> None:
         work.statements[-1] += 1
         if statement.startswith(("INSERT", "UPDATE", "DELETE")):
-            work.rows[-1] += len(given) if many else max(0, cursor.rowcount)
+            work.rows[-1] += len(parameters) if many else max(0, cursor.rowcount)
 
     event.listen(Engine, "begin", begin)
     event.listen(Engine, "after_cursor_execute", after)
@@ -76,7 +76,7 @@ def measured() -> Iterator[Work]:
 
 
 @pytest.fixture
-async def large(catalogue: Catalogue) -> tuple[User, str]:
+async def owner_of_large_item(catalogue: Catalogue) -> tuple[User, str]:
     """An owner with an item of many children, each with a file and a job; most jobs are live."""
     user = catalogue.user()
     song = await user.track()
@@ -129,60 +129,60 @@ async def large(catalogue: Catalogue) -> tuple[User, str]:
             ],
         )  # fmt: skip
 
-    await catalogue.database.run_sync(unwatched(fill))
+    await catalogue.database.run_sync(without_lock_checks(fill))
     return user, song
 
 
 async def test_a_large_tree_goes_piece_by_piece(
-    catalogue: Catalogue, large: tuple[User, str]
+    catalogue: Catalogue, owner_of_large_item: tuple[User, str]
 ) -> None:
-    user, song = large
+    user, song = owner_of_large_item
     other = await catalogue.user().track()
-    with measured() as work:
+    with counting_work() as work:
         await Deletions(catalogue.database, patience=3600.0).delete_item(
             _principal(catalogue), ItemId(song)
         )
     work.check()
-    assert await left(catalogue, user) == {}
+    assert await row_counts(catalogue, user) == {}
     async with catalogue.database.session() as session:
-        told = list(
+        deleted = list(
             await session.scalars(
                 select(col(EventRow.event_subject))
                 .where(col(EventRow.type) == "item.deleted")
                 .order_by(col(EventRow.seq))
             )
         )
-        assert len(told) == len(set(told)) == CHILDREN + 1
-        assert told[-1] == song
+        assert len(deleted) == len(set(deleted)) == CHILDREN + 1
+        assert deleted[-1] == song
         assert list(await session.scalars(select(col(ItemRow.id)))) == [other]
     assert (await user.http.get(f"/v1/items/{song}")).status_code == 404
 
 
 async def test_a_deletion_that_was_cut_off_is_finished_in_the_background(
-    catalogue: Catalogue, large: tuple[User, str]
+    catalogue: Catalogue, owner_of_large_item: tuple[User, str]
 ) -> None:
-    user, song = large
+    user, song = owner_of_large_item
     data = b"a song" * 1000
-    with measured() as work:
+    with counting_work() as work:
         # Nobody waits for more than the first piece.
         deletions = Deletions(catalogue.database, patience=0.0)
         await deletions.delete_item(_principal(catalogue), ItemId(song))
         assert (await user.http.get(f"/v1/items/{song}")).status_code == 404
         assert song not in {i["id"] for i in (await user.get("/items", state="ready"))["items"]}
         assert (await user.http.delete(f"/v1/items/{song}")).status_code == 404
-        assert await left(catalogue, user) != {}
+        assert await row_counts(catalogue, user) != {}
         # The same bytes are welcome again, as a new item.
         assert (await user.upload(data))["item"] != song
         stopping = asyncio.Event()
         running = asyncio.create_task(deletions.run(stopping))
         # It was told of what is left, and looks again when it has done that.
         async with asyncio.timeout(50):
-            async for _ in _looks(catalogue):
+            async for _ in _polls(catalogue):
                 pass
         stopping.set()
         await running
     work.check()
-    assert (await left(catalogue, user))["items"] == 1
+    assert (await row_counts(catalogue, user))["items"] == 1
 
 
 async def test_nobody_finds_what_belongs_to_an_item_that_is_marked(catalogue: Catalogue) -> None:
@@ -204,20 +204,20 @@ async def test_nobody_finds_what_belongs_to_an_item_that_is_marked(catalogue: Ca
     async with catalogue.database.transaction() as session:
         await mark_deleted(Repository(session, _principal(catalogue)), song)
 
-    for kind, made in ids.items():
-        gone, kept = made[: len(made) // 2], made[len(made) // 2 :]
-        for one in gone:
-            assert (await user.http.get(f"/v1/{kind}/{one}")).status_code == 404, kind
-        for one in kept:
-            await user.get(f"/{kind}/{one}")
+    for kind, kind_ids in ids.items():
+        gone, kept = kind_ids[: len(kind_ids) // 2], kind_ids[len(kind_ids) // 2 :]
+        for id_ in gone:
+            assert (await user.http.get(f"/v1/{kind}/{id_}")).status_code == 404, kind
+        for id_ in kept:
+            await user.get(f"/{kind}/{id_}")
         if kind != "artifacts":
             listed = {row["id"] for row in (await user.get(f"/{kind}"))["items"]}
             assert listed.isdisjoint(gone), kind
             assert listed.issuperset(kept), kind
     _, drums, *_ = ids["items"]
     assert (await user.get("/items", parent=song))["items"] == []
-    asked = {"item": drums, "task": "midi"}
-    assert (await user.http.post("/v1/jobs", json=asked)).status_code == 404
+    body = {"item": drums, "task": "midi"}
+    assert (await user.http.post("/v1/jobs", json=body)).status_code == 404
     assert (await user.http.delete(f"/v1/items/{drums}")).status_code == 404
     assert (await user.http.patch(f"/v1/items/{drums}", json={"name": "n"})).status_code == 404
     job, run, file = (ids[kind][0] for kind in ("jobs", "runs", "artifacts"))
@@ -227,33 +227,33 @@ async def test_nobody_finds_what_belongs_to_an_item_that_is_marked(catalogue: Ca
 
 
 async def test_a_large_account_goes_piece_by_piece(
-    catalogue: Catalogue, large: tuple[User, str]
+    catalogue: Catalogue, owner_of_large_item: tuple[User, str]
 ) -> None:
-    user, _ = large
+    user, _ = owner_of_large_item
     kept = await catalogue.user().track()
-    with measured() as work:
+    with counting_work() as work:
         await Deletions(catalogue.database, patience=0.0).delete_owner(OwnerId(user.owner))
-        assert await left(catalogue, user) != {}
+        assert await row_counts(catalogue, user) != {}
         await Deletions(catalogue.database, patience=0.0).finish()
     work.check()
-    assert await left(catalogue, user) == {}
-    assert not await marked(catalogue)
+    assert await row_counts(catalogue, user) == {}
+    assert not await deletion_rows(catalogue)
     async with catalogue.database.session() as session:
         assert list(await session.scalars(select(col(ItemRow.id)))) == [kept]
 
 
 async def test_a_run_of_many_jobs_is_cancelled_piece_by_piece(
-    catalogue: Catalogue, large: tuple[User, str]
+    catalogue: Catalogue, owner_of_large_item: tuple[User, str]
 ) -> None:
-    user, song = large
+    user, song = owner_of_large_item
     run = await user.post("/runs", {"item": song, "pipeline": "midi"})
 
     def adopt(connection: Connection) -> None:
         table = METADATA.tables["jobs"]
         connection.execute(table.update().where(table.c.item == song).values(run=run["id"]))
 
-    await catalogue.database.run_sync(unwatched(adopt))
-    with measured() as work:
+    await catalogue.database.run_sync(without_lock_checks(adopt))
+    with counting_work() as work:
         assert (await user.post(f"/runs/{run['id']}/cancel"))["state"] == "cancelled"
     work.check()
     async with catalogue.database.session() as session:
@@ -267,37 +267,37 @@ async def test_a_result_of_many_files_takes_few_statements(catalogue: Catalogue)
     await user.post("/jobs", {"item": song, "task": "slicing"})
     claim = await catalogue.claim(TaskName.SLICING)
     files = {
-        f"hit-{n:04d}.flac": Made(ArtifactKind.SAMPLE, item=ItemKind.SAMPLE, title=f"hit {n}")
+        f"hit-{n:04d}.flac": WorkerFile(ArtifactKind.SAMPLE, item=ItemKind.SAMPLE, title=f"hit {n}")
         for n in range(300)
     }
-    with measured() as work:
+    with counting_work() as work:
         await catalogue.finish(claim, SLICING, files)
     work.check()
     assert (await user.get(f"/items/{song}"))["state"] == "ready"
 
 
-async def _looks(catalogue: Catalogue) -> AsyncIterator[None]:
+async def _polls(catalogue: Catalogue) -> AsyncIterator[None]:
     """Go on, looking often, for as long as a deletion is under way."""
-    while await marked(catalogue):
+    while await deletion_rows(catalogue):
         yield
         await asyncio.sleep(0.02)
 
 
-async def marked(catalogue: Catalogue) -> list[DeletionRow]:
+async def deletion_rows(catalogue: Catalogue) -> list[DeletionRow]:
     async with catalogue.database.session() as session:
         return list(await session.scalars(select(DeletionRow)))
 
 
-async def left(catalogue: Catalogue, user: User) -> dict[str, int]:
+async def row_counts(catalogue: Catalogue, user: User) -> dict[str, int]:
     """Return how many rows of an owner there are, by table; events are kept for a while."""
-    found = {}
+    rows_by_table = {}
     async with catalogue.database.session() as session:
         for name in ("items", "artifacts", "jobs", "runs", "deletions"):
             table = METADATA.tables[name]
             counted = select(func.count()).where(table.c.owner == user.owner)
             if count := (await session.execute(counted)).scalar_one():
-                found[name] = count
-    return found
+                rows_by_table[name] = count
+    return rows_by_table
 
 
 def _principal(catalogue: Catalogue) -> Any:

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.library.events.relay import Relay
-from tests.library.brittle import BrittleServer, brittle_server
-from tests.library.failing import FailingDatabase, Killed
+from tests.library.failpoint_server import FailpointServer, failpoint_server
+from tests.library.failpoints import FailingDatabase, Killed
 from tests.library.mutants import RELAY, plant
 
 LIVES = {
@@ -23,7 +23,7 @@ LIVES = {
     "breaks its child": ("crash",),
     "is cancelled": ("cancel",),
 }
-MOST = 2_000
+MAX_POINTS = 2_000
 EVERY = int(os.environ.get("CRATEDIG_TEST_FAILPOINTS", "4"))
 """Each so-manyeth point is tried on SQLite; `make test-failpoints` tries all."""
 ON_POSTGRES = 11
@@ -40,33 +40,35 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(params=[True, False], ids=["embedded", "processes"])
-async def on_sqlite(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[BrittleServer]:
+async def on_sqlite(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[FailpointServer]:
     url = f"sqlite+aiosqlite:///{folder}/library.db"
-    async with brittle_server(url, folder, embedded=request.param) as server:
+    async with failpoint_server(url, folder, embedded=request.param) as server:
         yield server
 
 
 @pytest.fixture
-async def on_postgres(folder: Path, postgres_url: str) -> AsyncIterator[BrittleServer]:
-    async with brittle_server(postgres_url, folder, embedded=False) as server:
+async def on_postgres(folder: Path, postgres_url: str) -> AsyncIterator[FailpointServer]:
+    async with failpoint_server(postgres_url, folder, embedded=False) as server:
         yield server
 
 
 async def survive(
-    server: BrittleServer, number: int, life: str, *at: int, kills: bool
+    server: FailpointServer, number: int, life: str, *at: int, kills: bool
 ) -> list[str]:
     """Live one life with failures at some points, and return which were met."""
-    deeds = LIVES[life]
+    actions = LIVES[life]
     server.points.arm(*at, kills=kills)
     try:
-        await server.live(number, *deeds)
+        await server.run_job(number, *actions)
         row = await server.check()
-        wanted = {"succeeded", "cancelled"} if "cancel" in deeds else {"succeeded"}
-        assert row.state in wanted
-        assert server.told in ("", "queued", "running", row.state), "what has ended stays as it is"
+        allowed = {"succeeded", "cancelled"} if "cancel" in actions else {"succeeded"}
+        assert row.state in allowed
+        assert server.cancelled_state in ("", "queued", "running", row.state), (
+            "what has ended stays as it is"
+        )
         failures = len(server.points.failed)
-        assert row.epoch <= 1 + len(deeds) + failures, "it ran more often than something failed"
-        assert row.crashes <= deeds.count("crash")
+        assert row.epoch <= 1 + len(actions) + failures, "it ran more often than something failed"
+        assert row.crashes <= actions.count("crash")
     except Exception as error:
         error.add_note(f"{life}; {'killed' if kills else 'failed'} at {server.points.failed}")
         raise
@@ -76,18 +78,18 @@ async def survive(
 @pytest.mark.timeout(300)
 @FAILURES
 @pytest.mark.parametrize("life", LIVES)
-async def test_every_point_on_sqlite(on_sqlite: BrittleServer, life: str, kills: bool) -> None:
+async def test_every_point_on_sqlite(on_sqlite: FailpointServer, life: str, kills: bool) -> None:
     for point in count(random.Random(f"{SEED} {life}").randint(1, EVERY), EVERY):
         if not await survive(on_sqlite, point, life, point, kills=kills):
             break
-        assert point < MOST
+        assert point < MAX_POINTS
     print(f"seed {SEED}: each {EVERY}. of {point - 1} points")
     assert point > 60
 
 
 @pytest.mark.timeout(120)
 @FAILURES
-async def test_any_two_points_on_sqlite(on_sqlite: BrittleServer, kills: bool) -> None:
+async def test_any_two_points_on_sqlite(on_sqlite: FailpointServer, kills: bool) -> None:
     """What is done after a failure can fail, too."""
     print(f"seed {SEED}")
     chance = random.Random(SEED)
@@ -103,16 +105,18 @@ async def test_any_two_points_on_sqlite(on_sqlite: BrittleServer, kills: bool) -
 @pytest.mark.timeout(120)
 @FAILURES
 @pytest.mark.parametrize("life", LIVES)
-async def test_some_points_on_postgres(on_postgres: BrittleServer, life: str, kills: bool) -> None:
+async def test_some_points_on_postgres(
+    on_postgres: FailpointServer, life: str, kills: bool
+) -> None:
     print(f"seed {SEED}")
     first = random.Random(f"{SEED} {life}").randint(1, ON_POSTGRES)
-    for number, point in enumerate(range(first, MOST, ON_POSTGRES)):
+    for number, point in enumerate(range(first, MAX_POINTS, ON_POSTGRES)):
         if not await survive(on_postgres, number, life, point, kills=kills):
             break
     assert number > 60 / ON_POSTGRES
 
 
-async def fails_somewhere(server: BrittleServer) -> bool:
+async def fails_somewhere(server: FailpointServer) -> bool:
     for point in range(1, 100):
         try:
             met = await survive(server, point, "finishes", point, kills=True)
@@ -124,9 +128,9 @@ async def fails_somewhere(server: BrittleServer) -> bool:
 
 
 async def test_a_relay_that_marks_before_it_sends_is_found(
-    on_sqlite: BrittleServer, tmp_path: Path
+    on_sqlite: FailpointServer, tmp_path: Path
 ) -> None:
-    mutant = next(one for one in RELAY if one.name == "marked_before_it_is_sent")
+    mutant = next(candidate for candidate in RELAY if candidate.name == "marked_before_it_is_sent")
     faulty: type[Relay] = import_module(f"{plant(mutant, tmp_path)}.events.relay").Relay
     on_sqlite.relays = faulty
     on_sqlite.relay = faulty(on_sqlite.database, on_sqlite.bus)
@@ -150,5 +154,5 @@ class EarlyDatabase(FailingDatabase):
 
 async def test_an_answer_before_the_commit_is_found(folder: Path) -> None:
     url = f"sqlite+aiosqlite:///{folder}/library.db"
-    async with brittle_server(url, folder, embedded=False, database=EarlyDatabase) as server:
+    async with failpoint_server(url, folder, embedded=False, database=EarlyDatabase) as server:
         assert await fails_somewhere(server)

@@ -90,19 +90,19 @@ async def test_nobody_is_given_more_than_half_of_the_slots_while_others_wait(job
     assert {claim.owner for claim in running} == {first[0]}, "alone, it has them all"
     await jobs.create_many(*second, range(20))
     waiting = 20
-    given: list[str] = []
+    owners: list[str] = []
     while waiting:
         # The one that ends is of whoever has most, at worst the one who came late.
-        running.sort(key=lambda claim: sum(one.owner == claim.owner for one in running))
-        await jobs.complete(running.pop(0 if len(given) % 3 == 2 else -1))
+        running.sort(key=lambda claim: sum(other.owner == claim.owner for other in running))
+        await jobs.complete(running.pop(0 if len(owners) % 3 == 2 else -1))
         claim = await jobs.claim()
         assert claim is not None
         running.append(claim)
-        given.append(claim.owner)
+        owners.append(claim.owner)
         waiting -= claim.owner == second[0]
-        share = sum(one.owner == claim.owner for one in running)
-        assert share <= SLOTS // 2, f"claim {len(given)} gave {share} of {SLOTS} to one of two"
-    assert given[: SLOTS // 2 - 1].count(first[0]) == 0, "at first all go to who has least"
+        share = sum(other.owner == claim.owner for other in running)
+        assert share <= SLOTS // 2, f"claim {len(owners)} gave {share} of {SLOTS} to one of two"
+    assert owners[: SLOTS // 2 - 1].count(first[0]) == 0, "at first all go to who has least"
 
 
 @pytest.mark.timeout(120)

@@ -13,7 +13,7 @@ from services.library.jobs.tables import JobRow
 from tests.library.job_store import Jobs
 
 
-async def meet_a_full_disk(jobs: Jobs, job: str, **earlier: timedelta) -> JobRow:
+async def fail_with_full_disk(jobs: Jobs, job: str, **earlier: timedelta) -> JobRow:
     """Claim a job, as old as it is made to look, and say that its files found no room."""
     async with jobs.database.transaction() as session:
         times = {name: jobs.database.now(offset=-by) for name, by in earlier.items()}
@@ -33,7 +33,7 @@ async def meet_a_full_disk(jobs: Jobs, job: str, **earlier: timedelta) -> JobRow
     return await jobs.row(job)
 
 
-async def pause(jobs: Jobs, row: JobRow) -> timedelta:
+async def backoff_of(jobs: Jobs, row: JobRow) -> timedelta:
     async with jobs.database.session() as session:
         return row.not_before - await jobs.database.time(session)
 
@@ -42,9 +42,9 @@ async def test_it_is_tried_as_long_as_it_may_wait_and_ever_less_often(jobs: Jobs
     owner, item = await jobs.owner()
     job = (await jobs.create(owner, item, 1)).id
     for hours in range(2 * jobs.policy.retry.maximum_attempts):
-        row = await meet_a_full_disk(jobs, job, queued=timedelta(hours=hours))
+        row = await fail_with_full_disk(jobs, job, queued=timedelta(hours=hours))
         assert (row.state, row.retries) == ("queued", 0)
-        waits = await pause(jobs, row)
+        waits = await backoff_of(jobs, row)
         if hours:
             assert waits > jobs.policy.retry.maximum_interval - timedelta(minutes=1)
         else:
@@ -58,6 +58,6 @@ async def test_it_ends_when_its_time_is_over_and_says_why(jobs: Jobs) -> None:
         soon = jobs.database.now(offset=timedelta(minutes=1))
         await session.execute(update(JobRow).values(schedule_to_close_deadline=soon))
     for _ in range(jobs.policy.retry.maximum_attempts):
-        row = await meet_a_full_disk(jobs, job, queued=timedelta(hours=23))
+        row = await fail_with_full_disk(jobs, job, queued=timedelta(hours=23))
     assert row.state == "failed"
     assert "There is no room left" in str(row.reason)

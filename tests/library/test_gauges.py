@@ -46,9 +46,9 @@ async def test_the_gauges_are_zero_until_something_is_wrong(
     await catalogue.finish(await catalogue.claim(TaskName.MIDI), MIDI, MIDI_FILES)
     waiting = await user.post("/jobs", {"item": song, "task": "slicing"})
     await gauges.measure()
-    assert values() == dict.fromkeys(INVARIANTS, 0.0)
-    assert queued(TaskName.SLICING) == 1
-    assert queued(TaskName.MIDI) == 0
+    assert gauge_readings() == dict.fromkeys(INVARIANTS, 0.0)
+    assert queued_jobs(TaskName.SLICING) == 1
+    assert queued_jobs(TaskName.MIDI) == 0
     database, now = catalogue.database, catalogue.database.now
 
     await catalogue.claim(TaskName.SLICING)
@@ -69,8 +69,8 @@ async def test_the_gauges_are_zero_until_something_is_wrong(
             where = text("state = 'open'" if table == "uploads" else "type = 'item.added'")
             await session.execute(update(METADATA.tables[table]).where(where).values(old))
     await gauges.measure()
-    assert all(value > 0 for value in values().values()), values()
-    assert queued(TaskName.SLICING) == 0
+    assert all(value > 0 for value in gauge_readings().values()), gauge_readings()
+    assert queued_jobs(TaskName.SLICING) == 0
 
 
 async def test_what_could_not_be_measured_is_no_number(
@@ -78,16 +78,16 @@ async def test_what_could_not_be_measured_is_no_number(
 ) -> None:
     await catalogue.user().track()
     await gauges.measure()
-    assert values()["library_silent_jobs"] == 0
+    assert gauge_readings()["library_silent_jobs"] == 0
     before = errors("silent_jobs")
     async with catalogue.database.transaction() as session:
         await session.execute(text("ALTER TABLE jobs RENAME TO mislaid"))
     await gauges.measure()
-    found = values()
-    assert math.isnan(found["library_silent_jobs"])
-    assert math.isnan(found["library_untold_endings"])
-    assert math.isnan(queued(TaskName.MIDI))
-    assert found["library_damaged_artifacts"] == 0
+    gauge_values = gauge_readings()
+    assert math.isnan(gauge_values["library_silent_jobs"])
+    assert math.isnan(gauge_values["library_untold_endings"])
+    assert math.isnan(queued_jobs(TaskName.MIDI))
+    assert gauge_values["library_damaged_artifacts"] == 0
     assert errors("silent_jobs") == before + 1
 
 
@@ -98,7 +98,7 @@ async def test_one_library_of_a_server_measures(library_url: str, tmp_path: Path
     await databases[0].run_sync(METADATA.create_all)
     looked: list[int] = []
 
-    class Told(Gauges):
+    class CountingGauges(Gauges):
         number = 0
         at_work = asyncio.Event()
 
@@ -109,16 +109,16 @@ async def test_one_library_of_a_server_measures(library_url: str, tmp_path: Path
     watching = []
     store = FileStore(tmp_path / "objects", signer=Signer("secret" * 8))
     for number, database in enumerate(databases):
-        told = Told(database, store, policy=Policy())
-        told.number, told.at_work = number, asyncio.Event()
-        watching.append((told, asyncio.create_task(told.watch(SystemClock()))))
+        gauges = CountingGauges(database, store, policy=Policy())
+        gauges.number, gauges.at_work = number, asyncio.Event()
+        watching.append((gauges, asyncio.create_task(gauges.watch(SystemClock()))))
         if number == 0:
-            await told.at_work.wait()
+            await gauges.at_work.wait()
     (_, first), (second, last) = watching
     assert looked == [0]
     first.cancel()
     await asyncio.wait([first])
-    assert all(map(math.isnan, values().values()))
+    assert all(map(math.isnan, gauge_readings().values()))
     async with asyncio.timeout(10):
         await second.at_work.wait()
     assert looked == [0, 1]
@@ -165,14 +165,14 @@ async def test_only_so_many_bytes_are_read_at_a_look(catalogue: Catalogue, tmp_p
     assert store.read > 0
 
 
-def values() -> dict[str, float]:
+def gauge_readings() -> dict[str, float]:
     return {name: REGISTRY.get_sample_value(name) or 0.0 for name in INVARIANTS}
 
 
-def queued(task: TaskName) -> float:
-    found = REGISTRY.get_sample_value("library_jobs", {"task": task.value, "state": "queued"})
-    assert found is not None
-    return found
+def queued_jobs(task: TaskName) -> float:
+    value = REGISTRY.get_sample_value("library_jobs", {"task": task.value, "state": "queued"})
+    assert value is not None
+    return value
 
 
 def errors(name: str) -> float:

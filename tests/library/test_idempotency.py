@@ -26,23 +26,23 @@ async def bodies(user: User, path: str) -> tuple[dict[str, Any], dict[str, Any]]
     """Return two bodies that ask for different things."""
     match path:
         case "/uploads":
-            asked = {"name": "song.wav", "size": 3, "sha256": sha256(b"abc")}
-            return asked, asked | {"size": 4}
+            body = {"name": "song.wav", "size": 3, "sha256": sha256(b"abc")}
+            return body, body | {"size": 4}
         case "/pipelines":
             return {"name": "one", "steps": STEPS}, {"name": "two", "steps": STEPS}
     item = await user.track()
     match path:
         case "/jobs":
-            asked = {"item": item, "task": "midi"}
-            return asked, asked | {"params": {"onset_threshold": 0.4}}
+            body = {"item": item, "task": "midi"}
+            return body, body | {"params": {"onset_threshold": 0.4}}
         case "/runs":
-            asked = {"item": item, "pipeline": "midi"}
-            return asked, asked | {"pipeline": {"name": "other", "steps": STEPS}}
+            body = {"item": item, "pipeline": "midi"}
+            return body, body | {"pipeline": {"name": "other", "steps": STEPS}}
     raise AssertionError(path)
 
 
-def name_of(made: dict[str, Any]) -> str:
-    return str(made.get("id") or made["spec"]["name"])
+def name_of(resource: dict[str, Any]) -> str:
+    return str(resource.get("id") or resource["spec"]["name"])
 
 
 async def test_every_post_that_takes_a_key_is_tried_here(catalogue: Catalogue) -> None:
@@ -51,29 +51,31 @@ async def test_every_post_that_takes_a_key_is_tried_here(catalogue: Catalogue) -
         for path, operations in catalogue.app.openapi()["paths"].items()
         for method, operation in operations.items()
         if method == "post"
-        and any(one["name"] == "Idempotency-Key" for one in operation.get("parameters", ()))
+        and any(
+            parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ())
+        )
     }
     assert taking == {*MAKING, *AGAIN}
 
 
 @pytest.mark.parametrize("path", MAKING)
-async def test_the_same_again_makes_nothing_more(catalogue: Catalogue, path: str) -> None:
+async def test_a_repeated_request_creates_nothing_more(catalogue: Catalogue, path: str) -> None:
     user = catalogue.user()
-    asked, _ = await bodies(user, path)
-    made = await asyncio.gather(*(user.post(path, asked, key="k") for _ in range(6)))
-    assert len({name_of(one) for one in made}) == 1
+    body, _ = await bodies(user, path)
+    answers = await asyncio.gather(*(user.post(path, body, key="k") for _ in range(6)))
+    assert len({name_of(entry) for entry in answers}) == 1
     if path != "/uploads":
         listed = await user.get(path)
-        own = [one for one in listed["items"] if not one.get("builtin")]
-        wanted = [one for one in own if one.get("task") != "ingest"]
-        assert len(wanted) == 1
+        own = [entry for entry in listed["items"] if not entry.get("builtin")]
+        created = [entry for entry in own if entry.get("task") != "ingest"]
+        assert len(created) == 1
 
 
 @pytest.mark.parametrize("path", MAKING)
 async def test_another_body_with_the_same_key_is_refused(catalogue: Catalogue, path: str) -> None:
     user = catalogue.user()
-    asked, other = await bodies(user, path)
-    await user.post(path, asked, key="k")
+    body, other = await bodies(user, path)
+    await user.post(path, body, key="k")
     refused = await user.http.post(f"/v1{path}", json=other, headers={"Idempotency-Key": "k"})
     assert (refused.status_code, refused.json()["code"]) == (422, "key_reused")
     assert refused.json()["retryable"] is False
@@ -90,32 +92,32 @@ async def test_while_the_first_has_not_ended_the_second_waits(
     catalogue: Catalogue, path: str
 ) -> None:
     user = catalogue.user()
-    asked, _ = await bodies(user, path)
-    await user.post(path, asked, key="k")
+    body, _ = await bodies(user, path)
+    await user.post(path, body, key="k")
     # As a process leaves it that writes its note before its work, which none of ours does now.
     async with catalogue.database.transaction() as session:
         await session.execute(update(IdempotencyRow).values(status=None, answer=None))
-    refused = await user.http.post(f"/v1{path}", json=asked, headers={"Idempotency-Key": "k"})
+    refused = await user.http.post(f"/v1{path}", json=body, headers={"Idempotency-Key": "k"})
     assert (refused.status_code, refused.json()["code"]) == (409, "in_flight")
     # A refusal leaves no note: the key is free once the first is gone.
     async with catalogue.database.transaction() as session:
         await session.execute(delete(IdempotencyRow).where(col(IdempotencyRow.key) == "k"))
     if path != "/pipelines":
-        await user.post(path, asked, key="k")
+        await user.post(path, body, key="k")
 
 
 @pytest.mark.parametrize("path", MAKING)
-async def test_what_was_refused_may_be_asked_again(catalogue: Catalogue, path: str) -> None:
+async def test_a_refused_request_may_be_repeated(catalogue: Catalogue, path: str) -> None:
     user = catalogue.user()
-    asked, _ = await bodies(user, path)
-    wrong = asked | {"owner": "somebody"}
+    body, _ = await bodies(user, path)
+    wrong = body | {"owner": "somebody"}
     refused = await user.http.post(f"/v1{path}", json=wrong, headers={"Idempotency-Key": "k"})
     assert refused.status_code == 422
-    await user.post(path, asked, key="k")
+    await user.post(path, body, key="k")
 
 
 @pytest.mark.parametrize("path", AGAIN)
-async def test_what_has_no_body_may_be_repeated(catalogue: Catalogue, path: str) -> None:
+async def test_a_request_without_a_body_may_be_repeated(catalogue: Catalogue, path: str) -> None:
     user = catalogue.user()
     match path:
         case "/uploads/{upload}/complete":
@@ -131,7 +133,7 @@ async def test_what_has_no_body_may_be_repeated(catalogue: Catalogue, path: str)
             run = await user.post("/runs", {"item": await user.track(), "pipeline": "midi"})
             path = path.format(run=run["id"])
     answers = [await user.post(path, key="k") for _ in range(3)]
-    assert len({(one["id"], one["state"]) for one in answers}) == 1
+    assert len({(answer["id"], answer["state"]) for answer in answers}) == 1
     before = len((await user.get("/jobs"))["items"])
     await user.post(path, key="k")
     assert len((await user.get("/jobs"))["items"]) == before

@@ -25,7 +25,7 @@ from tests.library.job_store import PRODUCER, TASK, Jobs
 
 SECRET = "s" * 40
 WORKER = new_id()
-ASKED = {"task": TASK, "worker": WORKER, "producer": PRODUCER.model_dump(mode="json")}
+CLAIM_REQUEST = {"task": TASK, "worker": WORKER, "producer": PRODUCER.model_dump(mode="json")}
 
 
 @dataclass
@@ -41,7 +41,7 @@ class LibraryClient:
 
     async def claim(self, number: int = 1) -> Claim:
         await self.jobs.create(self.owner, self.item, number)
-        answer = await self.client.post("/internal/claims", json=ASKED)
+        answer = await self.client.post("/internal/claims", json=CLAIM_REQUEST)
         assert answer.status_code == 200, answer.text
         (claim,) = Claims.model_validate_json(answer.content).claims
         return claim
@@ -82,11 +82,13 @@ async def library(jobs: Jobs) -> AsyncIterator[LibraryClient]:
     await bus.close()
 
 
-@pytest.mark.parametrize("given", ["", "Bearer ", "Bearer wrong", f"Basic {SECRET}", SECRET])
-async def test_nobody_else_is_answered(library: LibraryClient, given: str) -> None:
-    headers = {"Authorization": given}
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer ", "Bearer wrong", f"Basic {SECRET}", SECRET]
+)
+async def test_nobody_else_is_answered(library: LibraryClient, authorization: str) -> None:
+    headers = {"Authorization": authorization}
     calls = (
-        ("POST", "/internal/claims", ASKED),
+        ("POST", "/internal/claims", CLAIM_REQUEST),
         ("POST", f"/internal/jobs/{new_id()}/heartbeat", {"worker": WORKER, "epoch": 1}),
         ("DELETE", f"/internal/owners/{library.owner}", None),
     )
@@ -97,8 +99,8 @@ async def test_nobody_else_is_answered(library: LibraryClient, given: str) -> No
         assert (await session.execute(select(func.count()).select_from(ItemRow))).scalar_one() == 1
 
 
-async def test_where_nothing_waits_nothing_is_given(library: LibraryClient) -> None:
-    answer = await library.client.post("/internal/claims", json=ASKED)
+async def test_an_empty_queue_gives_no_claims(library: LibraryClient) -> None:
+    answer = await library.client.post("/internal/claims", json=CLAIM_REQUEST)
     assert (answer.status_code, answer.json()) == (200, {"claims": []})
 
 
@@ -106,13 +108,15 @@ async def test_a_worker_gets_as_many_as_it_has_room_for_the_oldest_first(
     library: LibraryClient,
 ) -> None:
     jobs = [await library.jobs.create(library.owner, library.item, number) for number in range(5)]
-    given: list[str] = []
+    claimed: list[str] = []
     for max_jobs in (3, 3, 3):
-        answer = await library.client.post("/internal/claims", json={**ASKED, "max_jobs": max_jobs})
+        answer = await library.client.post(
+            "/internal/claims", json={**CLAIM_REQUEST, "max_jobs": max_jobs}
+        )
         claims = Claims.model_validate_json(answer.content).claims
         assert all(claim.epoch == 1 for claim in claims)
-        given += [claim.job for claim in claims]
-    assert given == [job.id for job in jobs]
+        claimed += [claim.job for claim in claims]
+    assert claimed == [job.id for job in jobs]
 
 
 async def test_a_claim_is_kept_by_heartbeats_and_given_back(library: LibraryClient) -> None:
@@ -126,7 +130,7 @@ async def test_a_claim_is_kept_by_heartbeats_and_given_back(library: LibraryClie
     assert (row.state, row.attempt) == ("queued", 0)
 
 
-async def test_a_stale_epoch_is_told_that_it_is_lost(library: LibraryClient) -> None:
+async def test_a_heartbeat_with_a_stale_epoch_is_answered_lost(library: LibraryClient) -> None:
     claim = await library.claim()
     assert await library.beat(claim, epoch=7) == "lost"
     assert await library.beat(claim) == "held"
@@ -141,7 +145,12 @@ async def test_a_cancelled_job_ends_when_its_worker_gives_it_back(library: Libra
 
 
 async def test_what_is_not_a_request_is_refused(library: LibraryClient) -> None:
-    for body in ({}, {**ASKED, "task": "dancing"}, {**ASKED, "epoch": 3}, {**ASKED, "worker": "w"}):
+    for body in (
+        {},
+        {**CLAIM_REQUEST, "task": "dancing"},
+        {**CLAIM_REQUEST, "epoch": 3},
+        {**CLAIM_REQUEST, "worker": "w"},
+    ):
         answer = await library.client.post("/internal/claims", json=body)
         assert answer.status_code == 422, body
 
@@ -150,14 +159,14 @@ async def test_progress_is_shown_at_once_and_no_more_than_the_latest(
     library: LibraryClient,
 ) -> None:
     claim = await library.claim()
-    news = library.bus.tail(JOBS_PROGRESS)
+    progress = library.bus.tail(JOBS_PROGRESS)
     stopping = asyncio.Event()
     running = asyncio.create_task(library.progress.run(stopping))
     for fraction in (0.1, 0.2, 0.3):
         await library.beat(claim, fraction=fraction)
     seen = []
     async with asyncio.timeout(10):
-        async for event in news:
+        async for event in progress:
             assert event is not None
             assert isinstance(event.data, JobProgressed)
             assert (event.data.job, event.owner) == (claim.job, library.owner)
@@ -170,7 +179,7 @@ async def test_progress_is_shown_at_once_and_no_more_than_the_latest(
     await running
 
 
-async def test_an_owner_who_leaves_takes_everything_along(library: LibraryClient) -> None:
+async def test_deleting_an_owner_deletes_everything_they_own(library: LibraryClient) -> None:
     claim = await library.claim()
     other, thing = await library.jobs.owner()
     await library.jobs.create(other, thing, 1)

@@ -21,7 +21,7 @@ async def test_items_are_reported_when_they_are_added_and_changed(catalogue: Cat
     catalogue.database.hooks.register(ITEM_CHANGED, see)
     upload = await user.upload(b"a song" * 1000)
     assert seen == [("song.wav", "ingesting")]
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     assert seen[1:] == [("song.wav", "ready")]
     await user.http.patch(f"/v1/items/{upload['item']}", json={"name": "Night Drive"})
     assert seen[2:] == [("Night Drive", "ready")]

@@ -27,7 +27,7 @@ from tests.library.catalogue import (
     SLICING,
     UNKNOWN,
     Catalogue,
-    Made,
+    WorkerFile,
     ingested,
     separated,
     sha256,
@@ -38,7 +38,7 @@ from tests.library.catalogue import (
 async def test_ingest_makes_an_item_ready_with_what_it_found(catalogue: Catalogue) -> None:
     user = catalogue.user()
     done = await user.upload(b"a" * 3000, metadata={"artist": "SpecBody by me"})
-    await catalogue.take_in(
+    await catalogue.ingest_next(
         kind=ItemKind.TRACK, artist="SpecBody by the file", title="T", bpm="122.5"
     )
     item = await user.get(f"/items/{done['item']}")
@@ -55,11 +55,15 @@ async def test_garbled_tags_can_be_read_in_another_encoding(catalogue: Catalogue
     user = catalogue.user()
     done = await user.upload(b"a" * 3000)
     raw = {name: text.encode("cp1251") for name, text in (("artist", "Кино"), ("title", "Звезда"))}
-    found = ingested(ItemKind.TRACK, {name: part.decode("cp1252") for name, part in raw.items()})
+    ingest_result = ingested(
+        ItemKind.TRACK, {name: part.decode("cp1252") for name, part in raw.items()}
+    )
     kept = {name: base64.b64encode(part) for name, part in raw.items()}
-    found = found.model_validate(found.model_dump() | {"tag_encoding": "cp1252", "raw_tags": kept})
+    ingest_result = ingest_result.model_validate(
+        ingest_result.model_dump() | {"tag_encoding": "cp1252", "raw_tags": kept}
+    )
     claim = await catalogue.claim(TaskName.INGEST)
-    await catalogue.finish(claim, found, {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS})
+    await catalogue.finish(claim, ingest_result, {CANONICAL: CANONICAL_FILE, "peaks.dat": PEAKS})
     address = f"/v1/items/{done['item']}"
 
     async def patch(**changes: Any) -> Any:
@@ -68,7 +72,7 @@ async def test_garbled_tags_can_be_read_in_another_encoding(catalogue: Catalogue
 
     assert (await user.get(f"/items/{done['item']}"))["metadata"]["artist"] == "Êèíî"
     assert await patch(tag_encoding="cp1251") == {"artist": "Кино", "title": "Звезда"}
-    assert [found["id"] for found in (await user.get("/items", q="звезда"))["items"]]
+    assert [item["id"] for item in (await user.get("/items", q="звезда"))["items"]]
     # The choice may be changed, and what the user wrote himself stays.
     assert (await patch(tag_encoding="koi8-r"))["artist"] != "Кино"
     assert await patch(metadata={"title": "My own", "artist": "Êèíî"}) != {}
@@ -96,7 +100,7 @@ async def test_what_is_no_sound_is_rejected_and_can_be_tried_again(catalogue: Ca
     again = await user.post(f"/jobs/{done['job']}/retry")
     assert (again["retry_of"], again["state"]) == (done["job"], "queued")
     assert (await user.get(f"/items/{done['item']}"))["state"] == "ingesting"
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     item = await user.get(f"/items/{done['item']}")
     assert (item["state"], item["rejection"]) == ("ready", None)
 
@@ -195,7 +199,7 @@ async def test_deleting_takes_children_files_jobs_and_says_so(catalogue: Catalog
     (drums,) = (await user.get("/items", parent=song))["items"]
     await user.post("/jobs", {"item": drums["id"], "task": "slicing"})
     claim = await catalogue.claim(TaskName.SLICING)
-    hit = Made(ArtifactKind.SAMPLE, item=ItemKind.SAMPLE, title="hit", start=10, end=20)
+    hit = WorkerFile(ArtifactKind.SAMPLE, item=ItemKind.SAMPLE, title="hit", start=10, end=20)
     await catalogue.finish(claim, SLICING, {"hit-0001.flac": hit})
     (sample,) = (await user.get("/items", parent=drums["id"]))["items"]
     waiting = await user.post("/jobs", {"item": sample["id"], "task": "midi"})
@@ -213,22 +217,22 @@ async def test_deleting_takes_children_files_jobs_and_says_so(catalogue: Catalog
     async with catalogue.database.session() as session:
         for table in (ItemRow, ArtifactRow, JobRow):
             assert list(await session.scalars(select(table))) == []
-        told = list(
+        events = list(
             await session.scalars(
                 select(EventRow)
                 .where(col(EventRow.topic) == LIBRARY_EVENTS.name)
                 .order_by(col(EventRow.seq))
             )
         )
-    assert {e.event_subject for e in told if e.type == "item.deleted"} == {
+    assert {e.event_subject for e in events if e.type == "item.deleted"} == {
         song, drums["id"], sample["id"],
     }  # fmt: skip
-    assert {e.event_subject for e in told if e.type == "job.cancelled"} >= {
+    assert {e.event_subject for e in events if e.type == "job.cancelled"} >= {
         waiting["id"],
         running.job,
     }
-    assert [e.data["state"] for e in told if e.type == "run.finished"] == ["cancelled"]
-    await tidy(catalogue)
+    assert [e.data["state"] for e in events if e.type == "run.finished"] == ["cancelled"]
+    await sweep(catalogue)
     assert await stored(catalogue) == set()
     # What a worker that has not heard of it still writes changes nothing, and goes later.
     await catalogue.finish(running, MIDI, MIDI_FILES)
@@ -251,7 +255,7 @@ async def test_deleting_a_stem_leaves_its_song(catalogue: Catalogue) -> None:
     left = {a["name"] for a in (await user.get(f"/items/{song}/artifacts"))["items"]}
     assert "vocals.flac" in left
     assert "drums.flac" not in left
-    await tidy(catalogue)
+    await sweep(catalogue)
     keys = [f.key async for f in catalogue.objects.walk(Bucket.DERIVED, "")]
     assert not any("drums" in key for key in keys)
     assert any("vocals" in key for key in keys)
@@ -261,15 +265,15 @@ async def test_downloads_are_signed_named_and_whole(catalogue: Catalogue) -> Non
     user = catalogue.user()
     data = b"the original bytes" * 200
     done = await user.upload(data, name='AC/DC "Live" é.wav')
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     files = (await user.get(f"/items/{done['item']}/artifacts"))["items"]
     original = next(a for a in files if a["kind"] == "original")
     link = await user.get(f"/artifacts/{original['id']}/download")
     answer = await user.store().get(link["url"])
     assert sha256(answer.content) == sha256(data) == original["sha256"]
-    said = answer.headers["Content-Disposition"]
-    assert said.startswith("attachment")
-    assert "filename*=UTF-8''AC_DC" in said
+    disposition = answer.headers["Content-Disposition"]
+    assert disposition.startswith("attachment")
+    assert "filename*=UTF-8''AC_DC" in disposition
     part = await user.store().get(link["url"], headers={"Range": "bytes=4-11"})
     assert (part.status_code, part.content) == (206, data[4:12])
     assert (await user.store().get(link["url"][:-2] + "xx")).status_code in (401, 403)
@@ -306,6 +310,6 @@ async def stored(catalogue: Catalogue) -> set[str]:
     return {"/".join(key.split("/")[:4]) for key in keys}
 
 
-async def tidy(catalogue: Catalogue) -> None:
+async def sweep(catalogue: Catalogue) -> None:
     """Have the background task remove what is no longer needed."""
     await catalogue.cleanup().tidy()

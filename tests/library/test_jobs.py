@@ -22,7 +22,7 @@ from tests.library.catalogue import (
     separated,
     stems,
 )
-from tests.library.test_items import stored, tidy
+from tests.library.test_items import stored, sweep
 
 
 async def test_a_job_is_made_once_and_its_result_reused(catalogue: Catalogue) -> None:
@@ -45,10 +45,10 @@ async def test_a_job_is_made_once_and_its_result_reused(catalogue: Catalogue) ->
     other = await user.post("/jobs", {"item": song, "task": "midi", "force": True})
     assert other["id"] != job["id"]
     listed = (await user.get("/jobs", item=song, task="midi", state="succeeded"))["items"]
-    assert [one["id"] for one in listed] == [job["id"]]
+    assert [entry["id"] for entry in listed] == [job["id"]]
 
 
-async def test_who_may_run_but_not_read_gets_no_result(catalogue: Catalogue) -> None:
+async def test_a_scope_to_run_but_not_to_read_gets_no_result(catalogue: Catalogue) -> None:
     user = catalogue.user()
     runner = catalogue.user(scopes=frozenset({Scope.JOBS}), owner=user.owner)
     song = await user.track()
@@ -66,11 +66,11 @@ async def test_parallel_posts_with_one_key_make_one_job(catalogue: Catalogue) ->
     user = catalogue.user()
     song = await user.track()
     body = {"item": song, "task": "midi", "force": True}
-    made = await asyncio.gather(*(user.post("/jobs", body, key="k") for _ in range(64)))
-    assert len({one["id"] for one in made}) == 1
+    answers = await asyncio.gather(*(user.post("/jobs", body, key="k") for _ in range(64)))
+    assert len({answer["id"] for answer in answers}) == 1
     assert len((await user.get("/jobs", task="midi"))["items"]) == 1
     other = await user.post("/jobs", body, key="another")
-    assert other["id"] != made[0]["id"]
+    assert other["id"] != answers[0]["id"]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ async def test_parallel_posts_with_one_key_make_one_job(catalogue: Catalogue) ->
         ({"owner": UNKNOWN}, 422, "body.owner"),
     ],
 )
-async def test_a_wrong_order_says_what_is_wrong(
+async def test_an_invalid_job_request_names_the_fields(
     catalogue: Catalogue, wrong: dict[str, Any], status: int, field: str | None
 ) -> None:
     user = catalogue.user()
@@ -99,7 +99,7 @@ async def test_a_wrong_order_says_what_is_wrong(
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     if field is not None:
-        assert [one["field"] for one in answer.json()["fields"]] == [field]
+        assert [entry["field"] for entry in answer.json()["fields"]] == [field]
 
 
 async def test_inputs_are_those_that_the_task_takes(catalogue: Catalogue) -> None:
@@ -129,7 +129,7 @@ async def test_inputs_are_those_that_the_task_takes(catalogue: Catalogue) -> Non
         "/v1/jobs", json={"item": drums["id"], "task": "midi", "inputs": [files["bass.flac"]]}
     )
     assert (answer.status_code, answer.json()["fields"][0]["field"]) == (422, "body.inputs")
-    heard = await user.post(
+    job = await user.post(
         "/jobs",
         {
             "item": song,
@@ -137,10 +137,10 @@ async def test_inputs_are_those_that_the_task_takes(catalogue: Catalogue) -> Non
             "inputs": [files["canonical.flac"], files["bass.flac"], files["drums.flac"]],
         },
     )
-    assert len(heard["inputs"]) == 3
+    assert len(job["inputs"]) == 3
 
 
-async def test_a_waiting_job_is_cancelled_at_once_and_can_be_asked_again(
+async def test_a_queued_job_is_cancelled_at_once_and_can_be_requested_again(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()
@@ -231,7 +231,7 @@ async def test_the_feed_shows_everything_once_in_order(catalogue: Catalogue) -> 
     assert (await user.http.get("/v1/feed", params={"after": "nonsense"})).status_code == 422
 
 
-async def test_an_owner_that_is_forgotten_leaves_nothing(catalogue: Catalogue) -> None:
+async def test_a_deleted_owner_leaves_no_rows(catalogue: Catalogue) -> None:
     user, other = catalogue.user(), catalogue.user()
     song = await user.track()
     kept = await other.track()
@@ -242,11 +242,11 @@ async def test_an_owner_that_is_forgotten_leaves_nothing(catalogue: Catalogue) -
     async with catalogue.database.session() as session:
         for name, table in METADATA.tables.items():
             if "owner" in table.columns:
-                found = await session.execute(
+                rows = await session.execute(
                     select(table).where(table.columns["owner"] == user.owner)
                 )
-                assert found.all() == [], name
-    await tidy(catalogue)
+                assert rows.all() == [], name
+    await sweep(catalogue)
     assert {path.split("/")[0] for path in await stored(catalogue)} == {other.owner}
     assert [u async for u in catalogue.objects.uploads(Bucket.ORIGINALS, user.owner)] == []
     assert (await user.http.get(f"/v1/items/{song}")).status_code == 404

@@ -29,7 +29,7 @@ async def test_a_result_and_a_request_for_its_item_do_not_wait_for_each_other(
 
 
 @pytest.mark.timeout(120)
-async def test_a_job_asked_for_again_and_its_item_deleted_do_not_wait_for_each_other(
+async def test_a_repeated_job_request_and_its_items_deletion_do_not_deadlock(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()

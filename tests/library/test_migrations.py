@@ -20,7 +20,7 @@ from services.library.events.tables import EventRow
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow
 from services.library.tables import METADATA
-from tests.library.locking import unwatched
+from tests.library.lock_order import without_lock_checks
 
 FOLDER = Path(__file__).parents[2] / "services" / "library" / "migrations"
 
@@ -110,7 +110,7 @@ async def test_rows_of_before_there_were_subjects_keep_their_item_as_subject(
     for path in (FOLDER / "versions").glob("000[1-7]_*.py"):
         shutil.copy(path, earlier)
     await database.migrate(earlier.parent)
-    await database.run_sync(unwatched(_fill))
+    await database.run_sync(without_lock_checks(_fill))
     await database.migrate(FOLDER)
     of_item = Subject.of_item(ITEM)
     async with database.session() as session:
@@ -120,9 +120,9 @@ async def test_rows_of_before_there_were_subjects_keep_their_item_as_subject(
     for row in (job, file):
         assert (subject_of(row), row.item) == (of_item, ITEM)
     assert file.object_key == f"owner/{ITEM}/midi/{JOB}/1/notes.mid"
-    inputs = [InputRef.model_validate(one) for one in job.inputs]
-    assert [(one.subject, one.name) for one in inputs] == [(of_item, "a"), (of_item, "b")]
-    assert not any("item" in one for one in job.inputs)
+    inputs = [InputRef.model_validate(source) for source in job.inputs]
+    assert [(source.subject, source.name) for source in inputs] == [(of_item, "a"), (of_item, "b")]
+    assert not any("item" in source for source in job.inputs)
     assert set(events) == {"job.queued", "run.finished", "item.deleted", "midi.requested"}
     for type_, row in events.items():
         event = event_of(row)

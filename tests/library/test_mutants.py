@@ -7,14 +7,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.library.job_state_machine import machine_of
 from tests.library.job_store import open_jobs
-from tests.library.model import machine_of
 from tests.library.mutants import RELAY, STORE, Mutant, plant
-from tests.library.relaying import ON_ANY, ON_POSTGRES
-from tests.library.test_model import sqlite_world
-from tests.library.world import Store, World
+from tests.library.relay_contract import ON_ANY, ON_POSTGRES
+from tests.library.store_harness import Store, StoreHarness
+from tests.library.test_job_model import sqlite_harness
 
-__all__ = ["sqlite_world"]
+__all__ = ["sqlite_harness"]
 
 SEARCH = settings(
     max_examples=600,
@@ -30,9 +30,9 @@ SEARCH = settings(
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("mutant", STORE, ids=lambda mutant: mutant.name)
 def test_a_fault_in_the_job_table_is_found(
-    mutant: Mutant, tmp_path: Path, sqlite_world: World
+    mutant: Mutant, tmp_path: Path, sqlite_harness: StoreHarness
 ) -> None:
-    machine = machine_of(sqlite_world, Store.of(plant(mutant, tmp_path)))
+    machine = machine_of(sqlite_harness, Store.of(plant(mutant, tmp_path)))
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine, settings=SEARCH)
 
@@ -42,11 +42,11 @@ async def test_a_fault_in_the_relay_is_found(
     mutant: Mutant, tmp_path: Path, postgres_url: str
 ) -> None:
     relays = import_module(f"{plant(mutant, tmp_path)}.events.relay")
-    found = []
+    failures = []
     async with open_jobs(postgres_url) as jobs:
         for check in (*ON_ANY, *ON_POSTGRES):
             try:
                 await check(relays, jobs.database)
             except AssertionError as error:
-                found.append(error)
-    assert found
+                failures.append(error)
+    assert failures

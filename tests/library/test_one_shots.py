@@ -3,7 +3,7 @@
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import TaskName
 from contracts.tagging import SoundClass, TaggingResult
-from tests.library.catalogue import Catalogue, Made
+from tests.library.catalogue import Catalogue, WorkerFile
 from tests.library.test_runs import SLICING
 
 KICK = TaggingResult(
@@ -13,24 +13,24 @@ KICK = TaggingResult(
     silent=0,
     embeddings=1,
     duration=0.4,
-    engine="played",
-    weights="played",
+    engine="fake",
+    weights="fake",
 )
 FILES = {
-    "tags.json": Made(ArtifactKind.TAGS, "application/json"),
-    "embeddings.npz": Made(ArtifactKind.EMBEDDING, "application/zip"),
+    "tags.json": WorkerFile(ArtifactKind.TAGS, "application/json"),
+    "embeddings.npz": WorkerFile(ArtifactKind.EMBEDDING, "application/zip"),
 }
 
 
-async def test_a_one_shot_is_tagged_as_soon_as_it_is_taken_in(catalogue: Catalogue) -> None:
+async def test_a_one_shot_is_tagged_as_soon_as_it_is_ingested(catalogue: Catalogue) -> None:
     user = catalogue.user()
     assert await catalogue.idle(TaskName.TAGGING)
     upload = await user.upload(b"a kick" * 100, kind="sample")
-    await catalogue.take_in(kind=ItemKind.SAMPLE)
+    await catalogue.ingest_next(kind=ItemKind.SAMPLE)
     claim = await catalogue.claim(TaskName.TAGGING)
     assert claim.item.id == upload["item"]
     assert claim.item.kind is ItemKind.SAMPLE
-    assert [one.kind for one in claim.inputs] == [ArtifactKind.CANONICAL]
+    assert [source.kind for source in claim.inputs] == [ArtifactKind.CANONICAL]
     await catalogue.finish(claim, KICK, FILES)
     (job,) = (await user.get("/jobs", item=upload["item"], task="tagging"))["items"]
     assert (job["state"], job["result"]["classes"]) == ("succeeded", {"kick": 1})
@@ -42,7 +42,7 @@ async def test_a_one_shot_is_tagged_as_soon_as_it_is_taken_in(catalogue: Catalog
 async def test_what_ingest_finds_to_be_a_sample_is_one(catalogue: Catalogue) -> None:
     assert await catalogue.idle(TaskName.TAGGING)
     await catalogue.user().upload(b"a hit" * 100)
-    await catalogue.take_in(kind=ItemKind.SAMPLE)
+    await catalogue.ingest_next(kind=ItemKind.SAMPLE)
     assert (await catalogue.claim(TaskName.TAGGING)).item.kind is ItemKind.SAMPLE
 
 
@@ -55,7 +55,7 @@ async def test_a_song_is_not_tagged_before_somebody_asks(catalogue: Catalogue) -
 async def test_a_server_without_a_tagger_leaves_no_job_waiting(catalogue: Catalogue) -> None:
     user = catalogue.user()
     upload = await user.upload(b"a clap" * 100, kind="sample")
-    await catalogue.take_in(kind=ItemKind.SAMPLE)
+    await catalogue.ingest_next(kind=ItemKind.SAMPLE)
     jobs = (await user.get("/jobs", item=upload["item"]))["items"]
     assert [job["task"] for job in jobs] == ["ingest"]
     assert (await user.get(f"/items/{upload['item']}"))["state"] == "ready"
@@ -83,7 +83,7 @@ async def test_slices_of_a_stem_are_one_tagging_job(catalogue: Catalogue) -> Non
         claim,
         SLICING,
         {
-            f"{name}.flac": Made(kind, item=ItemKind.SAMPLE)
+            f"{name}.flac": WorkerFile(kind, item=ItemKind.SAMPLE)
             for name, kind in (
                 ("hit-1", ArtifactKind.SAMPLE),
                 ("hit-2", ArtifactKind.SAMPLE),
@@ -92,5 +92,5 @@ async def test_slices_of_a_stem_are_one_tagging_job(catalogue: Catalogue) -> Non
         },
     )
     claim = await catalogue.claim(TaskName.TAGGING)
-    assert [one.name for one in claim.inputs] == ["hit-1.flac", "hit-2.flac", "loop-1.flac"]
+    assert [source.name for source in claim.inputs] == ["hit-1.flac", "hit-2.flac", "loop-1.flac"]
     assert await catalogue.idle(TaskName.TAGGING)

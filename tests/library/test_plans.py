@@ -19,7 +19,7 @@ from services.library.jobs.subjects import subject_columns
 from services.library.maintenance.gauges import SAMPLE, Gauges
 from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, open_catalogue
-from tests.library.locking import unwatched
+from tests.library.lock_order import without_lock_checks
 
 ROWS = 6_000
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -28,12 +28,12 @@ _RUN = "EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF) "
 
 
 @pytest.fixture
-async def full(library_url: str, tmp_path: Path) -> AsyncIterator[Catalogue]:
+async def full_catalogue(library_url: str, tmp_path: Path) -> AsyncIterator[Catalogue]:
     """A library with one owner who has very much, and events of it."""
     async with open_catalogue(library_url, tmp_path) as catalogue:
         user = catalogue.user()
         await catalogue.database.run_sync(
-            unwatched(lambda connection: _fill(connection, user.owner))
+            without_lock_checks(lambda connection: _fill(connection, user.owner))
         )
         yield catalogue
 
@@ -121,29 +121,33 @@ LISTS: tuple[tuple[str, dict[str, str], str], ...] = (
 LIMIT = 50
 
 
-async def test_a_list_is_read_as_it_lies_whatever_it_is_narrowed_by(full: Catalogue) -> None:
-    (owner,) = {principal.owner for principal in full.principals.values()}
-    user: User = full.user(owner=owner)
+async def test_a_list_is_read_as_it_lies_whatever_it_is_narrowed_by(
+    full_catalogue: Catalogue,
+) -> None:
+    (owner,) = {principal.owner for principal in full_catalogue.principals.values()}
+    user: User = full_catalogue.user(owner=owner)
     for path, query, index in LISTS:
         with statements(path[1:]) as sent:
             answer = await user.http.get(f"/v1{path}", params={**query, "limit": LIMIT})
         assert answer.status_code == 200, answer.text
-        for plan in await explained(full, sent):
-            if full.database.sqlite:
+        for plan in await query_plans(full_catalogue, sent):
+            if full_catalogue.database.sqlite:
                 assert f"SEARCH {path[1:]} USING INDEX {index} " in plan
                 assert "TEMP B-TREE FOR ORDER BY" not in plan
             else:
                 assert rows_read(plan) <= LIMIT + 1, plan
 
 
-async def test_gauges_read_what_is_live_or_recent(full: Catalogue) -> None:
-    gauges = Gauges(full.database, full.objects, policy=full.server.policy)
+async def test_gauges_read_what_is_live_or_recent(full_catalogue: Catalogue) -> None:
+    gauges = Gauges(
+        full_catalogue.database, full_catalogue.objects, policy=full_catalogue.server.policy
+    )
     with statements("jobs", "events", "uploads", "artifacts") as sent:
         await gauges.measure()
-    plans = await explained(full, sent)
+    plans = await query_plans(full_catalogue, sent)
     assert len(plans) >= 8
     for plan in plans:
-        if full.database.sqlite:
+        if full_catalogue.database.sqlite:
             scanned = re.findall(r"SCAN (?:jobs|events|uploads|artifacts)\b.*", plan)
             # These hold what is live only.
             live = r"USING (COVERING )?INDEX ix_jobs_(queued|running)$"
@@ -177,15 +181,19 @@ def statements(*tables: str) -> Iterator[list[tuple[str, Sequence[Any]]]]:
         event.remove(Engine, "before_cursor_execute", note)
 
 
-async def explained(full: Catalogue, sent: list[tuple[str, Sequence[Any]]]) -> list[str]:
+async def query_plans(
+    full_catalogue: Catalogue, sent: list[tuple[str, Sequence[Any]]]
+) -> list[str]:
     """Return how the database means to run statements."""
-    how = "EXPLAIN QUERY PLAN " if full.database.sqlite else _RUN
+    how = "EXPLAIN QUERY PLAN " if full_catalogue.database.sqlite else _RUN
     assert sent
 
     def ask(connection: Connection) -> list[str]:
         return [
-            "\n".join(str(row[-1]) for row in connection.exec_driver_sql(how + statement, given))
-            for statement, given in sent
+            "\n".join(
+                str(row[-1]) for row in connection.exec_driver_sql(how + statement, parameters)
+            )
+            for statement, parameters in sent
         ]
 
-    return await full.database.run_sync(ask)
+    return await full_catalogue.database.run_sync(ask)

@@ -12,7 +12,7 @@ from services.library.jobs import claims
 from services.library.jobs.tables import GarbageRow
 from services.library.jobs.transitions import PREVIEWS_GARBAGE_AFTER
 from tests.library.catalogue import UNKNOWN, Catalogue, producer_of, separated, stems
-from tests.library.test_items import tidy
+from tests.library.test_items import sweep
 
 NAME = "vocals-000.flac"
 
@@ -30,7 +30,7 @@ async def running(catalogue: Catalogue) -> tuple[Claim, WorkerId]:
     return claimed[0], worker
 
 
-async def let_hear(catalogue: Catalogue, claim: Claim, worker: WorkerId) -> str:
+async def store_preview(catalogue: Catalogue, claim: Claim, worker: WorkerId) -> str:
     """Store a preview as a worker does, tell of it, and return its key."""
     prefix = previews_prefix(claim.owner, claim.subject, claim.task, claim.job, claim.epoch)
     key = prefix + NAME
@@ -43,7 +43,7 @@ async def let_hear(catalogue: Catalogue, claim: Claim, worker: WorkerId) -> str:
     return key
 
 
-async def test_what_is_finished_is_heard_by_its_owner_until_the_job_ends(
+async def test_previews_are_served_to_their_owner_until_the_job_ends(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()
@@ -52,7 +52,7 @@ async def test_what_is_finished_is_heard_by_its_owner_until_the_job_ends(
     claim, worker = await running(catalogue)
     path = f"/jobs/{job['id']}/previews/{NAME}"
     assert (await user.http.get(f"/v1{path}")).status_code == 404
-    key = await let_hear(catalogue, claim, worker)
+    key = await store_preview(catalogue, claim, worker)
     url = (await user.get(path))["url"]
     answer = await user.store().get(url)
     assert (answer.status_code, answer.content) == (200, b"la")
@@ -66,22 +66,22 @@ async def test_what_is_finished_is_heard_by_its_owner_until_the_job_ends(
 
     await catalogue.finish(claim, separated(), stems(Stem.VOCALS))
     assert (await user.http.get(f"/v1{path}")).status_code == 404
-    names = [one["name"] for one in (await user.get(f"/items/{song}/artifacts"))["items"]]
+    names = [entry["name"] for entry in (await user.get(f"/items/{song}/artifacts"))["items"]]
     assert "vocals.flac" in names
     assert NAME not in names
 
     # Whoever listens may go on for a while; then it is gone, and the stem is still there.
-    await tidy(catalogue)
+    await sweep(catalogue)
     assert key in await keys(catalogue)
     async with catalogue.database.transaction() as session:
         (garbage,) = await session.scalars(select(GarbageRow))
         garbage.due -= PREVIEWS_GARBAGE_AFTER
-    await tidy(catalogue)
+    await sweep(catalogue)
     left = await keys(catalogue)
     assert key not in left
-    assert any(one.endswith("/vocals.flac") for one in left)
+    assert any(key.endswith("/vocals.flac") for key in left)
 
 
 async def keys(catalogue: Catalogue) -> set[str]:
     """Return the keys of what jobs made."""
-    return {found.key async for found in catalogue.objects.walk(Bucket.DERIVED, "")}
+    return {file.key async for file in catalogue.objects.walk(Bucket.DERIVED, "")}

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ OWNER = OwnerId("00000000-0000-7000-8000-000000000001")
 WRITERS, EACH = 25, 12
 
 
-async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
+async def test_a_reader_with_concurrent_writers_sees_every_event_once_and_in_order(
     library_url: str, tmp_path: Path
 ) -> None:
     database = Database(library_url, clock=SystemClock(), pool=WRITERS)
@@ -46,11 +47,11 @@ async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
         for number in range(each):
             async with database.transaction() as session:
                 # The first statement gives a transaction its place; it commits later or much later.
-                await tell(session, subject, number)
+                await commit_events(session, subject, number)
                 # SQLite has one writer: who holds it makes the others wait.
                 await asyncio.sleep(chance.uniform(0, 0.002 if database.sqlite else 0.3))
 
-    async def tell(session: Any, subject: ItemId, number: int) -> None:
+    async def commit_events(session: Any, subject: ItemId, number: int) -> None:
         data = ItemChanged(item=subject, state=ItemState.READY)
         about = About(
             event_subject=subject,
@@ -68,7 +69,14 @@ async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
         while True:
             last = done.is_set()
             async with database.session() as session:
-                piece = await read_feed(session, OWNER, after=after, limit=7, wanted=FeedFilter())
+                piece = await read_feed(
+                    session,
+                    OWNER,
+                    after=after,
+                    limit=7,
+                    events=FeedFilter(),
+                    retention=timedelta(days=7),
+                )
             seen.extend(piece.items)
             after = piece.next
             if last and not piece.more:
@@ -92,7 +100,7 @@ async def test_a_reader_beside_writers_sees_every_event_once_and_in_order(
 
 
 @pytest.mark.timeout(120)
-async def test_endings_cancellations_and_deletions_get_along(catalogue: Catalogue) -> None:
+async def test_concurrent_outcomes_cancellations_and_deletions_agree(catalogue: Catalogue) -> None:
     user = catalogue.user()
     chance = random.Random(3)
     statuses: Counter[int] = Counter()
@@ -134,7 +142,7 @@ async def test_jobs_of_a_run_that_end_together_close_it_once(catalogue: Catalogu
         claim = await catalogue.claim(TaskName.SEPARATION)
         await catalogue.finish(claim, separated(), stems(Stem.BASS, Stem.VOCALS, Stem.PIANO))
         claims = [await catalogue.claim(TaskName.MIDI) for _ in range(3)]
-        await asyncio.gather(*(catalogue.finish(one, MIDI, MIDI_FILES) for one in claims))
+        await asyncio.gather(*(catalogue.finish(claim, MIDI, MIDI_FILES) for claim in claims))
         assert (await user.get(f"/runs/{run['id']}"))["state"] == "succeeded"
-        told = (await user.get("/feed", after="start", run=run["id"], limit=200))["items"]
-        assert [e["type"] for e in told].count("run.finished") == 1
+        events = (await user.get("/feed", after="start", run=run["id"], limit=200))["items"]
+        assert [e["type"] for e in events].count("run.finished") == 1

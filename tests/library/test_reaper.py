@@ -40,7 +40,7 @@ from services.library.jobs.policy import RetryPolicy
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.maintenance.cleanup import Cleanup
 from tests.library.job_store import PRODUCER, Jobs
-from tests.library.relaying import Wire, until
+from tests.library.relay_contract import RecordingBus, until
 
 DATA = b"notes"
 
@@ -125,7 +125,13 @@ async def server(jobs: Jobs, tmp_path: Path) -> AsyncIterator[RunningServer]:
     handler = JobEvents(jobs.database, objects, policy=jobs.policy)
     register_hooks(jobs.database, jobs.policy)
     owner, item = await jobs.owner()
-    cleanup = Cleanup(jobs.database, objects, policy=jobs.policy, clock=clock)
+    cleanup = Cleanup(
+        jobs.database,
+        objects,
+        policy=jobs.policy,
+        feed_retention=timedelta(days=7),
+        clock=clock,
+    )
     yield RunningServer(jobs, objects, clock, caught_up, reaper, cleanup, handler, owner, item)
     await objects.close()
 
@@ -143,7 +149,7 @@ async def test_a_silent_workers_job_waits_again(server: RunningServer) -> None:
     assert await server.jobs.complete(claim) is None, "the first worker has lost it"
 
 
-async def test_a_result_that_was_stored_but_not_told_counts(server: RunningServer) -> None:
+async def test_a_result_that_was_stored_but_not_published_counts(server: RunningServer) -> None:
     claim = await server.running()
     await server.store(claim)
     await server.silence()
@@ -350,12 +356,12 @@ async def test_old_notes_are_forgotten_and_unsent_events_are_not(server: Running
 # What workers say.
 
 
-async def test_a_workers_word_counts_once(server: RunningServer) -> None:
+async def test_a_workers_event_counts_once(server: RunningServer) -> None:
     claim = await server.running()
     digest = await server.store(claim)
-    told = _event("job.completed", _completed(claim, digest))
+    completed = _event("job.completed", _completed(claim, digest))
     for _ in range(3):
-        await server.handler(told)
+        await server.handler(completed)
     row = await server.jobs.row(claim.job)
     assert (row.state, row.seq) == ("succeeded", 3)
     assert len(await server.artifacts()) == 1
@@ -363,7 +369,7 @@ async def test_a_workers_word_counts_once(server: RunningServer) -> None:
         assert len(list(await session.scalars(select(InboxRow)))) == 1
 
 
-async def test_a_failure_told_twice_is_one_failure(server: RunningServer) -> None:
+async def test_a_failure_delivered_twice_is_one_failure(server: RunningServer) -> None:
     claim = await server.running()
     failed = JobFailed(
         job=claim.job,
@@ -372,9 +378,9 @@ async def test_a_failure_told_twice_is_one_failure(server: RunningServer) -> Non
         kind=FailureKind.CRASH,
         reason=Reason(code="crash", message="x"),
     )
-    told = _event("job.failed", failed)
-    await server.handler(told)
-    await server.handler(told)
+    failed_event = _event("job.failed", failed)
+    await server.handler(failed_event)
+    await server.handler(failed_event)
     assert (await server.jobs.row(claim.job)).crashes == 1
 
 
@@ -398,30 +404,30 @@ async def test_a_manifest_that_was_changed_is_not_applied(server: RunningServer)
     assert (await server.jobs.row(claim.job)).state == "running"
 
 
-async def test_a_manifest_that_is_told_is_not_fetched(server: RunningServer) -> None:
+async def test_an_inlined_manifest_is_not_fetched(server: RunningServer) -> None:
     claim = await server.running()
-    told = Manifest(job=claim.job, epoch=claim.epoch, producer=PRODUCER, result={"n": 7})
+    manifest = Manifest(job=claim.job, epoch=claim.epoch, producer=PRODUCER, result={"n": 7})
     # Nothing is stored: whoever asked the store for it would find no manifest.
-    said = _completed(claim, "0" * 64).model_copy(update={"manifest": told})
-    await server.handler(_event("job.completed", said))
+    completed = _completed(claim, "0" * 64).model_copy(update={"manifest": manifest})
+    await server.handler(_event("job.completed", completed))
     row = await server.jobs.row(claim.job)
     assert (row.state, row.result) == ("succeeded", {"n": 7})
 
 
-async def test_a_manifest_that_is_told_of_another_attempt_is_not_applied(
+async def test_an_inlined_manifest_of_another_attempt_is_not_applied(
     server: RunningServer,
 ) -> None:
     claim = await server.running()
     for wrong in ({"job": new_id()}, {"epoch": claim.epoch + 1}):
-        told = Manifest(job=claim.job, epoch=claim.epoch, producer=PRODUCER, result={})
-        told = told.model_copy(update=wrong)
-        said = _completed(claim, "0" * 64).model_copy(update={"manifest": told})
+        manifest = Manifest(job=claim.job, epoch=claim.epoch, producer=PRODUCER, result={})
+        manifest = manifest.model_copy(update=wrong)
+        completed = _completed(claim, "0" * 64).model_copy(update={"manifest": manifest})
         with pytest.raises(NoManifest, match="speaks of"):
-            await server.handler(_event("job.completed", said))
+            await server.handler(_event("job.completed", completed))
     assert (await server.jobs.row(claim.job)).state == "running"
 
 
-async def test_an_event_waits_while_the_database_is_away(server: RunningServer) -> None:
+async def test_an_event_waits_while_the_database_is_unavailable(server: RunningServer) -> None:
     claim = await server.running()
     digest = await server.store(claim)
     away = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none", clock=SystemClock())
@@ -431,7 +437,7 @@ async def test_an_event_waits_while_the_database_is_away(server: RunningServer) 
     await away.close()
 
 
-async def test_the_third_crash_is_told_to_operators(server: RunningServer) -> None:
+async def test_the_third_crash_is_a_dead_letter_for_operators(server: RunningServer) -> None:
     retry = RetryPolicy(initial_interval=timedelta())
     jobs = server.jobs.with_policy(replace(server.jobs.policy, retry=retry))
     handler = JobEvents(jobs.database, server.objects, policy=jobs.policy)
@@ -460,7 +466,7 @@ async def test_the_third_crash_is_told_to_operators(server: RunningServer) -> No
 def test_the_handler_reads_for_the_librarys_group(tmp_path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/x.db", clock=SystemClock())
     objects = FileStore(tmp_path / "objects", signer=Signer("secret" * 8))
-    consumer = JobEvents(database, objects, policy=Jobs(database).policy).consumer(Wire())
+    consumer = JobEvents(database, objects, policy=Jobs(database).policy).consumer(RecordingBus())
     assert not consumer.caught_up.is_set()
 
 

@@ -12,7 +12,14 @@ from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from services.library.events import relay as relays
 from tests.library.job_store import open_jobs
-from tests.library.relaying import ON_ANY, ON_POSTGRES, Wire, tell, unpublished, until
+from tests.library.relay_contract import (
+    ON_ANY,
+    ON_POSTGRES,
+    RecordingBus,
+    commit_events,
+    unpublished,
+    until,
+)
 
 Check = Callable[[ModuleType, Database], Awaitable[None]]
 
@@ -24,19 +31,19 @@ async def test_a_relay(check: Check, library_url: str) -> None:
 
 
 @pytest.mark.parametrize("check", ON_POSTGRES, ids=lambda check: check.__name__)
-async def test_a_relay_beside_other_writers(check: Check, postgres_url: str) -> None:
+async def test_a_relay_with_concurrent_writers(check: Check, postgres_url: str) -> None:
     async with open_jobs(postgres_url) as jobs:
         await check(relays, jobs.database)
 
 
 async def test_it_wakes_as_soon_as_something_is_committed(library_url: str) -> None:
     async with open_jobs(library_url) as jobs:
-        wire, stopping = Wire(), asyncio.Event()
-        running = asyncio.create_task(relays.Relay(jobs.database, wire, poll=3600).run(stopping))
+        bus, stopping = RecordingBus(), asyncio.Event()
+        running = asyncio.create_task(relays.Relay(jobs.database, bus, poll=3600).run(stopping))
         key = new_id()
         for number in range(1, 4):
-            await tell(jobs.database, key, number)
-            await until(partial(_has, wire, key, number))
+            await commit_events(jobs.database, key, number)
+            await until(partial(_has, bus, key, number))
         stopping.set()
         await running
 
@@ -44,24 +51,24 @@ async def test_it_wakes_as_soon_as_something_is_committed(library_url: str) -> N
 async def test_of_several_one_relays_and_another_takes_over(postgres_url: str) -> None:
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(open_jobs(postgres_url))
-        wire = Wire()
+        bus = RecordingBus()
         stops = [asyncio.Event() for _ in range(3)]
         servers = [Database(postgres_url, clock=SystemClock()) for _ in stops]
         running = [
-            asyncio.create_task(relays.Relay(server, wire, poll=0.05).run(stop))
+            asyncio.create_task(relays.Relay(server, bus, poll=0.05).run(stop))
             for server, stop in zip(servers, stops, strict=True)
         ]
         keys = [new_id() for _ in range(5)]
-        await asyncio.gather(*(tell(first.database, key, *range(1, 11)) for key in keys))
-        await until(lambda: len(wire.taken) >= 50)
-        assert all(wire.of(key) == list(range(1, 11)) for key in keys)
-        assert len(set(wire.ids())) == len(wire.ids()) == 50, "only one of them sends"
+        await asyncio.gather(*(commit_events(first.database, key, *range(1, 11)) for key in keys))
+        await until(lambda: len(bus.taken) >= 50)
+        assert all(bus.of(key) == list(range(1, 11)) for key in keys)
+        assert len(set(bus.ids())) == len(bus.ids()) == 50, "only one of them sends"
         # One after the other stops; whoever is left goes on.
         for number, stop in enumerate(stops[:-1]):
             stop.set()
             await running[number]
-            await tell(first.database, keys[0], 11 + number)
-            await until(partial(_has, wire, keys[0], 11 + number))
+            await commit_events(first.database, keys[0], 11 + number)
+            await until(partial(_has, bus, keys[0], 11 + number))
         async with asyncio.timeout(20):
             while await unpublished(first.database):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -71,6 +78,6 @@ async def test_of_several_one_relays_and_another_takes_over(postgres_url: str) -
             await server.close()
 
 
-def _has(wire: Wire, key: str, count: int) -> bool:
+def _has(bus: RecordingBus, key: str, count: int) -> bool:
     """Return whether all has come, in order; what was sent but not marked comes once more."""
-    return list(dict.fromkeys(wire.of(key))) == list(range(1, count + 1))
+    return list(dict.fromkeys(bus.of(key))) == list(range(1, count + 1))

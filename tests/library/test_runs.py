@@ -18,8 +18,8 @@ from tests.library.catalogue import (
     MIDI_FILES,
     SLICING,
     Catalogue,
-    Made,
     User,
+    WorkerFile,
     separated,
     stems,
 )
@@ -42,14 +42,14 @@ STEMS_THEN_MIDI = {
         },
     ],
 }
-ANALYSIS_FILE = {"analysis.json": Made(ArtifactKind.ANALYSIS, "application/json")}
+ANALYSIS_FILE = {"analysis.json": WorkerFile(ArtifactKind.ANALYSIS, "application/json")}
 
 
-async def begin(user: User, pipeline: Any, **asked: Any) -> tuple[str, Any]:
+async def begin(user: User, pipeline: Any, **fields: Any) -> tuple[str, Any]:
     for task in TASKS:
         assert await user.catalogue.idle(task)
     song = await user.track()
-    return song, await user.post("/runs", {"item": song, "pipeline": pipeline, **asked})
+    return song, await user.post("/runs", {"item": song, "pipeline": pipeline, **fields})
 
 
 def steps(run: Any) -> dict[str, Any]:
@@ -111,7 +111,7 @@ async def test_what_failed_is_left_out_and_steps_without_inputs_are_skipped(
     assert await catalogue.idle(TaskName.MIDI)
 
 
-async def test_an_analysis_hears_the_stems_and_slicing_reads_the_analysis(
+async def test_an_analysis_reads_the_stems_and_slicing_reads_the_analysis(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()
@@ -126,15 +126,15 @@ async def test_an_analysis_hears_the_stems_and_slicing_reads_the_analysis(
         # The song comes first: it tells whether there is anything in the stem.
         assert [i.kind for i in claim.inputs] == ["canonical", "stem", "analysis"]
         stem = claim.inputs[1].stem
-        hit = Made(ArtifactKind.SAMPLE, stem=stem, item=ItemKind.SAMPLE)
+        hit = WorkerFile(ArtifactKind.SAMPLE, stem=stem, item=ItemKind.SAMPLE)
         await catalogue.finish(claim, SLICING, {f"{stem}-hit.flac": hit})
-    while await waits(user, TaskName.TAGGING):
+    while await has_queued(user, TaskName.TAGGING):
         await catalogue.skip(await catalogue.claim(TaskName.TAGGING))
     done = await user.get(f"/runs/{run['id']}")
     assert done["state"] == "succeeded"
 
 
-async def waits(user: User, task: TaskName) -> bool:
+async def has_queued(user: User, task: TaskName) -> bool:
     return bool((await user.get("/jobs", task=task.value, state="queued"))["items"])
 
 
@@ -198,14 +198,14 @@ async def test_a_tempo_that_was_found_spoils_no_reuse(catalogue: Catalogue) -> N
         beats_per_bar=4,
         downbeat_confidence=0.5,
     )
-    found = ANALYSIS.model_copy(update={"tempo": tempo})
-    await catalogue.finish(await catalogue.claim(TaskName.ANALYSIS), found, ANALYSIS_FILE)
+    analysis = ANALYSIS.model_copy(update={"tempo": tempo})
+    await catalogue.finish(await catalogue.claim(TaskName.ANALYSIS), analysis, ANALYSIS_FILE)
     assert (await user.get(f"/items/{song}"))["bpm"] == 97.0
     claim = await catalogue.claim(TaskName.MIDI)
     assert claim.item.bpm == 97.0
     await catalogue.finish(claim, MIDI, MIDI_FILES)
     for task in (TaskName.TAGGING, TaskName.TRANSCRIBE):
-        while await waits(user, task):
+        while await has_queued(user, task):
             await catalogue.skip(await catalogue.claim(task))
     done = await user.get(f"/runs/{run['id']}")
     assert done["state"] == "succeeded"
@@ -223,16 +223,16 @@ async def test_a_tempo_that_was_found_spoils_no_reuse(catalogue: Catalogue) -> N
 
 async def test_two_runs_share_a_job_that_is_under_way(catalogue: Catalogue) -> None:
     user = catalogue.user()
-    song, one = await begin(user, "stems")
-    two = await user.post("/runs", {"item": song, "pipeline": STEMS_THEN_MIDI})
-    assert steps(two)["separation"]["jobs"] == steps(one)["separation"]["jobs"]
+    song, first = await begin(user, "stems")
+    second = await user.post("/runs", {"item": song, "pipeline": STEMS_THEN_MIDI})
+    assert steps(second)["separation"]["jobs"] == steps(first)["separation"]["jobs"]
     # Cancelling the one leaves the job to the other, which still waits for it.
-    gone = await user.post(f"/runs/{one['id']}/cancel")
+    gone = await user.post(f"/runs/{first['id']}/cancel")
     assert gone["state"] == "cancelled"
     await separate(catalogue, Stem.BASS)
     await catalogue.finish(await catalogue.claim(TaskName.MIDI), MIDI, MIDI_FILES)
-    assert (await user.get(f"/runs/{two['id']}"))["state"] == "succeeded"
-    assert (await user.get(f"/runs/{one['id']}"))["state"] == "cancelled"
+    assert (await user.get(f"/runs/{second['id']}"))["state"] == "succeeded"
+    assert (await user.get(f"/runs/{first['id']}"))["state"] == "cancelled"
 
 
 async def test_cancelling_a_run_stops_its_jobs(catalogue: Catalogue) -> None:
@@ -240,9 +240,9 @@ async def test_cancelling_a_run_stops_its_jobs(catalogue: Catalogue) -> None:
     _, run = await begin(user, STEMS_THEN_MIDI)
     await separate(catalogue, Stem.BASS, Stem.VOCALS)
     running = await catalogue.claim(TaskName.MIDI)
-    asked = await user.post(f"/runs/{run['id']}/cancel")
-    assert asked["state"] == "running"
-    assert sorted(steps(asked)["midi"]["states"]) == ["cancelled", "running"]
+    cancelled = await user.post(f"/runs/{run['id']}/cancel")
+    assert cancelled["state"] == "running"
+    assert sorted(steps(cancelled)["midi"]["states"]) == ["cancelled", "running"]
     job = await user.get(f"/jobs/{running.job}")
     assert job["cancel_requested"]
     await catalogue.reject(running)
@@ -262,16 +262,16 @@ async def test_a_run_with_a_key_begins_once(catalogue: Catalogue) -> None:
     user = catalogue.user()
     song = await user.track()
     body = {"item": song, "pipeline": "stems"}
-    one = await user.post("/runs", body, key="once")
-    two = await user.post("/runs", body, key="once")
-    assert one["id"] == two["id"]
+    first = await user.post("/runs", body, key="once")
+    second = await user.post("/runs", body, key="once")
+    assert first["id"] == second["id"]
     assert len((await user.get("/runs", item=song))["items"]) == 1
 
 
 async def test_pipelines_are_stored_changed_and_deleted(catalogue: Catalogue) -> None:
     user = catalogue.user()
-    made = await user.post("/pipelines", STEMS_THEN_MIDI)
-    assert (made["builtin"], made["spec"]["name"]) == (False, "notes-of-stems")
+    created = await user.post("/pipelines", STEMS_THEN_MIDI)
+    assert (created["builtin"], created["spec"]["name"]) == (False, "notes-of-stems")
     names = [p["spec"]["name"] for p in (await user.get("/pipelines"))["items"]]
     assert names == [*builtin_pipelines(), "notes-of-stems"]
     assert (await user.http.post("/v1/pipelines", json=STEMS_THEN_MIDI)).status_code == 409
@@ -342,7 +342,7 @@ def test_every_pipeline_of_the_server_is_one_that_a_user_could_store() -> None:
 
 def test_steps_of_tasks_that_do_not_exist_are_left_out() -> None:
     some = {TaskName.SEPARATION: 1, TaskName.SLICING: 1}
-    found = builtin_pipelines(some)
-    assert set(found) == {"stems", "samples", "drums", "full"}
-    assert [s.name for s in found["samples"].steps] == ["separation", "slicing"]
-    assert found["samples"].steps[1].side_inputs == ()
+    pipelines = builtin_pipelines(some)
+    assert set(pipelines) == {"stems", "samples", "drums", "full"}
+    assert [s.name for s in pipelines["samples"].steps] == ["separation", "slicing"]
+    assert pipelines["samples"].steps[1].side_inputs == ()

@@ -20,15 +20,15 @@ GROWING = "\ufdfa"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("\ufb03" * 190, f"at most {LONGEST} characters"),
         (" ".join("abcdefghi"), f"at most {MAX_WORDS} words; this one has 9"),
     ],
 )
-def test_a_search_is_bounded_as_it_is_compared(text: str, said: str) -> None:
+def test_a_search_is_bounded_as_it_is_compared(text: str, message: str) -> None:
     assert len(text) <= LONGEST
-    with pytest.raises(ProblemError, match=said) as caught:
+    with pytest.raises(ProblemError, match=message) as caught:
         words_of(text)
     assert caught.value.code.status == 422
     assert caught.value.fields[0].field == "query.q"
@@ -63,13 +63,13 @@ async def test_metadata_is_bounded_as_a_whole(catalogue: Catalogue) -> None:
     answer = await user.http.patch(f"/v1/items/{song}", json={"metadata": fits})
     assert answer.status_code == 200
     large = {str(n): "é" * 1990 for n in range(64)}
-    for asked in (
+    for request in (
         user.http.patch(f"/v1/items/{song}", json={"metadata": large}),
         user.http.post(
             "/v1/uploads", json={"name": "a", "size": 1, "sha256": "0" * 64, "metadata": large}
         ),
     ):
-        answer = await asked
+        answer = await request
         assert answer.status_code == 422
         (problem,) = answer.json()["fields"]
         assert str(METADATA_BYTES) in problem["message"]
@@ -81,7 +81,7 @@ async def test_what_a_file_says_of_itself_takes_the_room_that_is_left(catalogue:
     mine = {f"mine {n}": "m" * 2000 for n in range(10)}
     done = await user.upload(b"a" * 3000, metadata=mine)
     tags = {f"t{n:02d}": "\u0e01" * 2000 for n in range(60)} | {"zz": "short"}
-    await _take_in(catalogue, tags)
+    await _ingest(catalogue, tags)
     shown = (await user.get(f"/items/{done['item']}"))["metadata"]
     assert metadata_size(shown) <= METADATA_BYTES
     assert mine.items() <= shown.items()
@@ -91,16 +91,18 @@ async def test_what_a_file_says_of_itself_takes_the_room_that_is_left(catalogue:
         assert len((await session.execute(query)).scalar_one()) <= SEARCHED
 
 
-async def test_what_an_owner_said_is_never_pushed_out_by_a_file(catalogue: Catalogue) -> None:
+async def test_the_owners_metadata_is_never_pushed_out_by_a_files_tags(
+    catalogue: Catalogue,
+) -> None:
     user = catalogue.user()
     done = await user.upload(b"a" * 3000, metadata={f"m{n}": "mine" for n in range(40)})
-    await _take_in(catalogue, {f"t{n}": "the file's" for n in range(40)})
+    await _ingest(catalogue, {f"t{n}": "the file's" for n in range(40)})
     shown = (await user.get(f"/items/{done['item']}"))["metadata"]
     assert len(shown) == 64
     assert sum(value == "mine" for value in shown.values()) == 40
 
 
-async def _take_in(catalogue: Catalogue, tags: dict[str, str]) -> None:
+async def _ingest(catalogue: Catalogue, tags: dict[str, str]) -> None:
     claim = await catalogue.claim(TaskName.INGEST)
     await catalogue.finish(claim, ingested(ItemKind.TRACK, tags), {CANONICAL: CANONICAL_FILE})
 

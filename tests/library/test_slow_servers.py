@@ -28,7 +28,7 @@ WAIT = 0.3
 
 
 @pytest.mark.parametrize("word", ["failed", "skipped", "released"])
-async def test_a_word_waits_for_a_database_that_is_held(
+async def test_a_worker_event_waits_for_a_locked_database(
     jobs: Jobs, library_url: str, tmp_path: Path, word: str
 ) -> None:
     owner, item = await jobs.owner()
@@ -37,7 +37,7 @@ async def test_a_word_waits_for_a_database_that_is_held(
     assert claim is not None
     who = {"job": claim.job, "epoch": claim.epoch, "worker": WorkerId(new_id())}
     reason = Reason(code="input", message="This is no sound.")
-    said = {
+    data_by_type = {
         "failed": JobFailed(**who, kind=FailureKind.REJECTED, reason=reason),
         "skipped": JobSkipped(**who, producer=PRODUCER, reason=reason),
         "released": JobReleased(**who),
@@ -52,16 +52,16 @@ async def test_a_word_waits_for_a_database_that_is_held(
     await bus.ensure([JOBS_EVENTS, DEAD_LETTERS])
     stopping, tried = asyncio.Event(), asyncio.Semaphore(0)
 
-    async def heard(event: object) -> None:
+    async def handled(event: object) -> None:
         try:
             await handler(event)  # type: ignore[arg-type]
         finally:
             tried.release()
 
-    consumer = bus.consumer(JOBS_EVENTS, group="library", handler=heard)
+    consumer = bus.consumer(JOBS_EVENTS, group="library", handler=handled)
     running = asyncio.create_task(consumer.run(stopping))
-    async with _held(jobs.database, row.id):
-        await bus.publish(JOBS_EVENTS, make_event(f"job.{word}", said), key=claim.job)
+    async with _locked_job(jobs.database, row.id):
+        await bus.publish(JOBS_EVENTS, make_event(f"job.{word}", data_by_type), key=claim.job)
         for _ in range(4):  # One more than the tries after which a record is given up.
             await tried.acquire()
     await tried.acquire()
@@ -75,7 +75,7 @@ async def test_a_word_waits_for_a_database_that_is_held(
 
 
 @asynccontextmanager
-async def _held(database: Database, job: str) -> AsyncIterator[None]:
+async def _locked_job(database: Database, job: str) -> AsyncIterator[None]:
     """Hold a job's row; on SQLite that is to write, which one at a time can."""
     async with database.transaction() as session:
         await session.scalars(select(JobRow).where(col(JobRow.id) == job).with_for_update())

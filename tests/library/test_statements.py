@@ -31,22 +31,22 @@ def statements() -> Iterator[list[str]]:
 async def test_a_job_costs_a_known_number_of_statements(catalogue: Catalogue) -> None:
     user = catalogue.user()
     job = {"item": await user.track(), "task": "midi", "force": True}
-    with statements() as asking:
+    with statements() as submitting:
         await user.post("/jobs", job)
     claim = await catalogue.claim(TaskName.MIDI)
-    with statements() as ending:
+    with statements() as finishing:
         await catalogue.finish(claim, MIDI)
     # Postgres takes the owner's lock, once each, and is asked for its time.
     more = (0, 0) if catalogue.database.sqlite else (2, 1)
-    assert (len(asking), len(ending)) == (5 + more[0], 5 + more[1]), (asking, ending)
+    assert (len(submitting), len(finishing)) == (5 + more[0], 5 + more[1]), (submitting, finishing)
 
 
 async def test_room_for_a_result_is_looked_for_with_one_statement(catalogue: Catalogue) -> None:
     user = catalogue.user()
     await user.post("/jobs", {"item": await user.track(), "task": "separation"})
     claim = await catalogue.claim(TaskName.SEPARATION)
-    with statements() as ending:
+    with statements() as finishing:
         await catalogue.finish(claim, separated(), stems(Stem.BASS))
-    before = next(n for n, one in enumerate(ending) if one.startswith("UPDATE jobs"))
+    before = next(n for n, statement in enumerate(finishing) if statement.startswith("UPDATE jobs"))
     # The job whose manifest is read, the owner's lock on Postgres, the room.
-    assert before == (2 if catalogue.database.sqlite else 3), ending
+    assert before == (2 if catalogue.database.sqlite else 3), finishing

@@ -39,7 +39,7 @@ from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.maintenance.counters import CounterCheck
 from services.library.tables import METADATA
 from tests.library.catalogue import Catalogue, User, separated, stems
-from tests.support.trial import SERVICE, TrialParams
+from tests.support.scripted_service import SERVICE, ScriptedParams
 
 
 class CatalogueLibrary:
@@ -119,7 +119,7 @@ async def ask(catalogue: Catalogue, user: User, subject: Subject, **params: Any)
         new = NewJob(
             subject=subject,
             task=TaskName.EXPORT,
-            params=TrialParams.model_validate(params).model_dump(mode="json"),
+            params=ScriptedParams.model_validate(params).model_dump(mode="json"),
             inputs=inputs,
             start_to_close_timeout=60.0,
         )
@@ -196,13 +196,13 @@ async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_own
     assert await CounterCheck(catalogue.database).compare() == []
 
     # Events carry the subject, and the feed is filtered by it.
-    told = (await user.get("/feed", after=begin, subject=str(collection)))["items"]
-    assert [one["type"] for one in told] == [
+    events = (await user.get("/feed", after=begin, subject=str(collection)))["items"]
+    assert [event["type"] for event in events] == [
         "job.queued", "job.running", "job.succeeded", "artifact.added",
     ]  # fmt: skip
-    assert {one["data"]["job"] for one in told} == {job}
-    for one in told:
-        assert one["subject"] == one["data"]["subject"] == collection.model_dump(mode="json")
+    assert {event["data"]["job"] for event in events} == {job}
+    for event in events:
+        assert event["subject"] == event["data"]["subject"] == collection.model_dump(mode="json")
     assert (await user.get("/feed", after=begin, item=collection.id))["items"] == []
     short = await user.get("/feed", after="start", item=songs[0])
     long = await user.get("/feed", after="start", subject=f"item:{songs[0]}")
@@ -224,7 +224,7 @@ async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_own
         for table in (ItemRow, ArtifactRow, JobRow):
             assert list(await session.scalars(select(table))) == []
     await catalogue.cleanup().tidy()
-    assert [found.key for b in Bucket async for found in catalogue.objects.walk(b, "")] == []
+    assert [file.key for b in Bucket async for file in catalogue.objects.walk(b, "")] == []
 
 
 async def test_a_task_that_needs_an_item_refuses_another_subject(
@@ -247,10 +247,10 @@ async def test_the_same_id_of_another_kind_is_another_subject(catalogue: Catalog
     await user.track()
     id_ = SubjectId(new_id())
     kinds = (SubjectKind.COLLECTION, SubjectKind.CORPUS)
-    made = [await ask(catalogue, user, Subject(kind=kind, id=id_)) for kind in kinds]
+    jobs = [await ask(catalogue, user, Subject(kind=kind, id=id_)) for kind in kinds]
     again = [await ask(catalogue, user, Subject(kind=kind, id=id_)) for kind in kinds]
-    assert made == again
-    assert len(set(made)) == 2
+    assert jobs == again
+    assert len(set(jobs)) == 2
 
 
 @pytest.mark.parametrize(
@@ -278,14 +278,14 @@ async def test_a_filter_that_contradicts_itself_or_names_nothing_is_refused(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()
-    one, other = new_id(), new_id()
+    id_, other = new_id(), new_id()
     for query in (
-        {"subject": one}, {"subject": f"song:{one}"}, {"item": one, "subject": f"item:{other}"},
+        {"subject": id_}, {"subject": f"song:{id_}"}, {"item": id_, "subject": f"item:{other}"},
     ):  # fmt: skip
         answer = await user.http.get("/v1/feed", params=query)
         assert answer.status_code == 422, query
         assert answer.json()["fields"][0]["field"] == "query.subject"
-    same = await user.http.get("/v1/feed", params={"item": one, "subject": f"item:{one}"})
+    same = await user.http.get("/v1/feed", params={"item": id_, "subject": f"item:{id_}"})
     assert same.status_code == 200
 
 
@@ -295,19 +295,19 @@ async def separated_song(catalogue: Catalogue, user: User) -> tuple[str, list[di
     await user.post("/jobs", {"item": song, "task": "separation"})
     claim = await catalogue.claim(TaskName.SEPARATION)
     await catalogue.finish(claim, separated(), stems(Stem.DRUMS, Stem.VOCALS))
-    for found in [one async for one in catalogue.objects.walk(Bucket.DERIVED, "")]:
-        data = await catalogue.objects.get_bytes(Bucket.DERIVED, found.key)
-        key = found.key.replace("/item/", "/")
+    for stored in [file async for file in catalogue.objects.walk(Bucket.DERIVED, "")]:
+        data = await catalogue.objects.get_bytes(Bucket.DERIVED, stored.key)
+        key = stored.key.replace("/item/", "/")
         await catalogue.objects.put_bytes(Bucket.DERIVED, key, data, media_type="audio/flac")
-        await catalogue.objects.delete(Bucket.DERIVED, [found.key])
+        await catalogue.objects.delete(Bucket.DERIVED, [stored.key])
         async with catalogue.database.transaction() as session:
-            moved = update(ArtifactRow).where(col(ArtifactRow.object_key) == found.key)
+            moved = update(ArtifactRow).where(col(ArtifactRow.object_key) == stored.key)
             await session.execute(moved.values(object_key=key))
     return song, (await user.get("/items", parent=song))["items"]
 
 
 async def derived(catalogue: Catalogue) -> list[str]:
-    return [found.key async for found in catalogue.objects.walk(Bucket.DERIVED, "")]
+    return [file.key async for file in catalogue.objects.walk(Bucket.DERIVED, "")]
 
 
 async def test_files_under_earlier_keys_are_read_counted_and_removed(catalogue: Catalogue) -> None:
@@ -321,7 +321,7 @@ async def test_files_under_earlier_keys_are_read_counted_and_removed(catalogue: 
     assert await CounterCheck(catalogue.database).compare() == []
     assert await catalogue.cleanup(clock=LaterClock()).clear_orphans() == 0
 
-    drums = next(one for one in children if one["stem"] == "drums")
+    drums = next(child for child in children if child["stem"] == "drums")
     assert (await user.http.delete(f"/v1/items/{drums['id']}")).status_code == 204
     assert await CounterCheck(catalogue.database).compare() == []
     await catalogue.cleanup().tidy()

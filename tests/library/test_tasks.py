@@ -55,10 +55,10 @@ def test_every_task_can_be_described() -> None:
 def test_midi_takes_one_recording_or_slices_or_many_lists_of_notes(
     kinds: list[str], taken: bool
 ) -> None:
-    asked = [ArtifactKind(kind) for kind in kinds]
+    artifact_kinds = [ArtifactKind(kind) for kind in kinds]
     task = TASKS[TaskName.MIDI]
     if taken:
-        check_kinds(TaskName.MIDI, task, asked, field="body.inputs")
+        check_kinds(TaskName.MIDI, task, artifact_kinds, field="body.inputs")
         return
     with pytest.raises(ProblemError, match="any number of: notes"):
-        check_kinds(TaskName.MIDI, task, asked, field="body.inputs")
+        check_kinds(TaskName.MIDI, task, artifact_kinds, field="body.inputs")

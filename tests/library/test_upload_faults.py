@@ -27,12 +27,12 @@ class Store(FileStore):
     def __init__(self, *arguments: object, **named: object) -> None:
         super().__init__(*arguments, **named)  # type: ignore[arg-type]
         self.away = False
-        self.asked = asyncio.Event()
+        self.upload_started = asyncio.Event()
         self.answers = asyncio.Event()
         self.answers.set()
 
     async def start_upload(self, bucket: Bucket, key: str, *, media_type: str) -> str:
-        self.asked.set()
+        self.upload_started.set()
         await self.answers.wait()
         self._here()
         return await super().start_upload(bucket, key, media_type=media_type)
@@ -64,9 +64,9 @@ def store_of(catalogue: Catalogue) -> Store:
     return catalogue.objects
 
 
-async def in_store(catalogue: Catalogue) -> int:
+async def count_multipart_uploads(catalogue: Catalogue) -> int:
     """Return how many multipart uploads the store has under way."""
-    return len([one async for one in catalogue.objects.uploads(ORIGINALS, "")])
+    return len([upload async for upload in catalogue.objects.uploads(ORIGINALS, "")])
 
 
 async def states(catalogue: Catalogue) -> list[str]:
@@ -87,9 +87,9 @@ async def test_a_slow_store_keeps_nobody_waiting(catalogue: Catalogue) -> None:
     user, store = catalogue.user(), store_of(catalogue)
     item = await user.track()
     store.answers.clear()
-    store.asked.clear()
+    store.upload_started.clear()
     slow = asyncio.create_task(user.open(DATA))
-    await store.asked.wait()
+    await store.upload_started.wait()
     # The same owner writes meanwhile: neither the owner's lock nor SQLite's one writer is held.
     job = await user.post("/jobs", {"item": item, "task": "midi"})
     assert job["state"] == "queued"
@@ -97,7 +97,7 @@ async def test_a_slow_store_keeps_nobody_waiting(catalogue: Catalogue) -> None:
     assert (await slow)["state"] == "open"
 
 
-async def test_a_store_that_is_away_leaves_no_upload_behind(catalogue: Catalogue) -> None:
+async def test_an_unavailable_store_leaves_no_upload_behind(catalogue: Catalogue) -> None:
     user, store = catalogue.user(), store_of(catalogue)
     store.away = True
     body = {"name": "x", "size": len(DATA), "sha256": sha256(DATA)}
@@ -126,11 +126,11 @@ async def test_an_announcement_with_a_key_goes_on_when_the_store_is_back(
 async def test_requests_at_once_open_one_upload_in_the_store(catalogue: Catalogue) -> None:
     user = catalogue.user()
     body = {"name": "x", "size": len(DATA), "sha256": sha256(DATA)}
-    made = await asyncio.gather(*(user.post("/uploads", body, key="k") for _ in range(6)))
-    assert {one["state"] for one in made} == {"open"}
-    assert await in_store(catalogue) == 1
-    await user.send(made[-1], DATA)
-    assert (await user.post(f"/uploads/{made[0]['id']}/complete"))["state"] == "completed"
+    uploads = await asyncio.gather(*(user.post("/uploads", body, key="k") for _ in range(6)))
+    assert {upload["state"] for upload in uploads} == {"open"}
+    assert await count_multipart_uploads(catalogue) == 1
+    await user.send(uploads[-1], DATA)
+    assert (await user.post(f"/uploads/{uploads[0]['id']}/complete"))["state"] == "completed"
 
 
 async def test_what_the_store_opened_for_one_who_was_cut_off_is_cleared_away(
@@ -139,15 +139,15 @@ async def test_what_the_store_opened_for_one_who_was_cut_off_is_cleared_away(
     user, store = catalogue.user(), store_of(catalogue)
     store.answers.clear()
     cut_off = asyncio.create_task(user.open(DATA))
-    await store.asked.wait()
+    await store.upload_started.wait()
     cut_off.cancel()
     await asyncio.wait([cut_off])
     # As if the process had ended between the store's answer and the note of it.
     (row,) = await rows(catalogue)
     await FileStore.start_upload(store, ORIGINALS, row.object_key, media_type="audio/wav")
-    assert (row.state, await in_store(catalogue)) == ("opening", 1)
+    assert (row.state, await count_multipart_uploads(catalogue)) == ("opening", 1)
     await let_time_pass(catalogue)
-    assert (await states(catalogue), await in_store(catalogue)) == (["aborted"], 0)
+    assert (await states(catalogue), await count_multipart_uploads(catalogue)) == (["aborted"], 0)
     assert (await user.get("/usage"))["total"] == 0
 
 
@@ -164,10 +164,10 @@ async def test_an_upload_that_the_store_could_not_drop_is_dropped_later(
     await user.send(upload, DATA, parts=1)
     store.away = True
     assert (await user.http.delete(f"/v1/uploads/{upload['id']}")).status_code == 204
-    assert await in_store(catalogue) == 1
+    assert await count_multipart_uploads(catalogue) == 1
     store.away = False
     await catalogue.cleanup().tidy()
-    assert await in_store(catalogue) == 0
+    assert await count_multipart_uploads(catalogue) == 0
 
 
 async def test_an_upload_that_holds_more_than_was_announced_is_given_up(
@@ -186,7 +186,7 @@ async def test_an_upload_that_holds_more_than_was_announced_is_given_up(
     assert (await user.get(f"/uploads/{over['id']}"))["state"] == "aborted"
     assert (await user.get(f"/uploads/{honest['id']}"))["state"] == "open"
     await cleanup.tidy()
-    assert await in_store(catalogue) == 1
+    assert await count_multipart_uploads(catalogue) == 1
     assert (await user.get("/usage"))["uploads"] == len(DATA)
 
 
@@ -197,7 +197,7 @@ async def test_what_the_store_has_and_nobody_knows_is_aborted_after_a_day(
     await user.open(DATA)
     await catalogue.objects.start_upload(ORIGINALS, "who/knows/original", media_type="audio/wav")
     await catalogue.cleanup().check_uploads()
-    assert await in_store(catalogue) == 2, "a young one may be under way"
+    assert await count_multipart_uploads(catalogue) == 2, "a young upload may be under way"
     await catalogue.cleanup(clock=Later()).check_uploads()
-    assert [one.key async for one in catalogue.objects.uploads(ORIGINALS, "who")] == []
-    assert await in_store(catalogue) == 1
+    assert [upload.key async for upload in catalogue.objects.uploads(ORIGINALS, "who")] == []
+    assert await count_multipart_uploads(catalogue) == 1

@@ -62,7 +62,7 @@ async def test_a_broken_off_upload_goes_on_with_what_is_missing(catalogue: Catal
     assert await user.post(f"/uploads/{upload['id']}/complete") == done
 
 
-async def test_at_most_a_hundred_missing_parts_are_shown(catalogue: Catalogue) -> None:
+async def test_no_more_than_a_hundred_missing_parts_are_shown(catalogue: Catalogue) -> None:
     user = catalogue.user()
     data = secrets.token_bytes(130 * PART)
     upload = await user.open(data)
@@ -105,9 +105,7 @@ async def test_other_bytes_than_announced_are_refused_and_removed(
     assert (await user.get(f"/jobs/{again['id']}"))["reason"]["code"] == "missing_file"
 
 
-async def test_a_digest_that_was_only_announced_stands_for_nothing(
-    catalogue: Catalogue, tmp_path: Path
-) -> None:
+async def test_an_announced_digest_proves_nothing(catalogue: Catalogue, tmp_path: Path) -> None:
     user = catalogue.user()
     wrong = await user.open(bytes(len(DATA)), sha256=sha256(DATA))
     await user.send(wrong, bytes(len(DATA)))
@@ -133,10 +131,10 @@ async def test_what_was_cancelled_before_it_was_read_is_no_duplicate(catalogue: 
     assert (await user.get(f"/items/{upload['item']}"))["state"] == "rejected"
     again = await user.upload(DATA)
     assert (again["duplicate"], again["item"] == upload["item"]) == (False, False)
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     # The first can still be taken in, though the second has the digest by now.
     await user.post(f"/jobs/{upload['job']}/retry")
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     states = [item["state"] for item in (await user.get("/items"))["items"]]
     assert states == ["ready", "ready"]
     assert (await user.open(DATA))["item"] == again["item"]
@@ -161,7 +159,7 @@ async def test_the_same_bytes_of_the_same_owner_are_one_item(catalogue: Catalogu
     done = await user.post(f"/uploads/{first['id']}/complete")
     same = await user.post(f"/uploads/{late['id']}/complete")
     assert (same["item"], same["job"], same["duplicate"]) == (done["item"], done["job"], True)
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     at_once = await user.open(DATA)
     assert (at_once["state"], at_once["item"], at_once["missing"]) == (
         "completed", done["item"], [],
@@ -179,12 +177,12 @@ async def test_completing_at_the_same_time_makes_one_item(catalogue: Catalogue) 
     done = await asyncio.gather(
         *(user.post(f"/uploads/{u['id']}/complete") for u in uploads for _ in range(3))
     )
-    assert len({one["item"] for one in done}) == 1
+    assert len({completed["item"] for completed in done}) == 1
     assert len(await rows(catalogue, ItemRow)) == 1
     assert len(await rows(catalogue, JobRow)) == 1
 
 
-async def test_a_completion_that_was_cut_off_can_be_asked_again(catalogue: Catalogue) -> None:
+async def test_an_interrupted_completion_can_be_repeated(catalogue: Catalogue) -> None:
     user = catalogue.user()
     upload = await user.open(DATA)
     await user.send(upload, DATA)
@@ -248,13 +246,13 @@ async def test_limits_of_an_owner(library_url: str, tmp_path: Path) -> None:
 async def test_announcing_twice_with_a_key_opens_one_upload(catalogue: Catalogue) -> None:
     user = catalogue.user()
     body = {"name": "a", "size": 3, "sha256": sha256(b"abc")}
-    made = await asyncio.gather(*(user.post("/uploads", body, key="k1") for _ in range(8)))
-    assert len({one["id"] for one in made}) == 1
+    uploads = await asyncio.gather(*(user.post("/uploads", body, key="k1") for _ in range(8)))
+    assert len({upload["id"] for upload in uploads}) == 1
     other = await user.http.post(
         "/v1/uploads", json=body | {"size": 4}, headers={"Idempotency-Key": "k1"}
     )
     assert (other.status_code, other.json()["code"]) == (422, "key_reused")
-    assert (await catalogue.user().post("/uploads", body, key="k1"))["id"] != made[0]["id"]
+    assert (await catalogue.user().post("/uploads", body, key="k1"))["id"] != uploads[0]["id"]
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,13 @@ async def check(catalogue: Catalogue) -> None:
 
 async def usage(user: User) -> tuple[int, int, int]:
     """Return an account's originals, results and uploads under way."""
-    said = await user.get("/usage")
-    assert said["total"] == said["originals"] + said["results"] + said["uploads"]
+    body = await user.get("/usage")
+    assert body["total"] == body["originals"] + body["results"] + body["uploads"]
     await check(user.catalogue)
-    return said["originals"], said["results"], said["uploads"]
+    return body["originals"], body["results"], body["uploads"]
 
 
-async def midi(user: User, item: str) -> Claim:
+async def claim_midi(user: User, item: str) -> Claim:
     """Ask for a job and take it, as a worker."""
     await user.post("/jobs", {"item": item, "task": "midi", "force": True})
     return await user.catalogue.claim(TaskName.MIDI)
@@ -72,7 +72,7 @@ async def test_usage_follows_everything_that_is_stored(catalogue: Catalogue) -> 
     await user.send(upload, data)
     item = (await user.post(f"/uploads/{upload['id']}/complete"))["item"]
     assert await usage(user) == (3000, 0, 0)
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     _, taken_in, _ = await usage(user)
     assert taken_in > 0
     await user.post("/jobs", {"item": item, "task": "separation"})
@@ -82,12 +82,12 @@ async def test_usage_follows_everything_that_is_stored(catalogue: Catalogue) -> 
     stored = sum(a["size"] for a in (await user.get(f"/items/{item}/artifacts"))["items"])
     assert with_stems == stored - 3000, "a stem that is an item too is one file"
     first, second = (await user.get("/items", kind="stem"))["items"]
-    await catalogue.finish(await midi(user, first["id"]), MIDI, MIDI_FILES)
+    await catalogue.finish(await claim_midi(user, first["id"]), MIDI, MIDI_FILES)
     assert (await user.http.delete(f"/v1/items/{first['id']}")).status_code == 204
     _, one_stem, _ = await usage(user)
     stored = sum(a["size"] for a in (await user.get(f"/items/{item}/artifacts"))["items"])
     assert one_stem == stored - 3000 < with_stems
-    await catalogue.finish(await midi(user, second["id"]), MIDI, MIDI_FILES)
+    await catalogue.finish(await claim_midi(user, second["id"]), MIDI, MIDI_FILES)
     assert (await user.http.delete(f"/v1/items/{item}")).status_code == 204
     assert await usage(user) == (0, 0, 0)
 
@@ -105,7 +105,7 @@ async def test_a_duplicate_takes_no_room(catalogue: Catalogue) -> None:
     assert (await usage(user))[2] == 0
 
 
-async def announce(user: User, size: int = 1000) -> httpx.Response:
+async def open_upload(user: User, size: int = 1000) -> httpx.Response:
     body = {"name": "x", "size": size, "sha256": sha256(secrets.token_bytes(8))}
     return await user.http.post("/v1/uploads", json=body)
 
@@ -115,15 +115,15 @@ async def test_announcements_at_once_do_not_pass_the_limit(
 ) -> None:
     async with open_catalogue(library_url, tmp_path, LibrarySettings(owner_bytes=9999)) as server:
         user, other = server.user(), server.user()
-        answers = await asyncio.gather(*(announce(user) for _ in range(30)))
+        answers = await asyncio.gather(*(open_upload(user) for _ in range(30)))
         assert [answer.status_code for answer in answers].count(201) == 9
         refused = next(answer for answer in answers if answer.status_code != 201)
         assert (refused.status_code, refused.json()["code"]) == (413, "quota_exceeded")
         assert "of the 9,999 bytes that you may store 999 bytes are left" in refused.text
         assert await usage(user) == (0, 0, 9000)
-        assert (await announce(user, 999)).status_code == 201
-        assert (await announce(user, 1)).status_code == 413
-        assert (await announce(other)).status_code == 201, "others have their own"
+        assert (await open_upload(user, 999)).status_code == 201
+        assert (await open_upload(user, 1)).status_code == 413
+        assert (await open_upload(other)).status_code == 201, "others have their own"
 
 
 async def test_all_accounts_at_once_do_not_pass_the_limit_of_the_server(
@@ -131,7 +131,7 @@ async def test_all_accounts_at_once_do_not_pass_the_limit_of_the_server(
 ) -> None:
     async with open_catalogue(library_url, tmp_path, LibrarySettings(server_bytes=9999)) as server:
         users = [server.user() for _ in range(6)]
-        answers = await asyncio.gather(*(announce(user) for user in users for _ in range(4)))
+        answers = await asyncio.gather(*(open_upload(user) for user in users for _ in range(4)))
         assert [answer.status_code for answer in answers].count(201) == 9
         refused = next(answer for answer in answers if answer.status_code != 201)
         assert (refused.status_code, refused.json()["code"]) == (413, "quota_exceeded")
@@ -151,7 +151,7 @@ async def limit(server: Catalogue, owner: str, left: int) -> None:
 async def test_results_at_once_do_not_pass_the_limit(catalogue: Catalogue) -> None:
     user = catalogue.user()
     items = [await user.track(secrets.token_bytes(100)) for _ in range(8)]
-    claims = [await midi(user, item) for item in items]
+    claims = [await claim_midi(user, item) for item in items]
     size = len(f"{claims[0].job} notes.mid".encode()) * 20
     await limit(catalogue, user.owner, 3 * size + 1)
     await asyncio.gather(*(catalogue.finish(claim, MIDI, MIDI_FILES) for claim in claims))
@@ -161,12 +161,12 @@ async def test_results_at_once_do_not_pass_the_limit(catalogue: Catalogue) -> No
     assert failed["reason"]["code"] == "quota"
     assert f"This needs {size:,} bytes" in failed["reason"]["message"]
     assert "Delete items that you do not need" in failed["reason"]["message"]
-    said = await user.get("/usage")
-    assert said["limit"] - said["total"] == 1
+    usage_body = await user.get("/usage")
+    assert usage_body["limit"] - usage_body["total"] == 1
     for job in jobs:
-        found = (await user.get(f"/items/{job['subject']['id']}/artifacts"))["items"]
-        made = [one for one in found if one["job"] == job["id"]]
-        assert len(made) == (job["state"] == "succeeded")
+        artifacts = (await user.get(f"/items/{job['subject']['id']}/artifacts"))["items"]
+        stored = [artifact for artifact in artifacts if artifact["job"] == job["id"]]
+        assert len(stored) == (job["state"] == "succeeded")
 
 
 async def test_an_account_that_is_full_is_refused_before_any_work(catalogue: Catalogue) -> None:
@@ -197,13 +197,13 @@ async def test_a_song_without_room_for_its_results_is_rejected_and_can_be_tried_
     assert "There is no room for what this job made" in item["rejection"]
     await limit(catalogue, user.owner, 100_000)
     await user.post(f"/jobs/{claim.job}/retry")
-    await catalogue.take_in()
+    await catalogue.ingest_next()
     assert (await user.get(f"/items/{upload['item']}"))["state"] == "ready"
 
 
 async def test_a_full_account_is_failed_by_the_reaper_too(catalogue: Catalogue) -> None:
     user = catalogue.user()
-    claim = await midi(user, await user.track())
+    claim = await claim_midi(user, await user.track())
     await limit(catalogue, user.owner, 1)
 
     async def unheard(event: Any) -> None:
@@ -222,15 +222,15 @@ async def test_a_full_account_is_failed_by_the_reaper_too(catalogue: Catalogue) 
 async def test_a_counter_that_is_wrong_is_an_alarm(catalogue: Catalogue) -> None:
     users = [catalogue.user() for _ in range(25)]
     for user in users:
-        await announce(user)
+        await open_upload(user)
     async with catalogue.database.transaction() as session:
-        wrong = col(UsageRow.owner) == users[7].owner
-        await session.execute(update(UsageRow).where(wrong).values(results=1))
+        row_of_owner = col(UsageRow.owner) == users[7].owner
+        await session.execute(update(UsageRow).where(row_of_owner).values(results=1))
     counters = CounterCheck(catalogue.database)
     looks = [await counters.compare() for _ in range(3)]
-    assert [one for look in looks for one in look] == [users[7].owner]
-    (found,) = [look for look in looks if look]
-    while await counters.compare() != found:
+    assert [owner for look in looks for owner in look] == [users[7].owner]
+    (wrong,) = [look for look in looks if look]
+    while await counters.compare() != wrong:
         pass
     assert REGISTRY.get_sample_value("library_miscounted_owners") == 1
 

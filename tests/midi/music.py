@@ -10,7 +10,7 @@ RATE = 44_100
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownNote:
     """A note as it was played; seconds."""
 
     start: float
@@ -18,7 +18,7 @@ class Known:
     pitch: float
 
 
-def perform(notes: Sequence[Known], *, decay: float = 1.0, vibrato: float = 0.0) -> NDArray:
+def perform(notes: Sequence[KnownNote], *, decay: float = 1.0, vibrato: float = 0.0) -> NDArray:
     """Play notes on a plucked or held string of ten partials, [1, samples] at `RATE`.
 
     `decay` is the time constant of the ringing string in seconds; 0 holds it. Released notes fade
@@ -44,7 +44,7 @@ def perform(notes: Sequence[Known], *, decay: float = 1.0, vibrato: float = 0.0)
 
 
 def matched(
-    truth: Sequence[Known], detected: Sequence[Known], *, ends: float | None = None
+    truth: Sequence[KnownNote], detected: Sequence[KnownNote], *, ends: float | None = None
 ) -> tuple[float, float]:
     """Return (precision, recall): same pitch, starts within 50 ms, ends within `ends` seconds."""
     left = list(detected)
@@ -64,12 +64,12 @@ def matched(
 
 
 SCALE = tuple(
-    Known(0.3 + 0.35 * i, 0.3 + 0.35 * i + 0.28, pitch)
+    KnownNote(0.3 + 0.35 * i, 0.3 + 0.35 * i + 0.28, pitch)
     for i, pitch in enumerate([48, 50, 52, 53, 55, 57, 59, 60, 64, 67, 72, 76])
 )
 CHORDS = tuple(
-    Known(0.3 + 1.2 * i, 0.3 + 1.2 * i + 0.9, pitch)
+    KnownNote(0.3 + 1.2 * i, 0.3 + 1.2 * i + 0.9, pitch)
     for i, chord in enumerate([(45, 57, 60, 64), (41, 53, 57, 60), (43, 55, 59, 62)])
     for pitch in chord
 )
-REPEATS = tuple(Known(0.3 + 0.25 * i, 0.3 + 0.25 * i + 0.2, 62) for i in range(12))
+REPEATS = tuple(KnownNote(0.3 + 0.25 * i, 0.3 + 0.25 * i + 0.2, 62) for i in range(12))

@@ -52,12 +52,14 @@ def shot(
 def tag(file: str, label: SoundClass, *, share: float = 0.9, likely: SoundClass | None = None):
     likely = likely or label
     rest = (1 - share) / 13
-    scores = {one: rest for one in SoundClass if one is not SoundClass.UNKNOWN}
+    scores = {
+        sound_class: rest for sound_class in SoundClass if sound_class is not SoundClass.UNKNOWN
+    }
     scores[likely] = share
     return SampleTags(file=file, stem=Stem.DRUMS, label=label, confidence=share, scores=scores)
 
 
-def listed(*pieces: Slice, stem: Stem = Stem.DRUMS) -> Slices:
+def slices_of(*pieces: Slice, stem: Stem = Stem.DRUMS) -> Slices:
     return Slices(sample_rate=RATE, samples=10 * RATE, stem=stem, slices=pieces)
 
 
@@ -66,7 +68,7 @@ def drums_of(hits: list[Hit]) -> list[SoundClass | None]:
 
 
 def test_a_slice_is_what_the_best_of_its_group_was_tagged_as() -> None:
-    slices = listed(
+    slices = slices_of(
         shot(0, 0.5, group=0, file="drums-hit-0000.flac", best=True),
         shot(1, 1.0, group=1, file="drums-hit-0001.flac", best=True),
         shot(2, 1.5, group=0),
@@ -89,7 +91,7 @@ def test_a_slice_is_what_the_best_of_its_group_was_tagged_as() -> None:
 
 
 def test_on_a_drum_stem_what_is_unknown_is_written_as_the_likeliest_drum() -> None:
-    slices = listed(shot(0, 0.5, group=0, file="a.flac"), shot(1, 1.0, group=1, file="b.flac"))
+    slices = slices_of(shot(0, 0.5, group=0, file="a.flac"), shot(1, 1.0, group=1, file="b.flac"))
     tags = [
         tag("a.flac", SoundClass.UNKNOWN, share=0.4, likely=SoundClass.TOM),
         tag("b.flac", SoundClass.BASS, share=0.9),
@@ -107,7 +109,7 @@ def test_velocities_are_relative_to_the_same_drum() -> None:
     hat = [shot(9, 9.0, file="9.flac", level=-40.0)]
     tags = [tag(f"{i}.flac", SoundClass.SNARE) for i in range(3)]
     tags += [tag("9.flac", SoundClass.CLOSED_HAT)]
-    played = drum_notes(classify_hits(listed(*pieces, *hat), tags, only_drums=True), RATE)
+    played = drum_notes(classify_hits(slices_of(*pieces, *hat), tags, only_drums=True), RATE)
     snares = [item.velocity for item in played if item.note.pitch == 38]
     assert snares == sorted(snares, reverse=True)
     # 12 dB are half of the velocity.
@@ -115,17 +117,19 @@ def test_velocities_are_relative_to_the_same_drum() -> None:
     assert [item.velocity for item in played if item.note.pitch == 42] == [112]
 
 
-def given(folder: Path, name: str, kind: ArtifactKind, said: Slices | Tags) -> JobInput:
+def document_input(
+    folder: Path, name: str, kind: ArtifactKind, document: Slices | Tags
+) -> JobInput:
     path = folder / name
-    path.write_text(said.model_dump_json(), encoding="utf-8")
-    stem = said.stem if isinstance(said, Slices) else Stem.DRUMS
+    path.write_text(document.model_dump_json(), encoding="utf-8")
+    stem = document.stem if isinstance(document, Slices) else Stem.DRUMS
     return JobInput(path=path, kind=kind, name=name, subject=SUBJECT, sha256="0" * 64, stem=stem)
 
 
 def job_of(folder: Path, slices: Slices, tags: Tags | None) -> Job:
-    inputs = [given(folder, "slices.json", ArtifactKind.SLICES, slices)]
+    inputs = [document_input(folder, "slices.json", ArtifactKind.SLICES, slices)]
     if tags is not None:
-        inputs.append(given(folder, "tags.json", ArtifactKind.TAGS, tags))
+        inputs.append(document_input(folder, "tags.json", ArtifactKind.TAGS, tags))
     scratch = folder / "scratch"
     scratch.mkdir()
     job = single_job(scratch, inputs)
@@ -145,7 +149,7 @@ def test_a_job_over_slices_writes_the_three_files(tmp_path: Path, engine: Engine
     pieces = [shot(i, at, group=i, file=f"{i}.flac") for i, (_, at) in enumerate(PATTERN)]
     pieces.append(shot(50, 4.0, group=50))
     tags = Tags(samples=tuple(tag(f"{i}.flac", label) for i, (label, _) in enumerate(PATTERN)))
-    job = job_of(tmp_path, listed(*pieces), tags)
+    job = job_of(tmp_path, slices_of(*pieces), tags)
     result = handle(MidiParams(), job, engine)
     assert (result.mode, result.notes, result.left_out) == (MidiMode.DRUMS, 11, 1)
     assert result.classes[SoundClass.KICK] == 2
@@ -155,13 +159,13 @@ def test_a_job_over_slices_writes_the_three_files(tmp_path: Path, engine: Engine
         ("drums.json", ArtifactKind.NOTES, Stem.DRUMS),
         ("drums.csv", ArtifactKind.NOTES, Stem.DRUMS),
     ]
-    now, heard = 0.0, []
+    now, output = 0.0, []
     for message in mido.MidiFile(job.outputs[0].path):
         now += message.time
         if message.type == "note_on":
             assert message.channel == 9
-            heard.append((round(now, 2), message.note))
-    assert heard == [(at, DRUMS[label][0]) for label, at in PATTERN]
+            output.append((round(now, 2), message.note))
+    assert output == [(at, DRUMS[label][0]) for label, at in PATTERN]
     notes = Notes.model_validate_json(job.outputs[1].path.read_bytes())
     assert notes.program is None
     assert [(note.sound, note.pitch) for note in notes.notes] == [
@@ -172,7 +176,7 @@ def test_a_job_over_slices_writes_the_three_files(tmp_path: Path, engine: Engine
 
 
 def mixed_job(tmp_path: Path) -> Job:
-    slices = listed(
+    slices = slices_of(
         shot(0, 0.5, file="a.flac"), shot(1, 1.0, file="b.flac"), stem=Stem.ACCOMPANIMENT
     )
     both = (tag("a.flac", SoundClass.SNARE), tag("b.flac", SoundClass.SYNTH))
@@ -188,9 +192,7 @@ def test_drums_of_an_accompaniment_are_not_believed(tmp_path: Path, engine: Engi
     assert not job.outputs
 
 
-def test_asked_for_an_accompaniment_gives_only_what_was_tagged_as_a_drum(
-    tmp_path: Path, engine: Engine
-) -> None:
+def test_drums_of_mixtures_writes_only_tagged_drums(tmp_path: Path, engine: Engine) -> None:
     result = handle(MidiParams(drums_of_mixtures=True), mixed_job(tmp_path), engine)
     assert (result.notes, result.left_out) == (1, 1)
     assert "wrong" in result.remark
@@ -199,7 +201,7 @@ def test_asked_for_an_accompaniment_gives_only_what_was_tagged_as_a_drum(
 @pytest.mark.parametrize("tagged", [False, True])
 def test_without_a_drum_the_job_is_skipped(tmp_path: Path, engine: Engine, tagged: bool) -> None:
     tags = Tags(samples=(tag("elsewhere.flac", SoundClass.KICK),)) if tagged else None
-    job = job_of(tmp_path, listed(shot(0, 0.5, file="a.flac")), tags)
+    job = job_of(tmp_path, slices_of(shot(0, 0.5, file="a.flac")), tags)
     with pytest.raises(Skipped) as skipped:
         handle(MidiParams(), job, engine)
     assert skipped.value.reason == "no_drums"
@@ -207,7 +209,7 @@ def test_without_a_drum_the_job_is_skipped(tmp_path: Path, engine: Engine, tagge
 
 
 def test_what_is_no_list_of_slices_is_rejected(tmp_path: Path, engine: Engine) -> None:
-    job = job_of(tmp_path, listed(shot(0, 0.5)), None)
+    job = job_of(tmp_path, slices_of(shot(0, 0.5)), None)
     job.inputs[0].path.write_text(json.dumps({"version": 1}), encoding="utf-8")
     with pytest.raises(Rejected, match=r"slices\.json"):
         handle(MidiParams(), job, engine)

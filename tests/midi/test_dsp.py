@@ -29,15 +29,15 @@ def posteriors(
     return inputs
 
 
-def spans(found: list[DetectedNote]) -> list[tuple[int, int, int]]:
-    return [(note.start, note.end, note.pitch) for note in found]
+def spans(result: list[DetectedNote]) -> list[tuple[int, int, int]]:
+    return [(note.start, note.end, note.pitch) for note in result]
 
 
 @pytest.mark.parametrize("pitch", [21, 60, 108])
 def test_a_note_is_found_where_it_is(pitch: int) -> None:
-    found = find_notes(posteriors((50, 90, pitch)), SILENT, Options())
-    assert spans(found) == [(50, 90, pitch)]
-    assert found[0].confidence == pytest.approx(0.8, abs=1e-3)
+    result = find_notes(posteriors((50, 90, pitch)), SILENT, Options())
+    assert spans(result) == [(50, 90, pitch)]
+    assert result[0].confidence == pytest.approx(0.8, abs=1e-3)
 
 
 def test_chords_and_notes_to_the_very_end() -> None:
@@ -78,7 +78,7 @@ def test_a_crescendo_is_one_note() -> None:
     assert len(find_notes(inputs, swelling, Options())) == 2
 
 
-def test_what_falls_away_and_comes_back_is_a_second_note() -> None:
+def test_a_level_that_falls_and_rises_again_is_a_second_note() -> None:
     inputs = posteriors((20, 120, 60))
     steady = np.ones((FRAMES, 1025), np.float32)
     steady[60:66] = 1e-3
@@ -123,8 +123,8 @@ def test_short_notes_and_pitches_out_of_range_are_left_out() -> None:
 
 def test_held_notes_go_on_be_it_for_no_time() -> None:
     inputs = posteriors((0, 40, 60), onset=0.0)
-    found = find_notes(inputs, SILENT, Options(), begin=10, held=frozenset({60, 64}))
-    assert [(n.start, n.end, n.pitch, n.continued) for n in found] == [
+    result = find_notes(inputs, SILENT, Options(), begin=10, held=frozenset({60, 64}))
+    assert [(n.start, n.end, n.pitch, n.continued) for n in result] == [
         (10, 40, 60, True),
         (10, 10, 64, True),
     ]
@@ -150,11 +150,11 @@ def test_whatever_the_network_says_notes_are_in_order(seed: int, held: set[int])
     sharp = rng.uniform(size=(frames, 88)).astype(np.float32) ** float(rng.uniform(1, 8))
     inputs = Posteriors(sharp, smooth, np.zeros((frames, 264), np.float32))
     spectrum = rng.uniform(size=(frames, 1025)).astype(np.float32)
-    found = find_notes(inputs, spectrum, Options(), begin=5, held=frozenset(held))
-    assert [n.start for n in found] == sorted(n.start for n in found)
-    assert {n.pitch for n in found if n.continued} == held
-    for pitch in {note.pitch for note in found}:
-        line = sorted((n for n in found if n.pitch == pitch), key=lambda n: (n.start, n.end))
+    result = find_notes(inputs, spectrum, Options(), begin=5, held=frozenset(held))
+    assert [n.start for n in result] == sorted(n.start for n in result)
+    assert {n.pitch for n in result if n.continued} == held
+    for pitch in {note.pitch for note in result}:
+        line = sorted((n for n in result if n.pitch == pitch), key=lambda n: (n.start, n.end))
         for note in line:
             assert 5 <= note.start <= note.end <= frames
             assert note.continued or note.start < note.end

@@ -12,11 +12,11 @@ from kit.worker.engines import EngineContext
 from services.midi.dsp import LOWEST
 from services.midi.engine import BATCH, EDGE, KEPT_FRAMES, STEP, WINDOW, load_engine
 from services.midi.partials import FRAME, HOP, RATE
-from tests.midi.music import Known, perform
+from tests.midi.music import KnownNote, perform
 from tests.midi.test_streaming import at_rate
 
 GOLDEN = Path(__file__).with_name("golden") / "posteriors.npz"
-NOTES = (Known(0.2, 0.7, 60), Known(0.2, 0.7, 67), Known(1.0, 1.4, 48))
+NOTES = (KnownNote(0.2, 0.7, 60), KnownNote(0.2, 0.7, 67), KnownNote(1.0, 1.4, 48))
 TOLERANCE = {"openvino": 2e-4, "onnxruntime": 1e-3}
 
 
@@ -36,27 +36,27 @@ def test_posteriors_are_those_of_the_reference(
     network = open_network(weights["basic-pitch"], engine=engine)
     batch = np.zeros((BATCH, WINDOW), np.float32)
     batch[:2] = windows()
-    given = network.run({"audio": batch})
+    posteriors = network.run({"audio": batch})
     with np.load(GOLDEN) as golden:
         for name in ("contour", "note", "onset"):
-            mine = given[name][0, :130]
+            mine = posteriors[name][0, :130]
             pitches = mine[:, 72:150] if name == "contour" else mine[:, 24:50]
             np.testing.assert_allclose(pitches, golden[name], atol=TOLERANCE[engine])
 
 
 def test_windows_are_joined_in_time(weights: dict[str, Path]) -> None:
     engine = load_engine(EngineContext(weights=weights))
-    heard = engine.run(windows())
-    assert heard.onset.shape == heard.note.shape == (2 * KEPT_FRAMES, 88)
-    assert heard.contour.shape == (2 * KEPT_FRAMES, 264)
+    output = engine.run(windows())
+    assert output.onset.shape == output.note.shape == (2 * KEPT_FRAMES, 88)
+    assert output.contour.shape == (2 * KEPT_FRAMES, 264)
     for note in NOTES:
         column = note.pitch - LOWEST
-        begins = int(heard.onset[:, column].argmax()) * FRAME
+        begins = int(output.onset[:, column].argmax()) * FRAME
         assert begins == pytest.approx(note.start, abs=0.03)
         middle = round((note.start + note.end) / 2 / FRAME)
-        assert heard.note[middle, column] > 0.6
-    assert heard.note[round(0.9 / FRAME)].max() < 0.4
-    for array in (heard.onset, heard.note, heard.contour):
+        assert output.note[middle, column] > 0.6
+    assert output.note[round(0.9 / FRAME)].max() < 0.4
+    for array in (output.onset, output.note, output.contour):
         assert np.isfinite(array).all()
         assert array.min() >= 0
         assert array.max() <= 1
@@ -70,7 +70,9 @@ def test_a_window_does_not_depend_on_its_neighbours(weights: dict[str, Path]) ->
 
 def test_overlap_is_wide_enough_that_windows_agree(weights: dict[str, Path]) -> None:
     """The first kept frame of a window looks as it does in the middle of another."""
-    audio = at_rate(perform([Known(0.1, 5.5, 40), Known(0.1, 5.5, 64), Known(2.0, 5.0, 71)]))
+    audio = at_rate(
+        perform([KnownNote(0.1, 5.5, 40), KnownNote(0.1, 5.5, 64), KnownNote(2.0, 5.0, 71)])
+    )
     engine = load_engine(EngineContext(weights=weights))
     shift = 71 * HOP
     first = engine.run(np.stack([audio[:WINDOW], audio[STEP : STEP + WINDOW]]))

@@ -17,9 +17,9 @@ from kit.worker.job import Job
 from kit.worker.outcomes import Rejected, Skipped
 from services.midi.engine import Engine
 from services.midi.handler import handle
-from tests.midi.music import CHORDS, RATE, REPEATS, SCALE, Known, matched, perform
+from tests.midi.music import CHORDS, RATE, REPEATS, SCALE, KnownNote, matched, perform
 from tests.support import signals
-from tests.support.single_job import Told, audio_input, single_job, write_audio
+from tests.support.single_job import RecordingReporter, audio_input, single_job, write_audio
 
 
 def job_of(
@@ -37,30 +37,34 @@ def file_of(job: Job, name: str) -> Path:
     return next(output.path for output in job.outputs if output.name == name)
 
 
-def notes_of(job: Job) -> list[Known]:
+def notes_of(job: Job) -> list[KnownNote]:
     content = json.loads(file_of(job, "notes.json").read_text(encoding="utf-8"))
-    return [Known(note["start"], note["end"], note["pitch"]) for note in content["notes"]]
+    return [KnownNote(note["start"], note["end"], note["pitch"]) for note in content["notes"]]
 
 
 @pytest.mark.parametrize(
-    ("truth", "decay", "least_with_ends"),
+    ("truth", "decay", "min_with_ends"),
     [(SCALE, 1.0, 0.9), (CHORDS, 1.0, 0.9), (REPEATS, 0.6, 0.9), (SCALE, 0.0, 0.9)],
     ids=["scale", "chords", "repeats", "held"],
 )
 def test_known_notes_are_found(
-    tmp_path: Path, engine: Engine, truth: tuple[Known, ...], decay: float, least_with_ends: float
+    tmp_path: Path,
+    engine: Engine,
+    truth: tuple[KnownNote, ...],
+    decay: float,
+    min_with_ends: float,
 ) -> None:
     job = job_of(tmp_path, perform(truth, decay=decay))
     result = handle(MidiParams(), job, engine)
-    found = notes_of(job)
-    precision, recall = matched(truth, found)
+    detected = notes_of(job)
+    precision, recall = matched(truth, detected)
     assert precision >= 0.9
     assert recall >= 0.95
-    _, ends = matched(truth, found, ends=0.07)
-    assert ends >= least_with_ends
-    assert result.notes == len(found)
-    assert result.lowest == min(note.pitch for note in found)
-    assert result.highest == max(note.pitch for note in found)
+    _, ends = matched(truth, detected, ends=0.07)
+    assert ends >= min_with_ends
+    assert result.notes == len(detected)
+    assert result.lowest == min(note.pitch for note in detected)
+    assert result.highest == max(note.pitch for note in detected)
     assert result.duration == pytest.approx(perform(truth).shape[1] / RATE)
     assert 0.5 < result.mean_confidence <= 1
     assert result.weights == "basic-pitch icassp-2022"
@@ -113,7 +117,7 @@ def test_the_files_grid_is_the_items_tempo(
 
 
 def test_a_vibrato_is_in_the_bends(tmp_path: Path, engine: Engine) -> None:
-    truth = [Known(0.3, 2.3, 69)]
+    truth = [KnownNote(0.3, 2.3, 69)]
     job = job_of(tmp_path, perform(truth, decay=0, vibrato=0.5))
     handle(MidiParams(), job, engine)
     (note,) = json.loads(file_of(job, "notes.json").read_text(encoding="utf-8"))["notes"]
@@ -126,7 +130,7 @@ def test_a_vibrato_is_in_the_bends(tmp_path: Path, engine: Engine) -> None:
 
 @pytest.mark.parametrize("cents", [-40, -20, 20, 40])
 def test_a_note_out_of_tune_is_bent_as_far(tmp_path: Path, engine: Engine, cents: int) -> None:
-    audio = perform([Known(0.3, 1.8, 69 + cents / 100)], decay=0)
+    audio = perform([KnownNote(0.3, 1.8, 69 + cents / 100)], decay=0)
     job = job_of(tmp_path, audio)
     handle(MidiParams(), job, engine)
     notes = json.loads(file_of(job, "notes.json").read_text(encoding="utf-8"))["notes"]
@@ -141,7 +145,7 @@ def test_a_straight_note_is_not_bent(tmp_path: Path, engine: Engine) -> None:
     assert not bends
 
 
-def test_range_length_and_instrument_are_as_asked(tmp_path: Path, engine: Engine) -> None:
+def test_range_length_and_instrument_follow_the_parameters(tmp_path: Path, engine: Engine) -> None:
     job = job_of(tmp_path, perform(CHORDS))
     params = MidiParams(minimum_frequency=220.0, maximum_frequency=330.0, program=40)
     result = handle(params, job, engine)
@@ -166,7 +170,7 @@ def test_the_stem_chooses_the_instrument(
     assert handle(MidiParams(), job, engine).program == program
 
 
-def test_stereo_is_heard_as_its_middle(tmp_path: Path, engine: Engine) -> None:
+def test_stereo_is_transcribed_as_its_mid_channel(tmp_path: Path, engine: Engine) -> None:
     audio = np.concatenate([perform(SCALE), np.zeros_like(perform(SCALE))])
     job = job_of(tmp_path, audio)
     handle(MidiParams(), job, engine)
@@ -177,7 +181,7 @@ def test_stereo_is_heard_as_its_middle(tmp_path: Path, engine: Engine) -> None:
 def test_progress_rises_to_the_end(tmp_path: Path, engine: Engine) -> None:
     job = job_of(tmp_path, perform(SCALE))
     handle(MidiParams(), job, engine)
-    assert isinstance(job.reporter, Told)
+    assert isinstance(job.reporter, RecordingReporter)
     assert job.reporter.fractions == sorted(job.reporter.fractions)
     assert job.reporter.fractions[-1] == 1.0
 
@@ -197,7 +201,7 @@ def test_progress_rises_to_the_end(tmp_path: Path, engine: Engine) -> None:
     ],
     ids=["silence", "whisper", "short", "noise", "constant", "drums"],
 )
-def test_where_there_is_nothing_the_job_is_skipped(
+def test_audio_without_notes_skips_the_job(
     tmp_path: Path, engine: Engine, audio: np.ndarray, stem: Stem | None, reason: str
 ) -> None:
     job = job_of(tmp_path, audio.astype(np.float32), stem=stem)
@@ -246,10 +250,10 @@ def test_parameters_out_of_range_are_refused(wrong: dict[str, object]) -> None:
 @pytest.mark.data
 def test_a_recorded_saxophone(tmp_path: Path, engine: Engine, recordings: Path) -> None:
     folder = recordings / "filosax" / "P2_01"
-    said = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))["notes"]
+    annotations = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))["notes"]
     truth = [
-        Known(n["a_start_time"], n["a_end_time"], n["midi_pitch"])
-        for n in said
+        KnownNote(n["a_start_time"], n["a_end_time"], n["midi_pitch"])
+        for n in annotations
         if n["a_end_time"] < 5
     ]
     scratch = tmp_path / "scratch"
@@ -276,28 +280,26 @@ def test_a_vocal_stem_that_holds_a_leak_has_no_notes(tmp_path: Path, engine: Eng
 
 def test_opposite_channels_have_the_notes_of_equal_ones(tmp_path: Path, engine: Engine) -> None:
     scale = perform(SCALE)
-    found = []
+    result = []
     for name, right in (("equal", scale), ("opposite", -scale)):
         (tmp_path / name).mkdir()
         job = job_of(tmp_path / name, np.concatenate([scale[:1], right[:1]]))
         handle(MidiParams(), job, engine)
-        found.append(notes_of(job))
-    assert found[0] == found[1]
+        result.append(notes_of(job))
+    assert result[0] == result[1]
 
 
-def test_a_lead_in_the_side_is_written_beside_a_band_in_the_middle(
-    tmp_path: Path, engine: Engine
-) -> None:
+def test_a_lead_in_the_side_channel_is_transcribed_too(tmp_path: Path, engine: Engine) -> None:
     lead = perform(SCALE)[:1]
     band = 0.4 * signals.tone(36, lead.shape[1] / RATE, sample_rate=RATE)
-    found = []
+    result = []
     for name, sign in (("middle", 1), ("side", -1)):
         (tmp_path / name).mkdir()
         stereo = np.concatenate([band + 0.5 * lead, band + 0.5 * sign * lead])
         job = job_of(tmp_path / name, stereo.astype(np.float32))
         handle(MidiParams(), job, engine)
-        found.append(matched(SCALE, [note for note in notes_of(job) if note.pitch > 45]))
-    (precision, recall), (same_precision, same_recall) = found
+        result.append(matched(SCALE, [note for note in notes_of(job) if note.pitch > 45]))
+    (precision, recall), (same_precision, same_recall) = result
     assert same_recall >= recall >= 0.95
     assert same_precision >= precision - 0.1
 
@@ -307,15 +309,15 @@ def test_a_detuned_melody_is_written_once(tmp_path: Path, engine: Engine, cents:
     """Halfway between two pitches each note was written twice, or as both in turn."""
     played = [replace(note, pitch=note.pitch + cents / 100) for note in SCALE]
     result = handle(MidiParams(), job := job_of(tmp_path, perform(played)), engine)
-    found = notes_of(job)
+    detected = notes_of(job)
     up = [replace(note, pitch=note.pitch + 1) for note in SCALE]
-    assert max(matched(SCALE, found)[1], matched(up, found)[1]) == 1.0
+    assert max(matched(SCALE, detected)[1], matched(up, detected)[1]) == 1.0
     for note in played:
-        near = [one for one in found if abs(one.start - note.start) < 0.1]
-        assert sum(abs(one.pitch - note.pitch) < 1.1 for one in near) == 1
+        near = [candidate for candidate in detected if abs(candidate.start - note.start) < 0.1]
+        assert sum(abs(candidate.pitch - note.pitch) < 1.1 for candidate in near) == 1
     assert abs(abs(result.tuning_cents) - abs(cents)) < 6
 
 
-def test_a_melody_in_tune_is_heard_as_it_is(tmp_path: Path, engine: Engine) -> None:
+def test_a_melody_in_tune_is_transcribed_unchanged(tmp_path: Path, engine: Engine) -> None:
     result = handle(MidiParams(), job_of(tmp_path, perform(SCALE)), engine)
     assert result.tuning_cents == 0.0

@@ -13,7 +13,7 @@ from services.midi.drums import classify_hits
 from services.midi.engine import Engine
 from services.midi.handler import handle
 from services.midi.layers import levels, simultaneous_hits
-from tests.midi.test_drums import RATE, job_of, listed, shot, tag
+from tests.midi.test_drums import RATE, job_of, shot, slices_of, tag
 from tests.support.single_job import audio_input, write_audio
 
 TIME = np.arange(round(0.3 * RATE)) / RATE
@@ -38,21 +38,23 @@ def recording(pattern: tuple[str, ...]) -> np.ndarray:
 
 def pieces(pattern: tuple[str, ...]):
     shots = [shot(i, 0.2 + 0.5 * i, file=f"{i}.flac") for i in range(len(pattern))]
-    return listed(*shots), [tag(f"{i}.flac", CLASSES[one[0]]) for i, one in enumerate(pattern)]
+    return slices_of(*shots), [
+        tag(f"{i}.flac", CLASSES[drums[0]]) for i, drums in enumerate(pattern)
+    ]
 
 
 def test_the_second_drum_is_found_and_no_other(tmp_path: Path) -> None:
     path = write_audio(tmp_path / "drums.flac", recording(ROCK), RATE)
     slices, tags = pieces(ROCK)
     hits = classify_hits(slices, tags, only_drums=True)
-    found = simultaneous_hits(hits, levels(path, hits, RATE))
-    assert [(hit.piece.index, hit.drum) for hit in found] == [
-        (i, CLASSES[one[1]]) for i, one in enumerate(ROCK) if len(one) == 2
+    result = simultaneous_hits(hits, levels(path, hits, RATE))
+    assert [(hit.piece.index, hit.drum) for hit in result] == [
+        (i, CLASSES[drums[1]]) for i, drums in enumerate(ROCK) if len(drums) == 2
     ]
-    assert all(0.5 <= hit.confidence <= 1 for hit in found)
+    assert all(0.5 <= hit.confidence <= 1 for hit in result)
 
 
-def test_what_is_not_heard_alone_is_not_looked_for(tmp_path: Path) -> None:
+def test_drums_that_never_sound_alone_are_not_searched_for(tmp_path: Path) -> None:
     pattern = ("kh", "kh", "h", "kh", "h", "kh", "h")
     path = write_audio(tmp_path / "drums.flac", recording(pattern), RATE)
     slices, tags = pieces(pattern)
@@ -70,10 +72,10 @@ def test_levels_are_those_of_the_moment_whatever_the_blocks(tmp_path: Path) -> N
     path = write_audio(tmp_path / "a.flac", audio, RATE)
     shots = [shot(i, at / RATE, file=f"{i}.flac") for i, at in enumerate(starts)]
     tags = [tag(f"{i}.flac", SoundClass.KICK) for i in range(len(starts))]
-    found = levels(path, classify_hits(listed(*shots), tags, only_drums=True), RATE)
-    assert found.shape == (5, 3)
-    assert found[2:4, 0] == pytest.approx(found[2, 0], abs=0.1)
-    assert found[4, 0] < found[3, 0] - 30
+    result = levels(path, classify_hits(slices_of(*shots), tags, only_drums=True), RATE)
+    assert result.shape == (5, 3)
+    assert result[2:4, 0] == pytest.approx(result[2, 0], abs=0.1)
+    assert result[4, 0] < result[3, 0] - 30
 
 
 def test_a_job_that_is_given_the_stem_writes_both(tmp_path: Path, engine: Engine) -> None:

@@ -30,11 +30,11 @@ def windows() -> np.ndarray:
     """Four windows: chords, a scale, noise that is far too loud, and silence."""
     rng = np.random.default_rng(5)
     parts = [perform(CHORDS)[0, : 2 * STEP : 2], perform(SCALE)[0, STEP : 3 * STEP : 2]]
-    made = np.zeros((BATCH, WINDOW), np.float32)
-    for row, part in zip(made, parts, strict=False):
+    output = np.zeros((BATCH, WINDOW), np.float32)
+    for row, part in zip(output, parts, strict=False):
         row[: len(part)] = part
-    made[2] = rng.normal(0, 3.0, WINDOW)
-    return made
+    output[2] = rng.normal(0, 3.0, WINDOW)
+    return output
 
 
 @pytest.mark.parametrize(("engine", "within"), [("openvino", 1e-5), ("onnxruntime", 1e-3)])
@@ -44,12 +44,12 @@ def test_posteriors_equal_those_of_the_official_graph(
     pytest.importorskip(engine)
     audio = windows()
     ours = open_network(weights["basic-pitch"], engine=engine).run({"audio": audio})
-    given = {"serving_default_input_2:0": audio[..., None]}
-    theirs = open_network(official, engine=engine).run(given)
+    batch = {"serving_default_input_2:0": audio[..., None]}
+    theirs = open_network(official, engine=engine).run(batch)
     for name, number in OFFICIAL.items():
-        wanted = theirs[f"StatefulPartitionedCall:{number}"][:, KEPT]
-        assert ours[name].shape == wanted.shape
-        np.testing.assert_allclose(ours[name], wanted, atol=within, rtol=0)
+        expected = theirs[f"StatefulPartitionedCall:{number}"][:, KEPT]
+        assert ours[name].shape == expected.shape
+        np.testing.assert_allclose(ours[name], expected, atol=within, rtol=0)
     # The comparison means something: there are notes in it.
     assert ours["note"][:2].max() > 0.5
 

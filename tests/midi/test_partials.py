@@ -50,9 +50,9 @@ def test_beyond_the_audio_is_silence() -> None:
 def test_a_tone_lies_in_its_first_partial(pitch: int) -> None:
     frequency = 440 * 2 ** ((pitch - 69) / 12)
     rows = partials(power(tone(frequency, 1.0), 80), pitch)
-    heard = [k for k in range(1, 9) if 90 <= k * frequency <= 6000]
-    assert rows.shape == (len(heard), 80)
-    if heard[0] == 1:
+    output = [k for k in range(1, 9) if 90 <= k * frequency <= 6000]
+    assert rows.shape == (len(output), 80)
+    if output[0] == 1:
         assert (rows[0, 10:70] > 100 * rows[1:, 10:70].max(axis=0, initial=0)).all()
 
 
@@ -61,9 +61,9 @@ def test_a_released_note_falls_where_it_was_released(release: float) -> None:
     audio = tone(440, 1.5, decay=1.0)
     past = np.maximum(np.arange(len(audio)) / RATE - 0.8, 0)
     audio *= np.exp(-past / release).astype(np.float32)
-    found = find_decay(power(audio, 120), 69, 0, 120)
-    assert found is not None
-    assert abs(found * FRAME - 0.8) < 0.05
+    result = find_decay(power(audio, 120), 69, 0, 120)
+    assert result is not None
+    assert abs(result * FRAME - 0.8) < 0.05
 
 
 @pytest.mark.parametrize("decay", [0.0, 2.0, 0.3])
@@ -133,8 +133,8 @@ def test_the_tail_of_a_held_note_does_not_ring() -> None:
     audio = tone(440, 2.0)
     past = np.maximum(np.arange(len(audio)) / RATE - 0.6, 0)
     audio *= np.exp(-past / 0.2).astype(np.float32)
-    heard = round(0.62 / FRAME)
-    assert release_tail(power(audio, 160), 69, 2, heard, 160) == heard
+    output = round(0.62 / FRAME)
+    assert release_tail(power(audio, 160), 69, 2, output, 160) == output
 
 
 def test_noise_does_not_ring() -> None:

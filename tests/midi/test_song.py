@@ -16,7 +16,7 @@ from services.midi.engine import Engine
 from services.midi.handler import handle
 from tests.support.single_job import SUBJECT, audio_input, single_job, write_audio
 
-Made = tuple[Stem | None, Notes]
+StemNotes = tuple[Stem | None, Notes]
 
 
 def notes_of(
@@ -64,9 +64,9 @@ def analysed(beats: np.ndarray, *, meter: int = 4, bpm: float = 100.0, first: in
     )
 
 
-def job_of(folder: Path, made: list[Made], analysis: Analysis | None = None) -> Job:
+def job_of(folder: Path, output: list[StemNotes], analysis: Analysis | None = None) -> Job:
     inputs = []
-    for number, (stem, notes) in enumerate(made):
+    for number, (stem, notes) in enumerate(output):
         for name in ("notes.json", "notes.csv"):
             path = folder / f"{number}-{name}"
             path.write_text(notes.model_dump_json() if name.endswith("json") else "start_s\n")
@@ -104,7 +104,7 @@ def played(file: mido.MidiFile) -> dict[str, list[float]]:
         now += message.time
         if message.type == "set_tempo":
             tempi.append((now, message.tempo))
-    found: dict[str, list[float]] = {}
+    result: dict[str, list[float]] = {}
     for track in file.tracks[1:]:
         now, starts = 0, []
         for message in track:
@@ -117,8 +117,8 @@ def played(file: mido.MidiFile) -> dict[str, list[float]]:
                     if now > tick:
                         second += (min(now, until) - tick) * tempo / file.ticks_per_beat / 1e6
                 starts.append(second)
-        found[track.name] = starts
-    return found
+        result[track.name] = starts
+    return result
 
 
 STEADY = 0.37 + 0.6 * np.arange(64)
@@ -132,21 +132,21 @@ def test_notes_sound_when_they_did(
 ) -> None:
     rng = np.random.default_rng(3)
     starts = {stem: sorted(rng.uniform(0, 38, 40).tolist()) for stem in ("bass", "vocals", "drums")}
-    made: list[Made] = [
+    output: list[StemNotes] = [
         (Stem.DRUMS, notes_of(starts["drums"], program=None, pitch=36)),
         (Stem.BASS, notes_of(starts["bass"], program=33)),
         (Stem.VOCALS, notes_of(starts["vocals"], program=52)),
     ]
-    job = job_of(tmp_path, made, analysed(beats, meter=meter, first=1))
+    job = job_of(tmp_path, output, analysed(beats, meter=meter, first=1))
     result = handle(MidiParams(), job, engine)
     assert [(o.name, o.kind, o.stem) for o in job.outputs] == [
         ("song.mid", ArtifactKind.MIDI, None)
     ]
     file = mido.MidiFile(job.outputs[0].path)
     assert file.type == 1
-    found = played(file)
-    assert list(found) == ["Vocals", "Bass", "Drums"]
-    for name, times in found.items():
+    detected = played(file)
+    assert list(detected) == ["Vocals", "Bass", "Drums"]
+    for name, times in detected.items():
         np.testing.assert_allclose(times, starts[name.lower()], atol=0.002)
     assert result.mode is MidiMode.SONG
     assert [(t.name, t.stem, t.program, t.notes) for t in result.tracks] == [
@@ -170,12 +170,12 @@ def test_notes_sound_when_they_did(
 
 def _first_bar(file: mido.MidiFile) -> int:
     """Return the tick at which the song's own meter begins: after a pickup, if there is one."""
-    now, found = 0, 0
+    now, result = 0, 0
     for message in file.tracks[0]:
         now += message.time
         if message.type == "time_signature":
-            found = now
-    return found
+            result = now
+    return result
 
 
 def _second(file: mido.MidiFile, tick: int) -> float:
@@ -191,15 +191,15 @@ def _second(file: mido.MidiFile, tick: int) -> float:
 
 
 def test_every_part_has_channels_and_instrument_of_its_own(tmp_path: Path, engine: Engine) -> None:
-    made: list[Made] = [
+    output: list[StemNotes] = [
         (Stem.OTHER, notes_of([1.0, 1.1, 1.2], program=0, bends=(0.5,) * 34)),
         (Stem.BASS, notes_of([1.0], program=33)),
         (Stem.DRUMS, notes_of([1.0], program=None, pitch=36)),
     ]
-    handle(MidiParams(), job := job_of(tmp_path, made), engine)
+    handle(MidiParams(), job := job_of(tmp_path, output), engine)
     file = mido.MidiFile(job.outputs[0].path)
     channels = [{m.channel for m in track if m.type == "note_on"} for track in file.tracks[1:]]
-    assert [len(one) for one in channels] == [3, 1, 1]
+    assert [len(channel) for channel in channels] == [3, 1, 1]
     assert channels[0].isdisjoint(channels[1])
     assert channels[2] == {9}
     programs = [{m.program for m in t if m.type == "program_change"} for t in file.tracks[1:]]
@@ -207,8 +207,8 @@ def test_every_part_has_channels_and_instrument_of_its_own(tmp_path: Path, engin
 
 
 def test_form_is_marked(tmp_path: Path, engine: Engine) -> None:
-    made: list[Made] = [(Stem.BASS, notes_of([1.0], program=33))]
-    handle(MidiParams(), job := job_of(tmp_path, made, analysed(STEADY)), engine)
+    output: list[StemNotes] = [(Stem.BASS, notes_of([1.0], program=33))]
+    handle(MidiParams(), job := job_of(tmp_path, output, analysed(STEADY)), engine)
     file = mido.MidiFile(job.outputs[0].path)
     now, marks = 0, []
     for message in file.tracks[0]:
@@ -219,24 +219,24 @@ def test_form_is_marked(tmp_path: Path, engine: Engine) -> None:
 
 
 def test_without_an_analysis_the_grid_is_the_items_tempo(tmp_path: Path, engine: Engine) -> None:
-    made: list[Made] = [(Stem.BASS, notes_of([1.0, 2.0], program=33))]
-    job = job_of(tmp_path, made)
+    output: list[StemNotes] = [(Stem.BASS, notes_of([1.0, 2.0], program=33))]
+    job = job_of(tmp_path, output)
     result = handle(MidiParams(), job, engine)
     assert (result.tempo, result.tempo_known) == (120.0, False)
     assert played(mido.MidiFile(job.outputs[0].path))["Bass"] == pytest.approx([1, 2], abs=0.002)
 
 
 def test_stems_without_notes_are_no_tracks(tmp_path: Path, engine: Engine) -> None:
-    made: list[Made] = [(Stem.BASS, notes_of([], program=33))]
+    output: list[StemNotes] = [(Stem.BASS, notes_of([], program=33))]
     with pytest.raises(Skipped) as skipped:
-        handle(MidiParams(), job_of(tmp_path, made), engine)
+        handle(MidiParams(), job_of(tmp_path, output), engine)
     assert skipped.value.reason == "no_notes"
 
 
 def test_more_parts_than_channels_are_refused(tmp_path: Path, engine: Engine) -> None:
-    made: list[Made] = [(None, notes_of([1.0], program=0)) for _ in range(16)]
+    output: list[StemNotes] = [(None, notes_of([1.0], program=0)) for _ in range(16)]
     with pytest.raises(Rejected, match="15 instruments"):
-        handle(MidiParams(), job_of(tmp_path, made), engine)
+        handle(MidiParams(), job_of(tmp_path, output), engine)
 
 
 def test_a_recording_and_notes_at_once_are_refused(tmp_path: Path, engine: Engine) -> None:

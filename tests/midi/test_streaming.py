@@ -10,12 +10,12 @@ from services.midi.engine import BATCH, KEPT_FRAMES, WINDOW, Engine
 from services.midi.partials import FRAME, HOP, RATE
 from services.midi.streaming import NoteEvent, NoteTranscriber
 from tests.midi import music
-from tests.midi.music import Known, matched, perform
+from tests.midi.music import KnownNote, matched, perform
 
 
 def at_rate(audio: np.ndarray) -> F32:
-    made: F32 = soxr.resample(audio[0], music.RATE, RATE).astype(np.float32)
-    return made
+    output: F32 = soxr.resample(audio[0], music.RATE, RATE).astype(np.float32)
+    return output
 
 
 def transcribe(
@@ -29,7 +29,7 @@ def transcribe(
     return sorted(notes, key=lambda note: (note.start, note.pitch))
 
 
-def facts(notes: list[NoteEvent]) -> list[tuple[float, float, int]]:
+def rounded_notes(notes: list[NoteEvent]) -> list[tuple[float, float, int]]:
     return [(round(n.start, 6), round(n.end, 6), n.pitch) for n in notes]
 
 
@@ -37,7 +37,7 @@ def facts(notes: list[NoteEvent]) -> list[tuple[float, float, int]]:
 def song() -> F32:
     """Twenty seconds with pauses."""
     notes = [
-        Known(phrase * 4.0 + note.start, phrase * 4.0 + note.end, note.pitch + phrase)
+        KnownNote(phrase * 4.0 + note.start, phrase * 4.0 + note.end, note.pitch + phrase)
         for phrase in range(5)
         for note in music.SCALE[:8]
     ]
@@ -49,21 +49,21 @@ def test_blocks_do_not_matter(song: F32, engine: Engine) -> None:
     assert len(whole) > 30
     for block in (4096, 50_001):
         cut = transcribe(song, engine, block=block)
-        assert facts(cut) == facts(whole)
-        for one, other in zip(cut, whole, strict=True):
-            np.testing.assert_array_equal(one.bends, other.bends)
-            assert one.confidence == pytest.approx(other.confidence)
-            assert one.level == pytest.approx(other.level, abs=0.01)
+        assert rounded_notes(cut) == rounded_notes(whole)
+        for cut_note, whole_note in zip(cut, whole, strict=True):
+            np.testing.assert_array_equal(cut_note.bends, whole_note.bends)
+            assert cut_note.confidence == pytest.approx(whole_note.confidence)
+            assert cut_note.level == pytest.approx(whole_note.level, abs=0.01)
 
 
 @pytest.mark.parametrize("stretch", [400, 600, 1000])
 def test_stretches_cut_in_pauses_do_not_matter(song: F32, engine: Engine, stretch: int) -> None:
     whole = transcribe(song, engine, stretch=10_000)
-    assert facts(transcribe(song, engine, stretch=stretch)) == facts(whole)
+    assert rounded_notes(transcribe(song, engine, stretch=stretch)) == rounded_notes(whole)
 
 
 def test_a_held_note_is_one_note_over_many_stretches(engine: Engine) -> None:
-    audio = at_rate(perform([Known(0.5, 19.5, 57), Known(0.5, 19.5, 64)], decay=0))
+    audio = at_rate(perform([KnownNote(0.5, 19.5, 57), KnownNote(0.5, 19.5, 64)], decay=0))
     notes = transcribe(audio, engine, stretch=400)
     long = [note for note in notes if note.end - note.start > 17]
     assert sorted(note.pitch for note in long) == [57, 64]
@@ -73,7 +73,10 @@ def test_a_held_note_is_one_note_over_many_stretches(engine: Engine) -> None:
 
 
 def test_a_string_rings_on_over_many_stretches(engine: Engine) -> None:
-    low, others = Known(0.5, 12.5, 48), [Known(1 + i, 1.7 + i, 79 + i % 3) for i in range(12)]
+    low, others = (
+        KnownNote(0.5, 12.5, 48),
+        [KnownNote(1 + i, 1.7 + i, 79 + i % 3) for i in range(12)],
+    )
     rung = at_rate(perform([low], decay=3.0))
     audio = rung + 0.2 * np.resize(at_rate(perform(others, decay=0.3)), len(rung))
     whole, cut = (transcribe(audio, engine, stretch=stretch) for stretch in (10_000, 400))
@@ -88,11 +91,11 @@ def test_a_string_rings_on_over_many_stretches(engine: Engine) -> None:
 
 
 def test_repeated_notes_without_a_pause(engine: Engine) -> None:
-    notes = [Known(0.3 + 0.2 * i, 0.3 + 0.2 * i + 0.18, 60 + 2 * (i % 2)) for i in range(60)]
+    notes = [KnownNote(0.3 + 0.2 * i, 0.3 + 0.2 * i + 0.18, 60 + 2 * (i % 2)) for i in range(60)]
     whole = transcribe(at_rate(perform(notes)), engine, stretch=10_000)
     cut = transcribe(at_rate(perform(notes)), engine, stretch=400)
-    found = [Known(n.start, n.end, n.pitch) for n in cut]
-    precision, recall = matched(notes, found)
+    result = [KnownNote(n.start, n.end, n.pitch) for n in cut]
+    precision, recall = matched(notes, result)
     assert min(precision, recall) > 0.95
     assert abs(len(cut) - len(whole)) <= 1
 
@@ -104,12 +107,12 @@ class Hum:
     weights = "none"
 
     def __init__(self) -> None:
-        self.most = 0
+        self.max_windows = 0
 
     def run(self, windows: F32) -> Posteriors:
         assert windows.shape[1] == WINDOW
         assert 1 <= len(windows) <= BATCH
-        self.most = max(self.most, len(windows))
+        self.max_windows = max(self.max_windows, len(windows))
         frames = len(windows) * KEPT_FRAMES
         note = np.full((frames, 88), 0.01, np.float32)
         note[:, [30, 42]] = 0.9

@@ -10,7 +10,7 @@ from services.midi.tempo import TICKS_PER_BEAT, Grid, even, follow
 
 def seconds(grid: Grid, tick: float) -> float:
     """Return when a tick is, as a player counts."""
-    change = [one for one in grid.changes if one.tick <= tick][-1]
+    change = [tempo_change for tempo_change in grid.changes if tempo_change.tick <= tick][-1]
     before = zip(grid.changes, grid.changes[1:], strict=False)
     now = sum((b.tick - a.tick) / TICKS_PER_BEAT * a.beat for a, b in before if b.tick <= tick)
     return (now + (tick - change.tick) / TICKS_PER_BEAT * change.beat) / 1e6

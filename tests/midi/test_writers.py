@@ -43,7 +43,7 @@ def sounding(file: mido.MidiFile) -> list[tuple[float, float, int, float]]:
     now = 0.0
     bend: dict[int, float] = defaultdict(float)
     begun: dict[tuple[int, int], tuple[float, float]] = {}
-    heard = []
+    output = []
     for message in file:
         now += message.time
         if message.type == "pitchwheel":
@@ -58,9 +58,9 @@ def sounding(file: mido.MidiFile) -> list[tuple[float, float, int, float]]:
             begun[message.channel, message.note] = (now, bend[message.channel])
         elif message.type == "note_off":
             first, bent = begun.pop((message.channel, message.note))
-            heard.append((first, now, message.note, bent))
+            output.append((first, now, message.note, bent))
     assert not begun
-    return heard
+    return output
 
 
 def test_a_file_is_of_type_1_with_its_grid_first(tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_overlapping_bends_lie_on_channels_of_their_own(tmp_path: Path) -> None:
     notes = [note(0, 2, 60, bend=0.5), note(0.5, 1.5, 64, bend=-0.5), note(1.0, 3.0, 67)]
     played = play(notes, pitch_bends=True)
     assert len({item.channel for item in played}) == 3
-    heard = sounding(saved(tmp_path / "a.mid", played))
-    bends = {pitch: bend for _, _, pitch, bend in heard}
+    output = sounding(saved(tmp_path / "a.mid", played))
+    bends = {pitch: bend for _, _, pitch, bend in output}
     assert bends[60] == pytest.approx(0.5, abs=0.01)
     assert bends[64] == pytest.approx(-0.5, abs=0.01)
     assert bends[67] == 0.0
@@ -87,8 +87,8 @@ def test_a_bend_ends_with_its_note(tmp_path: Path) -> None:
     notes = [note(0, 1, 60, bend=1.0), note(1.0, 2, 62), note(2.5, 3, 64)]
     played = play(notes, pitch_bends=True)
     assert {item.channel for item in played} == {0}
-    heard = sounding(saved(tmp_path / "a.mid", played))
-    assert [bend for *_, bend in heard] == [pytest.approx(1.0, abs=0.01), 0.0, 0.0]
+    output = sounding(saved(tmp_path / "a.mid", played))
+    assert [bend for *_, bend in output] == [pytest.approx(1.0, abs=0.01), 0.0, 0.0]
 
 
 def test_without_bends_there_is_one_channel_and_no_wheel(tmp_path: Path) -> None:
@@ -106,14 +106,14 @@ def test_more_notes_than_channels_lose_their_bends_not_their_pitch(tmp_path: Pat
     assert len(sounding(saved(tmp_path / "a.mid", played))) == 20
 
 
-def test_every_channel_is_told_its_range_and_its_instrument(tmp_path: Path) -> None:
+def test_every_channel_gets_its_bend_range_and_instrument(tmp_path: Path) -> None:
     played = play([note(0, 2, 60), note(1, 2, 64)], pitch_bends=True)
     messages = [m for m in saved(tmp_path / "a.mid", played) if not m.is_meta]
     for channel in {item.channel for item in played}:
-        told = [m for m in messages if m.channel == channel]
-        controls = [(m.control, m.value) for m in told if m.type == "control_change"]
+        channel_messages = [m for m in messages if m.channel == channel]
+        controls = [(m.control, m.value) for m in channel_messages if m.type == "control_change"]
         assert controls[:4] == [(101, 0), (100, 0), (6, BEND_RANGE), (38, 0)]
-        assert [m.program for m in told if m.type == "program_change"] == [5]
+        assert [m.program for m in channel_messages if m.type == "program_change"] == [5]
 
 
 def test_velocities_follow_the_levels() -> None:
@@ -142,12 +142,12 @@ lengths = st.tuples(st.floats(0, 20), st.floats(0.02, 5), st.integers(21, 108), 
 def without_overlap(drawn: list[tuple[float, float, int, float]]) -> list[NoteEvent]:
     """Notes of one pitch do not overlap: so note creation promises."""
     until: dict[int, float] = defaultdict(float)
-    made = []
+    output = []
     for start, length, pitch, bend in sorted(drawn):
         begin = max(start, until[pitch])
         until[pitch] = begin + length
-        made.append(note(begin, begin + length, pitch, bend=bend))
-    return made
+        output.append(note(begin, begin + length, pitch, bend=bend))
+    return output
 
 
 @given(
@@ -165,15 +165,15 @@ def test_any_notes_survive_being_written_and_read(
     folder = tmp_path_factory.getbasetemp()
     notes = without_overlap(drawn)
     played = play(notes, pitch_bends=bends)
-    heard = sorted(sounding(saved(folder / "p.mid", played, tempo=tempo)))
+    output = sorted(sounding(saved(folder / "p.mid", played, tempo=tempo)))
     expected = sorted((n.start, n.end, n.pitch) for n in notes)
-    assert len(heard) == len(expected)
+    assert len(output) == len(expected)
     by_pitch = lambda items: sorted(items, key=lambda item: (item[2], item[0]))  # noqa: E731
     resolution = 60 / tempo / 960
-    for found, truth in zip(by_pitch(heard), by_pitch(expected), strict=True):
-        assert found[2] == truth[2]
-        assert found[0] == pytest.approx(truth[0], abs=0.002 + 2 * resolution)
-        assert found[1] == pytest.approx(truth[1], abs=0.002 + 2 * resolution)
+    for result, truth in zip(by_pitch(output), by_pitch(expected), strict=True):
+        assert result[2] == truth[2]
+        assert result[0] == pytest.approx(truth[0], abs=0.002 + 2 * resolution)
+        assert result[1] == pytest.approx(truth[1], abs=0.002 + 2 * resolution)
     head = Notes(tempo=tempo, tempo_known=True, bend_interval=256 / 22050, program=3, notes=())
     write_json(folder / "p.json", played, head)
     content = Notes.model_validate_json((folder / "p.json").read_bytes())

@@ -29,17 +29,17 @@ def test_blocks_are_worked_on_in_order_in_another_thread() -> None:
 
 
 def test_no_more_than_a_few_blocks_wait() -> None:
-    free, begun, given = threading.Event(), threading.Event(), 0
+    free, begun, count = threading.Event(), threading.Event(), 0
 
     def work(_: F32) -> None:
         begun.set()
         assert free.wait(20)
 
     def fill(writer: BackgroundWriter) -> None:
-        nonlocal given
+        nonlocal count
         for _ in range(5):
             writer.give(block(0))
-            given += 1
+            count += 1
 
     with BackgroundWriter(work, ahead=2) as writer:
         maker = threading.Thread(target=fill, args=(writer,))
@@ -48,13 +48,13 @@ def test_no_more_than_a_few_blocks_wait() -> None:
         # The third has to wait until the first is done, which it is not.
         maker.join(0.2)
         assert maker.is_alive()
-        assert given == 2
+        assert count == 2
         free.set()
         maker.join(20)
-    assert given == 5
+    assert count == 5
 
 
-def test_what_goes_wrong_is_told_where_the_next_block_is_given_or_at_the_end() -> None:
+def test_an_error_is_raised_at_the_next_block_or_at_the_end() -> None:
     def work(item: F32) -> None:
         raise OSError(f"the disk is full at {item[0, 0, 0]:g}")
 

@@ -16,7 +16,7 @@ from services.separation.dsp import (
     triangle,
     window_power,
 )
-from tests.separation.toys import snr
+from tests.separation.fake_separators import snr
 
 
 def noise(*shape: int, seed: int = 0) -> F32:
@@ -36,10 +36,10 @@ def test_a_spectrum_gives_its_signal_back() -> None:
     signal, window = noise(2, 20_480), hann(4096)
     spectrum = stft(signal, window, 1024)
     power = window_power(window, 1024, spectrum.shape[-2])
-    made = overlap_add(spectrum, window, 1024) / np.maximum(power, np.float32(1e-9)).astype(
+    output = overlap_add(spectrum, window, 1024) / np.maximum(power, np.float32(1e-9)).astype(
         np.float32
     )
-    assert snr(signal[:, 3072:-3072], made[:, 3072:-3072]) > 120
+    assert snr(signal[:, 3072:-3072], output[:, 3072:-3072]) > 120
     assert power[3072:-3072] == pytest.approx(1.5, abs=1e-5)
 
 
@@ -91,7 +91,7 @@ def test_confidence_falls_with_what_is_left_over() -> None:
     assert kept[1] == 0
 
 
-def test_confidence_is_told_for_each_second_whatever_the_blocks() -> None:
+def test_confidence_is_reported_for_each_second_whatever_the_blocks() -> None:
     stems, mixture = noise(2, 1, 100_000), noise(1, 100_000)
     measured = []
     for size in (100_000, 777, 44_100):

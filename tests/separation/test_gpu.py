@@ -10,8 +10,8 @@ from kit.inference.devices import available_device
 from kit.worker.engines import EngineContext
 from services.separation.engine import load_engine
 from services.separation.handler import handle
-from tests.separation.toys import make_job, snr
-from tests.separation.voices import song
+from tests.separation.fake_separators import make_job, snr
+from tests.separation.synthetic_vocals import song
 
 pytestmark = pytest.mark.gpu
 

@@ -22,7 +22,7 @@ from kit.audio.decode import read
 from kit.audio.encode import AudioForm
 from kit.worker.outcomes import Rejected, Skipped
 from services.separation.handler import handle
-from tests.separation.toys import SHARES, Honest, ToyEngine, make_job, snr
+from tests.separation.fake_separators import SHARES, Honest, ToyEngine, make_job, snr
 
 
 def music(seconds: float, *, rate: int = 44_100, channels: int = 2) -> AudioBlock:

@@ -27,7 +27,7 @@ from services.separation.htdemucs import Bag, HtdemucsSeparator
 from services.separation.networks.htdemucs import Configuration, build, convert
 from services.separation.service import SERVICE
 from services.separation.streaming import separate_stream
-from tests.separation.toys import make_job, snr
+from tests.separation.fake_separators import make_job, snr
 
 GOLDEN = Path(__file__).with_name("golden")
 FILES = {"tiny": "44444444", "tiny_6s": "55555555"}
@@ -45,11 +45,11 @@ def checkpoint(kind: str) -> Path:
 @pytest.fixture(scope="module")
 def graphs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("graphs")
-    made = {}
+    output = {}
     for kind in FILES:
         path = checkpoint(kind)
-        convert({path.name: path}, made.setdefault(kind, folder / f"{kind}.onnx"))
-    return made
+        convert({path.name: path}, output.setdefault(kind, folder / f"{kind}.onnx"))
+    return output
 
 
 def test_without_a_precision_the_fastest_transparent_one_is_taken(graphs: dict[str, Path]) -> None:
@@ -79,10 +79,10 @@ def test_a_whole_track_equals_demucs(
     mix = mixture()
     scale = np.float32(mix.mean(axis=0).std(ddof=1))
     blocks = (mix[:, start : start + 5000] / scale for start in range(0, mix.shape[1], 5000))
-    made = np.concatenate(list(separate_stream(blocks, separator, overlap=0.25)), axis=-1) * scale
-    assert made.shape == (separator.sources, *mix.shape)
+    output = np.concatenate(list(separate_stream(blocks, separator, overlap=0.25)), axis=-1) * scale
+    assert output.shape == (separator.sources, *mix.shape)
     golden = np.load(GOLDEN / f"{kind}.npz")["stems"]
-    assert snr(golden, made[..., ::31]) > 100
+    assert snr(golden, output[..., ::31]) > 100
 
 
 def test_a_job_runs_on_it(graphs: dict[str, Path], tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_the_graph_has_fixed_shapes_and_no_foreign_operators(graphs: dict[str, P
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("changes", "message"),
     [
         ({"cac": False}, "cac"),
         ({"t_emb": "cape"}, "t_emb"),
@@ -138,10 +138,10 @@ def test_the_graph_has_fixed_shapes_and_no_foreign_operators(graphs: dict[str, P
         ({"t_layers": 0}, "not supported"),
     ],
 )
-def test_another_architecture_is_refused(given: dict[str, object], said: str) -> None:
+def test_another_architecture_is_refused(changes: dict[str, object], message: str) -> None:
     kwargs = {"sources": ["drums", "bass"], "segment": Fraction(39, 5)}
-    with pytest.raises(CheckpointError, match=said):
-        Configuration.read(kwargs | given)
+    with pytest.raises(CheckpointError, match=message):
+        Configuration.read(kwargs | changes)
 
 
 def test_the_official_segment_is_what_demucs_uses() -> None:
@@ -163,7 +163,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         convert({broken.name: broken}, tmp_path / "broken.onnx")
 
 
-def test_every_set_of_weights_that_can_be_asked_for_is_in_the_manifest() -> None:
+def test_every_selectable_set_of_weights_is_in_the_manifest() -> None:
     from services.separation.engine import PARTS
 
     assert SERVICE.weights is not None

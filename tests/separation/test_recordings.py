@@ -8,7 +8,7 @@ from contracts.separation import SeparationParams, StemDepth
 from kit.audio.decode import read
 from services.separation.engine import NetworkEngine
 from services.separation.handler import handle
-from tests.separation.toys import make_job, si_sdr
+from tests.separation.fake_separators import make_job, si_sdr
 
 
 @pytest.mark.data

@@ -16,8 +16,8 @@ from services.separation.engine import NetworkEngine
 from services.separation.handler import handle
 from services.separation.spleeter import HOP, SIZE, SpleeterSeparator
 from services.separation.streaming import separate_stream
-from tests.separation.toys import make_job, si_sdr
-from tests.separation.voices import parts, song
+from tests.separation.fake_separators import make_job, si_sdr
+from tests.separation.synthetic_vocals import parts, song
 
 GOLDEN = Path(__file__).with_name("golden") / "spleeter.npz"
 
@@ -57,14 +57,14 @@ def test_a_quiet_recording_is_separated_as_well_as_a_loud_one(
     engine: NetworkEngine, tmp_path: Path
 ) -> None:
     voice, band = parts(12.0)
-    found = []
+    result = []
     for number, gain in enumerate((1.0, 0.01)):
         folder = tmp_path / str(number)
         folder.mkdir()
         job, _ = make_job(folder, (voice + band) * np.float32(gain))
         handle(SeparationParams(stems=(Stem.VOCALS,)), job, engine)
-        found.append(si_sdr(voice, read(folder / "outputs" / "vocals.flac")))
-    assert found[1] == pytest.approx(found[0], abs=0.1)
+        result.append(si_sdr(voice, read(folder / "outputs" / "vocals.flac")))
+    assert result[1] == pytest.approx(result[0], abs=0.1)
 
 
 def test_without_overlap_segments_join_as_one_transform(weights: dict[str, Path]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from kit.arrays import F32
 from services.separation.dsp import triangle
 from services.separation.streaming import separate_stream
-from tests.separation.toys import SHARES, Shares, snr
+from tests.separation.fake_separators import SHARES, Shares, snr
 
 
 def noise(samples: int, seed: int = 0) -> F32:
@@ -36,8 +36,8 @@ def whole(audio: F32, separator: Shares, *, overlap: float) -> F32:
         window = np.zeros((2, size), np.float32)
         low, high = max(0, start), min(length, start + size)
         window[:, low - start : high - start] = audio[:, low:high]
-        made = separator.run(window[None])[0][..., offset - start : offset - start + count]
-        total[..., offset : offset + count] += weight[:count] * made
+        output = separator.run(window[None])[0][..., offset - start : offset - start + count]
+        total[..., offset : offset + count] += weight[:count] * output
         weights[offset : offset + count] += weight[:count]
     return (total / weights).astype(np.float32)
 
@@ -52,9 +52,9 @@ def test_a_stream_equals_the_whole_track_at_once(
     expected = whole(audio, Shares(centred=centred), overlap=overlap)
     for lengths in ((length,), (1, 999, 37), (4096,)):
         parts = separate_stream(cut(audio, *lengths), Shares(centred=centred), overlap=overlap)
-        made = np.concatenate(list(parts), axis=-1)
-        assert made.shape == expected.shape
-        assert snr(expected, made) > 120
+        output = np.concatenate(list(parts), axis=-1)
+        assert output.shape == expected.shape
+        assert snr(expected, output) > 120
 
 
 def test_samples_come_out_as_soon_as_no_later_segment_covers_them() -> None:
@@ -69,30 +69,30 @@ def test_samples_come_out_as_soon_as_no_later_segment_covers_them() -> None:
 @pytest.mark.parametrize("batch", [2, 3, 8])
 @pytest.mark.parametrize("length", [1, 1000, 2250, 10_007])
 def test_segments_that_are_taken_together_give_the_same(length: int, batch: int) -> None:
-    audio, one, several = noise(length), Shares(), Shares(batch=batch)
-    expected, made = (
+    audio, single, several = noise(length), Shares(), Shares(batch=batch)
+    expected, output = (
         np.concatenate(list(separate_stream(cut(audio, 700), s, overlap=0.25)), axis=-1)
-        for s in (one, several)
+        for s in (single, several)
     )
-    assert np.array_equal(made, expected)
-    assert several.windows == one.windows
+    assert np.array_equal(output, expected)
+    assert several.windows == single.windows
 
 
 def test_shifts_are_undone_and_averaged() -> None:
     audio = noise(90_000)
     separator = Shares(segment=20_000)
     parts = list(separate_stream(cut(audio, 30_000), separator, overlap=0.25, shifts=3))
-    made = np.concatenate(parts, axis=-1)
-    assert made.shape == (3, 2, 90_000)
+    output = np.concatenate(parts, axis=-1)
+    assert output.shape == (3, 2, 90_000)
     expected = np.float32(SHARES[0] * 1.1) * audio
-    assert snr(expected, made[0]) > 20
+    assert snr(expected, output[0]) > 20
     single = np.concatenate(
         list(separate_stream(cut(audio, 30_000), separator, overlap=0.25)), axis=-1
     )
-    assert not np.array_equal(made, single)
+    assert not np.array_equal(output, single)
 
 
-def test_nothing_in_gives_nothing_out() -> None:
+def test_empty_input_gives_empty_output() -> None:
     assert list(separate_stream(iter(()), Shares(), overlap=0.25)) == []
 
 
@@ -107,8 +107,8 @@ def test_what_is_held_does_not_grow() -> None:
         stream = separate_stream((block for _ in range(count)), Shares(), overlap=0.25)
         for _ in stream:
             pass
-        _, most = tracemalloc.get_traced_memory()
+        _, peak_value = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        return most
+        return peak_value
 
     assert peak(200) < 1.1 * peak(10)

@@ -38,8 +38,8 @@ from services.separation.handler import handle
 from services.separation.networks.htdemucs import convert
 from services.separation.service import SERVICE
 from tests.architecture.sources import ROOT
+from tests.separation.fake_separators import make_job, snr
 from tests.separation.test_htdemucs import checkpoint, mixture
-from tests.separation.toys import make_job, snr
 
 # PyTorch takes seconds to import, and its threads spin where others work.
 pytestmark = pytest.mark.timeout(300)
@@ -111,7 +111,7 @@ CASES = {
 class Done:
     """What a job on PyTorch left."""
 
-    told: dict[str, Any]
+    report: dict[str, Any]
     outputs: Path
 
 
@@ -133,9 +133,9 @@ def on_torch(torch_python: Path, tmp_path_factory: pytest.TempPathFactory) -> di
         }
         requests.append(json.dumps(request))
         folders.append(folder / "outputs")
-    said = run(torch_python, "-m", "tests.separation.torch_job", *requests)
-    assert len(said) == len(CASES)
-    done = (Done(json.loads(line), folder) for line, folder in zip(said, folders, strict=True))
+    lines = run(torch_python, "-m", "tests.separation.torch_job", *requests)
+    assert len(lines) == len(CASES)
+    done = (Done(json.loads(line), folder) for line, folder in zip(lines, folders, strict=True))
     return dict(zip(CASES, done, strict=True))
 
 
@@ -170,16 +170,18 @@ def test_the_stems_of_both_engines_are_equal(
     assert files == sorted(path.name for path in theirs.outputs.iterdir())
     assert len(files) == (6 if case.weights is SIX else 4)
     for file in files:
-        expected, made = (read(folder / file) for folder in (tmp_path / "outputs", theirs.outputs))
-        assert snr(expected, made) >= 100
-    told = theirs.told
-    assert told["engine"].startswith("torch ")
-    assert " cpu, demucs " in told["engine"]
-    assert told["name"] == f"separation on torch: {case.weights}"
+        expected, output = (
+            read(folder / file) for folder in (tmp_path / "outputs", theirs.outputs)
+        )
+        assert snr(expected, output) >= 100
+    report = theirs.report
+    assert report["engine"].startswith("torch ")
+    assert " cpu, demucs " in report["engine"]
+    assert report["name"] == f"separation on torch: {case.weights}"
     # TensorFloat-32 is the GPUs' alone, so the CPU runs exactly and says so.
-    assert told["precision"] == "exact"
-    assert "'fast'" in told["precision_note"]
-    assert ("fewer segments at once" in told["device_note"]) == (case.share < 1)
+    assert report["precision"] == "exact"
+    assert "'fast'" in report["precision_note"]
+    assert ("fewer segments at once" in report["device_note"]) == (case.share < 1)
 
 
 def test_the_end_of_the_memory_is_named(torch_python: Path) -> None:
@@ -222,7 +224,7 @@ print("well")
     assert run(torch_python, "-c", code) == ["well"]
 
 
-def test_a_gpu_that_torch_does_not_find_is_said(torch_python: Path) -> None:
+def test_a_gpu_that_torch_does_not_find_is_reported(torch_python: Path) -> None:
     code = """
 import os
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -233,23 +235,23 @@ try:
 except DeviceMissing as error:
     print(error)
 """
-    (said,) = run(torch_python, "-c", code)
-    assert "nvidia-smi" in said
+    (line,) = run(torch_python, "-c", code)
+    assert "nvidia-smi" in line
 
 
 def test_nothing_imports_torch_to_start_or_to_run_graphs(
     torch_python: Path, tmp_path: Path
 ) -> None:
     """Not even where it is installed."""
-    made = tmp_path / "htdemucs.onnx"
-    convert({checkpoint("tiny").name: checkpoint("tiny")}, made)
+    graph = tmp_path / "htdemucs.onnx"
+    convert({checkpoint("tiny").name: checkpoint("tiny")}, graph)
     code = f"""
 import sys
 from pathlib import Path
 from kit.worker.engines import EngineContext
 from services.separation.engine import load_engine
 import services.separation.handler
-engine = load_engine(EngineContext(weights={{"htdemucs": Path({str(made)!r})}}))
+engine = load_engine(EngineContext(weights={{"htdemucs": Path({str(graph)!r})}}))
 print(engine.name, [m for m in ("torch", "demucs") if m in sys.modules])
 """
     assert run(torch_python, "-c", code) == ["separation: htdemucs []"]
@@ -280,9 +282,9 @@ def test_the_engine_is_chosen(prefer: str, device: str, here: str, torch: bool) 
     assert takes_torch(prefer, device, HERE[here].__contains__) is torch
 
 
-@pytest.mark.parametrize(("prefer", "said"), [("torch", "extra `torch`"), ("jax", "'jax'")])
-def test_an_engine_that_is_not_here_is_refused(prefer: str, said: str) -> None:
-    with pytest.raises(DeviceMissing, match=said):
+@pytest.mark.parametrize(("prefer", "message"), [("torch", "extra `torch`"), ("jax", "'jax'")])
+def test_an_engine_that_is_not_here_is_refused(prefer: str, message: str) -> None:
+    with pytest.raises(DeviceMissing, match=message):
         takes_torch(prefer, "cpu", HERE["cpu alone"].__contains__)
 
 
@@ -293,7 +295,7 @@ def test_the_setting_reaches_the_engine(weights: dict[str, Path]) -> None:
         load_engine(EngineContext(weights=only, prefer="tensorflow"))
 
 
-def test_the_cpu_that_stands_in_for_a_gpu_says_so(weights: dict[str, Path], tmp_path: Path) -> None:
+def test_a_cpu_fallback_is_reported(weights: dict[str, Path], tmp_path: Path) -> None:
     only = {"spleeter-2stems": weights["spleeter-2stems"]}
     engine = load_engine(EngineContext(weights=only, threads=2, fallback=True))
     job, _ = make_job(tmp_path, mixture())
@@ -308,7 +310,7 @@ def test_the_official_file_is_verified(tmp_path: Path) -> None:
     """A graph of the store lies a folder below the file that it was made from."""
     source = checkpoint("tiny")
     content = read_manifest(MANIFEST).model_dump()
-    (entry,) = (one for one in content["weights"] if one["name"] == "htdemucs")
+    (entry,) = (candidate for candidate in content["weights"] if candidate["name"] == "htdemucs")
     part = entry["parts"][0]
     part["bytes"] = source.stat().st_size
     part["sha256"] = hashlib.sha256(source.read_bytes()).hexdigest()

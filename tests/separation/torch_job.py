@@ -25,7 +25,7 @@ from kit.worker.engines import EngineContext
 from services.separation.backends import note_of
 from services.separation.engine import NetworkEngine, Running, open_torch
 from services.separation.handler import handle
-from tests.separation.toys import make_job
+from tests.separation.fake_separators import make_job
 
 
 def main() -> None:

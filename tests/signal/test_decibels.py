@@ -6,9 +6,9 @@ import pytest
 from kit.signal.decibels import amplitude_to_db, power_to_db
 
 
-@pytest.mark.parametrize(("level", "wanted"), [(1.0, 0.0), (0.1, -20.0), (1e-10, -200.0)])
-def test_amplitudes(level: float, wanted: float) -> None:
-    assert amplitude_to_db(level) == wanted
+@pytest.mark.parametrize(("level", "expected"), [(1.0, 0.0), (0.1, -20.0), (1e-10, -200.0)])
+def test_amplitudes(level: float, expected: float) -> None:
+    assert amplitude_to_db(level) == expected
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-12])

@@ -42,7 +42,7 @@ def test_steady_noise_has_few_onsets() -> None:
     assert len(onsets) == len(times)
 
 
-def test_silence_and_nothing_have_none() -> None:
+def test_silent_and_empty_audio_have_no_onsets() -> None:
     assert loudness([signals.silence(1.0)]) == 0.0
     assert loudness([]) == 0.0
     assert loudness([signals.noise(0.01)]) > 0.05

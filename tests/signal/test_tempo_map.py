@@ -19,12 +19,12 @@ def beats_of(steps: Steps, *, jitter: float = 0.006, seed: int = 0) -> np.ndarra
 @pytest.mark.parametrize("tempi", [(100.0, 130.0), (120.0, 90.0, 120.0), (96.0, 104.0)])
 def test_steps_are_found(tempi: tuple[float, ...], jitter: float) -> None:
     steps = np.concatenate([np.full(48, 60 / bpm) for bpm in tempi])
-    found = find_stretches(beats_of(steps, jitter=jitter))
-    assert [one.bpm for one in found] == pytest.approx(tempi, rel=0.005)
-    for number, one in enumerate(found):
-        assert abs(one.first - 48 * number) <= 2
-    assert all(a.last == b.first for a, b in pairwise(found))
-    assert steadiness(beats_of(steps, jitter=0.0), found) > 0.9
+    result = find_stretches(beats_of(steps, jitter=jitter))
+    assert [section.bpm for section in result] == pytest.approx(tempi, rel=0.005)
+    for number, section in enumerate(result):
+        assert abs(section.first - 48 * number) <= 2
+    assert all(a.last == b.first for a, b in pairwise(result))
+    assert steadiness(beats_of(steps, jitter=0.0), result) > 0.9
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,15 @@ def test_one_tempo_stays_one(steps: Steps, seed: int) -> None:
 
 def test_a_ritardando_is_followed() -> None:
     steps = np.concatenate([np.full(64, 0.5), np.linspace(0.5, 0.8, 64)])
-    found = find_stretches(beats_of(steps))
-    tempi = [one.bpm for one in found]
+    result = find_stretches(beats_of(steps))
+    tempi = [section.bpm for section in result]
     assert tempi == sorted(tempi, reverse=True)
     assert tempi[0] == pytest.approx(120, rel=0.01)
-    for one in found:
-        true = 60 / steps[one.first : one.last].mean()
-        assert one.bpm == pytest.approx(true, rel=0.02)
+    for section in result:
+        true = 60 / steps[section.first : section.last].mean()
+        assert section.bpm == pytest.approx(true, rel=0.02)
 
 
-def test_nothing_has_no_tempo() -> None:
+def test_empty_audio_has_no_tempo() -> None:
     assert find_stretches(np.zeros(0)) == find_stretches(np.ones(1)) == ()
     assert steadiness(np.zeros(0), ()) == 0.0

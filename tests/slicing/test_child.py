@@ -38,13 +38,16 @@ async def test_a_child_goes_on_after_silence(tmp_path: Path) -> None:
         good = write_audio(tmp_path / "good.flac", signals.drum_loop(120.0, 4).audio)
         ends = []
         for number, path in enumerate((silent, good)):
-            said = [one async for one in child.run(work(path, tmp_path / f"job-{number}"))]
-            ends.append(said[-1])
+            messages = [
+                child_message
+                async for child_message in child.run(work(path, tmp_path / f"job-{number}"))
+            ]
+            ends.append(messages[-1])
         skipped, finished = ends
         assert isinstance(skipped, ChildResult)
         assert (skipped.outcome, skipped.reason) == ("skipped", "silent")
         assert isinstance(finished, Finished)
         SlicingResult.model_validate(finished.result)
-        assert "drums-hit-0000.flac" in [made.name for made in finished.outputs]
+        assert "drums-hit-0000.flac" in [output.name for output in finished.outputs]
     finally:
         await child.kill()

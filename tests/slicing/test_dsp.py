@@ -15,30 +15,30 @@ def blocks(audio: F32, size: int = 1000) -> Iterator[F32]:
         yield audio[:, at : at + size]
 
 
-def test_rolling_gives_what_was_asked_and_holds_little() -> None:
+def test_a_sliding_buffer_returns_the_range_and_holds_little() -> None:
     audio = signals.noise(2.0, channels=2)
-    rolling = SlidingBuffer(blocks(audio))
+    buffer = SlidingBuffer(blocks(audio))
     for start in range(0, audio.shape[1] - 3000, 2500):
-        rolling.forget(start)
+        buffer.forget(start)
         np.testing.assert_array_equal(
-            rolling.take(start, start + 3000), audio[:, start : start + 3000]
+            buffer.take(start, start + 3000), audio[:, start : start + 3000]
         )
-        assert rolling.held <= 5000
+        assert buffer.held <= 5000
 
 
-def test_rolling_skips_what_was_forgotten_before_it_was_read() -> None:
+def test_a_sliding_buffer_skips_what_was_forgotten_before_it_was_read() -> None:
     audio = signals.noise(3.0)
-    rolling = SlidingBuffer(blocks(audio))
-    rolling.forget(100_500)
-    np.testing.assert_array_equal(rolling.take(101_000, 101_200), audio[:, 101_000:101_200])
-    assert rolling.held <= 1500
+    buffer = SlidingBuffer(blocks(audio))
+    buffer.forget(100_500)
+    np.testing.assert_array_equal(buffer.take(101_000, 101_200), audio[:, 101_000:101_200])
+    assert buffer.held <= 1500
     with pytest.raises(ValueError, match="is gone"):
-        rolling.take(99_000, 101_000)
+        buffer.take(99_000, 101_000)
 
 
-def test_rolling_ends_with_the_audio() -> None:
-    rolling = SlidingBuffer(blocks(signals.noise(0.1)))
-    assert rolling.take(4000, 9000).shape == (1, 410)
+def test_a_sliding_buffer_ends_with_the_audio() -> None:
+    buffer = SlidingBuffer(blocks(signals.noise(0.1)))
+    assert buffer.take(4000, 9000).shape == (1, 410)
     assert SlidingBuffer(iter([])).take(0, 10).shape == (1, 0)
 
 

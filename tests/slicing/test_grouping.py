@@ -30,6 +30,6 @@ def test_groups_are_those_that_were_made() -> None:
     assert grouping.similarity.min() > 0.9
 
 
-def test_nothing_has_no_groups() -> None:
+def test_no_sounds_have_no_groups() -> None:
     grouping = group(np.zeros((0, 96)), np.zeros(0, np.int64), similarity=0.9)
     assert grouping.labels.size == 0

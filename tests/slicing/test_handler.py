@@ -22,7 +22,7 @@ from tests.support.single_job import SUBJECT, audio_input, single_job, write_aud
 RATE = 44_100
 
 
-def slice_up(
+def run_slicing(
     tmp_path: Path,
     audio: F32,
     params: SlicingParams | None = None,
@@ -41,7 +41,7 @@ def slice_up(
 
 def test_a_drum_loop_is_cut_at_every_hit_without_losing_an_attack(tmp_path: Path) -> None:
     loop = signals.drum_loop(110.0, 4)
-    result, document, job = slice_up(tmp_path, loop.audio, stem=Stem.DRUMS)
+    result, document, job = run_slicing(tmp_path, loop.audio, stem=Stem.DRUMS)
     shots = [piece for piece in document.slices if piece.kind is SliceKind.ONE_SHOT]
     assert result.one_shots == len(shots) == len(loop.hats)
     for piece, truth in zip(shots, sorted(loop.hats), strict=True):
@@ -49,14 +49,14 @@ def test_a_drum_loop_is_cut_at_every_hit_without_losing_an_attack(tmp_path: Path
         assert at - 0.012 * RATE <= piece.start <= at + 1
         assert piece.start + piece.fade_in <= at + 1
         assert piece.start <= piece.onset < piece.end
-    for one, following in pairwise(shots):
-        assert one.end <= following.start
+    for shot, following in pairwise(shots):
+        assert shot.end <= following.start
     assert {output.stem for output in job.outputs} == {Stem.DRUMS}
 
 
 def test_files_are_the_parent_between_start_and_end(tmp_path: Path) -> None:
     loop = signals.drum_loop(110.0, 2)
-    _, document, job = slice_up(tmp_path, loop.audio, SlicingParams(fade_in_ms=0, fade_out_ms=0))
+    _, document, job = run_slicing(tmp_path, loop.audio, SlicingParams(fade_in_ms=0, fade_out_ms=0))
     parent = read(tmp_path / "song.flac")
     outputs = {output.name: output for output in job.outputs}
     stored = [piece for piece in document.slices if piece.file]
@@ -73,7 +73,7 @@ def test_files_are_the_parent_between_start_and_end(tmp_path: Path) -> None:
 
 def test_cuts_lie_on_zero_crossings(tmp_path: Path) -> None:
     loop = signals.drum_loop(120.0, 2)
-    _, document, job = slice_up(tmp_path, loop.audio)
+    _, document, job = run_slicing(tmp_path, loop.audio)
     parent = read(tmp_path / "song.flac")
     for piece in document.slices:
         around = parent[0, max(0, piece.start - 1) : piece.start + 2]
@@ -87,7 +87,7 @@ def test_cuts_lie_on_zero_crossings(tmp_path: Path) -> None:
 
 def test_like_hits_are_grouped_and_the_best_of_each_is_marked(tmp_path: Path) -> None:
     loop = signals.drum_loop(100.0, 4)
-    result, document, _ = slice_up(tmp_path, loop.audio)
+    result, document, _ = run_slicing(tmp_path, loop.audio)
     shots = [piece for piece in document.slices if piece.kind is SliceKind.ONE_SHOT]
     kinds = ["kick", "hat", "snare", "hat"] * 8
     groups: dict[str, set[int | None]] = {"kick": set(), "snare": set(), "hat": set()}
@@ -106,7 +106,7 @@ def test_like_hits_are_grouped_and_the_best_of_each_is_marked(tmp_path: Path) ->
 @pytest.mark.parametrize("bpm", [100.0, 128.0])
 def test_loops_are_whole_bars(tmp_path: Path, bpm: float) -> None:
     loop = signals.drum_loop(bpm, 9)
-    result, document, _ = slice_up(tmp_path, loop.audio)
+    result, document, _ = run_slicing(tmp_path, loop.audio)
     loops = [piece for piece in document.slices if piece.kind is SliceKind.LOOP]
     assert result.steady
     assert result.bpm == pytest.approx(bpm, rel=0.005)
@@ -128,12 +128,16 @@ def test_the_grid_of_an_analysis_is_used(tmp_path: Path) -> None:
         downbeat_confidence=1.0,
     )  # fmt: skip
     beats = tuple(Beat(time=float(index), position=index % 3 + 1) for index in range(16))
-    said = tmp_path / "analysis.json"
-    said.write_text(Analysis(duration=16.0, tempo=tempo, beats=beats).model_dump_json())
+    analysis_path = tmp_path / "analysis.json"
+    analysis_path.write_text(Analysis(duration=16.0, tempo=tempo, beats=beats).model_dump_json())
     extra = JobInput(
-        path=said, kind=ArtifactKind.ANALYSIS, name=said.name, subject=SUBJECT, sha256="0" * 64
+        path=analysis_path,
+        kind=ArtifactKind.ANALYSIS,
+        name=analysis_path.name,
+        subject=SUBJECT,
+        sha256="0" * 64,
     )
-    _, document, _ = slice_up(tmp_path, loop.audio, SlicingParams(bars=(1,)), more=(extra,))
+    _, document, _ = run_slicing(tmp_path, loop.audio, SlicingParams(bars=(1,)), more=(extra,))
     loops = [piece for piece in document.slices if piece.kind is SliceKind.LOOP]
     assert [round((piece.end - piece.start) / RATE, 1) for piece in loops] == [3.0] * len(loops)
     assert len(loops) == 5
@@ -141,7 +145,7 @@ def test_the_grid_of_an_analysis_is_used(tmp_path: Path) -> None:
 
 def test_a_known_tempo_is_taken(tmp_path: Path) -> None:
     loop = signals.drum_loop(120.0, 8)
-    _, document, _ = slice_up(tmp_path, loop.audio, SlicingParams(bpm=60.0, bars=(1,)))
+    _, document, _ = run_slicing(tmp_path, loop.audio, SlicingParams(bpm=60.0, bars=(1,)))
     lengths = {
         round((piece.end - piece.start) / RATE, 1)
         for piece in document.slices
@@ -154,7 +158,7 @@ def test_normalised_files_reach_the_peak(tmp_path: Path) -> None:
     loop = signals.drum_loop(110.0, 2)
     quiet = (loop.audio * np.float32(0.05)).astype(np.float32)
     params = SlicingParams(normalise=True, peak_dbfs=-3.0, loops=False)
-    _, document, job = slice_up(tmp_path, quiet, params)
+    _, document, job = run_slicing(tmp_path, quiet, params)
     outputs = {output.name: output.path for output in job.outputs}
     for piece in document.slices:
         assert piece.file is not None
@@ -165,14 +169,14 @@ def test_normalised_files_reach_the_peak(tmp_path: Path) -> None:
 
 def test_positions_of_a_stem_that_was_cut_from_its_item_are_the_items(tmp_path: Path) -> None:
     loop = signals.drum_loop(110.0, 1)
-    _, document, job = slice_up(tmp_path, loop.audio, stem=Stem.DRUMS, start=5000)
+    _, document, job = run_slicing(tmp_path, loop.audio, stem=Stem.DRUMS, start=5000)
     first = next(output for output in job.outputs if output.kind is ArtifactKind.SAMPLE)
     assert first.start == document.slices[0].start + 5000
 
 
 def test_limits_on_files_keep_the_best_of_each_group(tmp_path: Path) -> None:
     loop = signals.drum_loop(110.0, 4)
-    result, document, job = slice_up(tmp_path, loop.audio, SlicingParams(best_only=True))
+    result, document, job = run_slicing(tmp_path, loop.audio, SlicingParams(best_only=True))
     stored = [piece for piece in document.slices if piece.file]
     assert all(piece.best for piece in stored)
     assert result.stored == len(stored) == len(job.outputs) - 1
@@ -181,7 +185,7 @@ def test_limits_on_files_keep_the_best_of_each_group(tmp_path: Path) -> None:
 
 def test_a_long_gap_is_gated_and_ends_are_decays(tmp_path: Path) -> None:
     audio, times = signals.clicks(20.0, 9.0, first=0.5)
-    _, document, _ = slice_up(tmp_path, audio, SlicingParams(loops=False))
+    _, document, _ = run_slicing(tmp_path, audio, SlicingParams(loops=False))
     assert len(document.slices) == len(times)
     assert {piece.end_reason for piece in document.slices} == {SliceEnd.DECAY}
     assert all((piece.end - piece.start) / RATE < 0.1 for piece in document.slices)
@@ -190,20 +194,20 @@ def test_a_long_gap_is_gated_and_ends_are_decays(tmp_path: Path) -> None:
 def test_stereo_and_other_rates_work(tmp_path: Path) -> None:
     loop = signals.drum_loop(110.0, 2, sample_rate=48_000)
     both = np.concatenate([loop.audio, 0.5 * loop.audio])
-    result, _, job = slice_up(tmp_path, both, rate=48_000)
+    result, _, job = run_slicing(tmp_path, both, rate=48_000)
     assert result.one_shots == len(loop.hats)
     assert read(job.outputs[0].path).shape[0] == 2
 
 
 def test_silence_is_skipped(tmp_path: Path) -> None:
     with pytest.raises(Skipped) as outcome:
-        slice_up(tmp_path, signals.silence(2.0))
+        run_slicing(tmp_path, signals.silence(2.0))
     assert outcome.value.reason == "silent"
 
 
 def test_what_is_too_short_is_skipped(tmp_path: Path) -> None:
     with pytest.raises(Skipped) as outcome:
-        slice_up(tmp_path, signals.noise(0.01))
+        run_slicing(tmp_path, signals.noise(0.01))
     assert outcome.value.reason == "too_short"
 
 
@@ -228,7 +232,7 @@ def test_more_sensitivity_finds_no_less(tmp_path: Path) -> None:
         + signals.noise(loop.audio.shape[1] / RATE, amplitude=0.02)[:, : loop.audio.shape[1]]
     )
     counts = [
-        len(slice_up(tmp_path, audio, SlicingParams(sensitivity=value, loops=False))[1].slices)
+        len(run_slicing(tmp_path, audio, SlicingParams(sensitivity=value, loops=False))[1].slices)
         for value in (0.2, 0.8)
     ]
     assert counts[0] <= counts[1]
@@ -241,9 +245,9 @@ def test_a_stem_with_nothing_of_its_song_gives_no_samples(tmp_path: Path) -> Non
     )
     song = (audio_input(write_audio(tmp_path / "whole.flac", band)),)
     with pytest.raises(Skipped, match="20 dB below the mix") as skipped:
-        slice_up(tmp_path, 0.1 * band, stem=Stem.VOCALS, more=song)
+        run_slicing(tmp_path, 0.1 * band, stem=Stem.VOCALS, more=song)
     assert skipped.value.reason == "not_heard"
-    result, _, _ = slice_up(tmp_path, band, stem=Stem.ACCOMPANIMENT, more=song)
+    result, _, _ = run_slicing(tmp_path, band, stem=Stem.ACCOMPANIMENT, more=song)
     assert result.one_shots
     assert "several instruments" in result.remark
 
@@ -253,9 +257,9 @@ def test_opposite_channels_are_cut_where_equal_ones_are(
     tmp_path: Path, sides: tuple[int, int]
 ) -> None:
     loop = signals.drum_loop(110.0, 4).audio
-    _, document, _ = slice_up(tmp_path, np.array(sides, np.float32)[:, None] * loop)
+    _, document, _ = run_slicing(tmp_path, np.array(sides, np.float32)[:, None] * loop)
     (tmp_path / "mono").mkdir()
-    _, known, _ = slice_up(tmp_path / "mono", loop)
+    _, known, _ = run_slicing(tmp_path / "mono", loop)
     assert [(s.start, s.end) for s in document.slices] == [(s.start, s.end) for s in known.slices]
 
 
@@ -270,15 +274,15 @@ def test_an_offset_changes_no_cut_and_stays_in_what_is_stored(
         wave = 0.6 * np.sin(2 * np.pi * (180 + 40 * (number % 3)) * time) * np.exp(-45 * time)
         hits[0, at : at + len(time)] += wave.astype(np.float32)
     (tmp_path / "plain").mkdir()
-    _, known, _ = slice_up(tmp_path / "plain", hits)
+    _, known, _ = run_slicing(tmp_path / "plain", hits)
     params = SlicingParams(fade_in_ms=0, fade_out_ms=0)
-    _, document, job = slice_up(tmp_path, hits + np.float32(offset), params)
+    _, document, job = run_slicing(tmp_path, hits + np.float32(offset), params)
     shots = [s for s in document.slices if s.kind is SliceKind.ONE_SHOT]
     truth = [s for s in known.slices if s.kind is SliceKind.ONE_SHOT]
     assert len(shots) == len(truth) == 10
-    for one, other in zip(shots, truth, strict=True):
-        assert abs(one.start - other.start) <= 0.005 * RATE
-        assert abs(one.end - other.end) <= 0.015 * RATE
+    for shot, other in zip(shots, truth, strict=True):
+        assert abs(shot.start - other.start) <= 0.005 * RATE
+        assert abs(shot.end - other.end) <= 0.015 * RATE
     stored = {output.name: output.path for output in job.outputs}
     for piece in shots:
         if piece.file is not None:

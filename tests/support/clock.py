@@ -1,10 +1,10 @@
-"""A clock that moves when it is told to."""
+"""A clock that tests advance."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class ManualClock:
-    """Time that stands still but for a millisecond each time it is asked for."""
+    """A clock that advances by a millisecond for each reading, and otherwise only by `advance`."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from kit.clock import new_id
 
 
 def make_event(type_: str, data: BaseModel, *, subject: str = "subject") -> Event[Any]:
-    """Return an event of a type, as the library would say it."""
+    """Return an event of a type from the library."""
     return Event[Any](
         id=EventId(new_id()),
         type=type_,

@@ -1,7 +1,7 @@
-"""`python -m tests.support.full_disk_server`: the embedded server on a disk that may have no room.
+"""`python -m tests.support.full_disk_server`: the embedded server on a disk that can be full.
 
-While there is a file `full` in its data folder, nothing that a job makes finds room; each such
-failure adds a line to that file.
+While its data folder has a file `full`, writing a job's files fails with ENOSPC; each failure adds
+a line to that file.
 """
 
 import errno
@@ -25,16 +25,16 @@ from services.library.service import SERVICE as LIBRARY
 
 
 class FillingDisk(Disk):
-    """A disk without room for what jobs make while a file says so."""
+    """A disk that is full for job outputs while the marker file exists."""
 
     def __init__(self, full: Path) -> None:
         self._full = full
 
     def rename(self, draft: Path, target: Path) -> None:
-        """Give a file its place, unless it finds no room."""
+        """Move a draft to its place, or fail as a full disk does."""
         if "derived" in target.parts and self._full.exists():
-            with self._full.open("a", encoding="utf-8") as told:
-                told.write(f"{target.name}\n")
+            with self._full.open("a", encoding="utf-8") as log:
+                log.write(f"{target.name}\n")
             raise OSError(errno.ENOSPC, "No space left on device")
         super().rename(draft, target)
 

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.servers.postgres import Postgres
 from kit.clock import new_id
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,17 +38,17 @@ def running_postgres() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         ports = {"clients": probe.getsockname()[1]}
-    # What runs as another user lies below it, so it must be open to that one.
+    # The server runs as another user below this folder, so that user must be able to read it.
     folder = Path(tempfile.mkdtemp(prefix="cratedig-postgres-"))
     folder.chmod(0o755)
     log = folder / "log"
     try:
         launch = server.prepare(folder, ports, secrets)
         with log.open("wb") as output:
-            # The keeper stops the server also when this process is killed.
-            keeper = subprocess.Popen(
+            # The supervisor stops the server even if this process is killed.
+            supervisor = subprocess.Popen(
                 (
-                    *(sys.executable, "-m", "tests.support.keeper"),
+                    *(sys.executable, "-m", "tests.support.process_supervisor"),
                     *(str(folder), str(int(server.stop_signal))),
                     *(*launch.command, "-c", "fsync=off", "-c", "synchronous_commit=off"),
                 ),
@@ -61,18 +61,18 @@ def running_postgres() -> Iterator[str]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    assert keeper.stdin is not None
+    assert supervisor.stdin is not None
     try:
-        until = time.monotonic() + HANGS
+        until = time.monotonic() + HANG_TIMEOUT
         while not server.healthy(ports):
-            if keeper.poll() is not None or time.monotonic() > until:
+            if supervisor.poll() is not None or time.monotonic() > until:
                 words = log.read_text() if log.exists() else ""
                 raise RuntimeError(f"Postgres did not start:\n{words[-2000:]}")
             time.sleep(0.05)
-        yield server.lines(ports, secrets)["KIT_DATABASE_URL"]
+        yield server.environment(ports, secrets)["KIT_DATABASE_URL"]
     finally:
-        keeper.stdin.close()
-        keeper.wait(HANGS)
+        supervisor.stdin.close()
+        supervisor.wait(HANG_TIMEOUT)
 
 
 @pytest.fixture

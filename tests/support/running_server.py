@@ -15,7 +15,7 @@ import httpx
 
 from cratedig import Client, Credentials
 from deploy.servers.state import free_ports
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 ROOT = Path(__file__).parents[2]
 WORKERS = ("ingest", "midi")
@@ -30,18 +30,18 @@ FAST = {
     "GATEWAY_LOGINS_PER_MINUTE": "100000",
     "GATEWAY_ACCOUNTS_PER_HOUR": "1000000",
 }
-"""Times that tests can wait for, and limits that they do not meet."""
+"""Short timeouts for tests, and limits that they do not reach."""
 MANY_PROCESSES = {"KIT_LEASE": "10", "KIT_HEARTBEAT": "1"}
-"""Processes that share few processors are silent for seconds without being gone."""
+"""On few processors a live process may be silent for seconds."""
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
+    """Return a free port of the loopback address."""
     return free_ports(1)[0]
 
 
-def eventually(condition: Callable[[], bool], *, within: float = HANGS, what: str) -> None:
-    """Wait until a condition holds, looking often; fail with words when it does not."""
+def eventually(condition: Callable[[], bool], *, within: float = HANG_TIMEOUT, what: str) -> None:
+    """Poll until a condition holds; fail with a message at the timeout."""
     deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:
@@ -58,7 +58,7 @@ class Part:
     environment: dict[str, str]
     folder: Path
     url: str
-    """Where it tells whether it is ready."""
+    """The base URL of its `/readyz`."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,7 +80,7 @@ class Part:
             )
 
     def ready(self) -> bool:
-        """Return whether it and what it needs are ready now; fail where it has ended."""
+        """Return whether it is ready now; fail if it has ended."""
         if self.process and self.process.poll() is not None:
             raise AssertionError(f"{self.name} ended:\n{self.tail()}")
         try:
@@ -94,13 +94,13 @@ class Part:
             self.process.send_signal(number)
 
     def kill(self) -> None:
-        """Kill it as a power cut would; its children must find out by themselves."""
+        """Kill it with SIGKILL; its children must notice by themselves."""
         self.signal(signal.SIGKILL)
         if self.process is not None:
-            self.process.wait(HANGS)
+            self.process.wait(HANG_TIMEOUT)
 
-    def stop(self, *, within: float = HANGS) -> int:
-        """Ask it to stop, and return its exit code."""
+    def stop(self, *, within: float = HANG_TIMEOUT) -> int:
+        """Stop it with SIGTERM, and return its exit code."""
         if self.process is None:
             return 0
         self.signal(signal.SIGTERM)
@@ -111,8 +111,8 @@ class Part:
             raise AssertionError(f"{self.name} did not stop within {within:g} s") from None
 
     def engines(self, word: str | None = None) -> set[int]:
-        """Return the processes in which it runs engines now, of one task where a word is given."""
-        found = set()
+        """Return the ids of its engine processes, of one task if a word is given."""
+        pids = set()
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
                 fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
@@ -123,8 +123,8 @@ class Part:
             arguments = command.decode().rstrip("\0").split("\0")
             child = "kit.worker.child" in arguments and word in (None, arguments[-1])
             if mine and child and fields[0] not in "ZX":
-                found.add(int(stat.parent.name))
-        return found
+                pids.add(int(stat.parent.name))
+        return pids
 
     def tail(self, lines: int = 40) -> str:
         """Return the end of its log."""
@@ -133,14 +133,14 @@ class Part:
 
 @dataclass(slots=True)
 class RunningServer:
-    """Processes that are a server together, behind one address."""
+    """The processes of one server, with one public address."""
 
     url: str
     folder: Path
     parts: dict[str, Part] = field(default_factory=dict)
     clients: list[Client] = field(default_factory=list)
     administrator: Client | None = None
-    """The first account, where a test needs one."""
+    """The first account, if a test needs one."""
 
     def start(self) -> None:
         """Start every part and wait until the server is ready."""
@@ -158,12 +158,12 @@ class RunningServer:
 
     def ready(self) -> bool:
         """Return whether every part is ready now; fail where one has ended."""
-        # Each is asked, so that one that has ended is found out.
+        # Check each of them, so that an ended one is noticed.
         answers = [part.ready() for part in self.parts.values()]
         return all(answers)
 
     def stop(self) -> None:
-        """Stop every part, workers first, and let go of its clients."""
+        """Stop every part, workers first, and close the clients."""
         while self.clients:
             self.clients.pop().close()
         for part in reversed(self.parts.values()):
@@ -172,7 +172,7 @@ class RunningServer:
             part.stop()
 
     def client(self) -> Client:
-        """Return a client of nobody yet."""
+        """Return a client without an account."""
         client = Client(Credentials(self.url), save=lambda _: None)
         self.clients.append(client)
         return client

@@ -18,18 +18,18 @@ SUBJECT = Subject.of_item(ITEM)
 
 
 @dataclass(slots=True)
-class Told:
-    """A reporter that keeps what it was told."""
+class RecordingReporter:
+    """A reporter that records progress and previews."""
 
     fractions: list[float] = field(default_factory=list)
     previews: list[Path] = field(default_factory=list)
 
     def progress(self, fraction: float, message: str) -> None:
-        """Keep how far the work is."""
+        """Record the fraction."""
         self.fractions.append(fraction)
 
     def preview(self, path: Path) -> None:
-        """Keep what was offered."""
+        """Record the file of a preview."""
         self.previews.append(path)
 
 
@@ -64,5 +64,5 @@ def single_job(
         item_facts=ItemFacts(id=ITEM, kind=kind, name="song"),
         inputs=tuple(inputs),
         scratch=scratch,
-        reporter=Told(),
+        reporter=RecordingReporter(),
     )

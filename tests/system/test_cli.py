@@ -71,7 +71,7 @@ def shell(server: RunningServer, tmp_path: Path) -> Shell:
 
 
 @dataclass(frozen=True)
-class World:
+class CliHarness:
     """What commands are given."""
 
     shell: Shell
@@ -83,7 +83,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> World:
+def harness(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> CliHarness:
     shell = shell_of(server, tmp_path_factory.mktemp("shell"))
     item = shell.tone("tone.wav", frequency=233.0, kind="track")
     run = shell.user.runs.wait(shell.user.runs.create(item, "midi").id)
@@ -92,14 +92,14 @@ def world(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Wo
     rejected = str(shell.user.uploads.file(diary).job)
     with pytest.raises(JobFailedError):
         shell.user.jobs.wait(rejected)
-    return World(shell, item, run.steps[0].jobs[0], run.id, rejected)
+    return CliHarness(shell, item, run.steps[0].jobs[0], run.id, rejected)
 
 
 def email() -> str:
     return f"{secrets.token_hex(8)}@example.org"
 
 
-Words = Callable[[World], list[str]]
+Words = Callable[[CliHarness], list[str]]
 GOOD: dict[str, Words] = {
     "signup": lambda w: ["--email", email(), "--url", w.shell.url],
     "login": lambda w: ["--email", _account(w), "--url", w.shell.url],
@@ -170,50 +170,53 @@ BAD: dict[str, tuple[list[str], int]] = {
 APART = frozenset({"signup", "login", "logout", "account password", "account delete"})
 
 
-def _account(w: World) -> str:
+def _account(w: CliHarness) -> str:
     address = email()
     w.shell.user.account.create(address, PASSWORD)
     return address
 
 
-def _pipeline_file(w: World, name: str) -> str:
+def _pipeline_file(w: CliHarness, name: str) -> str:
     path = w.shell.folder / f"{name}.json"
     spec = {"name": name, "steps": [{"name": "midi", "task": "midi"}]}
     path.write_text(json.dumps(spec), encoding="utf-8")
     return path.name
 
 
-def _saved_pipeline(w: World) -> str:
+def _saved_pipeline(w: CliHarness) -> str:
     spec = {"name": "to-delete", "steps": [{"name": "midi", "task": "midi"}]}
     return w.shell.user.pipelines.create(spec).spec.name
 
 
 def commands() -> list[str]:
     """Return every command, one of a group behind the group's name."""
-    groups = [("", app), *((f"{one.name} ", one.typer_instance) for one in app.registered_groups)]
+    groups = [
+        ("", app),
+        *((f"{command.name} ", command.typer_instance) for command in app.registered_groups),
+    ]
     return [
-        group + (one.name or str(one.callback.__name__ if one.callback else ""))
+        group + (command.name or str(command.callback.__name__ if command.callback else ""))
         for group, of in groups
-        for one in of.registered_commands
+        for command in of.registered_commands
     ]
 
 
-def placed(world: World, name: str, server: RunningServer, folder: Path) -> World:
+def harness_for(harness: CliHarness, name: str, server: RunningServer, folder: Path) -> CliHarness:
     if name.startswith("invitations "):
         assert server.administrator is not None
         save(server.administrator.credentials, folder / "credentials.json")
-        return replace(world, shell=Shell(server.administrator, folder, server.url))
+        return replace(harness, shell=Shell(server.administrator, folder, server.url))
     if name not in APART:
-        return world
-    return replace(world, shell=shell_of(server, folder))
+        return harness
+    return replace(harness, shell=shell_of(server, folder))
 
 
 @pytest.mark.parametrize("name", commands())
 def test_json_is_one_document(
-    world: World, server: RunningServer, tmp_path: Path, name: str
+    harness: CliHarness, server: RunningServer, tmp_path: Path, name: str
 ) -> None:
-    world = placed(world, name, server, tmp_path)
-    done = world.shell(*name.split(), *GOOD[name](world), "--json")
+    harness = harness_for(harness, name, server, tmp_path)
+    done = harness.shell(*name.split(), *GOOD[name](harness), "--json")
     assert done.returncode == 0, done.stderr
     # Only live events are a stream: one object a line.
     documents = done.stdout.splitlines() if name == "watch" else [done.stdout]
@@ -224,12 +227,12 @@ def test_json_is_one_document(
 
 @pytest.mark.parametrize("name", commands())
 def test_a_fault_is_one_json_object_on_standard_error(
-    world: World, server: RunningServer, tmp_path: Path, name: str
+    harness: CliHarness, server: RunningServer, tmp_path: Path, name: str
 ) -> None:
-    world = placed(world, name, server, tmp_path)
+    harness = harness_for(harness, name, server, tmp_path)
     words, code = BAD[name]
-    given = [world.shell.url if word == "URL" else word for word in words]
-    done = world.shell(*name.split(), *given, "--json")
+    arguments = [harness.shell.url if word == "URL" else word for word in words]
+    done = harness.shell(*name.split(), *arguments, "--json")
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     report = json.loads(done.stderr)
     assert report["exit"] == code
@@ -238,17 +241,19 @@ def test_a_fault_is_one_json_object_on_standard_error(
         assert leaked not in text
 
 
-def test_a_word_that_is_no_kind_is_answered_with_those_there_are(world: World) -> None:
-    done = world.shell("get", world.item, "--kind", "bogus", "--json")
+def test_a_word_that_is_no_kind_is_answered_with_those_there_are(harness: CliHarness) -> None:
+    done = harness.shell("get", harness.item, "--kind", "bogus", "--json")
     assert done.returncode == 2
     assert "Choose from original, canonical, peaks" in json.loads(done.stderr)["detail"]
 
 
 def test_two_items_of_one_name_keep_their_files(shell: Shell) -> None:
-    items = [shell.tone(f"{one}/same name.wav", frequency=410.0 + i) for i, one in enumerate("ab")]
+    items = [
+        shell.tone(f"{folder}/same name.wav", frequency=410.0 + i) for i, folder in enumerate("ab")
+    ]
     for order in (items, items[::-1], items):
         shell.json("get", *order, "-o", "out", "--kind", "original")
-    sent = {(shell.folder / one / "same name.wav").read_bytes() for one in "ab"}
+    sent = {(shell.folder / folder / "same name.wav").read_bytes() for folder in "ab"}
     got = [path.read_bytes() for path in (shell.folder / "out").rglob("same name.wav")]
     assert len(got) == 2
     assert set(got) == sent
@@ -259,7 +264,7 @@ def test_two_items_of_one_name_keep_their_files(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("start", ["曲" * 83, "é" * 125, "x" * 200, "👩\u200d👧" * 22])
-def test_a_long_name_is_fetched_with_its_ending(shell: Shell, start: str) -> None:
+def test_a_long_name_is_fetched_with_its_suffix(shell: Shell, start: str) -> None:
     item = shell.tone(f"{start}.wav", frequency=500.0 + len(start))
     shell.json("get", item, "-o", "out")
     (original,) = [p for p in (shell.folder / "out").rglob("*.wav") if p.is_file()]
@@ -273,19 +278,21 @@ def test_a_name_is_found_however_it_is_typed(shell: Shell, name: str, form: Any)
     assert shell.json("show", unicodedata.normalize(form, name))["id"] == item
 
 
-def test_a_song_goes_before_what_was_cut_from_it(shell: Shell) -> None:
+def test_a_song_comes_before_its_stems(shell: Shell) -> None:
     song = shell.tone("plain.wav", frequency=700.0, kind="track")
     (run,) = shell.json("run", "stems", "plain")
     assert run["state"] == "succeeded"
     cut = list(shell.user.items.list(roots=False))
-    assert {one.name for one in cut} == {"plain – vocals", "plain – accompaniment"}
+    assert {entry.name for entry in cut} == {"plain – vocals", "plain – accompaniment"}
     shell.user.items.update(cut[0].id, name="plain.wav")
     assert shell.json("show", "plain.wav")["id"] == song
-    assert [one["id"] for one in shell.json("ls")] == [song]
+    assert [entry["id"] for entry in shell.json("ls")] == [song]
     (step,) = run["steps"]
     got = shell.json("get", song, "--run", run["id"], "--stem", "vocals", "-o", "out")
-    assert [one["job"] for one in got] == step["jobs"]
-    assert [Path(one["path"]).parts for one in got] == [("out", "plain", "stems", "vocals.flac")]
+    assert [entry["job"] for entry in got] == step["jobs"]
+    assert [Path(entry["path"]).parts for entry in got] == [
+        ("out", "plain", "stems", "vocals.flac")
+    ]
 
 
 def test_a_drum_track_is_taken_as_one(shell: Shell) -> None:
@@ -314,18 +321,18 @@ def test_a_samples_tags_come_with_its_upload(shell: Shell) -> None:
     assert item["tagging"]["subject"]["id"] == item["id"]
 
 
-def test_parameters_are_checked_where_they_are_given(world: World) -> None:
-    refused = world.shell(
-        "run", "full", world.item, "-p", "separation.weights=htdemucs_6s", "--json"
+def test_parameters_are_checked_where_they_are_given(harness: CliHarness) -> None:
+    refused = harness.shell(
+        "run", "full", harness.item, "-p", "separation.weights=htdemucs_6s", "--json"
     )
     assert refused.returncode == 5
     ((field),) = json.loads(refused.stderr)["fields"]
     assert field["field"] == "body.params.separation.weights"
     assert "choose from" in field["message"]
     assert "spleeter-2stems" in field["message"]
-    refused = world.shell("run", "full", world.item, "-p", "bogus.weights=x", "--json")
+    refused = harness.shell("run", "full", harness.item, "-p", "bogus.weights=x", "--json")
     assert "it has separation, analysis" in refused.stderr
-    refused = world.shell("run", "full", world.item, "-p", "separation.bogus=1", "--json")
+    refused = harness.shell("run", "full", harness.item, "-p", "separation.bogus=1", "--json")
     assert "there are weights, stems" in refused.stderr
 
 
@@ -340,11 +347,11 @@ def test_invitations_and_keys_are_listed_until_they_are_revoked(
         ("invitations", Shell(server.administrator, folder, server.url)),
         ("keys", shell),
     ):
-        made = user.json(group, "create", "for a test")
-        assert made["id"] in {one["id"] for one in user.json(group, "list")}
-        assert made["id"] in user(group, "list").stdout
-        assert user(group, "revoke", made["id"]).stdout == f"{made['id']}  revoked\n"
-        assert made["id"] not in {one["id"] for one in user.json(group, "list")}
+        created = user.json(group, "create", "for a test")
+        assert created["id"] in {entry["id"] for entry in user.json(group, "list")}
+        assert created["id"] in user(group, "list").stdout
+        assert user(group, "revoke", created["id"]).stdout == f"{created['id']}  revoked\n"
+        assert created["id"] not in {entry["id"] for entry in user.json(group, "list")}
     refused = shell("invitations", "list", "--json")
     assert (refused.returncode, json.loads(refused.stderr)["error"]) == (5, "forbidden")
 

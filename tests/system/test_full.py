@@ -50,12 +50,12 @@ def test_a_song_ends_as_a_score_on_its_own_beats(server: RunningServer, tmp_path
     for downbeat in TRUTH["downbeats"][1:]:
         assert np.abs(bars - downbeat).min() < 0.05
     # What the tracks hold is what the stems' own lists of notes say.
-    (job,) = [user.jobs.get(one) for one in steps["song-midi"].jobs]
+    (job,) = [user.jobs.get(id_) for id_ in steps["song-midi"].jobs]
     assert job.result is not None
     assert sum(track["notes"] for track in job.result["tracks"]) == job.result["notes"]
-    for track, told in zip(file.tracks[1:], job.result["tracks"], strict=True):
-        assert track.name == told["name"]
-        assert sum(m.type == "note_on" for m in track) == told["notes"]
+    for track, summary in zip(file.tracks[1:], job.result["tracks"], strict=True):
+        assert track.name == summary["name"]
+        assert sum(m.type == "note_on" for m in track) == summary["notes"]
 
 
 @pytest.mark.skipif(not SUNG.is_file(), reason=f"there is no recording {SUNG.name} to take apart")
@@ -96,13 +96,13 @@ def _bars(file: mido.MidiFile, *, until: float) -> list[float]:
             tempi.append((now, message.tempo))
         if message.type == "time_signature":
             meters.append((now, 4 * file.ticks_per_beat * message.numerator // message.denominator))
-    found: list[float] = []
+    bars: list[float] = []
     second, tick = 0.0, 0
     while second < until:
-        found.append(second)
+        bars.append(second)
         bar = [length for at, length in meters if at <= tick][-1]
         for step in range(tick, tick + bar, 120):
             tempo = [t for at, t in tempi if at <= step][-1]
             second += 120 * tempo / file.ticks_per_beat / 1e6
         tick += bar
-    return found
+    return bars

@@ -53,11 +53,11 @@ def own_ids(user: Client, folder: Path) -> dict[str, str]:
 
 def test_no_request_makes_a_fault(server: RunningServer, tmp_path: Path) -> None:
     operations = [
-        found.ok()
-        for found in SCHEMA.get_all_operations()
-        if (found.ok().method.upper(), found.ok().path) not in LEFT_OUT
+        operation.ok()
+        for operation in SCHEMA.get_all_operations()
+        if (operation.ok().method.upper(), operation.ok().path) not in LEFT_OUT
     ]
-    operations.sort(key=lambda one: one.method.upper() == "DELETE")
+    operations.sort(key=lambda item: item.method.upper() == "DELETE")
     assert len(operations) > 30
     each = -(-CASES // len(operations))
     user = server.user("fuzz")
@@ -76,13 +76,13 @@ def test_no_request_makes_a_fault(server: RunningServer, tmp_path: Path) -> None
                     for name in dict(case.path_parameters or {}):
                         case.path_parameters[name] = own.get(name, "nothing")
                 request = case.as_transport_kwargs(base_url=server.url)
-                given_ = {k: v for k, v in request.items() if k in ("params", "json", "data")}
+                body = {k: v for k, v in request.items() if k in ("params", "json", "data")}
                 head = {**dict(request.get("headers") or {})}
                 if chance.random() < 0.9:
                     head["Authorization"] = f"Bearer {user.credentials.access_token}"
                 try:
                     answer = http.request(
-                        request["method"], request["url"], headers=_plain(head), **given_
+                        request["method"], request["url"], headers=_plain(head), **body
                     )
                 except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeError):
                     return  # No client can send it.

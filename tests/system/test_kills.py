@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(60 + 25 * KI
 @pytest.fixture
 def server(tmp_path: Path) -> RunningServer:
     server = embedded_server(tmp_path)
-    server.parts["server"].command = [sys.executable, "-m", "tests.support.trial_server"]
+    server.parts["server"].command = [sys.executable, "-m", "tests.support.quick_midi_server"]
     return server
 
 
@@ -51,7 +51,7 @@ def test_no_job_is_lost_doubled_or_stuck(server: RunningServer, tmp_path: Path) 
             time.sleep(chance.uniform(0.0, 0.8))
             server.parts["server"].kill()
             server.start()
-        ended(user, acknowledged)
+        wait_for_all(user, acknowledged)
         check(user, item, acknowledged)
         server.stop()
         with closing(sqlite3.connect(tmp_path / "data" / "library.db")) as database:
@@ -79,18 +79,18 @@ def test_engines_killed_at_work_cost_no_job_and_no_worker(
             # An engine that nobody needs is not started again, so there is work at every kill.
             new = submit(user, str(sent.item), JOBS * (kill + 1) // 6 - JOBS * kill // 6)
             jobs += new
-            eventually(partial(has_begun, user, new), within=20, what="a job at work")
+            eventually(partial(has_started, user, new), within=20, what="a job at work")
             victim = max(part.engines("midi"), default=None)
             if victim is not None:
                 with suppress(ProcessLookupError):
                     os.kill(victim, signal.SIGKILL)
-        ended(user, jobs)
+        wait_for_all(user, jobs)
         check(user, str(sent.item), jobs)
         assert part.process.poll() is None
         assert part.process.pid == first
         server.stop()
-        assert counted(tmp_path, "SELECT sum(crashes) FROM jobs") >= 1, "no job was hit"
-        assert counted(tmp_path, "SELECT sum(lost) FROM jobs") == 0
+        assert query_number(tmp_path, "SELECT sum(crashes) FROM jobs") >= 1, "no job was hit"
+        assert query_number(tmp_path, "SELECT sum(lost) FROM jobs") == 0
     finally:
         server.parts["server"].kill()
 
@@ -107,24 +107,24 @@ def test_a_job_that_was_at_work_when_the_process_was_killed_counts_as_lost(
         hits = 0
         while hits < 2:
             jobs += submit(user, str(sent.item), JOBS // 2)
-            eventually(partial(at_work, user, jobs), within=20, what="a job at work")
+            eventually(partial(is_running, user, jobs), within=20, what="a job at work")
             server.parts["server"].kill()
-            running = counted(tmp_path, "SELECT count(*) FROM jobs WHERE state = 'running'")
-            lost = counted(tmp_path, "SELECT sum(lost) FROM jobs")
+            running = query_number(tmp_path, "SELECT count(*) FROM jobs WHERE state = 'running'")
+            lost = query_number(tmp_path, "SELECT sum(lost) FROM jobs")
             server.start()
-            after = counted(tmp_path, "SELECT sum(lost) FROM jobs")
+            after = query_number(tmp_path, "SELECT sum(lost) FROM jobs")
             # What an attempt had stored in full by then counts as done, and as nothing lost: such
             # a kill came too late to be one that hits.
             assert lost <= after <= lost + running
             hits += after > lost
-        ended(user, jobs)
+        wait_for_all(user, jobs)
         check(user, str(sent.item), jobs)
         server.stop()
     finally:
         server.parts["server"].kill()
 
 
-def test_a_server_told_to_stop_leaves_in_good_order_within_its_grace(
+def test_a_server_stops_in_good_order_within_its_grace_period(
     server: RunningServer, tmp_path: Path
 ) -> None:
     server.start()
@@ -133,33 +133,35 @@ def test_a_server_told_to_stop_leaves_in_good_order_within_its_grace(
         sent = user.uploads.file(write_tone(tmp_path / "tone.wav"))
         user.jobs.wait(str(sent.job))
         jobs = submit(user, str(sent.item), JOBS)
-        eventually(lambda: at_work(user, jobs), within=20, what="a job at work")
+        eventually(lambda: is_running(user, jobs), within=20, what="a job at work")
         assert server.parts["server"].stop(within=15.0) == 0
         running = "SELECT count(*) FROM jobs WHERE state = 'running'"
-        assert counted(tmp_path, running) == 0, "what ran was finished or given back"
-        assert counted(tmp_path, "SELECT count(*) FROM jobs WHERE state = 'queued'") > 0
+        assert query_number(tmp_path, running) == 0, "what ran was finished or given back"
+        assert query_number(tmp_path, "SELECT count(*) FROM jobs WHERE state = 'queued'") > 0
         server.start()
-        ended(user, jobs)
+        wait_for_all(user, jobs)
         check(user, str(sent.item), jobs)
         server.stop()
-        assert counted(tmp_path, "SELECT max(attempt) FROM jobs") == 1, "no attempt was used up"
-        assert counted(tmp_path, "SELECT sum(lost + crashes + retries) FROM jobs") == 0
+        assert query_number(tmp_path, "SELECT max(attempt) FROM jobs") == 1, (
+            "no attempt was used up"
+        )
+        assert query_number(tmp_path, "SELECT sum(lost + crashes + retries) FROM jobs") == 0
     finally:
         server.parts["server"].kill()
 
 
-def has_begun(user: Client, jobs: list[str]) -> bool:
+def has_started(user: Client, jobs: list[str]) -> bool:
     """Return whether one of the jobs runs now, or all have ended already."""
     states = {user.jobs.get(job).state for job in jobs}
     return "running" in states or "queued" not in states
 
 
-def at_work(user: Client, jobs: list[str]) -> bool:
+def is_running(user: Client, jobs: list[str]) -> bool:
     """Return whether one of the jobs runs now."""
     return any(user.jobs.get(job).state == "running" for job in jobs)
 
 
-def counted(folder: Path, query: str) -> int:
+def query_number(folder: Path, query: str) -> int:
     """Ask the database of a server for a number."""
     with closing(sqlite3.connect(folder / "data" / "library.db")) as database:
         return int(database.execute(query).fetchone()[0])
@@ -167,15 +169,15 @@ def counted(folder: Path, query: str) -> int:
 
 def submit(user: Client, item: str, count: int) -> list[str]:
     """Ask for jobs and return those that were acknowledged."""
-    made = []
+    jobs = []
     for number in range(count):
         threshold = round(0.1 + 0.85 * (number % 18) / 18, 3)
         params = {"onset_threshold": threshold}
-        made.append(user.jobs.create(item, "midi", params=params, force=True).id)
-    return made
+        jobs.append(user.jobs.create(item, "midi", params=params, force=True).id)
+    return jobs
 
 
-def ended(user: Client, jobs: list[str]) -> None:
+def wait_for_all(user: Client, jobs: list[str]) -> None:
     """Wait until every job has ended."""
     waiting = set(jobs)
 

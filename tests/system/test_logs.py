@@ -25,7 +25,7 @@ def canary(name: str) -> str:
     return f"canary-{name}-{secrets.token_hex(12)}"
 
 
-def put_to_use(server: RunningServer, folder: Path) -> dict[str, str]:
+def exercise_server(server: RunningServer, folder: Path) -> dict[str, str]:
     """Do what users do, right and wrong, and return what must not be found afterwards."""
     known = {
         name: canary(name)
@@ -43,15 +43,15 @@ def put_to_use(server: RunningServer, folder: Path) -> dict[str, str]:
             "/v1/sessions/refresh", json={"refresh_token": session["refresh_token"]}
         )
         head = {"Authorization": f"Bearer {session['access_token']}"}
-        made = http.post(
+        created = http.post(
             "/v1/keys", json={"name": "mine", "scopes": ["catalogue:read"]}, headers=head
         )
-        assert made.status_code == 201, made.text
+        assert created.status_code == 201, created.text
         ticket = http.post("/v1/events/tickets", headers=head)
         known |= {
             "access token": session["access_token"].split(".")[2],
             "refresh token": session["refresh_token"],
-            "api key": made.json()["key"],
+            "api key": created.json()["key"],
             "own access token": user.credentials.access_token.split(".")[2],
             "ticket": ticket.json()["ticket"],
         }
@@ -77,8 +77,8 @@ def put_to_use(server: RunningServer, folder: Path) -> dict[str, str]:
         assert http.get(url).is_success
         assert http.get(url[:-4]).status_code in (403, 404)
         known["signature"] = dict(httpx.URL(url).params)["signature"]
-        asked = {"name": "b.wav", "size": 9, "sha256": hashlib.sha256(b"123456789").hexdigest()}
-        opened = http.post("/v1/uploads", json=asked, headers=head).json()
+        body = {"name": "b.wav", "size": 9, "sha256": hashlib.sha256(b"123456789").hexdigest()}
+        opened = http.post("/v1/uploads", json=body, headers=head).json()
         part = opened["missing"][0]["url"]
         http.put(part, content=b"1234")
         known["part's signature"] = dict(httpx.URL(part).params)["signature"]
@@ -95,7 +95,7 @@ def put_to_use(server: RunningServer, folder: Path) -> dict[str, str]:
     return known
 
 
-def put_to_use_without(server: RunningServer, folder: Path, what: str) -> dict[str, str]:
+def exercise_server_without(server: RunningServer, folder: Path, what: str) -> dict[str, str]:
     """Do what users do while a part of the server is away; return what must not be found then."""
     known = {f"{name} without {what}": canary(name) for name in ("title", "artist", "word", "file")}
     title, artist, word, file = known.values()
@@ -104,14 +104,14 @@ def put_to_use_without(server: RunningServer, folder: Path, what: str) -> dict[s
     sent = user.uploads.file(write_tone(folder / f"{what}.wav"))
     with httpx.Client(base_url=server.url, timeout=60.0) as http:
         head = {"Authorization": f"Bearer {user.credentials.access_token}"}
-        asked = {"name": f"{file}.wav", "size": 9, "sha256": hashlib.sha256(b"1").hexdigest()}
-        opened = http.post("/v1/uploads", json=asked, headers=head).json()
+        body = {"name": f"{file}.wav", "size": 9, "sha256": hashlib.sha256(b"1").hexdigest()}
+        opened = http.post("/v1/uploads", json=body, headers=head).json()
         with _AWAY[what](server.folder / "data"):
             edit = {"name": title, "metadata": {"artist": artist}}
             answers = [
                 http.patch(f"/v1/items/{sent.item}", json=edit, headers=head),
                 http.get("/v1/items", params={"q": word}, headers=head),
-                http.post("/v1/uploads", json=asked, headers=head),
+                http.post("/v1/uploads", json=body, headers=head),
                 http.put(opened["missing"][0]["url"], content=b"123456789"),
                 http.post(f"/v1/uploads/{opened['id']}/complete", headers=head),
                 http.post("/v1/accounts", json={"email": email, "password": canary("password")}),
@@ -165,9 +165,9 @@ def test_no_canary_is_found_in_any_log(tmp_path: Path) -> None:
     folder.mkdir()
     server = embedded_server(folder, extra=own)
     with running(server):
-        known = put_to_use(server, tmp_path)
+        known = exercise_server(server, tmp_path)
         for what in _AWAY:
-            known |= put_to_use_without(server, tmp_path, what)
+            known |= exercise_server_without(server, tmp_path, what)
     known |= json.loads(next(folder.rglob("secrets.json")).read_text(encoding="utf-8"))
     lines = [
         line
@@ -175,17 +175,17 @@ def test_no_canary_is_found_in_any_log(tmp_path: Path) -> None:
         for line in part.log.read_text(encoding="utf-8").splitlines()
     ]
     for name, value in known.items():
-        found = [line for line in lines if value in line]
-        assert not found, f"{name} is in the log: {found[0][:2000]}"
-    told = [json.loads(line) for line in lines if line.startswith("{")]
-    assert len(told) > 10
-    for line in told:
+        leaks = [line for line in lines if value in line]
+        assert not leaks, f"{name} is in the log: {leaks[0][:2000]}"
+    entries = [json.loads(line) for line in lines if line.startswith("{")]
+    assert len(entries) > 10
+    for line in entries:
         when = datetime.fromisoformat(line["time"])
         assert when.utcoffset() == timedelta(0)
         assert began - 60 < when.timestamp() < time.time() + 60
         assert {"level", "logger", "message"} <= line.keys()
-    assert {"login.ok", "login.failed"} <= {line.get("event") for line in told}
-    assert {"owner", "trace_id"} <= {name for line in told for name in line}
+    assert {"login.ok", "login.failed"} <= {line.get("event") for line in entries}
+    assert {"owner", "trace_id"} <= {name for line in entries for name in line}
     assert stored(folder, known["email"]), "the canaries never reached the server"
 
 

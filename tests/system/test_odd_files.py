@@ -7,9 +7,9 @@ import pytest
 
 from kit.worker.engines import EngineContext
 from services.ingest.engine import load_engine
-from tests.ingest.mutants import make_seeds, mutants
+from tests.ingest.damaged_files import make_seeds, mutants
 from tests.support.running_server import RunningServer
-from tests.system.intake import send_all
+from tests.system.bulk_uploads import send_all
 
 DATA = Path(os.environ.get("CRATEDIG_TEST_DATA", "../shared/data"))
 ODD = DATA / "odd_files" / "shared"

@@ -12,7 +12,7 @@ from cratedig import Client, NotFoundError
 from kit.arrays import AudioBlock
 from kit.audio.decode import read
 from kit.audio.encode import Encoder
-from tests.separation.voices import RATE, song
+from tests.separation.synthetic_vocals import RATE, song
 from tests.support.running_server import RunningServer, eventually
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
@@ -41,7 +41,7 @@ def item(user: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
     return sent.item
 
 
-def hear(user: Client, job: str, name: str) -> AudioBlock:
+def load_preview(user: Client, job: str, name: str) -> AudioBlock:
     answer = httpx.get(user.jobs.preview(job, name).url)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "audio/flac"
@@ -52,13 +52,18 @@ def hear(user: Client, job: str, name: str) -> AudioBlock:
 
 def stems(user: Client, item: str, folder: Path) -> dict[str, Path]:
     folder.mkdir()
-    found = [one for one in user.artifacts.list(item) if one.kind == "stem"]
-    return {one.name: user.artifacts.save(one, folder / one.name) for one in found}
+    artifacts = [artifact for artifact in user.artifacts.list(item) if artifact.kind == "stem"]
+    return {
+        artifact.name: user.artifacts.save(artifact, folder / artifact.name)
+        for artifact in artifacts
+    }
 
 
-def test_stems_are_heard_before_they_are_finished(user: Client, item: str, tmp_path: Path) -> None:
+def test_previews_of_stems_play_before_the_job_ends(
+    user: Client, item: str, tmp_path: Path
+) -> None:
     job = user.jobs.create(item, "separation", params=PARAMS).id
-    heard: dict[str, AudioBlock] = {}
+    previews: dict[str, AudioBlock] = {}
     early, announced = 0, set[str]()
     for event in user.events.stream(job=job):
         if event.type == "job.succeeded":
@@ -72,7 +77,7 @@ def test_stems_are_heard_before_they_are_finished(user: Client, item: str, tmp_p
             if name in announced or user.jobs.get(job).ended:
                 continue
             try:
-                heard[name] = hear(user, job, name)
+                previews[name] = load_preview(user, job, name)
             except NotFoundError:
                 # It ended between the question and the answer.
                 assert user.jobs.get(job).ended
@@ -83,8 +88,8 @@ def test_stems_are_heard_before_they_are_finished(user: Client, item: str, tmp_p
     done = user.jobs.get(job)
     assert done.progress.previews == ()
     with pytest.raises(NotFoundError):
-        user.jobs.preview(job, next(iter(heard)))
-    assert {one.kind for one in user.artifacts.list(item)} == {
+        user.jobs.preview(job, next(iter(previews)))
+    assert {artifact.kind for artifact in user.artifacts.list(item)} == {
         "original",
         "canonical",
         "stem",
@@ -93,7 +98,7 @@ def test_stems_are_heard_before_they_are_finished(user: Client, item: str, tmp_p
 
     stored = {name: read(path) for name, path in stems(user, item, tmp_path / "first").items()}
     assert set(stored) == {"vocals.flac", "accompaniment.flac"}
-    for name, part in heard.items():
+    for name, part in previews.items():
         stem, _, number = name.removesuffix(".flac").rpartition("-")
         start = int(number) * 10 * RATE
         whole = stored[f"{stem}.flac"][:, start : start + part.shape[1]]
@@ -111,11 +116,11 @@ def test_the_finished_files_are_those_of_a_job_without_previews(
     again = [a for a in user.artifacts.list(item) if a.kind == "stem" and a.job == job.id]
     assert len(again) == 2
     for artifact in again:
-        made = user.artifacts.save(artifact, tmp_path / artifact.name)
-        assert made.read_bytes() == first[artifact.name].read_bytes()
+        saved = user.artifacts.save(artifact, tmp_path / artifact.name)
+        assert saved.read_bytes() == first[artifact.name].read_bytes()
 
 
-def test_nobody_else_hears_it(server: RunningServer, user: Client, item: str) -> None:
+def test_nobody_else_gets_the_preview(server: RunningServer, user: Client, item: str) -> None:
     job = user.jobs.create(item, "separation", params=PARAMS, force=True).id
     names: list[str] = []
 

@@ -88,7 +88,7 @@ def test_the_session_is_what_is_printed(environment: dict[str, str], tmp_path: P
         for id_, real_id in real.items():
             typed = typed.replace(id_, real_id)
         answer = run(typed, tmp_path, environment)
-        ids, real_ids = (re.findall(UUID, "\n".join(one)) for one in (lines, answer))
+        ids, real_ids = (re.findall(UUID, "\n".join(texts)) for texts in (lines, answer))
         real.update(zip(ids, real_ids, strict=False))
         shown += [f"$ {command}", *lines]
         printed += [f"$ {command}", *answer]

@@ -21,7 +21,7 @@ PASSWORD = secrets.token_urlsafe(16)
 
 
 @dataclass(frozen=True)
-class World:
+class SdkHarness:
     """What methods are called about."""
 
     email: str
@@ -74,12 +74,12 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def replaced(c: Any, w: World) -> Any:
+def replace_pipeline(c: Any, w: SdkHarness) -> Any:
     name = w.new_pipeline()
     return c.pipelines.replace(name, pipeline(name))
 
 
-Case = Callable[[Any, World], Any]
+Case = Callable[[Any, SdkHarness], Any]
 CASES: dict[str, Case] = {
     "account.create": lambda c, w: c.account.create(email(), PASSWORD),
     "account.get": lambda c, w: c.account.get(),
@@ -114,7 +114,7 @@ CASES: dict[str, Case] = {
     "pipelines.delete": lambda c, w: c.pipelines.delete(w.new_pipeline()),
     "pipelines.get": lambda c, w: c.pipelines.get("midi"),
     "pipelines.list": lambda c, w: c.pipelines.list(page_size=1),
-    "pipelines.replace": replaced,
+    "pipelines.replace": replace_pipeline,
     "runs.cancel": lambda c, w: c.runs.cancel(w.run),
     "runs.create": lambda c, w: c.runs.create(w.item, "midi", params={"midi": {"program": 1}}),
     "runs.get": lambda c, w: c.runs.get(w.run),
@@ -139,11 +139,11 @@ OF_SESSIONS = frozenset(
     if name.startswith(("keys.", "invitations.")) or name.startswith(("account.", "sessions."))
 ) - {"account.create", "sessions.create"}
 """What no API key allows."""
-ENDING = frozenset(
+DESTRUCTIVE = frozenset(
     {"account.change_password", "account.delete", "sessions.delete", "sessions.refresh"}
 )
 """What ends or changes the session that it is called with."""
-NOTHING_TO_HEAR = frozenset({"jobs.preview"})
+NO_PREVIEW = frozenset({"jobs.preview"})
 """Of a job that has ended there are no previews: that the right thing was asked for is enough."""
 
 
@@ -163,7 +163,7 @@ def test_every_method_has_a_case() -> None:
 
 
 @pytest.fixture(scope="module")
-def world(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> World:
+def harness(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> SdkHarness:
     folder = tmp_path_factory.mktemp("sdk")
     file = write_tone(folder / "tone.wav", seconds=2.0, frequency=221.0)
     user, address = server.client(), email()
@@ -173,7 +173,7 @@ def world(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Wo
     item = str(uploaded.item)
     run = user.runs.wait(user.runs.create(item, "midi").id)
     assert server.administrator is not None
-    return World(
+    return SdkHarness(
         email=address,
         user=user,
         key=str(user.keys.create("conformance", SCOPES).key),
@@ -187,16 +187,16 @@ def world(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Wo
     )
 
 
-def credentials(server: RunningServer, world: World, who: str, name: str) -> Credentials:
+def credentials(server: RunningServer, harness: SdkHarness, who: str, name: str) -> Credentials:
     if who == "key":
-        return Credentials(server.url, access_token=world.key)
+        return Credentials(server.url, access_token=harness.key)
     if name.startswith("invitations."):
-        return world.administrator.credentials
-    if name in ENDING:
+        return harness.administrator.credentials
+    if name in DESTRUCTIVE:
         client = server.client()
         client.account.create(email(), PASSWORD)
         return client.credentials
-    return world.user.credentials
+    return harness.user.credentials
 
 
 async def outcome(answer: Any) -> Any:
@@ -214,20 +214,20 @@ async def outcome(answer: Any) -> Any:
 @pytest.mark.parametrize("who", ["session", "key"])
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_a_method_works_with_a_session_and_with_a_key(
-    server: RunningServer, world: World, name: str, who: str
+    server: RunningServer, harness: SdkHarness, name: str, who: str
 ) -> None:
     allowed = who == "session" or name not in OF_SESSIONS
     for kind in (Client, AsyncClient):
-        mine = credentials(server, world, who, name)
+        mine = credentials(server, harness, who, name)
 
         async def call(kind: Any = kind, mine: Credentials = mine) -> Any:
             client = kind(mine, save=lambda _: None)
             try:
-                return await outcome(CASES[name](client, world))
+                return await outcome(CASES[name](client, harness))
             finally:
                 await outcome(client.close() if kind is Client else client.aclose())
 
-        if allowed and name not in NOTHING_TO_HEAR:
+        if allowed and name not in NO_PREVIEW:
             asyncio.run(call())
             continue
         with pytest.raises(CratedigError) as refused:
@@ -240,25 +240,27 @@ def test_a_method_works_with_a_session_and_with_a_key(
             assert refused.value.code == ("unauthenticated" if local else "forbidden")
 
 
-def test_live_events_refresh_a_token_that_has_expired(server: RunningServer, world: World) -> None:
+def test_live_events_refresh_a_token_that_has_expired(
+    server: RunningServer, harness: SdkHarness
+) -> None:
     lone = server.user("lone")
     stale = replace(lone.credentials, access_token=lone.credentials.access_token[:-4] + "AAAA")
     saved: list[Credentials] = []
     with Client(stale, save=saved.append) as client:
-        lone.uploads.file(world.file)
+        lone.uploads.file(harness.file)
         event = next(client.events.stream(after="start"))
     assert event.id
-    assert [one.refresh_token for one in saved] != [lone.credentials.refresh_token]
+    assert [credentials.refresh_token for credentials in saved] != [lone.credentials.refresh_token]
     assert len(saved) == 1
 
 
-def test_the_feed_is_read_to_its_end_page_by_page(world: World) -> None:
-    whole = list(world.user.feed.list())
-    assert [entry.id for entry in world.user.feed.list(page_size=1)][: len(whole)] == [
+def test_the_feed_is_read_to_its_end_page_by_page(harness: SdkHarness) -> None:
+    whole = list(harness.user.feed.list())
+    assert [entry.id for entry in harness.user.feed.list(page_size=1)][: len(whole)] == [
         entry.id for entry in whole
     ]
-    rest = world.user.feed.list(after=whole[0].cursor)
+    rest = harness.user.feed.list(after=whole[0].cursor)
     assert next(rest).id == whole[1].id
-    of_run = list(world.user.feed.list(run=world.run))
+    of_run = list(harness.user.feed.list(run=harness.run))
     assert of_run
-    assert {entry.run for entry in of_run} == {world.run}
+    assert {entry.run for entry in of_run} == {harness.run}

@@ -166,4 +166,4 @@ def test_deleting_an_item_deletes_all_of_it(user: Client, tmp_path: Path) -> Non
         user.items.get(sent.item)
     with pytest.raises(NotFoundError):
         user.artifacts.get(files[0].id)
-    assert sent.item not in [one.id for one in user.items.list()]
+    assert sent.item not in [item.id for item in user.items.list()]

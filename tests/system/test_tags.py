@@ -54,13 +54,13 @@ def test_a_one_shot_is_tagged_as_soon_as_it_is_uploaded(
     job = user.jobs.wait(tagging()[0].id)
     assert job.result is not None
     assert job.result["classes"] == {"kick": 1}
-    (found,) = [a for a in user.artifacts.list(item) if a.kind == "tags"]
-    (sample,) = tags_of(user, found, tmp_path)["samples"]
+    (artifact,) = [a for a in user.artifacts.list(item) if a.kind == "tags"]
+    (sample,) = tags_of(user, artifact, tmp_path)["samples"]
     assert sample["label"] == "kick"
     assert sample["confidence"] > 0.5
 
 
-def shown(user: Client, item: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def show_output(user: Client, item: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return what `cratedig show` prints."""
     kept = folder / "credentials.json"
     save(user.credentials, kept)
@@ -82,37 +82,39 @@ def test_a_song_and_its_slices_have_tags(
     song = user.jobs.wait(user.jobs.create(item, "tagging").id)
     assert song.result is not None
     artifacts = list(user.artifacts.list(item))
-    said = {
+    tags_by_stem = {
         artifact.stem: tags_of(user, artifact, tmp_path)
         for artifact in artifacts
         if artifact.kind == "tags"
     }
-    words = [tag["name"] for tag in said[None]["song"]]
+    words = [tag["name"] for tag in tags_by_stem[None]["song"]]
     assert words[:3] == [tag["name"] for tag in song.result["song"]][:3]
     assert {"guitar", "electronic"} & set(words[:5])
     # Every slice that was stored is told apart, in one job for each stem.
     stored = {a.name: a.stem for a in artifacts if a.kind in ("sample", "loop")}
     assert len(stored) > 10
-    told = {one["file"]: stem for stem, each in said.items() for one in each["samples"]}
-    assert told == stored
-    for each in said.values():
-        for one in each["samples"]:
-            assert sum(one["scores"].values()) == pytest.approx(1.0)
-            assert one["label"] in ("unknown", max(one["scores"], key=one["scores"].get))
+    stem_by_file = {
+        sample["file"]: stem for stem, each in tags_by_stem.items() for sample in each["samples"]
+    }
+    assert stem_by_file == stored
+    for each in tags_by_stem.values():
+        for sample in each["samples"]:
+            assert sum(sample["scores"].values()) == pytest.approx(1.0)
+            assert sample["label"] in ("unknown", max(sample["scores"], key=sample["scores"].get))
     # People are shown it, too: of the song in words, of a slice as its class.
-    page = shown(user, item, tmp_path, monkeypatch)
-    assert f"{words[0]} {said[None]['song'][0]['confidence']:.0%}" in page
+    page = show_output(user, item, tmp_path, monkeypatch)
+    assert f"{words[0]} {tags_by_stem[None]['song'][0]['confidence']:.0%}" in page
     for job in user.jobs.list(run=run.id):
         for label, count in (job.result or {}).get("classes", {}).items():
             assert f"{count} × {label.replace('_', ' ')}" in page
-    one = next(one for each in said.values() for one in each["samples"])
+    sample = next(sample for each in tags_by_stem.values() for sample in each["samples"])
     (slice_,) = [
         hit.id
         for hit in user.items.list(parent=item, kind="sample")
-        if one["file"] in {a.name for a in user.artifacts.list(hit.id)}
+        if sample["file"] in {a.name for a in user.artifacts.list(hit.id)}
     ]
-    page = shown(user, slice_, tmp_path, monkeypatch)
-    assert f"{one['label'].replace('_', ' ')} ({one['confidence']:.0%} sure)" in page
+    page = show_output(user, slice_, tmp_path, monkeypatch)
+    assert f"{sample['label'].replace('_', ' ')} ({sample['confidence']:.0%} sure)" in page
     vectors = {}
     for artifact in artifacts:
         if artifact.kind == "embedding":

@@ -71,7 +71,7 @@ def body(method: str, path: str, id_: str) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_what_is_somebody_elses_is_as_if_it_never_was(
+def test_another_owners_data_is_indistinguishable_from_missing_data(
     server: RunningServer, theirs: dict[str, str], other: Client, method: str, path: str
 ) -> None:
     known = path
@@ -110,11 +110,11 @@ def test_a_job_cannot_reach_into_anothers_items(
     )
     other.jobs.wait(str(sent.job))
     own = str(sent.item)
-    asked = {"item": own, "task": "midi", "inputs": [theirs["artifact"]]}
+    body = {"item": own, "task": "midi", "inputs": [theirs["artifact"]]}
     if field == "item":
-        asked = {"item": theirs["item"], "task": "midi"}
+        body = {"item": theirs["item"], "task": "midi"}
     with httpx.Client(base_url=server.url, headers=head(other)) as http:
-        answer = http.post("/v1/jobs", json=asked)
+        answer = http.post("/v1/jobs", json=body)
     assert answer.status_code in (404, 422), answer.text
     assert theirs["item"] not in answer.text
 
@@ -128,4 +128,4 @@ def test_lists_hold_nothing_of_others(
                 continue
             answer = http.get(path)
             assert answer.status_code == (403 if ("get", path) in ADMINISTRATORS else 200), path
-            assert not [one for one in theirs.values() if one != "mine" and one in answer.text]
+            assert not [id_ for id_ in theirs.values() if id_ != "mine" and id_ in answer.text]

@@ -20,7 +20,7 @@ RATE = 44_100
 
 @dataclass(slots=True)
 class KnownEngine:
-    """Tags say how loud a patch is; one-shots are what it was told that they are."""
+    """Tags say how loud a patch is; one-shots are classified by the given answers."""
 
     answers: Sequence[dict[str, float]] = ()
     patches_tagged: dict[TagSource, int] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class KnownEngine:
         return TaggerOutput(np.repeat(loud[:, None], 50, 1), np.repeat(loud[:, None], 200, 1))
 
     def run_classifier(self, features: F32) -> F32:
-        """Return what was told."""
+        """Return the given answers."""
         assert len(features) == len(self.answers)
         rows = [[answer.get(name, 0.0) for name in CLASSES] for answer in self.answers]
         return np.array(rows, np.float32)

@@ -39,15 +39,18 @@ async def test_a_child_tags_songs_and_samples(weights: dict[str, Path], tmp_path
         for number, (path, kind) in enumerate(
             ((silent, ItemKind.TRACK), (song, ItemKind.TRACK), (hit, ItemKind.SAMPLE))
         ):
-            said = [one async for one in child.run(work(path, tmp_path / f"job-{number}", kind))]
-            ends.append(said[-1])
-        skipped, tagged, told = ends
+            messages = [
+                child_message
+                async for child_message in child.run(work(path, tmp_path / f"job-{number}", kind))
+            ]
+            ends.append(messages[-1])
+        skipped, tagged, finished = ends
         assert isinstance(skipped, ChildResult)
         assert (skipped.outcome, skipped.reason) == ("skipped", "silent")
         assert isinstance(tagged, Finished)
         assert TaggingResult.model_validate(tagged.result).song
-        assert {made.name for made in tagged.outputs} == {"tags.json", "embeddings.npz"}
-        assert isinstance(told, Finished)
-        assert TaggingResult.model_validate(told.result).samples == 1
+        assert {output.name for output in tagged.outputs} == {"tags.json", "embeddings.npz"}
+        assert isinstance(finished, Finished)
+        assert TaggingResult.model_validate(finished.result).samples == 1
     finally:
         await child.kill()

@@ -20,7 +20,7 @@ def test_a_gpu_gives_what_the_original_gives(weights: dict[str, Path]) -> None:
     engine = load_engine(EngineContext(weights=weights, device="cuda"))
     assert " cuda, " in engine.name
     for source in TagSource:
-        heard = engine.run_tagger(spectrogram()[:2], source)
+        output = engine.run_tagger(spectrogram()[:2], source)
         with np.load(GOLDEN / f"{source}.npz") as golden:
-            np.testing.assert_allclose(heard.tags, golden["tags"], atol=1e-4)
-            np.testing.assert_allclose(heard.embedding, golden["penultimate"], atol=1e-3)
+            np.testing.assert_allclose(output.tags, golden["tags"], atol=1e-4)
+            np.testing.assert_allclose(output.embedding, golden["penultimate"], atol=1e-3)

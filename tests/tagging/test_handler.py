@@ -23,7 +23,7 @@ from services.tagging.engine import Engine
 from services.tagging.handler import handle
 from services.tagging.oneshots import CLASSES
 from tests.support import signals
-from tests.support.single_job import Told, audio_input, single_job, write_audio
+from tests.support.single_job import RecordingReporter, audio_input, single_job, write_audio
 from tests.tagging.jobs import (
     RATE,
     KnownEngine,
@@ -52,21 +52,21 @@ def piano(seconds: float) -> F32:
 def test_a_song_gets_tags_that_fit(tmp_path: Path, engine: Engine) -> None:
     job = job_of(tmp_path, piano(12.0))
     result = handle(TaggingParams(), job, engine)
-    said = tags_of(job)
-    sure = {(tag.name, tag.source): tag.confidence for tag in said.song}
+    tags = tags_of(job)
+    sure = {(tag.name, tag.source): tag.confidence for tag in tags.song}
     assert sure["piano", TagSource.MTT] > 0.3
     assert max(sure, key=lambda tag: sure[tag]) == ("piano", TagSource.MTT)
     assert sure.get(("drums", TagSource.MTT), 0.0) < 0.1
-    assert {tag.source for tag in said.song} == set(TagSource)
-    confidences = [tag.confidence for tag in said.song]
+    assert {tag.source for tag in tags.song} == set(TagSource)
+    confidences = [tag.confidence for tag in tags.song]
     assert confidences == sorted(confidences, reverse=True)
     assert min(confidences) >= 0.05
-    assert result.song == said.song[:10]
+    assert result.song == tags.song[:10]
     assert (result.samples, result.silent, result.embeddings) == (0, 0, 1)
     assert result.duration == pytest.approx(12.0)
     assert "musicnn-mtt" in result.weights
-    assert {one.kind for one in job.outputs} == {ArtifactKind.TAGS, ArtifactKind.EMBEDDING}
-    assert isinstance(job.reporter, Told)
+    assert {output.kind for output in job.outputs} == {ArtifactKind.TAGS, ArtifactKind.EMBEDDING}
+    assert isinstance(job.reporter, RecordingReporter)
     assert job.reporter.fractions == sorted(job.reporter.fractions)
     assert job.reporter.fractions[-1] == 1.0
 
@@ -80,12 +80,12 @@ def test_a_song_is_the_mean_of_its_patches(tmp_path: Path) -> None:
     folder.mkdir()
     halved = job_of(folder, np.concatenate([signals.silence(6.0), noise], axis=1))
     handle(TaggingParams(song_threshold=0), halved, KnownEngine())
-    wanted, found = (tags_of(one).song[0].confidence for one in (alone, halved))
-    assert found == pytest.approx(wanted / 2, rel=0.02)
+    expected, result = (tags_of(job).song[0].confidence for job in (alone, halved))
+    assert result == pytest.approx(expected / 2, rel=0.02)
 
 
 @pytest.mark.parametrize("source", list(TagSource))
-def test_only_the_words_that_were_asked_for(tmp_path: Path, source: TagSource) -> None:
+def test_only_the_requested_tags(tmp_path: Path, source: TagSource) -> None:
     job = job_of(tmp_path, signals.noise(4.0))
     engine = KnownEngine()
     handle(TaggingParams(sources=(source,), song_threshold=0), job, engine)
@@ -100,19 +100,19 @@ def test_slices_of_a_stem_are_one_job(tmp_path: Path) -> None:
     job = job_of_slices(tmp_path, hits, [signals.drum_loop(120, 1).audio])
     answers = ({"kick": 0.9, "tom": 0.1}, {"snare": 0.4, "clap": 0.35, "rim": 0.25})
     result = handle(TaggingParams(), job, KnownEngine(answers))
-    said = tags_of(job)
-    assert said.song == ()
-    kick, vague, loop = said.samples
+    tags = tags_of(job)
+    assert tags.song == ()
+    kick, vague, loop = tags.samples
     assert (kick.file, kick.stem, kick.label) == ("hit-0000.flac", Stem.DRUMS, SoundClass.KICK)
     assert kick.confidence == pytest.approx(0.9)
     assert (vague.label, vague.confidence) == (SoundClass.UNKNOWN, pytest.approx(0.4))
     assert vague.scores[SoundClass.CLAP] == pytest.approx(0.35)
     assert (loop.file, loop.label, loop.confidence) == ("loop-0000.flac", SoundClass.LOOP, 1.0)
-    for one in said.samples:
-        assert {str(label) for label in one.scores} == set(CLASSES)
-        assert sum(one.scores.values()) == pytest.approx(1.0)
+    for sample in tags.samples:
+        assert {str(label) for label in sample.scores} == set(CLASSES)
+        assert sum(sample.scores.values()) == pytest.approx(1.0)
     assert result.classes == {SoundClass.KICK: 1, SoundClass.UNKNOWN: 1, SoundClass.LOOP: 1}
-    assert {one.stem for one in job.outputs} == {Stem.DRUMS}
+    assert {sample.stem for sample in job.outputs} == {Stem.DRUMS}
     assert list(embeddings_of(job)) == ["hit-0000.flac", "hit-0001.flac", "loop-0000.flac"]
 
 
@@ -122,14 +122,14 @@ def test_the_threshold_decides_what_is_unknown(tmp_path: Path) -> None:
     assert tags_of(job).samples[0].label is SoundClass.SNARE
 
 
-def test_an_uploaded_sample_is_heard_as_one(tmp_path: Path) -> None:
+def test_an_uploaded_sample_is_classified_as_a_sample(tmp_path: Path) -> None:
     job = job_of(tmp_path, signals.noise(0.3), kind=ItemKind.SAMPLE)
     result = handle(TaggingParams(), job, KnownEngine(({"crash": 1.0},)))
     assert (result.song, result.classes) == ((), {SoundClass.CRASH: 1})
     assert tags_of(job).samples[0].file == "canonical.flac"
 
 
-def test_what_is_heard_can_be_asked_for(tmp_path: Path) -> None:
+def test_the_target_can_be_a_parameter(tmp_path: Path) -> None:
     job = job_of(tmp_path, signals.noise(0.3))
     result = handle(TaggingParams(target=TagTarget.SAMPLES), job, KnownEngine(({"tom": 1.0},)))
     assert result.classes == {SoundClass.TOM: 1}
@@ -152,7 +152,7 @@ def test_silent_slices_are_left_out_and_counted(tmp_path: Path) -> None:
     job = job_of_slices(tmp_path, [signals.silence(0.2), signals.noise(0.2)])
     result = handle(TaggingParams(), job, KnownEngine(({"snare": 1.0},)))
     assert (result.samples, result.silent, result.embeddings) == (1, 1, 1)
-    assert [one.file for one in tags_of(job).samples] == ["hit-0001.flac"]
+    assert [sample.file for sample in tags_of(job).samples] == ["hit-0001.flac"]
 
 
 def test_silence_is_skipped(tmp_path: Path, engine: Engine) -> None:
@@ -193,12 +193,12 @@ def test_odd_audio_is_tagged_with_finite_numbers(
 ) -> None:
     job = job_of(tmp_path, ODD[name], kind=kind)
     result = handle(TaggingParams(song_threshold=0), job, engine)
-    said = tags_of(job)
-    assert len(said.song) == (100 if kind is ItemKind.TRACK else 0)
-    assert len(said.samples) == (1 if kind is ItemKind.SAMPLE else 0)
-    for one in said.samples:
-        assert all(math.isfinite(score) for score in one.scores.values())
-        assert sum(one.scores.values()) == pytest.approx(1.0)
+    tags = tags_of(job)
+    assert len(tags.song) == (100 if kind is ItemKind.TRACK else 0)
+    assert len(tags.samples) == (1 if kind is ItemKind.SAMPLE else 0)
+    for sample in tags.samples:
+        assert all(math.isfinite(score) for score in sample.scores.values())
+        assert sum(sample.scores.values()) == pytest.approx(1.0)
     (vector,) = embeddings_of(job).values()
     assert vector.shape == (EMBEDDING_SIZE,)
     assert vector.dtype == np.float32
@@ -211,13 +211,13 @@ def test_opposite_channels_sound_as_one_of_them(tmp_path: Path, engine: Engine) 
     for folder, audio in (("one", sound), ("two", np.concatenate([sound, -sound]))):
         (tmp_path / folder).mkdir()
         handle(TaggingParams(), job_of(tmp_path / folder, audio), engine)
-    found = []
+    result = []
     for folder, audio in (("three", sound), ("four", np.concatenate([sound, -sound]))):
         (tmp_path / folder).mkdir()
         job = job_of(tmp_path / folder, audio)
         handle(TaggingParams(), job, engine)
-        found.append({(tag.name, tag.source): tag.confidence for tag in tags_of(job).song})
-    assert found[1] == pytest.approx(found[0], abs=1e-3)
+        result.append({(tag.name, tag.source): tag.confidence for tag in tags_of(job).song})
+    assert result[1] == pytest.approx(result[0], abs=1e-3)
 
 
 def test_the_same_job_writes_the_same_bytes(tmp_path: Path, engine: Engine) -> None:
@@ -226,7 +226,7 @@ def test_the_same_job_writes_the_same_bytes(tmp_path: Path, engine: Engine) -> N
         (tmp_path / folder).mkdir()
         job = job_of_slices(tmp_path / folder, [signals.noise(0.2), signals.tone(60, 0.4)])
         handle(TaggingParams(), job, engine)
-        written.append({one.name: one.path.read_bytes() for one in job.outputs})
+        written.append({output.name: output.path.read_bytes() for output in job.outputs})
     assert written[0] == written[1]
 
 
@@ -234,8 +234,8 @@ def test_alike_sounds_lie_near_each_other(tmp_path: Path, engine: Engine) -> Non
     """Embeddings serve a search: two pianos are nearer than a piano and noise."""
     job = job_of_slices(tmp_path, [piano(3.2), piano(3.6), signals.noise(3.2)])
     handle(TaggingParams(), job, engine)
-    one, other, noise = embeddings_of(job).values()
-    near, far = np.linalg.norm(one - other), np.linalg.norm(one - noise)
+    first, second, noise = embeddings_of(job).values()
+    near, far = np.linalg.norm(first - second), np.linalg.norm(first - noise)
     assert near < 0.3 * far
 
 
@@ -244,5 +244,5 @@ def test_a_slice_without_a_stem_is_none_of_a_stem(tmp_path: Path) -> None:
     inputs = [slice_input(path, ArtifactKind.SAMPLE, stem=stem) for stem in (Stem.DRUMS, None)]
     job = single_job(tmp_path, inputs)
     handle(TaggingParams(), job, KnownEngine(({"rim": 1.0}, {"rim": 1.0})))
-    assert {one.stem for one in job.outputs} == {None}
-    assert [one.stem for one in tags_of(job).samples] == [Stem.DRUMS, None]
+    assert {output.stem for output in job.outputs} == {None}
+    assert [output.stem for output in tags_of(job).samples] == [Stem.DRUMS, None]

@@ -34,17 +34,17 @@ def test_filters_are_those_of_slaney() -> None:
 @pytest.mark.parametrize("frequency", [220.0, 1000.0, 5000.0])
 def test_a_sine_shows_in_its_band(frequency: float) -> None:
     bank = slaney_bank(Framing(RATE, SIZE, HOP), bands=BANDS)
-    wanted = int(bank[:, round(frequency / RATE * SIZE)].argmax())
-    found = spectrum(signals.sine(frequency, 1.0, sample_rate=RATE, amplitude=0.5))
-    assert abs(int(found[20].argmax()) - wanted) <= 1
+    expected = int(bank[:, round(frequency / RATE * SIZE)].argmax())
+    result = spectrum(signals.sine(frequency, 1.0, sample_rate=RATE, amplitude=0.5))
+    assert abs(int(result[20].argmax()) - expected) <= 1
 
 
 def test_loud_audio_stays_finite_where_half_precision_overflows() -> None:
     """At full scale 10000 times the power exceeds 65504, the greatest number of float16."""
-    found = spectrum(signals.sine(440.0, 1.0, sample_rate=RATE, amplitude=1.0))
-    assert found.max() > np.log10(np.finfo(np.float16).max)
-    assert found.dtype == np.float32
-    assert np.isfinite(found).all()
+    result = spectrum(signals.sine(440.0, 1.0, sample_rate=RATE, amplitude=1.0))
+    assert result.max() > np.log10(np.finfo(np.float16).max)
+    assert result.dtype == np.float32
+    assert np.isfinite(result).all()
 
 
 def test_silence_is_zero() -> None:
@@ -66,12 +66,12 @@ def ramp(frames: int, step: int) -> Iterator[F32]:
 
 @pytest.mark.parametrize("step", [1, 50, PATCH, 1000])
 def test_patches_follow_each_other_and_the_rest_is_dropped(step: int) -> None:
-    found = list(patches(ramp(2 * PATCH + 100, step)))
-    assert [one[0, 0] for one in found] == [0, PATCH]
-    assert [one[-1, 0] for one in found] == [PATCH - 1, 2 * PATCH - 1]
+    result = list(patches(ramp(2 * PATCH + 100, step)))
+    assert [entry[0, 0] for entry in result] == [0, PATCH]
+    assert [entry[-1, 0] for entry in result] == [PATCH - 1, 2 * PATCH - 1]
 
 
 def test_what_is_shorter_than_a_patch_is_repeated() -> None:
-    (found,) = patches(ramp(50, 20))
-    np.testing.assert_array_equal(found[:, 0], np.arange(PATCH) % 50)
+    (result,) = patches(ramp(50, 20))
+    np.testing.assert_array_equal(result[:, 0], np.arange(PATCH) % 50)
     assert list(patches(iter([]))) == []

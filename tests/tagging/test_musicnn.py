@@ -32,9 +32,9 @@ def spectrogram(seed: int = 7) -> F32:
     return (noise * slope * beat[:, None]).astype(np.float32)
 
 
-def assert_equal(given: dict[str, F32], wanted: dict[str, F32]) -> None:
-    for name, array in wanted.items():
-        difference = float(np.abs(given[name] - array).max())
+def assert_equal(actual: dict[str, F32], expected: dict[str, F32]) -> None:
+    for name, array in expected.items():
+        difference = float(np.abs(actual[name] - array).max())
         assert difference <= TOLERANCE * max(1.0, float(np.abs(array).max())), name
 
 
@@ -47,10 +47,10 @@ def test_outputs_are_those_of_the_original_graph(
     if engine == "openvino":
         pytest.importorskip("openvino")
     network = open_network(weights[f"musicnn-{source}"], engine=engine)
-    given = network.run({"mel": spectrogram()})
+    actual = network.run({"mel": spectrogram()})
     with np.load(GOLDEN / f"{source}.npz") as golden:
-        assert set(golden) == set(given) == {"tags", "penultimate", "mean_pool", "max_pool"}
-        assert_equal({name: array[:2] for name, array in given.items()}, dict(golden))
+        assert set(golden) == set(actual) == {"tags", "penultimate", "mean_pool", "max_pool"}
+        assert_equal({name: array[:2] for name, array in actual.items()}, dict(golden))
         assert golden["tags"].std() > 0.01
 
 
@@ -58,12 +58,14 @@ def test_outputs_are_those_of_the_original_graph(
 def test_outputs_are_those_of_an_independent_port(
     store: Store, manifest: WeightsManifest, weights: dict[str, Path], source: TagSource
 ) -> None:
-    entry = next(one for one in manifest.weights if one.name == f"musicnn-{source}")
+    entry = next(
+        candidate for candidate in manifest.weights if candidate.name == f"musicnn-{source}"
+    )
     variables = read_tensorflow(store.folder(entry) / "model")
     patches = spectrogram(seed=8)
-    given = open_network(weights[entry.name]).run({"mel": patches})
-    wanted = musicnn_port.run(variables, patches[0])
-    assert_equal({name: array[0] for name, array in given.items()}, wanted)
+    actual = open_network(weights[entry.name]).run({"mel": patches})
+    expected = musicnn_port.run(variables, patches[0])
+    assert_equal({name: array[0] for name, array in actual.items()}, expected)
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(
@@ -77,14 +79,14 @@ def test_the_same_checkpoint_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize("source", list(TagSource))
-def test_a_patch_is_heard_alone(engine: Engine, source: TagSource) -> None:
+def test_a_patch_does_not_depend_on_its_batch(engine: Engine, source: TagSource) -> None:
     patches = spectrogram()
     all_ = engine.run_tagger(patches, source)
-    one = engine.run_tagger(patches[2:3], source)
+    alone = engine.run_tagger(patches[2:3], source)
     assert all_.tags.shape == (BATCH, len(VOCABULARY[source]))
-    assert one.embedding.shape == (1, EMBEDDING_SIZE)
-    np.testing.assert_allclose(one.tags[0], all_.tags[2], atol=1e-6)
-    np.testing.assert_allclose(one.embedding[0], all_.embedding[2], atol=1e-5)
+    assert alone.embedding.shape == (1, EMBEDDING_SIZE)
+    np.testing.assert_allclose(alone.tags[0], all_.tags[2], atol=1e-6)
+    np.testing.assert_allclose(alone.embedding[0], all_.embedding[2], atol=1e-5)
 
 
 def test_the_batch_of_the_graph_is_that_of_the_engine() -> None:

@@ -76,7 +76,7 @@ def beat() -> F32:
     return sound
 
 
-def said(classifier: Classifier, sound: F32, rate: int = RATE) -> str:
+def class_of(classifier: Classifier, sound: F32, rate: int = RATE) -> str:
     return CLASSES[int(classifier.classify(features(sound, rate)[None])[0].argmax())]
 
 
@@ -90,7 +90,7 @@ def test_the_classes_are_those_of_the_contract() -> None:
     ids=["kick", "snare", "hat", "beat"],
 )
 def test_made_sounds_are_what_they_are(classifier: Classifier, sound: F32, name: str) -> None:
-    assert said(classifier, sound) == name
+    assert class_of(classifier, sound) == name
 
 
 @pytest.mark.parametrize("rate", [22_050, 48_000, 96_000])
@@ -98,7 +98,7 @@ def test_the_rate_does_not_matter(classifier: Classifier, rate: int) -> None:
     import soxr
 
     sound = np.asarray(soxr.resample(kick(), RATE, rate, "HQ"), np.float32)
-    assert said(classifier, sound, rate) == "kick"
+    assert class_of(classifier, sound, rate) == "kick"
 
 
 def test_the_level_does_not_matter() -> None:
@@ -132,7 +132,7 @@ def test_short_sounds_are_described(classifier: Classifier, size: int) -> None:
 
 
 @pytest.mark.parametrize("silence", [np.zeros(5000), np.full(5000, 1e-6), np.full(5000, np.nan)])
-def test_of_silence_nothing_is_said(classifier: Classifier, silence: F32) -> None:
+def test_silence_has_no_class(classifier: Classifier, silence: F32) -> None:
     described = features(silence.astype(np.float32), RATE)
     assert not described.any()
     np.testing.assert_allclose(classifier.classify(described[None]), 1 / len(CLASSES), atol=1e-6)
@@ -142,7 +142,7 @@ def test_what_is_not_finite_counts_as_nothing(classifier: Classifier) -> None:
     broken = kick().copy()
     broken[[5000, 9000]] = (np.nan, np.inf)
     assert np.isfinite(features(broken, RATE)).all()
-    assert said(classifier, broken) == "kick"
+    assert class_of(classifier, broken) == "kick"
 
 
 def test_features_refuse_what_is_not_mono() -> None:
@@ -154,12 +154,12 @@ def test_features_refuse_what_is_not_mono() -> None:
 
 def test_probabilities_sum_to_one_and_batches_change_nothing(classifier: Classifier) -> None:
     rows = np.stack([features(sound, RATE) for sound in (kick(), snare(), hat(), beat())])
-    together = classifier.classify(rows)
-    assert together.shape == (4, len(CLASSES))
-    assert (together >= 0).all()
-    np.testing.assert_allclose(together.sum(axis=1), 1.0, atol=1e-5)
+    batch = classifier.classify(rows)
+    assert batch.shape == (4, len(CLASSES))
+    assert (batch >= 0).all()
+    np.testing.assert_allclose(batch.sum(axis=1), 1.0, atol=1e-5)
     alone = np.concatenate([classifier.classify(row[None]) for row in rows])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(batch, alone, atol=1e-5)
     assert classifier.classify(rows[:0]).shape == (0, len(CLASSES))
 
 

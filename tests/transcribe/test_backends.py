@@ -10,7 +10,7 @@ from kit.worker.engines import EngineContext
 from kit.worker.outcomes import OutOfMemory, Rejected
 from services.transcribe.backends import choose
 from services.transcribe.engine import Networks, SpeechNetwork, load_engine
-from tests.transcribe.lines import FakeNetwork
+from tests.transcribe.fake_speech import FakeNetwork
 
 
 def has(*names: str) -> Callable[[str], bool]:
@@ -41,7 +41,7 @@ def test_a_gpu_that_only_pytorch_can_use_is_left_to_it() -> None:
 @pytest.mark.parametrize(
     ("prefer", "packages"), [("auto", has("torch")), ("auto", has()), ("ctranslate2", BOTH)]
 )
-def test_without_any_way_to_the_gpu_the_processor_works_and_it_is_said(
+def test_without_a_gpu_backend_the_cpu_works_and_the_result_notes_it(
     prefer: str, packages: Callable[[str], bool]
 ) -> None:
     library, device, note = choose(prefer, "cuda", gpus=lambda: 0, has=packages)
@@ -50,7 +50,7 @@ def test_without_any_way_to_the_gpu_the_processor_works_and_it_is_said(
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_openais_own_program_runs_when_it_is_asked_for(device: str) -> None:
+def test_openai_whisper_runs_on_request(device: str) -> None:
     assert choose("openai", device, gpus=never, has=BOTH) == ("openai", device, "")
 
 
@@ -74,7 +74,7 @@ def test_a_gpu_that_is_not_there_leaves_the_processor(weights: dict[str, Path]) 
     assert "no GPU" in network.description
 
 
-def test_standing_in_for_a_gpu_is_said(weights: dict[str, Path]) -> None:
+def test_a_cpu_fallback_is_noted_in_the_result(weights: dict[str, Path]) -> None:
     engine = load_engine(EngineContext(weights=weights, threads=2, fallback=True))
     assert "memory ran out" in engine.name
     assert "whisper-base" in engine.name

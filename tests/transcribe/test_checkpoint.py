@@ -33,16 +33,16 @@ def test_the_sizes_are_those_of_the_base_network(folder: Path) -> None:
 
 
 def test_every_number_is_there_once(folder: Path) -> None:
-    found = read_checkpoint(folder)
+    result = read_checkpoint(folder)
     # As many as OpenAI states for the base network, and the encoder's fixed sinusoids.
-    assert sum(array.size for array in found.tensors.values()) == 71_825_920 + 1500 * 512
+    assert sum(array.size for array in result.tensors.values()) == 71_825_920 + 1500 * 512
     for side in ("encoder", "decoder"):
         for part in ("query.weight", "query.bias", "key.weight", "value.weight", "value.bias"):
-            assert f"{side}.blocks.5.attn.{part}" in found.tensors
-        assert f"{side}.blocks.5.attn.key.bias" not in found.tensors
-    assert len(found.alignment) == 8
+            assert f"{side}.blocks.5.attn.{part}" in result.tensors
+        assert f"{side}.blocks.5.attn.key.bias" not in result.tensors
+    assert len(result.alignment) == 8
     stated = json.loads((folder / "config.json").read_text(encoding="utf-8"))["alignment_heads"]
-    assert [list(pair) for pair in found.alignment] == stated
+    assert [list(pair) for pair in result.alignment] == stated
 
 
 def test_the_encoders_places_are_whispers_sinusoids(folder: Path) -> None:
@@ -50,8 +50,8 @@ def test_the_encoders_places_are_whispers_sinusoids(folder: Path) -> None:
     rates = np.exp(-np.log(10_000) / 255 * np.arange(256))
     angles = np.arange(1500)[:, None] * rates[None]
     true = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
-    found = read_checkpoint(folder).tensors["encoder.positional_embedding"]
-    np.testing.assert_allclose(found.astype(np.float64), true, atol=2e-3)
+    result = read_checkpoint(folder).tensors["encoder.positional_embedding"]
+    np.testing.assert_allclose(result.astype(np.float64), true, atol=2e-3)
 
 
 def damaged(folder: Path, to: Path, content: bytes) -> Path:

@@ -15,7 +15,7 @@ from services.transcribe.dsp import (
     voice_start,
 )
 from services.transcribe.lines import RATE
-from tests.transcribe.lines import bursts, line
+from tests.transcribe.fake_speech import bursts, line
 
 
 def levels_of(audio: Mono) -> F32:
@@ -87,8 +87,8 @@ def test_words_at_the_edge_stay_where_they_are(start: float, end: float) -> None
 
 def test_words_stay_in_order_and_apart() -> None:
     audio = bursts((1.1, 1.4), (1.55, 1.8), (2.2, 2.6), seconds=4)
-    given = [line("one two", 1.0, each=0.45), line("three", 1.9, each=0.7)]
-    corrected = correct_starts(given, levels_of(audio))
+    inputs = [line("one two", 1.0, each=0.45), line("three", 1.9, each=0.7)]
+    corrected = correct_starts(inputs, levels_of(audio))
     words = [word for segment in corrected for word in segment.words]
     assert [word.start for word in words] == pytest.approx([1.1, 1.55, 2.2], abs=0.03)
     assert all(word.start < word.end for word in words)
@@ -100,6 +100,9 @@ def test_a_pause_begins_a_new_line() -> None:
     sung = line("one two three four", 1.0, each=0.5)
     late = [replace(word, start=word.start + 2, end=word.end + 2) for word in sung.words[2:]]
     whole = replace(sung, words=(*sung.words[:2], *late))
-    assert [one.text for one in part_at_pauses([sung])] == ["one two three four"]
-    assert [one.text for one in part_at_pauses([whole])] == ["one two", "three four"]
-    assert [one.text for one in part_at_pauses([whole], 3.0)] == ["one two three four"]
+    assert [part.text for part in part_at_pauses([sung])] == ["one two three four"]
+    assert [part.text for part in part_at_pauses([whole])] == [
+        "one two",
+        "three four",
+    ]
+    assert [part.text for part in part_at_pauses([whole], 3.0)] == ["one two three four"]

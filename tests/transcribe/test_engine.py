@@ -42,18 +42,18 @@ def test_a_draw_is_the_same_whatever_was_drawn_before(engine: Engine) -> None:
     assert first != hearing.run(audio, language="en", beam=1)
 
 
-def test_a_language_is_told(engine: Engine) -> None:
+def test_a_language_is_detected(engine: Engine) -> None:
     audio = read(VOICE, RATE, mono=True)[0]
-    told = engine.open("whisper-base").run_language(audio)
-    assert max(told, key=lambda code: told[code]) == "en"
-    assert sum(told.values()) == pytest.approx(1, abs=0.01)
+    probabilities = engine.open("whisper-base").run_language(audio)
+    assert max(probabilities, key=lambda code: probabilities[code]) == "en"
+    assert sum(probabilities.values()) == pytest.approx(1, abs=0.01)
 
 
 def test_one_pass_ends_with_its_last_word(engine: Engine) -> None:
-    # What is left after it is for the next window: nothing is heard twice, or alone.
+    # The next window takes the rest: nothing is transcribed twice or alone.
     audio = read(VOICE, RATE, mono=True)[0][: round(9.2 * RATE)]
-    heard = engine.open("whisper-base").run(audio, language="en", beam=1)
-    assert heard.until in (pytest.approx(9.2), heard.segments[-1].end)
+    output = engine.open("whisper-base").run(audio, language="en", beam=1)
+    assert output.until in (pytest.approx(9.2), output.segments[-1].end)
     silent = engine.open("whisper-base").run(audio[:RATE] * 0, language="en", beam=1)
     assert silent.until == pytest.approx(1.0)
 
@@ -71,9 +71,9 @@ def test_a_window_is_encoded_once_for_its_language_and_its_words(
         def __getattr__(self, name: str) -> Any:
             return getattr(self.inner, name)
 
-        def encode(self, *given: Any, **named: Any) -> Any:
+        def encode(self, *inputs: Any, **named: Any) -> Any:
             self.encoded += 1
-            return self.inner.encode(*given, **named)
+            return self.inner.encode(*inputs, **named)
 
     hearing = FasterWhisper("whisper-base", weights["whisper-base"], EngineContext(threads=2))
     counting = hearing._network.model = Counting(hearing._network.model)
@@ -89,10 +89,10 @@ def test_a_window_is_encoded_once_for_its_language_and_its_words(
 def test_a_small_device_follows_fewer_readings(weights: dict[str, Path], engine: Engine) -> None:
     small = load_engine(EngineContext(weights=weights, threads=2, segment=0.25))
     audio = read(VOICE, RATE, mono=True)[0][: 4 * RATE]
-    told = small.open("whisper-base").run(audio, language="en", beam=5)
+    transcript = small.open("whisper-base").run(audio, language="en", beam=5)
     greedy = engine.open("whisper-base").run(audio, language="en", beam=1)
-    assert [line.text for line in told.segments] == [line.text for line in greedy.segments]
-    sure = [line.log_probability for line in told.segments]
+    assert [line.text for line in transcript.segments] == [line.text for line in greedy.segments]
+    sure = [line.log_probability for line in transcript.segments]
     assert sure == pytest.approx([line.log_probability for line in greedy.segments], abs=1e-3)
 
 
@@ -134,12 +134,12 @@ def test_other_faults_stay_what_they_are() -> None:
 def test_what_a_window_is_short_of_is_as_silent_as_silence_is() -> None:
     extractor = FeatureExtractor()
     speech = read(VOICE, RATE, mono=True)[0][: 8 * RATE]
-    heard = extractor(speech)[..., :800]
-    filled = with_silent_rest(np.pad(heard, ((0, 0), (0, 2200))))
+    output = extractor(speech)[..., :800]
+    filled = with_silent_rest(np.pad(output, ((0, 0), (0, 2200))))
     padded = extractor(np.pad(speech, (0, 22 * RATE)))[..., :3000]
     # But for the frame over which the audio ends, it is what the network learned with.
     assert filled[:, 802:] == pytest.approx(padded[:, 802:], abs=1e-6)
-    assert np.array_equal(filled[:, :800], heard)
+    assert np.array_equal(filled[:, :800], output)
     assert with_silent_rest(np.zeros((80, 3000), np.float32)) == pytest.approx(-1.5)
     full = padded + np.float32(3)
     assert np.array_equal(with_silent_rest(full), full)

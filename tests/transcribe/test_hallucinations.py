@@ -7,7 +7,7 @@ from kit.arrays import F32
 from services.transcribe.dsp import LevelEnvelope
 from services.transcribe.hallucinations import filter_hallucinations
 from services.transcribe.lines import Segment
-from tests.transcribe.lines import bursts, line
+from tests.transcribe.fake_speech import bursts, line
 
 SECONDS = 30.0
 
@@ -23,9 +23,9 @@ def levels(*times: tuple[float, float]) -> F32:
 SUNG = levels((0, SECONDS))
 
 
-def reasons(*segments: Segment, heard: F32 = SUNG, separated: bool = True) -> list[RemovalReason]:
-    _, removed = filter_hallucinations(list(segments), heard, separated=separated)
-    return [one.reason for one in removed]
+def reasons(*segments: Segment, voice: F32 = SUNG, separated: bool = True) -> list[RemovalReason]:
+    _, removed = filter_hallucinations(list(segments), voice, separated=separated)
+    return [entry.reason for entry in removed]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def reasons(*segments: Segment, heard: F32 = SUNG, separated: bool = True) -> li
 )
 def test_what_is_sung_surely_is_kept(text: str) -> None:
     kept, removed = filter_hallucinations([line(text)], SUNG, separated=True)
-    assert [one.text for one in kept] == [text]
+    assert [entry.text for entry in kept] == [text]
     assert not removed
 
 
@@ -71,41 +71,41 @@ def test_descriptions_are_no_words(text: str) -> None:
 
 
 def test_words_where_the_voice_is_silent_go() -> None:
-    heard = levels((0, 5), (20, 25))
+    output = levels((0, 5), (20, 25))
     quiet, sung = line("nothing is there", 10), line("something is there", 21)
-    kept, removed = filter_hallucinations([quiet, sung], heard, separated=True)
+    kept, removed = filter_hallucinations([quiet, sung], output, separated=True)
     assert kept == [sung]
-    assert [(one.segment, one.reason) for one in removed] == [(quiet, RemovalReason.SILENT)]
+    assert [(entry.segment, entry.reason) for entry in removed] == [(quiet, RemovalReason.SILENT)]
 
 
 def test_a_faint_part_of_a_mix_is_no_proof_of_silence() -> None:
     loudness = LevelEnvelope()
     loudness.feed(bursts((0, 10), seconds=SECONDS) + bursts((10, 30), seconds=SECONDS, level=1e-3))
     faint = line("whispered to you", 15)
-    assert reasons(faint, heard=loudness.levels()) == [RemovalReason.SILENT]
-    assert reasons(faint, heard=loudness.levels(), separated=False) == []
+    assert reasons(faint, voice=loudness.levels()) == [RemovalReason.SILENT]
+    assert reasons(faint, voice=loudness.levels(), separated=False) == []
 
 
 def test_a_loop_is_cut_after_its_first_time() -> None:
     loop = line("and then " + "baby baby " * 12 + "goodbye", confidence=0.3)
     kept, removed = filter_hallucinations([loop], SUNG, separated=True)
-    assert [one.text for one in kept] == ["and then baby goodbye"]
-    assert [one.reason for one in removed] == [RemovalReason.REPEATED]
+    assert [entry.text for entry in kept] == ["and then baby goodbye"]
+    assert [entry.reason for entry in removed] == [RemovalReason.REPEATED]
     assert removed[0].segment.text.split() == ["baby"] * 23
 
 
 def test_a_phrase_in_a_loop_is_cut_as_a_phrase() -> None:
     loop = line("I can see you " * 6, confidence=0.4)
     kept, removed = filter_hallucinations([loop], SUNG, separated=True)
-    assert [one.text for one in kept] == ["I can see you"]
+    assert [entry.text for entry in kept] == ["I can see you"]
     assert len(removed[0].segment.words) == 20
 
 
 def test_what_leads_into_a_loop_goes_where_the_window_holds_nothing_else() -> None:
     loop = line("I'm gonna be " + "the one who's " * 30, each=0.08, compression=20.0)
     kept, removed = filter_hallucinations([loop, line("and then I went", 20)], SUNG, separated=True)
-    assert [one.text for one in kept] == ["and then I went"]
-    assert [(one.segment, one.reason) for one in removed] == [(loop, RemovalReason.REPEATED)]
+    assert [entry.text for entry in kept] == ["and then I went"]
+    assert [(entry.segment, entry.reason) for entry in removed] == [(loop, RemovalReason.REPEATED)]
 
 
 def test_a_loop_faster_than_anyone_sings_is_cut_however_sure() -> None:
@@ -149,10 +149,12 @@ def test_nothing_is_lost_and_the_order_stays() -> None:
         line("baby " * 8, 12, confidence=0.3),
     ]
     kept, removed = filter_hallucinations(lines, SUNG, separated=True)
-    words = sum(len(one.words) for one in lines)
+    words = sum(len(segment.words) for segment in lines)
     assert sum(len(o.words) for o in kept) + sum(len(o.segment.words) for o in removed) == words
-    assert [one.start for one in kept] == sorted(one.start for one in kept)
-    assert [one.segment.start for one in removed] == sorted(one.segment.start for one in removed)
+    assert [segment.start for segment in kept] == sorted(segment.start for segment in kept)
+    assert [segment.segment.start for segment in removed] == sorted(
+        segment.segment.start for segment in removed
+    )
 
 
 def test_no_levels_at_all() -> None:

@@ -18,7 +18,7 @@ from services.transcribe.engine import Engine
 from services.transcribe.handler import handle
 from services.transcribe.lines import RATE
 from tests.support.single_job import audio_input, single_job, write_audio
-from tests.transcribe.lines import FakeNetwork, bursts
+from tests.transcribe.fake_speech import FakeNetwork, bursts
 
 SONG = Path(__file__).parents[2] / "examples" / "song"
 TRUTH = json.loads((SONG / "truth.json").read_text(encoding="utf-8"))["lyrics"]
@@ -40,8 +40,8 @@ def read(job: Job, name: str) -> str:
 def test_the_synthetic_voice(tmp_path: Path, engine: Engine) -> None:
     job = single_job(tmp_path, [audio_input(SONG / "voice.flac", stem=Stem.VOCALS)])
     result = handle(TranscribeParams(), job, engine)
-    said = [line.lower().rstrip(".,!") for line in result.text.splitlines()]
-    assert said == [line["text"].lower() for line in TRUTH]
+    lines = [line.lower().rstrip(".,!") for line in result.text.splitlines()]
+    assert lines == [line["text"].lower() for line in TRUTH]
     lines = json.loads(read(job, "lyrics.json"))["lines"]
     late = [line["start"] - true["start"] for line, true in zip(lines, TRUTH, strict=True)]
     assert float(np.median(np.abs(late))) < 0.06
@@ -130,13 +130,13 @@ def test_what_was_removed_is_kept_and_shown(tmp_path: Path) -> None:
     job = job_of(tmp_path, audio)
     result = handle(TranscribeParams(), job, FakeNetwork())
     assert result.words == 3
-    assert {one.reason.value for one in result.removed} == {"silent"}
+    assert {entry.reason.value for entry in result.removed} == {"silent"}
     assert result.removed_count == 9
     content = json.loads(read(job, "lyrics.json"))
-    assert [one["text"] for one in content["removed"]] == [f"word{n}" for n in range(3, 12)]
+    assert [entry["text"] for entry in content["removed"]] == [f"word{n}" for n in range(3, 12)]
 
 
-def test_doubtful_text_is_kept_when_asked(tmp_path: Path) -> None:
+def test_doubtful_text_is_kept_on_request(tmp_path: Path) -> None:
     audio = bursts((0, 3), seconds=12)[np.newaxis]
     result = handle(TranscribeParams(keep_doubtful=True), job_of(tmp_path, audio), FakeNetwork())
     assert result.words == 12
@@ -157,7 +157,7 @@ def test_no_words_to_be_had(tmp_path: Path, audio: np.ndarray, stem: Stem, reaso
     assert ended.value.reason == reason
 
 
-def test_a_voice_in_opposite_channels_is_heard(tmp_path: Path) -> None:
+def test_a_voice_in_opposite_channels_is_transcribed(tmp_path: Path) -> None:
     voice = bursts((0, 2), seconds=2)
     result = handle(TranscribeParams(), job_of(tmp_path, np.stack([voice, -voice])), FakeNetwork())
     assert result.words == 2
@@ -198,10 +198,10 @@ def test_recorded_speech(tmp_path: Path, engine: Engine, recordings: Path) -> No
     speech = recordings / "speech"
     job = single_job(tmp_path, [audio_input(speech / "jfk.flac")])
     result = handle(TranscribeParams(), job, engine)
-    said = "".join(c for c in result.text.lower() if c.isalpha() or c.isspace()).split()
+    words = "".join(c for c in result.text.lower() if c.isalpha() or c.isspace()).split()
     true = "".join(
         c
         for c in (speech / "jfk.txt").read_text(encoding="utf-8").lower()
         if c.isalpha() or c.isspace()
     ).split()
-    assert said == true
+    assert words == true

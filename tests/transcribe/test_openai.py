@@ -32,19 +32,21 @@ def voice(seconds: float) -> np.ndarray:
     return read_audio(VOICE, RATE, mono=True)[0][: round(seconds * RATE)]
 
 
-def test_it_hears_what_ctranslate2_hears(weights: dict[str, Path]) -> None:
+def test_it_transcribes_like_ctranslate2(weights: dict[str, Path]) -> None:
     audio = voice(8)
-    heard = [
+    output = [
         load_engine(EngineContext(weights=weights, threads=2, prefer=name))
         .open("whisper-base")
         .run(audio, language="en", beam=1)
         for name in ("openai", "ctranslate2")
     ]
-    texts = [[line.text for line in one.segments] for one in heard]
+    texts = [[line.text for line in transcript.segments] for transcript in output]
     assert texts[0] == texts[1]
-    starts = [[word.start for line in one.segments for word in line.words] for one in heard]
+    starts = [
+        [word.start for line in transcript.segments for word in line.words] for transcript in output
+    ]
     assert starts[0] == pytest.approx(starts[1], abs=0.05)
-    sure = [one.segments[0].log_probability for one in heard]
+    sure = [transcript.segments[0].log_probability for transcript in output]
     assert sure[0] == pytest.approx(sure[1], abs=0.02)
 
 
@@ -58,19 +60,19 @@ def test_the_weights_are_the_same_network(weights: dict[str, Path]) -> None:
     folder = weights["whisper-base"]
     theirs = WhisperModel(str(folder), compute_type="float32", local_files_only=True)
     features = np.random.default_rng(3).uniform(-1, 1, (1, 80, 3000)).astype(np.float32)
-    told = np.asarray(theirs.model.encode(ctranslate2.StorageView.from_array(features)))
+    encoded = np.asarray(theirs.model.encode(ctranslate2.StorageView.from_array(features)))
     with torch.no_grad():
         ours = build(read_checkpoint(folder)).encoder(torch.from_numpy(features)).numpy()
-    error = float(np.square(told - ours).mean()) / float(np.square(ours).mean())
+    error = float(np.square(encoded - ours).mean()) / float(np.square(ours).mean())
     assert 10 * math.log10(error) < -80
 
 
-def test_the_language_is_told(weights: dict[str, Path]) -> None:
+def test_the_language_is_detected(weights: dict[str, Path]) -> None:
     engine = load_engine(EngineContext(weights=weights, threads=2, prefer="openai"))
     hearing = engine.open("whisper-base")
-    told = hearing.run_language(voice(20))
-    assert max(told, key=lambda code: told[code]) == "en"
-    assert sum(told.values()) == pytest.approx(1, abs=0.01)
+    probabilities = hearing.run_language(voice(20))
+    assert max(probabilities, key=lambda code: probabilities[code]) == "en"
+    assert sum(probabilities.values()) == pytest.approx(1, abs=0.01)
     assert hearing.description.startswith("openai-whisper ")
 
 
@@ -79,12 +81,12 @@ def test_an_official_file_is_read_without_running_it(
 ) -> None:
     import torch
 
-    found = read_checkpoint(weights["whisper-base"])
-    state = {name: torch.from_numpy(np.array(array)) for name, array in found.tensors.items()}
+    result = read_checkpoint(weights["whisper-base"])
+    state = {name: torch.from_numpy(np.array(array)) for name, array in result.tensors.items()}
     path = tmp_path / "base.pt"
-    torch.save({"dims": dict(found.dims), "model_state_dict": state}, path)
+    torch.save({"dims": dict(result.dims), "model_state_dict": state}, path)
     engine = load_engine(
         EngineContext(weights={**weights, "base": path}, threads=2, prefer="openai")
     )
-    heard = engine.open("base").run(voice(4), language="en", beam=1)
-    assert heard.segments[0].text.lower().startswith("open up the crate")
+    output = engine.open("base").run(voice(4), language="en", beam=1)
+    assert output.segments[0].text.lower().startswith("open up the crate")

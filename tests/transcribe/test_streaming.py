@@ -6,10 +6,10 @@ import pytest
 from kit.arrays import Mono
 from services.transcribe.lines import RATE, Segment, WindowTranscript, Word
 from services.transcribe.streaming import EARLIEST_CUT, WINDOW, SpeechTranscriber
-from tests.transcribe.lines import FakeNetwork, bursts
+from tests.transcribe.fake_speech import FakeNetwork, bursts
 
 
-def listen(
+def run_transcriber(
     audio: Mono, network: FakeNetwork, *, language: str | None = "en", block: int = 50_000
 ) -> SpeechTranscriber:
     transcriber = SpeechTranscriber(network, language, 5, loudest_db=-15.0)
@@ -20,10 +20,10 @@ def listen(
 
 
 @pytest.mark.parametrize("seconds", [0.5, 29.0, 30.0, 31.0, 95.3])
-def test_every_sample_is_heard_once(seconds: float) -> None:
+def test_every_sample_is_transcribed_once(seconds: float) -> None:
     network = FakeNetwork()
     audio = bursts((0, seconds), seconds=seconds)
-    listen(audio, network)
+    run_transcriber(audio, network)
     assert sum(network.lengths) == len(audio)
     assert all(EARLIEST_CUT < length <= WINDOW for length in network.lengths[:-1])
 
@@ -31,92 +31,92 @@ def test_every_sample_is_heard_once(seconds: float) -> None:
 def test_windows_do_not_depend_on_the_blocks() -> None:
     audio = bursts((0, 21), (22, 50), (51, 100), seconds=100)
     small, large = FakeNetwork(), FakeNetwork()
-    listen(audio, small, block=777)
-    listen(audio, large, block=len(audio))
+    run_transcriber(audio, small, block=777)
+    run_transcriber(audio, large, block=len(audio))
     assert small.lengths == large.lengths
 
 
 def test_times_are_those_of_the_stream() -> None:
     transcriber = SpeechTranscriber(FakeNetwork(), "en", 5, loudest_db=-15.0)
     audio = bursts((0, 24.4), (25, 40), seconds=40)
-    found = [*transcriber.feed(audio), *transcriber.finish()]
-    starts = [segment.start for segment in found]
+    result = [*transcriber.feed(audio), *transcriber.finish()]
+    starts = [segment.start for segment in result]
     assert starts == sorted(starts)
     after = next(start for start in starts if start > 24)
     assert 24.4 < after < 25.0
-    assert found[-1].end <= 40
+    assert result[-1].end <= 40
 
 
-def test_what_a_pass_leaves_over_is_heard_with_what_follows() -> None:
+def test_the_rest_of_a_pass_joins_the_next_window() -> None:
     network = FakeNetwork(max_seconds=18.0)
     transcriber = SpeechTranscriber(network, "en", 5, loudest_db=-15.0)
     audio = bursts((0, 70), seconds=70)
-    found = [*transcriber.feed(audio), *transcriber.finish()]
+    result = [*transcriber.feed(audio), *transcriber.finish()]
     # Every second once, and no few seconds alone but the last.
-    assert [segment.start for segment in found] == [float(n) for n in range(70)]
+    assert [segment.start for segment in result] == [float(n) for n in range(70)]
     assert all(length > EARLIEST_CUT for length in network.lengths[:3])
     assert len(network.lengths) == 4
 
 
-def tails(first: Word, *, max_seconds: float = 18.0) -> list[str]:
-    """Return what is network of audio whose windows each begin with a word and go on surely."""
+def occurrences_of(first: Word, *, max_seconds: float = 18.0) -> list[str]:
+    """Transcribe windows that each begin with a word; return every occurrence of it kept."""
 
     class Tailed(FakeNetwork):
         def run(self, audio: Mono, *, language: str, beam: int) -> WindowTranscript:
-            heard = super().run(audio, language=language, beam=beam)
+            output = super().run(audio, language=language, beam=beam)
             before = Segment((first,), -0.3, 0.0, 1.2)
-            return WindowTranscript([before, *heard.segments[1:]], heard.until)
+            return WindowTranscript([before, *output.segments[1:]], output.until)
 
     transcriber = SpeechTranscriber(Tailed(max_seconds=max_seconds), "en", 5, loudest_db=-15.0)
-    found = [*transcriber.feed(bursts((0, 50), seconds=50)), *transcriber.finish()]
-    return [word.text for segment in found for word in segment.words if word.text == first.text]
+    result = [*transcriber.feed(bursts((0, 50), seconds=50)), *transcriber.finish()]
+    return [word.text for segment in result for word in segment.words if word.text == first.text]
 
 
 def test_the_tail_of_a_windows_last_word_is_no_word() -> None:
     # Three windows: the first one begins nothing anew.
-    assert len(tails(Word("tool", 0.0, 0.08, 0.01))) == 1
+    assert len(occurrences_of(Word("tool", 0.0, 0.08, 0.01))) == 1
     # A word that is believed, is longer or comes later is one; nothing is left over at a cut.
-    assert len(tails(Word("thy", 0.0, 0.08, 0.9))) == 3
-    assert len(tails(Word("pity", 0.0, 0.76, 0.2))) == 3
-    assert len(tails(Word("a", 0.1, 0.18, 0.01))) == 3
-    assert len(tails(Word("tool", 0.0, 0.08, 0.01), max_seconds=1e9)) == 2
+    assert len(occurrences_of(Word("thy", 0.0, 0.08, 0.9))) == 3
+    assert len(occurrences_of(Word("pity", 0.0, 0.76, 0.2))) == 3
+    assert len(occurrences_of(Word("a", 0.1, 0.18, 0.01))) == 3
+    assert len(occurrences_of(Word("tool", 0.0, 0.08, 0.01), max_seconds=1e9)) == 2
 
 
 def test_a_rest_without_sound_is_left() -> None:
     network = FakeNetwork(max_seconds=18.0)
-    listen(bursts((0, 18), seconds=29), network)
+    run_transcriber(bursts((0, 18), seconds=29), network)
     assert len(network.lengths) == 1
 
 
 def test_a_pass_that_hardly_went_anywhere_leads_on() -> None:
     network = FakeNetwork(max_seconds=0.0)
-    listen(bursts((0, 95), seconds=95), network)
+    run_transcriber(bursts((0, 95), seconds=95), network)
     assert sum(network.lengths) == 95 * RATE
 
 
-def test_silence_is_not_heard() -> None:
+def test_silence_is_not_transcribed() -> None:
     network = FakeNetwork()
     audio = np.concatenate([np.zeros(70 * RATE, np.float32), bursts((0, 20), seconds=20)])
-    transcriber = listen(audio, network, language=None)
+    transcriber = run_transcriber(audio, network, language=None)
     assert 0 < sum(network.lengths) < 45 * RATE
     assert network.languages_run >= 1
     assert transcriber.detected == ("en", 0.9)
     nothing = FakeNetwork()
-    assert listen(np.zeros(5 * RATE, np.float32), nothing, language=None).detected is None
+    assert run_transcriber(np.zeros(5 * RATE, np.float32), nothing, language=None).detected is None
     assert nothing.lengths == []
 
 
 def test_a_language_is_settled_by_the_first_windows() -> None:
     doubt = ({"en": 0.5, "de": 0.4}, {"de": 0.7, "en": 0.2}, {"de": 0.6, "en": 0.3})
     network = FakeNetwork(doubt)
-    transcriber = listen(bursts((0, 150), seconds=150), network, language=None)
+    transcriber = run_transcriber(bursts((0, 150), seconds=150), network, language=None)
     assert network.languages_run == 3
     assert network.spoken[:2] == ["en", "de"]
     language, sure = transcriber.detected or ("", 0.0)
     assert language == "de"
     assert sure == pytest.approx(1.7 / 3)
     certain = FakeNetwork(({"en": 0.98},))
-    listen(bursts((0, 90), seconds=90), certain, language=None)
+    run_transcriber(bursts((0, 90), seconds=90), certain, language=None)
     assert certain.languages_run == 1
 
 

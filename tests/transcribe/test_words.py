@@ -19,7 +19,7 @@ def tokens(*texts: str) -> list[Word]:
 
 
 @pytest.mark.parametrize(
-    ("given", "joined"),
+    ("inputs", "joined"),
     [
         ((" Quand", " l", "'amour", " vient"), [" Quand", " l'amour", " vient"]),
         ((" aujourd", "'hui", " rendez", "-vous"), [" aujourd'hui", " rendez-vous"]),
@@ -35,18 +35,18 @@ def tokens(*texts: str) -> list[Word]:
         ((" one", " two"), [" one", " two"]),
     ],
 )
-def test_what_belongs_together_is_one_word(given: tuple[str, ...], joined: list[str]) -> None:
-    words = join_words(tokens(*given))
+def test_what_belongs_together_is_one_word(inputs: tuple[str, ...], joined: list[str]) -> None:
+    words = join_words(tokens(*inputs))
     assert [word.text for word in words] == joined
-    assert "".join(word.text for word in words) == "".join(given)
+    assert "".join(word.text for word in words) == "".join(inputs)
     assert words[0].start == 0.0
-    assert words[-1].end == len(given)
+    assert words[-1].end == len(inputs)
     assert all(a.end <= b.start for a, b in itertools.pairwise(words))
     assert all(0.5 <= word.confidence <= 0.6 for word in words)
 
 
 @pytest.mark.parametrize(
-    ("given", "row"),
+    ("inputs", "row"),
     [
         (("東", "京", "の", "夜"), "<00:00.00>東<00:01.00>京<00:02.00>の<00:03.00>夜 <00:04.00>"),
         (("ท", "ี", "่", "เ", "ธ", "อ"), "<00:00.00>ที่<00:03.00>เธ<00:05.00>อ <00:06.00>"),
@@ -55,13 +55,13 @@ def test_what_belongs_together_is_one_word(given: tuple[str, ...], joined: list[
     ids=["Japanese", "Thai", "French"],
 )
 def test_enhanced_lrc_has_a_space_only_where_the_word_had_one(
-    tmp_path: Path, given: tuple[str, ...], row: str
+    tmp_path: Path, inputs: tuple[str, ...], row: str
 ) -> None:
     lyrics = writers.Lyrics(
         title="t",
         language="xx",
         duration=9,
-        lines=[Segment(join_words(tokens(*given)), -0.2, 0.1, 1.2)],
+        lines=[Segment(join_words(tokens(*inputs)), -0.2, 0.1, 1.2)],
         removed=[],
         engine="e",
         weights="w",

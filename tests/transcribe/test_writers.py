@@ -9,7 +9,7 @@ from contracts.transcribe import RemovalReason
 from services.transcribe import writers
 from services.transcribe.hallucinations import Removed
 from services.transcribe.lines import Segment, Word
-from tests.transcribe.lines import line
+from tests.transcribe.fake_speech import line
 
 LYRICS = writers.Lyrics(
     title="First [Crate]",

@@ -4,12 +4,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.weights.site import CONTENT, Site
+from tests.weights.weight_server import CONTENT, WeightServer
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    place = Site({"/good": CONTENT, "/a": CONTENT[:1000], "/b": CONTENT[1000:], "/bad": b"x" * 99})
+def weight_server() -> Iterator[WeightServer]:
+    place = WeightServer(
+        {"/good": CONTENT, "/a": CONTENT[:1000], "/b": CONTENT[1000:], "/bad": b"x" * 99}
+    )
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -103,9 +103,9 @@ def write_tensorflow(folder: Path, arrays: dict[str, np.ndarray], stem: str = "m
     table, handles = b"", []
     for part in (records[:half], records[half:]):
         if part:
-            made = block(part)
-            handles.append((part[-1][0], varint(len(table)) + varint(len(made) - 5)))
-            table += made
+            encoded = block(part)
+            handles.append((part[-1][0], varint(len(table)) + varint(len(encoded) - 5)))
+            table += encoded
     meta = block([])
     meta_handle = varint(len(table)) + varint(len(meta) - 5)
     table += meta

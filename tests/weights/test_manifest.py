@@ -16,7 +16,7 @@ from kit.weights.manifest import (
 )
 from kit.weights.sources import answers
 from kit.weights.store import Store
-from tests.weights.site import CONTENT, SHA, TOML, Site, write_manifest
+from tests.weights.weight_server import CONTENT, SHA, TOML, WeightServer, write_manifest
 
 
 def test_manifest_is_read(tmp_path: Path) -> None:
@@ -51,9 +51,9 @@ def test_a_manifest_that_does_not_say_what_it_must(
 
 def test_non_commercial_weights_are_never_preferred(tmp_path: Path) -> None:
     text = TOML.format(size=5, sha=SHA, url="https://example.org/n")
-    said = 'licence = "CC-BY-NC-4.0"\ndefault = false\npreferred = true'
+    licence = 'licence = "CC-BY-NC-4.0"\ndefault = false\npreferred = true'
     with pytest.raises(ManifestError, match="does not allow a default"):
-        read_manifest(write_manifest(tmp_path, "midi", text.replace('licence = "MIT"', said)))
+        read_manifest(write_manifest(tmp_path, "midi", text.replace('licence = "MIT"', licence)))
 
 
 def test_non_commercial_weights_may_be_listed_when_not_default(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_every_service_of_the_server_has_a_manifest_that_can_be_read() -> None:
 
 
 def test_the_command_fetches_verifies_and_lists(
-    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, weight_server: WeightServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = TOML.format(size=len(CONTENT), sha=SHA, url=site.address + "/good")
+    text = TOML.format(size=len(CONTENT), sha=SHA, url=weight_server.address + "/good")
     services, store = tmp_path / "services", Store(tmp_path / "store")
     write_manifest(services, "midi", text)
     write_manifest(services, "tagging", text.replace('"net"', '"tags"').replace("/good", "/none"))
@@ -118,19 +118,19 @@ urls = ["{url}"]
 """
 
 
-def preferring(folder: Path, site: Site, url: str) -> Path:
+def manifest_with_preferred(folder: Path, weight_server: WeightServer, url: str) -> Path:
     """Write a manifest whose default can be had, and whose preferred weights are at an address."""
     services = folder / "services"
-    text = TOML.format(size=len(CONTENT), sha=SHA, url=site.address + "/good")
+    text = TOML.format(size=len(CONTENT), sha=SHA, url=weight_server.address + "/good")
     better = PREFERRED.format(size=len(CONTENT), sha=SHA, url=url)
     write_manifest(services, "midi", text + better)
     return services
 
 
 def test_preferred_weights_are_fetched_and_used_where_they_can_be_had(
-    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, weight_server: WeightServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    services = preferring(tmp_path, site, site.address + "/good")
+    services = manifest_with_preferred(tmp_path, weight_server, weight_server.address + "/good")
     store, pinned = Store(tmp_path / "store"), Store(tmp_path / "store", pinned=True)
     (manifest,) = find_manifests(services)
     assert main(["fetch", "--pinned"], services=services, store=store) == 0
@@ -144,20 +144,20 @@ def test_preferred_weights_are_fetched_and_used_where_they_can_be_had(
 
 
 def test_preferred_weights_that_cannot_be_had_are_no_failure(
-    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, weight_server: WeightServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    services = preferring(tmp_path, site, site.address + "/nowhere")
+    services = manifest_with_preferred(tmp_path, weight_server, weight_server.address + "/nowhere")
     store = Store(tmp_path / "store")
     assert main(["fetch"], services=services, store=store) == 0
-    said = capsys.readouterr().out.splitlines()[-1]
-    assert said.startswith("without midi better")
-    assert "uses net" in said
-    assert "python -m kit.weights fetch midi" in said
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("without midi better")
+    assert "uses net" in line
+    assert "python -m kit.weights fetch midi" in line
 
 
 def test_a_source_that_never_answers_is_not_waited_for() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/net"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/net"
         assert not answers(UrlSource(kind="url", urls=(url,)), within=0.3)
 
 

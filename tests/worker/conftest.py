@@ -38,46 +38,46 @@ from kit.settings import KitSettings
 from kit.worker.compute import EngineSetup
 from kit.worker.runtime import WorkerRuntime
 from tests.support.events import make_event
-from tests.support.trial import SERVICE, TrialParams
+from tests.support.scripted_service import SERVICE, ScriptedParams
 
 OWNER = OwnerId(new_id())
 
 
-class TrialLibrary:
-    """A library that hands out what a test put there, and answers heartbeats as configured."""
+class FakeLibrary:
+    """A library client that hands out queued claims, and answers heartbeats as configured."""
 
     def __init__(self) -> None:
         self.waiting: deque[Claim] = deque()
         self.status = LeaseStatus.HELD
         self.cancelled: set[JobId] = set()
         self.beats: list[Heartbeat] = []
-        self.asked = 0
+        self.claim_requests = 0
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
-        self.asked += 1
-        given: list[Claim] = []
+        self.claim_requests += 1
+        claims: list[Claim] = []
         for claim in tuple(self.waiting):
-            room = not claim.long or sum(one.long for one in given) < request.max_long_jobs
-            if room and len(given) < request.max_jobs:
+            room = not claim.long or sum(claimed.long for claimed in claims) < request.max_long_jobs
+            if room and len(claims) < request.max_jobs:
                 self.waiting.remove(claim)
-                given.append(claim)
-        return tuple(given)
+                claims.append(claim)
+        return tuple(claims)
 
     async def heartbeat(self, job: JobId, beat: Heartbeat) -> LeaseStatus:
         self.beats.append(beat)
         return LeaseStatus.CANCELLED if job in self.cancelled else self.status
 
 
-class OnGpu(WorkerRuntime):
-    """A runtime that believes in a GPU; the trial's engine only needs its name."""
+class GpuRuntime(WorkerRuntime):
+    """A runtime that assumes a GPU; the scripted engine only needs the device's name."""
 
     def _setup(self) -> tuple[EngineSetup, str]:
         setup, fingerprint = super()._setup()
         return replace(setup, device="cuda"), fingerprint
 
 
-class PatientClock(SystemClock):
-    """A clock whose long waits end when a test says so."""
+class ManualWaitClock(SystemClock):
+    """A clock whose long waits end when a test ends them."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -95,26 +95,26 @@ class PatientClock(SystemClock):
         self._over = asyncio.Event()
 
 
-class Bench:
-    """Everything a test of the runtime needs."""
+class WorkerHarness:
+    """A worker runtime with its platform, its library and the events it published."""
 
     def __init__(
         self,
         platform: Platform,
-        library: TrialLibrary,
+        library: FakeLibrary,
         *,
         runtime: type[WorkerRuntime] = WorkerRuntime,
         chosen: WorkerSettings,
     ) -> None:
         self.platform = platform
         self.library = library
-        self.said: list[AnyEvent] = []
+        self.events: list[AnyEvent] = []
         self.stopping = asyncio.Event()
         self._changed = asyncio.Event()
         self.runtime = runtime(SERVICE, chosen, platform=platform, library=library)
 
-    async def hear(self, event: AnyEvent) -> None:
-        self.said.append(event)
+    async def record(self, event: AnyEvent) -> None:
+        self.events.append(event)
         self._changed.set()
 
     async def until(self, condition: Callable[[], bool], *, within: float = 20.0) -> None:
@@ -138,7 +138,7 @@ class Bench:
     ) -> Claim:
         """Queue a job in the library and wake the worker up.
 
-        What is to be done `before` that is given the key of the job's stored input.
+        `before` runs first, with the key of the job's stored input.
         """
         job, item = JobId(new_id()), ItemId(new_id())
         data = b"sound of " + job.encode()
@@ -167,7 +167,7 @@ class Bench:
                     sha256=hashlib.sha256(data).hexdigest(),
                 ),
             ),
-            params=TrialParams.model_validate(params).model_dump(),
+            params=ScriptedParams.model_validate(params).model_dump(),
             long=long,
             lease=1.0,
             start_to_close_timeout=start_to_close_timeout,
@@ -183,19 +183,19 @@ class Bench:
         )
         return claim
 
-    def of(self, claim: Claim) -> list[AnyEvent]:
-        """Return what was said of a job, without its start."""
-        return [e for e in self.said if e.subject == claim.job]
+    def events_of(self, claim: Claim) -> list[AnyEvent]:
+        """Return the events of a job."""
+        return [e for e in self.events if e.subject == claim.job]
 
-    async def ending(self, claim: Claim, *, within: float = 20.0) -> AnyEvent:
-        """Return how a job ended."""
-        await self.until(lambda: bool(self.of(claim)), within=within)
-        (event,) = self.of(claim)
+    async def outcome(self, claim: Claim, *, within: float = 20.0) -> AnyEvent:
+        """Wait for the job's outcome and return its event."""
+        await self.until(lambda: bool(self.events_of(claim)), within=within)
+        (event,) = self.events_of(claim)
         return event
 
 
 @asynccontextmanager
-async def at_work(
+async def running_worker(
     tmp_path: Path,
     runtime: type[WorkerRuntime] = WorkerRuntime,
     *,
@@ -203,8 +203,8 @@ async def at_work(
     chosen: WorkerSettings | None = None,
     clock: Clock | None = None,
     objects: ObjectStore | None = None,
-) -> AsyncIterator[Bench]:
-    """Yield a worker that runs, on a store of its own or a given one."""
+) -> AsyncIterator[WorkerHarness]:
+    """Yield a running worker, on its own object store or a given one."""
     settings = KitSettings(
         bus_url="memory://",
         objects_url=SecretStr(f"file://{tmp_path / 'objects'}"),
@@ -224,28 +224,28 @@ async def at_work(
             clock=clock,
         )
         await platform.open(stack)
-        bench = Bench(platform, TrialLibrary(), runtime=runtime, chosen=chosen)
+        harness = WorkerHarness(platform, FakeLibrary(), runtime=runtime, chosen=chosen)
         stop = asyncio.Event()
-        consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=bench.hear)
+        consumer = platform.bus.consumer(JOBS_EVENTS, group="library", handler=harness.record)
         listening = asyncio.create_task(consumer.run(stop))
-        working = asyncio.create_task(bench.runtime.run(bench.stopping))
+        working = asyncio.create_task(harness.runtime.run(harness.stopping))
         try:
-            yield bench
+            yield harness
         finally:
-            bench.stopping.set()
-            bench.runtime.force_stop()
+            harness.stopping.set()
+            harness.runtime.force_stop()
             await working
             stop.set()
             await listening
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with at_work(tmp_path) as bench:
-        yield bench
+async def harness(tmp_path: Path) -> AsyncIterator[WorkerHarness]:
+    async with running_worker(tmp_path) as harness:
+        yield harness
 
 
 @pytest.fixture
-async def gpu_bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with at_work(tmp_path, OnGpu) as bench:
-        yield bench
+async def gpu_harness(tmp_path: Path) -> AsyncIterator[WorkerHarness]:
+    async with running_worker(tmp_path, GpuRuntime) as harness:
+        yield harness

@@ -8,14 +8,14 @@ from prometheus_client import REGISTRY
 from contracts.jobs import FailureKind
 from kit.http.health import health_app
 from kit.worker.runtime import DEVICE_FAILURES, DEVICE_PAUSE
-from tests.worker.conftest import Bench, PatientClock, at_work
+from tests.worker.conftest import ManualWaitClock, WorkerHarness, running_worker
 
 
-async def health(bench: Bench) -> int:
+async def health(harness: WorkerHarness) -> int:
     async def ready() -> dict[str, bool]:
-        return {"engine": bench.runtime.ready}
+        return {"engine": harness.runtime.ready}
 
-    app = health_app(ready, alive=lambda: bench.runtime.device_works)
+    app = health_app(ready, alive=lambda: harness.runtime.device_works)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://worker"
     ) as client:
@@ -25,43 +25,43 @@ async def health(bench: Bench) -> int:
 async def test_a_device_that_fails_three_times_in_a_row_rests_and_is_tried_again(
     tmp_path: Path,
 ) -> None:
-    clock = PatientClock()
-    async with at_work(tmp_path, clock=clock) as bench:
-        await bench.until(lambda: bench.runtime.ready)
-        assert await health(bench) == 200
+    clock = ManualWaitClock()
+    async with running_worker(tmp_path, clock=clock) as harness:
+        await harness.until(lambda: harness.runtime.ready)
+        assert await health(harness) == 200
         for _ in range(DEVICE_FAILURES):
-            event = await bench.ending(await bench.offer(do="device"))
+            event = await harness.outcome(await harness.offer(do="device"))
             assert event.data.kind == FailureKind.RETRYABLE
-        await bench.until(lambda: DEVICE_PAUSE in clock.waits)
-        assert not bench.runtime.ready
-        assert "device failed" in bench.runtime.problem
-        assert await health(bench) == 503
-        waiting = await bench.offer(do="finish")
+        await harness.until(lambda: DEVICE_PAUSE in clock.waits)
+        assert not harness.runtime.ready
+        assert "device failed" in harness.runtime.problem
+        assert await health(harness) == 503
+        waiting = await harness.offer(do="finish")
         clock.end_waits()
-        assert (await bench.ending(waiting)).type == "job.completed"
-        assert bench.runtime.ready
-        assert await health(bench) == 200
+        assert (await harness.outcome(waiting)).type == "job.completed"
+        assert harness.runtime.ready
+        assert await health(harness) == 200
 
 
 async def test_an_engine_that_cannot_be_loaded_keeps_no_other_slot_waiting(tmp_path: Path) -> None:
-    async with at_work(tmp_path, clock=PatientClock(), slots=2) as bench:
-        await bench.until(lambda: bench.runtime.ready)
+    async with running_worker(tmp_path, clock=ManualWaitClock(), slots=2) as harness:
+        await harness.until(lambda: harness.runtime.ready)
         (slot,) = (tmp_path / "scratch").glob("*/slot0")
         (slot / "unloadable").touch()
-        await bench.ending(await bench.offer(do="exit"))
+        await harness.outcome(await harness.offer(do="exit"))
         for _ in range(3):
-            event = await bench.ending(await bench.offer(do="finish"))
+            event = await harness.outcome(await harness.offer(do="finish"))
             assert event.type == "job.completed"
-        assert bench.runtime.ready
+        assert harness.runtime.ready
 
 
-async def test_a_process_that_starts_again_is_counted(bench: Bench) -> None:
+async def test_a_process_that_starts_again_is_counted(harness: WorkerHarness) -> None:
     def starts() -> float:
         return REGISTRY.get_sample_value("worker_child_starts_total", {"task": "export"}) or 0.0
 
-    await bench.until(lambda: bench.runtime.ready)
+    await harness.until(lambda: harness.runtime.ready)
     before = starts()
     assert before >= 1
-    await bench.ending(await bench.offer(do="crash"))
-    await bench.ending(await bench.offer(do="finish"))
+    await harness.outcome(await harness.offer(do="crash"))
+    await harness.outcome(await harness.offer(do="finish"))
     assert starts() == before + 1

@@ -13,7 +13,7 @@ from kit.objects.base import ObjectCorrupt
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
 from kit.worker.files import InputLost, fetch_inputs
-from tests.worker.conftest import Bench, at_work
+from tests.worker.conftest import WorkerHarness, running_worker
 
 SECRET = "a secret for tests, long enough by far"
 
@@ -49,9 +49,9 @@ def of_kind(claim: Claim, kind: ArtifactKind, name: str) -> Claim:
     )
 
 
-async def test_damaged_audio_fails_at_once_and_says_which_file(bench: Bench) -> None:
-    claim = await damaged(bench)
-    event = await bench.ending(claim)
+async def test_damaged_audio_fails_at_once_and_says_which_file(harness: WorkerHarness) -> None:
+    claim = await damaged(harness)
+    event = await harness.outcome(claim)
     assert event.data.kind == FailureKind.REJECTED
     assert event.data.reason.code == "damaged_file"
     assert "canonical.flac, is damaged in the store" in event.data.reason.message
@@ -59,27 +59,27 @@ async def test_damaged_audio_fails_at_once_and_says_which_file(bench: Bench) -> 
     assert claim.inputs[0].key in event.data.detail
 
 
-async def damaged(bench: Bench) -> Claim:
+async def damaged(harness: WorkerHarness) -> Claim:
     """Offer a job over a file whose bytes were changed in the store."""
-    store = bench.platform.objects
+    store = harness.platform.objects
 
     async def change(key: str) -> None:
         await store.put_bytes(Bucket.DERIVED, key, b"other bytes", media_type="audio/flac")
 
-    return await bench.offer(before=change)
+    return await harness.offer(before=change)
 
 
-async def test_missing_audio_fails_at_once_and_says_which_file(bench: Bench) -> None:
-    store = bench.platform.objects
-    claim = await bench.offer(before=lambda key: store.delete(Bucket.DERIVED, [key]))
-    event = await bench.ending(claim)
+async def test_missing_audio_fails_at_once_and_says_which_file(harness: WorkerHarness) -> None:
+    store = harness.platform.objects
+    claim = await harness.offer(before=lambda key: store.delete(Bucket.DERIVED, [key]))
+    event = await harness.outcome(claim)
     assert event.data.kind == FailureKind.REJECTED
     assert event.data.reason.code == "missing_file"
     assert "canonical.flac, is missing from the store" in event.data.reason.message
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "said"),
+    ("kind", "name", "message"),
     [
         (ArtifactKind.ORIGINAL, "original.bin", "SHA-256 that was announced"),
         (ArtifactKind.CANONICAL, "canonical.flac", "delete it and upload the file again"),
@@ -87,19 +87,19 @@ async def test_missing_audio_fails_at_once_and_says_which_file(bench: Bench) -> 
     ],
 )
 async def test_what_to_do_depends_on_what_is_damaged(
-    bench: Bench, tmp_path: Path, kind: ArtifactKind, name: str, said: str
+    harness: WorkerHarness, tmp_path: Path, kind: ArtifactKind, name: str, message: str
 ) -> None:
-    claim = await damaged(bench)
-    await bench.ending(claim)
+    claim = await damaged(harness)
+    await harness.outcome(claim)
     claim = of_kind(claim, kind, name)
-    with pytest.raises(InputLost, match=said):
-        await fetch_inputs(bench.platform.objects, claim, tmp_path)
+    with pytest.raises(InputLost, match=message):
+        await fetch_inputs(harness.platform.objects, claim, tmp_path)
 
 
 async def test_bytes_that_were_damaged_on_their_way_are_read_again(tmp_path: Path) -> None:
     store = OnceWrong(tmp_path / "objects", signer=Signer(SECRET))
-    async with at_work(tmp_path, objects=store) as bench:
-        event = await bench.ending(await bench.offer(do="finish"))
+    async with running_worker(tmp_path, objects=store) as harness:
+        event = await harness.outcome(await harness.offer(do="finish"))
     assert event.type == "job.completed"
     assert store.reads == 2
 
@@ -111,10 +111,10 @@ async def test_a_full_disk_is_a_passing_fault_of_its_own(tmp_path: Path) -> None
     async def fill(key: str) -> None:
         disk.full = True
 
-    async with at_work(tmp_path, objects=store) as bench:
-        event = await bench.ending(await bench.offer(before=fill, do="finish"))
+    async with running_worker(tmp_path, objects=store) as harness:
+        event = await harness.outcome(await harness.offer(before=fill, do="finish"))
         assert event.data.kind == FailureKind.RETRYABLE
         assert event.data.reason.code == "store_full"
         assert "storage of this server is full" in event.data.reason.message
         disk.full = False
-        assert (await bench.ending(await bench.offer(do="finish"))).type == "job.completed"
+        assert (await harness.outcome(await harness.offer(do="finish"))).type == "job.completed"

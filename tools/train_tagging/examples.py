@@ -25,12 +25,12 @@ _VARIATIONS_SYNTHESISED = 2
 _LOOPS = 12
 """Loops of each kind that are played with the sounds of one family."""
 _BEHIND = frozenset({"kick", "snare", "closed_hat", "ride", "tom", "synth"})
-"""What may be heard faintly behind a sound."""
+"""Level range of the background behind a sound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """What is learnt from and measured with; one row for each variation of each sound.
+    """Training and evaluation data; one row for each variation of each sound.
 
     Attributes
     ----------
@@ -63,17 +63,17 @@ class Examples:
 
     @property
     def real(self) -> NDArray[np.bool_]:
-        """Whether a row is a sound as it is in its kit: what is measured with."""
+        """Whether a row is an unmodified sound of its kit, used for evaluation."""
         kept = self.column(bool(sound.licence) for sound in self.sounds)
         return np.asarray(kept & (self.variation == 0), bool)
 
     @property
     def learnt(self) -> NDArray[np.bool_]:
-        """Whether a row may be learnt from."""
+        """Whether a row belongs to the training data."""
         return np.asarray(~self.column(s.held_out for s in self.sounds).astype(bool), bool)
 
     def weights(self, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return how much each row counts, so that no class and no instrument drowns others.
+        """Return the weight of each row, so that classes and instruments are balanced.
 
         Layers and variations of one instrument count as the square root of their number, and
         classes as the power 0.4 of theirs.
@@ -92,7 +92,7 @@ class Examples:
 
 
 def examples(folder: Path) -> Examples:
-    """Return all examples; features are kept beside the packages until their code changes."""
+    """Return all examples; features are cached next to the packages until their code changes."""
     sounds = load(folder)
     families: dict[str, list[Sound]] = {}
     for sound in sounds:
@@ -111,8 +111,8 @@ def examples(folder: Path) -> Examples:
 def _digest(sounds: Sequence[Sound]) -> str:
     """Return a hash of the sounds and of the code that varies and describes them."""
     digest = hashlib.sha256()
-    beside = [Path(__file__).with_name(name) for name in ("variations.py", "synthesis.py")]
-    for module in (Path(descriptors.__file__), Path(spectra.__file__), Path(__file__), *beside):
+    siblings = [Path(__file__).with_name(name) for name in ("variations.py", "synthesis.py")]
+    for module in (Path(descriptors.__file__), Path(spectra.__file__), Path(__file__), *siblings):
         digest.update(module.read_bytes())
     for sound in sounds:
         digest.update(f"{sound.sha256} {sound.label} {sound.family}\n".encode())
@@ -129,7 +129,7 @@ def _measure(sounds: Sequence[Sound], families: dict[str, list[Sound]], kept: Pa
 
 
 def _behind(sound: Sound, families: dict[str, list[Sound]]) -> list[Sound]:
-    """Return what may be heard faintly behind a sound: others of its kit that are learnt from."""
+    """Return background sounds for a sound: others of its kit from the training data."""
     others = [other for other in families.get(sound.family, ()) if not other.held_out]
     return [other for other in others if other.kit == sound.kit and other.label in _BEHIND]
 

@@ -21,12 +21,12 @@ COARSE = {
 
 
 def accuracy(probabilities: F64, labels: Labels) -> float:
-    """Return the share of sounds whose most probable class is theirs."""
+    """Return the share of sounds whose most probable class is right."""
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
 def recall(probabilities: F64, labels: Labels) -> float:
-    """Return the mean over the classes of the share of each that is found."""
+    """Return the mean recall over the classes."""
     right = probabilities.argmax(axis=1) == labels
     return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
@@ -66,7 +66,7 @@ def calibration_error(probabilities: F64, labels: Labels, *, bins: int = 10) -> 
 
 
 def confusion(probabilities: F64, labels: Labels) -> Iterator[str]:
-    """Yield a Markdown table: rows are what sounds are, columns what they are taken for."""
+    """Yield a Markdown table: rows are true classes, columns predicted ones."""
     guesses = probabilities.argmax(axis=1)
     yield "| is \\ taken for | " + " | ".join(CLASSES) + " | found |"
     yield "|---|" + "---:|" * (len(CLASSES) + 1)

@@ -24,7 +24,7 @@ Rows = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What classifiers say of sounds whose families they have not met.
+    """Predictions for sounds of families that were held out.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ def _network(scaled: NDArray[np.float32], labels: object, weights: F64, seed: in
 
 
 def _every_class(values: NDArray[np.generic], network: MLPClassifier) -> NDArray[np.float64]:
-    """Return an output for every class: one that was never met is all but impossible."""
+    """Return an output for every class; an untrained class gets almost no probability."""
     shape = (*values.shape[:-1], len(CLASSES))
     everything = np.full(shape, 0.0 if values.ndim == 2 else -8.0)
     everything[..., network.classes_] = values
@@ -83,7 +83,7 @@ def _every_class(values: NDArray[np.generic], network: MLPClassifier) -> NDArray
 
 
 def _half(arrays: list[NDArray[np.generic]]) -> NDArray[np.float32]:
-    """Round to half precision, in which weights are stored: what is measured is what is shipped."""
+    """Round to half precision, in which weights are stored, so that figures hold for those."""
     return np.stack(arrays).astype(np.float16).astype(np.float32)
 
 
@@ -103,12 +103,12 @@ def cross_validate(examples: Examples, permitted: Rows) -> HeldOut:
         out = families == family
         rows = ~out & permitted & examples.learnt
         logits[out] = fit(examples, rows, _MEMBERS_IN_FOLDS).logits(examples.features[out])
-    heard = np.array([bool(sound.licence) for sound in examples.sounds])[examples.sound]
+    licensed = np.array([bool(sound.licence) for sound in examples.sounds])[examples.sound]
     probabilities = np.zeros_like(logits)
     for family in np.unique(families):
         out = families == family
-        probabilities[out] = _softmax(logits[out] / _temperature(examples, logits, ~out & heard))
-    return HeldOut(logits, probabilities, _temperature(examples, logits, heard))
+        probabilities[out] = _softmax(logits[out] / _temperature(examples, logits, ~out & licensed))
+    return HeldOut(logits, probabilities, _temperature(examples, logits, licensed))
 
 
 def _temperature(examples: Examples, logits: F64, rows: Rows) -> float:

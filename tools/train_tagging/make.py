@@ -22,30 +22,30 @@ _BEGIN, _END = "<!-- training: begin -->", "<!-- training: end -->"
 
 
 def main(arguments: list[str]) -> None:
-    """Train on everything that is permitted, and measure on what was held out."""
+    """Train on all permitted sounds, and evaluate on the held-out ones."""
     parser = argparse.ArgumentParser(prog="make train-tagging", description=__doc__)
     parser.add_argument("packages", type=Path, help="the folder of unpacked packages")
     parser.add_argument("--permissive", action="store_true", help="learn from CC0, MIT, CC-BY only")
     parser.add_argument("--target", type=Path, default=WEIGHTS, help="where the weights go")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     # The number of epochs is chosen: that more would still change the weights is known.
     warnings.simplefilter("ignore", ConvergenceWarning)
-    known = examples(asked.packages)
+    known = examples(args.packages)
     permitted = np.ones(len(known.sound), bool)
-    if asked.permissive:
+    if args.permissive:
         families = {sound.family for sound in known.sounds if sound.permissive}
         permitted = np.isin(known.families, sorted({*families, FAMILY}))
     held_out = fitting.cross_validate(known, permitted)
     final = fitting.fit(known, permitted & known.learnt, fitting.MEMBERS)
-    asked.target.mkdir(parents=True, exist_ok=True)
-    fitting.write(final, held_out.temperature, asked.target / "oneshots.npz")
-    _manifest(known, permitted & known.learnt, asked.target / "manifest.csv")
+    args.target.mkdir(parents=True, exist_ok=True)
+    fitting.write(final, held_out.temperature, args.target / "oneshots.npz")
+    _manifest(known, permitted & known.learnt, args.target / "manifest.csv")
     measured = _measured(known, held_out)
     text = json.dumps(measured, indent=2, sort_keys=True)
-    (asked.target / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    (args.target / "metrics.json").write_text(text + "\n", encoding="utf-8")
     table = "\n".join(_tables(known, held_out, measured))
     print(table)
-    readme = asked.target / "README.md"
+    readme = args.target / "README.md"
     if readme.is_file():
         before, rest = readme.read_text(encoding="utf-8").split(_BEGIN, 1)
         after = rest.split(_END, 1)[1]

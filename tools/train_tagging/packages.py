@@ -1,4 +1,4 @@
-"""The packages that training data comes in: fetched with Debian's own tools, installed nowhere."""
+"""The Debian packages of the training data, fetched with Debian's tools and not installed."""
 
 import subprocess
 import tomllib
@@ -12,7 +12,7 @@ def configuration() -> dict[str, Any]:
 
 
 def fetch(folder: Path) -> None:
-    """Bring the packages and unpack them, without installing anything.
+    """Fetch the packages and unpack them, without installing anything.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def fetch(folder: Path) -> None:
             raise SystemExit(
                 f"{missing.filename} is not here: training data comes as Debian packages, so run "
                 f"this on Debian or Ubuntu, or unpack {name} into {target} yourself and put an "
-                f"empty file .complete beside it."
+                f"empty file .complete next to it."
             ) from missing
         except subprocess.CalledProcessError as failed:
             raise SystemExit(

@@ -19,7 +19,7 @@ from tools.train_tagging.packages import configuration
 _AUDIO = {".wav", ".flac", ".aiff", ".ogg"}
 _LONGEST = 12.0
 _LICENCES = {"CC0-1.0", "MIT", "CC-BY-3.0"}
-"""Licences that ask of a derived work nothing but a notice."""
+"""Licences that require only a notice in derived works."""
 
 # General MIDI's percussion keys.
 _GM = {
@@ -89,12 +89,12 @@ class Sound:
     audio: F32
 
     def without_audio(self) -> "Sound":
-        """Return what is known of it."""
+        """Return its metadata."""
         return replace(self, audio=np.zeros(0, np.float32))
 
     @property
     def permissive(self) -> bool:
-        """Whether its licence asks nothing of a derived work but a notice."""
+        """Whether its licence requires only a notice in derived works."""
         return self.licence in _LICENCES
 
 
@@ -106,10 +106,10 @@ def load(folder: Path) -> list[Sound]:
     seen: set[str] = set()
     once = []
     for sound in sounds:
-        heard = hashlib.sha256(np.round(sound.audio * 32767).astype("<i2").tobytes()).hexdigest()
-        if heard not in seen:
+        digest = hashlib.sha256(np.round(sound.audio * 32767).astype("<i2").tobytes()).hexdigest()
+        if digest not in seen:
             once.append(sound)
-        seen.add(heard)
+        seen.add(digest)
     return once
 
 

@@ -1,4 +1,4 @@
-"""Drums of a drum machine, synthesised: the ways in which analogue machines make them.
+"""Synthesised drums, after the circuits of analogue drum machines.
 
 Sampled kits hold few electronic drums. These are drawn at random within the ranges in which
 such circuits are tuned: a falling sine for kicks, tone and noise for snares, a cluster of square
@@ -21,9 +21,9 @@ _EACH = 40
 
 def drums() -> Iterator[Sound]:
     """Yield the synthesised drums, always the same."""
-    for label, make in _MAKERS.items():
+    for label, synthesize in _MAKERS.items():
         for number in range(_EACH):
-            audio = make(generator(FAMILY, label, str(number)))
+            audio = synthesize(generator(FAMILY, label, str(number)))
             audio = np.asarray(0.9 * audio / np.abs(audio).max(), np.float32)
             yield Sound(
                 kit=FAMILY,
@@ -43,7 +43,7 @@ def _times(seconds: float) -> F64:
 
 
 def _between(chance: np.random.Generator, low: float, high: float) -> float:
-    """Return a number between two, drawn evenly on a logarithmic scale."""
+    """Return a random number between two, log-uniform."""
     return float(low * (high / low) ** chance.random())
 
 

@@ -1,4 +1,4 @@
-"""What else a sound may be like: variations of it, and loops played with a kit's sounds.
+"""Data augmentation: variations of a sound, and loops played with a kit's sounds.
 
 All of it is decided by a seed that is made of the sound's own hash: the same sounds give the same
 variations, in whatever order they come.
@@ -15,18 +15,18 @@ from services.tagging.descriptors import RATE
 from tools.train_tagging.sounds import Sound
 
 _RINGING = frozenset({"crash", "ride", "open_hat", "synth", "vocal", "bass"})
-"""Classes that are no longer themselves when they are cut very short."""
+"""Classes that a very short cut makes unrecognisable."""
 _DRUMS = ("kick", "snare", "closed_hat")
 
 
 def generator(*words: str) -> np.random.Generator:
-    """Return a source of chance which depends on these words only."""
+    """Return a random generator seeded with these words."""
     digest = hashlib.sha256("\0".join(words).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
 def variation(sound: Sound, number: int, others: Sequence[Sound]) -> F32:
-    """Return a sound as it might be met: `number` 0 is the sound itself.
+    """Return a variation of a sound: `number` 0 is the sound itself.
 
     Parameters
     ----------

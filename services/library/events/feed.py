@@ -19,8 +19,6 @@ from kit.database.engine import Database, database_of
 from kit.http.errors import ProblemError
 from services.library.events.tables import EventRow
 
-KEPT = timedelta(days=7)
-"""How long the feed can be read back."""
 START = "start"
 """The cursor before everything that is kept."""
 _LAST = (1 << 63) - 1
@@ -69,11 +67,13 @@ async def read_feed(
     *,
     after: str | None,
     limit: int,
-    wanted: FeedFilter,
+    events: FeedFilter,
+    retention: timedelta,
 ) -> Feed:
-    """Return what came after a cursor, or after an event that was seen; without one, the end.
+    """Return the events after a cursor or after the id of an event; without one, the end.
 
-    On Postgres nothing is shown that a transaction still under way could come before: whoever
+    A cursor older than the retention is refused, because events after it may be deleted. On
+    Postgres nothing is shown that a transaction still under way could come before: whoever
     follows the cursor misses nothing.
 
     Raises
@@ -82,7 +82,7 @@ async def read_feed(
     """
     database = database_of(session)
     now = await database.time(session)
-    start = await _start(session, owner, after, now)
+    start = await _start(session, owner, after, now, retention)
     if after is None:
         return Feed(items=(), next=start.text())
     query = (
@@ -96,12 +96,12 @@ async def read_feed(
         .order_by(col(EventRow.xid), col(EventRow.seq))
         .limit(limit + 1)
     )
-    subject = wanted.subject
+    subject = events.subject
     for column, value in (
         (EventRow.subject_kind, subject and subject.kind.value),
         (EventRow.subject_id, subject and subject.id),
-        (EventRow.job, wanted.job),
-        (EventRow.run, wanted.run),
+        (EventRow.job, events.job),
+        (EventRow.run, events.run),
     ):
         if value is not None:
             query = query.where(col(column) == value)
@@ -116,7 +116,11 @@ async def read_feed(
 
 
 async def _start(
-    session: AsyncSession, owner: OwnerId, after: str | None, now: datetime
+    session: AsyncSession,
+    owner: OwnerId,
+    after: str | None,
+    now: datetime,
+    retention: timedelta,
 ) -> Position:
     if after is None:
         return await _end(session, now)
@@ -141,10 +145,11 @@ async def _start(
                 "`after` is a cursor of this feed, or the id of an event of it.",
                 fields=(FieldProblem(field="query.after", message="not a cursor"),),
             )
-    if position is None or position.time < now - KEPT:
+    if position is None or position.time < now - retention:
         raise ProblemError(
             ProblemCode.GONE,
-            f"The feed goes back {KEPT.days} days: list what there is, then go on without `after`.",
+            f"The feed keeps events for {retention.days} days. List what there is, then read the "
+            "feed without `after`.",
         )
     return position
 

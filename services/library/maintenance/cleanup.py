@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 TIDY_EVERY = timedelta(minutes=1)
 UPLOADS_EVERY = timedelta(minutes=10)
 ORPHANS_EVERY = timedelta(days=1)
-FEED_KEPT = timedelta(days=7)
 INBOX_KEPT = timedelta(days=15)
 """Longer than `jobs.events` keeps what could be delivered again."""
 IDEMPOTENCY_KEPT = timedelta(hours=24)
@@ -46,10 +45,17 @@ class Cleanup:
     """Removes rows, objects and uploads that are no longer needed, and measures the gauges."""
 
     def __init__(
-        self, database: Database, objects: ObjectStore, *, policy: Policy, clock: Clock
+        self,
+        database: Database,
+        objects: ObjectStore,
+        *,
+        policy: Policy,
+        feed_retention: timedelta,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._objects = objects
+        self._feed_retention = feed_retention
         self._clock = clock
         self._gauges = Gauges(database, objects, policy=policy)
         self._counters = CounterCheck(database)
@@ -115,7 +121,7 @@ class Cleanup:
     async def _forget(self) -> None:
         now = self._database.now
         published = col(EventRow.published).is_not(None)
-        events = and_(col(EventRow.time) < now(offset=-FEED_KEPT), published)
+        events = and_(col(EventRow.time) < now(offset=-self._feed_retention), published)
         inbox = col(InboxRow.received) < now(offset=-INBOX_KEPT)
         answers = col(IdempotencyRow.created) < now(offset=-IDEMPOTENCY_KEPT)
         old: tuple[tuple[type[Table], Any, ColumnElement[bool]], ...] = (

@@ -21,7 +21,7 @@ from services.library.catalogue.uploads import SIGNED
 from services.library.idempotency import Key, once
 from services.library.jobs import submission
 from services.library.jobs.locks import hold_owner
-from services.library.jobs.queue import queue_state
+from services.library.jobs.queue_position import queue_state
 from services.library.jobs.repository import JobRepository
 from services.library.jobs.tables import JobRow
 from services.library.jobs.transitions import previews_of

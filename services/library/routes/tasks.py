@@ -60,14 +60,15 @@ def task_routes(server: Context) -> APIRouter:
         job: JobId | None = None,
         run: RunId | None = None,
     ) -> Feed:
-        """Return the events of the last seven days, oldest first."""
+        """Return events, oldest first; the server keeps them for seven days, or as it is set."""
         async with server.database.session() as session:
             return await read_feed(
                 session,
                 principal.owner,
                 after=after,
                 limit=limit,
-                wanted=FeedFilter(subject=subject, job=job, run=run),
+                events=FeedFilter(subject=subject, job=job, run=run),
+                retention=server.settings.feed_retention,
             )
 
     return router

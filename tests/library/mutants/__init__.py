@@ -13,6 +13,7 @@ COPIED = (
     "jobs.claims",
     "jobs.outcomes",
     "jobs.policy",
+    "jobs.scheduling",
     "jobs.submission",
     "jobs.transitions",
 )
@@ -168,28 +169,30 @@ STORE = (
     ),
     Mutant(
         "backoff_is_ignored",
-        "jobs.claims",
+        "jobs.scheduling",
         "            col(job.not_before) <= database.now(),\n",
         "",
     ),
-    Mutant("no_running_cap", "jobs.claims", ".where(counted.c.share < policy.owner_running)", ""),
+    Mutant(
+        "no_running_cap", "jobs.scheduling", ".where(counted.c.share < policy.owner_running)", ""
+    ),
     Mutant(
         "no_fairness",
-        "jobs.claims",
+        "jobs.scheduling",
         "order_by(grade, heads.c.share, heads",
         "order_by(grade, heads",
     ),
-    Mutant("no_turns", "jobs.claims", "heads.c.last.asc().nulls_first(), ", ""),
-    Mutant("long_goes_like_short", "jobs.claims", "nulls_first(), length, ", "nulls_first(), "),
+    Mutant("no_turns", "jobs.scheduling", "heads.c.last.asc().nulls_first(), ", ""),
+    Mutant("long_goes_like_short", "jobs.scheduling", "nulls_first(), length, ", "nulls_first(), "),
     Mutant(
         "long_without_room",
-        "jobs.claims",
+        "jobs.scheduling",
         "lengths = (False, True) if long else (False,)",
         "lengths = (False, True)",
     ),
     Mutant(
         "batch_never_ages",
-        "jobs.claims",
+        "jobs.scheduling",
         "database.now(offset=-policy.ageing)",
         "database.now(offset=-policy.ageing * 1000)",
     ),

@@ -22,13 +22,13 @@ async def harness(request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
     kafka = KafkaHarness(servers)
     await kafka.bus.start()
     yield kafka
-    for one in (*kafka.others, kafka.bus):
-        await one.close()
+    for bus in (*kafka.others, kafka.bus):
+        await bus.close()
 
 
 @pytest.fixture
 async def topic(harness: Harness) -> Topic:
     """A topic of the test's own."""
-    one = fresh_topic()
-    await harness.bus.ensure([one, DEAD_LETTERS])
-    return one
+    new = fresh_topic()
+    await harness.bus.ensure([new, DEAD_LETTERS])
+    return new

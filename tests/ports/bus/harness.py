@@ -17,7 +17,7 @@ from kit.bus.memory import MemoryBus
 from kit.bus.watchdog import KafkaTimes
 from kit.clock import new_id
 from tests.support.events import make_event
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 QUICK = KafkaTimes(heartbeat=1.0, poll=0.1, backoff=0.2, metadata=2.0)
 """News comes soon, and a member is not taken for dead because the machine is busy."""
@@ -58,10 +58,11 @@ class MemoryHarness:
 
     async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
         """Return the dead letters of a topic."""
-        found = [
-            unpack(one.key, one.headers, one.value) for one in self.bus.records("dead.letters")
+        letters = [
+            unpack(record.key, record.headers, record.value)
+            for record in self.bus.records("dead.letters")
         ]
-        return [one for one in found if one is not None and one.topic == topic.name]
+        return [letter for letter in letters if letter is not None and letter.topic == topic.name]
 
     async def another(self) -> Bus:
         """Return the same bus."""
@@ -81,7 +82,7 @@ class KafkaHarness:
 
     async def dead_letters(self, topic: Topic) -> list[DeadLetter]:
         """Read the topic of dead letters from its beginning to its end."""
-        return [one async for one in self.bus.dead_letters() if one.topic == topic.name]
+        return [letter async for letter in self.bus.dead_letters() if letter.topic == topic.name]
 
     async def another(self) -> Bus:
         """Connect once more."""
@@ -97,14 +98,14 @@ def fresh_topic(partitions: int = 3) -> Topic:
 
 
 def released(number: int, *, job: str = "") -> AnyEvent:
-    """Return an event that is told from others by its epoch."""
+    """Return an event that its epoch identifies."""
     data = JobReleased(job=JobId(job or new_id()), epoch=number, worker=WorkerId(new_id()))
     return make_event("job.released", data, subject=data.job)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until something holds, and fail when it does not come about."""
-    async with asyncio.timeout(HANGS):
+    """Poll until a condition holds; fail at the timeout."""
+    async with asyncio.timeout(HANG_TIMEOUT):
         while not condition():  # noqa: ASYNC110 Conditions of any kind have no event.
             await asyncio.sleep(0.01)
 
@@ -114,11 +115,11 @@ async def member(
     bus: Bus, topic: Topic, handler: Handler, *, group: str = "library"
 ) -> AsyncIterator["Member"]:
     """Run a member of a group while the block lasts."""
-    one = Member(bus, topic, handler, group)
+    running = Member(bus, topic, handler, group)
     try:
-        yield one
+        yield running
     finally:
-        await one.stop()
+        await running.stop()
 
 
 class Member:

@@ -17,7 +17,7 @@ from tests.ports.bus.harness import (
     released,
 )
 from tests.support.events import make_event
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 
 async def test_is_ready_when_started(harness: Harness) -> None:
@@ -53,7 +53,7 @@ async def test_events_of_one_key_keep_their_order(harness: Harness, topic: Topic
             await harness.bus.publish(topic, released(number), key=key)
         await eventually(lambda: len(seen.events) == 100)
     for residue in range(len(keys)):
-        assert [one for one in seen.numbers if one % len(keys) == residue] == list(
+        assert [number for number in seen.numbers if number % len(keys) == residue] == list(
             range(residue, 100, len(keys))
         )
 
@@ -63,10 +63,10 @@ async def test_members_of_a_group_share_and_none_gets_what_another_got(
 ) -> None:
     first, second = Seen(), Seen()
     async with (
-        member(harness.bus, topic, first) as one,
-        member(await harness.another(), topic, second) as two,
+        member(harness.bus, topic, first) as left,
+        member(await harness.another(), topic, second) as right,
     ):
-        await asyncio.gather(one.consumer.caught_up.wait(), two.consumer.caught_up.wait())
+        await asyncio.gather(left.consumer.caught_up.wait(), right.consumer.caught_up.wait())
         for number in range(60):
             await harness.bus.publish(topic, released(number), key=f"key {number}")
         await eventually(lambda: len({*first.numbers, *second.numbers}) == 60)
@@ -115,9 +115,9 @@ async def test_an_event_whose_member_died_over_it_goes_to_another(
 
     first, second = Seen(hang), Seen()
     await harness.bus.publish(topic, released(1), key="same")
-    async with member(await harness.another(), topic, first) as one:
+    async with member(await harness.another(), topic, first) as crashing:
         await eventually(lambda: first.numbers == [1])
-        await one.crash()
+        await crashing.crash()
     async with member(harness.bus, topic, second):
         await eventually(lambda: second.numbers == [1])
 
@@ -214,71 +214,69 @@ async def test_caught_up_means_that_all_there_was_has_been_handled(
         await gate.wait()
 
     seen = Seen(wait)
-    async with member(harness.bus, topic, seen) as one:
+    async with member(harness.bus, topic, seen) as running:
         await eventually(lambda: bool(seen.events))
-        assert not one.consumer.caught_up.is_set()
+        assert not running.consumer.caught_up.is_set()
         gate.set()
-        async with asyncio.timeout(HANGS):
-            await one.consumer.caught_up.wait()
+        async with asyncio.timeout(HANG_TIMEOUT):
+            await running.consumer.caught_up.wait()
         assert sorted(set(seen.numbers)) == list(range(30))
 
 
 async def test_an_empty_topic_is_caught_up_at_once(harness: Harness, topic: Topic) -> None:
-    async with member(harness.bus, topic, Seen()) as one, asyncio.timeout(HANGS):
-        await one.consumer.caught_up.wait()
+    async with member(harness.bus, topic, Seen()) as running, asyncio.timeout(HANG_TIMEOUT):
+        await running.consumer.caught_up.wait()
 
 
-async def test_news_reaches_every_reader_and_only_from_now_on(
-    harness: Harness, topic: Topic
-) -> None:
+async def test_a_tail_reaches_every_reader_and_starts_now(harness: Harness, topic: Topic) -> None:
     await harness.bus.publish(topic, released(0), key="old")
-    heard: list[list[int]] = [[], []]
+    epochs_by_reader: list[list[int]] = [[], []]
 
     async def read(into: list[int]) -> None:
         bus = await harness.another()
-        async with aclosing(bus.tail(topic)) as news:  # type: ignore[type-var]
-            async for event in news:
+        async with aclosing(bus.tail(topic)) as events:  # type: ignore[type-var]
+            async for event in events:
                 into.append(event.data.epoch if event else -1)
 
-    tasks = [asyncio.create_task(read(into)) for into in heard]
+    tasks = [asyncio.create_task(read(into)) for into in epochs_by_reader]
     try:
         number = 0
-        async with asyncio.timeout(HANGS):
-            while not all(heard):  # A reader is there once it has heard something.
+        async with asyncio.timeout(HANG_TIMEOUT):
+            while not all(epochs_by_reader):  # A reader is there once it has heard something.
                 number += 1
                 await harness.bus.publish(topic, released(number), key="same")
                 await asyncio.sleep(0.02)
         last = number + 20
         for later in range(number + 1, last + 1):
             await harness.bus.publish(topic, released(later), key="same")
-        await eventually(lambda: all(one[-1] == last for one in heard))
+        await eventually(lambda: all(epochs[-1] == last for epochs in epochs_by_reader))
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    for one in heard:
-        assert one == list(range(one[0], last + 1))
-        assert 0 not in one
+    for epochs in epochs_by_reader:
+        assert epochs == list(range(epochs[0], last + 1))
+        assert 0 not in epochs
 
 
-async def test_news_that_cannot_be_read_is_still_news(harness: Harness, topic: Topic) -> None:
-    heard: list[AnyEvent | None] = []
+async def test_an_undecodable_record_still_wakes_a_tail(harness: Harness, topic: Topic) -> None:
+    received: list[AnyEvent | None] = []
 
     async def read() -> None:
-        async with aclosing(harness.bus.tail(topic)) as news:  # type: ignore[type-var]
-            async for event in news:
-                heard.append(event)
+        async with aclosing(harness.bus.tail(topic)) as events:  # type: ignore[type-var]
+            async for event in events:
+                received.append(event)
 
     task = asyncio.create_task(read())
     try:
-        async with asyncio.timeout(HANGS):
-            while not heard:
+        async with asyncio.timeout(HANG_TIMEOUT):
+            while not received:
                 await harness.put(topic, key="same", headers=(), value=b"?")
                 await asyncio.sleep(0.02)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert set(heard) == {None}
+    assert set(received) == {None}
 
 
 async def test_closing_the_bus_ends_its_readers(harness: Harness, topic: Topic) -> None:
@@ -288,7 +286,7 @@ async def test_closing_the_bus_ends_its_readers(harness: Harness, topic: Topic) 
     task = asyncio.create_task(read())
     await asyncio.sleep(0)
     await harness.bus.close()
-    async with asyncio.timeout(HANGS):
+    async with asyncio.timeout(HANG_TIMEOUT):
         assert await task == 0
     assert not await harness.bus.ready()
     with pytest.raises(BusError):

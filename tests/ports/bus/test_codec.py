@@ -20,14 +20,14 @@ def record() -> Record:
 
 
 def with_header(headers: Headers, name: str, value: bytes | None) -> Headers:
-    kept = tuple((one, raw) for one, raw in headers if one != name)
+    kept = tuple((key, raw) for key, raw in headers if key != name)
     return kept if value is None else (*kept, (name, value))
 
 
 def test_attributes_are_headers_and_the_value_is_the_data_alone() -> None:
     event = released(3).model_copy(update={"sequence": 4, "traceparent": "00-a-b-01"})
-    made = encode(JOBS_EVENTS, event, key="k")
-    headers = {name: raw.decode() for name, raw in made.headers}
+    encoded = encode(JOBS_EVENTS, event, key="k")
+    headers = {name: raw.decode() for name, raw in encoded.headers}
     assert headers.pop("ce_time") == event.time.isoformat().replace("+00:00", "Z")
     assert headers == {
         "content-type": "application/json",
@@ -40,20 +40,20 @@ def test_attributes_are_headers_and_the_value_is_the_data_alone() -> None:
         "ce_traceparent": "00-a-b-01",
         "ce_sequence": "4",
     }
-    assert json.loads(made.value) == event.data.model_dump(mode="json")
-    assert made.key == b"k"
+    assert json.loads(encoded.value) == event.data.model_dump(mode="json")
+    assert encoded.key == b"k"
 
 
 def test_there_and_back_again() -> None:
     event = released(3).model_copy(update={"sequence": 4})
-    made = encode(JOBS_EVENTS, event, key="k")
-    assert decode(JOBS_EVENTS, made.headers, made.value) == event
+    encoded = encode(JOBS_EVENTS, event, key="k")
+    assert decode(JOBS_EVENTS, encoded.headers, encoded.value) == event
 
 
 def test_fields_and_attributes_of_later_versions_are_ignored() -> None:
-    made = record()
-    value = json.dumps(json.loads(made.value) | {"later": 1}).encode()
-    headers = (*made.headers, ("ce_later", b"x"), ("other", b"y"))
+    encoded = record()
+    value = json.dumps(json.loads(encoded.value) | {"later": 1}).encode()
+    headers = (*encoded.headers, ("ce_later", b"x"), ("other", b"y"))
     assert decode(JOBS_EVENTS, headers, value).data.epoch == 3
 
 
@@ -61,12 +61,12 @@ def test_an_owner_survives() -> None:
     owner = OwnerId(new_id())
     event = Event[Any].model_validate(released(3).model_dump() | {"owner": owner})
     event = event.model_copy(update={"data": released(3).data})
-    made = encode(JOBS_EVENTS, event, key="k")
-    assert decode(JOBS_EVENTS, made.headers, made.value).owner == owner
+    encoded = encode(JOBS_EVENTS, event, key="k")
+    assert decode(JOBS_EVENTS, encoded.headers, encoded.value).owner == owner
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("ce_type", None, "does not carry ''"),
         ("ce_type", b"item.added", "does not carry 'item.added'"),
@@ -80,10 +80,10 @@ def test_an_owner_survives() -> None:
         ("content-type", b"application/avro", "datacontenttype: "),
     ],
 )
-def test_a_wrong_attribute_is_unreadable(name: str, value: bytes | None, said: str) -> None:
-    made = record()
-    with pytest.raises(DecodeError, match=said):
-        decode(JOBS_EVENTS, with_header(made.headers, name, value), made.value)
+def test_a_wrong_attribute_is_unreadable(name: str, value: bytes | None, message: str) -> None:
+    valid = record()
+    with pytest.raises(DecodeError, match=message):
+        decode(JOBS_EVENTS, with_header(valid.headers, name, value), valid.value)
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b"{}", b'{"epoch": "many"}', b"\xff"])

@@ -19,8 +19,8 @@ from kit.bus.dead_letters import DeadLetter, operator_event, pack, parse_dead_le
 from kit.bus.kafka.bus import KafkaBus
 from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, released
 from tests.support.events import make_event
-from tests.support.patience import HANGS
 from tests.support.servers import server_setting
+from tests.support.timeouts import HANG_TIMEOUT
 
 
 async def command(*arguments: str) -> list[dict[str, object]]:
@@ -36,7 +36,7 @@ async def command(*arguments: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.cluster
-async def test_letters_are_shown_and_sent_back() -> None:
+async def test_dead_letters_are_shown_and_sent_back() -> None:
     kafka = KafkaHarness(server_setting("KIT_BUS_URL").removeprefix("kafka://"))
     await kafka.bus.start()
     topic: Topic = fresh_topic()
@@ -54,7 +54,7 @@ async def test_letters_are_shown_and_sent_back() -> None:
         async with member(kafka.bus, topic, seen):
             await eventually(lambda: len(seen.events) == 3)
             letters: list[dict[str, object]] = []
-            async with asyncio.timeout(HANGS):
+            async with asyncio.timeout(HANG_TIMEOUT):
                 while not letters:
                     letters = await command("dead-letters", "--topic", topic.name)
             (letter,) = letters
@@ -129,7 +129,7 @@ async def test_files_in_quarantine_are_shown_and_not_sent_back(
     assert shelf.sent == ["jobs.events"]
 
 
-def test_what_is_no_event_for_operators_is_no_letter() -> None:
+def test_other_events_are_no_dead_letters() -> None:
     good = encode(DEAD_LETTERS, quarantined(), key="k")
     for odd in (Record(b"", (), b""), Record(good.key, good.headers, b"{}"), Record(b"", (), b"x")):
         assert operator_event(odd, topic=DEAD_LETTERS.name, partition=0, offset=0) is None

@@ -52,7 +52,7 @@ async def servers(*arguments: str) -> None:
 async def test_a_killed_broker_costs_no_acknowledged_event(harness: Harness, topic: Topic) -> None:
     acknowledged: list[int] = []
     seen = Seen()
-    news: list[int] = []
+    tailed: list[int] = []
     publishing = True
 
     async def publish() -> None:
@@ -68,17 +68,17 @@ async def test_a_killed_broker_costs_no_acknowledged_event(harness: Harness, top
             await asyncio.sleep(0.005)
 
     async def read() -> None:
-        async with aclosing(harness.bus.tail(topic)) as heard:  # type: ignore[type-var]
-            async for event in heard:
-                news.append(event.data.epoch if event else -1)
+        async with aclosing(harness.bus.tail(topic)) as events:  # type: ignore[type-var]
+            async for event in events:
+                tailed.append(event.data.epoch if event else -1)
 
     async with member(harness.bus, topic, seen):
         tasks = [asyncio.create_task(publish()), asyncio.create_task(read())]
         try:
             for _ in range(2):
-                count, heard = len(seen.events), len(news)
+                count, received = len(seen.events), len(tailed)
                 await eventually(lambda c=count: len(seen.events) > c + 50)  # type: ignore[misc]
-                await eventually(lambda h=heard: len(news) > h + 50)  # type: ignore[misc]
+                await eventually(lambda h=received: len(tailed) > h + 50)  # type: ignore[misc]
                 await servers("kill", "kafka")
                 await servers("start", "kafka")
             count = len(acknowledged)
@@ -86,13 +86,13 @@ async def test_a_killed_broker_costs_no_acknowledged_event(harness: Harness, top
             publishing = False
             await tasks[0]
             last = acknowledged[-1]
-            await eventually(lambda: last in seen.numbers and last in news)
+            await eventually(lambda: last in seen.numbers and last in tailed)
         finally:
             publishing = False
             tasks[1].cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await harness.bus.close()
     assert set(acknowledged) <= set(seen.numbers)
-    assert set(range(news[0], last + 1)) & set(acknowledged) <= set(news)
+    assert set(range(tailed[0], last + 1)) & set(acknowledged) <= set(tailed)
     firsts = list(dict.fromkeys(seen.numbers))
     assert firsts == sorted(firsts)

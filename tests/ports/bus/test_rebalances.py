@@ -20,8 +20,8 @@ async def kafka() -> AsyncIterator[KafkaHarness]:
     harness = KafkaHarness(server_setting("KIT_BUS_URL").removeprefix("kafka://"))
     await harness.bus.start()
     yield harness
-    for one in (*harness.others, harness.bus):
-        await one.close()
+    for bus in (*harness.others, harness.bus):
+        await bus.close()
 
 
 async def test_the_record_in_flight_is_handled_once(
@@ -43,7 +43,7 @@ async def test_the_record_in_flight_is_handled_once(
         await begun.wait()
         async with member(await kafka.another(), topic, second, group=group):
             # The first member is told by its heartbeat that it must join again; its client says so.
-            await eventually(lambda: any(topic.name in one for one in revoked(caplog)))
+            await eventually(lambda: any(topic.name in message for message in revoked(caplog)))
             gate.set()
             await eventually(lambda: len({*first.numbers, *second.numbers}) == 40)
     assert sorted([*first.numbers, *second.numbers]) == list(range(40))
@@ -51,4 +51,6 @@ async def test_the_record_in_flight_is_handled_once(
 
 def revoked(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return what the client has said of partitions that it takes back."""
-    return [one for one in caplog.messages if one.startswith("Revoking previously assigned")]
+    return [
+        message for message in caplog.messages if message.startswith("Revoking previously assigned")
+    ]

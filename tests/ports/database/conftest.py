@@ -32,7 +32,7 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[s
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
     """A database with the suite's tables in it."""
-    one = Database(url, clock=SystemClock())
-    await one.run_sync(METADATA.create_all)
-    yield one
-    await one.close()
+    opened = Database(url, clock=SystemClock())
+    await opened.run_sync(METADATA.create_all)
+    yield opened
+    await opened.close()

@@ -18,7 +18,7 @@ from kit.database.engine import Database, database_of
 from kit.database.notifications import notify_on_commit
 from kit.database.repository import OwnedRows, Position
 from tests.ports.database.rows import METADATA, Entry, Shelf
-from tests.support.patience import HANGS
+from tests.support.timeouts import HANG_TIMEOUT
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -154,19 +154,19 @@ async def test_no_update_is_lost(database: Database) -> None:
 
 
 async def test_a_lock_lets_one_in_at_a_time(database: Database) -> None:
-    inside = most = 0
+    inside = max_inside = 0
 
     async def enter() -> None:
-        nonlocal inside, most
+        nonlocal inside, max_inside
         async with database.transaction() as session:
             await database.lock(session, "door")
             inside += 1
-            most = max(most, inside)
+            max_inside = max(max_inside, inside)
             await session.execute(select(func.count()).select_from(Shelf))
             inside -= 1
 
     await asyncio.gather(*(enter() for _ in range(12)))
-    assert most == 1
+    assert max_inside == 1
 
 
 async def test_a_lock_that_a_query_finds_is_the_one_of_its_name(database: Database) -> None:
@@ -222,7 +222,7 @@ async def test_one_leads_and_another_follows_when_it_is_gone(url: str, database:
         await asyncio.sleep(0.1)
         await lead.confirm()
         led.append("first still")
-    async with asyncio.timeout(HANGS):
+    async with asyncio.timeout(HANG_TIMEOUT):
         await following
     assert led == ["first", "first still", "second"]
     await other.close()
@@ -248,7 +248,7 @@ async def test_a_lead_whose_connection_is_gone_is_noticed(url: str, database: Da
     assert await database.ready()
 
 
-async def test_who_stands_in_anothers_way_is_told_to_come_again(url: str) -> None:
+async def test_a_lock_conflict_may_be_retried(url: str) -> None:
     database = Database(url, clock=SystemClock())
     if database.sqlite:
         await database.close()
@@ -283,7 +283,7 @@ async def _count(database: Database, value: int) -> None:
         await session.execute(update(Shelf).values(count=value))
 
 
-async def test_a_full_server_is_told_so(url: str) -> None:
+async def test_a_full_server_has_its_own_error(url: str) -> None:
     database = Database(url, clock=SystemClock(), pool=1, busy_timeout=0.1)
     async with database.transaction() as session:
         await session.execute(text("SELECT 1"))
@@ -297,7 +297,7 @@ async def test_a_file_that_another_process_writes_to_is_waited_for(tmp_path: Pat
     path = tmp_path / "shared.db"
     url = f"sqlite+aiosqlite:///{path}"
     hasty = Database(url, clock=SystemClock(), busy_timeout=0.1)
-    patient = Database(url, clock=SystemClock(), busy_timeout=HANGS)
+    patient = Database(url, clock=SystemClock(), busy_timeout=HANG_TIMEOUT)
     async with patient.transaction() as session:
         await session.execute(text("CREATE TABLE marks (name TEXT)"))
     other = sqlite3.connect(path, isolation_level=None)
@@ -318,7 +318,7 @@ async def test_a_new_file_that_another_process_opens_as_well_is_waited_for(tmp_p
     path = tmp_path / "shared.db"
     url = f"sqlite+aiosqlite:///{path}"
     hasty = Database(url, clock=SystemClock(), busy_timeout=0.1)
-    patient = Database(url, clock=SystemClock(), busy_timeout=HANGS)
+    patient = Database(url, clock=SystemClock(), busy_timeout=HANG_TIMEOUT)
     other = sqlite3.connect(path, isolation_level=None)
     # It stands where one does that is about to have the file written by way of a log.
     other.execute("BEGIN IMMEDIATE")
@@ -343,7 +343,7 @@ async def test_a_new_file_that_another_process_opens_as_well_is_waited_for(tmp_p
         "sqlite+aiosqlite:///{folder}",
     ],
 )
-async def test_a_database_that_is_away_is_told_so(away: str, tmp_path: Path) -> None:
+async def test_an_unavailable_database_has_its_own_error(away: str, tmp_path: Path) -> None:
     database = Database(away.format(folder=tmp_path), clock=SystemClock())
     assert not await database.ready()
     with pytest.raises(DatabaseUnavailable):
@@ -392,7 +392,7 @@ async def test_a_closed_database_opens_no_connection(database: Database, url: st
     assert await _get(database, "1") is not None
 
 
-async def test_writers_of_a_file_come_in_the_order_in_which_they_asked(tmp_path: Path) -> None:
+async def test_writers_of_a_file_take_turns_in_order_of_arrival(tmp_path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db", clock=SystemClock())
     order: list[str] = []
     first_writes = asyncio.Event()

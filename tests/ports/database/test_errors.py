@@ -22,17 +22,17 @@ Fail = Callable[[AsyncSession, str], Awaitable[object]]
 @pytest.fixture
 async def single(database: Database, url: str) -> AsyncIterator[Database]:
     """A database with one connection, for which a waiter gets no time."""
-    one = Database(url, clock=SystemClock(), pool=1, busy_timeout=0.1)
-    yield one
-    await one.close()
+    database = Database(url, clock=SystemClock(), pool=1, busy_timeout=0.1)
+    yield database
+    await database.close()
 
 
 @pytest.fixture
 async def hasty(database: Database, url: str) -> AsyncIterator[Database]:
     """A database that gives a statement little time."""
-    one = Database(url, clock=SystemClock(), pool=1, statement_timeout=0.3)
-    yield one
-    await one.close()
+    database = Database(url, clock=SystemClock(), pool=1, statement_timeout=0.3)
+    yield database
+    await database.close()
 
 
 async def _twice(session: AsyncSession, value: str) -> None:
@@ -110,7 +110,7 @@ async def test_a_statement_that_takes_too_long_is_stopped(hasty: Database) -> No
         assert (await session.execute(text("SELECT 1"))).scalar_one() == 1
 
 
-async def test_whoever_finds_no_connection_is_told_to_come_again(single: Database) -> None:
+async def test_a_caller_without_a_connection_may_retry(single: Database) -> None:
     async def again(session: AsyncSession, value: str) -> None:
         await session.execute(text("SELECT 1"))
         async with single.transaction() as second:
@@ -122,7 +122,7 @@ async def test_whoever_finds_no_connection_is_told_to_come_again(single: Databas
 
 
 @pytest.mark.parametrize("then", ["a statement", "the end"])
-async def test_a_connection_that_was_lost_is_told_as_such(single: Database, then: str) -> None:
+async def test_a_lost_connection_has_its_own_error(single: Database, then: str) -> None:
     if single.sqlite:
         pytest.skip("a file has no connection to lose")
     value = f"canary{secrets.token_hex(8)}"

@@ -18,7 +18,7 @@ SECRET = "a secret for tests, long enough by far"
 
 
 @dataclass
-class World:
+class StoreHarness:
     """A store, a client for its signed URLs, and a prefix of the test's own."""
 
     store: ObjectStore
@@ -38,7 +38,7 @@ class World:
 
 
 @pytest.fixture(params=["files", pytest.param("s3", marks=pytest.mark.cluster)])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StoreHarness]:
     """A store that is ready."""
     store: ObjectStore
     transport: httpx.AsyncBaseTransport
@@ -53,5 +53,5 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         transport = httpx.AsyncHTTPTransport()
     await store.ensure()
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
-        yield World(store, http, f"tests/{new_id()}/", tmp_path)
+        yield StoreHarness(store, http, f"tests/{new_id()}/", tmp_path)
     await store.close()

@@ -18,14 +18,14 @@ class WatchedDisk(Disk):
     """A disk that keeps what was asked of it, in order."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, Path]] = []
+        self.calls: list[tuple[str, Path]] = []
 
     def sync(self, path: Path) -> None:
-        self.asked.append(("sync", path))
+        self.calls.append(("sync", path))
         super().sync(path)
 
     def rename(self, draft: Path, target: Path) -> None:
-        self.asked.append(("rename", target))
+        self.calls.append(("rename", target))
         super().rename(draft, target)
 
 
@@ -47,18 +47,18 @@ async def test_an_object_is_synced_then_named_then_its_folders_are_synced(tmp_pa
     disk = WatchedDisk()
     store = await open_store(tmp_path, disk)
     objects = tmp_path / "derived" / "objects"
-    disk.asked.clear()
+    disk.calls.clear()
     await store.put_bytes(DERIVED, "a/b/c", b"1", media_type="text/plain")
-    *synced, named, last = disk.asked
+    *synced, named, last = disk.calls
     (draft,) = {path for _, path in synced if path.name not in ("a", "objects")}
     assert draft.parent == tmp_path / "derived" / "drafts"
     # The file, and the folders that have a new folder in them, in any order among themselves.
     assert {path for _, path in synced} == {draft, objects / "a", objects}
     assert named == ("rename", objects / "a" / "b" / "c")
     assert last == ("sync", objects / "a" / "b")
-    disk.asked.clear()
+    disk.calls.clear()
     await store.put_bytes(DERIVED, "a/b/d", b"2", media_type="text/plain")
-    assert disk.asked[1:] == [
+    assert disk.calls[1:] == [
         ("rename", objects / "a" / "b" / "d"),
         ("sync", objects / "a" / "b"),
     ], "folders that were there before are durable already"
@@ -67,7 +67,7 @@ async def test_an_object_is_synced_then_named_then_its_folders_are_synced(tmp_pa
 async def test_the_folders_of_a_new_store_are_durable(tmp_path: Path) -> None:
     disk = WatchedDisk()
     await open_store(tmp_path / "new" / "store", disk)
-    synced = {path for _, path in disk.asked}
+    synced = {path for _, path in disk.calls}
     assert {tmp_path, tmp_path / "new", tmp_path / "new" / "store"} <= synced
     assert {tmp_path / "new" / "store" / bucket for bucket in Bucket} <= synced
 
@@ -77,14 +77,14 @@ async def test_a_joined_upload_is_durable_before_its_parts_go(tmp_path: Path) ->
     store = await open_store(tmp_path, disk)
     reference = await store.start_upload(DERIVED, "u", media_type="audio/flac")
     folder = tmp_path / "derived" / "uploads" / reference
-    assert ("sync", folder) in disk.asked
+    assert ("sync", folder) in disk.calls
     url = store.sign_part(DERIVED, "u", reference, number=1, size=3, lasting=MINUTE)
     async with client(store) as http:
         assert (await http.put(url, content=b"abc")).status_code == 200
     parts = await store.parts(DERIVED, "u", reference)
-    disk.asked.clear()
+    disk.calls.clear()
     await store.complete_upload(DERIVED, "u", reference, parts)
-    assert disk.asked[-1] == ("sync", tmp_path / "derived" / "objects")
+    assert disk.calls[-1] == ("sync", tmp_path / "derived" / "objects")
 
 
 def test_a_file_in_a_folder_that_goes_meanwhile_is_still_placed(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_file_in_a_folder_that_goes_meanwhile_is_still_placed(tmp_path: Path) 
         publish(draft, target)
 
 
-async def test_a_full_disk_is_told_apart_and_nothing_is_left(tmp_path: Path) -> None:
+async def test_a_full_disk_has_its_own_error_and_leaves_no_file(tmp_path: Path) -> None:
     store = await open_store(tmp_path, FullDisk())
     with pytest.raises(StoreFull, match="disk is full"):
         await store.put_bytes(DERIVED, "a", b"x", media_type="text/plain")

@@ -28,9 +28,9 @@ DERIVED = Bucket.DERIVED
 
 @pytest.fixture
 async def store(tmp_path: Path) -> FileStore:
-    one = FileStore(tmp_path, signer=Signer(SECRET))
-    await one.ensure()
-    return one
+    opened = FileStore(tmp_path, signer=Signer(SECRET))
+    await opened.ensure()
+    return opened
 
 
 def client(store: FileStore) -> httpx.AsyncClient:
@@ -65,7 +65,7 @@ async def test_a_part_of_another_size_is_refused(store: FileStore) -> None:
     assert list((store.root / "derived" / "drafts").iterdir()) == []
 
 
-async def test_a_part_that_stands_still_is_given_up(store: FileStore) -> None:
+async def test_a_stalled_part_upload_times_out(store: FileStore) -> None:
     async def halting() -> AsyncIterator[bytes]:
         yield b"ab"
         await asyncio.sleep(5)
@@ -73,8 +73,8 @@ async def test_a_part_that_stands_still_is_given_up(store: FileStore) -> None:
 
     reference = await store.start_upload(DERIVED, "u", media_type="audio/flac")
     url = store.sign_part(DERIVED, "u", reference, number=1, size=4, lasting=MINUTE)
-    serving = httpx.ASGITransport(SignedUrlApp(store, block_within=0.1))
-    async with httpx.AsyncClient(transport=serving, base_url="http://server") as http:
+    transport = httpx.ASGITransport(SignedUrlApp(store, block_within=0.1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
         answer = await http.put(url, content=halting())
         assert (answer.status_code, answer.json()["code"]) == (408, "too_slow")
         assert (await http.put(url, content=b"abcd")).status_code == 200
@@ -94,7 +94,7 @@ async def test_several_ranges_come_in_one_answer_but_not_any_number(store: FileS
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "range_header",
     [
         "bytes",
         "bytes=",
@@ -119,18 +119,20 @@ async def test_several_ranges_come_in_one_answer_but_not_any_number(store: FileS
         "bytes=" + "9" * 6000,
     ],
 )
-async def test_a_range_that_is_not_understood_is_ignored(store: FileStore, asked: str) -> None:
+async def test_a_range_that_is_not_understood_is_ignored(
+    store: FileStore, range_header: str
+) -> None:
     whole = bytes(range(100))
     await store.put_bytes(DERIVED, "a", whole, media_type="audio/flac")
     url = store.sign_get(DERIVED, "a", filename="a", media_type="audio/flac", lasting=MINUTE)
     async with client(store) as http:
-        answer = await http.get(url, headers={"Range": asked.encode()})  # type: ignore[dict-item]
+        answer = await http.get(url, headers={"Range": range_header.encode()})  # type: ignore[dict-item]
     assert (answer.status_code, answer.content) == (200, whole)
     assert "content-range" not in answer.headers
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("range_header", "first", "last"),
     [
         ("bytes=0-0", 0, 0),
         ("BYTES=10-19", 10, 19),
@@ -147,33 +149,33 @@ async def test_a_range_that_is_not_understood_is_ignored(store: FileStore, asked
         ("bytes=10-14,13-19", 10, 19),
     ],
 )
-async def test_of_a_range_comes_what_is_there(
-    store: FileStore, asked: str, first: int, last: int
+async def test_a_range_beyond_the_end_is_shortened(
+    store: FileStore, range_header: str, first: int, last: int
 ) -> None:
     whole = bytes(range(100))
     await store.put_bytes(DERIVED, "a", whole, media_type="audio/flac")
     url = store.sign_get(DERIVED, "a", filename="a", media_type="audio/flac", lasting=MINUTE)
     async with client(store) as http:
-        answer = await http.get(url, headers={"Range": asked})
+        answer = await http.get(url, headers={"Range": range_header})
         assert (answer.status_code, answer.content) == (206, whole[first : last + 1])
         assert answer.headers["content-range"] == f"bytes {first}-{last}/100"
-        head = await http.head(url, headers={"Range": asked})
+        head = await http.head(url, headers={"Range": range_header})
         assert (head.status_code, head.headers["content-length"]) == (200, "100")
 
 
-@pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200,300-", "bytes=-0"])
-async def test_a_range_that_is_not_there_is_told_what_is(store: FileStore, asked: str) -> None:
+@pytest.mark.parametrize("range_header", ["bytes=100-", "bytes=100-200,300-", "bytes=-0"])
+async def test_an_unsatisfiable_range_gets_the_size(store: FileStore, range_header: str) -> None:
     await store.put_bytes(DERIVED, "a", bytes(range(100)), media_type="audio/flac")
     await store.put_bytes(DERIVED, "none", b"", media_type="audio/flac")
     for name, size in (("a", 100), ("none", 0)):
         url = store.sign_get(DERIVED, name, filename="a", media_type="audio/flac", lasting=MINUTE)
         async with client(store) as http:
-            answer = await http.get(url, headers={"Range": asked})
+            answer = await http.get(url, headers={"Range": range_header})
             assert answer.status_code == 416
             assert answer.headers["content-range"] == f"bytes */{size}"
             assert answer.headers["content-type"] == "application/problem+json"
             # What was asked of another version of it is answered with the whole of this one.
-            other = {"Range": asked, "If-Range": '"another"'}
+            other = {"Range": range_header, "If-Range": '"another"'}
             assert (await http.get(url, headers=other)).status_code == 200
 
 
@@ -273,7 +275,7 @@ def test_a_store_from_its_address(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("", "must be"),
         ("ftp://key:hidden@x", "must be"),
@@ -283,8 +285,8 @@ def test_a_store_from_its_address(tmp_path: Path) -> None:
         ("s3+https:///", "must be s3"),
     ],
 )
-def test_a_wrong_address_says_what_is_right_and_shows_no_secret(url: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said) as raised:
+def test_a_wrong_address_says_what_is_right_and_shows_no_secret(url: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as raised:
         open_objects(settings(url))
     assert "hidden" not in str(raised.value)
 

@@ -17,19 +17,19 @@ from tests.ports.objects.test_files import DERIVED, MINUTE, SECRET, client
 
 @pytest.fixture
 async def store(tmp_path: Path) -> FileStore:
-    one = FileStore(tmp_path, signer=Signer(SECRET))
-    await one.ensure()
-    return one
+    opened = FileStore(tmp_path, signer=Signer(SECRET))
+    await opened.ensure()
+    return opened
 
 
-async def announced(store: FileStore, *, size: int, number: int = 1) -> tuple[str, str]:
+async def open_upload(store: FileStore, *, size: int, number: int = 1) -> tuple[str, str]:
     """Open an upload; return its reference and the signed URL of one part."""
     reference = await store.start_upload(DERIVED, "u", media_type="audio/flac")
     url = store.sign_part(DERIVED, "u", reference, number=number, size=size, lasting=MINUTE)
     return reference, url
 
 
-def lies(store: FileStore) -> int:
+def stored_bytes(store: FileStore) -> int:
     """Return how many bytes of parts and drafts lie in the store."""
     return sum(p.stat().st_size for p in store.root.rglob("*.part")) + sum(
         p.stat().st_size for p in (store.root / "derived" / "drafts").iterdir()
@@ -37,30 +37,30 @@ def lies(store: FileStore) -> int:
 
 
 async def test_a_part_sent_many_times_is_kept_once(store: FileStore) -> None:
-    reference, url = await announced(store, size=1000)
+    reference, url = await open_upload(store, size=1000)
     async with client(store) as http:
         for _ in range(60):
             data = os.urandom(1000)
             assert (await http.put(url, content=data)).status_code == 200
-            assert lies(store) == 1000
+            assert stored_bytes(store) == 1000
     (part,) = await store.parts(DERIVED, "u", reference)
     await store.complete_upload(DERIVED, "u", reference, [part])
     assert await store.get_bytes(DERIVED, "u") == data, "the latest counts"
 
 
 async def test_of_a_part_sent_many_times_at_once_one_stays(store: FileStore) -> None:
-    reference, url = await announced(store, size=1000)
+    reference, url = await open_upload(store, size=1000)
     sent = [os.urandom(1000) for _ in range(40)]
     async with client(store) as http:
         answers = await asyncio.gather(*(http.put(url, content=data) for data in sent))
     assert {answer.status_code for answer in answers} <= {200, 409}
     assert any(answer.status_code == 200 for answer in answers)
-    assert lies(store) == 1000
+    assert stored_bytes(store) == 1000
     assert len(await store.parts(DERIVED, "u", reference)) == 1
 
 
 async def test_versions_that_end_at_once_leave_one(store: FileStore) -> None:
-    reference, _ = await announced(store, size=1000)
+    reference, _ = await open_upload(store, size=1000)
     folder = store.upload_folder(DERIVED, "u", reference)
 
     def keep(number: int) -> None:
@@ -70,11 +70,11 @@ async def test_versions_that_end_at_once_leave_one(store: FileStore) -> None:
 
     for _ in range(20):
         await asyncio.gather(*(asyncio.to_thread(keep, number) for number in range(8)))
-        assert lies(store) == 1000
+        assert stored_bytes(store) == 1000
 
 
 async def test_a_part_that_is_sent_again_ends_the_earlier_request(store: FileStore) -> None:
-    reference, url = await announced(store, size=4)
+    reference, url = await open_upload(store, size=4)
     go_on = asyncio.Event()
 
     async def halting() -> AsyncIterator[bytes]:
@@ -96,7 +96,7 @@ async def test_a_part_that_is_sent_again_ends_the_earlier_request(store: FileSto
     assert await store.get_bytes(DERIVED, "u") == b"newe"
 
 
-def changed(url: str, **values: str | None) -> str:
+def with_query(url: str, **values: str | None) -> str:
     """Return an address with parts of its query changed or, with `None`, left out."""
     path, _, query = url.partition("?")
     parts = dict(httpx.QueryParams(query)) | values
@@ -120,14 +120,14 @@ def changed(url: str, **values: str | None) -> str:
 async def test_a_changed_address_of_a_part_takes_nothing(
     store: FileStore, change: dict[str, str | None]
 ) -> None:
-    reference, url = await announced(store, size=4)
+    reference, url = await open_upload(store, size=4)
     async with client(store) as http:
-        assert (await http.put(changed(url, **change), content=b"abcd")).status_code == 403
+        assert (await http.put(with_query(url, **change), content=b"abcd")).status_code == 403
     assert await store.parts(DERIVED, "u", reference) == ()
 
 
 async def test_an_address_of_a_part_is_for_its_verb_bucket_and_key(store: FileStore) -> None:
-    reference, url = await announced(store, size=4)
+    reference, url = await open_upload(store, size=4)
     await store.put_bytes(Bucket.ORIGINALS, "u", b"theirs", media_type="audio/flac")
     path, _, query = url.partition("?")
     others = [
@@ -151,7 +151,7 @@ async def test_an_address_of_a_part_is_for_its_verb_bucket_and_key(store: FileSt
 
 
 async def test_a_part_is_not_taken_after_the_upload_has_ended(store: FileStore) -> None:
-    reference, url = await announced(store, size=4)
+    reference, url = await open_upload(store, size=4)
     async with client(store) as http:
         assert (await http.put(url, content=b"abcd")).status_code == 200
         parts = await store.parts(DERIVED, "u", reference)
