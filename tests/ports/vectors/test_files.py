@@ -33,9 +33,9 @@ QUERY = np.linspace(-1, 1, SPACE.dimension, dtype=np.float32)
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    one = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db", clock=SystemClock())
-    yield one
-    await one.close()
+    opened = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db", clock=SystemClock())
+    yield opened
+    await opened.close()
 
 
 Open = Callable[..., World]

@@ -23,9 +23,9 @@ COUNT = 4000
 
 @pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[Database]:
-    one = Database(postgres_url, clock=SystemClock())
-    yield one
-    await one.close()
+    opened = Database(postgres_url, clock=SystemClock())
+    yield opened
+    await opened.close()
 
 
 def clustered(seed: int) -> np.ndarray:
@@ -120,7 +120,7 @@ async def test_a_server_without_a_new_pgvector_is_refused(
         await changed.close()
 
 
-async def test_a_user_who_may_not_enable_pgvector_is_told_who_may(database: Database) -> None:
+async def test_a_user_who_may_not_enable_pgvector_is_refused(database: Database) -> None:
     role = "test_" + new_id().replace("-", "")
     async with database.transaction() as session:
         name = (await session.execute(text("SELECT current_database()"))).scalar_one()

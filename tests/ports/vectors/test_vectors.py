@@ -32,7 +32,7 @@ async def test_the_nearest_come_first_with_their_distance(world: World) -> None:
     np.testing.assert_allclose(distances, [0, 1 - 2**-0.5, 1, 2], atol=1e-6)
 
 
-async def test_as_many_as_were_asked_for_or_all(world: World) -> None:
+async def test_the_limit_is_filled_or_all_are_returned(world: World) -> None:
     await world.store.ensure(SPACE)
     me, vectors = owner(), random_vectors(300)
     await world.put(SPACE, me, vectors)
@@ -302,8 +302,8 @@ async def test_searches_and_writes_at_once(world: World) -> None:
 
     async def read() -> None:
         for _ in range(20):
-            found = {n.id for n in await world.search(me, axis(0), 300)}
-            assert set(ids[:50]) <= found
+            neighbours = {n.id for n in await world.search(me, axis(0), 300)}
+            assert set(ids[:50]) <= neighbours
 
     await asyncio.gather(write(), read(), read())
     living = {id_: vectors[id_] for n, id_ in enumerate(ids) if n < 50 or n % 10 > 1}
