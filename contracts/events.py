@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from contracts.base import Message
-from contracts.ids import ArtifactId, EventId, ItemId, JobId, RunId
+from contracts.collections import CollectionChange
+from contracts.ids import ArtifactId, CollectionId, EventId, ItemId, JobId, RunId
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Reason, TaskName
 from contracts.pipelines import RunState
@@ -22,7 +23,7 @@ class ItemAdded(Message):
 
 
 class ItemChanged(Message):
-    """An item's name, metadata, kind or state changed."""
+    """An item's name, metadata, kind, state, tags, rating or favourite mark changed."""
 
     item: ItemId
     state: ItemState
@@ -32,6 +33,13 @@ class ItemDeleted(Message):
     """An item was deleted, with everything derived from it."""
 
     item: ItemId
+
+
+class CollectionChanged(Message):
+    """A collection was created, edited or deleted, or its items changed."""
+
+    collection: CollectionId
+    change: CollectionChange
 
 
 class ArtifactAdded(Message):

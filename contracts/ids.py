@@ -27,6 +27,10 @@ RunId = NewType("RunId", Annotated[str, _UUID])
 """One execution of a pipeline for one item."""
 PipelineId = NewType("PipelineId", Annotated[str, _UUID])
 """A stored pipeline."""
+CollectionId = NewType("CollectionId", Annotated[str, _UUID])
+"""A collection of items."""
+LinkId = NewType("LinkId", Annotated[str, _UUID])
+"""A link that shares a collection; not its secret."""
 EventId = NewType("EventId", Annotated[str, _UUID])
 """An event; consumers drop a second one with the same id."""
 WorkerId = NewType("WorkerId", Annotated[str, _UUID])

@@ -11,6 +11,7 @@ from contracts.base import Message, StrictModel, pattern_string
 from contracts.ids import ArtifactId, ItemId, JobId
 from contracts.music import Bpm, SampleRate, Samples, Seconds, Stem
 from contracts.subjects import Subject
+from contracts.tags import ItemTag, Rating
 
 Sha256 = Annotated[
     str, pattern_string(r"^[0-9a-f]{64}$", "a SHA-256 has 64 hexadecimal digits in lower case")
@@ -190,6 +191,11 @@ class Item(Message):
     """The part of a song that it holds, as declared by its uploader or set by the job."""
     metadata: dict[str, str] = Field(default_factory=dict)
     """Metadata from the user or from the file's embedded tags: artist, title, licence …"""
+    favourite: bool = False
+    """Whether it is in the user's collection of favourites."""
+    rating: Rating | None = None
+    tags: tuple[ItemTag, ...] = ()
+    """Custom tags, in the order in which the user added them."""
     audio: AudioFacts | None = None
     bpm: Bpm | None = None
     lineage: Lineage | None = None
@@ -213,3 +219,5 @@ class ItemEdit(StrictModel):
     file does not declare one. The ingest job's result holds the bytes as `raw_tags` and the
     encoding used as `tag_encoding`. Metadata that was edited since then stays."""
     bpm: Bpm | None = None
+    rating: Rating | None = None
+    """0 to 5; null for no rating."""

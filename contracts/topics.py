@@ -52,6 +52,7 @@ LIBRARY_EVENTS = Topic(
         "item.added": events.ItemAdded,
         "item.changed": events.ItemChanged,
         "item.deleted": events.ItemDeleted,
+        "collection.changed": events.CollectionChanged,
         "artifact.added": events.ArtifactAdded,
         "job.queued": events.JobQueued,
         "job.running": events.JobRunning,

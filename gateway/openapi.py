@@ -64,6 +64,18 @@ EXAMPLES: dict[tuple[str, str], Document] = {
         "kind": "track",
     },
     ("patch", "/v1/items/{item}"): {"name": "A better name"},
+    ("post", "/v1/items/edit"): {
+        "edits": [{"items": [_ITEM], "add_tags": ["dusty"], "favourite": True, "rating": 4}]
+    },
+    ("post", "/v1/collections"): {"name": "Kicks", "note": "Nothing above 130 BPM."},
+    ("patch", "/v1/collections/{collection}"): {"name": "Kicks", "cover": {"item": _ITEM}},
+    ("post", "/v1/collections/{collection}/items"): {"items": [_ITEM]},
+    ("post", "/v1/collections/{collection}/items/move"): {"items": [_ITEM]},
+    ("post", "/v1/collections/{collection}/items/remove"): {"items": [_ITEM]},
+    ("put", "/v1/collections/{collection}/shares/{account}"): {"role": "viewer"},
+    ("post", "/v1/collections/{collection}/links"): {"days": 7},
+    ("post", "/v1/shared"): {"secret": "9Jx2mQ5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5yJ8r"},
+    ("put", "/v1/tray/{place}"): {"item": _ITEM, "locked": True},
     ("post", "/v1/jobs"): {"item": _ITEM, "task": "midi", "params": {"onset_threshold": 0.5}},
     ("post", "/v1/pipelines"): _PIPELINE,
     ("put", "/v1/pipelines/{name}"): _PIPELINE,

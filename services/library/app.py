@@ -29,12 +29,17 @@ from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.transitions import JOB_FINISHED
 from services.library.maintenance.cleanup import Cleanup
 from services.library.routes.artifacts import artifact_routes
+from services.library.routes.clearance import clearance_routes
+from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
 from services.library.routes.internal import internal_routes
+from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
+from services.library.routes.sharing import sharing_routes
+from services.library.routes.tags import tag_routes
 from services.library.routes.tasks import task_routes
 from services.library.routes.uploads import upload_routes
 from services.library.routes.usage import usage_routes
@@ -43,8 +48,14 @@ from services.library.settings import LibrarySettings
 MIGRATIONS = Path(__file__).with_name("migrations")
 _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     upload_routes,
+    item_edit_routes,
     item_routes,
     artifact_routes,
+    tag_routes,
+    collection_routes,
+    tray_routes,
+    sharing_routes,
+    clearance_routes,
     job_routes,
     pipeline_routes,
     run_routes,

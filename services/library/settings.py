@@ -35,6 +35,10 @@ class LibrarySettings(HttpSettings):
     """Uploads of one owner that may be under way at once."""
     owner_pipelines: Count = 500
     """Pipelines that one owner may store."""
+    owner_collections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Collections that one owner may have, besides the built-in ones."""
+    collection_items: Annotated[int, Field(ge=16, le=1_000_000)] = 10_000
+    """Items that one collection may hold."""
     max_duration: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
     """The max_duration recording that is taken, in seconds."""
     feed_retention_days: Annotated[int, Field(ge=1, le=3650)] = 7

@@ -1,11 +1,23 @@
 """All tables of the library, for whoever writes or checks migrations."""
 
 from services.library.catalogue import tables as catalogue
+from services.library.collections import tables as collections
 from services.library.events import tables as events
 from services.library.idempotency import IdempotencyRow
 from services.library.jobs import tables as jobs
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
+from services.library.tags import tables as tags
 from services.library.usage import UsageRow
 
-__all__ = ["METADATA", "IdempotencyRow", "UsageRow", "catalogue", "events", "jobs", "pipelines"]
+__all__ = [
+    "METADATA",
+    "IdempotencyRow",
+    "UsageRow",
+    "catalogue",
+    "collections",
+    "events",
+    "jobs",
+    "pipelines",
+    "tags",
+]

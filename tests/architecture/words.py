@@ -119,11 +119,11 @@ WORDS: tuple[Word, ...] = (
     Word("most", _P, "max", pending=True, count=4),
     Word("least", _P, "min"),
     # Participles and pronouns where the noun belongs.
-    Word("one", _N, "the noun", pending=True, count=4),
-    Word("found", _N, "the noun", pending=True, count=6),
+    Word("one", _N, "the noun", pending=True, count=6),
+    Word("found", _N, "the noun", pending=True, count=7),
     Word("given", _N, "the noun", pending=True, count=2),
-    Word("wanted", _N, "the noun", pending=True, count=3),
-    Word("made", _N, "the noun", pending=True, count=2),
+    Word("wanted", _N, "the noun", pending=True, count=2),
+    Word("made", _N, "the noun", pending=True, count=4),
     # Protocol state.
     Word("deaf", _N, "refusing"),
     Word("unsettled", _N, "unparsed_bytes"),

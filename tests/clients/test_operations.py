@@ -7,21 +7,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from pydantic import TypeAdapter
 
 import cratedig
 from cratedig import AsyncClient, Client, Credentials, types
-from cratedig.types import ItemChanges
 
 PACKAGE = Path(cratedig.__file__).parent
 OPENAPI = json.loads(
     (Path(__file__).parents[2] / "contracts/schemas/openapi.json").read_text(encoding="utf-8")
 )
-BY_THE_CLIENT = frozenset({"cursor", "last-event-id", "Idempotency-Key"})
-"""Parameters that the client sets itself."""
+BY_THE_CLIENT = frozenset({"cursor", "last-event-id", "Idempotency-Key", "format"})
+"""Parameters that the client sets itself; it reads every answer as JSON."""
 FOR_BROWSERS = frozenset({"ticket"})
 RENAMED = {"limit": "page_size"}
 FROM_CREDENTIALS = frozenset({"refresh_token"})
@@ -117,10 +116,14 @@ def client() -> Iterator[Client]:
 def signature_of(client: Client, sent: Sent) -> set[str]:
     # What refreshes a session is shared, and takes its body from the credentials.
     resource = getattr(client, "sessions" if sent.module == "connection" else sent.module)
-    parameters = dict(inspect.signature(getattr(resource, sent.function)).parameters)
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return {*parameters, *get_type_hints(ItemChanges)}
-    return set(parameters)
+    function = getattr(resource, sent.function)
+    parameters = dict(inspect.signature(function).parameters)
+    named = set(parameters)
+    for name, parameter in parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            (changes,) = get_args(get_type_hints(function)[name])
+            named |= set(get_type_hints(changes))
+    return named
 
 
 @everywhere

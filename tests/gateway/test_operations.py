@@ -8,7 +8,8 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from contracts import identity
+from contracts import collections, identity
+from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
 from contracts.pipelines import PipelineSpec, RunCreate
@@ -27,6 +28,16 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("post", "/v1/invitations"): identity.InvitationCreate,
     ("post", "/v1/uploads"): UploadCreate,
     ("patch", "/v1/items/{item}"): ItemEdit,
+    ("post", "/v1/items/edit"): BulkEdit,
+    ("post", "/v1/collections"): collections.CollectionCreate,
+    ("patch", "/v1/collections/{collection}"): collections.CollectionEdit,
+    ("post", "/v1/collections/{collection}/items"): collections.CollectionAdd,
+    ("post", "/v1/collections/{collection}/items/move"): collections.CollectionMove,
+    ("post", "/v1/collections/{collection}/items/remove"): collections.CollectionRemove,
+    ("put", "/v1/collections/{collection}/shares/{account}"): collections.CollectionShareEdit,
+    ("post", "/v1/collections/{collection}/links"): collections.CollectionLinkCreate,
+    ("post", "/v1/shared"): collections.LinkOpen,
+    ("put", "/v1/tray/{place}"): collections.TrayPlaceEdit,
     ("post", "/v1/jobs"): JobCreate,
     ("post", "/v1/runs"): RunCreate,
     ("post", "/v1/pipelines"): PipelineSpec,
@@ -136,7 +147,8 @@ async def test_what_is_unknown_is_one_answer(harness: GatewayHarness) -> None:
     for method, path, operation in operations(await described(harness)):
         if "{" not in path or not operation["security"] or method in ("patch", "put"):
             continue
-        answer = await ask(harness, method, path, ada.head)
+        body = {"json": EXAMPLES[method, path]} if (method, path) in BODIES else {}
+        answer = await ask(harness, method, path, ada.head, **body)
         assert answer.status_code == 404, (method, path, answer.text)
         assert answer.json()["code"] == "not_found"
 

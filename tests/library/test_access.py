@@ -31,6 +31,16 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/jobs"): {"item": "{item}", "task": "midi"},
     ("post", "/v1/runs"): {"item": "{item}", "pipeline": "midi"},
     ("post", "/v1/pipelines"): {"name": "another", "steps": [{"name": "m", "task": "midi"}]},
+    ("post", "/v1/items/edit"): {"edits": [{"items": [UNKNOWN], "rating": 1}]},
+    ("post", "/v1/collections"): {"name": "another"},
+    ("patch", "/v1/collections/{collection}"): {"name": "mine now"},
+    ("post", "/v1/collections/{collection}/items"): {"items": [UNKNOWN]},
+    ("post", "/v1/collections/{collection}/items/move"): {"items": [UNKNOWN]},
+    ("post", "/v1/collections/{collection}/items/remove"): {"items": [UNKNOWN]},
+    ("post", "/v1/collections/{collection}/links"): {"days": 1},
+    ("put", "/v1/collections/{collection}/shares/{account}"): {"role": "editor"},
+    ("post", "/v1/shared"): {"secret": "unknown " * 4},
+    ("put", "/v1/tray/{place}"): {"item": None},
     ("put", "/v1/pipelines/{name}"): {"name": "mine", "steps": [{"name": "m", "task": "midi"}]},
 }
 NOW = "2026-01-01T00:00:00+00:00"
@@ -51,7 +61,9 @@ FORGED = [
         )
     ),
 ]
-NOT_OF_ONE = {"/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs"}
+NOT_OF_ONE = {"/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs", "/v1/tags"}
+OWN_PUTS = {"/v1/pipelines/{name}", "/v1/tray/{place}"}
+"""PUTs whose path names nothing that another owner could have."""
 
 
 @pytest.fixture
@@ -79,6 +91,10 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
     job = await user.post("/jobs", {"item": item, "task": "midi"})
     run = await user.post("/runs", {"item": item, "pipeline": "stems"})
     await user.post("/pipelines", {"name": "mine", "steps": [{"name": "m", "task": "midi"}]})
+    await user.http.put(f"/v1/items/{item}/tags/dusty")
+    collection = (await user.post("/collections", {"name": "mine"}))["id"]
+    await user.post(f"/collections/{collection}/items", {"items": [item]})
+    link = await user.post(f"/collections/{collection}/links", {})
     return user.owner, {
         "upload": upload["id"],
         "item": item,
@@ -86,6 +102,11 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
         "job": job["id"],
         "run": run["id"],
         "name": "mine",
+        "tag": "dusty",
+        "collection": collection,
+        "link": link["id"],
+        "account": user.owner,
+        "place": "1",
     }
 
 
@@ -130,7 +151,7 @@ async def test_another_owners_data_is_treated_like_missing_data(catalogue: Catal
     for method, path, _ in operations(catalogue.app):
         if "{" not in path and (method, path) not in (("post", "/v1/jobs"), ("post", "/v1/runs")):
             continue
-        if method == "put":
+        if method == "put" and path in OWN_PUTS:
             continue
         foreign = await ask(stranger.http, method, path, ids)
         unknown = await ask(stranger.http, method, path, nothing)
@@ -138,7 +159,7 @@ async def test_another_owners_data_is_treated_like_missing_data(catalogue: Catal
         foreign_problem, unknown_problem = foreign.json(), unknown.json()
         assert {**foreign_problem, "trace": ""} == {**unknown_problem, "trace": ""}
         tried += 1
-    assert tried >= 14
+    assert tried >= 30
     put = {"name": "mine", "steps": [{"name": "m", "task": "midi"}]}
     assert (await stranger.http.put("/v1/pipelines/mine", json=put)).status_code == 404
     for path in NOT_OF_ONE - {"/v1/uploads"}:
@@ -157,6 +178,7 @@ async def test_another_owners_data_is_treated_like_missing_data(catalogue: Catal
 
 async def test_no_page_of_a_list_has_more_than_200_entries(sqlite: Catalogue) -> None:
     user = sqlite.user()
+    ids = {"item": UNKNOWN, "collection": "favourites"}
     late, early = [0, 1 << 70, NOW], [0, 1, "0001-01-01T00:00:00+14:00"]
     values: tuple[object, ...] = (late, early, [True, 0, NOW], [1], {})
     for value in values:
@@ -169,18 +191,18 @@ async def test_no_page_of_a_list_has_more_than_200_entries(sqlite: Catalogue) ->
             continue
         assert names["limit"]["maximum"] == 200
         for wrong in ({"limit": 201}, {"limit": 0}, {"limit": 10**40}):
-            answer = await user.http.get(path.format(item=UNKNOWN), params=wrong)
+            answer = await user.http.get(path.format(**ids), params=wrong)
             assert answer.status_code == 422, path
         if "cursor" in names:
             for cursor in FORGED:
-                answer = await user.http.get(path.format(item=UNKNOWN), params={"cursor": cursor})
+                answer = await user.http.get(path.format(**ids), params={"cursor": cursor})
                 assert answer.status_code == 422, (path, cursor)
 
 
 @pytest.mark.parametrize("id_", ["x", "0" * 36, "..", "%00", "%ed%a0%80", "1" * 5000])
 async def test_a_malformed_id_is_no_server_error(sqlite: Catalogue, id_: str) -> None:
     user = sqlite.user()
-    for noun in ("items", "artifacts", "jobs", "runs", "uploads", "pipelines"):
+    for noun in ("items", "artifacts", "jobs", "runs", "uploads", "pipelines", "collections"):
         answer = await user.http.get(f"/v1/{noun}/{id_}")
         assert answer.status_code in (404, 422, 405), f"{noun} {answer.status_code}"
 

@@ -130,6 +130,20 @@ GOOD: dict[str, Words] = {
     "watch": lambda w: [w.run, "--after", "start"],
     "runs": lambda w: [w.item, "--state", "succeeded"],
     "cancel": lambda w: [w.job, w.run],
+    "tag add": lambda w: ["dusty", w.item],
+    "tag remove": lambda w: ["DUSTY", w.item],
+    "tag list": lambda w: [],
+    "favourite": lambda w: [w.item],
+    "rate": lambda w: ["4", w.item],
+    "collection list": lambda w: [],
+    "collection create": lambda w: ["Kicks", "--note", "dusty"],
+    "collection add": lambda w: [_collection(w), w.item],
+    "collection remove": lambda w: ["favourites", w.item],
+    "collection show": lambda w: ["tray"],
+    "collection share": lambda w: [_collection(w), "--days", "3"],
+    "collection open": lambda w: [_secret(w)],
+    "collection clearance": lambda w: [_collection(w)],
+    "collection delete": lambda w: [_collection(w), "--yes"],
     "retry": lambda w: [w.rejected, "--no-wait"],
 }
 """Arguments of each command with which it works."""
@@ -163,6 +177,20 @@ BAD: dict[str, tuple[list[str], int]] = {
     "watch": (["nosuch"], 4),
     "runs": (["--state", "bogus"], 2),
     "cancel": (["nosuch"], 4),
+    "tag add": (["a,b", UNKNOWN], 4),
+    "tag remove": (["dusty", "nosuch"], 4),
+    "tag list": (["--bogus"], 2),
+    "favourite": ([UNKNOWN], 4),
+    "rate": (["6", "tone"], 2),
+    "collection list": (["--bogus"], 2),
+    "collection create": (["Kicks", "--parent", "nosuch"], 4),
+    "collection add": (["nosuch", "tone"], 4),
+    "collection remove": ([UNKNOWN, "tone"], 4),
+    "collection show": (["nosuch"], 4),
+    "collection share": (["favourites"], 5),
+    "collection open": (["not a secret that anybody has"], 4),
+    "collection clearance": (["nosuch"], 4),
+    "collection delete": (["favourites", "--yes"], 5),
     "retry": (["nosuch"], 4),
 }
 """Arguments with which it does not, and its exit code."""
@@ -186,6 +214,14 @@ def _pipeline_file(w: CliHarness, name: str) -> str:
 def _saved_pipeline(w: CliHarness) -> str:
     spec = {"name": "to-delete", "steps": [{"name": "midi", "task": "midi"}]}
     return w.shell.user.pipelines.create(spec).spec.name
+
+
+def _collection(w: CliHarness) -> str:
+    return w.shell.user.collections.create("Kicks").id
+
+
+def _secret(w: CliHarness) -> str:
+    return str(w.shell.user.collections.create_link(_collection(w)).secret)
 
 
 def commands() -> list[str]:

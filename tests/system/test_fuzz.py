@@ -41,6 +41,9 @@ def own_ids(user: Client, folder: Path) -> dict[str, str]:
     user.jobs.wait(str(sent.job))
     item = str(sent.item)
     run = user.runs.wait(user.runs.create(item, "midi").id)
+    user.tags.add(item, "dusty")
+    collection = user.collections.create("fuzz").id
+    user.collections.add(collection, [item])
     return {
         "item": item,
         "artifact": next(user.artifacts.list(item)).id,
@@ -48,6 +51,11 @@ def own_ids(user: Client, folder: Path) -> dict[str, str]:
         "run": run.id,
         "upload": sent.id,
         "name": "midi",
+        "tag": "dusty",
+        "collection": collection,
+        "link": user.collections.create_link(collection).id,
+        "account": user.account.get().id,
+        "place": "1",
     }
 
 

@@ -1,5 +1,7 @@
 """Events of items and artifacts."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.events import ArtifactAdded, ItemAdded, ItemChanged
@@ -9,7 +11,7 @@ from contracts.subjects import Subject
 from contracts.topics import LIBRARY_EVENTS
 from services.library.catalogue.changes import item_changed
 from services.library.catalogue.tables import ArtifactRow, ItemRow
-from services.library.events.outbox import About, Fact, record, record_all
+from services.library.events.outbox import About, Fact, record_all
 from services.library.jobs.subjects import subject_of
 
 
@@ -33,9 +35,20 @@ def item_added(row: ItemRow) -> Fact:
 
 async def emit_item_changed(session: AsyncSession, row: ItemRow) -> None:
     """Emit `item.changed`, and report the changed item to `ITEM_CHANGED`."""
-    item_changed(session, row)
+    await emit_items_changed(session, (row,))
+
+
+async def emit_items_changed(session: AsyncSession, rows: Sequence[ItemRow]) -> None:
+    """Emit `item.changed` for items with one statement, and report them to `ITEM_CHANGED`."""
+    for row in rows:
+        item_changed(session, row)
+    if rows:
+        await record_all(session, [_changed(row) for row in rows])
+
+
+def _changed(row: ItemRow) -> Fact:
     data = ItemChanged(item=ItemId(row.id), state=ItemState(row.state))
-    await record(session, LIBRARY_EVENTS, "item.changed", data, about=_about(row))
+    return Fact(LIBRARY_EVENTS, "item.changed", data, _about(row))
 
 
 async def emit_artifact_added(session: AsyncSession, row: ArtifactRow) -> None:

@@ -1,5 +1,6 @@
 """Items: found by text and kind, edited, deleted with all that was made of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -10,6 +11,7 @@ from contracts.ids import ItemId
 from contracts.ingest import IngestResult, read_tag
 from contracts.items import ArtifactKind, ItemEdit, ItemKind, ItemState, TagEncoding
 from contracts.jobs import JobState
+from contracts.music import Stem
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.tasks import UPLOAD_TASK
 from kit.database.engine import database_of
@@ -85,24 +87,34 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
     if edit.metadata is not None:
         item.labels = dict(edit.metadata)
     if "stem" in given:
-        item.stem = edit.stem.value if edit.stem else None
-        await repository.session.execute(
-            update(ArtifactRow)
-            .where(
-                col(ArtifactRow.item) == item.id, col(ArtifactRow.kind) == ArtifactKind.CANONICAL
-            )
-            .values(stem=item.stem)
-            .execution_options(synchronize_session=False)
-        )
+        await set_stem(repository.session, (item,), edit.stem)
     if edit.tag_encoding is not None:
         item.labels = await _read_tags_again(repository.session, item, edit.tag_encoding)
     if "bpm" in given:
         item.bpm = edit.bpm
+    if "rating" in given:
+        item.rating = edit.rating
     item.search = search_text(item.name, item.labels)
     item.updated = await database_of(repository.session).time(repository.session)
     await repository.session.flush()
     await emit_item_changed(repository.session, item)
     return item
+
+
+async def set_stem(session: AsyncSession, items: Sequence[ItemRow], stem: Stem | None) -> None:
+    """Declare which part of a song items hold; tasks read it from their canonical audio."""
+    value = stem.value if stem else None
+    for item in items:
+        item.stem = value
+    await session.execute(
+        update(ArtifactRow)
+        .where(
+            col(ArtifactRow.item).in_([item.id for item in items]),
+            col(ArtifactRow.kind) == ArtifactKind.CANONICAL,
+        )
+        .values(stem=value)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def _read_tags_again(

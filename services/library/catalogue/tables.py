@@ -49,6 +49,10 @@ class ItemRow(Table, table=True):
     rejection: str | None = None
     created: datetime = Field(sa_type=Utc)
     updated: datetime = Field(sa_type=Utc)
+    favourite: bool = False
+    rating: int | None = None
+    tags: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json, nullable=False)
+    """Custom tags as the API shows them; `item_tags` is their index."""
 
 
 class ArtifactRow(Table, table=True):

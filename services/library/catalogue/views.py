@@ -4,6 +4,7 @@ from contracts.ids import ArtifactId, ItemId, JobId
 from contracts.items import Artifact, ArtifactKind, AudioFacts, Item, ItemKind, ItemState, Lineage
 from contracts.jobs import InputRef
 from contracts.music import Stem
+from contracts.tags import ItemTag
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.jobs.subjects import subject_of
 
@@ -26,6 +27,9 @@ def item_to_api(row: ItemRow) -> Item:
         name=row.name,
         stem=Stem(row.stem) if row.stem else None,
         metadata=row.labels,
+        favourite=row.favourite,
+        rating=row.rating,
+        tags=tuple(map(ItemTag.model_validate, row.tags)),
         audio=AudioFacts.model_validate(row.audio) if row.audio else None,
         bpm=row.bpm,
         lineage=lineage,

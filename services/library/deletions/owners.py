@@ -12,12 +12,18 @@ from contracts.ids import OwnerId
 from contracts.objects import Bucket, owner_prefix
 from kit.database.engine import Database, database_of
 from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow, UploadRow
+from services.library.collections.tables import (
+    CollectionItemRow,
+    CollectionRow,
+    CollectionShareRow,
+)
 from services.library.events.tables import EventRow
 from services.library.idempotency import IdempotencyRow
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
 from services.library.pipelines.tables import PipelineRow, RunRow
+from services.library.tags.tables import ItemTagRow
 from services.library.usage import UsageRow
 
 ROWS = 500
@@ -66,11 +72,26 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
         for table in (
             *(JobRow, RunRow, ArtifactRow, ItemRow),
             *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
+            *(ItemTagRow, CollectionRow),
         )
     }
+    of_collections = select(col(CollectionRow.id)).where(of_it[CollectionRow])
     return (
         (JobRow, col(JobRow.id), (of_it[JobRow],)),
         (RunRow, col(RunRow.id), (of_it[RunRow],)),
+        (
+            CollectionItemRow,
+            col(CollectionItemRow.item),
+            (col(CollectionItemRow.collection).in_(of_collections),),
+        ),
+        (CollectionRow, col(CollectionRow.id), (of_it[CollectionRow],)),
+        # What others share with the account.
+        (
+            CollectionShareRow,
+            col(CollectionShareRow.collection),
+            (col(CollectionShareRow.account) == owner,),
+        ),
+        (ItemTagRow, col(ItemTagRow.item), (of_it[ItemTagRow],)),
         (ArtifactRow, col(ArtifactRow.id), (of_it[ArtifactRow],)),
         (ItemRow, col(ItemRow.id), (of_it[ItemRow], leaf)),
         (UploadRow, col(UploadRow.id), (of_it[UploadRow],)),

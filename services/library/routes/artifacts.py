@@ -1,6 +1,7 @@
 """`/artifacts`: files, and signed URLs to fetch them."""
 
 import unicodedata
+from datetime import datetime
 
 from fastapi import APIRouter
 
@@ -44,16 +45,23 @@ def artifact_routes(server: Context) -> APIRouter:
             row = await repository.artifact(artifact, Action.READ)
             item = await repository.item(row.item, Action.READ) if row.item else None
             now = await server.database.time(session)
-        url = server.objects.sign_get(
-            Bucket(row.bucket),
-            row.object_key,
-            filename=file_name(item, row),
-            media_type=row.media_type,
-            lasting=SIGNED,
-        )
-        return Download(url=url, expires=now + SIGNED)
+        return sign_download(server, item, row, now=now)
 
     return router
+
+
+def sign_download(
+    server: Context, item: ItemRow | None, artifact: ArtifactRow, *, now: datetime
+) -> Download:
+    """Return a signed URL of a file that the caller may read."""
+    url = server.objects.sign_get(
+        Bucket(artifact.bucket),
+        artifact.object_key,
+        filename=file_name(item, artifact),
+        media_type=artifact.media_type,
+        lasting=SIGNED,
+    )
+    return Download(url=url, expires=now + SIGNED)
 
 
 def file_name(item: ItemRow | None, artifact: ArtifactRow) -> str:

@@ -8,6 +8,7 @@ import httpx
 from cratedig import credentials as stored
 from cratedig._async.account import AsyncAccount
 from cratedig._async.artifacts import AsyncArtifacts
+from cratedig._async.collections import AsyncCollections
 from cratedig._async.connection import AsyncConnection
 from cratedig._async.events import AsyncEvents
 from cratedig._async.feed import AsyncFeed
@@ -18,7 +19,9 @@ from cratedig._async.keys import AsyncKeys
 from cratedig._async.pipelines import AsyncPipelines
 from cratedig._async.runs import AsyncRuns
 from cratedig._async.sessions import AsyncSessions
+from cratedig._async.tags import AsyncTags
 from cratedig._async.tasks import AsyncTasks
+from cratedig._async.tray import AsyncTray
 from cratedig._async.uploads import AsyncUploads
 from cratedig._async.usage import AsyncUsage
 from cratedig.credentials import Credentials, Saver
@@ -50,6 +53,7 @@ class AsyncClient:
         self._connection = AsyncConnection(credentials or stored.load(), save, transport)
         self.account = AsyncAccount(self._connection)
         self.artifacts = AsyncArtifacts(self._connection)
+        self.collections = AsyncCollections(self._connection)
         self.events = AsyncEvents(self._connection)
         self.feed = AsyncFeed(self._connection)
         self.invitations = AsyncInvitations(self._connection)
@@ -59,7 +63,9 @@ class AsyncClient:
         self.pipelines = AsyncPipelines(self._connection)
         self.runs = AsyncRuns(self._connection)
         self.sessions = AsyncSessions(self._connection)
+        self.tags = AsyncTags(self._connection)
         self.tasks = AsyncTasks(self._connection)
+        self.tray = AsyncTray(self._connection)
         self.uploads = AsyncUploads(self._connection)
         self.usage = AsyncUsage(self._connection)
 

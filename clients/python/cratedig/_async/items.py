@@ -1,12 +1,12 @@
 """Items: songs, stems, samples and recordings."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from types import NoneType
 from typing import Unpack
 
 from cratedig import types
 from cratedig._async.resource import AsyncResource
-from cratedig.operations import Operation
+from cratedig.operations import Operation, idempotency_key
 
 
 class AsyncItems(AsyncResource):
@@ -49,7 +49,7 @@ class AsyncItems(AsyncResource):
         )
 
     async def update(self, item: str, **changes: Unpack[types.ItemChanges]) -> types.Item:
-        """Change an item: `name`, `kind`, `stem`, `bpm`, `metadata` or `tag_encoding`.
+        """Change an item: `name`, `kind`, `stem`, `bpm`, `rating`, `metadata` or `tag_encoding`.
 
         What is not given stays; `None` clears a value.
         """
@@ -61,4 +61,28 @@ class AsyncItems(AsyncResource):
         """Delete an item with its files, its jobs and everything that was cut from it."""
         await self._connection.send(
             Operation("DELETE", "/v1/items/{item}", NoneType, {"item": item})
+        )
+
+    async def favourite(self, item: str) -> types.Item:
+        """Set the favourite mark of an item."""
+        return await self._connection.send(
+            Operation("PUT", "/v1/items/{item}/favourite", types.Item, {"item": item})
+        )
+
+    async def unfavourite(self, item: str) -> None:
+        """Clear the favourite mark of an item."""
+        await self._connection.send(
+            Operation("DELETE", "/v1/items/{item}/favourite", NoneType, {"item": item})
+        )
+
+    async def edit(self, edits: Iterable[types.ItemsEdit]) -> types.EditResults:
+        """Change up to 500 items with one request; an item that cannot be changed fails alone."""
+        return await self._connection.send(
+            Operation(
+                "POST",
+                "/v1/items/edit",
+                types.EditResults,
+                body={"edits": [dict(edit) for edit in edits]},
+                headers=idempotency_key(),
+            )
         )

@@ -9,6 +9,7 @@ import httpx
 from cratedig import credentials as stored
 from cratedig._sync.account import Account
 from cratedig._sync.artifacts import Artifacts
+from cratedig._sync.collections import Collections
 from cratedig._sync.connection import Connection
 from cratedig._sync.events import Events
 from cratedig._sync.feed import Feed
@@ -19,7 +20,9 @@ from cratedig._sync.keys import Keys
 from cratedig._sync.pipelines import Pipelines
 from cratedig._sync.runs import Runs
 from cratedig._sync.sessions import Sessions
+from cratedig._sync.tags import Tags
 from cratedig._sync.tasks import Tasks
+from cratedig._sync.tray import Tray
 from cratedig._sync.uploads import Uploads
 from cratedig._sync.usage import Usage
 from cratedig.credentials import Credentials, Saver
@@ -51,6 +54,7 @@ class Client:
         self._connection = Connection(credentials or stored.load(), save, transport)
         self.account = Account(self._connection)
         self.artifacts = Artifacts(self._connection)
+        self.collections = Collections(self._connection)
         self.events = Events(self._connection)
         self.feed = Feed(self._connection)
         self.invitations = Invitations(self._connection)
@@ -60,7 +64,9 @@ class Client:
         self.pipelines = Pipelines(self._connection)
         self.runs = Runs(self._connection)
         self.sessions = Sessions(self._connection)
+        self.tags = Tags(self._connection)
         self.tasks = Tasks(self._connection)
+        self.tray = Tray(self._connection)
         self.uploads = Uploads(self._connection)
         self.usage = Usage(self._connection)
 

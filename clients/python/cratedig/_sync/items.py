@@ -1,13 +1,13 @@
 # Made from _async/items.py by make_sync.py: change that file.
 """Items: songs, stems, samples and recordings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import NoneType
 from typing import Unpack
 
 from cratedig import types
 from cratedig._sync.resource import Resource
-from cratedig.operations import Operation
+from cratedig.operations import Operation, idempotency_key
 
 
 class Items(Resource):
@@ -50,7 +50,7 @@ class Items(Resource):
         )
 
     def update(self, item: str, **changes: Unpack[types.ItemChanges]) -> types.Item:
-        """Change an item: `name`, `kind`, `stem`, `bpm`, `metadata` or `tag_encoding`.
+        """Change an item: `name`, `kind`, `stem`, `bpm`, `rating`, `metadata` or `tag_encoding`.
 
         What is not given stays; `None` clears a value.
         """
@@ -61,3 +61,27 @@ class Items(Resource):
     def delete(self, item: str) -> None:
         """Delete an item with its files, its jobs and everything that was cut from it."""
         self._connection.send(Operation("DELETE", "/v1/items/{item}", NoneType, {"item": item}))
+
+    def favourite(self, item: str) -> types.Item:
+        """Set the favourite mark of an item."""
+        return self._connection.send(
+            Operation("PUT", "/v1/items/{item}/favourite", types.Item, {"item": item})
+        )
+
+    def unfavourite(self, item: str) -> None:
+        """Clear the favourite mark of an item."""
+        self._connection.send(
+            Operation("DELETE", "/v1/items/{item}/favourite", NoneType, {"item": item})
+        )
+
+    def edit(self, edits: Iterable[types.ItemsEdit]) -> types.EditResults:
+        """Change up to 500 items with one request; an item that cannot be changed fails alone."""
+        return self._connection.send(
+            Operation(
+                "POST",
+                "/v1/items/edit",
+                types.EditResults,
+                body={"edits": [dict(edit) for edit in edits]},
+                headers=idempotency_key(),
+            )
+        )

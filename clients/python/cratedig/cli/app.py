@@ -9,7 +9,17 @@ from collections.abc import Callable
 
 import typer
 
-from cratedig.cli import access, accounts, catalogue, downloads, processing, uploading, work
+from cratedig.cli import (
+    access,
+    accounts,
+    catalogue,
+    collections,
+    downloads,
+    marking,
+    processing,
+    uploading,
+    work,
+)
 from cratedig.cli.errors import UsageError, exit_code
 from cratedig.cli.output import print_error
 from cratedig.errors import CratedigError
@@ -32,6 +42,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     catalogue.edit,
     downloads.get,
     catalogue.rm,
+    marking.favourite,
+    marking.rate,
     work.run,
     work.jobs,
     work.runs,
@@ -42,6 +54,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command()(command)
+app.add_typer(marking.tag, name="tag")
+app.add_typer(collections.collection, name="collection")
 app.add_typer(processing.pipelines, name="pipelines")
 app.add_typer(accounts.account, name="account")
 app.add_typer(access.keys, name="keys")

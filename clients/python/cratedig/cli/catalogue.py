@@ -7,9 +7,11 @@ from typing import Annotated, Any, cast, get_args
 import typer
 
 from cratedig import Client, types
+from cratedig.cli.bulk_edit import edit_from_csv, edit_from_json, edit_many
 from cratedig.cli.folders import by_folder, sample_labels
 from cratedig.cli.following import describe, print_work
 from cratedig.cli.lookup import find, find_item
+from cratedig.cli.marking import describe_marks
 from cratedig.cli.output import (
     AsJson,
     check_choice,
@@ -95,6 +97,8 @@ def _print_item(client: Client, item: types.Item, *, every_file: bool) -> None:
         print_line(f"  {format_length(audio.duration)}, {audio.sample_rate} Hz, {channels}")
     if item.bpm:
         print_line(f"  {item.bpm:g} BPM")
+    if marks := describe_marks(item):
+        print_line(f"  {marks}")
     for name, value in sorted(item.metadata.items()):
         print_line(f"  {name}: {value}")
     if label := sample_class(client, item):
@@ -136,7 +140,7 @@ def _print_folders(item: types.Item, folders: dict[Path, list[types.Artifact]]) 
 
 
 def edit(
-    item: Annotated[str, typer.Argument(help="Id or name of an item.")],
+    item: Annotated[str | None, typer.Argument(help="Id or name of an item.")] = None,
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
     kind: Annotated[str | None, typer.Option(help=f"What it is: {', '.join(KINDS)}.")] = None,
     stem: Annotated[
@@ -152,9 +156,36 @@ def edit(
         str | None,
         typer.Option(help="Read the tags of its file again in this encoding, such as cp1251."),
     ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            help="Change many items: a CSV file with the columns item, add_tags, remove_tags, "
+            "favourite, rating, kind, stem, collections, metadata.NAME. An empty cell keeps a "
+            "value, - clears it.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    edits: Annotated[
+        Path | None,
+        typer.Option(
+            help="Change many items: a JSON file with a list of edits, as in the API.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Change the name, kind, stem, tempo or metadata of an item."""
+    """Change the name, kind, stem, tempo or metadata of an item, or many items from a file."""
+    if csv is not None or edits is not None:
+        if item is not None or (csv is not None and edits is not None):
+            raise typer.BadParameter("Give an item, --csv or --edits, and only one of them.")
+        with Client() as client:
+            changes_of = edit_from_csv(client, csv) if csv else edit_from_json(cast(Path, edits))
+            edit_many(client, changes_of, json=json)
+        return
+    if item is None:
+        raise typer.BadParameter("Name an item, or a file with --csv or --edits.")
     check_choice(kind, KINDS, "--kind")
     check_choice(stem, (*STEMS, "none"), "--stem")
     options = {"name": name, "kind": kind, "bpm": bpm, "tag_encoding": tag_encoding}

@@ -51,6 +51,13 @@ class Lineage(Answer):
     end: int | None = None
 
 
+class ItemTag(Answer):
+    """A custom tag of an item."""
+
+    name: str
+    source: str = "user"
+
+
 class Item(Answer):
     """A track, stem, sample or recording; `rejection` is the reason if ingest rejected it."""
 
@@ -60,6 +67,9 @@ class Item(Answer):
     name: str
     stem: str | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
+    favourite: bool = False
+    rating: int | None = None
+    tags: tuple[ItemTag, ...] = ()
     audio: Audio | None = None
     bpm: float | None = None
     lineage: Lineage | None = None
@@ -75,6 +85,8 @@ class ItemChanges(TypedDict, total=False):
     kind: ItemKind
     stem: Stem | None
     bpm: float | None
+    rating: int | None
+    """0 to 5."""
     metadata: dict[str, str]
     """Replaces all metadata."""
     tag_encoding: str

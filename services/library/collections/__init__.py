@@ -1,0 +1,1 @@
+"""Collections of items: their order, nesting, sharing and rights."""

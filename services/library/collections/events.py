@@ -1,0 +1,25 @@
+"""Events of collections."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.collections import CollectionChange
+from contracts.events import CollectionChanged
+from contracts.ids import CollectionId, OwnerId, SubjectId
+from contracts.subjects import Subject, SubjectKind
+from contracts.topics import LIBRARY_EVENTS
+from services.library.collections.tables import CollectionRow
+from services.library.events.outbox import About, record
+
+
+async def emit_collection_changed(
+    session: AsyncSession, row: CollectionRow, change: CollectionChange
+) -> None:
+    """Emit that a collection changed."""
+    data = CollectionChanged(collection=CollectionId(row.id), change=change)
+    about = About(
+        event_subject=row.id,
+        key=row.id,
+        owner=OwnerId(row.owner),
+        subject=Subject(kind=SubjectKind.COLLECTION, id=SubjectId(row.id)),
+    )
+    await record(session, LIBRARY_EVENTS, "collection.changed", data, about=about)
