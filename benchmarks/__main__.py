@@ -20,6 +20,7 @@ ORDER = (
     "http_servers",
     "attack",
     "searching",
+    "vectors",
     "memory",
     "midi",
     "drums",
