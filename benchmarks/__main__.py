@@ -21,6 +21,7 @@ ORDER = (
     "attack",
     "searching",
     "search",
+    "vectors",
     "memory",
     "midi",
     "drums",

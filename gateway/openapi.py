@@ -74,7 +74,7 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("post", "/v1/collections/{collection}/items/remove"): {"items": [_ITEM]},
     ("put", "/v1/collections/{collection}/shares/{account}"): {"role": "viewer"},
     ("post", "/v1/collections/{collection}/links"): {"days": 7},
-    ("post", "/v1/shared"): {"secret": "9Jx2mQ5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5yJ8r"},
+    ("post", "/v1/shared"): {"secret": "link_9Jx2mQ5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5yJ8r"},
     ("put", "/v1/tray/{place}"): {"item": _ITEM, "locked": True},
     ("post", "/v1/jobs"): {"item": _ITEM, "task": "midi", "params": {"onset_threshold": 0.5}},
     ("post", "/v1/pipelines"): _PIPELINE,

@@ -83,9 +83,9 @@ async def once(
                 ProblemCode.IN_FLIGHT, "The first request with this key has not ended; wait."
             )
         return str(first.answer["id"]), first.status
-    made, status = await act()
-    await session.execute(_ANSWERED, {**mine, "made": {"id": made}, "said": status})
-    return made, status
+    created, status = await act()
+    await session.execute(_ANSWERED, {**mine, "of_answer": {"id": created}, "of_status": status})
+    return created, status
 
 
 _MINE = (
@@ -96,7 +96,7 @@ _MINE = (
 _ANSWERED = (
     update(IdempotencyRow)
     .where(*_MINE)
-    .values(status=bindparam("said", type_=Integer), answer=bindparam("made", type_=Json))
+    .values(status=bindparam("of_status", type_=Integer), answer=bindparam("of_answer", type_=Json))
     .execution_options(synchronize_session=False)
 )
 

@@ -66,7 +66,7 @@ def test_a_collection_is_shared_by_a_link_and_its_files_are_fetched(
     viewer = server.user("viewer")
     opened = viewer.collections.open_link(link["secret"])
     assert (opened.name, opened.role, opened.items) == ("Kicks", "viewer", 1)
-    assert [found.id for found in viewer.collections.shared()] == [opened.id]
+    assert [shared.id for shared in viewer.collections.shared()] == [opened.id]
     (member,) = viewer.collections.items(opened.id)
     assert member.item.id == kick
     file = next(iter(viewer.collections.artifacts(opened.id, kick)))

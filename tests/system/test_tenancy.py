@@ -74,7 +74,7 @@ def body(method: str, path: str, id_: str) -> dict[str, Any] | None:
         return {"name": "stolen"}
     if (method, path) == ("put", "/v1/pipelines/{name}"):
         return {**PIPELINE, "name": id_}
-    if method == "put" and "{account}" in path:
+    if method == "put" and "/shares/" in path:
         return {"role": "editor"}
     if method == "post" and path.startswith("/v1/collections/"):
         return {} if path.endswith("/links") else {"items": [UNKNOWN]}

@@ -23,15 +23,15 @@ from services.library.jobs.tables import JobRow
 
 SEARCHED = 8192
 """Characters of an item in which a search looks for its words."""
-_ENDINGS = frozenset(
-    f".{ending}"
-    for ending in (
+_SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in (
         *("wav", "wave", "bwf", "rf64", "w64", "caf", "aif", "aiff", "aifc", "au", "flac", "mp3"),
         *("mp2", "mpga", "ogg", "oga", "opus", "spx", "m4a", "m4b", "aac", "mp4", "m4v", "mov"),
         *("mkv", "mka", "webm", "wma", "wv", "tta", "ape", "ac3", "avi", "ts"),
     )
 )
-"""Endings of files of sound."""
+"""Suffixes of audio files."""
 NAME_BYTES = 255
 """Of an item's name in UTF-8: what every file system takes (S11)."""
 
@@ -80,26 +80,26 @@ async def add_files(
     await record_all(session, added + [item_added(child) for child, _ in children])
 
 
-def fold(text: str, *, most: int | None = None) -> str:
+def fold(text: str, *, max_length: int | None = None) -> str:
     """Return a text as it is searched: without case, accents and width.
 
     Parameters
     ----------
-    most
+    max_length
         Characters that are read, and that are returned. One that is read may be written out as
         18 (U+FDFA), so both are cut.
     """
-    plain = unicodedata.normalize("NFKD", text[:most].casefold())[:most]
+    plain = unicodedata.normalize("NFKD", text[:max_length].casefold())[:max_length]
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
 def search_text(name: str, labels: Mapping[str, str]) -> str:
     """Return what a text search looks for an item in: its name, and labels as far as they fit."""
-    return fold(" ".join((name, *labels.values())), most=SEARCHED)
+    return fold(" ".join((name, *labels.values())), max_length=SEARCHED)
 
 
 def fit_name(text: str) -> str:
-    """Return a name as it is kept: NFC, no control characters, at most 255 bytes (S11)."""
+    """Return a name as it is kept: NFC, no control characters, at max_length 255 bytes (S11)."""
     name = unicodedata.normalize("NFC", text)
     name = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in name).strip()
     start, suffix = split_name(name)
@@ -111,7 +111,7 @@ def split_name(name: str) -> tuple[str, str]:
     """Return a name and the ending, with its dot, by which it is known as a file of sound."""
     start, dot, suffix = name.rpartition(".")
     suffix = dot + suffix
-    return (start, suffix) if start and suffix.lower() in _ENDINGS else (name, "")
+    return (start, suffix) if start and suffix.lower() in _SUFFIXES else (name, "")
 
 
 def _artifact(job: JobRow, file: StoredFile, *, now: datetime) -> ArtifactRow:

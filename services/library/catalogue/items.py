@@ -41,7 +41,7 @@ class ItemFilter:
 
 
 async def list_items(
-    repository: Repository, wanted: ItemFilter, asked: PageQuery
+    repository: Repository, filters: ItemFilter, paging: PageQuery
 ) -> tuple[list[ItemRow], str | None]:
     """Return a page of items, newest first, and the next one's cursor.
 
@@ -51,29 +51,29 @@ async def list_items(
         The search is longer than one may be.
     """
     query = repository.items.select()
-    if wanted.kind is not None:
-        query = query.where(col(ItemRow.kind) == wanted.kind)
-    if wanted.state is not None:
-        query = query.where(col(ItemRow.state) == wanted.state)
-    if wanted.parent is not None:
-        query = query.where(col(ItemRow.parent) == wanted.parent)
-    if wanted.roots is not None:
+    if filters.kind is not None:
+        query = query.where(col(ItemRow.kind) == filters.kind)
+    if filters.state is not None:
+        query = query.where(col(ItemRow.state) == filters.state)
+    if filters.parent is not None:
+        query = query.where(col(ItemRow.parent) == filters.parent)
+    if filters.roots is not None:
         parent = col(ItemRow.parent)
-        query = query.where(parent.is_(None) if wanted.roots else parent.is_not(None))
-    for word in words_of(wanted.text or ""):
+        query = query.where(parent.is_(None) if filters.roots else parent.is_not(None))
+    for word in words_of(filters.text or ""):
         query = query.where(col(ItemRow.search).contains(word, autoescape=True))
-    return await page(repository.items, query, asked)
+    return await page(repository.items, query, paging)
 
 
 async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow:
-    """Change what an owner may change of an item; what is not given stays.
+    """Change an item; absent fields stay as they are.
 
     Raises
     ------
     ProblemError
     """
     item = await repository.item(id_, Action.WRITE, hold=True)
-    given = edit.model_fields_set
+    fields = edit.model_fields_set
     if edit.name is not None:
         if len(edit.name.encode()) > NAME_BYTES:
             raise ProblemError(
@@ -86,13 +86,13 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
         item.kind = edit.kind.value
     if edit.metadata is not None:
         item.labels = dict(edit.metadata)
-    if "stem" in given:
+    if "stem" in fields:
         await set_stem(repository.session, (item,), edit.stem)
     if edit.tag_encoding is not None:
         item.labels = await _read_tags_again(repository.session, item, edit.tag_encoding)
-    if "bpm" in given:
+    if "bpm" in fields:
         item.bpm = edit.bpm
-    if "rating" in given:
+    if "rating" in fields:
         item.rating = edit.rating
     item.search = search_text(item.name, item.labels)
     item.updated = await database_of(repository.session).time(repository.session)
@@ -121,7 +121,7 @@ async def _read_tags_again(
     session: AsyncSession, item: ItemRow, encoding: TagEncoding
 ) -> dict[str, str]:
     """Return an item's metadata with the tags of its file read in another encoding."""
-    told = await session.scalar(
+    result = await session.scalar(
         select(col(JobRow.result))
         .where(
             col(JobRow.item) == item.id,
@@ -131,7 +131,7 @@ async def _read_tags_again(
         .order_by(col(JobRow.created).desc(), col(JobRow.id).desc())
         .limit(1)
     )
-    raw = IngestResult.model_validate(told).raw_tags if told else {}
+    raw = IngestResult.model_validate(result).raw_tags if result else {}
     if not raw:
         raise ProblemError(
             ProblemCode.INVALID_REQUEST,

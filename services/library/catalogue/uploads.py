@@ -72,7 +72,7 @@ class Uploads:
         self._settings = settings
         self._completing: dict[str, asyncio.Task[None]] = {}
 
-    async def create(self, repository: Repository, asked: UploadCreate) -> UploadRow:
+    async def create(self, repository: Repository, upload: UploadCreate) -> UploadRow:
         """Write an upload down; bytes that the owner has already need not be sent again.
 
         The store is asked once that is committed, by `open`: no lock is held meanwhile, and what
@@ -86,22 +86,22 @@ class Uploads:
         session, owner = repository.session, repository.owner
         database = database_of(session)
         await hold_owner(session, owner)
-        known = await _item_of(repository, asked.sha256)
+        known = await _item_of(repository, upload.sha256)
         # Of an item that is being taken in, the digest is not known to be right.
         duplicate = known is not None and known.state != ItemState.INGESTING
-        await self._admit(repository, asked, size=0 if duplicate else asked.size)
+        await self._admit(repository, upload, size=0 if duplicate else upload.size)
         now = await database.time(session)
         id_ = UploadId(new_id())
         row = UploadRow(
             id=id_,
             owner=owner,
             state=OPENING,
-            name=fit_name(asked.name),
-            size=asked.size,
-            sha256=asked.sha256,
-            kind=_kind_of(asked),
-            stem=asked.stem.value if asked.stem else None,
-            labels=dict(asked.metadata),
+            name=fit_name(upload.name),
+            size=upload.size,
+            sha256=upload.sha256,
+            kind=_kind_of(upload),
+            stem=upload.stem.value if upload.stem else None,
+            labels=dict(upload.metadata),
             object_key=upload_key(owner, id_),
             reference="",
             part_size=self._objects.part_size,
@@ -212,7 +212,7 @@ class Uploads:
             raise _gone()
         await self._join(await self.open(principal, row))
         async with self._database.transaction() as session:
-            await self._settle(Repository(session, principal), id_)
+            await self._create_item(Repository(session, principal), id_)
 
     async def _join(self, row: UploadRow) -> None:
         """Make one object of the parts, or raise what is wrong with them."""
@@ -235,7 +235,7 @@ class Uploads:
             if facts is None or facts.size != row.size:
                 raise _gone() from None
 
-    async def _settle(self, repository: Repository, id_: str) -> None:
+    async def _create_item(self, repository: Repository, id_: str) -> None:
         """Make the item of an upload whose parts were joined."""
         session, owner = repository.session, repository.owner
         await hold_owner(session, owner)
@@ -323,14 +323,14 @@ class Uploads:
         job, _ = await create(session, OwnerId(item.owner), new, policy=self._policy)
         return job.id
 
-    async def _admit(self, repository: Repository, asked: UploadCreate, *, size: int) -> None:
+    async def _admit(self, repository: Repository, upload: UploadCreate, *, size: int) -> None:
         """Refuse an upload, or count the bytes that are to be sent."""
-        most = min(self._settings.upload_bytes, self._objects.part_size * MAX_PARTS)
-        if asked.size > most:
+        max_bytes = min(self._settings.upload_bytes, self._objects.part_size * MAX_PARTS)
+        if upload.size > max_bytes:
             raise ProblemError(
                 ProblemCode.TOO_LARGE,
-                f"A file has at most {most} bytes here; this one has {asked.size}.",
-                fields=(FieldProblem(field="body.size", message=f"at most {most}"),),
+                f"A file has at most {max_bytes} bytes here; this one has {upload.size}.",
+                fields=(FieldProblem(field="body.size", message=f"at most {max_bytes}"),),
             )
         under_way = select(func.count()).where(
             col(UploadRow.owner) == repository.owner,
@@ -414,10 +414,10 @@ async def _close_as_duplicate(session: AsyncSession, row: UploadRow, item: ItemR
     row.duplicate = True
 
 
-def _kind_of(asked: UploadCreate) -> str | None:
-    if asked.kind is not None:
-        return asked.kind.value
-    return ItemKind.STEM.value if asked.stem is not None else None
+def _kind_of(upload: UploadCreate) -> str | None:
+    if upload.kind is not None:
+        return upload.kind.value
+    return ItemKind.STEM.value if upload.stem is not None else None
 
 
 def _gone() -> ProblemError:

@@ -31,6 +31,8 @@ from services.library.jobs.locks import hold_owner
 
 MAX_SHARES = 200
 """Accounts that one collection is shared with, and links that it has, at most."""
+_PREFIX = "link_"
+"""The beginning of every secret: it says what the secret is, and is never taken for an option."""
 _SECRET_BYTES = 32
 
 
@@ -129,7 +131,7 @@ async def create_link(
     )
     await session.execute(expired.execution_options(synchronize_session=False))
     await _refuse_too_many(collections, CollectionLinkRow, collection)
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    secret = _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     row = CollectionLinkRow(
         id=new_id(),
         collection=collection.row.id,

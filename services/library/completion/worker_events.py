@@ -69,30 +69,36 @@ class JobEvents:
         except (DatabaseUnavailable, ObjectError) as error:
             raise RetryLater(str(error)) from error
 
-    async def _change(self, said: object) -> Change | None:
-        """Return what an event asks to be done, or nothing."""
-        match said:
+    async def _change(self, message: object) -> Change | None:
+        """Return the change that an event requests, or nothing."""
+        match message:
             case JobCompleted():
-                return await self._completion(said)
+                return await self._completion(message)
             case JobSkipped():
                 return lambda session: outcomes.skip(
-                    session, said.job, said.epoch, producer=said.producer, reason=said.reason
+                    session,
+                    message.job,
+                    message.epoch,
+                    producer=message.producer,
+                    reason=message.reason,
                 )
             case JobFailed():
-                return lambda session: outcomes.fail(session, said, policy=self._policy)
+                return lambda session: outcomes.fail(session, message, policy=self._policy)
             case JobReleased():
-                return lambda session: outcomes.release(session, said.job, said.epoch)
-        raise TypeError(f"{type(said).__name__} is no word of a worker")
+                return lambda session: outcomes.release(session, message.job, message.epoch)
+        raise TypeError(f"{type(message).__name__} is not an event of a worker")
 
-    async def _completion(self, said: JobCompleted) -> Change | None:
+    async def _completion(self, completed: JobCompleted) -> Change | None:
         """Read a manifest before anything is held; one that nobody waits for is not read."""
-        if (told := said.manifest) is not None:
-            if (told.job, told.epoch) != (said.job, said.epoch):
-                raise results.NoManifest(f"the manifest told speaks of {told.job}, {told.epoch}")
-            return lambda session: results.apply(session, told, policy=self._policy)
+        if (inlined := completed.manifest) is not None:
+            if (inlined.job, inlined.epoch) != (completed.job, completed.epoch):
+                raise results.NoManifest(
+                    f"the inlined manifest belongs to {inlined.job}, epoch {inlined.epoch}"
+                )
+            return lambda session: results.apply(session, inlined, policy=self._policy)
         query = select(JobRow).where(
-            col(JobRow.id) == said.job,
-            col(JobRow.epoch) == said.epoch,
+            col(JobRow.id) == completed.job,
+            col(JobRow.epoch) == completed.epoch,
             col(JobRow.state) == JobState.RUNNING,
         )
         async with self._database.session() as session:
@@ -100,7 +106,7 @@ class JobEvents:
         if row is None:
             return None
         manifest = await results.read_manifest(
-            self._objects, row, said.epoch, sha256=said.manifest_sha256
+            self._objects, row, completed.epoch, sha256=completed.manifest_sha256
         )
         return lambda session: results.apply(session, manifest, policy=self._policy)
 

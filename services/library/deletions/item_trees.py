@@ -248,9 +248,9 @@ async def _delete_artifacts(session: AsyncSession, owner: OwnerId, root: str, wh
     for of, keys in others.items():
         if of.item in inside:
             folder = subject_prefix(owner, of)
-            # Keys of earlier versions lie beside the folder, not in it.
-            beside = [key for key in keys if not key.startswith(folder)]
-            await discard_all(session, [(Bucket.DERIVED, key, now) for key in beside])
+            # Keys of earlier versions are not in the folder.
+            outside = [key for key in keys if not key.startswith(folder)]
+            await discard_all(session, [(Bucket.DERIVED, key, now) for key in outside])
             continue
         await discard_all(session, [(Bucket.DERIVED, key, now) for key in keys])
         lenders = await _deleted_artifacts(
@@ -276,14 +276,14 @@ async def _discard_folders(session: AsyncSession, owner: OwnerId, items: Collect
     lately = col(JobRow.finished) > database_of(session).now(offset=-ATTEMPT_GARBAGE_AFTER)
     worked_on = select(col(JobRow.item)).where(col(JobRow.item).in_(items))
     begun_lately = set(await session.scalars(worked_on.where(col(JobRow.epoch) > 0, lately)))
-    found = []
+    prefixes = []
     for item in sorted(filter(None, await session.scalars(worked_on.distinct()))):
         prefix = subject_prefix(owner, Subject.of_item(item))
-        found.append((Bucket.DERIVED, prefix, timedelta()))
+        prefixes.append((Bucket.DERIVED, prefix, timedelta()))
         if item in begun_lately:
             # A worker may not know yet that nobody wants its work, and be writing still.
-            found.append((Bucket.DERIVED, prefix, _LATER))
-    await discard_all(session, found)
+            prefixes.append((Bucket.DERIVED, prefix, _LATER))
+    await discard_all(session, prefixes)
 
 
 async def _delete(session: AsyncSession, table: Any, *which: Any) -> None:

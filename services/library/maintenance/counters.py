@@ -42,11 +42,11 @@ class CounterCheck:
             owners = list(await session.scalars(some))
             # Whoever cannot be counted now does not keep the others from being looked at.
             self._after = owners[-1] if len(owners) == COMPARED else ""
-            for one in owners:
-                row = (await session.execute(statement, {"of_owner": one})).one_or_none()
+            for owner_id in owners:
+                row = (await session.execute(statement, {"of_owner": owner_id})).one_or_none()
                 if row is not None and row[:3] != tuple(map(int, row[3:])):
-                    log.error("what %s stores is counted wrong: %s", one, tuple(row))
-                    wrong.append(one)
+                    log.error("what %s stores is counted wrong: %s", owner_id, tuple(row))
+                    wrong.append(owner_id)
         MISCOUNTED.set(len(wrong))
         return wrong
 

@@ -53,7 +53,7 @@ SAVED_BYTES = 512 << 20
 ENDED_WITHIN = timedelta(hours=1)
 UNSENT_AFTER = timedelta(minutes=1)
 ABANDONED_AFTER = timedelta(days=2)
-MOST = 10_000
+MAX_COUNTED = 10_000
 """Rows of one kind that are counted: from there on it is as bad as can be."""
 _LIVE = (JobState.QUEUED, JobState.RUNNING)
 
@@ -143,7 +143,7 @@ class Gauges:
             .where(col(JobRow.finished) > now(offset=-ENDED_WITHIN))
             .subquery()
         )
-        told = (
+        emitted = (
             select(col(EventRow.job), col(EventRow.type))
             .where(
                 col(EventRow.topic) == LIBRARY_EVENTS.name,
@@ -151,9 +151,11 @@ class Gauges:
             )
             .subquery()
         )
-        of_it = and_(told.c.job == ended.c.id, told.c.type == literal("job.") + ended.c.state)
+        of_it = and_(emitted.c.job == ended.c.id, emitted.c.type == literal("job.") + ended.c.state)
         return (
-            select(ended.c.id).select_from(ended.outerjoin(told, of_it)).where(told.c.job.is_(None))
+            select(ended.c.id)
+            .select_from(ended.outerjoin(emitted, of_it))
+            .where(emitted.c.job.is_(None))
         )
 
     def unsent(self) -> Select[Any]:
@@ -171,7 +173,7 @@ class Gauges:
         )
 
     async def _count(self, query: Select[Any]) -> int:
-        some = query.limit(MOST).subquery()
+        some = query.limit(MAX_COUNTED).subquery()
         async with self._database.session() as session:
             counted = select(func.count()).select_from(some)
             return (await session.execute(counted)).scalar_one()
@@ -195,8 +197,8 @@ class Gauges:
 
     async def _intact(self, artifact: ArtifactRow) -> bool:
         bucket = Bucket(artifact.bucket)
-        found = await self._objects.head(bucket, artifact.object_key)
-        if found is None or found.size != artifact.size:
+        facts = await self._objects.head(bucket, artifact.object_key)
+        if facts is None or facts.size != artifact.size:
             # It may have been deleted since the sample was taken; then nobody misses it.
             async with self._database.session() as session:
                 still = select(col(ArtifactRow.id)).where(col(ArtifactRow.id) == artifact.id)

@@ -34,11 +34,11 @@ async def find_orphans(
     before = clock.now() - OLDER_THAN
     prefixes: dict[str, str] = {}
     unknown, example = 0, ""
-    async for found in objects.walk(Bucket.DERIVED, ""):
-        if found.modified >= before:
+    async for facts in objects.walk(Bucket.DERIVED, ""):
+        if facts.modified >= before:
             continue
-        if (key := parse_derived(found.key)) is None:
-            unknown, example = unknown + 1, found.key
+        if (key := parse_derived(facts.key)) is None:
+            unknown, example = unknown + 1, facts.key
             continue
         prefixes[key.attempt] = key.job
         if len(prefixes) >= AT_ONCE:
@@ -63,8 +63,8 @@ async def _unknown(database: Database, prefixes: dict[str, str]) -> Iterable[str
 async def remove(objects: ObjectStore, bucket: Bucket, key: str) -> None:
     """Remove one object and the multipart uploads of its key."""
     await objects.delete(bucket, [key])
-    # StrictModel for by the whole key: some stores list uploads in no other way.
-    for upload in [one async for one in objects.uploads(bucket, key)]:
+    # Listed by the whole key: some stores list uploads in no other way.
+    for upload in [facts async for facts in objects.uploads(bucket, key)]:
         if upload.key == key:
             await objects.abort_upload(bucket, key, upload.reference)
 
@@ -115,13 +115,13 @@ async def give_up_oversized(database: Database, objects: ObjectStore) -> int:
 
 
 async def abort_unknown(database: Database, objects: ObjectStore, *, clock: Clock) -> int:
-    """Abort multipart uploads in the store that no open upload is; return how many."""
+    """Abort multipart uploads in the store that belong to no open upload; return how many."""
     before = clock.now() - OLDER_THAN
     count = 0
     page: list[UploadFacts] = []
-    async for found in objects.uploads(Bucket.ORIGINALS, ""):
-        if found.started < before:
-            page.append(found)
+    async for upload in objects.uploads(Bucket.ORIGINALS, ""):
+        if upload.started < before:
+            page.append(upload)
         if len(page) >= AT_ONCE:
             count += await _abort_unknown(database, objects, page)
             page = []
@@ -132,15 +132,15 @@ async def _abort_unknown(
     database: Database, objects: ObjectStore, page: Iterable[UploadFacts]
 ) -> int:
     query = select(col(UploadRow.reference)).where(
-        col(UploadRow.reference).in_([one.reference for one in page]),
+        col(UploadRow.reference).in_([upload.reference for upload in page]),
         col(UploadRow.state) == UploadState.OPEN,
     )
     async with database.session() as session:
         known = set(await session.scalars(query))
-    unknown = [one for one in page if one.reference not in known]
-    for one in unknown:
-        log.warning("a multipart upload of %s belongs to no upload: aborted", one.key)
-        await objects.abort_upload(Bucket.ORIGINALS, one.key, one.reference)
+    unknown = [upload for upload in page if upload.reference not in known]
+    for upload in unknown:
+        log.warning("a multipart upload of %s belongs to no upload: aborted", upload.key)
+        await objects.abort_upload(Bucket.ORIGINALS, upload.key, upload.reference)
     return len(unknown)
 
 

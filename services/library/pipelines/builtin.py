@@ -175,9 +175,9 @@ def _possible(spec: PipelineSpec, tasks: Mapping[TaskName, object]) -> tuple[Ste
         inputs = tuple(source for source in step.inputs if source.step in kept)
         if step.task not in tasks or (step.inputs and not inputs):
             continue
-        beside = tuple(source for source in step.side_inputs if source.step in kept)
+        side_inputs = tuple(source for source in step.side_inputs if source.step in kept)
         after = tuple(name for name in step.after if name in kept)
         kept[step.name] = step.model_copy(
-            update={"inputs": inputs, "side_inputs": beside, "after": after}
+            update={"inputs": inputs, "side_inputs": side_inputs, "after": after}
         )
     return tuple(kept.values())

@@ -127,13 +127,13 @@ class StepScheduler:
         own: tuple[InputRef, ...] = ()
         if step.include_item or not step.inputs:
             own = await self._item_audio()
-        made = await self._outputs_of(step.inputs, step_states, jobs)
-        beside = await self._outputs_of(step.side_inputs, step_states, jobs)
+        outputs = await self._outputs_of(step.inputs, step_states, jobs)
+        side_inputs = await self._outputs_of(step.side_inputs, step_states, jobs)
         if not step.inputs:
-            return [(*own, *beside)] if own else []
+            return [(*own, *side_inputs)] if own else []
         if step.batch:
-            return [(*own, *made, *beside)] if (*own, *made) else []
-        return [(*own, one, *beside) for one in made]
+            return [(*own, *outputs, *side_inputs)] if (*own, *outputs) else []
+        return [(*own, output, *side_inputs) for output in outputs]
 
     async def _item_audio(self) -> tuple[InputRef, ...]:
         row = await canonical_audio(self._session, self._run.item)
@@ -146,7 +146,7 @@ class StepScheduler:
         jobs: Mapping[str, JobSummary],
     ) -> tuple[InputRef, ...]:
         """Return what earlier steps made, in the order of the sources; what failed is left out."""
-        found: dict[str, InputRef] = {}
+        refs: dict[str, InputRef] = {}
         for source in sources:
             good = [
                 job
@@ -163,8 +163,8 @@ class StepScheduler:
             if source.stems:
                 query = query.where(col(ArtifactRow.stem).in_(source.stems))
             for row in await self._session.scalars(query):
-                found.setdefault(row.id, to_input_ref(row))
-        return tuple(found.values())
+                refs.setdefault(row.id, to_input_ref(row))
+        return tuple(refs.values())
 
     async def _job(self, step: Step, inputs: tuple[InputRef, ...]) -> JobId:
         task = TASKS[step.task]

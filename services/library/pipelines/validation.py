@@ -117,9 +117,9 @@ async def require_ready_item(repository: Repository, id_: str) -> ItemRow:
     if item.state == ItemState.READY:
         return item
     if item.state == ItemState.REJECTED:
-        text = f"This item was rejected when it was taken in: {item.rejection}"
+        text = f"This item was rejected by ingest: {item.rejection}"
     else:
-        text = "This item is still being taken in; wait for its ingest job."
+        text = "The ingest of this item is not finished; wait for its ingest job."
     raise ProblemError(ProblemCode.WRONG_STATE, text)
 
 

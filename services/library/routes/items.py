@@ -61,11 +61,11 @@ def item_routes(server: Context) -> APIRouter:
         ] = None,
     ) -> Page[Item]:
         """List items, newest first."""
-        wanted = ItemFilter(text=q, kind=kind, state=state, parent=parent, roots=roots)
+        filters = ItemFilter(text=q, kind=kind, state=state, parent=parent, roots=roots)
         turn = searches.of(principal.owner) if q else nullcontext()
         try:
             async with turn, server.database.session() as session:
-                rows, following = await list_items(Repository(session, principal), wanted, paging)
+                rows, following = await list_items(Repository(session, principal), filters, paging)
         except StatementTooSlow:
             raise ProblemError(
                 ProblemCode.UNAVAILABLE,
@@ -85,14 +85,14 @@ def item_routes(server: Context) -> APIRouter:
     async def edit(
         principal: Writer,
         item: ItemId,
-        given: Annotated[ItemEdit, Body(openapi_examples=_EXAMPLE)],
+        changes: Annotated[ItemEdit, Body(openapi_examples=_EXAMPLE)],
     ) -> Item:
         """Change name, kind, stem, tempo or metadata, or read garbled tags in another encoding.
 
         Absent fields stay as they are.
         """
         async with server.database.transaction() as session:
-            return item_to_api(await edit_item(Repository(session, principal), item, given))
+            return item_to_api(await edit_item(Repository(session, principal), item, changes))
 
     @router.delete("/{item}", status_code=204)
     async def delete(principal: Writer, item: ItemId) -> None:

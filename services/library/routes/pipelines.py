@@ -60,12 +60,13 @@ def pipeline_routes(server: Context) -> APIRouter:
         """Store a pipeline; every step is validated against its task's parameters."""
         async with server.database.transaction() as session:
             repository = PipelineRepository(session, principal)
-            most = server.settings.owner_pipelines
             row: PipelineRow | None = None
 
             async def act() -> tuple[str, int]:
                 nonlocal row
-                row = await store.store(repository, spec, max_pipelines=most)
+                row = await store.store(
+                    repository, spec, max_pipelines=server.settings.owner_pipelines
+                )
                 return row.name, 201
 
             name, _ = await once(
@@ -76,8 +77,8 @@ def pipeline_routes(server: Context) -> APIRouter:
     @router.get("/{name}")
     async def get(principal: Reader, name: PipelineName) -> Pipeline:
         """Return a pipeline."""
-        if found := builtin_pipelines().get(name):
-            return builtin_to_api(found)
+        if builtin := builtin_pipelines().get(name):
+            return builtin_to_api(builtin)
         async with server.database.session() as session:
             return pipeline_to_api(
                 await PipelineRepository(session, principal).pipeline(name, Action.READ)

@@ -37,7 +37,7 @@ def upload_routes(server: Context) -> APIRouter:
     @router.post("", status_code=201)
     async def create(
         principal: Writer,
-        asked: Annotated[UploadCreate, Body(openapi_examples=_EXAMPLE)],
+        upload: Annotated[UploadCreate, Body(openapi_examples=_EXAMPLE)],
         key: Key = None,
     ) -> Upload:
         """Announce a file; the response holds signed URLs to PUT its parts to."""
@@ -47,11 +47,11 @@ def upload_routes(server: Context) -> APIRouter:
 
             async def act() -> tuple[str, int]:
                 nonlocal row
-                row = await server.uploads.create(repository, asked)
+                row = await server.uploads.create(repository, upload)
                 return row.id, 201
 
             id_, _ = await once(
-                session, act, owner=principal.owner, route="POST /uploads", key=key, body=asked
+                session, act, owner=principal.owner, route="POST /uploads", key=key, body=upload
             )
             row = row or await repository.upload(id_, Action.WRITE)
         try:

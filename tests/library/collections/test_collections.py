@@ -14,16 +14,16 @@ from tests.library.collections.crate import events, order, refused, samples
 
 
 async def create(user: User, name: str = "Kicks", **fields: object) -> str:
-    made = await user.post("/collections", {"name": name, **fields})
-    return str(made["id"])
+    created = await user.post("/collections", {"name": name, **fields})
+    return str(created["id"])
 
 
 async def test_a_collection_is_created_edited_listed_and_deleted(catalogue: Catalogue) -> None:
     user = catalogue.user()
     items = await samples(catalogue, user, 2)
-    made = await user.post("/collections", {"name": "Kicks", "note": "dusty"})
-    assert (made["kind"], made["role"], made["items"]) == ("collection", "owner", 0)
-    path = f"/collections/{made['id']}"
+    created = await user.post("/collections", {"name": "Kicks", "note": "dusty"})
+    assert (created["kind"], created["role"], created["items"]) == ("collection", "owner", 0)
+    path = f"/collections/{created['id']}"
     await user.post(f"{path}/items", {"items": items})
     edited = await user.http.patch(
         f"/v1{path}", json={"name": "Kicks 2", "cover": {"item": items[0]}}
@@ -36,7 +36,7 @@ async def test_a_collection_is_created_edited_listed_and_deleted(catalogue: Cata
     assert [row["kind"] for row in listed] == ["favourites", "tray", "collection"]
     assert listed[2] == shown
     holding = (await user.get("/collections", item=items[0]))["items"]
-    assert [row["id"] for row in holding] == [made["id"]]
+    assert [row["id"] for row in holding] == [created["id"]]
     assert (await user.http.delete(f"/v1{path}")).status_code == 204
     assert (await user.http.get(f"/v1{path}")).status_code == 404
     # The items stay.

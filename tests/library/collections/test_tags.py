@@ -118,29 +118,29 @@ async def test_the_favourites_follow_the_mark_and_the_mark_follows_them(
     catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()
-    one, two, three = await samples(catalogue, user, 3)
+    first, second, third = await samples(catalogue, user, 3)
     assert await order(user, "favourites") == []
-    for item in (two, one, two):
+    for item in (second, first, second):
         answer = await user.http.put(f"/v1/items/{item}/favourite")
         assert answer.json()["favourite"] is True
-    assert await order(user, "favourites") == [two, one]
-    await user.post("/collections/favourites/items", {"items": [three], "before": one})
-    assert (await user.get(f"/items/{three}"))["favourite"] is True
-    assert await order(user, "favourites") == [two, three, one]
+    assert await order(user, "favourites") == [second, first]
+    await user.post("/collections/favourites/items", {"items": [third], "before": first})
+    assert (await user.get(f"/items/{third}"))["favourite"] is True
+    assert await order(user, "favourites") == [second, third, first]
     for _ in range(2):
-        assert (await user.http.delete(f"/v1/items/{two}/favourite")).status_code == 204
-    await user.post("/collections/favourites/items/remove", {"items": [one]})
-    assert await order(user, "favourites") == [three]
-    marks = [(await user.get(f"/items/{item}"))["favourite"] for item in (one, two, three)]
+        assert (await user.http.delete(f"/v1/items/{second}/favourite")).status_code == 204
+    await user.post("/collections/favourites/items/remove", {"items": [first]})
+    assert await order(user, "favourites") == [third]
+    marks = [(await user.get(f"/items/{item}"))["favourite"] for item in (first, second, third)]
     assert marks == [False, False, True]
     changed = [event["item"] for event in await events(user, "item.changed")]
-    assert changed == [two, one, three, two, one]
+    assert changed == [second, first, third, second, first]
     assert len(await events(user, "collection.changed")) == 5
 
 
 async def test_packages_above_see_every_change_before_it_commits(catalogue: Catalogue) -> None:
     user = catalogue.user()
-    one, two = await samples(catalogue, user, 2)
+    first, second = await samples(catalogue, user, 2)
     seen: list[tuple[str, bool, int | None, list[str]]] = []
 
     async def listen(session: AsyncSession, items: Sequence[ItemRow]) -> None:
@@ -148,13 +148,13 @@ async def test_packages_above_see_every_change_before_it_commits(catalogue: Cata
             seen.append((item.id, item.favourite, item.rating, [t["name"] for t in item.tags]))
 
     catalogue.database.hooks.register(ITEM_CHANGED, listen)
-    await user.http.put(f"/v1/items/{one}/tags/Dusty")
-    await user.http.put(f"/v1/items/{one}/favourite")
-    edit = {"items": [one, two], "rating": 3, "favourite": False}
+    await user.http.put(f"/v1/items/{first}/tags/Dusty")
+    await user.http.put(f"/v1/items/{first}/favourite")
+    edit = {"items": [first, second], "rating": 3, "favourite": False}
     await user.post("/items/edit", {"edits": [edit]})
     assert seen == [
-        (one, False, None, ["Dusty"]),
-        (one, True, None, ["Dusty"]),
-        (one, False, 3, ["Dusty"]),
-        (two, False, 3, []),
+        (first, False, None, ["Dusty"]),
+        (first, True, None, ["Dusty"]),
+        (first, False, 3, ["Dusty"]),
+        (second, False, 3, []),
     ]

@@ -1,0 +1,249 @@
+"""Nearest vectors: time, recall, inserts and memory of both vector stores.
+
+Vectors of 200 components lie in clusters of about 500, as sounds of a kind do. Queries are new
+members of the clusters; the filter allows a random hundredth of the ids. Recall is measured
+against a product in float32 of all vectors, which stands beside the stores as plain numpy.
+
+Postgres runs on the same machine with `fsync` off, so its inserts are faster than on a server that
+must survive a loss of power. Rows are loaded before its index is built, except for those whose rate
+with the index is measured.
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from kit.arrays import F32
+from kit.clock import SystemClock, new_id
+from kit.database.engine import Database
+from kit.vectors import statements
+from kit.vectors.base import Space, VectorStore, WeightedVector
+from kit.vectors.exact import ExactVectors
+from kit.vectors.pgvector import PgVectors
+from tests.support.postgres import running_postgres, temporary_database
+
+SMALLEST = os.environ.get("CRATEDIG_BENCH") == "smallest"
+DIMENSION = 200
+SPACE = Space("timbre", "1", DIMENSION)
+LIMIT = 10
+SHARE = 0.01
+MIB = 1 << 20
+BATCH = 1000
+"""Vectors in one transaction."""
+WITH_INDEX = 200 if SMALLEST else 2000
+"""Vectors that are inserted into Postgres while its index is there."""
+
+
+@dataclass
+class Case:
+    """Vectors of one owner, queries, and the nearest vectors of each."""
+
+    owner: str
+    ids: list[str]
+    vectors: F32
+    queries: F32
+    allowed: list[str]
+    nearest: list[set[str]]
+    nearest_allowed: list[set[str]]
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    sizes = [3000] if SMALLEST else [100_000, 1_000_000]
+    parser.add_argument("--sizes", type=int, nargs="*", default=sizes, help="numbers of vectors")
+    parser.add_argument("--queries", type=int, default=5 if SMALLEST else 100)
+    parser.add_argument("--stores", nargs="*", choices=STORES, default=list(STORES))
+    chosen = parser.parse_args()
+    for size in chosen.sizes:
+        load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+        print(f"\n{size} x {DIMENSION}, {os.cpu_count()} cores, load averages {load}", flush=True)
+        case = build_case(size, chosen.queries)
+        for name in chosen.stores:
+            print(f" {name}", flush=True)
+            asyncio.run(STORES[name](case))
+
+
+def clustered(count: int, clusters: F32, numbers: np.random.Generator) -> F32:
+    """Return unit vectors `[count, DIMENSION]` around the centres of clusters."""
+    vectors = np.empty((count, DIMENSION), np.float32)
+    for start in range(0, count, 50_000):
+        part = vectors[start : start + 50_000]
+        noise = numbers.standard_normal(part.shape, dtype=np.float32)
+        part[:] = clusters[numbers.integers(0, len(clusters), len(part))]
+        part += 0.6 / DIMENSION**0.5 * noise
+        part /= np.linalg.norm(part, axis=1, keepdims=True)
+    return vectors
+
+
+def build_case(size: int, queries: int) -> Case:
+    """Make vectors, and search them by plain numpy, whose times are printed."""
+    numbers = np.random.default_rng(size)
+    centres = numbers.standard_normal((max(size // 500, 4), DIMENSION), dtype=np.float32)
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    vectors, targets = clustered(size, centres, numbers), clustered(queries, centres, numbers)
+    ids = [new_id() for _ in range(size)]
+    rows = np.sort(numbers.choice(size, max(int(size * SHARE), LIMIT), replace=False))
+    nearest, nearest_allowed, times = [], [], []
+    for query in targets:
+        began = time.perf_counter()
+        scores = vectors @ query
+        top = np.argpartition(scores, -LIMIT)[-LIMIT:]
+        times.append(time.perf_counter() - began)
+        nearest.append({ids[row] for row in top})
+        among = rows[np.argpartition(scores[rows], -LIMIT)[-LIMIT:]]
+        nearest_allowed.append({ids[row] for row in among})
+    print(f" plain numpy, float32 in memory: {quantiles(times)}", flush=True)
+    allowed = [ids[row] for row in rows]
+    return Case(new_id(), ids, vectors, targets, allowed, nearest, nearest_allowed)
+
+
+def quantiles(times: list[float]) -> str:
+    """Return the median and the 95th percentile in words."""
+    p95 = np.percentile(times, 95)
+    return f"p50 {statistics.median(times) * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms"
+
+
+async def measure_exact(case: Case) -> None:
+    """Print the figures of the store next to SQLite."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        database = Database(f"sqlite+aiosqlite:///{place}/vectors.db", clock=SystemClock())
+        store = ExactVectors(database, place / "vectors")
+        await store.start()
+        await store.ensure(SPACE)
+        print(f"  inserts: {await insert(store, database, case, case.ids):.0f}/s", flush=True)
+        before = resident()
+        began = time.perf_counter()
+        await store.search(SPACE, case.owner, [WeightedVector(case.queries[0])], limit=1)
+        print(f"  first search, which writes the files: {time.perf_counter() - began:.1f} s")
+        await store.close()
+        store = ExactVectors(database, place / "vectors")
+        began = time.perf_counter()
+        await store.search(SPACE, case.owner, [WeightedVector(case.queries[0])], limit=1)
+        print(f"  first search of a new process: {time.perf_counter() - began:.2f} s", flush=True)
+        await measure_searches(store, case)
+        files = sum(path.stat().st_size for path in (place / "vectors").rglob("*"))
+        rows = (place / "vectors.db").stat().st_size
+        print(
+            f"  memory of its own {(resident() - before) / MIB:.0f} MiB, mapped files "
+            f"{files / MIB:.0f} MiB, database {rows / MIB:.0f} MiB",
+            flush=True,
+        )
+        await measure_fresh_inserts(store, database, case)
+        await store.close()
+        await database.close()
+
+
+async def measure_pgvector(case: Case) -> None:
+    """Print the figures of the store on Postgres."""
+    with running_postgres() as server:
+        async with AsyncExitStack() as stack:
+            url = await stack.enter_async_context(temporary_database(server))
+            database = Database(url, clock=SystemClock())
+            stack.push_async_callback(database.close)
+            store = PgVectors(database)
+            await store.start()
+            await store.ensure(SPACE)
+            number = await store.number(SPACE)
+            split = len(case.ids) - WITH_INDEX
+            await run(database, statements.drop_index(number))
+            rate = await insert(store, database, case, case.ids[:split])
+            print(f"  inserts without the index: {rate:.0f}/s", flush=True)
+            began = time.perf_counter()
+            await run(database, statements.create_index(number))
+            print(f"  building the index: {time.perf_counter() - began:.0f} s", flush=True)
+            rate = await insert(store, database, case, case.ids[split:], first=split)
+            print(f"  inserts with the index: {rate:.0f}/s", flush=True)
+            await run(database, f"ANALYZE {statements.table(number)}")
+            await measure_searches(store, case)
+            sizes = text("SELECT pg_table_size(:table), pg_indexes_size(:table)")
+            async with database.session() as session:
+                parameters = {"table": statements.table(number)}
+                table, index = (await session.execute(sizes, parameters)).one()
+            print(f"  table {table / MIB:.0f} MiB, indexes {index / MIB:.0f} MiB", flush=True)
+
+
+STORES: dict[str, Callable[[Case], Awaitable[None]]] = {
+    "exact": measure_exact,
+    "pgvector": measure_pgvector,
+}
+
+
+async def insert(
+    store: VectorStore, database: Database, case: Case, ids: list[str], *, first: int = 0
+) -> float:
+    """Store vectors, `BATCH` in a transaction; return how many a second."""
+    began = time.perf_counter()
+    for start in range(0, len(ids), BATCH):
+        part = ids[start : start + BATCH]
+        rows = case.vectors[first + start : first + start + len(part)]
+        async with database.transaction() as session:
+            await store.put(session, SPACE, case.owner, dict(zip(part, rows, strict=True)))
+    return len(ids) / (time.perf_counter() - began)
+
+
+async def measure_searches(store: VectorStore, case: Case) -> None:
+    """Print times and recall of searches without and with the filter."""
+    for name, allowed, nearest in (
+        ("all", None, case.nearest),
+        (f"{SHARE:.0%} allowed", case.allowed, case.nearest_allowed),
+    ):
+        times, hits = [], 0
+        for query, expected in zip(case.queries, nearest, strict=True):
+            began = time.perf_counter()
+            neighbours = await store.search(
+                SPACE, case.owner, [WeightedVector(query)], limit=LIMIT, allowed=allowed
+            )
+            times.append(time.perf_counter() - began)
+            if len(neighbours) != LIMIT:
+                raise RuntimeError(f"{len(neighbours)} neighbours instead of {LIMIT}")
+            hits += len(expected & {neighbour.id for neighbour in neighbours})
+        recall = hits / LIMIT / len(nearest)
+        print(f"  top {LIMIT}, {name}: {quantiles(times)}, recall {recall:.3f}", flush=True)
+
+
+async def measure_fresh_inserts(store: VectorStore, database: Database, case: Case) -> None:
+    """Print how long it takes to store one vector and to find it."""
+    times = []
+    for query in case.queries:
+        id_ = new_id()
+        began = time.perf_counter()
+        async with database.transaction() as session:
+            await store.put(session, SPACE, case.owner, {id_: query})
+        nearest = await store.search(SPACE, case.owner, [WeightedVector(query)], limit=1)
+        times.append(time.perf_counter() - began)
+        if nearest[0].id != id_:
+            raise RuntimeError("a vector that was stored is not found")
+    print(f"  storing one vector and finding it: {quantiles(times)}", flush=True)
+
+
+async def run(database: Database, statement: str) -> None:
+    """Run a statement that may take long."""
+
+    def execute(connection: Connection) -> None:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL maintenance_work_mem = '2GB'"))
+        connection.execute(text(statement))
+
+    await database.run_sync(execute)
+
+
+def resident() -> int:
+    """Return the bytes of this process's memory that no file backs."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) for line in status.splitlines() if "RssAnon" in line) * 1024
+
+
+if __name__ == "__main__":
+    main()
