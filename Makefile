@@ -147,6 +147,10 @@ fuzz-audio: setup ## Send a thousand damaged files through ingest; CRATEDIG_FUZZ
 bench: setup weights ## Print the figures in README and docs
 	$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: bench-search
+bench-search: setup ## Print the figures of searches over 100,000 items; ARGS=--million also over a million
+	$(BIN)/python -m benchmarks.search $(ARGS)
+
 .PHONY: test-bench
 test-bench: setup weights ## Run every benchmark on its smallest case, to check that it still works
 	$(BIN)/python -m benchmarks --smallest $(ARGS)

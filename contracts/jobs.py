@@ -242,6 +242,8 @@ class FileFacts(Message):
     """If set, the file becomes an item of this kind; its parent is the job's item, if any."""
     title: Annotated[str, StringConstraints(max_length=200)] = ""
     """The name of that item."""
+    bpm: Bpm | None = None
+    """The tempo of that item, if it is known."""
     start: Samples | None = None
     end: Samples | None = None
     audio: AudioFacts | None = None

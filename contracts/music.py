@@ -23,6 +23,8 @@ Velocity = Annotated[int, Field(ge=1, le=127)]
 """A MIDI velocity."""
 Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """The confidence of an engine, 0 to 1."""
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+"""A share, 0 to 1."""
 KeyLabel = Annotated[str, StringConstraints(pattern=r"^[A-G][#b]?:(maj|min)$")]
 """A key, such as `C:maj` or `F#:min`."""
 ChordLabel = Annotated[str, StringConstraints(pattern=r"^(N|X|[A-G][#b]?:[a-z0-9#b]+)$")]

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from contracts.base import Message, StrictModel
 from contracts.items import ArtifactName
-from contracts.music import Confidence, Seconds, Stem
+from contracts.music import Confidence, Decibels, Hertz, Seconds, Share, Stem
 
 EMBEDDING_SIZE = 200
 """Length of an embedding."""
@@ -81,6 +81,32 @@ class Tag(Message):
     source: TagSource
 
 
+class SoundFacts(Message):
+    """What a sample measures; `None` if it has no such value, as noise has no pitch.
+
+    Brightness and noisiness are means over the loudest part: the frames of 46 ms that are at most
+    20 dB below the loudest one. At most the first 12 seconds are measured.
+    """
+
+    loudness: Decibels | None = None
+    """Loudness of the loudest 400 ms in LUFS (maximum momentary loudness, EBU Tech 3341). A shorter
+    sound counts as followed by silence."""
+    brightness: Hertz | None = None
+    """Spectral centroid in hertz, of the power spectrum."""
+    noisiness: Share | None = None
+    """Spectral flatness of magnitudes from 30 Hz to 16 kHz: 0 for a sine, about 0.85 for white
+    noise."""
+    attack: Seconds | None = None
+    """Time in which the envelope rises from 10 % to 90 % of its peak, in seconds. A loop has none,
+    nor a decay or a pitch."""
+    decay: Seconds | None = None
+    """Time from the peak of the envelope until it stays 20 dB below it, in seconds."""
+    pitch: Hertz | None = None
+    """Fundamental frequency in hertz, 25 to 2000, shortly after the attack."""
+    pitch_clarity: Share | None = None
+    """How periodic the sound is there, 0.65 to 1."""
+
+
 class SampleTags(Message):
     """The class of one sample."""
 
@@ -92,6 +118,8 @@ class SampleTags(Message):
     """Calibrated confidence of the best class: at 0.8, about eight samples in ten are right."""
     scores: dict[SoundClass, Confidence]
     """Score of every class but `unknown`; the scores sum to 1."""
+    sound: SoundFacts | None = None
+    """Measured values; absent in files that tagging 2 wrote."""
 
 
 class Tags(Message):

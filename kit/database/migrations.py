@@ -4,6 +4,7 @@ A service has only a folder of `versions`. The environment and the template are 
 services and are in `alembic_environment`.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,26 @@ def upgrade(connection: Connection, folder: Path) -> None:
 
 def differences(connection: Connection, tables: MetaData) -> list[object]:
     """Return the differences between a database and the tables in code; empty if there are none."""
-    options = {"compare_type": True, "target_metadata": tables}
+    options = {
+        "compare_type": True,
+        "target_metadata": tables,
+        "include_name": is_mapped(tables),
+    }
     return list(compare_metadata(MigrationContext.configure(connection, opts=options), tables))
+
+
+def is_mapped(tables: MetaData) -> Callable[[str | None, str, Any], bool]:
+    """Return the filter that leaves out tables which only migrations know.
+
+    Their names are listed in `tables.info["unmapped"]`; the tables in which SQLite keeps a virtual
+    table have its name and a suffix.
+    """
+    names = tuple(tables.info.get("unmapped", ()))
+
+    def include_name(name: str | None, kind: str, _: Any) -> bool:
+        return kind != "table" or name is None or not name.startswith(names)
+
+    return include_name
 
 
 def write(connection: Connection, folder: Path, tables: MetaData, *, message: str) -> Path | None:

@@ -7,7 +7,7 @@ from typing import Protocol
 from contracts.ids import JobId
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.jobs import FileFacts, InputFacts, ItemFacts
-from contracts.music import Samples, Stem
+from contracts.music import Bpm, Samples, Stem
 from contracts.subjects import Subject
 from kit.worker.outcomes import Rejected
 
@@ -77,6 +77,7 @@ class Job:
         stem: Stem | None = None,
         item: ItemKind | None = None,
         title: str = "",
+        bpm: Bpm | None = None,
         start: Samples | None = None,
         end: Samples | None = None,
         audio: AudioFacts | None = None,
@@ -87,10 +88,10 @@ class Job:
         ----------
         name
             Lower case and unique in the job, such as `vocals.flac`.
-        item, title, start, end, audio
-            If `item` is set, the file becomes an item of that kind, named `title`, with lineage to
-            the job's item if it works on one; `start` and `end` are samples of that item's
-            canonical audio.
+        item, title, bpm, start, end, audio
+            If `item` is set, the file becomes an item of that kind, named `title`, of the tempo
+            `bpm`, with lineage to the job's item if it works on one; `start` and `end` are samples
+            of that item's canonical audio.
 
         Returns
         -------
@@ -111,6 +112,7 @@ class Job:
                 stem=stem,
                 item=item,
                 title=title,
+                bpm=bpm,
                 start=start,
                 end=end,
                 audio=audio,

@@ -27,6 +27,7 @@ from kit.audio.encode import AudioForm, Encoder, nearest_rate
 from kit.audio.offset import find_offset, without_offset
 from kit.audio.peaks import MEDIA_TYPE, PeaksWriter
 from kit.signal.decibels import amplitude_to_db
+from kit.signal.loudness import LoudnessMeter
 from kit.worker.job import Job
 from kit.worker.outcomes import Rejected
 from services.ingest.decoder import DecoderReport, Decoding, UploadedFile, no_sound
@@ -39,8 +40,8 @@ from services.ingest.dsp import (
     repair,
 )
 from services.ingest.engine import Engine
-from services.ingest.loudness import IntegratedLoudness, TruePeak
 from services.ingest.sniff import sniff
+from services.ingest.true_peak import TruePeak
 
 LONGEST_SAMPLE: Seconds = 12.0
 """Maximum length of a sample, if the upload declares no kind."""
@@ -101,7 +102,7 @@ class Meters:
     """Measures the canonical audio while it is written."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        self._loudness = IntegratedLoudness(sample_rate, channels)
+        self._loudness = LoudnessMeter(sample_rate, channels)
         self._true_peak = TruePeak(sample_rate, channels)
         self._silence = SilenceMap(sample_rate)
         self._offset = OffsetMeter()

@@ -18,6 +18,7 @@ from kit.http.app import create_app, guarded
 from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
+from services.library.catalogue.changes import ITEM_CHANGED
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
@@ -38,11 +39,17 @@ from services.library.routes.items import item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
+from services.library.routes.search import search_routes
 from services.library.routes.sharing import sharing_routes
 from services.library.routes.tags import tag_routes
 from services.library.routes.tasks import task_routes
 from services.library.routes.uploads import upload_routes
 from services.library.routes.usage import usage_routes
+from services.library.search.indexing import index_changes, index_results
+from services.library.search.pending import queue_results
+from services.library.search.rebuild import MissingDocuments
+from services.library.search.searching import Searches
+from services.library.search.tag_files import TagFiles
 from services.library.settings import LibrarySettings
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -61,6 +68,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     run_routes,
     task_routes,
     usage_routes,
+    search_routes,
 )
 
 
@@ -112,6 +120,12 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             database, platform.objects, clock=platform.clock, policy=policy, settings=settings
         ),
         deletions=deletions,
+        searches=Searches(
+            database,
+            clock=platform.clock,
+            max_bytes=settings.search_bytes,
+            at_once=max(1, settings.database_pool // 2),
+        ),
     )
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
@@ -129,6 +143,8 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         feed_retention=settings.feed_retention,
         clock=platform.clock,
     )
+    missing_documents = MissingDocuments(database, clock=platform.clock)
+    tag_files = TagFiles(database, platform.objects, clock=platform.clock)
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -159,6 +175,8 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             cleanup.run,
             progress.run,
             deletions.run,
+            missing_documents.run,
+            tag_files.run,
         ),
         database=database,
         keys=keys,
@@ -169,12 +187,16 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
 def register_hooks(database: Database, policy: Policy) -> None:
     """Register what the packages change in the transactions of those below them."""
     database.hooks.register(JOB_FINISHED, Effects(policy))
+    database.hooks.register(JOB_FINISHED, index_results)
+    database.hooks.register(JOB_FINISHED, queue_results)
+    database.hooks.register(ITEM_CHANGED, index_changes)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:
     """Return the public application: the catalogue's routes, health, and its own description."""
     app = create_app(
-        "Cratedig library", description="Items, artifacts, uploads, jobs, pipelines and runs."
+        "Cratedig library",
+        description="Items, search, artifacts, uploads, jobs, pipelines and runs.",
     )
     app.state.authenticate = authenticate
     for routes in _ROUTES:

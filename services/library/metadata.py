@@ -15,6 +15,8 @@ _NAMES = {
     "pk": "pk_%(table_name)s",
 }
 METADATA = MetaData(naming_convention=_NAMES)
+UNMAPPED = "unmapped"
+"""Key of `METADATA.info`: names of tables that only migrations know, such as full-text indexes."""
 
 
 class Table(SQLModel, registry=registry(metadata=METADATA)):

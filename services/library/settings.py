@@ -49,6 +49,8 @@ class LibrarySettings(HttpSettings):
     """Jobs of one owner that may wait at once."""
     server_queued: Count = 20_000
     """Waiting jobs of all owners from which on batch work is refused."""
+    search_bytes: Count = 512 << 20
+    """Memory for what searches hold of the owners who searched last: 1 MiB for 10,000 items."""
 
     @property
     def feed_retention(self) -> timedelta:

@@ -7,6 +7,7 @@ from services.library.idempotency import IdempotencyRow
 from services.library.jobs import tables as jobs
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
+from services.library.search import tables as search
 from services.library.tags import tables as tags
 from services.library.usage import UsageRow
 
@@ -19,5 +20,6 @@ __all__ = [
     "events",
     "jobs",
     "pipelines",
+    "search",
     "tags",
 ]

@@ -222,6 +222,7 @@ def _store(
             stem=source.stem,
             item=ItemKind.SAMPLE,
             title=f"{job.item.name[:150]} – {prefix.replace('-', ' ')}{_title(piece)}",
+            bpm=piece.bpm,
             start=offset + piece.start,
             end=offset + piece.end,
         )

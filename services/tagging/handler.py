@@ -12,6 +12,7 @@ from contracts.music import Stem
 from contracts.tagging import (
     SampleTags,
     SoundClass,
+    SoundFacts,
     Tag,
     TaggingParams,
     TaggingResult,
@@ -25,6 +26,7 @@ from kit.worker.intake import Silent, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
 from services.tagging.engine import Engine
+from services.tagging.measurements import measure
 from services.tagging.oneshots import CLASSES, features
 from services.tagging.streaming import (
     Averager,
@@ -49,6 +51,8 @@ class _Sound:
     facts: AudioFacts
     description: F32 | None
     """Features of a one-shot; `None` for a song, and for a slice that was cut as a loop."""
+    measured: SoundFacts | None
+    """Measured values of a sample; `None` for a song."""
 
 
 @reject_unreadable()
@@ -99,14 +103,17 @@ def _song(params: TaggingParams, job: Job) -> JobInput | None:
 
 
 def _open(source: JobInput, facts: AudioFacts, *, classified: bool) -> _Sound | None:
-    """Read the beginning of an input, and its features if it is a one-shot; `None` if silent."""
-    beginning = head(source.path, facts.sample_rate)
+    """Read the beginning of an input and measure it if it is a sample; `None` if silent."""
+    rate = facts.sample_rate
+    beginning = head(source.path, rate)
     if not beginning.size:
         return None
-    if not classified or source.kind is ArtifactKind.LOOP:
-        return _Sound(source, facts, None)
-    description = features(mono(beginning, facts.sample_rate), facts.sample_rate)
-    return _Sound(source, facts, description)
+    if not classified:
+        return _Sound(source, facts, None, None)
+    downmixed = mono(beginning, rate)
+    one_shot = source.kind is not ArtifactKind.LOOP
+    measured = measure(beginning, downmixed, rate, one_shot=one_shot)
+    return _Sound(source, facts, features(downmixed, rate) if one_shot else None, measured)
 
 
 def _tag_all(
@@ -181,6 +188,7 @@ def _classified(
                 label=best if scores[best] >= params.threshold else SoundClass.UNKNOWN,
                 confidence=scores[best],
                 scores=scores,
+                sound=sound.measured,
             )
         )
     return tuple(samples)

@@ -53,6 +53,7 @@ from services.library.deletions.deletions import Deletions
 from services.library.jobs import claims
 from services.library.maintenance.cleanup import Cleanup
 from services.library.routes.context import Context
+from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from tests.support.timeouts import HANG_TIMEOUT
 
@@ -115,7 +116,7 @@ class Catalogue:
         """Store the files of an attempt, and report `job.completed`."""
         stored = []
         for name, file in (files or {}).items():
-            data = f"{claim.job} {name}".encode() * 20
+            data = file.data or f"{claim.job} {name}".encode() * 20
             await self.objects.put_bytes(
                 Bucket.DERIVED, key_of(claim, name), data, media_type=file.media_type
             )
@@ -124,7 +125,7 @@ class Catalogue:
                     name=name,
                     size=len(data),
                     sha256=hashlib.sha256(data).hexdigest(),
-                    **{k: getattr(file, k) for k in WorkerFile.__dataclass_fields__},
+                    **{k: getattr(file, k) for k in WorkerFile.__dataclass_fields__ if k != "data"},
                 )
             )
         manifest = Manifest(
@@ -213,6 +214,9 @@ class WorkerFile:
     start: int | None = None
     end: int | None = None
     audio: AudioFacts | None = None
+    bpm: float | None = None
+    data: bytes | None = None
+    """Its content, if that matters."""
 
 
 @dataclass
@@ -394,6 +398,7 @@ async def open_catalogue(
         uploads=uploads,
         # Whoever deletes is answered when all is gone, however long that takes.
         deletions=Deletions(database, patience=HANG_TIMEOUT),
+        searches=Searches(database, clock=clock, max_bytes=1 << 28, at_once=2),
     )
     principals: dict[str, Principal] = {}
 

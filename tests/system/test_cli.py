@@ -121,6 +121,7 @@ GOOD: dict[str, Words] = {
     "pipelines delete": lambda w: [_saved_pipeline(w)],
     "upload": lambda w: ["tone.wav", "--run", "midi", "-p", "onset_threshold=0.4"],
     "ls": lambda w: [],
+    "search": lambda w: ["tone len:1..2 -loop", "--kind", "track", "--sort", "-name"],
     "show": lambda w: [w.item],
     "edit": lambda w: [w.item, "--bpm", "97.5", "-m", "artist=Ann", "-m", "album="],
     "get": lambda w: [w.item, "-o", "out"],
@@ -168,6 +169,7 @@ BAD: dict[str, tuple[list[str], int]] = {
     "pipelines delete": (["midi"], 5),
     "upload": (["missing.wav"], 2),
     "ls": (["--kind", "bogus"], 5),
+    "search": (["tone", "--bpm", "fast"], 5),
     "show": (["nosuch"], 4),
     "edit": (["nosuch", "--bpm", "100"], 4),
     "get": (["tone", "--kind", "bogus"], 2),
@@ -355,6 +357,17 @@ def test_a_samples_tags_come_with_its_upload(shell: Shell) -> None:
     (item,) = shell.json("upload", "hit.wav", "--kind", "sample")
     assert item["tagging"]["state"] in ("succeeded", "skipped")
     assert item["tagging"]["subject"]["id"] == item["id"]
+
+
+def test_a_search_lists_what_it_found_and_says_what_it_understood(harness: CliHarness) -> None:
+    done = harness.shell("search", "tone bpm:>9000 len:1..2")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "bpm:>9000: more than 9000 BPM" in done.stderr
+    assert "No items match." in done.stderr
+    done = harness.shell("search", "TON", "--kind", "track")
+    (line,) = done.stdout.splitlines()
+    assert line.split("\t") == [harness.item, "track", *line.split("\t")[2:6], "tone.wav"]
+    assert "1 to 1 of 1" in done.stderr
 
 
 def test_parameters_are_checked_where_they_are_given(harness: CliHarness) -> None:

@@ -120,6 +120,10 @@ CASES: dict[str, Case] = {
     "runs.get": lambda c, w: c.runs.get(w.run),
     "runs.list": lambda c, w: c.runs.list(state="succeeded", page_size=1),
     "runs.wait": lambda c, w: c.runs.wait(w.run, timeout=60),
+    "search.find": lambda c, w: c.search.find(
+        "tone", stem=["bass"], duration="1.5..2.5", counts=True, page_size=1
+    ),
+    "search.list": lambda c, w: c.search.list("kind:stem sort:name", page_size=1),
     "sessions.create": lambda c, w: c.sessions.create(w.email, PASSWORD),
     "sessions.delete": lambda c, w: c.sessions.delete(),
     "sessions.refresh": lambda c, w: c.sessions.refresh(),

@@ -108,6 +108,12 @@ def test_slices_of_a_stem_are_one_job(tmp_path: Path) -> None:
     assert (vague.label, vague.confidence) == (SoundClass.UNKNOWN, pytest.approx(0.4))
     assert vague.scores[SoundClass.CLAP] == pytest.approx(0.35)
     assert (loop.file, loop.label, loop.confidence) == ("loop-0000.flac", SoundClass.LOOP, 1.0)
+    assert kick.sound is not None
+    assert vague.sound is not None
+    assert vague.sound.loudness == pytest.approx(kick.sound.loudness + 13.98, abs=0.1)
+    assert kick.sound.noisiness == pytest.approx(0.85, abs=0.03)
+    assert loop.sound is not None
+    assert (loop.sound.attack, loop.sound.pitch) == (None, None)
     for sample in tags.samples:
         assert {str(label) for label in sample.scores} == set(CLASSES)
         assert sum(sample.scores.values()) == pytest.approx(1.0)

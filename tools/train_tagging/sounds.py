@@ -101,7 +101,7 @@ class Sound:
 def load(folder: Path) -> list[Sound]:
     """Return every sound of the unpacked packages, in a fixed order, each recording once."""
     config = configuration()
-    sounds = [sound for kit in config["kit"] for sound in _files(kit, folder)]
+    sounds = [sound for kit in config["kit"] for sound in read_kit(kit, folder)]
     sounds += [sound for font in config["font"] for sound in _rendered(font, folder)]
     seen: set[str] = set()
     once = []
@@ -120,7 +120,8 @@ def read(path: Path) -> F32:
     return np.asarray(mono if rate == RATE else soxr.resample(mono, rate, RATE, "HQ"), np.float32)
 
 
-def _files(kit: dict[str, Any], folder: Path) -> Iterator[Sound]:
+def read_kit(kit: dict[str, Any], folder: Path) -> Iterator[Sound]:
+    """Yield the sounds of a kit of files, from the folder of unpacked packages."""
     root = folder / kit["package"] / kit["folder"]
     kept_back = re.compile(kit["held_out"]) if "held_out" in kit else None
     for path in sorted(root.rglob("*")):

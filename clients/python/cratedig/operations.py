@@ -1,6 +1,6 @@
 """An API operation as a value: the request, and the type of the response body."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 
 T = TypeVar("T")
-QueryValue = str | int | bool | None
+QueryValue = str | int | bool | Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Operation(Generic[T]):
     path_params
         Values for the names in braces.
     query
-        Query parameters; those that are `None` are not sent.
+        Query parameters; those that are `None` are not sent, and of a list each value is.
     anonymous
         Whether to send it without credentials.
     """

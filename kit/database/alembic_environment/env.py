@@ -11,6 +11,7 @@ from alembic.autogenerate.api import AutogenContext
 from sqlmodel import AutoString
 
 from kit.database.base import Json, Serial, Utc
+from kit.database.migrations import is_mapped
 
 
 def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
@@ -24,9 +25,11 @@ def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[
     return False
 
 
+tables = context.config.attributes.get("tables")
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=context.config.attributes.get("tables"),
+    target_metadata=tables,
+    include_name=None if tables is None else is_mapped(tables),
     compare_type=True,
     render_as_batch=True,
     render_item=render_item,

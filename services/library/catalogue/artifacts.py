@@ -124,8 +124,8 @@ def _artifact(job: JobRow, file: StoredFile, *, now: datetime) -> ArtifactRow:
         bucket=Bucket.DERIVED.value,
         object_key=artifact_key(owner, subject, task, JobId(job.id), job.epoch, file.name),
         created=now,
-        # A new item keeps its kind and its title in its own row.
-        **file.model_dump(mode="json", exclude={"item", "title"}),
+        # A new item keeps its kind, title and tempo in its own row.
+        **file.model_dump(mode="json", exclude={"item", "title", "bpm"}),
     )
 
 
@@ -145,6 +145,7 @@ def _child(
         name=name,
         search=search_text(name, {}),
         audio=source.audio,
+        bpm=file.bpm,
         parent=parent.id if parent is not None else None,
         parent_job=source.job,
         stem=source.stem,

@@ -38,14 +38,14 @@ class Repository(OwnerRepository):
 def item_is_kept(table: Any, owner: Any) -> ColumnElement[bool]:
     """Return the condition that the item of a row, if any, is not being deleted."""
     # NULL NOT IN a query that returns rows is not true, so rows of no item are named.
-    return or_(col(table.item).is_(None), col(table.item).not_in(_being_deleted(owner)))
+    return or_(col(table.item).is_(None), col(table.item).not_in(being_deleted(owner)))
 
 
 def _is_kept(table: Any, owner: Any) -> ColumnElement[bool]:
-    return col(table.id).not_in(_being_deleted(owner))
+    return col(table.id).not_in(being_deleted(owner))
 
 
-def _being_deleted(owner: Any) -> Select[str]:
+def being_deleted(owner: Any) -> Select[str]:
     """Return the query of the items that deletions of an owner remove, with all cut from them.
 
     It depends on no row, so it is run once for a list; and mostly there is no deletion.

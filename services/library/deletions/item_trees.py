@@ -29,6 +29,7 @@ from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import JobRow, in_state
 from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all, finish
 from services.library.pipelines.tables import RunRow
+from services.library.search.documents import remove_items
 from services.library.usage import change
 
 ROWS = 500
@@ -195,6 +196,8 @@ async def _remove(session: AsyncSession, owner: OwnerId, root: str, items: Colle
     if root in there:
         await _done(session, root)
     await change(session, owner, originals=-freed.originals, results=-freed.results)
+    if there:
+        await remove_items(session, owner, there)
 
 
 async def _came_meanwhile(session: AsyncSession, items: Collection[str]) -> bool:

@@ -23,6 +23,8 @@ from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
 from services.library.pipelines.tables import PipelineRow, RunRow
+from services.library.search.documents import delete_documents
+from services.library.search.tables import SearchDocumentRow, SearchRevisionRow
 from services.library.tags.tables import ItemTagRow
 from services.library.usage import UsageRow
 
@@ -54,6 +56,8 @@ async def delete_piece(database: Database, owner: OwnerId) -> bool:
             statement = statement.execution_options(synchronize_session=False)
             if (await session.execute(statement)).first() is not None:
                 return True
+        if await delete_documents(session, col(SearchDocumentRow.owner) == owner, limit=ROWS):
+            return True
         prefix = owner_prefix(owner)
         # A worker that is not told yet, or a part that is on its way, may still be written.
         times = (timedelta(), ATTEMPT_GARBAGE_AFTER, timedelta(hours=23))
@@ -72,6 +76,7 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
         for table in (
             *(JobRow, RunRow, ArtifactRow, ItemRow),
             *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
+            SearchRevisionRow,
             *(ItemTagRow, CollectionRow),
         )
     }
@@ -101,6 +106,7 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
         (EventRow, col(EventRow.seq), (of_it[EventRow],)),
         (GarbageRow, col(GarbageRow.id), (objects,)),
         (UsageRow, col(UsageRow.owner), (of_it[UsageRow],)),
+        (SearchRevisionRow, col(SearchRevisionRow.owner), (of_it[SearchRevisionRow],)),
         (
             DeletionRow,
             col(DeletionRow.id),

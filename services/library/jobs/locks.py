@@ -1,5 +1,8 @@
 """The order of locks: owner, then jobs, then runs, then items. Every transaction keeps it.
 
+After these come the owner's counters of storage, and last of all the revision of the owner's search
+documents, which listeners take just before the commit.
+
 Two transactions that take two locks in different orders wait for each other until Postgres undoes
 one of them. So whoever will hold rows of more than one kind, or make a row that refers to another,
 takes the owner's lock first, and rows are held without their key (`FOR NO KEY UPDATE`): a new row

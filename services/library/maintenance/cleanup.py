@@ -28,6 +28,7 @@ from services.library.maintenance.orphans import (
     remove,
 )
 from services.library.metadata import Table
+from services.library.search.documents import delete_removed
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class Cleanup:
         await self._remove_garbage()
         await give_up_late(self._database)
         await self._forget()
+        await delete_removed(self._database)
         await self._counters.compare()
 
     async def check_uploads(self) -> None:

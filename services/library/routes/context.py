@@ -11,6 +11,7 @@ from kit.objects.base import ObjectStore
 from services.library.catalogue.uploads import Uploads
 from services.library.deletions.deletions import Deletions
 from services.library.jobs.policy import Policy
+from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 
 Reader = Annotated[Principal, require(Scope.READ)]
@@ -45,3 +46,4 @@ class Context:
     settings: LibrarySettings
     uploads: Uploads
     deletions: Deletions
+    searches: Searches

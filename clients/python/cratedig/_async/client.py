@@ -18,6 +18,7 @@ from cratedig._async.jobs import AsyncJobs
 from cratedig._async.keys import AsyncKeys
 from cratedig._async.pipelines import AsyncPipelines
 from cratedig._async.runs import AsyncRuns
+from cratedig._async.search import AsyncSearch
 from cratedig._async.sessions import AsyncSessions
 from cratedig._async.tags import AsyncTags
 from cratedig._async.tasks import AsyncTasks
@@ -62,6 +63,7 @@ class AsyncClient:
         self.keys = AsyncKeys(self._connection)
         self.pipelines = AsyncPipelines(self._connection)
         self.runs = AsyncRuns(self._connection)
+        self.search = AsyncSearch(self._connection)
         self.sessions = AsyncSessions(self._connection)
         self.tags = AsyncTags(self._connection)
         self.tasks = AsyncTasks(self._connection)

@@ -19,6 +19,7 @@ from cratedig._sync.jobs import Jobs
 from cratedig._sync.keys import Keys
 from cratedig._sync.pipelines import Pipelines
 from cratedig._sync.runs import Runs
+from cratedig._sync.search import Search
 from cratedig._sync.sessions import Sessions
 from cratedig._sync.tags import Tags
 from cratedig._sync.tasks import Tasks
@@ -63,6 +64,7 @@ class Client:
         self.keys = Keys(self._connection)
         self.pipelines = Pipelines(self._connection)
         self.runs = Runs(self._connection)
+        self.search = Search(self._connection)
         self.sessions = Sessions(self._connection)
         self.tags = Tags(self._connection)
         self.tasks = Tasks(self._connection)

@@ -17,6 +17,7 @@ from cratedig.cli import (
     downloads,
     marking,
     processing,
+    searching,
     uploading,
     work,
 )
@@ -38,6 +39,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     accounts.logout,
     uploading.upload,
     catalogue.ls,
+    searching.search,
     catalogue.show,
     catalogue.edit,
     downloads.get,

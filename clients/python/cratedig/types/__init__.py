@@ -38,6 +38,15 @@ from cratedig.types.collections import (
     TrayPlace,
 )
 from cratedig.types.events import Event, Feed, FeedEntry, Ticket
+from cratedig.types.search import (
+    FacetCount,
+    Facets,
+    SearchHit,
+    SearchResult,
+    SearchTag,
+    SoundClass,
+    Understood,
+)
 from cratedig.types.work import (
     TERMINAL,
     Job,
@@ -74,6 +83,8 @@ __all__ = [
     "EditResult",
     "EditResults",
     "Event",
+    "FacetCount",
+    "Facets",
     "Feed",
     "FeedEntry",
     "FieldProblem",
@@ -98,8 +109,12 @@ __all__ = [
     "Reason",
     "Run",
     "RunState",
+    "SearchHit",
+    "SearchResult",
+    "SearchTag",
     "Session",
     "ShareRole",
+    "SoundClass",
     "Stem",
     "Step",
     "Subject",
@@ -108,6 +123,7 @@ __all__ = [
     "Ticket",
     "Tray",
     "TrayPlace",
+    "Understood",
     "Upload",
     "UploadPart",
     "UploadedPart",

@@ -6,7 +6,7 @@ from alembic import op
 from kit.database.base import Json, Utc
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 
 
 def upgrade() -> None:

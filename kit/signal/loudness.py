@@ -1,4 +1,4 @@
-"""Measure integrated loudness and true peak of a stream (ITU-R BS.1770-4)."""
+"""Measure the loudness of a stream in LUFS (ITU-R BS.1770-4)."""
 
 import math
 from functools import lru_cache
@@ -58,7 +58,6 @@ def k_weighting(sample_rate: int) -> tuple[tuple[float, ...], tuple[float, ...]]
     return shelf, highpass
 
 
-@lru_cache(maxsize=4)
 def _impulse_response(sample_rate: int) -> NDArray[np.float64]:
     """Return K-weighting as a finite impulse response, truncated at -140 dB."""
     length = max(16, round(_RESPONSE_SECONDS * sample_rate))
@@ -73,8 +72,16 @@ def _impulse_response(sample_rate: int) -> NDArray[np.float64]:
     return np.array(signal)
 
 
-class IntegratedLoudness:
-    """Measures the integrated loudness of a stream of one or two channels.
+@lru_cache(maxsize=4)
+def _transfer_function(sample_rate: int) -> tuple[int, int, NDArray[np.complex64]]:
+    """Return the samples of history, the size of a transform, and K-weighting's spectrum."""
+    response = _impulse_response(sample_rate)
+    size = 1 << (8 * len(response) - 1).bit_length()
+    return len(response) - 1, size, np.fft.rfft(response, size).astype(np.complex64)
+
+
+class LoudnessMeter:
+    """Measures the loudness of a stream of one or two channels.
 
     Parameters
     ----------
@@ -90,11 +97,8 @@ class IntegratedLoudness:
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        response = _impulse_response(sample_rate)
         self._rate = sample_rate
-        self._history = len(response) - 1
-        self._size = 1 << (8 * len(response) - 1).bit_length()
-        self._spectrum = np.fft.rfft(response, self._size).astype(np.complex64)
+        self._history, self._size, self._spectrum = _transfer_function(sample_rate)
         self._step = self._size - self._history
         self._waiting = np.zeros((channels, self._history), np.float32)
         self._filtered = 0
@@ -114,22 +118,45 @@ class IntegratedLoudness:
 
         No block can be added afterwards.
         """
+        self._finish()
+        steps = np.array(self._energies)
+        if len(steps) < _STEPS_A_BLOCK:
+            return None
+        powers = self._powers(steps)
+        powers = powers[powers > 10 ** ((ABSOLUTE_GATE - _OFFSET) / 10)]
+        if not len(powers):
+            return None
+        gate = powers.mean() * 10 ** (RELATIVE_GATE / 10)
+        return float(_OFFSET + 10 * np.log10(powers[powers > gate].mean()))
+
+    def maximum_momentary(self) -> float | None:
+        """Return the loudness of the loudest 400 ms in LUFS after all blocks; `None` for silence.
+
+        A shorter stream is followed by silence. No block can be added afterwards.
+
+        Notes
+        -----
+        The maximum momentary loudness of EBU Tech 3341, without a gate.
+        """
+        self._finish()
+        steps = np.array([*self._energies, self._open])
+        missing = max(0, _STEPS_A_BLOCK - len(steps))
+        loudest = float(self._powers(np.pad(steps, (0, missing))).max())
+        return _OFFSET + 10 * math.log10(loudest) if loudest > 0 else None
+
+    def _powers(self, steps: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the mean power of each block of 400 ms, from energies of 100 ms."""
+        block = np.convolve(steps, np.ones(_STEPS_A_BLOCK), "valid")
+        return block * _STEPS_A_SECOND / (_STEPS_A_BLOCK * self._rate)
+
+    def _finish(self) -> None:
+        """Filter what waits for a complete transform."""
         left = self._waiting.shape[1] - self._history
         if left > 0:
             padded = np.zeros((len(self._waiting), self._size), np.float32)
             padded[:, : self._waiting.shape[1]] = self._waiting
             self._filter(padded, left)
             self._waiting = self._waiting[:, :0]
-        steps = np.array(self._energies)
-        if len(steps) < _STEPS_A_BLOCK:
-            return None
-        block = np.convolve(steps, np.ones(_STEPS_A_BLOCK), "valid")
-        powers = block * _STEPS_A_SECOND / (_STEPS_A_BLOCK * self._rate)
-        powers = powers[powers > 10 ** ((ABSOLUTE_GATE - _OFFSET) / 10)]
-        if not len(powers):
-            return None
-        gate = powers.mean() * 10 ** (RELATIVE_GATE / 10)
-        return float(_OFFSET + 10 * np.log10(powers[powers > gate].mean()))
 
     def _filter(self, part: AudioBlock, count: int) -> None:
         """Filter a part that begins with history, and accumulate `count` output samples."""
@@ -154,88 +181,3 @@ class IntegratedLoudness:
             self._open, at = 0.0, edge - start
         self._open += float(power[at:].sum())
         self._filtered = end
-
-
-_TAPS = 24
-"""Of each phase of the interpolator."""
-_ROW = 32
-"""Samples interpolated by one row of the matrix product."""
-
-
-def _phases(factor: int) -> NDArray[np.float64]:
-    """Return the interpolator's phases between samples, `[factor - 1, _TAPS]`."""
-    at = np.arange(_TAPS) - (_TAPS // 2 - 1)
-    rows = []
-    for phase in range(1, factor):
-        distance = at - phase / factor
-        window = np.i0(9.0 * np.sqrt(1 - (2 * distance / (_TAPS + 1)) ** 2)) / np.i0(9.0)
-        taps = np.sinc(distance) * window
-        rows.append(taps / taps.sum())
-    return np.array(rows)
-
-
-class TruePeak:
-    """Measures the true peak: the highest level between samples, by oversampling.
-
-    Parameters
-    ----------
-    sample_rate
-        In Hz: fourfold oversampling below 96 kHz, twofold below 192 kHz, none above.
-    channels
-        Of the stream.
-
-    Notes
-    -----
-    ITU-R BS.1770-4, annex 2, with a Kaiser-windowed sinc of 24 taps a phase, which is within
-    0.1 dB up to 0.42 of the sample rate. Stretches that cannot hold the maximum are skipped: no
-    point between samples is higher than their peak times the sum of a phase's magnitudes.
-    """
-
-    def __init__(self, sample_rate: int, channels: int) -> None:
-        factor = 4 if sample_rate < 96_000 else 2 if sample_rate < 192_000 else 1
-        # The stream is preceded by silence.
-        self._tail = np.zeros((channels, _TAPS // 2 - 1), np.float32)
-        self.sample_peak = 0.0
-        """The highest sample so far, full scale at 1."""
-        self._peak = 0.0
-        self._matrix: NDArray[np.float32] | None = None
-        self._bound = 1.0
-        if factor > 1:
-            phases = _phases(factor)
-            self._bound = float(np.abs(phases).sum(axis=1).max())
-            matrix = np.zeros((_ROW + _TAPS - 1, _ROW, factor - 1))
-            for place in range(_ROW):
-                matrix[place : place + _TAPS, place] = phases.T
-            self._matrix = matrix.reshape(len(matrix), -1).astype(np.float32)
-
-    def add(self, block: AudioBlock) -> None:
-        """Take the next block, `[channels, samples]`."""
-        self.sample_peak = max(self.sample_peak, float(np.abs(block).max(initial=0.0)))
-        if self._matrix is None:
-            return
-        known = np.concatenate((self._tail, block), axis=1)
-        rows = (known.shape[1] - (_TAPS - 1)) // _ROW
-        if rows > 0:
-            self._between(known[:, : rows * _ROW + _TAPS - 1])
-            known = known[:, rows * _ROW :]
-        self._tail = known.copy()
-
-    def peak(self) -> float:
-        """Return the true peak so far, full scale at 1, with silence after the last sample."""
-        if self._matrix is not None:
-            rows = -(-self._tail.shape[1] // _ROW)
-            ended = np.zeros((len(self._tail), rows * _ROW + _TAPS - 1), np.float32)
-            ended[:, : self._tail.shape[1]] = self._tail
-            self._between(ended)
-        return max(self._peak, self.sample_peak)
-
-    def _between(self, known: AudioBlock) -> None:
-        """Interpolate between the samples of whole rows and update the peak."""
-        if self._matrix is None:
-            return
-        windows = np.lib.stride_tricks.sliding_window_view(known, _ROW + _TAPS - 1, axis=1)
-        windows = windows[:, ::_ROW].reshape(-1, _ROW + _TAPS - 1)
-        highest = np.abs(windows).max(axis=1) * self._bound
-        hopeful = windows[highest > max(self._peak, self.sample_peak)]
-        if len(hopeful):
-            self._peak = max(self._peak, float(np.abs(hopeful @ self._matrix).max()))

@@ -1,0 +1,106 @@
+"""`search`."""
+
+from typing import Annotated, cast
+
+import typer
+
+from cratedig import Client, types
+from cratedig.cli.catalogue import KINDS, STEMS
+from cratedig.cli.output import (
+    AsJson,
+    check_choice,
+    format_length,
+    print_json,
+    print_note,
+    print_table,
+)
+
+MAX_SHOWN_TAGS = 4
+MAX_SHOWN_COUNTS = 6
+"""Values of a facet that are shown, the most frequent ones."""
+
+
+def search(
+    text: Annotated[
+        str,
+        typer.Argument(help="Words and filters, such as: dusty snare bpm:118-128 key:Am~ -loop"),
+    ] = "",
+    sound_class: Annotated[
+        list[str] | None, typer.Option("--class", help="Only this class, such as kick.")
+    ] = None,
+    kind: Annotated[list[str] | None, typer.Option(help=f"Only {', '.join(KINDS)}.")] = None,
+    stem: Annotated[list[str] | None, typer.Option(help="Only this stem.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag.")] = None,
+    bpm: Annotated[str | None, typer.Option(help="Tempo, such as 118-128.")] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(help="Key, such as Am; Am~ also finds compatible keys.")
+    ] = None,
+    duration: Annotated[str | None, typer.Option(help="Seconds, such as '<0.5'.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--from", help="Only what was cut from this song.")
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option(help="relevance, created, name, bpm or duration; -name descends.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out the first ones.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Search items by words, sound and metadata. docs/search.md describes the filters."""
+    for chosen, choices, option in ((kind, KINDS, "--kind"), (stem, STEMS, "--stem")):
+        for value in chosen or ():
+            check_choice(value, choices, option)
+    with Client() as client:
+        result = client.search.find(
+            text,
+            sound_class=cast(list[types.SoundClass], sound_class or []),
+            kind=cast(list[types.ItemKind], kind or []),
+            stem=cast(list[types.Stem], stem or []),
+            tag=tag or [],
+            bpm=bpm,
+            key=key or [],
+            duration=duration,
+            source=source or [],
+            sort=sort,
+            counts=True,
+            page_size=limit,
+            offset=offset,
+        )
+    if json:
+        print_json(result)
+        return
+    for part in result.understood:
+        print_note(f"  {part.text}: {part.meaning}")
+    if result.items:
+        columns = ("ID", "CLASS", "BPM", "KEY", "LENGTH", "TAGS", "NAME")
+        print_table(columns, map(_row, result.items))
+        last = offset + len(result.items)
+        print_note(f"{offset + 1} to {last} of {result.total}")
+        _print_counts(result.facets)
+    else:
+        print_note("No items match." if not offset else f"Only {result.total} items match.")
+
+
+def _row(hit: types.SearchHit) -> tuple[str, ...]:
+    audio = hit.item.audio
+    tags = ", ".join(tag.name for tag in hit.tags[:MAX_SHOWN_TAGS])
+    return (
+        hit.item.id,
+        (hit.sound_class or hit.item.kind).replace("_", " "),
+        f"{hit.bpm:g}" if hit.bpm else "",
+        hit.camelot or "",
+        format_length(audio.duration if audio else None),
+        tags,
+        hit.item.name,
+    )
+
+
+def _print_counts(facets: types.Facets | None) -> None:
+    """Print the most frequent values of facets that have several."""
+    if facets is None:
+        return
+    named = (("class", facets.classes), ("tag", facets.tags), ("key", facets.keys))
+    for name, counts in named:
+        if len(counts) > 1:
+            shown = [f"{count.value} {count.count}" for count in counts[:MAX_SHOWN_COUNTS]]
+            print_note(f"  {name}: {', '.join(shown)}")

@@ -1,0 +1,107 @@
+"""Results of a search."""
+
+from typing import Literal
+
+from cratedig.types.base import Answer
+from cratedig.types.catalogue import Item
+
+SoundClass = Literal[
+    "kick",
+    "snare",
+    "clap",
+    "rim",
+    "closed_hat",
+    "open_hat",
+    "crash",
+    "ride",
+    "tom",
+    "percussion",
+    "bass",
+    "vocal",
+    "synth",
+    "loop",
+    "unknown",
+]
+"""The musical class of a sample."""
+
+
+class SearchTag(Answer):
+    """A tag of an item; `source` is `machine`, `user` or `file`."""
+
+    name: str
+    source: str
+    confidence: float | None = None
+
+
+class SearchHit(Answer):
+    """An item that a search found.
+
+    `song` is the id of the song that it was cut from. `loudness` is in LUFS, `brightness` and
+    `pitch` in hertz, `attack` in seconds, `noisiness` from 0 (a tone) to 1 (noise).
+    """
+
+    item: Item
+    sound_class: str | None = None
+    class_confidence: float | None = None
+    class_source: str | None = None
+    song: str | None = None
+    key: str | None = None
+    camelot: str | None = None
+    bpm: float | None = None
+    loudness: float | None = None
+    brightness: float | None = None
+    noisiness: float | None = None
+    attack: float | None = None
+    pitch: float | None = None
+    favourite: bool = False
+    rating: int | None = None
+    licence: str | None = None
+    tags: tuple[SearchTag, ...] = ()
+
+
+class FacetCount(Answer):
+    """How many results have a value."""
+
+    value: str
+    count: int
+
+
+class Facets(Answer):
+    """How many results have each value, if the search had no filter of that field."""
+
+    kinds: tuple[FacetCount, ...] = ()
+    classes: tuple[FacetCount, ...] = ()
+    stems: tuple[FacetCount, ...] = ()
+    keys: tuple[FacetCount, ...] = ()
+    tags: tuple[FacetCount, ...] = ()
+    licences: tuple[FacetCount, ...] = ()
+    ratings: tuple[FacetCount, ...] = ()
+    favourites: int = 0
+    in_doubt: int = 0
+
+
+class Understood(Answer):
+    """How the server understood the part of a query from `start` to `end`."""
+
+    text: str
+    start: int
+    end: int
+    field: str
+    meaning: str
+
+
+class SearchResult(Answer):
+    """Rows of a search; `total` counts all results, `query` is the search as text.
+
+    `snapshot` with the same search and an `offset` reads other rows, `next` is the `cursor` of the
+    following page.
+    """
+
+    items: tuple[SearchHit, ...]
+    total: int
+    offset: int
+    next: str | None = None
+    snapshot: str
+    query: str
+    understood: tuple[Understood, ...] = ()
+    facets: Facets | None = None

@@ -1,0 +1,108 @@
+"""The order of results, and the place in it where a page begins."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.search import SearchQuery, Sort, SortField, Term
+from services.library.search.columns import Columns, Mask
+from services.library.search.cursors import SearchCursor
+from services.library.search.filters import sound_word_mask
+from services.library.search.fulltext import Ids
+
+MAX_RANKED = 5000
+"""Results up to which relevance is computed; more are sorted by time, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Results in order.
+
+    Parameters
+    ----------
+    sort
+        The order.
+    ids
+        Documents, `[results]`.
+    keys
+        What sorts them in ascending order, `[results]`. Of a name this is its rank among all
+        names.
+    """
+
+    sort: Sort
+    ids: Ids
+    keys: NDArray[np.float64]
+
+    def place_after(self, cursor: SearchCursor) -> int:
+        """Return the position of the first result after a cursor's row, by sort key and id."""
+        known = ~np.isnan(self.keys)
+        if cursor.key is None:
+            after = ~known & (self.ids < cursor.id)
+        else:
+            key = float(cursor.key)
+            after = ~known | (self.keys > key) | ((self.keys == key) & (self.ids < cursor.id))
+        return int(np.argmax(after)) if after.any() else len(after)
+
+
+def by_column(columns: Columns, mask: Mask, sort: Sort) -> Ranking:
+    """Return the matching documents sorted by a column."""
+    order = columns.order(sort.field, descending=sort.descending)
+    places = order[mask[order]]
+    keys = columns.sort_keys(sort.field, descending=sort.descending)[places]
+    return Ranking(sort, columns.ids[places], keys.astype(np.float64))
+
+
+def by_name(columns: Columns, mask: Mask, sort: Sort, named: Ids) -> Ranking:
+    """Return the matching documents in the order of all documents' names, `named`."""
+    ranks = np.flatnonzero(np.isin(named, columns.ids[mask], assume_unique=True))
+    if sort.descending:
+        ranks = ranks[::-1]
+    keys = ranks.astype(np.float64)
+    return Ranking(sort, named[ranks], -keys if sort.descending else keys)
+
+
+def by_relevance(
+    columns: Columns, mask: Mask, query: SearchQuery, ids: Ids, ranks: NDArray[np.float64]
+) -> Ranking:
+    """Return the matching documents, those first whose words and classes match best.
+
+    Parameters
+    ----------
+    ids, ranks
+        How well documents match the words, `[documents]` each. Relative to the best one they are
+        added to the confidence with which a document has the class that a word names.
+    """
+    places = np.flatnonzero(mask)
+    scores = np.zeros(columns.size)
+    if len(ids) and ranks.max() > 0:
+        # `ids` are results, so the columns have all of them.
+        scores[columns.places(ids)] = ranks / ranks.max()
+    for term in query.terms:
+        if not term.negated:
+            scores += _other_meaning(columns, term)
+    keys = -scores[places]
+    # The newest of equal results first.
+    order = np.lexsort((-columns.ids[places], keys))
+    return Ranking(Sort(), columns.ids[places[order]], keys[order])
+
+
+def _other_meaning(columns: Columns, term: Term) -> NDArray[np.float64]:
+    """Return how well each document fits what a term means besides its words, 0 to 1."""
+    scores = np.zeros(columns.size)
+    for sound_class in term.classes:
+        code = columns.codes["sound_class"].find(sound_class.value)
+        if code is not None:
+            confidence = np.nan_to_num(columns.numbers["class_confidence"], nan=1.0)
+            scores += (columns.coded["sound_class"] == code) * confidence
+    if term.sound_word is not None:
+        scores += sound_word_mask(columns, term.sound_word)
+    return scores
+
+
+def default_sort(query: SearchQuery) -> Sort:
+    """Return the order of a query: relevance means the newest first where no text can match."""
+    sort = query.sort or Sort()
+    if sort.field is SortField.RELEVANCE and all(term.negated for term in query.terms):
+        return Sort(field=SortField.CREATED, descending=True)
+    return sort

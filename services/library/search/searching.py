@@ -1,0 +1,268 @@
+"""Searches: the full-text index and the columns in memory, joined into one answer."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.identity import Principal
+from contracts.problems import FieldProblem, ProblemCode
+from contracts.search import (
+    MAX_TERMS,
+    Facets,
+    SearchQuery,
+    SearchResult,
+    SortField,
+    Term,
+    Understood,
+)
+from kit.clock import Clock
+from kit.database.engine import Database
+from kit.http.errors import ProblemError
+from services.library.catalogue.search_limits import Turns
+from services.library.search.cache import ColumnCache
+from services.library.search.columns import Columns, refresh
+from services.library.search.cursors import SearchCursor, decode_cursor, encode_cursor
+from services.library.search.filters import Matches, TextMatches
+from services.library.search.fulltext import Ids, find_all, rank
+from services.library.search.language import format_query
+from services.library.search.ranking import (
+    MAX_RANKED,
+    Ranking,
+    by_column,
+    by_name,
+    by_relevance,
+    default_sort,
+)
+from services.library.search.repository import (
+    FoundRow,
+    deleting_documents,
+    documents_of,
+    ids_by_name,
+    next_by_name,
+    songs_named,
+)
+from services.library.search.snapshots import Snapshots
+from services.library.search.text import words_of
+from services.library.search.values import is_item_id
+from services.library.search.views import hit_to_api
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """A search and the rows of it to return.
+
+    Parameters
+    ----------
+    query
+        What to search for.
+    understood
+        What the parts of the query's text mean.
+    counts
+        Whether to count facets.
+    limit
+        Number of rows.
+    offset
+        Position of the first row.
+    cursor
+        Where the page before ended; in place of `offset`.
+    snapshot
+        The results of an earlier answer, to read other rows of.
+    """
+
+    query: SearchQuery
+    understood: tuple[Understood, ...] = ()
+    counts: bool = False
+    limit: int = 50
+    offset: int = 0
+    cursor: str | None = None
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The results of a search, and the position of the first row to return."""
+
+    ranking: Ranking
+    facets: Facets | None
+    offset: int
+
+    def cursor_after(self, place: int, rows: Sequence[FoundRow]) -> str | None:
+        """Return the cursor of the rows from a position on, if there are any.
+
+        Parameters
+        ----------
+        place
+            The position.
+        rows
+            The rows before it, as they are returned.
+        """
+        ids, sort = self.ranking.ids, self.ranking.sort
+        if not rows or place >= len(ids):
+            return None
+        last = rows[-1][0]
+        by_name = sort.field is SortField.NAME
+        key = last.name_key if by_name else float(self.ranking.keys[place - 1])
+        return encode_cursor(SearchCursor(sort, key, int(ids[place - 1])))
+
+
+class Searches:
+    """Searches the items of owners.
+
+    Parameters
+    ----------
+    database
+        The library's database.
+    clock
+        For the lifetimes of snapshots.
+    max_bytes
+        Memory for columns of owners; the columns of one owner may take more.
+    at_once
+        Searches that may run at a time; an owner has one.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock, max_bytes: int, at_once: int) -> None:
+        self._database = database
+        self._columns = ColumnCache(clock, max_bytes=max_bytes)
+        self._snapshots = Snapshots(clock)
+        self._turns = Turns(at_once)
+
+    async def search(self, principal: Principal, request: SearchRequest) -> SearchResult:
+        """Return rows of a search.
+
+        Raises
+        ------
+        ProblemError
+            The query has too many words or asks for similarity, or the cursor is of another
+            search.
+        """
+        _check(request.query)
+        text = format_query(request.query)
+        owner = principal.owner
+        async with self._database.session() as session:
+            results, facets, following = None, None, None
+            if request.snapshot is not None and not request.counts and request.cursor is None:
+                results = self._snapshots.get(request.snapshot, owner, text)
+            if results is not None:
+                snapshot, offset = str(request.snapshot), request.offset
+                rows = await documents_of(session, owner, _page(results, offset, request.limit))
+            else:
+                async with self._turns.of(owner):
+                    answer = await self._find(session, owner, request)
+                results, offset, facets = answer.ranking.ids, answer.offset, answer.facets
+                snapshot = self._snapshots.add(owner, text, results)
+                rows = await documents_of(session, owner, _page(results, offset, request.limit))
+                following = answer.cursor_after(offset + request.limit, rows)
+        return SearchResult(
+            items=tuple(hit_to_api(*row) for row in rows),
+            total=len(results),
+            offset=offset,
+            next=following,
+            snapshot=snapshot,
+            query=text,
+            understood=request.understood,
+            facets=facets,
+        )
+
+    async def _find(self, session: AsyncSession, owner: str, request: SearchRequest) -> _Answer:
+        query = request.query
+        columns = self._columns.get(owner)
+        await refresh(session, owner, columns)
+        self._columns.shrink()
+        texts = await _find_texts(session, owner, query)
+        matches = await asyncio.to_thread(Matches, columns, query, texts)
+        sort = default_sort(query)
+        cursor = decode_cursor(request.cursor, sort) if request.cursor is not None else None
+        offset = request.offset
+        if sort.field is SortField.NAME:
+            named = await columns_by_name(session, owner, columns)
+            ranking = await asyncio.to_thread(by_name, columns, matches.mask, sort, named)
+            if cursor is not None:
+                offset = await _place_of_name(session, owner, ranking, named, cursor)
+        elif sort.field is SortField.RELEVANCE:
+            ranking = await _by_relevance(session, owner, columns, matches, query)
+        else:
+            ranking = await asyncio.to_thread(by_column, columns, matches.mask, sort)
+        if cursor is not None and sort.field is not SortField.NAME:
+            offset = ranking.place_after(cursor)
+        facets = await asyncio.to_thread(matches.facets) if request.counts else None
+        return _Answer(ranking, facets, offset)
+
+
+def _page(ids: Ids, offset: int, limit: int) -> Ids:
+    return ids[offset : offset + limit]
+
+
+def _check(query: SearchQuery) -> None:
+    if len(query.terms) > MAX_TERMS:
+        raise _refusal(
+            "query.q",
+            f"A search takes at most {MAX_TERMS} words and phrases; this one has "
+            f"{len(query.terms)}. Leave some out.",
+        )
+    if query.like is not None:
+        raise _refusal(
+            "query.like",
+            "This server cannot search by similarity. Leave `like` out of the search.",
+        )
+
+
+def _refusal(field: str, detail: str) -> ProblemError:
+    return ProblemError(
+        ProblemCode.INVALID_REQUEST, detail, fields=(FieldProblem(field=field, message=detail),)
+    )
+
+
+async def _find_texts(session: AsyncSession, owner: str, query: SearchQuery) -> TextMatches:
+    """Return what the full-text index finds for a query."""
+    plain = [t for t in query.terms if not (t.negated or t.classes or t.sound_word)]
+    others = [term for term in query.terms if term not in plain]
+    songs: list[str] = []
+    for source in query.sources:
+        if is_item_id(source):
+            songs.append(source)
+        else:
+            term = Term(text=" ".join(words_of(source)))
+            named = await find_all(session, owner, (term,))
+            songs += await songs_named(session, named)
+    return TextMatches(
+        words=await find_all(session, owner, plain) if plain else None,
+        terms=[(term, await find_all(session, owner, (term,))) for term in others],
+        songs=songs,
+        deleting=await deleting_documents(session, owner),
+    )
+
+
+async def _by_relevance(
+    session: AsyncSession, owner: str, columns: Columns, matches: Matches, query: SearchQuery
+) -> Ranking:
+    positive = [term for term in query.terms if not term.negated]
+    results = columns.ids[matches.mask]
+    ids, ranks = np.empty(0, np.int64), np.empty(0)
+    if 0 < len(results) <= MAX_RANKED:
+        ids, ranks = await rank(session, owner, positive, results)
+    return await asyncio.to_thread(by_relevance, columns, matches.mask, query, ids, ranks)
+
+
+async def columns_by_name(session: AsyncSession, owner: str, columns: Columns) -> Ids:
+    """Return the ids of an owner's documents by name: read once for each revision."""
+    if columns.named is None:
+        columns.named = await ids_by_name(session, owner)
+    return columns.named
+
+
+async def _place_of_name(
+    session: AsyncSession, owner: str, ranking: Ranking, named: Ids, cursor: SearchCursor
+) -> int:
+    """Return the position of the first result after a cursor in the order of names."""
+    descending = ranking.sort.descending
+    following = await next_by_name(
+        session, owner, str(cursor.key), cursor.id, descending=descending
+    )
+    places = np.flatnonzero(named == following)
+    if not len(places):
+        return len(ranking.ids)
+    place = float(places[0])
+    return int(np.searchsorted(ranking.keys, -place if descending else place))

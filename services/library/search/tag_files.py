@@ -1,0 +1,241 @@
+"""Reads the files of finished tagging jobs into search documents.
+
+The transaction that adds a file queues it (`services.library.search.pending`). One library of a
+server reads the queue in order; the file is read outside of any transaction. After a kill the file
+is read again, which writes the same values.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from prometheus_client import Counter
+from pydantic import ValidationError
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from contracts.items import ArtifactKind
+from contracts.music import Seconds
+from contracts.objects import Bucket
+from contracts.tagging import SampleTags, Tags
+from kit.clock import Clock
+from kit.database.base import DatabaseUnavailable
+from kit.database.engine import Database
+from kit.objects.base import ObjectCorrupt, ObjectError, ObjectMissing, ObjectStore
+from services.library.background import until
+from services.library.catalogue.tables import ArtifactRow
+from services.library.jobs.locks import hold_owner
+from services.library.jobs.tables import JobRow
+from services.library.search.pending import TAG_FILES
+from services.library.search.sounds import describe_song, describe_sounds
+from services.library.search.tables import SearchPendingRow
+
+log = logging.getLogger(__name__)
+
+DAMAGED = Counter(
+    "library_damaged_tag_files_total", "Files of tags that could not be read into the search."
+)
+MAX_BYTES = 1 << 24
+"""A larger file is damaged: the tags of 20,000 samples need about as much."""
+READ_TIMEOUT: Seconds = 30.0
+AT_ONCE = 500
+POLL: Seconds = 1.0
+"""Files that other processes queued wait so long at most."""
+FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=2), timedelta(minutes=5)
+"""Pause after a file that the store could not give, doubled with each try."""
+
+
+class DamagedFile(Exception):
+    """A file of tags that will never be readable."""
+
+
+class TagFiles:
+    """Reads queued files of tags; of several, one is active.
+
+    Parameters
+    ----------
+    poll
+        How often the queue is read without being woken.
+    at_once
+        Samples that one transaction describes.
+    max_bytes
+        Size above which a file is damaged.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        *,
+        clock: Clock,
+        poll: Seconds = POLL,
+        at_once: int = AT_ONCE,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._clock = clock
+        self._poll = poll
+        self._at_once = at_once
+        self._max_bytes = max_bytes
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Read files until `stopping` is set."""
+        await until(stopping, self._lead())
+
+    async def read(self) -> bool:
+        """Read the next file that is due; return whether there was one."""
+        query = (
+            select(ArtifactRow, col(JobRow.inputs), col(SearchPendingRow.tries))
+            .join(SearchPendingRow, col(SearchPendingRow.artifact) == col(ArtifactRow.id))
+            .join(JobRow, col(JobRow.id) == col(ArtifactRow.job))
+            .where(col(SearchPendingRow.due) <= self._database.now())
+            .order_by(col(SearchPendingRow.artifact))
+            .limit(1)
+        )
+        async with self._database.session() as session:
+            row = (await session.execute(query)).one_or_none()
+        if row is None:
+            return False
+        artifact, inputs, tries = row
+        try:
+            tags = await self._fetch(artifact)
+        except DamagedFile as error:
+            log.warning("search leaves out the tags %s: %s", artifact.id, error)
+            DAMAGED.inc()
+            await self._forget(artifact)
+        except ObjectError as error:
+            log.warning("search waits for the tags %s: %s", artifact.id, error)
+            await self._postpone(artifact, tries)
+        else:
+            await self._write(artifact, inputs, tags)
+        return True
+
+    async def _lead(self) -> None:
+        wake = self._database.listen(TAG_FILES)
+        while True:
+            try:
+                async with self._database.leadership("search tags") as lead:
+                    while True:
+                        await lead.confirm()
+                        wake.clear()  # Before looking, so that what comes meanwhile is seen.
+                        if await self.read():
+                            continue
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(self._poll):
+                                await wake.wait()
+            except DatabaseUnavailable as error:
+                log.warning("tags wait to be searchable: %s", error)
+            except SQLAlchemyError:
+                log.exception("tags could not be made searchable; trying again")
+            await self._clock.sleep(self._poll)
+
+    async def _fetch(self, artifact: ArtifactRow) -> Tags:
+        """Read a file.
+
+        Raises
+        ------
+        DamagedFile
+        ObjectError
+            The store cannot be asked now.
+        """
+        if artifact.size > self._max_bytes:
+            raise DamagedFile(f"its {artifact.size} bytes are more than {self._max_bytes}")
+        try:
+            async with asyncio.timeout(READ_TIMEOUT):
+                data = await self._objects.get_bytes(
+                    Bucket(artifact.bucket), artifact.object_key, limit=self._max_bytes
+                )
+        except (ObjectMissing, ObjectCorrupt) as error:
+            raise DamagedFile(str(error)) from error
+        except TimeoutError as error:
+            raise ObjectError(f"it was not read within {READ_TIMEOUT:.0f} s") from error
+        return await asyncio.to_thread(_parse, data, artifact.sha256)
+
+    async def _write(
+        self, artifact: ArtifactRow, inputs: Sequence[Mapping[str, Any]], tags: Tags
+    ) -> None:
+        """Write what a file says, a number of samples at once, and take it off the queue."""
+        # The last part also writes the song and ends the file.
+        starts = range(0, max(1, len(tags.samples)), self._at_once)
+        parts = [tags.samples[start : start + self._at_once] for start in starts]
+        for number, part in enumerate(parts, start=1):
+            async with self._database.transaction() as session:
+                await hold_owner(session, artifact.owner)
+                items = await _items_of(session, inputs, part)
+                await describe_sounds(session, artifact.owner, items)
+                if number < len(parts):
+                    continue
+                if tags.song and artifact.item is not None:
+                    await describe_song(session, artifact.owner, artifact.item, tags.song)
+                await session.execute(_removal(artifact))
+
+    async def _forget(self, artifact: ArtifactRow) -> None:
+        async with self._database.transaction() as session:
+            await session.execute(_removal(artifact))
+
+    async def _postpone(self, artifact: ArtifactRow, tries: int) -> None:
+        pause = min(FIRST_PAUSE * 2 ** min(tries, 20), MAX_PAUSE)
+        later = (
+            update(SearchPendingRow)
+            .where(col(SearchPendingRow.artifact) == artifact.id)
+            .values(tries=tries + 1, due=self._database.now(offset=pause))
+            .execution_options(synchronize_session=False)
+        )
+        async with self._database.transaction() as session:
+            await session.execute(later)
+
+
+def _parse(data: bytes, sha256: str) -> Tags:
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise DamagedFile("its bytes changed in the store")
+    try:
+        return Tags.model_validate_json(data)
+    except ValidationError as error:
+        raise DamagedFile(f"it has no tags of this version: {error}") from error
+
+
+def _removal(artifact: ArtifactRow) -> Any:
+    return (
+        delete(SearchPendingRow)
+        .where(col(SearchPendingRow.artifact) == artifact.id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def _items_of(
+    session: AsyncSession, inputs: Sequence[Mapping[str, Any]], samples: Sequence[SampleTags]
+) -> dict[str, SampleTags]:
+    """Return the items that samples are, by the names of the job's inputs.
+
+    An item's canonical audio is the object that the job read: of an uploaded sample the same
+    artifact, of one cut from a song the artifact of the item beside that of the song.
+    """
+    by_name: dict[tuple[str, str | None], list[Mapping[str, Any]]] = {}
+    for source in inputs:
+        by_name.setdefault((source["name"], source["stem"]), []).append(source)
+    by_key: dict[str, SampleTags] = {}
+    artifacts = []
+    for sample in samples:
+        sources = by_name.get((sample.file, sample.stem), ())
+        # Of two inputs of one name nobody knows which of them the tags describe.
+        if len(sources) == 1 and sources[0]["artifact"] is not None:
+            by_key[sources[0]["key"]] = sample
+            artifacts.append(sources[0]["artifact"])
+    if not by_key:
+        return {}
+    read = aliased(ArtifactRow)
+    jobs = select(col(read.job)).where(col(read.id).in_(artifacts))
+    own = select(col(ArtifactRow.item), col(ArtifactRow.object_key)).where(
+        col(ArtifactRow.job).in_(jobs),
+        col(ArtifactRow.kind) == ArtifactKind.CANONICAL,
+    )
+    found = (await session.execute(own)).all()
+    return {item: by_key[key] for item, key in found if item is not None and key in by_key}
