@@ -38,9 +38,9 @@ def words_of(text: str, *, max_length: int | None = None) -> list[str]:
     max_length
         Characters of the text that are read, before and after folding.
     """
-    folded = fold(text, most=max_length)
+    folded = fold(text, max_length=max_length)
     # Folding may uncover capitals, such as those of mathematical letters.
-    folded = fold(folded, most=max_length)
+    folded = fold(folded, max_length=max_length)
     return [word[:MAX_WORD] for word in _split(folded)]
 
 
