@@ -54,8 +54,8 @@ def tracks(data: Path) -> Iterator[Labelled]:
 
 def holds(audio: Mono, rate: int, *, one_shot: bool) -> dict[str, bool]:
     """Return which words hold for a sound."""
-    heard = np.asarray(audio[: int(LONGEST * rate)], np.float32)
-    sound = measure(heard[None], heard, rate, one_shot=one_shot)
+    block = np.asarray(audio[: int(LONGEST * rate)], np.float32)
+    sound = measure(block[None], block, rate, one_shot=one_shot)
     values = {name: getattr(sound, name.value, None) for name in MeasuredField}
     values[MeasuredField.DURATION] = audio.size / rate
     known = {name: np.array([value], np.float32) for name, value in values.items()}

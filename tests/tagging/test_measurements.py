@@ -26,19 +26,19 @@ def sine(
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 96_000])
 def test_a_sine_is_tonal_at_its_frequency(rate: int) -> None:
-    found = facts(sine(440.0, rate=rate), rate=rate)
-    assert found.brightness == pytest.approx(440, rel=0.03)
-    assert found.noisiness is not None
-    assert found.noisiness < 0.02
-    assert found.pitch == pytest.approx(440, rel=0.005)
-    assert found.pitch_clarity == pytest.approx(1, abs=0.02)
+    measured = facts(sine(440.0, rate=rate), rate=rate)
+    assert measured.brightness == pytest.approx(440, rel=0.03)
+    assert measured.noisiness is not None
+    assert measured.noisiness < 0.02
+    assert measured.pitch == pytest.approx(440, rel=0.005)
+    assert measured.pitch_clarity == pytest.approx(1, abs=0.02)
 
 
 def test_white_noise_is_noisy_without_a_pitch() -> None:
-    found = facts(signals.noise(0.5)[0])
-    assert found.noisiness == pytest.approx(0.85, abs=0.03)
-    assert found.brightness == pytest.approx(RATE / 4, rel=0.05)
-    assert (found.pitch, found.pitch_clarity) == (None, None)
+    measured = facts(signals.noise(0.5)[0])
+    assert measured.noisiness == pytest.approx(0.85, abs=0.03)
+    assert measured.brightness == pytest.approx(RATE / 4, rel=0.05)
+    assert (measured.pitch, measured.pitch_clarity) == (None, None)
 
 
 @pytest.mark.parametrize("note", [28, 40, 60, 81])
@@ -47,9 +47,9 @@ def test_a_note_with_overtones_has_the_pitch_of_its_fundamental(note: int) -> No
     wave = sum(
         np.sin(2 * np.pi * k * signals.note_frequency(note) * clock) / k for k in range(1, 8)
     )
-    found = detect_pitch(np.asarray(0.3 * wave * np.exp(-4 * clock), np.float32), RATE)
-    assert found is not None
-    assert found.frequency == pytest.approx(signals.note_frequency(note), rel=0.01)
+    measured = detect_pitch(np.asarray(0.3 * wave * np.exp(-4 * clock), np.float32), RATE)
+    assert measured is not None
+    assert measured.frequency == pytest.approx(signals.note_frequency(note), rel=0.01)
 
 
 def test_the_envelope_gives_attack_and_decay() -> None:
@@ -57,9 +57,9 @@ def test_the_envelope_gives_attack_and_decay() -> None:
     rise = np.minimum(1.0, clock / 0.1)
     fall = np.exp(-np.maximum(0.0, clock - 0.1) * np.log(10) / 0.3)
     wave = np.asarray(0.5 * rise * fall * np.sin(2 * np.pi * 1000 * clock), np.float32)
-    found = facts(wave)
-    assert found.attack == pytest.approx(0.08, abs=0.003)
-    assert found.decay == pytest.approx(0.3, abs=0.005)
+    measured = facts(wave)
+    assert measured.attack == pytest.approx(0.08, abs=0.003)
+    assert measured.decay == pytest.approx(0.3, abs=0.005)
 
 
 def test_loudness_is_that_of_the_loudest_part_and_nothing_else_depends_on_level() -> None:
@@ -74,17 +74,17 @@ def test_loudness_is_that_of_the_loudest_part_and_nothing_else_depends_on_level(
 
 
 def test_a_loop_has_no_envelope_and_no_pitch() -> None:
-    found = facts(signals.drum_loop(120.0, 1).audio[0], one_shot=False)
-    assert (found.attack, found.decay, found.pitch) == (None, None, None)
-    assert found.brightness is not None
+    measured = facts(signals.drum_loop(120.0, 1).audio[0], one_shot=False)
+    assert (measured.attack, measured.decay, measured.pitch) == (None, None, None)
+    assert measured.brightness is not None
 
 
 @pytest.mark.parametrize("size", [1, 2, 50, 500])
 def test_the_shortest_sounds_are_measured(size: int) -> None:
-    found = facts(np.full(size, 0.5, np.float32))
-    assert found.loudness is not None
-    assert found.noisiness is not None
-    assert SoundFacts.model_validate_json(found.model_dump_json()) == found
+    measured = facts(np.full(size, 0.5, np.float32))
+    assert measured.loudness is not None
+    assert measured.noisiness is not None
+    assert SoundFacts.model_validate_json(measured.model_dump_json()) == measured
 
 
 @cache

@@ -237,5 +237,5 @@ async def _items_of(
         col(ArtifactRow.job).in_(jobs),
         col(ArtifactRow.kind) == ArtifactKind.CANONICAL,
     )
-    found = (await session.execute(own)).all()
-    return {item: by_key[key] for item, key in found if item is not None and key in by_key}
+    rows = (await session.execute(own)).all()
+    return {item: by_key[key] for item, key in rows if item is not None and key in by_key}

@@ -101,7 +101,7 @@ async def cut(user: User, catalogue: Catalogue, slices: Mapping[str, ArtifactKin
         ],
     }
     await user.post("/runs", {"item": song, "pipeline": spec})
-    made = {
+    files = {
         f"{name}.flac": WorkerFile(
             kind,
             item=ItemKind.SAMPLE,
@@ -110,7 +110,7 @@ async def cut(user: User, catalogue: Catalogue, slices: Mapping[str, ArtifactKin
         )
         for name, kind in slices.items()
     }
-    await catalogue.finish(await catalogue.claim(TaskName.SLICING), SLICING, made)
+    await catalogue.finish(await catalogue.claim(TaskName.SLICING), SLICING, files)
     return song
 
 
@@ -222,14 +222,14 @@ async def test_a_damaged_file_is_given_up_and_the_next_one_read(
         content = {"no tags": b'{"samples": 3}', "large": large}.get(name)
         await tag(user, catalogue, item, good, data=content)
     store = catalogue.objects
-    async for found in store.walk(Bucket.DERIVED, ""):
-        if not found.key.endswith("tags.json"):
+    async for facts in store.walk(Bucket.DERIVED, ""):
+        if not facts.key.endswith("tags.json"):
             continue
-        if items["changed"] in found.key:
+        if items["changed"] in facts.key:
             kind = "application/json"
-            await store.put_bytes(Bucket.DERIVED, found.key, b"other", media_type=kind)
-        if items["missing"] in found.key:
-            await store.delete(Bucket.DERIVED, [found.key])
+            await store.put_bytes(Bucket.DERIVED, facts.key, b"other", media_type=kind)
+        if items["missing"] in facts.key:
+            await store.delete(Bucket.DERIVED, [facts.key])
     before = damaged()
     await read_all(catalogue, max_bytes=1500)
     assert damaged() == before + 4
@@ -248,7 +248,7 @@ class FileStoreThatIsAway(FileStore):
         return await super().get_bytes(bucket, key, limit=limit)
 
 
-async def test_a_store_that_is_away_is_asked_again_after_a_pause(
+async def test_a_store_that_is_unavailable_is_tried_again_after_a_pause(
     library_url: str, tmp_path: Path
 ) -> None:
     async with open_catalogue(library_url, tmp_path, store=FileStoreThatIsAway) as catalogue:
@@ -306,10 +306,10 @@ class WatchedTagFiles(TagFiles):
         self.done = asyncio.Event()
 
     async def read(self) -> bool:
-        found = await super().read()
-        if found:
+        something = await super().read()
+        if something:
             self.done.set()
-        return found
+        return something
 
 
 async def test_a_file_is_read_as_soon_as_its_job_has_finished(catalogue: Catalogue) -> None:
