@@ -21,14 +21,18 @@ async def test_items_are_reported_when_they_are_added_and_changed(catalogue: Cat
     catalogue.database.hooks.register(ITEM_CHANGED, see)
     upload = await user.upload(b"a song" * 1000)
     assert seen == [("song.wav", "ingesting")]
+    seen.clear()
     await catalogue.ingest_next()
-    assert seen[1:] == [("song.wav", "ready")]
+    # Once by what ingest does to its item, and once by the search, which shows its result.
+    assert seen == [("song.wav", "ready")] * 2
+    seen.clear()
     await user.http.patch(f"/v1/items/{upload['item']}", json={"name": "Night Drive"})
-    assert seen[2:] == [("Night Drive", "ready")]
+    assert seen == [("Night Drive", "ready")]
+    seen.clear()
     await user.post("/jobs", {"item": upload["item"], "task": "separation"})
     claim = await catalogue.claim(TaskName.SEPARATION)
     await catalogue.finish(claim, separated(), stems(Stem.BASS))
-    assert seen[3:] == [("song – bass", "ready")]
+    assert seen == [("song – bass", "ready")]
 
 
 async def test_an_error_in_a_listener_undoes_the_change(catalogue: Catalogue) -> None:

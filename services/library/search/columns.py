@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.search import MeasuredField, SortField
 from kit.database.engine import database_of
 from services.library.metadata import METADATA
-from services.library.search.fulltext import Ids
+from services.library.search.fulltext import DocumentIds
 from services.library.search.tables import SearchDocumentRow
 
 Mask = NDArray[np.bool_]
@@ -69,7 +69,7 @@ class Columns:
 
     def __init__(self) -> None:
         self.revision = 0
-        self.ids: Ids = np.empty(0, np.int64)
+        self.ids: DocumentIds = np.empty(0, np.int64)
         self.live: Mask = np.empty(0, np.bool_)
         self.favourite: Mask = np.empty(0, np.bool_)
         self.rating: NDArray[np.int8] = np.empty(0, np.int8)
@@ -80,10 +80,10 @@ class Columns:
         self.coded: dict[str, NDArray[np.int32]] = {n: np.empty(0, np.int32) for n in CODED}
         self.numbers: dict[str, NDArray[np.float32]] = {n: np.empty(0, np.float32) for n in NUMBERS}
         self.tags = Codes()
-        self.tag_documents: Ids = np.empty(0, np.int64)
+        self.tag_documents: DocumentIds = np.empty(0, np.int64)
         """With `tag_codes`, the document and the tag of each pair."""
         self.tag_codes: NDArray[np.int32] = np.empty(0, np.int32)
-        self.named: Ids | None = None
+        self.named: DocumentIds | None = None
         """All ids by name, if a search read them since the last change."""
         self._orders: dict[tuple[SortField, bool], Positions] = {}
 
@@ -104,7 +104,7 @@ class Columns:
         texts = sum(len(codes.texts) for codes in (self.tags, *self.codes.values()))
         return int(sum(array.nbytes for array in arrays)) + 150 * texts
 
-    def places(self, ids: Ids) -> Positions:
+    def places(self, ids: DocumentIds) -> Positions:
         """Return the positions of documents; ids that are not in the columns are left out."""
         if not self.size:
             return np.empty(0, np.int64)
@@ -112,7 +112,7 @@ class Columns:
         places[places == self.size] = 0
         return np.asarray(places[self.ids[places] == ids], np.int64)
 
-    def mask(self, ids: Ids) -> Mask:
+    def mask(self, ids: DocumentIds) -> Mask:
         """Return the mask of documents with these ids."""
         mask = np.zeros(self.size, np.bool_)
         mask[self.places(ids)] = True
@@ -207,7 +207,7 @@ class ColumnPart:
 
     revision: int
     arrays: dict[str, NDArray[Any]]
-    tag_documents: Ids
+    tag_documents: DocumentIds
     tag_codes: NDArray[np.int32]
 
 

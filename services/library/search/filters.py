@@ -19,7 +19,7 @@ from contracts.search import (
     ValueRange,
 )
 from services.library.search.columns import Columns, Mask
-from services.library.search.fulltext import Ids
+from services.library.search.fulltext import DocumentIds
 from services.library.search.values import accepted_keys
 
 MAX_FACET_VALUES = 50
@@ -32,13 +32,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class TextMatches:
     """What the full-text index found for a query."""
 
-    words: Ids | None
+    words: DocumentIds | None
     """Documents with all words that have one meaning; `None` if the query has no such word."""
-    terms: Sequence[tuple[Term, Ids]]
+    terms: Sequence[tuple[Term, DocumentIds]]
     """The other terms, which are negated or have another meaning too, each with its documents."""
     songs: Collection[str]
     """Items with the ids or names in `sources` of the query."""
-    deleting: Ids
+    deleting: DocumentIds
     """Documents of items that are being deleted."""
 
 
@@ -166,7 +166,7 @@ def _masks(
     return others, facets
 
 
-def _term_mask(columns: Columns, term: Term, ids: Ids) -> Mask:
+def _term_mask(columns: Columns, term: Term, ids: DocumentIds) -> Mask:
     mask = columns.mask(ids)
     if term.classes:
         mask |= _coded_mask(columns, "sound_class", term.classes)

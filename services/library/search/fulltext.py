@@ -18,8 +18,8 @@ from contracts.search import Term
 from kit.database.engine import database_of
 from services.library.search.text import words_of
 
-Ids = NDArray[np.int64]
-"""Ids of documents, `[documents]`."""
+DocumentIds = NDArray[np.int64]
+"""DocumentIds of documents, `[documents]`."""
 MAX_POSITIONS = 10_000
 """Words of a document that are indexed; a `tsvector` counts up to 16,383."""
 MIN_PREFIX = 2
@@ -85,7 +85,7 @@ async def delete_words(session: AsyncSession, ids: Collection[int]) -> None:
         await session.execute(_DELETE_POSTGRES, {"ids": list(ids)})
 
 
-async def find_all(session: AsyncSession, owner: str, terms: Sequence[Term]) -> Ids:
+async def find_all(session: AsyncSession, owner: str, terms: Sequence[Term]) -> DocumentIds:
     """Return the ids of an owner's documents that match every term, in no order.
 
     Whether a term is negated is left to the caller.
@@ -98,14 +98,14 @@ async def find_all(session: AsyncSession, owner: str, terms: Sequence[Term]) -> 
     return await decode_ids(answer)
 
 
-async def decode_ids(joined: str | bytes | None) -> Ids:
+async def decode_ids(joined: str | bytes | None) -> DocumentIds:
     """Return ids that a database joined into one value: decimal text, or 64-bit big-endian."""
     return await asyncio.to_thread(_decode, joined)
 
 
 async def rank(
-    session: AsyncSession, owner: str, terms: Sequence[Term], ids: Ids
-) -> tuple[Ids, NDArray[np.float64]]:
+    session: AsyncSession, owner: str, terms: Sequence[Term], ids: DocumentIds
+) -> tuple[DocumentIds, NDArray[np.float64]]:
     """Return how well documents match any of the terms: bm25 on SQLite, `ts_rank` on Postgres.
 
     Returns
@@ -156,7 +156,7 @@ def _json(ids: Iterable[int]) -> str:
     return f"[{','.join(map(str, ids))}]"
 
 
-def _decode(joined: str | bytes | None) -> Ids:
+def _decode(joined: str | bytes | None) -> DocumentIds:
     if not joined:
         return np.empty(0, np.int64)
     if isinstance(joined, bytes):

@@ -9,7 +9,7 @@ from contracts.search import SearchQuery, Sort, SortField, Term
 from services.library.search.columns import Columns, Mask
 from services.library.search.cursors import SearchCursor
 from services.library.search.filters import sound_word_mask
-from services.library.search.fulltext import Ids
+from services.library.search.fulltext import DocumentIds
 
 MAX_RANKED = 5000
 """Results up to which relevance is computed; more are sorted by time, newest first."""
@@ -31,7 +31,7 @@ class Ranking:
     """
 
     sort: Sort
-    ids: Ids
+    ids: DocumentIds
     keys: NDArray[np.float64]
 
     def place_after(self, cursor: SearchCursor) -> int:
@@ -53,7 +53,7 @@ def by_column(columns: Columns, mask: Mask, sort: Sort) -> Ranking:
     return Ranking(sort, columns.ids[places], keys.astype(np.float64))
 
 
-def by_name(columns: Columns, mask: Mask, sort: Sort, named: Ids) -> Ranking:
+def by_name(columns: Columns, mask: Mask, sort: Sort, named: DocumentIds) -> Ranking:
     """Return the matching documents in the order of all documents' names, `named`."""
     ranks = np.flatnonzero(np.isin(named, columns.ids[mask], assume_unique=True))
     if sort.descending:
@@ -63,7 +63,7 @@ def by_name(columns: Columns, mask: Mask, sort: Sort, named: Ids) -> Ranking:
 
 
 def by_relevance(
-    columns: Columns, mask: Mask, query: SearchQuery, ids: Ids, ranks: NDArray[np.float64]
+    columns: Columns, mask: Mask, query: SearchQuery, ids: DocumentIds, ranks: NDArray[np.float64]
 ) -> Ranking:
     """Return the matching documents, those first whose words and classes match best.
 

@@ -10,7 +10,7 @@ from sqlmodel import col
 from kit.database.engine import database_of
 from services.library.catalogue.repository import being_deleted
 from services.library.catalogue.tables import DeletionRow, ItemRow
-from services.library.search.fulltext import Ids, decode_ids
+from services.library.search.fulltext import DocumentIds, decode_ids
 from services.library.search.tables import SearchDocumentRow, SearchTagRow
 
 MAX_SONGS = 500
@@ -34,7 +34,7 @@ _IS_DELETING = (
 )
 
 
-async def deleting_documents(session: AsyncSession, owner: str) -> Ids:
+async def deleting_documents(session: AsyncSession, owner: str) -> DocumentIds:
     """Return the documents of items whose deletion is under way."""
     if (await session.execute(_IS_DELETING, {"owner": owner})).first() is None:
         return np.empty(0, np.int64)
@@ -45,7 +45,7 @@ async def deleting_documents(session: AsyncSession, owner: str) -> Ids:
     return np.array(list(await session.scalars(query)), np.int64)
 
 
-async def songs_named(session: AsyncSession, ids: Ids) -> list[str]:
+async def songs_named(session: AsyncSession, ids: DocumentIds) -> list[str]:
     """Return which of some documents' items have no parent, and others were cut from them."""
     if not len(ids):
         return []
@@ -59,7 +59,7 @@ async def songs_named(session: AsyncSession, ids: Ids) -> list[str]:
     return list(await session.scalars(query))
 
 
-async def ids_by_name(session: AsyncSession, owner: str) -> Ids:
+async def ids_by_name(session: AsyncSession, owner: str) -> DocumentIds:
     """Return the ids of an owner's documents in the order of their names."""
     statement = _BY_NAME_SQLITE if database_of(session).sqlite else _BY_NAME_POSTGRES
     return await decode_ids(await session.scalar(statement, {"owner": owner}))
@@ -81,7 +81,7 @@ async def next_by_name(
     return (await session.execute(query.limit(1))).scalar_one_or_none()
 
 
-async def documents_of(session: AsyncSession, owner: str, ids: Ids) -> list[FoundRow]:
+async def documents_of(session: AsyncSession, owner: str, ids: DocumentIds) -> list[FoundRow]:
     """Return documents with their items and tags, in the order of `ids`.
 
     Documents of items that were removed meanwhile are left out.

@@ -26,7 +26,7 @@ from services.library.search.cache import ColumnCache
 from services.library.search.columns import Columns, refresh
 from services.library.search.cursors import SearchCursor, decode_cursor, encode_cursor
 from services.library.search.filters import Matches, TextMatches
-from services.library.search.fulltext import Ids, find_all, rank
+from services.library.search.fulltext import DocumentIds, find_all, rank
 from services.library.search.language import format_query
 from services.library.search.ranking import (
     MAX_RANKED,
@@ -191,7 +191,7 @@ class Searches:
         return _Answer(ranking, facets, offset)
 
 
-def _page(ids: Ids, offset: int, limit: int) -> Ids:
+def _page(ids: DocumentIds, offset: int, limit: int) -> DocumentIds:
     return ids[offset : offset + limit]
 
 
@@ -246,7 +246,7 @@ async def _by_relevance(
     return await asyncio.to_thread(by_relevance, columns, matches.mask, query, ids, ranks)
 
 
-async def columns_by_name(session: AsyncSession, owner: str, columns: Columns) -> Ids:
+async def columns_by_name(session: AsyncSession, owner: str, columns: Columns) -> DocumentIds:
     """Return the ids of an owner's documents by name: read once for each revision."""
     if columns.named is None:
         columns.named = await ids_by_name(session, owner)
@@ -254,7 +254,7 @@ async def columns_by_name(session: AsyncSession, owner: str, columns: Columns) -
 
 
 async def _place_of_name(
-    session: AsyncSession, owner: str, ranking: Ranking, named: Ids, cursor: SearchCursor
+    session: AsyncSession, owner: str, ranking: Ranking, named: DocumentIds, cursor: SearchCursor
 ) -> int:
     """Return the position of the first result after a cursor in the order of names."""
     descending = ranking.sort.descending

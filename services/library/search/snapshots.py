@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from contracts.music import Seconds
 from kit.clock import Clock
-from services.library.search.fulltext import Ids
+from services.library.search.fulltext import DocumentIds
 
 LIFETIME: Seconds = timedelta(minutes=5).total_seconds()
 """How long a snapshot stays after it was read last."""
@@ -21,7 +21,7 @@ MAX_BYTES = 64 << 20
 class _Snapshot:
     owner: str
     query: str
-    ids: Ids
+    ids: DocumentIds
     expires: float
 
 
@@ -34,7 +34,7 @@ class Snapshots:
         self._snapshots: OrderedDict[str, _Snapshot] = OrderedDict()
         self._bytes = 0
 
-    def add(self, owner: str, query: str, ids: Ids) -> str:
+    def add(self, owner: str, query: str, ids: DocumentIds) -> str:
         """Keep the results of a search; return the id of the snapshot."""
         self._drop_expired()
         mine = [id_ for id_, snapshot in self._snapshots.items() if snapshot.owner == owner]
@@ -49,7 +49,7 @@ class Snapshots:
             self._drop(next(iter(self._snapshots)))
         return id_
 
-    def get(self, id_: str, owner: str, query: str) -> Ids | None:
+    def get(self, id_: str, owner: str, query: str) -> DocumentIds | None:
         """Return the results of a search, if this process still has its snapshot."""
         self._drop_expired()
         snapshot = self._snapshots.get(id_)
