@@ -53,6 +53,7 @@ from services.library.jobs.subjects import subject_columns
 from services.library.jobs.tables import JobRow
 from services.library.routes.context import Context
 from services.library.routes.internal import internal_routes
+from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.tables import METADATA
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
@@ -191,6 +192,7 @@ class FailpointServer:
             settings=settings,
             uploads=uploads,
             deletions=deletions,
+            searches=Searches(self.database, clock=clock, max_bytes=1 << 20, at_once=1),
         )
 
         async def authenticate(token: str) -> Principal:
