@@ -60,6 +60,34 @@ class SdkHarness:
     def new_invitation(self) -> str:
         return self.administrator.invitations.create("to revoke").id
 
+    def new_collection(self) -> str:
+        collection = self.user.collections.create("Kicks").id
+        self.user.collections.add(collection, [self.item])
+        return collection
+
+    def new_share(self) -> str:
+        """Share a collection of the user with the administrator."""
+        collection = self.new_collection()
+        self.user.collections.share(collection, self.friend)
+        return collection
+
+    def new_link(self) -> tuple[str, str]:
+        collection = self.new_collection()
+        return collection, self.user.collections.create_link(collection).id
+
+    def secret(self) -> str:
+        """Return the secret of a link to a collection of the administrator."""
+        collection = self.administrator.collections.create("Hats").id
+        return str(self.administrator.collections.create_link(collection).secret)
+
+    @property
+    def friend(self) -> str:
+        return self.administrator.account.get().id
+
+    def tag(self) -> str:
+        self.user.tags.add(self.item, "dusty")
+        return "dusty"
+
 
 def email() -> str:
     return f"{secrets.token_hex(8)}@example.org"
@@ -89,6 +117,31 @@ CASES: dict[str, Case] = {
     "artifacts.list": lambda c, w: c.artifacts.list(w.item, page_size=1),
     "artifacts.save": lambda c, w: c.artifacts.save(w.artifact, w.file.with_name("fetched")),
     "artifacts.url": lambda c, w: c.artifacts.url(w.artifact.id),
+    "collections.add": lambda c, w: c.collections.add(w.new_collection(), [w.item]),
+    "collections.artifacts": lambda c, w: c.collections.artifacts(w.new_collection(), w.item),
+    "collections.clearance": lambda c, w: c.collections.clearance(w.new_collection()),
+    "collections.create": lambda c, w: c.collections.create("Snares", note="dusty"),
+    "collections.create_link": lambda c, w: c.collections.create_link(w.new_collection(), days=1),
+    "collections.delete": lambda c, w: c.collections.delete(w.new_collection()),
+    "collections.delete_link": lambda c, w: c.collections.delete_link(*w.new_link()),
+    "collections.download": lambda c, w: c.collections.download(
+        w.new_collection(), w.item, w.artifact.id
+    ),
+    "collections.get": lambda c, w: c.collections.get(w.new_collection()),
+    "collections.items": lambda c, w: c.collections.items(w.new_collection(), page_size=1),
+    "collections.links": lambda c, w: c.collections.links(w.new_link()[0]),
+    "collections.list": lambda c, w: (w.new_collection(), c.collections.list(item=w.item))[1],
+    "collections.move": lambda c, w: c.collections.move(w.new_collection(), [w.item]),
+    "collections.open_link": lambda c, w: c.collections.open_link(w.secret()),
+    "collections.remove": lambda c, w: c.collections.remove(w.new_collection(), [w.item]),
+    "collections.share": lambda c, w: c.collections.share(w.new_collection(), w.friend, "editor"),
+    "collections.shared": lambda c, w: (
+        w.user.collections.open_link(w.secret()),
+        c.collections.shared(),
+    )[1],
+    "collections.shares": lambda c, w: c.collections.shares(w.new_share()),
+    "collections.unshare": lambda c, w: c.collections.unshare(w.new_share(), w.friend),
+    "collections.update": lambda c, w: c.collections.update(w.new_collection(), note="dusty"),
     "events.stream": lambda c, w: c.events.stream(item=w.item, after="start"),
     "events.ticket": lambda c, w: c.events.ticket(),
     "feed.get": lambda c, w: c.feed.get(after="start", page_size=1),
@@ -97,8 +150,11 @@ CASES: dict[str, Case] = {
     "invitations.list": lambda c, w: (w.new_invitation(), c.invitations.list())[1],
     "invitations.revoke": lambda c, w: c.invitations.revoke(w.new_invitation()),
     "items.delete": lambda c, w: c.items.delete(w.new_item()),
+    "items.edit": lambda c, w: c.items.edit([{"items": [w.item], "rating": 3}]),
+    "items.favourite": lambda c, w: c.items.favourite(w.item),
     "items.get": lambda c, w: c.items.get(w.item),
     "items.list": lambda c, w: c.items.list(roots=True, kind="stem", page_size=1),
+    "items.unfavourite": lambda c, w: c.items.unfavourite(w.item),
     "items.update": lambda c, w: c.items.update(w.item, bpm=120.0, metadata={"artist": "Ann"}),
     "jobs.cancel": lambda c, w: c.jobs.cancel(w.job),
     "jobs.create": lambda c, w: c.jobs.create(w.item, "midi", params={"onset_threshold": 0.5}),
@@ -127,7 +183,12 @@ CASES: dict[str, Case] = {
     "sessions.create": lambda c, w: c.sessions.create(w.email, PASSWORD),
     "sessions.delete": lambda c, w: c.sessions.delete(),
     "sessions.refresh": lambda c, w: c.sessions.refresh(),
+    "tags.add": lambda c, w: c.tags.add(w.item, "warm"),
+    "tags.list": lambda c, w: c.tags.list(q=w.tag()),
+    "tags.remove": lambda c, w: c.tags.remove(w.item, w.tag()),
     "tasks.list": lambda c, w: c.tasks.list(),
+    "tray.get": lambda c, w: c.tray.get(),
+    "tray.put": lambda c, w: c.tray.put(3, w.item, locked=True),
     "uploads.abort": lambda c, w: c.uploads.abort(w.new_upload()),
     "uploads.complete": lambda c, w: c.uploads.complete(w.upload),
     "uploads.create": lambda c, w: c.uploads.create(
