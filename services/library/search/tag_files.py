@@ -39,7 +39,7 @@ from services.library.search.tables import SearchPendingRow
 
 log = logging.getLogger(__name__)
 
-DAMAGED = Counter(
+DAMAGED_TAG_FILES = Counter(
     "library_damaged_tag_files_total", "Files of tags that could not be read into the search."
 )
 MAX_BYTES = 1 << 24
@@ -109,7 +109,7 @@ class TagFiles:
             tags = await self._fetch(artifact)
         except DamagedFile as error:
             log.warning("search leaves out the tags %s: %s", artifact.id, error)
-            DAMAGED.inc()
+            DAMAGED_TAG_FILES.inc()
             await self._forget(artifact)
         except ObjectError as error:
             log.warning("search waits for the tags %s: %s", artifact.id, error)
