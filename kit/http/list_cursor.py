@@ -1,16 +1,12 @@
 """Keyset cursors of lists that are in another order than the newest first."""
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Depends, Query
 
 from contracts.base import Message
-from contracts.problems import FieldProblem, ProblemCode
-from kit.http.errors import ProblemError
+from kit.http.cursors import decode_values, encode_values, invalid_cursor
 from kit.http.pagination import MAX_LIMIT
 
 _MAX_INTEGER = (1 << 63) - 1
@@ -25,8 +21,7 @@ class ListQuery(Message):
 
 def encode_list_cursor(values: Sequence[int | str]) -> str:
     """Return the sort values of the last row of a page as text that means nothing to callers."""
-    text = json.dumps(list(values), separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return encode_values(values)
 
 
 def decode_list_cursor(cursor: str, kinds: Sequence[type[int] | type[str]]) -> list[int | str]:
@@ -43,8 +38,7 @@ def decode_list_cursor(cursor: str, kinds: Sequence[type[int] | type[str]]) -> l
         The cursor is malformed.
     """
     try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        values = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        values = decode_values(cursor)
         if not isinstance(values, list) or [type(value) for value in values] != list(kinds):
             raise ValueError
         for value in values:
@@ -53,12 +47,8 @@ def decode_list_cursor(cursor: str, kinds: Sequence[type[int] | type[str]]) -> l
             if isinstance(value, str) and "\x00" in value.encode().decode():
                 raise ValueError
         return values
-    except (ValueError, binascii.Error, UnicodeError, RecursionError):
-        raise ProblemError(
-            ProblemCode.INVALID_REQUEST,
-            "Invalid cursor. Send `next` of a page of this list, or leave `cursor` out.",
-            fields=(FieldProblem(field="query.cursor", message="not a cursor"),),
-        ) from None
+    except ValueError:
+        raise invalid_cursor() from None
 
 
 # Not `async`, it would run in another thread, which costs more than the rest of a page.

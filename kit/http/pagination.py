@@ -1,8 +1,5 @@
 """Keyset pagination with opaque cursors: new rows neither shift nor repeat a page's rows."""
 
-import base64
-import binascii
-import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
@@ -10,8 +7,7 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import Depends, Query
 
 from contracts.base import Message
-from contracts.problems import FieldProblem, ProblemCode
-from kit.http.errors import ProblemError
+from kit.http.cursors import decode_values, encode_values, invalid_cursor
 
 T = TypeVar("T")
 MAX_LIMIT = 200
@@ -41,8 +37,7 @@ class PageQuery(Message):
 
 def encode_cursor(cursor: Cursor) -> str:
     """Return a cursor as opaque text."""
-    text = json.dumps([cursor.created.isoformat(), cursor.id], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return encode_values((cursor.created.isoformat(), cursor.id))
 
 
 def decode_cursor(text: str) -> Cursor:
@@ -54,18 +49,13 @@ def decode_cursor(text: str) -> Cursor:
         The cursor is malformed.
     """
     try:
-        padded = text + "=" * (-len(text) % 4)
-        created, id_ = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        created, id_ = decode_values(text)
         when = datetime.fromisoformat(created)
         if when.tzinfo is None or not isinstance(id_, str) or not _ID.fullmatch(id_):
             raise ValueError
         return Cursor(created=when.astimezone(UTC), id=id_)
-    except (ValueError, TypeError, OverflowError, binascii.Error, UnicodeError):
-        raise ProblemError(
-            ProblemCode.INVALID_REQUEST,
-            "Invalid cursor. Send `next` of a page of this list, or leave `cursor` out.",
-            fields=(FieldProblem(field="query.cursor", message="not a cursor"),),
-        ) from None
+    except (ValueError, TypeError, OverflowError):
+        raise invalid_cursor() from None
 
 
 # `async`, because FastAPI runs other dependencies in a thread, which costs more than the page.

@@ -1,13 +1,11 @@
 """Cursors of a search: where a page ended in the order of the results."""
 
-import base64
-import binascii
-import json
 import math
 from dataclasses import dataclass
 
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.search import Sort, SortField
+from kit.http.cursors import decode_values, encode_values
 from kit.http.errors import ProblemError
 
 
@@ -33,8 +31,7 @@ class SearchCursor:
 def encode_cursor(cursor: SearchCursor) -> str:
     """Return a cursor as text that means nothing to callers."""
     key = None if isinstance(cursor.key, float) and math.isnan(cursor.key) else cursor.key
-    values = [cursor.sort.field, cursor.sort.descending, key, cursor.id]
-    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+    return encode_values((cursor.sort.field, cursor.sort.descending, key, cursor.id))
 
 
 def decode_cursor(text: str, sort: Sort) -> SearchCursor:
@@ -46,9 +43,7 @@ def decode_cursor(text: str, sort: Sort) -> SearchCursor:
         The cursor is malformed, or of results in another order.
     """
     try:
-        padded = text + "=" * (-len(text) % 4)
-        values = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        field, descending, key, id_ = values
+        field, descending, key, id_ = decode_values(text)
         numeric = sort.field is not SortField.NAME
         if (field, descending) != (sort.field, sort.descending) or type(id_) is not int:
             raise ValueError
@@ -65,7 +60,7 @@ def decode_cursor(text: str, sort: Sort) -> SearchCursor:
         elif key is None and not numeric:
             raise ValueError
         return SearchCursor(sort, key, id_)
-    except (ValueError, TypeError, OverflowError, binascii.Error, UnicodeError, RecursionError):
+    except (ValueError, TypeError, OverflowError):
         raise ProblemError(
             ProblemCode.INVALID_REQUEST,
             "Invalid cursor. Send `next` of a page of the same search, or leave `cursor` out.",
