@@ -1,6 +1,7 @@
 """Work that goes on until the service stops."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
@@ -8,8 +9,10 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from contracts.music import Seconds
 from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable
+from kit.database.engine import Database
 from kit.objects.base import ObjectError
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,44 @@ async def until(stopping: asyncio.Event, *work: Coroutine[Any, Any, None]) -> No
         for task in (stop, *tasks):
             task.cancel()
         await asyncio.wait({stop, *tasks})
+
+
+async def lead(
+    database: Database,
+    name: str,
+    signal: str,
+    act: Callable[[], Awaitable[bool]],
+    *,
+    poll: Seconds,
+) -> None:
+    """Become the one that does some work, and do it, without an end.
+
+    Parameters
+    ----------
+    name
+        The leadership.
+    signal
+        Notified when there may be work.
+    act
+        Does a piece of it; returns whether there may be more right now.
+    poll
+        How often to look without a signal, since that of another process may not arrive.
+
+    Raises
+    ------
+    DatabaseUnavailable
+    SQLAlchemyError
+    """
+    wake = database.listen(signal)
+    async with database.leadership(name) as leadership:
+        while True:
+            await leadership.confirm()
+            wake.clear()  # Before looking, so that what comes meanwhile is seen.
+            if await act():
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(poll):
+                    await wake.wait()
 
 
 async def repeat(act: Callable[[], Awaitable[Any]], *, every: timedelta, clock: Clock) -> None:

@@ -6,7 +6,6 @@ same id, but none is lost. Events of one key go one after the other, different k
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -22,7 +21,7 @@ from contracts.topics import TOPICS
 from kit.bus.base import AnyEvent, Bus, BusError
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
-from services.library.background import until
+from services.library.background import lead, until
 from services.library.events.outbox import OUTBOX
 from services.library.events.tables import EventRow
 
@@ -72,22 +71,18 @@ class Relay:
         return len(taken)
 
     async def _lead(self) -> None:
-        wake = self._database.listen(OUTBOX)
         while True:
             try:
-                async with self._database.leadership("relay") as lead:
-                    while True:
-                        await lead.confirm()
-                        wake.clear()  # Before looking, so that what comes meanwhile is seen.
-                        if await self.relay():
-                            await asyncio.sleep(GATHER)
-                            continue
-                        with contextlib.suppress(TimeoutError):
-                            async with asyncio.timeout(self._poll):
-                                await wake.wait()
+                await lead(self._database, "relay", OUTBOX, self._relay, poll=self._poll)
             except (DatabaseUnavailable, SQLAlchemyError) as error:
                 log.warning("events wait: %s", error)
                 await asyncio.sleep(self._poll)
+
+    async def _relay(self) -> bool:
+        if not await self.relay():
+            return False
+        await asyncio.sleep(GATHER)
+        return True
 
     async def _send(self, line: Iterable[EventRow]) -> list[int]:
         """Publish events of one key in order, up to the first that the bus does not take."""

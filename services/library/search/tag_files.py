@@ -6,7 +6,6 @@ is read again, which writes the same values.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
@@ -29,7 +28,7 @@ from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.objects.base import ObjectCorrupt, ObjectError, ObjectMissing, ObjectStore
-from services.library.background import until
+from services.library.background import lead, until
 from services.library.catalogue.tables import ArtifactRow
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import JobRow
@@ -119,18 +118,9 @@ class TagFiles:
         return True
 
     async def _lead(self) -> None:
-        wake = self._database.listen(TAG_FILES)
         while True:
             try:
-                async with self._database.leadership("search tags") as lead:
-                    while True:
-                        await lead.confirm()
-                        wake.clear()  # Before looking, so that what comes meanwhile is seen.
-                        if await self.read():
-                            continue
-                        with contextlib.suppress(TimeoutError):
-                            async with asyncio.timeout(self._poll):
-                                await wake.wait()
+                await lead(self._database, "search tags", TAG_FILES, self.read, poll=self._poll)
             except DatabaseUnavailable as error:
                 log.warning("tags wait to be searchable: %s", error)
             except SQLAlchemyError:
