@@ -45,15 +45,21 @@ def _is_kept(table: Any, owner: Any) -> ColumnElement[bool]:
     return col(table.id).not_in(being_deleted(owner))
 
 
-def being_deleted(owner: Any) -> Select[str]:
-    """Return the query of the items that deletions of an owner remove, with all cut from them.
+def being_deleted(owner: Any = None) -> Select[str]:
+    """Return the query of the items that deletions under way remove, with all cut from them.
 
     It depends on no row, so it is run once for a list; and mostly there is no deletion.
+
+    Parameters
+    ----------
+    owner
+        Whose deletions; without one, everybody's, as for a collection with items of its editors.
     """
-    going = (
-        select(col(DeletionRow.item).label("id"))
-        .where(col(DeletionRow.owner) == owner, col(DeletionRow.item).is_not(None))
-        .cte("going", recursive=True)
+    query: Select[Any] = select(col(DeletionRow.item).label("id")).where(
+        col(DeletionRow.item).is_not(None)
     )
+    if owner is not None:
+        query = query.where(col(DeletionRow.owner) == owner)
+    going = query.cte("going", recursive=True)
     going = going.union(select(col(ItemRow.id)).where(col(ItemRow.parent) == going.c.id))
     return select(going.c.id)

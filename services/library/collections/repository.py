@@ -13,8 +13,8 @@ from contracts.ids import CollectionId, OwnerId
 from kit.database.engine import database_of
 from kit.http.errors import not_found
 from services.library.access import Action, may
-from services.library.catalogue.repository import Repository
-from services.library.catalogue.tables import DeletionRow, ItemRow
+from services.library.catalogue.repository import Repository, being_deleted
+from services.library.catalogue.tables import ItemRow
 from services.library.collections.builtin import NAMES, builtin_id, builtin_kind, resolve
 from services.library.collections.tables import (
     CollectionItemRow,
@@ -150,17 +150,3 @@ class Collections(OwnerRepository):
             col(CollectionShareRow.account) == self.principal.user,
             or_(expires.is_(None), expires > now),
         )
-
-
-def being_deleted() -> Select[str]:
-    """Return the query of the items that deletions under way remove, whoever owns them.
-
-    A collection may hold items of its editors. There are few such deletions at any time.
-    """
-    going = (
-        select(col(DeletionRow.item).label("id"))
-        .where(col(DeletionRow.item).is_not(None))
-        .cte("going", recursive=True)
-    )
-    going = going.union(select(col(ItemRow.id)).where(col(ItemRow.parent) == going.c.id))
-    return select(going.c.id)

@@ -14,9 +14,10 @@ from contracts.collections import (
     CollectionRole,
 )
 from contracts.ids import ArtifactId, CollectionId, ItemId
+from services.library.catalogue.repository import being_deleted
 from services.library.catalogue.tables import ItemRow
 from services.library.catalogue.views import item_to_api
-from services.library.collections.repository import OpenCollection, being_deleted
+from services.library.collections.repository import OpenCollection
 from services.library.collections.tables import CollectionItemRow
 
 
