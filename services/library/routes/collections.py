@@ -1,5 +1,7 @@
 """`/collections`: ordered lists of items; `/tray`: the built-in one with numbered places."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path
@@ -17,6 +19,7 @@ from contracts.collections import (
     Tray,
     TrayPlaceEdit,
 )
+from contracts.identity import Principal
 from contracts.ids import CollectionId, ItemId
 from kit.http.list_cursor import ListPaging
 from kit.http.pagination import Page, Paging
@@ -30,7 +33,7 @@ from services.library.collections.collections import (
     list_collections,
 )
 from services.library.collections.members import add_items, list_members, move_items, remove_items
-from services.library.collections.repository import Collections
+from services.library.collections.repository import Collections, OpenCollection
 from services.library.collections.tray import put_place, read_tray
 from services.library.collections.views import collection_to_api, collections_to_api
 from services.library.idempotency import Key, once
@@ -141,6 +144,18 @@ def collection_routes(server: Context) -> APIRouter:
             shown, following = await list_members(collections, opened, paging)
         return Page(items=tuple(shown), next=following)
 
+    async def arrange(
+        principal: Principal,
+        collection: str,
+        change: Callable[[Collections, OpenCollection], Awaitable[None]],
+    ) -> Collection:
+        """Change the items of a collection that is held, and return it."""
+        async with server.database.transaction() as session:
+            collections = Collections(session, principal)
+            held = await collections.get(collection, Action.ARRANGE, hold=True)
+            await change(collections, held)
+            return await collection_to_api(session, held)
+
     @router.post("/{collection}/items")
     async def add(
         principal: Writer,
@@ -149,11 +164,9 @@ def collection_routes(server: Context) -> APIRouter:
         key: Key = None,
     ) -> Collection:
         """Add up to 500 items of yours; a repeated request changes nothing."""
-        async with server.database.transaction() as session:
-            collections = Collections(session, principal)
-            held = await collections.get(collection, Action.ARRANGE, hold=True)
-            await add_items(collections, held, request, max_items=server.settings.collection_items)
-            return await collection_to_api(session, held)
+        max_items = server.settings.collection_items
+        change = partial(add_items, request=request, max_items=max_items)
+        return await arrange(principal, collection, change)
 
     @router.post("/{collection}/items/move")
     async def reorder(
@@ -166,11 +179,7 @@ def collection_routes(server: Context) -> APIRouter:
 
         A repeated request changes nothing.
         """
-        async with server.database.transaction() as session:
-            collections = Collections(session, principal)
-            held = await collections.get(collection, Action.ARRANGE, hold=True)
-            await move_items(collections, held, request)
-            return await collection_to_api(session, held)
+        return await arrange(principal, collection, partial(move_items, request=request))
 
     @router.post("/{collection}/items/remove")
     async def remove(
@@ -183,11 +192,7 @@ def collection_routes(server: Context) -> APIRouter:
 
         A repeated request changes nothing.
         """
-        async with server.database.transaction() as session:
-            collections = Collections(session, principal)
-            held = await collections.get(collection, Action.ARRANGE, hold=True)
-            await remove_items(collections, held, request.items)
-            return await collection_to_api(session, held)
+        return await arrange(principal, collection, partial(remove_items, items=request.items))
 
     return router
 
