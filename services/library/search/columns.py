@@ -157,9 +157,7 @@ class Columns:
                 "live": ~np.array(values["removed"], np.bool_),
                 "favourite": np.array(values["favourite"], np.bool_),
                 "rating": np.array([rating or 0 for rating in values["rating"]], np.int8),
-                "created": np.array(
-                    [(time - _EPOCH) // _MICROSECOND for time in values["created"]], np.int64
-                ),
+                "created": np.array([microseconds(time) for time in values["created"]], np.int64),
                 **{n: np.array([add[n](text) for text in values[n]], np.int32) for n in CODED},
                 **{name: np.array(values[name], np.float32) for name in NUMBERS},
             },
@@ -209,6 +207,11 @@ class ColumnPart:
     arrays: dict[str, NDArray[Any]]
     tag_documents: DocumentIds
     tag_codes: NDArray[np.int32]
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a time as `Columns.created` holds it."""
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 _DOCUMENTS = METADATA.tables[SearchDocumentRow.__tablename__].c

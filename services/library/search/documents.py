@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.search import ClassSource
 from kit.database.engine import Database, database_of
+from kit.database.upsert import insert_into
 from services.library.catalogue.artifacts import SEARCHED
 from services.library.catalogue.rights import LICENCE, Ancestor, lineages, nearest
 from services.library.catalogue.tables import ItemRow
@@ -144,20 +144,16 @@ async def next_revision(session: AsyncSession, owner: str) -> int:
     return revision
 
 
-def _insert(database: Database) -> Any:
-    return sqlite.insert if database.sqlite else postgresql.insert
-
-
 def _counting(database: Database) -> Any:
-    new = _insert(database)(SearchRevisionRow)
+    new = insert_into(database, SearchRevisionRow)
     counted = {"revision": col(SearchRevisionRow.revision) + 1}
     new = new.on_conflict_do_update(index_elements=["owner"], set_=counted)
     return new.returning(col(SearchRevisionRow.revision))
 
 
 def _upsert(database: Database) -> Any:
-    new = _insert(database)(SearchDocumentRow)
-    values = {name: new.excluded[name] for name in _DERIVED}
+    new = insert_into(database, SearchDocumentRow)
+    values: dict[str, Any] = {name: new.excluded[name] for name in _DERIVED}
     # What was measured of a sample stays.
     known = col(SearchDocumentRow.loudness)
     values["loudness"] = func.coalesce(known, new.excluded["loudness"])

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,13 @@ from contracts.search import (
     TimeRange,
     ValueRange,
 )
-from services.library.search.columns import Columns, Mask
+from services.library.search.columns import Columns, Mask, microseconds
 from services.library.search.fulltext import DocumentIds
 from services.library.search.values import accepted_keys
 
 MAX_FACET_VALUES = 50
 """Values of a facet that are counted in an answer, the most frequent first."""
 _LARGEST = float(np.finfo(np.float32).max)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +196,9 @@ def _measure_mask(
 def _created_mask(columns: Columns, period: TimeRange) -> Mask:
     mask = np.ones(columns.size, np.bool_)
     if period.start is not None:
-        mask &= columns.created >= _microseconds(period.start)
+        mask &= columns.created >= microseconds(period.start)
     if period.end is not None:
-        mask &= columns.created < _microseconds(period.end)
+        mask &= columns.created < microseconds(period.end)
     return mask
 
 
@@ -239,7 +237,3 @@ def _counts(codes: NDArray[np.int32], texts: Sequence[str]) -> tuple[FacetCount,
     return tuple(
         FacetCount(value=texts[code], count=counts[code]) for code in order[:MAX_FACET_VALUES]
     )
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)

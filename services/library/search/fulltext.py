@@ -6,6 +6,7 @@ alone, each in quotation marks: no query reaches the syntax of FTS5 or `tsquery`
 """
 
 import asyncio
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from kit.database.engine import database_of
 from services.library.search.text import words_of
 
 DocumentIds = NDArray[np.int64]
-"""DocumentIds of documents, `[documents]`."""
+"""Ids of documents, `[documents]`."""
 MAX_POSITIONS = 10_000
 """Words of a document that are indexed; a `tsvector` counts up to 16,383."""
 MIN_PREFIX = 2
@@ -80,7 +81,7 @@ async def delete_words(session: AsyncSession, ids: Collection[int]) -> None:
     if not ids:
         return
     if database_of(session).sqlite:
-        await session.execute(_DELETE_SQLITE, {"ids": _json(ids)})
+        await session.execute(_DELETE_SQLITE, {"ids": json.dumps(list(ids))})
     else:
         await session.execute(_DELETE_POSTGRES, {"ids": list(ids)})
 
@@ -116,7 +117,7 @@ async def rank(
     sqlite = database_of(session).sqlite
     expression = _expression(owner, terms, joined_by=" OR " if sqlite else " | ", sqlite=sqlite)
     listed: Any = ids.tolist()
-    parameters = {"expression": expression, "ids": _json(listed) if sqlite else listed}
+    parameters = {"expression": expression, "ids": json.dumps(listed) if sqlite else listed}
     rows = (await session.execute(_RANK_SQLITE if sqlite else _RANK_POSTGRES, parameters)).all()
     return (
         np.array([row[0] for row in rows], np.int64),
@@ -150,10 +151,6 @@ def _vector(words: Sequence[str]) -> str:
     """Return words with their positions, as Postgres reads a `tsvector`."""
     places = enumerate(words[:MAX_POSITIONS], start=1)
     return " ".join(f"'{word}':{place}" for place, word in places)
-
-
-def _json(ids: Iterable[int]) -> str:
-    return f"[{','.join(map(str, ids))}]"
 
 
 def _decode(joined: str | bytes | None) -> DocumentIds:
