@@ -29,6 +29,7 @@ ORDER = (
     "tagging",
     "oneshots",
     "sound_words",
+    "similarity",
     "analysis",
     "separation",
     "presence",
