@@ -47,6 +47,13 @@ from cratedig.types.search import (
     SoundClass,
     Understood,
 )
+from cratedig.types.similarity import (
+    DuplicateGroup,
+    DuplicateItem,
+    SimilarityAspects,
+    SimilarSound,
+    SimilarSounds,
+)
 from cratedig.types.work import (
     TERMINAL,
     Job,
@@ -79,6 +86,8 @@ __all__ = [
     "CollectionLink",
     "CollectionShare",
     "Download",
+    "DuplicateGroup",
+    "DuplicateItem",
     "EditFailure",
     "EditResult",
     "EditResults",
@@ -114,6 +123,9 @@ __all__ = [
     "SearchTag",
     "Session",
     "ShareRole",
+    "SimilarSound",
+    "SimilarSounds",
+    "SimilarityAspects",
     "SoundClass",
     "Stem",
     "Step",
