@@ -34,16 +34,16 @@ def fingerprint_difference(first: Levels, second: Levels) -> float:
     late = _difference(first[FINE:], second[FINE:])
     best = np.inf
     for lag in range(-_LAG, _LAG + 1):
-        one = first[max(0, lag) : FINE + min(0, lag)]
-        other = second[max(0, -lag) : FINE + min(0, -lag)]
-        early = _difference(one, other)
+        start = first[max(0, lag) : FINE + min(0, lag)]
+        shifted = second[max(0, -lag) : FINE + min(0, -lag)]
+        early = _difference(start, shifted)
         total = (early[0] + late[0]) / max(1, early[1] + late[1])
         best = min(best, float(total) ** 0.5)
     return best
 
 
-def _difference(one: Levels, other: Levels) -> tuple[float, int]:
+def _difference(first: Levels, second: Levels) -> tuple[float, int]:
     """Return the sum of squared differences of what is audible, and of how many values it is."""
-    audible = np.maximum(one, other) > 60.0 - _INAUDIBLE
-    gaps = (one - other)[audible]
+    audible = np.maximum(first, second) > 60.0 - _INAUDIBLE
+    gaps = (first - second)[audible]
     return float((gaps * gaps).sum()), int(audible.sum())
