@@ -85,10 +85,10 @@ def test_a_fingerprint_is_that_of_copies_and_of_no_other_drum() -> None:
 def test_a_projection_ignores_what_differs_within_instruments() -> None:
     rng = np.random.default_rng(3)
     instruments = np.repeat(np.arange(40), 6)
-    tells = np.repeat(rng.standard_normal((40, 2)), 6, axis=0)
+    tells = np.repeat(rng.standard_normal((40, 6)), 6, axis=0)
     varies = 10 * rng.standard_normal((240, 3))
     rows = np.concatenate([tells, varies], axis=1).astype(np.float32)
-    learnt = fit(rows, instruments, instruments % 4, by_class=0.0, dimension=2)
+    learnt = fit(rows, instruments, instruments % 4, by_class=0.0, dimension=6)
     vectors = learnt.apply(rows)
     nearest = np.argsort(-(vectors @ vectors.T), axis=1)[:, 1:4]
     assert (instruments[nearest] == instruments[:, None]).mean() > 0.95
