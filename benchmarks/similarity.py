@@ -165,7 +165,7 @@ METHODS: dict[str, Learn] = {
 }
 
 
-CHOSEN = METHODS["descriptors, learnt by both"]
+CHOSEN = METHODS["descriptors, learnt by instrument"]
 """What tagging computes."""
 
 

@@ -10,7 +10,7 @@ from benchmarks.similarity_sounds import CHANGES
 from kit.arrays import F32
 from services.library.similarity.duplicates import MAX_DIFFERENCE, MAX_DISTANCE
 from services.library.similarity.fingerprints import (
-    Levels,
+    BandLevels,
     fingerprint_difference,
     read_fingerprint,
 )
@@ -94,6 +94,6 @@ class Compared:
         )
 
 
-def _levels(audio: F32) -> Levels | None:
+def _levels(audio: F32) -> BandLevels | None:
     text = fingerprint(audio, RATE)
     return None if text is None else read_fingerprint(base64.b64decode(text))
