@@ -18,6 +18,7 @@ from cratedig.types.catalogue import (
     Upload,
     UploadedPart,
     UploadPart,
+    Waveforms,
 )
 from cratedig.types.collections import (
     Clearance,
@@ -140,4 +141,5 @@ __all__ = [
     "UploadPart",
     "UploadedPart",
     "Usage",
+    "Waveforms",
 ]
