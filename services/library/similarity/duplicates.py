@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 MAX_DISTANCE = 0.15
 """Distance of two vectors above which fingerprints are not compared."""
-MAX_DIFFERENCE = 2.5
+MAX_DIFFERENCE = 2.0
 """dB: two fingerprints that differ by more are of different sounds."""
 CANDIDATES = 20
 """Neighbours whose fingerprints a sound is compared with."""
