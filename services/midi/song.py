@@ -8,8 +8,8 @@ import numpy as np
 from contracts.analysis import Analysis
 from contracts.midi import Notes
 from contracts.music import Stem
+from kit.signal.tempo_grid import Grid, follow
 from services.midi.streaming import NoteEvent
-from services.midi.tempo import Grid, follow
 from services.midi.writers import CHANNELS, DRUM_CHANNEL, MidiTrack, Played, spread
 
 _ORDER = (

@@ -1,4 +1,4 @@
-"""The tempo map of a MIDI file: beats and bars in seconds.
+"""The tempo map of a song: beats and bars in seconds, in the resolution of a MIDI file.
 
 A MIDI file counts ticks per beat, and its tempo is a whole number of microseconds per beat. Times
 are converted to ticks with the rounded tempi, so that nothing drifts however often the tempo
