@@ -83,6 +83,11 @@ class Layer:
     high_velocity: int = 127
     """The velocities that sound it, both included; layers of one range take turns."""
     gain_db: float = 0.0
+    """Gain that brings the sample to the level of the pad's loudest one. Played at its velocity, it
+    then sounds at its own level, if the player's velocity curve is 40 · log10(velocity / 127) dB.
+    """
+    tune_cents: float = 0.0
+    """Tuning that brings the sample to the pitch of the pad's note, -50 to 50."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +101,6 @@ class Pad:
     low_note: int
     high_note: int
     """The range of keys, both included; a drum pad has only `note`."""
-    tune_cents: float = 0.0
-    """Tuning that brings the samples to the pitch of `note`, -50 to 50."""
     choke: int | None = None
     """Pads of one choke group stop each other, as a closed hi-hat stops an open one."""
     pan: float = 0.0
@@ -105,6 +108,21 @@ class Pad:
     gain_db: float = 0.0
     colour: str = "#8a8a8a"
     """`#rrggbb`."""
+
+    @property
+    def turns(self) -> tuple[tuple[Layer, tuple[int, int]], ...]:
+        """Each layer with its place in the round robin of its velocity range.
+
+        The place counts from 1; the second number is how many layers take turns.
+        """
+        ranges: dict[tuple[int, int], list[Layer]] = {}
+        for layer in self.layers:
+            ranges.setdefault((layer.low_velocity, layer.high_velocity), []).append(layer)
+        return tuple(
+            (layer, (place, len(layers)))
+            for layers in ranges.values()
+            for place, layer in enumerate(layers, 1)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +134,8 @@ class Kit:
     bpm: float | None = None
     groove: tuple[Note, ...] = ()
     """Notes that play the kit as the loop that it was cut from, in seconds from its start."""
+    bars: int | None = None
+    """Length of the groove in bars."""
     beats_per_bar: int = 4
 
     @property
