@@ -84,7 +84,7 @@ def test_cues_beyond_the_end_are_left_out(tmp_path: Path) -> None:
 
 
 def test_chunks_start_at_even_offsets(tmp_path: Path) -> None:
-    sample = write_sample(tmp_path, "a", signals.noise(0.00013), cues=(0,))
+    sample = write_sample(tmp_path, "a", signals.noise(0.0001137), cues=(0,))
     assert sample.audio.samples % 2
     write_acid_wav(tmp_path / "a.wav", sample)
     assert read_chunks(tmp_path / "a.wav").cues == ((0, "1"),)

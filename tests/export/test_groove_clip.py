@@ -15,7 +15,9 @@ def note(start: float, end: float, pitch: int = 36, velocity: int = 100) -> Note
 
 
 def clip(folder: Path, *notes: Note, bars: int | None = None, bpm: float = 125.0) -> mido.MidiFile:
-    write_groove(folder / "groove.mid", Kit(name="Groove", pads=(), bpm=bpm, groove=notes, bars=bars))
+    write_groove(
+        folder / "groove.mid", Kit(name="Groove", pads=(), bpm=bpm, groove=notes, bars=bars)
+    )
     return mido.MidiFile(folder / "groove.mid")
 
 
@@ -32,7 +34,9 @@ def timed(file: mido.MidiFile) -> list[tuple[float, str, int, int]]:
 def test_times_and_velocities_are_kept(tmp_path: Path) -> None:
     notes = (note(0.013, 0.2, velocity=127), note(0.487, 0.9, 38, 45), note(1.443, 1.5, 36, 1))
     events = timed(clip(tmp_path, *notes))
-    starts = [(time, pitch, velocity) for time, kind, pitch, velocity in events if kind == "note_on"]
+    starts = [
+        (time, pitch, velocity) for time, kind, pitch, velocity in events if kind == "note_on"
+    ]
     for (time, pitch, velocity), original in zip(starts, notes, strict=True):
         assert time == pytest.approx(original.start, abs=0.0003)
         assert (pitch, velocity) == (original.pitch, original.velocity)

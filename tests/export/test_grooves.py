@@ -52,9 +52,7 @@ def recording(tmp_path: Path) -> Recording:
         name = f"hit{beat}.flac"
         level = -6 + 20 * float(np.log10(gain))
         pieces.append(piece(beat, onset, group, level, file=name if beat < 2 else None))
-    loop = piece(
-        4, RATE, 0, -6.0, kind=SliceKind.LOOP, start=RATE, end=3 * RATE, bars=1, bpm=120.0
-    )
+    loop = piece(4, RATE, 0, -6.0, kind=SliceKind.LOOP, start=RATE, end=3 * RATE, bars=1, bpm=120.0)
     slices = Slices(sample_rate=RATE, samples=len(audio), slices=(*pieces, loop))
     samples = {}
     for slice_, sound in zip(pieces[:2], (SoundClass.KICK, SoundClass.SNARE), strict=True):

@@ -132,9 +132,7 @@ def read_chunks(path: Path) -> FileChunks:
 
 
 def _command(library: Any, handle: int, command: int, target: ctypes.Structure) -> bool:
-    return bool(
-        library.sf_command(handle, command, ctypes.byref(target), ctypes.sizeof(target))
-    )
+    return bool(library.sf_command(handle, command, ctypes.byref(target), ctypes.sizeof(target)))
 
 
 @cache

@@ -79,7 +79,7 @@ def _smpl(sample: Sample) -> bytes:
     note, cents = (_MIDDLE_C, 0.0) if sample.pitch is None else nearest_note(sample.pitch)
     # The fraction counts upwards only.
     exact = min(127.0, max(0.0, note + cents / 100))
-    note, fraction = int(math.floor(exact)), int((exact % 1) * _SEMITONE)
+    note, fraction = math.floor(exact), int((exact % 1) * _SEMITONE)
     nanoseconds = round(1e9 / sample.audio.sample_rate)
     loops = 0 if sample.loop is None else 1
     head = struct.pack("<9I", 0, 0, nanoseconds, note, fraction, 0, 0, loops, 0)

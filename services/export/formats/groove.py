@@ -30,9 +30,7 @@ def write_groove(path: Path, kit: Kit) -> None:
         [
             mido.MetaMessage("track_name", name=kit.name.encode("ascii", "replace").decode()),
             mido.MetaMessage("set_tempo", tempo=grid.changes[0].beat),
-            mido.MetaMessage(
-                "time_signature", numerator=kit.beats_per_bar, denominator=4
-            ),
+            mido.MetaMessage("time_signature", numerator=kit.beats_per_bar, denominator=4),
         ]
     )
     now = 0
@@ -50,10 +48,11 @@ def write_groove(path: Path, kit: Kit) -> None:
 def _events(kit: Kit, grid: Grid) -> Iterator[tuple[int, int, mido.Message]]:
     """Yield (tick, order within the tick, message)."""
     next_start: dict[int, int] = {}
-    for note in sorted(kit.groove, key=lambda note: note.start, reverse=True):
+    for note in sorted(kit.groove, key=lambda note: (note.start, note.end), reverse=True):
         start = round(grid.ticks(note.start))
         following = next_start.get(note.pitch)
         if start == following:
+            # Two hits of one pad at once are one to MIDI: the longer one stays.
             continue
         end = max(start + 1, round(grid.ticks(note.end)))
         end = end if following is None else min(end, following)

@@ -1,6 +1,6 @@
 """Write kits as drumkits of the drum machine Hydrogen (`.h2drumkit`).
 
-Source: the XML Schema `drumkit.xsd` of Hydrogen 1.0 to 1.2, whose files every later version reads.
+Source: the XML Schema `drumkit.xsd` of Hydrogen 1.2.
 """
 
 from collections.abc import Mapping
@@ -47,6 +47,7 @@ def drumkit_xml(kit: Kit, licence: str = "") -> bytes:
     """Return the archive's `drumkit.xml`, in UTF-8."""
     root = ET.Element("drumkit_info", xmlns=_NAMESPACE)
     head = {"name": kit.name, "author": "Cratedig", "info": "", "license": licence}
+    head |= {"image": "", "imageLicense": ""}
     _add(root, head)
     components = ET.SubElement(root, "componentList")
     component = ET.SubElement(components, "drumkitComponent")
@@ -82,8 +83,9 @@ def _instrument(number: int, pad: Pad) -> dict[str, str]:
         "name": pad.name,
         "volume": "1",
         "isMuted": "false",
-        "pan_L": f"{min(1.0, 1.0 - pad.pan):.3f}",
-        "pan_R": f"{min(1.0, 1.0 + pad.pan):.3f}",
+        "isSoloed": "false",
+        "pan": f"{pad.pan:.3f}",
+        "pitchOffset": "0",
         "randomPitchFactor": "0",
         "gain": f"{10 ** (pad.gain_db / 20):.4f}",
         "applyVelocity": "true",

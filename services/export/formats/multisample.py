@@ -70,9 +70,7 @@ def _add_sample(root: ET.Element, group: int, pad: Pad, layer: Layer, *, takes_t
         low=str(pad.low_note),
         high=str(pad.high_note),
     )
-    ET.SubElement(
-        element, "velocity", low=str(layer.low_velocity), high=str(layer.high_velocity)
-    )
+    ET.SubElement(element, "velocity", low=str(layer.low_velocity), high=str(layer.high_velocity))
     ET.SubElement(element, "select", low="0", high="127")
     if sample.loop is not None and pad.low_note != pad.high_note:
         start, stop = sample.loop
