@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 WEIGHTS_READY := $(VENV)/.weights
-EXTRAS := gateway library ingest separation slicing tagging analysis midi transcribe
+EXTRAS := gateway library ingest separation slicing tagging analysis midi transcribe export
 GPU_EXTRAS := midi separation tagging
 SONG ?=
 KILLS ?= 40
@@ -67,7 +67,7 @@ $(READY): requirements/dev.txt pyproject.toml clients/python/pyproject.toml
 .PHONY: lock
 lock: ## Resolve the dependencies into requirements/*.txt
 	@for extra in dev $(EXTRAS); do \
-	  case $$extra in dev|gateway|library|ingest|slicing|analysis|transcribe) engines= ;; *) engines="--extra cpu" ;; esac; \
+	  case $$extra in dev|gateway|library|ingest|slicing|analysis|transcribe|export) engines= ;; *) engines="--extra cpu" ;; esac; \
 	  echo "requirements/$$extra.txt"; \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	    --extra $$extra $$engines pyproject.toml -o requirements/$$extra.txt; \

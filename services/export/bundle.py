@@ -170,7 +170,9 @@ class StemTrack:
     """A track of a song: a stem's sound, its notes, or both."""
 
     name: str
-    """Unique in the song and legal as a file name; without a suffix."""
+    """Such as `Drums`; unique in the song."""
+    file_name: str
+    """The name of its files, unique and legal on every system; without a suffix."""
     stem: Stem | None
     path: Path | None = None
     """A local audio file, from the song's first sample."""

@@ -1,0 +1,154 @@
+"""`export`: one archive of a song, a sample or a collection, for a DAW, a sampler or a player."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.base import Message, StrictModel, pattern_string
+from contracts.collections import Clearance
+from contracts.ids import ArtifactId, ItemId, JobId
+from contracts.items import ArtifactKind, ArtifactName, AudioFacts, ItemKind
+from contracts.music import Bpm, Hertz, KeyLabel, Samples, Seconds, Stem
+from contracts.tagging import SoundClass
+
+NAME_FIELDS = ("bpm", "class", "name", "key", "number")
+"""The fields of a name template."""
+
+NameTemplate = Annotated[
+    str,
+    pattern_string(
+        rf"^([A-Za-z0-9 ._()-]|\{{({'|'.join(NAME_FIELDS)})\}}){{1,100}}$",
+        "write letters, digits, spaces, . _ ( ) - and the fields "
+        + ", ".join(f"{{{name}}}" for name in NAME_FIELDS),
+    ),
+]
+"""How files of a bundle are named; a field that is unknown is left out with its separator."""
+
+
+class Preset(StrEnum):
+    """What to put into a bundle."""
+
+    STEMS = "stems"
+    """Each stem as a WAV of 24 bits, all of one length, with the song's MIDI and markers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetFacts:
+    """What a preset reads, and of which subjects."""
+
+    title: str
+    reads: frozenset[ArtifactKind]
+    """Kinds of artifact that it reads of an item."""
+    reads_of_members: frozenset[ArtifactKind] = frozenset({ArtifactKind.CANONICAL})
+    """Kinds that it reads of each item of a collection; empty if it takes no collection."""
+
+
+_SONG = frozenset(
+    {
+        ArtifactKind.CANONICAL,
+        ArtifactKind.STEM,
+        ArtifactKind.NOTES,
+        ArtifactKind.ANALYSIS,
+        ArtifactKind.LYRICS,
+    }
+)
+PRESETS: Mapping[Preset, PresetFacts] = MappingProxyType(
+    {
+        Preset.STEMS: PresetFacts(title="Stems as WAV, with MIDI and markers", reads=_SONG),
+    }
+)
+"""Every preset."""
+
+
+class ExportParams(StrictModel):
+    """What to export, and how to name the files."""
+
+    preset: Preset
+    """What to put into the bundle."""
+    names: NameTemplate = "{bpm}_{class}_{name}_{key}"
+    """Names of the files, without suffix."""
+    sharps: Literal["#", "s"] = "#"
+    """How to write a sharp in file names."""
+    every_beat: bool = False
+    """Write a tempo for every beat, so that each bar line lies on the detected beat within 1 ms. By
+    default a steady song has one tempo, and others as few as follow the beats."""
+
+
+def kinds_of(params: ExportParams, *, members: bool) -> frozenset[ArtifactKind]:
+    """Return the kinds of artifact that an export reads of each item.
+
+    Parameters
+    ----------
+    members
+        Whether the items are those of a collection.
+    """
+    preset = PRESETS[params.preset]
+    return preset.reads_of_members if members else preset.reads
+
+
+class ExportProducer(Message):
+    """Which job stored some of the files that an export reads."""
+
+    job: JobId
+    task: str
+    """The task, such as `separation`."""
+    engine: str = ""
+    version: str = ""
+    """Version of the service."""
+    weights: str = ""
+    artifacts: tuple[ArtifactId, ...]
+    """The files."""
+
+
+class ExportItem(Message):
+    """What the library knows of an item whose files an export reads."""
+
+    id: ItemId
+    kind: ItemKind
+    name: str
+    """Without the suffix of an audio file."""
+    audio: AudioFacts | None = None
+    bpm: Bpm | None = None
+    stem: Stem | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    """Custom tags."""
+    sound_class: SoundClass | None = None
+    key: KeyLabel | None = None
+    pitch: Hertz | None = None
+    clearance: Clearance
+    """Licence and source, read through the lineage."""
+
+
+class ExportFacts(Message):
+    """What the worker of an export receives besides the files."""
+
+    title: str
+    """The name of the item or of the collection."""
+    items: tuple[ExportItem, ...]
+    """Each item of the subject, in the collection's order."""
+    producers: tuple[ExportProducer, ...] = ()
+
+
+class ExportResult(Message):
+    """A summary of a bundle; its `manifest.json` lists every file."""
+
+    preset: Preset
+    file: ArtifactName
+    """The archive."""
+    files: Annotated[int, Field(ge=1)]
+    """Number of files in the archive."""
+    content_bytes: Annotated[int, Field(ge=0)]
+    """Size of all files together."""
+    duration: Seconds
+    """Length of the longest audio file."""
+    clipped: Samples = 0
+    """Samples beyond full scale, which were clipped."""
+    left_out: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    """What is missing in the bundle and why, as text for a person."""
+    remarks: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    """What was changed or guessed, as text for a person."""

@@ -1,0 +1,43 @@
+"""One job: the files of an item or of a collection in, one archive out."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from contracts.export import ExportParams, ExportResult, Preset
+from contracts.items import ArtifactKind
+from kit.worker.intake import reject_unreadable
+from kit.worker.job import Job
+from services.export.archive import Archive
+from services.export.context import ExportContext
+from services.export.engine import Engine
+from services.export.manifest import CLEARANCE, MANIFEST, clearance_sheet, manifest_text
+from services.export.presets.stems import write_stems
+from services.export.service import SERVICE
+
+PRESETS: Mapping[Preset, Callable[[ExportContext], None]] = MappingProxyType(
+    {Preset.STEMS: write_stems}
+)
+"""What writes the files of each preset."""
+
+
+@reject_unreadable()
+def handle(params: ExportParams, job: Job, engine: Engine) -> ExportResult:
+    """Write the bundle of a preset with its manifest and its clearance sheet."""
+    name = f"{params.preset.value}.zip"
+    path = job.output(name, ArtifactKind.BUNDLE, media_type="application/zip")
+    with Archive(path) as archive:
+        context = ExportContext(params, job, engine, archive)
+        PRESETS[params.preset](context)
+        archive.add(CLEARANCE, clearance_sheet(context.facts), "text/csv")
+        manifest = manifest_text(
+            params=params,
+            subject=job.subject,
+            facts=context.facts,
+            files=archive.files,
+            version=SERVICE.version,
+            remarks=context.remarks,
+            left_out=context.left_out,
+        )
+        archive.add(MANIFEST, manifest, "application/json")
+    job.progress(1.0, "done")
+    return context.result(name)

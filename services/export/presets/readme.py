@@ -1,0 +1,93 @@
+"""README files of bundles: how to open one in each DAW."""
+
+from services.export.bundle import Song
+from services.export.names import key_name, tempo_name
+
+_STEMS = (
+    (
+        "Ableton Live",
+        "Set the tempo above, then drag all WAV files into the Arrangement at 1.1.1 with Ctrl or "
+        "Cmd held, so that each gets a track. Turn Warp off in each clip. Drag song.mid in as well "
+        "and accept its tempo map.",
+    ),
+    (
+        "Bitwig Studio",
+        "Use the preset `dawproject` instead if you can. Otherwise drag the WAV files into the "
+        "arranger at bar 1 and choose Raw as their mode; then drag song.mid in.",
+    ),
+    (
+        "Cubase and Nuendo",
+        "File > Import > MIDI File takes song.mid with its tempo track and markers. Then "
+        "File > Import > Audio File takes the WAV files, each on its own track, at the start.",
+    ),
+    (
+        "FL Studio",
+        "File > Import > MIDI file takes song.mid with its tempo. Then drag each WAV file to the "
+        "start of its own playlist track, with stretching turned off.",
+    ),
+    (
+        "GarageBand",
+        "Set the tempo above, then drag all WAV files to the beginning of the tracks area, and "
+        "song.mid below them.",
+    ),
+    (
+        "Logic Pro",
+        "File > Import > MIDI File takes song.mid; import its tempo. Then drag all WAV files to "
+        "bar 1, on new tracks, with Flex and Follow Tempo off.",
+    ),
+    (
+        "Pro Tools",
+        "File > Import > MIDI takes song.mid with its tempo map and key. Then File > Import > "
+        "Audio takes the WAV files, as new tracks at session start.",
+    ),
+    (
+        "Reaper",
+        "Insert > Media file takes song.mid; accept its tempo map. Then insert all WAV files at "
+        "0:00 as separate tracks. Their cue points show the sections.",
+    ),
+    (
+        "Reason",
+        "File > Import MIDI File takes song.mid. Then drag the WAV files to bar 1 of new audio "
+        "tracks, with stretching turned off.",
+    ),
+    (
+        "Studio One",
+        "Use the preset `dawproject` instead if you can. Otherwise drag song.mid into the song and "
+        "apply its tempo map, then drag the WAV files to its start, with their tempo mode off.",
+    ),
+)
+
+
+def stems_readme(song: Song) -> str:
+    """Return how to open a folder of stems in ten DAWs."""
+    files = "\n".join(
+        f"  stems/{track.file_name}.wav" for track in song.tracks if track.path is not None
+    )
+    daws = "\n\n".join(f"{daw}\n  {text}" for daw, text in _STEMS)
+    return f"""{song.name}
+{description_of(song)}
+
+Every WAV file has 24 bits and begins at the first sample of the song, and all have one length:
+place them at 0:00 and they play together. song.mid holds the notes and the tempo map.
+markers.csv lists the sections. clearance.csv names the licence and the source; check it before you
+publish.
+
+{files}
+
+{daws}
+"""
+
+
+def description_of(song: Song) -> str:
+    """Return tempo, metre and key of a song in a line."""
+    parts = []
+    if song.tempo_known:
+        parts.append(f"{tempo_name(song.grid.tempo)} BPM")
+        if song.grid.tempo_changes:
+            parts.append(f"{song.grid.tempo_changes} tempo changes")
+        parts.append(f"{song.grid.beats_per_bar}/4")
+    else:
+        parts.append("tempo unknown")
+    if song.key:
+        parts.append(f"key {key_name(song.key, sharps='#')}")
+    return ", ".join(parts)
