@@ -34,7 +34,6 @@ class AudioForm(StrEnum):
     WAV_24 = "wav24"
     WAV_FLOAT = "wavfloat"
     """32-bit float; keeps samples beyond full scale."""
-    AIFF_24 = "aiff24"
     OGG = "ogg"
     """Vorbis."""
     MP3 = "mp3"
@@ -47,7 +46,8 @@ class AudioForm(StrEnum):
     @property
     def media_type(self) -> str:
         """The media type of such a file."""
-        return f"audio/{'mpeg' if self is AudioForm.MP3 else self.suffix[1:]}"
+        kinds = {".flac": "audio/flac", ".wav": "audio/wav", ".ogg": "audio/ogg"}
+        return kinds.get(self.suffix, "audio/mpeg")
 
     @property
     def bits(self) -> int | None:
@@ -61,7 +61,6 @@ _SUBTYPES = {
     AudioForm.WAV_16: ("WAV", "PCM_16"),
     AudioForm.WAV_24: ("WAV", "PCM_24"),
     AudioForm.WAV_FLOAT: ("WAV", "FLOAT"),
-    AudioForm.AIFF_24: ("AIFF", "PCM_24"),
     AudioForm.OGG: ("OGG", "VORBIS"),
     AudioForm.MP3: ("MP3", "MPEG_LAYER_III"),
 }

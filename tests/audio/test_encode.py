@@ -13,14 +13,7 @@ from tests.support import signals
 
 
 @pytest.mark.parametrize(
-    "form",
-    [
-        AudioForm.FLAC_16,
-        AudioForm.FLAC_24,
-        AudioForm.WAV_16,
-        AudioForm.WAV_24,
-        AudioForm.AIFF_24,
-    ],
+    "form", [AudioForm.FLAC_16, AudioForm.FLAC_24, AudioForm.WAV_16, AudioForm.WAV_24]
 )
 def test_integers_survive(tmp_path: Path, form: AudioForm) -> None:
     bits = form.bits
@@ -114,7 +107,6 @@ def test_suffixes_and_media_types() -> None:
         (".wav", "audio/wav"),
         (".wav", "audio/wav"),
         (".wav", "audio/wav"),
-        (".aiff", "audio/aiff"),
         (".ogg", "audio/ogg"),
         (".mp3", "audio/mpeg"),
     ]

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from services.export.formats.aiff import write_aiff
 from tests.support import signals
-from tests.support.kits import hit, write_sample
+from tests.support.kits import hit, write_aiff, write_sample
 from tests.support.sndfile_chunks import FORWARD, read_chunks
 
 

@@ -5,9 +5,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from services.export.bundle import Kit
-from services.export.formats.acid_wav import write_acid_wav
 from services.export.formats.hydrogen import write_hydrogen
-from tests.support.kits import drum_kit
+from tests.support.kits import drum_kit, write_wav
 
 NAMESPACE = {"h": "http://www.hydrogen-music.org/drumkit"}
 
@@ -17,7 +16,7 @@ def drumkit(folder: Path, kit: Kit) -> tuple[list[str], ET.Element]:
     files = {}
     for sample in kit.samples:
         files[sample.name] = folder / f"{sample.name}.wav"
-        write_acid_wav(files[sample.name], sample)
+        write_wav(files[sample.name], sample)
     write_hydrogen(folder / "kit.h2drumkit", kit, files, licence="CC0")
     with tarfile.open(folder / "kit.h2drumkit") as archive:
         names = archive.getnames()

@@ -9,9 +9,8 @@ import pytest
 import soundfile
 
 from services.export.bundle import Kit
-from services.export.formats.acid_wav import write_acid_wav
 from services.export.formats.multisample import write_multisample
-from tests.support.kits import drum_kit, instrument
+from tests.support.kits import drum_kit, instrument, write_wav
 
 NUMBER, WHOLE, TEXT = float, int, str
 ELEMENTS: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
@@ -63,7 +62,7 @@ def archive(folder: Path, kit: Kit) -> zipfile.ZipFile:
     files = {}
     for sample in kit.samples:
         files[sample.name] = folder / f"{sample.name}.wav"
-        write_acid_wav(files[sample.name], sample)
+        write_wav(files[sample.name], sample)
     write_multisample(folder / "kit.multisample", kit, files)
     return zipfile.ZipFile(folder / "kit.multisample")
 

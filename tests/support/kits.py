@@ -8,10 +8,12 @@ import numpy as np
 
 from contracts.tagging import SoundClass
 from kit.arrays import AudioBlock, Mono
-from kit.audio.decode import read
+from kit.audio.decode import read, read_blocks
 from kit.audio.encode import Encoder
 from kit.audio.probe import probe
 from services.export.bundle import Kit, Layer, Pad, Sample, Source
+from services.export.formats.acid_wav import acid_wav
+from services.export.formats.aiff import aiff
 from tests.support import signals
 
 RATE = 44_100
@@ -26,6 +28,16 @@ def write_sample(folder: Path, name: str, audio: AudioBlock, **fields: Any) -> S
     peak = float(np.sqrt(np.mean(audio[0, : RATE // 100] ** 2)))
     fields.setdefault("level_dbfs", 20 * float(np.log10(max(peak, 1e-6))))
     return Sample(path=path, name=name, audio=probe(path), source=Source(item=ITEM), **fields)
+
+
+def write_wav(path: Path, sample: Sample) -> None:
+    """Write a sample as the WAV file of a bundle."""
+    path.write_bytes(b"".join(acid_wav(sample, read_blocks(sample.path))))
+
+
+def write_aiff(path: Path, sample: Sample) -> None:
+    """Write a sample as the AIFF file of a bundle."""
+    path.write_bytes(b"".join(aiff(sample, read_blocks(sample.path))))
 
 
 def hit(frequency: float, seconds: float = 0.3, *, gain: float = 0.8) -> AudioBlock:

@@ -1,18 +1,16 @@
-"""Write samples as WAV with tempo, root note, loop and cue points.
+"""Samples as WAV with tempo, root note, loop and cue points.
 
-Layouts: `smpl` and `inst` as in Microsoft's "New Multimedia Data Types and Data Techniques" (1994),
-`cue ` and `LIST adtl` as in the "Multimedia Programming Interface" 1.0 (1991). `acid` has no public
-specification; this is the layout that libsndfile reads.
+Layouts: `smpl` as in Microsoft's "New Multimedia Data Types and Data Techniques" (1994). `acid` has
+no public specification; this is the layout that libsndfile reads.
 """
 
 import math
 import struct
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
-from kit.audio.decode import read_blocks
-from kit.audio.encode import AudioForm, Encoder
+from kit.arrays import AudioBlock
 from services.export.bundle import Sample
-from services.export.formats.iff import append_chunks
+from services.export.formats.wav import BYTES, Chunk, cue_chunks, pack_samples, wav_header
 from services.export.pitch import nearest_note, tonic
 
 _ONE_SHOT, _ROOT, _STRETCH, _ROOT_ABOVE_60 = 0x01, 0x02, 0x04, 0x10
@@ -25,38 +23,40 @@ _SEMITONE = 2**32
 """A semitone in the fraction of `smpl`."""
 
 
-def write_acid_wav(path: Path, sample: Sample) -> None:
-    """Write a sample as a 24-bit WAV at its own rate, and what is known of it as chunks.
+def acid_wav(sample: Sample, blocks: Iterable[AudioBlock]) -> Iterator[bytes]:
+    """Yield a sample as a WAV file of 24 bits at its own rate, with what is known of it as chunks.
 
     Parameters
     ----------
-    path
-        Output file.
     sample
-        Loops (those with `bars`) get `acid` with tempo and beats; their root is the key's tonic.
-        One-shots get `acid` too, marked as such; their root is their pitch. `smpl` holds the exact
-        pitch and the sustained loop, `cue ` and `LIST adtl` the numbered cue points. The audio is
-        copied, 24-bit sources bit by bit.
-
-    Raises
-    ------
-    UnreadableAudio
-        The sample's file is damaged.
-    ValueError
-        The file would be longer than 4 GiB.
+        See `acid_chunks`.
+    blocks
+        Its audio, `[channels, samples]` each, as many samples as `sample.audio` says.
     """
     facts = sample.audio
-    form = AudioForm.WAV_24
-    with Encoder(path, facts.sample_rate, channels=facts.channels, form=form) as encoder:
-        for block in read_blocks(sample.path):
-            encoder.write(block)
-        written = encoder.samples
-    chunks = [(b"acid", _acid(sample))]
+    yield wav_header(
+        sample_rate=facts.sample_rate,
+        channels=facts.channels,
+        samples=facts.samples,
+        chunks=acid_chunks(sample),
+    )
+    for block in blocks:
+        yield pack_samples(block)
+    yield b"\0" * (facts.samples * facts.channels * BYTES % 2)
+
+
+def acid_chunks(sample: Sample) -> list[Chunk]:
+    """Return the chunks that describe a sample.
+
+    Loops (those with `bars`) get `acid` with tempo and beats; their root is the key's tonic.
+    One-shots get `acid` too, marked as such; their root is their pitch. `smpl` holds the exact
+    pitch and the sustained loop, `cue ` and `LIST adtl` the numbered cue points.
+    """
+    chunks: list[Chunk] = [(b"acid", _acid(sample))]
     if sample.pitch is not None or sample.loop is not None:
         chunks.append((b"smpl", _smpl(sample)))
-    if cues := [cue for cue in sample.cues if cue < written]:
-        chunks += [(b"cue ", _cue(cues)), (b"LIST", _labels(len(cues)))]
-    append_chunks(path, chunks)
+    cues = [cue for cue in sample.cues if cue < sample.audio.samples]
+    return chunks + cue_chunks([(cue, str(number)) for number, cue in enumerate(cues, 1)])
 
 
 def _acid(sample: Sample) -> bytes:
@@ -87,20 +87,3 @@ def _smpl(sample: Sample) -> bytes:
         return head
     start, end = sample.loop
     return head + struct.pack("<6I", 0, _FORWARD, start, end - 1, 0, _FOR_EVER)
-
-
-def _cue(cues: list[int]) -> bytes:
-    """Return the content of `cue `: 24 bytes for each point, numbered from 1."""
-    points = (
-        struct.pack("<II4sIII", number, at, b"data", 0, 0, at) for number, at in enumerate(cues, 1)
-    )
-    return struct.pack("<I", len(cues)) + b"".join(points)
-
-
-def _labels(count: int) -> bytes:
-    """Return the content of `LIST adtl`: the number of each cue point as its name."""
-    labels = []
-    for number in range(1, count + 1):
-        body = struct.pack("<I", number) + str(number).encode() + b"\0"
-        labels.append(b"labl" + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2))
-    return b"adtl" + b"".join(labels)

@@ -92,7 +92,12 @@ def write_drum_rack(
         branches.append(branch)
     ET.indent(root, "\t")
     content = b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "utf-8") + b"\n"
-    path.write_bytes(gzip.compress(content, mtime=0))
+    # Stored, because the output of a compressor depends on its version.
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=0) as packed,
+    ):
+        packed.write(content)
 
 
 def _clear_pad(branch: ET.Element) -> None:
@@ -120,9 +125,7 @@ def _clear_rack(root: ET.Element, rack: ET.Element) -> None:
         ET.SubElement(default, "DeviceId", Name="DrumGroupDevice")
 
 
-def _fill(
-    branch: ET.Element, pad: Pad, files: Mapping[str, str], sizes: Mapping[str, int]
-) -> None:
+def _fill(branch: ET.Element, pad: Pad, files: Mapping[str, str], sizes: Mapping[str, int]) -> None:
     """Write a pad into a copy of the template's."""
     layer = _loudest(pad)
     sample = layer.sample

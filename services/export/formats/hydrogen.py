@@ -3,14 +3,18 @@
 Source: the XML Schema `drumkit.xsd` of Hydrogen 1.2.
 """
 
+import gzip
+import io
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from services.export.bundle import Kit, Layer, Pad
-from services.export.formats.archives import write_tar_gz
 
 _NAMESPACE = "http://www.hydrogen-music.org/drumkit"
+_STORED = 0
+"""Audio hardly shrinks, and the output of a compressor depends on its version."""
 _RELEASE = 1000
 """Samples in which a stopped hit fades."""
 _MAX_LAYERS = 16
@@ -35,12 +39,28 @@ def write_hydrogen(path: Path, kit: Kit, files: Mapping[str, Path], *, licence: 
     """
     # The folder in the archive becomes a folder in the user's library, named like the kit.
     used = {layer.sample.name for pad in kit.pads for layer in _layers(pad)}
-    content = [
-        (f"{kit.name}/{name}.wav", files[name])
-        for name in (sample.name for sample in kit.samples)
-        if name in used
-    ]
-    write_tar_gz(path, [(f"{kit.name}/drumkit.xml", drumkit_xml(kit, licence)), *content])
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile(
+            filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=_STORED
+        ) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        mapping = drumkit_xml(kit, licence)
+        archive.addfile(_entry(f"{kit.name}/drumkit.xml", len(mapping)), io.BytesIO(mapping))
+        for sample in kit.samples:
+            if sample.name in used:
+                file = files[sample.name]
+                with file.open("rb") as source:
+                    size = file.stat().st_size
+                    archive.addfile(_entry(f"{kit.name}/{sample.name}.wav", size), source)
+
+
+def _entry(name: str, size: int) -> tarfile.TarInfo:
+    """Return the header of a file in the archive, without a time or an owner."""
+    entry = tarfile.TarInfo(name)
+    entry.mode, entry.size = 0o644, size
+    return entry
 
 
 def drumkit_xml(kit: Kit, licence: str = "") -> bytes:

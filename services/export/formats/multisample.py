@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from services.export.archive import Archive
 from services.export.bundle import Kit, Layer, Pad
-from services.export.formats.archives import write_stored_zip
 
 _GENERATOR = "Cratedig"
 
@@ -26,8 +26,10 @@ def write_multisample(path: Path, kit: Kit, files: Mapping[str, Path]) -> None:
     files
         The WAV file of each sample by the sample's name.
     """
-    content = [(f"{sample.name}.wav", files[sample.name]) for sample in kit.samples]
-    write_stored_zip(path, [("multisample.xml", multisample_xml(kit)), *content])
+    with Archive(path) as archive:
+        archive.add("multisample.xml", multisample_xml(kit), "application/xml")
+        for sample in kit.samples:
+            archive.copy(f"{sample.name}.wav", files[sample.name], "audio/wav")
 
 
 def multisample_xml(kit: Kit) -> bytes:

@@ -9,8 +9,8 @@ from services.export.bundle import Kit, Layer, Pad
 
 _SHORT_RELEASE = 0.05
 """Seconds in which a pitched note fades after its key is released."""
-_NOT_IN_NAMES = ("=", "<", ">", "$", "#", "//", "/*")
-"""What a player would read as an opcode, a header, a macro, a directive or a comment."""
+_NOT_IN_NAMES = ("=", "<", ">", "//", "/*")
+"""What a player would read as an opcode, a header or a comment."""
 
 
 def sfz_text(kit: Kit, files: Mapping[str, str]) -> str:
@@ -27,11 +27,11 @@ def sfz_text(kit: Kit, files: Mapping[str, str]) -> str:
     Raises
     ------
     ValueError
-        A path holds what SFZ cannot express: `=`, `<`, `>`, `$`, `#`, or the start of a comment.
+        A path holds what SFZ cannot express: `=`, `<`, `>`, or the start of a comment.
     """
     for path in files.values():
         if any(part in path for part in _NOT_IN_NAMES):
-            raise ValueError(f"SFZ cannot refer to {path!r}; name the file without = < > $ #")
+            raise ValueError(f"SFZ cannot refer to {path!r}; name the file without = < >")
     lines = [f"// {kit.name}".replace("\n", " "), ""]
     for pad in kit.pads:
         lines += _group(pad)
