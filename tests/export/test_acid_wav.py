@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from wavinfo import WavInfoReader
 
 from tests.support import signals
 from tests.support.kits import hit, write_sample, write_wav
@@ -87,3 +88,14 @@ def test_chunks_start_at_even_offsets(tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", sample)
     assert read_chunks(tmp_path / "a.wav").cues == ((0, "1"),)
     assert len(soundfile.read(tmp_path / "a.wav")[0]) == sample.audio.samples
+
+
+def test_wavinfo_reads_the_same(tmp_path: Path) -> None:
+    sharp = 440.0 * 2 ** (25 / 1200)
+    note = write_sample(tmp_path, "note", hit(sharp), pitch=sharp, loop=(1000, 9000), cues=(0, 77))
+    write_wav(tmp_path / "note.wav", note)
+    info = WavInfoReader(str(tmp_path / "note.wav"))
+    (loop,) = info.smpl.sample_loops
+    assert (info.smpl.midi_note, loop.start, loop.end, loop.loop_type) == (69, 1000, 8999, 0)
+    assert list(info.cues.each_cue()) == [(1, 0), (2, 77)]
+    assert info.cues.label_and_note(2)[0] == "2"

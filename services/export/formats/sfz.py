@@ -9,6 +9,8 @@ from services.export.bundle import Kit, Layer, Pad
 
 _SHORT_RELEASE = 0.05
 """Seconds in which a pitched note fades after its key is released."""
+_MAX_DB = 6.0
+"""The highest volume of a region."""
 _NOT_IN_NAMES = ("=", "<", ">", "//", "/*")
 """What a player would read as an opcode, a header or a comment."""
 
@@ -20,7 +22,8 @@ def sfz_text(kit: Kit, files: Mapping[str, str]) -> str:
     ----------
     kit
         A pad with one key plays its samples to their ends; one with several keys plays them as
-        long as the key is held. Layers of one velocity range are a round robin.
+        long as the key is held. Layers of one velocity range are a round robin. If one needs more gain
+        than SFZ has, 6 dB, all are lowered by as much.
     files
         The path of each sample's file by the sample's name, relative to the SFZ file, with `/`.
 
@@ -33,10 +36,12 @@ def sfz_text(kit: Kit, files: Mapping[str, str]) -> str:
         if any(part in path for part in _NOT_IN_NAMES):
             raise ValueError(f"SFZ cannot refer to {path!r}; name the file without = < >")
     lines = [f"// {kit.name}".replace("\n", " "), ""]
+    gains = [pad.gain_db + layer.gain_db for pad in kit.pads for layer in pad.layers]
+    excess = max(0.0, max(gains, default=0.0) - _MAX_DB)
     for pad in kit.pads:
         lines += _group(pad)
         for layer, turn in pad.turns:
-            lines += _region(pad, layer, turn, files)
+            lines += _region(pad, layer, turn, files, pad.gain_db + layer.gain_db - excess)
     return "\n".join(lines) + "\n"
 
 
@@ -58,14 +63,14 @@ def _group(pad: Pad) -> list[str]:
 
 
 def _region(
-    pad: Pad, layer: Layer, turn: tuple[int, int], files: Mapping[str, str]
+    pad: Pad, layer: Layer, turn: tuple[int, int], files: Mapping[str, str], gain: float
 ) -> Iterator[str]:
-    """Yield the lines of a region."""
+    """Yield the lines of a region; `gain` is in dB."""
     yield "<region>"
     yield f"sample={files[layer.sample.name]}"
     if (layer.low_velocity, layer.high_velocity) != (1, 127):
         yield f"lovel={layer.low_velocity} hivel={layer.high_velocity}"
-    if gain := pad.gain_db + layer.gain_db:
+    if gain:
         yield f"volume={gain:.2f}"
     if layer.tune_cents:
         yield f"tune={round(layer.tune_cents)}"
