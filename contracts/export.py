@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.base import Message, StrictModel, pattern_string
 from contracts.collections import Clearance
@@ -34,6 +34,44 @@ class Preset(StrEnum):
 
     STEMS = "stems"
     """Each stem as a WAV of 24 bits, all of one length, with the song's MIDI and markers."""
+    DRUM_RACK = "drumrack"
+    """A kit as a Drum Rack of Ableton Live 12 (`.adg`)."""
+    SFZ = "sfz"
+    """A kit, or an instrument, as SFZ."""
+    DECENT_SAMPLER = "decent"
+    """A kit, or an instrument, as a DecentSampler preset."""
+    MULTISAMPLE = "multisample"
+    """A kit, or an instrument, as `.multisample` for Bitwig Studio and Studio One."""
+    HYDROGEN = "hydrogen"
+    """A kit as a drumkit of Hydrogen."""
+    LOOPS = "loops"
+    """Loops as WAV with their tempo, key and hits, and the groove of each as MIDI."""
+
+
+class KitSource(StrEnum):
+    """What a kit is made of."""
+
+    HITS = "hits"
+    """The best hits of an item, of different classes; or a collection, a pad for each item in its
+    order."""
+    KEYS = "keys"
+    """An instrument: samples that have a pitch, mapped to the keyboard."""
+    LOOP = "loop"
+    """The hits of one loop, with the MIDI clip that replays it; for an item only."""
+
+
+KITS = frozenset(
+    {
+        Preset.DRUM_RACK,
+        Preset.SFZ,
+        Preset.DECENT_SAMPLER,
+        Preset.MULTISAMPLE,
+        Preset.HYDROGEN,
+    }
+)
+"""Presets that write a kit."""
+KEYED = frozenset({Preset.SFZ, Preset.DECENT_SAMPLER, Preset.MULTISAMPLE})
+"""Kits whose samples can be mapped to ranges of keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +94,25 @@ _SONG = frozenset(
         ArtifactKind.LYRICS,
     }
 )
+_SAMPLES = frozenset(
+    {
+        ArtifactKind.CANONICAL,
+        ArtifactKind.SAMPLE,
+        ArtifactKind.LOOP,
+        ArtifactKind.SLICES,
+        ArtifactKind.TAGS,
+        ArtifactKind.ANALYSIS,
+    }
+)
 PRESETS: Mapping[Preset, PresetFacts] = MappingProxyType(
     {
         Preset.STEMS: PresetFacts(title="Stems as WAV, with MIDI and markers", reads=_SONG),
+        Preset.DRUM_RACK: PresetFacts(title="Ableton Drum Rack", reads=_SAMPLES),
+        Preset.SFZ: PresetFacts(title="SFZ instrument", reads=_SAMPLES),
+        Preset.DECENT_SAMPLER: PresetFacts(title="DecentSampler preset", reads=_SAMPLES),
+        Preset.MULTISAMPLE: PresetFacts(title="Multisample for Bitwig Studio", reads=_SAMPLES),
+        Preset.HYDROGEN: PresetFacts(title="Hydrogen drumkit", reads=_SAMPLES),
+        Preset.LOOPS: PresetFacts(title="Loops as acidised WAV, with MIDI", reads=_SAMPLES),
     }
 )
 """Every preset."""
@@ -76,6 +130,27 @@ class ExportParams(StrictModel):
     every_beat: bool = False
     """Write a tempo for every beat, so that each bar line lies on the detected beat within 1 ms. By
     default a steady song has one tempo, and others as few as follow the beats."""
+    kit: KitSource = KitSource.HITS
+    """Kits only: what the kit is made of."""
+    pads: Annotated[int, Field(ge=1, le=92)] = 16
+    """Kits of an item's hits only: maximum number of pads."""
+    layers: bool = True
+    """Kits of an item's hits only: hits that sound alike share a pad, as velocity layers and round
+    robins. Formats without them take the best of each pad."""
+    loop: Annotated[int, Field(ge=0)] | None = None
+    """Kits of a loop only: the loop's `index` in `slices.json`, of the drums if several stems were
+    sliced; by default the loop with the best score."""
+    aiff: bool = False
+    """Loops only: write each as AIFF too."""
+
+    @model_validator(mode="after")
+    def _format_has_ranges(self) -> Self:
+        if self.kit is KitSource.KEYS and self.preset in KITS - KEYED:
+            raise ValueError(
+                f"{self.preset.value} has no ranges of keys; write one of "
+                f"{', '.join(sorted(KEYED))}, or kit: hits"
+            )
+        return self
 
 
 def kinds_of(params: ExportParams, *, members: bool) -> frozenset[ArtifactKind]:

@@ -99,14 +99,25 @@ class ExportContext:
             )
             member.write(header)
             for block in blocks:
-                peak = max(peak, float(np.abs(block).max(initial=0.0)))
-                self.clipped += count_clipped(block)
+                peak = max(peak, self.measure(block, name))
                 member.write(pack_samples(block))
-                self.advance(block.shape[1], name)
             if (samples * channels) % 2:
                 member.write(b"\0")
-        self.peak = max(self.peak, peak)
         self.duration = max(self.duration, samples / sample_rate)
+        return peak
+
+    def measured(self, blocks: Iterable[AudioBlock], name: str) -> Iterator[AudioBlock]:
+        """Yield the blocks of a file after `measure`."""
+        for block in blocks:
+            self.measure(block, name)
+            yield block
+
+    def measure(self, block: AudioBlock, name: str) -> float:
+        """Return the peak of a block of a file, count its clipped samples and report progress."""
+        peak = float(np.abs(block).max(initial=0.0))
+        self.peak = max(self.peak, peak)
+        self.clipped += count_clipped(block)
+        self.advance(block.shape[1], name)
         return peak
 
     def advance(self, samples: int, name: str) -> None:

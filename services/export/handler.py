@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from contracts.export import ExportParams, ExportResult, Preset
+from contracts.export import KITS, ExportParams, ExportResult, Preset
 from contracts.items import ArtifactKind
 from kit.worker.intake import reject_unreadable
 from kit.worker.job import Job
@@ -11,11 +11,17 @@ from services.export.archive import Archive
 from services.export.context import ExportContext
 from services.export.engine import Engine
 from services.export.manifest import CLEARANCE, MANIFEST, clearance_sheet, manifest_text
+from services.export.presets.kits import write_kit
+from services.export.presets.loops import write_loops
 from services.export.presets.stems import write_stems
 from services.export.service import SERVICE
 
 PRESETS: Mapping[Preset, Callable[[ExportContext], None]] = MappingProxyType(
-    {Preset.STEMS: write_stems}
+    {
+        Preset.STEMS: write_stems,
+        Preset.LOOPS: write_loops,
+        **dict.fromkeys(KITS, write_kit),
+    }
 )
 """What writes the files of each preset."""
 

@@ -76,7 +76,9 @@ def is_one_shot(sample: Sample) -> bool:
     return sample.bars is None and sample.sound is not SoundClass.LOOP
 
 
-def best_hits(samples: Iterable[Sample], *, count: int = PADS) -> tuple[Pad, ...]:
+def best_hits(
+    samples: Iterable[Sample], *, count: int = PADS, layered: bool = True
+) -> tuple[Pad, ...]:
     """Choose the best hits of a song, and return them as pads.
 
     Every class gets a pad before any class gets a second one. Within a class the hit with the best
@@ -88,13 +90,15 @@ def best_hits(samples: Iterable[Sample], *, count: int = PADS) -> tuple[Pad, ...
         In any order; loops are left out.
     count
         Maximum number of pads, 1 to 92.
+    layered
+        Whether a pad also has the other hits of its group.
 
     Returns
     -------
     tuple
         Pads in the order of their notes. Drums have the notes of General MIDI's percussion map,
-        toms by pitch; other sounds, and drums whose notes are taken, the free notes from 36 on. A
-        pad has the other hits of its group as velocity layers and round robins.
+        toms by pitch; other sounds, and drums whose notes are taken, the free notes from 36 on. The
+        hits of a pad are its velocity layers and round robins.
     """
     shots = sorted((sample for sample in samples if is_one_shot(sample)), key=_rank)
     groups: dict[tuple[str, int | str], list[Sample]] = {}
@@ -108,11 +112,12 @@ def best_hits(samples: Iterable[Sample], *, count: int = PADS) -> tuple[Pad, ...
                 chosen.append(queues[sound].pop(0))
     # A group whose hits have pads of their own is not layered as well.
     used = {sample.name for sample in chosen}
+    others = {
+        sample.name: [hit for hit in groups[_group(sample)] if hit.name not in used]
+        for sample in chosen
+    }
     return assign_notes(
-        [
-            (sample, [sample, *(hit for hit in groups[_group(sample)] if hit.name not in used)])
-            for sample in chosen
-        ]
+        [(sample, [sample, *others[sample.name]] if layered else [sample]) for sample in chosen]
     )
 
 

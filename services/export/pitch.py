@@ -28,3 +28,8 @@ def tonic(key: str) -> int:
     """
     name = key.partition(":")[0]
     return _NAMES.index(_FLATS.get(name, name))
+
+
+def note_name(note: int) -> str:
+    """Return the name of a MIDI note as most DAWs show it; 60 is C3."""
+    return f"{_NAMES[note % _OCTAVE]}{note // _OCTAVE - 2}"

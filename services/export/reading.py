@@ -122,12 +122,12 @@ def read_song(params: ExportParams, job: Job) -> Song:
 
 
 def _song(params: ExportParams, job: Job, item: ExportItem) -> Song:
-    analysis = _first(Analysis, job, ArtifactKind.ANALYSIS, "analysis.json")
+    analysis = first_document(Analysis, job, ArtifactKind.ANALYSIS, "analysis.json")
     grid = grid_of(analysis, every_beat=params.every_beat)
     tempo_known = grid is not None or item.bpm is not None
     grid = grid or even(item.bpm or DEFAULT_TEMPO)
     key = analysis.key.best.key if analysis is not None and analysis.key is not None else item.key
-    lyrics = _first(_LyricsFile, job, ArtifactKind.LYRICS, "lyrics.json")
+    lyrics = first_document(_LyricsFile, job, ArtifactKind.LYRICS, "lyrics.json")
     mix = next((file for file in job.inputs if file.kind is ArtifactKind.CANONICAL), None)
     naming = FileNaming.of(params)
     pool = NamePool()
@@ -213,7 +213,7 @@ def _collection(params: ExportParams, job: Job, facts: ExportFacts) -> Song:
             source=source_of(sound) if sound is not None else None,
         )
         if notes_file is not None:
-            track = _with_notes(track, _read(Notes, notes_file))
+            track = _with_notes(track, read_document(Notes, notes_file))
         tracks.append(track)
     return Song(
         name=facts.title,
@@ -256,7 +256,7 @@ class _NotesFile:
 def _notes(inputs: Iterable[JobInput]) -> Iterable[_NotesFile]:
     for file in inputs:
         if _is_notes(file):
-            yield _NotesFile(_read(Notes, file), file.stem)
+            yield _NotesFile(read_document(Notes, file), file.stem)
 
 
 def _is_notes(file: JobInput) -> bool:
@@ -293,12 +293,17 @@ def _place(sound: JobInput) -> tuple[int, str]:
     return place, sound.name
 
 
-def _first(model: type[Model], job: Job, kind: ArtifactKind, name: str) -> Model | None:
+def first_document(model: type[Model], job: Job, kind: ArtifactKind, name: str) -> Model | None:
+    """Return the content of the job's first file of a kind and a name; `None` without one.
+
+    Raises `Rejected` like `read_document`.
+    """
     files = [file for file in job.inputs if file.kind is kind and file.name == name]
-    return _read(model, files[0]) if files else None
+    return read_document(model, files[0]) if files else None
 
 
-def _read(model: type[Model], source: JobInput) -> Model:
+def read_document(model: type[Model], source: JobInput) -> Model:
+    """Return the content of a JSON file. Raises `Rejected` if this version does not read it."""
     try:
         return model.model_validate_json(source.path.read_bytes())
     except ValidationError as error:

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.midi import Note
 from services.export.bundle import Kit
-from services.export.formats.groove import write_groove
+from services.export.formats.groove import groove_clip
 
 
 def note(start: float, end: float, pitch: int = 36, velocity: int = 100) -> Note:
@@ -15,9 +15,8 @@ def note(start: float, end: float, pitch: int = 36, velocity: int = 100) -> Note
 
 
 def clip(folder: Path, *notes: Note, bars: int | None = None, bpm: float = 125.0) -> mido.MidiFile:
-    write_groove(
-        folder / "groove.mid", Kit(name="Groove", pads=(), bpm=bpm, groove=notes, bars=bars)
-    )
+    kit = Kit(name="Groove", pads=(), bpm=bpm, groove=notes, bars=bars)
+    (folder / "groove.mid").write_bytes(groove_clip(kit))
     return mido.MidiFile(folder / "groove.mid")
 
 

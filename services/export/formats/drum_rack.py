@@ -8,6 +8,7 @@ are replaced. `DrumRackTemplate` is the one place that knows the package.
 import gzip
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 from xml.etree import ElementTree as ET
@@ -142,6 +143,11 @@ def _fill(branch: ET.Element, pad: Pad, files: Mapping[str, str], sizes: Mapping
     _set(reference, "LastModDate", "0")
     _set(reference, "DefaultDuration", str(sample.audio.samples))
     _set(reference, "DefaultSampleRate", str(sample.audio.sample_rate))
+
+
+def loudest_layers(kit: Kit) -> Kit:
+    """Return a kit with only the samples that a Drum Rack holds."""
+    return replace(kit, pads=tuple(replace(pad, layers=(_loudest(pad),)) for pad in kit.pads))
 
 
 def _loudest(pad: Pad) -> Layer:

@@ -77,6 +77,7 @@ def midi_file(
     markers: Sequence[tuple[float, str]] = (),
     lyrics: Sequence[LyricLine] = (),
     pitch_bends: bool = True,
+    end: int = 0,
 ) -> bytes:
     """Return a Standard MIDI File whose events lie at the song's seconds, to half a tick.
 
@@ -97,9 +98,11 @@ def midi_file(
     pitch_bends
         Whether to write bends. Overlapping notes of a track that bend need a channel each; those
         for which none is left do not bend.
+    end
+        The tick at which the file ends, if that is after its last event.
     """
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
-    file.tracks.append(_track((), _conductor(grid, markers)))
+    file.tracks.append(_track((), _conductor(grid, markers), end=end))
     if lyrics:
         head = [mido.MetaMessage("track_name", name="Words")]
         file.tracks.append(_track(head, _lyric_events(lyrics, grid)))
@@ -199,7 +202,9 @@ def _tick(grid: Grid, seconds: float) -> int:
     return max(0, round(grid.ticks(seconds)))
 
 
-def _track(head: Iterable[mido.Message], events: Iterable[_Event]) -> mido.MidiTrack:
+def _track(
+    head: Iterable[mido.Message], events: Iterable[_Event], *, end: int = 0
+) -> mido.MidiTrack:
     """Return a track of initial messages and events in order, with delta times."""
     track = mido.MidiTrack(head)
     now = 0
@@ -207,7 +212,7 @@ def _track(head: Iterable[mido.Message], events: Iterable[_Event]) -> mido.MidiT
         message.time = tick - now
         track.append(message)
         now = tick
-    track.append(mido.MetaMessage("end_of_track", time=0))
+    track.append(mido.MetaMessage("end_of_track", time=max(0, end - now)))
     return track
 
 

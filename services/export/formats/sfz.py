@@ -22,8 +22,8 @@ def sfz_text(kit: Kit, files: Mapping[str, str]) -> str:
     ----------
     kit
         A pad with one key plays its samples to their ends; one with several keys plays them as
-        long as the key is held. Layers of one velocity range are a round robin. If one needs more gain
-        than SFZ has, 6 dB, all are lowered by as much.
+        long as the key is held. Layers of one velocity range are a round robin. If one needs more
+        gain than SFZ has, 6 dB, all are lowered by as much.
     files
         The path of each sample's file by the sample's name, relative to the SFZ file, with `/`.
 

@@ -1,7 +1,11 @@
 """README files of bundles: how to open one in each DAW."""
 
-from services.export.bundle import Song
+from collections.abc import Sequence
+
+from contracts.export import Preset
+from services.export.bundle import Kit, Sample, Song
 from services.export.names import key_name, tempo_name
+from services.export.pitch import note_name
 
 _STEMS = (
     (
@@ -76,6 +80,80 @@ publish.
 
 {daws}
 """
+
+
+_KITS = {
+    Preset.DRUM_RACK: (
+        "Ableton Live 12: keep the .adg file and the folder Samples together, for example in your "
+        "User Library, and drag the .adg file onto a MIDI track. If Live reports missing samples, "
+        "open the File Manager from the status bar and let it search this folder. The rack was "
+        "made from a template of Live 12.1 and has not been opened in Live."
+    ),
+    Preset.SFZ: (
+        "Sforzando, sfizz and other SFZ players: keep the .sfz file and the folder Samples "
+        "together, and drag the .sfz file onto the player. In Reaper, FL Studio, Cubase, Logic or "
+        "Ableton Live load the player as an instrument first."
+    ),
+    Preset.DECENT_SAMPLER: (
+        "DecentSampler: keep the .dspreset file and the folder Samples together, and open the "
+        ".dspreset file in the plug-in."
+    ),
+    Preset.MULTISAMPLE: (
+        "Bitwig Studio: drag the .multisample file onto an instrument track; Sampler opens it. "
+        "Studio One: drag it onto Sample One or Presence."
+    ),
+    Preset.HYDROGEN: (
+        "Hydrogen: open the .h2drumkit file with Drumkits > Import from the menu, then load the "
+        "kit from the sound library."
+    ),
+}
+
+
+def kit_readme(kit: Kit, preset: Preset) -> str:
+    """Return how to open a kit, and what plays each pad."""
+    pads = "\n".join(f"  {_keys(pad.low_note, pad.high_note)}  {pad.name}" for pad in kit.pads)
+    groove = (
+        "\ngroove.mid replays the loop that the kit was cut from"
+        + (f", at {tempo_name(kit.bpm)} BPM" if kit.bpm else "")
+        + ": drag it onto the track of the kit.\n"
+        if kit.groove
+        else ""
+    )
+    return f"""{kit.name}
+
+{_KITS[preset]}
+{groove}
+The samples are WAV files of 24 bits. clearance.csv names the licence and the source of each; check
+it before you publish. Keys, with their MIDI notes:
+
+{pads}
+"""
+
+
+def loops_readme(loops: Sequence[Sample]) -> str:
+    """Return how to open loops, and the tempo of each."""
+    rows = "\n".join(
+        f"  {loop.name}.wav"
+        + (f"  {tempo_name(loop.bpm)} BPM" if loop.bpm else "")
+        + (f", {loop.bars} bars" if loop.bars else "")
+        for loop in loops
+    )
+    return f"""Loops
+
+Drag a WAV file into the arrangement. ACID, Cubase, FL Studio, Reaper and Studio One read its tempo
+and stretch it to the project's; Ableton Live and Logic Pro detect the tempo themselves: compare it
+with the list. The cue points are the hits, at which samplers such as FL Studio's Slicex cut the
+loop. A MIDI file next to a loop holds its groove: timing and velocity of each hit, by the
+percussion map of General MIDI. clearance.csv names the licence and the source.
+
+{rows}
+"""
+
+
+def _keys(low: int, high: int) -> str:
+    """Return a range of keys, such as `C1 (36)`."""
+    first = f"{note_name(low)} ({low})"
+    return first if low == high else f"{first} to {note_name(high)} ({high})"
 
 
 def description_of(song: Song) -> str:
