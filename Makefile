@@ -101,7 +101,7 @@ types: setup ## Check static types
 
 .PHONY: test
 test: setup weights ## Run every test that needs no server
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not slow and not gpu" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not slow and not gpu and not daw" $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: setup weights ## Run the same suites on real Kafka, S3 and Postgres; needs Java, Maven and Go
@@ -110,6 +110,10 @@ test-cluster: setup weights ## Run the same suites on real Kafka, S3 and Postgre
 	if [ $$status = 0 ]; then set -a; source .services/env; set +a; \
 	  CRATEDIG_CLUSTER=required $(BIN)/python -m pytest -m "cluster and not slow" $(ARGS) || status=$$?; fi; \
 	$(BIN)/python -m deploy.servers down; exit $$status
+
+.PHONY: test-daw
+test-daw: setup ## Play exported kits in the programs that open them; needs Debian's polyphone, fluidsynth and hydrogen
+	$(BIN)/python -m pytest -m daw tests/export $(ARGS)
 
 .PHONY: test-kills
 test-kills: setup weights ## Kill the server repeatedly while it works: KILLS times during JOBS jobs
@@ -132,7 +136,7 @@ test-fuzz: setup weights ## Send CASES generated requests to the API's operation
 
 .PHONY: test-all
 test-all: setup weights ## Run every test, including the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu and not daw" $(ARGS)
 	$(MAKE) test-schedules SCHEDULES=20000
 	$(MAKE) test-failpoints
 	$(MAKE) test-kills KILLS=200 JOBS=1000

@@ -64,7 +64,7 @@ def drum_kit(folder: Path) -> Kit:
         layers: tuple[Layer, ...] = (Layer(sample=sample),)
         if index == 2:
             soft = [
-                write_sample(folder, f"{name} soft {number}", hit(240 + number, gain=0.2))
+                write_sample(folder, f"{name} soft {number}", hit(1000.0 * number, gain=0.2))
                 for number in (1, 2)
             ]
             layers = (
