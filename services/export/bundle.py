@@ -28,7 +28,7 @@ COLOURS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class FileSource:
     """Where a file of a bundle comes from."""
 
     item: str
@@ -48,7 +48,7 @@ class Sample:
     name: str
     """The name in a bundle, unique and legal as a file name on every system; without a suffix."""
     audio: AudioFacts
-    source: Source
+    source: FileSource
     sound: SoundClass | None = None
     bpm: float | None = None
     """Beats per minute, if it is a loop or its tempo is known."""
@@ -75,7 +75,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class PadLayer:
     """One sample of a pad, and when it sounds."""
 
     sample: Sample
@@ -90,7 +90,7 @@ class Pad:
     """A key, or a range of keys, of a kit and what it plays."""
 
     name: str
-    layers: tuple[Layer, ...]
+    layers: tuple[PadLayer, ...]
     note: int
     """The MIDI note that plays the samples at their own pitch."""
     low_note: int
@@ -157,7 +157,7 @@ class StemTrack:
     path: Path | None = None
     """A local audio file, from the song's first sample."""
     audio: AudioFacts | None = None
-    source: Source | None = None
+    source: FileSource | None = None
     notes: tuple[Note, ...] = ()
     bend_interval: float = 0.0
     """Seconds between two values of `Note.bends`."""
@@ -191,7 +191,7 @@ class Song:
     artist: str = ""
     mix: Path | None = None
     """The whole recording as a local audio file."""
-    source: Source | None = None
+    source: FileSource | None = None
     tracks: tuple[StemTrack, ...] = ()
     beats: tuple[float, ...] = ()
     """Every detected beat in seconds."""
