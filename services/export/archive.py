@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from services.export.bundle import Source
+from services.export.bundle import FileSource
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
@@ -30,7 +30,7 @@ class ArchivedFile:
     media_type: str
     size: int
     sha256: str
-    sources: tuple[Source, ...]
+    sources: tuple[FileSource, ...]
     """Stored files that it was written from."""
 
 
@@ -66,7 +66,7 @@ class Archive:
 
     @contextmanager
     def member(
-        self, name: str, media_type: str, *, size: int = 0, sources: Iterable[Source] = ()
+        self, name: str, media_type: str, *, size: int = 0, sources: Iterable[FileSource] = ()
     ) -> Iterator[Member]:
         """Add a file and write it in the `with` block.
 
@@ -95,7 +95,7 @@ class Archive:
         )
 
     def add(
-        self, name: str, data: bytes | str, media_type: str, *, sources: Iterable[Source] = ()
+        self, name: str, data: bytes | str, media_type: str, *, sources: Iterable[FileSource] = ()
     ) -> None:
         """Add a small file; text is written as UTF-8. Raises `ValueError` like `member`."""
         content = data.encode() if isinstance(data, str) else data
@@ -103,7 +103,7 @@ class Archive:
             member.write(content)
 
     def copy(
-        self, name: str, path: Path, media_type: str, *, sources: Iterable[Source] = ()
+        self, name: str, path: Path, media_type: str, *, sources: Iterable[FileSource] = ()
     ) -> None:
         """Add a copy of a local file. Raises `ValueError` like `member`."""
         size = path.stat().st_size

@@ -28,7 +28,7 @@ COLOURS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class FileSource:
     """Where a file of a bundle comes from."""
 
     item: str
@@ -48,7 +48,7 @@ class Sample:
     name: str
     """The name in a bundle, unique and legal as a file name on every system; without a suffix."""
     audio: AudioFacts
-    source: Source
+    source: FileSource
     sound: SoundClass | None = None
     bpm: float | None = None
     """Beats per minute, if it is a loop or its tempo is known."""
@@ -75,7 +75,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class PadLayer:
     """One sample of a pad, and when it sounds."""
 
     sample: Sample
@@ -95,7 +95,7 @@ class Pad:
     """A key, or a range of keys, of a kit and what it plays."""
 
     name: str
-    layers: tuple[Layer, ...]
+    layers: tuple[PadLayer, ...]
     note: int
     """The MIDI note that plays the samples at their own pitch."""
     low_note: int
@@ -110,12 +110,12 @@ class Pad:
     """`#rrggbb`."""
 
     @property
-    def turns(self) -> tuple[tuple[Layer, tuple[int, int]], ...]:
+    def turns(self) -> tuple[tuple[PadLayer, tuple[int, int]], ...]:
         """Each layer with its place in the round robin of its velocity range.
 
         The place counts from 1; the second number is how many layers take turns.
         """
-        ranges: dict[tuple[int, int], list[Layer]] = {}
+        ranges: dict[tuple[int, int], list[PadLayer]] = {}
         for layer in self.layers:
             ranges.setdefault((layer.low_velocity, layer.high_velocity), []).append(layer)
         return tuple(
@@ -177,7 +177,7 @@ class StemTrack:
     path: Path | None = None
     """A local audio file, from the song's first sample."""
     audio: AudioFacts | None = None
-    source: Source | None = None
+    source: FileSource | None = None
     notes: tuple[Note, ...] = ()
     bend_interval: float = 0.0
     """Seconds between two values of `Note.bends`."""
@@ -211,7 +211,7 @@ class Song:
     artist: str = ""
     mix: Path | None = None
     """The whole recording as a local audio file."""
-    source: Source | None = None
+    source: FileSource | None = None
     tracks: tuple[StemTrack, ...] = ()
     beats: tuple[float, ...] = ()
     """Every detected beat in seconds."""

@@ -10,7 +10,7 @@ from kit.arrays import AudioBlock
 from kit.worker.intake import Silent
 from kit.worker.job import Job
 from services.export.archive import Archive
-from services.export.bundle import Source, StemTrack
+from services.export.bundle import FileSource, StemTrack
 from services.export.engine import Engine
 from services.export.formats.wav import (
     Chunk,
@@ -77,7 +77,7 @@ class ExportContext:
         channels: int,
         samples: int,
         chunks: Sequence[Chunk] = (),
-        sources: Iterable[Source] = (),
+        sources: Iterable[FileSource] = (),
     ) -> float:
         """Add a WAV file of 24 bits, and report progress.
 

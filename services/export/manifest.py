@@ -8,7 +8,7 @@ from contracts.export import ExportFacts, ExportItem, ExportParams, ExportProduc
 from contracts.subjects import Subject
 from kit.csv_sheet import csv_lines
 from services.export.archive import ArchivedFile
-from services.export.bundle import Source
+from services.export.bundle import FileSource
 
 MANIFEST = "manifest.json"
 CLEARANCE = "clearance.csv"
@@ -61,7 +61,7 @@ def manifest_text(
 
 
 def _source(
-    source: Source, items: Mapping[str, ExportItem], producers: Mapping[str, ExportProducer]
+    source: FileSource, items: Mapping[str, ExportItem], producers: Mapping[str, ExportProducer]
 ) -> dict[str, object]:
     item = items.get(source.item)
     producer = producers.get(source.artifact) if source.artifact is not None else None

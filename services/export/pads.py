@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
 from contracts.tagging import SoundClass
-from services.export.bundle import Layer, Pad, Sample
+from services.export.bundle import Pad, PadLayer, Sample
 from services.export.pitch import nearest_note
 
 FIRST_NOTE = 36
@@ -171,7 +171,7 @@ def in_order(samples: Sequence[Sample]) -> tuple[Pad, ...]:
     if len(samples) > MAX_PADS:
         raise ValueError(f"a kit has at most {MAX_PADS} pads, not {len(samples)}")
     return tuple(
-        _pad(sample, note, (Layer(sample=sample),))
+        _pad(sample, note, (PadLayer(sample=sample),))
         for note, sample in enumerate(samples, FIRST_NOTE)
     )
 
@@ -215,7 +215,7 @@ def key_map(samples: Iterable[Sample]) -> tuple[Pad, ...]:
     )
 
 
-def velocity_layers(samples: Sequence[Sample], *, tuned: bool = False) -> tuple[Layer, ...]:
+def velocity_layers(samples: Sequence[Sample], *, tuned: bool = False) -> tuple[PadLayer, ...]:
     """Order the samples of a pad as velocity layers, and as round robins within each.
 
     Parameters
@@ -243,7 +243,7 @@ def velocity_layers(samples: Sequence[Sample], *, tuned: bool = False) -> tuple[
     def step(sample: Sample) -> int:
         return min(_MAX_LAYERS - 1, int(below[sample.name] / _LAYER_DB))
 
-    layers: list[Layer] = []
+    layers: list[PadLayer] = []
     low = 1
     steps = [
         (number, list(members)[:_MAX_TURNS])
@@ -253,7 +253,7 @@ def velocity_layers(samples: Sequence[Sample], *, tuned: bool = False) -> tuple[
         last = place == len(steps) - 1
         high = 127 if last else math.floor(velocity_of(-number * _LAYER_DB))
         layers += [
-            Layer(
+            PadLayer(
                 sample=sample,
                 low_velocity=low,
                 high_velocity=high,
@@ -275,7 +275,7 @@ def _tuning(sample: Sample) -> float:
     return 0.0 if sample.pitch is None else -nearest_note(sample.pitch)[1]
 
 
-def _pad(sample: Sample, note: int, layers: tuple[Layer, ...]) -> Pad:
+def _pad(sample: Sample, note: int, layers: tuple[PadLayer, ...]) -> Pad:
     """Return a pad of one key."""
     return Pad(
         name=sample.name,

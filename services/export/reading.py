@@ -17,7 +17,7 @@ from kit.audio.probe import probe
 from kit.signal.tempo_grid import DEFAULT_TEMPO, even, grid_of
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
-from services.export.bundle import LyricLine, LyricWord, Song, Source, StemTrack
+from services.export.bundle import FileSource, LyricLine, LyricWord, Song, StemTrack
 from services.export.names import NamePool, fill_template, key_name, tempo_name
 
 _ORDER = (
@@ -34,7 +34,7 @@ _ORDER = (
 _PROGRAMS = {Stem.BASS: 33, Stem.VOCALS: 52, Stem.GUITAR: 25}
 """General MIDI programs, from 0, of notes whose file names none."""
 
-Model = TypeVar("Model", bound=BaseModel)
+Content = TypeVar("Content", bound=BaseModel)
 
 
 class _LyricsWord(Message):
@@ -98,9 +98,9 @@ def facts_of(job: Job) -> ExportFacts:
     return job.export
 
 
-def source_of(file: JobInput) -> Source:
+def source_of(file: JobInput) -> FileSource:
     """Return where a file comes from."""
-    return Source(item=file.subject.id, artifact=file.artifact, sha256=file.sha256)
+    return FileSource(item=file.subject.id, artifact=file.artifact, sha256=file.sha256)
 
 
 def read_song(params: ExportParams, job: Job) -> Song:
@@ -293,7 +293,7 @@ def _place(sound: JobInput) -> tuple[int, str]:
     return place, sound.name
 
 
-def first_document(model: type[Model], job: Job, kind: ArtifactKind, name: str) -> Model | None:
+def first_document(model: type[Content], job: Job, kind: ArtifactKind, name: str) -> Content | None:
     """Return the content of the job's first file of a kind and a name; `None` without one.
 
     Raises `Rejected` like `read_document`.
@@ -302,7 +302,7 @@ def first_document(model: type[Model], job: Job, kind: ArtifactKind, name: str) 
     return read_document(model, files[0]) if files else None
 
 
-def read_document(model: type[Model], source: JobInput) -> Model:
+def read_document(model: type[Content], source: JobInput) -> Content:
     """Return the content of a JSON file. Raises `Rejected` if this version does not read it."""
     try:
         return model.model_validate_json(source.path.read_bytes())

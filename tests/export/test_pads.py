@@ -7,7 +7,7 @@ import pytest
 
 from contracts.items import AudioFacts
 from contracts.tagging import SoundClass
-from services.export.bundle import Sample, Source
+from services.export.bundle import FileSource, Sample
 from services.export.pads import HATS, best_hits, in_order, key_map, velocity_layers
 from tests.support.signals import note_frequency
 
@@ -19,7 +19,7 @@ def sample(name: str, sound: SoundClass | None = None, **fields: Any) -> Sample:
         path=Path(f"{name}.flac"),
         name=name,
         audio=AUDIO,
-        source=Source(item="song"),
+        source=FileSource(item="song"),
         sound=sound,
         **fields,
     )

@@ -12,7 +12,7 @@ from kit.audio.decode import read, read_blocks
 from kit.audio.encode import Encoder
 from kit.audio.probe import probe
 from kit.signal.spectra import Framing, magnitudes, mel_bands
-from services.export.bundle import Kit, Layer, Pad, Sample, Source
+from services.export.bundle import FileSource, Kit, Pad, PadLayer, Sample
 from services.export.formats.acid_wav import acid_wav
 from services.export.formats.aiff import aiff
 from tests.support import signals
@@ -28,7 +28,7 @@ def write_sample(folder: Path, name: str, audio: AudioBlock, **fields: Any) -> S
         encoder.write(audio)
     peak = float(np.sqrt(np.mean(audio[0, : RATE // 100] ** 2)))
     fields.setdefault("level_dbfs", 20 * float(np.log10(max(peak, 1e-6))))
-    return Sample(path=path, name=name, audio=probe(path), source=Source(item=ITEM), **fields)
+    return Sample(path=path, name=name, audio=probe(path), source=FileSource(item=ITEM), **fields)
 
 
 def write_wav(path: Path, sample: Sample) -> None:
@@ -61,15 +61,15 @@ def drum_kit(folder: Path) -> Kit:
     for index, sound in enumerate(classes):
         name = f"{index + 1:02} {sound.value}"
         sample = write_sample(folder, name, hit(100 + 70 * index), sound=sound, score=0.9)
-        layers: tuple[Layer, ...] = (Layer(sample=sample),)
+        layers: tuple[PadLayer, ...] = (PadLayer(sample=sample),)
         if index == 2:
             soft = [
                 write_sample(folder, f"{name} soft {number}", hit(1000.0 * number, gain=0.2))
                 for number in (1, 2)
             ]
             layers = (
-                *(Layer(sample=variant, high_velocity=63, gain_db=12.0) for variant in soft),
-                Layer(sample=sample, low_velocity=64),
+                *(PadLayer(sample=variant, high_velocity=63, gain_db=12.0) for variant in soft),
+                PadLayer(sample=sample, low_velocity=64),
             )
         hat = sound in (SoundClass.CLOSED_HAT, SoundClass.OPEN_HAT)
         pads.append(
@@ -99,10 +99,10 @@ def instrument(folder: Path) -> Kit:
     return Kit(
         name="Test keys",
         pads=(
-            Pad(name="low", layers=(Layer(sample=low),), note=48, low_note=36, high_note=54),
+            Pad(name="low", layers=(PadLayer(sample=low),), note=48, low_note=36, high_note=54),
             Pad(
                 name="high",
-                layers=(Layer(sample=high, tune_cents=-20.0),),
+                layers=(PadLayer(sample=high, tune_cents=-20.0),),
                 note=60,
                 low_note=55,
                 high_note=72,

@@ -7,7 +7,7 @@ for drums".
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 
-from services.export.bundle import Kit, Layer, Pad
+from services.export.bundle import Kit, Pad, PadLayer
 
 _VERSION = "1.6.0"
 """The first version whose documentation has all elements used here."""
@@ -59,7 +59,7 @@ def _group(pad: Pad) -> dict[str, str]:
 
 
 def _sample(
-    pad: Pad, layer: Layer, turn: tuple[int, int], files: Mapping[str, str]
+    pad: Pad, layer: PadLayer, turn: tuple[int, int], files: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the attributes of a layer."""
     attributes = {

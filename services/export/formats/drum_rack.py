@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 from xml.etree import ElementTree as ET
 
-from services.export.bundle import Kit, Layer, Pad
+from services.export.bundle import Kit, Pad, PadLayer
 
 _PROJECT = "3"
 """The kind of a relative path that starts at the folder of the project."""
@@ -150,7 +150,7 @@ def loudest_layers(kit: Kit) -> Kit:
     return replace(kit, pads=tuple(replace(pad, layers=(_loudest(pad),)) for pad in kit.pads))
 
 
-def _loudest(pad: Pad) -> Layer:
+def _loudest(pad: Pad) -> PadLayer:
     """Return the first layer that sounds at the highest velocity."""
     return max(pad.layers, key=lambda layer: layer.high_velocity)
 

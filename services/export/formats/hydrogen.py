@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from services.export.bundle import Kit, Layer, Pad
+from services.export.bundle import Kit, Pad, PadLayer
 
 _NAMESPACE = "http://www.hydrogen-music.org/drumkit"
 _STORED = 0
@@ -84,7 +84,7 @@ def drumkit_xml(kit: Kit, licence: str = "") -> bytes:
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "utf-8") + b"\n"
 
 
-def _layers(pad: Pad) -> list[Layer]:
+def _layers(pad: Pad) -> list[PadLayer]:
     """Return the layers that Hydrogen can play."""
     if _is_round_robin(pad):
         return list(pad.layers[:_MAX_LAYERS])
@@ -131,7 +131,7 @@ def _instrument(number: int, pad: Pad) -> dict[str, str]:
     }
 
 
-def _layer(layer: Layer) -> dict[str, str]:
+def _layer(layer: PadLayer) -> dict[str, str]:
     """Return the fields of a layer; velocities are 0 to 1."""
     return {
         "filename": f"{layer.sample.name}.wav",

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from services.export.archive import Archive
-from services.export.bundle import Kit, Layer, Pad
+from services.export.bundle import Kit, Pad, PadLayer
 
 _GENERATOR = "Cratedig"
 
@@ -48,7 +48,9 @@ def multisample_xml(kit: Kit) -> bytes:
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "utf-8") + b"\n"
 
 
-def _add_sample(root: ET.Element, group: int, pad: Pad, layer: Layer, *, takes_turns: bool) -> None:
+def _add_sample(
+    root: ET.Element, group: int, pad: Pad, layer: PadLayer, *, takes_turns: bool
+) -> None:
     """Append the element of a layer."""
     sample = layer.sample
     element = ET.SubElement(

@@ -5,7 +5,7 @@ Source: the opcodes of SFZ version 1 by Cakewalk, and `off_mode`.
 
 from collections.abc import Iterator, Mapping
 
-from services.export.bundle import Kit, Layer, Pad
+from services.export.bundle import Kit, Pad, PadLayer
 
 _SHORT_RELEASE = 0.05
 """Seconds in which a pitched note fades after its key is released."""
@@ -63,7 +63,7 @@ def _group(pad: Pad) -> list[str]:
 
 
 def _region(
-    pad: Pad, layer: Layer, turn: tuple[int, int], files: Mapping[str, str], gain: float
+    pad: Pad, layer: PadLayer, turn: tuple[int, int], files: Mapping[str, str], gain: float
 ) -> Iterator[str]:
     """Yield the lines of a region; `gain` is in dB."""
     yield "<region>"

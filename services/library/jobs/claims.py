@@ -29,7 +29,7 @@ from kit.database.engine import Database, database_of
 from kit.database.upsert import insert_into
 from services.library.jobs.policy import Policy
 from services.library.jobs.scheduling import NextJob, any_waiting, next_job
-from services.library.jobs.subject_facts import Describe, SubjectFacts
+from services.library.jobs.subject_facts import DescribeInputs, SubjectFacts
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow, ProducerRow
 from services.library.jobs.transitions import start_attempt
@@ -44,7 +44,7 @@ async def claim(
     *,
     policy: Policy,
     subjects: SubjectFacts,
-    describe: Describe | None = None,
+    describe: DescribeInputs | None = None,
 ) -> tuple[Claim, ...]:
     """Give a worker the next jobs of a task, as many as it has room for.
 

@@ -10,7 +10,7 @@ from contracts.export import ExportFacts
 from contracts.jobs import ItemFacts
 from services.library.jobs.tables import JobRow
 
-Describe = Callable[[AsyncSession, JobRow], Awaitable[ExportFacts | None]]
+DescribeInputs = Callable[[AsyncSession, JobRow], Awaitable[ExportFacts | None]]
 """Returns names, rights and producers of what a job reads; `None` if its task needs none."""
 
 
