@@ -65,7 +65,7 @@ def test_layers_and_round_robins(tmp_path: Path) -> None:
     ]
 
 
-def test_a_drum_is_heard_to_its_end_and_a_note_is_released(tmp_path: Path) -> None:
+def test_a_drum_sounds_to_its_end_and_a_note_is_released(tmp_path: Path) -> None:
     drum = preset(drum_kit(tmp_path)).findall("groups/group")[0]
     note = preset(instrument(tmp_path)).findall("groups/group")[0]
     assert float(drum.get("release", "0")) >= 0.3

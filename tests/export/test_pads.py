@@ -98,7 +98,7 @@ def test_a_group_becomes_velocity_layers_of_its_best_hit() -> None:
     assert [layer.gain_db for layer in pad.layers] == [7.0, 0.0]
 
 
-def test_equal_levels_are_a_round_robin_of_at_most_four() -> None:
+def test_equal_levels_are_a_round_robin_of_up_to_four() -> None:
     hits = [sample(f"h{n}", score=0.5, level_dbfs=-10.0 - n / 10) for n in range(9)]
     layers = velocity_layers(hits)
     assert len(layers) == 4

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 
 from services.export.bundle import Kit, Pad, PadLayer
+from services.export.formats.xml_document import xml_bytes
 
 _VERSION = "1.6.0"
 """The first version whose documentation has all elements used here."""
@@ -32,8 +33,7 @@ def decent_sampler_xml(kit: Kit, files: Mapping[str, str]) -> bytes:
         group = ET.SubElement(groups, "group", _group(pad))
         for layer, turn in pad.turns:
             ET.SubElement(group, "sample", _sample(pad, layer, turn, files))
-    ET.indent(root)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "utf-8") + b"\n"
+    return xml_bytes(root)
 
 
 def _group(pad: Pad) -> dict[str, str]:

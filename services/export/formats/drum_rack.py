@@ -14,6 +14,7 @@ from typing import Protocol
 from xml.etree import ElementTree as ET
 
 from services.export.bundle import Kit, Pad, PadLayer
+from services.export.formats.xml_document import xml_bytes
 
 _PROJECT = "3"
 """The kind of a relative path that starts at the folder of the project."""
@@ -91,14 +92,12 @@ def write_drum_rack(
         branch.set("Id", str(number))
         _fill(branch, pad, files, sizes)
         branches.append(branch)
-    ET.indent(root, "\t")
-    content = b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "utf-8") + b"\n"
     # Stored, because the output of a compressor depends on its version.
     with (
         path.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=0) as packed,
     ):
-        packed.write(content)
+        packed.write(xml_bytes(root, indent="\t"))
 
 
 def _clear_pad(branch: ET.Element) -> None:

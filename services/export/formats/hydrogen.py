@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from services.export.bundle import Kit, Pad, PadLayer
+from services.export.formats.xml_document import xml_bytes
 
 _NAMESPACE = "http://www.hydrogen-music.org/drumkit"
 _STORED = 0
@@ -80,8 +81,7 @@ def drumkit_xml(kit: Kit, licence: str = "") -> bytes:
         _add(component, {"component_id": "0", "gain": "1"})
         for layer in _layers(pad):
             _add(ET.SubElement(component, "layer"), _layer(layer))
-    ET.indent(root)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "utf-8") + b"\n"
+    return xml_bytes(root)
 
 
 def _layers(pad: Pad) -> list[PadLayer]:

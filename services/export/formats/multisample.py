@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from services.export.archive import Archive
 from services.export.bundle import Kit, Pad, PadLayer
+from services.export.formats.xml_document import xml_bytes
 
 _GENERATOR = "Cratedig"
 
@@ -44,8 +45,7 @@ def multisample_xml(kit: Kit) -> bytes:
     for group, pad in enumerate(kit.pads):
         for layer, turn in pad.turns:
             _add_sample(root, group, pad, layer, takes_turns=turn[1] > 1)
-    ET.indent(root)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "utf-8") + b"\n"
+    return xml_bytes(root)
 
 
 def _add_sample(
