@@ -134,6 +134,7 @@ def read_items(params: ExportParams, job: Job) -> list[Sample]:
                 bars=bars,
                 key=item.key,
                 pitch=item.pitch if bars is None else None,
+                loop=None if bars is None else (0, audio.samples),
             )
         )
     return samples
@@ -252,6 +253,7 @@ def _sample(
         peak_dbfs=piece.peak_dbfs + piece.gain_db,
         group=None if piece.group is None or is_loop else first_group + piece.group,
         score=piece.score,
+        loop=(0, audio.samples) if is_loop else None,
         cues=_cues(slices, piece) if is_loop else (),
     )
 

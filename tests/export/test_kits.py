@@ -132,6 +132,17 @@ def test_a_collection_is_a_pad_for_each_item_in_order(tmp_path: Path) -> None:
     assert [stop.get("sample-stop") for stop in root.iter("sample")] == [str(hit(200).shape[1])] * 3
 
 
+def test_a_loop_in_a_collection_repeats_while_its_key_is_held(tmp_path: Path) -> None:
+    # A bar of 120 BPM.
+    waves = {"loop": (tone(2.0, 220.0), RATE), "hit": (hit(300), RATE)}
+    bundle = export(collection_files(tmp_path, waves, bpm=120.0), "sfz")
+    text = bundle.files["Crate.sfz"].decode()
+    assert (
+        "sample=Samples/120_loop.wav\nloop_mode=loop_continuous loop_start=0 loop_end=88199" in text
+    )
+    assert "sample=Samples/120_hit.wav\nloop_mode=one_shot" in text
+
+
 def with_pitches(job: Job, *pitches: float | None) -> Job:
     """Return a job over a collection whose items have pitches."""
     assert job.export is not None

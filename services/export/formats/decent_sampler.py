@@ -22,8 +22,8 @@ def decent_sampler_xml(kit: Kit, files: Mapping[str, str]) -> bytes:
     Parameters
     ----------
     kit
-        A pad with one key plays its samples to their ends; one with several keys plays them as
-        long as the key is held. Layers of one velocity range are a round robin.
+        A pad with one key plays its samples to their ends; one with several keys, or with a loop,
+        plays as long as the key is held. Layers of one velocity range are a round robin.
     files
         The path of each sample's file by the sample's name, relative to the preset, with `/`.
     """
@@ -39,6 +39,7 @@ def decent_sampler_xml(kit: Kit, files: Mapping[str, str]) -> bytes:
 def _group(pad: Pad) -> dict[str, str]:
     """Return the attributes of a pad."""
     one_key = pad.low_note == pad.high_note
+    one_shot = one_key and all(layer.sample.loop is None for layer in pad.layers)
     longest = max(layer.sample.audio.duration for layer in pad.layers)
     attributes = {
         "name": pad.name,
@@ -46,7 +47,7 @@ def _group(pad: Pad) -> dict[str, str]:
         "pan": f"{100 * pad.pan:.1f}",
         "attack": "0",
         # A sample has no mode of playing to its end, but its release can outlast it.
-        "release": f"{longest if one_key else _SHORT_RELEASE:.3f}",
+        "release": f"{longest if one_shot else _SHORT_RELEASE:.3f}",
         "releaseCurve": "100",
         "ampVelTrack": "1",
     }
@@ -79,7 +80,7 @@ def _sample(
             "seqLength": str(turn[1]),
             "seqPosition": str(turn[0]),
         }
-    if layer.sample.loop is not None and pad.low_note != pad.high_note:
+    if layer.sample.loop is not None:
         start, end = layer.sample.loop
         attributes |= {
             "loopEnabled": "true",

@@ -76,6 +76,6 @@ def _add_sample(
     )
     ET.SubElement(element, "velocity", low=str(layer.low_velocity), high=str(layer.high_velocity))
     ET.SubElement(element, "select", low="0", high="127")
-    if sample.loop is not None and pad.low_note != pad.high_note:
+    if sample.loop is not None:
         start, stop = sample.loop
         ET.SubElement(element, "loop", mode="loop", start=str(start), stop=str(stop))

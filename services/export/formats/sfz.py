@@ -21,9 +21,9 @@ def sfz_text(kit: Kit, files: Mapping[str, str]) -> str:
     Parameters
     ----------
     kit
-        A pad with one key plays its samples to their ends; one with several keys plays them as
-        long as the key is held. Layers of one velocity range are a round robin. If one needs more
-        gain than SFZ has, 6 dB, all are lowered by as much.
+        A pad with one key plays its samples to their ends; one with several keys, or a sample
+        with a loop, plays as long as the key is held. Layers of one velocity range are a round
+        robin. If one needs more gain than SFZ has, 6 dB, all are lowered by as much.
     files
         The path of each sample's file by the sample's name, relative to the SFZ file, with `/`.
 
@@ -51,7 +51,6 @@ def _group(pad: Pad) -> list[str]:
     lines = [f"// {pad.name}".replace("\n", " "), "<group>"]
     if one_key:
         lines.append(f"key={pad.note}")
-        lines.append("loop_mode=one_shot")
     else:
         lines.append(f"lokey={pad.low_note} hikey={pad.high_note} pitch_keycenter={pad.note}")
         lines.append(f"ampeg_release={_SHORT_RELEASE}")
@@ -76,9 +75,8 @@ def _region(
         yield f"tune={round(layer.tune_cents)}"
     if turn[1] > 1:
         yield f"seq_length={turn[1]} seq_position={turn[0]}"
-    if pad.low_note != pad.high_note:
-        if layer.sample.loop is None:
-            yield "loop_mode=no_loop"
-        else:
-            start, end = layer.sample.loop
-            yield f"loop_mode=loop_continuous loop_start={start} loop_end={end - 1}"
+    if layer.sample.loop is not None:
+        start, end = layer.sample.loop
+        yield f"loop_mode=loop_continuous loop_start={start} loop_end={end - 1}"
+    else:
+        yield f"loop_mode={'one_shot' if pad.low_note == pad.high_note else 'no_loop'}"
