@@ -11,11 +11,23 @@ from services.export.archive import Archive
 from services.export.context import ExportContext
 from services.export.engine import Engine
 from services.export.manifest import CLEARANCE, MANIFEST, clearance_sheet, manifest_text
+from services.export.presets.dawproject import write_dawproject
+from services.export.presets.karaoke import write_karaoke
+from services.export.presets.midi import write_midi
+from services.export.presets.mixdown import write_mixdown
+from services.export.presets.samples import write_samples
 from services.export.presets.stems import write_stems
 from services.export.service import SERVICE
 
 PRESETS: Mapping[Preset, Callable[[ExportContext], None]] = MappingProxyType(
-    {Preset.STEMS: write_stems}
+    {
+        Preset.STEMS: write_stems,
+        Preset.DAWPROJECT: write_dawproject,
+        Preset.MIDI: write_midi,
+        Preset.KARAOKE: write_karaoke,
+        Preset.MIXDOWN: write_mixdown,
+        Preset.SAMPLES: write_samples,
+    }
 )
 """What writes the files of each preset."""
 

@@ -160,9 +160,10 @@ def _song(params: ExportParams, job: Job, item: ExportItem) -> Song:
     # Notes of the whole recording repeat those of its stems.
     alone = [file for file in notes if file.stem is not None or not tracks]
     for file in alone:
-        title = titles.take(f"{file.stem.value.capitalize() if file.stem else item.name} notes")
+        mark = " notes" if sounds else ""
+        title = titles.take((file.stem.value.capitalize() if file.stem else item.name) + mark)
         name = naming.text(
-            f"{item.name} notes", sound=file.stem.value if file.stem else "", bpm=bpm, key=key
+            item.name + mark, sound=file.stem.value if file.stem else "", bpm=bpm, key=key
         )
         track = StemTrack(name=title, file_name=pool.take(name), stem=file.stem)
         tracks.append(_with_notes(track, file.notes))
@@ -213,7 +214,7 @@ def _collection(params: ExportParams, job: Job, facts: ExportFacts) -> Song:
             source=source_of(sound) if sound is not None else None,
         )
         if notes_file is not None:
-            track = _with_notes(track, _read(Notes, notes_file))
+            track = _with_notes(track, read_document(Notes, notes_file))
         tracks.append(track)
     return Song(
         name=facts.title,
@@ -256,7 +257,7 @@ class _NotesFile:
 def _notes(inputs: Iterable[JobInput]) -> Iterable[_NotesFile]:
     for file in inputs:
         if _is_notes(file):
-            yield _NotesFile(_read(Notes, file), file.stem)
+            yield _NotesFile(read_document(Notes, file), file.stem)
 
 
 def _is_notes(file: JobInput) -> bool:
@@ -295,10 +296,11 @@ def _place(sound: JobInput) -> tuple[int, str]:
 
 def _first(model: type[Content], job: Job, kind: ArtifactKind, name: str) -> Content | None:
     files = [file for file in job.inputs if file.kind is kind and file.name == name]
-    return _read(model, files[0]) if files else None
+    return read_document(model, files[0]) if files else None
 
 
-def _read(model: type[Content], source: JobInput) -> Content:
+def read_document(model: type[Content], source: JobInput) -> Content:
+    """Read a JSON file. Raises `Rejected` if it is not what its kind promises."""
     try:
         return model.model_validate_json(source.path.read_bytes())
     except ValidationError as error:
