@@ -30,7 +30,7 @@ def export(
 ) -> None:
     """Write a song or a collection as one ZIP archive for a DAW, a sampler or a player.
 
-    `cratedig tasks export` lists the presets and their parameters.
+    `cratedig tasks --json` has the presets and their parameters.
     """
     submission = Submission.parse(EXPORT, param, "interactive", force=force)
     with Client() as client:
