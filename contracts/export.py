@@ -34,6 +34,16 @@ class Preset(StrEnum):
 
     STEMS = "stems"
     """Each stem as a WAV of 24 bits, all of one length, with the song's MIDI and markers."""
+    DAWPROJECT = "dawproject"
+    """A project for Bitwig Studio, Studio One, Cubase and others: stems, notes, tempo, sections."""
+    MIDI = "midi"
+    """The notes of the song and of each stem as MIDI files, as played and quantised."""
+    KARAOKE = "karaoke"
+    """The song without its voice, and its words as LRC and `.kar`."""
+    MIXDOWN = "mixdown"
+    """A stereo mix of the stems, or of the items of a collection."""
+    SAMPLES = "samples"
+    """Tagged files in folders by class: what was cut from a song, or the items of a collection."""
     DRUM_RACK = "drumrack"
     """A kit as a Drum Rack of Ableton Live 12 (`.adg`)."""
     SFZ = "sfz"
@@ -85,15 +95,9 @@ class PresetFacts:
     """Kinds that it reads of each item of a collection; empty if it takes no collection."""
 
 
-_SONG = frozenset(
-    {
-        ArtifactKind.CANONICAL,
-        ArtifactKind.STEM,
-        ArtifactKind.NOTES,
-        ArtifactKind.ANALYSIS,
-        ArtifactKind.LYRICS,
-    }
-)
+_SCORE = frozenset({ArtifactKind.NOTES, ArtifactKind.ANALYSIS, ArtifactKind.LYRICS})
+_SOUND = frozenset({ArtifactKind.CANONICAL, ArtifactKind.STEM})
+_SONG = _SOUND | _SCORE
 _SAMPLES = frozenset(
     {
         ArtifactKind.CANONICAL,
@@ -107,6 +111,33 @@ _SAMPLES = frozenset(
 PRESETS: Mapping[Preset, PresetFacts] = MappingProxyType(
     {
         Preset.STEMS: PresetFacts(title="Stems as WAV, with MIDI and markers", reads=_SONG),
+        Preset.DAWPROJECT: PresetFacts(
+            title="DAWproject 1.0",
+            reads=_SONG,
+            reads_of_members=frozenset({ArtifactKind.CANONICAL, ArtifactKind.NOTES}),
+        ),
+        Preset.MIDI: PresetFacts(
+            title="MIDI files, as played and quantised",
+            reads=_SCORE,
+            reads_of_members=frozenset({ArtifactKind.NOTES}),
+        ),
+        Preset.KARAOKE: PresetFacts(
+            title="Karaoke: instrumental, LRC and .kar",
+            reads=_SONG,
+            reads_of_members=frozenset(),
+        ),
+        Preset.MIXDOWN: PresetFacts(title="Stereo mix", reads=_SOUND | {ArtifactKind.ANALYSIS}),
+        Preset.SAMPLES: PresetFacts(
+            title="Tagged samples in folders by class",
+            reads=frozenset(
+                {
+                    ArtifactKind.CANONICAL,
+                    ArtifactKind.SAMPLE,
+                    ArtifactKind.LOOP,
+                    ArtifactKind.TAGS,
+                }
+            ),
+        ),
         Preset.DRUM_RACK: PresetFacts(title="Ableton Drum Rack", reads=_SAMPLES),
         Preset.SFZ: PresetFacts(title="SFZ instrument", reads=_SAMPLES),
         Preset.DECENT_SAMPLER: PresetFacts(title="DecentSampler preset", reads=_SAMPLES),
@@ -116,6 +147,73 @@ PRESETS: Mapping[Preset, PresetFacts] = MappingProxyType(
     }
 )
 """Every preset."""
+
+
+class QuantiseOptions(StrictModel):
+    """How `midi` quantises its copies."""
+
+    steps_per_beat: Literal[1, 2, 3, 4, 6, 8] = 4
+    """Steps of a beat to which notes are moved: 4 are sixteenths, 3 are triplets."""
+    swing: Annotated[float, Field(ge=0.5, le=0.75, allow_inf_nan=False)] = 0.5
+    """Where the second of two steps lies between the first and the third: 0.5 is straight."""
+
+
+class MixdownOptions(StrictModel):
+    """How `mixdown` mixes; without any of these the mix is the sum of the stems."""
+
+    without: Annotated[tuple[Stem, ...], Field(max_length=8)] = ()
+    """Stems to leave out."""
+    match_loudness: bool = False
+    """Bring each track to the median loudness of all, by at most 12 dB."""
+    spread: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """How far to pan tracks to the sides, in turns; vocals, bass and drums stay in the middle."""
+    fade_in: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.0
+    """Length of a fade at the beginning in seconds."""
+    fade_out: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.0
+    """Length of a fade at the end in seconds."""
+    count_in_bars: Annotated[int, Field(ge=0, le=4)] = 0
+    """Bars of clicks before the song."""
+    click: bool = False
+    """Whether a click plays through the song, on each beat."""
+    peak_dbfs: Annotated[float, Field(ge=-60, le=0, allow_inf_nan=False)] | None = None
+    """Scale the mix to this peak; if null, it is not scaled."""
+
+
+class SampleFormat(StrEnum):
+    """The file format of exported samples."""
+
+    WAV = "wav"
+    """24 bits, with tags in `LIST INFO`."""
+    FLAC = "flac"
+    """The stored audio, with Vorbis comments: title, artist, tempo, key, licence and more."""
+
+
+class SampleOptions(StrictModel):
+    """How `samples` writes files."""
+
+    format: SampleFormat = SampleFormat.WAV
+
+
+class KitOptions(StrictModel):
+    """How kits are made."""
+
+    source: KitSource = KitSource.HITS
+    """What the kit is made of."""
+    pads: Annotated[int, Field(ge=1, le=92)] = 16
+    """Only for the hits of an item: maximum number of pads."""
+    layers: bool = True
+    """Only for the hits of an item: whether hits that sound alike share a pad, as velocity layers
+    and round robins. Formats without them take the best of each pad."""
+    loop: Annotated[int, Field(ge=0)] | None = None
+    """Only for the hits of a loop: its `index` in `slices.json`, of the drums if several stems were
+    sliced; by default the loop with the best score."""
+
+
+class LoopOptions(StrictModel):
+    """How `loops` writes files."""
+
+    aiff: bool = False
+    """Whether to write each loop as AIFF too."""
 
 
 class ExportParams(StrictModel):
@@ -130,25 +228,23 @@ class ExportParams(StrictModel):
     every_beat: bool = False
     """Write a tempo for every beat, so that each bar line lies on the detected beat within 1 ms. By
     default a steady song has one tempo, and others as few as follow the beats."""
-    kit: KitSource = KitSource.HITS
-    """Kits only: what the kit is made of."""
-    pads: Annotated[int, Field(ge=1, le=92)] = 16
-    """Kits of an item's hits only: maximum number of pads."""
-    layers: bool = True
-    """Kits of an item's hits only: hits that sound alike share a pad, as velocity layers and round
-    robins. Formats without them take the best of each pad."""
-    loop: Annotated[int, Field(ge=0)] | None = None
-    """Kits of a loop only: the loop's `index` in `slices.json`, of the drums if several stems were
-    sliced; by default the loop with the best score."""
-    aiff: bool = False
-    """Loops only: write each as AIFF too."""
+    quantise: QuantiseOptions = QuantiseOptions()
+    """Only for `midi`."""
+    mixdown: MixdownOptions = MixdownOptions()
+    """Only for `mixdown`."""
+    samples: SampleOptions = SampleOptions()
+    """Only for `samples`."""
+    kit: KitOptions = KitOptions()
+    """Only for kits: `drumrack`, `sfz`, `decent`, `multisample`, `hydrogen`."""
+    loops: LoopOptions = LoopOptions()
+    """Only for `loops`."""
 
     @model_validator(mode="after")
     def _format_has_ranges(self) -> Self:
-        if self.kit is KitSource.KEYS and self.preset in KITS - KEYED:
+        if self.kit.source is KitSource.KEYS and self.preset in KITS - KEYED:
             raise ValueError(
                 f"{self.preset.value} has no ranges of keys; write one of "
-                f"{', '.join(sorted(KEYED))}, or kit: hits"
+                f"{', '.join(sorted(KEYED))}, or take the kit's source from hits"
             )
         return self
 

@@ -78,6 +78,7 @@ class ExportContext:
         samples: int,
         chunks: Sequence[Chunk] = (),
         sources: Iterable[FileSource] = (),
+        archive: Archive | None = None,
     ) -> float:
         """Add a WAV file of 24 bits, and report progress.
 
@@ -85,6 +86,8 @@ class ExportContext:
         ----------
         blocks
             `[channels, samples]`, `samples` in total.
+        archive
+            Where to, if not to the bundle itself.
 
         Returns
         -------
@@ -93,7 +96,7 @@ class ExportContext:
         """
         peak = 0.0
         size = wav_size(channels=channels, samples=samples, chunks=chunks)
-        with self.archive.member(name, WAV, size=size, sources=sources) as member:
+        with (archive or self.archive).member(name, WAV, size=size, sources=sources) as member:
             header = wav_header(
                 sample_rate=sample_rate, channels=channels, samples=samples, chunks=chunks
             )

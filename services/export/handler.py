@@ -11,8 +11,13 @@ from services.export.archive import Archive
 from services.export.context import ExportContext
 from services.export.engine import Engine
 from services.export.manifest import CLEARANCE, MANIFEST, clearance_sheet, manifest_text
+from services.export.presets.dawproject import write_dawproject
+from services.export.presets.karaoke import write_karaoke
 from services.export.presets.kits import write_kit
 from services.export.presets.loops import write_loops
+from services.export.presets.midi import write_midi
+from services.export.presets.mixdown import write_mixdown
+from services.export.presets.samples import write_samples
 from services.export.presets.stems import write_stems
 from services.export.service import SERVICE
 
@@ -21,6 +26,11 @@ PRESETS: Mapping[Preset, Callable[[ExportContext], None]] = MappingProxyType(
         Preset.STEMS: write_stems,
         Preset.LOOPS: write_loops,
         **dict.fromkeys(KITS, write_kit),
+        Preset.DAWPROJECT: write_dawproject,
+        Preset.MIDI: write_midi,
+        Preset.KARAOKE: write_karaoke,
+        Preset.MIXDOWN: write_mixdown,
+        Preset.SAMPLES: write_samples,
     }
 )
 """What writes the files of each preset."""

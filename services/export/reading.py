@@ -160,9 +160,10 @@ def _song(params: ExportParams, job: Job, item: ExportItem) -> Song:
     # Notes of the whole recording repeat those of its stems.
     alone = [file for file in notes if file.stem is not None or not tracks]
     for file in alone:
-        title = titles.take(f"{file.stem.value.capitalize() if file.stem else item.name} notes")
+        mark = " notes" if sounds else ""
+        title = titles.take((file.stem.value.capitalize() if file.stem else item.name) + mark)
         name = naming.text(
-            f"{item.name} notes", sound=file.stem.value if file.stem else "", bpm=bpm, key=key
+            item.name + mark, sound=file.stem.value if file.stem else "", bpm=bpm, key=key
         )
         track = StemTrack(name=title, file_name=pool.take(name), stem=file.stem)
         tracks.append(_with_notes(track, file.notes))
@@ -303,7 +304,7 @@ def first_document(model: type[Content], job: Job, kind: ArtifactKind, name: str
 
 
 def read_document(model: type[Content], source: JobInput) -> Content:
-    """Return the content of a JSON file. Raises `Rejected` if this version does not read it."""
+    """Read a JSON file. Raises `Rejected` if it is not what its kind promises."""
     try:
         return model.model_validate_json(source.path.read_bytes())
     except ValidationError as error:

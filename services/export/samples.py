@@ -118,7 +118,7 @@ def read_items(params: ExportParams, job: Job) -> list[Sample]:
         bars = _bars(item, audio.duration)
         name = naming.text(
             item.name,
-            sound=item.sound_class.value if item.sound_class else "",
+            sound=_class_name(item.sound_class),
             bpm=item.bpm,
             key=item.key,
             number=number,
@@ -151,7 +151,7 @@ def read_kit(params: ExportParams, job: Job) -> Kit:
         An audio file is damaged.
     """
     title = NamePool().take(facts_of(job).title)
-    if params.kit is KitSource.LOOP:
+    if params.kit.source is KitSource.LOOP:
         return _loop_kit(title, params, job)
     if job.subject.item is None:
         samples = read_items(params, job)
@@ -159,18 +159,18 @@ def read_kit(params: ExportParams, job: Job) -> Kit:
     else:
         recordings = read_recordings(params, job)
         samples = [s for recording in recordings for s in recording.samples.values()]
-        if params.kit is KitSource.KEYS:
+        if params.kit.source is KitSource.KEYS:
             pads = key_map(samples)
         else:
-            pads = best_hits(samples, count=params.pads, layered=params.layers)
+            pads = best_hits(samples, count=params.kit.pads, layered=params.kit.layers)
     if not pads:
-        missing = "has a clear pitch" if params.kit is KitSource.KEYS else "is a hit"
+        missing = "has a clear pitch" if params.kit.source is KitSource.KEYS else "is a hit"
         raise Rejected("input", f"No sample here {missing}, so there is nothing to make a kit of.")
     return Kit(name=title, pads=pads)
 
 
 def _collection_pads(params: ExportParams, samples: list[Sample]) -> tuple[Pad, ...]:
-    if params.kit is KitSource.KEYS:
+    if params.kit.source is KitSource.KEYS:
         return key_map(samples)
     if len(samples) > MAX_PADS:
         raise Rejected(
@@ -190,7 +190,7 @@ def _loop_kit(title: str, params: ExportParams, job: Job) -> Kit:
         )
     for recording in read_recordings(params, job):
         for loop in recording.loops():
-            if params.loop is not None and loop.index != params.loop:
+            if params.kit.loop is not None and loop.index != params.kit.loop:
                 continue
             kit = replay_kit(
                 title,
@@ -201,9 +201,9 @@ def _loop_kit(title: str, params: ExportParams, job: Job) -> Kit:
             )
             if kit is not None:
                 return kit
-        if params.loop is not None:
+        if params.kit.loop is not None:
             break
-    named = "No loop" if params.loop is None else f"No stored loop {params.loop}"
+    named = "No loop" if params.kit.loop is None else f"No stored loop {params.kit.loop}"
     raise Rejected(
         "input", f"{named} of this item has stored hits. Run slicing with loops and one-shots."
     )
@@ -233,7 +233,7 @@ def _sample(
     bpm = piece.bpm if is_loop else None
     name = naming.text(
         f"{item.name} {file.name.rpartition('.')[0]}",
-        sound=sound.value if sound is not None else "",
+        sound=_class_name(sound),
         bpm=bpm,
         key=key,
         number=piece.index,
@@ -262,6 +262,11 @@ def _cues(slices: Slices, loop: Slice) -> tuple[int, ...]:
     """Return where the hits of a loop begin, in samples from its start."""
     starts = {max(0, hit.start - loop.start) for hit in hits_in(slices, loop)}
     return tuple(sorted(starts))
+
+
+def _class_name(sound: SoundClass | None) -> str:
+    """Return the class as a part of a file name; empty if it is unknown."""
+    return "" if sound in (None, SoundClass.UNKNOWN) else sound.value
 
 
 def _take(pool: NamePool, name: str) -> str:

@@ -72,14 +72,16 @@ def test_the_best_hits_have_the_notes_of_their_classes(
     assert {pad.choke for pad in kit.pads if pad.note == 42} == {1}
     # The same drum is struck many times, so the pads have several samples.
     assert max(len(pad.layers) for pad in kit.pads) > 1
-    single = read_kit(ExportParams(preset="sfz", layers=False), fresh(sliced[0], tmp_path / "2"))
+    single = read_kit(
+        ExportParams(preset="sfz", kit={"layers": False}), fresh(sliced[0], tmp_path / "2")
+    )
     assert {len(pad.layers) for pad in single.pads} == {1}
 
 
 def test_a_drum_rack_has_only_the_samples_it_plays(
     sliced: tuple[Job, Slices], tmp_path: Path
 ) -> None:
-    bundle = export(fresh(sliced[0], tmp_path / "1"), "drumrack", pads=3)
+    bundle = export(fresh(sliced[0], tmp_path / "1"), "drumrack", kit={"pads": 3})
     root = ET.fromstring(gzip.decompress(bundle.files["Song.adg"]))
     played = {
         element.get("Value")
@@ -93,12 +95,12 @@ def test_a_drum_rack_has_only_the_samples_it_plays(
 def test_a_kit_of_a_loop_replays_it(sliced: tuple[Job, Slices], tmp_path: Path) -> None:
     job, slices = sliced
     loop = next(p for p in slices.slices if p.kind is SliceKind.LOOP and p.file and p.bars == 2)
-    params = ExportParams(preset="sfz", kit="loop", loop=loop.index)
+    params = ExportParams(preset="sfz", kit={"source": "loop", "loop": loop.index})
     kit = read_kit(params, fresh(job, tmp_path / "1"))
     seconds = (loop.end - loop.start) / slices.sample_rate
     original = drum_track().audio[0, loop.start : loop.end]
     assert likeness(original, play(kit, seconds)) > 0.9
-    bundle = export(fresh(job, tmp_path / "2"), "sfz", kit="loop", loop=loop.index)
+    bundle = export(fresh(job, tmp_path / "2"), "sfz", kit={"source": "loop", "loop": loop.index})
     clip = mido.MidiFile(file=io.BytesIO(bundle.files["groove.mid"]))
     assert clip.length == pytest.approx(seconds, abs=0.01)
     onsets = sum(message.type == "note_on" for message in clip)
@@ -106,7 +108,7 @@ def test_a_kit_of_a_loop_replays_it(sliced: tuple[Job, Slices], tmp_path: Path) 
 
 
 def test_loops_have_tempo_hits_and_grooves(sliced: tuple[Job, Slices], tmp_path: Path) -> None:
-    bundle = export(fresh(sliced[0], tmp_path / "1"), "loops", aiff=True)
+    bundle = export(fresh(sliced[0], tmp_path / "1"), "loops", loops={"aiff": True})
     stems = [name.removesuffix(".wav") for name in bundle.files if name.endswith(".wav")]
     assert stems
     for stem in stems:
@@ -156,7 +158,7 @@ def with_pitches(job: Job, *pitches: float | None) -> Job:
 def test_pitched_items_are_an_instrument(tmp_path: Path) -> None:
     waves = {"low": (tone(0.5, 220.0), RATE), "high": (tone(0.5, 440.0), RATE)}
     job = with_pitches(collection_files(tmp_path, waves), 220.0, 440.0)
-    bundle = export(job, "sfz", kit="keys")
+    bundle = export(job, "sfz", kit={"source": "keys"})
     text = bundle.files["Crate.sfz"].decode()
     assert "lokey=45 hikey=63 pitch_keycenter=57" in text
     assert "lokey=64 hikey=81 pitch_keycenter=69" in text
@@ -172,9 +174,9 @@ def test_names_that_clash_or_that_sfz_cannot_express(tmp_path: Path) -> None:
 def test_what_has_nothing_for_a_kit_is_refused(tmp_path: Path) -> None:
     job = collection_files(tmp_path / "c", {"a": (hit(200), RATE)})
     with pytest.raises(Rejected, match="not of a collection"):
-        export(fresh(job, tmp_path / "1"), "sfz", kit="loop")
+        export(fresh(job, tmp_path / "1"), "sfz", kit={"source": "loop"})
     with pytest.raises(Rejected, match="No sample here has a clear pitch"):
-        export(fresh(job, tmp_path / "2"), "sfz", kit="keys")
+        export(fresh(job, tmp_path / "2"), "sfz", kit={"source": "keys"})
     many = collection_files(tmp_path / "m", {str(n): (hit(200, 0.02), RATE) for n in range(93)})
     with pytest.raises(Rejected, match="at most 92 pads, and this collection has 93"):
         export(fresh(many, tmp_path / "3"), "sfz")
@@ -195,4 +197,4 @@ def test_an_item_without_slices_says_what_to_run(
 
 def test_formats_without_key_ranges_take_no_instrument() -> None:
     with pytest.raises(ValidationError, match="has no ranges of keys"):
-        ExportParams(preset="drumrack", kit="keys")
+        ExportParams(preset="drumrack", kit={"source": "keys"})

@@ -176,6 +176,11 @@ async def test_only_the_owner_exports_a_shared_collection(catalogue: Catalogue) 
         ({"task": "export", "params": {}}, 422, "body.params.preset"),
         ({"task": "export", "params": {**STEMS, "names": "{artist}"}}, 422, "body.params.names"),
         ({"task": "midi"}, 422, "body.collection"),
+        (
+            {"task": "export", "params": {"preset": "midi", "quantise": {"steps_per_beat": 5}}},
+            422,
+            "body.params.quantise.steps_per_beat",
+        ),
         ({"task": "export", "params": STEMS, "inputs": [MIDI.engine]}, 422, "body.inputs.0"),
     ],
 )
@@ -210,6 +215,20 @@ async def test_an_empty_collection_and_one_too_large_are_refused(catalogue: Cata
     answer = await user.http.post("/v1/jobs", json={**body, "collection": id_})
     assert await refused(answer) == (422, "invalid_request")
     assert "at most 1000 files" in answer.text
+
+
+async def test_a_preset_without_its_files_is_refused(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    item = await user.track()
+    body = {"task": "export", "item": item, "params": {"preset": "midi"}}
+    assert await refused(await user.http.post("/v1/jobs", json=body)) == (409, "wrong_state")
+    await user.post("/collections/favourites/items", {"items": [item]})
+    for preset, refusal in (
+        ("karaoke", (422, "invalid_request")),
+        ("midi", (409, "wrong_state")),
+    ):
+        body = {"task": "export", "collection": "favourites", "params": {"preset": preset}}
+        assert await refused(await user.http.post("/v1/jobs", json=body)) == refusal
 
 
 async def test_a_retried_export_reads_what_the_first_one_read(catalogue: Catalogue) -> None:

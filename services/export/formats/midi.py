@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import mido
 
@@ -32,6 +33,31 @@ class Quantisation:
     """4 are sixteenths."""
     swing: float = 0.5
     """Where the second of two steps lies between the first and the third: 0.5 is straight."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordTrack:
+    """A track of words."""
+
+    name: str
+    events: tuple[tuple[float, str], ...]
+    """Seconds and texts."""
+    type: Literal["lyrics", "text"] = "lyrics"
+    """The meta event that the words are: `text` in karaoke files."""
+    head: tuple[str, ...] = ()
+    """Text events at the beginning of the track."""
+
+
+def word_events(lyrics: Sequence[LyricLine]) -> tuple[tuple[float, str], ...]:
+    """Return the words of lines with their seconds; the first of a line begins with `/`."""
+    events: list[tuple[float, str]] = []
+    for line in lyrics:
+        if not line.words:
+            events.append((line.start, f"/{line.text}"))
+        for number, word in enumerate(line.words):
+            mark = "/" if number == 0 else (" " if word.space_before else "")
+            events.append((word.start, f"{mark}{word.text}"))
+    return tuple(events)
 
 
 def quantise_notes(
@@ -75,7 +101,7 @@ def midi_file(
     grid: Grid,
     *,
     markers: Sequence[tuple[float, str]] = (),
-    lyrics: Sequence[LyricLine] = (),
+    words: Sequence[WordTrack] = (),
     pitch_bends: bool = True,
     end: int = 0,
 ) -> bytes:
@@ -92,9 +118,8 @@ def midi_file(
         Tempo map and metre.
     markers
         Times in seconds, and texts.
-    lyrics
-        Written as lyric events on a track of their own, a word each; a line begins with `/`, as in
-        karaoke files.
+    words
+        Written before the other tracks.
     pitch_bends
         Whether to write bends. Overlapping notes of a track that bend need a channel each; those
         for which none is left do not bend.
@@ -103,9 +128,7 @@ def midi_file(
     """
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
     file.tracks.append(_track((), _conductor(grid, markers), end=end))
-    if lyrics:
-        head = [mido.MetaMessage("track_name", name="Words")]
-        file.tracks.append(_track(head, _lyric_events(lyrics, grid)))
+    file.tracks += [_words(track, grid) for track in words]
     sounding = [track for track in tracks if track.notes]
     pitched = sum(not track.drums for track in sounding)
     share = max(1, len(_CHANNELS) // max(1, pitched))
@@ -130,15 +153,14 @@ def _conductor(grid: Grid, markers: Sequence[tuple[float, str]]) -> Iterator[_Ev
         yield _tick(grid, seconds), 2, mido.MetaMessage("marker", text=text)
 
 
-def _lyric_events(lyrics: Sequence[LyricLine], grid: Grid) -> Iterator[_Event]:
-    for line in lyrics:
-        words = line.words
-        if not words:
-            yield _tick(grid, line.start), 0, mido.MetaMessage("lyrics", text=f"/{line.text}")
-        for number, word in enumerate(words):
-            mark = "/" if number == 0 else (" " if word.space_before else "")
-            text = f"{mark}{word.text}"
-            yield _tick(grid, word.start), 0, mido.MetaMessage("lyrics", text=text)
+def _words(track: WordTrack, grid: Grid) -> mido.MidiTrack:
+    head = [mido.MetaMessage("track_name", name=track.name)]
+    head += [mido.MetaMessage("text", text=text) for text in track.head]
+    events = (
+        (_tick(grid, seconds), 0, mido.MetaMessage(track.type, text=text))
+        for seconds, text in track.events
+    )
+    return _track(head, events)
 
 
 def _stem_track(

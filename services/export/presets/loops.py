@@ -39,7 +39,7 @@ def write_loops(context: ExportContext) -> None:
             "tempo has none.",
         )
     samples = sum(sample.audio.samples for sample, _ in loops)
-    context.expect(samples * (2 if context.params.aiff else 1))
+    context.expect(samples * (2 if context.params.loops.aiff else 1))
     without = []
     for sample, kit in loops:
         context.write_wav(
@@ -51,7 +51,7 @@ def write_loops(context: ExportContext) -> None:
             chunks=acid_chunks(sample),
             sources=[sample.source],
         )
-        if context.params.aiff:
+        if context.params.loops.aiff:
             _write_aiff(context, sample)
         if kit is not None:
             context.archive.add(

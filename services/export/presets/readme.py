@@ -169,3 +169,27 @@ def description_of(song: Song) -> str:
     if song.key:
         parts.append(f"key {key_name(song.key, sharps='#')}")
     return ", ".join(parts)
+
+
+_PROJECT = (
+    ("Bitwig Studio 5.0.9 or later", "File > Open."),
+    ("Studio One 6.5 or later, Fender Studio Pro", "File > Open, or drag it onto the start page."),
+    ("Cubase and Nuendo 14 or later", "File > Import > DAWproject."),
+    ("n-Track Studio, VST Live and others", "Open or import the file like a song of their own."),
+)
+
+
+def dawproject_readme(song: Song, name: str) -> str:
+    """Return which DAWs open a DAWproject file, and how."""
+    daws = "\n".join(f"- {daw}: {text}" for daw, text in _PROJECT)
+    return f"""{song.name}
+{description_of(song)}
+
+{name} is a DAWproject 1.0 file: a track for each stem, its notes on a track of their own, the tempo
+map, the metre, and the sections and lines of the lyrics as markers.
+
+{daws}
+
+Other DAWs: use the preset `stems`. clearance.csv names the licence and the source; check it before
+you publish.
+"""

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from services.export.archive import Archive
 from services.export.bundle import Song, StemTrack
 from services.export.context import ExportContext
 from services.export.formats.markers import marker_csv, song_markers
-from services.export.formats.midi import midi_file
+from services.export.formats.midi import WordTrack, midi_file, word_events
 from services.export.formats.wav import cue_chunks, info_chunks
 from services.export.presets.readme import stems_readme
 from services.export.reading import read_song
@@ -32,7 +33,7 @@ def write_stems(context: ExportContext) -> None:
     markers = song_markers(song)
     context.archive.add(
         "song.mid",
-        midi_file(song.tracks, song.grid, markers=markers, lyrics=song.lyrics),
+        song_midi(song),
         MIDI,
         sources=sources,
     )
@@ -48,10 +49,32 @@ def write_stems(context: ExportContext) -> None:
     context.archive.add("README.txt", stems_readme(song), "text/plain")
 
 
+def song_midi(song: Song) -> bytes:
+    """Return a MIDI file of all notes of a song, with its markers and words."""
+    words = [WordTrack("Words", word_events(song.lyrics))] if song.lyrics else []
+    return midi_file(song.tracks, song.grid, markers=song_markers(song), words=words)
+
+
 def write_tracks(
-    context: ExportContext, song: Song, tracks: Sequence[StemTrack], *, folder: str = "stems/"
-) -> dict[str, float]:
-    """Add each track as a WAV file from 0:00, all of one length; return their peaks by name."""
+    context: ExportContext,
+    song: Song,
+    tracks: Sequence[StemTrack],
+    *,
+    folder: str = "stems/",
+    archive: Archive | None = None,
+) -> tuple[int, dict[str, float]]:
+    """Add each track as a WAV file from 0:00, all of one length.
+
+    Parameters
+    ----------
+    archive
+        Where to, if not to the bundle itself.
+
+    Returns
+    -------
+    tuple
+        The length in samples, and the peak of each track by its name.
+    """
     rate = song.audio.sample_rate
     samples = max([song.audio.samples, *(length_of(track, rate) for track in tracks)])
     context.expect(samples * len(tracks))
@@ -74,8 +97,9 @@ def write_tracks(
                 *info_chunks({"title": f"{song.name} – {track.name}", "artist": song.artist}),
             ],
             sources=[track.source] if track.source is not None else [],
+            archive=archive,
         )
-    return peaks
+    return samples, peaks
 
 
 def length_of(track: StemTrack, sample_rate: int) -> int:

@@ -247,7 +247,8 @@ async def _work(repository: Repository, task: Task, params: Params, request: Job
     refs = tuple(map(to_input_ref, files))
     if not refs:
         raise ProblemError(
-            ProblemCode.WRONG_STATE, "This task reads nothing that the items of a collection have."
+            ProblemCode.WRONG_STATE,
+            "The items of this collection have none of the files that this job reads.",
         )
     subject = Subject(kind=SubjectKind.COLLECTION, id=collection.row.id)
     return _Work(subject, items, refs)
@@ -261,9 +262,16 @@ async def _read_files(
     *,
     members: bool,
 ) -> Sequence[ArtifactRow]:
-    """Return the files of items that a task reads by its own choice."""
+    """Return the files of items that a task reads by its own choice. Raises `ProblemError`."""
     assert task.kinds_of is not None
     kinds = task.kinds_of(task.params.model_validate(params), members=members)
+    if not kinds:
+        text = "with these parameters this task takes no collection"
+        raise ProblemError(
+            ProblemCode.INVALID_REQUEST,
+            f"{text.capitalize()}. Submit it for an item.",
+            fields=(FieldProblem(field="body.collection", message=text),),
+        )
     return await latest_files(repository.session, [item.id for item in items], kinds)
 
 
@@ -274,6 +282,12 @@ async def _inputs(
         files = await _read_files(repository, task, params, (item,), members=False)
         if len(files) > MAX_FILES:
             raise too_many_files("This item has more files", field="body.item")
+        if not files:
+            raise ProblemError(
+                ProblemCode.WRONG_STATE,
+                "This item has none of the files that this job reads. Run a pipeline that creates "
+                "them first, such as `full`.",
+            )
         refs: Sequence[InputRef] = [to_input_ref(row) for row in files]
     elif not request.inputs:
         audio = await canonical_audio(repository.session, item.id)
