@@ -138,7 +138,7 @@ class SongFiles:
                 kind=kind,
                 name=name,
                 subject=SUBJECT,
-                artifact=ArtifactId(f"01234567-89ab-7def-8123-4567890000{number:02d}"),
+                artifact=ArtifactId(f"01234567-89ab-7def-8123-456789{number:06d}"),
                 sha256=f"{number:064x}",
                 stem=stem,
             )
