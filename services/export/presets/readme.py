@@ -1,5 +1,7 @@
 """README files of bundles: how to open one in each DAW."""
 
+import textwrap
+
 from services.export.bundle import Song
 from services.export.names import key_name, tempo_name
 
@@ -63,7 +65,7 @@ def stems_readme(song: Song) -> str:
     files = "\n".join(
         f"  stems/{track.file_name}.wav" for track in song.tracks if track.path is not None
     )
-    daws = "\n\n".join(f"{daw}\n  {text}" for daw, text in _STEMS)
+    daws = "\n\n".join(f"{daw}\n{_paragraph(text)}" for daw, text in _STEMS)
     return f"""{song.name}
 {description_of(song)}
 
@@ -76,6 +78,10 @@ publish.
 
 {daws}
 """
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(text, 98, initial_indent="  ", subsequent_indent="  ")
 
 
 def description_of(song: Song) -> str:
