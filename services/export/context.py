@@ -142,6 +142,14 @@ class ExportContext:
                 f"to {sample_rate} Hz: {', '.join(track.name for track in other)[:200]}"
             )
 
+    def remark_unknown_tempo(self, consequence: str) -> None:
+        """Remark what follows from an unknown tempo, such as "song.mid is at 120 BPM"."""
+        if self.job.subject.item is not None:
+            cause = "The tempo of the song is unknown; run its analysis first"
+        else:
+            cause = "No item of this collection has a known tempo"
+        self.remarks.append(f"{cause}: {consequence}.")
+
     def result(self, file: str) -> ExportResult:
         """Return the summary of the finished bundle."""
         return ExportResult(

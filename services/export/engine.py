@@ -72,7 +72,8 @@ def _with_channels(block: AudioBlock, channels: int) -> AudioBlock:
     if len(block) == channels:
         return block
     if channels == 1:
-        return block.mean(axis=0, keepdims=True, dtype=np.float32)
+        mono: AudioBlock = block.mean(axis=0, keepdims=True, dtype=np.float32)
+        return mono
     return np.repeat(block, channels, axis=0)
 
 

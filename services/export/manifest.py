@@ -35,8 +35,10 @@ def manifest_text(
 
     It holds no time and no id of the job, so equal inputs give equal manifests.
     """
-    items = {item.id: item for item in facts.items}
-    producers = {artifact: job for job in facts.producers for artifact in job.artifacts}
+    items: dict[str, ExportItem] = {item.id: item for item in facts.items}
+    producers: dict[str, ExportProducer] = {
+        artifact: job for job in facts.producers for artifact in job.artifacts
+    }
     content = {
         "format": "cratedig.bundle",
         "version": 1,

@@ -111,7 +111,8 @@ class Mix:
             gain = np.minimum(gain, at / self.fade_in)
         if self.fade_out:
             gain = np.minimum(gain, (length - 1 - at) / self.fade_out)
-        return block * np.clip(gain, 0.0, 1.0).astype(np.float32)
+        faded: AudioBlock = block * np.clip(gain, 0.0, 1.0).astype(np.float32)
+        return faded
 
     def _with_clicks(self, block: AudioBlock, start: int) -> AudioBlock:
         stop = start + block.shape[1]

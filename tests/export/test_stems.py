@@ -14,9 +14,11 @@ import soundfile
 from contracts.items import ArtifactKind
 from contracts.music import Stem
 from kit.audio.decode import read
+from kit.signal.tempo_grid import follow
 from kit.worker.intake import Silent
 from kit.worker.outcomes import Rejected
 from services.export.formats import wav
+from services.export.formats.markers import bar_of
 from tests.export.jobs import RATE, Bundle, collection_files, export, fresh, song_files, tone
 
 
@@ -89,6 +91,12 @@ def test_markers_are_a_table_of_seconds_and_bars(bundle: Bundle) -> None:
     assert rows == [["start_s", "bar", "name"], ["0.000", "1", "A"], ["2.000", "2", "B"]]
 
 
+@pytest.mark.parametrize(("seconds", "bar"), [(0.0, 1), (0.4, 1), (0.7, 2), (2.4, 2), (2.5, 3)])
+def test_bars_are_counted_from_the_pickup(seconds: float, bar: int) -> None:
+    grid = follow((0.73 + 0.5 * np.arange(64)).tolist(), 0, 4)
+    assert bar_of(grid, seconds) == bar
+
+
 def test_the_manifest_lists_every_file_with_digest_origin_and_rights(bundle: Bundle) -> None:
     files = {file["name"]: file for file in bundle.manifest["files"]}
     assert set(files) == set(bundle.files) - {"manifest.json"}
@@ -134,7 +142,7 @@ def test_a_song_without_stems_is_one_track_at_an_unknown_tempo(tmp_path: Path) -
     bundle = export(files.job(tmp_path / "out"), "stems")
     assert "stems/Song.wav" in bundle.files
     assert "markers.csv" not in bundle.files
-    assert "tempo is unknown" in bundle.result.remarks[0]
+    assert "is unknown; run its analysis" in bundle.result.remarks[0]
     assert bundle.result.left_out[0].startswith("Markers")
 
 

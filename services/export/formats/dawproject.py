@@ -221,4 +221,5 @@ def _clean(text: str) -> str:
 
 def _document(root: Xml.Element) -> bytes:
     Xml.indent(root, " ")
-    return Xml.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    text = Xml.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()

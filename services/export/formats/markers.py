@@ -1,5 +1,6 @@
 """Markers of a song: the sections of its form, as text and for DAWs."""
 
+import math
 from collections.abc import Sequence
 
 from kit.csv_sheet import csv_lines
@@ -29,8 +30,8 @@ def marker_csv(markers: Sequence[Marker], song: Song) -> str:
 
 
 def bar_of(grid: Grid, seconds: float) -> int:
-    """Return the number of the bar that is nearest to a time; the first bar is 1."""
+    """Return the number of the bar at a time, up to half a beat early; the first bar is 1."""
     pickup = float(grid.pickup)
     beats = grid.ticks(seconds) / TICKS_PER_BEAT - pickup
-    bars = round(beats / grid.beats_per_bar)
+    bars = math.floor((beats + 0.5) / grid.beats_per_bar)
     return bars + (2 if pickup else 1)

@@ -34,10 +34,7 @@ def write_dawproject(context: ExportContext) -> None:
         project.add("project.xml", xml, "application/xml")
         project.add("metadata.xml", metadata_xml(song, _rights(context)), "application/xml")
     if not song.tempo_known:
-        context.remarks.append(
-            "The tempo is unknown, so the project is at 120 BPM and its bars mean nothing. Run the "
-            "analysis first."
-        )
+        context.remark_unknown_tempo("the project is at 120 BPM, and its bars mean nothing")
     name = f"{legal_name(song.name, max_characters=80)}.dawproject"
     sources = [source for file in project.files for source in file.sources]
     context.archive.copy(name, path, MEDIA_TYPE, sources=sources)

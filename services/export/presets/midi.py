@@ -37,7 +37,4 @@ def write_midi(context: ExportContext) -> None:
             )
     context.duration = max(note.end for track in tracks for note in track.notes)
     if not song.tempo_known:
-        context.remarks.append(
-            "The tempo is unknown, so the files are at 120 BPM and the quantised copies are wrong. "
-            "Run the analysis first."
-        )
+        context.remark_unknown_tempo("the files are at 120 BPM, and quantised copies are wrong")

@@ -59,7 +59,7 @@ def write_mixdown(context: ExportContext) -> None:
         sample_rate=rate,
     )
     if clicks and not song.tempo_known:
-        context.remarks.append("The tempo is unknown, so the clicks are at 120 BPM.")
+        context.remark_unknown_tempo("the clicks are at 120 BPM")
     mix = Mix(
         context.engine,
         tracks,

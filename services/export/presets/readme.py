@@ -1,5 +1,6 @@
 """README files of bundles: how to open one in each DAW."""
 
+import textwrap
 from collections.abc import Sequence
 
 from contracts.export import Preset
@@ -67,7 +68,7 @@ def stems_readme(song: Song) -> str:
     files = "\n".join(
         f"  stems/{track.file_name}.wav" for track in song.tracks if track.path is not None
     )
-    daws = "\n\n".join(f"{daw}\n  {text}" for daw, text in _STEMS)
+    daws = "\n\n".join(f"{daw}\n{_paragraph(text)}" for daw, text in _STEMS)
     return f"""{song.name}
 {description_of(song)}
 
@@ -121,7 +122,7 @@ def kit_readme(kit: Kit, preset: Preset) -> str:
     )
     return f"""{kit.name}
 
-{_KITS[preset]}
+{textwrap.fill(_KITS[preset], 100)}
 {groove}
 The samples are WAV files of 24 bits. clearance.csv names the licence and the source of each; check
 it before you publish. Keys, with their MIDI notes:
@@ -154,6 +155,10 @@ def _keys(low: int, high: int) -> str:
     """Return a range of keys, such as `C1 (36)`."""
     first = f"{note_name(low)} ({low})"
     return first if low == high else f"{first} to {note_name(high)} ({high})"
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(text, 98, initial_indent="  ", subsequent_indent="  ")
 
 
 def description_of(song: Song) -> str:

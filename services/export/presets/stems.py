@@ -39,13 +39,10 @@ def write_stems(context: ExportContext) -> None:
     )
     if markers:
         context.archive.add("markers.csv", marker_csv(markers, song), "text/csv", sources=sources)
-    else:
+    elif context.job.subject.item is not None:
         context.left_out.append("Markers: the song has no sections. Run its analysis first.")
     if not song.tempo_known:
-        context.remarks.append(
-            "The tempo is unknown, so song.mid is at 120 BPM and its bars mean nothing. Run the "
-            "analysis first."
-        )
+        context.remark_unknown_tempo("song.mid is at 120 BPM, and its bars mean nothing")
     context.archive.add("README.txt", stems_readme(song), "text/plain")
 
 

@@ -99,8 +99,12 @@ async def latest_files(
     for row, inputs in (await session.execute(query)).all():
         if row.kind == ArtifactKind.STEM and row.stem == Stem.MIX:
             continue
-        within = {ArtifactKind.STEM: None, ArtifactKind.TAGS: inputs}.get(row.kind, row.stem)
-        of_item = groups.setdefault(row.item, defaultdict(dict))
+        within = row.stem
+        if row.kind == ArtifactKind.STEM:
+            within = None
+        elif row.kind == ArtifactKind.TAGS:
+            within = inputs
+        of_item = groups.setdefault(row.subject_id, defaultdict(dict))
         of_item[row.kind, within].setdefault(row.job, []).append(row)
     files: list[ArtifactRow] = []
     for item in items:
