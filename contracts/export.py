@@ -219,7 +219,7 @@ class LoopOptions(StrictModel):
 class ExportParams(StrictModel):
     """What to export, and how to name the files."""
 
-    preset: Preset
+    preset: Preset = Preset.STEMS
     """What to put into the bundle."""
     names: NameTemplate = "{bpm}_{class}_{name}_{key}"
     """Names of the files, without suffix."""

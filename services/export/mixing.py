@@ -133,7 +133,8 @@ def click(sample_rate: int, *, downbeat: bool) -> Mono:
     time = np.arange(round(_CLICK_SECONDS * sample_rate)) / sample_rate
     frequency = _DOWNBEAT_HZ if downbeat else _CLICK_HZ
     wave = np.sin(2 * np.pi * frequency * time) * np.exp(-time / _CLICK_DECAY)
-    return (wave / np.abs(wave).max()).astype(np.float32)
+    sound: Mono = (wave / np.abs(wave).max()).astype(np.float32)
+    return sound
 
 
 def click_positions(

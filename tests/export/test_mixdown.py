@@ -95,7 +95,7 @@ def test_a_click_plays_through_the_song(tmp_path: Path) -> None:
     np.testing.assert_allclose(starts, np.arange(4) * RATE // 2, atol=20)
 
 
-def test_a_peak_can_be_asked_for(tmp_path: Path) -> None:
+def test_a_mix_is_scaled_to_a_peak(tmp_path: Path) -> None:
     mix, bundle = mixdown(tmp_path, peak_dbfs=-1.0)
     assert np.abs(mix).max() == pytest.approx(10 ** (-1 / 20), rel=1e-5)
     assert "peak of -1 dBFS" in bundle.result.remarks[0]
