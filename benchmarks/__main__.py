@@ -30,6 +30,7 @@ ORDER = (
     "export",
     "oneshots",
     "sound_words",
+    "similarity",
     "analysis",
     "separation",
     "presence",

@@ -56,6 +56,7 @@ from services.library.pipelines.exports import describe_job
 from services.library.routes.context import Context
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
+from services.library.similarity.sound_vectors import open_sound_vectors
 from tests.support.timeouts import HANG_TIMEOUT
 
 PART = 1 << 10
@@ -184,6 +185,7 @@ class Catalogue:
             self.objects,
             policy=self.server.policy,
             feed_retention=self.server.settings.feed_retention,
+            vectors=self.server.vectors,
             clock=clock or SystemClock(),
         )
 
@@ -394,6 +396,7 @@ async def open_catalogue(
     await objects.ensure()
     settings = settings or LibrarySettings()
     policy = settings.policy(60.0)
+    vectors = await open_sound_vectors(database, url)
     register_hooks(database, policy)
     uploads = Uploads(database, objects, clock=clock, policy=policy, settings=settings)
     server = Context(
@@ -403,8 +406,9 @@ async def open_catalogue(
         settings=settings,
         uploads=uploads,
         # Whoever deletes is answered when all is gone, however long that takes.
-        deletions=Deletions(database, patience=HANG_TIMEOUT),
-        searches=Searches(database, clock=clock, max_bytes=1 << 28, at_once=2),
+        deletions=Deletions(database, vectors, patience=HANG_TIMEOUT),
+        searches=Searches(database, clock=clock, max_bytes=1 << 28, at_once=2, vectors=vectors),
+        vectors=vectors,
     )
     principals: dict[str, Principal] = {}
 
@@ -422,4 +426,5 @@ async def open_catalogue(
         yield Catalogue(database, objects, server, app, handler, principals)
     finally:
         await objects.close()
+        await vectors.close()
         await database.close()
