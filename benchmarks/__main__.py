@@ -27,6 +27,7 @@ ORDER = (
     "drums",
     "slicing",
     "tagging",
+    "export",
     "oneshots",
     "sound_words",
     "similarity",
