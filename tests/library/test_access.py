@@ -182,7 +182,7 @@ async def test_another_owners_data_is_treated_like_missing_data(catalogue: Catal
 
 async def test_no_page_of_a_list_has_more_than_200_entries(sqlite: Catalogue) -> None:
     user = sqlite.user()
-    ids = {"item": UNKNOWN, "collection": "favourites"}
+    ids = {"item": UNKNOWN, "job": UNKNOWN, "collection": "favourites"}
     late, early = [0, 1 << 70, NOW], [0, 1, "0001-01-01T00:00:00+14:00"]
     values: tuple[object, ...] = (late, early, [True, 0, NOW], [1], {})
     for value in values:
