@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vitest/config";
 
@@ -30,11 +31,45 @@ function themeBeforePaint(): Plugin {
   };
 }
 
-const SERVER = process.env["CRATEDIG_URL"] ?? "http://127.0.0.1:8080";
+const COMPRESSED = /\.(js|css|svg)$/;
+
+/** Write each asset compressed beside itself, which the gateway sends to browsers that accept it. */
+function compressedAssets(): Plugin {
+  return {
+    name: "compressed-assets",
+    apply: "build",
+    enforce: "post",
+    generateBundle(_options, bundle) {
+      for (const [fileName, output] of Object.entries(bundle)) {
+        if (!COMPRESSED.test(fileName)) continue;
+        const text = output.type === "chunk" ? output.code : output.source;
+        const bytes = Buffer.from(text);
+        const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
+        this.emitFile({
+          type: "asset",
+          fileName: `${fileName}.br`,
+          source: brotliCompressSync(bytes, quality),
+        });
+        this.emitFile({
+          type: "asset",
+          fileName: `${fileName}.gz`,
+          source: gzipSync(bytes, { level: 9 }),
+        });
+      }
+    },
+  };
+}
+
+const SERVER = process.env["CRATEDIG_URL"] ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
-  plugins: [react(), themeBeforePaint()],
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  plugins: [react(), themeBeforePaint(), compressedAssets()],
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
   worker: { format: "es" },
   server: { proxy: { "/v1": SERVER, "/objects": SERVER } },
   test: { include: ["src/**/*.test.ts", "src/**/*.test.tsx"], environment: "node" },

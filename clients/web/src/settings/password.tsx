@@ -43,6 +43,8 @@ export function PasswordSettings() {
         <input type="hidden" name="email" value={email} autoComplete="username" />
         <PasswordField
           label="Password now"
+          optional
+          hint="Empty if the account was opened by a link and has none yet."
           value={current}
           autoComplete="current-password"
           problem={problem}
