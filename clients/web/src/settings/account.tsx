@@ -4,7 +4,7 @@ import { useState } from "react";
 import { api, data } from "../data/api";
 import { queries } from "../data/cache";
 import { problemText } from "../data/problems";
-import { session, signOut } from "../data/session";
+import { leaveSession, session, signOut } from "../data/session";
 import { useStore } from "../data/store";
 import { Dialog } from "../parts/dialog";
 import { formatBytes } from "../parts/format";
@@ -67,7 +67,7 @@ function DeleteDialog({ email, onClose }: { email: string; onClose: () => void }
     try {
       await data(api.DELETE("/v1/account", { body: { password } }));
       queries.clear();
-      session.set({ kind: "signed-out" });
+      leaveSession();
     } catch (error) {
       setProblem(problemText(error));
     }

@@ -14,6 +14,7 @@ export function PasswordSettings() {
   const [keepKeys, setKeepKeys] = useState(false);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
+  const hasPassword = "account" in state && state.account.has_password;
   const email = "account" in state ? state.account.email : "";
   const change = async (): Promise<void> => {
     setBusy(true);
@@ -41,20 +42,26 @@ export function PasswordSettings() {
         }}
       >
         <input type="hidden" name="email" value={email} autoComplete="username" />
-        <PasswordField
-          label="Password now"
-          optional
-          hint="Empty if the account was opened by a link and has none yet."
-          value={current}
-          autoComplete="current-password"
-          problem={problem}
-          onChange={setCurrent}
-        />
+        {hasPassword ? (
+          <PasswordField
+            label="Password now"
+            value={current}
+            autoComplete="current-password"
+            problem={problem}
+            onChange={setCurrent}
+          />
+        ) : (
+          <p className="settings-lead">
+            This account was opened by a link and has no password yet. With one you can sign in from
+            elsewhere too.
+          </p>
+        )}
         <PasswordField
           label="New password"
           value={next}
           autoComplete="new-password"
           hint="At least 8 characters."
+          problem={hasPassword ? "" : problem}
           onChange={setNext}
         />
         <label className="check">
@@ -66,7 +73,7 @@ export function PasswordSettings() {
           API keys stay valid
         </label>
         <button type="submit" className="btn primary" style={{ marginTop: 16 }} disabled={busy}>
-          Change password
+          {hasPassword ? "Change password" : "Set password"}
         </button>
       </form>
     </div>

@@ -16,8 +16,8 @@ export function TextField(props: FieldProps & { type?: "text" | "email"; require
   return <Field {...props} type={props.type ?? "text"} />;
 }
 
-export function PasswordField({ optional, ...props }: FieldProps & { optional?: boolean }) {
-  return <Field {...props} type="password" required={!optional} />;
+export function PasswordField(props: FieldProps) {
+  return <Field {...props} type="password" required />;
 }
 
 function Field({
