@@ -71,7 +71,11 @@ export function Detail({ row }: { row: WorkRow }) {
 }
 
 function clock(time: string): string {
-  return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return new Date(time).toLocaleTimeString([], {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  });
 }
 
 function Listen({ row }: { row: WorkRow }) {
@@ -193,7 +197,10 @@ function StageLine({ row, cell, index }: { row: WorkRow; cell: Cell; index: numb
   const jobs = row.jobs.filter((job) => job.task === stage.task);
   const device = jobs.find((job) => job.producer)?.producer;
   const message = jobs.find((job) => job.state === "running")?.progress.message ?? "";
-  const detail = [device?.weights || device?.engine, message].filter((part) => part).join(". ");
+  const finding = cell.kind === "done" ? cell.text : "";
+  const detail = [finding, device?.weights || device?.engine, message]
+    .filter((part) => part)
+    .join(". ");
   return (
     <li className="stage-line">
       <StageSign cell={cell} />
@@ -226,6 +233,6 @@ function stageTime(cell: Cell, jobs: readonly Schemas["Job"][]): string {
   if (cell.kind !== "done") return cell.kind === "failed" ? "" : "text" in cell ? cell.text : "";
   const starts = jobs.flatMap((job) => (job.started ? [Date.parse(job.started)] : []));
   const ends = jobs.flatMap((job) => (job.finished ? [Date.parse(job.finished)] : []));
-  if (starts.length === 0 || ends.length === 0) return cell.text;
+  if (starts.length === 0 || ends.length === 0) return "";
   return formatClock((Math.max(...ends) - Math.min(...starts)) / 1000);
 }
