@@ -6,7 +6,8 @@ import { formatClock, plural } from "../parts/format";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
 import { retryRun, stopRun } from "./actions";
-import { playPreview, previewLength, stemPreviews } from "./previews";
+import { previewParts } from "./preview-parts";
+import { playPreview, previewLength } from "./previews";
 import { STAGES, type Cell } from "./stages";
 import type { WorkRow } from "./rows";
 import { itemQuery } from "./work";
@@ -123,7 +124,7 @@ function Listen({ row }: { row: WorkRow }) {
       </section>
     );
   }
-  const previews = running ? stemPreviews(running.id, running.progress.previews ?? []) : [];
+  const previews = running ? previewParts(running.id, running.progress.previews ?? []) : [];
   if (!running || previews.length === 0) return null;
   const fraction = running.progress.fraction ?? 0;
   const duration = facts.data?.audio?.duration ?? 0;
