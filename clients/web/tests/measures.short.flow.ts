@@ -53,6 +53,7 @@ test("three widths and two themes", async () => {
   expectSize((await box(page, ".tabs")).height, 56, "tab bar");
   expectSize((await box(page, ".play")).width, 44, "play, phone");
   expectSize((await box(page, ".matrix-row:not(.matrix-head)")).height, 72, "row, phone");
+  // Each place is loaded again: the server answers that the page has not changed.
   for (const width of [390, 360, 320]) {
     await page.setViewportSize({ width, height: 844 });
     for (const place of ["activity", "tracks", "settings/account"]) {
@@ -67,6 +68,7 @@ test("three widths and two themes", async () => {
 
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.goto(`${server.url}/settings/appearance`);
+  await page.getByRole("heading", { name: "Appearance" }).waitFor();
   const colors = () =>
     page.evaluate(() => {
       const of = (selector: string) => {
