@@ -385,6 +385,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Duplicates
+         * @description List groups of items with the same sound: exact copies, and near ones.
+         *
+         *     Near duplicates differ in format, gain or a few milliseconds at the start; they are found
+         *     among samples. The server deletes none of them itself.
+         */
+        get: operations["get_duplicates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -615,6 +638,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/items/{item}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Similar
+         * @description Return the items that sound most like an item, the nearest first, and what differs.
+         *
+         *     As many as requested are returned if enough match. Samples are compared with samples, other
+         *     items with other items.
+         */
+        get: operations["get_items_by_item_similar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/items/{item}/tags/{tag}": {
         parameters: {
             query?: never;
@@ -654,7 +700,9 @@ export interface paths {
         put?: never;
         /**
          * Create
-         * @description Submit a job for an item; an equal job that is queued, running or done is reused.
+         * @description Submit a job for an item or a collection.
+         *
+         *     An equal job that is queued, running or done is reused.
          *
          *     The response holds the result only if the credential has the scope `catalogue:read`.
          */
@@ -677,6 +725,26 @@ export interface paths {
          * @description Return a job; while it is queued, also its position and what it waits for.
          */
         get: operations["get_jobs_by_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job}/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Artifacts
+         * @description List the files that a job stored, newest first.
+         */
+        get: operations["get_jobs_by_job_artifacts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -924,6 +992,28 @@ export interface paths {
         get: operations["get_search"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/search/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search
+         * @description Return the items that sound most like several items together.
+         *
+         *     Each item counts with its weight; a negative weight subtracts its sound.
+         */
+        post: operations["post_search_similar"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1346,7 +1436,7 @@ export interface components {
          * @description The kind of a stored file.
          * @enum {string}
          */
-        ArtifactKind: "original" | "canonical" | "peaks" | "stem" | "sample" | "loop" | "midi" | "notes" | "lyrics" | "tags" | "embedding" | "slices" | "analysis" | "image";
+        ArtifactKind: "original" | "canonical" | "peaks" | "stem" | "sample" | "loop" | "midi" | "notes" | "lyrics" | "tags" | "embedding" | "slices" | "analysis" | "image" | "bundle";
         /**
          * AudioFacts
          * @description Duration and format of an item's canonical audio.
@@ -1655,6 +1745,32 @@ export interface components {
             expires: string;
             /** Url */
             url: string;
+        };
+        /**
+         * DuplicateGroup
+         * @description Items with the same sound, the oldest first. The server never deletes any of them itself.
+         */
+        DuplicateGroup: {
+            /**
+             * Exact
+             * @description Whether all members have the same samples; otherwise some differ in format, gain or a few
+             *     milliseconds at the start.
+             */
+            exact: boolean;
+            /** Items */
+            items: components["schemas"]["DuplicateItem"][];
+        };
+        /**
+         * DuplicateItem
+         * @description A member of a group of duplicates.
+         */
+        DuplicateItem: {
+            /**
+             * Audio Sha256
+             * @description SHA-256 of its canonical audio: members with the same one have the same samples.
+             */
+            audio_sha256: string;
+            item: components["schemas"]["Item"];
         };
         /**
          * EditFailure
@@ -2097,9 +2213,14 @@ export interface components {
         };
         /**
          * JobCreate
-         * @description Request body to submit a job: a task for an item, or for artifacts of it.
+         * @description Request body to submit a job: a task for an item, artifacts of it, or a collection.
          */
         JobCreate: {
+            /**
+             * Collection
+             * @description The collection to work on, for a task that accepts collections.
+             */
+            collection?: string | null;
             /**
              * Force
              * @description Run the job even if an earlier result could be reused.
@@ -2111,8 +2232,11 @@ export interface components {
              * @default []
              */
             inputs?: string[];
-            /** Item */
-            item: string;
+            /**
+             * Item
+             * @description The item to work on; a job has either an item or a collection.
+             */
+            item?: string | null;
             /** Params */
             params?: {
                 [key: string]: unknown;
@@ -2295,6 +2419,13 @@ export interface components {
         Page_Collection_: {
             /** Items */
             items: components["schemas"]["Collection"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[DuplicateGroup] */
+        Page_DuplicateGroup_: {
+            /** Items */
+            items: components["schemas"]["DuplicateGroup"][];
             /** Next */
             next?: string | null;
         };
@@ -2728,6 +2859,92 @@ export interface components {
             code: string;
         };
         /**
+         * SimilarSound
+         * @description An item that sounds like another.
+         */
+        SimilarSound: {
+            /** @description Relative to the item with the largest weight. */
+            aspects: components["schemas"]["SimilarityAspects"];
+            /** Distance */
+            distance: number;
+            hit: components["schemas"]["SearchHit"];
+        };
+        /**
+         * SimilarSounds
+         * @description The items that sound most alike, the nearest first.
+         */
+        SimilarSounds: {
+            /** Items */
+            items: components["schemas"]["SimilarSound"][];
+            /**
+             * Missing
+             * @description Items of the request that have no vector, because tagging has not described them yet.
+             * @default []
+             */
+            missing?: string[];
+        };
+        /**
+         * SimilarityAspects
+         * @description How much two sounds differ in what is measured of them: 0 not at all, 1 very much.
+         *
+         *     An aspect is absent if one of the sounds has no such value, as noise has no pitch.
+         */
+        SimilarityAspects: {
+            /**
+             * Envelope
+             * @description Mean of attack and length, where a ratio of 16 is 1.
+             */
+            envelope?: number | null;
+            /**
+             * Loudness
+             * @description 24 dB are 1. It has no part in the distance.
+             */
+            loudness?: number | null;
+            /**
+             * Pitch
+             * @description An octave is 1.
+             */
+            pitch?: number | null;
+            /**
+             * Timbre
+             * @description Mean of brightness, where 3 octaves are 1, and noisiness, where a difference of 0.5 is 1.
+             */
+            timbre?: number | null;
+        };
+        /**
+         * SimilarityExample
+         * @description An item that results should sound like, or should not.
+         */
+        SimilarityExample: {
+            /** Item */
+            item: string;
+            /**
+             * Weight
+             * @description A negative weight subtracts the sound.
+             * @default 1
+             */
+            weight?: number;
+        };
+        /**
+         * SimilaritySearch
+         * @description A search for what sounds like several items together.
+         */
+        SimilaritySearch: {
+            /** Items */
+            items: components["schemas"]["SimilarityExample"][];
+            /**
+             * Limit
+             * @default 20
+             */
+            limit?: number;
+            /**
+             * Q
+             * @description Filters in the query language; only matching items are returned.
+             * @default
+             */
+            q?: string;
+        };
+        /**
          * SoundClass
          * @description The musical class of a sample.
          * @enum {string}
@@ -2898,6 +3115,14 @@ export interface components {
              * @default []
              */
             side_inputs?: components["schemas"]["ArtifactKind"][];
+            /**
+             * Subjects
+             * @description Kinds of subject that it works on.
+             * @default [
+             *       "item"
+             *     ]
+             */
+            subjects?: components["schemas"]["SubjectKind"][];
         };
         /**
          * TaskName
@@ -4232,6 +4457,43 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    get_duplicates: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DuplicateGroup_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     get_events: {
         parameters: {
             query?: {
@@ -4770,6 +5032,45 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    get_items_by_item_similar: {
+        parameters: {
+            query?: {
+                /** @description Filters in the query language; only matching items are returned. */
+                q?: string;
+                /** @description Results. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarSounds"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     put_items_by_item_tags_by_tag: {
         parameters: {
             query?: never;
@@ -4955,6 +5256,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_jobs_by_job_artifacts: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Artifact_"];
                 };
             };
             400: components["responses"]["Refused400"];
@@ -5625,7 +5965,7 @@ export interface operations {
                 created?: string | null;
                 /** @description An item that results should sound like. */
                 like?: string | null;
-                /** @description `relevance`, `created`, `name`, `bpm` or `duration`; with `-` in front, descending. */
+                /** @description `relevance`, `created`, `name`, `bpm`, `duration` or, with `like`, `near`; with `-` in front, descending. */
                 sort?: string | null;
                 /** @description Whether to count facets. */
                 counts?: boolean;
@@ -5651,6 +5991,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchResult"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_search_similar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimilaritySearch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarSounds"];
                 };
             };
             400: components["responses"]["Refused400"];
