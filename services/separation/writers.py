@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from contracts.separation import StemDepth, StemFormat
 from kit.arrays import F32
 from kit.audio.encode import AudioForm, Encoder
+from kit.audio.peaks import PeaksWriter
 from services.separation.dsp import LevelMeter
 
 FORMS = {
@@ -94,16 +95,19 @@ def quantise(block: F32 | Exact, form: AudioForm) -> tuple[Exact, int]:
 
 @dataclass(slots=True)
 class StemFile:
-    """A stem file being written, with its level and clipping.
+    """A stem file and its waveform being written, with the stem's level and clipping.
 
     Parameters
     ----------
     encoder
         The open file.
+    peaks
+        The open waveform.
     """
 
     path: Path
     encoder: Encoder
+    peaks: PeaksWriter
     loudness: LevelMeter = field(default_factory=LevelMeter)
     clipped: int = 0
 
@@ -113,6 +117,12 @@ class StemFile:
         self.loudness.add(block)
         self.clipped += clipped
         self.encoder.write(block)
+        self.peaks.write(block)
+
+    def close(self) -> None:
+        """Finish both files."""
+        self.encoder.close()
+        self.peaks.close()
 
 
 class Previews:
