@@ -1,0 +1,137 @@
+/**
+ * The session: the access token in memory, the refresh token in an HttpOnly cookie that only
+ * `/v1/sessions` receives.
+ */
+import type { components } from "./openapi";
+import { createStore } from "./store";
+
+export type Account = components["schemas"]["Account"];
+
+export type SessionState =
+  /** The page asks the server whether the cookie still holds a session. */
+  | { readonly kind: "starting" }
+  | { readonly kind: "signed-out" }
+  | { readonly kind: "signed-in"; readonly account: Account }
+  /** The session ended while the page was in use; the work stays on screen. */
+  | { readonly kind: "expired"; readonly account: Account };
+
+/** Sent with each request of a session: a form on another site cannot set it. */
+const CLIENT_HEADER = { "X-Cratedig-Client": "web" } as const;
+
+export const session = createStore<SessionState>({ kind: "starting" });
+
+let token = "";
+let renewal: Promise<boolean> | null = null;
+
+/** The access token, empty while signed out. */
+export function accessToken(): string {
+  return token;
+}
+
+/** A problem document (RFC 9457) as an error; `code` is empty if the answer held none. */
+export class ProblemError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly detail: string,
+    readonly trace: string,
+    readonly fields: readonly { field: string; message: string }[] = [],
+  ) {
+    super(detail || code || `status ${status}`);
+  }
+
+  static async from(response: Response): Promise<ProblemError> {
+    return ProblemError.of(response.status, await response.json().catch(() => null));
+  }
+
+  static of(status: number, body: unknown): ProblemError {
+    const problem = (body ?? {}) as Partial<components["schemas"]["Problem"]>;
+    return new ProblemError(
+      status,
+      problem.code ?? "",
+      problem.detail ?? "",
+      problem.trace ?? "",
+      problem.fields ?? [],
+    );
+  }
+}
+
+async function post(path: string, body: unknown): Promise<Response> {
+  return fetch(path, {
+    method: "POST",
+    credentials: "same-origin",
+    headers: { "Content-Type": "application/json", ...CLIENT_HEADER },
+    body: JSON.stringify(body),
+  });
+}
+
+async function begin(response: Response): Promise<void> {
+  if (!response.ok) throw await ProblemError.from(response);
+  const answer = (await response.json()) as { access_token: string };
+  token = answer.access_token;
+  const account = await fetch("/v1/account", { headers: { Authorization: `Bearer ${token}` } });
+  if (!account.ok) throw await ProblemError.from(account);
+  session.set({ kind: "signed-in", account: (await account.json()) as Account });
+}
+
+export async function signIn(email: string, password: string): Promise<void> {
+  await begin(await post("/v1/sessions", { email, password }));
+}
+
+/** Exchange the code of a one-time link for a session. */
+export async function signInWithCode(code: string): Promise<void> {
+  await begin(await post("/v1/sessions/one-time", { code }));
+}
+
+export async function signUp(email: string, password: string, invitation: string): Promise<void> {
+  const body = { email, password, ...(invitation ? { invitation } : {}) };
+  const response = await post("/v1/accounts", body);
+  if (!response.ok) throw await ProblemError.from(response);
+  await signIn(email, password);
+}
+
+/** Take up the session of the cookie, or be signed out. */
+export async function resumeSession(): Promise<void> {
+  try {
+    await begin(await post("/v1/sessions/refresh", {}));
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    token = "";
+    session.set({ kind: "signed-out" });
+  }
+}
+
+/**
+ * Renew the access token; return whether there is a session.
+ * Requests that fail at the same time share one renewal, since the cookie's token is single-use.
+ */
+export function renewToken(): Promise<boolean> {
+  renewal ??= renewOnce().finally(() => {
+    renewal = null;
+  });
+  return renewal;
+}
+
+async function renewOnce(): Promise<boolean> {
+  const response = await post("/v1/sessions/refresh", {});
+  if (response.ok) {
+    token = ((await response.json()) as { access_token: string }).access_token;
+    return true;
+  }
+  if (response.status === 401 || response.status === 422) {
+    token = "";
+    const state = session.get();
+    if (state.kind === "signed-in") session.set({ kind: "expired", account: state.account });
+  }
+  return false;
+}
+
+export async function signOut(): Promise<void> {
+  await fetch("/v1/sessions", {
+    method: "DELETE",
+    credentials: "same-origin",
+    headers: { Authorization: `Bearer ${token}`, ...CLIENT_HEADER },
+  });
+  token = "";
+  session.set({ kind: "signed-out" });
+}

@@ -1,0 +1,108 @@
+/** The frame around every place, and the commands that work everywhere. */
+import { Suspense, lazy, useState } from "react";
+import { navigate, useAddress } from "../address";
+import { undoQueue } from "../data/undo";
+import { problemText } from "../data/problems";
+import { session } from "../data/session";
+import { useStore } from "../data/store";
+import { showToast } from "../data/toasts";
+import { useKeys } from "../keys/commands";
+import { Link } from "../parts/link";
+import { Icon } from "../parts/icon";
+import { TAB_PLACES, routeOf, type Route } from "../places";
+import { SessionDialog } from "../sign-in/session-dialog";
+import { KeysSheet } from "./keys-sheet";
+import { Palette } from "./palette";
+import { Strips } from "./strips";
+import { Toast } from "./toast";
+import { TopBar } from "./top-bar";
+import { Transport } from "./transport";
+
+const Crate = lazy(() => import("../crate").then((module) => ({ default: module.Crate })));
+const Track = lazy(() => import("../track").then((module) => ({ default: module.Track })));
+const Tracks = lazy(() => import("../tracks").then((module) => ({ default: module.Tracks })));
+const Activity = lazy(() => import("../activity").then((module) => ({ default: module.Activity })));
+const Settings = lazy(() => import("../settings").then((module) => ({ default: module.Settings })));
+
+type Overlay = "none" | "palette" | "keys";
+
+export function Shell() {
+  const { path } = useAddress();
+  const state = useStore(session);
+  const [overlay, setOverlay] = useState<Overlay>("none");
+  useKeys({
+    palette: () => setOverlay((now) => (now === "palette" ? "none" : "palette")),
+    keys: () => setOverlay("keys"),
+    "go-crate": () => navigate("/crate"),
+    "go-tracks": () => navigate("/tracks"),
+    "go-settings": () => navigate("/settings/account"),
+    activity: () => navigate("/activity"),
+    undo: () => void step("undo"),
+    redo: () => void step("redo"),
+  });
+  return (
+    <div className="app">
+      <TopBar />
+      <Strips />
+      <div className="place">
+        <Suspense fallback={<main aria-busy="true" aria-label="Loading" />}>
+          <PlaceOf route={routeOf(path)} />
+        </Suspense>
+      </div>
+      <div className="tray-slot" id="tray" />
+      <Transport />
+      <nav className="tabs" aria-label="Places">
+        {TAB_PLACES.map((place) => (
+          <Link
+            key={place.path}
+            href={place.path}
+            aria-current={path.startsWith(place.path) ? "page" : undefined}
+          >
+            <Icon name={place.icon} />
+            {place.label}
+          </Link>
+        ))}
+      </nav>
+      <Toast />
+      {overlay === "palette" && <Palette onClose={() => setOverlay("none")} />}
+      {overlay === "keys" && <KeysSheet onClose={() => setOverlay("none")} />}
+      {state.kind === "expired" && <SessionDialog email={state.account.email} />}
+    </div>
+  );
+}
+
+async function step(direction: "undo" | "redo"): Promise<void> {
+  try {
+    const edit = await undoQueue[direction]();
+    if (!edit) showToast(direction === "undo" ? "Nothing to undo." : "Nothing to redo.");
+    else showToast(direction === "undo" ? `Undone: ${edit.label}` : `Done again: ${edit.label}`);
+  } catch (error) {
+    showToast(problemText(error));
+  }
+}
+
+function PlaceOf({ route }: { route: Route }) {
+  switch (route.kind) {
+    case "crate":
+      return <Crate />;
+    case "tracks":
+      return <Tracks />;
+    case "track":
+      return <Track key={route.item} item={route.item} />;
+    case "activity":
+      return <Activity />;
+    case "settings":
+      return <Settings section={route.section} />;
+    case "unknown":
+      return (
+        <main className="plain-page">
+          <h1 className="page-title">Nothing has this address</h1>
+          <p className="fg1" style={{ marginTop: 6 }}>
+            <Link className="link" href="/crate">
+              Go to the Crate
+            </Link>
+          </p>
+        </main>
+      );
+  }
+}

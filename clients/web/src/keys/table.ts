@@ -1,0 +1,27 @@
+/** The table of keys: handlers, the `?` sheet, the palette and every tooltip come from it. */
+import { CRATE_KEYS } from "../crate/keys";
+import { TRACK_KEYS } from "../track/keys";
+import type { KeyEntry } from "./entry";
+
+const FRAME_KEYS: readonly KeyEntry[] = [
+  { command: "play", chords: ["Space"], label: "Play or pause", place: "everywhere" },
+  {
+    command: "close",
+    chords: ["Escape"],
+    label: "Close, clear, back",
+    place: "everywhere",
+    hidden: true,
+  },
+  { command: "search", chords: ["/"], label: "Search", place: "everywhere" },
+  { command: "palette", chords: ["Ctrl+K"], label: "Commands", place: "everywhere", hidden: true },
+  { command: "keys", chords: ["?"], label: "Keyboard shortcuts", place: "everywhere" },
+  { command: "go-crate", chords: ["G C"], label: "Go to Crate", place: "everywhere" },
+  { command: "go-tracks", chords: ["G T"], label: "Go to Tracks", place: "everywhere" },
+  { command: "activity", chords: ["G A"], label: "Open Activity", place: "everywhere" },
+  { command: "go-settings", chords: ["G ,"], label: "Go to Settings", place: "everywhere" },
+  { command: "add", chords: ["U"], label: "Add files", place: "everywhere" },
+  { command: "undo", chords: ["Ctrl+Z"], label: "Undo", place: "everywhere" },
+  { command: "redo", chords: ["Ctrl+Shift+Z"], label: "Redo", place: "everywhere" },
+];
+
+export const KEYS: readonly KeyEntry[] = [...FRAME_KEYS, ...CRATE_KEYS, ...TRACK_KEYS];

@@ -1,0 +1,53 @@
+/** Numbers and names as people read them. */
+
+const THIN_SPACE = "\u2009";
+
+/** Length of a sound: `214 ms`, `3.87 s`, `4:07`, `1:02:10`. */
+export function formatLength(seconds: number): string {
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)}${THIN_SPACE}ms`;
+  if (seconds < 59.995) return `${seconds.toFixed(2)}${THIN_SPACE}s`;
+  return formatClock(seconds);
+}
+
+/** Minutes and seconds: `0:48`, `4:07`, `1:02:10`. */
+export function formatClock(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const two = (value: number) => String(value).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes}:${two(whole % 60)}`;
+  return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
+}
+
+/** Bytes in decimal units: `8 MB`, `2.2 GB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes}${THIN_SPACE}B`;
+  const units = ["kB", "MB", "GB", "TB"];
+  let value = bytes / 1000;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${value >= 9.95 ? Math.round(value) : Number(value.toFixed(1))}${THIN_SPACE}${units[unit]}`;
+}
+
+/** Musical key from the API (`A:min`, `F#:maj`) as `Am`, `F♯`. */
+export function formatKey(key: string): string {
+  const [tonic = "", mode = ""] = key.split(/[: ]/);
+  return tonic.replace("#", "♯").replace(/b$/, "♭") + (mode.startsWith("min") ? "m" : "");
+}
+
+/** Tempo with at most one decimal: `124`, `96.5`. */
+export function formatTempo(bpm: number): string {
+  return String(Math.round(bpm * 10) / 10);
+}
+
+/** `1 song`, `3 songs`. */
+export function plural(count: number, singular: string, many = `${singular}s`): string {
+  return `${count.toLocaleString("en")} ${count === 1 ? singular : many}`;
+}
+
+/** Name of a file without its extension. */
+export function baseName(name: string): string {
+  return name.replace(/\.[a-z0-9]{2,5}$/i, "");
+}

@@ -1,0 +1,85 @@
+/** The picture beside the form: one waveform that parts into four stems. */
+import { useEffect, useRef } from "react";
+import { useStore } from "../data/store";
+import { clearCanvas, themeColor } from "../parts/waveform";
+import { theme } from "../theme";
+
+const STEMS = ["drums", "bass", "other", "vocals"] as const;
+const LABELS = ["Drums", "Bass", "Other", "Vocals"] as const;
+
+/** Share of the width at which the mix begins to part, and at which it has parted. */
+const SPLIT_FROM = 0.3;
+const SPLIT_TO = 0.56;
+
+/** Envelope of a stem at a beat, 0…1: plausible rhythm, the same at each load. */
+function envelope(stem: number, beat: number): number {
+  const phase = beat % 1;
+  const wobble = 0.5 + 0.5 * Math.sin(beat * 12.9898 + stem * 78.233);
+  if (stem === 0) {
+    const hit = Math.max(Math.exp(-phase * 6), 0.7 * Math.exp(-((phase + 0.5) % 1) * 9));
+    return hit * (0.7 + 0.3 * wobble);
+  }
+  if (stem === 1) return Math.exp(-(beat % 1.5) * 1.4) * (0.55 + 0.25 * Math.sin(beat * 2.1));
+  if (stem === 2) return 0.3 + 0.4 * Math.exp(-(beat % 4) * 0.7) + 0.1 * wobble;
+  const phrase = Math.sin(beat * 0.8) > -0.35 ? 1 : 0.04;
+  return phrase * (0.3 + 0.6 * Math.abs(Math.sin(beat * 1.9) * Math.sin(beat * 0.63)));
+}
+
+function draw(canvas: HTMLCanvasElement): void {
+  const context = clearCanvas(canvas);
+  if (!context) return;
+  const { width, height } = canvas;
+  const ratio = width / canvas.clientWidth;
+  const colors = STEMS.map(themeColor);
+  const grey = themeColor("wave");
+  const column = (x: number, y: number, peak: number, color: string, alpha: number): void => {
+    context.fillStyle = color;
+    context.globalAlpha = alpha * 0.5;
+    context.fillRect(x, y - peak, 1, peak * 2);
+    context.globalAlpha = alpha;
+    context.fillRect(x, y - peak * 0.5, 1, peak);
+  };
+  for (let x = 0; x < width; x += 1) {
+    const share = x / width;
+    const grain = 0.75 + 0.25 * Math.abs(Math.sin(x * 91.7) * Math.cos(x * 37.3));
+    const levels = STEMS.map((_, stem) => envelope(stem, share * 32) * grain);
+    const parted = Math.min(1, Math.max(0, (share - SPLIT_FROM) / (SPLIT_TO - SPLIT_FROM)));
+    const spread = parted * parted * (3 - 2 * parted);
+    const mixed = Math.min(1, Math.max(0, 1 - (share - SPLIT_FROM) / 0.1));
+    if (mixed > 0) {
+      const sum = Math.min(1, levels.reduce((total, level) => total + level * 0.4, 0.04));
+      column(x, height / 2, sum * height * 0.13 * (0.45 + 0.55 * mixed), grey, mixed);
+    }
+    if (parted === 0) continue;
+    levels.forEach((level, stem) => {
+      const y = height / 2 + (stem - 1.5) * height * 0.175 * spread;
+      const peak = Math.max(0.5 * ratio, level * height * 0.08 * (0.4 + 0.6 * spread));
+      column(x, y, peak, colors[stem] ?? grey, Math.min(1, parted * 2.2));
+    });
+  }
+  context.globalAlpha = 1;
+  context.fillStyle = themeColor("fg1");
+  context.font = `${12 * ratio}px ${themeColor("font")}`;
+  LABELS.forEach((label, stem) => {
+    const y = height / 2 + (stem - 1.5) * height * 0.175 - height * 0.068;
+    context.fillText(label, SPLIT_TO * width + 14 * ratio, y);
+  });
+}
+
+export function SplitArt() {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const now = useStore(theme);
+  useEffect(() => {
+    const redraw = (): void => {
+      if (canvas.current) draw(canvas.current);
+    };
+    redraw();
+    window.addEventListener("resize", redraw);
+    return () => window.removeEventListener("resize", redraw);
+  }, [now]);
+  return (
+    <div className="sign-in-art" aria-hidden="true">
+      <canvas ref={canvas} />
+    </div>
+  );
+}
