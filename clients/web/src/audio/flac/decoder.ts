@@ -78,6 +78,9 @@ class BrowserDecoder implements FrameDecoder {
 }
 
 class WasmDecoder implements FrameDecoder {
+  /** Sample that follows those of the last call. */
+  #next = 0;
+
   private constructor(private readonly decoder: import("@wasm-audio-decoders/flac").FLACDecoder) {}
 
   static async open(): Promise<WasmDecoder> {
@@ -88,6 +91,9 @@ class WasmDecoder implements FrameDecoder {
   }
 
   async decode(frames: readonly Frame[]): Promise<Float32Array[]> {
+    // libFLAC takes a jump for a lost frame.
+    if (frames[0] && frames[0].sample !== this.#next) await this.decoder.reset();
+    this.#next = (frames[0]?.sample ?? 0) + total(frames);
     const { channelData, samplesDecoded } = await this.decoder.decodeFrames(
       frames.map((frame) => frame.bytes),
     );

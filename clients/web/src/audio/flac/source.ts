@@ -9,7 +9,7 @@ export interface RangeReader {
   readonly size: number;
 }
 
-/** A range between two known frames that is read in one go rather than narrowed. */
+/** A frame that is probably no further than this behind a known one is not searched for. */
 const NARROW_BYTES = 262_144;
 /** Holds at least one whole frame of two channels in 24 bits. */
 const PROBE_BYTES = 65_536;
@@ -65,12 +65,15 @@ export class FlacSource {
       if (!header || end === null) return null;
       const { sample, count } = header;
       if (sample + count > first) frames.push({ sample, count, bytes: bytes.subarray(at, end) });
-      at = end;
       if (sample + count >= until) {
+        // Whoever goes on from here starts in this frame or in the one after it.
+        this.#remember({ sample, byte: start.byte + at });
+        at = end;
         if (sample + count < info.samples)
           this.#remember({ sample: sample + count, byte: start.byte + at });
         return frames;
       }
+      at = end;
     }
   }
 
@@ -78,10 +81,13 @@ export class FlacSource {
   async #locate(sample: number): Promise<FramePoint> {
     const { info } = this.header;
     let [low, high] = this.#around(sample);
-    for (let step = 0; high.byte - low.byte > NARROW_BYTES; step += 1) {
+    for (let step = 0; ; step += 1) {
+      const share = (sample - low.sample) / (high.sample - low.sample);
+      const distance = share * (high.byte - low.byte);
+      if (distance <= NARROW_BYTES) break;
       // Every third step halves the range, so that a lopsided file cannot stall the search.
-      const share = step % 3 === 2 ? 0.5 : (sample - low.sample) / (high.sample - low.sample);
-      const guess = Math.floor(low.byte + share * (high.byte - low.byte)) - PROBE_BYTES / 2;
+      const middle = step % 3 === 2 ? (high.byte - low.byte) / 2 : distance;
+      const guess = Math.floor(low.byte + middle) - PROBE_BYTES / 2;
       const from = Math.max(low.byte + 1, Math.min(guess, high.byte - PROBE_BYTES));
       const bytes = await this.reader.read(from, Math.min(this.reader.size, from + PROBE_BYTES));
       const found = findFrame(bytes, 0, info);
