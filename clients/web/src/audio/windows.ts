@@ -7,6 +7,8 @@ export const WINDOW = 65_536;
 
 /** One decoded file: left and right, or one channel. */
 export class DecodedSource {
+  #tail: Promise<unknown> = Promise.resolve();
+
   private constructor(
     private readonly source: FlacSource,
     private readonly decoder: FrameDecoder,
@@ -31,7 +33,9 @@ export class DecodedSource {
     const count = Math.min(WINDOW, this.samples - first);
     const frames = await this.source.frames(first, count);
     const skipped = first - (frames[0]?.sample ?? first);
-    const channels = await this.decoder.decode(frames);
+    const decoding = this.#tail.then(() => this.decoder.decode(frames));
+    this.#tail = decoding.catch(() => undefined);
+    const channels = await decoding;
     return channels.map((channel) =>
       skipped === 0 && channel.length === count
         ? channel

@@ -3,7 +3,10 @@ import type { Frame } from "./frames";
 import type { FlacHeader } from "./header";
 
 export interface FrameDecoder {
-  /** Return the samples of consecutive frames, one array for each channel, -1…1. */
+  /**
+   * Return the samples of consecutive frames, one array for each channel, -1…1. A call must wait
+   * for the one before.
+   */
   decode(frames: readonly Frame[]): Promise<Float32Array[]>;
   close(): void;
 }
@@ -26,7 +29,6 @@ function total(frames: readonly Frame[]): number {
 
 class BrowserDecoder implements FrameDecoder {
   readonly #decoder: AudioDecoder;
-  #tail: Promise<unknown> = Promise.resolve();
   #take: (data: AudioData) => void = (data) => data.close();
   #failure: DOMException | null = null;
 
@@ -40,18 +42,11 @@ class BrowserDecoder implements FrameDecoder {
     this.#decoder.configure(config);
   }
 
-  /** Calls wait for each other: the decoder has one queue. */
-  decode(frames: readonly Frame[]): Promise<Float32Array[]> {
-    const result = this.#tail.then(() => this.#decodeNow(frames));
-    this.#tail = result.catch(() => undefined);
-    return result;
-  }
-
   close(): void {
     if (this.#decoder.state !== "closed") this.#decoder.close();
   }
 
-  async #decodeNow(frames: readonly Frame[]): Promise<Float32Array[]> {
+  async decode(frames: readonly Frame[]): Promise<Float32Array[]> {
     const length = total(frames);
     const channels = Array.from(
       { length: this.config.numberOfChannels },
