@@ -41,7 +41,10 @@ export class BlockQueue {
    * Let `play` have the samples of the first block from an offset on, at most `count`; return how
    * many it had, 0 if there are none.
    */
-  take(count: number, play: (samples: Float32Array, offset: number, count: number) => void): number {
+  take(
+    count: number,
+    play: (samples: Float32Array, offset: number, count: number) => void,
+  ): number {
     const block = this.#blocks[0];
     if (!block) return 0;
     const run = Math.min(count, block.count - this.#read);

@@ -65,7 +65,12 @@ export type FromFeeder =
   | { readonly kind: "failed"; readonly message: string };
 
 export type ToMixer =
-  | { readonly kind: "sources"; readonly stems: number; readonly hasOriginal: boolean; readonly port: MessagePort }
+  | {
+      readonly kind: "sources";
+      readonly stems: number;
+      readonly hasOriginal: boolean;
+      readonly port: MessagePort;
+    }
   | { readonly kind: "change"; readonly change: Change }
   | { readonly kind: "playing"; readonly playing: boolean }
   /** Left and right gain of each stem. */

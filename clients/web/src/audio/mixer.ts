@@ -164,7 +164,7 @@ export class StemMixer {
       if (near && ahead < 0 && this.#current.length > 0) return;
       if (near && ahead > 0) {
         if (next.length < ahead + enough && !next.isComplete) return;
-        for (let left = ahead; left > 0; ) {
+        for (let left = ahead; left > 0;) {
           const skipped = next.take(left, () => undefined);
           if (skipped === 0) break;
           left -= skipped;
@@ -188,12 +188,7 @@ export class StemMixer {
   }
 
   /** Mix samples of a queue into buses: stems left and right, original left and right. */
-  #render(
-    queue: BlockQueue,
-    buses: Buses,
-    count: number,
-    before: Float32Array,
-  ): number {
+  #render(queue: BlockQueue, buses: Buses, count: number, before: Float32Array): number {
     for (const bus of channels(buses)) bus.fill(0);
     let done = 0;
     while (done < count) {

@@ -147,8 +147,7 @@ export class StreamPlayer {
   position(): number {
     const [opened, report, context] = [this.#opened, this.#report, this.output.context];
     if (!opened || !context) return 0;
-    if (this.#pending !== null || !report)
-      return (this.#pending ?? 0) / opened.sampleRate;
+    if (this.#pending !== null || !report) return (this.#pending ?? 0) / opened.sampleRate;
     const start = report.position / opened.sampleRate;
     if (!this.#playing || report.isStarved || report.hasEnded) return start;
     const heard = context.currentTime - (context.outputLatency || 0);

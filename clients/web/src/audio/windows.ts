@@ -37,9 +37,7 @@ export class DecodedSource {
     this.#tail = decoding.catch(() => undefined);
     const channels = await decoding;
     return channels.map((channel) =>
-      skipped === 0 && channel.length === count
-        ? channel
-        : channel.slice(skipped, skipped + count),
+      skipped === 0 && channel.length === count ? channel : channel.slice(skipped, skipped + count),
     );
   }
 
@@ -95,7 +93,7 @@ export class WindowCache {
 
   /** Copy samples of a channel; outside the song there is silence. */
   copy(source: number, channel: 0 | 1, target: Float32Array, from: number): void {
-    for (let done = 0; done < target.length; ) {
+    for (let done = 0; done < target.length;) {
       const at = from + done;
       if (at < 0) {
         const silent = Math.min(target.length - done, -at);

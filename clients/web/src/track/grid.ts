@@ -25,7 +25,11 @@ export class Grid {
     const before = mean(bars, 1);
     // A song may start with an upbeat, which belongs to a bar of its own.
     while ((bars[0] ?? 0) > before / 2) bars.unshift((bars[0] ?? 0) - before);
-    return new Grid(bars, beats.map(({ time }) => time), true);
+    return new Grid(
+      bars,
+      beats.map(({ time }) => time),
+      true,
+    );
   }
 
   static #ofSeconds(duration: number): Grid {

@@ -58,7 +58,9 @@ export function gainsOf(mix: Mix, stems: readonly string[]): Float32Array {
 /** Parameters of the address that hold the mix; `null` for what is as usual. */
 export function mixToQuery(mix: Mix): Record<"mute" | "solo" | "level" | "pan", string | null> {
   const names = (test: (entry: StemMix) => boolean): string | null =>
-    Object.keys(mix).filter((stem) => test(stemOf(mix, stem))).join(",") || null;
+    Object.keys(mix)
+      .filter((stem) => test(stemOf(mix, stem)))
+      .join(",") || null;
   const values = (read: (entry: StemMix) => number): string | null =>
     Object.entries(mix)
       .filter(([, entry]) => read(entry) !== 0)

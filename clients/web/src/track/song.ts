@@ -130,6 +130,14 @@ function orderOf(stem: string): number {
   return index < 0 ? STEM_ORDER.length : index;
 }
 
+/** How clean each stem is, as the newest separation estimates it. */
+export function cleannessOf(result: Record<string, unknown> | undefined): Map<string, number> {
+  const stems = (result?.["stems"] ?? []) as { stem: string; confidence: number }[];
+  return new Map(
+    stems.filter(({ stem }) => stem !== "mix").map(({ stem, confidence }) => [stem, confidence]),
+  );
+}
+
 /** Results of the newest finished jobs by task. */
 export function resultsOf(jobs: readonly Job[]): ReadonlyMap<string, Record<string, unknown>> {
   const results = new Map<string, Record<string, unknown>>();
@@ -138,7 +146,18 @@ export function resultsOf(jobs: readonly Job[]): ReadonlyMap<string, Record<stri
   return results;
 }
 
-/** `Drums`, `Everything but vocals`. */
+export interface Cuts {
+  readonly oneShots: number;
+  readonly loops: number;
+}
+
+/** Count the files that slicing cut from a song and its stems. */
+export function cutsOf(artifacts: readonly Artifact[]): Cuts {
+  const count = (wanted: string): number => artifacts.filter(({ kind }) => kind === wanted).length;
+  return { oneShots: count("sample"), loops: count("loop") };
+}
+
+/** `Drums`, `Accompaniment`. */
 export function stemLabel(stem: string): string {
   return stem.charAt(0).toUpperCase() + stem.slice(1);
 }

@@ -81,11 +81,7 @@ function codedNumber(value: number): number[] {
   return [0xe0 | (value >> 12), 0x80 | ((value >> 6) & 63), 0x80 | (value & 63)];
 }
 
-function streamInfo(
-  channels: number,
-  samples: number,
-  blockSize: number,
-): Uint8Array {
+function streamInfo(channels: number, samples: number, blockSize: number): Uint8Array {
   const bytes = new Uint8Array(34);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, blockSize);

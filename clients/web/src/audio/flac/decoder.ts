@@ -1,4 +1,5 @@
 /** Decoders of FLAC frames: the browser's own where it has one, else libFLAC as WebAssembly. */
+import type { FLACDecoder } from "@wasm-audio-decoders/flac";
 import type { Frame } from "./frames";
 import type { FlacHeader } from "./header";
 
@@ -18,7 +19,10 @@ export async function openDecoder(header: FlacHeader): Promise<FrameDecoder> {
     numberOfChannels: header.info.channels,
     description: header.description,
   };
-  if (typeof AudioDecoder === "function" && (await AudioDecoder.isConfigSupported(config)).supported)
+  if (
+    typeof AudioDecoder === "function" &&
+    (await AudioDecoder.isConfigSupported(config)).supported
+  )
     return new BrowserDecoder(config);
   return WasmDecoder.open();
 }
@@ -76,11 +80,11 @@ class WasmDecoder implements FrameDecoder {
   /** Sample that follows those of the last call. */
   #next = 0;
 
-  private constructor(private readonly decoder: import("@wasm-audio-decoders/flac").FLACDecoder) {}
+  private constructor(private readonly decoder: FLACDecoder) {}
 
   static async open(): Promise<WasmDecoder> {
-    const { FLACDecoder } = await import("@wasm-audio-decoders/flac");
-    const decoder = new FLACDecoder();
+    const wasm = await import("@wasm-audio-decoders/flac");
+    const decoder = new wasm.FLACDecoder();
     await decoder.ready;
     return new WasmDecoder(decoder);
   }

@@ -49,7 +49,7 @@ export function parseHeader(bytes: Uint8Array): FlacHeader | number {
   let info: StreamInfo | null = null;
   const points: { sample: number; offset: number }[] = [];
   let at = 4;
-  for (let last = false; !last; ) {
+  for (let last = false; !last;) {
     if (at + 4 > bytes.length) return bytes.length + HEADER_BYTES;
     const head = view.getUint32(at);
     const [kind, size] = [(head >>> 24) & 127, head & 0xffffff];

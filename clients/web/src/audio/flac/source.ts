@@ -59,7 +59,7 @@ export class FlacSource {
   #split(bytes: Uint8Array, start: FramePoint, first: number, until: number): Frame[] | null {
     const { info } = this.header;
     const frames: Frame[] = [];
-    for (let at = 0; ; ) {
+    for (let at = 0; ;) {
       const header = parseFrameHeader(bytes, at, info);
       const end = header ? frameEnd(bytes, at, header, info) : null;
       if (!header || end === null) return null;
