@@ -11,6 +11,7 @@ from contracts.separation import StemDepth, StemFormat
 from kit.arrays import F32
 from kit.audio.encode import AudioForm, Encoder
 from kit.audio.peaks import PeaksWriter
+from kit.audio.waveform import WaveformMeter
 from services.separation.dsp import LevelMeter
 
 FORMS = {
@@ -95,26 +96,28 @@ def quantise(block: F32 | Exact, form: AudioForm) -> tuple[Exact, int]:
 
 @dataclass(slots=True)
 class StemFile:
-    """A stem file and its waveform being written, with the stem's level and clipping.
+    """A stem file and its peaks being written, with the stem's level, clipping and waveform.
 
     Parameters
     ----------
     encoder
         The open file.
     peaks
-        The open waveform.
+        The open file of peaks.
     """
 
     path: Path
     encoder: Encoder
     peaks: PeaksWriter
     loudness: LevelMeter = field(default_factory=LevelMeter)
+    waveform: WaveformMeter = field(default_factory=WaveformMeter)
     clipped: int = 0
 
     def write(self, exact: Exact, *, clipped: int) -> None:
         """Append (channels, samples) from `quantise`."""
         block = exact.astype(np.float32)
         self.loudness.add(block)
+        self.waveform.add(block)
         self.clipped += clipped
         self.encoder.write(block)
         self.peaks.write(block)
