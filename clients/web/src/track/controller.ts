@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { setQuery, useAddress } from "../address";
 import { player, type Sound } from "../audio/player";
 import { useStore } from "../data/store";
+import { baseName } from "../parts/format";
 import { addressOf, type SongData } from "./data";
 import { Grid, barText } from "./grid";
 import { gainsOf, mixFromQuery, mixToQuery, type Mix } from "./mix";
@@ -186,7 +187,7 @@ function soundOf({ item, files }: SongData): Sound {
   const peaks = files.peaks;
   return {
     key: item.id,
-    title: item.name,
+    title: baseName(item.name),
     subtitle: stems.length > 0 ? "Stems" : "Original",
     href: `/tracks/${item.id}`,
     address: () => addressOf(canonical?.id ?? ""),
