@@ -119,6 +119,8 @@ class EnginePlayer implements Player {
   );
   #engine: SamplePlayer | StreamPlayer | null = null;
   #range: Range | null = null;
+  /** Somebody pressed play while the sound was still being opened. */
+  #startsWhenOpen = false;
   /** Other tabs stop when this one starts. */
   readonly #tabs = new BroadcastChannel("cratedig.playback");
 
@@ -142,6 +144,7 @@ class EnginePlayer implements Player {
   async load(sound: Sound, options: { play?: boolean; at?: number } = {}): Promise<void> {
     this.#stopEngine();
     this.#range = null;
+    this.#startsWhenOpen = options.play ?? true;
     const duration = sound.duration ?? 0;
     this.#patch({ sound, playing: false, duration, problem: null });
     try {
@@ -155,12 +158,16 @@ class EnginePlayer implements Player {
       return;
     }
     this.#applyLoop();
-    if (options.play ?? true) await this.play();
+    if (this.#startsWhenOpen) await this.play();
   }
 
   async play(): Promise<void> {
     const { sound } = this.state.get();
-    if (!sound || !this.#engine) return;
+    if (!sound) return;
+    if (!this.#engine) {
+      this.#startsWhenOpen = true;
+      return;
+    }
     const isAllowed = await this.#output.resume();
     if (this.state.get().sound !== sound) return;
     if (!isAllowed) {
@@ -173,6 +180,7 @@ class EnginePlayer implements Player {
   }
 
   pause(): void {
+    this.#startsWhenOpen = false;
     this.#engine?.stop();
     this.#patch({ playing: false });
   }
