@@ -121,12 +121,9 @@ class EnginePlayer implements Player {
   #range: Range | null = null;
   /** Somebody pressed play while the sound was still being opened. */
   #startsWhenOpen = false;
-  /** Other tabs stop when this one starts. */
-  readonly #tabs = new BroadcastChannel("cratedig.playback");
 
   constructor() {
     this.#output.setVolume(loudness(this.state.get().volume));
-    this.#tabs.onmessage = () => this.pause();
   }
 
   position(): number {
@@ -174,7 +171,6 @@ class EnginePlayer implements Player {
       this.#patch({ blocked: true });
       return;
     }
-    this.#tabs.postMessage("playing");
     this.#engine.start();
     this.#patch({ playing: true, blocked: false });
   }

@@ -47,7 +47,7 @@ export function useTrack(song: SongData): TrackController {
   const stems = useMemo(() => files.stems.map(({ stem }) => stem), [files]);
   const { query } = useAddress();
   const playerState = useStore(player.state);
-  const isLoaded = playerState.sound?.key === item.id;
+  const isLoaded = playerState.sound?.key === item.id && playerState.sound.files !== undefined;
 
   const [view, setViewState] = useState(() => firstView(query, grid, duration));
   const setView = useCallback(
@@ -136,7 +136,13 @@ function useLoadOnce(sound: Sound, { at, loops }: { at: number; loops: boolean }
   const start = useRef({ at, loops });
   useEffect(() => {
     const { sound: current, playing } = player.state.get();
-    if (current?.key === sound.key || (current && playing)) return;
+    const isSame = current?.key === sound.key;
+    if (isSame && !current.files) {
+      // The table of songs plays the original; its stems go on from there.
+      void player.load(sound, { play: playing, at: player.position() });
+      return;
+    }
+    if (isSame || (current && playing)) return;
     if (start.current.loops) player.setLoop(true);
     void player.load(sound, { play: false, at: start.current.at });
   }, [sound]);
