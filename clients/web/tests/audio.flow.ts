@@ -1,5 +1,6 @@
 /** The audio engine in a browser: real worker, WebCodecs and worklet, and a tap on the output. */
 import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
@@ -178,11 +179,15 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Resident memory of the largest page process of this browser in MB. */
+/** Memory of the largest page process in MB: its own, and its share of what it shares. */
 function rendererMemory(): number {
-  const lines = execFileSync("ps", ["-eo", "rss,args"]).toString().split("\n");
+  const lines = execFileSync("ps", ["-eo", "pid,args"]).toString().split("\n");
   const sizes = lines
     .filter((line) => line.includes("--type=renderer"))
-    .map((line) => Number(/^\s*(\d+)/.exec(line)?.[1] ?? 0));
+    .map((line) => {
+      const rollup = `/proc/${line.trim().split(" ")[0] ?? ""}/smaps_rollup`;
+      const text = existsSync(rollup) ? readFileSync(rollup, "utf8") : "";
+      return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0);
+    });
   return Math.round(Math.max(...sizes) / 1024);
 }

@@ -33,7 +33,11 @@ export function Lanes({ song, track, focused, setFocused }: LanesProps) {
   const clean = cleannessOf(song.results.get("separation"));
   return (
     <div className="lanes-scroll">
-      <div className="lanes" ref={lanes}>
+      <div
+        className="lanes"
+        ref={lanes}
+        style={{ "--stems": Math.max(1, stems.length) } as React.CSSProperties}
+      >
         <Overview song={song} track={track} />
         <Ruler track={track} />
         {analysis && analysis.sections.length > 0 && (
