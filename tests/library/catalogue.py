@@ -52,9 +52,11 @@ from services.library.completion.worker_events import JobEvents
 from services.library.deletions.deletions import Deletions
 from services.library.jobs import claims
 from services.library.maintenance.cleanup import Cleanup
+from services.library.pipelines.exports import describe_job
 from services.library.routes.context import Context
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
+from services.library.similarity.sound_vectors import open_sound_vectors
 from tests.support.timeouts import HANG_TIMEOUT
 
 PART = 1 << 10
@@ -97,7 +99,11 @@ class Catalogue:
         request = ClaimRequest(task=task, worker=WorkerId(new_id()), producer=producer_of(task))
         async with self.database.transaction() as session:
             claimed = await claims.claim(
-                session, request, policy=self.server.policy, subjects=ITEM_SUBJECTS
+                session,
+                request,
+                policy=self.server.policy,
+                subjects=ITEM_SUBJECTS,
+                describe=describe_job,
             )
         assert claimed, f"no {task} job waits"
         return claimed[0]
@@ -179,6 +185,7 @@ class Catalogue:
             self.objects,
             policy=self.server.policy,
             feed_retention=self.server.settings.feed_retention,
+            vectors=self.server.vectors,
             clock=clock or SystemClock(),
         )
 
@@ -389,6 +396,7 @@ async def open_catalogue(
     await objects.ensure()
     settings = settings or LibrarySettings()
     policy = settings.policy(60.0)
+    vectors = await open_sound_vectors(database, url)
     register_hooks(database, policy)
     uploads = Uploads(database, objects, clock=clock, policy=policy, settings=settings)
     server = Context(
@@ -398,8 +406,9 @@ async def open_catalogue(
         settings=settings,
         uploads=uploads,
         # Whoever deletes is answered when all is gone, however long that takes.
-        deletions=Deletions(database, patience=HANG_TIMEOUT),
-        searches=Searches(database, clock=clock, max_bytes=1 << 28, at_once=2),
+        deletions=Deletions(database, vectors, patience=HANG_TIMEOUT),
+        searches=Searches(database, clock=clock, max_bytes=1 << 28, at_once=2, vectors=vectors),
+        vectors=vectors,
     )
     principals: dict[str, Principal] = {}
 
@@ -417,4 +426,5 @@ async def open_catalogue(
         yield Catalogue(database, objects, server, app, handler, principals)
     finally:
         await objects.close()
+        await vectors.close()
         await database.close()

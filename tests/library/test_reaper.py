@@ -39,6 +39,7 @@ from services.library.events.tables import EventRow, InboxRow
 from services.library.jobs.policy import RetryPolicy
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.maintenance.cleanup import Cleanup
+from services.library.similarity.sound_vectors import open_sound_vectors
 from tests.library.job_store import PRODUCER, Jobs
 from tests.library.relay_contract import RecordingBus, until
 
@@ -130,6 +131,7 @@ async def server(jobs: Jobs, tmp_path: Path) -> AsyncIterator[RunningServer]:
         objects,
         policy=jobs.policy,
         feed_retention=timedelta(days=7),
+        vectors=await open_sound_vectors(jobs.database, f"sqlite:///{tmp_path}/library.db"),
         clock=clock,
     )
     yield RunningServer(jobs, objects, clock, caught_up, reaper, cleanup, handler, owner, item)

@@ -66,10 +66,13 @@ class Search(Resource):
             Ids of items, or words of songs' names: what was cut from these.
         in_doubt
             Whether the confidence of the class is low.
+        like
+            The id of an item that results should sound like.
         created
             Dates, such as `2026-05` or `2026-05-01..2026-06-15`.
         sort
-            `relevance`, `created`, `name`, `bpm` or `duration`; with `-` in front, descending.
+            `relevance`, `created`, `name`, `bpm`, `duration` or, with `like`, `near`; with `-` in
+            front, descending.
         counts
             Whether to count the values of facets.
         page_size
