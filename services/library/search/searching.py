@@ -39,6 +39,7 @@ from services.library.search.ranking import (
 from services.library.search.repository import (
     FoundRow,
     deleting_documents,
+    documents_in,
     documents_of,
     ids_by_name,
     next_by_name,
@@ -46,7 +47,7 @@ from services.library.search.repository import (
 )
 from services.library.search.snapshots import Snapshots
 from services.library.search.text import words_of
-from services.library.search.values import is_item_id
+from services.library.search.values import is_id
 from services.library.search.views import hit_to_api
 
 
@@ -221,7 +222,7 @@ async def _find_texts(session: AsyncSession, owner: str, query: SearchQuery) -> 
     others = [term for term in query.terms if term not in plain]
     songs: list[str] = []
     for source in query.sources:
-        if is_item_id(source):
+        if is_id(source):
             songs.append(source)
         else:
             term = Term(text=" ".join(words_of(source)))
@@ -231,6 +232,9 @@ async def _find_texts(session: AsyncSession, owner: str, query: SearchQuery) -> 
         words=await find_all(session, owner, plain) if plain else None,
         terms=[(term, await find_all(session, owner, (term,))) for term in others],
         songs=songs,
+        collections=await documents_in(session, owner, query.collections)
+        if query.collections
+        else None,
         deleting=await deleting_documents(session, owner),
     )
 
