@@ -77,7 +77,8 @@ async def test_parameters_make_the_same_search_as_the_language(catalogue: Catalo
 
 async def test_what_a_collection_holds_is_found_by_its_owner_alone(catalogue: Catalogue) -> None:
     user, stranger = catalogue.user(), catalogue.user()
-    held, other = await user.track(name="Held.wav"), await user.track(name="Other.wav")
+    held = await user.track(b"held" * 1000, name="Held.wav")
+    other = await user.track(b"other" * 1000, name="Other.wav")
     theirs = await stranger.track(name="Theirs.wav")
     collection = (await user.post("/collections", {"name": "Night bus"}))["id"]
     await user.post(f"/collections/{collection}/items", {"items": [held]})

@@ -1,6 +1,6 @@
 /** Draws waveforms of lists on canvases. */
 
-import { COLUMNS, type MiniWaveform } from "./waveforms";
+import { amplitudeOf, COLUMNS, type MiniWaveform } from "./waveforms";
 
 /** Colours of the theme as canvases take them. */
 export interface Palette {
@@ -20,7 +20,7 @@ export interface DrawOptions {
 
 /** Exponent that makes quiet tails visible in small waveforms. */
 const CURVE = 0.68;
-const CURVED = Float32Array.from({ length: 256 }, (_, value) => (value / 255) ** CURVE);
+const CURVED = Float32Array.from({ length: 256 }, (_, byte) => amplitudeOf(byte) ** CURVE);
 const PEAK_ALPHA = 0.5;
 
 /** Read the theme's colours. */

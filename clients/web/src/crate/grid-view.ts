@@ -29,8 +29,6 @@ export interface GridState {
 
 export interface GridSource {
   readonly waveforms: Waveforms;
-  /** Called with the rows in view after they have changed. */
-  readonly onView: (first: number, end: number) => void;
 }
 
 export class GridView {
@@ -161,8 +159,6 @@ export class GridView {
     for (const row of this.#spare.splice(0)) row.element.remove();
     if (this.#waveSize.width === 0 && this.#rows.size > 0) this.#measureWave(first, end);
     this.#wantWaveforms(first, end);
-    const view = this.#windowing.rows();
-    this.#source.onView(view.first, view.end);
   }
 
   #drawRow(index: number, { pages, current, selected, sourceOf }: GridState): void {

@@ -22,13 +22,13 @@ export type Refusals = ReadonlyMap<string, string>;
 
 /** Return a row as it is after a change. */
 export function changed(hit: SearchHit, change: ItemChange): SearchHit {
-  const { favourite = hit.favourite, rating = hit.rating } = change;
+  const { favourite = hit.favourite ?? false, rating = hit.rating ?? null } = change;
   const drop = new Set((change.removeTags ?? []).map(folded));
-  const tags = hit.tags.filter((tag) => tag.source !== "user" || !drop.has(folded(tag.name)));
+  const tags = (hit.tags ?? []).filter((tag) => tag.source !== "user" || !drop.has(folded(tag.name)));
   for (const name of change.addTags ?? []) {
     if (!hasTag({ ...hit, tags }, name)) tags.push({ name, source: "user", confidence: null });
   }
-  return { ...hit, favourite, rating: rating ?? null, tags };
+  return { ...hit, favourite, rating, tags };
 }
 
 /** Return the change that takes a change of a row back. */
@@ -38,14 +38,14 @@ export function inverse(hit: SearchHit, change: ItemChange): ItemChange {
   return {
     ...(addTags.length > 0 && { addTags }),
     ...(removeTags.length > 0 && { removeTags }),
-    ...(change.favourite !== undefined && { favourite: hit.favourite }),
+    ...(change.favourite !== undefined && { favourite: hit.favourite ?? false }),
     ...(change.rating !== undefined && { rating: hit.rating ?? null }),
   };
 }
 
 /** Return whether a user gave a sound this tag; case and accents do not matter. */
 export function hasTag(hit: SearchHit, name: string): boolean {
-  return hit.tags.some((tag) => tag.source === "user" && folded(tag.name) === folded(name));
+  return (hit.tags ?? []).some((tag) => tag.source === "user" && folded(tag.name) === folded(name));
 }
 
 /** Return a tag as tags are compared: without case, accents and width. */

@@ -92,6 +92,17 @@ export class ResultPages {
     });
   }
 
+  /** Return the position of an item among the first `most` rows, reading them; null if not there. */
+  async find(item: string, most: number): Promise<number | null> {
+    for (let page = 0; page * PAGE < Math.min(most, this.total ?? 0); page += 1) {
+      const known = this.#rowOfItem.get(item);
+      if (known !== undefined) return known;
+      if (!this.#pages.has(page)) await this.#load(page * PAGE, PAGE);
+      if (this.error !== null || this.#abort.signal.aborted) return null;
+    }
+    return this.#rowOfItem.get(item) ?? null;
+  }
+
   /** Change rows of items in place; an item that has not been read is left out. */
   patch(items: Iterable<string>, change: (hit: SearchHit) => SearchHit): void {
     for (const item of items) {

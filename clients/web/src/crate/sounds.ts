@@ -14,6 +14,8 @@ export interface SoundFile {
 
 interface Kept {
   readonly file: Promise<SoundFile>;
+  /** The file, once its address has come. */
+  ready?: SoundFile;
   /** When it must be asked for again, by `performance.now()`. */
   until: number;
 }
@@ -35,7 +37,10 @@ export function soundFile(item: string): Promise<SoundFile> {
   kept.delete(item);
   kept.set(item, entry);
   reading.then(
-    ({ life }) => (entry.until = performance.now() + life * LIFE_SHARE),
+    ({ file, life }) => {
+      entry.ready = file;
+      entry.until = performance.now() + life * LIFE_SHARE;
+    },
     () => kept.delete(item),
   );
   for (const oldest of kept.keys()) {
@@ -43,6 +48,12 @@ export function soundFile(item: string): Promise<SoundFile> {
     kept.delete(oldest);
   }
   return entry.file;
+}
+
+/** Return the file of an item's sound if its address has come before, as a drag needs it at once. */
+export function readyFile(item: string): SoundFile | undefined {
+  const known = kept.get(item);
+  return known && known.until > performance.now() ? known.ready : undefined;
 }
 
 /** Read which file an item has, its signed address, and for how many milliseconds that is valid. */

@@ -6,8 +6,13 @@ export const COLUMNS = 150;
 export const BATCH = 200;
 const MAX_KEPT = 6000;
 
-/** Two values for each column, 0 to 255: the greatest peak, then the RMS level. */
+/** For each column two bytes, the peak and the RMS level; `amplitudeOf` says what a byte means. */
 export type MiniWaveform = Uint8Array;
+
+/** Return the amplitude that a byte stands for, 0 to 1: its square keeps quiet sounds apart. */
+export function amplitudeOf(byte: number): number {
+  return (byte / 255) ** 2;
+}
 
 /** Reads mini-waveforms; an item without one is left out. */
 export type WaveformReader = (items: readonly string[]) => Promise<ReadonlyMap<string, MiniWaveform>>;
@@ -16,6 +21,7 @@ export class Waveforms {
   readonly #read: WaveformReader;
   readonly #kept = new Map<string, MiniWaveform | null>();
   readonly #listeners = new Set<() => void>();
+  readonly #extra = new Set<string>();
   #wanted: readonly string[] = [];
   #isReading = false;
 
@@ -34,9 +40,11 @@ export class Waveforms {
     void this.#continue();
   }
 
-  /** Forget the waveform of an item, to read it again. */
-  forget(item: string): void {
-    this.#kept.delete(item);
+  /** Read the waveform of an item that is shown beside the list, such as one on a pad. */
+  keep(item: string): void {
+    if (this.#kept.has(item)) return;
+    this.#extra.add(item);
+    void this.#continue();
   }
 
   subscribe(listener: () => void): () => void {
@@ -46,7 +54,9 @@ export class Waveforms {
 
   async #continue(): Promise<void> {
     if (this.#isReading) return;
-    const items = this.#wanted.filter((item) => !this.#kept.has(item)).slice(0, BATCH);
+    const all = [...this.#extra, ...this.#wanted];
+    const items = all.filter((item) => !this.#kept.has(item)).slice(0, BATCH);
+    this.#extra.clear();
     if (items.length === 0) return;
     this.#isReading = true;
     try {
@@ -55,7 +65,7 @@ export class Waveforms {
       this.#forgetOldest();
     } catch {
       // The rows show a line in their place; scrolling on asks again.
-      this.#wanted = [];
+      return;
     } finally {
       this.#isReading = false;
     }

@@ -1,0 +1,69 @@
+/** The results of the current filters, kept on screen until those of new filters have come. */
+
+import { useEffect, useRef, useState } from "react";
+import { rowsOf } from "./client";
+import { formatFilters, type Filters } from "./filters";
+import { ResultPages } from "./result-pages";
+
+/** How long typing must rest before the search begins, in milliseconds. */
+const TYPING_MS = 200;
+
+export interface Results {
+  readonly pages: ResultPages;
+  /** Whether `pages` are of earlier filters. */
+  readonly isStale: boolean;
+  /** Grows with every change of the rows. */
+  readonly version: number;
+  /** Search again, from the position on. */
+  reload(row: number): void;
+}
+
+/** Return the results of filters; `row` is the position to read first. */
+export function useResults(filters: Filters, row: number): Results {
+  const key = useRested(filters);
+  const [shown, setShown] = useState<{ pages: ResultPages; key: string } | null>(null);
+  const [version, setVersion] = useState(0);
+  const [reloads, setReloads] = useState(0);
+  const start = useRef(row);
+  const latest = useRef(filters);
+  useEffect(() => {
+    latest.current = filters;
+  });
+  useEffect(() => {
+    const pages = new ResultPages(rowsOf(latest.current), (change) => {
+      if (change === "results") setShown({ pages, key });
+      setVersion((count) => count + 1);
+    });
+    void pages.open(start.current);
+    start.current = 0;
+    return () => pages.close();
+  }, [key, reloads]);
+  const pages = shown?.pages ?? EMPTY;
+  return {
+    pages,
+    isStale: shown?.key !== formatFilters(filters).toString(),
+    version,
+    reload: (from) => {
+      start.current = from;
+      setReloads((count) => count + 1);
+    },
+  };
+}
+
+const EMPTY = new ResultPages(
+  () => new Promise(() => undefined),
+  () => undefined,
+);
+
+/** Return the filters as text, after typing in the search box has rested. */
+function useRested(filters: Filters): string {
+  const key = formatFilters(filters).toString();
+  const [rested, setRested] = useState({ key, query: filters.query });
+  const isTyped = filters.query !== rested.query;
+  useEffect(() => {
+    if (!isTyped) return setRested({ key, query: filters.query });
+    const timer = setTimeout(() => setRested({ key, query: filters.query }), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [key, filters.query, isTyped]);
+  return isTyped ? rested.key : key;
+}
