@@ -1,5 +1,5 @@
 /** The command palette: sounds, then actions, then places. */
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useDeferredValue, useId, useRef, useState } from "react";
 import { navigate } from "../address";
 import { api, data } from "../data/api";
@@ -91,7 +91,9 @@ export function Palette({ onClose }: { onClose: () => void }) {
             </div>
           </div>
         ))}
-        {rows.length === 0 && <p className="fg2" style={{ padding: 14 }}>{`Nothing is called “${text}”.`}</p>}
+        {rows.length === 0 && (
+          <p className="fg2" style={{ padding: 14 }}>{`Nothing is called “${text}”.`}</p>
+        )}
       </div>
     </Dialog>
   );
@@ -113,7 +115,7 @@ function useSounds(text: string): readonly Row[] {
   const search = useQuery({
     queryKey: ["search", "palette", text],
     enabled: text.length >= 2,
-    placeholderData: (before) => before,
+    placeholderData: keepPreviousData,
     queryFn: ({ signal }) =>
       data(api.GET("/v1/search", { params: { query: { q: text, limit: MAX_SOUNDS } }, signal })),
   });
@@ -126,7 +128,11 @@ function useSounds(text: string): readonly Row[] {
     detail: item.audio ? formatLength(item.audio.duration) : "",
     cap: "",
     run: () =>
-      navigate(item.kind === "track" ? `/tracks/${item.id}` : `/crate?at=${item.id}&q=${encodeURIComponent(text)}`),
+      navigate(
+        item.kind === "track"
+          ? `/tracks/${item.id}`
+          : `/crate?at=${item.id}&q=${encodeURIComponent(text)}`,
+      ),
   }));
 }
 

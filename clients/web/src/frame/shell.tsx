@@ -1,6 +1,7 @@
 /** The frame around every place, and the commands that work everywhere. */
-import { Suspense, lazy, useState } from "react";
+import { Suspense, lazy, useEffect, useState } from "react";
 import { navigate, useAddress } from "../address";
+import { onLiveEvent, startEvents } from "../data/events";
 import { undoQueue } from "../data/undo";
 import { problemText } from "../data/problems";
 import { session } from "../data/session";
@@ -11,6 +12,9 @@ import { Link } from "../parts/link";
 import { Icon } from "../parts/icon";
 import { TAB_PLACES, routeOf, type Route } from "../places";
 import { SessionDialog } from "../sign-in/session-dialog";
+import { DropZone } from "../uploads/drop-zone";
+import { processReadyItems } from "../uploads/processing";
+import { restoreUploads } from "../uploads/queue";
 import { KeysSheet } from "./keys-sheet";
 import { Palette } from "./palette";
 import { Strips } from "./strips";
@@ -30,6 +34,19 @@ export function Shell() {
   const { path } = useAddress();
   const state = useStore(session);
   const [overlay, setOverlay] = useState<Overlay>("none");
+  const account = "account" in state ? state.account.id : "";
+  useEffect(() => {
+    restoreUploads();
+    void processReadyItems();
+    const stopListening = onLiveEvent((event) => {
+      if (event.type === "item.changed" || event.type === "job.succeeded") void processReadyItems();
+    });
+    const stopEvents = startEvents();
+    return () => {
+      stopListening();
+      stopEvents();
+    };
+  }, [account]);
   useKeys({
     palette: () => setOverlay((now) => (now === "palette" ? "none" : "palette")),
     keys: () => setOverlay("keys"),
@@ -63,6 +80,7 @@ export function Shell() {
           </Link>
         ))}
       </nav>
+      <DropZone />
       <Toast />
       {overlay === "palette" && <Palette onClose={() => setOverlay("none")} />}
       {overlay === "keys" && <KeysSheet onClose={() => setOverlay("none")} />}

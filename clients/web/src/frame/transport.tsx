@@ -1,6 +1,6 @@
 /** The transport: always there, and always shows the single player. */
 import { useEffect, useRef, useState } from "react";
-import { player, type Peaks } from "../audio/player";
+import { player, type Peaks, type Sound } from "../audio/player";
 import { useStore } from "../data/store";
 import { useKeys, useTooltip } from "../keys/commands";
 import { formatClock, formatLength } from "../parts/format";
@@ -96,26 +96,25 @@ function SecondLine() {
   const { sound, blocked, problem } = useStore(player.state);
   if (problem !== null) return <span className="t12 danger">{problem}</span>;
   if (blocked) return <span className="t12 accent">Press Space to start sound</span>;
-  return (
-    <span className="t12 fg2">{sound ? sound.subtitle : "Space plays what is selected"}</span>
-  );
+  return <span className="t12 fg2">{sound ? sound.subtitle : "Space plays what is selected"}</span>;
 }
 
 /** Position, waveform and length; the position follows audio time, frame by frame. */
 function Position() {
   const { sound, duration, playing } = useStore(player.state);
   const dark = useStore(theme);
-  const [peaks, setPeaks] = useState<Peaks | null>(null);
+  const [loaded, setLoaded] = useState<{ sound: Sound; peaks: Peaks | null } | null>(null);
+  const peaks = loaded && loaded.sound === sound ? loaded.peaks : null;
   const canvas = useRef<HTMLCanvasElement>(null);
   const clock = useRef<HTMLSpanElement>(null);
   const line = useRef<HTMLSpanElement>(null);
   const slider = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    setPeaks(null);
+    if (!sound?.peaks) return;
     let current = true;
-    sound?.peaks?.().then(
-      (found) => {
-        if (current) setPeaks(found);
+    sound.peaks().then(
+      (answer) => {
+        if (current) setLoaded({ sound, peaks: answer });
       },
       () => undefined,
     );

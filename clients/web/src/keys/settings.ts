@@ -19,8 +19,10 @@ function read(): KeyChanges {
 }
 
 export function changeKeys(command: string, chords: readonly string[] | null): void {
-  const { [command]: _before, ...others } = keyChanges.get();
-  const next = chords === null ? others : { ...others, [command]: chords };
+  const others = Object.entries(keyChanges.get()).filter(([name]) => name !== command);
+  const next: KeyChanges = Object.fromEntries(
+    chords === null ? others : [...others, [command, chords]],
+  );
   localStorage.setItem(STORAGE_KEY, JSON.stringify(next));
   keyChanges.set(next);
 }

@@ -47,7 +47,10 @@ function draw(canvas: HTMLCanvasElement): void {
     const spread = parted * parted * (3 - 2 * parted);
     const mixed = Math.min(1, Math.max(0, 1 - (share - SPLIT_FROM) / 0.1));
     if (mixed > 0) {
-      const sum = Math.min(1, levels.reduce((total, level) => total + level * 0.4, 0.04));
+      const sum = Math.min(
+        1,
+        levels.reduce((total, level) => total + level * 0.4, 0.04),
+      );
       column(x, height / 2, sum * height * 0.13 * (0.45 + 0.55 * mixed), grey, mixed);
     }
     if (parted === 0) continue;

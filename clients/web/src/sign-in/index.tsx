@@ -1,6 +1,6 @@
 /** Sign in, or make an account. */
 import { useState } from "react";
-import { navigate, useAddress } from "../address";
+import { setQuery, useAddress } from "../address";
 import { problemText } from "../data/problems";
 import { ProblemError, signIn, signUp } from "../data/session";
 import { Logo } from "../parts/icon";
@@ -22,13 +22,15 @@ export function SignIn() {
     try {
       if (creating) await signUp(email, password, invitation);
       else await signIn(email, password);
-      if (creating) navigate("/crate", { replace: true });
+      setQuery({ new: null, invitation: null }, { replace: true });
     } catch (error) {
       const refused = creating && error instanceof ProblemError && error.code === "forbidden";
       if (refused) setNeedsInvitation(true);
+      // The server answers alike for a new and a known address; only the sign-in tells.
+      const known = creating && error instanceof ProblemError && error.code === "wrong_credentials";
       setProblem(
-        error instanceof ProblemError && error.code === "already_exists"
-          ? "This e-mail has an account already. Sign in instead."
+        known
+          ? "This e-mail has an account with another password. Sign in instead."
           : problemText(error),
       );
       setBusy(false);
@@ -66,7 +68,7 @@ export function SignIn() {
             autoComplete={creating ? "new-password" : "current-password"}
             onChange={setPassword}
             problem={problem}
-            {...(creating ? { hint: "At least 10 characters." } : {})}
+            {...(creating ? { hint: "At least 8 characters." } : {})}
           />
           {creating && needsInvitation && (
             <TextField
@@ -86,7 +88,7 @@ export function SignIn() {
               className="link"
               onClick={() => {
                 setProblem("");
-                navigate(creating ? "/" : "/?new", { replace: true });
+                setQuery({ new: creating ? null : "1" }, { replace: true });
               }}
             >
               {creating ? "Sign in" : "Make an account"}

@@ -1,0 +1,136 @@
+/** Adding files: each is hashed, announced, sent, and then processed. */
+import { queries } from "../data/cache";
+import { problemText } from "../data/problems";
+import { session } from "../data/session";
+import { showToast } from "../data/toasts";
+import { plural } from "../parts/format";
+import {
+  OPEN_PHASES,
+  patchEntry,
+  resumableEntry,
+  restoredUploads,
+  storeOpenUploads,
+  uploadEntries,
+  type UploadEntry,
+} from "./entries";
+import { uploadPorts } from "./ports";
+import { processWhenReady } from "./processing";
+import { sendFile } from "./send";
+import { UnreadableFileError, sha256Of } from "./sha256";
+
+/** Files that are sent at the same time. */
+const PARALLEL = 2;
+
+const files = new Map<string, File>();
+const stops = new Map<string, AbortController>();
+let running = 0;
+
+function account(): string {
+  const state = session.get();
+  return "account" in state ? state.account.id : "";
+}
+
+/** Show the uploads that were open when the page was left. */
+export function restoreUploads(): void {
+  uploadEntries.set((entries) => [
+    ...entries,
+    ...restoredUploads(account()).filter((stored) => !entries.some((e) => e.key === stored.key)),
+  ]);
+}
+
+/** Add files; a file of an interrupted upload goes on with it. */
+export function addFiles(added: readonly File[]): void {
+  for (const file of added) {
+    const resumed = resumableEntry(uploadEntries.get(), file);
+    const key = resumed?.key ?? crypto.randomUUID();
+    files.set(key, file);
+    if (resumed) {
+      patchEntry(key, { phase: "waiting" });
+      continue;
+    }
+    const entry: UploadEntry = {
+      key,
+      name: file.name,
+      size: file.size,
+      phase: "waiting",
+      bytes: 0,
+      upload: null,
+      sha256: null,
+      item: null,
+      problem: "",
+      since: null,
+    };
+    uploadEntries.set((entries) => [...entries, entry]);
+  }
+  if (added.length > 0) showToast(`${plural(added.length, "file")} added.`);
+  startNext();
+}
+
+export function stopUpload(key: string): void {
+  stops.get(key)?.abort();
+  files.delete(key);
+  patchEntry(key, { phase: "stopped" });
+  storeOpenUploads(account());
+}
+
+/** Whether bytes are on their way, so that leaving the page would stop them. */
+export function uploadsOpen(): boolean {
+  return uploadEntries.get().some((entry) => OPEN_PHASES.has(entry.phase));
+}
+
+function startNext(): void {
+  for (const entry of uploadEntries.get()) {
+    if (running >= PARALLEL) return;
+    const file = files.get(entry.key);
+    if (entry.phase !== "waiting" || !file) continue;
+    running += 1;
+    patchEntry(entry.key, { phase: "hashing", bytes: 0 });
+    void upload(entry, file).finally(() => {
+      running -= 1;
+      stops.delete(entry.key);
+      storeOpenUploads(account());
+      startNext();
+    });
+  }
+}
+
+async function upload({ key, upload: earlier, sha256: expected }: UploadEntry, file: File) {
+  const stop = new AbortController();
+  stops.set(key, stop);
+  try {
+    const sha256 = await sha256Of(file, (bytes) => patchEntry(key, { bytes }));
+    stop.signal.throwIfAborted();
+    patchEntry(key, { phase: "sending", bytes: 0, sha256, since: Date.now() });
+    const sent = await sendFile(
+      { name: file.name, size: file.size, sha256, content: file },
+      uploadPorts,
+      {
+        resume: sha256 === expected ? earlier : null,
+        onCreated: ({ id }) => {
+          patchEntry(key, { upload: id });
+          storeOpenUploads(account());
+        },
+        onSent: (bytes) => patchEntry(key, { bytes }),
+        onInterrupted: (lost) => patchEntry(key, { phase: lost ? "interrupted" : "sending" }),
+        signal: stop.signal,
+      },
+    );
+    const phase = sent.duplicate ? "duplicate" : "done";
+    patchEntry(key, { phase, item: sent.item ?? null, bytes: file.size });
+    files.delete(key);
+    if (sent.item && !sent.duplicate) processWhenReady(sent.item);
+    await queries.invalidateQueries({ queryKey: ["work"] });
+    await queries.invalidateQueries({ queryKey: ["items"] });
+  } catch (error) {
+    if (stop.signal.aborted) return;
+    const problem =
+      error instanceof UnreadableFileError
+        ? "This file cannot be read. It may have been moved or changed. Add it again."
+        : problemText(error);
+    patchEntry(key, { phase: "refused", problem });
+  }
+}
+
+window.addEventListener("beforeunload", (event) => {
+  if (uploadsOpen()) event.preventDefault();
+});
