@@ -39,9 +39,7 @@ export const collectionsQuery = queryOptions({
 /** Create a collection; return it, or null if the server refused. */
 export async function createCollection(name: string): Promise<Collection | null> {
   try {
-    const made = await data(
-      api.POST("/v1/collections", { body: { name }, headers: idempotent() }),
-    );
+    const made = await data(api.POST("/v1/collections", { body: { name }, headers: idempotent() }));
     await queries.invalidateQueries({ queryKey: KEY });
     return made;
   } catch (error) {

@@ -3,12 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Icon } from "../parts/icon";
-import {
-  collect,
-  collectionsQuery,
-  createCollection,
-  renameCollection,
-} from "./collections-data";
+import { collect, collectionsQuery, createCollection, renameCollection } from "./collections-data";
 import { useDropTarget } from "./drop-target";
 import { FacetGroup } from "./facet-parts";
 import { NameField } from "./name-field";

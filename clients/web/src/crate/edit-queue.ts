@@ -41,7 +41,9 @@ export class EditQueue {
       }
       return refusals;
     });
-    this.#tail = result.finally(() => this.waiting.set((count) => count - 1)).catch(() => undefined);
+    this.#tail = result
+      .finally(() => this.waiting.set((count) => count - 1))
+      .catch(() => undefined);
     return result;
   }
 

@@ -39,8 +39,8 @@ function FirstRun() {
     <div className="crate-empty first">
       <h1>Drop a song</h1>
       <p className="lead">
-        It comes back in pieces: stems, one-shots and loops cut on the beat, MIDI, tempo, key, chords
-        and lyrics. All of it lands in this crate, ready to be searched by ear.
+        It comes back in pieces: stems, one-shots and loops cut on the beat, MIDI, tempo, key,
+        chords and lyrics. All of it lands in this crate, ready to be searched by ear.
       </p>
       <div className="first-drop">
         <button type="button" className="btn primary large" onClick={() => runCommand("add")}>

@@ -60,10 +60,20 @@ export function filterChips(
       rest: { tags: filters.tags.filter((other) => other !== tag) },
     })),
     filters.favourites
-      ? { id: "favourite", text: "Favourites", without: "All, not only favourites", rest: { favourites: false } }
+      ? {
+          id: "favourite",
+          text: "Favourites",
+          without: "All, not only favourites",
+          rest: { favourites: false },
+        }
       : null,
     filters.doubtful
-      ? { id: "doubt", text: "In doubt", without: "Also what is not in doubt", rest: { doubtful: false } }
+      ? {
+          id: "doubt",
+          text: "In doubt",
+          without: "Also what is not in doubt",
+          rest: { doubtful: false },
+        }
       : null,
     filters.minRating === null
       ? null

@@ -76,6 +76,11 @@ export class GridView {
     return this.#windowing.rowsInView;
   }
 
+  /** Whether the first row is in view. */
+  get isAtTop(): boolean {
+    return this.#windowing.offset < this.#windowing.rowHeight;
+  }
+
   /** Show another state. */
   update(state: GridState): void {
     const isOther = this.#state?.pages !== state.pages;
@@ -204,4 +209,3 @@ export class GridView {
     this.#source.waveforms.want(items);
   }
 }
-

@@ -23,6 +23,8 @@ const AHEAD_MS = 80;
 export interface GridHandle {
   /** Number of whole rows in view. */
   rowsInView(): number;
+  /** Whether the first row is in view. */
+  isAtTop(): boolean;
 }
 
 export function Grid({
@@ -46,7 +48,7 @@ export function Grid({
     if (!viewport.current || !body.current) return;
     const made = new GridView(viewport.current, body.current, { waveforms });
     view.current = made;
-    handle.current = { rowsInView: () => made.rowsInView };
+    handle.current = { rowsInView: () => made.rowsInView, isAtTop: () => made.isAtTop };
     return () => made.close();
   }, [handle]);
 
@@ -70,7 +72,11 @@ export function Grid({
     if (closest(event.target, "[data-action=favourite]")) {
       crate.moveTo(index, hasRow(selected, index) ? { extend: false } : {});
       const hit = pages.row(index);
-      if (hit) crate.edit({ favourite: !hit.favourite }, hit.favourite ? "Favourite removed" : "Favourite");
+      if (hit)
+        crate.edit(
+          { favourite: !hit.favourite },
+          hit.favourite ? "Favourite removed" : "Favourite",
+        );
       return;
     }
     const extend = event.shiftKey;
@@ -167,4 +173,3 @@ function rowAt(target: EventTarget): number | null {
   const row = closest(target, "[data-row]")?.dataset["row"];
   return row === undefined ? null : Number(row);
 }
-

@@ -19,6 +19,7 @@ import { tagsQuery } from "./tags-data";
 import { addToTray } from "./tray-data";
 import { useCrate, type Crate as CrateState } from "./use-crate";
 import { useCrateKeys } from "./use-crate-keys";
+import { useNews } from "./use-news";
 import { useSongName } from "./use-song-name";
 
 const INSPECTOR = "cratedig.inspector-folded";
@@ -47,7 +48,9 @@ export function Crate() {
     onClose: () => setOverlay("none"),
   });
   useNeighbours(crate);
-  const isEmpty = crate.pages.total === 0 || (crate.pages.total === null && crate.pages.error !== null);
+  const hasNews = useNews(crate, () => grid.current?.isAtTop() ?? true);
+  const isEmpty =
+    crate.pages.total === 0 || (crate.pages.total === null && crate.pages.error !== null);
   const isFirstRun = isEmpty && chips.length === 0 && crate.filters.query === "";
   const inspector = (
     <Inspector
@@ -68,7 +71,11 @@ export function Crate() {
     <main className={isFolded ? "crate folded" : "crate"}>
       <aside className={overlay === "filters" ? "facets sheet" : "facets"} aria-label="Filters">
         {overlay === "filters" && (
-          <button type="button" className="btn primary sheet-close" onClick={() => setOverlay("none")}>
+          <button
+            type="button"
+            className="btn primary sheet-close"
+            onClick={() => setOverlay("none")}
+          >
             Show {crate.pages.total?.toLocaleString("en") ?? ""} sounds
           </button>
         )}
@@ -78,6 +85,7 @@ export function Crate() {
         <ListBar
           crate={crate}
           chips={chips}
+          hasNews={hasNews}
           onFilters={() => setOverlay("filters")}
           onTag={() => setOverlay("tag")}
           onCollect={() => setOverlay("collect")}

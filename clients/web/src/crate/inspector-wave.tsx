@@ -90,8 +90,12 @@ function useColumns(hit: SearchHit): Columns | "silent" | null {
   if (columns?.item === item) return columns.value;
   const mini = waveforms.get(item);
   if (!mini) return null;
-  const peak = Float32Array.from({ length: mini.length / 2 }, (_, n) => amplitudeOf(mini[2 * n] ?? 0));
-  const rms = Float32Array.from({ length: mini.length / 2 }, (_, n) => amplitudeOf(mini[2 * n + 1] ?? 0));
+  const peak = Float32Array.from({ length: mini.length / 2 }, (_, n) =>
+    amplitudeOf(mini[2 * n] ?? 0),
+  );
+  const rms = Float32Array.from({ length: mini.length / 2 }, (_, n) =>
+    amplitudeOf(mini[2 * n + 1] ?? 0),
+  );
   return { high: peak, low: peak.map((value) => -value), rms };
 }
 
@@ -99,7 +103,9 @@ async function decodeColumns(item: string): Promise<Columns | "silent"> {
   const { address } = await soundFile(item);
   const bytes = await (await fetch(address)).arrayBuffer();
   const audio = await new OfflineAudioContext(1, 1, 44_100).decodeAudioData(bytes);
-  const channels = Array.from({ length: audio.numberOfChannels }, (_, n) => audio.getChannelData(n));
+  const channels = Array.from({ length: audio.numberOfChannels }, (_, n) =>
+    audio.getChannelData(n),
+  );
   return columnsOf(channels);
 }
 
@@ -129,7 +135,11 @@ export function columnsOf(channels: readonly Float32Array[]): Columns | "silent"
   return loudest === 0 ? "silent" : { low, high, rms };
 }
 
-function drawColumns(canvas: HTMLCanvasElement, columns: Columns | "silent" | null, played: number) {
+function drawColumns(
+  canvas: HTMLCanvasElement,
+  columns: Columns | "silent" | null,
+  played: number,
+) {
   if (canvas.clientWidth === 0) return;
   sizeCanvas(canvas, canvas.clientWidth, canvas.clientHeight);
   const context = canvas.getContext("2d");

@@ -36,7 +36,9 @@ export function Inspector({
   const collections = useQuery(collectionsQuery);
   if (!hit) return <p className="inspector-none fg2">No sound is current.</p>;
   const edit = (change: ItemChange, label: string): void => {
-    void editSounds({ hits: [hit], change, label }, (items, patch) => crate.pages.patch(items, patch));
+    void editSounds({ hits: [hit], change, label }, (items, patch) =>
+      crate.pages.patch(items, patch),
+    );
   };
   const open = collections.data?.find((one) => one.id === crate.filters.collection);
   return (
@@ -156,7 +158,9 @@ function ClassFact({ hit }: { hit: SearchHit }) {
       <dt>Class</dt>
       <dd className="cell-class">
         <i className={isYours ? "dot" : "dot proposal"} />
-        <span className={isDoubtful(hit) ? "doubtful" : ""}>{className(hit.sound_class ?? "")}</span>
+        <span className={isDoubtful(hit) ? "doubtful" : ""}>
+          {className(hit.sound_class ?? "")}
+        </span>
       </dd>
       {!isYours && confidence != null ? (
         <dd

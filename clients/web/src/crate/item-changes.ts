@@ -24,7 +24,9 @@ export type Refusals = ReadonlyMap<string, string>;
 export function changed(hit: SearchHit, change: ItemChange): SearchHit {
   const { favourite = hit.favourite ?? false, rating = hit.rating ?? null } = change;
   const drop = new Set((change.removeTags ?? []).map(folded));
-  const tags = (hit.tags ?? []).filter((tag) => tag.source !== "user" || !drop.has(folded(tag.name)));
+  const tags = (hit.tags ?? []).filter(
+    (tag) => tag.source !== "user" || !drop.has(folded(tag.name)),
+  );
   for (const name of change.addTags ?? []) {
     if (!hasTag({ ...hit, tags }, name)) tags.push({ name, source: "user", confidence: null });
   }
@@ -66,7 +68,7 @@ export function toEdits(changes: ItemChanges): ItemsEdit[][] {
   const requests: ItemsEdit[][] = [];
   let room = 0;
   for (const { change, items } of groups.values()) {
-    for (let first = 0; first < items.length; ) {
+    for (let first = 0; first < items.length;) {
       if (room === 0) {
         requests.push([]);
         room = MAX_ITEMS;

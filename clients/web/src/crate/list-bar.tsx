@@ -14,12 +14,15 @@ import type { Crate } from "./use-crate";
 export function ListBar({
   crate,
   chips,
+  hasNews,
   onFilters,
   onTag,
   onCollect,
 }: {
   crate: Crate;
   chips: readonly FilterChip[];
+  /** Whether sounds have come that the list does not hold yet. */
+  hasNews: boolean;
   /** Opens the filters on a phone. */
   onFilters: () => void;
   onTag: () => void;
@@ -36,13 +39,21 @@ export function ListBar({
       {count > 1 ? (
         <Selection crate={crate} count={count} onTag={onTag} onCollect={onCollect} />
       ) : (
-        <Filtered crate={crate} chips={chips} />
+        <Filtered crate={crate} chips={chips} hasNews={hasNews} />
       )}
     </div>
   );
 }
 
-function Filtered({ crate, chips }: { crate: Crate; chips: readonly FilterChip[] }) {
+function Filtered({
+  crate,
+  chips,
+  hasNews,
+}: {
+  crate: Crate;
+  chips: readonly FilterChip[];
+  hasNews: boolean;
+}) {
   const all = useQuery({ queryKey: ["crate", "all"], queryFn: ({ signal }) => countAll(signal) });
   const { total } = crate.pages;
   const isNarrowed = isFiltered(crate.filters) || crate.filters.collection !== null;
@@ -69,6 +80,11 @@ function Filtered({ crate, chips }: { crate: Crate; chips: readonly FilterChip[]
         ))}
       </ul>
       <span className="grow" />
+      {hasNews && (
+        <button type="button" className="btn small quiet" onClick={crate.reload}>
+          Show new sounds
+        </button>
+      )}
       <SortMenu crate={crate} />
     </>
   );

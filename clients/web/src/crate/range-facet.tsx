@@ -139,6 +139,8 @@ export function valueOf(scale: RangeScale, step: number): number {
 export function stepOf(scale: RangeScale, value: number): number {
   const { min, max, logarithmic } = scale;
   const held = Math.min(Math.max(value, min), max);
-  const share = logarithmic ? Math.log(held / min) / Math.log(max / min) : (held - min) / (max - min);
+  const share = logarithmic
+    ? Math.log(held / min) / Math.log(max / min)
+    : (held - min) / (max - min);
   return Math.round(share * STEPS);
 }

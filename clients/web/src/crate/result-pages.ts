@@ -57,6 +57,15 @@ export class ResultPages {
     this.#continue();
   }
 
+  /** Search again; the rows stay until the answer has come. */
+  refresh(): void {
+    this.#snapshot = null;
+    this.#pages.clear();
+    this.error = null;
+    this.#continue();
+    if ((this.total ?? 0) === 0) void this.#load(0, FIRST_PAGE);
+  }
+
   /** Stop reading. */
   close(): void {
     this.#abort.abort();

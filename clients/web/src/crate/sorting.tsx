@@ -57,7 +57,9 @@ export function SortHeader({ crate }: { crate: Crate }) {
                 onClick={() => crate.setFilters({ sort: sort === own ? `-${own}` : own })}
               >
                 {label}
-                {order !== "none" && <span aria-hidden="true">{order === "ascending" ? " ↑" : " ↓"}</span>}
+                {order !== "none" && (
+                  <span aria-hidden="true">{order === "ascending" ? " ↑" : " ↓"}</span>
+                )}
               </button>
             </span>
           );

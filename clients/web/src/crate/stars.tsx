@@ -10,7 +10,11 @@ export function Stars({
   onRating: (rating: number | null) => void;
 }) {
   return (
-    <span className="stars" role="group" aria-label={`Rating: ${rating ? `${rating} of 5` : "none"}`}>
+    <span
+      className="stars"
+      role="group"
+      aria-label={`Rating: ${rating ? `${rating} of 5` : "none"}`}
+    >
       {[1, 2, 3, 4, 5].map((stars) => (
         <button
           key={stars}

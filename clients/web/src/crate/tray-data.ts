@@ -38,7 +38,9 @@ export async function addToTray(items: readonly Item[]): Promise<void> {
   const taken = fresh.slice(0, free.length);
   if (taken.length > 0) {
     await edit(
-      taken.length === 1 ? `${baseName(taken[0]?.name ?? "")} in the tray` : `${taken.length} in the tray`,
+      taken.length === 1
+        ? `${baseName(taken[0]?.name ?? "")} in the tray`
+        : `${taken.length} in the tray`,
       taken.map((item, index) => ({ place: free[index]?.place ?? 1, item, locked: false })),
     );
   }

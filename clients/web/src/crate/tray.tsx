@@ -14,6 +14,7 @@ import { drawLine, drawMini, readPalette, sizeCanvas } from "./drawing";
 import { useDropTarget } from "./drop-target";
 import { listenToMidi } from "./midi-pads";
 import { soundFile } from "./sounds";
+import "./tray.css";
 import { emptyPad, lockPad, PAD_CAPS, PAD_CODES, putOnPad, trayQuery } from "./tray-data";
 import type { Item, TrayPlace } from "./types";
 
@@ -89,7 +90,8 @@ function usePadKeys(isPlayed: boolean, play: (index: number) => void): void {
   useEffect(() => {
     if (!isPlayed) return;
     const onKey = (event: KeyboardEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.altKey || takesText(document.activeElement)) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || takesText(document.activeElement))
+        return;
       // By position, so that the pads are a block of four by four on every layout.
       const index = PAD_CODES.indexOf(event.code);
       if (index < 0) return;

@@ -82,9 +82,15 @@ export function useCrate(): Crate {
   useEffect(() => {
     const timer = setTimeout(() => {
       const { address: now } = latest.current;
-      const text = formatAddress({ ...now, at: place.item, row: place.row, selected: place.selected });
+      const text = formatAddress({
+        ...now,
+        at: place.item,
+        row: place.row,
+        selected: place.selected,
+      });
       if (text.toString() === new URLSearchParams(location.search).toString()) return;
-      if (location.pathname !== "/crate" || (place.item === null && place.selected.length === 0)) return;
+      if (location.pathname !== "/crate" || (place.item === null && place.selected.length === 0))
+        return;
       written.current = text.toString();
       navigate(`/crate?${text}`, { replace: true });
     }, REST_MS);
@@ -119,7 +125,10 @@ export function useCrate(): Crate {
     return shown.rowsAt(rows.length > 0 ? rows : [at.row]);
   }, []);
 
-  const patch: Patch = useCallback((items, change) => latest.current.pages.patch(items, change), []);
+  const patch: Patch = useCallback(
+    (items, change) => latest.current.pages.patch(items, change),
+    [],
+  );
   const edit = useCallback<Crate["edit"]>(
     (change, label) => {
       void targets().then((hits) => {
@@ -175,11 +184,11 @@ function placeOf(address: CrateAddress): Place {
 
 /** Find the row of an item that the address names, as after a link or when rows have come. */
 function useFindItem(pages: ResultPages, place: Place, setPlace: (place: Place) => void): void {
-  const looked = useRef<ResultPages | null>(null);
+  const looked = useRef<unknown>(null);
   useEffect(() => {
     const { item } = place;
-    if (item === null || pages.total === null || looked.current === pages) return;
-    looked.current = pages;
+    if (item === null || pages.answer === null || looked.current === pages.answer) return;
+    looked.current = pages.answer;
     if (pages.row(place.row)?.item.id === item) return;
     void pages.find(item, SEARCHED_ROWS).then((row) => {
       if (row === null) setPlace({ ...place, row: 0, item: null, selected: NONE });
@@ -187,4 +196,3 @@ function useFindItem(pages: ResultPages, place: Place, setPlace: (place: Place) 
     });
   });
 }
-

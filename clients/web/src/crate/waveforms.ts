@@ -15,7 +15,9 @@ export function amplitudeOf(byte: number): number {
 }
 
 /** Reads mini-waveforms; an item without one is left out. */
-export type WaveformReader = (items: readonly string[]) => Promise<ReadonlyMap<string, MiniWaveform>>;
+export type WaveformReader = (
+  items: readonly string[],
+) => Promise<ReadonlyMap<string, MiniWaveform>>;
 
 export class Waveforms {
   readonly #read: WaveformReader;

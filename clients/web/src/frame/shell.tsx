@@ -23,6 +23,7 @@ import { TopBar } from "./top-bar";
 import { Transport } from "./transport";
 
 const Crate = lazy(() => import("../crate").then((module) => ({ default: module.Crate })));
+const Tray = lazy(() => import("../crate/tray").then((module) => ({ default: module.Tray })));
 const Track = lazy(() => import("../track").then((module) => ({ default: module.Track })));
 const Tracks = lazy(() => import("../tracks").then((module) => ({ default: module.Tracks })));
 const Activity = lazy(() => import("../activity").then((module) => ({ default: module.Activity })));
@@ -66,7 +67,11 @@ export function Shell() {
           <PlaceOf route={routeOf(path)} />
         </Suspense>
       </div>
-      <div className="tray-slot" id="tray" />
+      <div className="tray-slot">
+        <Suspense>
+          <Tray />
+        </Suspense>
+      </div>
       <Transport />
       <nav className="tabs" aria-label="Places">
         {TAB_PLACES.map((place) => (

@@ -1,0 +1,48 @@
+/** New sounds: the counts follow at once, the list where its reader cannot lose the place. */
+
+import { useEffect, useRef, useState } from "react";
+import { queries } from "../data/cache";
+import { onLiveEvent } from "../data/events";
+import type { LiveEvent } from "../data/live-feed";
+import type { Crate } from "./use-crate";
+
+/** News are gathered for this long, in milliseconds. */
+const GATHER_MS = 2000;
+
+/** Return whether the list lacks sounds that have come; `isAtTop` tells whether it may move. */
+export function useNews(crate: Crate, isAtTop: () => boolean): boolean {
+  const [hasNews, setHasNews] = useState(false);
+  const latest = useRef({ crate, isAtTop });
+  useEffect(() => {
+    latest.current = { crate, isAtTop };
+  });
+  useEffect(() => setHasNews(false), [crate.pages, crate.pages.answer]);
+  useEffect(() => {
+    let timer = 0;
+    const stop = onLiveEvent((event) => {
+      if (event.type === "collection.changed") {
+        void queries.invalidateQueries({ queryKey: ["collections"] });
+        void queries.invalidateQueries({ queryKey: ["tray"] });
+      }
+      if (!changesList(event)) return;
+      timer ||= window.setTimeout(() => {
+        timer = 0;
+        const { crate: now, isAtTop: atTop } = latest.current;
+        void queries.invalidateQueries({ queryKey: ["crate"] });
+        if (now.selected.length === 0 && atTop()) now.pages.refresh();
+        else setHasNews(true);
+      }, GATHER_MS);
+    });
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }, []);
+  return hasNews;
+}
+
+/** Return whether an event adds sounds to the list, takes some away, or tells their classes. */
+function changesList({ type, data }: LiveEvent): boolean {
+  if (type === "item.added") return data["kind"] !== "track";
+  return type === "item.deleted" || (type === "job.succeeded" && data["task"] === "tagging");
+}
