@@ -6,6 +6,15 @@
 # --build-arg LOCK=requirements/midi-gpu.txt, which brings CUDA's libraries.
 # Weights are not in the image: `python -m kit.weights fetch midi` fetches them before the start.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG NODE_IMAGE=node:22-bookworm-slim
+
+# The web client, which only the gateway serves.
+FROM ${NODE_IMAGE} AS web
+ARG SERVICE
+WORKDIR /source/clients/web
+COPY clients/web ./
+COPY contracts/schemas/openapi.json /source/contracts/schemas/openapi.json
+RUN if [ "${SERVICE}" = gateway ]; then npm ci && npm run build; else mkdir -p dist; fi
 
 FROM ${PYTHON_IMAGE} AS build
 ARG SERVICE
@@ -26,6 +35,7 @@ RUN useradd --uid 10001 --create-home cratedig
 WORKDIR /app
 COPY --from=build /venv /venv
 COPY --from=build /app /app
+COPY --from=web /source/clients/web/dist /app/clients/web/dist
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001
 CMD ["/app/start"]

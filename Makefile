@@ -22,17 +22,31 @@ MUTANTS ?= 1000
 EVERY ?= 1
 ARGS ?=
 
+WEB := clients/web
+WEB_MODULES := $(WEB)/node_modules/.ready
+WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist -o -name tests \) -prune -o -type f -print 2>/dev/null)
+# Whether the web client can be built here.
+HAS_NODE := node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && command -v npm >/dev/null
+
+# Runs a script of the web client's package.json; without Node it says so.
+with_node = if $(HAS_NODE); then $(MAKE) $(WEB_MODULES) && cd $(WEB) && echo "npm run $(1)" && npm run --silent $(1); \
+  else echo "Node 20 with npm is missing: the web client's \"$(1)\" is left out."; fi
+
 export PYTHONUNBUFFERED := 1
 export UV_LINK_MODE ?= copy
 
 ##@ Use
 .PHONY: run
-run: setup best-weights ## Start the whole server in one process tree, on one port
-	$(BIN)/python -m embedded $(ARGS)
+run: setup best-weights web-if-possible ## Start the whole server in one process tree, on one port; prints a link that opens it signed in
+	$(BIN)/python -m embedded --sign-in $(ARGS)
 
 .PHONY: demo
-demo: setup best-weights ## Start the server and process the demo song; SONG=path processes your own
+demo: setup best-weights web-if-possible ## Start the server and process the demo song; SONG=path processes your own
 	$(BIN)/python -m examples.demo $(if $(SONG),--song "$(SONG)") $(ARGS)
+
+.PHONY: sign-in
+sign-in: setup ## Print a one-time link that opens the running server signed in; ARGS=EMAIL for another account
+	@$(BIN)/python -m embedded.sign_in $(ARGS)
 
 .PHONY: stop
 stop: setup ## Stop the server that the demo left running
@@ -64,6 +78,29 @@ $(READY): requirements/dev.txt pyproject.toml clients/python/pyproject.toml
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps -e . -e clients/python
 	@touch $@
 
+.PHONY: web
+web: ## Build the web client if its sources changed; needs Node 20 or newer
+	@$(HAS_NODE) || { echo "The web client needs Node 20 or newer with npm: on Debian and Ubuntu install nodejs and npm." >&2; exit 1; }
+	@$(MAKE) $(WEB)/dist/index.html
+
+.PHONY: web-if-possible
+web-if-possible:
+	@if $(HAS_NODE); then \
+	  $(MAKE) $(WEB)/dist/index.html || echo "The web client could not be built, so the server runs with the page of the last build, if there is one." >&2; \
+	elif [ ! -f $(WEB)/dist/index.html ]; then \
+	  echo "Node 20 with npm is missing, so the server runs without its web page; the API and the command line work."; \
+	fi
+
+$(WEB_MODULES): $(WEB)/package.json $(WEB)/package-lock.json
+	@echo "Installing the web client's dependencies into $(WEB)/node_modules …"
+	@cd $(WEB) && npm ci --loglevel=error
+	@touch $@
+
+$(WEB)/dist/index.html: $(WEB_MODULES) $(WEB_SOURCES)
+	@echo "Building the web client into $(WEB)/dist …"
+	@cd $(WEB) && npm run --silent build -- --logLevel warn
+	@touch $@
+
 .PHONY: lock
 lock: ## Resolve the dependencies into requirements/*.txt
 	@for extra in dev $(EXTRAS); do \
@@ -82,6 +119,7 @@ lock: ## Resolve the dependencies into requirements/*.txt
 schemas: setup ## Generate contracts/schemas and the synchronous client
 	$(BIN)/python -m embedded.schemas
 	$(BIN)/python clients/python/make_sync.py
+	@$(call with_node,schema)
 
 ##@ Check
 # Tests and benchmarks use the same weights on every machine.
@@ -93,15 +131,33 @@ lint: setup ## Check style, import rules, and that schemas are up to date
 	$(BIN)/lint-imports
 	$(BIN)/python -m embedded.schemas --check
 	$(BIN)/python clients/python/make_sync.py --check
+	@$(call with_node,lint)
 
 .PHONY: types
 types: setup ## Check static types
 	$(BIN)/mypy
 	cd clients/python && ../../$(BIN)/mypy --strict cratedig
+	@$(call with_node,types)
 
 .PHONY: test
 test: setup weights ## Run every test that needs no server
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not slow and not gpu" $(ARGS)
+
+.PHONY: test-web-short
+test-web-short: setup web chromium ## Run the web client's unit tests, and short flows in a browser
+	cd $(WEB) && npm test --silent && npm run --silent test:flows -- .short.flow.ts $(ARGS)
+
+.PHONY: test-web
+test-web: setup weights web chromium ## Run the web client's unit tests, and every flow in a browser
+	cd $(WEB) && npm test --silent && npm run --silent test:flows -- $(ARGS)
+
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing chromium …"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else \
+	  echo "The browser tests need Chromium: sudo apt-get install chromium" >&2; exit 1; \
+	fi
 
 .PHONY: test-cluster
 test-cluster: setup weights ## Run the same suites on real Kafka, S3 and Postgres; needs Java, Maven and Go
@@ -172,6 +228,7 @@ services-down: ## Stop these servers
 .PHONY: clean
 clean: ## Remove build products; keep data and caches outside the repository
 	-@test -x $(BIN)/python && $(BIN)/python -m deploy.servers down
+	rm -rf $(WEB)/node_modules $(WEB)/dist
 	rm -rf $(VENV) .services .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

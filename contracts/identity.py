@@ -76,13 +76,21 @@ class SessionCreate(StrictModel):
 class SessionRefresh(StrictModel):
     """Request body to exchange a refresh token for new tokens."""
 
-    refresh_token: Annotated[str, StringConstraints(min_length=20, max_length=200)]
+    refresh_token: Annotated[str, StringConstraints(min_length=20, max_length=200)] | None = None
+    """Leave it out in a page that sends `X-Cratedig-Client: web`: its token is in a cookie."""
+
+
+class SignInCode(StrictModel):
+    """Request body to log in with a one-time code, as the address of a sign-in link has it."""
+
+    code: Annotated[str, StringConstraints(min_length=20, max_length=200)]
 
 
 class PasswordChange(StrictModel):
     """Request body to change the password, which ends all sessions and API keys."""
 
     current: Annotated[str, StringConstraints(max_length=256)]
+    """Empty if the account has no password yet."""
     new: Password
     keep_keys: bool = False
     """Keep the API keys valid. Do not set it if somebody else may know the old password: they may
@@ -103,6 +111,9 @@ class Account(Message):
     name: str
     admin: bool
     created: datetime
+    has_password: bool = True
+    """False for an account that was created on the server's own machine: its owner logs in with
+    one-time codes until a password is set, with `current` empty."""
 
 
 class TokenPair(Message):
@@ -110,6 +121,7 @@ class TokenPair(Message):
 
     access_token: str
     refresh_token: str
+    """Empty for a page that sent `X-Cratedig-Client: web`: its token is in a cookie."""
     token_type: str = "Bearer"  # noqa: S105
     expires_in: Annotated[int, Field(ge=0)]
     """Seconds until the access token expires."""

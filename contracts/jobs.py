@@ -18,6 +18,7 @@ from contracts.items import (
 )
 from contracts.music import Bpm, Samples, Seconds, Stem
 from contracts.subjects import Subject
+from contracts.waveforms import WaveformData
 
 Params = dict[str, Any]
 """A task's parameters as JSON, already validated by the task's own model."""
@@ -247,6 +248,8 @@ class FileFacts(Message):
     start: Samples | None = None
     end: Samples | None = None
     audio: AudioFacts | None = None
+    waveform: WaveformData | None = None
+    """The waveform of that item, or of the job's item if the file is its canonical audio."""
 
 
 class StoredFile(FileFacts):

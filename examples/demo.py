@@ -1,6 +1,7 @@
 """`make demo`: start the server, process a song as a user would, and leave the server running."""
 
 import argparse
+import asyncio
 import os
 import secrets
 import signal
@@ -20,7 +21,9 @@ from cratedig.cli.tags import summary
 from cratedig.names import file_name
 from cratedig.types import Item, Run
 from embedded.settings import EmbeddedSettings
+from embedded.sign_in import has_web_client, make_code
 from examples.previews import Previews, installed_player
+from gateway.sign_in import sign_in_link
 
 SONG = Path(__file__).parent / "song" / "song.flac"
 PIPELINE = "full"
@@ -50,10 +53,13 @@ def main() -> None:
         with _log_in(settings, url) as client:
             player = () if arguments.mute else installed_player()
             _take_apart(client, arguments.song, settings.data.resolve() / "demo", player)
+            code = asyncio.run(make_code(settings, client.account.get().email))
     except CratedigError as error:
         sys.exit(f"demo: {error}\nThe server's log: {settings.data / 'server.log'}")
+    page = f"  open it:     {sign_in_link(url, code)}\n" if code and has_web_client() else ""
     print(
         f"\nThe server still runs at {url} (API: {url}/docs).\n"
+        f"{page}"
         f"  data folder: {settings.data.resolve()}\n"
         f"  try:         CRATEDIG_CONFIG={_session_file(settings)} .venv/bin/cratedig ls\n"
         "  stop it:     make stop"
@@ -109,7 +115,10 @@ def _session_file(settings: EmbeddedSettings) -> Path:
 
 
 def _log_in(settings: EmbeddedSettings, url: str) -> Client:
-    """Return a client of the demo's own account, whose password is only in its file."""
+    """Return a client of the account of this machine's own user.
+
+    On a server whose first account is another, it is an account of the demo.
+    """
     kept = _session_file(settings)
     stored = stored_credentials.load(kept)
     client = Client(
@@ -119,6 +128,9 @@ def _log_in(settings: EmbeddedSettings, url: str) -> Client:
     try:
         client.account.get()
     except AuthenticationError:
+        if code := asyncio.run(make_code(settings)):
+            client.sessions.create_with_code(code)
+            return client
         email = f"demo-{secrets.token_hex(4)}@localhost"
         client.account.create(email, secrets.token_urlsafe(24), name="Demo")
         print(f"Signed up {email}")

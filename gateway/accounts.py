@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import httpx
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.identity import (
     Account,
@@ -135,9 +136,6 @@ class Accounts:
         rehashed = None
         if self._passwords.outdated(row.password):
             rehashed = await self._passwords.hash(body.password)
-        now = self._clock.now()
-        opened = SessionRow(id=new_id(), account=row.id, created=now, expires=now + REFRESH_LIFE)
-        refresh = secrets.token_urlsafe(32)
         async with self._database.transaction() as session:
             locked = await repository.lock_account(session, row.id)
             if locked is None or locked.password != row.password:
@@ -145,12 +143,35 @@ class Accounts:
                 raise _wrong_credentials()
             if rehashed is not None:
                 locked.password = rehashed
-            session.add(opened)
-            await session.flush()
-            session.add(_refresh_row(refresh, opened, now))
-        self._lookups.good(digest(refresh))
+            pair = await self._start_session(session, locked)
         log.info("security: login", extra={"event": "login.ok", "user": row.id})
-        return self._pair(row, refresh, session=opened.id)
+        return pair
+
+    async def log_in_with_code(self, code: str) -> TokenPair:
+        """Start a session with a one-time code of `gateway.sign_in`.
+
+        Raises
+        ------
+        ProblemError
+            The code is unknown, used or expired, or too many unknown ones came from this address.
+        """
+        sha256, now = digest(code), self._clock.now()
+        try:
+            with self._lookups.looking(sha256):
+                async with self._database.session() as session:
+                    account_id = await repository.account_of_code(session, sha256, now)
+                if account_id is None:
+                    raise BadToken("no such code")
+        except (BadToken, Expired):
+            raise _code_refused() from None
+        async with self._database.transaction() as session:
+            # The account is locked first, as by everything that revokes its codes.
+            row = await repository.lock_account(session, account_id)
+            if row is None or not await repository.take_code(session, sha256, now):
+                raise _code_refused()
+            pair = await self._start_session(session, row)
+        log.info("security: login with a code", extra={"event": "login.code", "user": account_id})
+        return pair
 
     async def refresh(self, token: str) -> TokenPair:
         """Exchange a refresh token for new tokens; a second use ends its session (S4)."""
@@ -272,12 +293,17 @@ class Accounts:
     async def _confirm(
         self, principal: Principal, password: str, *, address: str, field: str
     ) -> str:
-        """Check the password of a logged-in principal, and return the hash that it matches."""
+        """Check the password of a logged-in principal, and return the hash that it matches.
+
+        An account without a password, whose hash is empty, is confirmed by an empty one.
+        """
         async with self._database.session() as session:
             row = await repository.account(session, principal.user)
         if row is None:
             raise not_found()
         self._limits.login(address, row.email)
+        if not row.password and not password:
+            return ""
         if not await self._passwords.check(password, row.password):
             self._limits.failed(address, row.email)
             raise _wrong_password(field)
@@ -295,6 +321,17 @@ class Accounts:
         """Derive the next refresh token from one; only the server's secret allows it."""
         mac = hmac.new(self._secret.encode(), b"refresh token after " + token.encode(), "sha256")
         return base64.urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
+
+    async def _start_session(self, session: AsyncSession, row: AccountRow) -> TokenPair:
+        """Add a session of an account, which the caller has locked, and return its tokens."""
+        now = self._clock.now()
+        opened = SessionRow(id=new_id(), account=row.id, created=now, expires=now + REFRESH_LIFE)
+        refresh = secrets.token_urlsafe(32)
+        session.add(opened)
+        await session.flush()
+        session.add(_refresh_row(refresh, opened, now))
+        self._lookups.good(digest(refresh))
+        return self._pair(row, refresh, session=opened.id)
 
     def _pair(self, row: AccountRow, refresh: str, *, session: str) -> TokenPair:
         life = timedelta(minutes=self._settings.access_minutes)
@@ -328,6 +365,15 @@ def _wrong_credentials() -> ProblemError:
     )
 
 
+def _code_refused() -> ProblemError:
+    log.warning("security: login with a code failed", extra={"event": "login.code.failed"})
+    return ProblemError(
+        ProblemCode.WRONG_CREDENTIALS,
+        "This sign-in link is not valid: it works once, for 10 minutes. Log in with your password, "
+        "or ask the server for another link.",
+    )
+
+
 def _wrong_password(field: str) -> ProblemError:
     return ProblemError(
         ProblemCode.INVALID_REQUEST,
@@ -338,5 +384,10 @@ def _wrong_password(field: str) -> ProblemError:
 
 def _shown(row: AccountRow) -> Account:
     return Account(
-        id=UserId(row.id), email=row.email, name=row.name, admin=row.admin, created=row.created
+        id=UserId(row.id),
+        email=row.email,
+        name=row.name,
+        admin=row.admin,
+        created=row.created,
+        has_password=bool(row.password),
     )

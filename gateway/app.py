@@ -20,6 +20,7 @@ from gateway.invitations import Invitations
 from gateway.limits import CallerAddressMiddleware, Limits
 from gateway.live import Live
 from gateway.openapi import merged_openapi
+from gateway.page_sessions import PageSessions
 from gateway.routes.accounts import account_routes
 from gateway.routes.events import event_routes
 from gateway.routes.invitations import invitation_routes
@@ -28,6 +29,7 @@ from gateway.routes.server import server_routes
 from gateway.settings import GatewaySettings
 from gateway.signing_keys import SigningKeys
 from gateway.upstream import Upstream, UpstreamRouter
+from gateway.web import WebClient, page_policy
 from kit.auth.passwords import Passwords
 from kit.database.engine import Database
 from kit.http.app import create_app, guarded
@@ -109,7 +111,8 @@ class Gateway:
         app = create_app("Cratedig")
         app.state.authenticate = authenticator.authenticate
         routes = APIRouter(route_class=GuardedRoute, prefix="/v1")
-        routes.include_router(account_routes(accounts, address_of))
+        pages = PageSessions(settings.public_url)
+        routes.include_router(account_routes(accounts, pages, address_of))
         routes.include_router(key_routes(keys))
         routes.include_router(invitation_routes(invitations))
         routes.include_router(event_routes(live, keys))
@@ -119,8 +122,9 @@ class Gateway:
         if (objects := platform.objects.application()) is not None:
             app.mount("/objects", objects)
         self._app: FastAPI = app
+        web = WebClient(app, settings.web, policy=page_policy(platform.objects))
         self.public: ASGIApp = CallerAddressMiddleware(
-            self._with_middleware(UpstreamRouter(app, self.upstream), settings), limits
+            self._with_middleware(UpstreamRouter(web, self.upstream), settings), limits
         )
         self.internal: ASGIApp | None = guarded(health_app(self.ready))
         self.background: tuple[Background, ...] = (

@@ -45,6 +45,7 @@ EXAMPLES: dict[tuple[str, str], Document] = {
         "name": "Ada",
     },
     ("post", "/v1/sessions"): {"email": "ada@example.org", "password": "a long sentence of mine"},
+    ("post", "/v1/sessions/one-time"): {"code": "Jm2Xw0c2Q5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5y"},
     ("post", "/v1/sessions/refresh"): {"refresh_token": "PAzHp4W1m7V1bS3mXq0c2Q5yJ8rT6uKd"},
     ("put", "/v1/account/password"): {
         "current": "a long sentence of mine",
@@ -76,6 +77,7 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("post", "/v1/collections/{collection}/links"): {"days": 7},
     ("post", "/v1/shared"): {"secret": "link_9Jx2mQ5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5yJ8r"},
     ("put", "/v1/tray/{place}"): {"item": _ITEM, "locked": True},
+    ("post", "/v1/waveforms"): {"items": [_ITEM]},
     ("post", "/v1/jobs"): {"item": _ITEM, "task": "midi", "params": {"onset_threshold": 0.5}},
     ("post", "/v1/pipelines"): _PIPELINE,
     ("put", "/v1/pipelines/{name}"): _PIPELINE,

@@ -12,6 +12,7 @@ from gateway.tables import (
     InvitationRow,
     RefreshRow,
     SessionRow,
+    SignInCodeRow,
     SigningKeyRow,
     TicketRow,
 )
@@ -79,13 +80,14 @@ async def refresh_token(session: AsyncSession, sha256: str) -> RefreshRow | None
 
 
 async def end_sessions(session: AsyncSession, account_id: str, now: datetime) -> None:
-    """Revoke every session and ticket of an account, which the caller has locked."""
+    """Revoke every session, ticket and sign-in code of an account, which the caller has locked."""
     await session.execute(
         update(SessionRow)
         .where(col(SessionRow.account) == account_id, col(SessionRow.revoked_at).is_(None))
         .values(revoked_at=now)
     )
-    await session.execute(delete(TicketRow).where(col(TicketRow.account) == account_id))
+    for table in (TicketRow, SignInCodeRow):
+        await session.execute(delete(table).where(col(table.account) == account_id))
 
 
 async def session_is_active(session: AsyncSession, session_id: str) -> bool:
@@ -169,6 +171,24 @@ async def take_ticket(session: AsyncSession, sha256: str, now: datetime) -> Tick
     return taken.one_or_none()
 
 
+async def account_of_code(session: AsyncSession, sha256: str, now: datetime) -> str | None:
+    """Return the id of the account that a sign-in code is for, if the code has not expired."""
+    query = select(col(SignInCodeRow.account)).where(
+        col(SignInCodeRow.sha256) == sha256, col(SignInCodeRow.expires) > now
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+async def take_code(session: AsyncSession, sha256: str, now: datetime) -> bool:
+    """Delete a sign-in code; return whether it was valid. The caller has locked its account."""
+    taken = await session.execute(
+        delete(SignInCodeRow)
+        .where(col(SignInCodeRow.sha256) == sha256, col(SignInCodeRow.expires) > now)
+        .returning(col(SignInCodeRow.sha256))
+    )
+    return taken.scalar_one_or_none() is not None
+
+
 async def invitations(session: AsyncSession) -> list[InvitationRow]:
     """Return every invitation, newest first."""
     order = (col(InvitationRow.created).desc(), col(InvitationRow.id).desc())
@@ -209,8 +229,9 @@ async def delete_invitation(session: AsyncSession, invitation_id: str) -> bool:
 
 
 async def sweep(session: AsyncSession, now: datetime) -> None:
-    """Delete expired tickets, sessions, invitations and signing keys."""
-    await session.execute(delete(TicketRow).where(col(TicketRow.expires) < now))
+    """Delete expired tickets, sign-in codes, sessions, invitations and signing keys."""
+    for table in (TicketRow, SignInCodeRow):
+        await session.execute(delete(table).where(col(table.expires) < now))
     old = now - timedelta(days=1)
     await session.execute(delete(SessionRow).where(col(SessionRow.expires) < old))
     await session.execute(delete(InvitationRow).where(col(InvitationRow.expires) < old))

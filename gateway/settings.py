@@ -1,6 +1,7 @@
 """The gateway's settings."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr
@@ -25,6 +26,11 @@ class GatewaySettings(HttpSettings):
 
     database_url: SecretStr = SecretStr("")
     """The gateway's database: `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`."""
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^/\s]+/?)?$")] = ""
+    """Address at which browsers reach the server, such as `https://music.example.org`. Cookies of
+    pages are `Secure` if it is https; one-time sign-in links begin with it."""
+    web: Path = Path(__file__).parents[1] / "clients" / "web" / "dist"
+    """Folder of the built web client (`make web`)."""
     hosts: tuple[str, ...] = ()
     """Accepted host names, such as `["music.example.org"]`; empty means any."""
     origins: tuple[str, ...] = ()

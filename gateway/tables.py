@@ -104,6 +104,16 @@ class TicketRow(Table, table=True):
     """When the token that created it expires; the stream ends then."""
 
 
+class SignInCodeRow(Table, table=True):
+    """A single-use code that starts a session."""
+
+    __tablename__ = "sign_in_codes"
+
+    sha256: str = Field(primary_key=True)
+    account: str = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
+    expires: datetime = Field(sa_type=Utc)
+
+
 class InvitationRow(Table, table=True):
     """An invitation to open one account."""
 

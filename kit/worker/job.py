@@ -9,6 +9,7 @@ from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.jobs import FileFacts, InputFacts, ItemFacts
 from contracts.music import Bpm, Samples, Stem
 from contracts.subjects import Subject
+from contracts.waveforms import WaveformData
 from kit.worker.outcomes import Rejected
 
 
@@ -120,11 +121,21 @@ class Job:
         )
         return path
 
-    def describe(self, name: str, *, audio: AudioFacts) -> None:
-        """Set the audio facts of a reserved output. Raises `ValueError` for an unknown name."""
+    def describe(
+        self, name: str, *, audio: AudioFacts | None = None, waveform: WaveformData | None = None
+    ) -> None:
+        """Set what is known of a reserved output once it is written; `None` changes nothing.
+
+        Raises
+        ------
+        ValueError
+            No output has this name.
+        """
+        facts = {"audio": audio, "waveform": waveform}
+        known = {field: value for field, value in facts.items() if value is not None}
         for index, output in enumerate(self.outputs):
             if output.name == name:
-                self.outputs[index] = output.model_copy(update={"audio": audio})
+                self.outputs[index] = output.model_copy(update=known)
                 return
         raise ValueError(f"the job has no output named {name!r}")
 

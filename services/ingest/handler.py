@@ -21,11 +21,13 @@ from contracts.ingest import (
 )
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.music import Seconds
+from contracts.waveforms import WaveformData
 from kit.arrays import AudioBlock
 from kit.audio.decode import read_blocks, resample_stream
 from kit.audio.encode import AudioForm, Encoder, nearest_rate
 from kit.audio.offset import find_offset, without_offset
 from kit.audio.peaks import MEDIA_TYPE, PeaksWriter
+from kit.audio.waveform import WaveformMeter
 from kit.signal.decibels import amplitude_to_db
 from kit.signal.loudness import LoudnessMeter
 from kit.worker.job import Job
@@ -145,6 +147,7 @@ class DecodedUpload:
     """Samples of each channel that were decoded, at the source's rate."""
     start: Seconds
     audio: AudioFacts
+    waveform: WaveformData
     meters: Meters
     clipped: int
     repaired: int
@@ -170,7 +173,7 @@ def handle(params: IngestParams, job: Job, engine: Engine) -> IngestResult:
         # The peak is only known at the end, so audio beyond full scale is read a second time.
         gain = _TOP / done.peak
         done = reading.run(gain, start=0.5)
-    job.describe(CANONICAL, audio=done.audio)
+    job.describe(CANONICAL, audio=done.audio, waveform=done.waveform)
     tags = engine.run_tag_reader(upload, folder=_folder(job))
     return IngestResult(
         audio=done.audio,
@@ -215,7 +218,7 @@ class _Reading:
         ) as decoding:
             intake = Intake(decoding)
             rate, channels = intake.sample_rate, intake.channels
-            meters = Meters(rate, channels)
+            meters, waveform = Meters(rate, channels), WaveformMeter()
             samples = 0
             with ExitStack() as stack:
                 encoder = stack.enter_context(Encoder(self.canonical, rate, channels=channels))
@@ -229,6 +232,7 @@ class _Reading:
                     encoder.write(scaled)
                     writer.write(scaled)
                     meters.add(scaled)
+                    waveform.add(scaled)
                 # Inside the context, so that a rejection removes the files.
                 report = decoding.finish()
                 self._check(report, samples, rate)
@@ -241,6 +245,7 @@ class _Reading:
                 audio=AudioFacts(
                     duration=samples / rate, sample_rate=rate, channels=channels, samples=samples
                 ),
+                waveform=waveform.encoded(),
                 meters=meters,
                 clipped=intake.clipping.samples,
                 repaired=intake.repaired,

@@ -7,7 +7,7 @@ from services.ingest.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.INGEST,
-    version="2",
+    version="3",
     params=IngestParams,
     result=IngestResult,
     settings=Settings,

@@ -45,6 +45,7 @@ from services.library.routes.tags import tag_routes
 from services.library.routes.tasks import task_routes
 from services.library.routes.uploads import upload_routes
 from services.library.routes.usage import usage_routes
+from services.library.routes.waveforms import waveform_routes
 from services.library.search.indexing import index_changes, index_results
 from services.library.search.pending import queue_results
 from services.library.search.rebuild import MissingDocuments
@@ -69,6 +70,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     task_routes,
     usage_routes,
     search_routes,
+    waveform_routes,
 )
 
 

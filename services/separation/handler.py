@@ -243,6 +243,7 @@ class _Work:
         for files in (self._files, self._mixes):
             for stem, file in files.items():
                 file.encoder.close()
+                self._job.describe(file.path.name, waveform=file.waveform.encoded())
                 index = self._stems.index(stem)
                 results.append(
                     StemResult(

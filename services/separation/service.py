@@ -9,7 +9,7 @@ from services.separation.settings import SeparationSettings
 
 SERVICE = WorkerService(
     word=TaskName.SEPARATION,
-    version="2",
+    version="3",
     params=SeparationParams,
     result=SeparationResult,
     settings=SeparationSettings,

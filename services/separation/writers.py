@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from contracts.separation import StemDepth, StemFormat
 from kit.arrays import F32
 from kit.audio.encode import AudioForm, Encoder
+from kit.audio.waveform import WaveformMeter
 from services.separation.dsp import LevelMeter
 
 FORMS = {
@@ -94,7 +95,7 @@ def quantise(block: F32 | Exact, form: AudioForm) -> tuple[Exact, int]:
 
 @dataclass(slots=True)
 class StemFile:
-    """A stem file being written, with its level and clipping.
+    """A stem file being written, with its level, clipping and waveform.
 
     Parameters
     ----------
@@ -105,12 +106,14 @@ class StemFile:
     path: Path
     encoder: Encoder
     loudness: LevelMeter = field(default_factory=LevelMeter)
+    waveform: WaveformMeter = field(default_factory=WaveformMeter)
     clipped: int = 0
 
     def write(self, exact: Exact, *, clipped: int) -> None:
         """Append (channels, samples) from `quantise`."""
         block = exact.astype(np.float32)
         self.loudness.add(block)
+        self.waveform.add(block)
         self.clipped += clipped
         self.encoder.write(block)
 

@@ -15,6 +15,7 @@ from kit.audio.decode import read_blocks
 from kit.audio.encode import AudioForm, Encoder, nearest_rate
 from kit.audio.offset import find_offset, without_offset
 from kit.audio.probe import probe
+from kit.audio.waveform import WaveformMeter
 from kit.signal.decibels import amplitude_to_db
 from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
@@ -226,11 +227,12 @@ def _store(
             start=offset + piece.start,
             end=offset + piece.end,
         )
+        cut = faded(signal, fade_in=fade_in, fade_out=fade_out, gain=10.0 ** (gain_db / 20.0))
         with Encoder(path, rate, channels=facts.channels) as encoder:
-            encoder.write(
-                faded(signal, fade_in=fade_in, fade_out=fade_out, gain=10.0 ** (gain_db / 20.0))
-            )
-        job.describe(name, audio=encoder.facts)
+            encoder.write(cut)
+        waveform = WaveformMeter()
+        waveform.add(cut)
+        job.describe(name, audio=encoder.facts, waveform=waveform.encoded())
         stored[piece.index] = piece.model_copy(
             update={"file": name, "gain_db": gain_db, "fade_in": fade_in, "fade_out": fade_out}
         )

@@ -7,7 +7,7 @@ from services.slicing.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.SLICING,
-    version="3",
+    version="4",
     params=SlicingParams,
     result=SlicingResult,
     settings=Settings,

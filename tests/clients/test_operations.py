@@ -21,7 +21,7 @@ OPENAPI = json.loads(
 )
 BY_THE_CLIENT = frozenset({"cursor", "last-event-id", "Idempotency-Key", "format"})
 """Parameters that the client sets itself; it reads every answer as JSON."""
-FOR_BROWSERS = frozenset({"ticket"})
+FOR_BROWSERS = frozenset({"ticket", "X-Cratedig-Client"})
 RENAMED = {"limit": "page_size"}
 FROM_CREDENTIALS = frozenset({"refresh_token"})
 FREE_FORM = frozenset({("POST", "/v1/pipelines"), ("PUT", "/v1/pipelines/{name}")})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.settings import GatewaySettings
 from tests.architecture.sources import ROOT, services
 
 SERVICES = [*services(), ROOT / "gateway"]
@@ -68,4 +69,29 @@ def test_nothing_but_code_and_locks_is_sent_to_a_build() -> None:
         for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
         if line.startswith("!")
     }
-    assert kept == {"contracts", "gateway", "kit", "requirements", "services"}
+    assert kept == {"clients/web", "contracts", "gateway", "kit", "requirements", "services"}
+
+
+def test_the_gateways_image_has_the_web_client_where_the_gateway_looks() -> None:
+    (copied,) = (line for line in instructions("COPY") if line.startswith("--from=web"))
+    assert copied == "--from=web /source/clients/web/dist /app/clients/web/dist"
+    default = GatewaySettings.model_fields["web"].default
+    assert default == ROOT / "clients" / "web" / "dist"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the image's commands are those of Linux")
+@pytest.mark.parametrize(("service", "builds"), [("gateway", True), ("midi", False)])
+def test_only_the_gateways_image_builds_the_web_client(
+    service: str, builds: bool, tmp_path: Path
+) -> None:
+    (build,) = (instruction for instruction in instructions("RUN") if "npm" in instruction)
+    npm = tmp_path / "npm"
+    npm.write_text('#!/bin/sh\necho "$@" >> commands\n')
+    npm.chmod(0o755)
+    environment = {"SERVICE": service, "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    subprocess.run(("sh", "-c", build), cwd=tmp_path, env=environment, check=True)
+    commands = tmp_path / "commands"
+    assert commands.is_file() is builds
+    assert (tmp_path / "dist").is_dir() is not builds
+    if builds:
+        assert commands.read_text().splitlines() == ["ci", "run build"]

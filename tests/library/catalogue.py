@@ -215,6 +215,7 @@ class WorkerFile:
     end: int | None = None
     audio: AudioFacts | None = None
     bpm: float | None = None
+    waveform: str | None = None
     data: bytes | None = None
     """Its content, if that matters."""
 

@@ -5,6 +5,7 @@ import hashlib
 import inspect
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from cratedig import AsyncClient, Client, CratedigError, Credentials, JobFailedError, types
+from embedded.settings import EmbeddedSettings
+from embedded.sign_in import make_code
 from tests.support.running_server import RunningServer
 from tests.support.sounds import write_tone
 
@@ -34,6 +37,8 @@ class SdkHarness:
     run: str
     artifact: types.Artifact
     file: Path
+    data: Path
+    """The server's data folder."""
 
     def new_item(self) -> str:
         pitch = 100 + secrets.randbelow(8000)
@@ -79,6 +84,12 @@ class SdkHarness:
         """Return the secret of a link to a collection of the administrator."""
         collection = self.administrator.collections.create("Hats").id
         return str(self.administrator.collections.create_link(collection).secret)
+
+    def sign_in_code(self) -> str:
+        # In a thread, because the methods of one client run inside an event loop.
+        settings = EmbeddedSettings(data=self.data)
+        with ThreadPoolExecutor(1) as pool:
+            return str(pool.submit(asyncio.run, make_code(settings, self.email)).result())
 
     @property
     def friend(self) -> str:
@@ -155,6 +166,7 @@ CASES: dict[str, Case] = {
     "items.get": lambda c, w: c.items.get(w.item),
     "items.list": lambda c, w: c.items.list(roots=True, kind="stem", page_size=1),
     "items.unfavourite": lambda c, w: c.items.unfavourite(w.item),
+    "items.waveforms": lambda c, w: c.items.waveforms([w.item]),
     "items.update": lambda c, w: c.items.update(w.item, bpm=120.0, metadata={"artist": "Ann"}),
     "jobs.cancel": lambda c, w: c.jobs.cancel(w.job),
     "jobs.create": lambda c, w: c.jobs.create(w.item, "midi", params={"onset_threshold": 0.5}),
@@ -180,6 +192,7 @@ CASES: dict[str, Case] = {
         "tone", stem=["bass"], duration="1.5..2.5", counts=True, page_size=1
     ),
     "search.list": lambda c, w: c.search.list("kind:stem sort:name", page_size=1),
+    "sessions.create_with_code": lambda c, w: c.sessions.create_with_code(w.sign_in_code()),
     "sessions.create": lambda c, w: c.sessions.create(w.email, PASSWORD),
     "sessions.delete": lambda c, w: c.sessions.delete(),
     "sessions.refresh": lambda c, w: c.sessions.refresh(),
@@ -202,7 +215,7 @@ OF_SESSIONS = frozenset(
     name
     for name in CASES
     if name.startswith(("keys.", "invitations.")) or name.startswith(("account.", "sessions."))
-) - {"account.create", "sessions.create"}
+) - {"account.create", "sessions.create", "sessions.create_with_code"}
 """What no API key allows."""
 DESTRUCTIVE = frozenset(
     {"account.change_password", "account.delete", "sessions.delete", "sessions.refresh"}
@@ -249,6 +262,7 @@ def harness(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> 
         run=run.id,
         artifact=next(user.artifacts.list(item)),
         file=file,
+        data=server.folder / "data",
     )
 
 

@@ -1,6 +1,7 @@
 """Artifacts: the files of finished jobs, and the items that are cut from another item."""
 
 import unicodedata
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -14,13 +15,16 @@ from contracts.jobs import StoredFile, TaskName
 from contracts.objects import Bucket, artifact_key
 from contracts.subjects import Subject
 from kit.clock import new_id
+from kit.database.engine import database_of
+from kit.database.upsert import insert_into
 from services.library.catalogue.changes import item_changed
 from services.library.catalogue.events import artifact_added, item_added
-from services.library.catalogue.tables import ArtifactRow, ItemRow
+from services.library.catalogue.tables import ArtifactRow, ItemRow, WaveformRow
 from services.library.events.outbox import record_all
 from services.library.jobs.subjects import subject_columns, subject_of
 from services.library.jobs.tables import JobRow
 
+_WAVEFORMS = WaveformRow.metadata.tables["waveforms"]
 SEARCHED = 8192
 """Characters of an item in which a search looks for its words."""
 _SUFFIXES = frozenset(
@@ -74,10 +78,38 @@ async def add_files(
     await session.flush()
     session.add_all((*artifacts, *(own for _, own in children)))
     await session.flush()
+    await _store_waveforms(session, item, files, [child for child, _ in children])
     for child, _ in children:
         item_changed(session, child)
     added = [artifact_added(row) for row in artifacts]
     await record_all(session, added + [item_added(child) for child, _ in children])
+
+
+async def _store_waveforms(
+    session: AsyncSession,
+    item: ItemRow | None,
+    files: Sequence[StoredFile],
+    children: Sequence[ItemRow],
+) -> None:
+    """Store the waveforms of files that are the audio of an item.
+
+    Of two ingests of one item the first counts: they decode the same bytes.
+
+    Parameters
+    ----------
+    children
+        The items that files became, in the order of these files.
+    """
+    items = iter(children)
+    rows = []
+    for file in files:
+        owner = next(items) if file.item is not None else item
+        is_audio = file.item is not None or file.kind is ArtifactKind.CANONICAL
+        if file.waveform is not None and is_audio and owner is not None:
+            rows.append({"item": owner.id, "data": b64decode(file.waveform)})
+    if rows:
+        new = insert_into(database_of(session), _WAVEFORMS).on_conflict_do_nothing()
+        await session.execute(new, rows)
 
 
 def fold(text: str, *, max_length: int | None = None) -> str:
@@ -124,8 +156,8 @@ def _artifact(job: JobRow, file: StoredFile, *, now: datetime) -> ArtifactRow:
         bucket=Bucket.DERIVED.value,
         object_key=artifact_key(owner, subject, task, JobId(job.id), job.epoch, file.name),
         created=now,
-        # A new item keeps its kind, title and tempo in its own row.
-        **file.model_dump(mode="json", exclude={"item", "title", "bpm"}),
+        # A new item keeps its kind, title and tempo in its own row, waveforms are in another table.
+        **file.model_dump(mode="json", exclude={"item", "title", "bpm", "waveform"}),
     )
 
 

@@ -88,6 +88,16 @@ class ArtifactRow(Table, table=True):
     subject_id: str
 
 
+class WaveformRow(Table, table=True):
+    """The small waveform of an item's audio."""
+
+    __tablename__ = "waveforms"
+
+    item: str = Field(primary_key=True, foreign_key="items.id", ondelete="CASCADE")
+    data: bytes
+    """`contracts.waveforms.WaveformData` without its Base64."""
+
+
 OPENING = "opening"
 """An upload that is written down, while the store is still to be asked for it."""
 

@@ -1,9 +1,10 @@
 """Collections as one principal may use them: own ones, and those that others share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -45,6 +46,13 @@ class OpenCollection:
     def role(self) -> CollectionRole:
         """The caller's role."""
         return CollectionRole(self.share) if self.share else CollectionRole.OWNER
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """An item whose row is not read."""
+
+    owner: str
 
 
 class Collections(OwnerRepository):
@@ -110,6 +118,42 @@ class Collections(OwnerRepository):
     def shared(self) -> Select[CollectionRow, CollectionShareRow]:
         """Return the query of collections that other owners share with the principal."""
         return select(CollectionRow, CollectionShareRow).join(CollectionShareRow, self._is_shared())
+
+    async def readable(self, items: Sequence[str]) -> list[str]:
+        """Return those of some items that the principal may read.
+
+        These are own ones, and those in collections of the principal or shared with it.
+        """
+        own = select(col(ItemRow.id), col(ItemRow.owner), literal(ShareRole.VIEWER)).where(
+            col(ItemRow.id).in_(items),
+            col(ItemRow.owner) == self.owner,
+            col(ItemRow.id).not_in(being_deleted(self.owner)),
+        )
+        rows = list((await self.session.execute(own)).all())
+        others = set(items) - {id_ for id_, *_ in rows}
+        if others:
+            role = func.coalesce(col(CollectionShareRow.role), ShareRole.VIEWER)
+            through = (
+                select(col(ItemRow.id), col(ItemRow.owner), role)
+                .join(CollectionItemRow, col(CollectionItemRow.item) == col(ItemRow.id))
+                .join(CollectionRow, col(CollectionRow.id) == col(CollectionItemRow.collection))
+                .outerjoin(CollectionShareRow, self._is_shared())
+                .where(
+                    col(ItemRow.id).in_(others),
+                    or_(
+                        col(CollectionRow.owner) == self.owner,
+                        col(CollectionShareRow.role).is_not(None),
+                    ),
+                    col(ItemRow.id).not_in(being_deleted()),
+                )
+                .distinct()
+            )
+            rows += (await self.session.execute(through)).all()
+        return [
+            id_
+            for id_, owner, role in rows
+            if may(self.principal, Action.READ, _Owner(owner), role=ShareRole(role))
+        ]
 
     async def _find(self, id_: CollectionId, action: Action) -> OpenCollection:
         query = (

@@ -86,3 +86,9 @@ class AsyncItems(AsyncResource):
                 headers=idempotency_key(),
             )
         )
+
+    async def waveforms(self, items: Iterable[str]) -> types.Waveforms:
+        """Return the small waveforms of up to 200 items, of those that have one."""
+        return await self._connection.send(
+            Operation("POST", "/v1/waveforms", types.Waveforms, body={"items": list(items)})
+        )

@@ -85,3 +85,9 @@ class Items(Resource):
                 headers=idempotency_key(),
             )
         )
+
+    def waveforms(self, items: Iterable[str]) -> types.Waveforms:
+        """Return the small waveforms of up to 200 items, of those that have one."""
+        return self._connection.send(
+            Operation("POST", "/v1/waveforms", types.Waveforms, body={"items": list(items)})
+        )

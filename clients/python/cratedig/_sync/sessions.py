@@ -25,14 +25,23 @@ class Sessions(Resource):
         session = self._connection.send(
             Operation("POST", "/v1/sessions", types.Session, body=body, anonymous=True)
         )
-        self._connection.set_credentials(
-            replace(
-                self._connection.credentials,
-                access_token=session.access_token,
-                refresh_token=session.refresh_token,
-                email=email,
+        self._use(session, email)
+        return session
+
+    def create_with_code(self, code: str) -> types.Session:
+        """Log in with the code of a sign-in link; the client uses the new session from now on.
+
+        Raises
+        ------
+        AuthenticationError
+            The code was used, or is older than ten minutes.
+        """
+        session = self._connection.send(
+            Operation(
+                "POST", "/v1/sessions/one-time", types.Session, body={"code": code}, anonymous=True
             )
         )
+        self._use(session, "")
         return session
 
     def refresh(self) -> None:
@@ -49,3 +58,13 @@ class Sessions(Resource):
         """Log out: end every session of the account, and forget this one's tokens."""
         self._connection.send(Operation("DELETE", "/v1/sessions", NoneType))
         self._connection.set_credentials(Credentials(url=self._connection.credentials.url))
+
+    def _use(self, session: types.Session, email: str) -> None:
+        self._connection.set_credentials(
+            replace(
+                self._connection.credentials,
+                access_token=session.access_token,
+                refresh_token=session.refresh_token,
+                email=email,
+            )
+        )

@@ -18,6 +18,7 @@ from cratedig.types.catalogue import (
     Upload,
     UploadedPart,
     UploadPart,
+    Waveforms,
 )
 from cratedig.types.collections import (
     Clearance,
@@ -128,4 +129,5 @@ __all__ = [
     "UploadPart",
     "UploadedPart",
     "Usage",
+    "Waveforms",
 ]

@@ -10,13 +10,17 @@ KeyScope = Literal["catalogue:read", "catalogue:write", "jobs:write"]
 
 
 class Account(Answer):
-    """An account."""
+    """An account.
+
+    One that was created on the server's own machine has no password until its owner sets one.
+    """
 
     id: str
     email: str
     name: str
     admin: bool
     created: datetime
+    has_password: bool = True
 
 
 class Session(Answer):

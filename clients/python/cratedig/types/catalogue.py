@@ -115,6 +115,16 @@ class Artifact(Answer):
     created: datetime
 
 
+class Waveforms(Answer):
+    """Small waveforms by item: peak and RMS of `columns` equal parts of the audio, in Base64.
+
+    The byte `b` stands for the amplitude `(b / 255) ** 2`, where 1 is full scale.
+    """
+
+    columns: int
+    items: dict[str, str]
+
+
 class Download(Answer):
     """A signed URL, which requires no credentials and works until `expires`."""
 

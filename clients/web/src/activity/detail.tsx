@@ -8,7 +8,8 @@ import { Link } from "../parts/link";
 import { retryRun, stopRun } from "./actions";
 import { playPreview, previewLength, stemPreviews } from "./previews";
 import { STAGES, type Cell } from "./stages";
-import { itemQuery, type WorkRow } from "./work";
+import type { WorkRow } from "./rows";
+import { itemQuery } from "./work";
 
 type Artifact = Schemas["Artifact"];
 

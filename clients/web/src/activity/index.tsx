@@ -7,7 +7,8 @@ import "../styles/activity.css";
 import { useNow } from "./clock";
 import { Detail } from "./detail";
 import { Matrix } from "./matrix";
-import { useWork, type RowState } from "./work";
+import type { RowState } from "./rows";
+import { useWork } from "./work-context";
 
 const FILTERS: readonly RowState[] = ["now", "done", "failed"];
 

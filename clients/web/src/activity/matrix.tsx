@@ -9,7 +9,7 @@ import { forgetItem, retryJob, retryRun, stopRun } from "./actions";
 import { AddAgain } from "./add-again";
 import { noteOf } from "./notes";
 import { STAGES, type Cell } from "./stages";
-import type { WorkRow } from "./work";
+import type { WorkRow } from "./rows";
 
 export function Matrix({
   rows,

@@ -1,6 +1,6 @@
 /** The line below a row: why it waits or failed, and what can be done. */
 import type { Schemas } from "../data/api";
-import type { WorkRow } from "./work";
+import type { WorkRow } from "./rows";
 
 type Job = Schemas["Job"];
 

@@ -132,8 +132,7 @@ export function formatFilters(filters: Filters): URLSearchParams {
 
 /** Return whether any filter besides the collection narrows the list. */
 export function isFiltered(filters: Filters): boolean {
-  const { collection: _collection, sort: _sort, ...rest } = filters;
-  return formatFilters({ ...NO_FILTERS, ...rest }).size > 0;
+  return formatFilters({ ...filters, collection: null, sort: null }).size > 0;
 }
 
 /** Write a range as the API reads it: `118..128`, `>=118` or `<=128`. */

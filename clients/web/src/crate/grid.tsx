@@ -1,6 +1,14 @@
 /** The list of sounds: one tab stop, a grid of rows of which only those in view exist. */
 
-import { useEffect, useRef, useState, type DragEvent, type MouseEvent } from "react";
+import {
+  useEffect,
+  useImperativeHandle,
+  useRef,
+  useState,
+  type DragEvent,
+  type MouseEvent,
+  type Ref,
+} from "react";
 import { player } from "../audio/player";
 import { useStore } from "../data/store";
 import { AHEAD, fetchAhead } from "./audition";
@@ -33,7 +41,7 @@ export function Grid({
   onOpen,
 }: {
   crate: Crate;
-  handle: { current: GridHandle | null };
+  handle: Ref<GridHandle>;
   /** Called when a row is opened by touch. */
   onOpen: () => void;
 }) {
@@ -48,9 +56,8 @@ export function Grid({
     if (!viewport.current || !body.current) return;
     const made = new GridView(viewport.current, body.current, { waveforms });
     view.current = made;
-    handle.current = { rowsInView: () => made.rowsInView, isAtTop: () => made.isAtTop };
     return () => made.close();
-  }, [handle]);
+  }, []);
 
   useEffect(() => {
     view.current?.update({
@@ -62,6 +69,10 @@ export function Grid({
     });
   }, [pages, row, selected, version, names, isPhone]);
 
+  useImperativeHandle(handle, () => ({
+    rowsInView: () => view.current?.rowsInView ?? 1,
+    isAtTop: () => view.current?.isAtTop ?? true,
+  }));
   useEffect(() => view.current?.reveal(row), [row, pages]);
   usePlayedPart(view, crate.hit);
   useFetchAhead(crate);
@@ -123,14 +134,15 @@ function usePlayedPart(view: { current: GridView | null }, hit: SearchHit | unde
   useEffect(() => {
     if (!isPlaying) return;
     let frame = 0;
+    const shown = view.current;
     const draw = (): void => {
-      view.current?.drawPlayed(duration > 0 ? player.position() / duration : 0);
+      shown?.drawPlayed(duration > 0 ? player.position() / duration : 0);
       frame = requestAnimationFrame(draw);
     };
     draw();
     return () => {
       cancelAnimationFrame(frame);
-      view.current?.drawPlayed(0);
+      shown?.drawPlayed(0);
     };
   }, [view, isPlaying, duration]);
 }

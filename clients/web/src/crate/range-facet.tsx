@@ -1,6 +1,6 @@
 /** A facet of a measured value: two thumbs on a rail, and the same two numbers to type. */
 
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import type { Limits } from "./filters";
 
 export interface RangeScale {
@@ -27,23 +27,61 @@ export function RangeFacet({
   limits: Limits | null;
   onChange: (limits: Limits | null) => void;
 }) {
-  const [low, setLow] = useState(() => stepOf(scale, limits?.min ?? scale.min));
-  const [high, setHigh] = useState(() => stepOf(scale, limits?.max ?? scale.max));
-  useEffect(() => {
-    setLow(stepOf(scale, limits?.min ?? scale.min));
-    setHigh(stepOf(scale, limits?.max ?? scale.max));
-  }, [scale, limits?.min, limits?.max]);
-  const commit = (from: number, to: number): void => {
+  const [min, max] = [limits?.min ?? null, limits?.max ?? null];
+  return (
+    <>
+      <RangeRail
+        key={`${min} ${max}`}
+        label={label}
+        scale={scale}
+        limits={limits}
+        onChange={onChange}
+      />
+      <div className="range-numbers">
+        <NumberField
+          key={`from ${min}`}
+          label={`${label} from, ${scale.unit}`}
+          value={min}
+          onValue={(value) => onChange(joined(value, max))}
+        />
+        <span aria-hidden="true">–</span>
+        <NumberField
+          key={`to ${max}`}
+          label={`${label} to, ${scale.unit}`}
+          value={max}
+          onValue={(value) => onChange(joined(min, value))}
+        />
+        <span className="fg2">{scale.unit}</span>
+      </div>
+    </>
+  );
+}
+
+function RangeRail({
+  label,
+  scale,
+  limits,
+  onChange,
+}: {
+  label: string;
+  scale: RangeScale;
+  limits: Limits | null;
+  onChange: (limits: Limits | null) => void;
+}) {
+  const steps = {
+    from: stepOf(scale, limits?.min ?? scale.min),
+    to: stepOf(scale, limits?.max ?? scale.max),
+  };
+  const [from, setFrom] = useState(steps.from);
+  const [to, setTo] = useState(steps.to);
+  const commit = (): void => {
+    if (from === steps.from && to === steps.to) return;
     const min = from <= 0 ? null : valueOf(scale, from);
     const max = to >= STEPS ? null : valueOf(scale, to);
     onChange(min === null && max === null ? null : { min, max });
   };
   const thumb = (end: "from" | "to") => {
-    const step = end === "from" ? low : high;
-    const move = (value: number): void => {
-      if (end === "from") setLow(Math.min(value, high));
-      else setHigh(Math.max(value, low));
-    };
+    const step = end === "from" ? from : to;
     return (
       <input
         type="range"
@@ -52,37 +90,25 @@ export function RangeFacet({
         value={step}
         aria-label={`${label} ${end}`}
         aria-valuetext={`${valueOf(scale, step)} ${scale.unit}`}
-        onChange={(event) => move(Number(event.target.value))}
-        onPointerUp={() => commit(low, high)}
-        onKeyUp={() => commit(low, high)}
+        onChange={(event) => {
+          const value = Number(event.target.value);
+          if (end === "from") setFrom(Math.min(value, to));
+          else setTo(Math.max(value, from));
+        }}
+        onPointerUp={commit}
+        onKeyUp={commit}
       />
     );
   };
   const style = {
-    "--from": `${(low / STEPS) * 100}%`,
-    "--to": `${(high / STEPS) * 100}%`,
+    "--from": `${(from / STEPS) * 100}%`,
+    "--to": `${(to / STEPS) * 100}%`,
   } as React.CSSProperties;
   return (
-    <>
-      <div className="range-rail" style={style}>
-        {thumb("from")}
-        {thumb("to")}
-      </div>
-      <div className="range-numbers">
-        <NumberField
-          label={`${label} from, ${scale.unit}`}
-          value={limits?.min ?? null}
-          onValue={(min) => onChange(joined(min, limits?.max ?? null))}
-        />
-        <span aria-hidden="true">–</span>
-        <NumberField
-          label={`${label} to, ${scale.unit}`}
-          value={limits?.max ?? null}
-          onValue={(max) => onChange(joined(limits?.min ?? null, max))}
-        />
-        <span className="fg2">{scale.unit}</span>
-      </div>
-    </>
+    <div className="range-rail" style={style}>
+      {thumb("from")}
+      {thumb("to")}
+    </div>
   );
 }
 
@@ -97,7 +123,6 @@ function NumberField({
 }) {
   const shown = value === null ? "" : String(value);
   const [text, setText] = useState(shown);
-  useEffect(() => setText(shown), [shown]);
   const commit = (): void => {
     const typed = text.trim().replace(",", ".");
     const number = typed === "" ? null : Number(typed);

@@ -139,9 +139,10 @@ export function useCrate(): Crate {
     [targets, patch],
   );
 
+  const { total } = pages;
   const selected = useMemo(
-    () => cutTo(place.selected, pages.total ?? Infinity),
-    [place.selected, pages, version],
+    () => cutTo(place.selected, total ?? Infinity),
+    [place.selected, total],
   );
   return {
     filters: address,

@@ -11,12 +11,12 @@ const GATHER_MS = 2000;
 
 /** Return whether the list lacks sounds that have come; `isAtTop` tells whether it may move. */
 export function useNews(crate: Crate, isAtTop: () => boolean): boolean {
-  const [hasNews, setHasNews] = useState(false);
+  /** The answer that was shown when sounds came. */
+  const [outdated, setOutdated] = useState<unknown>(null);
   const latest = useRef({ crate, isAtTop });
   useEffect(() => {
     latest.current = { crate, isAtTop };
   });
-  useEffect(() => setHasNews(false), [crate.pages, crate.pages.answer]);
   useEffect(() => {
     let timer = 0;
     const stop = onLiveEvent((event) => {
@@ -30,7 +30,7 @@ export function useNews(crate: Crate, isAtTop: () => boolean): boolean {
         const { crate: now, isAtTop: atTop } = latest.current;
         void queries.invalidateQueries({ queryKey: ["crate"] });
         if (now.selected.length === 0 && atTop()) now.pages.refresh();
-        else setHasNews(true);
+        else setOutdated(now.pages.answer);
       }, GATHER_MS);
     });
     return () => {
@@ -38,7 +38,7 @@ export function useNews(crate: Crate, isAtTop: () => boolean): boolean {
       stop();
     };
   }, []);
-  return hasNews;
+  return outdated !== null && outdated === crate.pages.answer;
 }
 
 /** Return whether an event adds sounds to the list, takes some away, or tells their classes. */

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "react";
 import { rowsOf } from "./client";
-import { formatFilters, type Filters } from "./filters";
+import { formatFilters, parseAddress, type Filters } from "./filters";
 import { ResultPages } from "./result-pages";
 
 /** How long typing must rest before the search begins, in milliseconds. */
@@ -25,12 +25,8 @@ export function useResults(filters: Filters, row: number): Results {
   const [version, setVersion] = useState(0);
   const [reloads, setReloads] = useState(0);
   const start = useRef(row);
-  const latest = useRef(filters);
   useEffect(() => {
-    latest.current = filters;
-  });
-  useEffect(() => {
-    const pages = new ResultPages(rowsOf(latest.current), (change) => {
+    const pages = new ResultPages(rowsOf(parseAddress(new URLSearchParams(key))), (change) => {
       if (change === "results") setShown({ pages, key });
       setVersion((count) => count + 1);
     });
@@ -55,15 +51,13 @@ const EMPTY = new ResultPages(
   () => undefined,
 );
 
-/** Return the filters as text, after typing in the search box has rested. */
+/** Return the filters as text, with the query that stood there when typing rested. */
 function useRested(filters: Filters): string {
-  const key = formatFilters(filters).toString();
-  const [rested, setRested] = useState({ key, query: filters.query });
-  const isTyped = filters.query !== rested.query;
+  const [query, setQuery] = useState(filters.query);
   useEffect(() => {
-    if (!isTyped) return setRested({ key, query: filters.query });
-    const timer = setTimeout(() => setRested({ key, query: filters.query }), TYPING_MS);
+    if (query === filters.query) return;
+    const timer = setTimeout(() => setQuery(filters.query), TYPING_MS);
     return () => clearTimeout(timer);
-  }, [key, filters.query, isTyped]);
-  return isTyped ? rested.key : key;
+  }, [query, filters.query]);
+  return formatFilters({ ...filters, query }).toString();
 }

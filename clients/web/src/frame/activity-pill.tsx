@@ -1,11 +1,12 @@
 /** The ring in the top bar: the sum of all work; opens the drawer of Activity. */
 import { useAddress } from "../address";
-import { useWorkSummary } from "../activity/summary";
+import { summaryOf } from "../activity/summary";
+import { useWork } from "../activity/work-context";
 import { runCommand, useTooltip } from "../keys/commands";
 
 export function ActivityPill() {
   const { path } = useAddress();
-  const { text, fraction } = useWorkSummary();
+  const { text, fraction } = summaryOf(useWork().rows);
   const tip = useTooltip("activity");
   return (
     <button

@@ -1,5 +1,7 @@
 /** The frame around every place, and the commands that work everywhere. */
 import { Suspense, lazy, useEffect, useState } from "react";
+import { toastFinishedRuns } from "../activity/finished";
+import { WorkProvider } from "../activity/work-context";
 import { navigate, useAddress } from "../address";
 import { onLiveEvent, startEvents } from "../data/events";
 import { undoQueue } from "../data/undo";
@@ -15,6 +17,7 @@ import { SessionDialog } from "../sign-in/session-dialog";
 import { DropZone } from "../uploads/drop-zone";
 import { processReadyItems } from "../uploads/processing";
 import { restoreUploads } from "../uploads/queue";
+import { CratePlace } from "./crate-place";
 import { KeysSheet } from "./keys-sheet";
 import { Palette } from "./palette";
 import { Strips } from "./strips";
@@ -22,14 +25,20 @@ import { Toast } from "./toast";
 import { TopBar } from "./top-bar";
 import { Transport } from "./transport";
 
-const Crate = lazy(() => import("../crate").then((module) => ({ default: module.Crate })));
 const Tray = lazy(() => import("../crate/tray").then((module) => ({ default: module.Tray })));
 const Track = lazy(() => import("../track").then((module) => ({ default: module.Track })));
 const Tracks = lazy(() => import("../tracks").then((module) => ({ default: module.Tracks })));
 const Activity = lazy(() => import("../activity").then((module) => ({ default: module.Activity })));
 const Settings = lazy(() => import("../settings").then((module) => ({ default: module.Settings })));
 
-type Overlay = "none" | "palette" | "keys";
+const ActivityDrawer = lazy(() =>
+  import("../activity/drawer").then((module) => ({ default: module.ActivityDrawer })),
+);
+
+type Overlay = "none" | "palette" | "keys" | "activity";
+
+/** Below this width in pixels Activity opens as a page. */
+const MIN_DRAWER_PAGE = 641;
 
 export function Shell() {
   const { path } = useAddress();
@@ -42,9 +51,11 @@ export function Shell() {
     const stopListening = onLiveEvent((event) => {
       if (event.type === "item.changed" || event.type === "job.succeeded") void processReadyItems();
     });
+    const stopToasts = toastFinishedRuns();
     const stopEvents = startEvents();
     return () => {
       stopListening();
+      stopToasts();
       stopEvents();
     };
   }, [account]);
@@ -54,43 +65,54 @@ export function Shell() {
     "go-crate": () => navigate("/crate"),
     "go-tracks": () => navigate("/tracks"),
     "go-settings": () => navigate("/settings/account"),
-    activity: () => navigate("/activity"),
+    activity: () => {
+      if (path === "/activity") return;
+      if (window.innerWidth < MIN_DRAWER_PAGE) navigate("/activity");
+      else setOverlay((now) => (now === "activity" ? "none" : "activity"));
+    },
     undo: () => void step("undo"),
     redo: () => void step("redo"),
   });
   return (
-    <div className="app">
-      <TopBar />
-      <Strips />
-      <div className="place">
-        <Suspense fallback={<main aria-busy="true" aria-label="Loading" />}>
-          <PlaceOf route={routeOf(path)} />
-        </Suspense>
+    <WorkProvider>
+      <div className="app">
+        <TopBar />
+        <Strips />
+        <div className="place">
+          <Suspense fallback={<main aria-busy="true" aria-label="Loading" />}>
+            <PlaceOf route={routeOf(path)} />
+          </Suspense>
+        </div>
+        <div className="tray-slot">
+          <Suspense>
+            <Tray />
+          </Suspense>
+        </div>
+        <Transport />
+        <nav className="tabs" aria-label="Places">
+          {TAB_PLACES.map((place) => (
+            <Link
+              key={place.path}
+              href={place.path}
+              aria-current={path.startsWith(place.path) ? "page" : undefined}
+            >
+              <Icon name={place.icon} />
+              {place.label}
+            </Link>
+          ))}
+        </nav>
+        <DropZone />
+        <Toast />
+        {overlay === "activity" && (
+          <Suspense fallback={null}>
+            <ActivityDrawer onClose={() => setOverlay("none")} />
+          </Suspense>
+        )}
+        {overlay === "palette" && <Palette onClose={() => setOverlay("none")} />}
+        {overlay === "keys" && <KeysSheet onClose={() => setOverlay("none")} />}
+        {state.kind === "expired" && <SessionDialog email={state.account.email} />}
       </div>
-      <div className="tray-slot">
-        <Suspense>
-          <Tray />
-        </Suspense>
-      </div>
-      <Transport />
-      <nav className="tabs" aria-label="Places">
-        {TAB_PLACES.map((place) => (
-          <Link
-            key={place.path}
-            href={place.path}
-            aria-current={path.startsWith(place.path) ? "page" : undefined}
-          >
-            <Icon name={place.icon} />
-            {place.label}
-          </Link>
-        ))}
-      </nav>
-      <DropZone />
-      <Toast />
-      {overlay === "palette" && <Palette onClose={() => setOverlay("none")} />}
-      {overlay === "keys" && <KeysSheet onClose={() => setOverlay("none")} />}
-      {state.kind === "expired" && <SessionDialog email={state.account.email} />}
-    </div>
+    </WorkProvider>
   );
 }
 
@@ -107,7 +129,7 @@ async function step(direction: "undo" | "redo"): Promise<void> {
 function PlaceOf({ route }: { route: Route }) {
   switch (route.kind) {
     case "crate":
-      return <Crate />;
+      return <CratePlace />;
     case "tracks":
       return <Tracks />;
     case "track":

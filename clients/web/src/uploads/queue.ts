@@ -1,4 +1,5 @@
 /** Adding files: each is hashed, announced, sent, and then processed. */
+import { navigate } from "../address";
 import { queries } from "../data/cache";
 import { problemText } from "../data/problems";
 import { session } from "../data/session";
@@ -62,7 +63,11 @@ export function addFiles(added: readonly File[]): void {
     };
     uploadEntries.set((entries) => [...entries, entry]);
   }
-  if (added.length > 0) showToast(`${plural(added.length, "file")} added.`);
+  if (added.length > 0 && window.location.pathname !== "/activity")
+    showToast(`${plural(added.length, "file")} added.`, {
+      label: "Watch",
+      run: () => navigate("/activity"),
+    });
   startNext();
 }
 

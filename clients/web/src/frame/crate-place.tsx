@@ -1,0 +1,27 @@
+/** The Crate, or the first run while the account holds nothing. */
+import { useQuery } from "@tanstack/react-query";
+import { lazy, useEffect } from "react";
+import { navigate } from "../address";
+import { api, data } from "../data/api";
+import { useStore } from "../data/store";
+import { uploadEntries } from "../uploads/entries";
+
+const Crate = lazy(() => import("../crate").then((module) => ({ default: module.Crate })));
+const FirstRun = lazy(() =>
+  import("../uploads/first-run").then((module) => ({ default: module.FirstRun })),
+);
+
+export function CratePlace() {
+  const uploading = useStore(uploadEntries).length > 0;
+  const items = useQuery({
+    queryKey: ["items", "any"],
+    queryFn: () => data(api.GET("/v1/items", { params: { query: { limit: 1 } } })),
+  });
+  const empty = items.data?.items.length === 0;
+  useEffect(() => {
+    // The first files are on their way: there is nothing to see here yet, but there is there.
+    if (empty && uploading) navigate("/activity", { replace: true });
+  }, [empty, uploading]);
+  if (items.isPending) return <main aria-busy="true" aria-label="Loading" />;
+  return empty ? <FirstRun /> : <Crate />;
+}
