@@ -31,35 +31,20 @@ export function Empty({ crate, chips }: { crate: Crate; chips: readonly FilterCh
   }
   const isEverything =
     formatFilters({ ...filters, sort: null }).toString() === formatFilters(NO_FILTERS).toString();
-  return isEverything ? <FirstRun /> : <NoResult crate={crate} chips={chips} />;
+  return isEverything ? <NoSounds /> : <NoResult crate={crate} chips={chips} />;
 }
 
-function FirstRun() {
+function NoSounds() {
   return (
-    <div className="crate-empty first">
-      <h1>Drop a song</h1>
-      <p className="lead">
-        It comes back in pieces: stems, one-shots and loops cut on the beat, MIDI, tempo, key,
-        chords and lyrics. All of it lands in this crate, ready to be searched by ear.
+    <div className="crate-empty">
+      <p>
+        No sounds yet. Drop a song: it comes back in pieces, as stems, one-shots and loops cut on
+        the beat. A folder of samples is tagged without being cut.
       </p>
-      <div className="first-drop">
-        <button type="button" className="btn primary large" onClick={() => runCommand("add")}>
-          <Icon name="plus" />
-          Choose files
-        </button>
-        <span className="fg1">or drop files and folders anywhere in this window</span>
-      </div>
-      <div className="first-notes">
-        <div>
-          <b>A folder of samples?</b>
-          <p>One-shots and packs are tagged without being cut. Drop the whole folder.</p>
-        </div>
-        <div>
-          <b>From the terminal</b>
-          <p>The same, scripted. A key is made in Settings.</p>
-          <code className="mono">cratedig upload *.flac --run full</code>
-        </div>
-      </div>
+      <button type="button" className="btn primary" onClick={() => runCommand("add")}>
+        <Icon name="plus" />
+        Choose files
+      </button>
     </div>
   );
 }

@@ -51,7 +51,6 @@ export function Crate() {
   const hasNews = useNews(crate, () => grid.current?.isAtTop() ?? true);
   const isEmpty =
     crate.pages.total === 0 || (crate.pages.total === null && crate.pages.error !== null);
-  const isFirstRun = isEmpty && chips.length === 0 && crate.filters.query === "";
   const inspector = (
     <Inspector
       crate={crate}
@@ -60,13 +59,6 @@ export function Crate() {
       onCollect={() => setOverlay("collect")}
     />
   );
-  if (isFirstRun) {
-    return (
-      <main className="crate-first">
-        <Empty crate={crate} chips={chips} />
-      </main>
-    );
-  }
   return (
     <main className={isFolded ? "crate folded" : "crate"}>
       <aside className={overlay === "filters" ? "facets sheet" : "facets"} aria-label="Filters">

@@ -140,10 +140,7 @@ export function useCrate(): Crate {
   );
 
   const { total } = pages;
-  const selected = useMemo(
-    () => cutTo(place.selected, total ?? Infinity),
-    [place.selected, total],
-  );
+  const selected = useMemo(() => cutTo(place.selected, total ?? Infinity), [place.selected, total]);
   return {
     filters: address,
     pages,

@@ -942,6 +942,8 @@ export interface paths {
         /**
          * Log In
          * @description Log in; returns a short-lived access token and a single-use refresh token.
+         *
+         *     A page of this server gets the refresh token as a cookie that scripts cannot read.
          */
         post: operations["post_sessions"];
         /**
@@ -949,6 +951,26 @@ export interface paths {
          * @description Log out everywhere: end every session of the account at once.
          */
         delete: operations["delete_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/one-time": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log In With Code
+         * @description Log in with the code of a sign-in link, which works once, for 10 minutes.
+         */
+        post: operations["post_sessions_one_time"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -968,7 +990,8 @@ export interface paths {
          * @description Exchange a refresh token for a new access token and refresh token.
          *
          *     A second use within 10 seconds, for example after a lost response, returns the same refresh
-         *     token again; a later one ends the session.
+         *     token again; a later one ends the session. A page of this server sends `{}` as the body: its
+         *     refresh token is in the cookie.
          */
         post: operations["post_sessions_refresh"];
         delete?: never;
@@ -1169,6 +1192,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/waveforms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read
+         * @description Return the waveforms of up to 200 items: 150 columns of peak and RMS each.
+         *
+         *     Items that do not exist, are not ready or belong to somebody else are left out, unless a
+         *     shared collection holds them. The waveform of an item never changes, so a client may keep
+         *     it.
+         */
+        post: operations["post_waveforms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1187,6 +1234,13 @@ export interface components {
             created: string;
             /** Email */
             email: string;
+            /**
+             * Has Password
+             * @description False for an account that was created on the server's own machine: its owner logs in with
+             *     one-time codes until a password is set, with `current` empty.
+             * @default true
+             */
+            has_password?: boolean;
             /** Id */
             id: string;
             /** Name */
@@ -2291,7 +2345,10 @@ export interface components {
          * @description Request body to change the password, which ends all sessions and API keys.
          */
         PasswordChange: {
-            /** Current */
+            /**
+             * Current
+             * @description Empty if the account has no password yet.
+             */
             current: string;
             /**
              * Keep Keys
@@ -2644,8 +2701,11 @@ export interface components {
          * @description Request body to exchange a refresh token for new tokens.
          */
         SessionRefresh: {
-            /** Refresh Token */
-            refresh_token: string;
+            /**
+             * Refresh Token
+             * @description Leave it out in a page that sends `X-Cratedig-Client: web`: its token is in a cookie.
+             */
+            refresh_token?: string | null;
         };
         /**
          * ShareRole
@@ -2659,6 +2719,14 @@ export interface components {
          * @enum {string}
          */
         SheetFormat: "json" | "csv";
+        /**
+         * SignInCode
+         * @description Request body to log in with a one-time code, as the address of a sign-in link has it.
+         */
+        SignInCode: {
+            /** Code */
+            code: string;
+        };
         /**
          * SoundClass
          * @description The musical class of a sample.
@@ -2849,7 +2917,10 @@ export interface components {
              * @description Seconds until the access token expires.
              */
             expires_in: number;
-            /** Refresh Token */
+            /**
+             * Refresh Token
+             * @description Empty for a page that sent `X-Cratedig-Client: web`: its token is in a cookie.
+             */
             refresh_token: string;
             /**
              * Token Type
@@ -3077,6 +3148,33 @@ export interface components {
          * @enum {string}
          */
         WaitReason: "worker" | "retry" | "limit" | "others" | "room";
+        /**
+         * WaveformRequest
+         * @description Request body for the waveforms of several items.
+         */
+        WaveformRequest: {
+            /** Items */
+            items: string[];
+        };
+        /**
+         * Waveforms
+         * @description The waveforms of items, by item.
+         *
+         *     An item is absent if it does not exist, belongs to somebody else, is not ready yet, or was
+         *     stored before the server kept waveforms.
+         */
+        Waveforms: {
+            /**
+             * Columns
+             * @description Parts of the audio in each waveform.
+             * @default 150
+             */
+            columns?: number;
+            /** Items */
+            items: {
+                [key: string]: string;
+            };
+        };
     };
     responses: {
         /** @description Bad request. */
@@ -5519,6 +5617,8 @@ export interface operations {
                 pitch?: string | null;
                 /** @description Ids of items, or words of songs' names: what was cut from these. */
                 source?: string[];
+                /** @description Ids of your collections: what one of them holds. */
+                collection?: string[];
                 favourite?: boolean | null;
                 min_rating?: number | null;
                 /** @description Whether the confidence of the class is below 0.62. */
@@ -5572,7 +5672,10 @@ export interface operations {
     post_sessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description `web` in a page of this server: the refresh token is then in a cookie. */
+                "X-Cratedig-Client"?: "web" | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5641,10 +5744,57 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    post_sessions_one_time: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `web` in a page of this server: the refresh token is then in a cookie. */
+                "X-Cratedig-Client"?: "web" | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "Jm2Xw0c2Q5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5y"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SignInCode"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPair"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     post_sessions_refresh: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description `web` in a page of this server: the refresh token is then in a cookie. */
+                "X-Cratedig-Client"?: "web" | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6073,6 +6223,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Usage"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_waveforms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         "01920000-0000-7000-8000-000000000001"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["WaveformRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Waveforms"];
                 };
             };
             400: components["responses"]["Refused400"];
