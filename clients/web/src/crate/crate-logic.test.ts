@@ -63,7 +63,7 @@ describe("chips", () => {
     const chips = filterChips({ ...NO_FILTERS, query }, understood, NO_NAMES);
     expect(chips.map((chip) => chip.text)).toEqual([
       "118 to 128 BPM",
-      "At most 0.25 s long, or the word short",
+      "At most 0.25 s long, or “short”",
     ]);
     expect(chips[0]?.rest).toEqual({ query: "💥 dusty short" });
     // The answer is of an earlier text.

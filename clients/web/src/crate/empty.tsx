@@ -90,7 +90,10 @@ function NoResult({ crate, chips }: { crate: Crate; chips: readonly FilterChip[]
 }
 
 function sentence(filters: Filters, chips: readonly FilterChip[]): string {
-  const facts = chips.map((chip) => chip.text).join(" · ");
+  const facts = chips
+    .filter((chip) => chip.rest.query === undefined)
+    .map((chip) => chip.text)
+    .join(" · ");
   if (filters.query && facts === "") return `No sound is found by “${filters.query}”.`;
   if (filters.query) return `No sound is found by “${filters.query}” with ${facts}.`;
   return filters.collection !== null && chips.length === 1

@@ -106,13 +106,18 @@ function queryChips(query: string, understood: readonly Understood[]): FilterChi
     return [
       {
         id: `query ${part.start}`,
-        text: capital(part.meaning.replace(/^the /, "")),
+        text: capital(shortened(part.meaning)),
         title: `“${part.text}” is read as: ${part.meaning}`,
         without: `Without “${part.text}”`,
         rest: { query: rest.replace(/\s+/g, " ").trim() },
       },
     ];
   });
+}
+
+/** Return the meaning of a part as a chip says it: `Closed hat or open hat, or “hat”`. */
+function shortened(meaning: string): string {
+  return meaning.replace(/^(not: )?the (class|kind|key) /, "$1").replace(/the word (.+)$/, "“$1”");
 }
 
 function keyChip({ key }: Filters): FilterChip | null {

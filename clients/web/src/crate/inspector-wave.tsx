@@ -35,9 +35,12 @@ export function InspectorWave({ hit }: { hit: SearchHit }) {
     const draw = (): void => {
       const at = isLoaded && duration > 0 ? player.position() / duration : 0;
       if (canvas.current) drawColumns(canvas.current, columns, at);
-      if (isLoaded && playing) frame = requestAnimationFrame(draw);
     };
-    draw();
+    const follow = (): void => {
+      draw();
+      if (isLoaded && playing) frame = requestAnimationFrame(follow);
+    };
+    follow();
     const sizes = new ResizeObserver(draw);
     if (canvas.current) sizes.observe(canvas.current);
     return () => {

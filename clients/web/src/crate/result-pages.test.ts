@@ -20,7 +20,13 @@ class FakeSearch {
     const { offset, limit } = request;
     const count = Math.max(0, Math.min(limit, this.total - offset));
     const items = Array.from({ length: count }, (_, step) => hit(offset + step + this.shift));
-    return Promise.resolve({ items, total: this.total, offset, snapshot: this.snapshot, query: "" });
+    return Promise.resolve({
+      items,
+      total: this.total,
+      offset,
+      snapshot: this.snapshot,
+      query: "",
+    });
   };
 }
 
@@ -39,7 +45,11 @@ describe("pages of results", () => {
     expect(pages.row(FIRST_PAGE - 1)?.item.id).toBe(`item ${FIRST_PAGE - 1}`);
     pages.want(60_000, 60_040);
     await settled();
-    expect(search.requests.at(-1)).toMatchObject({ offset: 60_000, limit: PAGE, snapshot: "first" });
+    expect(search.requests.at(-1)).toMatchObject({
+      offset: 60_000,
+      limit: PAGE,
+      snapshot: "first",
+    });
     expect(pages.row(60_020)?.item.id).toBe("item 60020");
     expect(pages.positionOf("item 60020")).toBe(60_020);
     pages.want(60_000, 60_040);
