@@ -20,6 +20,9 @@ const CLIENT_HEADER = { "X-Cratedig-Client": "web" } as const;
 
 export const session = createStore<SessionState>({ kind: "starting" });
 
+/** Set while the browser may hold a session's cookie, which scripts cannot see. */
+const COOKIE_HINT = "cratedig.session";
+
 let token = "";
 let renewal: Promise<boolean> | null = null;
 
@@ -71,7 +74,15 @@ async function begin(response: Response): Promise<void> {
   token = answer.access_token;
   const account = await fetch("/v1/account", { headers: { Authorization: `Bearer ${token}` } });
   if (!account.ok) throw await ProblemError.from(account);
+  localStorage.setItem(COOKIE_HINT, "1");
   session.set({ kind: "signed-in", account: (await account.json()) as Account });
+}
+
+/** Forget the session on this page; the server has ended it or never had it. */
+export function leaveSession(): void {
+  token = "";
+  localStorage.removeItem(COOKIE_HINT);
+  session.set({ kind: "signed-out" });
 }
 
 export async function signIn(email: string, password: string): Promise<void> {
@@ -92,12 +103,15 @@ export async function signUp(email: string, password: string, invitation: string
 
 /** Take up the session of the cookie, or be signed out. */
 export async function resumeSession(): Promise<void> {
+  if (localStorage.getItem(COOKIE_HINT) === null) {
+    session.set({ kind: "signed-out" });
+    return;
+  }
   try {
     await begin(await post("/v1/sessions/refresh", {}));
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
-    token = "";
-    session.set({ kind: "signed-out" });
+    leaveSession();
   }
 }
 
@@ -132,6 +146,5 @@ export async function signOut(): Promise<void> {
     credentials: "same-origin",
     headers: { Authorization: `Bearer ${token}`, ...CLIENT_HEADER },
   });
-  token = "";
-  session.set({ kind: "signed-out" });
+  leaveSession();
 }

@@ -1,0 +1,78 @@
+/**
+ * Screenshots of each place in both themes and three widths, for looking at.
+ * `CRATEDIG_WEB_DATA` names a data folder whose first account opens by `CRATEDIG_WEB_USER`
+ * (`email:password`); without it a new, empty account is shown.
+ */
+import { mkdirSync } from "node:fs";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openBrowser, openPage, seriousFindings } from "./support/browser";
+import { startServer, type Server } from "./support/server";
+
+const FOLDER = "test-results/screens";
+const PLACES = ["crate", "tracks", "activity", "settings/account", "settings/shortcuts"] as const;
+const WIDTHS = [
+  [1440, 900],
+  [1024, 768],
+  [390, 844],
+] as const;
+const [EMAIL = "", PASSWORD = ""] = (
+  process.env["CRATEDIG_WEB_USER"] ?? "marta@example.org:longenough"
+).split(":");
+
+let server: Server;
+let browser: Browser;
+
+beforeAll(async () => {
+  mkdirSync(FOLDER, { recursive: true });
+  server = await startServer(process.env["CRATEDIG_WEB_DATA"]);
+  browser = await openBrowser();
+  await fetch(`${server.url}/v1/accounts`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ email: EMAIL, password: PASSWORD }),
+  });
+});
+
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+});
+
+for (const theme of ["dark", "light"] as const) {
+  test(`every place, ${theme}`, async () => {
+    const { page, errors } = await openPage(browser, { theme });
+    await page.goto(`${server.url}/`);
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    const findings: string[] = [];
+    const shoot = async (name: string): Promise<void> => {
+      for (const [width, height] of WIDTHS) {
+        await page.setViewportSize({ width, height });
+        await page.screenshot({ path: `${FOLDER}/${name}-${width}-${theme}.png` });
+      }
+      findings.push(...(await seriousFindings(page)).map((finding) => `${name}: ${finding}`));
+      await page.setViewportSize({ width: 1440, height: 900 });
+    };
+    await shoot("sign-in");
+    await page.getByLabel("E-mail").fill(EMAIL);
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("banner").waitFor();
+    for (const place of PLACES) {
+      await page.goto(`${server.url}/${place}`);
+      await page.locator("main h1").waitFor();
+      await page.waitForLoadState("networkidle").catch(() => undefined);
+      await shoot(place.replace("/", "-"));
+    }
+    await page.keyboard.press("?");
+    await page.getByRole("dialog").waitFor();
+    await shoot("keys");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+k");
+    await page.getByRole("dialog").waitFor();
+    await shoot("palette");
+    expect(findings).toEqual([]);
+    // A refused refresh before the first sign-in is an answer, not a fault of the page.
+    expect(errors.filter((error) => !error.includes("/v1/sessions/refresh"))).toEqual([]);
+  });
+}
