@@ -95,7 +95,7 @@ class SearchParams(StrictModel):
     ] = ()
     collection: Annotated[
         tuple[CollectionId, ...],
-        Field(max_length=_MAX_VALUES, description="Ids of your collections: what one of them holds."),
+        Field(max_length=_MAX_VALUES, description="Ids of your collections: what one holds."),
     ] = ()
     favourite: bool | None = None
     min_rating: Stars | None = None

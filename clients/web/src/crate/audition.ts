@@ -1,23 +1,24 @@
-/** Plays sounds of the list through the one player, and fetches the neighbours' files ahead. */
+/** Plays sounds through the one player, and prepares those that may be next. */
 
 import { player, type Sound } from "../audio/player";
 import { baseName } from "../parts/format";
 import { songNames } from "./song-names";
 import { soundFile } from "./sounds";
+import { className } from "./texts";
 import type { Item, SearchHit } from "./types";
 import { amplitudeOf } from "./waveforms";
 import { waveforms } from "./client";
 
-/** Rows on either side whose files are fetched ahead. */
+/** Rows on either side that are prepared. */
 export const AHEAD = 5;
 
 /** Return an item as the player takes it. */
-export function toSound(item: Item, song: string | null, stem: string | null): Sound {
+export function toSound(item: Item, song: string | null, stem: string | null, about = ""): Sound {
   const source = song ? songNames.get(song) : "";
   return {
     key: item.id,
     title: baseName(item.name),
-    subtitle: [source, stem].filter(Boolean).join(", "),
+    subtitle: [source, stem].filter(Boolean).join(", ") || about,
     ...(item.audio && { duration: item.audio.duration }),
     address: async () => (await soundFile(item.id)).address,
     peaks: async () => miniPeaks(item.id),
@@ -27,7 +28,9 @@ export function toSound(item: Item, song: string | null, stem: string | null): S
 
 /** Return a row as the player takes it. */
 export function soundOf(hit: SearchHit): Sound {
-  return toSound(hit.item, hit.song ?? null, hit.item.stem ?? hit.item.lineage?.stem ?? null);
+  const stem = hit.item.stem ?? hit.item.lineage?.stem ?? null;
+  const about = hit.sound_class ? className(hit.sound_class) : "";
+  return toSound(hit.item, hit.song ?? null, stem, about);
 }
 
 /** Play a row from its start. */
@@ -37,7 +40,12 @@ export function audition(hit: SearchHit): void {
 
 /** Play an item of which no more is known, such as one of the tray, from its start. */
 export function auditionItem(item: Item): void {
-  play(toSound(item, null, item.stem ?? item.lineage?.stem ?? null));
+  play(itemSound(item));
+}
+
+/** Return an item of which no more is known as the player takes it. */
+export function itemSound(item: Item): Sound {
+  return toSound(item, null, item.stem ?? item.lineage?.stem ?? null);
 }
 
 function play(sound: Sound): void {
@@ -47,9 +55,13 @@ function play(sound: Sound): void {
   } else void player.load(sound);
 }
 
-/** Fetch the addresses of sounds, so that they start at once when it is their turn. */
-export function fetchAhead(hits: readonly SearchHit[]): void {
-  for (const hit of hits) soundFile(hit.item.id).catch(() => undefined);
+/** Fetch and decode sounds one after another, so that they start at once when it is their turn. */
+export async function prepareSounds(sounds: readonly Sound[], signal: AbortSignal): Promise<void> {
+  for (const sound of sounds) {
+    if (signal.aborted) return;
+    // A sound that cannot be prepared says so when it is played.
+    await player.prepare(sound).catch(() => undefined);
+  }
 }
 
 function miniPeaks(item: string): { low: Float32Array; high: Float32Array } | null {

@@ -46,6 +46,7 @@ export class GridRow {
   #state: RowState | null = null;
   #size: WaveSize = { width: 0, height: 0 };
   #palette: Palette | null = null;
+  #top = -1;
 
   constructor() {
     this.#play.append(icon(PLAY, true));
@@ -70,7 +71,10 @@ export class GridRow {
 
   /** Show a sound; `top` is where the row stands, in pixels. */
   show(state: RowState, top: number, size: WaveSize, palette: Palette): void {
-    this.element.style.transform = `translateY(${top}px)`;
+    if (top !== this.#top) {
+      this.#top = top;
+      this.element.style.transform = `translateY(${top}px)`;
+    }
     const before = this.#state;
     const isSame =
       before !== null &&

@@ -9,7 +9,7 @@ import type { ResultPages } from "./result-pages";
 import { hasRow, type RowRanges } from "./selection";
 import type { SearchHit } from "./types";
 import type { Waveforms } from "./waveforms";
-import { Windowing } from "./windowing";
+import { Windowing, type RowWindow } from "./windowing";
 
 /** Rows that are drawn above and below those in view. */
 const SPARE = 6;
@@ -39,12 +39,16 @@ export class GridView {
   readonly #rows = new Map<number, GridRow>();
   readonly #spare: GridRow[] = [];
   readonly #cleanups: (() => void)[] = [];
+  #stopPages: (() => void) | null = null;
   #state: GridState | null = null;
   #palette: Palette = readPalette();
   #waveSize: WaveSize = { width: 0, height: 0 };
   #frame = 0;
+  /** Whether more than the scroll position has changed since rows were drawn. */
+  #isChanged = true;
   #settleTimer = 0;
   #header = 0;
+  #drawn: RowWindow = { first: 0, end: 0 };
 
   /**
    * @param viewport The element that scrolls; its first child is the header, if it has one.
@@ -85,8 +89,14 @@ export class GridView {
   update(state: GridState): void {
     const isOther = this.#state?.pages !== state.pages;
     this.#state = state;
-    if (isOther) this.#measure();
-    else this.#resize();
+    if (isOther) {
+      this.#stopPages?.();
+      this.#stopPages = state.pages.subscribe((change) => {
+        if (change === "results") this.#resize();
+        this.draw();
+      });
+      this.#measure();
+    } else this.#resize();
     this.draw();
   }
 
@@ -109,6 +119,11 @@ export class GridView {
 
   /** Draw everything in the next frame. */
   draw(): void {
+    this.#isChanged = true;
+    this.#request();
+  }
+
+  #request(): void {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
       this.#drawNow();
@@ -119,13 +134,16 @@ export class GridView {
   close(): void {
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#settleTimer);
+    this.#stopPages?.();
     for (const cleanUp of this.#cleanups) cleanUp();
     this.#body.replaceChildren();
   }
 
   #scrolled(): void {
     this.#windowing.scrolled(this.#viewport.scrollTop);
-    this.draw();
+    // Rows of a list that is scaled down are moved with every pixel.
+    if (this.#windowing.isScaled) this.#isChanged = true;
+    this.#request();
     clearTimeout(this.#settleTimer);
     this.#settleTimer = window.setTimeout(() => {
       const top = this.#windowing.settle();
@@ -154,13 +172,20 @@ export class GridView {
     if (!this.#state) return;
     const { pages } = this.#state;
     const { first, end } = this.#windowing.rows(SPARE);
+    const isMoved = first !== this.#drawn.first || end !== this.#drawn.end;
+    if (!isMoved && !this.#isChanged) return;
+    const isChanged = this.#isChanged;
+    this.#isChanged = false;
+    this.#drawn = { first, end };
     pages.want(first, end);
     for (const [index, row] of this.#rows) {
       if (index >= first && index < end) continue;
       this.#rows.delete(index);
       this.#spare.push(row);
     }
-    for (let index = first; index < end; index += 1) this.#drawRow(index, this.#state);
+    for (let index = first; index < end; index += 1) {
+      if (isChanged || !this.#rows.has(index)) this.#drawRow(index, this.#state);
+    }
     for (const row of this.#spare.splice(0)) row.element.remove();
     if (this.#waveSize.width === 0 && this.#rows.size > 0) this.#measureWave(first, end);
     this.#wantWaveforms(first, end);

@@ -11,7 +11,7 @@ import {
 } from "react";
 import { player } from "../audio/player";
 import { useStore } from "../data/store";
-import { AHEAD, fetchAhead } from "./audition";
+import { AHEAD, prepareSounds, soundOf } from "./audition";
 import { waveforms } from "./client";
 import { beginDrag, endDrag } from "./dragging";
 import { rowId } from "./grid-row";
@@ -25,7 +25,7 @@ import type { Crate } from "./use-crate";
 const ROW_HEIGHT = 32;
 const PHONE_ROW_HEIGHT = 60;
 const PHONE = "(max-width: 640px)";
-/** Moving must rest this long before files are fetched ahead, in milliseconds. */
+/** Moving must rest this long before sounds are prepared, in milliseconds. */
 const AHEAD_MS = 80;
 
 export interface GridHandle {
@@ -50,7 +50,7 @@ export function Grid({
   const view = useRef<GridView | null>(null);
   const isPhone = useMedia(PHONE);
   const names = useStore(songNames.version);
-  const { pages, row, selected, version } = crate;
+  const { pages, row, selected } = crate;
 
   useEffect(() => {
     if (!viewport.current || !body.current) return;
@@ -67,7 +67,7 @@ export function Grid({
       rowHeight: isPhone ? PHONE_ROW_HEIGHT : ROW_HEIGHT,
       sourceOf: (hit) => (hit.song ? songNames.get(hit.song) : ""),
     });
-  }, [pages, row, selected, version, names, isPhone]);
+  }, [pages, row, selected, names, isPhone]);
 
   useImperativeHandle(handle, () => ({
     rowsInView: () => view.current?.rowsInView ?? 1,
@@ -75,7 +75,7 @@ export function Grid({
   }));
   useEffect(() => view.current?.reveal(row), [row, pages]);
   usePlayedPart(view, crate.hit);
-  useFetchAhead(crate);
+  usePrepare(crate);
 
   const onClick = (event: MouseEvent): void => {
     const index = rowAt(event.target);
@@ -147,21 +147,26 @@ function usePlayedPart(view: { current: GridView | null }, hit: SearchHit | unde
   }, [view, isPlaying, duration]);
 }
 
-/** Fetch the files around the current row when moving has rested. */
-function useFetchAhead({ pages, row, version }: Crate): void {
+/** Prepare the sounds around the current row, the nearest first, when moving has rested. */
+function usePrepare({ pages, row, hit: current }: Crate): void {
   useEffect(() => {
+    const abort = new AbortController();
     const timer = setTimeout(() => {
-      const hits: SearchHit[] = [];
+      if (!current) return;
+      const sounds = [];
       for (let step = 0; step <= AHEAD; step += 1) {
         for (const index of step === 0 ? [row] : [row + step, row - step]) {
           const hit = pages.row(index);
-          if (hit) hits.push(hit);
+          if (hit) sounds.push(soundOf(hit));
         }
       }
-      fetchAhead(hits);
+      void prepareSounds(sounds, abort.signal);
     }, AHEAD_MS);
-    return () => clearTimeout(timer);
-  }, [pages, row, version]);
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [pages, row, current]);
 }
 
 /** Return whether a media query matches. */

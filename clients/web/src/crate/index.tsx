@@ -123,14 +123,14 @@ function useChips(crate: CrateState) {
 }
 
 /** Let the transport's buttons move through the list. */
-function useNeighbours({ row, pages, version, moveTo }: CrateState): void {
+function useNeighbours({ row, pages, moveTo }: CrateState): void {
+  const total = pages.total ?? 0;
   useEffect(() => {
-    const total = pages.total ?? 0;
     player.neighbours.set({
       ...(row > 0 && { previous: () => moveTo(row - 1, { play: true }) }),
       ...(row < total - 1 && { next: () => moveTo(row + 1, { play: true }) }),
     });
-  }, [row, pages, version, moveTo]);
+  }, [row, total, moveTo]);
   const { path } = useAddress();
   useEffect(() => () => player.neighbours.set({}), [path]);
 }

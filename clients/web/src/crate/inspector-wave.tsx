@@ -34,7 +34,8 @@ export function InspectorWave({ hit }: { hit: SearchHit }) {
     let frame = 0;
     const draw = (): void => {
       const at = isLoaded && duration > 0 ? player.position() / duration : 0;
-      if (canvas.current) drawColumns(canvas.current, columns, at);
+      const isOver = at > 0.999 && !playing;
+      if (canvas.current) drawColumns(canvas.current, columns, isOver ? 0 : at);
     };
     const follow = (): void => {
       draw();

@@ -38,7 +38,8 @@ describe("pages of results", () => {
   it("read a short first page, then those in view", async () => {
     const search = new FakeSearch(100_000);
     const changes: string[] = [];
-    const pages = new ResultPages(search.read, (change) => changes.push(change));
+    const pages = new ResultPages(search.read);
+    pages.subscribe((change) => changes.push(change));
     await pages.open(0);
     expect(pages.total).toBe(100_000);
     expect(search.requests.map((r) => r.limit)).toEqual([FIRST_PAGE]);
@@ -60,7 +61,7 @@ describe("pages of results", () => {
 
   it("read only where scrolling has come to, not all that it passed", async () => {
     const search = new FakeSearch(100_000);
-    const pages = new ResultPages(search.read, () => undefined);
+    const pages = new ResultPages(search.read);
     await pages.open(0);
     for (let row = 0; row < 100_000; row += 1000) pages.want(row, row + 40);
     await settled();
@@ -70,7 +71,7 @@ describe("pages of results", () => {
 
   it("begin anew when the search was done again", async () => {
     const search = new FakeSearch(1000);
-    const pages = new ResultPages(search.read, () => undefined);
+    const pages = new ResultPages(search.read);
     await pages.open(0);
     search.snapshot = "second";
     search.shift = 5000;
@@ -82,7 +83,7 @@ describe("pages of results", () => {
 
   it("stay bounded however far one scrolls", async () => {
     const search = new FakeSearch(100_000);
-    const pages = new ResultPages(search.read, () => undefined);
+    const pages = new ResultPages(search.read);
     await pages.open(0);
     for (let row = 0; row < 40_000; row += PAGE) {
       pages.want(row, row + 40);
@@ -93,14 +94,14 @@ describe("pages of results", () => {
   });
 
   it("begin at the top when fewer are left than there were", async () => {
-    const pages = new ResultPages(new FakeSearch(10).read, () => undefined);
+    const pages = new ResultPages(new FakeSearch(10).read);
     await pages.open(500);
     expect(pages.row(0)?.item.id).toBe("item 0");
   });
 
   it("read the rows of a selection that are not there", async () => {
     const search = new FakeSearch(1000);
-    const pages = new ResultPages(search.read, () => undefined);
+    const pages = new ResultPages(search.read);
     await pages.open(0);
     const hits = await pages.rowsAt([0, 1, 450, 451, 452]);
     expect(hits.map((each) => each.item.id)).toEqual([
@@ -114,14 +115,11 @@ describe("pages of results", () => {
   });
 
   it("change rows in place, and say why they could not be read", async () => {
-    const pages = new ResultPages(new FakeSearch(10).read, () => undefined);
+    const pages = new ResultPages(new FakeSearch(10).read);
     await pages.open(0);
     pages.patch(["item 3", "item 99"], (row) => ({ ...row, favourite: true }));
     expect(pages.row(3)?.favourite).toBe(true);
-    const broken = new ResultPages(
-      () => Promise.reject(new Error("no network")),
-      () => undefined,
-    );
+    const broken = new ResultPages(() => Promise.reject(new Error("no network")));
     await broken.open(0);
     expect(broken.error).toEqual(new Error("no network"));
     expect(broken.total).toBeNull();

@@ -31,7 +31,7 @@ export class ResultPages {
   error: unknown = null;
 
   readonly #read: PageReader;
-  readonly #notify: (change: Change) => void;
+  readonly #listeners = new Set<(change: Change) => void>();
   readonly #abort = new AbortController();
   readonly #rows = new Map<number, SearchHit>();
   readonly #rowOfItem = new Map<string, number>();
@@ -41,10 +41,15 @@ export class ResultPages {
   #wanted: readonly [number, number] = [0, 0];
   #snapshot: string | null = null;
 
-  constructor(read: PageReader, notify: (change: Change) => void) {
+  constructor(read: PageReader) {
     this.#read = read;
-    this.#notify = notify;
   }
+
+  /** Call a listener after every change; return a function that stops it. */
+  readonly subscribe = (listener: (change: Change) => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
 
   /** Read the rows around a position; to be called once, before all others. */
   async open(row: number): Promise<void> {
@@ -120,6 +125,10 @@ export class ResultPages {
       if (row !== undefined && hit) this.#rows.set(row, change(hit));
     }
     this.#notify("rows");
+  }
+
+  #notify(change: Change): void {
+    for (const listener of [...this.#listeners]) listener(change);
   }
 
   #continue(): void {

@@ -51,7 +51,7 @@ export function searchParameters(filters: Filters): SearchParameters {
 }
 
 /** Write the parameters as the query of an address; a list is one parameter for each value. */
-export function serialize(parameters: Readonly<Record<string, unknown>>): string {
+export function serialize(parameters: object): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     for (const one of Array.isArray(value) ? value : [value]) {

@@ -8,12 +8,11 @@ import { takesText, useKeys, useTooltip } from "../keys/commands";
 import { baseName, plural } from "../parts/format";
 import { Icon } from "../parts/icon";
 import { theme } from "../theme";
-import { auditionItem } from "./audition";
+import { auditionItem, itemSound, prepareSounds } from "./audition";
 import { waveforms } from "./client";
 import { drawLine, drawMini, readPalette, sizeCanvas } from "./drawing";
 import { useDropTarget } from "./drop-target";
 import { listenToMidi } from "./midi-pads";
-import { soundFile } from "./sounds";
 import "./tray.css";
 import { emptyPad, lockPad, PAD_CAPS, PAD_CODES, putOnPad, trayQuery } from "./tray-data";
 import type { Item, TrayPlace } from "./types";
@@ -36,9 +35,11 @@ export function Tray() {
   useKeys({ pads: () => setIsPlayed(!isPlayed) });
   usePadKeys(isPlayed, play);
   useEffect(() => {
-    const items = (places ?? []).flatMap((place) => (place.item ? [place.item.id] : []));
-    for (const item of items) soundFile(item).catch(() => undefined);
-  }, [places]);
+    const abort = new AbortController();
+    const items = (places ?? []).flatMap((place) => (place.item ? [place.item] : []));
+    if (isPlayed) void prepareSounds(items.map(itemSound), abort.signal);
+    return () => abort.abort();
+  }, [places, isPlayed]);
   if (!places) return null;
   const filled = places.filter((place) => place.item).length;
   const fold = (): void => {

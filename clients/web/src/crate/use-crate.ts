@@ -1,6 +1,6 @@
 /** The state of the Crate and what can be done with it. */
 
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { navigate, useAddress } from "../address";
 import { audition } from "./audition";
 import { editSounds, type Patch } from "./editing";
@@ -44,7 +44,6 @@ export interface Crate {
   readonly filters: Filters;
   readonly pages: ResultPages;
   readonly isStale: boolean;
-  readonly version: number;
   readonly row: number;
   readonly hit: SearchHit | undefined;
   readonly selected: RowRanges;
@@ -64,7 +63,7 @@ export function useCrate(): Crate {
   const { query } = useAddress();
   const address = useMemo(() => parseAddress(query), [query]);
   const [place, setPlace] = useState<Place>(() => placeOf(address));
-  const { pages, isStale, version, reload } = useResults(address, place.row);
+  const { pages, isStale, reload } = useResults(address, place.row);
   const written = useRef(query.toString());
   const latest = useRef({ address, place, pages });
   useEffect(() => {
@@ -139,15 +138,15 @@ export function useCrate(): Crate {
     [targets, patch],
   );
 
+  const hit = useSyncExternalStore(pages.subscribe, () => pages.row(place.row));
   const { total } = pages;
   const selected = useMemo(() => cutTo(place.selected, total ?? Infinity), [place.selected, total]);
   return {
     filters: address,
     pages,
     isStale,
-    version,
     row: place.row,
-    hit: pages.row(place.row),
+    hit,
     selected,
     setFilters,
     clearFilters: () => setFilters({ ...NO_FILTERS, sort: address.sort }),

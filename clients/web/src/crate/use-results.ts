@@ -12,8 +12,6 @@ export interface Results {
   readonly pages: ResultPages;
   /** Whether `pages` are of earlier filters. */
   readonly isStale: boolean;
-  /** Grows with every change of the rows. */
-  readonly version: number;
   /** Search again, from the position on. */
   reload(row: number): void;
 }
@@ -22,23 +20,24 @@ export interface Results {
 export function useResults(filters: Filters, row: number): Results {
   const key = useRested(filters);
   const [shown, setShown] = useState<{ pages: ResultPages; key: string } | null>(null);
-  const [version, setVersion] = useState(0);
   const [reloads, setReloads] = useState(0);
   const start = useRef(row);
   useEffect(() => {
-    const pages = new ResultPages(rowsOf(parseAddress(new URLSearchParams(key))), (change) => {
+    const pages = new ResultPages(rowsOf(parseAddress(new URLSearchParams(key))));
+    const stop = pages.subscribe((change) => {
       if (change === "results") setShown({ pages, key });
-      setVersion((count) => count + 1);
     });
     void pages.open(start.current);
     start.current = 0;
-    return () => pages.close();
+    return () => {
+      stop();
+      pages.close();
+    };
   }, [key, reloads]);
   const pages = shown?.pages ?? EMPTY;
   return {
     pages,
     isStale: shown?.key !== formatFilters(filters).toString(),
-    version,
     reload: (from) => {
       start.current = from;
       setReloads((count) => count + 1);
@@ -46,10 +45,7 @@ export function useResults(filters: Filters, row: number): Results {
   };
 }
 
-const EMPTY = new ResultPages(
-  () => new Promise(() => undefined),
-  () => undefined,
-);
+const EMPTY = new ResultPages(() => new Promise(() => undefined));
 
 /** Return the filters as text, with the query that stood there when typing rested. */
 function useRested(filters: Filters): string {

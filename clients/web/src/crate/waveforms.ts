@@ -56,8 +56,12 @@ export class Waveforms {
 
   async #continue(): Promise<void> {
     if (this.#isReading) return;
-    const all = [...this.#extra, ...this.#wanted];
-    const items = all.filter((item) => !this.#kept.has(item)).slice(0, BATCH);
+    const items: string[] = [];
+    for (const asked of [this.#extra, this.#wanted]) {
+      for (const item of asked) {
+        if (items.length < BATCH && !this.#kept.has(item)) items.push(item);
+      }
+    }
     this.#extra.clear();
     if (items.length === 0) return;
     this.#isReading = true;

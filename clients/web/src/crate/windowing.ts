@@ -28,6 +28,11 @@ export class Windowing {
     return Math.min(this.#fullHeight, MAX_HEIGHT);
   }
 
+  /** Whether the scrolled element is lower than all rows together are high. */
+  get isScaled(): boolean {
+    return this.#fullHeight > MAX_HEIGHT;
+  }
+
   /** Distance in pixels from the list's top to the top of what is in view, if it had its height. */
   get offset(): number {
     return this.#offset;
