@@ -10,6 +10,7 @@ from embedded.settings import EmbeddedSettings
 from kit.service import WorkerService
 from kit.settings import KitSettings, ServiceSettings
 
+_ROOT = Path(__file__).parents[1]
 _HEAD = """# Settings
 
 Every setting is read from the environment, once, at the start of a process. `make schemas` writes
@@ -45,7 +46,10 @@ def _default(field: FieldInfo) -> str:
         value = value.get_secret_value()
     if value is None or value in ("", ()):
         return "–"
-    return f"`{value}`" if not isinstance(value, Path) else f"`{value.as_posix()}`"
+    if isinstance(value, Path):
+        path = value.relative_to(_ROOT) if value.is_relative_to(_ROOT) else value
+        return f"`{path.as_posix()}`"
+    return f"`{value}`"
 
 
 def _text(field: FieldInfo) -> str:

@@ -22,7 +22,7 @@ COOKIE = "cratedig_refresh"
 PATH = "/v1/sessions"
 """The cookie is sent to the routes below this path only."""
 
-WebClient = Annotated[
+ClientHeader = Annotated[
     Literal["web"] | None,
     Header(
         alias="X-Cratedig-Client",

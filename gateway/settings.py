@@ -30,7 +30,7 @@ class GatewaySettings(HttpSettings):
     """Address at which browsers reach the server, such as `https://music.example.org`. Cookies of
     pages are `Secure` if it is https; one-time sign-in links begin with it."""
     web: Path = Path(__file__).parents[1] / "clients" / "web" / "dist"
-    """Folder of the built web client (`make web`)."""
+    """Folder of the built web client (`make web`); the default is beside the code."""
     hosts: tuple[str, ...] = ()
     """Accepted host names, such as `["music.example.org"]`; empty means any."""
     origins: tuple[str, ...] = ()

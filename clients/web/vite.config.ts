@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { readFileSync } from "node:fs";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vitest/config";
 
@@ -32,31 +30,10 @@ function themeBeforePaint(): Plugin {
   };
 }
 
-const COMPRESSED = /\.(js|css|svg)$/;
-
-/** Write each asset compressed beside itself, which the gateway sends to browsers that accept it. */
-function compressedAssets(): Plugin {
-  return {
-    name: "compressed-assets",
-    apply: "build",
-    // After the files are on disk: other plugins still change the code while it is bundled.
-    writeBundle({ dir }, bundle) {
-      for (const fileName of Object.keys(bundle)) {
-        if (!COMPRESSED.test(fileName)) continue;
-        const path = join(dir ?? "dist", fileName);
-        const bytes = readFileSync(path);
-        const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
-        writeFileSync(`${path}.br`, brotliCompressSync(bytes, quality));
-        writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
-      }
-    },
-  };
-}
-
 const SERVER = process.env["CRATEDIG_URL"] ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
-  plugins: [react(), themeBeforePaint(), compressedAssets()],
+  plugins: [react(), themeBeforePaint()],
   build: {
     target: "es2022",
     assetsInlineLimit: 0,

@@ -20,7 +20,7 @@ from contracts.identity import (
 from contracts.problems import FieldProblem, ProblemCode
 from gateway.accounts import Accounts
 from gateway.authenticator import session_ended
-from gateway.page_sessions import PageSessions, WebClient
+from gateway.page_sessions import ClientHeader, PageSessions
 from kit.auth.dependencies import ANYONE, require
 from kit.http.errors import ProblemError
 from kit.http.routes import GuardedRoute
@@ -47,7 +47,7 @@ def account_routes(accounts: Accounts, pages: PageSessions, address_of: AddressO
 
     @router.post("/sessions", status_code=201, openapi_extra=ANYONE)
     async def log_in(
-        body: SessionCreate, request: Request, response: Response, client: WebClient = None
+        body: SessionCreate, request: Request, response: Response, client: ClientHeader = None
     ) -> TokenPair:
         """Log in; returns a short-lived access token and a single-use refresh token.
 
@@ -60,7 +60,7 @@ def account_routes(accounts: Accounts, pages: PageSessions, address_of: AddressO
 
     @router.post("/sessions/one-time", status_code=201, openapi_extra=ANYONE)
     async def log_in_with_code(
-        body: SignInCode, request: Request, response: Response, client: WebClient = None
+        body: SignInCode, request: Request, response: Response, client: ClientHeader = None
     ) -> TokenPair:
         """Log in with the code of a sign-in link, which works once, for 10 minutes."""
         if client:
@@ -70,7 +70,7 @@ def account_routes(accounts: Accounts, pages: PageSessions, address_of: AddressO
 
     @router.post("/sessions/refresh", status_code=201, openapi_extra=ANYONE)
     async def refresh(
-        body: SessionRefresh, request: Request, response: Response, client: WebClient = None
+        body: SessionRefresh, request: Request, response: Response, client: ClientHeader = None
     ) -> TokenPair:
         """Exchange a refresh token for a new access token and refresh token.
 

@@ -14,6 +14,7 @@ from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
 from contracts.pipelines import PipelineSpec, RunCreate
 from contracts.uploads import UploadCreate
+from contracts.waveforms import WaveformRequest
 from gateway.openapi import EXAMPLES, METHODS, merged_openapi
 from tests.gateway.gateway_harness import GatewayHarness
 
@@ -22,6 +23,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("post", "/v1/accounts"): identity.AccountCreate,
     ("post", "/v1/sessions"): identity.SessionCreate,
     ("post", "/v1/sessions/refresh"): identity.SessionRefresh,
+    ("post", "/v1/sessions/one-time"): identity.SignInCode,
     ("put", "/v1/account/password"): identity.PasswordChange,
     ("delete", "/v1/account"): identity.AccountDelete,
     ("post", "/v1/keys"): identity.KeyCreate,
@@ -38,6 +40,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("post", "/v1/collections/{collection}/links"): collections.CollectionLinkCreate,
     ("post", "/v1/shared"): collections.LinkOpen,
     ("put", "/v1/tray/{place}"): collections.TrayPlaceEdit,
+    ("post", "/v1/waveforms"): WaveformRequest,
     ("post", "/v1/jobs"): JobCreate,
     ("post", "/v1/runs"): RunCreate,
     ("post", "/v1/pipelines"): PipelineSpec,
@@ -87,6 +90,7 @@ async def test_every_operation_declares_its_scope(harness: GatewayHarness) -> No
     assert anonymous == {
         ("post", "/v1/accounts"),
         ("post", "/v1/sessions"),
+        ("post", "/v1/sessions/one-time"),
         ("post", "/v1/sessions/refresh"),
     }
 

@@ -148,7 +148,7 @@ async def test_a_refresh_rotates_the_cookie_and_a_stolen_one_ends_the_session(
     assert (await harness.client.get("/v1/account", headers=head)).status_code == 401
 
 
-async def test_a_page_without_a_session_is_told_to_log_in(harness: GatewayHarness) -> None:
+async def test_a_page_without_a_session_gets_401(harness: GatewayHarness) -> None:
     for token in ("", "unknown" * 6, "x"):
         answer = await send(harness, "/refresh", {}, token=token)
         assert answer.status_code == 401

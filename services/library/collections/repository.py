@@ -48,7 +48,7 @@ class OpenCollection:
         return CollectionRole(self.share) if self.share else CollectionRole.OWNER
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Owner:
     """An item whose row is not read."""
 
@@ -124,15 +124,15 @@ class Collections(OwnerRepository):
 
         These are own ones, and those in collections of the principal or shared with it.
         """
-        own = select(col(ItemRow.id), col(ItemRow.owner), literal(ShareRole.VIEWER)).where(
+        own = select(col(ItemRow.id), col(ItemRow.owner), literal(ShareRole.VIEWER.value)).where(
             col(ItemRow.id).in_(items),
             col(ItemRow.owner) == self.owner,
             col(ItemRow.id).not_in(being_deleted(self.owner)),
         )
-        rows = list((await self.session.execute(own)).all())
+        rows = [*(await self.session.execute(own)).all()]
         others = set(items) - {id_ for id_, *_ in rows}
         if others:
-            role = func.coalesce(col(CollectionShareRow.role), ShareRole.VIEWER)
+            role = func.coalesce(col(CollectionShareRow.role), ShareRole.VIEWER.value)
             through = (
                 select(col(ItemRow.id), col(ItemRow.owner), role)
                 .join(CollectionItemRow, col(CollectionItemRow.item) == col(ItemRow.id))

@@ -3,6 +3,7 @@
  * `/v1/sessions` receives.
  */
 import type { components } from "./openapi";
+import { ProblemError } from "./problem-error";
 import { createStore } from "./store";
 
 export type Account = components["schemas"]["Account"];
@@ -29,34 +30,6 @@ let renewal: Promise<boolean> | null = null;
 /** The access token, empty while signed out. */
 export function accessToken(): string {
   return token;
-}
-
-/** A problem document (RFC 9457) as an error; `code` is empty if the answer held none. */
-export class ProblemError extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    readonly detail: string,
-    readonly trace: string,
-    readonly fields: readonly { field: string; message: string }[] = [],
-  ) {
-    super(detail || code || `status ${status}`);
-  }
-
-  static async from(response: Response): Promise<ProblemError> {
-    return ProblemError.of(response.status, await response.json().catch(() => null));
-  }
-
-  static of(status: number, body: unknown): ProblemError {
-    const problem = (body ?? {}) as Partial<components["schemas"]["Problem"]>;
-    return new ProblemError(
-      status,
-      problem.code ?? "",
-      problem.detail ?? "",
-      problem.trace ?? "",
-      problem.fields ?? [],
-    );
-  }
 }
 
 async function post(path: string, body: unknown): Promise<Response> {

@@ -56,7 +56,7 @@ export function ShortcutSettings() {
             <button
               type="button"
               className={capturing === entry.command ? "btn small capture on" : "btn small capture"}
-              aria-label={`Key for ${entry.label}`}
+              title={`Key for ${entry.label}`}
               onClick={() => setCapturing(entry.command)}
               onBlur={() => setCapturing(null)}
               onKeyDown={(event) => {

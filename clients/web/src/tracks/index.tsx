@@ -7,6 +7,7 @@ import { runCommand, useKeys } from "../keys/commands";
 import { formatKey, formatLength, formatTempo, plural } from "../parts/format";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
+import { togglePlayback } from "../parts/playback";
 import "../styles/tracks.css";
 import { songSound } from "./sound";
 import { useSongs, type Song } from "./songs";
@@ -20,7 +21,17 @@ export function Tracks() {
     const next = at < 0 ? (by > 0 ? 0 : links.length - 1) : at + by;
     links[Math.min(Math.max(next, 0), links.length - 1)]?.focus();
   };
-  useKeys({ "tracks-next": () => step(1), "tracks-previous": () => step(-1) });
+  useKeys({
+    "tracks-next": () => step(1),
+    "tracks-previous": () => step(-1),
+    // Space plays the song that has the focus; it pauses and goes on with the one that is loaded.
+    play: () => {
+      const id = document.activeElement?.getAttribute("data-song");
+      const song = songs.find(({ item }) => item.id === id && item.state === "ready");
+      if (song && player.state.get().sound?.key !== id) play(song, songs);
+      else togglePlayback();
+    },
+  });
   return (
     <main className="songs">
       <div className="songs-bar">
@@ -91,17 +102,13 @@ function SongRow({ song, songs }: { song: Song; songs: readonly Song[] }) {
           className="icon-btn small"
           disabled={item.state !== "ready"}
           aria-label={`${sounding ? "Pause" : "Play"} ${item.name}`}
-          onClick={() => {
-            if (sounding) player.pause();
-            else if (current) void player.play();
-            else play(song, songs);
-          }}
+          onClick={() => (current ? togglePlayback() : play(song, songs))}
         >
           <Icon name={sounding ? "pause" : "play"} />
         </button>
       </span>
       <span role="cell" className="ellipsis">
-        <Link className="song-name" href={`/tracks/${item.id}`}>
+        <Link className="song-name" data-song={item.id} href={`/tracks/${item.id}`}>
           {item.name}
         </Link>
       </span>
