@@ -6,7 +6,7 @@ import { camelotNamed, compatible, KEYS, keyText, keyWords, noteOf } from "./mus
 import { stepOf, valueOf } from "./range-facet";
 import { amplitudeOf, Waveforms } from "./waveforms";
 
-const NO_NAMES = { collection: null, song: null };
+const NO_NAMES = { collection: null, song: null, like: null };
 
 describe("keys", () => {
   it("have their codes on the wheel", () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { ProblemError } from "../data/session";
+import { ProblemError } from "../data/problem-error";
 import { EditQueue, type EditAnswer } from "./edit-queue";
 import { changed, folded, inverse, toEdits, type ItemChange } from "./item-changes";
 import type { ItemsEdit, SearchHit } from "./types";

@@ -1,7 +1,7 @@
 /** Sends changes of items in the order in which they were made, also after a time without network. */
 
 import { createStore } from "../data/store";
-import { ProblemError } from "../data/session";
+import { ProblemError } from "../data/problem-error";
 import { toEdits, type ItemChanges, type Refusals } from "./item-changes";
 import type { ItemsEdit } from "./types";
 

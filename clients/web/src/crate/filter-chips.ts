@@ -21,7 +21,11 @@ export interface FilterChip {
 export function filterChips(
   filters: Filters,
   understood: readonly Understood[],
-  names: { readonly collection: string | null; readonly song: string | null },
+  names: {
+    readonly collection: string | null;
+    readonly song: string | null;
+    readonly like: string | null;
+  },
 ): FilterChip[] {
   const chips: (FilterChip | null)[] = [
     filters.collection === null
@@ -90,6 +94,14 @@ export function filterChips(
           text: `From ${names.song ?? "one song"}`,
           without: "From any song",
           rest: { source: null },
+        },
+    filters.like === null
+      ? null
+      : {
+          id: "like",
+          text: `Like ${names.like ?? "one sound"}`,
+          without: "Whatever it sounds like",
+          rest: { like: null },
         },
   ];
   return chips.filter((chip) => chip !== null);

@@ -3,8 +3,8 @@ import { formatAddress, formatFilters, isFiltered, NO_FILTERS, parseAddress } fr
 import { searchParameters, serialize } from "./search-request";
 
 const FULL =
-  "q=dusty+snare&shape=one-shots&class=snare%2Cclap&key=Am%7E&bpm=118..128&fold=1&len=%3C%3D0.5" +
-  "&tag=dusty&favourite=1&doubt=1&rating=3&src=item&sort=-name&at=other&row=12&sel=3-7%2C12";
+  "in=c&q=dusty+snare&shape=one-shots&class=snare%2Cclap&key=Am%7E&bpm=118..128&fold=1&len=%3C%3D0.5" +
+  "&tag=dusty&favourite=1&doubt=1&rating=3&src=item&like=other&sort=-name&at=other&row=12&sel=3-7%2C12";
 
 describe("the address of the Crate", () => {
   it("is written as it was read", () => {
@@ -44,7 +44,7 @@ describe("the address of the Crate", () => {
     expect(decodeURIComponent(serialize(searchParameters(address)))).toBe(
       "q=dusty+snare&kind=sample&sound_class=snare&sound_class=clap&not_sound_class=loop" +
         "&tag=dusty&key=Am~&bpm=118..128&bpm_fold=true&duration=<=0.5&favourite=true" +
-        "&in_doubt=true&min_rating=3&source=item&sort=-name",
+        "&in_doubt=true&min_rating=3&source=item&like=other&collection=c&sort=-name",
     );
     expect(serialize(searchParameters(NO_FILTERS))).toBe("kind=sample&kind=stem&kind=recording");
   });

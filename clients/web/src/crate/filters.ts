@@ -37,6 +37,8 @@ export interface Filters {
   readonly minRating: number | null;
   /** The song that sounds were cut from. */
   readonly source: string | null;
+  /** The sound that all are ordered by likeness to. */
+  readonly like: string | null;
   /** A collection whose items are listed. */
   readonly collection: string | null;
   /** As the API takes it: `-created`, `name`, …; null for the default order. */
@@ -64,6 +66,7 @@ export const NO_FILTERS: Filters = {
   doubtful: false,
   minRating: null,
   source: null,
+  like: null,
   collection: null,
   sort: null,
 };
@@ -88,6 +91,7 @@ export function parseAddress(params: URLSearchParams): CrateAddress {
     doubtful: params.get("doubt") === "1",
     minRating: Number.isInteger(rating) && rating >= 1 && rating <= 5 ? rating : null,
     source: params.get("src"),
+    like: params.get("like"),
     collection: params.get("in"),
     sort: sort !== null && SORTS.test(sort) ? sort : null,
     at: params.get("at"),
@@ -126,6 +130,7 @@ export function formatFilters(filters: Filters): URLSearchParams {
   set("doubt", filters.doubtful ? "1" : null);
   set("rating", filters.minRating === null ? null : String(filters.minRating));
   set("src", filters.source);
+  set("like", filters.like);
   set("sort", filters.sort);
   return params;
 }

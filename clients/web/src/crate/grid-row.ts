@@ -88,8 +88,9 @@ export class GridRow {
       this.element.setAttribute("aria-selected", String(state.selected || state.current));
     }
     const isDrawn =
-      isSame &&
+      before !== null &&
       before.waveform === state.waveform &&
+      (before.hit === undefined) === (state.hit === undefined) &&
       before.current === state.current &&
       size.width === this.#size.width &&
       size.height === this.#size.height &&
@@ -122,6 +123,8 @@ export class GridRow {
     row.classList.toggle("loading", !hit);
     if (!hit) {
       row.setAttribute("aria-label", `Sound ${index + 1}, loading`);
+      // While the list is dragged along, rows without a sound follow rows without one.
+      if (this.#state && !this.#state.hit) return;
       for (const each of [this.#name, this.#facts, this.#className, this.#key]) text(each, "");
       for (const each of [this.#bpm, this.#length, this.#source]) text(each, "");
       this.#dot.className = "dot hidden";

@@ -11,6 +11,7 @@ import "./crate.css";
 import { Empty } from "./empty";
 import { Facets } from "./facets";
 import { filterChips } from "./filter-chips";
+import { NO_FILTERS } from "./filters";
 import { Grid, useMedia, type GridHandle } from "./grid";
 import { Inspector } from "./inspector";
 import { ListBar } from "./list-bar";
@@ -45,6 +46,7 @@ export function Crate() {
       localStorage.setItem(INSPECTOR, isFolded ? "0" : "1");
       setIsFolded(!isFolded);
     },
+    onLike: () => likeCurrent(crate),
     onClose: () => setOverlay("none"),
   });
   useNeighbours(crate);
@@ -57,10 +59,12 @@ export function Crate() {
       onTray={toTray}
       onTag={() => setOverlay("tag")}
       onCollect={() => setOverlay("collect")}
+      onLike={() => likeCurrent(crate)}
     />
   );
   return (
     <main className={isFolded ? "crate folded" : "crate"}>
+      <h1 className="sr-only">Crate</h1>
       <aside className={overlay === "filters" ? "facets sheet" : "facets"} aria-label="Filters">
         {overlay === "filters" && (
           <button
@@ -112,13 +116,20 @@ export function Crate() {
   );
 }
 
+/** List all sounds by how much they are like the current one. */
+function likeCurrent({ hit, setFilters }: CrateState): void {
+  if (hit) setFilters({ ...NO_FILTERS, like: hit.item.id });
+}
+
 function useChips(crate: CrateState) {
   const collections = useQuery(collectionsQuery);
   const song = useSongName(crate.filters.source);
+  const like = useSongName(crate.filters.like);
   const collection = collections.data?.find((one) => one.id === crate.filters.collection);
   return filterChips(crate.filters, crate.pages.answer?.understood ?? [], {
     collection: collection?.name ?? null,
     song: song || null,
+    like: like || null,
   });
 }
 

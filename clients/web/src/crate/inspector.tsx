@@ -9,6 +9,7 @@ import { collectionsQuery, uncollect } from "./collections-data";
 import { InspectorWave } from "./inspector-wave";
 import { keyWords, noteOf } from "./musical-keys";
 import { saveSound } from "./saving";
+import { Similar } from "./similar";
 import { Stars } from "./stars";
 import { SoundTags } from "./sound-tags";
 import { className, confidenceText, isConfirmed, isDoubtful, levelText } from "./texts";
@@ -23,11 +24,13 @@ export function Inspector({
   onTray,
   onTag,
   onCollect,
+  onLike,
 }: {
   crate: Crate;
   onTray: () => void;
   onTag: () => void;
   onCollect: () => void;
+  onLike: () => void;
 }) {
   const { hit } = crate;
   const trayTip = useTooltip("crate-to-tray");
@@ -100,6 +103,7 @@ export function Inspector({
         </h3>
         <SoundTags hit={hit} onAdd={onTag} onEdit={edit} />
       </section>
+      {hit.item.kind === "sample" && <Similar item={hit.item.id} onAll={onLike} />}
     </>
   );
 }

@@ -22,6 +22,8 @@ export interface SearchParameters {
   in_doubt?: boolean;
   min_rating?: number;
   source?: string[];
+  like?: string;
+  collection?: string[];
   sort?: string;
 }
 
@@ -46,6 +48,8 @@ export function searchParameters(filters: Filters): SearchParameters {
     ...(filters.doubtful && { in_doubt: true }),
     ...(filters.minRating !== null && { min_rating: filters.minRating }),
     ...(filters.source !== null && { source: [filters.source] }),
+    ...(filters.like !== null && { like: filters.like }),
+    ...(filters.collection !== null && { collection: [filters.collection] }),
     ...(filters.sort !== null && { sort: filters.sort }),
   };
 }

@@ -70,7 +70,7 @@ export function SortHeader({ crate }: { crate: Crate }) {
 }
 
 export function SortMenu({ crate }: { crate: Crate }) {
-  const { sort, query } = crate.filters;
+  const { sort, query, like } = crate.filters;
   return (
     <select
       className="crate-sort"
@@ -78,12 +78,16 @@ export function SortMenu({ crate }: { crate: Crate }) {
       value={sort ?? ""}
       onChange={(event) => crate.setFilters({ sort: event.target.value || null })}
     >
-      <option value="">{query ? `Closest to “${query}”` : "Newest first"}</option>
-      {ORDERS.filter((order) => query !== "" || order.sort !== "-created").map((order) => (
-        <option key={order.sort} value={order.sort}>
-          {order.label}
-        </option>
-      ))}
+      <option value="">
+        {like ? "Most alike first" : query ? `Closest to “${query}”` : "Newest first"}
+      </option>
+      {ORDERS.filter((order) => query !== "" || like !== null || order.sort !== "-created").map(
+        (order) => (
+          <option key={order.sort} value={order.sort}>
+            {order.label}
+          </option>
+        ),
+      )}
     </select>
   );
 }

@@ -1,21 +1,19 @@
 /** The tray: 16 pads on every screen, played from the keyboard and by MIDI in pad mode. */
 
 import { useQuery } from "@tanstack/react-query";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { player } from "../audio/player";
 import { useStore } from "../data/store";
 import { takesText, useKeys, useTooltip } from "../keys/commands";
 import { baseName, plural } from "../parts/format";
 import { Icon } from "../parts/icon";
-import { theme } from "../theme";
 import { auditionItem, itemSound, prepareSounds } from "./audition";
-import { waveforms } from "./client";
-import { drawLine, drawMini, readPalette, sizeCanvas } from "./drawing";
 import { useDropTarget } from "./drop-target";
 import { listenToMidi } from "./midi-pads";
 import "./tray.css";
+import { SmallWave } from "./small-wave";
 import { emptyPad, lockPad, PAD_CAPS, PAD_CODES, putOnPad, trayQuery } from "./tray-data";
-import type { Item, TrayPlace } from "./types";
+import type { TrayPlace } from "./types";
 
 const FOLDED = "cratedig.tray-folded";
 
@@ -142,34 +140,8 @@ function Pad({ place, index }: { place: TrayPlace; index: number }) {
       {...target.handlers}
     >
       {item && <span className="ellipsis pad-name">{baseName(item.name)}</span>}
-      {item && <PadWave item={item} />}
+      {item && <SmallWave item={item.id} />}
       <kbd>{place.locked ? `${cap} locked` : cap}</kbd>
     </button>
   );
-}
-
-function PadWave({ item }: { item: Item }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const shownTheme = useStore(theme);
-  useEffect(() => {
-    const draw = (): void => {
-      const drawn = canvas.current;
-      if (!drawn || drawn.clientWidth === 0) return;
-      sizeCanvas(drawn, drawn.clientWidth, drawn.clientHeight);
-      const palette = readPalette();
-      const waveform = waveforms.get(item.id);
-      if (waveform) drawMini(drawn, waveform, { palette, colour: palette.wave, played: 0 });
-      else drawLine(drawn, palette.line);
-    };
-    draw();
-    waveforms.keep(item.id);
-    const sizes = new ResizeObserver(draw);
-    if (canvas.current) sizes.observe(canvas.current);
-    const stop = waveforms.subscribe(draw);
-    return () => {
-      sizes.disconnect();
-      stop();
-    };
-  }, [item.id, shownTheme]);
-  return <canvas ref={canvas} aria-hidden="true" />;
 }

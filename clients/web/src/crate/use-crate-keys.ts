@@ -17,6 +17,7 @@ export interface CrateActions {
   onTag(): void;
   onCollect(): void;
   onInspector(): void;
+  onLike(): void;
   onClose(): void;
 }
 
@@ -56,6 +57,7 @@ export function useCrateKeys(crate: Crate, actions: CrateActions): void {
       showToast(isAutoPlay ? "Moving no longer plays." : "Moving plays.");
     },
     "crate-inspector": actions.onInspector,
+    "crate-like": actions.onLike,
     close: () => {
       actions.onClose();
       crate.select(NONE);
