@@ -207,6 +207,10 @@ bench: setup weights ## Print the figures in README and docs
 bench-search: setup ## Print the figures of searches over 100,000 items; ARGS=--million also over a million
 	$(BIN)/python -m benchmarks.search $(ARGS)
 
+.PHONY: bench-similarity
+bench-similarity: setup weights ## Print how well vectors find sounds that are alike; needs the kits that train-similarity fetches
+	$(BIN)/python -m benchmarks.similarity $(ARGS)
+
 .PHONY: test-bench
 test-bench: setup weights ## Run every benchmark on its smallest case, to check that it still works
 	$(BIN)/python -m benchmarks --smallest $(ARGS)
@@ -214,6 +218,10 @@ test-bench: setup weights ## Run every benchmark on its smallest case, to check 
 .PHONY: train-tagging
 train-tagging: setup ## Train the one-shot classifier again, from Debian's packages of sounds
 	$(BIN)/python -m tools.train_tagging $(ARGS)
+
+.PHONY: train-similarity
+train-similarity: setup ## Learn the projection by which samples are compared again, from the same packages
+	$(BIN)/python -m tools.train_similarity $(ARGS)
 
 ##@ Servers
 .PHONY: services-up

@@ -30,6 +30,7 @@ ORDER = (
     "tagging",
     "oneshots",
     "sound_words",
+    "similarity",
     "analysis",
     "separation",
     "presence",

@@ -170,6 +170,8 @@ class SortField(StrEnum):
     NAME = "name"
     BPM = "bpm"
     DURATION = "duration"
+    NEAR = "near"
+    """How much results sound like the item in `like`; without it, as relevance."""
 
 
 class Sort(StrictModel):
@@ -177,7 +179,7 @@ class Sort(StrictModel):
 
     field: SortField = SortField.RELEVANCE
     descending: bool = False
-    """Ignored for relevance, where the best match is always first."""
+    """Ignored for relevance and nearness, where the best match is always first."""
 
 
 class SearchQuery(StrictModel):
@@ -217,7 +219,8 @@ class SearchQuery(StrictModel):
     """Whether the confidence of the item's class is below `DOUBT`."""
     created: TimeRange | None = None
     like: ItemId | None = None
-    """The item that results should sound like."""
+    """The item that results should sound like: only items that can be compared with it are found,
+    at most the nearest 10,000, without the item itself."""
     sort: Sort | None = None
 
     def limits(self, measure: MeasuredField) -> ValueRange | None:

@@ -9,6 +9,7 @@ from contracts.base import Message, StrictModel
 from contracts.items import ArtifactName
 from contracts.music import Confidence, Decibels, Hertz, Seconds, Share, Stem
 
+_BASE64 = r"^[A-Za-z0-9+/]*={0,2}$"
 EMBEDDING_SIZE = 200
 """Length of an embedding."""
 
@@ -107,6 +108,25 @@ class SoundFacts(Message):
     """How periodic the sound is there, 0.65 to 1."""
 
 
+class VectorSpace(StrEnum):
+    """What vectors can be compared with each other."""
+
+    MUSIC = "music"
+    """Songs, stems and recordings: the mean penultimate layer of MusiCNN."""
+    SAMPLE = "sample"
+    """One-shots and loops: a learnt projection of descriptors."""
+
+
+class SoundVector(Message):
+    """The place of a sound in a vector space, in which sounds that are alike are close."""
+
+    space: VectorSpace
+    version: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+    """Which network or projection computed it; vectors of other versions cannot be compared."""
+    data: Annotated[str, StringConstraints(pattern=_BASE64, max_length=6000)]
+    """The components as half-precision numbers (IEEE 754 binary16, little-endian), in Base64."""
+
+
 class SampleTags(Message):
     """The class of one sample."""
 
@@ -120,6 +140,11 @@ class SampleTags(Message):
     """Score of every class but `unknown`; the scores sum to 1."""
     sound: SoundFacts | None = None
     """Measured values; absent in files that tagging 2 wrote."""
+    vector: SoundVector | None = None
+    """Where it lies among other samples; absent in files that tagging 3 wrote."""
+    fingerprint: Annotated[str, StringConstraints(pattern=_BASE64, max_length=2000)] | None = None
+    """Levels of eight frequency bands over 1.6 s, 64 × 8 bytes in Base64; equal for copies of a
+    sound in other formats and at other gains, to within a few dB."""
 
 
 class Tags(Message):
@@ -130,6 +155,8 @@ class Tags(Message):
     """Tags of the song, by descending confidence."""
     samples: tuple[SampleTags, ...] = ()
     """Classes of the samples in the order of the inputs, without silent ones."""
+    vector: SoundVector | None = None
+    """Where the song lies among other music; absent if no song was tagged."""
 
 
 class TaggingResult(Message):

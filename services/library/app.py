@@ -41,6 +41,7 @@ from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.search import search_routes
 from services.library.routes.sharing import sharing_routes
+from services.library.routes.similarity import similarity_routes
 from services.library.routes.tags import tag_routes
 from services.library.routes.tasks import task_routes
 from services.library.routes.uploads import upload_routes
@@ -52,6 +53,8 @@ from services.library.search.rebuild import MissingDocuments
 from services.library.search.searching import Searches
 from services.library.search.tag_files import TagFiles
 from services.library.settings import LibrarySettings
+from services.library.similarity.duplicates import DuplicateFinder
+from services.library.similarity.sound_vectors import SoundVectors, open_sound_vectors
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
@@ -71,6 +74,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     usage_routes,
     search_routes,
     waveform_routes,
+    similarity_routes,
 )
 
 
@@ -84,6 +88,7 @@ class LibraryApp:
         internal: ASGIApp,
         background: tuple[Background, ...],
         database: Database,
+        vectors: SoundVectors,
         keys: httpx.AsyncClient,
         needs: Ready,
     ) -> None:
@@ -91,6 +96,7 @@ class LibraryApp:
         self.internal: ASGIApp | None = internal
         self.background = background
         self._database = database
+        self._vectors = vectors
         self._keys = keys
         self._needs = needs
 
@@ -101,18 +107,19 @@ class LibraryApp:
     async def close(self) -> None:
         """Let go of the database and of the gateway."""
         await self._keys.aclose()
+        await self._vectors.close()
         await self._database.close()
 
 
 async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp:
     """Bring the tables up to date and return the library, ready to serve."""
     policy = settings.policy(platform.settings.lease)
-    database = platform.database(
-        settings.database_url.get_secret_value(), pool=settings.database_pool
-    )
+    url = settings.database_url.get_secret_value()
+    database = platform.database(url, pool=settings.database_pool)
     await database.migrate(MIGRATIONS)
+    vectors = await open_sound_vectors(database, url)
     register_hooks(database, policy)
-    deletions = Deletions(database)
+    deletions = Deletions(database, vectors)
     server = Context(
         database=database,
         objects=platform.objects,
@@ -127,7 +134,9 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             clock=platform.clock,
             max_bytes=settings.search_bytes,
             at_once=max(1, settings.database_pool // 2),
+            vectors=vectors,
         ),
+        vectors=vectors,
     )
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
@@ -143,10 +152,12 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         platform.objects,
         policy=policy,
         feed_retention=settings.feed_retention,
+        vectors=vectors,
         clock=platform.clock,
     )
     missing_documents = MissingDocuments(database, clock=platform.clock)
-    tag_files = TagFiles(database, platform.objects, clock=platform.clock)
+    tag_files = TagFiles(database, platform.objects, vectors, clock=platform.clock)
+    duplicates = DuplicateFinder(database, vectors, clock=platform.clock)
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -179,8 +190,10 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             deletions.run,
             missing_documents.run,
             tag_files.run,
+            duplicates.run,
         ),
         database=database,
+        vectors=vectors,
         keys=keys,
         needs=ready,
     )

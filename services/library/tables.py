@@ -8,6 +8,7 @@ from services.library.jobs import tables as jobs
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
 from services.library.search import tables as search
+from services.library.similarity import tables as similarity
 from services.library.tags import tables as tags
 from services.library.usage import UsageRow
 
@@ -21,5 +22,6 @@ __all__ = [
     "jobs",
     "pipelines",
     "search",
+    "similarity",
     "tags",
 ]

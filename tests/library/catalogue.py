@@ -55,6 +55,7 @@ from services.library.maintenance.cleanup import Cleanup
 from services.library.routes.context import Context
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
+from services.library.similarity.sound_vectors import open_sound_vectors
 from tests.support.timeouts import HANG_TIMEOUT
 
 PART = 1 << 10
@@ -179,6 +180,7 @@ class Catalogue:
             self.objects,
             policy=self.server.policy,
             feed_retention=self.server.settings.feed_retention,
+            vectors=self.server.vectors,
             clock=clock or SystemClock(),
         )
 
@@ -389,6 +391,7 @@ async def open_catalogue(
     await objects.ensure()
     settings = settings or LibrarySettings()
     policy = settings.policy(60.0)
+    vectors = await open_sound_vectors(database, url)
     register_hooks(database, policy)
     uploads = Uploads(database, objects, clock=clock, policy=policy, settings=settings)
     server = Context(
@@ -398,8 +401,9 @@ async def open_catalogue(
         settings=settings,
         uploads=uploads,
         # Whoever deletes is answered when all is gone, however long that takes.
-        deletions=Deletions(database, patience=HANG_TIMEOUT),
-        searches=Searches(database, clock=clock, max_bytes=1 << 28, at_once=2),
+        deletions=Deletions(database, vectors, patience=HANG_TIMEOUT),
+        searches=Searches(database, clock=clock, max_bytes=1 << 28, at_once=2, vectors=vectors),
+        vectors=vectors,
     )
     principals: dict[str, Principal] = {}
 
@@ -417,4 +421,5 @@ async def open_catalogue(
         yield Catalogue(database, objects, server, app, handler, principals)
     finally:
         await objects.close()
+        await vectors.close()
         await database.close()

@@ -34,6 +34,7 @@ from kit.objects.base import ObjectError
 from kit.platform import Platform
 from kit.service import WorkerService, WorkerSettings
 from kit.settings import KitSettings
+from kit.vectors.factory import open_vectors
 from kit.worker.attempt import Attempt
 from kit.worker.child_protocol import ChildResult, Finished, ProgressMade, Work
 from kit.worker.compute import Child, ChildDied, EngineSetup
@@ -55,6 +56,7 @@ from services.library.routes.context import Context
 from services.library.routes.internal import internal_routes
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
+from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tables import METADATA
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
 from tests.library.failpoints import (
@@ -184,7 +186,9 @@ class FailpointServer:
         uploads = Uploads(
             self.database, self.objects, clock=clock, policy=self.policy, settings=settings
         )
-        deletions = Deletions(self.database, patience=HANG_TIMEOUT)
+        store = await open_vectors(self.database, self.folder / "vectors")
+        vectors = SoundVectors(self.database, store)
+        deletions = Deletions(self.database, vectors, patience=HANG_TIMEOUT)
         context = Context(
             database=self.database,
             objects=self.objects,
@@ -192,7 +196,10 @@ class FailpointServer:
             settings=settings,
             uploads=uploads,
             deletions=deletions,
-            searches=Searches(self.database, clock=clock, max_bytes=1 << 20, at_once=1),
+            searches=Searches(
+                self.database, clock=clock, max_bytes=1 << 20, at_once=1, vectors=vectors
+            ),
+            vectors=vectors,
         )
 
         async def authenticate(token: str) -> Principal:

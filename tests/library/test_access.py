@@ -41,6 +41,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("put", "/v1/collections/{collection}/shares/{account}"): {"role": "editor"},
     ("post", "/v1/shared"): {"secret": "unknown " * 4},
     ("put", "/v1/tray/{place}"): {"item": None},
+    ("post", "/v1/search/similar"): {"items": [{"item": UNKNOWN}]},
     ("put", "/v1/pipelines/{name}"): {"name": "mine", "steps": [{"name": "m", "task": "midi"}]},
 }
 NOW = "2026-01-01T00:00:00+00:00"
@@ -61,7 +62,10 @@ FORGED = [
         )
     ),
 ]
-NOT_OF_ONE = {"/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs", "/v1/tags"}
+NOT_OF_ONE = {
+    *("/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs", "/v1/tags"),
+    "/v1/duplicates",
+}
 OWN_PUTS = {"/v1/pipelines/{name}", "/v1/tray/{place}"}
 """PUTs whose path names nothing that another owner could have."""
 

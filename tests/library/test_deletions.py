@@ -140,7 +140,7 @@ async def test_a_large_tree_goes_piece_by_piece(
     user, song = owner_of_large_item
     other = await catalogue.user().track()
     with counting_work() as work:
-        await Deletions(catalogue.database, patience=3600.0).delete_item(
+        await Deletions(catalogue.database, catalogue.server.vectors, patience=3600.0).delete_item(
             _principal(catalogue), ItemId(song)
         )
     work.check()
@@ -166,7 +166,7 @@ async def test_a_deletion_that_was_cut_off_is_finished_in_the_background(
     data = b"a song" * 1000
     with counting_work() as work:
         # Nobody waits for more than the first piece.
-        deletions = Deletions(catalogue.database, patience=0.0)
+        deletions = Deletions(catalogue.database, catalogue.server.vectors, patience=0.0)
         await deletions.delete_item(_principal(catalogue), ItemId(song))
         assert (await user.http.get(f"/v1/items/{song}")).status_code == 404
         assert song not in {i["id"] for i in (await user.get("/items", state="ready"))["items"]}
@@ -233,9 +233,11 @@ async def test_a_large_account_goes_piece_by_piece(
     user, _ = owner_of_large_item
     kept = await catalogue.user().track()
     with counting_work() as work:
-        await Deletions(catalogue.database, patience=0.0).delete_owner(OwnerId(user.owner))
+        await Deletions(catalogue.database, catalogue.server.vectors, patience=0.0).delete_owner(
+            OwnerId(user.owner)
+        )
         assert await row_counts(catalogue, user) != {}
-        await Deletions(catalogue.database, patience=0.0).finish()
+        await Deletions(catalogue.database, catalogue.server.vectors, patience=0.0).finish()
     work.check()
     assert await row_counts(catalogue, user) == {}
     assert not await deletion_rows(catalogue)

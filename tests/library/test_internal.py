@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,11 +17,13 @@ from contracts.topics import JOBS_PROGRESS
 from kit.bus.memory import MemoryBus
 from kit.clock import SystemClock, new_id
 from kit.http.app import create_app
+from kit.vectors.factory import open_vectors
 from services.library.catalogue.tables import ItemRow
 from services.library.deletions.deletions import Deletions
 from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.routes.internal import internal_routes
+from services.library.similarity.sound_vectors import SoundVectors
 from tests.library.job_store import PRODUCER, TASK, Jobs
 
 SECRET = "s" * 40
@@ -58,7 +61,9 @@ class LibraryClient:
 
 
 @pytest.fixture
-async def library(jobs: Jobs) -> AsyncIterator[LibraryClient]:
+async def library(jobs: Jobs, tmp_path: Path) -> AsyncIterator[LibraryClient]:
+    store = await open_vectors(jobs.database, tmp_path / "vectors")
+    vectors = SoundVectors(jobs.database, store)
     bus = MemoryBus()
     await bus.start()
     await bus.ensure([JOBS_PROGRESS])
@@ -68,7 +73,7 @@ async def library(jobs: Jobs) -> AsyncIterator[LibraryClient]:
         internal_routes(
             jobs.database,
             progress,
-            Deletions(jobs.database),
+            Deletions(jobs.database, vectors),
             policy=jobs.policy,
             secret=SecretStr(SECRET),
         )

@@ -219,7 +219,7 @@ async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_own
         assert (await user.http.delete(f"/v1/items/{song}")).status_code == 204
     assert (await user.get(f"/jobs/{job}"))["state"] == "succeeded"
     await ask(catalogue, user, collection)
-    await Deletions(catalogue.database).delete_owner(OwnerId(user.owner))
+    await Deletions(catalogue.database, catalogue.server.vectors).delete_owner(OwnerId(user.owner))
     async with catalogue.database.session() as session:
         for table in (ItemRow, ArtifactRow, JobRow):
             assert list(await session.scalars(select(table))) == []

@@ -2,6 +2,7 @@
 
 import subprocess
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,15 @@ def configuration() -> dict[str, Any]:
     return tomllib.loads((Path(__file__).with_name("kits.toml")).read_text(encoding="utf-8"))
 
 
-def fetch(folder: Path) -> None:
+def fetch(folder: Path, names: Collection[str] | None = None) -> None:
     """Fetch the packages and unpack them, without installing anything.
+
+    Parameters
+    ----------
+    folder
+        Where each is unpacked, in a folder of its name.
+    names
+        Only these packages.
 
     Raises
     ------
@@ -20,6 +28,8 @@ def fetch(folder: Path) -> None:
         Debian's tools are not there, or a package cannot be had; it says which.
     """
     for name in (package["name"] for package in configuration()["package"]):
+        if names is not None and name not in names:
+            continue
         target = folder / name
         if (target / ".complete").is_file():
             continue

@@ -25,6 +25,7 @@ from services.library.catalogue import items
 from services.library.catalogue.repository import Repository
 from services.library.catalogue.tables import DeletionRow
 from services.library.deletions import item_trees, owners
+from services.library.similarity.sound_vectors import SoundVectors
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,11 @@ AT_ONCE = 100
 class Deletions:
     """Deletes what may be large."""
 
-    def __init__(self, database: Database, *, patience: Seconds = PATIENCE) -> None:
+    def __init__(
+        self, database: Database, vectors: SoundVectors, *, patience: Seconds = PATIENCE
+    ) -> None:
         self._database = database
+        self._vectors = vectors
         self._patience = patience
 
     async def delete_item(self, principal: Principal, item: ItemId) -> None:
@@ -96,8 +100,10 @@ class Deletions:
 
     async def _piece(self, row: DeletionRow) -> bool:
         if row.item is None:
-            return await owners.delete_piece(self._database, OwnerId(row.owner))
-        return await item_trees.delete_piece(self._database, OwnerId(row.owner), ItemId(row.item))
+            return await owners.delete_piece(self._database, self._vectors, OwnerId(row.owner))
+        return await item_trees.delete_piece(
+            self._database, self._vectors, OwnerId(row.owner), ItemId(row.item)
+        )
 
     async def _finishing(self) -> None:
         wake = self._database.listen(LEFT)

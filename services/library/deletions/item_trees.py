@@ -30,6 +30,7 @@ from services.library.jobs.tables import JobRow, in_state
 from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all, finish
 from services.library.pipelines.tables import RunRow
 from services.library.search.documents import remove_items
+from services.library.similarity.sound_vectors import SoundVectors
 from services.library.usage import change
 
 ROWS = 500
@@ -41,7 +42,9 @@ _LATER = ATTEMPT_GARBAGE_AFTER + timedelta(minutes=5)
 _OF_ITEMS: tuple[Any, ...] = (ArtifactRow, JobRow, RunRow)
 
 
-async def delete_piece(database: Database, owner: OwnerId, root: ItemId) -> bool:
+async def delete_piece(
+    database: Database, vectors: SoundVectors, owner: OwnerId, root: ItemId
+) -> bool:
     """Do a bounded part of the deletion of a marked item; return whether something may be left."""
     tree = _tree(root)
     async with database.session() as session:
@@ -74,7 +77,7 @@ async def delete_piece(database: Database, owner: OwnerId, root: ItemId) -> bool
         elif counts[items[0]] > ROWS:
             await _thin_out(session, owner, root, items[0])
         else:
-            await _remove(session, owner, root, _fitting(items, counts))
+            await _remove(session, vectors, owner, root, _fitting(items, counts))
     return True
 
 
@@ -174,7 +177,13 @@ async def _thin_out(session: AsyncSession, owner: OwnerId, root: str, item: str)
     await change(session, owner, originals=-freed.originals, results=-freed.results)
 
 
-async def _remove(session: AsyncSession, owner: OwnerId, root: str, items: Collection[str]) -> None:
+async def _remove(
+    session: AsyncSession,
+    vectors: SoundVectors,
+    owner: OwnerId,
+    root: str,
+    items: Collection[str],
+) -> None:
     """Remove items that nothing was cut from any more, and what belongs to them."""
     if await _came_meanwhile(session, items):
         return
@@ -192,6 +201,7 @@ async def _remove(session: AsyncSession, owner: OwnerId, root: str, items: Colle
         facts.append(Fact(LIBRARY_EVENTS, "item.deleted", ItemDeleted(item=item), about))
     if facts:
         await record_all(session, facts)
+    await vectors.remove(session, owner, there)
     await _delete(session, ItemRow, col(ItemRow.id).in_(there))
     if root in there:
         await _done(session, root)

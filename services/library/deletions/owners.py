@@ -25,6 +25,7 @@ from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
 from services.library.pipelines.tables import PipelineRow, RunRow
 from services.library.search.documents import delete_documents
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow
+from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tags.tables import ItemTagRow
 from services.library.usage import UsageRow
 
@@ -43,7 +44,7 @@ async def mark_deleted(session: AsyncSession, owner: OwnerId) -> DeletionRow:
     return row
 
 
-async def delete_piece(database: Database, owner: OwnerId) -> bool:
+async def delete_piece(database: Database, vectors: SoundVectors, owner: OwnerId) -> bool:
     """Do a bounded part of an owner's deletion; return whether something is left.
 
     Workers of jobs that are gone are told so at their next heartbeat.
@@ -57,6 +58,8 @@ async def delete_piece(database: Database, owner: OwnerId) -> bool:
             if (await session.execute(statement)).first() is not None:
                 return True
         if await delete_documents(session, col(SearchDocumentRow.owner) == owner, limit=ROWS):
+            return True
+        if await vectors.remove_owner(session, owner, limit=ROWS):
             return True
         prefix = owner_prefix(owner)
         # A worker that is not told yet, or a part that is on its way, may still be written.

@@ -29,6 +29,7 @@ from services.library.maintenance.orphans import (
 )
 from services.library.metadata import Table
 from services.library.search.documents import delete_removed
+from services.library.similarity.sound_vectors import SoundVectors
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +53,13 @@ class Cleanup:
         *,
         policy: Policy,
         feed_retention: timedelta,
+        vectors: SoundVectors,
         clock: Clock,
     ) -> None:
         self._database = database
         self._objects = objects
         self._feed_retention = feed_retention
+        self._vectors = vectors
         self._clock = clock
         self._gauges = Gauges(database, objects, policy=policy)
         self._counters = CounterCheck(database)
@@ -68,6 +71,7 @@ class Cleanup:
             repeat(self.tidy, every=TIDY_EVERY, clock=self._clock),
             repeat(self.check_uploads, every=UPLOADS_EVERY, clock=self._clock),
             repeat(self.clear_orphans, every=ORPHANS_EVERY, clock=self._clock),
+            repeat(self._vectors.clean_up, every=ORPHANS_EVERY, clock=self._clock),
             self._gauges.watch(self._clock),
         )
 

@@ -13,6 +13,7 @@ from services.library.deletions.deletions import Deletions
 from services.library.jobs.policy import Policy
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
+from services.library.similarity.sound_vectors import SoundVectors
 
 Reader = Annotated[Principal, require(Scope.READ)]
 """A caller who may look."""
@@ -47,3 +48,4 @@ class Context:
     uploads: Uploads
     deletions: Deletions
     searches: Searches
+    vectors: SoundVectors

@@ -112,9 +112,9 @@ class SearchParams(StrictModel):
     sort: Annotated[
         str | None,
         Field(
-            pattern=r"^-?(relevance|created|name|bpm|duration)$",
-            description="`relevance`, `created`, `name`, `bpm` or `duration`; with `-` in front, "
-            "descending.",
+            pattern=r"^-?(relevance|created|name|bpm|duration|near)$",
+            description="`relevance`, `created`, `name`, `bpm`, `duration` or, with `like`, "
+            "`near`; with `-` in front, descending.",
         ),
     ] = None
     counts: Annotated[bool, Field(description="Whether to count facets.")] = False
@@ -229,7 +229,8 @@ def _period(text: str) -> TimeRange:
 
 def _sort(text: str) -> Sort:
     field = SortField(text.removeprefix("-"))
-    descending = text.startswith("-") and field is not SortField.RELEVANCE
+    best_first = field in (SortField.RELEVANCE, SortField.NEAR)
+    descending = text.startswith("-") and not best_first
     return Sort(field=field, descending=descending)
 
 

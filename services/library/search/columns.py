@@ -1,7 +1,7 @@
 """All documents of one owner as arrays in memory, kept up to date by revision.
 
 A search compares whole columns, which takes milliseconds for a million documents. The arrays hold
-numbers only, some 90 bytes for a document: texts are codes, and names stay in the database.
+numbers only, some 110 bytes for a document: texts are codes, and names stay in the database.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.search import MeasuredField, SortField
 from kit.database.engine import database_of
+from kit.vectors.ids import Ids, pack, unpack
 from services.library.metadata import METADATA
 from services.library.search.fulltext import DocumentIds
 from services.library.search.tables import SearchDocumentRow
@@ -32,7 +33,17 @@ NUMBERS = ("class_confidence", *(measure.value for measure in MeasuredField))
 """Columns of numbers; NaN where a value is not known."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_SELECTED = ("id", "revision", "removed", "favourite", "rating", "created", *CODED, *NUMBERS)
+_SELECTED = (
+    "id",
+    "revision",
+    "item",
+    "removed",
+    "favourite",
+    "rating",
+    "created",
+    *CODED,
+    *NUMBERS,
+)
 _CHUNK = 2000
 """Rows that are read at a time: the driver turns them into objects on the event loop."""
 _LAST_ID = (1 << 63) - 1
@@ -70,6 +81,8 @@ class Columns:
     def __init__(self) -> None:
         self.revision = 0
         self.ids: DocumentIds = np.empty(0, np.int64)
+        self.items: Ids = np.empty((0, 16), np.uint8)
+        """The items' ids, `[documents, 16]`."""
         self.live: Mask = np.empty(0, np.bool_)
         self.favourite: Mask = np.empty(0, np.bool_)
         self.rating: NDArray[np.int8] = np.empty(0, np.int8)
@@ -96,7 +109,7 @@ class Columns:
     def memory(self) -> int:
         """Bytes that the arrays and texts take, to within a few percent."""
         arrays = (
-            *(self.ids, self.live, self.favourite, self.rating, self.created),
+            *(self.ids, self.items, self.live, self.favourite, self.rating, self.created),
             *(self.tag_documents, self.tag_codes, *self.coded.values()),
             *(*self.numbers.values(), *self._orders.values()),
             *(() if self.named is None else (self.named,)),
@@ -111,6 +124,20 @@ class Columns:
         places: Positions = np.searchsorted(self.ids, ids)
         places[places == self.size] = 0
         return np.asarray(places[self.ids[places] == ids], np.int64)
+
+    def items_of(self, mask: Mask) -> list[str]:
+        """Return the ids of the chosen documents' items."""
+        return unpack(self.items[mask])
+
+    def places_of_items(self, items: Sequence[str]) -> Positions:
+        """Return the position of each item's document, -1 for items without one."""
+        if not self.size or not items:
+            return np.full(len(items), -1, np.int64)
+        known, wanted = _as_keys(self.items), _as_keys(pack(items))
+        order = np.argsort(known)
+        places = np.searchsorted(known, wanted, sorter=order)
+        found = order[np.minimum(places, self.size - 1)]
+        return np.where(known[found] == wanted, found, -1)
 
     def mask(self, ids: DocumentIds) -> Mask:
         """Return the mask of documents with these ids."""
@@ -154,6 +181,7 @@ class Columns:
             revision=int(values["revision"][-1]),
             arrays={
                 "ids": np.array(values["id"], np.int64),
+                "items": pack(values["item"]),
                 "live": ~np.array(values["removed"], np.bool_),
                 "favourite": np.array(values["favourite"], np.bool_),
                 "rating": np.array([rating or 0 for rating in values["rating"]], np.int8),
@@ -177,12 +205,12 @@ class Columns:
         kept, places = np.searchsorted(merged, self.ids), np.searchsorted(merged, ids)
 
         def column(name: str, old: NDArray[Any]) -> NDArray[Any]:
-            array = np.empty(len(merged), old.dtype)
+            array = np.empty((len(merged), *old.shape[1:]), old.dtype)
             array[kept] = old
             array[places] = joined[name][chosen]
             return array
 
-        for name in ("live", "favourite", "rating", "created"):
+        for name in ("items", "live", "favourite", "rating", "created"):
             setattr(self, name, column(name, getattr(self, name)))
         self.coded = {name: column(name, old) for name, old in self.coded.items()}
         self.numbers = {name: column(name, old) for name, old in self.numbers.items()}
@@ -207,6 +235,11 @@ class ColumnPart:
     arrays: dict[str, NDArray[Any]]
     tag_documents: DocumentIds
     tag_codes: NDArray[np.int32]
+
+
+def _as_keys(ids: Ids) -> NDArray[np.bytes_]:
+    """Return ids as one value each, which can be sorted: all have the same length."""
+    return np.ascontiguousarray(ids).view("S16")[:, 0]
 
 
 def microseconds(moment: datetime) -> int:

@@ -60,6 +60,12 @@ class Matches:
         self._others, self._facets = _masks(columns, query, texts)
         self.mask = _all((self._others, *self._facets.values()))
 
+    def restrict(self, ids: DocumentIds) -> None:
+        """Let only these documents match."""
+        chosen = self._columns.mask(ids)
+        self._others = self._others & chosen
+        self.mask = self.mask & chosen
+
     def facets(self) -> Facets:
         """Return the counts of every facet; each ignores the filter of its own field."""
         columns, coded = self._columns, self._columns.coded

@@ -333,7 +333,7 @@ def _read_sort(value: str) -> _Meaning | None:
         sort_field = SortField(value.removeprefix("-").lower())
     except ValueError:
         return None
-    descending = descending and sort_field is not SortField.RELEVANCE
+    descending = descending and sort_field not in (SortField.RELEVANCE, SortField.NEAR)
     words = f"sorted by {sort_field}{', descending' if descending else ''}"
     return _Meaning("sort", Sort(field=sort_field, descending=descending), words)
 

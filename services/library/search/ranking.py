@@ -16,6 +16,22 @@ MAX_RANKED = 5000
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """Documents that sound like something.
+
+    Parameters
+    ----------
+    ids
+        Documents, `[results]`.
+    distances
+        1 − cosine, `[results]`.
+    """
+
+    ids: DocumentIds
+    distances: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """Results in order.
 
@@ -100,9 +116,26 @@ def _other_meaning(columns: Columns, term: Term) -> NDArray[np.float64]:
     return scores
 
 
+def by_nearness(columns: Columns, mask: Mask, near: Near) -> Ranking:
+    """Return the matching documents that are near, the nearest first."""
+    matching = np.isin(near.ids, columns.ids[mask])
+    ids, keys = near.ids[matching], near.distances[matching]
+    # The newest of equally distant results first.
+    order = np.lexsort((-ids, keys))
+    return Ranking(Sort(field=SortField.NEAR), ids[order], keys[order])
+
+
 def default_sort(query: SearchQuery) -> Sort:
-    """Return the order of a query: relevance means the newest first where no text can match."""
+    """Return the order of a query.
+
+    Relevance means nearness if there is an item to be like, and the newest first where no text can
+    match.
+    """
     sort = query.sort or Sort()
+    if query.like is not None and sort.field in (SortField.RELEVANCE, SortField.NEAR):
+        return Sort(field=SortField.NEAR)
+    if sort.field is SortField.NEAR:
+        sort = Sort()
     if sort.field is SortField.RELEVANCE and all(term.negated for term in query.terms):
         return Sort(field=SortField.CREATED, descending=True)
     return sort

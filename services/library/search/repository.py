@@ -130,6 +130,17 @@ async def documents_of(session: AsyncSession, owner: str, ids: DocumentIds) -> l
     ]
 
 
+async def documents_of_items(
+    session: AsyncSession, owner: str, items: Collection[str]
+) -> list[SearchDocumentRow]:
+    """Return the documents of an owner's items."""
+    document = SearchDocumentRow
+    query = select(document).where(
+        col(document.item).in_(items), col(document.owner) == owner, ~col(document.removed)
+    )
+    return list(await session.scalars(query))
+
+
 async def _tags_of(session: AsyncSession, ids: Collection[int]) -> dict[int, list[SearchTagRow]]:
     query = (
         select(SearchTagRow)

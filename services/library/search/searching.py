@@ -1,13 +1,14 @@
 """Searches: the full-text index and the columns in memory, joined into one answer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.identity import Principal
+from contracts.ids import ItemId
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.search import (
     MAX_TERMS,
@@ -18,9 +19,11 @@ from contracts.search import (
     Term,
     Understood,
 )
+from contracts.similarity import MAX_EXAMPLES, SimilarSounds
 from kit.clock import Clock
 from kit.database.engine import Database
 from kit.http.errors import ProblemError
+from kit.vectors.base import MAX_LIMIT
 from services.library.catalogue.search_limits import Turns
 from services.library.search.cache import ColumnCache
 from services.library.search.columns import Columns, refresh
@@ -30,9 +33,11 @@ from services.library.search.fulltext import DocumentIds, find_all, rank
 from services.library.search.language import format_query
 from services.library.search.ranking import (
     MAX_RANKED,
+    Near,
     Ranking,
     by_column,
     by_name,
+    by_nearness,
     by_relevance,
     default_sort,
 )
@@ -41,6 +46,7 @@ from services.library.search.repository import (
     deleting_documents,
     documents_in,
     documents_of,
+    documents_of_items,
     ids_by_name,
     next_by_name,
     songs_named,
@@ -48,7 +54,12 @@ from services.library.search.repository import (
 from services.library.search.snapshots import Snapshots
 from services.library.search.text import words_of
 from services.library.search.values import is_id
-from services.library.search.views import hit_to_api
+from services.library.search.views import hit_to_api, similar_to_api
+from services.library.similarity.sound_vectors import SoundVectors
+from services.library.similarity.tables import SoundRow
+
+MAX_NEAR = MAX_LIMIT - MAX_EXAMPLES
+"""Results of a search for what sounds like an item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +133,21 @@ class Searches:
         Memory for columns of owners; the columns of one owner may take more.
     at_once
         Searches that may run at a time; an owner has one.
+    vectors
+        The vectors of items.
     """
 
-    def __init__(self, database: Database, *, clock: Clock, max_bytes: int, at_once: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        max_bytes: int,
+        at_once: int,
+        vectors: SoundVectors,
+    ) -> None:
         self._database = database
+        self._vectors = vectors
         self._columns = ColumnCache(clock, max_bytes=max_bytes)
         self._snapshots = Snapshots(clock)
         self._turns = Turns(at_once)
@@ -136,26 +158,29 @@ class Searches:
         Raises
         ------
         ProblemError
-            The query has too many words or asks for similarity, or the cursor is of another
-            search.
+            The query has too many words, or the cursor is of another search.
         """
         _check(request.query)
         text = format_query(request.query)
         owner = principal.owner
-        async with self._database.session() as session:
-            results, facets, following = None, None, None
-            if request.snapshot is not None and not request.counts and request.cursor is None:
-                results = self._snapshots.get(request.snapshot, owner, text)
-            if results is not None:
-                snapshot, offset = str(request.snapshot), request.offset
+        results, facets, following = None, None, None
+        if request.snapshot is not None and not request.counts and request.cursor is None:
+            results = self._snapshots.get(request.snapshot, owner, text)
+        if results is not None:
+            snapshot, offset = str(request.snapshot), request.offset
+            async with self._database.session() as session:
                 rows = await documents_of(session, owner, _page(results, offset, request.limit))
-            else:
-                async with self._turns.of(owner):
-                    answer = await self._find(session, owner, request)
-                results, offset, facets = answer.ranking.ids, answer.offset, answer.facets
-                snapshot = self._snapshots.add(owner, text, results)
-                rows = await documents_of(session, owner, _page(results, offset, request.limit))
-                following = answer.cursor_after(offset + request.limit, rows)
+        else:
+            async with self._turns.of(owner):
+                # Before the session, so that a search never waits for a second connection.
+                near = await self._near_item(owner, request.query)
+                async with self._database.session() as session:
+                    answer = await self._find(session, owner, request, near)
+                    results, offset, facets = answer.ranking.ids, answer.offset, answer.facets
+                    page = _page(results, offset, request.limit)
+                    rows = await documents_of(session, owner, page)
+            snapshot = self._snapshots.add(owner, text, results)
+            following = answer.cursor_after(offset + request.limit, rows)
         return SearchResult(
             items=tuple(hit_to_api(*row) for row in rows),
             total=len(results),
@@ -167,13 +192,98 @@ class Searches:
             facets=facets,
         )
 
-    async def _find(self, session: AsyncSession, owner: str, request: SearchRequest) -> _Answer:
-        query = request.query
+    async def similar(
+        self, principal: Principal, query: SearchQuery, weights: Mapping[str, float], limit: int
+    ) -> SimilarSounds:
+        """Return the items that sound most like some items of the caller, which match a query.
+
+        Parameters
+        ----------
+        query
+            Its order is ignored.
+        weights
+            How much each item counts; a negative weight subtracts its sound.
+        limit
+            Results.
+
+        Raises
+        ------
+        ProblemError
+            The items cannot be compared with each other, or cancel out.
+        """
+        _check(query)
+        owner = principal.owner
+        sounds = await self._vectors.sounds_of(owner, weights)
+        if len({(row.space, row.version) for row in sounds.values()}) > 1:
+            raise _refusal(
+                "body.items",
+                "These items cannot be compared with each other: songs and samples have different "
+                "vectors, and so have items that different versions of tagging described.",
+            )
+        pairs = [(sounds[item], weight) for item, weight in weights.items() if item in sounds]
+        async with self._turns.of(owner):
+            near = await self._near(owner, query, pairs, limit)
+            async with self._database.session() as session:
+                rows = await documents_of(session, owner, near.ids)
+                reference = max(weights, key=lambda item: weights[item])
+                compared = await documents_of_items(session, owner, [reference])
+        distances = dict(zip(near.ids.tolist(), near.distances.tolist(), strict=True))
+        return SimilarSounds(
+            items=tuple(
+                similar_to_api(row, distances[int(row[0].id or 0)], compared) for row in rows
+            ),
+            missing=tuple(ItemId(item) for item in weights if item not in sounds),
+        )
+
+    async def _near_item(self, owner: str, query: SearchQuery) -> Near | None:
+        """Return what sounds like the item that a query names, if it names one."""
+        if query.like is None:
+            return None
+        sounds = await self._vectors.sounds_of(owner, [query.like])
+        pairs = [(row, 1.0) for row in sounds.values()]
+        return await self._near(owner, query, pairs, MAX_NEAR)
+
+    async def _near(
+        self, owner: str, query: SearchQuery, weights: Sequence[tuple[SoundRow, float]], limit: int
+    ) -> Near:
+        """Return the documents that match a query and are nearest to some sounds."""
+        if not weights:
+            return Near(np.empty(0, np.int64), np.empty(0))
+        async with self._database.session() as session:
+            columns, matches = await self._match(session, owner, query)
+        # Those of all documents need not be named, unless some of them are being deleted.
+        everything = bool(np.array_equal(matches.mask, columns.live))
+        allowed = None if everything else await asyncio.to_thread(columns.items_of, matches.mask)
+        try:
+            found = await self._vectors.nearest(owner, weights, limit=limit, allowed=allowed)
+        except ValueError:
+            raise _refusal(
+                "body.items",
+                "The weights of these items cancel out, so nothing can be like them. Change a "
+                "weight.",
+            ) from None
+        places = await asyncio.to_thread(columns.places_of_items, [n.id for n in found])
+        distances = np.array([neighbour.distance for neighbour in found])
+        known = places >= 0
+        return Near(columns.ids[places[known]], distances[known])
+
+    async def _match(
+        self, session: AsyncSession, owner: str, query: SearchQuery
+    ) -> tuple[Columns, Matches]:
+        """Return an owner's columns as they are now, and which documents match a query."""
         columns = self._columns.get(owner)
         await refresh(session, owner, columns)
         self._columns.shrink()
         texts = await _find_texts(session, owner, query)
-        matches = await asyncio.to_thread(Matches, columns, query, texts)
+        return columns, await asyncio.to_thread(Matches, columns, query, texts)
+
+    async def _find(
+        self, session: AsyncSession, owner: str, request: SearchRequest, near: Near | None
+    ) -> _Answer:
+        query = request.query
+        columns, matches = await self._match(session, owner, query)
+        if near is not None:
+            matches.restrict(near.ids)
         sort = default_sort(query)
         cursor = decode_cursor(request.cursor, sort) if request.cursor is not None else None
         offset = request.offset
@@ -182,6 +292,8 @@ class Searches:
             ranking = await asyncio.to_thread(by_name, columns, matches.mask, sort, named)
             if cursor is not None:
                 offset = await _place_of_name(session, owner, ranking, named, cursor)
+        elif near is not None and sort.field is SortField.NEAR:
+            ranking = await asyncio.to_thread(by_nearness, columns, matches.mask, near)
         elif sort.field is SortField.RELEVANCE:
             ranking = await _by_relevance(session, owner, columns, matches, query)
         else:
@@ -202,11 +314,6 @@ def _check(query: SearchQuery) -> None:
             "query.q",
             f"A search takes at most {MAX_TERMS} words and phrases; this one has "
             f"{len(query.terms)}. Leave some out.",
-        )
-    if query.like is not None:
-        raise _refusal(
-            "query.like",
-            "This server cannot search by similarity. Leave `like` out of the search.",
         )
 
 

@@ -28,6 +28,7 @@ from kit.clock import Clock
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.objects.base import ObjectCorrupt, ObjectError, ObjectMissing, ObjectStore
+from kit.vectors.base import Space
 from services.library.background import lead, until
 from services.library.catalogue.tables import ArtifactRow
 from services.library.jobs.locks import hold_owner
@@ -35,6 +36,7 @@ from services.library.jobs.tables import JobRow
 from services.library.search.pending import TAG_FILES
 from services.library.search.sounds import describe_song, describe_sounds
 from services.library.search.tables import SearchPendingRow
+from services.library.similarity.sound_vectors import BadVector, Sound, SoundVectors, read_sound
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ class TagFiles:
         self,
         database: Database,
         objects: ObjectStore,
+        vectors: SoundVectors,
         *,
         clock: Clock,
         poll: Seconds = POLL,
@@ -80,6 +83,7 @@ class TagFiles:
     ) -> None:
         self._database = database
         self._objects = objects
+        self._vectors = vectors
         self._clock = clock
         self._poll = poll
         self._at_once = at_once
@@ -153,6 +157,7 @@ class TagFiles:
         self, artifact: ArtifactRow, inputs: Sequence[Mapping[str, Any]], tags: Tags
     ) -> None:
         """Write what a file says, a number of samples at once, and take it off the queue."""
+        await self._vectors.ensure(_spaces(tags))
         # The last part also writes the song and ends the file.
         starts = range(0, max(1, len(tags.samples)), self._at_once)
         parts = [tags.samples[start : start + self._at_once] for start in starts]
@@ -161,10 +166,14 @@ class TagFiles:
                 await hold_owner(session, artifact.owner)
                 items = await _items_of(session, inputs, part)
                 await describe_sounds(session, artifact.owner, items)
+                await self._vectors.put(session, artifact.owner, _sounds_of(items))
                 if number < len(parts):
                     continue
                 if tags.song and artifact.item is not None:
                     await describe_song(session, artifact.owner, artifact.item, tags.song)
+                if tags.vector is not None and artifact.item is not None:
+                    song = {artifact.item: read_sound(tags.vector)}
+                    await self._vectors.put(session, artifact.owner, song)
                 await session.execute(_removal(artifact))
 
     async def _forget(self, artifact: ArtifactRow) -> None:
@@ -187,9 +196,25 @@ def _parse(data: bytes, sha256: str) -> Tags:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise DamagedFile("its bytes changed in the store")
     try:
-        return Tags.model_validate_json(data)
-    except ValidationError as error:
+        tags = Tags.model_validate_json(data)
+        _spaces(tags)
+        return tags
+    except (ValidationError, BadVector) as error:
         raise DamagedFile(f"it has no tags of this version: {error}") from error
+
+
+def _spaces(tags: Tags) -> set[Space]:
+    """Return the spaces of the vectors in a file. Raises `BadVector`."""
+    vectors = [tags.vector, *(sample.vector for sample in tags.samples)]
+    return {read_sound(vector).space for vector in vectors if vector is not None}
+
+
+def _sounds_of(items: Mapping[str, SampleTags]) -> dict[str, Sound]:
+    return {
+        item: read_sound(sample.vector, sample.fingerprint)
+        for item, sample in items.items()
+        if sample.vector is not None
+    }
 
 
 def _removal(artifact: ArtifactRow) -> Any:

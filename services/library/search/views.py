@@ -1,9 +1,12 @@
 """Search results as the API shows them."""
 
+import math
 from collections.abc import Sequence
 
 from contracts.ids import ItemId
+from contracts.music import Share
 from contracts.search import ClassSource, SearchHit, SearchTag
+from contracts.similarity import SimilarityAspects, SimilarSound
 from contracts.tagging import SoundClass
 from services.library.catalogue.tables import ItemRow
 from services.library.catalogue.views import item_to_api
@@ -36,3 +39,55 @@ def hit_to_api(
             for tag in tags
         ),
     )
+
+
+def similar_to_api(
+    row: tuple[SearchDocumentRow, ItemRow, Sequence[SearchTagRow]],
+    distance: float,
+    compared: Sequence[SearchDocumentRow],
+) -> SimilarSound:
+    """Return an item that sounds like another as the API shows it.
+
+    Parameters
+    ----------
+    distance
+        Of their vectors.
+    compared
+        The document of the other item; without one no aspect is known.
+    """
+    aspects = compare_aspects(row[0], compared[0]) if compared else SimilarityAspects()
+    return SimilarSound(hit=hit_to_api(*row), distance=distance, aspects=aspects)
+
+
+def compare_aspects(one: SearchDocumentRow, other: SearchDocumentRow) -> SimilarityAspects:
+    """Return how much two items differ in what is measured; see `SimilarityAspects`."""
+    return SimilarityAspects(
+        timbre=_mean(
+            _ratio(one.brightness, other.brightness, octaves=3),
+            _gap(one.noisiness, other.noisiness, whole=0.5),
+        ),
+        pitch=_ratio(one.pitch, other.pitch, octaves=1),
+        envelope=_mean(
+            _ratio(one.attack, other.attack, octaves=4),
+            _ratio(one.duration, other.duration, octaves=4),
+        ),
+        loudness=_gap(one.loudness, other.loudness, whole=24.0),
+    )
+
+
+def _mean(*parts: Share | None) -> Share | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _gap(one: float | None, other: float | None, *, whole: float) -> Share | None:
+    if one is None or other is None:
+        return None
+    return min(1.0, abs(one - other) / whole)
+
+
+def _ratio(one: float | None, other: float | None, *, octaves: float) -> Share | None:
+    """Return the distance of two numbers in octaves as a share; below 1e-4 they count as that."""
+    if one is None or other is None:
+        return None
+    return min(1.0, abs(math.log2(max(one, 1e-4) / max(other, 1e-4))) / octaves)

@@ -11,7 +11,13 @@ from tests.library.search.crate import Crate
 @pytest.fixture
 def crates(catalogue: Catalogue) -> Callable[[], Crate]:
     """Makes owners who share a server."""
-    searches = Searches(catalogue.database, clock=SystemClock(), max_bytes=1 << 28, at_once=4)
+    searches = Searches(
+        catalogue.database,
+        clock=SystemClock(),
+        max_bytes=1 << 28,
+        at_once=4,
+        vectors=catalogue.server.vectors,
+    )
     return lambda: Crate(catalogue.database, searches, new_id())
 
 

@@ -56,7 +56,8 @@ def files(tags: Tags, *, data: bytes | None = None) -> Mapping[str, WorkerFile]:
 
 
 async def read_all(catalogue: Catalogue, **limits: int) -> None:
-    files = TagFiles(catalogue.database, catalogue.objects, clock=SystemClock(), **limits)
+    vectors = catalogue.server.vectors
+    files = TagFiles(catalogue.database, catalogue.objects, vectors, clock=SystemClock(), **limits)
     while await files.read():
         pass
 
@@ -259,7 +260,8 @@ async def test_a_store_that_is_unavailable_is_tried_again_after_a_pause(
         store = catalogue.objects
         assert isinstance(store, FileStoreThatIsAway)
         store.away = True
-        files = TagFiles(catalogue.database, store, clock=SystemClock())
+        vectors = catalogue.server.vectors
+        files = TagFiles(catalogue.database, store, vectors, clock=SystemClock())
         assert await files.read()
         assert not await files.read()
         store.away = False
@@ -302,7 +304,13 @@ class WatchedTagFiles(TagFiles):
     """Says when it has read a file."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        super().__init__(catalogue.database, catalogue.objects, clock=SystemClock(), poll=3600)
+        super().__init__(
+            catalogue.database,
+            catalogue.objects,
+            catalogue.server.vectors,
+            clock=SystemClock(),
+            poll=3600,
+        )
         self.done = asyncio.Event()
 
     async def read(self) -> bool:

@@ -8,6 +8,8 @@ import pytest
 
 from kit.clock import SystemClock
 from kit.database.engine import Database
+from kit.vectors.arrays import ArrayVectors
+from kit.vectors.base import VectorStore
 from kit.vectors.exact import ExactVectors
 from kit.vectors.pgvector import PgVectors
 from tests.ports.vectors.world import World
@@ -16,8 +18,9 @@ from tests.support.servers import server_setting
 
 __all__ = ["postgres_server"]
 
-STORES = ["exact", "pgvector", "pgvector-index"]
-"""SQLite with files; Postgres where all vectors are compared, and where the index is scanned."""
+STORES = ["exact", "pgvector", "pgvector-index", "arrays"]
+"""SQLite with files; Postgres where all vectors are compared, and where the index is scanned;
+Postgres without pgvector."""
 
 
 @pytest.fixture(params=[*STORES, pytest.param("cluster", marks=pytest.mark.cluster)])
@@ -34,11 +37,13 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             url = await stack.enter_async_context(temporary_database(server))
         database = Database(url, clock=SystemClock())
         stack.push_async_callback(database.close)
-        store = (
-            ExactVectors(database, tmp_path / "vectors")
-            if database.sqlite
-            else PgVectors(database, **({"exact": 0} if request.param.endswith("index") else {}))
-        )
+        store: VectorStore
+        if database.sqlite:
+            store = ExactVectors(database, tmp_path / "vectors")
+        elif request.param == "arrays":
+            store = ArrayVectors(database)
+        else:
+            store = PgVectors(database, **({"exact": 0} if request.param.endswith("index") else {}))
         await store.start()
         stack.push_async_callback(store.close)
         yield World(store, database)

@@ -20,6 +20,7 @@ from cratedig._async.pipelines import AsyncPipelines
 from cratedig._async.runs import AsyncRuns
 from cratedig._async.search import AsyncSearch
 from cratedig._async.sessions import AsyncSessions
+from cratedig._async.similarity import AsyncSimilarity
 from cratedig._async.tags import AsyncTags
 from cratedig._async.tasks import AsyncTasks
 from cratedig._async.tray import AsyncTray
@@ -64,6 +65,7 @@ class AsyncClient:
         self.pipelines = AsyncPipelines(self._connection)
         self.runs = AsyncRuns(self._connection)
         self.search = AsyncSearch(self._connection)
+        self.similarity = AsyncSimilarity(self._connection)
         self.sessions = AsyncSessions(self._connection)
         self.tags = AsyncTags(self._connection)
         self.tasks = AsyncTasks(self._connection)

@@ -68,10 +68,13 @@ class AsyncSearch(AsyncResource):
             Ids of your collections: what one of them holds.
         in_doubt
             Whether the confidence of the class is low.
+        like
+            The id of an item that results should sound like.
         created
             Dates, such as `2026-05` or `2026-05-01..2026-06-15`.
         sort
-            `relevance`, `created`, `name`, `bpm` or `duration`; with `-` in front, descending.
+            `relevance`, `created`, `name`, `bpm`, `duration` or, with `like`, `near`; with `-` in
+            front, descending.
         counts
             Whether to count the values of facets.
         page_size

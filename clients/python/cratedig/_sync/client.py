@@ -21,6 +21,7 @@ from cratedig._sync.pipelines import Pipelines
 from cratedig._sync.runs import Runs
 from cratedig._sync.search import Search
 from cratedig._sync.sessions import Sessions
+from cratedig._sync.similarity import Similarity
 from cratedig._sync.tags import Tags
 from cratedig._sync.tasks import Tasks
 from cratedig._sync.tray import Tray
@@ -65,6 +66,7 @@ class Client:
         self.pipelines = Pipelines(self._connection)
         self.runs = Runs(self._connection)
         self.search = Search(self._connection)
+        self.similarity = Similarity(self._connection)
         self.sessions = Sessions(self._connection)
         self.tags = Tags(self._connection)
         self.tasks = Tasks(self._connection)

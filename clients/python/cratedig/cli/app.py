@@ -18,6 +18,7 @@ from cratedig.cli import (
     marking,
     processing,
     searching,
+    similarity,
     uploading,
     work,
 )
@@ -40,6 +41,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     uploading.upload,
     catalogue.ls,
     searching.search,
+    similarity.similar,
+    similarity.duplicates,
     catalogue.show,
     catalogue.edit,
     downloads.get,

@@ -48,6 +48,13 @@ from cratedig.types.search import (
     SoundClass,
     Understood,
 )
+from cratedig.types.similarity import (
+    DuplicateGroup,
+    DuplicateItem,
+    SimilarityAspects,
+    SimilarSound,
+    SimilarSounds,
+)
 from cratedig.types.work import (
     TERMINAL,
     Job,
@@ -80,6 +87,8 @@ __all__ = [
     "CollectionLink",
     "CollectionShare",
     "Download",
+    "DuplicateGroup",
+    "DuplicateItem",
     "EditFailure",
     "EditResult",
     "EditResults",
@@ -115,6 +124,9 @@ __all__ = [
     "SearchTag",
     "Session",
     "ShareRole",
+    "SimilarSound",
+    "SimilarSounds",
+    "SimilarityAspects",
     "SoundClass",
     "Stem",
     "Step",

@@ -1,0 +1,43 @@
+"""Sounds that are alike, and duplicates."""
+
+from cratedig.types.base import Answer
+from cratedig.types.catalogue import Item
+from cratedig.types.search import SearchHit
+
+
+class SimilarityAspects(Answer):
+    """How much two sounds differ in what is measured, 0 to 1; absent where one has no value."""
+
+    timbre: float | None = None
+    pitch: float | None = None
+    envelope: float | None = None
+    loudness: float | None = None
+
+
+class SimilarSound(Answer):
+    """An item that sounds like another; `distance` is from 0 (the same) to 2."""
+
+    hit: SearchHit
+    distance: float
+    aspects: SimilarityAspects
+
+
+class SimilarSounds(Answer):
+    """The nearest items first; `missing` lists items of the request without a vector."""
+
+    items: tuple[SimilarSound, ...]
+    missing: tuple[str, ...] = ()
+
+
+class DuplicateItem(Answer):
+    """A member of a group; members with the same `audio_sha256` have the same samples."""
+
+    item: Item
+    audio_sha256: str
+
+
+class DuplicateGroup(Answer):
+    """Items with the same sound, the oldest first; `exact` if all have the same samples."""
+
+    exact: bool
+    items: tuple[DuplicateItem, ...]

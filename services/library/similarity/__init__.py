@@ -1,0 +1,1 @@
+"""Vectors of items, neighbours, and duplicates."""

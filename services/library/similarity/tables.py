@@ -1,0 +1,38 @@
+"""Rows of similarity: a sound for each item that tagging has described.
+
+The vectors themselves are in the tables of `kit.vectors`.
+"""
+
+from sqlalchemy import Index, LargeBinary, false, text
+from sqlmodel import Field
+
+from services.library.metadata import Table
+
+
+class SoundRow(Table, table=True):
+    """Where an item's vector is, and what duplicates of it are recognised by."""
+
+    __tablename__ = "sounds"
+    __table_args__ = (
+        Index("ix_sounds_audio", "owner", "audio_sha256"),
+        Index("ix_sounds_group", "owner", "duplicates", "item"),
+        Index(
+            "ix_sounds_uncompared",
+            "item",
+            postgresql_where=text("NOT compared"),
+            sqlite_where=text("NOT compared"),
+        ),
+    )
+
+    item: str = Field(primary_key=True, foreign_key="items.id", ondelete="CASCADE")
+    owner: str
+    space: str
+    version: str
+    dimension: int
+    audio_sha256: str
+    """Of its canonical audio, which ingest and slicing write without metadata."""
+    fingerprint: bytes | None = Field(default=None, sa_type=LargeBinary)
+    duplicates: str | None = None
+    """The group of duplicates that it is in: the smallest id of an item that was ever in it."""
+    compared: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether it was compared with the owner's other sounds since it was described."""

@@ -1,0 +1,1 @@
+"""Learns the projection of descriptors by which samples are compared."""
