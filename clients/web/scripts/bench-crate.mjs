@@ -45,8 +45,8 @@ try {
   }
   const began = Date.now();
   await page.locator(".facets [role=checkbox]").first().click();
-  await page.waitForFunction(() =>
-    document.querySelector(".crate-viewport")?.getAttribute("aria-busy") === "false",
+  await page.waitForFunction(
+    () => document.querySelector(".crate-viewport")?.getAttribute("aria-busy") === "false",
   );
   console.log(`a facet clicked: rows after ${Date.now() - began} ms`);
   console.log(
@@ -67,8 +67,7 @@ async function scroll({ step, frames }) {
   const began = performance.now();
   for (let frame = 0; frame < frames; frame += 1) {
     seed = (seed * 16807) % 2147483647;
-    list.scrollTop =
-      step > 0 ? list.scrollTop + step : (list.scrollHeight * seed) / 2147483647;
+    list.scrollTop = step > 0 ? list.scrollTop + step : (list.scrollHeight * seed) / 2147483647;
     await new Promise(requestAnimationFrame);
     if (frame % 10 === 0) rows = Math.max(rows, document.querySelectorAll(".crate-row").length);
   }
