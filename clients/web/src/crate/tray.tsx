@@ -125,7 +125,6 @@ function Pad({ place, index }: { place: TrayPlace; index: number }) {
     <button
       type="button"
       className={names.filter(Boolean).join(" ")}
-      aria-label={item ? `${baseName(item.name)}, pad ${cap}` : `Empty pad ${cap}`}
       title={item ? `${baseName(item.name)}. Delete empties the pad, L locks it.` : undefined}
       onClick={() => item && auditionItem(item)}
       onKeyDown={(event) => {
@@ -140,6 +139,7 @@ function Pad({ place, index }: { place: TrayPlace; index: number }) {
       {...target.handlers}
     >
       {item && <span className="ellipsis pad-name">{baseName(item.name)}</span>}
+      <span className="sr-only">{item ? " on pad " : "Empty pad "}</span>
       {item && <SmallWave item={item.id} />}
       <kbd>{place.locked ? `${cap} locked` : cap}</kbd>
     </button>

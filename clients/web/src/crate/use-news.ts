@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { queries } from "../data/cache";
 import { onLiveEvent } from "../data/events";
 import type { LiveEvent } from "../data/live-feed";
+import type { ResultPages } from "./result-pages";
 import type { Crate } from "./use-crate";
 
 /** News are gathered for this long, in milliseconds. */
@@ -24,7 +25,7 @@ export function useNews(crate: Crate, isAtTop: () => boolean): boolean {
         void queries.invalidateQueries({ queryKey: ["collections"] });
         void queries.invalidateQueries({ queryKey: ["tray"] });
       }
-      if (!changesList(event)) return;
+      if (!changesList(event, latest.current.crate.pages)) return;
       timer ||= window.setTimeout(() => {
         timer = 0;
         const { crate: now, isAtTop: atTop } = latest.current;
@@ -42,7 +43,9 @@ export function useNews(crate: Crate, isAtTop: () => boolean): boolean {
 }
 
 /** Return whether an event adds sounds to the list, takes some away, or tells their classes. */
-function changesList({ type, data }: LiveEvent): boolean {
+function changesList({ type, item, data }: LiveEvent, pages: ResultPages): boolean {
   if (type === "item.added") return data["kind"] !== "track";
+  // An upload is found once it is ready; a change of a row that is shown is shown already.
+  if (type === "item.changed") return item !== null && pages.positionOf(item) === undefined;
   return type === "item.deleted" || (type === "job.succeeded" && data["task"] === "tagging");
 }
