@@ -8,7 +8,7 @@ import secrets
 from datetime import datetime, timedelta
 
 import httpx
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.identity import (
@@ -281,7 +281,7 @@ class Accounts:
                     async with self._database.transaction() as session:
                         if stored := await session.get(AccountRow, row.id):
                             await session.delete(stored)
-            except (DatabaseUnavailable, httpx.HTTPError) as error:
+            except (DatabaseUnavailable, SQLAlchemyError, httpx.HTTPError) as error:
                 log.warning("deleting the data of deleted accounts failed, will retry: %s", error)
             waits = [asyncio.create_task(event.wait()) for event in (stopping, self._forget_now)]
             await asyncio.wait(

@@ -5,7 +5,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway import repository
@@ -82,7 +82,7 @@ class SigningKeys:
         while not stopping.is_set():
             try:
                 await self.load()
-            except (DatabaseUnavailable, IntegrityError) as error:
+            except (DatabaseUnavailable, SQLAlchemyError) as error:
                 log.warning("reading the signing keys failed, the loaded keys stay: %s", error)
             try:
                 async with asyncio.timeout(EVERY):

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.waveforms import WAVEFORM_COLUMNS
+from contracts.waveforms import WAVEFORM_COLUMNS, WaveformData
 from kit.arrays import F32, F64, AudioBlock
 
 _MAX_BINS = 64 * WAVEFORM_COLUMNS
@@ -45,8 +45,8 @@ class WaveformMeter:
         while self._peaks.size > _MAX_BINS:
             self._merge()
 
-    def encoded(self) -> str:
-        """Return what was added so far as `contracts.waveforms.WaveformData`."""
+    def encoded(self) -> WaveformData:
+        """Return what was added so far."""
         columns = np.zeros((WAVEFORM_COLUMNS, 2))
         if self._peaks.size:
             lengths = np.full(self._peaks.size, self._width)
@@ -65,3 +65,10 @@ class WaveformMeter:
         self._peaks = np.maximum.reduceat(self._peaks, starts)
         self._energy = np.add.reduceat(self._energy, starts)
         self._width *= 2
+
+
+def waveform_of(audio: AudioBlock) -> WaveformData:
+    """Return the waveform of audio in memory, `[channels, samples]`, full scale at -1 and 1."""
+    meter = WaveformMeter()
+    meter.add(audio)
+    return meter.encoded()

@@ -93,6 +93,7 @@ class Child:
         self._channel: asyncio.StreamWriter | None = None
         self._log: deque[str] = deque(maxlen=LOG_TAIL)
         self._log_task: asyncio.Task[None] | None = None
+        self._end_task: asyncio.Task[int] | None = None
         self.engine = ""
         """The engine's name, once loaded."""
 
@@ -137,6 +138,7 @@ class Child:
             raise
         finally:
             childs.close()
+        self._end_task = asyncio.create_task(self._end(self._process))
         self._messages, self._channel = await open_channel(ours)
         self._log_task = asyncio.create_task(self._keep_log())
         service = self._service
@@ -190,17 +192,17 @@ class Child:
         ChildDied
             The exit code and the end of the log.
         """
-        process = self._process
-        if process is None:
+        process, end = self._process, self._end_task
+        if process is None or end is None:
             return ChildDied(0, "")
         if process.returncode is None and grace > 0:
             self._signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
                     await process.wait()
-        # Even if the child has ended: programs that it started keep the group alive.
-        self._signal(signal.SIGKILL)
-        code = await process.wait()
+        if not end.done():
+            self._signal(signal.SIGKILL)
+        code = await asyncio.shield(end)
         if self._log_task is not None:
             # Bounded: a program that left the process group may hold the log open.
             with contextlib.suppress(TimeoutError):
@@ -209,6 +211,15 @@ class Child:
         if self._channel is not None:
             self._channel.close()
         return ChildDied(code, "\n".join(self._log))
+
+    async def _end(self, process: asyncio.subprocess.Process) -> int:
+        """Wait for the child's end, and kill at once the programs that it leaves behind.
+
+        At once, because later the number of its group may belong to other processes.
+        """
+        code = await process.wait()
+        self._signal(signal.SIGKILL)
+        return code
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

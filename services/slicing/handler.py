@@ -15,7 +15,7 @@ from kit.audio.decode import read_blocks
 from kit.audio.encode import AudioForm, Encoder, nearest_rate
 from kit.audio.offset import find_offset, without_offset
 from kit.audio.probe import probe
-from kit.audio.waveform import WaveformMeter
+from kit.audio.waveform import waveform_of
 from kit.signal.decibels import amplitude_to_db
 from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
@@ -230,9 +230,7 @@ def _store(
         cut = faded(signal, fade_in=fade_in, fade_out=fade_out, gain=10.0 ** (gain_db / 20.0))
         with Encoder(path, rate, channels=facts.channels) as encoder:
             encoder.write(cut)
-        waveform = WaveformMeter()
-        waveform.add(cut)
-        job.describe(name, audio=encoder.facts, waveform=waveform.encoded())
+        job.describe(name, audio=encoder.facts, waveform=waveform_of(cut))
         stored[piece.index] = piece.model_copy(
             update={"file": name, "gain_db": gain_db, "fade_in": fade_in, "fade_out": fade_out}
         )

@@ -16,14 +16,16 @@ import httpx
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Message
 
-from gateway.app import Gateway, build
+from gateway.app import MIGRATIONS, Gateway, build
 from gateway.settings import GatewaySettings
 from kit.clock import SystemClock
 from kit.platform import Platform, open_platform
 from kit.service import HttpApp
 from kit.settings import KitSettings
+from services.library.app import MIGRATIONS as LIBRARY_MIGRATIONS
 from services.library.app import build as build_library
 from services.library.settings import LibrarySettings
+from tests.support.migrated_databases import copy_sqlite
 from tests.support.timeouts import HANG_TIMEOUT
 
 PASSWORD = "a sentence of mine"
@@ -163,14 +165,14 @@ async def open_gateway(
         await platform.open(stack)
         library_app: HttpApp | None = None
         if library is None:
-            url = SecretStr(f"sqlite+aiosqlite:///{folder / 'library.db'}")
+            url = SecretStr(copy_sqlite(LIBRARY_MIGRATIONS, folder / "library.db"))
             library_app = await build_library(platform, LibrarySettings(database_url=url))
             stack.push_async_callback(library_app.close)
             library, internal = library_app.public, internal or library_app.internal
         platform.offer("library", library)
         if internal is not None:
             platform.offer("library-internal", internal)
-        address = database or f"sqlite+aiosqlite:///{folder / 'gateway.db'}"
+        address = database or copy_sqlite(MIGRATIONS, folder / "gateway.db")
         gateway = await build(platform, GatewaySettings(database_url=SecretStr(address), **own))
         stack.push_async_callback(gateway.close)
         platform.offer("gateway", gateway.public)

@@ -5,9 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.gateway.gateway_harness import WITHIN, GatewayHarness, open_gateway
+from gateway import signing_keys
+from tests.gateway.gateway_harness import WITHIN, GatewayHarness, eventually, open_gateway
 
 
 class Relay:
@@ -95,3 +99,31 @@ async def test_every_route_says_when_to_come_back(tmp_path: Path, postgres_url: 
             async with asyncio.timeout(WITHIN):
                 while not await is_served(harness, key):
                     continue
+
+
+async def test_a_statement_that_fails_ends_no_background_work(
+    tmp_path: Path,
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(signing_keys, "EVERY", 0.01)
+    own = {"forget_every": 0.1}
+    async with open_gateway(tmp_path, database=postgres_url, settings=own) as harness:
+        await rename_tables(postgres_url, "", "mislaid_")
+        for waits in ("deleted accounts failed", "signing keys failed"):
+            await eventually(
+                lambda waits=waits: waits in caplog.text or any(t.done() for t in harness.tasks),
+                what=f"a log line: {waits}",
+            )
+        assert not any(task.done() for task in harness.tasks)
+        await rename_tables(postgres_url, "mislaid_", "")
+        await harness.sign_up()
+
+
+async def rename_tables(url: str, before: str, after: str) -> None:
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        for table in ("accounts", "signing_keys"):
+            await connection.execute(text(f"ALTER TABLE {before}{table} RENAME TO {after}{table}"))
+    await engine.dispose()

@@ -64,6 +64,7 @@ async def test_a_navigation_gets_the_page(client: httpx.AsyncClient, path: str) 
     tag = {"If-None-Match": answer.headers["etag"]}
     again = await client.get(path, headers=BROWSER | tag)
     assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["content-security-policy"] == POLICY
 
 
 @pytest.mark.parametrize("path", OWN_PATHS)

@@ -10,6 +10,7 @@ from contracts.items import ItemKind
 from kit.audio.encode import AudioForm
 from kit.audio.peaks import read_peaks
 from kit.audio.probe import probe
+from kit.audio.waveform import waveform_of
 from services.ingest.engine import ConfinedFfmpeg
 from tests.ingest.uploads import IngestHarness, convert, on_grid, write_wav
 from tests.support import signals
@@ -50,6 +51,8 @@ def test_peaks_are_those_of_the_canonical_audio(harness: IngestHarness, tmp_path
     np.testing.assert_array_equal(
         peaks.values[:, 3, 1], np.floor(audio[:, 768:1024].max(axis=1) * 128)
     )
+    waveforms = {output.name: output.waveform for output in taken.job.outputs}
+    assert waveforms == {"canonical.flac": waveform_of(audio), "peaks.dat": None}
 
 
 def test_audio_beyond_full_scale_is_scaled_and_the_gain_reported(

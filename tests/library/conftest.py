@@ -3,10 +3,17 @@ from pathlib import Path
 
 import pytest
 
+from services.library.app import MIGRATIONS
 from tests.library.catalogue import Catalogue, open_catalogue
 from tests.library.job_store import Jobs, open_jobs
 from tests.library.lock_order import checked_lock_order
-from tests.support.postgres import postgres_server, postgres_url
+from tests.support.migrated_databases import copy_sqlite, migrate, run_in_thread
+from tests.support.postgres import (
+    create_database,
+    postgres_server,
+    postgres_url,
+    temporary_database,
+)
 
 __all__ = ["postgres_server", "postgres_url"]
 
@@ -19,12 +26,31 @@ def locks_in_order() -> Iterator[None]:
     assert not wrong
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> str:
+    """The name of a Postgres database with the library's newest tables, to be copied."""
+
+    async def create() -> None:
+        url = await create_database(postgres_server, "migrated")
+        await migrate(url, MIGRATIONS)
+
+    run_in_thread(create())
+    return "migrated"
+
+
+@pytest.fixture
+async def library_postgres_url(postgres_server: str, migrated_postgres: str) -> AsyncIterator[str]:
+    """The address of a Postgres database with the library's newest tables and no rows."""
+    async with temporary_database(postgres_server, template=migrated_postgres) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def library_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database of each kind."""
+    """The address of a database of each kind, with the newest tables and no rows."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/library.db"
-    return str(request.getfixturevalue("postgres_url"))
+        return copy_sqlite(MIGRATIONS, tmp_path / "library.db")
+    return str(request.getfixturevalue("library_postgres_url"))
 
 
 @pytest.fixture

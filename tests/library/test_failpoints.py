@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.library.app import MIGRATIONS
 from services.library.events.relay import Relay
 from tests.library.failpoint_server import FailpointServer, failpoint_server
 from tests.library.failpoints import FailingDatabase, Killed
 from tests.library.mutants import RELAY, plant
+from tests.support.migrated_databases import copy_sqlite
 
 LIVES = {
     "finishes": (),
@@ -41,14 +43,14 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(params=[True, False], ids=["embedded", "processes"])
 async def on_sqlite(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[FailpointServer]:
-    url = f"sqlite+aiosqlite:///{folder}/library.db"
+    url = copy_sqlite(MIGRATIONS, folder / "library.db")
     async with failpoint_server(url, folder, embedded=request.param) as server:
         yield server
 
 
 @pytest.fixture
-async def on_postgres(folder: Path, postgres_url: str) -> AsyncIterator[FailpointServer]:
-    async with failpoint_server(postgres_url, folder, embedded=False) as server:
+async def on_postgres(folder: Path, library_postgres_url: str) -> AsyncIterator[FailpointServer]:
+    async with failpoint_server(library_postgres_url, folder, embedded=False) as server:
         yield server
 
 
@@ -153,6 +155,6 @@ class EarlyDatabase(FailingDatabase):
 
 
 async def test_an_answer_before_the_commit_is_found(folder: Path) -> None:
-    url = f"sqlite+aiosqlite:///{folder}/library.db"
+    url = copy_sqlite(MIGRATIONS, folder / "library.db")
     async with failpoint_server(url, folder, embedded=False, database=EarlyDatabase) as server:
         assert await fails_somewhere(server)

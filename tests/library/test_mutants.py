@@ -39,11 +39,11 @@ def test_a_fault_in_the_job_table_is_found(
 
 @pytest.mark.parametrize("mutant", RELAY, ids=lambda mutant: mutant.name)
 async def test_a_fault_in_the_relay_is_found(
-    mutant: Mutant, tmp_path: Path, postgres_url: str
+    mutant: Mutant, tmp_path: Path, library_postgres_url: str
 ) -> None:
     relays = import_module(f"{plant(mutant, tmp_path)}.events.relay")
     failures = []
-    async with open_jobs(postgres_url) as jobs:
+    async with open_jobs(library_postgres_url) as jobs:
         for check in (*ON_ANY, *ON_POSTGRES):
             try:
                 await check(relays, jobs.database)

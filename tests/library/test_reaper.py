@@ -427,7 +427,7 @@ async def test_an_inlined_manifest_of_another_attempt_is_not_applied(
         manifest = Manifest(job=claim.job, epoch=claim.epoch, producer=PRODUCER, result={})
         manifest = manifest.model_copy(update=wrong)
         completed = _completed(claim, "0" * 64).model_copy(update={"manifest": manifest})
-        with pytest.raises(NoManifest, match="speaks of"):
+        with pytest.raises(NoManifest, match="the inlined manifest belongs to"):
             await server.handler(_event("job.completed", completed))
     assert (await server.jobs.row(claim.job)).state == "running"
 

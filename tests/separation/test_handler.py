@@ -21,6 +21,7 @@ from kit.arrays import F32, AudioBlock
 from kit.audio.decode import read
 from kit.audio.encode import AudioForm
 from kit.audio.peaks import read_peaks
+from kit.audio.waveform import waveform_of
 from kit.worker.outcomes import Rejected, Skipped
 from services.separation.handler import handle
 from tests.separation.fake_separators import SHARES, Honest, ToyEngine, make_job, snr
@@ -100,6 +101,7 @@ def test_only_the_wanted_stems_are_stored_and_they_become_items(tmp_path: Path) 
     assert output.item is ItemKind.STEM
     assert output.stem is Stem.VOCALS
     assert output.title == "Song – vocals"
+    assert output.waveform == waveform_of(read(output.path))
     assert output.audio is not None
     assert (output.start, output.end) == (0, output.audio.samples)
 

@@ -11,6 +11,7 @@ from contracts.music import Stem
 from contracts.slicing import SliceEnd, SliceKind, Slices, SlicingParams, SlicingResult
 from kit.arrays import F32
 from kit.audio.decode import read
+from kit.audio.waveform import waveform_of
 from kit.worker.engines import EngineContext
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected, Skipped
@@ -69,6 +70,7 @@ def test_files_are_the_parent_between_start_and_end(tmp_path: Path) -> None:
         assert output.item is ItemKind.SAMPLE
         assert output.audio is not None
         assert output.audio.samples == piece.end - piece.start
+        assert output.waveform == waveform_of(parent[:, piece.start : piece.end])
 
 
 def test_cuts_lie_on_zero_crossings(tmp_path: Path) -> None:

@@ -83,19 +83,24 @@ async def postgres_url(postgres_server: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def temporary_database(server: str) -> AsyncIterator[str]:
-    """Make an empty database on a server, and drop it in the end."""
+async def temporary_database(server: str, *, template: str = "template1") -> AsyncIterator[str]:
+    """Make a copy of a database, by default an empty one, and drop it in the end."""
     name = "test_" + new_id().replace("-", "")
-    server = server.rstrip("/")
-    await _command(server, f'CREATE DATABASE "{name}"')
+    url = await create_database(server, name, template=template)
     try:
-        yield f"{server}/{name}"
+        yield url
     finally:
         await _command(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+async def create_database(server: str, name: str, *, template: str = "template1") -> str:
+    """Make a copy of a database, by default an empty one; return its URL."""
+    await _command(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    return f"{server.rstrip('/')}/{name}"
+
+
 async def _command(server: str, statement: str) -> None:
-    engine = create_async_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    engine = create_async_engine(f"{server.rstrip('/')}/postgres", isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
         await connection.execute(text(statement))
     await engine.dispose()

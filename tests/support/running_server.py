@@ -153,8 +153,14 @@ class RunningServer:
         try:
             eventually(self.ready, what="the server being ready")
         except AssertionError as error:
-            logs = "\n".join(f"--- {p.name}\n{p.tail()}" for p in self.parts.values())
-            raise AssertionError(f"{error}\n{logs}") from None
+            raise AssertionError(f"{error}\n{self.logs()}") from None
+
+    def logs(self) -> str:
+        """Return the end of every part's log, and the exit code of each that has ended."""
+        return "\n".join(
+            f"--- {part.name}, exit code {part.process and part.process.poll()}\n{part.tail()}"
+            for part in self.parts.values()
+        )
 
     def ready(self) -> bool:
         """Return whether every part is ready now; fail where one has ended."""
@@ -262,6 +268,9 @@ def running(server: RunningServer) -> Iterator[RunningServer]:
     server.start()
     try:
         yield server
+    except Exception as error:
+        error.add_note(server.logs())
+        raise
     finally:
         for part in server.parts.values():
             part.signal(signal.SIGCONT)

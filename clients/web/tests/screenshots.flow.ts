@@ -10,7 +10,14 @@ import { openBrowser, openPage, seriousFindings } from "./support/browser";
 import { startServer, type Server } from "./support/server";
 
 const FOLDER = "test-results/screens";
-const PLACES = ["crate", "tracks", "activity", "settings/account", "settings/shortcuts"] as const;
+const PLACES = [
+  "crate",
+  "tracks",
+  "activity",
+  "settings/account",
+  "settings/keys",
+  "settings/shortcuts",
+] as const;
 const WIDTHS = [
   [1440, 900],
   [1024, 768],
@@ -55,6 +62,9 @@ for (const theme of ["dark", "light"] as const) {
       await page.setViewportSize({ width: 1440, height: 900 });
     };
     await shoot("sign-in");
+    await page.getByRole("button", { name: "Make an account" }).click();
+    await shoot("sign-up");
+    await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByLabel("E-mail").fill(EMAIL);
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByRole("button", { name: "Sign in" }).click();
@@ -62,9 +72,23 @@ for (const theme of ["dark", "light"] as const) {
     for (const place of PLACES) {
       await page.goto(`${server.url}/${place}`);
       await page.locator("main h1").waitFor();
-      await page.waitForLoadState("networkidle").catch(() => undefined);
+      // The live stream stays open, so the network is never idle: wait for what is loaded.
+      await page.waitForTimeout(500);
       await shoot(place.replace("/", "-"));
     }
+    const transfer = await page.evaluateHandle(() => {
+      const data = new DataTransfer();
+      data.items.add(new File(["x"], "low_tide.wav"));
+      return data;
+    });
+    await page.dispatchEvent("body", "dragenter", { dataTransfer: transfer });
+    await shoot("veil");
+    await page.dispatchEvent("body", "dragleave", { dataTransfer: transfer });
+    await page.keyboard.press("g");
+    await page.keyboard.press("a");
+    await page.getByRole("dialog", { name: "Activity" }).waitFor();
+    await shoot("drawer");
+    await page.keyboard.press("Escape");
     await page.keyboard.press("?");
     await page.getByRole("dialog").waitFor();
     await shoot("keys");

@@ -1,5 +1,6 @@
 /** The detail pane: what can be heard already, and each stage with its time and cause. */
 import { useQuery } from "@tanstack/react-query";
+import { setQuery } from "../address";
 import { player } from "../audio/player";
 import { api, data, type Schemas } from "../data/api";
 import { formatClock, plural } from "../parts/format";
@@ -16,11 +17,20 @@ type Artifact = Schemas["Artifact"];
 
 const STEM_ORDER = ["drums", "bass", "other", "vocals", "guitar", "piano", "accompaniment"];
 
-export function Detail({ row }: { row: WorkRow }) {
+/** @param opened whether the row was chosen: narrow windows show the pane over the matrix then. */
+export function Detail({ row, opened }: { row: WorkRow; opened: boolean }) {
   const { run } = row;
   return (
-    <aside className="detail" aria-label="Details">
+    <aside className={opened ? "detail opened" : "detail"} aria-label="Details">
       <section>
+        <button
+          type="button"
+          className="icon-btn detail-close"
+          aria-label="Close details"
+          onClick={() => setQuery({ at: null }, { replace: true })}
+        >
+          <Icon name="close" />
+        </button>
         <h2>{row.name}</h2>
         <p className="t12 fg2" style={{ marginTop: 2 }}>
           {run

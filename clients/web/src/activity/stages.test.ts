@@ -83,6 +83,18 @@ test("skipped and cancelled stages say why", () => {
   });
 });
 
+test("while the jobs are read, the run's own states are shown", () => {
+  const steps = (state: "succeeded" | "queued") => [
+    { name: "separation", task: "separation", states: [state] } as const,
+  ];
+  const cell = (state: "succeeded" | "queued") =>
+    cellOf(
+      input([], { steps: steps(state).map((step) => ({ ...step, states: [...step.states] })) }),
+    );
+  expect(cell("succeeded")).toEqual({ kind: "done", text: "" });
+  expect(cell("queued")).toMatchObject({ kind: "waits" });
+});
+
 test("findings are two words", () => {
   const result = { tempo: { bpm: 96.53 }, key: { best: { key: "D:min" } } };
   expect(findingOf("analysis", [job({ result })])).toBe("96.5, Dm");

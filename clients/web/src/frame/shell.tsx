@@ -74,7 +74,7 @@ export function Shell() {
     redo: () => void step("redo"),
   });
   return (
-    <WorkProvider>
+    <WorkProvider detailed={path === "/activity" || overlay === "activity"}>
       <div className="app">
         <TopBar />
         <Strips />

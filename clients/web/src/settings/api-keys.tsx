@@ -103,8 +103,8 @@ function NewKey({ onMade }: { onMade: (secret: string) => void }) {
     >
       <h2 className="bold">New key</h2>
       <TextField label="Name" required value={name} onChange={setName} problem={problem} />
-      <fieldset style={{ border: 0, padding: 0 }}>
-        <legend className="field-label">It may</legend>
+      <fieldset style={{ border: 0, padding: "16px 0 0" }}>
+        <legend className="t12 fg1">It may</legend>
         {SCOPES.map(({ scope, label }) => (
           <label key={scope} className="check" style={{ marginTop: 4 }}>
             <input

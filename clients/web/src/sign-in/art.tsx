@@ -69,7 +69,7 @@ function draw(canvas: HTMLCanvasElement): void {
   }
   context.globalAlpha = 1;
   context.fillStyle = themeColor("fg1");
-  context.font = `${12 * ratio}px ${themeColor("font")}`;
+  context.font = `${12 * ratio}px ${getComputedStyle(canvas).fontFamily}`;
   LABELS.forEach((label, stem) => {
     const y = height / 2 + (stem - 1.5) * height * 0.175 - height * 0.068;
     context.fillText(label, SPLIT_TO * width + 14 * ratio, y);
