@@ -19,7 +19,7 @@ const CLASSES_SHOWN = 9;
 const TAGS_SHOWN = 6;
 
 /** Read the counts of the facets of filters. */
-export function useFacets(filters: Filters) {
+function useFacets(filters: Filters) {
   return useQuery({
     queryKey: ["crate", "facets", formatFilters({ ...filters, sort: null }).toString()],
     queryFn: ({ signal }) => readFacets({ ...filters, sort: null }, signal),
@@ -29,7 +29,7 @@ export function useFacets(filters: Filters) {
 
 export function Facets({ crate }: { crate: Crate }) {
   const { filters, setFilters } = crate;
-  const facets = useFacets(filters);
+  const facets = useFacets(crate.searched);
   const counts = facets.data;
   return (
     <>

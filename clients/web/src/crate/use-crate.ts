@@ -42,6 +42,8 @@ export interface MoveOptions {
 
 export interface Crate {
   readonly filters: Filters;
+  /** The filters that are searched: the current ones when typing has rested. */
+  readonly searched: Filters;
   readonly pages: ResultPages;
   readonly isStale: boolean;
   readonly row: number;
@@ -63,11 +65,11 @@ export function useCrate(): Crate {
   const { query } = useAddress();
   const address = useMemo(() => parseAddress(query), [query]);
   const [place, setPlace] = useState<Place>(() => placeOf(address));
-  const { pages, isStale, reload } = useResults(address, place.row);
+  const { pages, key, isStale, reload } = useResults(address, place.row);
   const written = useRef(query.toString());
-  const latest = useRef({ address, place, pages });
+  const latest = useRef({ place, pages });
   useEffect(() => {
-    latest.current = { address, place, pages };
+    latest.current = { place, pages };
   });
 
   // Another address: back, a link, or other filters.
@@ -80,7 +82,8 @@ export function useCrate(): Crate {
   // The place in the list goes into the address when moving has rested.
   useEffect(() => {
     const timer = setTimeout(() => {
-      const { address: now } = latest.current;
+      // The search box may have written more than has been drawn.
+      const now = parseAddress(new URLSearchParams(location.search));
       const text = formatAddress({
         ...now,
         at: place.item,
@@ -105,14 +108,15 @@ export function useCrate(): Crate {
     const to = Math.min(Math.max(row, 0), total - 1);
     const hit = shown.row(to);
     const next = { ...afterMove(from, to, options), item: hit?.item.id ?? null };
-    latest.current = { ...latest.current, place: next };
+    latest.current = { pages: shown, place: next };
     setPlace(next);
     if (options.play && hit) audition(hit);
   }, []);
 
   const setFilters = useCallback(
     (change: Partial<Filters>, options: { replace?: boolean } = {}) => {
-      const text = formatFilters({ ...latest.current.address, ...change }).toString();
+      const now = parseAddress(new URLSearchParams(location.search));
+      const text = formatFilters({ ...now, ...change }).toString();
       navigate(text ? `/crate?${text}` : "/crate", options);
     },
     [],
@@ -139,10 +143,12 @@ export function useCrate(): Crate {
   );
 
   const hit = useSyncExternalStore(pages.subscribe, () => pages.row(place.row));
+  const searched = useMemo(() => parseAddress(new URLSearchParams(key)), [key]);
   const { total } = pages;
   const selected = useMemo(() => cutTo(place.selected, total ?? Infinity), [place.selected, total]);
   return {
     filters: address,
+    searched,
     pages,
     isStale,
     row: place.row,

@@ -10,6 +10,8 @@ const TYPING_MS = 200;
 
 export interface Results {
   readonly pages: ResultPages;
+  /** The filters that are searched, as text: the current ones when typing has rested. */
+  readonly key: string;
   /** Whether `pages` are of earlier filters. */
   readonly isStale: boolean;
   /** Search again, from the position on. */
@@ -37,6 +39,7 @@ export function useResults(filters: Filters, row: number): Results {
   const pages = shown?.pages ?? EMPTY;
   return {
     pages,
+    key,
     isStale: shown?.key !== formatFilters(filters).toString(),
     reload: (from) => {
       start.current = from;
