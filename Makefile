@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 WEIGHTS_READY := $(VENV)/.weights
-EXTRAS := gateway library ingest separation slicing tagging analysis midi transcribe
+EXTRAS := gateway library ingest separation slicing tagging analysis midi transcribe export
 GPU_EXTRAS := midi separation tagging
 SONG ?=
 KILLS ?= 40
@@ -104,7 +104,7 @@ $(WEB)/dist/index.html: $(WEB_MODULES) $(WEB_SOURCES)
 .PHONY: lock
 lock: ## Resolve the dependencies into requirements/*.txt
 	@for extra in dev $(EXTRAS); do \
-	  case $$extra in dev|gateway|library|ingest|slicing|analysis|transcribe) engines= ;; *) engines="--extra cpu" ;; esac; \
+	  case $$extra in dev|gateway|library|ingest|slicing|analysis|transcribe|export) engines= ;; *) engines="--extra cpu" ;; esac; \
 	  echo "requirements/$$extra.txt"; \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	    --extra $$extra $$engines pyproject.toml -o requirements/$$extra.txt; \
@@ -141,7 +141,7 @@ types: setup ## Check static types
 
 .PHONY: test
 test: setup weights ## Run every test that needs no server
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not slow and not gpu" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not slow and not gpu and not daw" $(ARGS)
 
 .PHONY: test-web-short
 test-web-short: setup web chromium ## Run the web client's unit tests, and short flows in a browser
@@ -167,6 +167,10 @@ test-cluster: setup weights ## Run the same suites on real Kafka, S3 and Postgre
 	  CRATEDIG_CLUSTER=required $(BIN)/python -m pytest -m "cluster and not slow" $(ARGS) || status=$$?; fi; \
 	$(BIN)/python -m deploy.servers down; exit $$status
 
+.PHONY: test-daw
+test-daw: setup ## Play exported kits in the programs that open them; needs Debian's polyphone, fluidsynth and hydrogen
+	$(BIN)/python -m pytest -m daw tests/export $(ARGS)
+
 .PHONY: test-kills
 test-kills: setup weights ## Kill the server repeatedly while it works: KILLS times during JOBS jobs
 	CRATEDIG_TEST_KILLS=$(KILLS) CRATEDIG_TEST_KILL_JOBS=$(JOBS) \
@@ -188,7 +192,7 @@ test-fuzz: setup weights ## Send CASES generated requests to the API's operation
 
 .PHONY: test-all
 test-all: setup weights ## Run every test, including the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not gpu and not daw" $(ARGS)
 	$(MAKE) test-schedules SCHEDULES=20000
 	$(MAKE) test-failpoints
 	$(MAKE) test-kills KILLS=200 JOBS=1000

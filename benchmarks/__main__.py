@@ -28,6 +28,7 @@ ORDER = (
     "drums",
     "slicing",
     "tagging",
+    "export",
     "oneshots",
     "sound_words",
     "similarity",

@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, text
@@ -28,6 +29,7 @@ from contracts.search import Term
 from contracts.tagging import SoundClass
 from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
+from kit.vectors.factory import open_vectors
 from services.library.app import MIGRATIONS
 from services.library.catalogue.tables import ItemRow, WaveformRow
 from services.library.search.fulltext import find_all, write_words
@@ -35,6 +37,7 @@ from services.library.search.language import parse_query
 from services.library.search.searching import Searches, SearchRequest
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow, SearchTagRow
 from services.library.search.text import words_of
+from services.library.similarity.sound_vectors import SoundVectors
 from tests.support.postgres import running_postgres, temporary_database
 
 SMALLEST = os.environ.get("CRATEDIG_BENCH") == "smallest"
@@ -114,7 +117,15 @@ async def _measure(name: str, url: str, items: int, rounds: int) -> None:
 
 
 async def _searches(database: Database, owner: str, items: int, rounds: int) -> None:
-    searches = Searches(database, clock=SystemClock(), max_bytes=1 << 30, at_once=4)
+    # No item has a vector, so the folder stays absent.
+    store = await open_vectors(database, Path(tempfile.gettempdir()) / owner)
+    searches = Searches(
+        database,
+        clock=SystemClock(),
+        max_bytes=1 << 30,
+        at_once=4,
+        vectors=SoundVectors(database, store),
+    )
     principal = Principal(
         user=UserId(owner),
         owner=OwnerId(owner),

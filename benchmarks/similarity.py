@@ -103,12 +103,12 @@ def collect(described: Sequence[Described], network: Network) -> Rows:
     )
 
 
-def cached(name: str, make: Callable[[], Rows]) -> Rows:
-    """Return what `make` returned the last time, if nothing that it depends on has changed."""
+def cached(name: str, compute: Callable[[], Rows]) -> Rows:
+    """Return what `compute` returned the last time, if nothing that it depends on has changed."""
     path = ROOT / ".cache" / f"similarity-{name}-{digest()}.pickle"
     if not path.is_file():
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(pickle.dumps(make()))
+        path.write_bytes(pickle.dumps(compute()))
     rows: Rows = pickle.loads(path.read_bytes())
     return rows
 
@@ -165,7 +165,7 @@ METHODS: dict[str, Learn] = {
 }
 
 
-CHOSEN = METHODS["descriptors, learnt by both"]
+CHOSEN = METHODS["descriptors, learnt by instrument"]
 """What tagging computes."""
 
 
@@ -173,16 +173,16 @@ CHOSEN = METHODS["descriptors, learnt by both"]
 class Score:
     """Sums over queries: what was found, and of how many."""
 
-    found: float = 0.0
+    total: float = 0.0
     of: int = 0
 
     def add(self, values: F64) -> None:
         """Add the scores of some queries."""
-        self.found += float(values.sum())
+        self.total += float(values.sum())
         self.of += len(values)
 
     def __str__(self) -> str:
-        return f"{self.found / self.of:.3f}" if self.of else "–"
+        return f"{self.total / self.of:.3f}" if self.of else "–"
 
 
 def precision(vectors: F32, groups: Names, excluded: Names) -> F64:
@@ -277,12 +277,12 @@ def radius(rows: Rows) -> Iterator[str]:
     near = 1 - vectors @ vectors.T <= RADIUS
     np.fill_diagonal(near, False)
     alike = rows.label[:, None] == rows.label[None]
-    found = int(near.sum())
-    right = (near & alike).sum() / found if found else 0.0
+    pairs = int(near.sum())
+    right = (near & alike).sum() / pairs if pairs else 0.0
     yield (
         f"Within the seed's radius of {RADIUS} (normalised mel cepstrum) "
         f"{100 * (near.any(axis=1)).mean():.1f} % of {len(rows.label)} sounds have any neighbour; "
-        f"of the {found} pairs found {100 * right:.0f} % are of one class, which is "
+        f"of the {pairs} pairs found {100 * right:.0f} % are of one class, which is "
         f"{100 * (near & alike).sum() / max(1, alike.sum() - len(alike)):.2f} % of all such pairs."
     )
 
@@ -324,8 +324,8 @@ def main(arguments: Sequence[str]) -> None:
     if (data := test_data()) is not None:
 
         def others(of: Callable[..., list[object]]) -> Rows:
-            found = describe_all(of(data), changes=(), with_patches=True)  # type: ignore[arg-type]
-            return collect(found, network)
+            rows = describe_all(of(data), changes=(), with_patches=True)  # type: ignore[arg-type]
+            return collect(rows, network)
 
         parts = {
             "other recordings, class": cached("recordings", partial(others, recordings)),

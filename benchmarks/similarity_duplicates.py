@@ -10,7 +10,7 @@ from benchmarks.similarity_sounds import CHANGES
 from kit.arrays import F32
 from services.library.similarity.duplicates import MAX_DIFFERENCE, MAX_DISTANCE
 from services.library.similarity.fingerprints import (
-    Levels,
+    BandLevels,
     fingerprint_difference,
     read_fingerprint,
 )
@@ -59,10 +59,10 @@ class Compared:
         self.compared += len(sounds) * (len(sounds) - 1) // 2
         for row, distances in enumerate(1 - plain @ plain.T):
             for other in np.flatnonzero(distances[:row] <= MAX_DISTANCE):
-                one, two = prints[row], prints[other]
-                if one is not None and two is not None:
+                own, near = prints[row], prints[other]
+                if own is not None and near is not None:
                     same = sounds[row].instrument == sounds[other].instrument
-                    self.pairs.append((fingerprint_difference(one, two), same))
+                    self.pairs.append((fingerprint_difference(own, near), same))
         for change in COPIES:
             near = 1 - (plain * changed(change)).sum(axis=1) <= MAX_DISTANCE
             for sound, own, is_near in zip(sounds, prints, near, strict=True):
@@ -81,11 +81,11 @@ class Compared:
         yield "|---|" + "---:|" * (len(COPIES) + 2)
         for limit in LIMITS:
             shares = [np.mean(np.array(self.copies[change]) <= limit) for change in COPIES]
-            found = [f"{100 * float(share):.1f} %" for share in shares]
+            cells = [f"{100 * float(share):.1f} %" for share in shares]
             wrong = sum(gap <= limit and not same for gap, same in self.pairs)
             layers = sum(gap <= limit and same for gap, same in self.pairs)
             mark = "**" if limit == MAX_DIFFERENCE else ""
-            yield f"| {mark}{limit:g} dB{mark} | " + " | ".join(found) + f" | {wrong} | {layers} |"
+            yield f"| {mark}{limit:g} dB{mark} | " + " | ".join(cells) + f" | {wrong} | {layers} |"
         yield ""
         yield (
             f"Of {self.compared:,} pairs of different recordings {len(self.pairs):,} are within a "
@@ -94,6 +94,6 @@ class Compared:
         )
 
 
-def _levels(audio: F32) -> Levels | None:
+def _levels(audio: F32) -> BandLevels | None:
     text = fingerprint(audio, RATE)
     return None if text is None else read_fingerprint(base64.b64decode(text))

@@ -107,6 +107,8 @@ class ArtifactKind(StrEnum):
     """The slices of a track with their positions."""
     ANALYSIS = "analysis"
     IMAGE = "image"
+    BUNDLE = "bundle"
+    """A ZIP archive for a DAW, a sampler or a player."""
 
 
 class TagEncoding(StrEnum):

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from contracts.base import Message, StrictModel
+from contracts.collections import CollectionRef
+from contracts.export import ExportFacts
 from contracts.ids import ArtifactId, ItemId, JobId, OwnerId, RunId, WorkerId
 from contracts.items import (
     ArtifactKind,
@@ -132,6 +134,8 @@ class InputFacts(Message):
     name: str
     subject: Subject
     """The subject that the file belongs to, which may differ from the job's subject."""
+    artifact: ArtifactId | None = None
+    """`None` for the original file that ingest decodes."""
     sha256: Sha256
     stem: Stem | None = None
     start: Samples | None = None
@@ -143,8 +147,6 @@ class InputFacts(Message):
 class InputRef(InputFacts):
     """A file that a job reads, by its place in the object store."""
 
-    artifact: ArtifactId | None = None
-    """`None` for the original file that ingest decodes."""
     bucket: str
     key: str
     size: int
@@ -190,6 +192,8 @@ class Claim(Message):
     """What the job works on."""
     item: ItemFacts | None = None
     """The subject's properties if it is an item, otherwise `None`."""
+    export: ExportFacts | None = None
+    """Names, rights and producers of what the job reads, if its task needs them."""
     inputs: tuple[InputRef, ...]
     params: Params
     long: bool = False
@@ -426,12 +430,23 @@ class Job(Message):
 
 
 class JobCreate(StrictModel):
-    """Request body to submit a job: a task for an item, or for artifacts of it."""
+    """Request body to submit a job: a task for an item, artifacts of it, or a collection."""
 
-    item: ItemId
+    item: ItemId | None = None
+    """The item to work on; a job has either an item or a collection."""
+    collection: CollectionRef | None = None
+    """The collection to work on, for a task that accepts collections."""
     task: TaskName
     params: dict[str, Any] = Field(default_factory=dict)
     inputs: Annotated[tuple[ArtifactId, ...], Field(max_length=1000)] = ()
     priority: Priority = Priority.INTERACTIVE
     force: bool = False
     """Run the job even if an earlier result could be reused."""
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> Self:
+        if (self.item is None) == (self.collection is None):
+            raise ValueError("name an item or a collection, not both")
+        if self.collection is not None and self.inputs:
+            raise ValueError("inputs are artifacts of an item; a collection has none")
+        return self

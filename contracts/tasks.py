@@ -3,7 +3,7 @@
 The server offers only the tasks that are listed here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from contracts.analysis import AnalysisParams, AnalysisResult
 from contracts.base import Message
+from contracts.export import ExportParams, ExportResult, kinds_of
 from contracts.ingest import IngestParams, IngestResult
 from contracts.items import ArtifactKind
 from contracts.jobs import TaskName
@@ -18,6 +19,7 @@ from contracts.midi import MidiParams, MidiResult
 from contracts.music import Seconds
 from contracts.separation import SeparationParams, SeparationResult
 from contracts.slicing import SlicingParams, SlicingResult
+from contracts.subjects import SubjectKind
 from contracts.tagging import TaggingParams, TaggingResult
 from contracts.transcribe import TranscribeParams, TranscribeResult
 
@@ -45,6 +47,14 @@ class Task:
     """Whether a user may submit it; only an upload starts ingest."""
     depends_on_tempo: bool = False
     """Whether its result depends on the tempo of its item."""
+    subjects: frozenset[SubjectKind] = frozenset({SubjectKind.ITEM})
+    """Kinds of subject that it works on."""
+    kinds_of: Callable[..., frozenset[ArtifactKind]] | None = None
+    """Kinds of artifact that a job without inputs reads, by its parameters and `members`, whether
+    its items are those of a collection; without this function it reads the item's own audio."""
+    describes_items: bool = False
+    """Whether its workers receive names, rights and producers of what they read; then its result
+    depends on these too."""
     starts_item: bool = False
     """Whether a completed upload starts it, and its job makes the new item ready or rejected."""
     previews: bool = False
@@ -126,6 +136,24 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             weight=3.0,
             timeout_per_second=3.0,
         ),
+        TaskName.EXPORT: Task(
+            params=ExportParams,
+            result=ExportResult,
+            reads=SOUND
+            | {
+                ArtifactKind.NOTES,
+                ArtifactKind.MIDI,
+                ArtifactKind.ANALYSIS,
+                ArtifactKind.LYRICS,
+                ArtifactKind.SLICES,
+                ArtifactKind.TAGS,
+            },
+            accepts_many=True,
+            subjects=frozenset({SubjectKind.ITEM, SubjectKind.COLLECTION}),
+            kinds_of=kinds_of,
+            describes_items=True,
+            timeout_base=300.0,
+        ),
     }
 )
 """Every task by its name."""
@@ -147,6 +175,8 @@ class TaskInfo(Message):
     side_inputs: tuple[ArtifactKind, ...] = ()
     """Kinds of artifact that it reads in addition to its input."""
     accepts_many: bool
+    subjects: tuple[SubjectKind, ...] = (SubjectKind.ITEM,)
+    """Kinds of subject that it works on."""
     collects: tuple[ArtifactKind, ...] = ()
     """Kinds of artifact of which one job accepts many."""
     offered: bool

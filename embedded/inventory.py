@@ -3,6 +3,7 @@
 from gateway.service import SERVICE as GATEWAY
 from kit.service import Service
 from services.analysis.service import SERVICE as ANALYSIS
+from services.export.service import SERVICE as EXPORT
 from services.ingest.service import SERVICE as INGEST
 from services.library.service import SERVICE as LIBRARY
 from services.midi.service import SERVICE as MIDI
@@ -21,4 +22,5 @@ SERVICES: tuple[Service, ...] = (
     ANALYSIS,
     MIDI,
     TRANSCRIBE,
+    EXPORT,
 )

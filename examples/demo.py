@@ -18,7 +18,7 @@ from cratedig import credentials as stored_credentials
 from cratedig.cli.folders import by_folder, download, item_folder, sample_labels
 from cratedig.cli.output import format_length, format_size, print_line, progress_bars
 from cratedig.cli.tags import summary
-from cratedig.names import file_name
+from cratedig.names import file_name, safe_name
 from cratedig.types import Item, Run
 from embedded.settings import EmbeddedSettings
 from embedded.sign_in import has_web_client, make_code
@@ -37,6 +37,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--song", type=Path, default=SONG, help="take this file instead")
     parser.add_argument("--mute", action="store_true", help="play no parts of stems meanwhile")
+    parser.add_argument(
+        "--export", action="store_true", help="also write the song as bundles for DAWs"
+    )
     parser.add_argument("--stop", action="store_true", help="stop the server that runs")
     arguments = parser.parse_args()
     settings = EmbeddedSettings()
@@ -52,7 +55,10 @@ def main() -> None:
     try:
         with _log_in(settings, url) as client:
             player = () if arguments.mute else installed_player()
-            _take_apart(client, arguments.song, settings.data.resolve() / "demo", player)
+            folder = settings.data.resolve() / "demo"
+            item = _take_apart(client, arguments.song, folder, player)
+            if arguments.export:
+                _export_all(client, item, folder)
             code = asyncio.run(make_code(settings, client.account.get().email))
     except CratedigError as error:
         sys.exit(f"demo: {error}\nThe server's log: {settings.data / 'server.log'}")
@@ -137,8 +143,8 @@ def _log_in(settings: EmbeddedSettings, url: str) -> Client:
     return client
 
 
-def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...]) -> None:
-    """Upload a song, run the pipeline and download every file."""
+def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...]) -> Item:
+    """Upload a song, run the pipeline, download every file, and return the song."""
     with progress_bars(bytes_=True) as progress:
         bar = progress.add_task(f"Uploading {song.name}", total=song.stat().st_size)
         sent = client.uploads.file(
@@ -187,6 +193,24 @@ def _take_apart(client: Client, song: Path, folder: Path, player: tuple[str, ...
             print_line(f"  {job.task} {job.state}: {job.reason.message}")
     if run.state == "failed":
         raise CratedigError("the pipeline failed; see the job's message above")
+    return item
+
+
+def _export_all(client: Client, item: Item, folder: Path) -> None:
+    """Write a song as every bundle that an item can have, and download them."""
+    print_line(f"\nBundles of {item.name}:")
+    task = next(task for task in client.tasks.list() if task.name == "export")
+    for preset in task.params["$defs"]["Preset"]["enum"]:
+        began = time.monotonic()
+        job = client.jobs.create(item.id, "export", params={"preset": preset})
+        job = client.jobs.wait(job.id)
+        took = time.monotonic() - began
+        if job.reason is not None:
+            print_line(f"  {preset} {job.state}: {job.reason.message}")
+        for artifact in client.jobs.artifacts(job.id):
+            name = f"{safe_name(Path(item.name).stem)} – {artifact.name}"
+            path = download(client, artifact, folder / "bundles" / name)
+            print_line(f"  {preset:<12} {took:5.1f} s {format_size(artifact.size):>9}  {path}")
 
 
 def _fetch_all(client: Client, item: Item, folder: Path) -> None:

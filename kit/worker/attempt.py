@@ -225,6 +225,7 @@ class Attempt:
                 job=claim.job,
                 subject=claim.subject,
                 item=claim.item,
+                export=claim.export,
                 inputs=inputs,
                 params=claim.params,
                 scratch=self._scratch / "files",

@@ -87,6 +87,7 @@ def _run_job(load: Load, work: Work, engine: Any, pipe: _Pipe) -> Finished | Chi
         id=work.job,
         subject=work.subject,
         item_facts=work.item,
+        export=work.export,
         inputs=work.inputs,
         scratch=work.scratch,
         reporter=pipe,

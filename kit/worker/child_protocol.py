@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from contracts.base import StrictModel
+from contracts.export import ExportFacts
 from contracts.ids import JobId
 from contracts.jobs import ItemFacts
 from contracts.subjects import Subject
@@ -34,6 +35,7 @@ class Work(StrictModel):
     job: JobId
     subject: Subject
     item: ItemFacts | None = None
+    export: ExportFacts | None = None
     inputs: tuple[JobInput, ...]
     params: dict[str, Any]
     scratch: Path

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from contracts.export import ExportFacts
 from contracts.ids import JobId
 from contracts.items import ArtifactKind, AudioFacts, ItemKind
 from contracts.jobs import FileFacts, InputFacts, ItemFacts
@@ -50,6 +51,8 @@ class Job:
     reporter: Reporter
     item_facts: ItemFacts | None = None
     """Facts of the subject if it is an item; handlers that need one use `item`."""
+    export: ExportFacts | None = None
+    """Names, rights and producers of what the job reads, if its task receives them."""
     outputs: list[Output] = field(default_factory=list)
 
     @property

@@ -73,8 +73,8 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     task_routes,
     usage_routes,
     search_routes,
-    waveform_routes,
     similarity_routes,
+    waveform_routes,
 )
 
 

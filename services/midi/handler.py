@@ -18,6 +18,7 @@ from contracts.tagging import Tags
 from kit.audio.decode import read_blocks
 from kit.audio.downmix import downmix
 from kit.audio.mono_reader import MonoReader
+from kit.signal.tempo_grid import DEFAULT_TEMPO, even, grid_of
 from kit.signal.tuning import TUNED_BY_SECONDS, find_tuning
 from kit.worker.intake import Silent, find_mix, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
@@ -27,7 +28,6 @@ from services.midi.dsp import LOWEST, PITCHES, Options, note_of
 from services.midi.engine import Engine
 from services.midi.partials import FRAME, RATE
 from services.midi.streaming import NoteEvent, NoteTranscriber
-from services.midi.tempo import DEFAULT_TEMPO, even
 from services.midi.writers import MidiTrack, Played
 
 SILENCE = 10 ** (-70 / 20)
@@ -198,7 +198,7 @@ def _song(params: MidiParams, job: Job, inputs: Sequence[JobInput]) -> MidiResul
         raise Rejected("input", f"{error}. Submit fewer stems.") from error
     if not arranged:
         raise Skipped("no_notes", "None of the stems has notes. Submit the notes of other stems.")
-    grid = song.grid_of(analysis)
+    grid = grid_of(analysis)
     known = grid is not None or job.item.bpm is not None
     grid = grid or even(job.item.bpm or DEFAULT_TEMPO)
     path = job.output("song.mid", ArtifactKind.MIDI, media_type="audio/midi")

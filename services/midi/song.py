@@ -9,7 +9,6 @@ from contracts.analysis import Analysis
 from contracts.midi import Notes
 from contracts.music import Stem
 from services.midi.streaming import NoteEvent
-from services.midi.tempo import Grid, follow
 from services.midi.writers import CHANNELS, DRUM_CHANNEL, MidiTrack, Played, spread
 
 _ORDER = (
@@ -83,17 +82,6 @@ def arrange(stems: Sequence[StemNotes], *, pitch_bends: bool) -> list[tuple[Stem
         played = spread(_note_events(stem_notes.notes), own, pitch_bends=pitch_bends)
         parts.append((stem_notes, MidiTrack(name, played, stem_notes.notes.program or 0)))
     return parts
-
-
-def grid_of(analysis: Analysis | None) -> Grid | None:
-    """Return the grid of an analysed song; `None` if its beats are unknown."""
-    if analysis is None or analysis.tempo is None or len(analysis.beats) < 2:
-        return None
-    times = [beat.time for beat in analysis.beats]
-    if np.any(np.diff(times) <= 0):
-        return None
-    first = next((i for i, beat in enumerate(analysis.beats) if beat.position == 1), 0)
-    return follow(times, first, analysis.tempo.beats_per_bar)
 
 
 def markers_of(analysis: Analysis | None) -> list[tuple[float, str]]:

@@ -11,9 +11,9 @@ import numpy as np
 
 from contracts.midi import Notes
 from contracts.tagging import SoundClass
+from kit.signal.tempo_grid import TICKS_PER_BEAT, Grid
 from services.midi.partials import FRAME
 from services.midi.streaming import NoteEvent
-from services.midi.tempo import TICKS_PER_BEAT, Grid
 
 BEND_RANGE = 2
 """Pitch bend range in semitones, set on every channel."""

@@ -11,11 +11,15 @@ from contracts.tagging import TagSource
 from kit.arrays import F32
 from kit.worker.engines import EngineContext
 from services.tagging.mel import BANDS, PATCH
+from services.tagging.similarity import Projection
 
 BATCH = 4
 """Patches in one run."""
 CLASSIFIER = Path(__file__).parent / "weights" / "oneshots.npz"
+PROJECTION = CLASSIFIER.with_name("similarity.npz")
 _VERSION = "0.1.0"
+MUSIC_VERSION = f"musicnn-mtt-{_VERSION}"
+"""The version of vectors of music."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,11 @@ class Engine(Protocol):
     @property
     def weights(self) -> str:
         """Names and versions of the networks and the classifier."""
+        ...
+
+    @property
+    def projection(self) -> Projection:
+        """The projection by which samples are compared."""
         ...
 
     def run_tagger(self, patches: F32, source: TagSource) -> TaggerOutput:
@@ -67,9 +76,15 @@ class MusicnnEngine:
         }
         self._classifier = Classifier.load(CLASSIFIER)
         digest = hashlib.sha256(CLASSIFIER.read_bytes()).hexdigest()[:8]
-        # Results of engines with the same name are reused, so the name includes the classifier.
-        self.name = f"{self._networks[TagSource.MTT].engine}, one-shots {digest}"
-        self.weights = f"musicnn-mtt {_VERSION}, musicnn-msd {_VERSION}, one-shots {digest}"
+        # Results of engines with the same name are reused: the name includes what else makes them.
+        self.projection = Projection.load(PROJECTION)
+        similarity = self.projection.version
+        network = self._networks[TagSource.MTT].engine
+        self.name = f"{network}, one-shots {digest}, similarity {similarity}"
+        self.weights = (
+            f"musicnn-mtt {_VERSION}, musicnn-msd {_VERSION}, one-shots {digest}, "
+            f"similarity {similarity}"
+        )
 
     def run_tagger(self, patches: F32, source: TagSource) -> TaggerOutput:
         """Return tags and embeddings of patches."""

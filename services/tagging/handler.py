@@ -19,15 +19,18 @@ from contracts.tagging import (
     Tags,
     TagSource,
     TagTarget,
+    VectorSpace,
 )
 from kit.arrays import F32
 from kit.audio.probe import probe
 from kit.worker.intake import Silent, reject_unreadable
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
-from services.tagging.engine import Engine
+from services.tagging.engine import MUSIC_VERSION, Engine
+from services.tagging.fingerprints import fingerprint
 from services.tagging.measurements import measure
 from services.tagging.oneshots import CLASSES, features
+from services.tagging.similarity import encode_vector
 from services.tagging.streaming import (
     Averager,
     head,
@@ -50,9 +53,16 @@ class _Sound:
     source: JobInput
     facts: AudioFacts
     description: F32 | None
-    """Features of a one-shot; `None` for a song, and for a slice that was cut as a loop."""
+    """Features of a sample; `None` for a song."""
     measured: SoundFacts | None
     """Measured values of a sample; `None` for a song."""
+    fingerprint: str | None
+    """Of a sample; `None` for a song."""
+
+    @property
+    def is_one_shot(self) -> bool:
+        """Whether it is classified: a slice that was cut on the beat grid is a loop."""
+        return self.description is not None and self.source.kind is not ArtifactKind.LOOP
 
 
 @reject_unreadable()
@@ -70,7 +80,11 @@ def handle(params: TaggingParams, job: Job, engine: Engine) -> TaggingResult:
         raise Silent
     words, vectors = _tag_all(params, job, engine, sounds, song)
     samples = _classified(params, engine, [item for item in sounds if item.source is not song])
-    _write(job, Tags(song=words, samples=samples), sounds, vectors)
+    place = next((index for index, item in enumerate(sounds) if item.source is song), None)
+    vector = None
+    if place is not None:
+        vector = encode_vector(VectorSpace.MUSIC, MUSIC_VERSION, vectors[place])
+    _write(job, Tags(song=words, samples=samples, vector=vector), sounds, vectors)
     job.progress(1.0, "done")
     return TaggingResult(
         song=words[:SHOWN],
@@ -109,11 +123,12 @@ def _open(source: JobInput, facts: AudioFacts, *, classified: bool) -> _Sound | 
     if not beginning.size:
         return None
     if not classified:
-        return _Sound(source, facts, None, None)
+        return _Sound(source, facts, None, None, None)
     downmixed = mono(beginning, rate)
     one_shot = source.kind is not ArtifactKind.LOOP
     measured = measure(beginning, downmixed, rate, one_shot=one_shot)
-    return _Sound(source, facts, features(downmixed, rate) if one_shot else None, measured)
+    description = features(downmixed, rate)
+    return _Sound(source, facts, description, measured, fingerprint(downmixed, rate))
 
 
 def _tag_all(
@@ -167,12 +182,15 @@ def _classified(
     params: TaggingParams, engine: Engine, sounds: Sequence[_Sound]
 ) -> tuple[SampleTags, ...]:
     """Classify each sample."""
-    described = [share.description for share in sounds if share.description is not None]
-    answers = iter(engine.run_classifier(np.stack(described)) if described else ())
+    described = [sound.description for sound in sounds if sound.description is not None]
+    vectors = engine.projection.apply(np.stack(described)) if described else ()
+    one_shots = [
+        sound.description for sound in sounds if sound.is_one_shot and sound.description is not None
+    ]
+    answers = iter(engine.run_classifier(np.stack(one_shots)) if one_shots else ())
     samples: list[SampleTags] = []
-    for sound in sounds:
-        if sound.description is None:
-            # A slice that was cut on the beat grid is a loop.
+    for sound, vector in zip(sounds, vectors, strict=True):
+        if not sound.is_one_shot:
             shares = np.array([float(name == SoundClass.LOOP) for name in CLASSES])
         else:
             shares = np.clip(np.asarray(next(answers), np.float64), 0.0, 1.0)
@@ -189,6 +207,8 @@ def _classified(
                 confidence=scores[best],
                 scores=scores,
                 sound=sound.measured,
+                vector=encode_vector(VectorSpace.SAMPLE, engine.projection.version, vector),
+                fingerprint=sound.fingerprint,
             )
         )
     return tuple(samples)

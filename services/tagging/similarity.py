@@ -48,7 +48,7 @@ class Projection:
     @property
     def dimension(self) -> int:
         """Components of a vector."""
-        return self.matrix.shape[1]
+        return int(self.matrix.shape[1])
 
     @classmethod
     def load(cls, path: Path) -> "Projection":

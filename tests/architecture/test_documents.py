@@ -20,10 +20,10 @@ def test_a_named_file_exists(page: str, path: str) -> None:
     assert (ROOT / path).is_file(), f"{page} names {path}, which does not exist"
 
 
-def test_contributing_lists_twenty_changes() -> None:
+def test_contributing_lists_at_least_twenty_changes() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     table = text[text.index("| change | file |") :].splitlines()[2:]
-    assert len(table) == 20
+    assert len(table) >= 20
 
 
 def test_the_walk_of_a_job_is_there() -> None:

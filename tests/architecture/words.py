@@ -153,7 +153,7 @@ WORDS: tuple[Word, ...] = (
 )
 
 REPEATED: dict[str, int] = {
-    "Engine": 7,
+    "Engine": 8,
     "Job": 2,
     "Key": 3,
     "Model": 2,
@@ -163,7 +163,7 @@ REPEATED: dict[str, int] = {
     "Progress": 2,
     "Result": 2,
     "Row": 2,
-    "Settings": 7,
+    "Settings": 8,
     "Sha256": 2,
     "StorageFull": 2,
     "Table": 2,

@@ -21,6 +21,7 @@ LIMITS = {
     "gateway": ("250m", "256Mi", "512Mi"),
     "library": ("250m", "256Mi", "768Mi"),
     "analysis": (1, "768Mi", "2Gi"),
+    "export": ("500m", "512Mi", "1Gi"),
     "ingest": ("500m", "1Gi", "2Gi"),
     "midi": (1, "768Mi", "2Gi"),
     "separation": (2, "2Gi", "4Gi"),

@@ -52,6 +52,7 @@ from services.library.completion.worker_events import JobEvents
 from services.library.deletions.deletions import Deletions
 from services.library.jobs import claims
 from services.library.maintenance.cleanup import Cleanup
+from services.library.pipelines.exports import describe_job
 from services.library.routes.context import Context
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
@@ -98,7 +99,11 @@ class Catalogue:
         request = ClaimRequest(task=task, worker=WorkerId(new_id()), producer=producer_of(task))
         async with self.database.transaction() as session:
             claimed = await claims.claim(
-                session, request, policy=self.server.policy, subjects=ITEM_SUBJECTS
+                session,
+                request,
+                policy=self.server.policy,
+                subjects=ITEM_SUBJECTS,
+                describe=describe_job,
             )
         assert claimed, f"no {task} job waits"
         return claimed[0]

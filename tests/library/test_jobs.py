@@ -82,7 +82,6 @@ async def test_parallel_posts_with_one_key_make_one_job(catalogue: Catalogue) ->
         ({"params": {"onset_threshold": 10**30}}, 422, None),
         ({"params": {"program": "\x00"}}, 422, None),
         ({"task": "ingest"}, 422, "body.task"),
-        ({"task": "export"}, 422, "body.task"),
         ({"task": "cook"}, 422, "body.task"),
         ({"item": UNKNOWN}, 404, None),
         ({"inputs": [UNKNOWN]}, 404, None),

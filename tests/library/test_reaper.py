@@ -30,7 +30,6 @@ from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
-from kit.vectors.factory import open_vectors
 from services.library.app import register_hooks
 from services.library.catalogue.tables import ArtifactRow, UploadRow
 from services.library.completion.reaper import Reaper
@@ -40,7 +39,7 @@ from services.library.events.tables import EventRow, InboxRow
 from services.library.jobs.policy import RetryPolicy
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.maintenance.cleanup import Cleanup
-from services.library.similarity.sound_vectors import SoundVectors
+from services.library.similarity.sound_vectors import open_sound_vectors
 from tests.library.job_store import PRODUCER, Jobs
 from tests.library.relay_contract import RecordingBus, until
 
@@ -132,9 +131,7 @@ async def server(jobs: Jobs, tmp_path: Path) -> AsyncIterator[RunningServer]:
         objects,
         policy=jobs.policy,
         feed_retention=timedelta(days=7),
-        vectors=SoundVectors(
-            jobs.database, await open_vectors(jobs.database, tmp_path / "vectors")
-        ),
+        vectors=await open_sound_vectors(jobs.database, f"sqlite:///{tmp_path}/library.db"),
         clock=clock,
     )
     yield RunningServer(jobs, objects, clock, caught_up, reaper, cleanup, handler, owner, item)

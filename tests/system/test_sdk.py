@@ -168,6 +168,7 @@ CASES: dict[str, Case] = {
     "items.unfavourite": lambda c, w: c.items.unfavourite(w.item),
     "items.waveforms": lambda c, w: c.items.waveforms([w.item]),
     "items.update": lambda c, w: c.items.update(w.item, bpm=120.0, metadata={"artist": "Ann"}),
+    "jobs.artifacts": lambda c, w: c.jobs.artifacts(w.job, page_size=2),
     "jobs.cancel": lambda c, w: c.jobs.cancel(w.job),
     "jobs.create": lambda c, w: c.jobs.create(w.item, "midi", params={"onset_threshold": 0.5}),
     "jobs.get": lambda c, w: c.jobs.get(w.job),

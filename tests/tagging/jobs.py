@@ -11,8 +11,9 @@ from contracts.music import Stem
 from contracts.tagging import Tags, TagSource
 from kit.arrays import F32
 from kit.worker.job import Job, JobInput
-from services.tagging.engine import BATCH, TaggerOutput
+from services.tagging.engine import BATCH, PROJECTION, TaggerOutput
 from services.tagging.oneshots import CLASSES
+from services.tagging.similarity import Projection
 from tests.support.single_job import SUBJECT, audio_input, single_job, write_audio
 
 RATE = 44_100
@@ -26,6 +27,7 @@ class KnownEngine:
     patches_tagged: dict[TagSource, int] = field(default_factory=dict)
     name: str = "known"
     weights: str = "none"
+    projection: Projection = field(default_factory=lambda: Projection.load(PROJECTION))
 
     def run_tagger(self, patches: F32, source: TagSource) -> TaggerOutput:
         """Return the mean of each patch as every tag."""

@@ -16,6 +16,7 @@ from contracts.tagging import (
     TaggingResult,
     TagSource,
     TagTarget,
+    VectorSpace,
 )
 from kit.arrays import F32
 from kit.worker.outcomes import Rejected, Skipped
@@ -58,6 +59,8 @@ def test_a_song_gets_tags_that_fit(tmp_path: Path, engine: Engine) -> None:
     assert max(sure, key=lambda tag: sure[tag]) == ("piano", TagSource.MTT)
     assert sure.get(("drums", TagSource.MTT), 0.0) < 0.1
     assert {tag.source for tag in tags.song} == set(TagSource)
+    assert tags.vector is not None
+    assert tags.vector.space is VectorSpace.MUSIC
     confidences = [tag.confidence for tag in tags.song]
     assert confidences == sorted(confidences, reverse=True)
     assert min(confidences) >= 0.05
@@ -114,7 +117,12 @@ def test_slices_of_a_stem_are_one_job(tmp_path: Path) -> None:
     assert kick.sound.noisiness == pytest.approx(0.85, abs=0.03)
     assert loop.sound is not None
     assert (loop.sound.attack, loop.sound.pitch) == (None, None)
+    assert tags.vector is None
     for sample in tags.samples:
+        # Loops are compared with one-shots, too.
+        assert sample.vector is not None
+        assert sample.vector.space is VectorSpace.SAMPLE
+        assert sample.fingerprint is not None
         assert {str(label) for label in sample.scores} == set(CLASSES)
         assert sum(sample.scores.values()) == pytest.approx(1.0)
     assert result.classes == {SoundClass.KICK: 1, SoundClass.UNKNOWN: 1, SoundClass.LOOP: 1}

@@ -20,7 +20,7 @@ def fit(
     instruments: Groups,
     classes: Groups,
     *,
-    by_class: float = 0.5,
+    by_class: float = 0.0,
     dimension: int = DIMENSION,
     shrinkage: float = SHRINKAGE,
 ) -> Projection:

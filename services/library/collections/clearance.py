@@ -1,11 +1,10 @@
 """The clearance sheet of a collection: which rights its items carry, and where they come from."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 
 from contracts.collections import Clearance, LicenceStatus
 from contracts.ids import ItemId
+from kit.csv_sheet import csv_lines
 from kit.http.list_cursor import ListQuery
 from services.library.catalogue.rights import LICENCE, URL, Ancestor, lineages, nearest
 from services.library.catalogue.tables import ItemRow
@@ -14,8 +13,6 @@ from services.library.collections.repository import Collections, OpenCollection
 
 COLUMNS = tuple(Clearance.model_fields)
 """The columns of the sheet as CSV, in the order of the model's fields."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of a cell that spreadsheet programs run as a formula."""
 
 
 async def clearance_page(
@@ -31,25 +28,24 @@ async def clearance_page(
     rows, following = await page_of_items(collections, collection, request)
     items = [item for _, item in rows]
     known = await lineages(collections.session, [item.id for item in items])
-    return [_row(item, known[item.id]) for item in items if item.id in known], following
+    return [clearance_of(item, known[item.id]) for item in items if item.id in known], following
 
 
-def csv_lines(rows: Iterable[Clearance], *, head: bool) -> str:
-    """Return rows of a clearance sheet as CSV (RFC 4180), with a line of column names first.
+def clearance_lines(rows: Iterable[Clearance], *, head: bool) -> str:
+    """Return rows of a clearance sheet as CSV; with `head`, after a line of column names."""
+    values = (row.model_dump(mode="json") for row in rows)
+    table = [[row[name] for name in COLUMNS] for row in values]
+    return csv_lines([COLUMNS, *table] if head else table)
 
-    A cell that a spreadsheet program would run as a formula begins with an apostrophe.
+
+def clearance_of(item: ItemRow, lineage: Sequence[Ancestor]) -> Clearance:
+    """Return licence and source of an item.
+
+    Parameters
+    ----------
+    lineage
+        The item first, then its parent, up to the uploaded item; see `rights.lineages`.
     """
-    text = io.StringIO()
-    writer = csv.writer(text)
-    if head:
-        writer.writerow(COLUMNS)
-    for row in rows:
-        values = row.model_dump(mode="json")
-        writer.writerow([_cell(values[name]) for name in COLUMNS])
-    return text.getvalue()
-
-
-def _row(item: ItemRow, lineage: Sequence[Ancestor]) -> Clearance:
     licence = nearest(lineage, LICENCE)
     status = LicenceStatus.UNKNOWN
     if licence is not None:
@@ -76,8 +72,3 @@ def _row(item: ItemRow, lineage: Sequence[Ancestor]) -> Clearance:
 def _entry(lineage: Sequence[Ancestor], names: Sequence[str]) -> str | None:
     entry = nearest(lineage, names)
     return entry[0] if entry else None
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -13,7 +13,7 @@ from contracts.collections import (
     CollectionEdit,
     CollectionKind,
 )
-from contracts.ids import CollectionId, ItemId
+from contracts.ids import CollectionId, ItemId, OwnerId
 from contracts.items import ArtifactKind
 from contracts.problems import FieldProblem, ProblemCode
 from kit.clock import new_id
@@ -25,6 +25,7 @@ from services.library.access import Action
 from services.library.collections.builtin import NAMES
 from services.library.collections.events import emit_collection_changed
 from services.library.collections.repository import Collections, OpenCollection
+from services.library.collections.results import delete_results
 from services.library.collections.tables import CollectionItemRow, CollectionRow
 from services.library.jobs.locks import hold_owner
 from services.library.repository import page
@@ -138,7 +139,9 @@ async def edit_collection(
 
 
 async def delete_collection(collections: Collections, ref: str) -> None:
-    """Delete a collection; its items stay, and its nested collections move up to its parent.
+    """Delete a collection with the results of jobs over it.
+
+    Its items stay, and its nested collections move up to its parent.
 
     Raises
     ------
@@ -157,6 +160,7 @@ async def delete_collection(collections: Collections, ref: str) -> None:
     await emit_collection_changed(session, row, CollectionChange.DELETED)
     await session.delete(row)
     await session.flush()
+    await delete_results(session, OwnerId(row.owner), CollectionId(row.id))
 
 
 async def _check_parent(

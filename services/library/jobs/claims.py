@@ -13,6 +13,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from contracts.export import ExportFacts
 from contracts.ids import JobId, OwnerId
 from contracts.jobs import (
     Claim,
@@ -28,7 +29,7 @@ from kit.database.engine import Database, database_of
 from kit.database.upsert import insert_into
 from services.library.jobs.policy import Policy
 from services.library.jobs.scheduling import NextJob, any_waiting, next_job
-from services.library.jobs.subject_facts import SubjectFacts
+from services.library.jobs.subject_facts import DescribeInputs, SubjectFacts
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow, ProducerRow
 from services.library.jobs.transitions import start_attempt
@@ -38,7 +39,12 @@ SEEN_EVERY = timedelta(minutes=1)
 
 
 async def claim(
-    session: AsyncSession, request: ClaimRequest, *, policy: Policy, subjects: SubjectFacts
+    session: AsyncSession,
+    request: ClaimRequest,
+    *,
+    policy: Policy,
+    subjects: SubjectFacts,
+    describe: DescribeInputs | None = None,
 ) -> tuple[Claim, ...]:
     """Give a worker the next jobs of a task, as many as it has room for.
 
@@ -64,7 +70,8 @@ async def claim(
             await _note_producer(session, request)
         if job is None or (row := await _start(session, request, job, policy)) is None:
             break
-        claims.append(_claim_of(row, subjects.facts_of(job.subject), policy))
+        export = await describe(session, row) if describe is not None else None
+        claims.append(_claim_of(row, subjects.facts_of(job.subject), export, policy))
     return tuple(claims)
 
 
@@ -131,7 +138,9 @@ def offered(session: AsyncSession, task: TaskName, *, policy: Policy) -> Select[
     )
 
 
-def _claim_of(row: JobRow, facts: ItemFacts | None, policy: Policy) -> Claim:
+def _claim_of(
+    row: JobRow, facts: ItemFacts | None, export: ExportFacts | None, policy: Policy
+) -> Claim:
     return Claim(
         job=JobId(row.id),
         epoch=row.epoch,
@@ -140,6 +149,7 @@ def _claim_of(row: JobRow, facts: ItemFacts | None, policy: Policy) -> Claim:
         owner=OwnerId(row.owner),
         subject=subject_of(row),
         item=facts,
+        export=export,
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
         params=row.params,
         long=row.long,

@@ -1,10 +1,17 @@
 """What a claim tells a worker of the subject of a job; the catalogue supplies it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from contracts.export import ExportFacts
 from contracts.jobs import ItemFacts
+from services.library.jobs.tables import JobRow
+
+DescribeInputs = Callable[[AsyncSession, JobRow], Awaitable[ExportFacts | None]]
+"""Returns names, rights and producers of what a job reads; `None` if its task needs none."""
 
 
 class SubjectFacts(Protocol):

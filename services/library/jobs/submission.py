@@ -88,6 +88,8 @@ class NewJob:
     """How long an attempt may take."""
     tempo: float | None = None
     """Of the subject, in beats per minute; counts only for a task that depends on it."""
+    facts_sha256: str | None = None
+    """Digest of what the worker receives besides parameters and inputs, if anything."""
     priority: Priority = Priority.INTERACTIVE
     long: bool = False
     """Whether it is expected to take long."""
@@ -127,7 +129,8 @@ async def create(
     # Users may change the tempo of an item, and an analysis may set it. Only tasks that read it
     # lose their cached results then.
     tempo = new.tempo if task is not None and task.depends_on_tempo else None
-    params_sha256 = _digest([new.params, tempo])
+    facts = [new.facts_sha256] if new.facts_sha256 is not None else []
+    params_sha256 = _digest([new.params, tempo, *facts])
     if not new.force:
         same = (
             col(JobRow.owner) == owner,
@@ -177,7 +180,13 @@ async def create(
 
 
 async def create_again(
-    session: AsyncSession, owner: OwnerId, row: JobRow, *, tempo: float | None, policy: Policy
+    session: AsyncSession,
+    owner: OwnerId,
+    row: JobRow,
+    *,
+    tempo: float | None,
+    facts_sha256: str | None,
+    policy: Policy,
 ) -> JobRow:
     """Return a new job with the input and parameters of a finished one.
 
@@ -185,6 +194,8 @@ async def create_again(
     ----------
     tempo
         Of the subject, as it is now.
+    facts_sha256
+        See `NewJob.facts_sha256`, as they are now.
 
     Raises
     ------
@@ -197,6 +208,7 @@ async def create_again(
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
         start_to_close_timeout=row.start_to_close_timeout,
         tempo=tempo,
+        facts_sha256=facts_sha256,
         priority=Priority(row.priority),
         long=row.long,
         force=True,

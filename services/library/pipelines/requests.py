@@ -1,16 +1,17 @@
 """What users request: jobs submitted and retried, runs started and cancelled."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlmodel import col
 
 from contracts.identity import Principal
 from contracts.items import ItemState
-from contracts.jobs import InputRef, JobCreate, JobState
+from contracts.jobs import InputRef, JobCreate, JobState, Params, TaskName
 from contracts.pipelines import RunCreate, RunState
 from contracts.problems import FieldProblem, ProblemCode
-from contracts.subjects import Subject
-from contracts.tasks import UPLOAD_TASK, Task
+from contracts.subjects import Subject, SubjectKind
+from contracts.tasks import TASKS, UPLOAD_TASK, Task
 from kit.database.engine import Database
 from kit.http.errors import ProblemError, not_found
 from services.library.access import Action
@@ -21,6 +22,7 @@ from services.library.catalogue.views import to_input_ref
 from services.library.jobs import submission
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.policy import Policy
+from services.library.jobs.subjects import subject_of
 from services.library.jobs.submission import (
     NewJob,
     NotAdmitted,
@@ -29,6 +31,13 @@ from services.library.jobs.submission import (
     StorageFull,
 )
 from services.library.jobs.tables import JobRow
+from services.library.pipelines.exports import (
+    MAX_FILES,
+    exported_items,
+    facts_digest,
+    latest_files,
+    too_many_files,
+)
 from services.library.pipelines.repository import PipelineRepository
 from services.library.pipelines.runs import advance, own_live_jobs, start_run
 from services.library.pipelines.steps import canonical_audio
@@ -37,6 +46,7 @@ from services.library.pipelines.tables import RunRow
 from services.library.pipelines.validation import (
     check_kinds,
     check_stem,
+    check_subject,
     check_weights,
     duration_of,
     require_ready_item,
@@ -62,15 +72,16 @@ async def submit_job(
     session = repository.session
     await check_weights(session, request.task, params, field="body.params")
     await hold_owner(session, repository.owner)
-    item = await require_ready_item(repository, request.item)
-    duration = duration_of(item)
+    work = await _work(repository, task, params, request)
+    duration = sum(duration_of(item) for item in work.items)
     new = NewJob(
-        subject=Subject.of_item(item.id),
+        subject=work.subject,
         task=request.task,
         params=params,
-        inputs=await _inputs(repository, task, item, request),
+        inputs=work.inputs,
         start_to_close_timeout=task.timeout(duration),
-        tempo=item.bpm,
+        tempo=work.items[0].bpm if work.subject.item is not None else None,
+        facts_sha256=await facts_digest(session, task, work.subject, work.inputs),
         priority=request.priority,
         long=duration > policy.long_audio,
         force=request.force,
@@ -105,10 +116,17 @@ async def retry_job(repository: Repository, row: JobRow, *, policy: Policy) -> J
         item.state, item.rejection = ItemState.INGESTING.value, None
         await session.flush()
         await emit_item_changed(session, item)
-    tempo = item.bpm if item is not None else None
+    task = TASKS.get(TaskName(row.task))
+    inputs = [InputRef.model_validate(ref) for ref in row.inputs]
+    facts = await facts_digest(session, task, subject_of(row), inputs) if task else None
     try:
         return await submission.create_again(
-            session, repository.owner, row, tempo=tempo, policy=policy
+            session,
+            repository.owner,
+            row,
+            tempo=item.bpm if item is not None else None,
+            facts_sha256=facts,
+            policy=policy,
         )
     except (NotAdmitted, Quarantined) as error:
         raise _refusal(error) from None
@@ -201,14 +219,81 @@ def _refusal(error: NotAdmitted | Quarantined) -> ProblemError:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a requested job works on and reads."""
+
+    subject: Subject
+    items: Sequence[ItemRow]
+    inputs: tuple[InputRef, ...]
+
+
+async def _work(repository: Repository, task: Task, params: Params, request: JobCreate) -> _Work:
+    """Return what a job works on and reads. Raises `ProblemError`."""
+    if request.item is not None:
+        item = await require_ready_item(repository, request.item)
+        inputs = await _inputs(repository, task, params, item, request)
+        return _Work(Subject.of_item(item.id), (item,), inputs)
+    assert request.collection is not None
+    check_subject(request.task, task, SubjectKind.COLLECTION, field="body.collection")
+    collection, items = await exported_items(
+        repository, request.collection, field="body.collection"
+    )
+    files = await _read_files(repository, task, params, items, members=True)
+    if len(files) > MAX_FILES:
+        raise too_many_files(
+            "The items of this collection have more files", field="body.collection"
+        )
+    refs = tuple(map(to_input_ref, files))
+    if not refs:
+        raise ProblemError(
+            ProblemCode.WRONG_STATE,
+            "The items of this collection have none of the files that this job reads.",
+        )
+    subject = Subject(kind=SubjectKind.COLLECTION, id=collection.row.id)
+    return _Work(subject, items, refs)
+
+
+async def _read_files(
+    repository: Repository,
+    task: Task,
+    params: Params,
+    items: Sequence[ItemRow],
+    *,
+    members: bool,
+) -> Sequence[ArtifactRow]:
+    """Return the files of items that a task reads by its own choice. Raises `ProblemError`."""
+    assert task.kinds_of is not None
+    kinds = task.kinds_of(task.params.model_validate(params), members=members)
+    if not kinds:
+        text = "with these parameters this task takes no collection"
+        raise ProblemError(
+            ProblemCode.INVALID_REQUEST,
+            f"{text.capitalize()}. Submit it for an item.",
+            fields=(FieldProblem(field="body.collection", message=text),),
+        )
+    return await latest_files(repository.session, [item.id for item in items], kinds)
+
+
 async def _inputs(
-    repository: Repository, task: Task, item: ItemRow, request: JobCreate
+    repository: Repository, task: Task, params: Params, item: ItemRow, request: JobCreate
 ) -> tuple[InputRef, ...]:
-    if not request.inputs:
+    if not request.inputs and task.kinds_of is not None:
+        files = await _read_files(repository, task, params, (item,), members=False)
+        if len(files) > MAX_FILES:
+            raise too_many_files("This item has more files", field="body.item")
+        if not files:
+            raise ProblemError(
+                ProblemCode.WRONG_STATE,
+                "This item has none of the files that this job reads. Run a pipeline that creates "
+                "them first, such as `full`.",
+            )
+        refs: Sequence[InputRef] = [to_input_ref(row) for row in files]
+    elif not request.inputs:
         audio = await canonical_audio(repository.session, item.id)
         if audio is None:
             raise ProblemError(ProblemCode.WRONG_STATE, "This item has no audio to work on.")
-        refs: Sequence[InputRef] = (to_input_ref(audio),)
+        refs = (to_input_ref(audio),)
     else:
         refs = await _artifacts(repository, item, request)
     check_kinds(request.task, task, [ref.kind for ref in refs], field="body.inputs")

@@ -22,6 +22,7 @@ from services.library.jobs.policy import Policy
 from services.library.jobs.submission import NewJob, Quarantined, create
 from services.library.jobs.tables import ProducerRow
 from services.library.pipelines.builtin import builtin_pipelines
+from services.library.pipelines.exports import facts_digest
 from services.library.pipelines.tables import RunRow
 
 MAX_JOBS = 1000
@@ -179,6 +180,9 @@ class StepScheduler:
             inputs=inputs,
             start_to_close_timeout=task.timeout(duration),
             tempo=tempo,
+            facts_sha256=await facts_digest(
+                self._session, task, Subject.of_item(self._run.item), inputs
+            ),
             priority=Priority(self._run.priority),
             long=duration > self._policy.long_audio,
             force=self._run.force,

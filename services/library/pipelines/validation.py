@@ -11,6 +11,7 @@ from sqlmodel import col
 from contracts.items import ArtifactKind, AudioFacts, ItemState
 from contracts.jobs import Params, Producer, TaskName
 from contracts.problems import FieldProblem, ProblemCode
+from contracts.subjects import SubjectKind
 from contracts.tasks import TASKS, Task
 from kit.database.engine import database_of
 from kit.http.errors import ProblemError, field_problems
@@ -141,6 +142,19 @@ def check_stem(item: ItemRow, pipeline: str) -> None:
 def duration_of(item: ItemRow) -> float:
     """Return an item's length in seconds."""
     return AudioFacts.model_validate(item.audio).duration if item.audio else 0.0
+
+
+def check_subject(name: TaskName, task: Task, kind: SubjectKind, *, field: str) -> None:
+    """Raise `ProblemError` unless a task works on a kind of subject."""
+    if kind in task.subjects:
+        return
+    kinds = ", ".join(sorted(task.subjects))
+    text = f"{name.value} works on: {kinds}; not on a {kind.value}"
+    raise ProblemError(
+        ProblemCode.INVALID_REQUEST,
+        f"{text}. Submit it for each item.",
+        fields=(FieldProblem(field=field, message=text),),
+    )
 
 
 def check_kinds(name: TaskName, task: Task, kinds: Sequence[ArtifactKind], *, field: str) -> None:

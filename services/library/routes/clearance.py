@@ -12,7 +12,7 @@ from kit.http.list_cursor import ListPaging, ListQuery
 from kit.http.pagination import MAX_LIMIT, Page
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
-from services.library.collections.clearance import clearance_page, csv_lines
+from services.library.collections.clearance import clearance_lines, clearance_page
 from services.library.collections.repository import Collections
 from services.library.routes.context import REFUSED, Context, Reader
 
@@ -67,10 +67,10 @@ def clearance_routes(server: Context) -> APIRouter:
 
         async def lines() -> AsyncIterator[str]:
             nonlocal rows, cursor
-            yield csv_lines(rows, head=True)
+            yield clearance_lines(rows, head=True)
             while cursor is not None:
                 rows, cursor = await read(cursor)
-                yield csv_lines(rows, head=False)
+                yield clearance_lines(rows, head=False)
 
         return StreamingResponse(
             lines(),

@@ -13,6 +13,7 @@ from services.library.deletions.deletions import Deletions
 from services.library.jobs import claims
 from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
+from services.library.pipelines.exports import describe_job
 
 
 def internal_routes(
@@ -34,7 +35,13 @@ def internal_routes(
     @router.post("/claims")
     async def claim(request: ClaimRequest) -> Claims:
         async with database.transaction() as session:
-            claimed = await claims.claim(session, request, policy=policy, subjects=ITEM_SUBJECTS)
+            claimed = await claims.claim(
+                session,
+                request,
+                policy=policy,
+                subjects=ITEM_SUBJECTS,
+                describe=describe_job,
+            )
             return Claims(claims=claimed)
 
     @router.post("/jobs/{job}/heartbeat")

@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from contracts.identity import Principal, Scope
 from contracts.ids import JobId, RunId
+from contracts.items import Artifact
 from contracts.jobs import Job, JobCreate, JobState, Progress, TaskName
 from contracts.objects import Bucket
 from contracts.uploads import Download
@@ -17,7 +18,9 @@ from kit.http.routes import GuardedRoute
 from kit.http.subjects import SubjectFilter
 from services.library.access import Action
 from services.library.catalogue.repository import Repository, item_is_kept
+from services.library.catalogue.tables import ArtifactRow
 from services.library.catalogue.uploads import SIGNED
+from services.library.catalogue.views import artifact_to_api
 from services.library.idempotency import Key, once
 from services.library.jobs import submission
 from services.library.jobs.locks import hold_owner
@@ -33,6 +36,9 @@ from services.library.routes.context import REFUSED, Context, Reader, Runner
 _ITEM = "0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f"
 _EXAMPLE = {
     "MIDI of a song": {"value": {"item": _ITEM, "task": "midi"}},
+    "Stems of a song for a DAW": {
+        "value": {"item": _ITEM, "task": "export", "params": {"preset": "stems"}}
+    },
     "With parameters": {
         "value": {"item": _ITEM, "task": "midi", "params": {"onset_threshold": 0.4}}
     },
@@ -50,7 +56,9 @@ def job_routes(server: Context) -> APIRouter:
         response: Response,
         key: Key = None,
     ) -> Job:
-        """Submit a job for an item; an equal job that is queued, running or done is reused.
+        """Submit a job for an item or a collection.
+
+        An equal job that is queued, running or done is reused.
 
         The response holds the result only if the credential has the scope `catalogue:read`.
         """
@@ -108,6 +116,21 @@ def job_routes(server: Context) -> APIRouter:
             row = await _jobs(session, principal).job(job, Action.READ)
             queue = await queue_state(session, row, policy=server.policy)
         return job_to_api(row).model_copy(update={"queue": queue})
+
+    @router.get("/{job}/artifacts")
+    async def artifacts(principal: Reader, job: JobId, paging: Paging) -> Page[Artifact]:
+        """List the files that a job stored, newest first."""
+        async with server.database.session() as session:
+            row = await _jobs(session, principal).job(job, Action.READ)
+            files = Repository(session, principal).artifacts
+            query = files.select().where(
+                col(ArtifactRow.job) == row.id,
+                # The files of items that were cut from its subject are listed with these items.
+                col(ArtifactRow.subject_kind) == row.subject_kind,
+                col(ArtifactRow.subject_id) == row.subject_id,
+            )
+            rows, following = await page(files, query, paging)
+        return Page(items=tuple(map(artifact_to_api, rows)), next=following)
 
     @router.get("/{job}/previews/{name}")
     async def preview(principal: Reader, job: JobId, name: str) -> Download:

@@ -37,6 +37,7 @@ def task_routes(server: Context) -> APIRouter:
                     reads=tuple(sorted(task.reads)),
                     side_inputs=tuple(sorted(task.side_inputs)),
                     accepts_many=task.accepts_many,
+                    subjects=tuple(sorted(task.subjects)),
                     collects=tuple(sorted(task.collects)),
                     offered=name.value in offered,
                 )

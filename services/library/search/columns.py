@@ -133,11 +133,11 @@ class Columns:
         """Return the position of each item's document, -1 for items without one."""
         if not self.size or not items:
             return np.full(len(items), -1, np.int64)
-        known, wanted = _as_keys(self.items), _as_keys(pack(items))
+        known, keys = _as_keys(self.items), _as_keys(pack(items))
         order = np.argsort(known)
-        places = np.searchsorted(known, wanted, sorter=order)
-        found = order[np.minimum(places, self.size - 1)]
-        return np.where(known[found] == wanted, found, -1)
+        places = np.searchsorted(known, keys, sorter=order)
+        rows = order[np.minimum(places, self.size - 1)]
+        return np.where(known[rows] == keys, rows, -1)
 
     def mask(self, ids: DocumentIds) -> Mask:
         """Return the mask of documents with these ids."""

@@ -255,15 +255,15 @@ class Searches:
         everything = bool(np.array_equal(matches.mask, columns.live))
         allowed = None if everything else await asyncio.to_thread(columns.items_of, matches.mask)
         try:
-            found = await self._vectors.nearest(owner, weights, limit=limit, allowed=allowed)
+            neighbours = await self._vectors.nearest(owner, weights, limit=limit, allowed=allowed)
         except ValueError:
             raise _refusal(
                 "body.items",
                 "The weights of these items cancel out, so nothing can be like them. Change a "
                 "weight.",
             ) from None
-        places = await asyncio.to_thread(columns.places_of_items, [n.id for n in found])
-        distances = np.array([neighbour.distance for neighbour in found])
+        places = await asyncio.to_thread(columns.places_of_items, [n.id for n in neighbours])
+        distances = np.array([neighbour.distance for neighbour in neighbours])
         known = places >= 0
         return Near(columns.ids[places[known]], distances[known])
 

@@ -59,19 +59,19 @@ def similar_to_api(
     return SimilarSound(hit=hit_to_api(*row), distance=distance, aspects=aspects)
 
 
-def compare_aspects(one: SearchDocumentRow, other: SearchDocumentRow) -> SimilarityAspects:
+def compare_aspects(first: SearchDocumentRow, second: SearchDocumentRow) -> SimilarityAspects:
     """Return how much two items differ in what is measured; see `SimilarityAspects`."""
     return SimilarityAspects(
         timbre=_mean(
-            _ratio(one.brightness, other.brightness, octaves=3),
-            _gap(one.noisiness, other.noisiness, whole=0.5),
+            _ratio(first.brightness, second.brightness, octaves=3),
+            _gap(first.noisiness, second.noisiness, whole=0.5),
         ),
-        pitch=_ratio(one.pitch, other.pitch, octaves=1),
+        pitch=_ratio(first.pitch, second.pitch, octaves=1),
         envelope=_mean(
-            _ratio(one.attack, other.attack, octaves=4),
-            _ratio(one.duration, other.duration, octaves=4),
+            _ratio(first.attack, second.attack, octaves=4),
+            _ratio(first.duration, second.duration, octaves=4),
         ),
-        loudness=_gap(one.loudness, other.loudness, whole=24.0),
+        loudness=_gap(first.loudness, second.loudness, whole=24.0),
     )
 
 
@@ -80,14 +80,14 @@ def _mean(*parts: Share | None) -> Share | None:
     return sum(known) / len(known) if known else None
 
 
-def _gap(one: float | None, other: float | None, *, whole: float) -> Share | None:
-    if one is None or other is None:
+def _gap(first: float | None, second: float | None, *, whole: float) -> Share | None:
+    if first is None or second is None:
         return None
-    return min(1.0, abs(one - other) / whole)
+    return min(1.0, abs(first - second) / whole)
 
 
-def _ratio(one: float | None, other: float | None, *, octaves: float) -> Share | None:
+def _ratio(first: float | None, second: float | None, *, octaves: float) -> Share | None:
     """Return the distance of two numbers in octaves as a share; below 1e-4 they count as that."""
-    if one is None or other is None:
+    if first is None or second is None:
         return None
-    return min(1.0, abs(math.log2(max(one, 1e-4) / max(other, 1e-4))) / octaves)
+    return min(1.0, abs(math.log2(max(first, 1e-4) / max(second, 1e-4))) / octaves)

@@ -13,11 +13,11 @@ _LAG = 1
 _INAUDIBLE = 40.0
 """dB below the loudest part. What both sounds have only below it is not compared: there a lossy
 coder leaves its own noise."""
-Levels = NDArray[np.float32]
+BandLevels = NDArray[np.float32]
 """dB above -60 dB relative to the loudest, `[64, 8]`."""
 
 
-def read_fingerprint(data: bytes) -> Levels | None:
+def read_fingerprint(data: bytes) -> BandLevels | None:
     """Return the levels of a fingerprint, or `None` if it has another size."""
     if len(data) != SIZE:
         return None
@@ -25,7 +25,7 @@ def read_fingerprint(data: bytes) -> Levels | None:
     return np.asarray(rows, np.float32) / np.float32(_STEPS)
 
 
-def fingerprint_difference(first: Levels, second: Levels) -> float:
+def fingerprint_difference(first: BandLevels, second: BandLevels) -> float:
     """Return how much two sounds differ in their levels, in dB.
 
     The root of the mean squared difference over what at least one of them has above -40 dB; of
@@ -34,16 +34,16 @@ def fingerprint_difference(first: Levels, second: Levels) -> float:
     late = _difference(first[FINE:], second[FINE:])
     best = np.inf
     for lag in range(-_LAG, _LAG + 1):
-        one = first[max(0, lag) : FINE + min(0, lag)]
-        other = second[max(0, -lag) : FINE + min(0, -lag)]
-        early = _difference(one, other)
+        start = first[max(0, lag) : FINE + min(0, lag)]
+        shifted = second[max(0, -lag) : FINE + min(0, -lag)]
+        early = _difference(start, shifted)
         total = (early[0] + late[0]) / max(1, early[1] + late[1])
         best = min(best, float(total) ** 0.5)
     return best
 
 
-def _difference(one: Levels, other: Levels) -> tuple[float, int]:
+def _difference(first: BandLevels, second: BandLevels) -> tuple[float, int]:
     """Return the sum of squared differences of what is audible, and of how many values it is."""
-    audible = np.maximum(one, other) > 60.0 - _INAUDIBLE
-    gaps = (one - other)[audible]
+    audible = np.maximum(first, second) > 60.0 - _INAUDIBLE
+    gaps = (first - second)[audible]
     return float((gaps * gaps).sum()), int(audible.sum())

@@ -203,7 +203,7 @@ class SoundVectors:
             ]
             if not query:
                 return []
-            found = await self._store.search(
+            neighbours = await self._store.search(
                 space,
                 owner,
                 query,
@@ -212,7 +212,7 @@ class SoundVectors:
             )
         except UnknownSpace:
             return []
-        return [neighbour for neighbour in found if neighbour.id not in own][:limit]
+        return [neighbour for neighbour in neighbours if neighbour.id not in own][:limit]
 
     async def _remove(self, session: AsyncSession, owner: str, rows: Sequence[SoundRow]) -> None:
         by_space: dict[Space, list[str]] = {}

@@ -106,6 +106,7 @@ def test_the_example_of_the_documents() -> None:
         (f"in:{ITEM}", SearchQuery(collections=(ITEM,))),
         (f"like:{ITEM}", SearchQuery(like=ITEM)),
         ("sort:-created", SearchQuery(sort=Sort(field=SortField.CREATED, descending=True))),
+        (f"like:{ITEM} sort:-near", SearchQuery(like=ITEM, sort=Sort(field=SortField.NEAR))),
         ("hats", SearchQuery(terms=(Term(text="hats", classes=(
             SoundClass.CLOSED_HAT, SoundClass.OPEN_HAT)),))),
         ("dark", SearchQuery(terms=(Term(text="dark", sound_word="dark"),))),

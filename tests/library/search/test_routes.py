@@ -100,7 +100,7 @@ REFUSED: tuple[tuple[dict[str, str], str], ...] = (
     ({"sort": "size"}, "query.sort"),
     ({"q": "x" * 401}, "query.q"),
     ({"q": " ".join("abcdefghijklmnopqrs")}, "query.q"),
-    ({"like": "01920000-0000-7000-8000-000000000000"}, "query.like"),
+    ({"like": "x"}, "query.like"),
     ({"sound_class": "dog"}, "query.sound_class.0"),
     ({"cursor": "x"}, "query.cursor"),
 )
@@ -156,7 +156,7 @@ async def test_documents_go_with_their_owner_and_a_day_after_their_item(
     assert await delete_removed(database) == 1
     async with database.transaction() as session:
         await owners.mark_deleted(session, user.owner)  # type: ignore[arg-type]
-    while await owners.delete_piece(database, user.owner):  # type: ignore[arg-type]
+    while await owners.delete_piece(database, catalogue.server.vectors, user.owner):  # type: ignore[arg-type]
         pass
     async with database.session() as session:
         for table in (SearchDocumentRow, SearchTagRow):

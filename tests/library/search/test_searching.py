@@ -208,8 +208,6 @@ async def test_a_cursor_of_another_order_is_refused(crate: Crate) -> None:
     for text in ("", "sort:-name", "sort:bpm"):
         with pytest.raises(ProblemError, match="Invalid cursor"):
             await crate.search(text, cursor=cursor)
-    with pytest.raises(ProblemError, match="similarity"):
-        await crate.search("like:0197f3a2-5b1c-7d2e-8f30-1a2b3c4d5e6f")
     with pytest.raises(ProblemError, match="at most 16 words"):
         await crate.search("a b c d e f g h i j k l m n o p q")
 

@@ -126,13 +126,13 @@ def test_a_fingerprint_of_another_size_is_none(size: int) -> None:
 
 
 def test_a_late_copy_differs_by_nothing() -> None:
-    one = read_fingerprint(base64.b64decode(print_of(1)))
+    own = read_fingerprint(base64.b64decode(print_of(1)))
     late = read_fingerprint(base64.b64decode(print_of(1, late=1)))
     other = read_fingerprint(base64.b64decode(print_of(2)))
-    assert one is not None
+    assert own is not None
     assert late is not None
     assert other is not None
-    assert fingerprint_difference(one, one) == 0
-    assert fingerprint_difference(one, late) == pytest.approx(0, abs=0.1)
-    assert fingerprint_difference(one, late) == fingerprint_difference(late, one)
-    assert fingerprint_difference(one, other) > 5
+    assert fingerprint_difference(own, own) == 0
+    assert fingerprint_difference(own, late) == pytest.approx(0, abs=0.1)
+    assert fingerprint_difference(own, late) == fingerprint_difference(late, own)
+    assert fingerprint_difference(own, other) > 5

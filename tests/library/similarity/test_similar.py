@@ -49,7 +49,7 @@ async def test_the_nearest_come_first_with_what_differs(catalogue: Catalogue) ->
     assert hat["aspects"]["envelope"] == pytest.approx(0.5)
 
 
-async def test_a_filter_leaves_as_many_as_were_asked_for(catalogue: Catalogue) -> None:
+async def test_a_filter_leaves_as_many_as_the_limit(catalogue: Catalogue) -> None:
     user = catalogue.user()
     items = await crate(user, catalogue)
     path = f"/items/{items['kick']}/similar"
@@ -77,8 +77,8 @@ async def test_the_query_language_finds_what_is_like_an_item(catalogue: Catalogu
     items = await crate(user, catalogue)
     kick = items["kick"]
     page = await user.get("/search", q=f"like:{kick}", counts=True)
-    found = [hit["item"]["name"] for hit in page["items"]]
-    assert found == ["tom", "snare", "clap", "hat"]
+    listed = [hit["item"]["name"] for hit in page["items"]]
+    assert listed == ["tom", "snare", "clap", "hat"]
     assert page["total"] == 4
     assert {count["value"] for count in page["facets"]["classes"]} == {
         "tom", "snare", "clap", "closed_hat",
@@ -86,11 +86,11 @@ async def test_the_query_language_finds_what_is_like_an_item(catalogue: Catalogu
     # Page by page the order stays; another order keeps the same results.
     first = await user.get("/search", q=f"like:{kick} sort:near", limit=3)
     rest = await user.get("/search", q=f"like:{kick} sort:near", cursor=first["next"])
-    assert [hit["item"]["name"] for hit in (*first["items"], *rest["items"])] == found
+    assert [hit["item"]["name"] for hit in (*first["items"], *rest["items"])] == listed
     by_name = await user.get("/search", q=f"like:{kick} sort:name -class:hat")
-    assert [hit["item"]["name"] for hit in by_name["items"]] == sorted(found)
+    assert [hit["item"]["name"] for hit in by_name["items"]] == sorted(listed)
     kept = await user.get("/search", q=f"like:{kick}", snapshot=page["snapshot"], offset=2)
-    assert [hit["item"]["name"] for hit in kept["items"]] == found[2:]
+    assert [hit["item"]["name"] for hit in kept["items"]] == listed[2:]
     # Nothing is like an item that is not there.
     for other in (UNKNOWN, items["kick"].replace(kick[-1], "0")):
         assert (await user.get("/search", q=f"like:{other}"))["total"] in (0, 4)
@@ -141,21 +141,21 @@ async def test_sounds_of_others_are_not_found(catalogue: Catalogue) -> None:
 
 async def test_another_version_takes_the_place_of_an_earlier_one(catalogue: Catalogue) -> None:
     user = catalogue.user()
-    one, other = [await one_shot(user, catalogue, name) for name in ("one.wav", "other.wav")]
+    item, other = [await one_shot(user, catalogue, name) for name in ("one.wav", "other.wav")]
 
-    async def describe(item: str, version: str, *place: float) -> None:
+    async def describe(sound: str, version: str, *place: float) -> None:
         tags = sample("canonical", vector(place, version=version))
-        await tag(user, catalogue, item, Tags(samples=(tags,)))
+        await tag(user, catalogue, sound, Tags(samples=(tags,)))
         await read_all(catalogue)
 
-    await describe(one, "kits-1", 1.0, 0.0)
+    await describe(item, "kits-1", 1.0, 0.0)
     await describe(other, "kits-1", 1.0, 0.1)
-    assert names(await user.get(f"/items/{one}/similar")) == ["other.wav"]
-    await describe(one, "kits-2", 1.0, 0.0, 0.0)
-    assert names(await user.get(f"/items/{one}/similar")) == []
+    assert names(await user.get(f"/items/{item}/similar")) == ["other.wav"]
+    await describe(item, "kits-2", 1.0, 0.0, 0.0)
+    assert names(await user.get(f"/items/{item}/similar")) == []
     assert names(await user.get(f"/items/{other}/similar")) == []
     await describe(other, "kits-2", 1.0, 0.0, 1.0)
-    assert names(await user.get(f"/items/{one}/similar")) == ["other.wav"]
+    assert names(await user.get(f"/items/{item}/similar")) == ["other.wav"]
 
 
 async def test_a_vector_goes_with_its_item_and_its_owner(catalogue: Catalogue) -> None:

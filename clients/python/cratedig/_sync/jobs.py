@@ -1,5 +1,5 @@
 # Made from _async/jobs.py by make_sync.py: change that file.
-"""Jobs: one task on one item."""
+"""Jobs: one task on one item or collection."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -16,20 +16,25 @@ class Jobs(Resource):
 
     def create(
         self,
-        item: str,
+        item: str | None,
         task: str,
         *,
+        collection: str | None = None,
         params: Mapping[str, Any] | None = None,
         inputs: Iterable[str] = (),
         priority: types.Priority = "interactive",
         force: bool = False,
     ) -> types.Job:
-        """Submit a task on an item.
+        """Submit a task on an item, or on a collection.
 
         A job that has the same result already is returned as it is.
 
         Parameters
         ----------
+        item
+            None for a job on a collection.
+        collection
+            Id of a collection, `favourites` or `tray`, for a task that accepts collections.
         params
             Parameters of the task; `tasks.list` has their schema.
         inputs
@@ -42,10 +47,11 @@ class Jobs(Resource):
         InvalidRequestError
             The task or a parameter is wrong.
         NotFoundError
-            There is no such item.
+            There is no such item or collection.
         """
         body = {
             "item": item,
+            "collection": collection,
             "task": task,
             "params": dict(params or {}),
             "inputs": [*inputs],
@@ -90,6 +96,18 @@ class Jobs(Resource):
     def get(self, job: str) -> types.Job:
         """Show a job."""
         return self._connection.send(Operation("GET", "/v1/jobs/{job}", types.Job, {"job": job}))
+
+    def artifacts(self, job: str, *, page_size: int | None = None) -> Iterator[types.Artifact]:
+        """Yield the files that a job stored, newest first."""
+        return self._connection.pages(
+            Operation(
+                "GET",
+                "/v1/jobs/{job}/artifacts",
+                types.Page[types.Artifact],
+                {"job": job},
+                query={"limit": page_size},
+            )
+        )
 
     def wait(
         self,

@@ -28,6 +28,7 @@ ArtifactKind = Literal[
     "slices",
     "analysis",
     "image",
+    "bundle",
 ]
 """The kind of a stored file."""
 

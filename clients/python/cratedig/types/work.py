@@ -27,6 +27,7 @@ class Task(Answer):
     result: dict[str, Any]
     reads: tuple[str, ...]
     accepts_many: bool
+    subjects: tuple[str, ...] = ("item",)
     side_inputs: tuple[str, ...] = ()
     collects: tuple[str, ...] = ()
     offered: bool

@@ -700,7 +700,9 @@ export interface paths {
         put?: never;
         /**
          * Create
-         * @description Submit a job for an item; an equal job that is queued, running or done is reused.
+         * @description Submit a job for an item or a collection.
+         *
+         *     An equal job that is queued, running or done is reused.
          *
          *     The response holds the result only if the credential has the scope `catalogue:read`.
          */
@@ -723,6 +725,26 @@ export interface paths {
          * @description Return a job; while it is queued, also its position and what it waits for.
          */
         get: operations["get_jobs_by_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job}/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Artifacts
+         * @description List the files that a job stored, newest first.
+         */
+        get: operations["get_jobs_by_job_artifacts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1414,7 +1436,7 @@ export interface components {
          * @description The kind of a stored file.
          * @enum {string}
          */
-        ArtifactKind: "original" | "canonical" | "peaks" | "stem" | "sample" | "loop" | "midi" | "notes" | "lyrics" | "tags" | "embedding" | "slices" | "analysis" | "image";
+        ArtifactKind: "original" | "canonical" | "peaks" | "stem" | "sample" | "loop" | "midi" | "notes" | "lyrics" | "tags" | "embedding" | "slices" | "analysis" | "image" | "bundle";
         /**
          * AudioFacts
          * @description Duration and format of an item's canonical audio.
@@ -2191,9 +2213,14 @@ export interface components {
         };
         /**
          * JobCreate
-         * @description Request body to submit a job: a task for an item, or for artifacts of it.
+         * @description Request body to submit a job: a task for an item, artifacts of it, or a collection.
          */
         JobCreate: {
+            /**
+             * Collection
+             * @description The collection to work on, for a task that accepts collections.
+             */
+            collection?: string | null;
             /**
              * Force
              * @description Run the job even if an earlier result could be reused.
@@ -2205,8 +2232,11 @@ export interface components {
              * @default []
              */
             inputs?: string[];
-            /** Item */
-            item: string;
+            /**
+             * Item
+             * @description The item to work on; a job has either an item or a collection.
+             */
+            item?: string | null;
             /** Params */
             params?: {
                 [key: string]: unknown;
@@ -3085,6 +3115,14 @@ export interface components {
              * @default []
              */
             side_inputs?: components["schemas"]["ArtifactKind"][];
+            /**
+             * Subjects
+             * @description Kinds of subject that it works on.
+             * @default [
+             *       "item"
+             *     ]
+             */
+            subjects?: components["schemas"]["SubjectKind"][];
         };
         /**
          * TaskName
@@ -5218,6 +5256,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_jobs_by_job_artifacts: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Artifact_"];
                 };
             };
             400: components["responses"]["Refused400"];

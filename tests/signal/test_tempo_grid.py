@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.midi.tempo import TICKS_PER_BEAT, Grid, even, follow
+from kit.signal.tempo_grid import TICKS_PER_BEAT, Grid, even, follow
 
 
 def seconds(grid: Grid, tick: float) -> float:

@@ -1,4 +1,4 @@
-"""The tempo map of a MIDI file: beats and bars in seconds.
+"""The tempo map of a song: beats and bars in seconds, in the resolution of a MIDI file.
 
 A MIDI file counts ticks per beat, and its tempo is a whole number of microseconds per beat. Times
 are converted to ticks with the rounded tempi, so that nothing drifts however often the tempo
@@ -13,6 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from contracts.analysis import Analysis
 
 TICKS_PER_BEAT = 960
 DEFAULT_TEMPO = 120.0
@@ -77,6 +79,12 @@ class Grid:
         """Number of tempo changes after the lead-in."""
         return len(self.changes) - 1 - self.lead_in
 
+    def seconds(self, ticks: float) -> float:
+        """Convert ticks to a time in seconds."""
+        after = bisect_right(self.changes, ticks, key=lambda change: change.tick)
+        change = self.changes[max(0, after - 1)]
+        return change.second + (ticks - change.tick) / TICKS_PER_BEAT * change.beat / _MICRO
+
     def ticks(self, seconds: float) -> float:
         """Convert a time in seconds to ticks, not rounded."""
         after = bisect_right(self.changes, seconds, key=lambda change: change.second)
@@ -89,7 +97,20 @@ def even(tempo: float) -> Grid:
     return Grid((TempoEvent(0, 0.0, _beat(60 / tempo)),))
 
 
-def follow(beats: Sequence[float], downbeat: int, beats_per_bar: int) -> Grid:
+def grid_of(analysis: Analysis | None, *, every_beat: bool = False) -> Grid | None:
+    """Return the grid of an analysed song, see `follow`; `None` if its beats are unknown."""
+    if analysis is None or analysis.tempo is None or len(analysis.beats) < 2:
+        return None
+    times = [beat.time for beat in analysis.beats]
+    if np.any(np.diff(times) <= 0):
+        return None
+    first = next((i for i, beat in enumerate(analysis.beats) if beat.position == 1), 0)
+    return follow(times, first, analysis.tempo.beats_per_bar, every_beat=every_beat)
+
+
+def follow(
+    beats: Sequence[float], downbeat: int, beats_per_bar: int, *, every_beat: bool = False
+) -> Grid:
     """Fit a grid to the known beats of a song.
 
     Parameters
@@ -100,20 +121,22 @@ def follow(beats: Sequence[float], downbeat: int, beats_per_bar: int) -> Grid:
         Index of a downbeat.
     beats_per_bar
         At least 1.
+    every_beat
+        Give each beat a tempo of its own, whether the song is steady or not.
 
     Returns
     -------
     Grid
         One tempo if the beats are even: 95 % within 30 ms of a fitted line. Otherwise as many tempi
-        as needed for every beat to lie within 25 ms. Bar lines are on downbeats from the first one
-        on: the time before it becomes a pickup of a whole number of 32nd notes, plus bars, at a
-        tempo of its own as close to the song's as possible.
+        as needed for every beat to lie within 25 ms, or 1 µs with `every_beat`. Bar lines are on
+        downbeats from the first one on: the time before it becomes a pickup of a whole number of
+        32nd notes, plus bars, at a tempo of its own as close to the song's as possible.
     """
     times = np.asarray(beats, np.float64)[downbeat % beats_per_bar :]
     if len(times) < 2:
         times = np.asarray(beats, np.float64)
     index = np.arange(len(times))
-    line = _line(index, times)
+    line = None if every_beat else _line(index, times)
     if line is not None:
         period, first = line
         anchors = np.array([first, first + period * max(1, len(times) - 1)])
@@ -121,7 +144,7 @@ def follow(beats: Sequence[float], downbeat: int, beats_per_bar: int) -> Grid:
     else:
         # The tempo before the first beat is that of the first bar.
         period = float(np.median(np.diff(times[: beats_per_bar + 1])))
-        counts = _anchors(times)
+        counts = index if every_beat else _anchors(times)
         anchors = times[counts]
     first, beat = float(anchors[0]), 0
     while first < -_AT_ONCE:

@@ -1,0 +1,1 @@
+"""Presets: which files a bundle has. One module for each, with one function that writes them."""
