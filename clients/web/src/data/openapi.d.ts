@@ -5957,6 +5957,8 @@ export interface operations {
                 pitch?: string | null;
                 /** @description Ids of items, or words of songs' names: what was cut from these. */
                 source?: string[];
+                /** @description Ids of your collections: what one holds. */
+                collection?: string[];
                 favourite?: boolean | null;
                 min_rating?: number | null;
                 /** @description Whether the confidence of the class is below 0.62. */
