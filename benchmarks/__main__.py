@@ -21,6 +21,7 @@ ORDER = (
     "attack",
     "searching",
     "search",
+    "web_crate",
     "vectors",
     "memory",
     "midi",

@@ -8,6 +8,7 @@ The mean CPU time is that of this process, which on SQLite includes the database
 
 import argparse
 import asyncio
+import math
 import os
 import random
 import resource
@@ -30,7 +31,7 @@ from kit.clock import SystemClock, new_id
 from kit.database.engine import Database
 from kit.vectors.factory import open_vectors
 from services.library.app import MIGRATIONS
-from services.library.catalogue.tables import ItemRow
+from services.library.catalogue.tables import ItemRow, WaveformRow
 from services.library.search.fulltext import find_all, write_words
 from services.library.search.language import parse_query
 from services.library.search.searching import Searches, SearchRequest
@@ -102,7 +103,7 @@ async def _measure(name: str, url: str, items: int, rounds: int) -> None:
         await database.migrate(MIGRATIONS)
         owner = new_id()
         began = time.perf_counter()
-        await _fill(database, owner, items)
+        await fill(database, owner, items)
         print(
             f"\n{name}, {items:,} items of one owner, written in "
             f"{time.perf_counter() - began:.0f} s; {os.cpu_count()} CPUs, "
@@ -259,8 +260,8 @@ class _Stalls:
             task.cancel()
 
 
-async def _fill(database: Database, owner: str, count: int) -> None:
-    """Write documents with their items, tags and words."""
+async def fill(database: Database, owner: str, count: int) -> None:
+    """Write documents with their items, tags, words and small waveforms."""
     rng = random.Random(11)
     begin = datetime(2025, 1, 1, tzinfo=UTC)
     songs: list[str] = []
@@ -276,6 +277,10 @@ async def _fill(database: Database, owner: str, count: int) -> None:
             await session.execute(insert(SearchDocumentRow), [row["document"] for row in rows])
             tags = [tag for row in rows for tag in row["tags"]]
             await session.execute(insert(SearchTagRow), tags)
+            await session.execute(
+                insert(WaveformRow),
+                [{"item": row["item_row"]["id"], "data": _waveform(rng)} for row in rows],
+            )
             await write_words(session, owner, {row["document"]["id"]: row["words"] for row in rows})
     if not database.sqlite:
         async with database.transaction() as session:
@@ -330,6 +335,10 @@ def _row(
             "id": item, "owner": owner, "kind": document["kind"], "state": "ready", "name": name,
             "labels": {}, "search": name.lower(), "parent": song, "created": moment,
             "updated": moment,
+            "audio": {
+                "duration": document["duration"], "sample_rate": 44_100, "channels": 1,
+                "samples": round(document["duration"] * 44_100),
+            },
         },
         "tags": [
             {"document": number + 1, "tag": tag, "source": "machine", "confidence": rng.random()}
@@ -337,6 +346,13 @@ def _row(
         ],
         "words": words_of(" ".join((name, *tags))),
     }  # fmt: skip
+
+
+def _waveform(rng: random.Random) -> bytes:
+    """Return the small waveform of a sound that decays."""
+    decay = rng.uniform(1, 9)
+    levels = (math.exp(-decay * column / 150) * rng.uniform(0.7, 1) for column in range(150))
+    return bytes(round(255 * math.sqrt(level)) for peak in levels for level in (peak, peak * 0.4))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from contracts.base import Message, StrictModel
-from contracts.ids import ItemId
+from contracts.ids import CollectionId, ItemId
 from contracts.items import Item, ItemKind
 from contracts.music import Bpm, CamelotCode, Confidence, Decibels, Hertz, Seconds, Share, Stem
 from contracts.tagging import SoundClass
@@ -211,6 +211,8 @@ class SearchQuery(StrictModel):
     pitch: ValueRange | None = None
     sources: tuple[str, ...] = ()
     """Ids of items, or words of songs' names: only what was cut from these."""
+    collections: tuple[CollectionId, ...] = ()
+    """The owner's collections: only items that one of these holds."""
     favourite: bool | None = None
     min_rating: Stars | None = None
     in_doubt: bool | None = None

@@ -126,10 +126,16 @@ class WebClient:
         response.headers["Vary"] = "Accept-Encoding"
         if encoding:
             response.headers["Content-Encoding"] = encoding
-        if suffix == ".html":
+        if suffix in (".html", ".js"):
+            # A worker has the policy of its own script, not that of the page.
             response.headers["Content-Security-Policy"] = self._policy
         if self._files.is_not_modified(response.headers, headers):
-            return NotModifiedResponse(response.headers)
+            unchanged = NotModifiedResponse(response.headers)
+            # A browser takes the headers of a 304 for those of the page that it kept, so without
+            # this the policy of API responses would block every script of the page.
+            if policy := response.headers.get("Content-Security-Policy"):
+                unchanged.headers["Content-Security-Policy"] = policy
+            return unchanged
         return response
 
     def _find(self, path: str) -> tuple[str, os.stat_result] | None:

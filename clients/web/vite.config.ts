@@ -30,11 +30,16 @@ function themeBeforePaint(): Plugin {
   };
 }
 
-const SERVER = process.env["CRATEDIG_URL"] ?? "http://127.0.0.1:8080";
+const SERVER = process.env["CRATEDIG_URL"] ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
   plugins: [react(), themeBeforePaint()],
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
   worker: { format: "es" },
   server: { proxy: { "/v1": SERVER, "/objects": SERVER } },
   test: { include: ["src/**/*.test.ts", "src/**/*.test.tsx"], environment: "node" },

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from contracts.items import AudioFacts
 from kit.arrays import AudioBlock
+from kit.audio.seek_table import SeekTableFile
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """The rates of MPEG-1, -2 and -2.5 layer III, in Hz."""
@@ -110,6 +111,8 @@ def quantise(block: AudioBlock, bits: int) -> NDArray[np.int32]:
 class Encoder:
     """Writes an audio file block by block; a context manager.
 
+    FLAC of 30 s or more gets a seek table.
+
     Parameters
     ----------
     path
@@ -155,8 +158,9 @@ class Encoder:
         self._samples = 0
         container, subtype = _SUBTYPES[form]
         lossy = form in (AudioForm.OGG, AudioForm.MP3)
+        self._indexed = SeekTableFile(path, sample_rate) if container == "FLAC" else None
         self._file = soundfile.SoundFile(
-            path,
+            self._indexed or path,
             "w",
             samplerate=sample_rate,
             channels=channels,
@@ -187,6 +191,8 @@ class Encoder:
         ------
         ValueError
             The block has other channels than the file.
+        OSError
+            The file could not be written.
         """
         if block.ndim != 2 or len(block) != self._channels:
             raise ValueError(f"the file has {self._channels} channels, the block {block.shape}")
@@ -194,12 +200,22 @@ class Encoder:
         for first in range(0, block.shape[1], _WRITE):
             part = block[:, first : first + _WRITE]
             whole = part.astype(np.float32) if bits is None else quantise(part, bits)
-            self._file.write(np.ascontiguousarray(whole.T))
+            try:
+                self._file.write(np.ascontiguousarray(whole.T))
+            finally:
+                self._raise_error()
         self._samples += block.shape[1]
 
     def close(self) -> None:
-        """Finish the file; a second call does nothing."""
+        """Finish the file; a second call does nothing. Raises `OSError` if that fails."""
         self._file.close()
+        if self._indexed is not None:
+            self._indexed.close()
+            self._raise_error()
+
+    def _raise_error(self) -> None:
+        if self._indexed is not None and self._indexed.error is not None:
+            raise self._indexed.error
 
     def __enter__(self) -> Self:
         return self

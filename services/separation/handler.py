@@ -18,6 +18,7 @@ from contracts.separation import (
 from kit.arrays import F32
 from kit.audio.decode import read_blocks, resample_stream
 from kit.audio.encode import Encoder
+from kit.audio.peaks import MEDIA_TYPE, PeaksWriter
 from kit.signal.decibels import power_to_db
 from kit.worker.intake import Silent, open_input, reject_unreadable
 from kit.worker.job import Job, JobInput
@@ -194,8 +195,14 @@ class _Work:
                 samples=source.samples,
             ),
         )
-        encoder = Encoder(path, source.rate, channels=source.channels, form=form)
-        return StemFile(path, encoder)
+        waveform = self._job.output(
+            f"{name}-peaks.dat", ArtifactKind.PEAKS, media_type=MEDIA_TYPE, stem=stem
+        )
+        return StemFile(
+            path,
+            Encoder(path, source.rate, channels=source.channels, form=form),
+            PeaksWriter(waveform, source.rate, channels=source.channels),
+        )
 
     def take(self, stems: F32) -> None:
         """Write the next samples of all stems."""
@@ -242,7 +249,7 @@ class _Work:
         results = []
         for files in (self._files, self._mixes):
             for stem, file in files.items():
-                file.encoder.close()
+                file.close()
                 self._job.describe(file.path.name, waveform=file.waveform.encoded())
                 index = self._stems.index(stem)
                 results.append(

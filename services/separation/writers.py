@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from contracts.separation import StemDepth, StemFormat
 from kit.arrays import F32
 from kit.audio.encode import AudioForm, Encoder
+from kit.audio.peaks import PeaksWriter
 from kit.audio.waveform import WaveformMeter
 from services.separation.dsp import LevelMeter
 
@@ -95,16 +96,19 @@ def quantise(block: F32 | Exact, form: AudioForm) -> tuple[Exact, int]:
 
 @dataclass(slots=True)
 class StemFile:
-    """A stem file being written, with its level, clipping and waveform.
+    """A stem file and its peaks being written, with the stem's level, clipping and waveform.
 
     Parameters
     ----------
     encoder
         The open file.
+    peaks
+        The open file of peaks.
     """
 
     path: Path
     encoder: Encoder
+    peaks: PeaksWriter
     loudness: LevelMeter = field(default_factory=LevelMeter)
     waveform: WaveformMeter = field(default_factory=WaveformMeter)
     clipped: int = 0
@@ -116,6 +120,12 @@ class StemFile:
         self.waveform.add(block)
         self.clipped += clipped
         self.encoder.write(block)
+        self.peaks.write(block)
+
+    def close(self) -> None:
+        """Finish both files."""
+        self.encoder.close()
+        self.peaks.close()
 
 
 class Previews:

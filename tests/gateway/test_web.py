@@ -64,6 +64,7 @@ async def test_a_navigation_gets_the_page(client: httpx.AsyncClient, path: str) 
     tag = {"If-None-Match": answer.headers["etag"]}
     again = await client.get(path, headers=BROWSER | tag)
     assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["content-security-policy"] == POLICY
 
 
 @pytest.mark.parametrize("path", OWN_PATHS)
@@ -86,6 +87,8 @@ async def test_an_asset_is_kept_for_a_year(client: httpx.AsyncClient) -> None:
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert "content-encoding" not in answer.headers
     assert answer.headers["vary"] == "Accept-Encoding"
+    # A worker may then fetch what its page may.
+    assert answer.headers["content-security-policy"] == POLICY
     wasm = await client.get("/assets/decoder-1a2b3c4d.wasm")
     assert wasm.headers["content-type"] == "application/wasm"
     icon = await client.get("/icon.svg")

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from pydantic import ValidationError
 
-from contracts.items import ItemKind
+from contracts.items import ArtifactKind, ItemKind
 from contracts.music import Stem
 from contracts.separation import (
     Precision,
@@ -20,6 +20,7 @@ from contracts.separation import (
 from kit.arrays import F32, AudioBlock
 from kit.audio.decode import read
 from kit.audio.encode import AudioForm
+from kit.audio.peaks import read_peaks
 from kit.audio.waveform import waveform_of
 from kit.worker.outcomes import Rejected, Skipped
 from services.separation.handler import handle
@@ -95,13 +96,27 @@ def test_only_the_wanted_stems_are_stored_and_they_become_items(tmp_path: Path) 
     job, _ = make_job(tmp_path, music(1.0))
     result = handle(SeparationParams(stems=(Stem.VOCALS,)), job, ToyEngine())
     assert [stem.name for stem in result.stems] == ["vocals.flac"]
-    (output,) = job.outputs
+    output, waveform = job.outputs
+    assert (waveform.kind, waveform.stem, waveform.item) == (ArtifactKind.PEAKS, Stem.VOCALS, None)
     assert output.item is ItemKind.STEM
     assert output.stem is Stem.VOCALS
     assert output.title == "Song – vocals"
     assert output.waveform == waveform_of(read(output.path))
     assert output.audio is not None
     assert (output.start, output.end) == (0, output.audio.samples)
+
+
+def test_every_stem_has_its_waveform(tmp_path: Path) -> None:
+    job, _ = make_job(tmp_path, music(1.5))
+    handle(SeparationParams(without=(Stem.VOCALS,)), job, ToyEngine())
+    for name in ("drums", "without_vocals"):
+        audio = stored(tmp_path, f"{name}.flac")
+        peaks = read_peaks(tmp_path / "outputs" / f"{name}-peaks.dat")
+        assert (peaks.sample_rate, peaks.samples_per_pixel, peaks.bits) == (44_100, 256, 8)
+        assert peaks.values.shape == (2, -(-audio.shape[1] // 256), 2)
+        first = np.floor(audio[:, :256] * 128)
+        np.testing.assert_array_equal(peaks.values[:, 0, 0], first.min(axis=1))
+        np.testing.assert_array_equal(peaks.values[:, 0, 1], first.max(axis=1))
 
 
 def test_clipping_is_counted_and_float_keeps_it(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
 
 from contracts.base import StrictModel
-from contracts.ids import ItemId
+from contracts.ids import CollectionId, ItemId
 from contracts.items import ItemKind
 from contracts.music import Stem
 from contracts.problems import FieldProblem, ProblemCode
@@ -33,7 +33,7 @@ from services.library.search.searching import SearchRequest
 from services.library.search.snapshots import LIFETIME
 from services.library.search.text import normalized
 from services.library.search.values import (
-    is_item_id,
+    is_id,
     name_key,
     read_key,
     read_limits,
@@ -93,6 +93,10 @@ class SearchParams(StrictModel):
         TextValues,
         Field(description="Ids of items, or words of songs' names: what was cut from these."),
     ] = ()
+    collection: Annotated[
+        tuple[CollectionId, ...],
+        Field(max_length=_MAX_VALUES, description="Ids of your collections: what one holds."),
+    ] = ()
     favourite: bool | None = None
     min_rating: Stars | None = None
     in_doubt: Annotated[
@@ -150,6 +154,7 @@ class SearchParams(StrictModel):
             "not_licences": _names(self.not_licence),
             "keys": tuple(map(_key, self.key)),
             "sources": _sources(self.source),
+            "collections": self.collection,
             "bpm_fold": self.bpm_fold or None,
             "favourite": self.favourite,
             "min_rating": self.min_rating,
@@ -197,7 +202,7 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _sources(values: tuple[str, ...]) -> tuple[str, ...]:
-    names = (value if is_item_id(value) else normalized(value) for value in values)
+    names = (value if is_id(value) else normalized(value) for value in values)
     return tuple(dict.fromkeys(filter(None, names)))
 
 

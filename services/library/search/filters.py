@@ -36,6 +36,8 @@ class TextMatches:
     """The other terms, which are negated or have another meaning too, each with its documents."""
     songs: Collection[str]
     """Items with the ids or names in `sources` of the query."""
+    collections: DocumentIds | None
+    """Documents that the collections of the query hold; `None` if it names none."""
     deleting: DocumentIds
     """Documents of items that are being deleted."""
 
@@ -139,6 +141,8 @@ def _masks(
     if query.sources:
         songs = texts.songs
         others &= _coded_mask(columns, "song", songs) | _coded_mask(columns, "parent", songs)
+    if texts.collections is not None:
+        others &= columns.mask(texts.collections)
     facets: dict[str, Mask] = {}
 
     def restrict(name: str, mask: Mask) -> None:

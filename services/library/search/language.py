@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
-from contracts.ids import ItemId
+from contracts.ids import CollectionId, ItemId
 from contracts.items import ItemKind
 from contracts.music import Stem
 from contracts.search import (
@@ -29,7 +29,7 @@ from services.library.search.values import (
     describe_key,
     describe_limits,
     describe_period,
-    is_item_id,
+    is_id,
     name_key,
     narrow_limits,
     quoted,
@@ -280,11 +280,18 @@ def _read_keys(values: list[str], negated: bool) -> _Meaning | None:
 
 
 def _read_sources(values: list[str], negated: bool) -> _Meaning | None:
-    names = [value if is_item_id(value) else normalized(value) for value in values]
+    names = [value if is_id(value) else normalized(value) for value in values]
     sources = tuple(dict.fromkeys(filter(None, names)))
     if negated or not sources:
         return None
     return _Meaning("sources", sources, f"cut from {' or '.join(sources)}")
+
+
+def _read_collections(values: list[str], negated: bool) -> _Meaning | None:
+    if negated or not all(map(is_id, values)):
+        return None
+    collections = tuple(map(CollectionId, values))
+    return _Meaning("collections", collections, f"in the collection {' or '.join(values)}")
 
 
 _LISTS: Mapping[str, Callable[[list[str], bool], _Meaning | None]] = {
@@ -295,6 +302,7 @@ _LISTS: Mapping[str, Callable[[list[str], bool], _Meaning | None]] = {
     "licence": _names("licences", "licence"),
     "key": _read_keys,
     "from": _read_sources,
+    "in": _read_collections,
 }
 
 
@@ -314,7 +322,7 @@ def _read_created(value: str) -> _Meaning | None:
 
 
 def _read_like(value: str) -> _Meaning | None:
-    if not is_item_id(value):
+    if not is_id(value):
         return None
     return _Meaning("like", ItemId(value), f"sounds like the item {value}")
 
@@ -367,6 +375,8 @@ def _parts(query: SearchQuery) -> Iterator[str]:
             yield f"{measure}:{value}{mark}"
     if query.sources:
         yield f"from:{','.join(map(quoted, query.sources))}"
+    if query.collections:
+        yield f"in:{','.join(query.collections)}"
     for flag, text in ((query.favourite, "is:favourite"), (query.in_doubt, "is:doubtful")):
         if flag is not None:
             yield text if flag else f"-{text}"

@@ -10,6 +10,7 @@ from sqlmodel import col
 from kit.database.engine import database_of
 from services.library.catalogue.repository import being_deleted
 from services.library.catalogue.tables import DeletionRow, ItemRow
+from services.library.collections.tables import CollectionItemRow, CollectionRow
 from services.library.search.fulltext import DocumentIds, decode_ids
 from services.library.search.tables import SearchDocumentRow, SearchTagRow
 
@@ -57,6 +58,25 @@ async def songs_named(session: AsyncSession, ids: DocumentIds) -> list[str]:
         .limit(MAX_SONGS)
     )
     return list(await session.scalars(query))
+
+
+async def documents_in(
+    session: AsyncSession, owner: str, collections: Collection[str]
+) -> DocumentIds:
+    """Return an owner's documents whose items one of the owner's collections holds."""
+    document, member = SearchDocumentRow, CollectionItemRow
+    query = (
+        select(col(document.id))
+        .join(member, col(member.item) == col(document.item))
+        .join(CollectionRow, col(CollectionRow.id) == col(member.collection))
+        .where(
+            col(member.collection).in_(collections),
+            col(CollectionRow.owner) == owner,
+            col(document.owner) == owner,
+        )
+        .distinct()
+    )
+    return np.array(list(await session.scalars(query)), np.int64)
 
 
 async def ids_by_name(session: AsyncSession, owner: str) -> DocumentIds:

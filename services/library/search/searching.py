@@ -44,6 +44,7 @@ from services.library.search.ranking import (
 from services.library.search.repository import (
     FoundRow,
     deleting_documents,
+    documents_in,
     documents_of,
     documents_of_items,
     ids_by_name,
@@ -52,7 +53,7 @@ from services.library.search.repository import (
 )
 from services.library.search.snapshots import Snapshots
 from services.library.search.text import words_of
-from services.library.search.values import is_item_id
+from services.library.search.values import is_id
 from services.library.search.views import hit_to_api, similar_to_api
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.similarity.tables import SoundRow
@@ -328,7 +329,7 @@ async def _find_texts(session: AsyncSession, owner: str, query: SearchQuery) -> 
     others = [term for term in query.terms if term not in plain]
     songs: list[str] = []
     for source in query.sources:
-        if is_item_id(source):
+        if is_id(source):
             songs.append(source)
         else:
             term = Term(text=" ".join(words_of(source)))
@@ -338,6 +339,9 @@ async def _find_texts(session: AsyncSession, owner: str, query: SearchQuery) -> 
         words=await find_all(session, owner, plain) if plain else None,
         terms=[(term, await find_all(session, owner, (term,))) for term in others],
         songs=songs,
+        collections=await documents_in(session, owner, query.collections)
+        if query.collections
+        else None,
         deleting=await deleting_documents(session, owner),
     )
 

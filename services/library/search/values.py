@@ -19,7 +19,7 @@ _DATES = re.compile(rf"(<=|>=|<|>)?{_DATE}(?:\.\.{_DATE})?")
 _TIME = re.compile(r"(>=|<)(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00))")
 _KEY = re.compile(r"([a-g])([#♯b♭]?)(?::| )?(m|min|minor|maj|major|)", re.IGNORECASE)
 _CAMELOT = re.compile(r"(1[0-2]|[1-9])([AB])", re.IGNORECASE)
-_ITEM_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PITCH_CLASS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
@@ -234,6 +234,6 @@ def quoted(value: str) -> str:
     return value if _PLAIN_VALUE.fullmatch(value) else f'"{value}"'
 
 
-def is_item_id(text: str) -> bool:
-    """Return whether a text has the form of an item's id."""
-    return _ITEM_ID.fullmatch(text) is not None
+def is_id(text: str) -> bool:
+    """Return whether a text has the form of an id, as items and collections have."""
+    return _ID.fullmatch(text) is not None

@@ -103,6 +103,7 @@ def test_the_example_of_the_documents() -> None:
         ("bpm:>100 bpm:<=120", SearchQuery(bpm=ValueRange(min=100, min_open=True, max=120))),
         ("loud:-20--10", SearchQuery(loudness=ValueRange(min=-20, max=-10))),
         (f"from:{ITEM}", SearchQuery(sources=(ITEM,))),
+        (f"in:{ITEM}", SearchQuery(collections=(ITEM,))),
         (f"like:{ITEM}", SearchQuery(like=ITEM)),
         ("sort:-created", SearchQuery(sort=Sort(field=SortField.CREATED, descending=True))),
         (f"like:{ITEM} sort:-near", SearchQuery(like=ITEM, sort=Sort(field=SortField.NEAR))),

@@ -75,6 +75,23 @@ async def test_parameters_make_the_same_search_as_the_language(catalogue: Catalo
     assert (await user.get("/search", q=page["query"]))["query"] == page["query"]
 
 
+async def test_what_a_collection_holds_is_found_by_its_owner_alone(catalogue: Catalogue) -> None:
+    user, stranger = catalogue.user(), catalogue.user()
+    held = await user.track(b"held" * 1000, name="Held.wav")
+    other = await user.track(b"other" * 1000, name="Other.wav")
+    theirs = await stranger.track(name="Theirs.wav")
+    collection = (await user.post("/collections", {"name": "Night bus"}))["id"]
+    await user.post(f"/collections/{collection}/items", {"items": [held]})
+    of_stranger = (await stranger.post("/collections", {"name": "Theirs"}))["id"]
+    await stranger.post(f"/collections/{of_stranger}/items", {"items": [theirs]})
+    assert await names(user, f"in:{collection}") == {"Held.wav"}
+    assert await names(user, "other", collection=collection) == set()
+    assert await names(user, collection=[collection, of_stranger]) == {"Held.wav"}
+    assert await names(stranger, collection=collection) == set()
+    await user.post(f"/collections/{collection}/items", {"items": [other]})
+    assert await names(user, f"in:{collection}") == {"Held.wav", "Other.wav"}
+
+
 REFUSED: tuple[tuple[dict[str, str], str], ...] = (
     ({"colour": "red"}, "query.colour"),
     ({"bpm": "fast"}, "query.bpm"),

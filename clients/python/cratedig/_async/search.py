@@ -34,6 +34,7 @@ class AsyncSearch(AsyncResource):
         attack: str | None = None,
         pitch: str | None = None,
         source: Sequence[str] = (),
+        collection: Sequence[str] = (),
         favourite: bool | None = None,
         min_rating: int | None = None,
         in_doubt: bool | None = None,
@@ -63,6 +64,8 @@ class AsyncSearch(AsyncResource):
             Whether half and double the tempo match too.
         source
             Ids of items, or words of songs' names: what was cut from these.
+        collection
+            Ids of your collections: what one of them holds.
         in_doubt
             Whether the confidence of the class is low.
         like
@@ -87,10 +90,10 @@ class AsyncSearch(AsyncResource):
             "not_tag": not_tag, "licence": licence, "not_licence": not_licence, "key": key,
             "bpm": bpm, "bpm_fold": bpm_fold, "duration": duration, "loudness": loudness,
             "brightness": brightness, "noisiness": noisiness, "attack": attack, "pitch": pitch,
-            "source": source, "favourite": favourite, "min_rating": min_rating,
-            "in_doubt": in_doubt, "created": created, "like": like, "sort": sort,
-            "counts": counts, "limit": page_size, "offset": offset, "cursor": cursor,
-            "snapshot": snapshot,
+            "source": source, "collection": collection, "favourite": favourite,
+            "min_rating": min_rating, "in_doubt": in_doubt, "created": created, "like": like,
+            "sort": sort, "counts": counts, "limit": page_size, "offset": offset,
+            "cursor": cursor, "snapshot": snapshot,
         }  # fmt: skip
         return await self._connection.send(
             Operation("GET", "/v1/search", types.SearchResult, query=query)

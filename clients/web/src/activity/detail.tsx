@@ -1,12 +1,14 @@
 /** The detail pane: what can be heard already, and each stage with its time and cause. */
 import { useQuery } from "@tanstack/react-query";
+import { setQuery } from "../address";
 import { player } from "../audio/player";
 import { api, data, type Schemas } from "../data/api";
 import { formatClock, plural } from "../parts/format";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
 import { retryRun, stopRun } from "./actions";
-import { playPreview, previewLength, stemPreviews } from "./previews";
+import { previewParts } from "./preview-parts";
+import { playPreview, previewLength } from "./previews";
 import { STAGES, type Cell } from "./stages";
 import type { WorkRow } from "./rows";
 import { itemQuery } from "./work";
@@ -15,11 +17,20 @@ type Artifact = Schemas["Artifact"];
 
 const STEM_ORDER = ["drums", "bass", "other", "vocals", "guitar", "piano", "accompaniment"];
 
-export function Detail({ row }: { row: WorkRow }) {
+/** @param opened whether the row was chosen: narrow windows show the pane over the matrix then. */
+export function Detail({ row, opened }: { row: WorkRow; opened: boolean }) {
   const { run } = row;
   return (
-    <aside className="detail" aria-label="Details">
+    <aside className={opened ? "detail opened" : "detail"} aria-label="Details">
       <section>
+        <button
+          type="button"
+          className="icon-btn detail-close"
+          aria-label="Close details"
+          onClick={() => setQuery({ at: null }, { replace: true })}
+        >
+          <Icon name="close" />
+        </button>
         <h2>{row.name}</h2>
         <p className="t12 fg2" style={{ marginTop: 2 }}>
           {run
@@ -71,7 +82,11 @@ export function Detail({ row }: { row: WorkRow }) {
 }
 
 function clock(time: string): string {
-  return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return new Date(time).toLocaleTimeString([], {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  });
 }
 
 function Listen({ row }: { row: WorkRow }) {
@@ -119,7 +134,7 @@ function Listen({ row }: { row: WorkRow }) {
       </section>
     );
   }
-  const previews = running ? stemPreviews(running.id, running.progress.previews ?? []) : [];
+  const previews = running ? previewParts(running.id, running.progress.previews ?? []) : [];
   if (!running || previews.length === 0) return null;
   const fraction = running.progress.fraction ?? 0;
   const duration = facts.data?.audio?.duration ?? 0;
@@ -193,7 +208,10 @@ function StageLine({ row, cell, index }: { row: WorkRow; cell: Cell; index: numb
   const jobs = row.jobs.filter((job) => job.task === stage.task);
   const device = jobs.find((job) => job.producer)?.producer;
   const message = jobs.find((job) => job.state === "running")?.progress.message ?? "";
-  const detail = [device?.weights || device?.engine, message].filter((part) => part).join(". ");
+  const finding = cell.kind === "done" ? cell.text : "";
+  const detail = [finding, device?.weights || device?.engine, message]
+    .filter((part) => part)
+    .join(". ");
   return (
     <li className="stage-line">
       <StageSign cell={cell} />
@@ -226,6 +244,6 @@ function stageTime(cell: Cell, jobs: readonly Schemas["Job"][]): string {
   if (cell.kind !== "done") return cell.kind === "failed" ? "" : "text" in cell ? cell.text : "";
   const starts = jobs.flatMap((job) => (job.started ? [Date.parse(job.started)] : []));
   const ends = jobs.flatMap((job) => (job.finished ? [Date.parse(job.finished)] : []));
-  if (starts.length === 0 || ends.length === 0) return cell.text;
+  if (starts.length === 0 || ends.length === 0) return "";
   return formatClock((Math.max(...ends) - Math.min(...starts)) / 1000);
 }

@@ -17,13 +17,13 @@ export function ActivityDrawer({ onClose }: { onClose: () => void }) {
   useKeys({ close: onClose });
   useEffect(() => {
     const before = document.activeElement;
-    box.current?.focus();
+    box.current?.querySelector<HTMLElement>("a, button")?.focus();
     return () => {
       if (before instanceof HTMLElement) before.focus();
     };
   }, []);
   return (
-    <section ref={box} className="drawer" role="dialog" aria-label="Activity" tabIndex={-1}>
+    <section ref={box} className="drawer" role="dialog" aria-label="Activity">
       <div className="row drawer-head">
         <h2 className="grow">Activity</h2>
         <Link className="btn quiet small" href="/activity" onClick={onClose}>

@@ -1,6 +1,7 @@
 /** Activity: what arrives, runs, waits, failed. */
 import { setQuery, useAddress } from "../address";
 import { problemText } from "../data/problems";
+import { useKeys } from "../keys/commands";
 import { AddPanel } from "../uploads/add-panel";
 import { Segmented } from "../parts/segmented";
 import "../styles/activity.css";
@@ -22,6 +23,7 @@ export function Activity() {
   const shown = rows.filter((row) => (show === "now" ? true : row.state === show));
   const at = query.get("at");
   const selected = shown.find((row) => row.key === at) ?? shown[0];
+  useKeys({ close: () => setQuery({ at: null }, { replace: true }) });
   return (
     <main className="activity">
       <section className="activity-list" aria-label="Files">
@@ -47,7 +49,11 @@ export function Activity() {
         {shown.length > 0 && <Matrix rows={shown} selected={selected?.key ?? null} now={now} />}
         {shown.length === 0 && !loading && <p className="fg1">{EMPTY[show]}</p>}
       </section>
-      {selected ? <Detail row={selected} /> : <aside className="detail" aria-label="Details" />}
+      {selected ? (
+        <Detail row={selected} opened={selected.key === at} />
+      ) : (
+        <aside className="detail" aria-label="Details" />
+      )}
     </main>
   );
 }

@@ -10,6 +10,7 @@ import { AddAgain } from "./add-again";
 import { noteOf } from "./notes";
 import { STAGES, type Cell } from "./stages";
 import type { WorkRow } from "./rows";
+import { rowFraction, stateLine } from "./summary";
 
 export function Matrix({
   rows,
@@ -57,7 +58,8 @@ function MatrixRow({ row, selected, now }: { row: WorkRow; selected: boolean; no
           >
             {row.name || "…"}
           </button>
-          <span className="t12 fg2 ellipsis">{row.detail}</span>
+          <span className="t12 fg2 ellipsis matrix-wide">{row.detail}</span>
+          <PhoneState row={row} />
         </div>
         {row.cells.map((cell, index) => (
           <div
@@ -66,7 +68,6 @@ function MatrixRow({ row, selected, now }: { row: WorkRow; selected: boolean; no
             className={
               cell.kind === "to-come" && cell.text === "" ? "matrix-cell blank" : "matrix-cell"
             }
-            data-stage={STAGES[index]?.label}
           >
             <CellContent cell={cell} />
           </div>
@@ -77,6 +78,28 @@ function MatrixRow({ row, selected, now }: { row: WorkRow; selected: boolean; no
       </div>
       <Note row={row} now={now} />
     </>
+  );
+}
+
+const LABELS = STAGES.map((stage) => stage.label);
+
+/** On a phone a row is its name, one line of state and one bar. */
+function PhoneState({ row }: { row: WorkRow }) {
+  return (
+    <span className="matrix-phone">
+      <span className={row.state === "failed" ? "danger" : "fg2"}>{stateLine(row, LABELS)}</span>
+      {row.state === "now" && (
+        <i
+          className={row.upload ? "bar bytes" : "bar"}
+          style={
+            {
+              "--progress": `${Math.round(rowFraction(row) * 100)}%`,
+              marginTop: 4,
+            } as React.CSSProperties
+          }
+        />
+      )}
+    </span>
   );
 }
 

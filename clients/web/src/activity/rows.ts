@@ -7,6 +7,7 @@ import { STAGES, cellOf, type Cell } from "./stages";
 type Job = Schemas["Job"];
 type Run = Schemas["Run"];
 type Item = Schemas["Item"];
+type Step = Schemas["Step"];
 
 export type RowState = "now" | "done" | "failed";
 
@@ -152,6 +153,17 @@ function kindName(item: Item | undefined): string {
   return { track: "Song", stem: "Stem", sample: "Sample", recording: "Recording" }[item.kind];
 }
 
+/** Return the stage that the first of these steps to start waits for; empty for none. */
+function firstWait(steps: readonly (Step | undefined)[], all: ReadonlyMap<string, Step>): string {
+  const waits = steps.map((step) => {
+    const names = [...(step?.inputs ?? []).map((source) => source.step), ...(step?.after ?? [])];
+    const tasks = names.map((name) => all.get(name)?.task);
+    // Of all that a step waits for, the latest stage in the order of the pipeline decides.
+    return STAGES.findLastIndex((stage) => stage.task !== step?.task && tasks.includes(stage.task));
+  });
+  return STAGES[Math.min(...waits)]?.after ?? "";
+}
+
 export function runRow(
   run: Run,
   jobs: readonly Job[],
@@ -165,15 +177,10 @@ export function runRow(
     if (stage.task === "ingest") return { kind: "done", text: arrivalText(ingest) };
     const statuses = run.steps.filter((status) => status.task === stage.task);
     const ids = new Set(statuses.flatMap((status) => status.jobs ?? []));
-    const waitsFor = statuses
-      .flatMap((status) => {
-        const step = steps.get(status.name);
-        return [...(step?.inputs ?? []).map((source) => source.step), ...(step?.after ?? [])];
-      })
-      .map((name) => steps.get(name)?.task)
-      .filter((task) => task !== stage.task);
-    // The latest stage it waits for in the order of the pipeline is the one that decides.
-    const after = STAGES.findLast((other) => waitsFor.includes(other.task))?.after ?? "";
+    const after = firstWait(
+      statuses.map((status) => steps.get(status.name)),
+      steps,
+    );
     return cellOf({
       task: stage.task,
       steps: statuses,

@@ -60,6 +60,8 @@ export interface StageInput {
 export function cellOf(input: StageInput): Cell {
   const { steps, jobs, running } = input;
   if (steps.length === 0) return { kind: "none", text: "not asked for" };
+  const states = steps.flatMap((step) => step.states ?? []);
+  if (jobs.length === 0 && states.length > 0) return cellOfStates(states);
   const failed = jobs.filter((job) => job.state === "failed");
   const active = jobs.filter((job) => job.state === "running");
   const queued = jobs.filter((job) => job.state === "queued");
@@ -80,6 +82,16 @@ export function cellOf(input: StageInput): Cell {
   if (!running && open) return { kind: "stopped", text: "not reached" };
   const reason = jobs.find((job) => job.reason)?.reason?.message ?? steps[0]?.skip_reason ?? "";
   return { kind: "none", text: reason || "nothing to do" };
+}
+
+/** The cell of a stage whose jobs have not been read yet. */
+function cellOfStates(states: readonly Schemas["JobState"][]): Cell {
+  if (states.includes("running")) return { kind: "runs", fraction: 0, left: null };
+  if (states.includes("queued")) return { kind: "waits", text: "waits", job: null };
+  if (states.includes("failed")) return { kind: "failed", text: "Failed", jobs: [] };
+  if (states.includes("succeeded")) return { kind: "done", text: "" };
+  if (states.includes("cancelled")) return { kind: "stopped", text: "stopped by you" };
+  return { kind: "none", text: "nothing to do" };
 }
 
 function runningCell({ jobs, now }: StageInput, active: readonly Job[]): Cell {

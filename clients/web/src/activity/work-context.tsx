@@ -4,8 +4,8 @@ import { useGatheredWork, type Work } from "./work";
 
 const WorkContext = createContext<Work>({ rows: [], loading: true, error: null });
 
-export function WorkProvider({ children }: { children: ReactNode }) {
-  return <WorkContext value={useGatheredWork()}>{children}</WorkContext>;
+export function WorkProvider({ detailed, children }: { detailed: boolean; children: ReactNode }) {
+  return <WorkContext value={useGatheredWork(detailed)}>{children}</WorkContext>;
 }
 
 export function useWork(): Work {

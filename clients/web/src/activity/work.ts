@@ -64,8 +64,11 @@ export interface Work {
   readonly error: unknown;
 }
 
-/** Gather all rows, newest first, work in progress before the rest. */
-export function useGatheredWork(): Work {
+/**
+ * Gather all rows, newest first, work in progress before the rest.
+ * @param detailed also read the names and jobs of finished work, which only Activity shows.
+ */
+export function useGatheredWork(detailed: boolean): Work {
   const runs = useRuns();
   const arrivals = useArrivals();
   const entries = useStore(uploadEntries);
@@ -77,13 +80,19 @@ export function useGatheredWork(): Work {
   );
   const jobs = useQueries({
     queries: runList.map((run) => ({
-      queryKey: ["work", "jobs", run.id, run.state],
+      queryKey: ["work", "jobs", run.id],
       queryFn: () => runJobs(run.id),
+      enabled: detailed || run.state === "running",
       ...(run.state === "running" ? {} : { staleTime: Infinity }),
     })),
   });
   const itemIds = [...new Set([...runList, ...arriving].map((work) => work.subject.id))];
-  const items = useQueries({ queries: itemIds.map(itemQuery) });
+  const open = new Set(
+    runList.filter((run) => run.state === "running").map((run) => run.subject.id),
+  );
+  const items = useQueries({
+    queries: itemIds.map((id) => ({ ...itemQuery(id), enabled: detailed || open.has(id) })),
+  });
   const byItem = new Map(itemIds.map((id, index) => [id, items[index]?.data]));
   const ingest = new Map((arrivals.data?.items ?? []).map((job) => [job.subject.id, job]));
   const now = useNow(runList.some((run) => run.state === "running"));

@@ -1,5 +1,8 @@
 /** The single player that the transport shows. Exactly one sound plays at a time. */
 import { createStore, type Store } from "../data/store";
+import { Output } from "./output";
+import { MAX_SAMPLE_SECONDS, SamplePlayer } from "./samples";
+import { StreamPlayer, type StreamFiles } from "./stream";
 
 /** Peaks for the transport's waveform: values in -1…1, one entry per column. */
 export interface Peaks {
@@ -17,6 +20,8 @@ export interface Sound {
   readonly duration?: number;
   /** Return a signed address of the audio; called each time the file is opened. */
   address(): Promise<string>;
+  /** Stems that are played together, in place of `address`. */
+  readonly files?: StreamFiles;
   /** Return the peaks of the whole sound, or `null` if there are none. */
   peaks?(): Promise<Peaks | null>;
   /** Page of the sound, for the link in the transport. */
@@ -43,27 +48,52 @@ export interface Neighbours {
   next?(): void;
 }
 
+/** A range in seconds. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Controls of a sound that has stems; without one they do nothing. */
+export interface MixControls {
+  /** Set the left and right gain of each stem. */
+  setGains(gains: Float32Array): void;
+  /** Hear the original, as loud as the stems are, or the stems. */
+  hear(original: boolean): void;
+  /** Highest samples of the left and right of each stem since the last call. */
+  levels(): Float32Array;
+  /** Gain in dB by which the original is matched to the stems. */
+  match(): number;
+}
+
 export interface Player {
   readonly state: Store<PlayerState>;
   readonly neighbours: Store<Neighbours>;
+  readonly mix: MixControls;
   /** Seconds since the start of the sound, by audio time; read it in each frame. */
   position(): number;
   /** Peak level of the left and right channel, 0…1; read it in each frame. */
   levels(): readonly [number, number];
+  /** Fetch and decode a short sound, so that it starts at once when it is loaded. */
+  prepare(sound: Sound): Promise<void>;
   /** Load a sound and play it unless `play` is false. */
   load(sound: Sound, options?: { play?: boolean; at?: number }): Promise<void>;
   play(): Promise<void>;
   pause(): void;
   seek(seconds: number): void;
   setLoop(loop: boolean): void;
+  /** Limit the loop to a range; `null` loops the whole sound. */
+  setLoopRange(range: Range | null): void;
   setVolume(volume: number): void;
   /** Stop and forget the sound. */
   clear(): void;
 }
 
 const VOLUME_KEY = "cratedig.volume";
+const GONE = "Cannot be played: the file is no longer in the store.";
+const BROKEN = "Cannot be played: the file could not be read.";
 
-class ElementPlayer implements Player {
+class EnginePlayer implements Player {
   readonly state = createStore<PlayerState>({
     sound: null,
     playing: false,
@@ -74,79 +104,136 @@ class ElementPlayer implements Player {
     problem: null,
   });
   readonly neighbours = createStore<Neighbours>({});
-  readonly #element = new Audio();
+  readonly mix: MixControls = {
+    setGains: (gains) => this.#stream.setGains(gains),
+    hear: (original) => this.#stream.hear(original),
+    levels: () => this.#stream.levels(),
+    match: () => this.#stream.match,
+  };
+  readonly #output = new Output();
+  readonly #sample = new SamplePlayer(this.#output, () => this.#patch({ playing: false }));
+  readonly #stream = new StreamPlayer(
+    this.#output,
+    () => this.#patch({ playing: false }),
+    () => this.#patch({ playing: false, problem: BROKEN }),
+  );
+  #engine: SamplePlayer | StreamPlayer | null = null;
+  #range: Range | null = null;
+  /** Somebody pressed play while the sound was still being opened. */
+  #startsWhenOpen = false;
 
   constructor() {
-    const element = this.#element;
-    element.volume = this.state.get().volume;
-    element.addEventListener("playing", () => this.#patch({ playing: true, blocked: false }));
-    element.addEventListener("pause", () => this.#patch({ playing: false }));
-    element.addEventListener("durationchange", () => {
-      if (Number.isFinite(element.duration)) this.#patch({ duration: element.duration });
-    });
-    element.addEventListener("error", () => {
-      if (this.state.get().sound && element.src)
-        this.#patch({ playing: false, problem: "Cannot be played: the file did not load." });
-    });
+    this.#output.setVolume(loudness(this.state.get().volume));
   }
 
   position(): number {
-    return this.#element.currentTime;
+    return this.#engine?.position() ?? 0;
   }
 
   levels(): readonly [number, number] {
-    return [0, 0];
+    return this.#output.levels();
+  }
+
+  async prepare(sound: Sound): Promise<void> {
+    if (isShort(sound)) await this.#sample.prepare(sound.key, () => sound.address());
   }
 
   async load(sound: Sound, options: { play?: boolean; at?: number } = {}): Promise<void> {
-    this.#element.pause();
-    this.#patch({ sound, playing: false, duration: sound.duration ?? 0, problem: null });
-    let address: string;
+    this.#stopEngine();
+    this.#range = null;
+    this.#startsWhenOpen = options.play ?? true;
+    const duration = sound.duration ?? 0;
+    this.#patch({ sound, playing: false, duration, problem: null });
     try {
-      address = await sound.address();
-    } catch {
-      this.#patch({ problem: "Cannot be played: the file is no longer in the store." });
+      const loaded = await this.#open(sound, options.at ?? 0);
+      if (this.state.get().sound !== sound) return;
+      this.#engine = loaded.engine;
+      this.#patch({ duration: loaded.duration });
+    } catch (error) {
+      const isGone = !(error instanceof Error) || error.message === "";
+      if (this.state.get().sound === sound) this.#patch({ problem: isGone ? GONE : BROKEN });
       return;
     }
-    if (this.state.get().sound !== sound) return;
-    this.#element.src = address;
-    if (options.at) this.#element.currentTime = options.at;
-    if (options.play ?? true) await this.play();
+    this.#applyLoop();
+    if (this.#startsWhenOpen) await this.play();
   }
 
   async play(): Promise<void> {
-    if (!this.state.get().sound) return;
-    try {
-      await this.#element.play();
-    } catch (error) {
-      if (error instanceof DOMException && error.name === "NotAllowedError")
-        this.#patch({ blocked: true });
+    const { sound } = this.state.get();
+    if (!sound) return;
+    if (!this.#engine) {
+      this.#startsWhenOpen = true;
+      return;
     }
+    const isAllowed = await this.#output.resume();
+    if (this.state.get().sound !== sound) return;
+    if (!isAllowed) {
+      this.#patch({ blocked: true });
+      return;
+    }
+    this.#engine.start();
+    this.#patch({ playing: true, blocked: false });
   }
 
   pause(): void {
-    this.#element.pause();
+    this.#startsWhenOpen = false;
+    this.#engine?.stop();
+    this.#patch({ playing: false });
   }
 
   seek(seconds: number): void {
-    this.#element.currentTime = Math.max(0, Math.min(seconds, this.state.get().duration));
+    this.#engine?.seek(Math.max(0, Math.min(seconds, this.state.get().duration)));
   }
 
   setLoop(loop: boolean): void {
-    this.#element.loop = loop;
     this.#patch({ loop });
+    this.#applyLoop();
+  }
+
+  setLoopRange(range: Range | null): void {
+    this.#range = range;
+    this.#applyLoop();
   }
 
   setVolume(volume: number): void {
-    this.#element.volume = volume;
+    this.#output.setVolume(loudness(volume));
     localStorage.setItem(VOLUME_KEY, String(volume));
     this.#patch({ volume });
   }
 
   clear(): void {
-    this.#element.pause();
-    this.#element.removeAttribute("src");
+    this.#stopEngine();
     this.#patch({ sound: null, playing: false, duration: 0, problem: null });
+  }
+
+  async #open(
+    sound: Sound,
+    at: number,
+  ): Promise<{ engine: SamplePlayer | StreamPlayer; duration: number }> {
+    if (!isShort(sound)) {
+      const files = sound.files ?? { stems: [single(sound)], original: null };
+      try {
+        return { engine: this.#stream, duration: await this.#stream.open(files, at) };
+      } catch (error) {
+        // A file that is not FLAC can still be decoded as a whole.
+        if (sound.files || this.state.get().sound !== sound) throw error;
+      }
+    }
+    const buffer = await this.#sample.prepare(sound.key, () => sound.address());
+    if (this.state.get().sound !== sound) throw new Error("another sound was loaded");
+    return { engine: this.#sample, duration: this.#sample.use(buffer, at) };
+  }
+
+  #stopEngine(): void {
+    this.#engine?.stop();
+    this.#stream.close();
+    this.#engine = null;
+  }
+
+  #applyLoop(): void {
+    const { loop, duration } = this.state.get();
+    if (this.#engine === this.#sample) this.#sample.setLoop(loop);
+    else this.#stream.setLoop(loop ? (this.#range ?? { start: 0, end: duration }) : null);
   }
 
   #patch(change: Partial<PlayerState>): void {
@@ -154,9 +241,22 @@ class ElementPlayer implements Player {
   }
 }
 
+function isShort(sound: Sound): boolean {
+  return !sound.files && sound.duration !== undefined && sound.duration <= MAX_SAMPLE_SECONDS;
+}
+
+function single(sound: Sound) {
+  return { size: null, address: () => sound.address() };
+}
+
+/** Gain of a volume in 0…1: its square, which is even to the ear. */
+function loudness(volume: number): number {
+  return volume * volume;
+}
+
 function storedVolume(): number {
   const stored = Number(localStorage.getItem(VOLUME_KEY) ?? "0.72");
   return stored >= 0 && stored <= 1 ? stored : 0.72;
 }
 
-export const player: Player = new ElementPlayer();
+export const player: Player = new EnginePlayer();

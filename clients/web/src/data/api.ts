@@ -1,7 +1,8 @@
 /** The API client: typed by the generated schema, authenticated, with problems as errors. */
 import createClient, { type Middleware } from "openapi-fetch";
 import type { components, paths } from "./openapi";
-import { ProblemError, accessToken, renewToken } from "./session";
+import { ProblemError } from "./problem-error";
+import { accessToken, renewToken } from "./session";
 
 export type Schemas = components["schemas"];
 

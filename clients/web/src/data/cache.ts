@@ -1,6 +1,6 @@
 /** The cache of answers: URL → query key → cache; components read the cache. */
 import { QueryClient } from "@tanstack/react-query";
-import { ProblemError } from "./session";
+import { ProblemError } from "./problem-error";
 
 const FRESH_MS = 30_000;
 

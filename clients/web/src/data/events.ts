@@ -128,7 +128,11 @@ const GATHER_MS = 300;
 
 function refresh(event: LiveEvent): void {
   if (event.type.startsWith("job.") || event.type.startsWith("run.")) {
-    stale.add(JSON.stringify(["work"]));
+    stale.add(JSON.stringify(["work", "runs"]));
+    // Only the run that changed: a page of finished runs is not read again for each event.
+    stale.add(
+      JSON.stringify(event.run === null ? ["work", "arrivals"] : ["work", "jobs", event.run]),
+    );
   }
   if (event.type.startsWith("item.")) stale.add(JSON.stringify(["items"]));
   if (event.type.startsWith("item.") || event.type === "artifact.added") {

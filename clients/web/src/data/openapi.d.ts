@@ -385,6 +385,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Duplicates
+         * @description List groups of items with the same sound: exact copies, and near ones.
+         *
+         *     Near duplicates differ in format, gain or a few milliseconds at the start; they are found
+         *     among samples. The server deletes none of them itself.
+         */
+        get: operations["get_duplicates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -610,6 +633,29 @@ export interface paths {
          * @description Clear the favourite mark of an item.
          */
         delete: operations["delete_items_by_item_favourite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/items/{item}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Similar
+         * @description Return the items that sound most like an item, the nearest first, and what differs.
+         *
+         *     As many as requested are returned if enough match. Samples are compared with samples, other
+         *     items with other items.
+         */
+        get: operations["get_items_by_item_similar"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -946,6 +992,28 @@ export interface paths {
         get: operations["get_search"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/search/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search
+         * @description Return the items that sound most like several items together.
+         *
+         *     Each item counts with its weight; a negative weight subtracts its sound.
+         */
+        post: operations["post_search_similar"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1679,6 +1747,32 @@ export interface components {
             url: string;
         };
         /**
+         * DuplicateGroup
+         * @description Items with the same sound, the oldest first. The server never deletes any of them itself.
+         */
+        DuplicateGroup: {
+            /**
+             * Exact
+             * @description Whether all members have the same samples; otherwise some differ in format, gain or a few
+             *     milliseconds at the start.
+             */
+            exact: boolean;
+            /** Items */
+            items: components["schemas"]["DuplicateItem"][];
+        };
+        /**
+         * DuplicateItem
+         * @description A member of a group of duplicates.
+         */
+        DuplicateItem: {
+            /**
+             * Audio Sha256
+             * @description SHA-256 of its canonical audio: members with the same one have the same samples.
+             */
+            audio_sha256: string;
+            item: components["schemas"]["Item"];
+        };
+        /**
          * EditFailure
          * @description Why an item was not changed.
          */
@@ -2328,6 +2422,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[DuplicateGroup] */
+        Page_DuplicateGroup_: {
+            /** Items */
+            items: components["schemas"]["DuplicateGroup"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[Item] */
         Page_Item_: {
             /** Items */
@@ -2756,6 +2857,92 @@ export interface components {
         SignInCode: {
             /** Code */
             code: string;
+        };
+        /**
+         * SimilarSound
+         * @description An item that sounds like another.
+         */
+        SimilarSound: {
+            /** @description Relative to the item with the largest weight. */
+            aspects: components["schemas"]["SimilarityAspects"];
+            /** Distance */
+            distance: number;
+            hit: components["schemas"]["SearchHit"];
+        };
+        /**
+         * SimilarSounds
+         * @description The items that sound most alike, the nearest first.
+         */
+        SimilarSounds: {
+            /** Items */
+            items: components["schemas"]["SimilarSound"][];
+            /**
+             * Missing
+             * @description Items of the request that have no vector, because tagging has not described them yet.
+             * @default []
+             */
+            missing?: string[];
+        };
+        /**
+         * SimilarityAspects
+         * @description How much two sounds differ in what is measured of them: 0 not at all, 1 very much.
+         *
+         *     An aspect is absent if one of the sounds has no such value, as noise has no pitch.
+         */
+        SimilarityAspects: {
+            /**
+             * Envelope
+             * @description Mean of attack and length, where a ratio of 16 is 1.
+             */
+            envelope?: number | null;
+            /**
+             * Loudness
+             * @description 24 dB are 1. It has no part in the distance.
+             */
+            loudness?: number | null;
+            /**
+             * Pitch
+             * @description An octave is 1.
+             */
+            pitch?: number | null;
+            /**
+             * Timbre
+             * @description Mean of brightness, where 3 octaves are 1, and noisiness, where a difference of 0.5 is 1.
+             */
+            timbre?: number | null;
+        };
+        /**
+         * SimilarityExample
+         * @description An item that results should sound like, or should not.
+         */
+        SimilarityExample: {
+            /** Item */
+            item: string;
+            /**
+             * Weight
+             * @description A negative weight subtracts the sound.
+             * @default 1
+             */
+            weight?: number;
+        };
+        /**
+         * SimilaritySearch
+         * @description A search for what sounds like several items together.
+         */
+        SimilaritySearch: {
+            /** Items */
+            items: components["schemas"]["SimilarityExample"][];
+            /**
+             * Limit
+             * @default 20
+             */
+            limit?: number;
+            /**
+             * Q
+             * @description Filters in the query language; only matching items are returned.
+             * @default
+             */
+            q?: string;
         };
         /**
          * SoundClass
@@ -4270,6 +4457,43 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    get_duplicates: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DuplicateGroup_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     get_events: {
         parameters: {
             query?: {
@@ -4793,6 +5017,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_items_by_item_similar: {
+        parameters: {
+            query?: {
+                /** @description Filters in the query language; only matching items are returned. */
+                q?: string;
+                /** @description Results. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarSounds"];
+                };
             };
             400: components["responses"]["Refused400"];
             401: components["responses"]["Refused401"];
@@ -5694,6 +5957,8 @@ export interface operations {
                 pitch?: string | null;
                 /** @description Ids of items, or words of songs' names: what was cut from these. */
                 source?: string[];
+                /** @description Ids of your collections: what one holds. */
+                collection?: string[];
                 favourite?: boolean | null;
                 min_rating?: number | null;
                 /** @description Whether the confidence of the class is below 0.62. */
@@ -5702,7 +5967,7 @@ export interface operations {
                 created?: string | null;
                 /** @description An item that results should sound like. */
                 like?: string | null;
-                /** @description `relevance`, `created`, `name`, `bpm` or `duration`; with `-` in front, descending. */
+                /** @description `relevance`, `created`, `name`, `bpm`, `duration` or, with `like`, `near`; with `-` in front, descending. */
                 sort?: string | null;
                 /** @description Whether to count facets. */
                 counts?: boolean;
@@ -5728,6 +5993,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchResult"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_search_similar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimilaritySearch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarSounds"];
                 };
             };
             400: components["responses"]["Refused400"];

@@ -1,6 +1,6 @@
 /** What people read for each problem code: the thing, the cause, what to do. */
 import type { components } from "./openapi";
-import { ProblemError } from "./session";
+import { ProblemError } from "./problem-error";
 
 export type ProblemCode = components["schemas"]["ProblemCode"];
 

@@ -3,6 +3,7 @@
  * `/v1/sessions` receives.
  */
 import type { components } from "./openapi";
+import { ProblemError } from "./problem-error";
 import { createStore } from "./store";
 
 export type Account = components["schemas"]["Account"];
@@ -20,40 +21,15 @@ const CLIENT_HEADER = { "X-Cratedig-Client": "web" } as const;
 
 export const session = createStore<SessionState>({ kind: "starting" });
 
+/** Set while the browser may hold a session's cookie, which scripts cannot see. */
+const COOKIE_HINT = "cratedig.session";
+
 let token = "";
 let renewal: Promise<boolean> | null = null;
 
 /** The access token, empty while signed out. */
 export function accessToken(): string {
   return token;
-}
-
-/** A problem document (RFC 9457) as an error; `code` is empty if the answer held none. */
-export class ProblemError extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    readonly detail: string,
-    readonly trace: string,
-    readonly fields: readonly { field: string; message: string }[] = [],
-  ) {
-    super(detail || code || `status ${status}`);
-  }
-
-  static async from(response: Response): Promise<ProblemError> {
-    return ProblemError.of(response.status, await response.json().catch(() => null));
-  }
-
-  static of(status: number, body: unknown): ProblemError {
-    const problem = (body ?? {}) as Partial<components["schemas"]["Problem"]>;
-    return new ProblemError(
-      status,
-      problem.code ?? "",
-      problem.detail ?? "",
-      problem.trace ?? "",
-      problem.fields ?? [],
-    );
-  }
 }
 
 async function post(path: string, body: unknown): Promise<Response> {
@@ -71,7 +47,15 @@ async function begin(response: Response): Promise<void> {
   token = answer.access_token;
   const account = await fetch("/v1/account", { headers: { Authorization: `Bearer ${token}` } });
   if (!account.ok) throw await ProblemError.from(account);
+  localStorage.setItem(COOKIE_HINT, "1");
   session.set({ kind: "signed-in", account: (await account.json()) as Account });
+}
+
+/** Forget the session on this page; the server has ended it or never had it. */
+export function leaveSession(): void {
+  token = "";
+  localStorage.removeItem(COOKIE_HINT);
+  session.set({ kind: "signed-out" });
 }
 
 export async function signIn(email: string, password: string): Promise<void> {
@@ -92,12 +76,15 @@ export async function signUp(email: string, password: string, invitation: string
 
 /** Take up the session of the cookie, or be signed out. */
 export async function resumeSession(): Promise<void> {
+  if (localStorage.getItem(COOKIE_HINT) === null) {
+    session.set({ kind: "signed-out" });
+    return;
+  }
   try {
     await begin(await post("/v1/sessions/refresh", {}));
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
-    token = "";
-    session.set({ kind: "signed-out" });
+    leaveSession();
   }
 }
 
@@ -132,6 +119,5 @@ export async function signOut(): Promise<void> {
     credentials: "same-origin",
     headers: { Authorization: `Bearer ${token}`, ...CLIENT_HEADER },
   });
-  token = "";
-  session.set({ kind: "signed-out" });
+  leaveSession();
 }

@@ -4,6 +4,7 @@ import { lazy, useEffect } from "react";
 import { navigate } from "../address";
 import { api, data } from "../data/api";
 import { useStore } from "../data/store";
+import { toast } from "../data/toasts";
 import { uploadEntries } from "../uploads/entries";
 
 const Crate = lazy(() => import("../crate").then((module) => ({ default: module.Crate })));
@@ -20,7 +21,9 @@ export function CratePlace() {
   const empty = items.data?.items.length === 0;
   useEffect(() => {
     // The first files are on their way: there is nothing to see here yet, but there is there.
-    if (empty && uploading) navigate("/activity", { replace: true });
+    if (!empty || !uploading) return;
+    toast.set(null);
+    navigate("/activity", { replace: true });
   }, [empty, uploading]);
   if (items.isPending) return <main aria-busy="true" aria-label="Loading" />;
   return empty ? <FirstRun /> : <Crate />;

@@ -8,8 +8,8 @@ import { Dialog } from "../parts/dialog";
 const PLACE_NAMES: Readonly<Record<KeyPlace, string>> = {
   everywhere: "Everywhere",
   crate: "Crate",
+  tracks: "Tracks",
   track: "Track",
-  activity: "Activity",
 };
 
 export function KeysSheet({ onClose }: { onClose: () => void }) {

@@ -25,6 +25,7 @@ import { Toast } from "./toast";
 import { TopBar } from "./top-bar";
 import { Transport } from "./transport";
 
+const Tray = lazy(() => import("../crate/tray").then((module) => ({ default: module.Tray })));
 const Track = lazy(() => import("../track").then((module) => ({ default: module.Track })));
 const Tracks = lazy(() => import("../tracks").then((module) => ({ default: module.Tracks })));
 const Activity = lazy(() => import("../activity").then((module) => ({ default: module.Activity })));
@@ -73,7 +74,7 @@ export function Shell() {
     redo: () => void step("redo"),
   });
   return (
-    <WorkProvider>
+    <WorkProvider detailed={path === "/activity" || overlay === "activity"}>
       <div className="app">
         <TopBar />
         <Strips />
@@ -82,7 +83,11 @@ export function Shell() {
             <PlaceOf route={routeOf(path)} />
           </Suspense>
         </div>
-        <div className="tray-slot" id="tray" />
+        <div className="tray-slot">
+          <Suspense>
+            <Tray />
+          </Suspense>
+        </div>
         <Transport />
         <nav className="tabs" aria-label="Places">
           {TAB_PLACES.map((place) => (

@@ -8,8 +8,9 @@ export function Strips() {
     <div className="strips" role="status">
       {since && (
         <div className="offline-strip">
-          Offline since {since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}. You
-          can go on listening to what is loaded; what needs the server waits.
+          Offline since{" "}
+          {since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })}.
+          You can go on listening to what is loaded; what needs the server waits.
         </div>
       )}
     </div>

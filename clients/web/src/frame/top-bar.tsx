@@ -15,6 +15,7 @@ export function TopBar() {
   const addTip = useTooltip("add");
   const keysTip = useTooltip("keys");
   const email = "account" in state ? state.account.email : "";
+  const initials = email.slice(0, 2).toUpperCase();
   return (
     <header className="top">
       <div className="row grow not-phone">
@@ -58,10 +59,10 @@ export function TopBar() {
         <Link
           className="avatar not-phone"
           href="/settings/account"
-          aria-label={`Account ${email}`}
+          aria-label={`${initials}, account ${email}`}
           title={email}
         >
-          {email.slice(0, 2).toUpperCase()}
+          {initials}
         </Link>
       </div>
     </header>

@@ -6,19 +6,16 @@ import { useKeys, useTooltip } from "../keys/commands";
 import { formatClock, formatLength } from "../parts/format";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
+import { keepToOneTab, togglePlayback } from "../parts/playback";
 import { drawLine, drawWave, themeColor } from "../parts/waveform";
 import { theme } from "../theme";
-
-function toggle(): void {
-  if (player.state.get().playing) player.pause();
-  else void player.play();
-}
 
 export function Transport() {
   const state = useStore(player.state);
   const neighbours = useStore(player.neighbours);
   const playTip = useTooltip("play");
-  useKeys({ play: toggle });
+  useKeys({ play: togglePlayback });
+  useEffect(keepToOneTab, []);
   const { sound } = state;
   return (
     <footer className="transport" aria-label="Transport">
@@ -38,7 +35,7 @@ export function Transport() {
           aria-label={state.playing ? "Pause" : "Play"}
           title={playTip}
           disabled={!sound}
-          onClick={toggle}
+          onClick={togglePlayback}
         >
           <Icon name={state.playing ? "pause" : "play"} />
         </button>

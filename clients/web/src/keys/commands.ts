@@ -70,6 +70,16 @@ function keepsSpace(element: Element | null): boolean {
   return element.closest("[role=dialog], [role=menu]") !== null;
 }
 
+const ARROWS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
+const MOVES = new Set([...ARROWS, "Home", "End", "PageUp", "PageDown"]);
+
+/** Whether a key belongs to an element: what presses it, or moves inside it. */
+function keepsKey(element: Element | null, chord: string): boolean {
+  if (element === null) return false;
+  if (chord === "Enter") return element.matches("button, a[href], select, summary");
+  return MOVES.has(chord) && element.matches("select, input, [role=slider], [role=tab]");
+}
+
 const WHILE_TYPING = new Set(["Escape", "Ctrl+K"]);
 
 /** Listen to the keyboard; return a function that stops. */
@@ -81,6 +91,7 @@ export function listenToKeys(target: Window): () => void {
     const element = document.activeElement;
     if (chord === "" || (takesText(element) && !WHILE_TYPING.has(chord))) return;
     if (chord === "Space" && keepsSpace(element)) return;
+    if (keepsKey(element, chord)) return;
     const commands = matcher.match(chord, event.timeStamp);
     if (commands === "pending") return;
     for (const command of commands) {

@@ -1,6 +1,7 @@
 /** The table of keys: handlers, the `?` sheet, the palette and every tooltip come from it. */
 import { CRATE_KEYS } from "../crate/keys";
 import { TRACK_KEYS } from "../track/keys";
+import { TRACKS_KEYS } from "../tracks/keys";
 import type { KeyEntry } from "./entry";
 
 const FRAME_KEYS: readonly KeyEntry[] = [
@@ -24,4 +25,9 @@ const FRAME_KEYS: readonly KeyEntry[] = [
   { command: "redo", chords: ["Ctrl+Shift+Z"], label: "Redo", place: "everywhere" },
 ];
 
-export const KEYS: readonly KeyEntry[] = [...FRAME_KEYS, ...CRATE_KEYS, ...TRACK_KEYS];
+export const KEYS: readonly KeyEntry[] = [
+  ...FRAME_KEYS,
+  ...CRATE_KEYS,
+  ...TRACKS_KEYS,
+  ...TRACK_KEYS,
+];

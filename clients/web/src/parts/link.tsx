@@ -6,7 +6,7 @@ export function Link({
   href,
   onClick,
   ...rest
-}: AnchorHTMLAttributes<HTMLAnchorElement> & { href: string }) {
+}: AnchorHTMLAttributes<HTMLAnchorElement> & { href: string; "data-song"?: string }) {
   return (
     <a
       {...rest}

@@ -11,8 +11,11 @@ export interface WaveStyle {
   readonly power?: number;
 }
 
-/** Return the value of a custom property of the theme, such as `wave`. */
+const FORCED_COLORS = window.matchMedia("(forced-colors: active)");
+
+/** Return the value of a custom property of the theme, such as `wave`; the system's if it forces its own. */
 export function themeColor(name: string): string {
+  if (FORCED_COLORS.matches) return name.startsWith("accent") ? "Highlight" : "CanvasText";
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 

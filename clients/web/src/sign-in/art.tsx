@@ -16,13 +16,20 @@ function envelope(stem: number, beat: number): number {
   const phase = beat % 1;
   const wobble = 0.5 + 0.5 * Math.sin(beat * 12.9898 + stem * 78.233);
   if (stem === 0) {
-    const hit = Math.max(Math.exp(-phase * 6), 0.7 * Math.exp(-((phase + 0.5) % 1) * 9));
-    return hit * (0.7 + 0.3 * wobble);
+    const quarter = Math.floor(beat * 4);
+    const accent = [1, 0.3, 0.85, 0.35, 0.55, 0.2, 0.9, 0.6][quarter % 8] ?? 0.3;
+    return Math.exp(-((phase * 4) % 1) * 3) * accent * (0.8 + 0.2 * wobble);
   }
-  if (stem === 1) return Math.exp(-(beat % 1.5) * 1.4) * (0.55 + 0.25 * Math.sin(beat * 2.1));
+  if (stem === 1) {
+    const note = (beat % 1.5) / 1.5;
+    return (
+      Math.min(1, note * 16) * Math.min(1, (1 - note) * 6) * (0.5 + 0.2 * Math.sin(beat * 2.1))
+    );
+  }
   if (stem === 2) return 0.3 + 0.4 * Math.exp(-(beat % 4) * 0.7) + 0.1 * wobble;
-  const phrase = Math.sin(beat * 0.8) > -0.35 ? 1 : 0.04;
-  return phrase * (0.3 + 0.6 * Math.abs(Math.sin(beat * 1.9) * Math.sin(beat * 0.63)));
+  const syllable = Math.sin(Math.PI * ((beat * 1.15) % 1)) ** 0.55;
+  const phrase = (beat + 6) % 12 < 9.5 ? 0.35 + 0.6 * Math.abs(Math.sin(beat * 0.63)) : 0.02;
+  return phrase * syllable;
 }
 
 function draw(canvas: HTMLCanvasElement): void {
@@ -62,7 +69,7 @@ function draw(canvas: HTMLCanvasElement): void {
   }
   context.globalAlpha = 1;
   context.fillStyle = themeColor("fg1");
-  context.font = `${12 * ratio}px ${themeColor("font")}`;
+  context.font = `${12 * ratio}px ${getComputedStyle(canvas).fontFamily}`;
   LABELS.forEach((label, stem) => {
     const y = height / 2 + (stem - 1.5) * height * 0.175 - height * 0.068;
     context.fillText(label, SPLIT_TO * width + 14 * ratio, y);

@@ -2,7 +2,8 @@
 import { useState } from "react";
 import { setQuery, useAddress } from "../address";
 import { problemText } from "../data/problems";
-import { ProblemError, signIn, signUp } from "../data/session";
+import { ProblemError } from "../data/problem-error";
+import { signIn, signUp } from "../data/session";
 import { Logo } from "../parts/icon";
 import { SplitArt } from "./art";
 import { PasswordField, TextField } from "./fields";

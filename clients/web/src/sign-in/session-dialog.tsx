@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { problemText } from "../data/problems";
 import { queries } from "../data/cache";
-import { session, signIn } from "../data/session";
+import { leaveSession, signIn } from "../data/session";
 import { Dialog } from "../parts/dialog";
 import { PasswordField } from "./fields";
 
@@ -41,11 +41,7 @@ export function SessionDialog({ email }: { email: string }) {
           onChange={setPassword}
         />
         <div className="row" style={{ gap: 6, marginTop: 16, justifyContent: "flex-end" }}>
-          <button
-            type="button"
-            className="btn quiet"
-            onClick={() => session.set({ kind: "signed-out" })}
-          >
+          <button type="button" className="btn quiet" onClick={() => leaveSession()}>
             Use another account
           </button>
           <button type="submit" className="btn primary" disabled={busy}>

@@ -1,6 +1,6 @@
 /** Uploads through the API and its signed addresses. */
 import { api, data, idempotent } from "../data/api";
-import { ProblemError } from "../data/session";
+import { ProblemError } from "../data/problem-error";
 import type { UploadPorts } from "./send";
 
 const MAX_PAUSE_MS = 10_000;

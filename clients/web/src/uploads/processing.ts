@@ -5,7 +5,7 @@
 import { api, data } from "../data/api";
 import { queries } from "../data/cache";
 import { problemText } from "../data/problems";
-import { ProblemError } from "../data/session";
+import { ProblemError } from "../data/problem-error";
 import { createStore } from "../data/store";
 import { showToast } from "../data/toasts";
 

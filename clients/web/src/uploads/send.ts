@@ -1,6 +1,6 @@
 /** Sending one file in parts, with everything that can interrupt it. */
 import type { Schemas } from "../data/api";
-import { ProblemError } from "../data/session";
+import { ProblemError } from "../data/problem-error";
 
 export type Upload = Schemas["Upload"];
 type Part = Schemas["UploadPart"];

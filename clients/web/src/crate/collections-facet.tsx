@@ -1,0 +1,127 @@
+/** Collections in the facet column: each is a filter, and takes sounds that are dropped on it. */
+
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Icon } from "../parts/icon";
+import { collect, collectionsQuery, createCollection, renameCollection } from "./collections-data";
+import { useDropTarget } from "./drop-target";
+import { FacetGroup } from "./facet-parts";
+import { NameField } from "./name-field";
+import { countText } from "./texts";
+import type { Collection, SearchHit } from "./types";
+import type { Crate } from "./use-crate";
+
+export function CollectionsFacet({
+  crate,
+  favourites,
+}: {
+  crate: Crate;
+  favourites: number | undefined;
+}) {
+  const { filters, setFilters } = crate;
+  const collections = useQuery(collectionsQuery);
+  const [isNaming, setIsNaming] = useState(false);
+  const create = async (name: string, hits: readonly SearchHit[]): Promise<void> => {
+    setIsNaming(false);
+    const made = await createCollection(name);
+    if (made && hits.length > 0) await collect(made, hits);
+  };
+  return (
+    <FacetGroup title="Collections">
+      <CollectionRow
+        label="Favourites"
+        count={favourites}
+        isOpen={filters.favourites}
+        onOpen={() => setFilters({ favourites: !filters.favourites })}
+      />
+      {(collections.data ?? []).map((collection) => (
+        <OwnCollection key={collection.id} crate={crate} collection={collection} />
+      ))}
+      {isNaming ? (
+        <NameField
+          label="Name of the new collection"
+          value=""
+          onName={(name) => void create(name, [])}
+          onCancel={() => setIsNaming(false)}
+        />
+      ) : (
+        <button type="button" className="facet-more" onClick={() => setIsNaming(true)}>
+          New collection
+        </button>
+      )}
+    </FacetGroup>
+  );
+}
+
+function OwnCollection({ crate, collection }: { crate: Crate; collection: Collection }) {
+  const { filters, setFilters } = crate;
+  const [isNaming, setIsNaming] = useState(false);
+  const isOpen = filters.collection === collection.id;
+  if (isNaming) {
+    return (
+      <NameField
+        label={`Name of ${collection.name}`}
+        value={collection.name}
+        onName={(name) => {
+          setIsNaming(false);
+          if (name !== collection.name) void renameCollection(collection, name);
+        }}
+        onCancel={() => setIsNaming(false)}
+      />
+    );
+  }
+  return (
+    <CollectionRow
+      label={collection.name}
+      count={collection.items}
+      isOpen={isOpen}
+      onOpen={() => setFilters({ collection: isOpen ? null : collection.id })}
+      onRename={() => setIsNaming(true)}
+      onSounds={(hits) => void collect(collection, hits)}
+    />
+  );
+}
+
+function CollectionRow({
+  label,
+  count,
+  isOpen,
+  onOpen,
+  onRename,
+  onSounds,
+}: {
+  label: string;
+  count: number | undefined;
+  isOpen: boolean;
+  onOpen: () => void;
+  onRename?: () => void;
+  onSounds?: (hits: SearchHit[]) => void;
+}) {
+  const target = useDropTarget((hits) => onSounds?.(hits));
+  return (
+    <div className={`collection${target.isOver && onSounds ? " over" : ""}`}>
+      <button
+        type="button"
+        aria-pressed={isOpen}
+        className={isOpen ? "facet-row plain on" : "facet-row plain"}
+        onClick={onOpen}
+        onDoubleClick={onRename}
+        {...(onSounds && target.handlers)}
+      >
+        <span className="ellipsis">{label}</span>
+        <span className="facet-count">{count === undefined ? "" : countText(count)}</span>
+      </button>
+      {isOpen && onRename && (
+        <button
+          type="button"
+          className="icon-btn small"
+          aria-label={`Rename ${label}`}
+          title="Rename"
+          onClick={onRename}
+        >
+          <Icon name="dots" />
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,201 @@
+/** The inspector: one sound, what is known of it, and what can be done with it. */
+
+import { useQuery } from "@tanstack/react-query";
+import { useTooltip } from "../keys/commands";
+import { baseName, formatLength } from "../parts/format";
+import { Icon } from "../parts/icon";
+import { Link } from "../parts/link";
+import { collectionsQuery, uncollect } from "./collections-data";
+import { InspectorWave } from "./inspector-wave";
+import { keyWords, noteOf } from "./musical-keys";
+import { saveSound } from "./saving";
+import { Similar } from "./similar";
+import { Stars } from "./stars";
+import { SoundTags } from "./sound-tags";
+import { className, confidenceText, isConfirmed, isDoubtful, levelText } from "./texts";
+import type { SearchHit } from "./types";
+import type { Crate } from "./use-crate";
+import { useSongName } from "./use-song-name";
+import { editSounds } from "./editing";
+import type { ItemChange } from "./item-changes";
+
+export function Inspector({
+  crate,
+  onTray,
+  onTag,
+  onCollect,
+  onLike,
+}: {
+  crate: Crate;
+  onTray: () => void;
+  onTag: () => void;
+  onCollect: () => void;
+  onLike: () => void;
+}) {
+  const { hit } = crate;
+  const trayTip = useTooltip("crate-to-tray");
+  const saveTip = useTooltip("crate-save");
+  const collectTip = useTooltip("crate-collect");
+  const collections = useQuery(collectionsQuery);
+  if (!hit) return <p className="inspector-none fg2">No sound is current.</p>;
+  const edit = (change: ItemChange, label: string): void => {
+    void editSounds({ hits: [hit], change, label }, (items, patch) =>
+      crate.pages.patch(items, patch),
+    );
+  };
+  const open = collections.data?.find((one) => one.id === crate.filters.collection);
+  return (
+    <>
+      <section>
+        <div className="row inspector-title">
+          <h2 className="ellipsis grow" title={baseName(hit.item.name)}>
+            {baseName(hit.item.name)}
+          </h2>
+          <button
+            type="button"
+            className={hit.favourite ? "icon-btn small starred" : "icon-btn small"}
+            aria-label="Favourite"
+            aria-pressed={hit.favourite ?? false}
+            onClick={() =>
+              edit({ favourite: !hit.favourite }, hit.favourite ? "Favourite removed" : "Favourite")
+            }
+          >
+            <Icon name="star" {...(hit.favourite && { className: "filled" })} />
+          </button>
+        </div>
+        <InspectorWave hit={hit} />
+        <div className="row inspector-ends t11 fg2">
+          <span>0</span>
+          {hit.attack != null && <span>attack {formatLength(hit.attack)}</span>}
+          <span>{hit.item.audio ? formatLength(hit.item.audio.duration) : ""}</span>
+        </div>
+        <div className="row inspector-acts">
+          <button type="button" className="btn primary grow" title={trayTip} onClick={onTray}>
+            <Icon name="plus" />
+            To tray <span className="kbd">↵</span>
+          </button>
+          <button type="button" className="btn" title={saveTip} onClick={() => void saveSound(hit)}>
+            <Icon name="download" />
+            Save
+          </button>
+          <button type="button" className="btn" title={collectTip} onClick={onCollect}>
+            Collect
+          </button>
+        </div>
+        {open && (
+          <button
+            type="button"
+            className="btn small quiet inspector-out"
+            onClick={() => void uncollect(open, [hit]).then(crate.reload)}
+          >
+            Take out of {open.name}
+          </button>
+        )}
+      </section>
+      <Facts hit={hit} />
+      <section>
+        <h3>
+          Tags
+          <Stars
+            rating={hit.rating ?? null}
+            onRating={(rating) => edit({ rating }, rating ? `Rated ${rating}` : "Rating removed")}
+          />
+        </h3>
+        <SoundTags hit={hit} onAdd={onTag} onEdit={edit} />
+      </section>
+      {hit.item.kind === "sample" && <Similar item={hit.item.id} onAll={onLike} />}
+    </>
+  );
+}
+
+function Facts({ hit }: { hit: SearchHit }) {
+  const song = useSongName(hit.song ?? null);
+  const stem = hit.item.stem ?? hit.item.lineage?.stem;
+  const start = hit.item.lineage?.start;
+  const rate = hit.item.audio?.sample_rate;
+  return (
+    <section>
+      <dl>
+        {hit.sound_class && <ClassFact hit={hit} />}
+        {hit.camelot && (
+          <Fact name="Key">
+            {keyWords(hit.camelot)} <span className="fg2">{hit.camelot}</span>
+          </Fact>
+        )}
+        {hit.bpm != null && <Fact name="Tempo">{Math.round(hit.bpm * 10) / 10} BPM</Fact>}
+        {hit.pitch != null && (
+          <Fact name="Pitch">
+            {noteOf(hit.pitch)}, {Math.round(hit.pitch)} Hz
+          </Fact>
+        )}
+        {hit.loudness != null && <Fact name="Loudness">{levelText(hit.loudness)} LUFS</Fact>}
+        {hit.brightness != null && (
+          <Fact name="Brightness">{Math.round(hit.brightness).toLocaleString("en")} Hz</Fact>
+        )}
+        {hit.noisiness != null && (
+          <Fact name="Noisiness" title="0 for a tone, about 0.85 for white noise">
+            {hit.noisiness.toFixed(2)}
+          </Fact>
+        )}
+        {hit.song && (
+          <Fact name="From">
+            <Link className="link" href={`/tracks/${hit.song}`}>
+              {song || "A song"}
+            </Link>
+            {stem && `, ${stem}`}
+            {start != null && rate !== undefined && (
+              <span className="fg2"> at {formatLength(start / rate)}</span>
+            )}
+          </Fact>
+        )}
+        {hit.licence && <Fact name="Licence">{hit.licence}</Fact>}
+      </dl>
+    </section>
+  );
+}
+
+function ClassFact({ hit }: { hit: SearchHit }) {
+  const confidence = hit.class_confidence;
+  const isYours = isConfirmed(hit);
+  return (
+    <div className="fact-row">
+      <dt>Class</dt>
+      <dd className="cell-class">
+        <i className={isYours ? "dot" : "dot proposal"} />
+        <span className={isDoubtful(hit) ? "doubtful" : ""}>
+          {className(hit.sound_class ?? "")}
+        </span>
+      </dd>
+      {!isYours && confidence != null ? (
+        <dd
+          className="confidence"
+          tabIndex={0}
+          aria-label={`Confidence ${confidenceText(confidence)}, calibrated`}
+          title="Calibrated: of ten at .8, eight are right"
+        >
+          <i style={{ "--value": `${confidence * 100}%` } as React.CSSProperties} />
+          {confidenceText(confidence)}
+        </dd>
+      ) : (
+        <dd className="fg2 t12">{isYours ? "yours" : ""}</dd>
+      )}
+    </div>
+  );
+}
+
+function Fact({
+  name,
+  title,
+  children,
+}: {
+  name: string;
+  title?: string;
+  children: React.ReactNode;
+}) {
+  return (
+    <div className="fact-row" title={title}>
+      <dt>{name}</dt>
+      <dd className="wide">{children}</dd>
+    </div>
+  );
+}

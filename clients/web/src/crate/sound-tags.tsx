@@ -1,0 +1,62 @@
+/** The tags of a sound: yours as solid chips, the machine's as dashed proposals to judge. */
+
+import { useKeyLabel } from "../keys/commands";
+import { Icon } from "../parts/icon";
+import { hasTag, type ItemChange } from "./item-changes";
+import { confidenceText } from "./texts";
+import type { SearchHit } from "./types";
+
+/** Proposals that are listed, the most confident first. */
+const PROPOSALS = 8;
+
+export function SoundTags({
+  hit,
+  onAdd,
+  onEdit,
+}: {
+  hit: SearchHit;
+  onAdd: () => void;
+  onEdit: (change: ItemChange, label: string) => void;
+}) {
+  const cap = useKeyLabel("crate-tag");
+  const tags = hit.tags ?? [];
+  const own = tags.filter((tag) => tag.source === "user");
+  const proposals = tags
+    .filter((tag) => tag.source !== "user" && !hasTag(hit, tag.name))
+    .slice(0, PROPOSALS);
+  return (
+    <ul className="sound-tags" aria-label="Tags">
+      {own.map((tag) => (
+        <li key={tag.name} className="chip">
+          {tag.name}
+          <button
+            type="button"
+            aria-label={`Remove the tag ${tag.name}`}
+            onClick={() => onEdit({ removeTags: [tag.name] }, `Tag ${tag.name} removed`)}
+          >
+            <Icon name="close" />
+          </button>
+        </li>
+      ))}
+      {proposals.map((tag) => (
+        <li key={tag.name} className="chip proposal">
+          {tag.name}
+          {tag.confidence != null && ` ${confidenceText(tag.confidence).replace(/^0/, "")}`}
+          <button
+            type="button"
+            aria-label={`Yes, ${tag.name}`}
+            onClick={() => onEdit({ addTags: [tag.name] }, `Tag ${tag.name} confirmed`)}
+          >
+            <Icon name="check" />
+          </button>
+        </li>
+      ))}
+      <li>
+        <button type="button" className="chip add" onClick={onAdd}>
+          <Icon name="plus" />
+          Tag {cap !== undefined && <span className="kbd">{cap}</span>}
+        </button>
+      </li>
+    </ul>
+  );
+}

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { baseName, formatBytes, formatClock, formatKey, formatLength, plural } from "./format";
+
+test("lengths have the unit of their size", () => {
+  expect([0.214, 3.87, 59.999, 247, 3730].map(formatLength)).toEqual([
+    "214\u2009ms",
+    "3.87\u2009s",
+    "0:59",
+    "4:07",
+    "1:02:10",
+  ]);
+  expect(formatClock(48.9)).toBe("0:48");
+});
+
+test("bytes are decimal, with one digit below ten", () => {
+  expect([0, 999, 8_200_000, 41_000_000, 2_240_000_000].map(formatBytes)).toEqual([
+    "0\u2009B",
+    "999\u2009B",
+    "8.2\u2009MB",
+    "41\u2009MB",
+    "2.2\u2009GB",
+  ]);
+});
+
+test("keys are written as musicians write them", () => {
+  expect(["A:min", "C:maj", "F#:min", "Bb:maj"].map(formatKey)).toEqual(["Am", "C", "F♯m", "B♭"]);
+});
+
+test("words", () => {
+  expect(plural(1, "song")).toBe("1 song");
+  expect(plural(1200, "song")).toBe("1,200 songs");
+  expect(baseName("low_tide.final.wav")).toBe("low_tide.final");
+});

@@ -1,0 +1,206 @@
+/** What the server knows of a song, as its files and jobs say it. */
+import type { Schemas } from "../data/api";
+import type { Beat } from "./grid";
+
+export type Artifact = Schemas["Artifact"];
+export type Job = Schemas["Job"];
+
+/** The order of stems, which never changes; it is also that of their number keys. */
+export const STEM_ORDER = [
+  "drums",
+  "bass",
+  "other",
+  "accompaniment",
+  "vocals",
+  "guitar",
+  "piano",
+] as const;
+
+export interface Analysis {
+  readonly duration: number;
+  readonly tempo?: {
+    readonly bpm: number;
+    readonly confidence: number;
+    readonly steadiness: number;
+    readonly candidates: readonly { readonly bpm: number; readonly weight: number }[];
+    readonly beats_per_bar: number;
+  } | null;
+  readonly beats: readonly Beat[];
+  readonly key?: { readonly best: KeyReading; readonly second: KeyReading } | null;
+  readonly chords: readonly Chord[];
+  readonly sections: readonly Section[];
+}
+
+export interface KeyReading {
+  readonly key: string;
+  readonly camelot: string;
+  readonly confidence: number;
+}
+
+export interface Chord {
+  readonly start: number;
+  readonly end: number;
+  /** In Harte's notation; `N` is no chord. */
+  readonly chord: string;
+  readonly confidence: number;
+}
+
+export interface Section {
+  readonly start: number;
+  readonly end: number;
+  readonly label: string;
+  readonly confidence: number;
+}
+
+export interface Word {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+  readonly confidence: number;
+}
+
+export interface Lyrics {
+  readonly language: string;
+  readonly lines: readonly { readonly words: readonly Word[] }[];
+  readonly removed: readonly unknown[];
+}
+
+export interface Note {
+  readonly start: number;
+  readonly end: number;
+  readonly pitch: number;
+  readonly name: string;
+  readonly velocity: number;
+  readonly confidence: number;
+  readonly bends: readonly number[];
+}
+
+export interface Notes {
+  readonly bend_interval: number;
+  readonly notes: readonly Note[];
+}
+
+/** The newest file of each kind and stem that a page of a song needs. */
+export interface SongFiles {
+  readonly canonical: Artifact | null;
+  readonly peaks: Artifact | null;
+  readonly analysis: Artifact | null;
+  readonly lyrics: Artifact | null;
+  /** Stems of one separation, in their order. */
+  readonly stems: readonly StemFiles[];
+}
+
+export interface StemFiles {
+  readonly stem: string;
+  readonly audio: Artifact;
+  readonly peaks: Artifact | null;
+  readonly notes: Artifact | null;
+}
+
+/** Choose the files of a song. Stems come from the newest separation alone. */
+export function filesOf(artifacts: readonly Artifact[]): SongFiles {
+  const newestFirst = [...artifacts].sort((a, b) => b.created.localeCompare(a.created));
+  const newest = (test: (artifact: Artifact) => boolean): Artifact | null =>
+    newestFirst.find(test) ?? null;
+  const isStem = ({ kind, stem }: Artifact): boolean => kind === "stem" && stem !== "mix";
+  const job = newest(isStem)?.job;
+  const stems = newestFirst
+    .filter((artifact) => isStem(artifact) && artifact.job === job)
+    .map((audio) => ({
+      stem: audio.stem ?? "other",
+      audio,
+      peaks: newest(
+        ({ kind, stem, job: made }) => kind === "peaks" && stem === audio.stem && made === job,
+      ),
+      notes: newest(({ kind, stem, name }) => {
+        return kind === "notes" && stem === audio.stem && name.endsWith(".json");
+      }),
+    }));
+  return {
+    canonical: newest(({ kind }) => kind === "canonical"),
+    peaks: newest(({ kind, stem }) => kind === "peaks" && !stem),
+    analysis: newest(({ kind, name }) => kind === "analysis" && name.endsWith(".json")),
+    lyrics: newest(({ kind, name }) => kind === "lyrics" && name.endsWith(".json")),
+    stems: stems.sort((a, b) => orderOf(a.stem) - orderOf(b.stem)),
+  };
+}
+
+function orderOf(stem: string): number {
+  const index = (STEM_ORDER as readonly string[]).indexOf(stem);
+  return index < 0 ? STEM_ORDER.length : index;
+}
+
+/** How clean each stem is, as the newest separation estimates it. */
+export function cleannessOf(result: Record<string, unknown> | undefined): Map<string, number> {
+  const stems = (result?.["stems"] ?? []) as { stem: string; confidence: number }[];
+  return new Map(
+    stems.filter(({ stem }) => stem !== "mix").map(({ stem, confidence }) => [stem, confidence]),
+  );
+}
+
+/** Results of the newest finished jobs by task. */
+export function resultsOf(jobs: readonly Job[]): ReadonlyMap<string, Record<string, unknown>> {
+  const results = new Map<string, Record<string, unknown>>();
+  for (const job of [...jobs].sort((a, b) => a.created.localeCompare(b.created)))
+    if (job.state === "succeeded" && job.result) results.set(job.task, job.result);
+  return results;
+}
+
+export interface Cuts {
+  readonly oneShots: number;
+  readonly loops: number;
+}
+
+/** Count the files that slicing cut from a song and its stems. */
+export function cutsOf(artifacts: readonly Artifact[]): Cuts {
+  const count = (wanted: string): number => artifacts.filter(({ kind }) => kind === wanted).length;
+  return { oneShots: count("sample"), loops: count("loop") };
+}
+
+/** `Drums`, `Accompaniment`. */
+export function stemLabel(stem: string): string {
+  return stem.charAt(0).toUpperCase() + stem.slice(1);
+}
+
+/** Colour of a stem; the accompaniment has that of `other`, with which it is never shown. */
+export function stemColor(stem: string): string {
+  return stem === "accompaniment" ? "other" : stem;
+}
+
+/** A chord as people write it: root and suffix. `null` for no chord. */
+export function chordLabel(chord: string): { root: string; suffix: string } | null {
+  const [root = "", quality = ""] = chord.split(":");
+  if (root === "N" || root === "X") return null;
+  const isMinor = quality.startsWith("min");
+  const suffixes: Readonly<Record<string, string>> = {
+    maj: "",
+    min: "",
+    maj7: "maj7",
+    min7: "7",
+    min6: "6",
+    maj6: "6",
+  };
+  return {
+    root: root.replace("#", "♯").replace("b", "♭") + (isMinor ? "m" : ""),
+    suffix: suffixes[quality] ?? quality,
+  };
+}
+
+/** `A minor`, `F♯ major`. */
+export function keyName(key: string): string {
+  const [root = "", mode = ""] = key.split(":");
+  return `${root.replace("#", "♯").replace("b", "♭")} ${mode === "min" ? "minor" : "major"}`;
+}
+
+/** `.91`: a share with two decimals and no zero before them. */
+export function shareText(share: number): string {
+  return share >= 0.995 ? "1.0" : share.toFixed(2).slice(1);
+}
+
+/** The form as letters, each run of the same once: `A B A C`. */
+export function formText(sections: readonly Section[]): string {
+  return sections
+    .filter(({ label }, index) => label !== sections[index - 1]?.label)
+    .map(({ label }) => label)
+    .join(" ");
+}

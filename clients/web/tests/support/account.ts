@@ -1,0 +1,55 @@
+/** Steps that flows share. */
+import type { Page } from "playwright-core";
+
+export const PASSWORD = "correct horse battery";
+
+/** Make an account through the page, with the keyboard alone. */
+export async function signUpByKeyboard(page: Page, url: string, email: string): Promise<void> {
+  await page.goto(`${url}/`);
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  const toggle = page.getByRole("button", { name: "Make an account" });
+  for (let stops = 0; stops < 10; stops += 1) {
+    await page.keyboard.press("Tab");
+    if (await toggle.evaluate((element) => element === document.activeElement)) break;
+  }
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Make an account" }).waitFor();
+  await page.getByLabel("E-mail").focus();
+  await page.keyboard.type(email);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(PASSWORD);
+  await page.keyboard.press("Enter");
+  await page.getByRole("banner").waitFor();
+}
+
+export interface DroppedFile {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+/** Drag files over the page and drop them; `onVeil` runs while they hang over it. */
+export async function dropFiles(
+  page: Page,
+  files: readonly DroppedFile[],
+  onVeil: () => Promise<void>,
+): Promise<void> {
+  const encoded = files.map(({ name, bytes }) => ({ name, base64: bytes.toString("base64") }));
+  const transfer = await page.evaluateHandle((list) => {
+    const data = new DataTransfer();
+    for (const { name, base64 } of list) {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      data.items.add(new File([bytes], name));
+    }
+    return data;
+  }, encoded);
+  await page.dispatchEvent("body", "dragenter", { dataTransfer: transfer });
+  await page.dispatchEvent("body", "dragover", { dataTransfer: transfer });
+  await onVeil();
+  await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+}
+
+/** Wait until the row of a file in Activity shows a text. */
+export async function waitForRow(page: Page, name: string, text: string): Promise<void> {
+  const row = page.getByRole("row").filter({ hasText: name });
+  await row.getByText(text).filter({ visible: true }).first().waitFor();
+}
