@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from cratedig import AsyncClient, Client, CratedigError, Credentials, JobFailedError, types
 from embedded.settings import EmbeddedSettings
 from embedded.sign_in import make_code
-from tests.support.running_server import RunningServer
+from tests.support.running_server import RunningServer, eventually
 from tests.support.sounds import write_tone
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
@@ -94,6 +95,22 @@ class SdkHarness:
     @property
     def friend(self) -> str:
         return self.administrator.account.get().id
+
+    def duplicates(self) -> str:
+        """Upload one sound in two formats, if that was not done, and wait until both are known."""
+        if next(self.user.similarity.duplicates(), None) is None:
+            tone = write_tone(self.file.with_name("twice.wav"), seconds=0.3, frequency=523.0)
+            copy = tone.with_suffix(".flac")
+            soundfile.write(copy, *soundfile.read(tone, dtype="int16"), subtype="PCM_16")
+            for path in (tone, copy):
+                upload = self.user.uploads.file(path, kind="sample")
+                self.user.jobs.wait(str(upload.job))
+                self.user.jobs.wait(self.user.jobs.create(str(upload.item), "tagging").id)
+            eventually(
+                lambda: next(self.user.similarity.duplicates(), None) is not None,
+                what="duplicates",
+            )
+        return next(self.user.similarity.duplicates()).items[0].item.id
 
     def tag(self) -> str:
         self.user.tags.add(self.item, "dusty")
@@ -197,8 +214,11 @@ CASES: dict[str, Case] = {
     "sessions.create": lambda c, w: c.sessions.create(w.email, PASSWORD),
     "sessions.delete": lambda c, w: c.sessions.delete(),
     "sessions.refresh": lambda c, w: c.sessions.refresh(),
-    "similarity.duplicates": lambda c, w: c.similarity.duplicates(page_size=1),
-    "similarity.find": lambda c, w: c.similarity.find(w.item, q="class:kick", page_size=5),
+    "similarity.duplicates": lambda c, w: (
+        w.duplicates(),
+        c.similarity.duplicates(page_size=1),
+    )[1],
+    "similarity.find": lambda c, w: c.similarity.find(w.duplicates(), q="len:<1", page_size=5),
     "similarity.search": lambda c, w: c.similarity.search({w.item: 0.5}, q="kick", page_size=5),
     "tags.add": lambda c, w: c.tags.add(w.item, "warm"),
     "tags.list": lambda c, w: c.tags.list(q=w.tag()),
