@@ -30,7 +30,8 @@ async function openCrate(email: string, theme: "dark" | "light"): Promise<Watche
   await signUpByKeyboard(page, server.url, email);
   await page.getByRole("heading", { name: "Drop a song" }).waitFor();
   const chooser = page.waitForEvent("filechooser");
-  await page.keyboard.press("u");
+  await page.getByRole("button", { name: "Choose files" }).focus();
+  await page.keyboard.press("Enter");
   const files = NAMES.map((name, index) => ({
     name: `${name}.wav`,
     mimeType: "audio/wav",
