@@ -126,7 +126,8 @@ class WebClient:
         response.headers["Vary"] = "Accept-Encoding"
         if encoding:
             response.headers["Content-Encoding"] = encoding
-        if suffix == ".html":
+        if suffix in (".html", ".js"):
+            # A worker has the policy of its own script, not that of the page.
             response.headers["Content-Security-Policy"] = self._policy
         if self._files.is_not_modified(response.headers, headers):
             unchanged = NotModifiedResponse(response.headers)

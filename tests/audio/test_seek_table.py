@@ -131,4 +131,3 @@ def test_a_full_disk_is_an_error_of_the_write() -> None:
     encoder = Encoder(Path("/dev/full"), RATE, channels=1)
     with pytest.raises(OSError, match="No space left"):
         encoder.write(audio(10.0)[:1])
-        encoder.close()

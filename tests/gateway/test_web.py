@@ -87,6 +87,8 @@ async def test_an_asset_is_kept_for_a_year(client: httpx.AsyncClient) -> None:
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert "content-encoding" not in answer.headers
     assert answer.headers["vary"] == "Accept-Encoding"
+    # A worker may then fetch what its page may.
+    assert answer.headers["content-security-policy"] == POLICY
     wasm = await client.get("/assets/decoder-1a2b3c4d.wasm")
     assert wasm.headers["content-type"] == "application/wasm"
     icon = await client.get("/icon.svg")

@@ -4,8 +4,8 @@ import type { Block, FromFeeder, ToFeeder } from "./messages";
 import { HttpRanges } from "./ranges";
 import { DecodedSource, WindowCache } from "./windows";
 
-/** Bytes of decoded samples that are kept. */
-const CACHE_BYTES = 96 * 2 ** 20;
+/** Bytes of decoded samples that are kept: ten seconds of a song with six stems. */
+const CACHE_BYTES = 40 * 2 ** 20;
 
 const scope = self as unknown as {
   postMessage(message: FromFeeder): void;

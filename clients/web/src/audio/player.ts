@@ -119,12 +119,11 @@ class EnginePlayer implements Player {
   );
   #engine: SamplePlayer | StreamPlayer | null = null;
   #range: Range | null = null;
-  /** Other tabs stop when this one starts. */
-  readonly #tabs = new BroadcastChannel("cratedig.playback");
+  /** Somebody pressed play while the sound was still being opened. */
+  #startsWhenOpen = false;
 
   constructor() {
     this.#output.setVolume(loudness(this.state.get().volume));
-    this.#tabs.onmessage = () => this.pause();
   }
 
   position(): number {
@@ -142,6 +141,7 @@ class EnginePlayer implements Player {
   async load(sound: Sound, options: { play?: boolean; at?: number } = {}): Promise<void> {
     this.#stopEngine();
     this.#range = null;
+    this.#startsWhenOpen = options.play ?? true;
     const duration = sound.duration ?? 0;
     this.#patch({ sound, playing: false, duration, problem: null });
     try {
@@ -155,24 +155,28 @@ class EnginePlayer implements Player {
       return;
     }
     this.#applyLoop();
-    if (options.play ?? true) await this.play();
+    if (this.#startsWhenOpen) await this.play();
   }
 
   async play(): Promise<void> {
     const { sound } = this.state.get();
-    if (!sound || !this.#engine) return;
+    if (!sound) return;
+    if (!this.#engine) {
+      this.#startsWhenOpen = true;
+      return;
+    }
     const isAllowed = await this.#output.resume();
     if (this.state.get().sound !== sound) return;
     if (!isAllowed) {
       this.#patch({ blocked: true });
       return;
     }
-    this.#tabs.postMessage("playing");
     this.#engine.start();
     this.#patch({ playing: true, blocked: false });
   }
 
   pause(): void {
+    this.#startsWhenOpen = false;
     this.#engine?.stop();
     this.#patch({ playing: false });
   }

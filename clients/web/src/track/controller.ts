@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { setQuery, useAddress } from "../address";
 import { player, type Sound } from "../audio/player";
 import { useStore } from "../data/store";
+import { baseName } from "../parts/format";
 import { addressOf, type SongData } from "./data";
 import { Grid, barText } from "./grid";
 import { gainsOf, mixFromQuery, mixToQuery, type Mix } from "./mix";
@@ -46,7 +47,7 @@ export function useTrack(song: SongData): TrackController {
   const stems = useMemo(() => files.stems.map(({ stem }) => stem), [files]);
   const { query } = useAddress();
   const playerState = useStore(player.state);
-  const isLoaded = playerState.sound?.key === item.id;
+  const isLoaded = playerState.sound?.key === item.id && playerState.sound.files !== undefined;
 
   const [view, setViewState] = useState(() => firstView(query, grid, duration));
   const setView = useCallback(
@@ -135,7 +136,13 @@ function useLoadOnce(sound: Sound, { at, loops }: { at: number; loops: boolean }
   const start = useRef({ at, loops });
   useEffect(() => {
     const { sound: current, playing } = player.state.get();
-    if (current?.key === sound.key || (current && playing)) return;
+    const isSame = current?.key === sound.key;
+    if (isSame && !current.files) {
+      // The table of songs plays the original; its stems go on from there.
+      void player.load(sound, { play: playing, at: player.position() });
+      return;
+    }
+    if (isSame || (current && playing)) return;
     if (start.current.loops) player.setLoop(true);
     void player.load(sound, { play: false, at: start.current.at });
   }, [sound]);
@@ -186,7 +193,7 @@ function soundOf({ item, files }: SongData): Sound {
   const peaks = files.peaks;
   return {
     key: item.id,
-    title: item.name,
+    title: baseName(item.name),
     subtitle: stems.length > 0 ? "Stems" : "Original",
     href: `/tracks/${item.id}`,
     address: () => addressOf(canonical?.id ?? ""),

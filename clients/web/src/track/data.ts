@@ -132,45 +132,64 @@ export function useSong(item: string): SongState {
   };
 }
 
-const waveforms = new Map<string, Waveform>();
+/** A waveform that is loaded part by part, once for all who show it. */
+interface Load {
+  waveform: Waveform | null;
+  readonly listeners: Set<() => void>;
+  readonly whole: Promise<Waveform>;
+}
 
-/** Return a waveform as far as it is loaded; it changes as parts come in. `null` if there is none. */
+const loads = new Map<string, Load>();
+
+/** Return a waveform as far as it is loaded; it changes as parts come in. */
 export function useWaveform(artifact: Artifact | null): {
   waveform: Waveform | null;
+  /** Pixels that are loaded. */
   loaded: number;
 } {
-  const [progress, setProgress] = useState({ id: "", loaded: 0 });
   const id = artifact?.id ?? "";
+  const [shown, setShown] = useState<{ waveform: Waveform | null; loaded: number }>(NOTHING);
   useEffect(() => {
     if (!id) return;
-    let isCurrent = true;
-    loadWaveform(id, (loaded) => {
-      if (isCurrent) setProgress({ id, loaded });
-      return isCurrent;
-    }).catch(() => undefined);
+    const load = loadOf(id);
+    const show = (): void =>
+      setShown({ waveform: load.waveform, loaded: load.waveform?.loaded ?? 0 });
+    show();
+    load.listeners.add(show);
     return () => {
-      isCurrent = false;
+      load.listeners.delete(show);
+      setShown(NOTHING);
     };
   }, [id]);
-  const loaded = progress.id === id ? progress.loaded : 0;
-  return { waveform: waveforms.get(id) ?? null, loaded };
+  return shown;
 }
+
+const NOTHING = { waveform: null, loaded: 0 };
 
 /** Return a whole waveform. */
-export async function loadWhole(id: string): Promise<Waveform> {
-  await loadWaveform(id, () => true);
-  const waveform = waveforms.get(id);
-  if (!waveform) throw new Error("the waveform could not be loaded");
-  return waveform;
+export function loadWhole(artifact: string): Promise<Waveform> {
+  return loadOf(artifact).whole;
 }
 
-/** Load a waveform part by part, so that its start can be drawn at once. */
-async function loadWaveform(id: string, onPart: (loaded: number) => boolean): Promise<void> {
-  let waveform = waveforms.get(id);
-  if (waveform?.isComplete) {
-    onPart(waveform.loaded);
-    return;
-  }
+function loadOf(id: string): Load {
+  const running = loads.get(id);
+  if (running) return running;
+  const listeners = new Set<() => void>();
+  const load: Load = {
+    waveform: null,
+    listeners,
+    whole: loadParts(id, (waveform) => {
+      load.waveform = waveform;
+      for (const listener of [...listeners]) listener();
+    }),
+  };
+  // Whoever opens the track again tries again.
+  load.whole.catch(() => loads.delete(id));
+  loads.set(id, load);
+  return load;
+}
+
+async function loadParts(id: string, onPart: (waveform: Waveform) => void): Promise<Waveform> {
   const address = await addressOf(id);
   const read = async (from: number, size: number): Promise<Uint8Array> => {
     const headers = { Range: `bytes=${from}-${from + size - 1}` };
@@ -178,17 +197,15 @@ async function loadWaveform(id: string, onPart: (loaded: number) => boolean): Pr
     if (!response.ok) throw new Error(`the store answered ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   };
-  if (!waveform) {
-    const first = await read(0, HEADER_BYTES + WAVE_PART);
-    waveform = new Waveform(parsePeaksHeader(first));
-    waveform.add(first.subarray(HEADER_BYTES));
-    waveforms.set(id, waveform);
-  }
-  while (onPart(waveform.loaded) && !waveform.isComplete) {
+  const first = await read(0, HEADER_BYTES + WAVE_PART);
+  const waveform = new Waveform(parsePeaksHeader(first));
+  waveform.add(first.subarray(HEADER_BYTES));
+  onPart(waveform);
+  while (!waveform.isComplete) {
     const before = waveform.loaded;
-    const part = await read(HEADER_BYTES + before * waveform.pixelBytes, WAVE_PART * 4);
-    // Two views may load the same waveform; the second part would be there twice.
-    if (waveform.loaded === before) waveform.add(part);
-    if (waveform.loaded === before) return;
+    waveform.add(await read(HEADER_BYTES + before * waveform.pixelBytes, WAVE_PART * 4));
+    if (waveform.loaded === before) throw new Error("the waveform ends early");
+    onPart(waveform);
   }
+  return waveform;
 }

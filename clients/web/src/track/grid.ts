@@ -24,7 +24,7 @@ export class Grid {
     while ((bars.at(-1) ?? 0) < duration) bars.push((bars.at(-1) ?? 0) + last);
     const before = mean(bars, 1);
     // A song may start with an upbeat, which belongs to a bar of its own.
-    while ((bars[0] ?? 0) > before / 2) bars.unshift((bars[0] ?? 0) - before);
+    while ((bars[0] ?? 0) > before / 4) bars.unshift((bars[0] ?? 0) - before);
     return new Grid(
       bars,
       beats.map(({ time }) => time),

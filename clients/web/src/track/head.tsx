@@ -2,7 +2,7 @@
 import { useCallback, useState } from "react";
 import { player } from "../audio/player";
 import { useKeyLabel } from "../keys/commands";
-import { formatClock } from "../parts/format";
+import { baseName, formatClock } from "../parts/format";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
 import { Segmented } from "../parts/segmented";
@@ -35,7 +35,7 @@ export function TrackHead({
           <NameField song={song} onDone={() => setRenaming(false)} />
         ) : (
           <h1 className="ellipsis" title={item.name} onDoubleClick={() => setRenaming(true)}>
-            {item.name}
+            {baseName(item.name)}
           </h1>
         )}
         <div className="t12 fg2 ellipsis">

@@ -32,31 +32,37 @@ export function Lanes({ song, track, focused, setFocused }: LanesProps) {
   const stems = files.stems;
   const clean = cleannessOf(song.results.get("separation"));
   return (
-    <div className="lanes" ref={lanes}>
-      <Overview song={song} track={track} />
-      <Ruler track={track} />
-      {analysis && analysis.sections.length > 0 && (
-        <SectionLane sections={analysis.sections} track={track} />
-      )}
-      {analysis && analysis.chords.length > 0 && (
-        <ChordLane chords={analysis.chords} track={track} />
-      )}
-      {stems.map((stem, index) => (
-        <StemLane
-          key={stem.stem}
-          stem={stem}
-          index={index}
-          track={track}
-          clean={clean.get(stem.stem)}
-          isFocused={index === focused}
-          onFocus={() => setFocused(index)}
-        />
-      ))}
-      {stems.length === 0 && <WholeLane song={song} track={track} />}
-      {lyrics && <LyricsLane lyrics={lyrics} track={track} item={song.item.id} />}
-      {notes.size > 0 && <RollLane song={song} track={track} />}
-      <LoopZone track={track} />
-      <Playhead item={song.item.id} track={track} />
+    <div className="lanes-scroll">
+      <div
+        className="lanes"
+        ref={lanes}
+        style={{ "--stems": Math.max(1, stems.length) } as React.CSSProperties}
+      >
+        <Overview song={song} track={track} />
+        <Ruler track={track} />
+        {analysis && analysis.sections.length > 0 && (
+          <SectionLane sections={analysis.sections} track={track} />
+        )}
+        {analysis && analysis.chords.length > 0 && (
+          <ChordLane chords={analysis.chords} track={track} />
+        )}
+        {stems.map((stem, index) => (
+          <StemLane
+            key={stem.stem}
+            stem={stem}
+            index={index}
+            track={track}
+            clean={clean.get(stem.stem)}
+            isFocused={index === focused}
+            onFocus={() => setFocused(index)}
+          />
+        ))}
+        {stems.length === 0 && <WholeLane song={song} track={track} />}
+        {lyrics && <LyricsLane lyrics={lyrics} track={track} item={song.item.id} />}
+        {notes.size > 0 && <RollLane song={song} track={track} />}
+        <LoopZone track={track} />
+        <Playhead item={song.item.id} track={track} />
+      </div>
     </div>
   );
 }

@@ -9,6 +9,8 @@ import { shareOf, type View } from "./view";
 /** Confidence below which something is marked as doubtful. */
 const DOUBTFUL = 0.62;
 const DOUBTFUL_WORD = 0.6;
+/** Share of the view that a chord's name needs. */
+const MIN_ROOM = 0.02;
 /** Widest view in which chords and words are named, in seconds. */
 const MAX_NAMED = 180;
 
@@ -61,15 +63,17 @@ export function ChordLane({ chords, track }: { chords: readonly Chord[]; track: 
       </div>
       <ol className="lane" style={{ height: 26 }} aria-label="Chords" {...seek}>
         {inView(chords, view).map((chord) => {
-          const label = chordLabel(chord.chord);
+          const from = Math.max(view.start, chord.start);
+          const hasRoom = Math.min(view.end, chord.end) - from > (view.end - view.start) * MIN_ROOM;
+          const label = isNamed && hasRoom ? chordLabel(chord.chord) : null;
           return (
             <li
               key={chord.start}
               className={chord.confidence < DOUBTFUL ? "chord doubtful" : "chord"}
               style={place(view, chord.start, chord.end)}
             >
-              {isNamed && label?.root}
-              {isNamed && label?.suffix && <sub>{label.suffix}</sub>}
+              {label?.root}
+              {label?.suffix && <sub>{label.suffix}</sub>}
             </li>
           );
         })}

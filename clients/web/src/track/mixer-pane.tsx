@@ -66,7 +66,7 @@ function Strips({ track }: { track: TrackController }) {
   );
   return (
     <div
-      className="strips"
+      className={track.stems.length > 4 ? "mixer-strips many" : "mixer-strips"}
       ref={box}
       style={{ gridTemplateColumns: `repeat(${track.stems.length + 1}, minmax(0, 1fr))` }}
     >

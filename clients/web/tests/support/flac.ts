@@ -57,7 +57,7 @@ export class MemoryFile implements RangeReader {
   }
 }
 
-function encodeFrame(channels: readonly Int16Array[], number: number): Uint8Array {
+export function encodeFrame(channels: readonly Int16Array[], number: number): Uint8Array {
   const count = channels[0]?.length ?? 0;
   const head = [0xff, 0xf8, 0x79, ((channels.length - 1) << 4) | (4 << 1)];
   head.push(...codedNumber(number), (count - 1) >> 8, (count - 1) & 0xff);
@@ -81,7 +81,7 @@ function codedNumber(value: number): number[] {
   return [0xe0 | (value >> 12), 0x80 | ((value >> 6) & 63), 0x80 | (value & 63)];
 }
 
-function streamInfo(channels: number, samples: number, blockSize: number): Uint8Array {
+export function streamInfo(channels: number, samples: number, blockSize: number): Uint8Array {
   const bytes = new Uint8Array(34);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, blockSize);
@@ -115,14 +115,14 @@ function seekTable(
   return metadata(3, bytes, false);
 }
 
-function metadata(kind: number, content: Uint8Array, isLast: boolean): Uint8Array {
+export function metadata(kind: number, content: Uint8Array, isLast: boolean): Uint8Array {
   const head = new Uint8Array(4);
   new DataView(head.buffer).setUint32(0, (kind << 24) | content.length);
   head[0] = kind | (isLast ? 0x80 : 0);
   return concat([head, content]);
 }
 
-function concat(parts: readonly Uint8Array[]): Uint8Array {
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

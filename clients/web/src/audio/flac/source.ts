@@ -43,11 +43,11 @@ export class FlacSource {
     const until = Math.min(first + count, info.samples);
     if (first >= until) return [];
     const start = await this.#locate(first);
-    let bytes = new Uint8Array(0);
+    let bytes: Uint8Array = new Uint8Array(0);
     let end = this.#likelyEnd(start, until);
     for (;;) {
       const more = await this.reader.read(start.byte + bytes.length, end);
-      bytes = joined(bytes, more);
+      bytes = bytes.length === 0 ? more : joined(bytes, more);
       const found = this.#split(bytes, start, first, until);
       if (found) return found;
       if (more.length === 0) throw new Error("the file ends before its last frame");
@@ -135,7 +135,7 @@ export class FlacSource {
   }
 }
 
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(first.length + second.length);
   bytes.set(first);
   bytes.set(second, first.length);

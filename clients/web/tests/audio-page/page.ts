@@ -1,0 +1,157 @@
+/** The page of the tests of the audio engine: the real worker and worklet, and a tap behind them. */
+import { Output } from "../../src/audio/output";
+import { StreamPlayer, type StreamFile } from "../../src/audio/stream";
+import { BLOCK_SIZE, frameSum } from "../support/virtual-flac";
+import recorderAddress from "./recorder.worklet.ts?worker&url";
+
+const RATE = 44_100;
+
+export interface Bench {
+  /** Open stems by address; returns the milliseconds until they could be played. */
+  open(addresses: readonly string[], original: string | null): Promise<number>;
+  /** Jump, wait until it is heard, and compare with the sum of the seeds; in dBFS. */
+  nullTest(position: number, seeds: readonly number[]): Promise<number>;
+  /** Hear only some stems. */
+  hear(stems: readonly number[], of: number): void;
+  /** Milliseconds from a jump to its sound behind the mixer. */
+  jump(position: number, seeds: readonly number[]): Promise<number>;
+  /** Peak and largest step beyond that of a sine in dBFS, over some seconds of a loop. */
+  loop(start: number, end: number, seconds: number, hertz: number): Promise<[number, number]>;
+  stop(): void;
+}
+
+const output = new Output();
+const player = new StreamPlayer(
+  output,
+  () => undefined,
+  (message) => {
+    throw new Error(message);
+  },
+);
+let recorded: Float32Array[] = [];
+let recorder: AudioWorkletNode | null = null;
+
+async function record(): Promise<void> {
+  const { context, volume } = output.open(RATE);
+  if (recorder) return;
+  await context.audioWorklet.addModule(recorderAddress);
+  recorder = new AudioWorkletNode(context, "recorder");
+  recorder.port.onmessage = ({ data }: MessageEvent<Float32Array>) => recorded.push(data);
+  volume.connect(recorder);
+}
+
+async function take(samples: number): Promise<Float32Array> {
+  recorded = [];
+  while (recorded.length * 128 < samples) await new Promise((done) => setTimeout(done, 5));
+  const all = new Float32Array(recorded.length * 128);
+  recorded.forEach((part, index) => all.set(part, index * 128));
+  return all.subarray(0, samples);
+}
+
+function expected(seeds: readonly number[], first: number, count: number): Float32Array {
+  const samples = new Float32Array(count);
+  for (let at = 0; at < count;) {
+    const frame = Math.floor((first + at) / BLOCK_SIZE);
+    const offset = (first + at) % BLOCK_SIZE;
+    const sum = frameSum(seeds, frame);
+    for (; at < count && (first + at) % BLOCK_SIZE >= offset; at += 1) {
+      samples[at] = (sum[(first + at) % BLOCK_SIZE] ?? 0) / 32_768;
+      if ((first + at + 1) % BLOCK_SIZE === 0) {
+        at += 1;
+        break;
+      }
+    }
+  }
+  return samples;
+}
+
+/** Lag at which a recording begins in what was expected, or -1. */
+function lagOf(heard: Float32Array, wanted: Float32Array): number {
+  for (let lag = 0; lag + 64 < wanted.length; lag += 1) {
+    let error = 0;
+    for (let index = 0; index < 64 && error < 0.001; index += 1)
+      error += Math.abs((heard[index] ?? 0) - (wanted[lag + index] ?? 0));
+    if (error < 0.001) return lag;
+  }
+  return -1;
+}
+
+/** Noise is never silent for half a millisecond. */
+function hasGap(heard: Float32Array): boolean {
+  let silent = 0;
+  return heard.some((sample) => {
+    silent = sample === 0 ? silent + 1 : 0;
+    return silent > 22;
+  });
+}
+
+function decibels(value: number): number {
+  return 20 * Math.log10(Math.max(value, 1e-7));
+}
+
+async function landed(position: number, seeds: readonly number[]): Promise<number> {
+  player.seek(position);
+  const began = performance.now();
+  const wanted = expected(seeds, Math.round(position * RATE), RATE);
+  for (;;) {
+    const heard = await take(128);
+    if (lagOf(heard, wanted) >= 0) return performance.now() - began;
+    if (performance.now() - began > 15_000) throw new Error("the jump was not heard");
+  }
+}
+
+const bench: Bench = {
+  async open(addresses, original) {
+    const file = (address: string): StreamFile => ({
+      size: null,
+      address: () => Promise.resolve(address),
+    });
+    const began = performance.now();
+    const files = { stems: addresses.map(file), original: original ? file(original) : null };
+    await player.open(files, 0);
+    const took = performance.now() - began;
+    await record();
+    await output.resume();
+    player.start();
+    return took;
+  },
+  async nullTest(position, seeds) {
+    await landed(position, seeds);
+    let heard = await take(4096);
+    // On a busy machine the mixer may wait for samples; what it plays then is silence.
+    while (hasGap(heard)) heard = await take(4096);
+    const wanted = expected(seeds, Math.round(position * RATE), RATE * 8);
+    const lag = lagOf(heard, wanted);
+    if (lag < 0) throw new Error("the recording is not the sum of the stems");
+    let worst = 0;
+    heard.forEach((sample, index) => {
+      worst = Math.max(worst, Math.abs(sample - (wanted[lag + index] ?? 0)));
+    });
+    return decibels(worst);
+  },
+  hear(stems, of) {
+    const gains = Float32Array.from({ length: of * 2 }, (_, index) =>
+      stems.includes(index >> 1) ? 1 : 0,
+    );
+    player.setGains(gains);
+  },
+  jump: landed,
+  async loop(start, end, seconds, hertz) {
+    player.seek(start);
+    player.setLoop({ start, end });
+    await take(RATE / 4);
+    const heard = await take(Math.round(seconds * RATE));
+    const turn = 2 * Math.cos((2 * Math.PI * hertz) / RATE);
+    let [peak, step] = [0, 0];
+    for (let index = 2; index < heard.length; index += 1) {
+      const sample = heard[index] ?? 0;
+      const next = turn * (heard[index - 1] ?? 0) - (heard[index - 2] ?? 0);
+      peak = Math.max(peak, Math.abs(sample));
+      step = Math.max(step, Math.abs(sample - next));
+    }
+    return [decibels(peak), decibels(step)];
+  },
+  stop: () => player.stop(),
+};
+
+(window as unknown as { bench: Bench }).bench = bench;
