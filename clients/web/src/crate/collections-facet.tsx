@@ -105,7 +105,6 @@ function CollectionRow({
         aria-pressed={isOpen}
         className={isOpen ? "facet-row plain on" : "facet-row plain"}
         onClick={onOpen}
-        onDoubleClick={onRename}
         {...(onSounds && target.handlers)}
       >
         <span className="ellipsis">{label}</span>

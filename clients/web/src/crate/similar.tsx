@@ -39,8 +39,8 @@ export function Similar({ item, onAll }: { item: string; onAll: () => void }) {
           key={hit.item.id}
           type="button"
           className="similar"
+          title="Play"
           onClick={() => audition(hit)}
-          aria-label={`Play ${baseName(hit.item.name)}`}
         >
           <span className="ellipsis">{baseName(hit.item.name)}</span>
           <SmallWave item={hit.item.id} />
