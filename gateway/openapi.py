@@ -78,6 +78,11 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("post", "/v1/shared"): {"secret": "link_9Jx2mQ5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5yJ8r"},
     ("put", "/v1/tray/{place}"): {"item": _ITEM, "locked": True},
     ("post", "/v1/waveforms"): {"items": [_ITEM]},
+    ("post", "/v1/search/similar"): {
+        "items": [{"item": _ITEM, "weight": 1.0}],
+        "q": "class:snare len:<0.5",
+        "limit": 10,
+    },
     ("post", "/v1/jobs"): {"item": _ITEM, "task": "midi", "params": {"onset_threshold": 0.5}},
     ("post", "/v1/pipelines"): _PIPELINE,
     ("put", "/v1/pipelines/{name}"): _PIPELINE,

@@ -13,6 +13,7 @@ from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
 from contracts.pipelines import PipelineSpec, RunCreate
+from contracts.similarity import SimilaritySearch
 from contracts.uploads import UploadCreate
 from contracts.waveforms import WaveformRequest
 from gateway.openapi import EXAMPLES, METHODS, merged_openapi
@@ -41,6 +42,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("post", "/v1/shared"): collections.LinkOpen,
     ("put", "/v1/tray/{place}"): collections.TrayPlaceEdit,
     ("post", "/v1/waveforms"): WaveformRequest,
+    ("post", "/v1/search/similar"): SimilaritySearch,
     ("post", "/v1/jobs"): JobCreate,
     ("post", "/v1/runs"): RunCreate,
     ("post", "/v1/pipelines"): PipelineSpec,

@@ -4,6 +4,7 @@ import { NO_FILTERS } from "./filters";
 import { padOf } from "./midi-pads";
 import { camelotNamed, compatible, KEYS, keyText, keyWords, noteOf } from "./musical-keys";
 import { stepOf, valueOf } from "./range-facet";
+import { nameWithoutSong } from "./texts";
 import { amplitudeOf, Waveforms } from "./waveforms";
 
 const NO_NAMES = { collection: null, song: null, like: null };
@@ -68,6 +69,14 @@ describe("chips", () => {
     expect(chips[0]?.rest).toEqual({ query: "💥 dusty short" });
     // The answer is of an earlier text.
     expect(filterChips({ ...NO_FILTERS, query: "kick" }, understood, NO_NAMES)).toEqual([]);
+  });
+});
+
+describe("names", () => {
+  it("leave out the song that stands beside them", () => {
+    expect(nameWithoutSong("Low Tide – drums hit 4", "Low Tide")).toBe("drums hit 4");
+    expect(nameWithoutSong("Low Tide – drums hit 4", "")).toBe("Low Tide – drums hit 4");
+    expect(nameWithoutSong("Low Tide", "Low Tide")).toBe("Low Tide");
   });
 });
 

@@ -3,7 +3,15 @@
 import { formatLength, formatTempo, baseName } from "../parts/format";
 import { drawLine, drawMini, sizeCanvas, type Palette } from "./drawing";
 import { keyText } from "./musical-keys";
-import { className, confidenceText, factsLine, isConfirmed, isDoubtful, rowWords } from "./texts";
+import {
+  className,
+  confidenceText,
+  factsLine,
+  isConfirmed,
+  isDoubtful,
+  nameWithoutSong,
+  rowWords,
+} from "./texts";
 import type { SearchHit } from "./types";
 import type { MiniWaveform } from "./waveforms";
 
@@ -132,7 +140,7 @@ export class GridRow {
       return;
     }
     row.setAttribute("aria-label", rowWords(hit, source));
-    text(this.#name, baseName(hit.item.name));
+    text(this.#name, nameWithoutSong(baseName(hit.item.name), source));
     text(this.#facts, factsLine(hit));
     text(this.#key, hit.camelot ? keyText(hit.camelot) : "");
     text(this.#bpm, hit.bpm ? formatTempo(hit.bpm) : "");

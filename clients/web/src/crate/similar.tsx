@@ -2,10 +2,13 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { api, data } from "../data/api";
+import { useStore } from "../data/store";
 import { useKeyLabel } from "../keys/commands";
 import { baseName } from "../parts/format";
 import { audition } from "./audition";
 import { SmallWave } from "./small-wave";
+import { songNames } from "./song-names";
+import { nameWithoutSong } from "./texts";
 
 const SHOWN = 6;
 
@@ -21,6 +24,7 @@ export function Similar({ item, onAll }: { item: string; onAll: () => void }) {
         }),
       ),
   });
+  useStore(songNames.version);
   const sounds = similar.data?.items ?? [];
   const isMissing = (similar.data?.missing ?? []).length > 0;
   return (
@@ -42,7 +46,9 @@ export function Similar({ item, onAll }: { item: string; onAll: () => void }) {
           title="Play"
           onClick={() => audition(hit)}
         >
-          <span className="ellipsis">{baseName(hit.item.name)}</span>
+          <span className="ellipsis">
+            {nameWithoutSong(baseName(hit.item.name), hit.song ? songNames.get(hit.song) : "")}
+          </span>
           <SmallWave item={hit.item.id} />
           <span className="num" title="Likeness: 1 is the same sound">
             {Math.max(0, 1 - distance)

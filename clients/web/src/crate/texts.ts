@@ -99,3 +99,9 @@ export function rowWords(hit: SearchHit, source: string): string {
   if (hit.favourite) parts.push("favourite");
   return parts.join(", ");
 }
+
+/** Return a sound's name without the name of its song, which stands beside it. */
+export function nameWithoutSong(name: string, song: string): string {
+  const start = `${song} – `;
+  return song !== "" && name.startsWith(start) ? name.slice(start.length) : name;
+}

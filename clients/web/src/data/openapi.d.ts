@@ -6018,6 +6018,18 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         {
+                 *           "item": "01920000-0000-7000-8000-000000000001",
+                 *           "weight": 1
+                 *         }
+                 *       ],
+                 *       "limit": 10,
+                 *       "q": "class:snare len:<0.5"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SimilaritySearch"];
             };
         };
