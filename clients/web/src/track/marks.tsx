@@ -3,8 +3,9 @@ import { useCallback, useMemo } from "react";
 import type { TrackController } from "./controller";
 import { useAtPlayhead } from "./now";
 import { useSeekOnClick } from "./pointer";
-import { chordLabel, type Chord, type Lyrics, type Section, type Word } from "./song";
+import { chordLabel, type Chord, type Lyrics, type Section } from "./song";
 import { shareOf, type View } from "./view";
+import { placeWords } from "./words";
 
 /** Confidence below which something is marked as doubtful. */
 const DOUBTFUL = 0.62;
@@ -128,20 +129,24 @@ export function LyricsLane({
         lang={lyrics.language}
         {...seek}
       >
-        {shownWords(words, view).map((index) => {
-          const word = words[index] as Word;
+        {placeWords(lyrics.lines, view, laneWidth()).map(({ words: shown, text, left, width }) => {
+          const last = shown.at(-1) ?? 0;
           const states = [
             "word",
-            index === current && isSung ? "now" : index <= current ? "past" : "",
-            word.confidence < DOUBTFUL_WORD ? "doubtful" : "",
+            isSung && shown.includes(current) ? "now" : last <= current ? "past" : "",
+            shown.some((index) => (words[index]?.confidence ?? 1) < DOUBTFUL_WORD)
+              ? "doubtful"
+              : "",
+            width === null ? "" : "ellipsis",
           ];
           return (
             <li
-              key={index}
+              key={shown[0]}
               className={states.filter(Boolean).join(" ")}
-              style={{ left: `${shareOf(view, word.start) * 100}%` }}
+              style={{ left, maxWidth: width ?? undefined }}
+              title={width === null ? undefined : text}
             >
-              {word.text}
+              {text}
             </li>
           );
         })}
@@ -150,20 +155,8 @@ export function LyricsLane({
   );
 }
 
-/** Pixels of a letter, about. */
-const LETTER = 7.4;
-
-/** Indices of the words that fit beside each other. */
-function shownWords(words: readonly Word[], view: View): number[] {
-  const width = Math.max(300, window.innerWidth - (window.innerWidth > 1180 ? 420 : 152));
-  const shown: number[] = [];
-  let taken = -1;
-  words.forEach((word, index) => {
-    if (word.end < view.start || word.start > view.end) return;
-    const left = shareOf(view, word.start) * width;
-    if (left < taken) return;
-    shown.push(index);
-    taken = left + word.text.length * LETTER + 4;
-  });
-  return shown;
+/** Pixels of the lane: the window without the lanes' heads and the mixer, where they are shown. */
+function laneWidth(): number {
+  const beside = window.innerWidth > 1180 ? 420 : window.innerWidth > 640 ? 152 : 0;
+  return window.innerWidth - beside;
 }
