@@ -19,6 +19,7 @@ from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
 from services.library.catalogue.changes import ITEM_CHANGED
+from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
@@ -136,6 +137,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             at_once=max(1, settings.database_pool // 2),
             vectors=vectors,
         ),
+        item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
     )
     keys = platform.client(platform.settings.gateway_url)

@@ -44,8 +44,9 @@ from kit.database.engine import Database
 from kit.http.app import guarded
 from kit.objects.files import FileStore
 from kit.objects.signing import Signer
-from services.library.app import MIGRATIONS, catalogue, register_hooks
+from services.library.app import MIGRATIONS, register_hooks
 from services.library.catalogue.item_facts import ITEM_SUBJECTS
+from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
@@ -57,6 +58,7 @@ from services.library.routes.context import Context
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import open_sound_vectors
+from tests.library.lent_application import lent_application
 from tests.support.timeouts import HANG_TIMEOUT
 
 PART = 1 << 10
@@ -408,6 +410,7 @@ async def open_catalogue(
         # Whoever deletes is answered when all is gone, however long that takes.
         deletions=Deletions(database, vectors, patience=HANG_TIMEOUT),
         searches=Searches(database, clock=clock, max_bytes=1 << 28, at_once=2, vectors=vectors),
+        item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
     )
     principals: dict[str, Principal] = {}
@@ -420,10 +423,10 @@ async def open_catalogue(
     async def ready() -> dict[str, bool]:
         return {"database": await database.ready()}
 
-    app = catalogue(server, authenticate=authenticate, ready=ready)
     handler = JobEvents(database, objects, policy=policy)
     try:
-        yield Catalogue(database, objects, server, app, handler, principals)
+        with lent_application(server, authenticate=authenticate, ready=ready) as app:
+            yield Catalogue(database, objects, server, app, handler, principals)
     finally:
         await objects.close()
         await vectors.close()

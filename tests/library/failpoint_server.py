@@ -42,6 +42,7 @@ from kit.worker.job import Output
 from kit.worker.library_client import HttpLibraryClient, LibraryUnavailable
 from kit.worker.slot import Slot
 from services.library.app import MIGRATIONS, catalogue, register_hooks
+from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.tables import ArtifactRow
 from services.library.catalogue.uploads import Uploads
 from services.library.completion.reaper import Reaper
@@ -199,6 +200,7 @@ class FailpointServer:
             searches=Searches(
                 self.database, clock=clock, max_bytes=1 << 20, at_once=1, vectors=vectors
             ),
+            item_searches=Turns(1),
             vectors=vectors,
         )
 

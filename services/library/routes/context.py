@@ -8,6 +8,7 @@ from kit.auth.dependencies import require
 from kit.database.engine import Database
 from kit.http.app import REFUSALS
 from kit.objects.base import ObjectStore
+from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
 from services.library.deletions.deletions import Deletions
 from services.library.jobs.policy import Policy
@@ -48,4 +49,7 @@ class Context:
     uploads: Uploads
     deletions: Deletions
     searches: Searches
+    item_searches: Turns
+    """Turns of `GET /items` with words to search for: at most half of the connections, as every
+    other request uses the rest."""
     vectors: SoundVectors

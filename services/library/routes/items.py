@@ -16,7 +16,7 @@ from services.library.access import Action
 from services.library.catalogue.artifacts import SEARCHED
 from services.library.catalogue.items import ItemFilter, edit_item, list_items
 from services.library.catalogue.repository import Repository
-from services.library.catalogue.search_limits import LONGEST, MAX_WORDS, Turns
+from services.library.catalogue.search_limits import LONGEST, MAX_WORDS
 from services.library.catalogue.tables import ArtifactRow
 from services.library.catalogue.views import artifact_to_api, item_to_api
 from services.library.repository import page
@@ -37,8 +37,6 @@ _EXAMPLE = {
 def item_routes(server: Context) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=GuardedRoute, prefix="/items", tags=["items"], responses=REFUSED)
-    # Searches may use half of the connections; every other request uses the rest.
-    searches = Turns(max(1, server.settings.database_pool // 2))
 
     @router.get("")
     async def list_(
@@ -62,7 +60,7 @@ def item_routes(server: Context) -> APIRouter:
     ) -> Page[Item]:
         """List items, newest first."""
         filters = ItemFilter(text=q, kind=kind, state=state, parent=parent, roots=roots)
-        turn = searches.of(principal.owner) if q else nullcontext()
+        turn = server.item_searches.of(principal.owner) if q else nullcontext()
         try:
             async with turn, server.database.session() as session:
                 rows, following = await list_items(Repository(session, principal), filters, paging)
