@@ -64,14 +64,32 @@ export async function renameCollection(collection: Collection, name: string): Pr
 
 /** Add sounds to a collection, undoably. */
 export async function collect(collection: Collection, hits: readonly SearchHit[]): Promise<void> {
+  // Undo takes out what was added, and not what was there before.
+  let added: string[] = [];
   const label = `${plural(hits.length, "sound")} in ${collection.name}`;
-  const items = hits.map((hit) => hit.item.id);
   const isDone = await perform({
     label,
-    apply: () => change(collection, "add", items),
-    revert: () => change(collection, "remove", items),
+    apply: async () => {
+      const held = await itemsOf(collection);
+      added = hits.map((hit) => hit.item.id).filter((id) => !held.has(id));
+      await change(collection, "add", added);
+    },
+    revert: () => change(collection, "remove", added),
   });
   if (isDone) showToast(`${label}.`, { label: "Undo", run: () => void undoQueue.undo() });
+}
+
+async function itemsOf(collection: Collection): Promise<Set<string>> {
+  const held = new Set<string>();
+  let cursor: string | undefined;
+  do {
+    const query = { limit: 200, ...(cursor !== undefined && { cursor }) };
+    const params = { path: { collection: collection.id }, query };
+    const page = await data(api.GET("/v1/collections/{collection}/items", { params }));
+    for (const { item } of page.items) held.add(item.id);
+    cursor = page.next ?? undefined;
+  } while (cursor !== undefined);
+  return held;
 }
 
 /** Take sounds out of a collection, undoably. */
