@@ -31,7 +31,6 @@ from benchmarks.slicing import cost_figures
 from contracts.tagging import TagSource
 from kit.arrays import F32
 from kit.audio.decode import read_blocks, resample_stream
-from kit.audio.downmix import downmix
 from kit.audio.probe import probe
 from kit.inference.base import EngineName, Network
 from kit.inference.opening import open_network
@@ -80,9 +79,9 @@ class Original:
 
 
 def our_mel(path: Path) -> F32:
-    """Return our spectrogram of a file."""
+    """Return our spectrogram of the mean of a file's channels, which the original takes too."""
     rate = probe(path).sample_rate
-    mono = downmix(read_blocks(path), rate)
+    mono = (block.mean(axis=0, keepdims=True) for block in read_blocks(path))
     return np.concatenate(list(log_mel(resample_stream(mono, rate, RATE))))
 
 
