@@ -41,8 +41,11 @@ class Region:
 
     def read(self, at: int, count: int) -> bytes:
         """Return bytes at a position counted from the start; fewer where the region ends."""
+        # A damaged header may point further than a file can be.
+        if not 0 <= at < self.size:
+            return b""
         self.file.seek(self.start + at)
-        return self.file.read(max(0, min(count, self.size - at)))
+        return self.file.read(min(count, self.size - at))
 
     @property
     def size(self) -> int:

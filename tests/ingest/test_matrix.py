@@ -227,3 +227,13 @@ def test_channels_of_a_flac_have_places_by_their_number(
     _, mask = decode(engine, path, tmp_path / "sandbox")
     assert mask.bit_count() == channels
     assert not np.array_equal(downmix_matrix(channels, mask), downmix_matrix(channels, 0))
+
+
+def test_a_chunk_that_ends_further_than_a_file_can_be_ends_the_header(tmp_path: Path) -> None:
+    path = tmp_path / "a.caf"
+    desc = struct.pack(">d4sIIIII", RATE, b"lpcm", 0, 4, 1, 2, 16)
+    path.write_bytes(
+        b"caff\0\1\0\0desc" + struct.pack(">q", len(desc)) + desc
+        + b"info" + struct.pack(">q", 1 << 61) + bytes(64)
+    )  # fmt: skip
+    assert sniff(path).header.frames is None
