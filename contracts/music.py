@@ -46,3 +46,16 @@ class Stem(StrEnum):
     """Everything but the vocals."""
     MIX = "mix"
     """A sum of several stems; the artifact's name lists which."""
+
+
+SCORE_ORDER = (
+    Stem.VOCALS,
+    Stem.GUITAR,
+    Stem.PIANO,
+    Stem.OTHER,
+    Stem.ACCOMPANIMENT,
+    Stem.MIX,
+    Stem.BASS,
+    Stem.DRUMS,
+)
+"""Order of tracks in MIDI files and projects: voices first, drums last."""

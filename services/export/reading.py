@@ -11,7 +11,7 @@ from contracts.base import Message
 from contracts.export import ExportFacts, ExportItem, ExportParams
 from contracts.items import ArtifactKind, AudioFacts
 from contracts.midi import Notes
-from contracts.music import Seconds, Stem
+from contracts.music import SCORE_ORDER, Seconds, Stem
 from contracts.tasks import SOUND
 from kit.audio.probe import probe
 from kit.signal.tempo_grid import DEFAULT_TEMPO, even, grid_of
@@ -20,17 +20,6 @@ from kit.worker.outcomes import Rejected
 from services.export.bundle import FileSource, LyricLine, LyricWord, Song, StemTrack
 from services.export.names import NamePool, fill_template, key_name, tempo_name
 
-_ORDER = (
-    Stem.VOCALS,
-    Stem.GUITAR,
-    Stem.PIANO,
-    Stem.OTHER,
-    Stem.ACCOMPANIMENT,
-    Stem.MIX,
-    Stem.BASS,
-    Stem.DRUMS,
-)
-"""Order of tracks: voices first, drums last."""
 _PROGRAMS = {Stem.BASS: 33, Stem.VOCALS: 52, Stem.GUITAR: 25}
 """General MIDI programs, from 0, of notes whose file names none."""
 
@@ -290,7 +279,7 @@ def _lines(lyrics: _LyricsFile | None) -> tuple[LyricLine, ...]:
 
 
 def _place(sound: JobInput) -> tuple[int, str]:
-    place = _ORDER.index(sound.stem) if sound.stem is not None else len(_ORDER)
+    place = SCORE_ORDER.index(sound.stem) if sound.stem is not None else len(SCORE_ORDER)
     return place, sound.name
 
 

@@ -7,20 +7,10 @@ import numpy as np
 
 from contracts.analysis import Analysis
 from contracts.midi import Notes
-from contracts.music import Stem
+from contracts.music import SCORE_ORDER, Stem
 from services.midi.streaming import NoteEvent
 from services.midi.writers import CHANNELS, DRUM_CHANNEL, MidiTrack, Played, spread
 
-_ORDER = (
-    Stem.VOCALS,
-    Stem.GUITAR,
-    Stem.PIANO,
-    Stem.OTHER,
-    Stem.ACCOMPANIMENT,
-    Stem.MIX,
-    Stem.BASS,
-    Stem.DRUMS,
-)
 _MAX_PARTS = len(CHANNELS)
 
 
@@ -92,7 +82,11 @@ def markers_of(analysis: Analysis | None) -> list[tuple[float, str]]:
 
 
 def _place(stem_notes: StemNotes) -> tuple[int, bool]:
-    place = _ORDER.index(stem_notes.stem) if stem_notes.stem in _ORDER else len(_ORDER) - 2
+    place = (
+        SCORE_ORDER.index(stem_notes.stem)
+        if stem_notes.stem in SCORE_ORDER
+        else len(SCORE_ORDER) - 2
+    )
     return place, stem_notes.drums
 
 
