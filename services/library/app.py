@@ -158,8 +158,8 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         clock=platform.clock,
     )
     missing_documents = MissingDocuments(database, clock=platform.clock)
-    tag_files = TagFiles(database, platform.objects, vectors, clock=platform.clock)
-    duplicates = DuplicateFinder(database, vectors, clock=platform.clock)
+    tag_files = TagFiles(database, platform.objects, vectors)
+    duplicates = DuplicateFinder(database, vectors)
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 

@@ -42,6 +42,8 @@ async def lead(
 ) -> None:
     """Become the one that does some work, and do it, without an end.
 
+    After an unavailable database or a failed statement, try again after `poll`.
+
     Parameters
     ----------
     name
@@ -52,12 +54,25 @@ async def lead(
         Does a piece of it; returns whether there may be more right now.
     poll
         How often to look without a signal, since that of another process may not arrive.
-
-    Raises
-    ------
-    DatabaseUnavailable
-    SQLAlchemyError
     """
+    while True:
+        try:
+            await _lead_once(database, name, signal, act, poll=poll)
+        except DatabaseUnavailable as error:
+            log.warning("%s: background work waits: %s", name, error)
+        except SQLAlchemyError:
+            log.exception("%s: background work failed and is tried again", name)
+        await asyncio.sleep(poll)
+
+
+async def _lead_once(
+    database: Database,
+    name: str,
+    signal: str,
+    act: Callable[[], Awaitable[bool]],
+    *,
+    poll: Seconds,
+) -> None:
     wake = database.listen(signal)
     async with database.leadership(name) as leadership:
         while True:

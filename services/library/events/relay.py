@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Executable, bindparam, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from contracts.envelope import Event, dataschema
@@ -19,7 +18,6 @@ from contracts.ids import EventId, OwnerId
 from contracts.music import Seconds
 from contracts.topics import TOPICS
 from kit.bus.base import AnyEvent, Bus, BusError
-from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from services.library.background import lead, until
 from services.library.events.outbox import OUTBOX
@@ -53,7 +51,7 @@ class Relay:
     async def run(self, stopping: asyncio.Event) -> None:
         """Relay until `stopping` is set."""
         # What is cut off at the end stays in the outbox for the next relay, under the same id.
-        await until(stopping, self._lead())
+        await until(stopping, lead(self._database, "relay", OUTBOX, self._relay, poll=self._poll))
 
     async def relay(self) -> int:
         """Publish one batch; return how many events the bus took."""
@@ -69,14 +67,6 @@ class Relay:
         if taken:
             await self._mark(taken)
         return len(taken)
-
-    async def _lead(self) -> None:
-        while True:
-            try:
-                await lead(self._database, "relay", OUTBOX, self._relay, poll=self._poll)
-            except (DatabaseUnavailable, SQLAlchemyError) as error:
-                log.warning("events wait: %s", error)
-                await asyncio.sleep(self._poll)
 
     async def _relay(self) -> bool:
         if not await self.relay():

@@ -15,7 +15,6 @@ from typing import Any
 from prometheus_client import Counter
 from pydantic import ValidationError
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -24,8 +23,6 @@ from contracts.items import ArtifactKind
 from contracts.music import Seconds
 from contracts.objects import Bucket
 from contracts.tagging import SampleTags, Tags
-from kit.clock import Clock
-from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.objects.base import ObjectCorrupt, ObjectError, ObjectMissing, ObjectStore
 from kit.vectors.base import Space
@@ -76,7 +73,6 @@ class TagFiles:
         objects: ObjectStore,
         vectors: SoundVectors,
         *,
-        clock: Clock,
         poll: Seconds = POLL,
         at_once: int = AT_ONCE,
         max_bytes: int = MAX_BYTES,
@@ -84,14 +80,15 @@ class TagFiles:
         self._database = database
         self._objects = objects
         self._vectors = vectors
-        self._clock = clock
         self._poll = poll
         self._at_once = at_once
         self._max_bytes = max_bytes
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Read files until `stopping` is set."""
-        await until(stopping, self._lead())
+        await until(
+            stopping, lead(self._database, "search tags", TAG_FILES, self.read, poll=self._poll)
+        )
 
     async def read(self) -> bool:
         """Read the next file that is due; return whether there was one."""
@@ -120,16 +117,6 @@ class TagFiles:
         else:
             await self._write(artifact, inputs, tags)
         return True
-
-    async def _lead(self) -> None:
-        while True:
-            try:
-                await lead(self._database, "search tags", TAG_FILES, self.read, poll=self._poll)
-            except DatabaseUnavailable as error:
-                log.warning("tags wait to be searchable: %s", error)
-            except SQLAlchemyError:
-                log.exception("tags could not be made searchable; trying again")
-            await self._clock.sleep(self._poll)
 
     async def _fetch(self, artifact: ArtifactRow) -> Tags:
         """Read a file.

@@ -11,15 +11,12 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.ids import ItemId
 from contracts.music import Seconds
 from contracts.similarity import DuplicateGroup, DuplicateItem
-from kit.clock import Clock
-from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.http.list_cursor import ListQuery, decode_list_cursor, encode_list_cursor
 from services.library.background import lead, until
@@ -28,6 +25,7 @@ from services.library.catalogue.tables import ItemRow
 from services.library.catalogue.views import item_to_api
 from services.library.jobs.locks import hold_owner
 from services.library.similarity.fingerprints import (
+    BandLevels,
     fingerprint_difference,
     read_fingerprint,
 )
@@ -52,14 +50,15 @@ POLL: Seconds = 5.0
 class DuplicateFinder:
     """Compares new sounds with the others of their owner; of several finders, one is active."""
 
-    def __init__(self, database: Database, vectors: SoundVectors, *, clock: Clock) -> None:
+    def __init__(self, database: Database, vectors: SoundVectors) -> None:
         self._database = database
         self._vectors = vectors
-        self._clock = clock
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Compare sounds until `stopping` is set."""
-        await until(stopping, self._lead())
+        await until(
+            stopping, lead(self._database, "duplicates", UNCOMPARED, self.compare, poll=POLL)
+        )
 
     async def compare(self) -> bool:
         """Compare the next sounds of one owner; return whether there were any."""
@@ -92,31 +91,18 @@ class DuplicateFinder:
         neighbours = await self._vectors.nearest(row.owner, [(row, 1.0)], limit=CANDIDATES)
         close = [n.id for n in neighbours if n.distance <= MAX_DISTANCE]
         others = await self._vectors.sounds_of(row.owner, close)
-        return await asyncio.to_thread(_alike, row, others)
-
-    async def _lead(self) -> None:
-        while True:
-            try:
-                await lead(self._database, "duplicates", UNCOMPARED, self.compare, poll=POLL)
-            except DatabaseUnavailable as error:
-                log.warning("duplicates wait to be found: %s", error)
-            except SQLAlchemyError:
-                log.exception("duplicates could not be found; trying again")
-            await self._clock.sleep(POLL)
+        return await asyncio.to_thread(_alike, own, others)
 
 
 def _description(row: SoundRow) -> tuple[object, ...]:
     return row.space, row.version, row.audio_sha256, row.fingerprint
 
 
-def _alike(row: SoundRow, others: Mapping[str, SoundRow]) -> list[str]:
-    own = read_fingerprint(row.fingerprint or b"")
+def _alike(own: BandLevels, others: Mapping[str, SoundRow]) -> list[str]:
     alike = []
     for item, other in others.items():
         levels = read_fingerprint(other.fingerprint or b"")
-        if own is None or levels is None:
-            continue
-        if fingerprint_difference(own, levels) <= MAX_DIFFERENCE:
+        if levels is not None and fingerprint_difference(own, levels) <= MAX_DIFFERENCE:
             alike.append(item)
     return alike
 

@@ -57,7 +57,7 @@ def files(tags: Tags, *, data: bytes | None = None) -> Mapping[str, WorkerFile]:
 
 async def read_all(catalogue: Catalogue, **limits: int) -> None:
     vectors = catalogue.server.vectors
-    files = TagFiles(catalogue.database, catalogue.objects, vectors, clock=SystemClock(), **limits)
+    files = TagFiles(catalogue.database, catalogue.objects, vectors, **limits)
     while await files.read():
         pass
 
@@ -261,7 +261,7 @@ async def test_a_store_that_is_unavailable_is_tried_again_after_a_pause(
         assert isinstance(store, FileStoreThatIsAway)
         store.away = True
         vectors = catalogue.server.vectors
-        files = TagFiles(catalogue.database, store, vectors, clock=SystemClock())
+        files = TagFiles(catalogue.database, store, vectors)
         assert await files.read()
         assert not await files.read()
         store.away = False
@@ -308,7 +308,6 @@ class WatchedTagFiles(TagFiles):
             catalogue.database,
             catalogue.objects,
             catalogue.server.vectors,
-            clock=SystemClock(),
             poll=3600,
         )
         self.done = asyncio.Event()

@@ -9,7 +9,7 @@ import numpy as np
 from contracts.items import ArtifactKind, ItemKind
 from contracts.jobs import TaskName
 from contracts.tagging import SampleTags, SoundClass, SoundVector, Tags, VectorSpace
-from kit.clock import SystemClock, new_id
+from kit.clock import new_id
 from services.library.search.tag_files import TagFiles
 from tests.library.catalogue import SLICING, Catalogue, User, WorkerFile
 from tests.library.search.test_tag_files import KICK, RESULT, files
@@ -37,7 +37,7 @@ def sample(name: str, place: SoundVector | None, **values: Any) -> SampleTags:
 
 async def read_all(catalogue: Catalogue) -> None:
     vectors = catalogue.server.vectors
-    reader = TagFiles(catalogue.database, catalogue.objects, vectors, clock=SystemClock())
+    reader = TagFiles(catalogue.database, catalogue.objects, vectors)
     while await reader.read():
         pass
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kit.clock import SystemClock
 from services.library.similarity.duplicates import DuplicateFinder
 from services.library.similarity.fingerprints import (
     SIZE,
@@ -29,7 +28,7 @@ def print_of(seed: int, *, louder: int = 0, late: int = 0) -> str:
 
 async def find(catalogue: Catalogue) -> None:
     vectors = catalogue.server.vectors
-    finder = DuplicateFinder(catalogue.database, vectors, clock=SystemClock())
+    finder = DuplicateFinder(catalogue.database, vectors)
     while await finder.compare():
         pass
 
@@ -110,7 +109,7 @@ class WatchedFinder(DuplicateFinder):
     """Says when it has compared sounds."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        super().__init__(catalogue.database, catalogue.server.vectors, clock=SystemClock())
+        super().__init__(catalogue.database, catalogue.server.vectors)
         self.done = asyncio.Event()
 
     async def compare(self) -> bool:
