@@ -1,6 +1,19 @@
 """Types of the API's responses."""
 
 from cratedig.types.accounts import Account, ApiKey, Invitation, KeyScope, Session, Usage
+from cratedig.types.admin import (
+    AccountChanges,
+    AccountStorage,
+    AdminAccount,
+    AuditEntry,
+    DeadLetter,
+    Model,
+    OldestJob,
+    OneTimeLink,
+    StorageReport,
+    TaskQueue,
+    Worker,
+)
 from cratedig.types.base import Page
 from cratedig.types.catalogue import (
     Artifact,
@@ -66,6 +79,7 @@ from cratedig.types.work import (
     Progress,
     Queue,
     Reason,
+    RetryWith,
     Run,
     RunState,
     Step,
@@ -75,10 +89,14 @@ from cratedig.types.work import (
 __all__ = [
     "TERMINAL",
     "Account",
+    "AccountChanges",
+    "AccountStorage",
+    "AdminAccount",
     "ApiKey",
     "Artifact",
     "ArtifactKind",
     "Audio",
+    "AuditEntry",
     "Clearance",
     "Collection",
     "CollectionChanges",
@@ -86,6 +104,7 @@ __all__ = [
     "CollectionItem",
     "CollectionLink",
     "CollectionShare",
+    "DeadLetter",
     "Download",
     "DuplicateGroup",
     "DuplicateItem",
@@ -109,6 +128,9 @@ __all__ = [
     "JobState",
     "KeyScope",
     "Lineage",
+    "Model",
+    "OldestJob",
+    "OneTimeLink",
     "Page",
     "Pipeline",
     "PipelineSpec",
@@ -117,6 +139,7 @@ __all__ = [
     "Progress",
     "Queue",
     "Reason",
+    "RetryWith",
     "Run",
     "RunState",
     "SearchHit",
@@ -130,9 +153,11 @@ __all__ = [
     "SoundClass",
     "Stem",
     "Step",
+    "StorageReport",
     "Subject",
     "TagCount",
     "Task",
+    "TaskQueue",
     "Ticket",
     "Tray",
     "TrayPlace",
@@ -142,4 +167,5 @@ __all__ = [
     "UploadedPart",
     "Usage",
     "Waveforms",
+    "Worker",
 ]
