@@ -176,7 +176,6 @@ class Accounts:
                 if account_id is None:
                     raise BadToken("no such code")
         except (BadToken, Expired):
-            await self._audit.record(AuditAction.SIGN_IN_FAILED)
             raise _code_refused() from None
         async with self._database.transaction() as session:
             # The account is locked first, as by everything that revokes its codes.
