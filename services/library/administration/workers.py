@@ -98,4 +98,7 @@ def _shown(row: WorkerRow, busy: _Busy | None, now: datetime, policy: Policy) ->
 
 
 def _replaced(worker: Worker, others: Sequence[Worker]) -> bool:
-    return any(o.name == worker.name and o.first_seen >= worker.last_seen for o in others)
+    return any(
+        other.name == worker.name and other.id != worker.id and other.first_seen >= worker.last_seen
+        for other in others
+    )
