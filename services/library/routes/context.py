@@ -23,7 +23,7 @@ Writer = Annotated[Principal, require(Scope.WRITE)]
 """A caller who may add, change and delete."""
 Runner = Annotated[Principal, require(Scope.JOBS)]
 """A caller who may have work done."""
-Administrator = Annotated[Principal, require(Scope.ADMIN)]
+Admin = Annotated[Principal, require(Scope.ADMIN)]
 """A caller with an administrator's session."""
 
 REFUSED = REFUSALS | {
