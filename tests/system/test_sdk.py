@@ -322,15 +322,15 @@ def credentials(server: RunningServer, harness: SdkHarness, who: str, name: str)
 
 
 async def outcome(answer: Any) -> Any:
-    """Return what a method of either client answered, of a list or a stream the first."""
+    """Return what a method of either client answered, of a list or a stream the first or `None`."""
     if inspect.isawaitable(answer):
         return await answer
     if hasattr(answer, "__anext__"):
         try:
-            return await anext(answer)
+            return await anext(answer, None)
         finally:
             await answer.aclose()
-    return next(answer) if inspect.isgenerator(answer) else answer
+    return next(answer, None) if inspect.isgenerator(answer) else answer
 
 
 @pytest.mark.parametrize("who", ["session", "key"])
