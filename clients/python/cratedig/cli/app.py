@@ -16,10 +16,12 @@ from cratedig.cli import (
     collections,
     downloads,
     exporting,
+    importing,
     marking,
     processing,
     searching,
     similarity,
+    syncing,
     uploading,
     work,
 )
@@ -48,6 +50,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     catalogue.edit,
     downloads.get,
     exporting.export,
+    importing.imports,
+    syncing.sync,
     catalogue.rm,
     marking.favourite,
     marking.rate,
@@ -61,6 +65,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command()(command)
+app.command("import")(importing.import_from)
+app.add_typer(importing.pack, name="pack")
 app.add_typer(marking.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
 app.add_typer(processing.pipelines, name="pipelines")
