@@ -37,7 +37,7 @@ class ImportCreate(StrictModel):
     that the provider knows."""
     key: Annotated[SecretStr, Field(max_length=200)] | None = None
     """Your API key of the provider, if it needs one. It is used for this request and not stored."""
-    limit: Annotated[int, Field(ge=1, le=MAX_FOUND)] = 50
+    max_files: Annotated[int, Field(ge=1, le=MAX_FOUND)] = 50
     """At most so many files of a podcast or another list, the provider's first ones; a pack is
     imported whole."""
     collection: CollectionId | None = None

@@ -81,6 +81,9 @@ class SdkHarness:
     def new_import(self) -> str:
         return self.user.imports.pack(self.pack()).id
 
+    def ended_import(self) -> str:
+        return self.user.imports.wait(self.new_import()).id
+
     def new_share(self) -> str:
         """Share a collection of the user with the administrator."""
         collection = self.new_collection()
@@ -188,7 +191,7 @@ CASES: dict[str, Case] = {
     "imports.create": lambda c, w: c.imports.create("http", "https://127.0.0.1/a.wav"),
     "imports.list": lambda c, w: c.imports.list(page_size=1),
     "imports.get": lambda c, w: c.imports.get(w.new_import()),
-    "imports.files": lambda c, w: c.imports.files(w.new_import(), page_size=1),
+    "imports.files": lambda c, w: c.imports.files(w.ended_import(), page_size=1),
     "imports.wait": lambda c, w: c.imports.wait(w.new_import()),
     "imports.cancel": lambda c, w: c.imports.cancel(w.new_import()),
     "imports.providers": lambda c, w: c.imports.providers(),

@@ -33,7 +33,7 @@ _CREATE = {
         "value": {
             "provider": "podcast",
             "reference": "https://example.org/feed.xml",
-            "limit": 10,
+            "max_files": 10,
             "tags": ["interview"],
         }
     },

@@ -148,7 +148,7 @@ async def test_podcasts(site: ProviderServer, web: Web) -> None:
         "date": "Mon, 05 Jan 2026 10:00:00 GMT", "url": "https://example.org/rain",
     }  # fmt: skip
     assert wind.name == "Wind"
-    assert len((await Podcast().find(wanted(f"{site.url}/feed.xml", limit=1), web)).files) == 1
+    assert len((await Podcast().find(wanted(f"{site.url}/feed.xml", max_files=1), web)).files) == 1
     for body in (
         *(b"no xml", b"<rss/>", b"<rss><channel><title>x</title></channel></rss>"),
         b'<!DOCTYPE x [<!ENTITY a "b">]><rss>&a;</rss>',

@@ -90,7 +90,7 @@ def import_from(
             provider or provider_of(reference),
             reference,
             key=key,
-            limit=limit,
+            max_files=limit,
             collection=collection,
             kind=cast(types.ItemKind | None, kind),
             tags=tag or (),

@@ -66,7 +66,7 @@ class InternetArchive:
         }
         listed = document.get("files")
         sounds = _sounds(listed if isinstance(listed, list) else [])
-        files = [self._file(identifier, sound, shared) for sound in sounds[: request.limit]]
+        files = [self._file(identifier, sound, shared) for sound in sounds[: request.max_files]]
         if not files:
             raise NothingFound("This item of archive.org holds no sound.")
         return Listing(title, files, note=f"{shared['url']} {shared['licence']}".strip())

@@ -51,7 +51,7 @@ class Provider(Protocol):
     needs_key: bool
 
     async def find(self, request: ImportCreate, web: Web) -> Listing:
-        """Return at most `request.limit` files.
+        """Return at most `request.max_files` files.
 
         Raises
         ------

@@ -56,7 +56,7 @@ class Freesound:
             facts = await read_json(web, f"{self._site}/apiv2/packs/{pack[1]}/", headers)
             title = text_of(facts, "name") or f"Pack {pack[1]}"
             sounds = self._pack(web, pack[1], headers)
-            files = [file async for file in _files(sounds, title, limit=request.limit)]
+            files = [file async for file in _files(sounds, title, limit=request.max_files)]
         elif sound := _SOUND.fullmatch(reference):
             url = f"{self._site}/apiv2/sounds/{sound[1]}/?fields={_FIELDS}"
             found = _file(await read_json(web, url, headers), "")

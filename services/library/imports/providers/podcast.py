@@ -42,7 +42,7 @@ class Podcast:
         files: list[RemoteFile] = []
         for item in channel.iter("item"):
             enclosure = item.find("enclosure")
-            if enclosure is None or len(files) == request.limit:
+            if enclosure is None or len(files) == request.max_files:
                 continue
             url = enclosure.get("url", "").strip()
             if not (enclosure.get("type", "").startswith("audio/") or is_audio(_name(url))):
