@@ -53,7 +53,7 @@ class Imports(Resource):
         reference: str,
         *,
         key: str | None = None,
-        limit: int | None = None,
+        max_files: int | None = None,
         collection: str | None = None,
         kind: types.ItemKind | None = None,
         tags: Sequence[str] = (),
@@ -64,11 +64,11 @@ class Imports(Resource):
         ----------
         key
             An API key of the provider; the server does not store it.
-        limit
+        max_files
             At most so many files of a podcast or another list.
         """
         body: dict[str, Any] = {"provider": provider, "reference": reference, "tags": list(tags)}
-        optional = {"key": key, "limit": limit, "collection": collection, "kind": kind}
+        optional = {"key": key, "max_files": max_files, "collection": collection, "kind": kind}
         body |= {name: value for name, value in optional.items() if value is not None}
         return self._connection.send(
             Operation("POST", "/v1/imports", types.Import, body=body, headers=idempotency_key())

@@ -2162,12 +2162,12 @@ export interface components {
             /** @description The kind of the items; without it each file's length decides. */
             kind?: components["schemas"]["ItemKind"] | null;
             /**
-             * Limit
+             * Max Files
              * @description At most so many files of a podcast or another list, the provider's first ones; a pack is
              *     imported whole.
              * @default 50
              */
-            limit?: number;
+            max_files?: number;
             /**
              * Provider
              * @description `pack`, `http`, `podcast`, `archive`, `freesound`, or another one of this server.
