@@ -109,8 +109,8 @@ def _read_chunks(upload: UploadedFile, duration: Seconds) -> _Chunks:
         return _Chunks()
     start, end = upload.sniffed.part or (0, upload.size)
     with upload.path.open("rb") as file:
-        found = riff_chunks(Region(file, start, end), (b"acid", b"smpl"))
-    acid, smpl = found.get(b"acid", b""), found.get(b"smpl", b"")
+        chunks = riff_chunks(Region(file, start, end), (b"acid", b"smpl"))
+    acid, smpl = chunks.get(b"acid", b""), chunks.get(b"smpl", b"")
     bpm = one_shot = root = loop = None
     if len(acid) >= 24:
         flags, root_note, _, _, beats, _, _, tempo = struct.unpack_from("<IHHfIHHf", acid)

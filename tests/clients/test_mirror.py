@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from cratedig import Client, CratedigError, types
-from cratedig.cli.mirror import STATE, Mirror, Wanted, layout
+from cratedig.cli.mirror import STATE, Mirror, MirrorFile, layout
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -34,7 +34,9 @@ class _Client:
         self.artifacts = _Artifacts()
 
 
-def wanted(name: str, item: str = "", *, folder: str = "Kicks", kind: str = "original") -> Wanted:
+def mirror_file(
+    name: str, item: str = "", *, folder: str = "Kicks", kind: str = "original"
+) -> MirrorFile:
     item = item or f"item of {name}"
     data = f"file of {item}".encode()
     facts: dict[str, Any] = {
@@ -46,7 +48,7 @@ def wanted(name: str, item: str = "", *, folder: str = "Kicks", kind: str = "ori
         name="canonical.flac", media_type="audio/flac", size=len(data),
         sha256=hashlib.sha256(data).hexdigest(), created=NOW,
     )  # fmt: skip
-    return Wanted(PurePosixPath(folder), types.Item(**facts), file)
+    return MirrorFile(PurePosixPath(folder), types.Item(**facts), file)
 
 
 def files(folder: Path) -> set[str]:
@@ -62,17 +64,17 @@ def client() -> Client:
     return cast(Client, _Client())
 
 
-def changes(mirror: Mirror, client: Client, *target: Wanted) -> list[tuple[str, str]]:
+def changes(mirror: Mirror, client: Client, *target: MirrorFile) -> list[tuple[str, str]]:
     done = mirror.bring_up_to_date(client, target)
     return [(change.what, change.path) for change in done]
 
 
 def test_files_are_added_renamed_and_removed(tmp_path: Path, client: Client) -> None:
     mirror = Mirror(tmp_path)
-    a, b = wanted("a.wav"), wanted("b.wav")
+    a, b = mirror_file("a.wav"), mirror_file("b.wav")
     assert changes(mirror, client, a, b) == [("added", "Kicks/a.wav"), ("added", "Kicks/b.wav")]
     assert changes(mirror, client, a, b) == []
-    renamed = wanted("Dusty: a?.wav", a.item.id, folder="Drums/Kicks")
+    renamed = mirror_file("Dusty: a?.wav", a.item.id, folder="Drums/Kicks")
     # A new process goes on from what was written.
     assert changes(Mirror(tmp_path), client, renamed) == [
         ("renamed", "Drums/Kicks/Dusty_ a_.wav"),
@@ -87,7 +89,7 @@ def test_files_of_the_user_are_kept(tmp_path: Path, client: Client) -> None:
     (tmp_path / "Kicks").mkdir()
     (tmp_path / "Kicks" / "a.wav").write_text("mine")
     mirror = Mirror(tmp_path)
-    a, b = wanted("a.wav"), wanted("b.wav")
+    a, b = mirror_file("a.wav"), mirror_file("b.wav")
     assert changes(mirror, client, a, b) == [("kept", "Kicks/a.wav"), ("added", "Kicks/b.wav")]
     (tmp_path / "Kicks" / "b.wav").write_text("changed by me")
     assert changes(mirror, client, a, b) == [("kept", "Kicks/a.wav")]
@@ -99,14 +101,14 @@ def test_files_of_the_user_are_kept(tmp_path: Path, client: Client) -> None:
 
 def test_a_file_that_the_user_deleted_comes_back(tmp_path: Path, client: Client) -> None:
     mirror = Mirror(tmp_path)
-    changes(mirror, client, wanted("a.wav"))
+    changes(mirror, client, mirror_file("a.wav"))
     (tmp_path / "Kicks" / "a.wav").unlink()
-    assert changes(mirror, client, wanted("a.wav")) == [("added", "Kicks/a.wav")]
+    assert changes(mirror, client, mirror_file("a.wav")) == [("added", "Kicks/a.wav")]
 
 
 def test_names_that_differ_only_in_case_and_links(tmp_path: Path, client: Client) -> None:
     mirror = Mirror(tmp_path)
-    changes(mirror, client, wanted("A.wav", "1"), wanted("a.wav", "item-2-0123456789"))
+    changes(mirror, client, mirror_file("A.wav", "1"), mirror_file("a.wav", "item-2-0123456789"))
     assert files(tmp_path) == {"Kicks/A.wav", "Kicks/a (23456789).wav"}
     outside = tmp_path.with_name("outside.wav")
     outside.write_text("mine")
@@ -119,9 +121,11 @@ def test_names_that_differ_only_in_case_and_links(tmp_path: Path, client: Client
 def test_a_download_that_fails_is_left_for_the_next_pass(tmp_path: Path, client: Client) -> None:
     mirror = Mirror(tmp_path)
     cast(Any, client).artifacts.broken = True
-    assert changes(mirror, client, wanted("a.wav")) == [("failed", "Kicks/a.wav")]
+    assert changes(mirror, client, mirror_file("a.wav")) == [("failed", "Kicks/a.wav")]
     cast(Any, client).artifacts.broken = False
-    assert changes(mirror, client, wanted("a.wav", kind="canonical")) == [("added", "Kicks/a.flac")]
+    assert changes(mirror, client, mirror_file("a.wav", kind="canonical")) == [
+        ("added", "Kicks/a.flac")
+    ]
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"files": {"a": {}}}'])

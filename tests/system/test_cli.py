@@ -22,6 +22,7 @@ from tests.support.sounds import write_tone
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 PASSWORD = secrets.token_urlsafe(16)
+COMMAND = Path(sys.executable).with_name("cratedig")
 UNKNOWN = "01920000-0000-7000-8000-000000000000"
 
 
@@ -33,15 +34,23 @@ class Shell:
     folder: Path
     url: str
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of the command."""
+        return {
             **os.environ,
             "CRATEDIG_CONFIG": str(self.folder / "credentials.json"),
             "CRATEDIG_PASSWORD": PASSWORD,
         }
-        command = [str(Path(sys.executable).with_name("cratedig")), *arguments]
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False
+            [str(COMMAND), *arguments],
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def json(self, *arguments: str) -> Any:

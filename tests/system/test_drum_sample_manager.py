@@ -1,4 +1,4 @@
-"""Each row of `docs/drum-sample-manager.md`, asked for on a running server."""
+"""Each row of `docs/drum-sample-manager.md`, sent for on a running server."""
 
 import re
 from pathlib import Path
@@ -17,14 +17,14 @@ OPERATION = re.compile(r"^\| `([a-z/]+)` \|", re.MULTILINE)
 
 
 def test_the_eleven_operations(server: RunningServer, tmp_path: Path) -> None:
-    asked: list[str] = []
+    sent: list[str] = []
     http = httpx.Client(base_url=f"{server.url}/v1")
     account = {"email": email(), "password": PASSWORD}
 
     def ask(operation: str, method: str, path: str, **options: object) -> httpx.Response:
         answer = http.request(method, path, **options)  # type: ignore[arg-type]
         assert answer.is_success, (operation, answer.text)
-        asked.append(operation)
+        sent.append(operation)
         return answer
 
     ask("register", "POST", "/accounts", json=account)
@@ -35,7 +35,7 @@ def test_the_eleven_operations(server: RunningServer, tmp_path: Path) -> None:
 
     path = write_tone(tmp_path / "snare.wav", seconds=0.2, frequency=190.0)
     uploaded = client.uploads.file(path, kind="sample")
-    asked.append("upload")
+    sent.append("upload")
     client.jobs.wait(str(uploaded.job))
     item = uploaded.item
     library = http.post("/collections", json={"name": "Snares"}).json()["id"]
@@ -60,5 +60,5 @@ def test_the_eleven_operations(server: RunningServer, tmp_path: Path) -> None:
     eventually(similar, what="the vector of the sample")
     ask("recommendations", "GET", f"/items/{item}/similar")
     http.close()
-    assert sorted(asked) == sorted(OPERATION.findall(TABLE.read_text(encoding="utf-8")))
-    assert len(asked) == 11
+    assert sorted(sent) == sorted(OPERATION.findall(TABLE.read_text(encoding="utf-8")))
+    assert len(sent) == 11

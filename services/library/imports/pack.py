@@ -89,9 +89,9 @@ def read_pack(archive: Archive, name: str) -> Pack:
     files = []
     for entry in entries:
         inside = entry.name.removeprefix(f"{root}/") if root else entry.name
-        found = described.get(inside) or _from_folders(entry, root)
-        metadata = clean_metadata({**shared, **found.metadata})
-        files.append((entry, found.model_copy(update={"metadata": metadata})))
+        details = described.get(inside) or _from_folders(entry, root)
+        metadata = clean_metadata({**shared, **details.metadata})
+        files.append((entry, details.model_copy(update={"metadata": metadata})))
     return Pack(title, licence_text[:NOTE_LENGTH].strip(), files)
 
 
@@ -121,14 +121,14 @@ def _describe(manifest: _Manifest) -> Mapping[str, FileDetails]:
     An item from which several files were made is described by none of them: of a song that was cut
     into samples the name and tags are those of the song. Its rights count for all.
     """
-    made = Counter(source.item for file in manifest.files for source in file.sources)
+    counts = Counter(source.item for file in manifest.files for source in file.sources)
     described = {}
     for file in manifest.files:
         if not file.sources:
             continue
         source = file.sources[0]
         facts = source.facts or _ManifestItem()
-        alone = len(file.sources) == 1 and made[source.item] == 1
+        alone = len(file.sources) == 1 and counts[source.item] == 1
         rights = {
             name: str(source.rights[name])
             for name in ("licence", "artist", "title", "copyright", "url")

@@ -42,7 +42,7 @@ class Imports(OwnerRepository):
             .limit(request.limit + 1)
         )
         if state is not None:
-            query = query.where(state.value == _shown_state)
+            query = query.where(_shown_state.in_((state.value,)))
         if request.cursor is not None:
             (position,) = decode_list_cursor(request.cursor, (int,))
             query = query.where(col(file.position) > position)

@@ -65,7 +65,7 @@ class Storing:
         NotNow
         ObjectError
         """
-        upload = await self._announce(principal, file, size=size, sha256=sha256)
+        upload = await self._open_upload(principal, file, size=size, sha256=sha256)
         if upload is None:
             return
         if upload.state == OPENING:
@@ -91,7 +91,7 @@ class Storing:
                 row.state, row.reason = state.value, reason
                 await session.flush()
 
-    async def _announce(
+    async def _open_upload(
         self, principal: Principal, file: ImportFileRow, *, size: int, sha256: str
     ) -> UploadRow | None:
         """Return the upload of a file; `None` if the file has an outcome already."""

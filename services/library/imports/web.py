@@ -244,10 +244,10 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError, TimeoutError):
             raise WebError("The name of the server could not be resolved.", passing=True) from None
-        addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+        addresses = list(dict.fromkeys(str(address[0]) for *_, address in answers))
         allowed = [each for each in addresses if self._any_address or is_public(each)]
         if not allowed:
             raise WebError("The address is not one of the internet; only those are imported.")

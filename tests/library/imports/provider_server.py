@@ -16,7 +16,7 @@ class ProviderServer:
 
     url: str = ""
     answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
     """Path and `Authorization` of each request."""
 
     def put(self, path: str, body: bytes | object, status: int = 200, **headers: str) -> None:
@@ -32,7 +32,7 @@ def provider_server() -> Iterator[ProviderServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            server.asked.append((self.path, self.headers.get("Authorization", "")))
+            server.requests.append((self.path, self.headers.get("Authorization", "")))
             missing: tuple[int, dict[str, str], bytes] = (404, {}, b"secret text of the server")
             status, headers, body = server.answers.get(self.path, missing)
             self.send_response(status)

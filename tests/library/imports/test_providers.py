@@ -48,7 +48,7 @@ async def web() -> AsyncIterator[Web]:
         await opened.close()
 
 
-def wanted(reference: str, **fields: Any) -> ImportCreate:
+def request_of(reference: str, **fields: Any) -> ImportCreate:
     return ImportCreate(provider="any", reference=reference, **fields)
 
 
@@ -73,7 +73,7 @@ async def test_only_the_internet_is_connected_to(site: ProviderServer) -> None:
             with pytest.raises(WebError, match=text):
                 web.check(url)
         await web.close()
-    assert site.asked == []
+    assert site.requests == []
 
 
 def test_addresses_of_the_internet() -> None:
@@ -101,8 +101,8 @@ async def test_redirects_are_checked_and_keys_stay_with_their_server(
         )
         assert (got.size, got.sha256) == (len(SOUND), sha256(SOUND))
         assert (tmp_path / "a").read_bytes() == SOUND
-        assert [key for _, key in site.asked] == ["Token key", "Token key"]
-        assert [key for _, key in other.asked] == [""]
+        assert [key for _, key in site.requests] == ["Token key", "Token key"]
+        assert [key for _, key in other.requests] == [""]
     for n in range(5):
         site.put(f"/r{n}", b"", 302, Location=f"/r{n + 1}")
     site.put("/file", b"", 302, Location="file:///etc/passwd")
@@ -139,7 +139,7 @@ async def test_size_time_and_form_of_a_body_are_bounded(site: ProviderServer, we
 
 async def test_podcasts(site: ProviderServer, web: Web) -> None:
     site.put("/feed.xml", FEED.format(url=site.url).encode())
-    listing = await Podcast().find(wanted(f"{site.url}/feed.xml"), web)
+    listing = await Podcast().find(request_of(f"{site.url}/feed.xml"), web)
     assert listing.title == "Field Notes"
     rain, wind = listing.files
     assert (rain.name, rain.url) == ("Rain", f"{site.url}/rain.mp3")
@@ -148,7 +148,9 @@ async def test_podcasts(site: ProviderServer, web: Web) -> None:
         "date": "Mon, 05 Jan 2026 10:00:00 GMT", "url": "https://example.org/rain",
     }  # fmt: skip
     assert wind.name == "Wind"
-    assert len((await Podcast().find(wanted(f"{site.url}/feed.xml", max_files=1), web)).files) == 1
+    assert (
+        len((await Podcast().find(request_of(f"{site.url}/feed.xml", max_files=1), web)).files) == 1
+    )
     for body in (
         *(b"no xml", b"<rss/>", b"<rss><channel><title>x</title></channel></rss>"),
         b'<!DOCTYPE x [<!ENTITY a "b">]><rss>&a;</rss>',
@@ -156,7 +158,7 @@ async def test_podcasts(site: ProviderServer, web: Web) -> None:
     ):
         site.put("/feed.xml", body)
         with pytest.raises(NothingFound):
-            await Podcast().find(wanted(f"{site.url}/feed.xml"), web)
+            await Podcast().find(request_of(f"{site.url}/feed.xml"), web)
     with pytest.raises(NothingFound, match="DOCTYPE"):
         parse_xml(b'<!DOCTYPE x SYSTEM "file:///etc/passwd"><rss/>')
 
@@ -174,7 +176,7 @@ async def test_items_of_the_internet_archive(site: ProviderServer, web: Web) -> 
         ],
     })  # fmt: skip
     for reference in ("live-1973", "https://archive.org/details/live-1973?tab=about"):
-        listing = await archive.find(wanted(reference), web)
+        listing = await archive.find(request_of(reference), web)
         assert [file.url for file in listing.files] == [
             f"{site.url}/download/live-1973/disc%201/01.flac",
             f"{site.url}/download/live-1973/02.mp3",
@@ -188,7 +190,7 @@ async def test_items_of_the_internet_archive(site: ProviderServer, web: Web) -> 
     site.put("/metadata/text", {"metadata": {}, "files": [{"name": "a.txt"}]})
     for reference in ("nothing", "text", "../etc", ""[:0] or " "):
         with pytest.raises((NothingFound, WebError)):
-            await archive.find(wanted(reference), web)
+            await archive.find(request_of(reference), web)
 
 
 async def test_sounds_and_packs_of_freesound(site: ProviderServer, web: Web) -> None:
@@ -206,25 +208,25 @@ async def test_sounds_and_packs_of_freesound(site: ProviderServer, web: Web) -> 
     site.put(f"/apiv2/sounds/7/?fields={fields}", sound(7))
     key = SecretStr("my key")
     listing = await freesound.find(
-        wanted("https://freesound.org/people/ann/sounds/7/", key=key), web
+        request_of("https://freesound.org/people/ann/sounds/7/", key=key), web
     )
     (file,) = listing.files
     assert (file.url, file.details.tags) == (f"{site.url}/7-hq.mp3", ("snare", "a b"))
     assert file.details.metadata["licence"] == "CC-BY-4.0"
-    assert site.asked[-1][1] == "Token my key"
+    assert site.requests[-1][1] == "Token my key"
     assert "my key" not in repr(listing)
     page = f"/apiv2/packs/3/sounds/?fields={fields}&page_size=150&page="
     site.put("/apiv2/packs/3/", {"name": "Snares"})
     site.put(f"{page}1", {"results": [sound(1), sound(2, previews={})], "next": "https://evil/"})
     site.put(f"{page}2", {"results": [sound(3)], "next": None})
     listing = await freesound.find(
-        wanted("https://freesound.org/people/ann/packs/3/", key=key), web
+        request_of("https://freesound.org/people/ann/packs/3/", key=key), web
     )
     assert (listing.title, [f.name for f in listing.files]) == ("Snares", ["Snare 1", "Snare 3"])
     with pytest.raises(NothingFound, match="needs your API key"):
-        await freesound.find(wanted("7"), web)
+        await freesound.find(request_of("7"), web)
     with pytest.raises(NothingFound, match="no sound of freesound"):
-        await freesound.find(wanted("ann", key=key), web)
+        await freesound.find(request_of("ann", key=key), web)
 
 
 def test_providers_of_other_packages_are_found_by_their_entry_point(

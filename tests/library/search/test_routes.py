@@ -170,9 +170,9 @@ async def test_what_a_file_states_is_found_as_the_words_of_the_file(catalogue: C
     user = catalogue.user()
 
     async def hit(name: str) -> Any:
-        found = (await user.get("/search", q=name))["items"]
-        assert len(found) == 1
-        return [found[0][field] for field in ("bpm", "bpm_source", "key", "key_source")]
+        hits = (await user.get("/search", q=name))["items"]
+        assert len(hits) == 1
+        return [hits[0][field] for field in ("bpm", "bpm_source", "key", "key_source")]
 
     ids = {}
     for name, kind in (("loop", ItemKind.SAMPLE), ("song", ItemKind.TRACK)):

@@ -17,7 +17,7 @@ _MAX_FOLDER = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MirrorFile:
     """A file that the folder should have."""
 
     folder: PurePosixPath
@@ -77,12 +77,12 @@ class Mirror:
                     "are."
                 ) from error
 
-    def bring_up_to_date(self, client: Client, wanted: Sequence[Wanted]) -> list[Change]:
+    def bring_up_to_date(self, client: Client, files: Sequence[MirrorFile]) -> list[Change]:
         """Add, rename and remove files; return what was done.
 
         A file that cannot be downloaded now is left for the next pass.
         """
-        target = _paths(wanted)
+        target = _paths(files)
         changes: list[Change] = []
         # Renames first, so that a file that moves is not downloaded again.
         self._rename(target, changes)
@@ -97,7 +97,7 @@ class Mirror:
                 changes.append(Change("failed", path, str(error)))
         return changes
 
-    def _rename(self, target: dict[str, Wanted], changes: list[Change]) -> None:
+    def _rename(self, target: dict[str, MirrorFile], changes: list[Change]) -> None:
         by_file = {each.artifact: path for path, each in self._written.items()}
         for path, each in target.items():
             old = by_file.get(each.file.id)
@@ -200,12 +200,12 @@ def layout(
         yield each, path
 
 
-def _paths(wanted: Sequence[Wanted]) -> dict[str, Wanted]:
+def _paths(files: Sequence[MirrorFile]) -> dict[str, MirrorFile]:
     """Return the path of each file; one whose name is taken gets the end of its item's id."""
-    paths: dict[str, Wanted] = {}
+    paths: dict[str, MirrorFile] = {}
     used: set[str] = set()
     # By id, so that a name stays with the item that had it first.
-    for each in sorted(wanted, key=lambda each: (str(each.folder), each.item.id)):
+    for each in sorted(files, key=lambda each: (str(each.folder), each.item.id)):
         name = _file_name(each)
         if _key(each.folder / name) in used:
             stem, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix
@@ -215,10 +215,10 @@ def _paths(wanted: Sequence[Wanted]) -> dict[str, Wanted]:
     return paths
 
 
-def _file_name(wanted: Wanted) -> str:
-    name = wanted.item.name
-    if wanted.file.kind != "original":
-        name = f"{PurePosixPath(name).stem}{PurePosixPath(wanted.file.name).suffix}"
+def _file_name(file: MirrorFile) -> str:
+    name = file.item.name
+    if file.file.kind != "original":
+        name = f"{PurePosixPath(name).stem}{PurePosixPath(file.file.name).suffix}"
     return names.safe_name(name)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from cratedig import Client, CratedigError, types
 from cratedig.cli.collections import find_collection
-from cratedig.cli.mirror import Change, Mirror, Wanted, layout
+from cratedig.cli.mirror import Change, Mirror, MirrorFile, layout
 from cratedig.cli.output import AsJson, print_json, print_line, print_note
 
 PAUSE = 1.0
@@ -38,7 +38,7 @@ def sync(
     with Client() as client:
         # Read before the lists, so that no change between them and the stream is missed.
         after = client.feed.get().next
-        changes = mirror.bring_up_to_date(client, wanted_files(client, mirror, collection))
+        changes = mirror.bring_up_to_date(client, files_of(client, mirror, collection))
         if once or json:
             if json:
                 print_json([change.as_json() for change in changes])
@@ -47,30 +47,30 @@ def sync(
             return
         _print(changes)
         print_note(f"Following changes in {folder}. Press Ctrl-C to stop.")
-        news = _News(after)
+        wakeup = _Wakeup(after)
         try:
             while True:
-                news.wait()
-                changes = mirror.bring_up_to_date(client, wanted_files(client, mirror, collection))
+                wakeup.wait()
+                changes = mirror.bring_up_to_date(client, files_of(client, mirror, collection))
                 _print(changes)
                 time.sleep(PAUSE)
         except KeyboardInterrupt:
             print_note("Stopped.")
 
 
-def wanted_files(client: Client, mirror: Mirror, names: list[str] | None) -> list[Wanted]:
+def files_of(client: Client, mirror: Mirror, names: list[str] | None) -> list[MirrorFile]:
     """Return the files of collections: of each item the original, or else its decoded audio."""
     own = list(client.collections.list())
     chosen = [find_collection(client, name) for name in names or ()]
     shown = chosen or [each for each in own if each.items]
-    wanted = []
+    files = []
     for collection, path in layout(shown, own):
         for member in client.collections.items(collection.id):
             if member.item.state == "ready":
                 file = _file_of(client, mirror, collection, member.item)
                 if file is not None:
-                    wanted.append(Wanted(path, member.item, file))
-    return wanted
+                    files.append(MirrorFile(path, member.item, file))
+    return files
 
 
 def _file_of(
@@ -92,7 +92,7 @@ def _print(changes: list[Change]) -> None:
         print_line(f"{change.what:<8} {change.path}")
 
 
-class _News:
+class _Wakeup:
     """Waits for events that may change the folder, on a connection of its own."""
 
     def __init__(self, after: str) -> None:

@@ -59,9 +59,9 @@ class Freesound:
             files = [file async for file in _files(sounds, title, limit=request.max_files)]
         elif sound := _SOUND.fullmatch(reference):
             url = f"{self._site}/apiv2/sounds/{sound[1]}/?fields={_FIELDS}"
-            found = _file(await read_json(web, url, headers), "")
-            files = [found] if found else []
-            title = found.name if found else ""
+            file = _file(await read_json(web, url, headers), "")
+            files = [file] if file else []
+            title = file.name if file else ""
         else:
             raise NothingFound(
                 "This is no sound of freesound.org; send its number, its address, or the address "

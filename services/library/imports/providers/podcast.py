@@ -82,8 +82,8 @@ def parse_xml(body: bytes) -> Element:
 
 
 def _text(element: Element, name: str) -> str:
-    found = element.find(name)
-    return " ".join((found.text or "").split()) if found is not None else ""
+    child = element.find(name)
+    return " ".join((child.text or "").split()) if child is not None else ""
 
 
 def _name(url: str) -> str:
