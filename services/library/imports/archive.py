@@ -77,7 +77,7 @@ class Archive:
         _check_directory(path)
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError) as error:
             raise BadArchive("The archive is damaged; pack and upload it again.") from error
         files = [info for info in self._zip.infolist() if not info.is_dir()]
         self._infos = [info for info in files if not _is_junk(info.filename)]
@@ -145,7 +145,7 @@ class Archive:
                     if size > info.file_size:
                         raise BadEntry("The file is larger than the archive states.")
                     yield chunk
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError):
+        except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError):
             raise BadEntry("The file is damaged in the archive.") from None
 
     def _check(self, size: int) -> None:

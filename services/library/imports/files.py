@@ -34,9 +34,6 @@ class FileDetails(Message):
     bpm: Bpm | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
     tags: tuple[str, ...] = ()
-    size: int | None = None
-    """In bytes, if the source states it."""
-    headers: dict[str, str] = Field(default_factory=dict)
 
 
 def is_audio(name: str) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from contracts.identity import Principal, Scope
@@ -28,6 +29,7 @@ from contracts.objects import Bucket
 from contracts.problems import ProblemCode
 from contracts.uploads import UploadState
 from kit.clock import Clock
+from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
 from kit.http.errors import ProblemError
 from kit.objects.base import ObjectError, ObjectMissing, ObjectStore
@@ -44,7 +46,7 @@ from services.library.imports.imports import (
     file_values,
     make_collection,
 )
-from services.library.imports.pack import read_pack
+from services.library.imports.pack import Pack, read_pack
 from services.library.imports.storing import NotNow, Storing
 from services.library.imports.tables import ImportFileRow, ImportRow
 from services.library.imports.web import Web, WebError
@@ -62,6 +64,9 @@ PAUSE = timedelta(seconds=30)
 """Pause after an error of the store, or of an account that uploads too much at once."""
 FIRST_PAUSE = timedelta(seconds=10)
 """Pause before the second try of a download, doubled with each further one."""
+ROWS = 200
+"""Files of a pack that one statement writes down."""
+_INTERNAL = "Internal error: the server could not read this. Its log has the details."
 STEP: Seconds = 1.0
 """Time after which a pack lets other imports go on."""
 
@@ -103,6 +108,8 @@ class Importer:
         self._settings = settings
         self._steps: dict[str, asyncio.Task[None]] = {}
         self._packs: dict[str, _OpenPack] = {}
+        self._stepping: set[str] = set()
+        """Imports whose step goes on."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run imports until `stopping` is set."""
@@ -117,6 +124,7 @@ class Importer:
 
     async def act(self) -> bool:
         """Start steps of imports that are due, and wait for one; return whether there was any."""
+        await self._close_ended()
         for row in await self._due():
             if row.owner not in self._steps and len(self._steps) < AT_ONCE:
                 self._steps[row.owner] = asyncio.create_task(self._step(row))
@@ -154,6 +162,7 @@ class Importer:
     async def _step(self, row: ImportRow) -> None:
         """Make one step of an import; errors of its file, of the web and of the store end here."""
         principal = self._principal(row)
+        self._stepping.add(row.id)
         try:
             if row.upload is not None:
                 await self._step_of_pack(principal, row)
@@ -161,9 +170,17 @@ class Importer:
                 await self._step_of_downloads(principal, row)
         except BadArchive as error:
             await self._end(principal, row, ImportState.FAILED, failure=str(error))
-        except (ObjectError, NotNow) as error:
+        except (ObjectError, NotNow, OSError) as error:
             log.warning("the import %s waits: %s", row.id, error)
             await self._later(row, PAUSE)
+        except (DatabaseUnavailable, SQLAlchemyError):
+            raise
+        except Exception:
+            # One archive or answer that nobody thought of must not stop the imports of others.
+            log.exception("the import %s failed", row.id)
+            await self._end(principal, row, ImportState.FAILED, failure=_INTERNAL)
+        finally:
+            self._stepping.discard(row.id)
 
     def _principal(self, row: ImportRow) -> Principal:
         """Return the owner of an import as who acts: an import was asked for with a scope."""
@@ -183,13 +200,8 @@ class Importer:
         folder = await self._folder()
         try:
             path = folder / "file"
-            details = FileDetails.model_validate(file.details)
             got = await self._web.download(
-                file.source,
-                path,
-                limit=self._settings.upload_bytes,
-                timeout=DOWNLOAD_TIMEOUT,
-                headers=details.headers,
+                file.source, path, limit=self._settings.upload_bytes, timeout=DOWNLOAD_TIMEOUT
             )
             await self._store(principal, file, path, size=got.size, sha256=got.sha256)
         except WebError as error:
@@ -283,6 +295,7 @@ class Importer:
         pack = await self._run(read_pack, archive, row.title)
         if not pack.files:
             raise BadArchive("The archive holds no file.")
+        rows = await self._run(_rows, row, pack)
         async with self._database.transaction() as session:
             await hold_owner(session, principal.owner)
             held = await session.get(ImportRow, row.id)
@@ -299,8 +312,9 @@ class Importer:
                     )
                 except ProblemError as problem:
                     raise BadArchive(problem.detail) from problem
-            rows = [_values(held, entry, details) for entry, details in pack.files]
-            await session.execute(insert(ImportFileRow.metadata.tables["import_files"]), rows)
+            statement = insert(ImportFileRow.metadata.tables["import_files"])
+            for start in range(0, len(rows), ROWS):
+                await session.execute(statement, rows[start : start + ROWS])
             await session.flush()
             await emit_import_changed(session, held)
 
@@ -375,6 +389,18 @@ class Importer:
             if held is not None and held.state in UNDER_WAY:
                 await end_import(session, held, state, failure=failure)
 
+    async def _close_ended(self) -> None:
+        """Let go of the archives of imports that were cancelled or deleted."""
+        if not self._packs:
+            return
+        query = select(col(ImportRow.id)).where(
+            col(ImportRow.id).in_(self._packs), col(ImportRow.state).in_(UNDER_WAY)
+        )
+        async with self._database.session() as session:
+            kept = set(await session.scalars(query))
+        for id_ in self._packs.keys() - kept - self._stepping:
+            await self._close(id_)
+
     async def _close(self, id_: str) -> None:
         if (opened := self._packs.pop(id_, None)) is not None:
             await self._run(opened.archive.close)
@@ -386,6 +412,10 @@ class Importer:
     async def _run(self, function: Callable[..., Answer], *arguments: object) -> Answer:
         """Call a function in one of the two threads."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+
+def _rows(row: ImportRow, pack: Pack) -> list[Mapping[str, object]]:
+    return [_values(row, entry, details) for entry, details in pack.files]
 
 
 def _values(row: ImportRow, entry: Entry, details: FileDetails) -> Mapping[str, object]:

@@ -114,7 +114,7 @@ class Storing:
             upload = await self._uploads.create(
                 repository,
                 UploadCreate(
-                    name=details.name,
+                    name=details.name[:1000] or "untitled",
                     size=size,
                     sha256=sha256,
                     kind=ItemKind(kind) if kind else details.kind,

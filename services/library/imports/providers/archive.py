@@ -1,5 +1,6 @@
 """`archive`: the sounds of an item of the Internet Archive, by its open metadata."""
 
+import asyncio
 import re
 from typing import Any
 from urllib.parse import quote
@@ -65,7 +66,7 @@ class InternetArchive:
             "url": f"{SITE}/details/{identifier}",
         }
         listed = document.get("files")
-        sounds = _sounds(listed if isinstance(listed, list) else [])
+        sounds = await asyncio.to_thread(_sounds, listed if isinstance(listed, list) else [])
         files = [self._file(identifier, sound, shared) for sound in sounds[: request.max_files]]
         if not files:
             raise NothingFound("This item of archive.org holds no sound.")

@@ -1,5 +1,6 @@
 """What a provider is: it finds the files that a reference means."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ async def read_json(web: Web, url: str, headers: Mapping[str, str] | None = None
     """Return a JSON document. Raises `WebError`."""
     body = await web.read(url, limit=MAX_DOCUMENT, timeout=FIND_TIMEOUT, headers=headers)
     try:
-        return json.loads(body)
+        return await asyncio.to_thread(json.loads, body)
     except (ValueError, RecursionError):
         raise WebError("The server's answer is no JSON document.") from None
 

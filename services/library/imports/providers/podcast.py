@@ -31,37 +31,42 @@ class Podcast:
     async def find(self, request: ImportCreate, web: Web) -> Listing:
         """Return the episodes. Raises `NothingFound` and `WebError`."""
         body = await web.read(request.reference, limit=MAX_DOCUMENT, timeout=FIND_TIMEOUT)
-        channel = (await asyncio.to_thread(parse_xml, body)).find("channel")
-        if channel is None:
-            raise NothingFound("The document is no RSS feed: it has no channel.")
-        title = _text(channel, "title") or "Podcast"
-        rights = _text(channel, "copyright")
-        licence = known_licence(rights) or known_licence(
-            _text(channel, f"{_CREATIVE_COMMONS}license")
-        )
-        files: list[RemoteFile] = []
-        for item in channel.iter("item"):
-            enclosure = item.find("enclosure")
-            if enclosure is None or len(files) == request.max_files:
-                continue
-            url = enclosure.get("url", "").strip()
-            if not (enclosure.get("type", "").startswith("audio/") or is_audio(_name(url))):
-                continue
-            name = _text(item, "title") or _name(url)
-            metadata = {
-                "title": _text(item, "title"),
-                "artist": _text(item, f"{_ITUNES}author") or _text(channel, f"{_ITUNES}author"),
-                "album": title,
-                "date": _text(item, "pubDate"),
-                "copyright": rights,
-                "licence": licence or "",
-                "url": _text(item, "link") or url,
-            }
-            details = FileDetails(name=name, metadata=clean_metadata(metadata))
-            files.append(RemoteFile(url, name, details))
-        if not files:
-            raise NothingFound("The feed has no episode with a sound.")
-        return Listing(title, files, note=rights)
+        return await asyncio.to_thread(read_feed, body, request.max_files)
+
+
+def read_feed(body: bytes, max_files: int) -> Listing:
+    """Return the first episodes of a feed that have a sound. Raises `NothingFound`."""
+    channel = parse_xml(body).find("channel")
+    if channel is None:
+        raise NothingFound("The document is no RSS feed: it has no channel.")
+    title = _text(channel, "title") or "Podcast"
+    rights = _text(channel, "copyright")
+    licence = known_licence(rights) or known_licence(_text(channel, f"{_CREATIVE_COMMONS}license"))
+    files: list[RemoteFile] = []
+    for item in channel.iter("item"):
+        enclosure = item.find("enclosure")
+        if len(files) == max_files:
+            break
+        if enclosure is None:
+            continue
+        url = enclosure.get("url", "").strip()
+        if not (enclosure.get("type", "").startswith("audio/") or is_audio(_name(url))):
+            continue
+        name = _text(item, "title") or _name(url)
+        metadata = {
+            "title": _text(item, "title"),
+            "artist": _text(item, f"{_ITUNES}author") or _text(channel, f"{_ITUNES}author"),
+            "album": title,
+            "date": _text(item, "pubDate"),
+            "copyright": rights,
+            "licence": licence or "",
+            "url": _text(item, "link") or url,
+        }
+        details = FileDetails(name=name, metadata=clean_metadata(metadata))
+        files.append(RemoteFile(url, name, details))
+    if not files:
+        raise NothingFound("The feed has no episode with a sound.")
+    return Listing(title, files, note=rights)
 
 
 class _NoDoctype(TreeBuilder):
