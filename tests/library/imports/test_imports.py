@@ -1,13 +1,13 @@
 """Imports of packs as their users meet them."""
 
+from pathlib import Path
 from typing import Any
-
-import pytest
 
 from contracts.items import ItemKind
 from contracts.jobs import TaskName
 from contracts.objects import Bucket
-from tests.library.catalogue import Catalogue, User
+from kit.objects.files import FileStore
+from tests.library.catalogue import Catalogue, User, open_catalogue
 from tests.library.imports.zips import CC0, bundle, zipped
 
 KICK, SNARE = b"RIFF kick" * 100, b"RIFF snare" * 100
@@ -136,34 +136,37 @@ async def test_a_cancelled_import_makes_no_more_items(catalogue: Catalogue) -> N
     assert (await user.get("/usage"))["total"] == 0
 
 
-async def test_a_killed_import_goes_on_where_it_was(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    user = catalogue.user()
-    files = {f"{n}.wav": KICK + bytes([n]) for n in range(3)}
-    created = await send_pack(user, zipped(files))
+class Killed(BaseException):
+    """The process ends while it stores a file."""
+
+
+class KillingStore(FileStore):
+    """Is killed before the second file that it stores, and before the fourth."""
+
     stored = 0
 
-    class Killed(BaseException):
-        pass
-
-    original = catalogue.objects.put_file
-
-    async def put_file(*arguments: Any, **options: Any) -> None:
-        nonlocal stored
-        stored += 1
-        if stored in (2, 4):
+    async def put_file(self, bucket: Bucket, key: str, path: Path, *, media_type: str) -> None:
+        self.stored += 1
+        if self.stored in (2, 4):
             raise Killed
-        await original(*arguments, **options)
+        await super().put_file(bucket, key, path, media_type=media_type)
 
-    monkeypatch.setattr(catalogue.objects, "put_file", put_file)
-    while True:
-        try:
-            if not await catalogue.importer.act():
-                break
-        except Killed:
-            continue
-    assert (await user.get(f"/imports/{created['id']}"))["files"]["added"] == 3
-    assert len((await user.get("/items"))["items"]) == 3
-    keys = [facts.key async for facts in catalogue.objects.walk(Bucket.ORIGINALS, user.owner)]
-    assert len(keys) >= 3
+
+async def test_a_killed_import_goes_on_where_it_was(library_url: str, tmp_path: Path) -> None:
+    async with open_catalogue(library_url, tmp_path, store=KillingStore) as catalogue:
+        user = catalogue.user()
+        files = {f"{n}.wav": KICK + bytes([n]) for n in range(3)}
+        created = await send_pack(user, zipped(files))
+        kills = 0
+        while True:
+            try:
+                if not await catalogue.importer.act():
+                    break
+            except Killed:
+                kills += 1
+        assert kills == 2
+        assert (await user.get(f"/imports/{created['id']}"))["files"]["added"] == 3
+        assert len((await user.get("/items"))["items"]) == 3
+        # The archive itself is deleted by the cleanup.
+        originals = catalogue.objects.walk(Bucket.ORIGINALS, user.owner)
+        assert len([facts async for facts in originals]) == 4
