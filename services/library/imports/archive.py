@@ -64,7 +64,7 @@ class Unpacked:
     sha256: str
 
 
-class Archive:
+class ZipReader:
     """An open ZIP archive. Close it after use; not for several threads at once.
 
     Raises

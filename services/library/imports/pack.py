@@ -13,7 +13,7 @@ from contracts.base import Message
 from contracts.ingest import clean_tag
 from contracts.items import ItemKind
 from contracts.music import Bpm, Stem
-from services.library.imports.archive import Archive, BadEntry, Entry
+from services.library.imports.archive import BadEntry, Entry, ZipReader
 from services.library.imports.files import (
     MAX_NAME,
     FileDetails,
@@ -68,7 +68,7 @@ class Pack:
     files: list[tuple[Entry, FileDetails]] = field(default_factory=list)
 
 
-def read_pack(archive: Archive, name: str) -> Pack:
+def read_pack(archive: ZipReader, name: str) -> Pack:
     """Return the sounds of an archive and what it says of them.
 
     Parameters
@@ -102,7 +102,7 @@ def _root_of(entries: list[Entry]) -> str:
     return roots.pop() if inside and len(roots) == 1 else ""
 
 
-def _read_manifest(archive: Archive, entries: list[Entry], root: str) -> _Manifest | None:
+def _read_manifest(archive: ZipReader, entries: list[Entry], root: str) -> _Manifest | None:
     """Return the manifest of an export; `None` if there is none, or it is not readable."""
     path = f"{root}/{MANIFEST}" if root else MANIFEST
     for entry in entries:
@@ -151,7 +151,7 @@ def _from_folders(entry: Entry, root: str) -> FileDetails:
     return FileDetails(name=name or "untitled", tags=tags_of_folders(entry.name, root=root))
 
 
-def _read_licence(archive: Archive, entries: list[Entry], root: str) -> tuple[str, str]:
+def _read_licence(archive: ZipReader, entries: list[Entry], root: str) -> tuple[str, str]:
     """Return name and text of the licence file at the top of a pack; empty if there is none."""
     for entry in entries:
         path = PurePosixPath(entry.name.removeprefix(f"{root}/") if root else entry.name)

@@ -36,7 +36,7 @@ from kit.objects.base import ObjectError, ObjectMissing, ObjectStore
 from services.library.background import lead, until
 from services.library.catalogue.tables import UploadRow
 from services.library.collections.repository import Collections
-from services.library.imports.archive import Archive, BadArchive, BadEntry, Entry
+from services.library.imports.archive import BadArchive, BadEntry, Entry, ZipReader
 from services.library.imports.events import emit_import_changed
 from services.library.imports.files import FileDetails
 from services.library.imports.imports import (
@@ -70,12 +70,12 @@ _INTERNAL = "Internal error: the server could not read this. Its log has the det
 STEP: Seconds = 1.0
 """Time after which a pack lets other imports go on."""
 
-Answer = TypeVar("Answer")
+Returned = TypeVar("Returned")
 
 
 @dataclass(frozen=True, slots=True)
 class _OpenPack:
-    archive: Archive
+    archive: ZipReader
     folder: Path
 
 
@@ -269,7 +269,7 @@ class Importer:
             await self._objects.get_file(
                 Bucket.ORIGINALS, upload.object_key, path, sha256=upload.sha256
             )
-            archive = await self._run(Archive, path)
+            archive = await self._run(ZipReader, path)
         except ObjectMissing:
             await self._run(shutil.rmtree, folder, True)
             raise BadArchive("The bytes of the pack are gone; upload it again.") from None
@@ -284,7 +284,7 @@ class Importer:
         async with self._database.session() as session:
             return (await session.scalars(query.limit(1))).first() is not None
 
-    async def _list(self, principal: Principal, row: ImportRow, archive: Archive) -> None:
+    async def _list(self, principal: Principal, row: ImportRow, archive: ZipReader) -> None:
         """Write the files of a pack down, with the collection that they go to.
 
         Raises
@@ -409,7 +409,7 @@ class Importer:
     async def _folder(self) -> Path:
         return Path(await self._run(tempfile.mkdtemp))
 
-    async def _run(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+    async def _run(self, function: Callable[..., Returned], *arguments: object) -> Returned:
         """Call a function in one of the two threads."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 

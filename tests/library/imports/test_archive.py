@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.imports import MAX_FILES
-from services.library.imports.archive import Archive, BadArchive, BadEntry
+from services.library.imports.archive import BadArchive, BadEntry, ZipReader
 from services.library.imports.licences import known_licence
 from services.library.imports.pack import read_pack
 from tests.library.imports.zips import (
@@ -36,7 +36,7 @@ WAV = b"RIFF" + bytes(range(256)) * 8
 )
 def test_archives_that_are_not_read(archive: bytes, text: str, tmp_path: Path) -> None:
     with pytest.raises(BadArchive, match=text):
-        Archive(write(tmp_path, archive))
+        ZipReader(write(tmp_path, archive))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_archives_that_are_not_read(archive: bytes, text: str, tmp_path: Path) -
     ],
 )
 def test_files_of_archives_that_are_not_read(archive: bytes, text: str, tmp_path: Path) -> None:
-    opened = Archive(write(tmp_path, archive))
+    opened = ZipReader(write(tmp_path, archive))
     (entry,) = opened.entries()
     assert text in entry.refusal
     with pytest.raises(BadEntry, match=text):
@@ -67,11 +67,11 @@ def test_files_of_archives_that_are_not_read(archive: bytes, text: str, tmp_path
 
 def test_damage_and_sizes_that_are_not_true_end_a_file(tmp_path: Path) -> None:
     stored = zipped({"a.wav": WAV}, method=zipfile.ZIP_STORED)
-    opened = Archive(write(tmp_path, stored.replace(WAV[:40], WAV[:39] + b"x")))
+    opened = ZipReader(write(tmp_path, stored.replace(WAV[:40], WAV[:39] + b"x")))
     with pytest.raises(BadEntry, match="damaged"):
         opened.unpack(0, tmp_path / "out", 1 << 30)
     opened.close()
-    opened = Archive(write(tmp_path, zipped({"a.wav": WAV})))
+    opened = ZipReader(write(tmp_path, zipped({"a.wav": WAV})))
     with pytest.raises(BadEntry, match="at most 10"):
         opened.unpack(0, tmp_path / "out", 10)
     opened.close()
@@ -80,18 +80,18 @@ def test_damage_and_sizes_that_are_not_true_end_a_file(tmp_path: Path) -> None:
 def test_names_in_odd_encodings_and_what_file_managers_leave(tmp_path: Path) -> None:
     utf_8 = "Größe.wav".encode()
     without_flag = zipped({"x" * len(utf_8): WAV}).replace(b"x" * len(utf_8), utf_8)
-    opened = Archive(write(tmp_path, without_flag))
+    opened = ZipReader(write(tmp_path, without_flag))
     assert [entry.name for entry in opened.entries()] == ["Größe.wav"]
     opened.close()
     names = ["__MACOSX/._a.wav", ".DS_Store", "x/Thumbs.db", "x/._b.wav", "x/\x1bb.wav", "x/é.WAV"]
-    opened = Archive(write(tmp_path, zipped(dict.fromkeys(names, WAV))))
+    opened = ZipReader(write(tmp_path, zipped(dict.fromkeys(names, WAV))))
     assert [entry.name for entry in opened.entries()] == ["x/_b.wav", "x/é.WAV"]
     opened.close()
 
 
 def test_what_folders_and_a_licence_file_say(tmp_path: Path) -> None:
     files = {"Pack/Drums/WAV/Kick.wav": WAV, "Pack/Loops, long/a.wav": WAV, "Pack/License.txt": CC0}
-    opened = Archive(write(tmp_path, zipped(files)))
+    opened = ZipReader(write(tmp_path, zipped(files)))
     pack = read_pack(opened, "upload.zip")
     opened.close()
     assert (pack.title, pack.note) == ("Pack", CC0)
@@ -107,7 +107,7 @@ def test_what_a_manifest_says(tmp_path: Path) -> None:
              "metadata": {"year": "1973"}, "stem": "drums"}  # fmt: skip
     rights = {"licence": "CC-BY-4.0", "artist": "Ann", "url": None, "status": "own"}
     archive = bundle("Crate", {"kick/1.wav": (WAV, {"facts": facts, "rights": rights})})
-    opened = Archive(write(tmp_path, archive))
+    opened = ZipReader(write(tmp_path, archive))
     pack = read_pack(opened, "upload.zip")
     opened.close()
     details = pack.files[0][1]
@@ -121,7 +121,7 @@ def test_what_a_manifest_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("manifest", ["[]", "{", "[" * 100_000, '{"format": "x"}', "null"])
 def test_other_manifests_are_ignored(manifest: str, tmp_path: Path) -> None:
-    opened = Archive(write(tmp_path, zipped({"a.wav": WAV, "manifest.json": manifest})))
+    opened = ZipReader(write(tmp_path, zipped({"a.wav": WAV, "manifest.json": manifest})))
     assert read_pack(opened, "My pack.zip").title == "My pack"
     opened.close()
 

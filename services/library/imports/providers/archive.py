@@ -1,4 +1,4 @@
-"""`archive`: the sounds of an item of the Internet Archive, by its open metadata."""
+"""`archive`: the sounds of an item of the Internet ZipReader, by its open metadata."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ _IDENTIFIER = re.compile(
 
 
 class InternetArchive:
-    """Items of the Internet Archive.
+    """Items of the Internet ZipReader.
 
     Parameters
     ----------
