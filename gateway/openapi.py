@@ -77,8 +77,8 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("post", "/v1/collections/{collection}/links"): {"days": 7},
     ("post", "/v1/shared"): {"secret": "link_9Jx2mQ5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5yJ8r"},
     ("post", "/v1/imports"): {
-        "provider": "http",
-        "reference": "https://example.org/kick.wav",
+        "provider": "archive",
+        "reference": "gd1973-06-10",
         "tags": ["field recording"],
     },
     ("put", "/v1/tray/{place}"): {"item": _ITEM, "locked": True},
