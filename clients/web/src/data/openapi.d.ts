@@ -4968,8 +4968,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "provider": "http",
-                 *       "reference": "https://example.org/kick.wav",
+                 *       "provider": "archive",
+                 *       "reference": "gd1973-06-10",
                  *       "tags": [
                  *         "field recording"
                  *       ]
