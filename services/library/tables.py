@@ -5,6 +5,7 @@ from services.library.collections import tables as collections
 from services.library.estimates import tables as estimates
 from services.library.events import tables as events
 from services.library.idempotency import IdempotencyRow
+from services.library.imports import tables as imports
 from services.library.jobs import tables as jobs
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
@@ -21,6 +22,7 @@ __all__ = [
     "collections",
     "estimates",
     "events",
+    "imports",
     "jobs",
     "pipelines",
     "search",

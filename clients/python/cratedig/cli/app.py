@@ -19,10 +19,12 @@ from cratedig.cli import (
     collections,
     downloads,
     exporting,
+    importing,
     marking,
     processing,
     searching,
     similarity,
+    syncing,
     uploading,
     work,
 )
@@ -51,6 +53,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     catalogue.edit,
     downloads.get,
     exporting.export,
+    importing.imports,
+    syncing.sync,
     catalogue.rm,
     marking.favourite,
     marking.rate,
@@ -64,6 +68,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command()(command)
+app.command("import")(importing.import_from)
 
 
 def _print_version(requested: bool) -> None:
@@ -84,6 +89,7 @@ def options(
     """Take songs apart: stems, samples, tags, MIDI, lyrics and analysis."""
 
 
+app.add_typer(importing.pack, name="pack")
 app.add_typer(marking.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
 app.add_typer(processing.pipelines, name="pipelines")
