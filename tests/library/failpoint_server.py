@@ -58,6 +58,8 @@ from services.library.routes.internal import internal_routes
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
+from services.library.teaching.proposals import Proposals
+from services.library.teaching.teaching import Teaching
 from services.library.tables import METADATA
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
 from tests.library.failpoints import (
@@ -198,10 +200,16 @@ class FailpointServer:
             uploads=uploads,
             deletions=deletions,
             searches=Searches(
-                self.database, clock=clock, max_bytes=1 << 20, at_once=1, vectors=vectors
+                self.database,
+                clock=clock,
+                max_bytes=1 << 20,
+                at_once=1,
+                vectors=vectors,
+                proposals=Proposals(self.database, vectors),
             ),
             item_searches=Turns(1),
             vectors=vectors,
+            teaching=Teaching(self.database, vectors, at_once=1),
         )
 
         async def authenticate(token: str) -> Principal:
