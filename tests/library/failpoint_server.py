@@ -58,9 +58,9 @@ from services.library.routes.internal import internal_routes
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
+from services.library.tables import METADATA
 from services.library.teaching.proposals import Proposals
 from services.library.teaching.teaching import Teaching
-from services.library.tables import METADATA
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
 from tests.library.failpoints import (
     FailingBus,

@@ -25,7 +25,7 @@ from contracts.teaching import (
     TaughtTags,
 )
 from kit.http.list_cursor import ListPaging
-from kit.http.pagination import Page
+from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.idempotency import Key
@@ -130,7 +130,7 @@ def teaching_routes(server: Context) -> APIRouter:
 
     @router.get("/{tag}/answers")
     async def answers(
-        principal: Reader, tag: TagName, paging: ListPaging, answer: TagAnswer | None = None
+        principal: Reader, tag: TagName, paging: Paging, answer: TagAnswer | None = None
     ) -> Page[AnsweredItem]:
         """List the answers of a taught tag, the newest first."""
         async with server.database.session() as session:

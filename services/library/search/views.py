@@ -49,9 +49,7 @@ def hit_to_api(
             for tag in tags
         )
         + tuple(
-            SearchTag(
-                name=name, source=ClassSource.MACHINE, confidence=confidence, proposed=True
-            )
+            SearchTag(name=name, source=ClassSource.MACHINE, confidence=confidence, proposed=True)
             for name, confidence in proposed
         ),
     )

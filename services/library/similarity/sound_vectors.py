@@ -183,9 +183,7 @@ class SoundVectors:
         by_space: dict[Space, list[str]] = {}
         for row in (await self.sounds_of(owner, items)).values():
             by_space.setdefault(_space(row), []).append(row.item)
-        return {
-            space: await self._store.get(space, owner, ids) for space, ids in by_space.items()
-        }
+        return {space: await self._store.get(space, owner, ids) for space, ids in by_space.items()}
 
     async def read_all(self, owner: str) -> dict[Space, OwnedVectors]:
         """Return all vectors of an owner by space, without spaces that have none."""

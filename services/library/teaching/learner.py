@@ -86,7 +86,7 @@ async def learn_tag(database: Database, id_: str, owner: str, crate: Crate) -> N
             if row is None or not row.pending:
                 return
             task = await _read_task(session, row)
-        version = await asyncio.to_thread(_learn, task, crate, int(id_.replace("-", "")[-8:], 16))
+        version = await asyncio.to_thread(_learn, task, crate)
         async with database.transaction() as session:
             await hold_owner(session, owner)
             row = await session.get(TaughtTagRow, id_, populate_existing=True)
@@ -114,7 +114,7 @@ async def _read_task(session: AsyncSession, row: TaughtTagRow) -> _Task:
     )
 
 
-def _learn(task: _Task, crate: Crate, seed: int) -> _Version | None:
+def _learn(task: _Task, crate: Crate) -> _Version | None:
     """Return the next version; `None` if no space has enough answers or an imported model."""
     models: dict[Space, F64] = {}
     learnt: list[Learnt] = []
@@ -127,7 +127,7 @@ def _learn(task: _Task, crate: Crate, seed: int) -> _Version | None:
         yes, no = (answered[a].get(space, pack_items(())) for a in (TagAnswer.YES, TagAnswer.NO))
         examples = _examples(crate[space], yes, no, imported) if space in crate else None
         if examples is not None and len(examples.yes) >= NEEDED_EXAMPLES:
-            learnt.append(learn(examples, seed=seed))
+            learnt.append(learn(examples))
             models[space] = learnt[-1].coefficients
         elif imported is not None:
             models[space] = imported
@@ -154,9 +154,7 @@ def _examples(owned: OwnedVectors, yes: Ids, no: Ids, imported: F64 | None) -> E
     rows = [found[found >= 0] for found in (rows_of(owned.ids, yes), rows_of(owned.ids, no))]
     others = np.ones(len(owned.ids), np.bool_)
     others[np.concatenate(rows)] = False
-    return Examples(
-        owned.vectors[rows[0]], owned.vectors[rows[1]], owned.vectors, others, imported
-    )
+    return Examples(owned.vectors[rows[0]], owned.vectors[rows[1]], owned.vectors, others, imported)
 
 
 async def _store(

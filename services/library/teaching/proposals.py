@@ -276,10 +276,8 @@ def _varied(doubts: Sequence[float], vectors: Sequence[F32], limit: int) -> list
 
 
 def _smallest(values: F64, limit: int) -> Rows:
-    if len(values) > limit:
-        rows = np.argpartition(values, limit)[:limit]
-    else:
-        rows = np.arange(len(values))
+    all_ = len(values) <= limit
+    rows = np.arange(len(values)) if all_ else np.argpartition(values, limit)[:limit]
     return np.asarray(rows[np.isfinite(values[rows])], np.int64)
 
 
@@ -291,4 +289,3 @@ def _logit(values: F64) -> F64:
 
 def _millionths(values: F32) -> Rows:
     return np.asarray(np.round(values.astype(np.float64) * _SCALE), np.int64)
-

@@ -1,7 +1,7 @@
 """The taught tags of one principal, within one session."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select, tuple_
@@ -13,9 +13,8 @@ from contracts.problems import ProblemCode
 from contracts.teaching import TagAnswer
 from kit.database.engine import database_of
 from kit.database.repository import OwnedRows
-from kit.http.cursors import invalid_cursor
-from kit.http.errors import ProblemError
-from kit.http.list_cursor import ListQuery, decode_list_cursor, encode_list_cursor
+from kit.http.errors import NOT_FOUND, ProblemError
+from kit.http.pagination import Cursor, PageQuery, encode_cursor
 from kit.vectors.base import Space
 from services.library.access import Action
 from services.library.catalogue.repository import Repository, item_is_kept
@@ -59,7 +58,7 @@ class TaughtTags(OwnerRepository):
         if row is None:
             raise ProblemError(
                 ProblemCode.NOT_FOUND,
-                f"You have no taught tag `{name}`. Create it with PUT /v1/taught-tags/{name}.",
+                f"{NOT_FOUND} Create a taught tag with PUT before you teach it.",
             )
         return self.allowed(row, action)
 
@@ -84,9 +83,7 @@ async def versions_of(session: AsyncSession, tag: str) -> list[TaughtTagVersionR
     return list(await session.scalars(query))
 
 
-async def version_in_use(
-    session: AsyncSession, row: TaughtTagRow
-) -> TaughtTagVersionRow | None:
+async def version_in_use(session: AsyncSession, row: TaughtTagRow) -> TaughtTagVersionRow | None:
     """Return the version that a taught tag uses, if it has one."""
     if row.version is None:
         return None
@@ -178,15 +175,9 @@ async def skipped_items(session: AsyncSession, row: TaughtTagRow) -> list[str]:
 
 
 async def page_of_answers(
-    tags: TaughtTags, row: TaughtTagRow, request: ListQuery, *, answer: TagAnswer | None
+    tags: TaughtTags, row: TaughtTagRow, request: PageQuery, *, answer: TagAnswer | None
 ) -> tuple[Sequence[TagAnswerRow], str | None]:
-    """Return a page of answers, the newest first, and the cursor of the next page.
-
-    Raises
-    ------
-    ProblemError
-        The cursor is malformed.
-    """
+    """Return a page of answers, the newest first, and the cursor of the next page."""
     answered, item = col(TagAnswerRow.answered), col(TagAnswerRow.item)
     query = (
         select(TagAnswerRow)
@@ -196,24 +187,13 @@ async def page_of_answers(
     )
     if answer is not None:
         query = query.where(col(TagAnswerRow.answer) == answer)
-    if request.cursor is not None:
-        place = _place(*decode_list_cursor(request.cursor, (str, str)))
-        query = query.where(tuple_(answered, item) < place)
+    if request.after is not None:
+        query = query.where(tuple_(answered, item) < (request.after.created, request.after.id))
     rows = list(await tags.session.scalars(query))
     if len(rows) <= request.limit:
         return rows, None
     last = rows[request.limit - 1]
-    return rows[: request.limit], encode_list_cursor((last.answered.isoformat(), last.item))
-
-
-def _place(answered: int | str, item: int | str) -> tuple[datetime, str]:
-    try:
-        moment = datetime.fromisoformat(str(answered))
-    except ValueError:
-        raise invalid_cursor() from None
-    if moment.tzinfo is None:
-        raise invalid_cursor()
-    return moment, str(item)
+    return rows[: request.limit], encode_cursor(Cursor(created=last.answered, id=last.item))
 
 
 async def _read_ids(session: AsyncSession, query: Any, id_: Any) -> list[str]:

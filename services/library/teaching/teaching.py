@@ -234,7 +234,7 @@ class Teaching:
         if version is None:
             raise ProblemError(
                 ProblemCode.WRONG_STATE,
-                f"The taught tag `{row.name}` has no model yet: it learns from five yes-answers on.",
+                f"The taught tag `{row.name}` has no model yet: it needs five yes-answers.",
             )
         return TaughtTagFile(
             name=row.name,

@@ -13,7 +13,7 @@ ROUND, SHARP = 0, 1
 def place(cluster: int, number: int) -> SoundVector:
     """Return a vector near an axis; another number is another place near it."""
     chance = np.random.default_rng(cluster * 1000 + number)
-    components = chance.normal(0, 0.12, DIMENSION)
+    components = chance.normal(0, 0.06, DIMENSION)
     components[cluster] += 1.0
     return vector(components.tolist())
 
@@ -26,6 +26,4 @@ def sounds(cluster: int, count: int, *, first: int = 0) -> list[SampleTags]:
 
 async def two_clusters(user: User, catalogue: Catalogue, *, count: int = 12) -> dict[str, str]:
     """Add as many round sounds, and three times as many sharp ones; return ids by name."""
-    return await add_samples(
-        user, catalogue, [*sounds(ROUND, count), *sounds(SHARP, 3 * count)]
-    )
+    return await add_samples(user, catalogue, [*sounds(ROUND, count), *sounds(SHARP, 3 * count)])

@@ -36,7 +36,11 @@ async def test_five_examples_propose_the_rest_of_their_kind(catalogue: Catalogue
     user = catalogue.user()
     items = await two_clusters(user, catalogue)
     created = await put(user)
-    assert (created["state"], created["needed"], created["threshold"]) == ("needs_examples", 5, None)
+    assert (created["state"], created["needed"], created["threshold"]) == (
+        "needs_examples",
+        5,
+        None,
+    )
     four = await answer(user, **{items[f"round-{n:02}"]: "yes" for n in range(4)})
     assert (four["state"], four["needed"], four["yes"]) == ("needs_examples", 1, 4)
     assert (await user.get(f"{TAG}/proposals"))["items"] == []
