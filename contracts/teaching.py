@@ -18,7 +18,7 @@ MAX_ANSWERS_OF_A_CALL = 500
 """Answers, or confirmed proposals, that one request names at most."""
 MAX_CONFIRMED = 2000
 """Proposals that one request to confirm all of them confirms at most."""
-MAX_QUESTIONS = 50
+MAX_QUESTIONS = 200
 """Questions of one request."""
 HISTOGRAM_BINS = 50
 """Bins of a histogram of confidences, each 0.02 wide."""

@@ -42,6 +42,7 @@ from services.library.teaching.tables import TagAnswerRow, TaughtTagRow, TaughtT
 
 _POOL = 20
 """Candidates for each question, the most doubtful ones."""
+_MAX_POOL = 1000
 _SCALE = 1_000_000
 """Confidences are compared in millionths, which cursors hold as integers."""
 
@@ -108,7 +109,7 @@ class TagView:
             mask = scores.without(np.concatenate((self.decided, self.skipped)))
             doubt = np.abs(_logit(scores.values.astype(np.float64)) - boundary)
             doubt[~mask] = np.inf
-            rows = _smallest(doubt, limit * _POOL)
+            rows = _smallest(doubt, min(limit * _POOL, _MAX_POOL))
             for row, id_ in zip(rows.tolist(), unpack(owned.ids[rows]), strict=True):
                 value = float(scores.values[row])
                 pool.append((float(doubt[row]), id_, value, owned.vectors[row]))

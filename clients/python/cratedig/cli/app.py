@@ -20,6 +20,7 @@ from cratedig.cli import (
     processing,
     searching,
     similarity,
+    teaching,
     uploading,
     work,
 )
@@ -61,7 +62,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command()(command)
-app.add_typer(marking.tag, name="tag")
+app.add_typer(teaching.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
 app.add_typer(processing.pipelines, name="pipelines")
 app.add_typer(accounts.account, name="account")
