@@ -126,10 +126,7 @@ def measure(figures: Figures, part: Part, chance: np.random.Generator) -> None:
         has_tag = part.label == label
         for _ in range(SPLITS):
             teach = np.isin(part.kit, chance.permutation(names)[: len(names) // 2])
-            enough = (has_tag & teach).sum() >= MIN_TAUGHT and (
-                has_tag & ~teach
-            ).sum() >= MIN_TESTED
-            if not enough:
+            if (has_tag & teach).sum() < MIN_TAUGHT or (has_tag & ~teach).sum() < MIN_TESTED:
                 continue
             yes = chance.permutation(np.flatnonzero(has_tag & teach))
             no = chance.permutation(np.flatnonzero(~has_tag & teach))

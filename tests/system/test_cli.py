@@ -137,6 +137,13 @@ GOOD: dict[str, Words] = {
     "tag add": lambda w: ["dusty", w.item],
     "tag remove": lambda w: ["DUSTY", w.item],
     "tag list": lambda w: [],
+    "tag teach": lambda w: ["dusty", "--yes", w.item],
+    "tag review": lambda w: [_taught_tag(w)],
+    "tag proposals": lambda w: [_taught_tag(w)],
+    "tag accept": lambda w: [_taught_tag(w), "--all"],
+    "tag versions": lambda w: [_imported_tag(w), "--back-to", "1"],
+    "tag export": lambda w: [_imported_tag(w), "-o", "exported.json"],
+    "tag import": lambda w: [_taught_tag_file(w), "--as", "other"],
     "favourite": lambda w: [w.item],
     "rate": lambda w: ["4", w.item],
     "collection list": lambda w: [],
@@ -188,6 +195,13 @@ BAD: dict[str, tuple[list[str], int]] = {
     "tag add": (["a,b", UNKNOWN], 4),
     "tag remove": (["dusty", "nosuch"], 4),
     "tag list": (["--bogus"], 2),
+    "tag teach": (["dusty", "--yes", "nosuch"], 4),
+    "tag review": (["nosuch"], 4),
+    "tag proposals": (["nosuch"], 4),
+    "tag accept": (["dusty"], 2),
+    "tag versions": (["nosuch"], 4),
+    "tag export": (["nosuch"], 4),
+    "tag import": (["missing.json"], 2),
     "favourite": ([UNKNOWN], 4),
     "rate": (["6", "tone"], 2),
     "collection list": (["--bogus"], 2),
@@ -222,6 +236,28 @@ def _pipeline_file(w: CliHarness, name: str) -> str:
 def _saved_pipeline(w: CliHarness) -> str:
     spec = {"name": "to-delete", "steps": [{"name": "midi", "task": "midi"}]}
     return w.shell.user.pipelines.create(spec).spec.name
+
+
+TAUGHT_TAG = {
+    "name": "imported",
+    "version": 1,
+    "threshold": 0.5,
+    "models": [{"space": "sample", "space_version": "1", "weights": [1.0], "bias": 0.0}],
+}
+
+
+def _taught_tag(w: CliHarness) -> str:
+    return w.shell.user.taught_tags.create("taught").name
+
+
+def _imported_tag(w: CliHarness) -> str:
+    return w.shell.user.taught_tags.import_file(TAUGHT_TAG).name
+
+
+def _taught_tag_file(w: CliHarness) -> str:
+    path = w.shell.folder / "shared-tag.json"
+    path.write_text(json.dumps(TAUGHT_TAG), encoding="utf-8")
+    return path.name
 
 
 def _collection(w: CliHarness) -> str:

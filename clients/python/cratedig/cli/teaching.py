@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from cratedig import Client, types
-from cratedig.cli.errors import UsageError
 from cratedig.cli.lookup import find_item
 from cratedig.cli.marking import tag
 from cratedig.cli.output import (
@@ -111,7 +110,7 @@ def accept(
 ) -> None:
     """Put a tag on sounds that it proposes."""
     if all_ == bool(items):
-        raise UsageError("Name the sounds to accept, or give --all.")
+        raise typer.BadParameter("Name the sounds to accept, or give --all.")
     with Client() as client:
         if items:
             ids = [find_item(client, item).id for item in items]
@@ -176,9 +175,9 @@ def import_tag(
     try:
         content: Any = json_format.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file} cannot be read: {error}") from None
+        raise typer.BadParameter(f"{file} cannot be read: {error}") from None
     if not isinstance(content, dict):
-        raise UsageError(f"{file} is no file of `cratedig tag export`.")
+        raise typer.BadParameter(f"{file} is no file of `cratedig tag export`.")
     with Client() as client:
         shown = client.taught_tags.import_file(content, name=name)
     _print_tag(shown, json=json)
