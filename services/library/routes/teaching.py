@@ -125,7 +125,9 @@ def teaching_routes(server: Context) -> APIRouter:
         Yes puts the tag on the item. After a no the item is not proposed again. A repeated request
         changes nothing.
         """
-        answers = {given.item: given.answer for given in request.answers}
+        answers: dict[str, TagAnswer | None] = {
+            given.item: given.answer for given in request.answers
+        }
         return await server.teaching.answer(principal, tag, answers)
 
     @router.get("/{tag}/answers")

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,9 +188,14 @@ class SoundVectors:
 
     async def read_all(self, owner: str) -> dict[Space, OwnedVectors]:
         """Return all vectors of an owner by space, without spaces that have none."""
-        spaces = await self._store.spaces()
-        owned = {space: await self._store.read_all(space, owner) for space in spaces}
-        return {space: vectors for space, vectors in owned.items() if len(vectors.ids)}
+        owned: dict[Space, OwnedVectors] = {}
+        for space in await self._store.spaces():
+            # One may be dropped meanwhile.
+            with contextlib.suppress(UnknownSpace):
+                vectors = await self._store.read_all(space, owner)
+                if len(vectors.ids):
+                    owned[space] = vectors
+        return owned
 
     async def nearest(
         self,

@@ -103,7 +103,7 @@ def learn(examples: Examples) -> Learnt:
 def confidences(coefficients: F64, vectors: F32) -> F32:
     """Return the confidence of each vector, `[vectors]`."""
     logits = vectors @ coefficients[:-1].astype(np.float32) + np.float32(coefficients[-1])
-    result: F32 = sigmoid(logits).astype(np.float32)
+    result: F32 = 0.5 * (1 + np.tanh(0.5 * logits))
     return result
 
 
