@@ -11,11 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import insert, select
-from sqlmodel import col
+from sqlalchemy import insert
 
 from benchmarks.environments import SMALLEST
-from benchmarks.search import fill
 from contracts.identity import Principal, Scope
 from contracts.ids import OwnerId, UserId
 from contracts.teaching import TagAnswer
@@ -25,17 +23,18 @@ from kit.database.engine import Database
 from kit.vectors.base import Space
 from kit.vectors.factory import open_vectors
 from services.library.app import MIGRATIONS, register_hooks
-from services.library.catalogue.tables import ItemRow
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
-from services.library.similarity.tables import SoundRow
+from services.library.tables import METADATA
 from services.library.teaching.teaching import Teaching
 from tests.support.postgres import running_postgres, temporary_database
 
 SPACE = Space("sample", "generated", 64)
 CLUSTERS = 50
 ROUNDS = 3 if SMALLEST else 20
-BATCH = 2000
+BATCH = 5000
+_ITEMS, _SOUNDS = METADATA.tables["items"], METADATA.tables["sounds"]
+_CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def measure_answers(items: int) -> list[str]:
@@ -65,17 +64,15 @@ async def _row(name: str, url: str, folder: Path, items: int) -> str:
         store = await open_vectors(database, folder / "vectors")
         await store.ensure(SPACE)
         owner = new_id()
-        await fill(database, owner, items)
-        async with database.session() as session:
-            query = select(col(ItemRow.id)).where(col(ItemRow.owner) == owner)
-            ids = list(await session.scalars(query.order_by(col(ItemRow.id))))
-        vectors, clusters = generated(len(ids))
+        ids = [new_id() for _ in range(items)]
+        vectors, clusters = generated(items)
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
             async with database.transaction() as session:
+                await session.execute(insert(_ITEMS), [_item(id_, owner) for id_ in part])
                 placed = dict(zip(part, vectors[start : start + BATCH], strict=True))
                 await store.put(session, SPACE, owner, placed)
-                await session.execute(insert(SoundRow), [_sound(id_, owner) for id_ in part])
+                await session.execute(insert(_SOUNDS), [_sound(id_, owner) for id_ in part])
         teaching = Teaching(database, SoundVectors(database, store), at_once=2)
         times, used, longest = await _answers(teaching, owner, ids, clusters)
         await store.close()
@@ -126,6 +123,20 @@ def generated(count: int) -> tuple[F32, np.ndarray]:
     vectors = centres[clusters] + 0.8 * chance.standard_normal((count, SPACE.dimension))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors.astype(np.float32), clusters
+
+
+def _item(id_: str, owner: str) -> dict[str, object]:
+    return {
+        "id": id_,
+        "owner": owner,
+        "kind": "sample",
+        "state": "ready",
+        "name": f"Kick {id_[-4:]}",
+        "labels": {},
+        "search": "kick",
+        "created": _CREATED,
+        "updated": _CREATED,
+    }
 
 
 def _sound(item: str, owner: str) -> dict[str, object]:

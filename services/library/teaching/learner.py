@@ -1,4 +1,4 @@
-"""Learning: from a tag's answers and its owner's vectors to a new version of the model.
+"""Learning: from a tag's answers and its owner's vectors to a new model version.
 
 Vectors are read and the model is fitted outside of any transaction, in a thread. The version is
 stored only if the answers are still those that it learnt from; otherwise it learns again.
