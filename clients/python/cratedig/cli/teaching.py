@@ -43,11 +43,11 @@ def teach(
     From five sounds on, the tag proposes others.
     """
     with Client() as client:
-        shown = client.taught_tags.create(name)
         answers: dict[str, types.TagAnswer | None] = {}
         answers |= {find_item(client, word).id: "yes" for word in yes or ()}
         answers |= {find_item(client, word).id: "no" for word in no or ()}
         answers |= {find_item(client, word).id: None for word in back or ()}
+        shown = client.taught_tags.create(name)
         if answers:
             shown = client.taught_tags.answer(name, answers)
     _print_tag(shown, json=json)
