@@ -28,7 +28,7 @@ from tools.train_similarity.fitting import fit
 LABELS = (5, 10, 20)
 SPLITS = 2 if SMALLEST else 20
 """Ways in which the kits of a part are divided into those that teach and those that are tested."""
-ASKED = 5
+QUESTIONS = 5
 """Questions that are answered before the tag learns again."""
 MIN_TAUGHT, MIN_TESTED = (2, 1) if SMALLEST else (10, 5)
 """Sounds of a class that either side must have."""
@@ -131,7 +131,7 @@ def measure(figures: Figures, part: Part, chance: np.random.Generator) -> None:
             yes = chance.permutation(np.flatnonzero(has_tag & teach))
             no = chance.permutation(np.flatnonzero(~has_tag & teach))
             _at_random(figures, part, has_tag, ~teach, yes, no)
-            _asked(figures, part, has_tag, teach, yes)
+            _with_questions(figures, part, has_tag, teach, yes)
 
 
 def _at_random(
@@ -161,7 +161,7 @@ def _at_random(
         add("taught, labels at random", _taught(part, examples, others)[0])
 
 
-def _asked(
+def _with_questions(
     figures: Figures, part: Part, has_tag: Mask, teach: Mask, yes: NDArray[np.int64]
 ) -> None:
     """Add the figures of five yes and then answers to the most doubtful questions."""
@@ -174,7 +174,7 @@ def _asked(
             )
         left = np.setdiff1d(np.flatnonzero(teach), [*examples, *others])
         doubt = np.abs(_logit(values[left]) - _logit(np.array([threshold])))
-        for row in left[np.argsort(doubt, kind="stable")[:ASKED]].tolist():
+        for row in left[np.argsort(doubt, kind="stable")[:QUESTIONS]].tolist():
             (examples if has_tag[row] else others).append(row)
 
 

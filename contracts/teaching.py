@@ -26,7 +26,7 @@ MAX_MODELS = 8
 """Spaces of vectors that one model file covers."""
 MAX_COMPONENTS = 2000
 """Components of a vector."""
-Count = Annotated[int, Field(ge=0)]
+ItemCount = Annotated[int, Field(ge=0)]
 _SpaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
 _Weight = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
@@ -69,9 +69,9 @@ class TaughtTagVersion(Message):
 
     number: Annotated[int, Field(ge=1)]
     created_at: datetime
-    yes: Count
+    yes: ItemCount
     """Yes-answers that it learnt from."""
-    no: Count
+    no: ItemCount
     """No-answers that it learnt from."""
     threshold: Share
     """The threshold with the highest expected F1 over the owner's items."""
@@ -84,15 +84,15 @@ class TaughtTag(Message):
 
     name: str
     state: TaughtTagState
-    yes: Count
-    no: Count
+    yes: ItemCount
+    no: ItemCount
     needed: Annotated[int, Field(ge=0, le=NEEDED_EXAMPLES)]
     """Yes-answers for items with a vector that are still missing of five."""
     threshold: Share | None = None
     """Items with at least this confidence are proposed; null before the first version."""
     threshold_chosen: bool = False
     """Whether the owner chose the threshold; otherwise it is that of the version."""
-    proposed: Count = 0
+    proposed: ItemCount = 0
     """Items at or above the threshold that have neither an answer nor the tag."""
     applies_to_new: bool = True
     """Whether sounds that arrive later are proposed."""
@@ -100,7 +100,7 @@ class TaughtTag(Message):
     """The number of the version in use."""
     versions: tuple[TaughtTagVersion, ...] = ()
     """The newest 50 versions, the newest first."""
-    histogram: tuple[Count, ...] | None = None
+    histogram: tuple[ItemCount, ...] | None = None
     """How many of the owner's items have a confidence in each of 50 bins from 0 to 1; null before
     the first version, and in lists of taught tags."""
 
@@ -176,7 +176,7 @@ class TagProposals(Message):
     """A page of proposals, the surest first."""
 
     items: tuple[TagProposal, ...]
-    total: Count
+    total: ItemCount
     """Number of proposals."""
     next: str | None = None
     """The `cursor` of the following page."""
@@ -203,8 +203,8 @@ class ProposalsConfirm(StrictModel):
 class ProposalsConfirmed(Message):
     """How many proposals were confirmed."""
 
-    confirmed: Count
-    remaining: Count
+    confirmed: ItemCount
+    remaining: ItemCount
     """Proposals that are left, by the model that was in use before."""
 
 

@@ -126,7 +126,7 @@ def teaching_routes(server: Context) -> APIRouter:
         changes nothing.
         """
         answers: dict[str, TagAnswer | None] = {
-            given.item: given.answer for given in request.answers
+            entry.item: entry.answer for entry in request.answers
         }
         return await server.teaching.answer(principal, tag, answers)
 
@@ -136,7 +136,7 @@ def teaching_routes(server: Context) -> APIRouter:
     ) -> Page[AnsweredItem]:
         """List the answers of a taught tag, the newest first."""
         async with server.database.session() as session:
-            tags = repository.TaughtTags(session, principal)
+            tags = repository.TaughtTagRepository(session, principal)
             row = await tags.get(tag, Action.READ)
             rows, following = await repository.page_of_answers(tags, row, paging, answer=answer)
         hits = await server.searches.hits(principal, [row.item for row in rows])
@@ -161,11 +161,11 @@ def teaching_routes(server: Context) -> APIRouter:
 
         There are none before the first version.
         """
-        asked = await server.teaching.questions(principal, tag, limit)
+        doubtful = await server.teaching.questions(principal, tag, limit)
         return TagQuestions(
             items=tuple(
                 TagQuestion(hit=hit, confidence=confidence)
-                for hit, confidence in await with_hits(principal, asked)
+                for hit, confidence in await with_hits(principal, doubtful)
             )
         )
 

@@ -17,7 +17,7 @@ from services.library.catalogue.events import emit_items_changed
 from services.library.catalogue.tables import ItemRow
 from services.library.tags.item_tags import changed_tags, store_tags
 from services.library.tags.tables import ItemTagRow
-from services.library.teaching.repository import TaughtTags
+from services.library.teaching.repository import TaughtTagRepository
 from services.library.teaching.tables import TagAnswerRow, TaughtTagRow
 
 MAX_ANSWERS = 20_000
@@ -25,7 +25,11 @@ MAX_ANSWERS = 20_000
 
 
 async def store_answers(
-    tags: TaughtTags, row: TaughtTagRow, answers: Mapping[str, TagAnswer | None], *, field: str
+    tags: TaughtTagRepository,
+    row: TaughtTagRow,
+    answers: Mapping[str, TagAnswer | None],
+    *,
+    field: str,
 ) -> bool:
     """Store answers of a taught tag that is held; return whether any yes or no changed.
 
@@ -68,7 +72,7 @@ async def store_answers(
 
 
 async def put_tag(
-    tags: TaughtTags,
+    tags: TaughtTagRepository,
     row: TaughtTagRow,
     *,
     add: Sequence[ItemRow],
@@ -113,7 +117,7 @@ async def put_tag(
     return len(changes)
 
 
-async def take_tagged(tags: TaughtTags, row: TaughtTagRow, *, limit: int) -> int:
+async def take_tagged(tags: TaughtTagRepository, row: TaughtTagRow, *, limit: int) -> int:
     """Take items that already have a new taught tag as yes-answers; return how many."""
     query = (
         tags.catalogue.items.select()
@@ -127,7 +131,7 @@ async def take_tagged(tags: TaughtTags, row: TaughtTagRow, *, limit: int) -> int
     return len(items)
 
 
-async def hold_items(tags: TaughtTags, ids: Collection[str]) -> dict[str, ItemRow]:
+async def hold_items(tags: TaughtTagRepository, ids: Collection[str]) -> dict[str, ItemRow]:
     """Return those items that the caller may change, held in the order of their ids."""
     query = (
         tags.catalogue.items.select()
@@ -147,7 +151,9 @@ def tagged_items(row: TaughtTagRow) -> Any:
     )
 
 
-async def _hold_items(tags: TaughtTags, ids: Sequence[str], *, field: str) -> dict[str, ItemRow]:
+async def _hold_items(
+    tags: TaughtTagRepository, ids: Sequence[str], *, field: str
+) -> dict[str, ItemRow]:
     items = await hold_items(tags, ids)
     if absent := [index for index, id_ in enumerate(ids) if id_ not in items]:
         raise ProblemError(
@@ -162,7 +168,7 @@ async def _hold_items(tags: TaughtTags, ids: Sequence[str], *, field: str) -> di
 
 
 async def _answers_of(
-    tags: TaughtTags, row: TaughtTagRow, items: Sequence[str]
+    tags: TaughtTagRepository, row: TaughtTagRow, items: Sequence[str]
 ) -> dict[str, TagAnswer]:
     query = select(col(TagAnswerRow.item), col(TagAnswerRow.answer)).where(
         col(TagAnswerRow.tag) == row.id, col(TagAnswerRow.item).in_(items)
@@ -170,7 +176,7 @@ async def _answers_of(
     return {item: TagAnswer(answer) for item, answer in (await tags.session.execute(query)).all()}
 
 
-async def _check_room(tags: TaughtTags, row: TaughtTagRow, added: int) -> None:
+async def _check_room(tags: TaughtTagRepository, row: TaughtTagRow, added: int) -> None:
     count = select(func.count()).where(col(TagAnswerRow.tag) == row.id)
     if added and (await tags.session.execute(count)).scalar_one() + added > MAX_ANSWERS:
         raise ProblemError(
@@ -180,7 +186,7 @@ async def _check_room(tags: TaughtTags, row: TaughtTagRow, added: int) -> None:
 
 
 async def _write(
-    tags: TaughtTags, row: TaughtTagRow, answers: Mapping[str, TagAnswer | None]
+    tags: TaughtTagRepository, row: TaughtTagRow, answers: Mapping[str, TagAnswer | None]
 ) -> None:
     session, answer = tags.session, TagAnswerRow
     now = await database_of(session).time(session)

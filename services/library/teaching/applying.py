@@ -21,9 +21,9 @@ from services.library.similarity.sound_vectors import UNPROPOSED, SoundVectors
 from services.library.similarity.tables import SoundRow
 from services.library.teaching.events import emit_tag_proposed
 from services.library.teaching.learner import learn_tag
-from services.library.teaching.models import Crate, pack_items, rows_of
 from services.library.teaching.proposals import TagView, read_view
 from services.library.teaching.repository import versions_in_use
+from services.library.teaching.scoring import Crate, pack_items, rows_of
 from services.library.teaching.tables import TaughtTagRow
 
 AT_ONCE = 500

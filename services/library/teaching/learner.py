@@ -28,7 +28,8 @@ from services.library.teaching.learning import (
     best_threshold,
     learn,
 )
-from services.library.teaching.models import (
+from services.library.teaching.repository import count_answers, decided_items, newest_answers
+from services.library.teaching.scoring import (
     Crate,
     Models,
     pack_items,
@@ -37,7 +38,6 @@ from services.library.teaching.models import (
     score_crate,
     write_models,
 )
-from services.library.teaching.repository import count_answers, decided_items, newest_answers
 from services.library.teaching.tables import TaughtTagRow, TaughtTagVersionRow
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class _Task:
     imported: Models
     counts: tuple[int, int]
     """Answers yes and no."""
-    decided: list[str]
+    excluded: list[str]
     """Items that are not proposed."""
     threshold: float | None
     """The owner's choice."""
@@ -138,9 +138,9 @@ def _learn(task: _Task, crate: Crate) -> _Version | None:
         threshold = learnt[0].threshold
     else:
         threshold = best_threshold(scores.values)
-    measured = [found.score for found in learnt if found.score is not None]
+    measured = [model.score for model in learnt if model.score is not None]
     shown = task.threshold if task.threshold is not None else threshold
-    proposed = scores.without(pack_items(task.decided), added_until=task.applies_until)
+    proposed = scores.without(pack_items(task.excluded), added_until=task.applies_until)
     proposed &= scores.values >= shown
     return _Version(
         models,
@@ -151,7 +151,7 @@ def _learn(task: _Task, crate: Crate) -> _Version | None:
 
 
 def _examples(owned: OwnedVectors, yes: Ids, no: Ids, imported: F64 | None) -> Examples:
-    rows = [found[found >= 0] for found in (rows_of(owned.ids, yes), rows_of(owned.ids, no))]
+    rows = [places[places >= 0] for places in (rows_of(owned.ids, yes), rows_of(owned.ids, no))]
     others = np.ones(len(owned.ids), np.bool_)
     others[np.concatenate(rows)] = False
     return Examples(owned.vectors[rows[0]], owned.vectors[rows[1]], owned.vectors, others, imported)

@@ -24,19 +24,19 @@ from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tags.item_tags import tag_key
 from services.library.tags.tables import ItemTagRow
 from services.library.teaching.learning import confidences, histogram
-from services.library.teaching.models import (
+from services.library.teaching.repository import (
+    decided_items,
+    skipped_items,
+    version_in_use,
+    versions_in_use,
+)
+from services.library.teaching.scoring import (
     Crate,
     Models,
     Scores,
     pack_items,
     read_models,
     score_crate,
-)
-from services.library.teaching.repository import (
-    decided_items,
-    skipped_items,
-    version_in_use,
-    versions_in_use,
 )
 from services.library.teaching.tables import TagAnswerRow, TaughtTagRow, TaughtTagVersionRow
 
@@ -69,7 +69,7 @@ class TagView:
 
     Attributes
     ----------
-    decided
+    excluded
         Items with an answer or the tag.
     skipped
         Items whose question was skipped lately.
@@ -78,13 +78,13 @@ class TagView:
     models: Models
     threshold: float
     applies_until: datetime | None
-    decided: Ids
+    excluded: Ids
     skipped: Ids
 
     def proposed(self, crate: Crate) -> Scores:
         """Return the proposals, the surest first; items of the same confidence by their ids."""
         scores = score_crate(crate, self.models)
-        mask = scores.without(self.decided, added_until=self.applies_until)
+        mask = scores.without(self.excluded, added_until=self.applies_until)
         chosen = np.flatnonzero(mask & (scores.values >= self.threshold))
         ids, values = scores.ids[chosen], scores.values[chosen]
         order = np.lexsort((np.ascontiguousarray(ids).view("S16")[:, 0], -_millionths(values)))
@@ -93,7 +93,7 @@ class TagView:
     def overview(self, crate: Crate) -> Overview:
         """Return how many items are proposed, and the histogram of all confidences."""
         scores = score_crate(crate, self.models)
-        mask = scores.without(self.decided, added_until=self.applies_until)
+        mask = scores.without(self.excluded, added_until=self.applies_until)
         proposed = int(np.count_nonzero(mask & (scores.values >= self.threshold)))
         return Overview(proposed, tuple(histogram(scores.values).tolist()))
 
@@ -106,7 +106,7 @@ class TagView:
                 continue
             owned = crate[space]
             scores = Scores(owned.ids, confidences(coefficients, owned.vectors))
-            mask = scores.without(np.concatenate((self.decided, self.skipped)))
+            mask = scores.without(np.concatenate((self.excluded, self.skipped)))
             doubt = np.abs(_logit(scores.values.astype(np.float64)) - boundary)
             doubt[~mask] = np.inf
             rows = _smallest(doubt, min(limit * _POOL, _MAX_POOL))
@@ -146,9 +146,9 @@ class Proposals:
             tags = await versions_in_use(session, owner)
             if not tags:
                 return {}
-            decided = await _decided_among(session, owner, [row for row, _ in tags], items)
+            excluded = await _decided_among(session, owner, [row for row, _ in tags], items)
         vectors = await self._vectors.vectors_of(owner, items)
-        found: dict[str, list[tuple[str, float]]] = {}
+        proposed: dict[str, list[tuple[str, float]]] = {}
         for row, version in tags:
             threshold = threshold_of(row, version)
             for space, coefficients in read_models(version.models).items():
@@ -159,9 +159,9 @@ class Proposals:
                 scores = Scores(ids, confidences(coefficients, np.stack(list(named.values()))))
                 mask = scores.without(ids[:0], added_until=row.applies_until)
                 for item, value, open_ in zip(named, scores.values, mask, strict=True):
-                    if open_ and value >= threshold and (row.id, item) not in decided:
-                        found.setdefault(item, []).append((row.name, float(value)))
-        return {item: sorted(tags, key=lambda tag: -tag[1]) for item, tags in found.items()}
+                    if open_ and value >= threshold and (row.id, item) not in excluded:
+                        proposed.setdefault(item, []).append((row.name, float(value)))
+        return {item: sorted(tags, key=lambda tag: -tag[1]) for item, tags in proposed.items()}
 
     async def items_of(self, owner: str, name: str) -> list[str]:
         """Return the items for which a tag is proposed, the surest first."""
@@ -243,8 +243,8 @@ async def _decided_among(
     has_tag = select(col(tagged.key), col(tagged.item)).where(
         col(tagged.item).in_(items), col(tagged.owner) == owner, col(tagged.key).in_(by_key)
     )
-    decided = {(tag, item) for tag, item in (await session.execute(answered)).all()}
-    return decided | {(by_key[key], item) for key, item in (await session.execute(has_tag)).all()}
+    excluded = {(tag, item) for tag, item in (await session.execute(answered)).all()}
+    return excluded | {(by_key[key], item) for key, item in (await session.execute(has_tag)).all()}
 
 
 def _varied(doubts: Sequence[float], vectors: Sequence[F32], limit: int) -> list[int]:

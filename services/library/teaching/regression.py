@@ -48,27 +48,27 @@ def fit_logistic(
     start = np.zeros(design.shape[1]) if centre is None else centre.astype(np.float64)
     penalties = np.full(design.shape[1], penalty)
     penalties[-1] = bias_penalty
-    found = start.copy()
-    loss = _loss(design, targets, weights, found, found - start, penalties)
+    estimate = start.copy()
+    loss = _loss(design, targets, weights, estimate, estimate - start, penalties)
     for _ in range(_STEPS):
-        predicted = sigmoid(design @ found)
-        gradient = design.T @ (weights * (predicted - targets)) + penalties * (found - start)
+        predicted = sigmoid(design @ estimate)
+        gradient = design.T @ (weights * (predicted - targets)) + penalties * (estimate - start)
         curvature = weights * np.maximum(predicted * (1 - predicted), 1e-9)
         hessian = (design * curvature[:, None]).T @ design + np.diag(penalties)
         step = np.linalg.solve(hessian, gradient)
         scale = 1.0
         while scale > 1e-4:
-            tried = found - scale * step
+            tried = estimate - scale * step
             reached = _loss(design, targets, weights, tried, tried - start, penalties)
             if reached <= loss:
                 break
             scale /= 2
         else:
-            return found
-        found, gained, loss = tried, loss - reached, reached
+            return estimate
+        estimate, gained, loss = tried, loss - reached, reached
         if gained < _TOLERANCE * max(1.0, loss):
-            return found
-    return found
+            return estimate
+    return estimate
 
 
 def sigmoid(values: F64) -> F64:
@@ -78,8 +78,8 @@ def sigmoid(values: F64) -> F64:
 
 
 def _loss(
-    design: F64, targets: F64, weights: F64, found: F64, distance: F64, penalties: F64
+    design: F64, targets: F64, weights: F64, estimate: F64, distance: F64, penalties: F64
 ) -> float:
-    margins = design @ found
+    margins = design @ estimate
     losses = np.logaddexp(0.0, margins) - targets * margins
     return float(weights @ losses + 0.5 * (penalties * distance**2).sum())

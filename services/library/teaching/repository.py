@@ -31,7 +31,7 @@ _CHUNK = 5000
 """Ids that are read at a time: the driver turns them into objects on the event loop."""
 
 
-class TaughtTags(OwnerRepository):
+class TaughtTagRepository(OwnerRepository):
     """The taught tags of one principal."""
 
     def __init__(self, session: AsyncSession, principal: Principal) -> None:
@@ -118,7 +118,7 @@ async def count_answers(session: AsyncSession, tags: Collection[str]) -> dict[tu
     return {(tag, kind): count for tag, kind, count in (await session.execute(query)).all()}
 
 
-async def most_examples(session: AsyncSession, tags: Collection[str]) -> dict[str, int]:
+async def max_examples(session: AsyncSession, tags: Collection[str]) -> dict[str, int]:
     """Return how many yes-answers each taught tag has in the space where it has most."""
     answer, sound = TagAnswerRow, SoundRow
     query = (
@@ -127,10 +127,10 @@ async def most_examples(session: AsyncSession, tags: Collection[str]) -> dict[st
         .where(col(answer.tag).in_(tags), col(answer.answer) == TagAnswer.YES)
         .group_by(col(answer.tag), col(sound.space), col(sound.version))
     )
-    most: dict[str, int] = {}
+    largest: dict[str, int] = {}
     for tag, count in (await session.execute(query)).all():
-        most[tag] = max(count, most.get(tag, 0))
-    return most
+        largest[tag] = max(count, largest.get(tag, 0))
+    return largest
 
 
 async def newest_answers(
@@ -175,7 +175,7 @@ async def skipped_items(session: AsyncSession, row: TaughtTagRow) -> list[str]:
 
 
 async def page_of_answers(
-    tags: TaughtTags, row: TaughtTagRow, request: PageQuery, *, answer: TagAnswer | None
+    tags: TaughtTagRepository, row: TaughtTagRow, request: PageQuery, *, answer: TagAnswer | None
 ) -> tuple[Sequence[TagAnswerRow], str | None]:
     """Return a page of answers, the newest first, and the cursor of the next page."""
     answered, item = col(TagAnswerRow.answered), col(TagAnswerRow.item)

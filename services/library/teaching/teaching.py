@@ -34,7 +34,6 @@ from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tags.item_tags import tag_key
 from services.library.teaching.answers import hold_items, put_tag, store_answers, take_tagged
 from services.library.teaching.learner import learn_tag
-from services.library.teaching.models import Crate, Scores, pack_items, rows_of, score_crate
 from services.library.teaching.proposals import (
     Overview,
     Proposal,
@@ -44,12 +43,13 @@ from services.library.teaching.proposals import (
     threshold_of,
 )
 from services.library.teaching.repository import (
-    TaughtTags,
+    TaughtTagRepository,
     count_answers,
-    most_examples,
+    max_examples,
     version_in_use,
     versions_of,
 )
+from services.library.teaching.scoring import Crate, Scores, pack_items, rows_of, score_crate
 from services.library.teaching.tables import TaughtTagRow, TaughtTagVersionRow
 from services.library.teaching.views import taught_tag_to_api
 
@@ -81,7 +81,7 @@ class Teaching:
         """Return all taught tags of the caller, without histograms."""
         async with self._turns.of(principal.owner):
             async with self._database.session() as session:
-                rows = await TaughtTags(session, principal).all()
+                rows = await TaughtTagRepository(session, principal).all()
                 views = {row.id: await read_view(session, row) for row in rows}
             overviews = await self._overviews(principal.owner, views)
             async with self._database.session() as session:
@@ -104,7 +104,7 @@ class Teaching:
         """
         async with self._turns.of(principal.owner):
             async with self._database.transaction() as session:
-                tags = TaughtTags(session, principal)
+                tags = TaughtTagRepository(session, principal)
                 await hold_owner(session, principal.owner)
                 row = await tags.find(name)
                 is_new = row is None
@@ -126,7 +126,9 @@ class Teaching:
         """
         async with self._turns.of(principal.owner):
             async with self._database.transaction() as session:
-                row = await TaughtTags(session, principal).get(name, Action.WRITE, hold=True)
+                row = await TaughtTagRepository(session, principal).get(
+                    name, Action.WRITE, hold=True
+                )
                 now = await database_of(session).time(session)
                 if "threshold" in edit.model_fields_set:
                     row.threshold = edit.threshold
@@ -148,7 +150,7 @@ class Teaching:
         ProblemError
         """
         async with self._database.transaction() as session:
-            row = await TaughtTags(session, principal).get(name, Action.WRITE, hold=True)
+            row = await TaughtTagRepository(session, principal).get(name, Action.WRITE, hold=True)
             await session.delete(row)
 
     async def answer(
@@ -229,7 +231,7 @@ class Teaching:
     async def export(self, principal: Principal, name: str) -> TaughtTagFile:
         """Return the model of a taught tag to share. Raises `ProblemError`."""
         async with self._database.session() as session:
-            row = await TaughtTags(session, principal).get(name, Action.READ)
+            row = await TaughtTagRepository(session, principal).get(name, Action.READ)
             version = await version_in_use(session, row)
         if version is None:
             raise ProblemError(
@@ -267,7 +269,7 @@ class Teaching:
         models = [model.model_dump(mode="json") for model in file.models]
         async with self._turns.of(principal.owner):
             async with self._database.transaction() as session:
-                tags = TaughtTags(session, principal)
+                tags = TaughtTagRepository(session, principal)
                 await hold_owner(session, principal.owner)
                 row = await tags.find(name)
                 is_new = row is None
@@ -292,7 +294,7 @@ class Teaching:
         field: Literal["body.answers", "body.items"],
     ) -> None:
         async with self._database.transaction() as session:
-            tags = TaughtTags(session, principal)
+            tags = TaughtTagRepository(session, principal)
             row = await tags.get(name, Action.WRITE, hold=True)
             if await store_answers(tags, row, answers, field=field):
                 row.revision += 1
@@ -309,7 +311,7 @@ class Teaching:
     async def _put_tag(self, principal: Principal, name: str, items: Sequence[str]) -> int:
         """Put a tag on those items that have room for one more; return how many."""
         async with self._database.transaction() as session:
-            tags = TaughtTags(session, principal)
+            tags = TaughtTagRepository(session, principal)
             row = await tags.get(name, Action.WRITE, hold=True)
             held = list((await hold_items(tags, items)).values())
             return await put_tag(tags, row, add=held, field="body.all", skip_full=True)
@@ -323,12 +325,12 @@ class Teaching:
 
     async def _view(self, principal: Principal, name: str) -> TagView | None:
         async with self._database.session() as session:
-            row = await TaughtTags(session, principal).get(name, Action.READ)
+            row = await TaughtTagRepository(session, principal).get(name, Action.READ)
             return await read_view(session, row)
 
     async def _shown(self, principal: Principal, name: str) -> TaughtTag:
         async with self._database.session() as session:
-            row = await TaughtTags(session, principal).get(name, Action.READ)
+            row = await TaughtTagRepository(session, principal).get(name, Action.READ)
             view = await read_view(session, row)
         overviews = await self._overviews(principal.owner, {row.id: view})
         async with self._database.session() as session:
@@ -349,7 +351,7 @@ def _overviews(views: Mapping[str, TagView], crate: Crate) -> dict[str, Overview
     return {id_: view.overview(crate) for id_, view in views.items()}
 
 
-async def _create(tags: TaughtTags, name: str) -> TaughtTagRow:
+async def _create(tags: TaughtTagRepository, name: str) -> TaughtTagRow:
     if len(await tags.all()) >= MAX_TAUGHT_TAGS:
         raise ProblemError(
             ProblemCode.CONFLICT,
@@ -383,7 +385,7 @@ async def _show(
 ) -> list[TaughtTag]:
     ids = [row.id for row in rows]
     answers = await count_answers(session, ids)
-    examples = await most_examples(session, ids)
+    examples = await max_examples(session, ids)
     return [
         taught_tag_to_api(
             row,

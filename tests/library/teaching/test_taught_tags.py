@@ -99,13 +99,13 @@ async def test_questions_are_new_ones_and_skipped_ones_wait(catalogue: Catalogue
     await put(user)
     assert (await user.get(f"{TAG}/questions"))["items"] == []
     await taught(user, items, no=2)
-    asked = names(await user.get(f"{TAG}/questions", limit=5))
-    assert len(set(asked)) == 5
-    assert not {"round-00", "sharp-00"} & set(asked)
+    questions = names(await user.get(f"{TAG}/questions", limit=5))
+    assert len(set(questions)) == 5
+    assert not {"round-00", "sharp-00"} & set(questions)
     version = (await user.get(TAG))["version"]
-    skipped = await answer(user, **{items[asked[0]]: "skip"})
+    skipped = await answer(user, **{items[questions[0]]: "skip"})
     assert skipped["version"] == version
-    assert asked[0] not in names(await user.get(f"{TAG}/questions", limit=40))
+    assert questions[0] not in names(await user.get(f"{TAG}/questions", limit=40))
 
 
 async def test_threshold_and_versions_can_be_chosen(catalogue: Catalogue) -> None:

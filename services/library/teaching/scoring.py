@@ -18,7 +18,7 @@ Models = Mapping[Space, F64]
 """Coefficients `[components + 1]` by space, the bias last."""
 Crate = Mapping[Space, OwnedVectors]
 """All vectors of an owner by space."""
-Mask = NDArray[np.bool_]
+ItemMask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Scores:
     ids: Ids
     values: F32
 
-    def without(self, excluded: Ids, *, added_until: datetime | None = None) -> Mask:
+    def without(self, excluded: Ids, *, added_until: datetime | None = None) -> ItemMask:
         """Return which items are not excluded and not added after a time, `[items]`."""
         mask = np.ones(len(self.ids), np.bool_)
         rows = rows_of(self.ids, excluded)
@@ -71,20 +71,22 @@ def write_models(models: Models) -> list[LinearModel]:
 
 def score_crate(crate: Crate, models: Models) -> Scores:
     """Return the confidence of every item whose space has a model: a matrix product for each."""
-    parts = [(crate[space], found) for space, found in models.items() if space in crate]
+    parts = [
+        (crate[space], coefficients) for space, coefficients in models.items() if space in crate
+    ]
     if not parts:
         return Scores(np.empty((0, 16), np.uint8), np.empty(0, np.float32))
     return Scores(
         np.concatenate([owned.ids for owned, _ in parts]),
-        np.concatenate([confidences(found, owned.vectors) for owned, found in parts]),
+        np.concatenate([confidences(coefficients, owned.vectors) for owned, coefficients in parts]),
     )
 
 
-def rows_of(ids: Ids, wanted: Ids) -> Rows:
-    """Return the row of each wanted id among `ids`, -1 for those that are absent."""
-    if not len(ids) or not len(wanted):
-        return np.full(len(wanted), -1, np.int64)
-    return IdIndex.build(ids, np.arange(len(ids))).find(wanted, ids)
+def rows_of(ids: Ids, requested: Ids) -> Rows:
+    """Return the row of each requested id among `ids`, -1 for those that are absent."""
+    if not len(ids) or not len(requested):
+        return np.full(len(requested), -1, np.int64)
+    return IdIndex.build(ids, np.arange(len(ids))).find(requested, ids)
 
 
 def pack_items(items: Collection[str]) -> Ids:
