@@ -7,7 +7,8 @@ from pydantic import Field
 
 from contracts.base import Message
 from contracts.collections import CollectionChange
-from contracts.ids import ArtifactId, CollectionId, EventId, ItemId, JobId, RunId
+from contracts.ids import ArtifactId, CollectionId, EventId, ImportId, ItemId, JobId, RunId
+from contracts.imports import ImportState
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Reason, TaskName
 from contracts.pipelines import RunState
@@ -53,6 +54,17 @@ class TagProposed(Message):
     """Items that it proposes now."""
     new: Annotated[int, Field(ge=0)]
     """How many of them arrived since the last event; 0 after an answer."""
+
+
+class ImportChanged(Message):
+    """An import was created, got further or ended."""
+
+    import_id: ImportId
+    state: ImportState
+    total: int
+    """Number of its files, as far as it is known."""
+    waiting: int
+    """Number of files that have no outcome yet."""
 
 
 class ArtifactAdded(Message):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -26,6 +27,11 @@ from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
 from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
+from services.library.imports.lookups import Lookups
+from services.library.imports.providers.registry import find_providers
+from services.library.imports.runner import Importer
+from services.library.imports.storing import Storing
+from services.library.imports.web import Web
 from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.transitions import JOB_FINISHED
@@ -34,6 +40,7 @@ from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
+from services.library.routes.imports import import_routes
 from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import item_routes
@@ -61,10 +68,13 @@ from services.library.teaching.applying import TagApplier
 from services.library.teaching.proposals import Proposals
 from services.library.teaching.teaching import Teaching
 
+IMPORT_THREADS = 2
+"""Threads that unpack, write and digest the files of imports."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     upload_routes,
     item_edit_routes,
+    import_routes,
     item_routes,
     artifact_routes,
     tag_routes,
@@ -96,6 +106,8 @@ class LibraryApp:
         database: Database,
         vectors: SoundVectors,
         keys: httpx.AsyncClient,
+        web: Web,
+        threads: ThreadPoolExecutor,
         needs: Ready,
     ) -> None:
         self.public = public
@@ -104,6 +116,8 @@ class LibraryApp:
         self._database = database
         self._vectors = vectors
         self._keys = keys
+        self._web = web
+        self._threads = threads
         self._needs = needs
 
     async def ready(self) -> dict[str, bool]:
@@ -113,6 +127,8 @@ class LibraryApp:
     async def close(self) -> None:
         """Let go of the database and of the gateway."""
         await self._keys.aclose()
+        await self._web.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
         await self._vectors.close()
         await self._database.close()
 
@@ -126,14 +142,18 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     vectors = await open_sound_vectors(database, url)
     register_hooks(database, policy)
     deletions = Deletions(database, vectors)
+    uploads = Uploads(
+        database, platform.objects, clock=platform.clock, policy=policy, settings=settings
+    )
+    threads = ThreadPoolExecutor(IMPORT_THREADS, "imports")
+    web = Web(threads, any_address=settings.import_any_address)
     server = Context(
         database=database,
         objects=platform.objects,
         policy=policy,
         settings=settings,
-        uploads=Uploads(
-            database, platform.objects, clock=platform.clock, policy=policy, settings=settings
-        ),
+        uploads=uploads,
+        lookups=Lookups(database, uploads, web, find_providers(), max_pack=settings.pack_bytes),
         deletions=deletions,
         searches=Searches(
             database,
@@ -168,6 +188,15 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     tag_files = TagFiles(database, platform.objects, vectors)
     duplicates = DuplicateFinder(database, vectors)
     tag_applier = TagApplier(database, vectors)
+    importer = Importer(
+        database,
+        platform.objects,
+        Storing(database, platform.objects, uploads, max_items=settings.collection_items),
+        web,
+        threads=threads,
+        clock=platform.clock,
+        settings=settings,
+    )
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -202,10 +231,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             tag_files.run,
             duplicates.run,
             tag_applier.run,
+            importer.run,
         ),
         database=database,
         vectors=vectors,
         keys=keys,
+        web=web,
+        threads=threads,
         needs=ready,
     )
 

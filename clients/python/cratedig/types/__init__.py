@@ -39,6 +39,14 @@ from cratedig.types.collections import (
     TrayPlace,
 )
 from cratedig.types.events import Event, Feed, FeedEntry, Ticket
+from cratedig.types.imports import (
+    Import,
+    ImportCounts,
+    ImportFile,
+    ImportFileState,
+    ImportProvider,
+    ImportState,
+)
 from cratedig.types.search import (
     FacetCount,
     Facets,
@@ -115,6 +123,12 @@ __all__ = [
     "Feed",
     "FeedEntry",
     "FieldProblem",
+    "Import",
+    "ImportCounts",
+    "ImportFile",
+    "ImportFileState",
+    "ImportProvider",
+    "ImportState",
     "Invitation",
     "Item",
     "ItemChanges",
