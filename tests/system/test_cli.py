@@ -20,6 +20,7 @@ from cratedig.cli.app import app
 from cratedig.credentials import save
 from tests.support.running_server import RunningServer
 from tests.support.sounds import write_tone
+from tests.support.taught_tags import TAUGHT_TAG
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 PASSWORD = secrets.token_urlsafe(16)
@@ -257,14 +258,6 @@ def _pipeline_file(w: CliHarness, name: str) -> str:
 def _saved_pipeline(w: CliHarness) -> str:
     spec = {"name": "to-delete", "steps": [{"name": "midi", "task": "midi"}]}
     return w.shell.user.pipelines.create(spec).spec.name
-
-
-TAUGHT_TAG = {
-    "name": "imported",
-    "version": 1,
-    "threshold": 0.5,
-    "models": [{"space": "sample", "space_version": "1", "weights": [1.0], "bias": 0.0}],
-}
 
 
 def _taught_tag(w: CliHarness) -> str:

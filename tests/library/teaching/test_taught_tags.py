@@ -143,8 +143,8 @@ async def test_proposals_are_confirmed(catalogue: Catalogue) -> None:
     every = await user.post(f"{TAG}/proposals/confirm", {"all": True})
     assert every == {"confirmed": tag["proposed"], "remaining": 0}
     assert (await user.get(TAG))["yes"] == 6
-    found = await user.get("/search", q="tag:dusty")
-    assert found["total"] == 6 + tag["proposed"]
+    result = await user.get("/search", q="tag:dusty")
+    assert result["total"] == 6 + tag["proposed"]
     assert (await user.http.post(f"/v1{TAG}/proposals/confirm", json={})).status_code == 422
 
 
@@ -152,10 +152,10 @@ async def test_the_search_finds_proposals(catalogue: Catalogue) -> None:
     user, stranger = catalogue.user(), catalogue.user()
     items = await two_clusters(user, catalogue)
     tag = await taught(user, items)
-    found = await user.get("/search", q="proposed:DUSTY")
-    assert found["total"] == tag["proposed"]
-    assert found["query"] == "proposed:dusty"
-    assert all(hit["tags"][0]["proposed"] for hit in found["items"])
+    result = await user.get("/search", q="proposed:DUSTY")
+    assert result["total"] == tag["proposed"]
+    assert result["query"] == "proposed:dusty"
+    assert all(hit["tags"][0]["proposed"] for hit in result["items"])
     others = await user.get("/search", q="kind:sample -proposed:dusty")
     assert others["total"] == 48 - tag["proposed"]
     assert (await user.get("/search", q="tag:dusty"))["total"] == 5
