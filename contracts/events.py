@@ -1,7 +1,9 @@
 """Events of changes that the library has applied, for subscribers, the feed and live streams."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from contracts.base import Message
 from contracts.collections import CollectionChange
@@ -41,6 +43,17 @@ class CollectionChanged(Message):
 
     collection: CollectionId
     change: CollectionChange
+
+
+class TagProposed(Message):
+    """A taught tag proposes other items than before: it learnt, or sounds arrived."""
+
+    tag: str
+    """The name of the tag."""
+    count: Annotated[int, Field(ge=0)]
+    """Items that it proposes now."""
+    new: Annotated[int, Field(ge=0)]
+    """How many of them arrived since the last event; 0 after an answer."""
 
 
 class ImportChanged(Message):

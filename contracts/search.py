@@ -197,6 +197,9 @@ class SearchQuery(StrictModel):
     not_stems: tuple[Stem, ...] = ()
     tags: tuple[str, ...] = ()
     not_tags: tuple[str, ...] = ()
+    proposed: tuple[str, ...] = ()
+    """Taught tags: only items for which all of these are proposed."""
+    not_proposed: tuple[str, ...] = ()
     licences: tuple[str, ...] = ()
     not_licences: tuple[str, ...] = ()
     keys: tuple[KeyFilter, ...] = ()
@@ -253,11 +256,13 @@ class ClassSource(StrEnum):
 
 
 class SearchTag(Message):
-    """A tag of an item."""
+    """A tag of an item, or one that a taught tag proposes for it."""
 
     name: str
     source: ClassSource
     confidence: Confidence | None = None
+    proposed: bool = False
+    """Whether it is a proposal of a taught tag that nobody has confirmed."""
 
 
 class SearchHit(Message):

@@ -53,6 +53,7 @@ LIBRARY_EVENTS = Topic(
         "item.changed": events.ItemChanged,
         "item.deleted": events.ItemDeleted,
         "collection.changed": events.CollectionChanged,
+        "tag.proposed": events.TagProposed,
         "import.changed": events.ImportChanged,
         "artifact.added": events.ArtifactAdded,
         "job.queued": events.JobQueued,

@@ -89,6 +89,19 @@ EXAMPLES: dict[tuple[str, str], Document] = {
         "q": "class:snare len:<0.5",
         "limit": 10,
     },
+    ("patch", "/v1/taught-tags/{tag}"): {"threshold": 0.8, "applies_to_new": False},
+    ("post", "/v1/taught-tags/{tag}/answers"): {"answers": [{"item": _ITEM, "answer": "yes"}]},
+    ("post", "/v1/taught-tags/{tag}/proposals/confirm"): {"items": [_ITEM]},
+    ("post", "/v1/taught-tags/import"): {
+        "format": "cratedig-taught-tag",
+        "format_version": 1,
+        "name": "dusty",
+        "version": 3,
+        "threshold": 0.6,
+        "models": [
+            {"space": "sample", "space_version": "kits-1", "weights": [2.5, -1.25], "bias": -0.5}
+        ],
+    },
     ("post", "/v1/jobs"): {"item": _ITEM, "task": "midi", "params": {"onset_threshold": 0.5}},
     ("post", "/v1/pipelines"): _PIPELINE,
     ("put", "/v1/pipelines/{name}"): _PIPELINE,

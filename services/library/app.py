@@ -53,6 +53,7 @@ from services.library.routes.sharing import sharing_routes
 from services.library.routes.similarity import similarity_routes
 from services.library.routes.tags import tag_routes
 from services.library.routes.tasks import task_routes
+from services.library.routes.teaching import teaching_routes
 from services.library.routes.uploads import upload_routes
 from services.library.routes.usage import usage_routes
 from services.library.routes.waveforms import waveform_routes
@@ -64,6 +65,9 @@ from services.library.search.tag_files import TagFiles
 from services.library.settings import LibrarySettings
 from services.library.similarity.duplicates import DuplicateFinder
 from services.library.similarity.sound_vectors import SoundVectors, open_sound_vectors
+from services.library.teaching.applying import TagApplier
+from services.library.teaching.proposals import Proposals
+from services.library.teaching.teaching import Teaching
 
 IMPORT_THREADS = 2
 """Threads that unpack, write and digest the files of imports."""
@@ -86,6 +90,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     usage_routes,
     search_routes,
     similarity_routes,
+    teaching_routes,
     waveform_routes,
     admin_routes,
 )
@@ -159,9 +164,11 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             max_bytes=settings.search_bytes,
             at_once=max(1, settings.database_pool // 2),
             vectors=vectors,
+            proposals=Proposals(database, vectors),
         ),
         item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
+        teaching=Teaching(database, vectors, at_once=max(1, settings.database_pool // 4)),
     )
     keys = platform.client(platform.settings.gateway_url)
     reader = TokenReader(HttpKeys(keys), audience=Audience.LIBRARY, clock=platform.clock)
@@ -183,6 +190,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     missing_documents = MissingDocuments(database, clock=platform.clock)
     tag_files = TagFiles(database, platform.objects, vectors)
     duplicates = DuplicateFinder(database, vectors)
+    tag_applier = TagApplier(database, vectors)
     importer = Importer(
         database,
         platform.objects,
@@ -225,6 +233,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             missing_documents.run,
             tag_files.run,
             duplicates.run,
+            tag_applier.run,
             importer.run,
         ),
         database=database,

@@ -12,6 +12,7 @@ from services.library.pipelines import tables as pipelines
 from services.library.search import tables as search
 from services.library.similarity import tables as similarity
 from services.library.tags import tables as tags
+from services.library.teaching import tables as teaching
 from services.library.usage import UsageRow
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "search",
     "similarity",
     "tags",
+    "teaching",
 ]

@@ -16,6 +16,7 @@ from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
 from contracts.pipelines import PipelineSpec, RunCreate
 from contracts.similarity import SimilaritySearch
+from contracts.teaching import ProposalsConfirm, TagAnswers, TaughtTagEdit, TaughtTagFile
 from contracts.uploads import UploadCreate
 from contracts.waveforms import WaveformRequest
 from gateway.openapi import EXAMPLES, METHODS, merged_openapi
@@ -47,6 +48,10 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("put", "/v1/tray/{place}"): collections.TrayPlaceEdit,
     ("post", "/v1/waveforms"): WaveformRequest,
     ("post", "/v1/search/similar"): SimilaritySearch,
+    ("patch", "/v1/taught-tags/{tag}"): TaughtTagEdit,
+    ("post", "/v1/taught-tags/{tag}/answers"): TagAnswers,
+    ("post", "/v1/taught-tags/{tag}/proposals/confirm"): ProposalsConfirm,
+    ("post", "/v1/taught-tags/import"): TaughtTagFile,
     ("post", "/v1/jobs"): JobCreate,
     ("post", "/v1/runs"): RunCreate,
     ("post", "/v1/pipelines"): PipelineSpec,

@@ -65,6 +65,8 @@ from services.library.routes.context import Context
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import open_sound_vectors
+from services.library.teaching.proposals import Proposals
+from services.library.teaching.teaching import Teaching
 from tests.library.lent_application import lent_application
 from tests.support.timeouts import HANG_TIMEOUT
 
@@ -425,10 +427,18 @@ async def open_catalogue(
         uploads=uploads,
         # Whoever deletes is answered when all is gone, however long that takes.
         deletions=Deletions(database, vectors, patience=HANG_TIMEOUT),
-        searches=Searches(database, clock=clock, max_bytes=1 << 28, at_once=2, vectors=vectors),
+        searches=Searches(
+            database,
+            clock=clock,
+            max_bytes=1 << 28,
+            at_once=2,
+            vectors=vectors,
+            proposals=Proposals(database, vectors),
+        ),
         lookups=Lookups(database, uploads, web, find_providers(), max_pack=settings.pack_bytes),
         item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
+        teaching=Teaching(database, vectors, at_once=2),
     )
     principals: dict[str, Principal] = {}
 

@@ -62,6 +62,8 @@ from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tables import METADATA
+from services.library.teaching.proposals import Proposals
+from services.library.teaching.teaching import Teaching
 from tests.library.catalogue import ALL, AUDIO, MIDI, sha256
 from tests.library.failpoints import (
     FailingBus,
@@ -203,11 +205,17 @@ class FailpointServer:
             uploads=uploads,
             deletions=deletions,
             searches=Searches(
-                self.database, clock=clock, max_bytes=1 << 20, at_once=1, vectors=vectors
+                self.database,
+                clock=clock,
+                max_bytes=1 << 20,
+                at_once=1,
+                vectors=vectors,
+                proposals=Proposals(self.database, vectors),
             ),
             lookups=Lookups(self.database, uploads, Web(ThreadPoolExecutor(1)), {}, max_pack=1),
             item_searches=Turns(1),
             vectors=vectors,
+            teaching=Teaching(self.database, vectors, at_once=1),
         )
 
         async def authenticate(token: str) -> Principal:

@@ -20,6 +20,7 @@ from cratedig.cli.app import app
 from cratedig.credentials import save
 from tests.support.running_server import RunningServer
 from tests.support.sounds import write_tone
+from tests.support.taught_tags import TAUGHT_TAG
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 PASSWORD = secrets.token_urlsafe(16)
@@ -163,6 +164,13 @@ GOOD: dict[str, Words] = {
     "tag add": lambda w: ["dusty", w.item],
     "tag remove": lambda w: ["DUSTY", w.item],
     "tag list": lambda w: [],
+    "tag teach": lambda w: ["dusty", "--yes", w.item],
+    "tag review": lambda w: [_taught_tag(w)],
+    "tag proposals": lambda w: [_taught_tag(w)],
+    "tag accept": lambda w: [_taught_tag(w), "--all"],
+    "tag versions": lambda w: [_imported_tag(w), "--back-to", "1"],
+    "tag export": lambda w: [_imported_tag(w), "-o", "exported.json"],
+    "tag import": lambda w: [_taught_tag_file(w), "--as", "other"],
     "favourite": lambda w: [w.item],
     "rate": lambda w: ["4", w.item],
     "collection list": lambda w: [],
@@ -230,6 +238,13 @@ BAD: dict[str, tuple[list[str], int]] = {
     "tag add": (["a,b", UNKNOWN], 4),
     "tag remove": (["dusty", "nosuch"], 4),
     "tag list": (["--bogus"], 2),
+    "tag teach": (["dusty", "--yes", "nosuch"], 4),
+    "tag review": (["nosuch"], 4),
+    "tag proposals": (["nosuch"], 4),
+    "tag accept": (["dusty"], 2),
+    "tag versions": (["nosuch"], 4),
+    "tag export": (["nosuch"], 4),
+    "tag import": (["missing.json"], 2),
     "favourite": ([UNKNOWN], 4),
     "rate": (["6", "tone"], 2),
     "collection list": (["--bogus"], 2),
@@ -274,6 +289,20 @@ def _pipeline_file(w: CliHarness, name: str) -> str:
 def _saved_pipeline(w: CliHarness) -> str:
     spec = {"name": "to-delete", "steps": [{"name": "midi", "task": "midi"}]}
     return w.shell.user.pipelines.create(spec).spec.name
+
+
+def _taught_tag(w: CliHarness) -> str:
+    return w.shell.user.taught_tags.create("taught").name
+
+
+def _imported_tag(w: CliHarness) -> str:
+    return w.shell.user.taught_tags.import_file(TAUGHT_TAG).name
+
+
+def _taught_tag_file(w: CliHarness) -> str:
+    path = w.shell.folder / "shared-tag.json"
+    path.write_text(json.dumps(TAUGHT_TAG), encoding="utf-8")
+    return path.name
 
 
 def _collection(w: CliHarness) -> str:

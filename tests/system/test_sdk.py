@@ -17,6 +17,8 @@ import soundfile
 from cratedig import AsyncClient, Client, CratedigError, Credentials, JobFailedError, types
 from embedded.settings import EmbeddedSettings
 from embedded.sign_in import make_code
+from services.tagging.engine import PROJECTION
+from services.tagging.similarity import Projection
 from tests.support.running_server import RunningServer, eventually
 from tests.support.sounds import write_tone
 
@@ -130,6 +132,15 @@ class SdkHarness:
             )
         return next(self.user.similarity.duplicates()).items[0].item.id
 
+    def taught(self, name: str = "taught") -> str:
+        return self.user.taught_tags.create(name).name
+
+    def answered(self) -> str:
+        return self.user.taught_tags.answer(self.taught("answered"), {self.item: "no"}).name
+
+    def imported(self) -> str:
+        return self.user.taught_tags.import_file(taught_tag()).name
+
     def tag(self) -> str:
         self.user.tags.add(self.item, "dusty")
         return "dusty"
@@ -137,6 +148,25 @@ class SdkHarness:
 
 def email() -> str:
     return f"{secrets.token_hex(8)}@example.org"
+
+
+def taught_tag() -> dict[str, Any]:
+    """Return the file of a taught tag that proposes every sample."""
+    projection = Projection.load(PROJECTION)
+    model = {
+        "space": "sample",
+        "space_version": projection.version,
+        "weights": [0.0] * projection.dimension,
+        "bias": 3.0,
+    }
+    return {
+        "format": "cratedig-taught-tag",
+        "format_version": 1,
+        "name": "everything",
+        "version": 1,
+        "threshold": 0.5,
+        "models": [model],
+    }
 
 
 def pipeline(name: str = "") -> dict[str, Any]:
@@ -261,6 +291,21 @@ CASES: dict[str, Case] = {
     "similarity.search": lambda c, w: c.similarity.search({w.item: 0.5}, q="kick", page_size=5),
     "tags.add": lambda c, w: c.tags.add(w.item, "warm"),
     "tags.list": lambda c, w: c.tags.list(q=w.tag()),
+    "taught_tags.answer": lambda c, w: c.taught_tags.answer(w.taught(), {w.item: "skip"}),
+    "taught_tags.answers": lambda c, w: c.taught_tags.answers(w.answered(), answer="no"),
+    "taught_tags.confirm": lambda c, w: c.taught_tags.confirm(w.taught(), all=True),
+    "taught_tags.create": lambda c, w: c.taught_tags.create("Dusty"),
+    "taught_tags.delete": lambda c, w: c.taught_tags.delete(w.taught("forgotten")),
+    "taught_tags.export": lambda c, w: c.taught_tags.export(w.imported()),
+    "taught_tags.get": lambda c, w: c.taught_tags.get(w.taught()),
+    "taught_tags.import_file": lambda c, w: c.taught_tags.import_file(taught_tag(), name="other"),
+    "taught_tags.list": lambda c, w: c.taught_tags.list(),
+    "taught_tags.proposals": lambda c, w: (
+        w.duplicates(),
+        c.taught_tags.proposals(w.imported(), page_size=1),
+    )[1],
+    "taught_tags.questions": lambda c, w: c.taught_tags.questions(w.taught(), page_size=3),
+    "taught_tags.update": lambda c, w: c.taught_tags.update(w.taught(), threshold=0.7),
     "tags.remove": lambda c, w: c.tags.remove(w.item, w.tag()),
     "tasks.list": lambda c, w: c.tasks.list(),
     "tray.get": lambda c, w: c.tray.get(),

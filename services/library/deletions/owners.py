@@ -28,6 +28,7 @@ from services.library.search.documents import delete_documents
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.tags.tables import ItemTagRow
+from services.library.teaching.tables import TagAnswerRow, TaughtTagRow
 from services.library.usage import UsageRow
 
 ROWS = 500
@@ -81,9 +82,10 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             *(JobRow, RunRow, ArtifactRow, ItemRow),
             *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
             SearchRevisionRow,
-            *(ItemTagRow, CollectionRow, ImportRow),
+            *(ItemTagRow, CollectionRow, ImportRow, TaughtTagRow),
         )
     }
+    of_tags = select(col(TaughtTagRow.id)).where(of_it[TaughtTagRow])
     of_collections = select(col(CollectionRow.id)).where(of_it[CollectionRow])
     return (
         (JobRow, col(JobRow.id), (of_it[JobRow],)),
@@ -103,6 +105,8 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
         (ImportFileRow, col(ImportFileRow.position), (col(ImportFileRow.owner) == owner,)),
         (ImportRow, col(ImportRow.id), (of_it[ImportRow],)),
         (ItemTagRow, col(ItemTagRow.item), (of_it[ItemTagRow],)),
+        (TagAnswerRow, col(TagAnswerRow.item), (col(TagAnswerRow.tag).in_(of_tags),)),
+        (TaughtTagRow, col(TaughtTagRow.id), (of_it[TaughtTagRow],)),
         (ArtifactRow, col(ArtifactRow.id), (of_it[ArtifactRow],)),
         (ItemRow, col(ItemRow.id), (of_it[ItemRow], leaf)),
         (UploadRow, col(UploadRow.id), (of_it[UploadRow],)),

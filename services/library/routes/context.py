@@ -17,6 +17,7 @@ from services.library.jobs.policy import Policy
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
+from services.library.teaching.teaching import Teaching
 
 Reader = Annotated[Principal, require(Scope.READ)]
 """A caller who may look."""
@@ -59,3 +60,4 @@ class Context:
     """Turns of `GET /items` with words to search for: at most half of the connections, as every
     other request uses the rest."""
     vectors: SoundVectors
+    teaching: Teaching

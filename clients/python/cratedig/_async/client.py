@@ -25,6 +25,7 @@ from cratedig._async.sessions import AsyncSessions
 from cratedig._async.similarity import AsyncSimilarity
 from cratedig._async.tags import AsyncTags
 from cratedig._async.tasks import AsyncTasks
+from cratedig._async.taught_tags import AsyncTaughtTags
 from cratedig._async.tray import AsyncTray
 from cratedig._async.uploads import AsyncUploads
 from cratedig._async.usage import AsyncUsage
@@ -73,6 +74,7 @@ class AsyncClient:
         self.sessions = AsyncSessions(self._connection)
         self.tags = AsyncTags(self._connection)
         self.tasks = AsyncTasks(self._connection)
+        self.taught_tags = AsyncTaughtTags(self._connection)
         self.tray = AsyncTray(self._connection)
         self.uploads = AsyncUploads(self._connection)
         self.usage = AsyncUsage(self._connection)

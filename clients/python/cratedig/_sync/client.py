@@ -26,6 +26,7 @@ from cratedig._sync.sessions import Sessions
 from cratedig._sync.similarity import Similarity
 from cratedig._sync.tags import Tags
 from cratedig._sync.tasks import Tasks
+from cratedig._sync.taught_tags import TaughtTags
 from cratedig._sync.tray import Tray
 from cratedig._sync.uploads import Uploads
 from cratedig._sync.usage import Usage
@@ -74,6 +75,7 @@ class Client:
         self.sessions = Sessions(self._connection)
         self.tags = Tags(self._connection)
         self.tasks = Tasks(self._connection)
+        self.taught_tags = TaughtTags(self._connection)
         self.tray = Tray(self._connection)
         self.uploads = Uploads(self._connection)
         self.usage = Usage(self._connection)

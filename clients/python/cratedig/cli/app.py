@@ -25,6 +25,7 @@ from cratedig.cli import (
     searching,
     similarity,
     syncing,
+    teaching,
     uploading,
     work,
 )
@@ -90,7 +91,7 @@ def options(
 
 
 app.add_typer(importing.pack, name="pack")
-app.add_typer(marking.tag, name="tag")
+app.add_typer(teaching.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
 app.add_typer(processing.pipelines, name="pipelines")
 app.add_typer(accounts.account, name="account")

@@ -26,11 +26,15 @@ SoundClass = Literal[
 
 
 class SearchTag(Answer):
-    """A tag of an item; `source` is `machine`, `user` or `file`."""
+    """A tag of an item, or with `proposed` one that a taught tag proposes.
+
+    `source` is `machine`, `user` or `file`.
+    """
 
     name: str
     source: str
     confidence: float | None = None
+    proposed: bool = False
 
 
 class SearchHit(Answer):

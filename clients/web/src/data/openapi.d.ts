@@ -1485,6 +1485,194 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/taught-tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description List your taught tags in alphabetical order, without histograms.
+         */
+        get: operations["get_taught_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import
+         * @description Create a taught tag from a file that was shared, or let one that exists learn from it.
+         *
+         *     A tag that exists keeps its answers: its model starts from that of the file. A repeated
+         *     request changes nothing.
+         */
+        post: operations["post_taught_tags_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return a taught tag with its versions and the histogram of confidences.
+         */
+        get: operations["get_taught_tags_by_tag"];
+        /**
+         * Create
+         * @description Create a taught tag, or return it; items that have the custom tag count as yes-answers.
+         *
+         *     Case, accents and width of the name do not matter.
+         */
+        put: operations["put_taught_tags_by_tag"];
+        post?: never;
+        /**
+         * Delete
+         * @description Forget the model, answers and proposals of a taught tag; the tag stays on its items.
+         */
+        delete: operations["delete_taught_tags_by_tag"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit
+         * @description Choose the threshold, go back to a version, or exclude sounds that arrive later.
+         */
+        patch: operations["patch_taught_tags_by_tag"];
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Answers
+         * @description List the answers of a taught tag, the newest first.
+         */
+        get: operations["get_taught_tags_by_tag_answers"];
+        put?: never;
+        /**
+         * Answer
+         * @description Answer whether items have the tag; the tag has learnt from it when this returns.
+         *
+         *     Yes puts the tag on the item. After a no the item is not proposed again. A repeated request
+         *     changes nothing.
+         */
+        post: operations["post_taught_tags_by_tag_answers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * File
+         * @description Return the model of the version in use as a file to share; it names no items.
+         */
+        get: operations["get_taught_tags_by_tag_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proposals
+         * @description List the items that the tag proposes, the surest first.
+         *
+         *     A page that was read after an answer is one of the new proposals.
+         */
+        get: operations["get_taught_tags_by_tag_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/proposals/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm
+         * @description Put the tag on items that it proposes; a repeated request finds none of them proposed.
+         */
+        post: operations["post_taught_tags_by_tag_proposals_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/questions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Questions
+         * @description Return the items of which the model knows least whether they have the tag, varied.
+         *
+         *     There are none before the first version.
+         */
+        get: operations["get_taught_tags_by_tag_questions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tray": {
         parameters: {
             query?: never;
@@ -1791,6 +1979,19 @@ export interface components {
              * @description Bytes that it stores; null while the library is unavailable.
              */
             stored?: number | null;
+        };
+        /**
+         * AnsweredItem
+         * @description An item with the owner's answer.
+         */
+        AnsweredItem: {
+            answer: components["schemas"]["TagAnswer"];
+            /**
+             * Answered At
+             * Format: date-time
+             */
+            answered_at: string;
+            hit: components["schemas"]["SearchHit"];
         };
         /**
          * ApiKey
@@ -2754,6 +2955,16 @@ export interface components {
             updated: string;
         };
         /**
+         * ItemAnswer
+         * @description The answer to whether an item has a tag.
+         */
+        ItemAnswer: {
+            /** @description Null takes an earlier answer back. */
+            answer: components["schemas"]["TagAnswer"] | null;
+            /** Item */
+            item: string;
+        };
+        /**
          * ItemEdit
          * @description Request body to change an item; absent fields stay as they are.
          */
@@ -3006,6 +3217,23 @@ export interface components {
             stem?: components["schemas"]["Stem"] | null;
         };
         /**
+         * LinearModel
+         * @description A logistic regression over the vectors of one space: confidence = σ(weights · x + bias).
+         */
+        LinearModel: {
+            /** Bias */
+            bias: number;
+            /** Space */
+            space: string;
+            /** Space Version */
+            space_version: string;
+            /**
+             * Weights
+             * @description `[components]`, for vectors of unit length.
+             */
+            weights: number[];
+        };
+        /**
          * LinkOpen
          * @description Request body to open a link: the caller's account becomes a viewer of the collection.
          */
@@ -3169,6 +3397,13 @@ export interface components {
         Page_AdminAccount_: {
             /** Items */
             items: components["schemas"]["AdminAccount"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[AnsweredItem] */
+        Page_AnsweredItem_: {
+            /** Items */
+            items: components["schemas"]["AnsweredItem"][];
             /** Next */
             next?: string | null;
         };
@@ -3466,6 +3701,36 @@ export interface components {
             previews?: string[];
         };
         /**
+         * ProposalsConfirm
+         * @description Request body to confirm proposals: named ones, or all.
+         */
+        ProposalsConfirm: {
+            /**
+             * All
+             * @description Put the tag on the surest proposals, at most 2000 with one request. As nobody has listened
+             *     to each of them, the model does not learn from these.
+             */
+            all?: true | null;
+            /**
+             * Items
+             * @description Items that are not proposed are ignored; the others count as answered with yes.
+             */
+            items?: string[] | null;
+        };
+        /**
+         * ProposalsConfirmed
+         * @description How many proposals were confirmed.
+         */
+        ProposalsConfirmed: {
+            /** Confirmed */
+            confirmed: number;
+            /**
+             * Remaining
+             * @description Proposals that are left, by the model that was in use before.
+             */
+            remaining: number;
+        };
+        /**
          * QueueState
          * @description The position of a queued job in the queue of its task.
          */
@@ -3688,13 +3953,19 @@ export interface components {
         };
         /**
          * SearchTag
-         * @description A tag of an item.
+         * @description A tag of an item, or one that a taught tag proposes for it.
          */
         SearchTag: {
             /** Confidence */
             confidence?: number | null;
             /** Name */
             name: string;
+            /**
+             * Proposed
+             * @description Whether it is a proposal of a taught tag that nobody has confirmed.
+             * @default false
+             */
+            proposed?: boolean;
             source: components["schemas"]["ClassSource"];
         };
         /**
@@ -3967,6 +4238,20 @@ export interface components {
          */
         SubjectKind: "owner" | "item" | "collection" | "corpus" | "composition";
         /**
+         * TagAnswer
+         * @description Whether an item has a tag.
+         * @enum {string}
+         */
+        TagAnswer: "yes" | "no" | "skip";
+        /**
+         * TagAnswers
+         * @description Request body to answer whether items have a tag.
+         */
+        TagAnswers: {
+            /** Answers */
+            answers: components["schemas"]["ItemAnswer"][];
+        };
+        /**
          * TagCount
          * @description A custom tag and how many items have it.
          */
@@ -3985,6 +4270,73 @@ export interface components {
          * @enum {string}
          */
         TagEncoding: "cp1252" | "utf-8" | "cp1251" | "koi8-r" | "cp932" | "gb18030" | "cp950" | "cp949" | "cp1250" | "cp1253" | "cp1254" | "cp1255" | "cp1256" | "cp874";
+        /**
+         * TagProposal
+         * @description An item that a taught tag proposes, until its owner confirms it or says no.
+         */
+        TagProposal: {
+            /** Confidence */
+            confidence: number;
+            hit: components["schemas"]["SearchHit"];
+        };
+        /**
+         * TagProposals
+         * @description A page of proposals, the surest first.
+         */
+        TagProposals: {
+            /** Items */
+            items: components["schemas"]["TagProposal"][];
+            /**
+             * Next
+             * @description The `cursor` of the following page.
+             */
+            next?: string | null;
+            /**
+             * Total
+             * @description Number of proposals.
+             */
+            total: number;
+        };
+        /**
+         * TagQuestion
+         * @description An item of which the model knows least whether it has the tag.
+         */
+        TagQuestion: {
+            /** Confidence */
+            confidence: number;
+            hit: components["schemas"]["SearchHit"];
+        };
+        /**
+         * TagQuestions
+         * @description The most doubtful items, varied, the most doubtful first.
+         */
+        TagQuestions: {
+            /** Items */
+            items: components["schemas"]["TagQuestion"][];
+        };
+        /**
+         * TagScore
+         * @description How well a version predicts answers that it was not taught, by cross-validation.
+         *
+         *     The answers are split into five parts; each is predicted by a model taught with the other four.
+         */
+        TagScore: {
+            /**
+             * F1
+             * @description Harmonic mean of precision and recall.
+             */
+            f1: number;
+            /**
+             * Precision
+             * @description Share of the items predicted to have the tag whose answer is yes.
+             */
+            precision: number;
+            /**
+             * Recall
+             * @description Share of the items with the answer yes that are predicted to have the tag.
+             */
+            recall: number;
+        };
         /**
          * TaskInfo
          * @description A task that the server knows.
@@ -4070,6 +4422,156 @@ export interface components {
              * @description Workers of the task that are online.
              */
             workers: number;
+        };
+        /**
+         * TaughtTag
+         * @description A custom tag whose model learns from its owner's answers.
+         */
+        TaughtTag: {
+            /**
+             * Applies To New
+             * @description Whether sounds that arrive later are proposed.
+             * @default true
+             */
+            applies_to_new?: boolean;
+            /**
+             * Histogram
+             * @description How many of the owner's items have a confidence in each of 50 bins from 0 to 1; null before
+             *     the first version, and in lists of taught tags.
+             */
+            histogram?: number[] | null;
+            /** Name */
+            name: string;
+            /**
+             * Needed
+             * @description Yes-answers for items with a vector that are still missing of five.
+             */
+            needed: number;
+            /** No */
+            no: number;
+            /**
+             * Proposed
+             * @description Items at or above the threshold that have neither an answer nor the tag.
+             * @default 0
+             */
+            proposed?: number;
+            state: components["schemas"]["TaughtTagState"];
+            /**
+             * Threshold
+             * @description Items with at least this confidence are proposed; null before the first version.
+             */
+            threshold?: number | null;
+            /**
+             * Threshold Chosen
+             * @description Whether the owner chose the threshold; otherwise it is that of the version.
+             * @default false
+             */
+            threshold_chosen?: boolean;
+            /**
+             * Version
+             * @description The number of the version in use.
+             */
+            version?: number | null;
+            /**
+             * Versions
+             * @description The newest 50 versions, the newest first.
+             * @default []
+             */
+            versions?: components["schemas"]["TaughtTagVersion"][];
+            /** Yes */
+            yes: number;
+        };
+        /**
+         * TaughtTagEdit
+         * @description Request body to change a taught tag; absent fields stay as they are.
+         */
+        TaughtTagEdit: {
+            /** Applies To New */
+            applies_to_new?: boolean | null;
+            /**
+             * Threshold
+             * @description Null for the threshold of the version.
+             */
+            threshold?: number | null;
+            /**
+             * Version
+             * @description The number of a version to go back to. Answers and tags stay; the next answer makes a new
+             *     version of all of them.
+             */
+            version?: number | null;
+        };
+        /**
+         * TaughtTagFile
+         * @description A taught tag to share: its model, without items and answers.
+         */
+        TaughtTagFile: {
+            /**
+             * Format
+             * @default cratedig-taught-tag
+             * @constant
+             */
+            format?: "cratedig-taught-tag";
+            /**
+             * Format Version
+             * @default 1
+             * @constant
+             */
+            format_version?: 1;
+            /** Models */
+            models: components["schemas"]["LinearModel"][];
+            /** Name */
+            name: string;
+            /** Threshold */
+            threshold: number;
+            /**
+             * Version
+             * @description The number of the version that was shared.
+             */
+            version: number;
+        };
+        /**
+         * TaughtTagState
+         * @description Whether a taught tag has learnt enough to propose items.
+         * @enum {string}
+         */
+        TaughtTagState: "needs_examples" | "ready";
+        /**
+         * TaughtTagVersion
+         * @description The state of a taught tag's model after some answers.
+         */
+        TaughtTagVersion: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * No
+             * @description No-answers that it learnt from.
+             */
+            no: number;
+            /** Number */
+            number: number;
+            /** @description Null with fewer than five answers of either kind. */
+            score?: components["schemas"]["TagScore"] | null;
+            /**
+             * Threshold
+             * @description The threshold with the highest expected F1 over the owner's items.
+             */
+            threshold: number;
+            /**
+             * Yes
+             * @description Yes-answers that it learnt from.
+             */
+            yes: number;
+        };
+        /**
+         * TaughtTags
+         * @description An owner's taught tags in alphabetical order.
+         */
+        TaughtTags: {
+            /** Items */
+            items: components["schemas"]["TaughtTag"][];
         };
         /**
          * TokenPair
@@ -7965,6 +8467,511 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_TaskInfo_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTags"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_taught_tags_import: {
+        parameters: {
+            query?: {
+                /** @description The name of the tag; that in the file by default. */
+                name?: string | null;
+            };
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "format": "cratedig-taught-tag",
+                 *       "format_version": 1,
+                 *       "models": [
+                 *         {
+                 *           "bias": -0.5,
+                 *           "space": "sample",
+                 *           "space_version": "kits-1",
+                 *           "weights": [
+                 *             2.5,
+                 *             -1.25
+                 *           ]
+                 *         }
+                 *       ],
+                 *       "name": "dusty",
+                 *       "threshold": 0.6,
+                 *       "version": 3
+                 *     }
+                 */
+                "application/json": components["schemas"]["TaughtTagFile"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    put_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    patch_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "applies_to_new": false,
+                 *       "threshold": 0.8
+                 *     }
+                 */
+                "application/json": components["schemas"]["TaughtTagEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_answers: {
+        parameters: {
+            query?: {
+                answer?: components["schemas"]["TagAnswer"] | null;
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AnsweredItem_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_taught_tags_by_tag_answers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "answers": [
+                 *         {
+                 *           "answer": "yes",
+                 *           "item": "01920000-0000-7000-8000-000000000001"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["TagAnswers"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTagFile"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_proposals: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagProposals"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_taught_tags_by_tag_proposals_confirm: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         "01920000-0000-7000-8000-000000000001"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ProposalsConfirm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalsConfirmed"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_questions: {
+        parameters: {
+            query?: {
+                /** @description Questions. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagQuestions"];
                 };
             };
             400: components["responses"]["Refused400"];
