@@ -63,7 +63,7 @@ class SavedSearchCreate(StrictModel):
 class SavedSearchEdit(StrictModel):
     """Request body to change a saved search; absent fields stay as they are.
 
-    A changed query begins to count anew.
+    A changed query starts counting from zero.
     """
 
     name: SavedSearchName | None = None

@@ -16,7 +16,7 @@ from services.library.repository import page
 from services.library.routes.context import REFUSED, Context, Reader, Writer
 from services.library.saved_searches.repository import SavedSearches
 from services.library.saved_searches.saved_searches import (
-    Found,
+    CurrentMatches,
     create_saved_search,
     delete_saved_search,
     edit_saved_search,
@@ -40,7 +40,7 @@ def saved_search_routes(server: Context) -> APIRouter:
         route_class=GuardedRoute, prefix="/saved-searches", tags=["search"], responses=REFUSED
     )
 
-    async def find(principal: Principal, query: SearchQuery) -> Found:
+    async def find(principal: Principal, query: SearchQuery) -> CurrentMatches:
         """Return what a query finds now."""
         if query.like is not None:
             check(query)
@@ -66,7 +66,7 @@ def saved_search_routes(server: Context) -> APIRouter:
         With `notify`, `search.matched` is emitted when there are some.
         """
         query, _ = parse_query(request.q)
-        found = await find(principal, query)
+        current = await find(principal, query)
         async with server.database.transaction() as session:
             repository = SavedSearches(session, principal)
 
@@ -75,7 +75,7 @@ def saved_search_routes(server: Context) -> APIRouter:
                     repository,
                     request,
                     query,
-                    found,
+                    current,
                     max_searches=server.settings.owner_saved_searches,
                 )
                 return row.id, 201
@@ -102,16 +102,16 @@ def saved_search_routes(server: Context) -> APIRouter:
     ) -> SavedSearch:
         """Change name, query or notification; absent fields stay as they are.
 
-        A changed query begins to count anew.
+        A changed query starts counting from zero.
         """
-        query, found = None, None
+        query, current = None, None
         if request.q is not None:
             query, _ = parse_query(request.q)
-            found = await find(principal, query)
+            current = await find(principal, query)
         async with server.database.transaction() as session:
             repository = SavedSearches(session, principal)
             return saved_search_to_api(
-                await edit_saved_search(repository, search, request, query, found)
+                await edit_saved_search(repository, search, request, query, current)
             )
 
     @router.delete("/{search}", status_code=204)

@@ -28,7 +28,7 @@ from services.library.saved_searches.events import MAX_REPORTED, emit_search_mat
 from services.library.saved_searches.repository import saved_queries
 from services.library.saved_searches.results import (
     NONE,
-    Change,
+    NewResults,
     Results,
     apply_changes,
     decode_ids,
@@ -106,10 +106,10 @@ class SavedSearchMatcher:
             }
         for search in work.searches:
             if search.wide:
-                found = await self._match_all(work.owner, parse_query(search.q)[0])
-                if found is None:
+                matches = await self._match_all(work.owner, parse_query(search.q)[0])
+                if matches is None:
                     return False
-                matched[search.id] = found
+                matched[search.id] = matches
         changes = await asyncio.to_thread(_changes, work, matched)
         async with self._database.transaction() as session:
             await hold_owner(session, work.owner)
@@ -127,11 +127,11 @@ class SavedSearchMatcher:
     async def _match_all(self, owner: str, query: SearchQuery) -> DocumentIds | None:
         """Return all documents that match a query, or `None` if that must wait."""
         try:
-            found, _ = await self._searches.all_matching(owner, query)
+            matches, _ = await self._searches.all_matching(owner, query)
         except ProblemError as error:
             # Saved searches that were changed later may use each other in a circle.
             return NONE if error.code == ProblemCode.INVALID_REQUEST else None
-        return found
+        return matches
 
 
 async def _next_round(session: AsyncSession) -> _Round | None:
@@ -158,7 +158,7 @@ async def _next_round(session: AsyncSession) -> _Round | None:
     hidden = await deleting_documents(session, owner)
     results = await asyncio.to_thread(
         lambda: {
-            result.search: Results(decode_ids(result.found), decode_ids(result.fresh))
+            result.search: Results(decode_ids(result.matches), decode_ids(result.fresh))
             for _, result in rows
         }
     )
@@ -173,20 +173,20 @@ async def _next_round(session: AsyncSession) -> _Round | None:
     )
 
 
-def _changes(work: _Round, matched: Mapping[str, DocumentIds]) -> dict[str, Change]:
+def _changes(work: _Round, matched: Mapping[str, DocumentIds]) -> dict[str, NewResults]:
     """Return the new results of the searches that were matched."""
     changes = {}
     for search in work.searches:
         if search.id not in matched:
             continue
-        before, found = work.results[search.id], matched[search.id]
-        candidates = before.found if search.wide else work.changed.ids
-        unmatched = np.setdiff1d(candidates, found)
-        changes[search.id] = apply_changes(before, found, unmatched, work.hidden)
+        before, matches = work.results[search.id], matched[search.id]
+        candidates = before.matches if search.wide else work.changed.ids
+        unmatched = np.setdiff1d(candidates, matches)
+        changes[search.id] = apply_changes(before, matches, unmatched, work.hidden)
     return changes
 
 
-async def _write(session: AsyncSession, work: _Round, changes: Mapping[str, Change]) -> None:
+async def _write(session: AsyncSession, work: _Round, changes: Mapping[str, NewResults]) -> None:
     """Store new results and report them, unless a search was opened or edited meanwhile.
 
     The caller holds the owner's lock.
@@ -208,7 +208,7 @@ async def _write(session: AsyncSession, work: _Round, changes: Mapping[str, Chan
         if change.encoded is not None:
             stored = await session.get(SavedSearchResultRow, id_)
             if stored is not None:
-                stored.found, stored.fresh = change.encoded
+                stored.matches, stored.fresh = change.encoded
         if row.notify and len(change.added):
             items = await _items_of(session, change.added[:MAX_REPORTED])
             await emit_search_matched(session, row, items, added=len(change.added))

@@ -27,12 +27,12 @@ def decode_ids(data: bytes) -> DocumentIds:
 class Results:
     """What a saved search found, and which of it is new to its owner."""
 
-    found: DocumentIds
+    matches: DocumentIds
     fresh: DocumentIds
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class NewResults:
     """New results of a saved search."""
 
     added: DocumentIds
@@ -40,12 +40,12 @@ class Change:
     total: int
     new: int
     encoded: tuple[bytes, bytes] | None
-    """What to store as `found` and `fresh`; `None` if both stay."""
+    """What to store as `matches` and `fresh`; `None` if both stay."""
 
 
 def apply_changes(
     before: Results, matched: DocumentIds, unmatched: DocumentIds, hidden: DocumentIds
-) -> Change:
+) -> NewResults:
     """Return the results after some documents were matched again.
 
     Parameters
@@ -57,13 +57,13 @@ def apply_changes(
         restoring an item is not reported as something new.
     """
     gone = np.setdiff1d(unmatched, hidden)
-    added = np.setdiff1d(matched, before.found)
-    found = np.union1d(np.setdiff1d(before.found, gone), added)
+    added = np.setdiff1d(matched, before.matches)
+    after = np.union1d(np.setdiff1d(before.matches, gone), added)
     fresh = np.union1d(np.setdiff1d(before.fresh, gone), added)
-    unchanged = np.array_equal(found, before.found) and np.array_equal(fresh, before.fresh)
-    return Change(
+    unchanged = np.array_equal(after, before.matches) and np.array_equal(fresh, before.fresh)
+    return NewResults(
         added=added,
-        total=len(np.setdiff1d(found, hidden)),
+        total=len(np.setdiff1d(after, hidden)),
         new=len(np.setdiff1d(fresh, hidden)),
-        encoded=None if unchanged else (encode_ids(found), encode_ids(fresh)),
+        encoded=None if unchanged else (encode_ids(after), encode_ids(fresh)),
     )

@@ -25,7 +25,7 @@ from services.library.saved_searches.tables import (
 from services.library.search.fulltext import DocumentIds
 from services.library.search.values import is_id, name_key
 
-Found = tuple[DocumentIds, int] | None
+CurrentMatches = tuple[DocumentIds, int] | None
 """The documents that a query finds, with the revision they had; `None` with `like:`."""
 
 
@@ -40,7 +40,7 @@ async def create_saved_search(
     repository: SavedSearches,
     request: SavedSearchCreate,
     query: SearchQuery,
-    found: Found,
+    current: CurrentMatches,
     *,
     max_searches: int,
 ) -> SavedSearchRow:
@@ -50,7 +50,7 @@ async def create_saved_search(
     ----------
     query
         What the text of the request means.
-    found
+    current
         What it finds now.
 
     Raises
@@ -82,7 +82,7 @@ async def create_saved_search(
     )
     session.add(row)
     await session.flush()
-    await _begin(session, row, found)
+    await _begin(session, row, current)
     await match_wide_again(session, owner)
     return row
 
@@ -92,13 +92,13 @@ async def edit_saved_search(
     id_: str,
     edit: SavedSearchEdit,
     query: SearchQuery | None,
-    found: Found,
+    current: CurrentMatches,
 ) -> SavedSearchRow:
     """Change a saved search; absent fields stay as they are.
 
     Parameters
     ----------
-    query, found
+    query, current
         As in `create_saved_search`, if the text is changed.
 
     Raises
@@ -117,7 +117,7 @@ async def edit_saved_search(
     if edit.q is not None and query is not None:
         row.q, row.wide, row.new, row.seen = edit.q, is_wide(query), 0, row.updated
         _check_notify(query, notify=row.notify)
-        await _begin(session, row, found)
+        await _begin(session, row, current)
     elif row.total is None and row.notify:
         raise _cannot_notify()
     await session.flush()
@@ -152,7 +152,7 @@ async def delete_saved_search(repository: SavedSearches, id_: str) -> None:
     await match_wide_again(session, repository.owner)
 
 
-async def _begin(session: AsyncSession, row: SavedSearchRow, found: Found) -> None:
+async def _begin(session: AsyncSession, row: SavedSearchRow, current: CurrentMatches) -> None:
     """Store what a search finds now, from which on it is matched."""
     await session.execute(
         delete(SavedSearchResultRow)
@@ -160,12 +160,12 @@ async def _begin(session: AsyncSession, row: SavedSearchRow, found: Found) -> No
         .execution_options(synchronize_session=False)
     )
     row.total = None
-    if found is None:
+    if current is None:
         return
-    ids, revision = found
+    ids, revision = current
     row.total = len(ids)
     encoded = await asyncio.to_thread(encode_ids, ids)
-    session.add(SavedSearchResultRow(search=row.id, found=encoded, fresh=encode_ids(NONE)))
+    session.add(SavedSearchResultRow(search=row.id, matches=encoded, fresh=encode_ids(NONE)))
     # What changed after `revision` may be matched already for the owner's other searches.
     matched = await session.get(SavedSearchRevisionRow, row.owner)
     if matched is None:

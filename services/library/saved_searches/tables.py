@@ -41,10 +41,10 @@ class SavedSearchResultRow(Table, table=True):
     __tablename__ = "saved_search_results"
 
     search: str = Field(primary_key=True, foreign_key="saved_searches.id", ondelete="CASCADE")
-    found: bytes
+    matches: bytes
     """Ids as `encode_ids` writes them, those of hidden items included."""
     fresh: bytes
-    """Those of `found` that were not found when the search was last opened."""
+    """Those of `matches` that were not found when the search was last opened."""
 
 
 class SavedSearchRevisionRow(Table, table=True):

@@ -105,7 +105,7 @@ class Matcher:
 
     async def _found_by(self, names: Sequence[str]) -> DocumentIds:
         """Return the documents that any of some saved searches finds."""
-        found = [np.empty(0, np.int64)]
+        parts = [np.empty(0, np.int64)]
         for query in await self.saved(self.session, self.owner, names):
             self.nested += 1
             if self.nested > MAX_NESTED:
@@ -122,5 +122,5 @@ class Matcher:
                 )
             check(query)
             matches = await self.match(query)
-            found.append(self.columns.ids[matches.mask])
-        return np.concatenate(found)
+            parts.append(self.columns.ids[matches.mask])
+        return np.concatenate(parts)

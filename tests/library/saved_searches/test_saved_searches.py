@@ -201,18 +201,18 @@ def test_ids_are_stored_exactly(ids: np.ndarray[Any, np.dtype[np.int64]]) -> Non
 
 @given(*(st.sets(st.integers(0, 12)) for _ in range(4)))
 def test_results_follow_what_was_matched(
-    found: set[int], changed: set[int], matched: set[int], hidden: set[int]
+    past: set[int], changed: set[int], matched: set[int], hidden: set[int]
 ) -> None:
     def array(ids: set[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
         return np.array(sorted(ids), np.int64)
 
     matched = (matched & changed) - hidden
-    before = Results(array(found), array(set()))
+    before = Results(array(past), array(set()))
     change = apply_changes(before, array(matched), array(changed - matched), array(hidden))
-    after = (found - (changed - matched - hidden)) | matched
-    assert set(change.added.tolist()) == matched - found
-    assert (change.total, change.new) == (len(after - hidden), len(matched - found))
-    stored = found if change.encoded is None else set(decode_ids(change.encoded[0]).tolist())
+    after = (past - (changed - matched - hidden)) | matched
+    assert set(change.added.tolist()) == matched - past
+    assert (change.total, change.new) == (len(after - hidden), len(matched - past))
+    stored = past if change.encoded is None else set(decode_ids(change.encoded[0]).tolist())
     assert stored == after
 
 

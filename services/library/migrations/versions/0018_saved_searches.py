@@ -31,7 +31,7 @@ def upgrade() -> None:
     op.create_table(
         "saved_search_results",
         sa.Column("search", sa.String(), nullable=False),
-        sa.Column("found", sa.LargeBinary(), nullable=False),
+        sa.Column("matches", sa.LargeBinary(), nullable=False),
         sa.Column("fresh", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["search"],
