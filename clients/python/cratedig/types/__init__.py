@@ -1,12 +1,21 @@
 """Types of the API's responses."""
 
-from cratedig.types.accounts import Account, ApiKey, Invitation, KeyScope, Session, Usage
+from cratedig.types.accounts import (
+    Account,
+    ApiKey,
+    HiddenUsage,
+    Invitation,
+    KeyScope,
+    Session,
+    Usage,
+)
 from cratedig.types.base import Page
 from cratedig.types.catalogue import (
     Artifact,
     ArtifactKind,
     Audio,
     Download,
+    HiddenItem,
     Item,
     ItemChanges,
     ItemKind,
@@ -101,6 +110,8 @@ __all__ = [
     "Feed",
     "FeedEntry",
     "FieldProblem",
+    "HiddenItem",
+    "HiddenUsage",
     "Histogram",
     "Invitation",
     "Item",
