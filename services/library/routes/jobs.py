@@ -13,6 +13,7 @@ from contracts.jobs import Job, JobCreate, JobState, Progress, TaskName
 from contracts.objects import Bucket
 from contracts.uploads import Download
 from kit.http.errors import not_found
+from kit.http.etags import READABLE
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from kit.http.subjects import SubjectFilter
@@ -109,7 +110,7 @@ def job_routes(server: Context) -> APIRouter:
             rows, following = await page(jobs.jobs, query, paging)
         return Page(items=tuple(map(job_to_api, rows)), next=following)
 
-    @router.get("/{job}")
+    @router.get("/{job}", responses=READABLE)
     async def get(principal: Reader, job: JobId) -> Job:
         """Return a job; while it is queued, also its position and what it waits for."""
         async with server.database.session() as session:
