@@ -7,7 +7,17 @@ from pydantic import Field
 
 from contracts.base import Message
 from contracts.collections import CollectionChange
-from contracts.ids import ArtifactId, CollectionId, EventId, ItemId, JobId, RunId, SavedSearchId
+from contracts.ids import (
+    ArtifactId,
+    CollectionId,
+    EventId,
+    ImportId,
+    ItemId,
+    JobId,
+    RunId,
+    SavedSearchId,
+)
+from contracts.imports import ImportState
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Reason, TaskName
 from contracts.pipelines import RunState
@@ -70,6 +80,17 @@ class SearchMatched(Message):
     """How many it newly found since it was last opened."""
     items: Annotated[tuple[ItemId, ...], Field(max_length=20)]
     """The first 20 of the items that were added."""
+
+
+class ImportChanged(Message):
+    """An import was created, got further or ended."""
+
+    import_id: ImportId
+    state: ImportState
+    total: int
+    """Number of its files, as far as it is known."""
+    waiting: int
+    """Number of files that have no outcome yet."""
 
 
 class ArtifactAdded(Message):

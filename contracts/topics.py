@@ -56,6 +56,7 @@ LIBRARY_EVENTS = Topic(
         "item.restored": events.ItemRestored,
         "collection.changed": events.CollectionChanged,
         "search.matched": events.SearchMatched,
+        "import.changed": events.ImportChanged,
         "artifact.added": events.ArtifactAdded,
         "job.queued": events.JobQueued,
         "job.running": events.JobRunning,

@@ -19,10 +19,12 @@ from cratedig.cli import (
     downloads,
     exporting,
     hiding,
+    importing,
     marking,
     processing,
     searching,
     similarity,
+    syncing,
     uploading,
     work,
 )
@@ -55,6 +57,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     hiding.rm,
     hiding.restore,
     hiding.hidden,
+    importing.imports,
+    syncing.sync,
     marking.favourite,
     marking.rate,
     work.run,
@@ -67,6 +71,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command()(command)
+app.command("import")(importing.import_from)
 
 
 def _print_version(requested: bool) -> None:
@@ -87,6 +92,7 @@ def options(
     """Take songs apart: stems, samples, tags, MIDI, lyrics and analysis."""
 
 
+app.add_typer(importing.pack, name="pack")
 app.add_typer(marking.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
 app.add_typer(processing.pipelines, name="pipelines")

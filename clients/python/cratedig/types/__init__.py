@@ -48,6 +48,14 @@ from cratedig.types.collections import (
     TrayPlace,
 )
 from cratedig.types.events import Event, Feed, FeedEntry, Ticket
+from cratedig.types.imports import (
+    Import,
+    ImportCounts,
+    ImportFile,
+    ImportFileState,
+    ImportProvider,
+    ImportState,
+)
 from cratedig.types.search import (
     FacetCount,
     Facets,
@@ -113,6 +121,12 @@ __all__ = [
     "HiddenItem",
     "HiddenUsage",
     "Histogram",
+    "Import",
+    "ImportCounts",
+    "ImportFile",
+    "ImportFileState",
+    "ImportProvider",
+    "ImportState",
     "Invitation",
     "Item",
     "ItemChanges",
