@@ -31,7 +31,7 @@ GRAPHS = ("onnx", "kit.weights.graph", "kit.weights.checkpoints")
 WRITERS = ("mido", "csv", "zlib")
 LIBRARY_PACKAGES = {
     *("routes", "completion", "maintenance", "deletions", "pipelines"),
-    *("imports", "collections", "search", "similarity", "tags", "teaching"),
+    *("imports", "collections", "saved_searches", "search", "similarity", "tags", "teaching"),
     *("catalogue", "jobs", "events", "administration", "estimates"),
 }
 """Their order is a contract of import-linter."""
