@@ -8,6 +8,7 @@ from contracts.collections import CollectionChange
 from contracts.ids import ArtifactId, CollectionId, EventId, ItemId, JobId, RunId
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Reason, TaskName
+from contracts.maps import MapChange, MapName, MapState
 from contracts.pipelines import RunState
 from contracts.subjects import Subject
 
@@ -40,6 +41,14 @@ class CollectionChanged(Message):
 
     collection: CollectionId
     change: CollectionChange
+
+
+class MapChanged(Message):
+    """A map was requested, computed or deleted, or new sounds were placed on it."""
+
+    name: MapName
+    change: MapChange
+    state: MapState
 
 
 class ArtifactAdded(Message):

@@ -83,6 +83,7 @@ EXAMPLES: dict[tuple[str, str], Document] = {
         "q": "class:snare len:<0.5",
         "limit": 10,
     },
+    ("put", "/v1/maps/{name}"): {"collection": None, "seed": 7},
     ("post", "/v1/jobs"): {"item": _ITEM, "task": "midi", "params": {"onset_threshold": 0.5}},
     ("post", "/v1/pipelines"): _PIPELINE,
     ("put", "/v1/pipelines/{name}"): _PIPELINE,

@@ -38,6 +38,7 @@ from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import item_routes
 from services.library.routes.jobs import job_routes
+from services.library.routes.maps import map_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.search import search_routes
@@ -75,6 +76,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     usage_routes,
     search_routes,
     similarity_routes,
+    map_routes,
     waveform_routes,
 )
 

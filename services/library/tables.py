@@ -5,6 +5,7 @@ from services.library.collections import tables as collections
 from services.library.events import tables as events
 from services.library.idempotency import IdempotencyRow
 from services.library.jobs import tables as jobs
+from services.library.maps import tables as maps
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
 from services.library.search import tables as search
@@ -20,6 +21,7 @@ __all__ = [
     "collections",
     "events",
     "jobs",
+    "maps",
     "pipelines",
     "search",
     "similarity",

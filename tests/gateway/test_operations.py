@@ -12,6 +12,7 @@ from contracts import collections, identity
 from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
+from contracts.maps import MapEdit
 from contracts.pipelines import PipelineSpec, RunCreate
 from contracts.similarity import SimilaritySearch
 from contracts.uploads import UploadCreate
@@ -43,6 +44,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("put", "/v1/tray/{place}"): collections.TrayPlaceEdit,
     ("post", "/v1/waveforms"): WaveformRequest,
     ("post", "/v1/search/similar"): SimilaritySearch,
+    ("put", "/v1/maps/{name}"): MapEdit,
     ("post", "/v1/jobs"): JobCreate,
     ("post", "/v1/runs"): RunCreate,
     ("post", "/v1/pipelines"): PipelineSpec,

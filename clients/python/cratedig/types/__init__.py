@@ -39,6 +39,7 @@ from cratedig.types.collections import (
     TrayPlace,
 )
 from cratedig.types.events import Event, Feed, FeedEntry, Ticket
+from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
 from cratedig.types.search import (
     FacetCount,
     Facets,
@@ -109,6 +110,10 @@ __all__ = [
     "JobState",
     "KeyScope",
     "Lineage",
+    "Map",
+    "MapLabel",
+    "MapPoints",
+    "MapState",
     "Page",
     "Pipeline",
     "PipelineSpec",
