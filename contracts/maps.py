@@ -53,6 +53,8 @@ class MapChange(StrEnum):
 
     REQUESTED = "requested"
     """It was created, or its layout was requested again."""
+    STARTED = "started"
+    """Its layout is being computed."""
     COMPUTED = "computed"
     """It has a new layout."""
     PLACED = "placed"

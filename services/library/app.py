@@ -21,6 +21,7 @@ from kit.service import Background, HttpApp
 from services.library.catalogue.changes import ITEM_CHANGED
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
+from services.library.collections.events import MEMBERS_CHANGED
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
@@ -30,6 +31,8 @@ from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.transitions import JOB_FINISHED
 from services.library.maintenance.cleanup import Cleanup
+from services.library.maps.computing import MapLayouts
+from services.library.maps.staleness import mark_maps_of_collections, mark_maps_of_owners
 from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
@@ -55,6 +58,7 @@ from services.library.search.rebuild import MissingDocuments
 from services.library.search.searching import Searches
 from services.library.search.tag_files import TagFiles
 from services.library.settings import LibrarySettings
+from services.library.similarity.changes import SOUNDS_DESCRIBED
 from services.library.similarity.duplicates import DuplicateFinder
 from services.library.similarity.sound_vectors import SoundVectors, open_sound_vectors
 
@@ -162,6 +166,9 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     missing_documents = MissingDocuments(database, clock=platform.clock)
     tag_files = TagFiles(database, platform.objects, vectors)
     duplicates = DuplicateFinder(database, vectors)
+    maps = MapLayouts(
+        database, vectors, max_points=settings.map_points, threads=settings.map_threads
+    )
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -195,6 +202,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             missing_documents.run,
             tag_files.run,
             duplicates.run,
+            maps.run,
         ),
         database=database,
         vectors=vectors,
@@ -209,6 +217,8 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(JOB_FINISHED, index_results)
     database.hooks.register(JOB_FINISHED, queue_results)
     database.hooks.register(ITEM_CHANGED, index_changes)
+    database.hooks.register(SOUNDS_DESCRIBED, mark_maps_of_owners)
+    database.hooks.register(MEMBERS_CHANGED, mark_maps_of_collections)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

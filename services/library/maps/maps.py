@@ -18,8 +18,8 @@ from services.library.maps.events import emit_map_changed
 from services.library.maps.repository import Maps
 from services.library.maps.tables import MapRow
 
-REQUESTED = "requested maps"
-"""`Database.listen` gives the event of maps that wait for a layout."""
+CHANGED = "maps"
+"""`Database.listen` gives the event of maps that wait for a layout, or lack sounds."""
 _UNFINISHED = (MapState.WAITING, MapState.COMPUTING)
 
 
@@ -64,7 +64,7 @@ async def put_map(maps: Maps, name: str, edit: MapEdit, *, again: bool) -> tuple
     row.requested = now
     await session.flush()
     await emit_map_changed(session, row, MapChange.REQUESTED)
-    notify_on_commit(session, REQUESTED)
+    notify_on_commit(session, CHANGED)
     return row, is_new
 
 

@@ -16,11 +16,13 @@ from contracts.items import ArtifactKind
 from contracts.tagging import SoundVector
 from kit.arrays import F32
 from kit.database.engine import Database, database_of
+from kit.database.hooks import report
 from kit.database.notifications import notify_on_commit
 from kit.database.upsert import insert_into
 from kit.vectors.base import MAX_LIMIT, Neighbour, Space, UnknownSpace, VectorStore, WeightedVector
 from kit.vectors.factory import open_vectors
 from services.library.catalogue.tables import ArtifactRow
+from services.library.similarity.changes import SOUNDS_DESCRIBED
 from services.library.similarity.fingerprints import SIZE
 from services.library.similarity.tables import SoundRow
 
@@ -146,6 +148,7 @@ class SoundVectors:
             new.on_conflict_do_update(index_elements=["item"], set_=changed), values
         )
         notify_on_commit(session, UNCOMPARED)
+        report(session, SOUNDS_DESCRIBED, owner)
 
     async def remove(self, session: AsyncSession, owner: str, items: Collection[str]) -> None:
         """Remove the sounds of items; the caller holds the owner's lock."""
@@ -165,6 +168,13 @@ class SoundVectors:
         """Return the rows of those of an owner's items that have a vector."""
         async with self._database.session() as session:
             return {row.item: row for row in await _rows(session, owner, items)}
+
+    async def vectors_of(self, owner: str, space: Space, items: Collection[str]) -> dict[str, F32]:
+        """Return the unit vectors of those of an owner's items that have one in a space."""
+        try:
+            return await self._store.get(space, owner, items)
+        except UnknownSpace:
+            return {}
 
     async def nearest(
         self,

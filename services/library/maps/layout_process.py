@@ -1,0 +1,87 @@
+"""Layouts are computed in a process of their own, so that the library goes on answering.
+
+The process is started for one layout: what openTSNE takes in memory, 100 MB without any sound, is
+given back, and a layout that is not needed any more can be ended at once.
+"""
+
+import asyncio
+import json
+import os
+import sys
+
+import numpy as np
+
+from contracts.music import Seconds
+from kit.arrays import F32
+from services.library.maps.layout import Layout, lay_out
+
+TIMEOUT: Seconds = 3600.0
+"""How long a layout may take."""
+_NICENESS = 10
+"""Requests go first where processors are short."""
+
+
+class LayoutFailed(Exception):
+    """A layout could not be computed; the message says why."""
+
+
+async def compute_layout(
+    vectors: F32, *, seed: int, threads: int, timeout: Seconds = TIMEOUT
+) -> Layout:
+    """Return a layout of unit vectors `[count, dimension]`; cancelled, it ends the process.
+
+    Raises
+    ------
+    LayoutFailed
+    """
+    header = json.dumps({"shape": vectors.shape, "seed": seed, "threads": threads})
+    data = await asyncio.to_thread(vectors.astype("<f4").tobytes)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            __name__,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=os.environ | dict.fromkeys(_THREADS, str(threads)),
+        )
+    except OSError as error:
+        raise LayoutFailed(f"its process could not be started: {error}") from error
+    try:
+        async with asyncio.timeout(timeout):
+            output, errors = await process.communicate(header.encode() + b"\n" + data)
+    except TimeoutError as error:
+        raise LayoutFailed(f"it took longer than {timeout:.0f} s") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        last = errors.decode(errors="replace").strip().splitlines()[-1:]
+        raise LayoutFailed(
+            f"its process ended with {process.returncode}" + "".join(f": {line}" for line in last)
+        )
+    first, _, rest = output.partition(b"\n")
+    places = np.frombuffer(rest, "<f8").reshape(-1, 2)
+    return Layout(places, json.loads(first)["trustworthiness"])
+
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def main() -> None:
+    """Read vectors from the standard input, and write their layout to the standard output.
+
+    Both are a line of JSON, then numbers: float32 and float64, little-endian.
+    """
+    os.nice(_NICENESS)
+    request = json.loads(sys.stdin.buffer.readline())
+    vectors = np.frombuffer(sys.stdin.buffer.read(), "<f4").reshape(request["shape"])
+    layout = lay_out(vectors, seed=request["seed"], threads=request["threads"])
+    answer = json.dumps({"trustworthiness": layout.trustworthiness})
+    sys.stdout.buffer.write(answer.encode() + b"\n" + layout.places.astype("<f8").tobytes())
+
+
+if __name__ == "__main__":
+    main()
