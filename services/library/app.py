@@ -32,6 +32,8 @@ from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.transitions import JOB_FINISHED
 from services.library.maintenance.cleanup import Cleanup
 from services.library.maps.computing import MapLayouts
+from services.library.maps.layout_process import LayoutProcess
+from services.library.maps.placing import Placer
 from services.library.maps.staleness import mark_maps_of_collections, mark_maps_of_owners
 from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
@@ -167,7 +169,11 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     tag_files = TagFiles(database, platform.objects, vectors)
     duplicates = DuplicateFinder(database, vectors)
     maps = MapLayouts(
-        database, vectors, max_points=settings.map_points, threads=settings.map_threads
+        database,
+        vectors,
+        LayoutProcess(threads=settings.map_threads).compute,
+        max_points=settings.map_points,
+        placer=Placer(database, vectors, max_points=settings.map_points),
     )
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)

@@ -1,18 +1,19 @@
 """Maps: requested, computed, shown and kept up to date."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pytest
 
 from contracts.maps import CLASSES, MAX_MAPS
 from contracts.tagging import SoundClass
 from cratedig.types import MapPoints
-from services.library.maps import computing, placing
-from services.library.maps.computing import MAX_STARTS, MapLayouts
+from kit.arrays import F32
+from services.library.maps.computing import MAX_STARTS, ComputeLayout, MapLayouts
+from services.library.maps.layout import Layout, lay_out
 from services.library.maps.layout_process import LayoutFailed
+from services.library.maps.placing import Placer
 from tests.library.catalogue import Catalogue, User
 from tests.library.similarity.crate import add_samples, angle, sample
 from tests.support.timeouts import HANG_TIMEOUT
@@ -21,14 +22,34 @@ NAME = "All samples"
 FEW = {f"kick-{degrees}": angle(degrees) for degrees in (0, 10, 20, 150, 160, 170)}
 
 
-def layouts(catalogue: Catalogue, *, max_points: int = 1000) -> MapLayouts:
-    vectors = catalogue.server.vectors
-    return MapLayouts(catalogue.database, vectors, max_points=max_points, threads=1)
+class InThisProcess:
+    """Computes layouts at once; tests change what it does."""
+
+    def __init__(self, act: Callable[[], Awaitable[None]] | None = None) -> None:
+        self.act = act
+
+    async def __call__(self, vectors: F32, *, seed: int) -> Layout:
+        if self.act is not None:
+            await self.act()
+        return lay_out(vectors, seed=seed)
 
 
-async def settle(catalogue: Catalogue, **settings: int) -> None:
+def layouts(
+    catalogue: Catalogue,
+    compute: ComputeLayout | None = None,
+    *,
+    max_points: int = 1000,
+    **limits: int,
+) -> MapLayouts:
+    database, vectors = catalogue.database, catalogue.server.vectors
+    placer = Placer(database, vectors, max_points=max_points, **limits)
+    compute = compute or InThisProcess()
+    return MapLayouts(database, vectors, compute, max_points=max_points, placer=placer)
+
+
+async def settle(catalogue: Catalogue, *arguments: Any, **limits: int) -> None:
     """Compute and place until nothing is left to do."""
-    background = layouts(catalogue, **settings)
+    background = layouts(catalogue, *arguments, **limits)
     while await background.compute() or await background.act():
         pass
 
@@ -111,17 +132,15 @@ async def test_points_have_classes_and_an_etag_and_leave_out_what_was_deleted(
 
 
 async def test_new_sounds_are_placed_and_no_other_one_moves(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    catalogue: Catalogue,
 ) -> None:
-    monkeypatch.setattr(placing, "MIN_LAID_OUT", 3)
-    monkeypatch.setattr(placing, "AT_ONCE", 2)
     user = catalogue.user()
     items = await add(user, catalogue, FEW)
     await put(user, status=201)
     await settle(catalogue)
     before = await points(user)
     new = await add(user, catalogue, {f"late-{n}": angle(n) for n in (0, 150, 5)})
-    await settle(catalogue)
+    await settle(catalogue, min_laid_out=3, at_once=2)
     after = await points(user)
     assert {item: after[item] for item in before} == before
     assert set(after) == set(before) | set(new.values())
@@ -170,53 +189,43 @@ async def test_a_map_of_a_collection_follows_it(catalogue: Catalogue) -> None:
     assert (await user.get("/maps"))["items"] == []
 
 
-async def test_a_layout_that_is_not_wanted_any_more_is_dropped(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_layout_that_is_not_wanted_any_more_is_dropped(catalogue: Catalogue) -> None:
     user = catalogue.user()
     await add(user, catalogue, FEW)
     await put(user, status=201)
-    original = computing.compute_layout
 
-    async def interrupted(*args: Any, **options: Any) -> Any:
-        monkeypatch.setattr(computing, "compute_layout", original)
+    async def ask_for_another() -> None:
         await put(user, {"seed": 9})
-        return await original(*args, **options)
 
-    monkeypatch.setattr(computing, "compute_layout", interrupted)
-    background = layouts(catalogue)
-    await background.compute()
+    await layouts(catalogue, InThisProcess(ask_for_another)).compute()
     assert (await user.get(f"/maps/{NAME}"))["state"] == "waiting"
-    await background.compute()
+    await settle(catalogue)
     ready = await user.get(f"/maps/{NAME}")
     assert (ready["state"], ready["seed"], ready["points"]) == ("ready", 9, 6)
 
 
 async def test_a_layout_is_begun_again_after_a_restart_and_given_up_in_the_end(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    catalogue: Catalogue,
 ) -> None:
     user = catalogue.user()
     await add(user, catalogue, FEW)
     await put(user, status=201)
     started = asyncio.Event()
 
-    async def endless(*args: Any, **options: Any) -> Any:
+    async def never_end() -> None:
         started.set()
         await asyncio.Event().wait()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(computing, "compute_layout", endless)
-        for _ in range(MAX_STARTS - 1):
-            started.clear()
-            stopping = asyncio.Event()
-            running = asyncio.create_task(layouts(catalogue).run(stopping))
-            async with asyncio.timeout(HANG_TIMEOUT):
-                await started.wait()
-                stopping.set()
-                await running
-            assert (await user.get(f"/maps/{NAME}"))["state"] == "computing"
-        # One more would be enough to give it up; asked again, it has all starts again.
-        await layouts_until_failed(catalogue, patch)
+    for _ in range(MAX_STARTS):
+        started.clear()
+        stopping = asyncio.Event()
+        running = asyncio.create_task(layouts(catalogue, InThisProcess(never_end)).run(stopping))
+        async with asyncio.timeout(HANG_TIMEOUT):
+            await started.wait()
+            stopping.set()
+            await running
+        assert (await user.get(f"/maps/{NAME}"))["state"] == "computing"
+    await settle(catalogue)
     failed = await user.get(f"/maps/{NAME}")
     assert failed["state"] == "failed"
     assert "Request it again" in failed["reason"]
@@ -225,19 +234,7 @@ async def test_a_layout_is_begun_again_after_a_restart_and_given_up_in_the_end(
     assert (await user.get(f"/maps/{NAME}"))["state"] == "ready"
 
 
-async def layouts_until_failed(catalogue: Catalogue, patch: pytest.MonkeyPatch) -> None:
-    async def killed(*args: Any, **options: Any) -> Any:
-        raise asyncio.CancelledError
-
-    patch.setattr(computing, "compute_layout", killed)
-    with pytest.raises(asyncio.CancelledError):
-        await layouts(catalogue).compute()
-    await layouts(catalogue).compute()
-
-
-async def test_a_map_that_fails_says_why(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_map_that_fails_says_why(catalogue: Catalogue) -> None:
     user = catalogue.user()
     await add(user, catalogue, FEW)
     await put(user, status=201)
@@ -246,19 +243,16 @@ async def test_a_map_that_fails_says_why(
     assert failed["state"] == "failed"
     assert "at most 5" in failed["reason"]
 
-    async def broken(*args: Any, **options: Any) -> Any:
+    async def break_off() -> None:
         raise LayoutFailed("its process ended with -9")
 
-    monkeypatch.setattr(computing, "compute_layout", broken)
     await put(user, again=True)
-    await settle(catalogue)
+    await settle(catalogue, InThisProcess(break_off))
     assert "ended with -9" in (await user.get(f"/maps/{NAME}"))["reason"]
     assert (await changes(user))[-1] == ("failed", "failed")
 
 
-async def test_maps_are_bounded_and_their_names_checked(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_maps_are_bounded_and_their_names_checked(catalogue: Catalogue) -> None:
     user = catalogue.user()
     for number in range(MAX_MAPS):
         assert (await user.http.put(f"/v1/maps/{number}", json={})).status_code == 201

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,6 +11,7 @@ from sqlmodel import col
 
 from contracts.maps import MapChange, MapState
 from contracts.music import Seconds
+from kit.arrays import F32
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database, database_of
 from kit.database.notifications import notify_on_commit
@@ -17,7 +19,8 @@ from services.library.background import lead, until
 from services.library.jobs.locks import hold_owner
 from services.library.maps.events import emit_map_changed
 from services.library.maps.labels import find_labels
-from services.library.maps.layout_process import LayoutFailed, compute_layout
+from services.library.maps.layout import Layout
+from services.library.maps.layout_process import LayoutFailed
 from services.library.maps.maps import CHANGED
 from services.library.maps.placing import Placer
 from services.library.maps.points import Points, on_grid, split, write_parts
@@ -37,25 +40,41 @@ _GIVEN_UP = (
 )
 
 
+class ComputeLayout(Protocol):
+    """See `LayoutProcess.compute`."""
+
+    async def __call__(self, vectors: F32, *, seed: int) -> Layout:
+        """Return a layout. Raises `LayoutFailed`."""
+        ...
+
+
 class MapLayouts:
     """Computes layouts that were requested, and places new sounds; of several, one is active.
 
     Parameters
     ----------
+    compute_layout
+        Computes a layout.
     max_points
         Sounds of a map; larger ones are refused.
-    threads
-        Processors that a layout may use.
+    placer
+        Places new sounds.
     """
 
     def __init__(
-        self, database: Database, vectors: SoundVectors, *, max_points: int, threads: int
+        self,
+        database: Database,
+        vectors: SoundVectors,
+        compute_layout: ComputeLayout,
+        *,
+        max_points: int,
+        placer: Placer,
     ) -> None:
         self._database = database
         self._vectors = vectors
         self._max_points = max_points
-        self._threads = threads
-        self._placer = Placer(database, vectors, max_points=max_points)
+        self._compute_layout = compute_layout
+        self._placer = placer
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -122,7 +141,7 @@ class MapLayouts:
             self._database, self._vectors, row.owner, space, ids
         )
         try:
-            layout = await compute_layout(vectors, seed=row.seed, threads=self._threads)
+            layout = await self._compute_layout(vectors, seed=row.seed)
         except LayoutFailed as error:
             log.warning("the map %s has no layout: %s", row.id, error)
             await self._fail(

@@ -25,7 +25,7 @@ _MARGIN = 0.02
 """Room around the layout, of the unit square."""
 _BLOCK = 500
 """Sounds that are compared with all others at a time."""
-_CLOSEST = 1e-3
+_CLOSEST = 1e-4
 """Distances below this count as this, so that a copy lands on its original."""
 _TRUST_NEIGHBOURS = 15
 _TRUST_SAMPLE = 1000
@@ -189,7 +189,7 @@ def trustworthiness(vectors: F32, places: F64, chance: np.random.Generator) -> f
 def _fit(vectors: F32, seed: int, threads: int) -> F64:
     count = len(vectors)
     if count < _MIN_TSNE:
-        return _principal(vectors)
+        return principal(vectors)
     from openTSNE import TSNE
 
     embedding: Any = TSNE(
@@ -208,7 +208,7 @@ def _initial(vectors: F32) -> F64:
 
     Kobak and Berens, "The art of using t-SNE for single-cell transcriptomics" (2019).
     """
-    places = _principal(vectors)
+    places = principal(vectors)
     deviation = float(places[:, 0].std())
     scaled: F64 = places * (1e-4 / deviation if deviation > 0 else 1.0)
     # Equal sounds would stay on one point, as no force parts them.
@@ -216,8 +216,8 @@ def _initial(vectors: F32) -> F64:
     return scaled + jitter
 
 
-def _principal(vectors: F32) -> F64:
-    """Return the first two principal components, `[count, 2]`."""
+def principal(vectors: F32) -> F64:
+    """Return the first two principal components of vectors, `[count, 2]`."""
     if len(vectors) < 2:
         return np.zeros((len(vectors), 2))
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)

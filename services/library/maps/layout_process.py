@@ -17,7 +17,7 @@ from services.library.maps.layout import Layout, lay_out
 
 TIMEOUT: Seconds = 3600.0
 """How long a layout may take."""
-_NICENESS = 10
+_NICENESS = 5
 """Requests go first where processors are short."""
 
 
@@ -25,46 +25,58 @@ class LayoutFailed(Exception):
     """A layout could not be computed; the message says why."""
 
 
-async def compute_layout(
-    vectors: F32, *, seed: int, threads: int, timeout: Seconds = TIMEOUT
-) -> Layout:
-    """Return a layout of unit vectors `[count, dimension]`; cancelled, it ends the process.
+class LayoutProcess:
+    """Computes layouts, each in a process that is started for it.
 
-    Raises
-    ------
-    LayoutFailed
+    Parameters
+    ----------
+    threads
+        Processors that it may use.
+    timeout
+        How long a layout may take.
     """
-    header = json.dumps({"shape": vectors.shape, "seed": seed, "threads": threads})
-    data = await asyncio.to_thread(vectors.astype("<f4").tobytes)
-    try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            __name__,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=os.environ | dict.fromkeys(_THREADS, str(threads)),
-        )
-    except OSError as error:
-        raise LayoutFailed(f"its process could not be started: {error}") from error
-    try:
-        async with asyncio.timeout(timeout):
-            output, errors = await process.communicate(header.encode() + b"\n" + data)
-    except TimeoutError as error:
-        raise LayoutFailed(f"it took longer than {timeout:.0f} s") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        last = errors.decode(errors="replace").strip().splitlines()[-1:]
-        raise LayoutFailed(
-            f"its process ended with {process.returncode}" + "".join(f": {line}" for line in last)
-        )
-    first, _, rest = output.partition(b"\n")
-    places = np.frombuffer(rest, "<f8").reshape(-1, 2)
-    return Layout(places, json.loads(first)["trustworthiness"])
+
+    def __init__(self, *, threads: int, timeout: Seconds = TIMEOUT) -> None:
+        self._threads = threads
+        self._timeout = timeout
+
+    async def compute(self, vectors: F32, *, seed: int) -> Layout:
+        """Return a layout of unit vectors `[count, dimension]`; cancelled, it ends the process.
+
+        Raises
+        ------
+        LayoutFailed
+        """
+        header = json.dumps({"shape": vectors.shape, "seed": seed, "threads": self._threads})
+        data = await asyncio.to_thread(vectors.astype("<f4").tobytes)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                __name__,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=os.environ | dict.fromkeys(_THREADS, str(self._threads)),
+            )
+        except OSError as error:
+            raise LayoutFailed(f"its process could not be started: {error}") from error
+        try:
+            async with asyncio.timeout(self._timeout):
+                output, errors = await process.communicate(header.encode() + b"\n" + data)
+        except TimeoutError as error:
+            raise LayoutFailed(f"it took longer than {self._timeout:.0f} s") from error
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode != 0:
+            last = errors.decode(errors="replace").strip().splitlines()[-1:]
+            reason = "".join(f": {line}" for line in last)
+            raise LayoutFailed(f"its process ended with {process.returncode}{reason}")
+        first, _, rest = output.partition(b"\n")
+        places = np.frombuffer(rest, "<f8").reshape(-1, 2)
+        return Layout(places, json.loads(first)["trustworthiness"])
 
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")

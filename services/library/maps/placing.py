@@ -32,9 +32,7 @@ from services.library.maps.tables import MapRow
 from services.library.similarity.sound_vectors import SoundVectors
 
 MIN_LAID_OUT = 50
-"""A map with fewer sounds in its layout is computed again when others come."""
 AT_ONCE = 500
-"""Sounds that one transaction places."""
 
 
 class Placer:
@@ -44,9 +42,23 @@ class Placer:
     ----------
     max_points
         Points of a map.
+    min_laid_out
+        A map with fewer sounds in its layout is computed again when others come.
+    at_once
+        Sounds that one transaction places.
     """
 
-    def __init__(self, database: Database, vectors: SoundVectors, *, max_points: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vectors: SoundVectors,
+        *,
+        max_points: int,
+        min_laid_out: int = MIN_LAID_OUT,
+        at_once: int = AT_ONCE,
+    ) -> None:
+        self._min_laid_out = min_laid_out
+        self._at_once = at_once
         self._database = database
         self._vectors = vectors
         self._max_points = max_points
@@ -76,8 +88,8 @@ class Placer:
             sounds = await sounds_in(session, row, row.version or "")
         new = await asyncio.to_thread(_without, sounds, points.ids)
         room = max(0, self._max_points - len(points.ids))
-        batch = new[: min(AT_ONCE, room)]
-        if row.laid_out < MIN_LAID_OUT:
+        batch = new[: min(self._at_once, room)]
+        if row.laid_out < self._min_laid_out:
             # Without a layout, what its version would be is not known either.
             if len(new) or row.version is None:
                 await self._store(row, None, is_last=True)

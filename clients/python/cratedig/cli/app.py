@@ -16,6 +16,7 @@ from cratedig.cli import (
     collections,
     downloads,
     exporting,
+    maps,
     marking,
     processing,
     searching,
@@ -63,6 +64,7 @@ for command in _COMMANDS:
     app.command()(command)
 app.add_typer(marking.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
+app.add_typer(maps.maps, name="map")
 app.add_typer(processing.pipelines, name="pipelines")
 app.add_typer(accounts.account, name="account")
 app.add_typer(access.keys, name="keys")
