@@ -38,7 +38,7 @@ def find_labels(places: F64, classes: NDArray[np.uint8]) -> tuple[MapLabel, ...]
     np.add.at(counts, (cells[:, 0], cells[:, 1], classes), 1)
     prevailing = np.where(counts.any(axis=2), counts.argmax(axis=2), _NONE)
     regions = _regions(prevailing)
-    least = max(_MIN_COUNT, _MIN_SHARE * len(places))
+    min_count = max(_MIN_COUNT, _MIN_SHARE * len(places))
     of_place = regions[cells[:, 0], cells[:, 1]]
     labels = []
     for region in range(regions.max() + 1):
@@ -46,7 +46,7 @@ def find_labels(places: F64, classes: NDArray[np.uint8]) -> tuple[MapLabel, ...]
         name = prevailing[tuple(inside[0])]
         members = (of_place == region) & (classes == name)
         count = int(members.sum())
-        if count < least:
+        if count < min_count:
             continue
         x, y = _inside(places[members].mean(axis=0), inside)
         labels.append(MapLabel(x=x, y=y, text=CLASSES[name], count=count))

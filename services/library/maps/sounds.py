@@ -38,8 +38,8 @@ async def space_of(session: AsyncSession, row: MapRow) -> tuple[Space | None, in
         .order_by(func.count().desc(), version.desc())
         .limit(1)
     )
-    most = (await session.execute(query)).one_or_none()
-    return (Space(VectorSpace.SAMPLE, most[0], most[1]), most[2]) if most else (None, 0)
+    first = (await session.execute(query)).one_or_none()
+    return (Space(VectorSpace.SAMPLE, first[0], first[1]), first[2]) if first else (None, 0)
 
 
 async def sounds_in(session: AsyncSession, row: MapRow, version: str) -> Ids:

@@ -47,7 +47,7 @@ def map_routes(server: Context) -> APIRouter:
         response: Response,
         again: Annotated[
             bool,
-            Query(description="Whether to compute a layout anew that was computed, or failed."),
+            Query(description="Whether to compute a layout again that was computed, or failed."),
         ] = False,
     ) -> Map:
         """Create a map of your samples or of a collection of yours, or change what it shows.

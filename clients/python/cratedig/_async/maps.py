@@ -34,7 +34,7 @@ class AsyncMaps(AsyncResource):
         seed
             The number that random choices begin with.
         again
-            Whether to compute a layout anew that was computed, or failed.
+            Whether to compute a layout again that was computed, or failed.
         """
         return await self._connection.send(
             Operation(

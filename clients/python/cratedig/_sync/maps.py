@@ -33,7 +33,7 @@ class Maps(Resource):
         seed
             The number that random choices begin with.
         again
-            Whether to compute a layout anew that was computed, or failed.
+            Whether to compute a layout again that was computed, or failed.
         """
         return self._connection.send(
             Operation(

@@ -33,17 +33,17 @@ def create_map(
         str | None, typer.Option(help="Id or name of a collection; by default all samples.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another number gives another layout.")] = 0,
-    again: Annotated[bool, typer.Option("--again", help="Compute its layout anew.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Compute its layout again.")] = False,
     json: AsJson = False,
 ) -> None:
     """Create a map, or change what it shows. The server computes it in the background."""
     with Client() as client:
-        shown = find_collection(client, collection).id if collection else None
-        made = client.maps.put(name, collection=shown, seed=seed, again=again)
+        of = find_collection(client, collection).id if collection else None
+        shown = client.maps.put(name, collection=of, seed=seed, again=again)
     if json:
-        print_json(made)
+        print_json(shown)
     else:
-        print_line(f"{made.name}  {made.state}")
+        print_line(f"{shown.name}  {shown.state}")
 
 
 @maps.command("delete")

@@ -5784,7 +5784,7 @@ export interface operations {
     put_maps_by_name: {
         parameters: {
             query?: {
-                /** @description Whether to compute a layout anew that was computed, or failed. */
+                /** @description Whether to compute a layout again that was computed, or failed. */
                 again?: boolean;
             };
             header?: never;
