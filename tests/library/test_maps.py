@@ -172,8 +172,8 @@ async def test_a_map_of_a_collection_follows_it(catalogue: Catalogue) -> None:
     path = f"/collections/{collection}/items"
     await user.post(path, {"items": [items["kick-0"], items["kick-150"]]})
     await put(stranger, {"collection": collection}, status=404)
-    made = await put(user, {"collection": collection}, status=201)
-    assert made["collection"] == collection
+    created = await put(user, {"collection": collection}, status=201)
+    assert created["collection"] == collection
     await settle(catalogue)
     assert set(await points(user)) == {items["kick-0"], items["kick-150"]}
     await user.post(path, {"items": [items["kick-20"]]})
