@@ -13,6 +13,7 @@ import numpy as np
 
 from contracts.music import Seconds
 from kit.arrays import F32
+from kit.settings import child_environment
 from services.library.maps.layout import Layout, lay_out
 
 TIMEOUT: Seconds = 3600.0
@@ -57,7 +58,7 @@ class LayoutProcess:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env=os.environ | dict.fromkeys(_THREADS, str(self._threads)),
+                env=child_environment(self._threads),
             )
         except OSError as error:
             raise LayoutFailed(f"its process could not be started: {error}") from error
@@ -77,9 +78,6 @@ class LayoutProcess:
         first, _, rest = output.partition(b"\n")
         places = np.frombuffer(rest, "<f8").reshape(-1, 2)
         return Layout(places, json.loads(first)["trustworthiness"])
-
-
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def main() -> None:
