@@ -5,7 +5,8 @@ from typing import Any
 
 from contracts.base import Message
 from contracts.collections import CollectionChange
-from contracts.ids import ArtifactId, CollectionId, EventId, ItemId, JobId, RunId
+from contracts.ids import ArtifactId, CollectionId, EventId, ImportId, ItemId, JobId, RunId
+from contracts.imports import ImportState
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Reason, TaskName
 from contracts.maps import MapChange, MapName, MapState
@@ -41,6 +42,17 @@ class CollectionChanged(Message):
 
     collection: CollectionId
     change: CollectionChange
+
+
+class ImportChanged(Message):
+    """An import was created, got further or ended."""
+
+    import_id: ImportId
+    state: ImportState
+    total: int
+    """Number of its files, as far as it is known."""
+    waiting: int
+    """Number of files that have no outcome yet."""
 
 
 class MapChanged(Message):

@@ -245,7 +245,7 @@ class Understood(Message):
 
 
 class ClassSource(StrEnum):
-    """Who said which class or tag an item has."""
+    """Who said which class, tag, tempo or key an item has."""
 
     MACHINE = "machine"
     USER = "user"
@@ -271,7 +271,10 @@ class SearchHit(Message):
     """The song that it was cut from, directly or through other items."""
     key: str | None = None
     camelot: CamelotCode | None = None
+    key_source: ClassSource | None = None
     bpm: Bpm | None = None
+    bpm_source: ClassSource | None = None
+    """`file` for a tempo that the uploaded file states. Null if it is not recorded."""
     loudness: Decibels | None = None
     brightness: Hertz | None = None
     noisiness: Share | None = None

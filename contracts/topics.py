@@ -53,6 +53,7 @@ LIBRARY_EVENTS = Topic(
         "item.changed": events.ItemChanged,
         "item.deleted": events.ItemDeleted,
         "collection.changed": events.CollectionChanged,
+        "import.changed": events.ImportChanged,
         "map.changed": events.MapChanged,
         "artifact.added": events.ArtifactAdded,
         "job.queued": events.JobQueued,

@@ -76,6 +76,11 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("put", "/v1/collections/{collection}/shares/{account}"): {"role": "viewer"},
     ("post", "/v1/collections/{collection}/links"): {"days": 7},
     ("post", "/v1/shared"): {"secret": "link_9Jx2mQ5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5yJ8r"},
+    ("post", "/v1/imports"): {
+        "provider": "archive",
+        "reference": "gd1973-06-10",
+        "tags": ["field recording"],
+    },
     ("put", "/v1/tray/{place}"): {"item": _ITEM, "locked": True},
     ("post", "/v1/waveforms"): {"items": [_ITEM]},
     ("post", "/v1/search/similar"): {

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -27,6 +28,11 @@ from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
 from services.library.deletions.deletions import Deletions
 from services.library.events.relay import Relay
+from services.library.imports.lookups import Lookups
+from services.library.imports.providers.registry import find_providers
+from services.library.imports.runner import Importer
+from services.library.imports.storing import Storing
+from services.library.imports.web import Web
 from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.transitions import JOB_FINISHED
@@ -39,6 +45,7 @@ from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
+from services.library.routes.imports import import_routes
 from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import item_routes
@@ -64,10 +71,13 @@ from services.library.similarity.changes import SOUNDS_DESCRIBED
 from services.library.similarity.duplicates import DuplicateFinder
 from services.library.similarity.sound_vectors import SoundVectors, open_sound_vectors
 
+IMPORT_THREADS = 2
+"""Threads that unpack, write and digest the files of imports."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     upload_routes,
     item_edit_routes,
+    import_routes,
     item_routes,
     artifact_routes,
     tag_routes,
@@ -99,6 +109,8 @@ class LibraryApp:
         database: Database,
         vectors: SoundVectors,
         keys: httpx.AsyncClient,
+        web: Web,
+        threads: ThreadPoolExecutor,
         needs: Ready,
     ) -> None:
         self.public = public
@@ -107,6 +119,8 @@ class LibraryApp:
         self._database = database
         self._vectors = vectors
         self._keys = keys
+        self._web = web
+        self._threads = threads
         self._needs = needs
 
     async def ready(self) -> dict[str, bool]:
@@ -116,6 +130,8 @@ class LibraryApp:
     async def close(self) -> None:
         """Let go of the database and of the gateway."""
         await self._keys.aclose()
+        await self._web.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
         await self._vectors.close()
         await self._database.close()
 
@@ -129,14 +145,18 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     vectors = await open_sound_vectors(database, url)
     register_hooks(database, policy)
     deletions = Deletions(database, vectors)
+    uploads = Uploads(
+        database, platform.objects, clock=platform.clock, policy=policy, settings=settings
+    )
+    threads = ThreadPoolExecutor(IMPORT_THREADS, "imports")
+    web = Web(threads, any_address=settings.import_any_address)
     server = Context(
         database=database,
         objects=platform.objects,
         policy=policy,
         settings=settings,
-        uploads=Uploads(
-            database, platform.objects, clock=platform.clock, policy=policy, settings=settings
-        ),
+        uploads=uploads,
+        lookups=Lookups(database, uploads, web, find_providers(), max_pack=settings.pack_bytes),
         deletions=deletions,
         searches=Searches(
             database,
@@ -175,6 +195,15 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
         max_points=settings.map_points,
         placer=Placer(database, vectors, max_points=settings.map_points),
     )
+    importer = Importer(
+        database,
+        platform.objects,
+        Storing(database, platform.objects, uploads, max_items=settings.collection_items),
+        web,
+        threads=threads,
+        clock=platform.clock,
+        settings=settings,
+    )
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -208,11 +237,14 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             missing_documents.run,
             tag_files.run,
             duplicates.run,
+            importer.run,
             maps.run,
         ),
         database=database,
         vectors=vectors,
         keys=keys,
+        web=web,
+        threads=threads,
         needs=ready,
     )
 

@@ -4,6 +4,7 @@ from services.library.catalogue import tables as catalogue
 from services.library.collections import tables as collections
 from services.library.events import tables as events
 from services.library.idempotency import IdempotencyRow
+from services.library.imports import tables as imports
 from services.library.jobs import tables as jobs
 from services.library.maps import tables as maps
 from services.library.metadata import METADATA
@@ -20,6 +21,7 @@ __all__ = [
     "catalogue",
     "collections",
     "events",
+    "imports",
     "jobs",
     "maps",
     "pipelines",

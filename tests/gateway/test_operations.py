@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from contracts import collections, identity
+from contracts.imports import ImportCreate
 from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
@@ -41,6 +42,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("put", "/v1/collections/{collection}/shares/{account}"): collections.CollectionShareEdit,
     ("post", "/v1/collections/{collection}/links"): collections.CollectionLinkCreate,
     ("post", "/v1/shared"): collections.LinkOpen,
+    ("post", "/v1/imports"): ImportCreate,
     ("put", "/v1/tray/{place}"): collections.TrayPlaceEdit,
     ("post", "/v1/waveforms"): WaveformRequest,
     ("post", "/v1/search/similar"): SimilaritySearch,

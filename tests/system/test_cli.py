@@ -6,8 +6,10 @@ import secrets
 import subprocess
 import sys
 import unicodedata
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from tests.support.sounds import write_tone
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(180)]
 PASSWORD = secrets.token_urlsafe(16)
+COMMAND = Path(sys.executable).with_name("cratedig")
 UNKNOWN = "01920000-0000-7000-8000-000000000000"
 
 
@@ -32,15 +35,23 @@ class Shell:
     folder: Path
     url: str
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of the command."""
+        return {
             **os.environ,
             "CRATEDIG_CONFIG": str(self.folder / "credentials.json"),
             "CRATEDIG_PASSWORD": PASSWORD,
         }
-        command = [str(Path(sys.executable).with_name("cratedig")), *arguments]
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False
+            [str(COMMAND), *arguments],
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def json(self, *arguments: str) -> Any:
@@ -131,6 +142,11 @@ GOOD: dict[str, Words] = {
     "edit": lambda w: [w.item, "--bpm", "97.5", "-m", "artist=Ann", "-m", "album="],
     "get": lambda w: [w.item, "-o", "out"],
     "export": lambda w: ["mixdown", w.item, "-o", "out"],
+    "pack in": lambda w: [_pack(w), "--tag", "pack"],
+    "pack out": lambda w: [_full_collection(w), "-o", "out"],
+    "import": lambda w: ["https://127.0.0.1/a.wav", "--no-wait"],
+    "imports": lambda w: [],
+    "sync": lambda w: ["mirror", "--once"],
     "rm": lambda w: [w.shell.tone("doomed.wav", frequency=307.0), "--yes"],
     "run": lambda w: ["midi", w.item, "-p", "midi.onset_threshold=0.6"],
     "jobs": lambda w: [w.item],
@@ -185,6 +201,11 @@ BAD: dict[str, tuple[list[str], int]] = {
     "edit": (["nosuch", "--bpm", "100"], 4),
     "get": (["tone", "--kind", "bogus"], 2),
     "export": (["samples", "nosuch"], 4),
+    "pack in": (["missing.zip"], 2),
+    "pack out": (["nosuch"], 4),
+    "import": (["https://127.0.0.1/a.wav", "--provider", "nosuch"], 5),
+    "imports": (["--bogus"], 2),
+    "sync": (["tone.wav"], 2),
     "rm": ([UNKNOWN, "--yes"], 4),
     "run": (["nosuch", "tone"], 4),
     "jobs": (["--state", "bogus"], 2),
@@ -232,6 +253,20 @@ def _saved_pipeline(w: CliHarness) -> str:
 
 def _collection(w: CliHarness) -> str:
     return w.shell.user.collections.create("Kicks").id
+
+
+def _full_collection(w: CliHarness) -> str:
+    collection = _collection(w)
+    w.shell.user.collections.add(collection, [w.item])
+    return collection
+
+
+def _pack(w: CliHarness) -> str:
+    path = w.shell.folder / "pack.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        tone = write_tone(w.shell.folder / "packed.wav", seconds=0.2, frequency=911.0)
+        archive.write(tone, "Tones/packed.wav")
+    return path.name
 
 
 def _secret(w: CliHarness) -> str:
@@ -435,3 +470,7 @@ def test_metadata_is_changed_by_its_name_and_the_rest_stays(shell: Shell) -> Non
     item = shell.tone("tagged.wav", frequency=810.0, metadata={"artist": "Ann", "album": "One"})
     changed = shell.json("edit", item, "-m", "artist=", "-m", "year=1999")
     assert changed["metadata"] == {"album": "One", "year": "1999"}
+
+
+def test_the_version_is_that_of_the_package(shell: Shell) -> None:
+    assert shell("--version").stdout.strip() == version("cratedig")

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import inspect
 import secrets
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -70,6 +71,18 @@ class SdkHarness:
         collection = self.user.collections.create("Kicks").id
         self.user.collections.add(collection, [self.item])
         return collection
+
+    def pack(self) -> Path:
+        path = self.file.with_name(f"{secrets.token_hex(4)}.zip")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("Kicks/readme.txt", secrets.token_hex(8))
+        return path
+
+    def new_import(self) -> str:
+        return self.user.imports.pack(self.pack()).id
+
+    def ended_import(self) -> str:
+        return self.user.imports.wait(self.new_import()).id
 
     def new_map(self) -> str:
         return self.user.maps.put("All samples").name
@@ -177,6 +190,14 @@ CASES: dict[str, Case] = {
     "events.ticket": lambda c, w: c.events.ticket(),
     "feed.get": lambda c, w: c.feed.get(after="start", page_size=1),
     "feed.list": lambda c, w: c.feed.list(page_size=1),
+    "imports.pack": lambda c, w: c.imports.pack(w.pack()),
+    "imports.create": lambda c, w: c.imports.create("http", "https://127.0.0.1/a.wav"),
+    "imports.list": lambda c, w: c.imports.list(page_size=1),
+    "imports.get": lambda c, w: c.imports.get(w.new_import()),
+    "imports.files": lambda c, w: c.imports.files(w.ended_import(), page_size=1),
+    "imports.wait": lambda c, w: c.imports.wait(w.new_import()),
+    "imports.cancel": lambda c, w: c.imports.cancel(w.new_import()),
+    "imports.providers": lambda c, w: c.imports.providers(),
     "invitations.create": lambda c, w: c.invitations.create("a friend", days=1),
     "invitations.list": lambda c, w: (w.new_invitation(), c.invitations.list())[1],
     "invitations.revoke": lambda c, w: c.invitations.revoke(w.new_invitation()),
@@ -239,6 +260,7 @@ CASES: dict[str, Case] = {
     "uploads.create": lambda c, w: c.uploads.create(
         w.file.name, w.file.stat().st_size, digest(w.file), kind="stem", metadata={"a": "b"}
     ),
+    "uploads.send": lambda c, w: c.uploads.send(w.file),
     "uploads.file": lambda c, w: c.uploads.file(w.file, kind="stem", stem="bass"),
     "uploads.get": lambda c, w: c.uploads.get(w.upload),
     "usage.get": lambda c, w: c.usage.get(),

@@ -19,6 +19,7 @@ from services.library.collections.tables import (
 )
 from services.library.events.tables import EventRow
 from services.library.idempotency import IdempotencyRow
+from services.library.imports.tables import ImportFileRow, ImportRow
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
@@ -81,7 +82,7 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             *(JobRow, RunRow, ArtifactRow, ItemRow),
             *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
             SearchRevisionRow,
-            *(ItemTagRow, CollectionRow, MapRow),
+            *(ItemTagRow, CollectionRow, ImportRow, MapRow),
         )
     }
     of_maps = select(col(MapRow.id)).where(of_it[MapRow])
@@ -103,6 +104,8 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             col(CollectionShareRow.collection),
             (col(CollectionShareRow.account) == owner,),
         ),
+        (ImportFileRow, col(ImportFileRow.position), (col(ImportFileRow.owner) == owner,)),
+        (ImportRow, col(ImportRow.id), (of_it[ImportRow],)),
         (ItemTagRow, col(ItemTagRow.item), (of_it[ItemTagRow],)),
         (ArtifactRow, col(ArtifactRow.id), (of_it[ArtifactRow],)),
         (ItemRow, col(ItemRow.id), (of_it[ItemRow], leaf)),

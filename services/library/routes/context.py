@@ -11,6 +11,7 @@ from kit.objects.base import ObjectStore
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
 from services.library.deletions.deletions import Deletions
+from services.library.imports.lookups import Lookups
 from services.library.jobs.policy import Policy
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
@@ -49,6 +50,7 @@ class Context:
     uploads: Uploads
     deletions: Deletions
     searches: Searches
+    lookups: Lookups
     item_searches: Turns
     """Turns of `GET /items` with words to search for: at most half of the connections, as every
     other request uses the rest."""

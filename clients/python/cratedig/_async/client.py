@@ -12,6 +12,7 @@ from cratedig._async.collections import AsyncCollections
 from cratedig._async.connection import AsyncConnection
 from cratedig._async.events import AsyncEvents
 from cratedig._async.feed import AsyncFeed
+from cratedig._async.imports import AsyncImports
 from cratedig._async.invitations import AsyncInvitations
 from cratedig._async.items import AsyncItems
 from cratedig._async.jobs import AsyncJobs
@@ -59,6 +60,7 @@ class AsyncClient:
         self.collections = AsyncCollections(self._connection)
         self.events = AsyncEvents(self._connection)
         self.feed = AsyncFeed(self._connection)
+        self.imports = AsyncImports(self._connection)
         self.invitations = AsyncInvitations(self._connection)
         self.items = AsyncItems(self._connection)
         self.jobs = AsyncJobs(self._connection)

@@ -13,6 +13,7 @@ from cratedig._sync.collections import Collections
 from cratedig._sync.connection import Connection
 from cratedig._sync.events import Events
 from cratedig._sync.feed import Feed
+from cratedig._sync.imports import Imports
 from cratedig._sync.invitations import Invitations
 from cratedig._sync.items import Items
 from cratedig._sync.jobs import Jobs
@@ -60,6 +61,7 @@ class Client:
         self.collections = Collections(self._connection)
         self.events = Events(self._connection)
         self.feed = Feed(self._connection)
+        self.imports = Imports(self._connection)
         self.invitations = Invitations(self._connection)
         self.items = Items(self._connection)
         self.jobs = Jobs(self._connection)

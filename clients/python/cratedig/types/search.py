@@ -47,7 +47,9 @@ class SearchHit(Answer):
     song: str | None = None
     key: str | None = None
     camelot: str | None = None
+    key_source: str | None = None
     bpm: float | None = None
+    bpm_source: str | None = None
     loudness: float | None = None
     brightness: float | None = None
     noisiness: float | None = None

@@ -474,6 +474,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description List your imports, newest first; those that ended are remembered up to 200.
+         */
+        get: operations["get_imports"];
+        put?: never;
+        /**
+         * Create
+         * @description Import sounds; each file becomes an item of its own.
+         *
+         *     `pack` reads a ZIP archive: create an upload, send its parts, and name its id here instead
+         *     of completing it. Other providers look at once which files the reference means, and
+         *     downloads follow in the background.
+         */
+        post: operations["post_imports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Providers
+         * @description List the providers of this server, besides `pack`.
+         */
+        get: operations["get_imports_providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return an import and how far it is.
+         */
+        get: operations["get_imports_by_import_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/{import_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Cancel an import: files that wait are not imported; items that it made stay.
+         *
+         *     A repeated request changes nothing.
+         */
+        post: operations["post_imports_by_import_id_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/{import_id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Files
+         * @description List the files of an import with what became of each, in their order.
+         */
+        get: operations["get_imports_by_import_id_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/invitations": {
         parameters: {
             query?: never;
@@ -1532,7 +1642,7 @@ export interface components {
         };
         /**
          * ClassSource
-         * @description Who said which class or tag an item has.
+         * @description Who said which class, tag, tempo or key an item has.
          * @enum {string}
          */
         ClassSource: "machine" | "user" | "file";
@@ -2029,6 +2139,176 @@ export interface components {
             /** Step */
             step: string;
         };
+        /**
+         * Import
+         * @description An import and how far it is.
+         */
+        Import: {
+            /**
+             * Collection
+             * @description Where its items are collected.
+             */
+            collection?: string | null;
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /**
+             * Failure
+             * @description Why the import failed, as text for a person.
+             */
+            failure?: string | null;
+            files: components["schemas"]["ImportCounts"];
+            /** Id */
+            id: string;
+            /** Provider */
+            provider: string;
+            /** Reference */
+            reference: string;
+            state: components["schemas"]["ImportState"];
+            /**
+             * Title
+             * @description Name of the pack, podcast or album.
+             */
+            title: string;
+            /**
+             * Updated
+             * Format: date-time
+             */
+            updated: string;
+        };
+        /**
+         * ImportCounts
+         * @description Number of files by state.
+         */
+        ImportCounts: {
+            /**
+             * Added
+             * @default 0
+             */
+            added?: number;
+            /**
+             * Duplicate
+             * @default 0
+             */
+            duplicate?: number;
+            /**
+             * Refused
+             * @default 0
+             */
+            refused?: number;
+            /**
+             * Skipped
+             * @default 0
+             */
+            skipped?: number;
+            /**
+             * Total
+             * @default 0
+             */
+            total?: number;
+            /**
+             * Waiting
+             * @default 0
+             */
+            waiting?: number;
+        };
+        /**
+         * ImportCreate
+         * @description Request body to import sounds.
+         */
+        ImportCreate: {
+            /**
+             * Collection
+             * @description Your collection to add the items to. Without it a pack, and any import of several files, gets
+             *     a collection of its own.
+             */
+            collection?: string | null;
+            /**
+             * Key
+             * @description Your API key of the provider, if it needs one. It is used for this request and not stored.
+             */
+            key?: string | null;
+            /** @description The kind of the items; without it each file's length decides. */
+            kind?: components["schemas"]["ItemKind"] | null;
+            /**
+             * Max Files
+             * @description At most so many files of a podcast or another list, the provider's first ones; a pack is
+             *     imported whole.
+             * @default 50
+             */
+            max_files?: number;
+            /**
+             * Provider
+             * @description `pack`, `http`, `podcast`, `archive`, `freesound`, or another one of this server.
+             */
+            provider: string;
+            /**
+             * Reference
+             * @description What to import: of `pack` the id of an upload whose parts were sent, else an address or an id
+             *     that the provider knows.
+             */
+            reference: string;
+            /**
+             * Tags
+             * @description Tags for every new item.
+             * @default []
+             */
+            tags?: string[];
+        };
+        /**
+         * ImportFile
+         * @description One file of an import.
+         */
+        ImportFile: {
+            /** Item */
+            item?: string | null;
+            /**
+             * Name
+             * @description Its name, in a pack with its folders.
+             */
+            name: string;
+            /** Position */
+            position: number;
+            /**
+             * Reason
+             * @description Why it was refused or skipped, as text for a person.
+             */
+            reason?: string | null;
+            state: components["schemas"]["ImportFileState"];
+        };
+        /**
+         * ImportFileState
+         * @description What became of one file of an import.
+         * @enum {string}
+         */
+        ImportFileState: "waiting" | "added" | "duplicate" | "refused" | "skipped";
+        /**
+         * ImportProvider
+         * @description A provider that this server has.
+         */
+        ImportProvider: {
+            /** Name */
+            name: string;
+            /**
+             * Needs Key
+             * @description Whether it needs your API key.
+             * @default false
+             */
+            needs_key?: boolean;
+            /**
+             * Title
+             * @description What it imports, as text for a person.
+             */
+            title: string;
+        };
+        /**
+         * ImportState
+         * @description The state of an import.
+         * @enum {string}
+         */
+        ImportState: "queued" | "running" | "finished" | "failed" | "cancelled";
         /**
          * Invitation
          * @description An invitation without its secret, which only the response that creates it contains.
@@ -2607,6 +2887,27 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[ImportFile] */
+        Page_ImportFile_: {
+            /** Items */
+            items: components["schemas"]["ImportFile"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[ImportProvider] */
+        Page_ImportProvider_: {
+            /** Items */
+            items: components["schemas"]["ImportProvider"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[Import] */
+        Page_Import_: {
+            /** Items */
+            items: components["schemas"]["Import"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[Item] */
         Page_Item_: {
             /** Items */
@@ -2912,6 +3213,8 @@ export interface components {
             attack?: number | null;
             /** Bpm */
             bpm?: number | null;
+            /** @description `file` for a tempo that the uploaded file states. Null if it is not recorded. */
+            bpm_source?: components["schemas"]["ClassSource"] | null;
             /** Brightness */
             brightness?: number | null;
             /** Camelot */
@@ -2927,6 +3230,7 @@ export interface components {
             item: components["schemas"]["Item"];
             /** Key */
             key?: string | null;
+            key_source?: components["schemas"]["ClassSource"] | null;
             /** Licence */
             licence?: string | null;
             /** Loudness */
@@ -4782,6 +5086,231 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Feed"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_imports: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Import_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_imports: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "provider": "archive",
+                 *       "reference": "gd1973-06-10",
+                 *       "tags": [
+                 *         "field recording"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ImportCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_imports_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ImportProvider_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_imports_by_import_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_imports_by_import_id_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_imports_by_import_id_files: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["ImportFileState"] | null;
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ImportFile_"];
                 };
             };
             400: components["responses"]["Refused400"];

@@ -5,8 +5,8 @@ from alembic import op
 
 from kit.database.base import Json, Utc
 
-revision = "0017"
-down_revision = "0015"
+revision = "0021"
+down_revision = "0020"
 
 _UNFINISHED = sa.text("state IN ('waiting', 'computing')")
 
