@@ -44,6 +44,7 @@ from services.library.search.ranking import (
 )
 from services.library.search.repository import (
     FoundRow,
+    deleting_documents,
     documents_of,
     documents_of_items,
     ids_by_name,
