@@ -1,7 +1,7 @@
 /** The bar above the list: how many sounds, which filters, the order; or what is selected. */
 
 import { useQuery } from "@tanstack/react-query";
-import { useTooltip } from "../keys/commands";
+import { runCommand, useTooltip } from "../keys/commands";
 import { Icon } from "../parts/icon";
 import { countAll } from "./client";
 import { type FilterChip } from "./filter-chips";
@@ -104,6 +104,7 @@ function Selection({
   const favouriteTip = useTooltip("crate-favourite");
   const tagTip = useTooltip("crate-tag");
   const collectTip = useTooltip("crate-collect");
+  const exportTip = useTooltip("export");
   const isTooMany = count > crate.targetCount;
   return (
     <>
@@ -124,6 +125,15 @@ function Selection({
       </button>
       <button type="button" className="btn small" title={collectTip} onClick={onCollect}>
         Collect
+      </button>
+      <button
+        type="button"
+        className="btn small"
+        title={exportTip}
+        onClick={() => runCommand("export")}
+      >
+        <Icon name="download" />
+        Export
       </button>
       {isTooMany && (
         <span className="fg2 t12">Edits change the first {countText(crate.targetCount)}.</span>

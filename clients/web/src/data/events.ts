@@ -133,6 +133,7 @@ function refresh(event: LiveEvent): void {
     stale.add(
       JSON.stringify(event.run === null ? ["work", "arrivals"] : ["work", "jobs", event.run]),
     );
+    if (event.run === null) stale.add(JSON.stringify(["work", "exports"]));
   }
   if (event.type.startsWith("item.")) stale.add(JSON.stringify(["items"]));
   if (event.type.startsWith("item.") || event.type === "artifact.added") {

@@ -14,6 +14,8 @@ import { Link } from "../parts/link";
 import { Icon } from "../parts/icon";
 import { TAB_PLACES, routeOf, type Route } from "../places";
 import { SessionDialog } from "../sign-in/session-dialog";
+import { saveFinishedExports } from "../export/jobs";
+import { exportSubject, type ExportSubject } from "../export/open";
 import { DropZone } from "../uploads/drop-zone";
 import { processReadyItems } from "../uploads/processing";
 import { restoreUploads } from "../uploads/queue";
@@ -31,6 +33,8 @@ const Tracks = lazy(() => import("../tracks").then((module) => ({ default: modul
 const Activity = lazy(() => import("../activity").then((module) => ({ default: module.Activity })));
 const Settings = lazy(() => import("../settings").then((module) => ({ default: module.Settings })));
 
+const Export = lazy(() => import("../export").then((module) => ({ default: module.Export })));
+
 const ActivityDrawer = lazy(() =>
   import("../activity/drawer").then((module) => ({ default: module.ActivityDrawer })),
 );
@@ -44,6 +48,7 @@ export function Shell() {
   const { path } = useAddress();
   const state = useStore(session);
   const [overlay, setOverlay] = useState<Overlay>("none");
+  const exported = useStore(exportSubject);
   const account = "account" in state ? state.account.id : "";
   useEffect(() => {
     restoreUploads();
@@ -52,8 +57,10 @@ export function Shell() {
       if (event.type === "item.changed" || event.type === "job.succeeded") void processReadyItems();
     });
     const stopToasts = toastFinishedRuns();
+    const stopExports = saveFinishedExports();
     const stopEvents = startEvents();
     return () => {
+      stopExports();
       stopListening();
       stopToasts();
       stopEvents();
@@ -108,12 +115,22 @@ export function Shell() {
             <ActivityDrawer onClose={() => setOverlay("none")} />
           </Suspense>
         )}
+        {exported !== null && (
+          <Suspense fallback={null}>
+            <Export key={exportKey(exported)} subject={exported} />
+          </Suspense>
+        )}
         {overlay === "palette" && <Palette onClose={() => setOverlay("none")} />}
         {overlay === "keys" && <KeysSheet onClose={() => setOverlay("none")} />}
         {state.kind === "expired" && <SessionDialog email={state.account.email} />}
       </div>
     </WorkProvider>
   );
+}
+
+/** A selection that becomes a collection stays the same dialog, so that its choices stay. */
+function exportKey(subject: ExportSubject): string {
+  return subject.kind === "item" ? subject.id : "sounds";
 }
 
 async function step(direction: "undo" | "redo"): Promise<void> {
