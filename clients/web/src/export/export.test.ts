@@ -91,12 +91,13 @@ test("files come by group, each name once, the newest", () => {
   expect(groups.map(({ title }) => title)).toEqual(["Sound", "Stems", "Lyrics"]);
   expect(groups[0]?.files.map(({ label }) => label)).toEqual([
     "FLAC, as Cratedig stores it",
-    "As it arrived, MP3",
+    "As it arrived",
   ]);
   expect(groups[1]?.files[0]?.label).toBe("Vocals, FLAC");
   expect(groups[2]?.files).toHaveLength(1);
   expect(groups[2]?.files[0]?.artifact.created).toBe("2026-02-01T00:00:00Z");
-  expect(savedName("AC/DC", "stems.zip")).toBe("AC_DC – stems.zip");
+  expect(savedName("AC/DC.wav", artifact("bundle", "stems.zip"))).toBe("AC_DC – stems.zip");
+  expect(savedName("Song.mp3", artifact("original", "original.bin"))).toBe("Song.mp3");
 });
 
 test("what a bundle will lack is said before it is made", () => {

@@ -1,5 +1,6 @@
 /** The files of an item that a person may want, by kind, with names for each. */
 import type { Schemas } from "../data/api";
+import { baseName } from "../parts/format";
 import { KITS, type Preset } from "./presets";
 
 type Artifact = Schemas["Artifact"];
@@ -59,7 +60,7 @@ export function fileLabel({ kind, stem, name }: Artifact): string {
     case "canonical":
       return "FLAC, as Cratedig stores it";
     case "original":
-      return `As it arrived, ${suffix}`;
+      return "As it arrived";
     case "lyrics":
       return LYRICS[name] ?? suffix;
     case "midi":
@@ -72,9 +73,10 @@ export function fileLabel({ kind, stem, name }: Artifact): string {
   }
 }
 
-/** Return a name for a saved file: that of the item, and the file's own, as all systems allow it. */
-export function savedName(item: string, file: string): string {
-  return `${item} – ${file}`.replace(/[/\\:*?"<>|]/g, "_");
+/** Return a name to save a file as, which all systems allow: that of the item, and the file's own. */
+export function savedName(item: string, { kind, name }: Pick<Artifact, "kind" | "name">): string {
+  const text = kind === "original" ? item : `${baseName(item)} – ${name}`;
+  return text.replace(/[/\\:*?"<>|]/g, "_");
 }
 
 /** Return a name for the collection of a selection: `Selection, 30 Nov, 14:05`. */

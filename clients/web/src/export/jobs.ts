@@ -146,7 +146,7 @@ export async function saveBundle(job: Job, subject: JobSubject): Promise<void> {
     const { items } = await data(api.GET("/v1/jobs/{job}/artifacts", { params: { path } }));
     const bundle = items.find(({ kind }) => kind === "bundle");
     if (!bundle) throw new Error("the job has no bundle");
-    saveFile(await addressOf(bundle.id), savedName(baseName(subject.name), bundle.name));
+    saveFile(await addressOf(bundle.id), savedName(subject.name, bundle));
   } catch (error) {
     showToast(`The bundle was not saved. ${problemText(error)}`);
   }

@@ -27,7 +27,7 @@ export async function addressOf(artifact: string): Promise<string> {
 /** Save a file as it is stored. */
 export async function saveArtifact(artifact: Artifact, item: string): Promise<void> {
   await reporting(artifact.name, async () => {
-    saveFile(await addressOf(artifact.id), savedName(baseName(item), artifact.name));
+    saveFile(await addressOf(artifact.id), savedName(item, artifact));
   });
 }
 
