@@ -1,11 +1,13 @@
 """Events of changes that the library has applied, for subscribers, the feed and live streams."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from contracts.base import Message
 from contracts.collections import CollectionChange
-from contracts.ids import ArtifactId, CollectionId, EventId, ItemId, JobId, RunId
+from contracts.ids import ArtifactId, CollectionId, EventId, ItemId, JobId, RunId, SavedSearchId
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Reason, TaskName
 from contracts.pipelines import RunState
@@ -40,6 +42,19 @@ class CollectionChanged(Message):
 
     collection: CollectionId
     change: CollectionChange
+
+
+class SearchMatched(Message):
+    """A saved search that notifies found items that it did not find before."""
+
+    search: SavedSearchId
+    name: str
+    added: Annotated[int, Field(ge=1)]
+    """How many items it newly found."""
+    new: Annotated[int, Field(ge=1)]
+    """How many it newly found since it was last opened."""
+    items: Annotated[tuple[ItemId, ...], Field(max_length=20)]
+    """The first 20 of the items that were added."""
 
 
 class ArtifactAdded(Message):

@@ -31,6 +31,8 @@ CollectionId = NewType("CollectionId", Annotated[str, _UUID])
 """A collection of items."""
 LinkId = NewType("LinkId", Annotated[str, _UUID])
 """A link that shares a collection; not its secret."""
+SavedSearchId = NewType("SavedSearchId", Annotated[str, _UUID])
+"""A saved search."""
 EventId = NewType("EventId", Annotated[str, _UUID])
 """An event; consumers drop a second one with the same id."""
 WorkerId = NewType("WorkerId", Annotated[str, _UUID])

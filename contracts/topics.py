@@ -53,6 +53,7 @@ LIBRARY_EVENTS = Topic(
         "item.changed": events.ItemChanged,
         "item.deleted": events.ItemDeleted,
         "collection.changed": events.CollectionChanged,
+        "search.matched": events.SearchMatched,
         "artifact.added": events.ArtifactAdded,
         "job.queued": events.JobQueued,
         "job.running": events.JobRunning,

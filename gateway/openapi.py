@@ -77,6 +77,8 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("post", "/v1/collections/{collection}/links"): {"days": 7},
     ("post", "/v1/shared"): {"secret": "link_9Jx2mQ5yJ8rT6uKdPAzHp4W1m7V1bS3mXq0c2Q5yJ8r"},
     ("put", "/v1/tray/{place}"): {"item": _ITEM, "locked": True},
+    ("post", "/v1/saved-searches"): {"name": "Short kicks", "q": "class:kick len:<0.3"},
+    ("patch", "/v1/saved-searches/{search}"): {"notify": True},
     ("post", "/v1/waveforms"): {"items": [_ITEM]},
     ("post", "/v1/search/similar"): {
         "items": [{"item": _ITEM, "weight": 1.0}],

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.analysis import Analysis
 from contracts.base import Message
-from contracts.export import ExportFacts, ExportItem, ExportParams
+from contracts.export import ExportFacts, ExportItem, ExportParams, ProcessingOptions
 from contracts.items import ArtifactKind, AudioFacts
 from contracts.midi import Notes
 from contracts.music import SCORE_ORDER, Seconds, Stem
@@ -19,6 +19,7 @@ from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
 from services.export.bundle import FileSource, LyricLine, LyricWord, Song, StemTrack
 from services.export.names import NamePool, fill_template, key_name, tempo_name
+from services.export.processing import fit_of
 
 _PROGRAMS = {Stem.BASS: 33, Stem.VOCALS: 52, Stem.GUITAR: 25}
 """General MIDI programs, from 0, of notes whose file names none."""
@@ -54,11 +55,12 @@ class FileNaming:
 
     template: str
     sharps: str
+    processing: ProcessingOptions
 
     @classmethod
     def of(cls, params: ExportParams) -> "FileNaming":
         """Return the naming that parameters ask for."""
-        return cls(params.names, params.sharps)
+        return cls(params.names, params.sharps, params.processing)
 
     def text(
         self,
@@ -69,7 +71,12 @@ class FileNaming:
         key: str | None = None,
         number: int | None = None,
     ) -> str:
-        """Fill in the template; the result may be illegal or not unique as a file name."""
+        """Fill in the template; the result may be illegal or not unique as a file name.
+
+        `bpm` and `key` are those of the stored sound; the name has those after processing.
+        """
+        fit = fit_of(bpm, key, self.processing)
+        bpm, key = fit.bpm, fit.key
         values = {
             "name": name,
             "class": sound,

@@ -21,6 +21,7 @@ from kit.service import Background, HttpApp
 from services.library.catalogue.changes import ITEM_CHANGED
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
+from services.library.collections.events import COLLECTION_CHANGED
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
@@ -40,6 +41,7 @@ from services.library.routes.items import item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
+from services.library.routes.saved_searches import saved_search_routes
 from services.library.routes.search import search_routes
 from services.library.routes.sharing import sharing_routes
 from services.library.routes.similarity import similarity_routes
@@ -48,6 +50,9 @@ from services.library.routes.tasks import task_routes
 from services.library.routes.uploads import upload_routes
 from services.library.routes.usage import usage_routes
 from services.library.routes.waveforms import waveform_routes
+from services.library.saved_searches.listeners import match_members_again
+from services.library.saved_searches.matching import SavedSearchMatcher
+from services.library.saved_searches.repository import saved_queries
 from services.library.search.indexing import index_changes, index_results
 from services.library.search.pending import queue_results
 from services.library.search.rebuild import MissingDocuments
@@ -74,6 +79,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     task_routes,
     usage_routes,
     search_routes,
+    saved_search_routes,
     similarity_routes,
     waveform_routes,
 )
@@ -136,6 +142,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             max_bytes=settings.search_bytes,
             at_once=max(1, settings.database_pool // 2),
             vectors=vectors,
+            saved=saved_queries,
         ),
         item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
@@ -160,6 +167,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     missing_documents = MissingDocuments(database, clock=platform.clock)
     tag_files = TagFiles(database, platform.objects, vectors)
     duplicates = DuplicateFinder(database, vectors)
+    saved_searches = SavedSearchMatcher(database, server.searches)
     progress = ProgressFeed(platform.bus, clock=platform.clock)
     relay = Relay(database, platform.bus)
 
@@ -193,6 +201,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             missing_documents.run,
             tag_files.run,
             duplicates.run,
+            saved_searches.run,
         ),
         database=database,
         vectors=vectors,
@@ -207,6 +216,7 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(JOB_FINISHED, index_results)
     database.hooks.register(JOB_FINISHED, queue_results)
     database.hooks.register(ITEM_CHANGED, index_changes)
+    database.hooks.register(COLLECTION_CHANGED, match_members_again)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

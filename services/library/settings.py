@@ -39,6 +39,8 @@ class LibrarySettings(HttpSettings):
     """Collections that one owner may have, besides the built-in ones."""
     collection_items: Annotated[int, Field(ge=16, le=1_000_000)] = 10_000
     """Items that one collection may hold."""
+    owner_saved_searches: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Saved searches that one owner may have."""
     max_duration: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
     """The max_duration recording that is taken, in seconds."""
     feed_retention_days: Annotated[int, Field(ge=1, le=3650)] = 7

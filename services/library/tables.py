@@ -7,6 +7,7 @@ from services.library.idempotency import IdempotencyRow
 from services.library.jobs import tables as jobs
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
+from services.library.saved_searches import tables as saved_searches
 from services.library.search import tables as search
 from services.library.similarity import tables as similarity
 from services.library.tags import tables as tags
@@ -21,6 +22,7 @@ __all__ = [
     "events",
     "jobs",
     "pipelines",
+    "saved_searches",
     "search",
     "similarity",
     "tags",

@@ -13,6 +13,7 @@ from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
 from contracts.pipelines import PipelineSpec, RunCreate
+from contracts.saved_searches import SavedSearchCreate, SavedSearchEdit
 from contracts.similarity import SimilaritySearch
 from contracts.uploads import UploadCreate
 from contracts.waveforms import WaveformRequest
@@ -41,6 +42,8 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("post", "/v1/collections/{collection}/links"): collections.CollectionLinkCreate,
     ("post", "/v1/shared"): collections.LinkOpen,
     ("put", "/v1/tray/{place}"): collections.TrayPlaceEdit,
+    ("post", "/v1/saved-searches"): SavedSearchCreate,
+    ("patch", "/v1/saved-searches/{search}"): SavedSearchEdit,
     ("post", "/v1/waveforms"): WaveformRequest,
     ("post", "/v1/search/similar"): SimilaritySearch,
     ("post", "/v1/jobs"): JobCreate,

@@ -55,6 +55,7 @@ from services.library.jobs import claims
 from services.library.maintenance.cleanup import Cleanup
 from services.library.pipelines.exports import describe_job
 from services.library.routes.context import Context
+from services.library.saved_searches.repository import saved_queries
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import open_sound_vectors
@@ -409,7 +410,14 @@ async def open_catalogue(
         uploads=uploads,
         # Whoever deletes is answered when all is gone, however long that takes.
         deletions=Deletions(database, vectors, patience=HANG_TIMEOUT),
-        searches=Searches(database, clock=clock, max_bytes=1 << 28, at_once=2, vectors=vectors),
+        searches=Searches(
+            database,
+            clock=clock,
+            max_bytes=1 << 28,
+            at_once=2,
+            vectors=vectors,
+            saved=saved_queries,
+        ),
         item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
     )

@@ -55,6 +55,7 @@ from services.library.jobs.subjects import subject_columns
 from services.library.jobs.tables import JobRow
 from services.library.routes.context import Context
 from services.library.routes.internal import internal_routes
+from services.library.saved_searches.repository import saved_queries
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
@@ -198,7 +199,12 @@ class FailpointServer:
             uploads=uploads,
             deletions=deletions,
             searches=Searches(
-                self.database, clock=clock, max_bytes=1 << 20, at_once=1, vectors=vectors
+                self.database,
+                clock=clock,
+                max_bytes=1 << 20,
+                at_once=1,
+                vectors=vectors,
+                saved=saved_queries,
             ),
             item_searches=Turns(1),
             vectors=vectors,

@@ -121,7 +121,8 @@ GOOD: dict[str, Words] = {
     "pipelines delete": lambda w: [_saved_pipeline(w)],
     "upload": lambda w: ["tone.wav", "--run", "midi", "-p", "onset_threshold=0.4"],
     "ls": lambda w: [],
-    "search": lambda w: ["tone len:1..2 -loop", "--kind", "track", "--sort", "-name"],
+    "search": lambda w: ["tone len:1..2 -loop", "--kind", "track", "--save", "Tones"],
+    "searches": lambda w: ["--seen", _search(w)],
     "similar": lambda w: [w.item, "class:kick", "--limit", "5"],
     "duplicates": lambda w: ["--limit", "5"],
     "show": lambda w: [w.item],
@@ -173,6 +174,7 @@ BAD: dict[str, tuple[list[str], int]] = {
     "upload": (["missing.wav"], 2),
     "ls": (["--kind", "bogus"], 5),
     "search": (["tone", "--bpm", "fast"], 5),
+    "searches": (["--delete", "nosuch"], 4),
     "similar": (["nosuch"], 4),
     "duplicates": (["--limit", "none"], 2),
     "show": (["nosuch"], 4),
@@ -226,6 +228,10 @@ def _saved_pipeline(w: CliHarness) -> str:
 
 def _collection(w: CliHarness) -> str:
     return w.shell.user.collections.create("Kicks").id
+
+
+def _search(w: CliHarness) -> str:
+    return w.shell.user.saved_searches.create("Kicks", "class:kick").name
 
 
 def _secret(w: CliHarness) -> str:

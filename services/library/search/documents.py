@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from contracts.search import ClassSource
 from kit.database.engine import Database, database_of
+from kit.database.notifications import notify_on_commit
 from kit.database.upsert import insert_into
 from services.library.catalogue.artifacts import SEARCHED
 from services.library.catalogue.rights import LICENCE, Ancestor, lineages, nearest
@@ -29,6 +30,8 @@ NAME_LENGTH = 200
 """Characters of a name that decide its place in the order of names."""
 KEPT_REMOVED = timedelta(days=1)
 """How long the document of a removed item stays."""
+DOCUMENTS_CHANGED = "search documents changed"
+"""`Database.listen` gives the event of changed documents."""
 _DERIVED = (
     *("owner", "revision", "removed", "name_key", "kind", "stem", "song", "parent", "bpm"),
     *("key", "camelot", "duration", "favourite", "rating", "licence", "updated"),
@@ -137,6 +140,7 @@ async def delete_removed(database: Database) -> int:
 async def next_revision(session: AsyncSession, owner: str) -> int:
     """Return the owner's next revision and hold it until the transaction ends."""
     database = database_of(session)
+    notify_on_commit(session, DOCUMENTS_CHANGED)
     statement = database.prepared("search revision", lambda: _counting(database))
     revision: int = (
         await session.execute(statement, [{"owner": owner, "revision": 1}])

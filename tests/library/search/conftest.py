@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from kit.clock import SystemClock, new_id
+from services.library.saved_searches.repository import saved_queries
 from services.library.search.searching import Searches
 from tests.library.catalogue import Catalogue
 from tests.library.search.crate import Crate
@@ -17,6 +18,7 @@ def crates(catalogue: Catalogue) -> Callable[[], Crate]:
         max_bytes=1 << 28,
         at_once=4,
         vectors=catalogue.server.vectors,
+        saved=saved_queries,
     )
     return lambda: Crate(catalogue.database, searches, new_id())
 

@@ -42,6 +42,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     uploading.upload,
     catalogue.ls,
     searching.search,
+    searching.searches,
     similarity.similar,
     similarity.duplicates,
     catalogue.show,

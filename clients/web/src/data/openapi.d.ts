@@ -975,6 +975,84 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/saved-searches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description List your saved searches, newest first, with how many new items each found.
+         */
+        get: operations["get_saved_searches"];
+        put?: never;
+        /**
+         * Create
+         * @description Save a search. From then on the items that it newly finds are counted.
+         *
+         *     With `notify`, `search.matched` is emitted when there are some.
+         */
+        post: operations["post_saved_searches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/saved-searches/{search}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return a saved search.
+         */
+        get: operations["get_saved_searches_by_search"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Delete a saved search; items stay.
+         */
+        delete: operations["delete_saved_searches_by_search"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit
+         * @description Change name, query or notification; absent fields stay as they are.
+         *
+         *     A changed query starts counting from zero.
+         */
+        patch: operations["patch_saved_searches_by_search"];
+        trace?: never;
+    };
+    "/v1/saved-searches/{search}/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Seen
+         * @description Note that you opened it: what it found so far is no longer new.
+         *
+         *     A repeated request changes nothing else.
+         */
+        post: operations["post_saved_searches_by_search_seen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/search": {
         parameters: {
             query?: never;
@@ -1959,6 +2037,31 @@ export interface components {
             step: string;
         };
         /**
+         * Histogram
+         * @description How many results have a value in each interval.
+         *
+         *     The edges depend on all items of the owner and not on the search, so they stay while filters
+         *     change. The counts ignore the query's own filter of the field. Without any value both are empty.
+         */
+        Histogram: {
+            /**
+             * Counts
+             * @description `[intervals]`. An interval includes its lower edge, and the last one also its upper edge.
+             */
+            counts: number[];
+            /**
+             * Edges
+             * @description Limits of the intervals, ascending, `[intervals + 1]`; at most 81.
+             */
+            edges: number[];
+        };
+        /**
+         * HistogramField
+         * @description A measured value whose distribution a search can count.
+         * @enum {string}
+         */
+        HistogramField: "bpm" | "duration";
+        /**
          * Invitation
          * @description An invitation without its secret, which only the response that creates it contains.
          */
@@ -2457,6 +2560,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[SavedSearch] */
+        Page_SavedSearch_: {
+            /** Items */
+            items: components["schemas"]["SavedSearch"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[TagCount] */
         Page_TagCount_: {
             /** Items */
@@ -2713,6 +2823,82 @@ export interface components {
          */
         RunState: "running" | "succeeded" | "partial" | "failed" | "cancelled";
         /**
+         * SavedSearch
+         * @description A saved search.
+         */
+        SavedSearch: {
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * New
+             * @description Items that it finds and did not find when it was last opened.
+             */
+            new: number;
+            /**
+             * Notify
+             * @description Whether `search.matched` is emitted when it finds something new.
+             */
+            notify: boolean;
+            /**
+             * Q
+             * @description The search in the query language, as it was saved.
+             */
+            q: string;
+            /**
+             * Seen
+             * Format: date-time
+             * @description When it was last opened.
+             */
+            seen: string;
+            /**
+             * Total
+             * @description Items that it finds; null for a search with `like:`, which finds the nearest ones only when
+             *     it is opened.
+             */
+            total?: number | null;
+            /**
+             * Updated
+             * Format: date-time
+             */
+            updated: string;
+        };
+        /**
+         * SavedSearchCreate
+         * @description Request body to save a search.
+         */
+        SavedSearchCreate: {
+            /** Name */
+            name: string;
+            /**
+             * Notify
+             * @default false
+             */
+            notify?: boolean;
+            /** Q */
+            q: string;
+        };
+        /**
+         * SavedSearchEdit
+         * @description Request body to change a saved search; absent fields stay as they are.
+         *
+         *     A changed query starts counting from zero.
+         */
+        SavedSearchEdit: {
+            /** Name */
+            name?: string | null;
+            /** Notify */
+            notify?: boolean | null;
+            /** Q */
+            q?: string | null;
+        };
+        /**
          * Scope
          * @description A permission of an access token or API key; every API operation requires one.
          * @enum {string}
@@ -2771,6 +2957,13 @@ export interface components {
         SearchResult: {
             /** @description Present if `counts` was requested. */
             facets?: components["schemas"]["Facets"] | null;
+            /**
+             * Histograms
+             * @description Present if `histograms` was requested.
+             */
+            histograms?: {
+                [key: string]: components["schemas"]["Histogram"];
+            } | null;
             /** Items */
             items: components["schemas"]["SearchHit"][];
             /**
@@ -5922,6 +6115,234 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    get_saved_searches: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SavedSearch_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_saved_searches: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Short kicks",
+                 *       "q": "class:kick len:<0.3"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SavedSearchCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedSearch"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_saved_searches_by_search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                search: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedSearch"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_saved_searches_by_search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                search: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    patch_saved_searches_by_search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                search: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "notify": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["SavedSearchEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedSearch"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_saved_searches_by_search_seen: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                search: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedSearch"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     get_search: {
         parameters: {
             query?: {
@@ -5959,6 +6380,12 @@ export interface operations {
                 source?: string[];
                 /** @description Ids of your collections: what one holds. */
                 collection?: string[];
+                /** @description Ids of your collections: what none holds. */
+                not_collection?: string[];
+                /** @description Names or ids of your saved searches: what one of them finds. */
+                saved?: string[];
+                /** @description Names or ids of your saved searches: what none of them finds. */
+                not_saved?: string[];
                 favourite?: boolean | null;
                 min_rating?: number | null;
                 /** @description Whether the confidence of the class is below 0.62. */
@@ -5971,6 +6398,8 @@ export interface operations {
                 sort?: string | null;
                 /** @description Whether to count facets. */
                 counts?: boolean;
+                /** @description Count how many results have a tempo or length in each interval: `bpm`, `duration` or `bpm,duration`. */
+                histograms?: string | null;
                 /** @description Rows of a page. */
                 limit?: number;
                 /** @description Position of the first row. */
