@@ -5,7 +5,9 @@ import { runCommand, useTooltip } from "../keys/commands";
 import { Icon } from "../parts/icon";
 import { countAll } from "./client";
 import { type FilterChip } from "./filter-chips";
-import { isFiltered } from "./filters";
+import { formatFilters, isFiltered } from "./filters";
+import { filtersOfQuery, queryOfFilters, searchName } from "./saved-query";
+import { saveSearch, savedSearchesQuery } from "./saved-searches-data";
 import { countRows, NONE } from "./selection";
 import { SortMenu } from "./sorting";
 import { countText } from "./texts";
@@ -56,6 +58,11 @@ function Filtered({
 }) {
   const all = useQuery({ queryKey: ["crate", "all"], queryFn: ({ signal }) => countAll(signal) });
   const { total } = crate.pages;
+  const searches = useQuery(savedSearchesQuery);
+  const saved = formatFilters(crate.filters).toString();
+  const isSaved = (searches.data ?? []).some(
+    ({ q }) => formatFilters(filtersOfQuery(q)).toString() === saved,
+  );
   const isNarrowed = isFiltered(crate.filters) || crate.filters.collection !== null;
   return (
     <>
@@ -86,6 +93,24 @@ function Filtered({
         </button>
       )}
       <SortMenu crate={crate} />
+      {isFiltered(crate.filters) && !isSaved && (
+        <button
+          type="button"
+          className="btn small quiet not-phone"
+          onClick={() =>
+            void saveSearch(
+              searchName(
+                crate.filters,
+                chips.map(({ text }) => text),
+              ),
+              queryOfFilters(crate.filters),
+            )
+          }
+        >
+          <Icon name="star" />
+          Save search
+        </button>
+      )}
     </>
   );
 }

@@ -19,6 +19,7 @@ const TYPES = [
   "job.cancelled",
   "job.progressed",
   "run.finished",
+  "search.matched",
 ] as const;
 
 /** Progress of running jobs by job id, newer than what the job's own answer says. */
@@ -140,6 +141,7 @@ function refresh(event: LiveEvent): void {
     if (event.item !== null) stale.add(JSON.stringify(["item", event.item]));
   }
   if (event.type.startsWith("collection.")) stale.add(JSON.stringify(["collections"]));
+  if (event.type === "search.matched") stale.add(JSON.stringify(["saved-searches"]));
   timer ??= setTimeout(() => {
     timer = null;
     const keys = [...stale];
