@@ -58,6 +58,7 @@ EXAMPLES: dict[tuple[str, str], Document] = {
         "days": 30,
     },
     ("post", "/v1/invitations"): {"note": "Grace, from the choir", "days": 7},
+    ("patch", "/v1/admin/accounts/{account}"): {"disabled": False, "quota": 50_000_000_000},
     ("post", "/v1/uploads"): {
         "name": "song.wav",
         "size": 31_752_044,

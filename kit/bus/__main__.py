@@ -13,9 +13,9 @@ import sys
 from contracts.topics import DEAD_LETTERS
 from kit.bus.base import BusError
 from kit.bus.codec import PREFIX
-from kit.bus.dead_letters import DeadLetter
 from kit.bus.factory import open_bus
 from kit.bus.kafka.bus import KafkaBus
+from kit.bus.records import DeadLetter
 from kit.settings import KitSettings
 
 

@@ -1,29 +1,19 @@
 """Dead letters: records that a consumer could not decode or handle, stored with the reason."""
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Protocol
 
 from contracts.topics import DEAD_LETTERS
 from kit.bus.base import DecodeError
-from kit.bus.codec import PREFIX, Headers, Record, decode
+from kit.bus.codec import PREFIX, decode
+from kit.bus.records import DeadLetter, Headers, Record
 
 MARK = "dead_"
 """Prefix of the headers that `pack` adds to a record."""
 REASON_LIMIT = 2000
 """Maximum characters of a reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A record that a group gave up, and the place it came from."""
-
-    topic: str
-    partition: int
-    offset: int
-    group: str
-    reason: str
-    record: Record
 
 
 def pack(dead_letter: DeadLetter) -> Record:
@@ -65,6 +55,12 @@ def unpack(
         return None
 
 
+def parse_id(id_: str) -> tuple[int, int] | None:
+    """Return partition and offset of a stored dead letter; `None` if this is no id of one."""
+    found = re.fullmatch(r"([0-9]{1,6})-([0-9]{1,18})", id_)
+    return (int(found[1]), int(found[2])) if found else None
+
+
 class ConsumedRecord(Protocol):
     """A record as the Kafka client returns it, with its place."""
 
@@ -80,9 +76,17 @@ def parse_dead_letter(stored: ConsumedRecord) -> DeadLetter | None:
     """Decode any record of the dead-letter topic; `None` if it is neither kind that we write."""
     headers = tuple((name, raw or b"") for name, raw in stored.headers)
     record = Record(stored.key or b"", headers, stored.value or b"")
-    return unpack(record.key, headers, record.value) or operator_event(
+    return parse_record(
         record, topic=stored.topic, partition=stored.partition, offset=stored.offset
     )
+
+
+def parse_record(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:
+    """Decode a record by its place on the dead-letter topic; `None` if it is neither kind."""
+    letter = unpack(record.key, record.headers, record.value) or operator_event(
+        record, topic=topic, partition=partition, offset=offset
+    )
+    return letter and replace(letter, id=f"{partition}-{offset}")
 
 
 def operator_event(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:

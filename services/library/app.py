@@ -31,6 +31,7 @@ from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.transitions import JOB_FINISHED
 from services.library.maintenance.cleanup import Cleanup
+from services.library.routes.admin import admin_routes
 from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
@@ -82,6 +83,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     saved_search_routes,
     similarity_routes,
     waveform_routes,
+    admin_routes,
 )
 
 
@@ -129,6 +131,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     deletions = Deletions(database, vectors)
     server = Context(
         database=database,
+        bus=platform.bus,
         objects=platform.objects,
         policy=policy,
         settings=settings,

@@ -2,6 +2,7 @@
 
 from services.library.catalogue import tables as catalogue
 from services.library.collections import tables as collections
+from services.library.estimates import tables as estimates
 from services.library.events import tables as events
 from services.library.idempotency import IdempotencyRow
 from services.library.jobs import tables as jobs
@@ -19,6 +20,7 @@ __all__ = [
     "UsageRow",
     "catalogue",
     "collections",
+    "estimates",
     "events",
     "jobs",
     "pipelines",

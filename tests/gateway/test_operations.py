@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from contracts import collections, identity
+from contracts.admin import AccountChange
 from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
@@ -30,6 +31,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("delete", "/v1/account"): identity.AccountDelete,
     ("post", "/v1/keys"): identity.KeyCreate,
     ("post", "/v1/invitations"): identity.InvitationCreate,
+    ("patch", "/v1/admin/accounts/{account}"): AccountChange,
     ("post", "/v1/uploads"): UploadCreate,
     ("patch", "/v1/items/{item}"): ItemEdit,
     ("post", "/v1/items/edit"): BulkEdit,

@@ -39,6 +39,7 @@ from contracts.separation import Precision, Residual, SeparationResult
 from contracts.slicing import SlicingResult
 from kit.auth.tokens import BadToken
 from kit.bus.base import AnyEvent
+from kit.bus.memory import MemoryBus
 from kit.clock import Clock, SystemClock, new_id
 from kit.database.engine import Database
 from kit.http.app import guarded
@@ -402,8 +403,11 @@ async def open_catalogue(
     vectors = await open_sound_vectors(database, url)
     register_hooks(database, policy)
     uploads = Uploads(database, objects, clock=clock, policy=policy, settings=settings)
+    bus = MemoryBus()
+    await bus.start()
     server = Context(
         database=database,
+        bus=bus,
         objects=objects,
         policy=policy,
         settings=settings,

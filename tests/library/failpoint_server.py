@@ -191,8 +191,10 @@ class FailpointServer:
         store = await open_vectors(self.database, self.folder / "vectors")
         vectors = SoundVectors(self.database, store)
         deletions = Deletions(self.database, vectors, patience=HANG_TIMEOUT)
+        self.bus = await self._new_bus()
         context = Context(
             database=self.database,
+            bus=self.bus,
             objects=self.objects,
             policy=self.policy,
             settings=settings,
@@ -224,7 +226,6 @@ class FailpointServer:
 
         public = catalogue(context, authenticate=authenticate, ready=ready)
         internal = create_app("internal")
-        self.bus = await self._new_bus()
         internal.include_router(
             internal_routes(
                 self.database,

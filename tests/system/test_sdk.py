@@ -63,6 +63,11 @@ class SdkHarness:
     def new_key(self) -> str:
         return self.user.keys.create("to revoke", SCOPES).id
 
+    def new_account(self) -> str:
+        """Create an account and return its id."""
+        with Client(Credentials(self.user.credentials.url)) as client:
+            return client.account.create(email(), PASSWORD).id
+
     def new_invitation(self) -> str:
         return self.administrator.invitations.create("to revoke").id
 
@@ -177,6 +182,19 @@ CASES: dict[str, Case] = {
     "events.ticket": lambda c, w: c.events.ticket(),
     "feed.get": lambda c, w: c.feed.get(after="start", page_size=1),
     "feed.list": lambda c, w: c.feed.list(page_size=1),
+    "admin.account": lambda c, w: c.admin.account(w.friend),
+    "admin.accounts": lambda c, w: c.admin.accounts(page_size=5),
+    "admin.audit": lambda c, w: c.admin.audit(action="sign_in.succeeded", page_size=5),
+    "admin.change_account": lambda c, w: c.admin.change_account(
+        w.user.account.get().id, quota=50_000_000_000
+    ),
+    "admin.dead_letters": lambda c, w: c.admin.dead_letters(),
+    "admin.models": lambda c, w: c.admin.models(),
+    "admin.one_time_link": lambda c, w: c.admin.one_time_link(w.new_account()),
+    "admin.queues": lambda c, w: c.admin.queues(),
+    "admin.replay_dead_letter": lambda c, w: c.admin.replay_dead_letter("0-999999"),
+    "admin.storage": lambda c, w: c.admin.storage(),
+    "admin.workers": lambda c, w: c.admin.workers(),
     "invitations.create": lambda c, w: c.invitations.create("a friend", days=1),
     "invitations.list": lambda c, w: (w.new_invitation(), c.invitations.list())[1],
     "invitations.revoke": lambda c, w: c.invitations.revoke(w.new_invitation()),
@@ -249,15 +267,16 @@ CASES: dict[str, Case] = {
 OF_SESSIONS = frozenset(
     name
     for name in CASES
-    if name.startswith(("keys.", "invitations.")) or name.startswith(("account.", "sessions."))
+    if name.startswith(("keys.", "invitations.", "admin.", "account.", "sessions."))
 ) - {"account.create", "sessions.create", "sessions.create_with_code"}
 """What no API key allows."""
 DESTRUCTIVE = frozenset(
     {"account.change_password", "account.delete", "sessions.delete", "sessions.refresh"}
 )
 """What ends or changes the session that it is called with."""
-NO_PREVIEW = frozenset({"jobs.preview"})
-"""Of a job that has ended there are no previews: that the right thing was asked for is enough."""
+NOT_FOUND = frozenset({"jobs.preview", "admin.replay_dead_letter"})
+"""A job that has ended has no previews, and a server whose events all can be read has no dead
+letters: that the right thing was asked for is enough."""
 
 
 def methods(kind: type[Client] | type[AsyncClient]) -> set[str]:
@@ -304,7 +323,7 @@ def harness(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> 
 def credentials(server: RunningServer, harness: SdkHarness, who: str, name: str) -> Credentials:
     if who == "key":
         return Credentials(server.url, access_token=harness.key)
-    if name.startswith("invitations."):
+    if name.startswith(("invitations.", "admin.")):
         return harness.administrator.credentials
     if name in DESTRUCTIVE:
         client = server.client()
@@ -341,7 +360,7 @@ def test_a_method_works_with_a_session_and_with_a_key(
             finally:
                 await outcome(client.close() if kind is Client else client.aclose())
 
-        if allowed and name not in NO_PREVIEW:
+        if allowed and name not in NOT_FOUND:
             asyncio.run(call())
             continue
         with pytest.raises(CratedigError) as refused:

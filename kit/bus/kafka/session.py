@@ -29,10 +29,10 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from contracts.music import Seconds
 from contracts.topics import DEAD_LETTERS, Topic
 from kit.bus.base import Handler, RetryLater
-from kit.bus.codec import Record
-from kit.bus.dead_letters import DeadLetter, pack
+from kit.bus.dead_letters import pack
 from kit.bus.delivery import deliver, pause
 from kit.bus.kafka.clients import milliseconds, start_client, stop_client
+from kit.bus.records import DeadLetter, Record
 from kit.bus.watchdog import Watch
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from contracts.identity import Principal, Scope
 from kit.auth.dependencies import require
+from kit.bus.base import Bus
 from kit.database.engine import Database
 from kit.http.app import REFUSALS
 from kit.objects.base import ObjectStore
@@ -22,6 +23,8 @@ Writer = Annotated[Principal, require(Scope.WRITE)]
 """A caller who may add, change and delete."""
 Runner = Annotated[Principal, require(Scope.JOBS)]
 """A caller who may have work done."""
+Administrator = Annotated[Principal, require(Scope.ADMIN)]
+"""A caller with an administrator's session."""
 
 REFUSED = REFUSALS | {
     409: {
@@ -43,6 +46,7 @@ class Context:
     """What is shared by all routes."""
 
     database: Database
+    bus: Bus
     objects: ObjectStore
     policy: Policy
     settings: LibrarySettings

@@ -10,10 +10,10 @@ from contracts.ids import JobId, WorkerId
 from contracts.jobs import JobReleased
 from contracts.topics import JOBS_EVENTS, Topic
 from kit.bus.base import AnyEvent, Bus, Handler
-from kit.bus.codec import Headers, Record
-from kit.bus.dead_letters import DeadLetter, unpack
+from kit.bus.dead_letters import unpack
 from kit.bus.kafka.bus import KafkaBus
 from kit.bus.memory import MemoryBus
+from kit.bus.records import DeadLetter, Headers, Record
 from kit.bus.watchdog import KafkaTimes
 from kit.clock import new_id
 from tests.support.events import make_event

@@ -9,8 +9,9 @@ from contracts.envelope import Event
 from contracts.ids import OwnerId
 from contracts.topics import JOBS_EVENTS
 from kit.bus.base import DecodeError
-from kit.bus.codec import Headers, Record, decode, encode
-from kit.bus.dead_letters import DeadLetter, pack, unpack
+from kit.bus.codec import decode, encode
+from kit.bus.dead_letters import pack, unpack
+from kit.bus.records import DeadLetter, Headers, Record
 from kit.clock import new_id
 from tests.ports.bus.harness import released
 

@@ -14,9 +14,10 @@ from contracts.jobs import JobQuarantined
 from contracts.topics import DEAD_LETTERS, Topic
 from kit.bus.__main__ import list_or_replay, main
 from kit.bus.base import AnyEvent
-from kit.bus.codec import Record, encode
-from kit.bus.dead_letters import DeadLetter, operator_event, pack, parse_dead_letter
+from kit.bus.codec import encode
+from kit.bus.dead_letters import operator_event, pack, parse_dead_letter
 from kit.bus.kafka.bus import KafkaBus
+from kit.bus.records import DeadLetter, Record
 from tests.ports.bus.harness import KafkaHarness, Seen, eventually, fresh_topic, member, released
 from tests.support.events import make_event
 from tests.support.servers import server_setting

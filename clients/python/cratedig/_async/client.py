@@ -7,6 +7,7 @@ import httpx
 
 from cratedig import credentials as stored
 from cratedig._async.account import AsyncAccount
+from cratedig._async.admin import AsyncAdmin
 from cratedig._async.artifacts import AsyncArtifacts
 from cratedig._async.collections import AsyncCollections
 from cratedig._async.connection import AsyncConnection
@@ -55,6 +56,7 @@ class AsyncClient:
         save = save or (stored.save if credentials is None else stored.discard)
         self._connection = AsyncConnection(credentials or stored.load(), save, transport)
         self.account = AsyncAccount(self._connection)
+        self.admin = AsyncAdmin(self._connection)
         self.artifacts = AsyncArtifacts(self._connection)
         self.collections = AsyncCollections(self._connection)
         self.events = AsyncEvents(self._connection)

@@ -8,6 +8,7 @@ import httpx
 
 from cratedig import credentials as stored
 from cratedig._sync.account import Account
+from cratedig._sync.admin import Admin
 from cratedig._sync.artifacts import Artifacts
 from cratedig._sync.collections import Collections
 from cratedig._sync.connection import Connection
@@ -56,6 +57,7 @@ class Client:
         save = save or (stored.save if credentials is None else stored.discard)
         self._connection = Connection(credentials or stored.load(), save, transport)
         self.account = Account(self._connection)
+        self.admin = Admin(self._connection)
         self.artifacts = Artifacts(self._connection)
         self.collections = Collections(self._connection)
         self.events = Events(self._connection)

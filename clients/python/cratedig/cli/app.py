@@ -12,6 +12,7 @@ import typer
 from cratedig.cli import (
     access,
     accounts,
+    admin,
     catalogue,
     collections,
     downloads,
@@ -68,6 +69,7 @@ app.add_typer(processing.pipelines, name="pipelines")
 app.add_typer(accounts.account, name="account")
 app.add_typer(access.keys, name="keys")
 app.add_typer(access.invitations, name="invitations")
+app.add_typer(admin.admin, name="admin")
 
 
 def main() -> None:

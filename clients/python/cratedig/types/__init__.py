@@ -1,6 +1,19 @@
 """Types of the API's responses."""
 
 from cratedig.types.accounts import Account, ApiKey, Invitation, KeyScope, Session, Usage
+from cratedig.types.admin import (
+    AccountChanges,
+    AccountStorage,
+    AdminAccount,
+    AuditEntry,
+    DeadLetter,
+    Model,
+    OldestJob,
+    OneTimeLink,
+    StorageReport,
+    TaskQueue,
+    Worker,
+)
 from cratedig.types.base import Page
 from cratedig.types.catalogue import (
     Artifact,
@@ -69,6 +82,7 @@ from cratedig.types.work import (
     Progress,
     Queue,
     Reason,
+    RetryWith,
     Run,
     RunState,
     Step,
@@ -78,10 +92,14 @@ from cratedig.types.work import (
 __all__ = [
     "TERMINAL",
     "Account",
+    "AccountChanges",
+    "AccountStorage",
+    "AdminAccount",
     "ApiKey",
     "Artifact",
     "ArtifactKind",
     "Audio",
+    "AuditEntry",
     "Clearance",
     "Collection",
     "CollectionChanges",
@@ -89,6 +107,7 @@ __all__ = [
     "CollectionItem",
     "CollectionLink",
     "CollectionShare",
+    "DeadLetter",
     "Download",
     "DuplicateGroup",
     "DuplicateItem",
@@ -113,6 +132,9 @@ __all__ = [
     "JobState",
     "KeyScope",
     "Lineage",
+    "Model",
+    "OldestJob",
+    "OneTimeLink",
     "Page",
     "Pipeline",
     "PipelineSpec",
@@ -121,6 +143,7 @@ __all__ = [
     "Progress",
     "Queue",
     "Reason",
+    "RetryWith",
     "Run",
     "RunState",
     "SavedSearch",
@@ -136,9 +159,11 @@ __all__ = [
     "SoundClass",
     "Stem",
     "Step",
+    "StorageReport",
     "Subject",
     "TagCount",
     "Task",
+    "TaskQueue",
     "Ticket",
     "Tray",
     "TrayPlace",
@@ -148,4 +173,5 @@ __all__ = [
     "UploadedPart",
     "Usage",
     "Waveforms",
+    "Worker",
 ]

@@ -71,6 +71,222 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Accounts
+         * @description List accounts, newest first, with what they store and may store.
+         */
+        get: operations["get_admin_accounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/accounts/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Account
+         * @description Return an account, with what it stores and may store.
+         */
+        get: operations["get_admin_accounts_by_account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Account
+         * @description Disable or enable an account, set its quota, grant or end administration.
+         *
+         *     Disabling ends the sessions, API keys and live streams of the account at once; its items
+         *     stay. A quota below what is stored deletes nothing.
+         */
+        patch: operations["patch_admin_accounts_by_account"];
+        trace?: never;
+    };
+    "/v1/admin/accounts/{account}/one-time-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Link
+         * @description Create a link that signs in to an account once within a day, and replaces older links.
+         *
+         *     When it is used, the account's sessions end and its password is cleared, so that a new one
+         *     can be set. Only this response contains the link.
+         */
+        post: operations["post_admin_accounts_by_account_one_time_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Audit
+         * @description List the audit log, newest first: who did what, when and from where.
+         *
+         *     The server keeps entries for 90 days, or as it is set.
+         */
+        get: operations["get_admin_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Dead Letters
+         * @description List the latest 200 dead letters: records that no consumer could decode or handle.
+         */
+        get: operations["get_admin_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/dead-letters/{letter}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replay
+         * @description Send a dead letter back to its topic; a second replay does no harm.
+         *
+         *     Remove the cause first, or the record becomes a dead letter again.
+         */
+        post: operations["post_admin_dead_letters_by_letter_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Models
+         * @description List the weights of networks in the manifests of the last day's workers.
+         *
+         *     `installed` is true if a worker has the files.
+         */
+        get: operations["get_admin_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Queues
+         * @description List the queue of every task, with its oldest job and why that job waits.
+         */
+        get: operations["get_admin_queues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Storage
+         * @description Return the stored bytes by kind and by account, and the free space of the disk.
+         */
+        get: operations["get_admin_storage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Workers
+         * @description List the workers of the last day, at most 500, those online first.
+         */
+        get: operations["get_admin_workers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/artifacts/{artifact}": {
         parameters: {
             query?: never;
@@ -807,6 +1023,9 @@ export interface paths {
         /**
          * Retry
          * @description Submit a failed, skipped or cancelled job again, as a new job.
+         *
+         *     `parameters` changes some of its parameters: `retry_with` of a failed job lists changes
+         *     with which it may succeed.
          */
         post: operations["post_jobs_by_job_retry"];
         delete?: never;
@@ -1415,6 +1634,27 @@ export interface components {
             name: string;
         };
         /**
+         * AccountChange
+         * @description Request body to change an account; a field that is absent stays as it is.
+         */
+        AccountChange: {
+            /**
+             * Admin
+             * @description Whether it is an administrator; false ends its sessions.
+             */
+            admin?: boolean | null;
+            /**
+             * Disabled
+             * @description True ends every session, API key and live stream of the account at once.
+             */
+            disabled?: boolean | null;
+            /**
+             * Quota
+             * @description Bytes that the account may store. Null returns it to the server's default.
+             */
+            quota?: number | null;
+        };
+        /**
          * AccountCreate
          * @description Request body to create an account. The first account of a server is its administrator.
          */
@@ -1442,6 +1682,83 @@ export interface components {
         AccountDelete: {
             /** Password */
             password: string;
+        };
+        /**
+         * AccountStorage
+         * @description Bytes that one account stores.
+         */
+        AccountStorage: {
+            /** Account */
+            account: string;
+            /**
+             * Limit
+             * @description What the account may store: its quota, or the server's default.
+             */
+            limit: number;
+            /** Originals */
+            originals: number;
+            /** Results */
+            results: number;
+            /** Total */
+            total: number;
+            /**
+             * Uploads
+             * @description Open uploads, by their announced size.
+             */
+            uploads: number;
+        };
+        /**
+         * AdminAccount
+         * @description An account as administrators see it.
+         */
+        AdminAccount: {
+            /** Admin */
+            admin: boolean;
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /**
+             * Disabled At
+             * @description Since when it is disabled; null if it is not.
+             */
+            disabled_at?: string | null;
+            /** Email */
+            email: string;
+            /**
+             * Has Password
+             * @description False for an account that was created on the server's own machine: its owner logs in with
+             *     one-time codes until a password is set, with `current` empty.
+             * @default true
+             */
+            has_password?: boolean;
+            /** Id */
+            id: string;
+            /**
+             * Keys
+             * @description Number of its API keys.
+             */
+            keys: number;
+            /** Last Sign In */
+            last_sign_in?: string | null;
+            /**
+             * Limit
+             * @description What it may store; null while the library is unavailable.
+             */
+            limit?: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Quota
+             * @description Its own limit; null if the server's default applies.
+             */
+            quota?: number | null;
+            /**
+             * Stored
+             * @description Bytes that it stores; null while the library is unavailable.
+             */
+            stored?: number | null;
         };
         /**
          * ApiKey
@@ -1528,6 +1845,61 @@ export interface components {
             sample_rate: number;
             /** Samples */
             samples: number;
+        };
+        /**
+         * AuditAction
+         * @description What an entry of the audit log records.
+         * @enum {string}
+         */
+        AuditAction: "account.created" | "account.deleted" | "account.disabled" | "account.enabled" | "admin.granted" | "admin.revoked" | "admin.read" | "dead_letter.replayed" | "invitation.created" | "invitation.revoked" | "item.deleted" | "key.created" | "key.deleted" | "one_time_link.created" | "password.changed" | "password.cleared" | "quota.changed" | "sign_in.succeeded" | "sign_in.failed" | "sign_out" | "token.reused";
+        /**
+         * AuditEntry
+         * @description One entry of the audit log: who did what, when and from where; it never holds a secret.
+         */
+        AuditEntry: {
+            /**
+             * Account
+             * @description The account that it was done to.
+             */
+            account?: string | null;
+            /** Account Email */
+            account_email?: string | null;
+            action: components["schemas"]["AuditAction"];
+            /**
+             * Actor
+             * @description The account that did it; null if nobody was signed in, or on the server's own machine.
+             */
+            actor?: string | null;
+            /**
+             * Actor Email
+             * @description Its address now; null if it was deleted since.
+             */
+            actor_email?: string | null;
+            /**
+             * Address
+             * @description The caller's IP address, or the /64 network of an IPv6 address; empty on the server's own
+             *     machine.
+             */
+            address: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Detail
+             * @description The new value, such as a quota in bytes.
+             * @default
+             */
+            detail?: string;
+            /** Id */
+            id: string;
+            /**
+             * Target
+             * @description The id of the object that it was done to: a key, an item, a dead letter or a list.
+             * @default
+             */
+            target?: string;
         };
         /**
          * BulkEdit
@@ -1811,6 +2183,42 @@ export interface components {
          * @enum {string}
          */
         CustomTagSource: "user";
+        /**
+         * DeadLetter
+         * @description A record that no consumer could decode or handle, or a note to operators.
+         */
+        DeadLetter: {
+            /** Event Id */
+            event_id: string;
+            /**
+             * Event Type
+             * @description Type of the event in the record; empty if it cannot be read.
+             */
+            event_type: string;
+            /**
+             * Group
+             * @description The group of consumers that gave it up; empty for a note to operators.
+             */
+            group: string;
+            /** Id */
+            id: string;
+            /** Offset */
+            offset: number;
+            /** Partition */
+            partition: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Replayable
+             * @description False for a note to operators, such as `job.quarantined`: no consumer handles it.
+             */
+            replayable: boolean;
+            /**
+             * Topic
+             * @description The topic that the record comes from.
+             */
+            topic: string;
+        };
         /**
          * Download
          * @description A signed URL that returns an artifact's bytes.
@@ -2296,7 +2704,7 @@ export interface components {
             priority: components["schemas"]["Priority"];
             producer?: components["schemas"]["Producer"] | null;
             progress: components["schemas"]["Progress"];
-            /** @description Set while the job is queued, in the response to `GET /v1/jobs/{id}` only. */
+            /** @description Set while the job is queued, in the responses to `GET /v1/jobs` and `GET /v1/jobs/{id}`. */
             queue?: components["schemas"]["QueueState"] | null;
             reason?: components["schemas"]["Reason"] | null;
             /** Result */
@@ -2305,6 +2713,13 @@ export interface components {
             } | null;
             /** Retry Of */
             retry_of?: string | null;
+            /**
+             * Retry With
+             * @description Ways to retry a failed job, the most promising first; send the parameters of one to
+             *     `POST /v1/jobs/{id}/retry`. Empty if the same file would fail again.
+             * @default []
+             */
+            retry_with?: components["schemas"]["RetryWith"][];
             /** Run */
             run?: string | null;
             /** Started */
@@ -2347,6 +2762,19 @@ export interface components {
             /** @default interactive */
             priority?: components["schemas"]["Priority"];
             task: components["schemas"]["TaskName"];
+        };
+        /**
+         * JobRetry
+         * @description Request body to submit a finished job again.
+         */
+        JobRetry: {
+            /**
+             * Parameters
+             * @description Parameters to change, such as those of one entry of `retry_with`.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
         };
         /**
          * JobState
@@ -2407,6 +2835,47 @@ export interface components {
         LinkOpen: {
             /** Secret */
             secret: string;
+        };
+        /**
+         * Model
+         * @description Weights of one network, and the workers that have them.
+         */
+        Model: {
+            /**
+             * Bytes
+             * @description Size of all files before a conversion.
+             */
+            bytes: number;
+            /**
+             * Default
+             * @description Whether the service needs them to be ready.
+             */
+            default: boolean;
+            /**
+             * Installed
+             * @description Whether the worker has them.
+             */
+            installed: boolean;
+            /**
+             * Licence
+             * @description An SPDX expression.
+             */
+            licence: string;
+            /** Name */
+            name: string;
+            /**
+             * Source
+             * @description Where the first file is fetched from.
+             */
+            source: string;
+            task: components["schemas"]["TaskName"];
+            /** Version */
+            version: string;
+            /**
+             * Workers
+             * @description Workers of the last day that have these weights, at most 100.
+             */
+            workers: string[];
         };
         /**
          * NewApiKey
@@ -2483,10 +2952,60 @@ export interface components {
              */
             used?: string | null;
         };
+        /**
+         * OldestJob
+         * @description The job of a queue that has waited longest.
+         */
+        OldestJob: {
+            /** Age */
+            age: number;
+            /** Job */
+            job: string;
+            /**
+             * Message
+             * @description `waiting_for` as a sentence.
+             */
+            message: string;
+            /** Owner */
+            owner: string;
+            /**
+             * Queued
+             * Format: date-time
+             */
+            queued: string;
+            waiting_for: components["schemas"]["WaitReason"];
+        };
+        /**
+         * OneTimeLink
+         * @description A link that signs in to an account once, after which its password can be set anew.
+         */
+        OneTimeLink: {
+            /**
+             * Expires
+             * Format: date-time
+             */
+            expires: string;
+            /** Link */
+            link: string;
+        };
+        /** Page[AdminAccount] */
+        Page_AdminAccount_: {
+            /** Items */
+            items: components["schemas"]["AdminAccount"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[Artifact] */
         Page_Artifact_: {
             /** Items */
             items: components["schemas"]["Artifact"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[AuditEntry] */
+        Page_AuditEntry_: {
+            /** Items */
+            items: components["schemas"]["AuditEntry"][];
             /** Next */
             next?: string | null;
         };
@@ -2525,6 +3044,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[DeadLetter] */
+        Page_DeadLetter_: {
+            /** Items */
+            items: components["schemas"]["DeadLetter"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[DuplicateGroup] */
         Page_DuplicateGroup_: {
             /** Items */
@@ -2543,6 +3069,13 @@ export interface components {
         Page_Job_: {
             /** Items */
             items: components["schemas"]["Job"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[Model] */
+        Page_Model_: {
+            /** Items */
+            items: components["schemas"]["Model"][];
             /** Next */
             next?: string | null;
         };
@@ -2578,6 +3111,20 @@ export interface components {
         Page_TaskInfo_: {
             /** Items */
             items: components["schemas"]["TaskInfo"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[TaskQueue] */
+        Page_TaskQueue_: {
+            /** Items */
+            items: components["schemas"]["TaskQueue"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[Worker] */
+        Page_Worker_: {
+            /** Items */
+            items: components["schemas"]["Worker"][];
             /** Next */
             next?: string | null;
         };
@@ -2740,6 +3287,17 @@ export interface components {
              */
             ahead: number;
             /**
+             * Expected End S
+             * @description Seconds until the job ends, estimated likewise from the length of its audio.
+             */
+            expected_end_s?: number | null;
+            /**
+             * Expected Start S
+             * @description Seconds until the job starts, estimated from the run times of the task's latest jobs and the
+             *     slots of its workers; null if no worker is online or no such job has succeeded yet.
+             */
+            expected_start_s?: number | null;
+            /**
              * Message
              * @description `waiting_for` as a sentence.
              */
@@ -2767,6 +3325,24 @@ export interface components {
              * @description Text for a person: what was wrong and what to do.
              */
             message: string;
+        };
+        /**
+         * RetryWith
+         * @description A way to submit a failed job again that may succeed.
+         */
+        RetryWith: {
+            /**
+             * Parameters
+             * @description Parameters to change; empty to leave them as they are.
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /**
+             * Why
+             * @description Why that may help, as a sentence.
+             */
+            why: string;
         };
         /**
          * Run
@@ -3218,6 +3794,40 @@ export interface components {
             task: components["schemas"]["TaskName"];
         };
         /**
+         * StorageReport
+         * @description Bytes that the server stores.
+         */
+        StorageReport: {
+            /**
+             * Accounts
+             * @description The accounts that store most, at most 200, largest first.
+             */
+            accounts: components["schemas"]["AccountStorage"][];
+            /**
+             * Capacity
+             * @description Size of that disk.
+             */
+            capacity?: number | null;
+            /**
+             * Free
+             * @description Free bytes of the disk, if the object store is a folder.
+             */
+            free?: number | null;
+            /**
+             * Limit
+             * @description What all accounts may store together (`LIBRARY_SERVER_BYTES`); null without a limit.
+             */
+            limit?: number | null;
+            /** Originals */
+            originals: number;
+            /** Results */
+            results: number;
+            /** Total */
+            total: number;
+            /** Uploads */
+            uploads: number;
+        };
+        /**
          * StreamTicket
          * @description A single-use ticket that opens one live stream within its lifetime.
          */
@@ -3323,6 +3933,33 @@ export interface components {
          * @enum {string}
          */
         TaskName: "ingest" | "separation" | "slicing" | "tagging" | "midi" | "transcribe" | "analysis" | "export";
+        /**
+         * TaskQueue
+         * @description The jobs of one task.
+         */
+        TaskQueue: {
+            /**
+             * Median Run
+             * @description Median run time of the task's latest jobs; null until one has succeeded.
+             */
+            median_run?: number | null;
+            oldest?: components["schemas"]["OldestJob"] | null;
+            /** Queued */
+            queued: number;
+            /** Running */
+            running: number;
+            /**
+             * Slots
+             * @description Jobs that these workers can run at once.
+             */
+            slots: number;
+            task: components["schemas"]["TaskName"];
+            /**
+             * Workers
+             * @description Workers of the task that are online.
+             */
+            workers: number;
+        };
         /**
          * TokenPair
          * @description The tokens of a session: a short-lived access token and a single-use refresh token.
@@ -3593,6 +4230,65 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /**
+         * Worker
+         * @description A worker process that has claimed jobs within the last day.
+         */
+        Worker: {
+            /**
+             * Device
+             * @description `cpu` or `cuda`.
+             */
+            device: string;
+            /** Engine */
+            engine: string;
+            /**
+             * First Seen
+             * Format: date-time
+             */
+            first_seen: string;
+            /** Host */
+            host: string;
+            /**
+             * Id
+             * @description A new one at every start of the process.
+             */
+            id: string;
+            /**
+             * Last Seen
+             * Format: date-time
+             * @description Its last claim or heartbeat, exact to a minute.
+             */
+            last_seen: string;
+            /**
+             * Name
+             * @description Its task and its host, such as `midi@studio`.
+             */
+            name: string;
+            /**
+             * Online
+             * @description Whether it has claimed a job or sent a heartbeat within the last 10 minutes.
+             */
+            online: boolean;
+            /** Running */
+            running: number;
+            /**
+             * Slots
+             * @description Jobs that it can run at once.
+             */
+            slots: number;
+            task: components["schemas"]["TaskName"];
+            /**
+             * Version
+             * @description Version of its service; results of another version are not reused.
+             */
+            version: string;
+            /**
+             * Weights
+             * @description Names and versions of the weights in use.
+             */
+            weights: string;
+        };
     };
     responses: {
         /** @description Bad request. */
@@ -3849,6 +4545,389 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_accounts: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AdminAccount_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_accounts_by_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminAccount"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    patch_admin_accounts_by_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "disabled": false,
+                 *       "quota": 50000000000
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminAccount"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_admin_accounts_by_account_one_time_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneTimeLink"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_audit: {
+        parameters: {
+            query?: {
+                action?: components["schemas"]["AuditAction"] | null;
+                /** @description Who did it, or to whom it was done. */
+                account?: string | null;
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DeadLetter_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_admin_dead_letters_by_letter_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Model_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_queues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TaskQueue_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_storage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageReport"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_workers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Worker_"];
                 };
             };
             400: components["responses"]["Refused400"];
@@ -5588,7 +6667,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["JobRetry"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             202: {
