@@ -32,7 +32,19 @@ class ItemChanged(Message):
 
 
 class ItemDeleted(Message):
-    """An item was deleted, with everything derived from it."""
+    """An item was deleted for good; one event for each item derived from it."""
+
+    item: ItemId
+
+
+class ItemHidden(Message):
+    """An item was deleted with everything derived from it, and can be restored."""
+
+    item: ItemId
+
+
+class ItemRestored(Message):
+    """A hidden item was restored with everything that was hidden with it."""
 
     item: ItemId
 

@@ -52,6 +52,8 @@ LIBRARY_EVENTS = Topic(
         "item.added": events.ItemAdded,
         "item.changed": events.ItemChanged,
         "item.deleted": events.ItemDeleted,
+        "item.hidden": events.ItemHidden,
+        "item.restored": events.ItemRestored,
         "collection.changed": events.CollectionChanged,
         "search.matched": events.SearchMatched,
         "artifact.added": events.ArtifactAdded,

@@ -19,6 +19,7 @@ from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
 from services.library.catalogue.changes import ITEM_CHANGED
+from services.library.catalogue.hiding import VISIBILITY_CHANGED
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
 from services.library.collections.events import COLLECTION_CHANGED
@@ -38,7 +39,7 @@ from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
 from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
-from services.library.routes.items import item_routes
+from services.library.routes.items import hidden_routes, item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
@@ -54,7 +55,7 @@ from services.library.routes.waveforms import waveform_routes
 from services.library.saved_searches.listeners import match_members_again
 from services.library.saved_searches.matching import SavedSearchMatcher
 from services.library.saved_searches.repository import saved_queries
-from services.library.search.indexing import index_changes, index_results
+from services.library.search.indexing import index_changes, index_results, next_revisions
 from services.library.search.pending import queue_results
 from services.library.search.rebuild import MissingDocuments
 from services.library.search.searching import Searches
@@ -68,6 +69,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     upload_routes,
     item_edit_routes,
     item_routes,
+    hidden_routes,
     artifact_routes,
     tag_routes,
     collection_routes,
@@ -219,6 +221,7 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(JOB_FINISHED, index_results)
     database.hooks.register(JOB_FINISHED, queue_results)
     database.hooks.register(ITEM_CHANGED, index_changes)
+    database.hooks.register(VISIBILITY_CHANGED, next_revisions)
     database.hooks.register(COLLECTION_CHANGED, match_members_again)
 
 

@@ -140,6 +140,8 @@ GOOD: dict[str, Words] = {
     "get": lambda w: [w.item, "-o", "out"],
     "export": lambda w: ["mixdown", w.item, "-o", "out"],
     "rm": lambda w: [w.shell.tone("doomed.wav", frequency=307.0), "--yes"],
+    "hidden": lambda w: [],
+    "restore": lambda w: [_hidden(w)],
     "run": lambda w: ["midi", w.item, "-p", "midi.onset_threshold=0.6"],
     "jobs": lambda w: [w.item],
     "watch": lambda w: [w.run, "--after", "start"],
@@ -203,6 +205,8 @@ BAD: dict[str, tuple[list[str], int]] = {
     "get": (["tone", "--kind", "bogus"], 2),
     "export": (["samples", "nosuch"], 4),
     "rm": ([UNKNOWN, "--yes"], 4),
+    "hidden": (["--bogus"], 2),
+    "restore": (["nosuch"], 4),
     "run": (["nosuch", "tone"], 4),
     "jobs": (["--state", "bogus"], 2),
     "watch": (["nosuch"], 4),
@@ -259,6 +263,12 @@ def _saved_pipeline(w: CliHarness) -> str:
 
 def _collection(w: CliHarness) -> str:
     return w.shell.user.collections.create("Kicks").id
+
+
+def _hidden(w: CliHarness) -> str:
+    item = w.shell.tone("undone.wav", frequency=311.0)
+    w.shell.user.items.delete(item)
+    return item
 
 
 def _search(w: CliHarness) -> str:

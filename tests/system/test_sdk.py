@@ -76,6 +76,11 @@ class SdkHarness:
         self.user.collections.add(collection, [self.item])
         return collection
 
+    def hidden_item(self) -> str:
+        item = self.new_item()
+        self.user.items.delete(item)
+        return item
+
     def new_search(self) -> str:
         return self.user.saved_searches.create(secrets.token_hex(6), "class:kick").id
 
@@ -198,6 +203,8 @@ CASES: dict[str, Case] = {
     "invitations.create": lambda c, w: c.invitations.create("a friend", days=1),
     "invitations.list": lambda c, w: (w.new_invitation(), c.invitations.list())[1],
     "invitations.revoke": lambda c, w: c.invitations.revoke(w.new_invitation()),
+    "items.hidden": lambda c, w: (w.hidden_item(), c.items.hidden(page_size=1))[1],
+    "items.restore": lambda c, w: c.items.restore(w.hidden_item()),
     "items.delete": lambda c, w: c.items.delete(w.new_item()),
     "items.edit": lambda c, w: c.items.edit([{"items": [w.item], "rating": 3}]),
     "items.favourite": lambda c, w: c.items.favourite(w.item),

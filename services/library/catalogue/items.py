@@ -148,9 +148,9 @@ async def _read_tags_again(
 
 
 async def mark_deleted(repository: Repository, id_: str) -> DeletionRow:
-    """Write that an item is deleted, and what was cut from it: from now on nobody finds them.
+    """Write that an item, which may be hidden, is deleted for good, and what was cut from it.
 
-    Its bytes may come again.
+    From now on nobody finds them. Its bytes may come again.
 
     Raises
     ------
@@ -159,9 +159,14 @@ async def mark_deleted(repository: Repository, id_: str) -> DeletionRow:
     session = repository.session
     database = database_of(session)
     await hold_owner(session, repository.owner)
+    now = await database.time(session)
+    hidden = await session.get(DeletionRow, id_)
+    if hidden is not None and hidden.hidden:
+        row = repository.allowed(hidden, Action.WRITE)
+        row.hidden, row.created = False, now
+        return row
     item = await repository.item(id_, Action.WRITE, hold=True)
     item.sha256 = None
-    now = await database.time(session)
     row = DeletionRow(id=item.id, owner=item.owner, item=item.id, created=now)
     session.add(row)
     return row

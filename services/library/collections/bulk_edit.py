@@ -20,6 +20,7 @@ from kit.http.errors import ProblemError, not_found
 from services.library.access import Action
 from services.library.catalogue.artifacts import search_text
 from services.library.catalogue.events import emit_items_changed
+from services.library.catalogue.hiding import hide_items
 from services.library.catalogue.items import set_stem
 from services.library.catalogue.tables import ItemRow
 from services.library.collections.members import (
@@ -217,6 +218,7 @@ async def _write(
             gone = [change.item.id for change in changes if not change.favourite]
             await delete_items(collections, target.collection, gone)
     await emit_items_changed(session, [change.item for change in changed])
+    await hide_items(session, [change.item for change in changes if change.edit.hide])
 
 
 def _each(targets: Mapping[str, _Target | ProblemError]) -> Iterable[_Target]:

@@ -177,9 +177,8 @@ def _changes(work: _Round, matched: Mapping[str, DocumentIds]) -> dict[str, NewR
     """Return the new results of the searches that were matched."""
     changes = {}
     for search in work.searches:
-        if search.id not in matched:
-            continue
-        before, matches = work.results[search.id], matched[search.id]
+        # Without changed documents the numbers still change with what is hidden.
+        before, matches = work.results[search.id], matched.get(search.id, NONE)
         candidates = before.matches if search.wide else work.changed.ids
         unmatched = np.setdiff1d(candidates, matches)
         changes[search.id] = apply_changes(before, matches, unmatched, work.hidden)

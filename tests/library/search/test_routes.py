@@ -50,7 +50,7 @@ async def test_documents_follow_uploads_results_edits_and_deletions(catalogue: C
     assert await names(user, "drive") == set()
     assert await names(user, "walk bpm:90-94") == {"Day Walk"}
     assert await names(stranger, "") == set()
-    await user.http.delete(f"/v1/items/{song}")
+    await user.http.delete(f"/v1/items/{song}?permanently=true")
     assert await names(user, "") == set()
     async with catalogue.database.session() as session:
         assert all(row.removed for row in await session.scalars(select(SearchDocumentRow)))
@@ -145,7 +145,7 @@ async def test_documents_go_with_their_owner_and_a_day_after_their_item(
     user, other = catalogue.user(), catalogue.user()
     await user.track(b"mine" * 100)
     kept = await other.track(b"other" * 100)
-    await other.http.delete(f"/v1/items/{kept}")
+    await other.http.delete(f"/v1/items/{kept}?permanently=true")
     database = catalogue.database
     assert await delete_removed(database) == 0
     async with database.transaction() as session:

@@ -1,6 +1,14 @@
 """Types of the API's responses."""
 
-from cratedig.types.accounts import Account, ApiKey, Invitation, KeyScope, Session, Usage
+from cratedig.types.accounts import (
+    Account,
+    ApiKey,
+    HiddenUsage,
+    Invitation,
+    KeyScope,
+    Session,
+    Usage,
+)
 from cratedig.types.admin import (
     AccountChanges,
     AccountStorage,
@@ -20,6 +28,7 @@ from cratedig.types.catalogue import (
     ArtifactKind,
     Audio,
     Download,
+    HiddenItem,
     Item,
     ItemChanges,
     ItemKind,
@@ -120,6 +129,8 @@ __all__ = [
     "Feed",
     "FeedEntry",
     "FieldProblem",
+    "HiddenItem",
+    "HiddenUsage",
     "Histogram",
     "Invitation",
     "Item",

@@ -690,6 +690,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/hidden": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description List the items that you deleted and can restore, those deleted last first.
+         */
+        get: operations["get_hidden"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/invitations": {
         parameters: {
             query?: never;
@@ -797,6 +817,8 @@ export interface paths {
         /**
          * Delete
          * @description Delete an item, the items cut from it, their files and jobs.
+         *
+         *     For 30 days it is only hidden, and `POST /v1/items/{item}/restore` brings it back.
          */
         delete: operations["delete_items_by_item"];
         options?: never;
@@ -849,6 +871,28 @@ export interface paths {
          * @description Clear the favourite mark of an item.
          */
         delete: operations["delete_items_by_item_favourite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/items/{item}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore
+         * @description Restore a deleted item with everything that was hidden with it.
+         *
+         *     Jobs over it that were under way stay cancelled. A repeated request changes nothing.
+         */
+        post: operations["post_items_by_item_restore"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2445,6 +2489,36 @@ export interface components {
             step: string;
         };
         /**
+         * HiddenItem
+         * @description An item that its owner deleted, which can be restored with everything cut from it.
+         */
+        HiddenItem: {
+            /**
+             * Deleted For Good At
+             * Format: date-time
+             * @description From then on it cannot be restored; its bytes count as stored until then.
+             */
+            deleted_for_good_at: string;
+            /**
+             * Hidden At
+             * Format: date-time
+             */
+            hidden_at: string;
+            item: components["schemas"]["Item"];
+        };
+        /**
+         * HiddenUsage
+         * @description Bytes of hidden items, which their owner can restore.
+         */
+        HiddenUsage: {
+            /** Originals */
+            originals: number;
+            /** Results */
+            results: number;
+            /** Total */
+            total: number;
+        };
+        /**
          * Histogram
          * @description How many results have a value in each interval.
          *
@@ -2647,6 +2721,12 @@ export interface components {
             collections?: string[];
             /** Favourite */
             favourite?: boolean | null;
+            /**
+             * Hide
+             * @description Whether to delete the items, after the other changes; for 30 days they can be restored.
+             * @default false
+             */
+            hide?: boolean;
             /** Items */
             items: string[];
             kind?: components["schemas"]["ItemKind"] | null;
@@ -3055,6 +3135,13 @@ export interface components {
         Page_DuplicateGroup_: {
             /** Items */
             items: components["schemas"]["DuplicateGroup"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[HiddenItem] */
+        Page_HiddenItem_: {
+            /** Items */
+            items: components["schemas"]["HiddenItem"][];
             /** Next */
             next?: string | null;
         };
@@ -4174,6 +4261,11 @@ export interface components {
          * @description Bytes that an account stores.
          */
         Usage: {
+            /**
+             * @description How much of `originals` and `results` belongs to hidden items; delete them for good with
+             *     `DELETE /v1/items/{item}?permanently=true` to free it at once.
+             */
+            hidden: components["schemas"]["HiddenUsage"];
             /**
              * Limit
              * @description Maximum of `total`, in bytes.
@@ -5885,6 +5977,43 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
+    get_hidden: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_HiddenItem_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
     get_invitations: {
         parameters: {
             query?: never;
@@ -6126,7 +6255,10 @@ export interface operations {
     };
     delete_items_by_item: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Delete it at once, so that it cannot be restored. */
+                permanently?: boolean;
+            };
             header?: never;
             path: {
                 item: string;
@@ -6289,6 +6421,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_items_by_item_restore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Item"];
+                };
             };
             400: components["responses"]["Refused400"];
             401: components["responses"]["Refused401"];
