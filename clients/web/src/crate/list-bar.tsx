@@ -129,6 +129,7 @@ function Selection({
   const favouriteTip = useTooltip("crate-favourite");
   const tagTip = useTooltip("crate-tag");
   const collectTip = useTooltip("crate-collect");
+  const hideTip = useTooltip("crate-hide");
   const exportTip = useTooltip("export");
   const isTooMany = count > crate.targetCount;
   return (
@@ -150,6 +151,9 @@ function Selection({
       </button>
       <button type="button" className="btn small" title={collectTip} onClick={onCollect}>
         Collect
+      </button>
+      <button type="button" className="btn small" title={hideTip} onClick={() => void crate.hide()}>
+        Hide
       </button>
       <button
         type="button"

@@ -53,6 +53,7 @@ export function useCrateKeys(crate: Crate, actions: CrateActions): void {
     },
     "crate-save": () => hit && void saveSound(hit),
     export: () => void crate.targets().then((hits) => exportItems(hits.map((each) => each.item))),
+    "crate-hide": () => void crate.hide(),
     "crate-auto-play": () => {
       localStorage.setItem(AUTO_PLAY, isAutoPlay ? "1" : "0");
       setIsAutoPlay(!isAutoPlay);

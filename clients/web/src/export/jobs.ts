@@ -95,8 +95,8 @@ export async function startExport(
   const job = (await data(api.POST("/v1/jobs", { body, headers: idempotent() }))) as Job;
   started.set(job.id, subject);
   await queries.invalidateQueries({ queryKey: exportsQuery(subject).queryKey });
-  // A result that exists already comes with the answer; no event follows.
-  await finish(job);
+  // It may have ended before its events were waited for, or be a result that existed before.
+  await readAndFinish(job.id);
 }
 
 /** Save what this page started when its jobs end; return a function that stops. */

@@ -31,6 +31,7 @@ const Tray = lazy(() => import("../crate/tray").then((module) => ({ default: mod
 const Track = lazy(() => import("../track").then((module) => ({ default: module.Track })));
 const Tracks = lazy(() => import("../tracks").then((module) => ({ default: module.Tracks })));
 const Activity = lazy(() => import("../activity").then((module) => ({ default: module.Activity })));
+const Admin = lazy(() => import("../admin").then((module) => ({ default: module.Admin })));
 const Settings = lazy(() => import("../settings").then((module) => ({ default: module.Settings })));
 
 const Export = lazy(() => import("../export").then((module) => ({ default: module.Export })));
@@ -50,6 +51,7 @@ export function Shell() {
   const [overlay, setOverlay] = useState<Overlay>("none");
   const exported = useStore(exportSubject);
   const account = "account" in state ? state.account.id : "";
+  const isAdmin = "account" in state && state.account.admin;
   useEffect(() => {
     restoreUploads();
     void processReadyItems();
@@ -72,6 +74,7 @@ export function Shell() {
     "go-crate": () => navigate("/crate"),
     "go-tracks": () => navigate("/tracks"),
     "go-settings": () => navigate("/settings/account"),
+    ...(isAdmin && { "go-admin": () => navigate("/admin/workers") }),
     activity: () => {
       if (path === "/activity") return;
       if (window.innerWidth < MIN_DRAWER_PAGE) navigate("/activity");
@@ -87,7 +90,7 @@ export function Shell() {
         <Strips />
         <div className="place">
           <Suspense fallback={<main aria-busy="true" aria-label="Loading" />}>
-            <PlaceOf route={routeOf(path)} />
+            <PlaceOf route={routeOf(path)} isAdmin={isAdmin} />
           </Suspense>
         </div>
         <div className="tray-slot">
@@ -143,7 +146,9 @@ async function step(direction: "undo" | "redo"): Promise<void> {
   }
 }
 
-function PlaceOf({ route }: { route: Route }) {
+function PlaceOf({ route: asked, isAdmin }: { route: Route; isAdmin: boolean }) {
+  // What only administrators may see is, for others, an address that nothing has.
+  const route: Route = asked.kind === "admin" && !isAdmin ? { kind: "unknown" } : asked;
   switch (route.kind) {
     case "crate":
       return <CratePlace />;
@@ -155,6 +160,8 @@ function PlaceOf({ route }: { route: Route }) {
       return <Activity />;
     case "settings":
       return <Settings section={route.section} />;
+    case "admin":
+      return <Admin section={route.section} />;
     case "unknown":
       return (
         <main className="plain-page">
