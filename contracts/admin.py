@@ -167,7 +167,7 @@ class AccountChange(StrictModel):
 
 
 class OneTimeLink(Message):
-    """A link that signs in to an account once, after which its password can be set anew."""
+    """A link that signs in to an account once, after which a new password can be set."""
 
     link: str
     expires: datetime

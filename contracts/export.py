@@ -185,11 +185,11 @@ class ProcessingOptions(StrictModel):
     """How the sound of `samples` and `loops` is changed; by default it is not."""
 
     bpm: Annotated[float, Field(ge=20, le=400, allow_inf_nan=False)] | None = None
-    """Fit sounds with a tempo to this one, in beats per minute, at the same pitch; at most to half
-    or double their tempo."""
+    """Fit loops to this tempo, in beats per minute, at the same pitch; at most to half or double
+    their own. One-shots keep their speed."""
     key: KeyLabel | None = None
-    """Transpose sounds with a key to this one, or to its relative key if their mode differs, by at
-    most 6 semitones at the same length."""
+    """Transpose loops and pitched sounds to this key, or to its relative key if their mode differs,
+    by at most 6 semitones at the same length. Drums keep their pitch."""
     trim: bool = False
     """Only for `samples`: cut off what is more than 60 dB below the peak at both ends."""
     peak_dbfs: Annotated[float, Field(ge=-60, le=0, allow_inf_nan=False)] | None = None

@@ -119,7 +119,7 @@ class Administration:
         return await self.account(account_id)
 
     async def make_link(self, principal: Principal, account_id: str, *, url: str) -> OneTimeLink:
-        """Return a link that signs in to an account once and lets its password be set anew.
+        """Return a link that signs in to an account once and lets a new password be set.
 
         The old password works until the link is used.
 

@@ -96,14 +96,14 @@ class AuditLog:
 
     async def record_forwarded(self, principal: Principal, method: str, path: str) -> None:
         """Write that the library has done what an entry is kept of."""
-        if method == "GET" and (found := _ADMIN_LIST.match(path)):
-            await self.record_read(principal, found[1])
-        elif method == "POST" and (found := _REPLAY.match(path)):
+        if method == "GET" and (match := _ADMIN_LIST.match(path)):
+            await self.record_read(principal, match[1])
+        elif method == "POST" and (match := _REPLAY.match(path)):
             action = AuditAction.DEAD_LETTER_REPLAYED
-            await self.record(action, actor=principal.user, target=found[1])
-        elif method == "DELETE" and (found := _ITEM.match(path)):
+            await self.record(action, actor=principal.user, target=match[1])
+        elif method == "DELETE" and (match := _ITEM.match(path)):
             action, user = AuditAction.ITEM_DELETED, principal.user
-            await self.record(action, actor=user, account=user, target=found[1])
+            await self.record(action, actor=user, account=user, target=match[1])
 
     async def entries(self, filter_: AuditFilter, *, limit: int) -> tuple[AuditEntry, ...]:
         """Return entries, newest first."""

@@ -41,7 +41,7 @@ async def emails(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
     query = select(col(AccountRow.id), col(AccountRow.email)).where(
         col(AccountRow.id).in_(list(ids)), col(AccountRow.deleted).is_(False)
     )
-    return dict(await session.execute(query))
+    return dict((await session.execute(query)).all())
 
 
 async def sweep(session: AsyncSession, action: AuditAction, *, before: datetime, kept: int) -> None:

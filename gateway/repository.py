@@ -150,7 +150,7 @@ async def count_keys_of(session: AsyncSession, accounts: Sequence[str]) -> dict[
         .where(col(ApiKeyRow.account).in_(accounts))
         .group_by(col(ApiKeyRow.account))
     )
-    return dict(await session.execute(query))
+    return dict((await session.execute(query)).all())
 
 
 async def delete_key(session: AsyncSession, account_id: str, key_id: str) -> bool:

@@ -57,8 +57,8 @@ def unpack(
 
 def parse_id(id_: str) -> tuple[int, int] | None:
     """Return partition and offset of a stored dead letter; `None` if this is no id of one."""
-    found = re.fullmatch(r"([0-9]{1,6})-([0-9]{1,18})", id_)
-    return (int(found[1]), int(found[2])) if found else None
+    match = re.fullmatch(r"([0-9]{1,6})-([0-9]{1,18})", id_)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 class ConsumedRecord(Protocol):
@@ -83,10 +83,10 @@ def parse_dead_letter(stored: ConsumedRecord) -> DeadLetter | None:
 
 def parse_record(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:
     """Decode a record by its place on the dead-letter topic; `None` if it is neither kind."""
-    letter = unpack(record.key, record.headers, record.value) or operator_event(
+    dead_letter = unpack(record.key, record.headers, record.value) or operator_event(
         record, topic=topic, partition=partition, offset=offset
     )
-    return letter and replace(letter, id=f"{partition}-{offset}")
+    return dead_letter and replace(dead_letter, id=f"{partition}-{offset}")
 
 
 def operator_event(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:

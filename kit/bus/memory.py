@@ -103,12 +103,12 @@ class MemoryBus:
     async def latest_dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:
         """Return the last `limit` kept dead letters of each partition."""
         partitions = self._topics.get(DEAD_LETTERS.name, ())
-        letters = [
+        dead_letters = [
             self._dead_letter(number, offset)
             for number, partition in enumerate(partitions)
             for offset in range(max(partition.first, partition.end - limit), partition.end)
         ]
-        return tuple(letter for letter in letters if letter is not None)
+        return tuple(stored for stored in dead_letters if stored is not None)
 
     async def dead_letter(self, id_: str) -> DeadLetter | None:
         """Return a kept dead letter by its id."""

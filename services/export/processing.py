@@ -12,6 +12,7 @@ import python_stretch
 
 from contracts.export import ProcessingOptions
 from contracts.items import AudioFacts
+from contracts.tagging import SoundClass
 from kit.arrays import AudioBlock
 from kit.audio.decode import read
 from kit.audio.encode import AudioForm, Encoder
@@ -24,6 +25,9 @@ MAX_RATIO = 2.0
 """The largest change of tempo, as a factor in either direction."""
 _SILENCE = 10 ** (-60 / 20)
 """What is smaller than this share of the peak is silence at the ends of a sound."""
+_PITCHED = frozenset({SoundClass.BASS, SoundClass.VOCAL, SoundClass.SYNTH})
+_ONE_SHOTS = frozenset(SoundClass) - {SoundClass.LOOP, SoundClass.UNKNOWN}
+"""Classes that have no tempo of their own; those that are not pitched have no key either."""
 _TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SHIFTS = {"#": 1, "b": -1}
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -60,17 +64,28 @@ class ProcessedFile:
     """What was done to it, as text for a person."""
 
 
-def fit_of(bpm: float | None, key: str | None, options: ProcessingOptions) -> Fit:
+def fit_of(
+    bpm: float | None, key: str | None, options: ProcessingOptions, *, sound: str = ""
+) -> Fit:
     """Return how a sound is fitted; without a tempo or a key it keeps its speed or its pitch.
 
+    One-shots keep their speed, and drums their pitch, whatever the song is that they were cut from.
     A tempo more than `MAX_RATIO` away is left as it is.
+
+    Parameters
+    ----------
+    bpm, key
+        Of the sound, or of its song.
+    sound
+        Its class, if it is known; other words mean nothing.
     """
     fit = Fit(bpm, key)
-    if options.bpm is not None and bpm is not None:
+    one_shot = sound in _ONE_SHOTS
+    if options.bpm is not None and bpm is not None and not one_shot:
         ratio = options.bpm / bpm
         if 1 / MAX_RATIO <= ratio <= MAX_RATIO:
             fit = replace(fit, factor=ratio, bpm=options.bpm)
-    if options.key is not None and key is not None:
+    if options.key is not None and key is not None and not (one_shot and sound not in _PITCHED):
         semitones, fitted = transposition(key, options.key)
         fit = replace(fit, semitones=semitones, key=fitted)
     return fit
@@ -103,6 +118,7 @@ def process_file(
     *,
     bpm: float | None,
     key: str | None,
+    sound: str = "",
     form: AudioForm = AudioForm.WAV_FLOAT,
 ) -> ProcessedFile:
     """Write a sound as the options ask for: first tempo and key, then the ends, then the level.
@@ -115,8 +131,8 @@ def process_file(
         A file that libsndfile reads.
     path
         Where to write; see `form`.
-    bpm, key
-        What is known of the sound.
+    bpm, key, sound
+        See `fit_of`.
     form
         FLAC or WAV.
 
@@ -136,7 +152,7 @@ def process_file(
         )
     audio = read(source)
     done = []
-    fit = fit_of(bpm, key, options)
+    fit = fit_of(bpm, key, options, sound=sound)
     if fit.changes:
         audio = _stretched(audio, facts.sample_rate, fit)
         done += _described(bpm, fit)

@@ -75,7 +75,7 @@ class FileNaming:
 
         `bpm` and `key` are those of the stored sound; the name has those after processing.
         """
-        fit = fit_of(bpm, key, self.processing)
+        fit = fit_of(bpm, key, self.processing, sound=sound)
         bpm, key = fit.bpm, fit.key
         values = {
             "name": name,

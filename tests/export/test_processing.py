@@ -117,6 +117,22 @@ def test_unknown_and_distant_tempos_are_left_as_they_are() -> None:
     assert fit_of(80.0, None, options).bpm == 80.0
 
 
+def test_one_shots_keep_their_speed_and_drums_their_pitch() -> None:
+    options = ProcessingOptions(bpm=132.0, key="D:maj")
+    fits = {
+        sound: fit_of(120.0, "C:maj", options, sound=sound)
+        for sound in ("kick", "bass", "loop", "unknown", "vocals")
+    }
+    assert {sound: round(fit.factor, 3) for sound, fit in fits.items()} == {
+        **{"kick": 1.0, "bass": 1.0},
+        **{"loop": 1.1, "unknown": 1.1, "vocals": 1.1},
+    }
+    assert {sound: fit.semitones for sound, fit in fits.items()} == {
+        **{"kick": 0, "bass": 2},
+        **{"loop": 2, "unknown": 2, "vocals": 2},
+    }
+
+
 def test_a_sound_that_is_too_long_is_refused(tmp_path: Path) -> None:
     job = sounds(tmp_path, np.zeros((1, (MAX_SECONDS + 1) * RATE), np.float32))
     with pytest.raises(Rejected, match="at most 300 s can be processed"):

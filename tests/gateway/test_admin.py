@@ -265,7 +265,7 @@ async def test_the_audit_log_is_bounded_in_days_and_entries(tmp_path: Path) -> N
         async def count() -> dict[str, int]:
             query = select(AuditRow.action, func.count()).group_by(AuditRow.action)
             async with database.session() as session:
-                return dict(await session.execute(query))
+                return dict((await session.execute(query)).all())
 
         await audit.record(AuditAction.SIGN_OUT)
         async with database.transaction() as session:

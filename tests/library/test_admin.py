@@ -139,15 +139,15 @@ async def test_a_dead_letter_goes_back_to_its_topic(catalogue: Catalogue) -> Non
     event: Event[Any] = make_event("job.quarantined", note, subject=job)
     await bus.publish(DEAD_LETTERS, event, key=job)
     letters = {row["event_type"]: row for row in await listed(admin, "dead-letters")}
-    shown, told = letters["job.released"], letters["job.quarantined"]
+    shown, note_ = letters["job.released"], letters["job.quarantined"]
     assert (shown["topic"], shown["partition"], shown["offset"]) == (JOBS_EVENTS.name, 3, 7)
-    assert (shown["replayable"], told["replayable"]) == (True, False)
+    assert (shown["replayable"], note_["replayable"]) == (True, False)
     for _ in range(2):
         replayed = await admin.post(f"/admin/dead-letters/{shown['id']}/replay")
         assert replayed["event_id"] == released.id
     records = bus.records(JOBS_EVENTS.name)  # type: ignore[attr-defined]
     assert list(records) == [record, record]
-    for id_, status in ((told["id"], 409), ("0-999", 404), ("9999-0", 404), ("x", 404)):
+    for id_, status in ((note_["id"], 409), ("0-999", 404), ("9999-0", 404), ("x", 404)):
         answer = await admin.http.post(f"/v1/admin/dead-letters/{id_}/replay")
         assert answer.status_code == status, id_
 

@@ -194,7 +194,7 @@ class KafkaBus:
     async def latest_dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:
         """Return the last `limit` stored dead letters of each partition. Raises `BusError`."""
         last = self.dead_letters(lambda _, first, end: range(max(first, end - limit), end))
-        return tuple([letter async for letter in last])
+        return tuple([dead_letter async for dead_letter in last])
 
     async def dead_letter(self, id_: str) -> DeadLetter | None:
         """Return a stored dead letter by its id. Raises `BusError`."""
@@ -206,7 +206,7 @@ class KafkaBus:
             stored = number == partition and first <= offset < end
             return range(offset, offset + 1) if stored else range(0)
 
-        return next(iter([letter async for letter in self.dead_letters(only)]), None)
+        return next(iter([dead_letter async for dead_letter in self.dead_letters(only)]), None)
 
     async def _place(
         self, reader: AIOKafkaConsumer, topic: Topic, positions: dict[int, int], *, fresh: bool

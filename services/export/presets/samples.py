@@ -87,6 +87,7 @@ def _processed(context: ExportContext, name: str, sound: _Sound) -> _Sound:
         context.params.processing,
         bpm=sound.bpm,
         key=sound.key,
+        sound=sound.sound,
         form=form,
     )
     if file.done:
@@ -124,7 +125,9 @@ def _of_item(file: JobInput, item: ExportItem) -> _Sound:
 
 
 def _sound(file: JobInput, item: ExportItem, name: str, sound: str) -> _Sound:
-    return _Sound(file.path, source_of(file), item, name, sound, item.bpm, item.key)
+    # A drum has no key, even if its song has one.
+    key = None if Stem.DRUMS in (file.stem, item.stem) else item.key
+    return _Sound(file.path, source_of(file), item, name, sound, item.bpm, key)
 
 
 def _class_name(sound: SoundClass | None) -> str:

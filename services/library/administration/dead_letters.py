@@ -1,5 +1,7 @@
 """Dead letters: list the latest ones, and send one back to the topic that it came from."""
 
+from operator import attrgetter
+
 from contracts.admin import DeadLetter
 from contracts.problems import ProblemCode
 from kit.bus.base import Bus, BusError
@@ -24,7 +26,7 @@ async def list_dead_letters(bus: Bus) -> tuple[DeadLetter, ...]:
     except BusError:
         raise _unavailable() from None
     # Ids of events grow with time.
-    shown = sorted(map(_shown, stored), key=lambda letter: letter.event_id, reverse=True)
+    shown = sorted(map(_shown, stored), key=attrgetter("event_id"), reverse=True)
     return tuple(shown[:MAX_SHOWN])
 
 

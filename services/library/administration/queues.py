@@ -43,7 +43,7 @@ async def list_queues(session: AsyncSession, *, policy: Policy) -> tuple[TaskQue
 
 async def _counts(session: AsyncSession, state: JobState) -> dict[str, int]:
     query = select(col(JobRow.task), func.count()).where(in_state(state)).group_by(col(JobRow.task))
-    return dict(await session.execute(query))
+    return dict((await session.execute(query)).all())
 
 
 async def _oldest(

@@ -59,10 +59,10 @@ async def storage_of(
     """Return the storage of owners, also of those that store nothing."""
     rows = await session.scalars(select(UsageRow).where(col(UsageRow.owner).in_(owners)))
     stored = {row.owner: _stored(row) for row in rows}
-    found = ((owner, stored.get(owner, Stored())) for owner in owners)
+    pairs = ((owner, stored.get(owner, Stored())) for owner in owners)
     return tuple(
         OwnerStorage(quota=of_owner.quota, **_of_owner(owner, of_owner, policy))
-        for owner, of_owner in found
+        for owner, of_owner in pairs
     )
 
 

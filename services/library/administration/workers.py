@@ -45,17 +45,17 @@ async def list_workers(session: AsyncSession, *, policy: Policy) -> tuple[Worker
 
 async def list_models(session: AsyncSession) -> tuple[Model, ...]:
     """Return the weights that the manifests of the last day's workers list, by task and name."""
-    found: dict[tuple[str, str, str], tuple[ModelWeights, list[WorkerId]]] = {}
+    models: dict[tuple[str, str, str], tuple[ModelWeights, list[WorkerId]]] = {}
     for row in await _rows(session):
         for weights in WorkerInfo.model_validate(row.about).models:
             key = (row.task, weights.name, weights.version)
-            first, workers = found.setdefault(key, (weights, []))
+            first, workers = models.setdefault(key, (weights, []))
             if weights.installed:
                 workers.append(WorkerId(row.id))
-                found[key] = (first.model_copy(update={"installed": True}), workers)
+                models[key] = (first.model_copy(update={"installed": True}), workers)
     return tuple(
         Model(task=TaskName(task), workers=tuple(workers[:MAX_OF_MODEL]), **weights.model_dump())
-        for (task, _, _), (weights, workers) in sorted(found.items())
+        for (task, _, _), (weights, workers) in sorted(models.items())
     )
 
 
@@ -98,4 +98,7 @@ def _shown(row: WorkerRow, busy: _Busy | None, now: datetime, policy: Policy) ->
 
 
 def _replaced(worker: Worker, others: Sequence[Worker]) -> bool:
-    return any(o.name == worker.name and o.first_seen >= worker.last_seen for o in others)
+    return any(
+        other.name == worker.name and other.id != worker.id and other.first_seen >= worker.last_seen
+        for other in others
+    )

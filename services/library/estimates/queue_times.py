@@ -94,7 +94,7 @@ async def _with_times(
     queued = [row for row in rows if row.id in states]
     items = [row.item for row in queued if row.item is not None]
     lengths = select(col(ItemRow.id), col(ItemRow.audio)).where(col(ItemRow.id).in_(items))
-    audio: dict[str, Any] = dict(await session.execute(lengths))
+    audio: dict[str, Any] = dict((await session.execute(lengths)).all())
     timed = {}
     for row in queued:
         state, run_time, capacity = states[row.id], times.get(row.task), available.get(row.task)

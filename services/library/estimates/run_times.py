@@ -99,9 +99,9 @@ def fit(pairs: Sequence[tuple[Seconds | None, Seconds]]) -> RunTime:
     if not known:
         return RunTime(middle, middle, 0.0)
     slopes = [
-        (two[1] - one[1]) / (two[0] - one[0])
-        for one, two in combinations(sorted(known), 2)
-        if two[0] >= MIN_SPREAD * one[0]
+        (long[1] - short[1]) / (long[0] - short[0])
+        for short, long in combinations(sorted(known), 2)
+        if long[0] >= MIN_SPREAD * short[0]
     ]
     if len(known) < MIN_FOR_LINE or not slopes:
         return RunTime(middle, 0.0, median(run / audio for audio, run in known))

@@ -40,13 +40,13 @@ def admin_routes(server: Context) -> APIRouter:
         """List the latest 200 dead letters: records that no consumer could decode or handle."""
         return Page(items=await list_dead_letters(server.bus))
 
-    @router.post("/dead-letters/{letter}/replay", status_code=202)
-    async def replay(principal: Administrator, letter: DeadLetterId) -> DeadLetter:
+    @router.post("/dead-letters/{dead_letter}/replay", status_code=202)
+    async def replay(principal: Administrator, dead_letter: DeadLetterId) -> DeadLetter:
         """Send a dead letter back to its topic; a second replay does no harm.
 
         Remove the cause first, or the record becomes a dead letter again.
         """
-        return await replay_dead_letter(server.bus, letter)
+        return await replay_dead_letter(server.bus, dead_letter)
 
     @router.get("/storage")
     async def storage(principal: Administrator) -> StorageReport:

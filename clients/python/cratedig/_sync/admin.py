@@ -33,14 +33,14 @@ class Admin(Resource):
             Operation("GET", "/v1/admin/dead-letters", types.Page[types.DeadLetter])
         )
 
-    def replay_dead_letter(self, letter: str) -> types.DeadLetter:
+    def replay_dead_letter(self, dead_letter: str) -> types.DeadLetter:
         """Send a dead letter back to its topic. Doing it twice does no harm."""
         return self._connection.send(
             Operation(
                 "POST",
-                "/v1/admin/dead-letters/{letter}/replay",
+                "/v1/admin/dead-letters/{dead_letter}/replay",
                 types.DeadLetter,
-                {"letter": letter},
+                {"dead_letter": dead_letter},
             )
         )
 
@@ -86,7 +86,7 @@ class Admin(Resource):
         )
 
     def one_time_link(self, account: str) -> types.OneTimeLink:
-        """Create a link that signs in to an account once, to set its password anew."""
+        """Create a link that signs in to an account once, to set a new password."""
         return self._connection.send(
             Operation(
                 "POST",

@@ -31,14 +31,14 @@ def show_status(json: AsJson = False) -> None:
     """Show workers, queues, dead letters and storage at a glance."""
     with Client() as client:
         workers, queues = list(client.admin.workers()), list(client.admin.queues())
-        letters, storage = list(client.admin.dead_letters()), client.admin.storage()
+        dead_letters, storage = list(client.admin.dead_letters()), client.admin.storage()
     online = sum(worker.online for worker in workers)
     figures = {
         "workers_online": online,
         "workers_offline": len(workers) - online,
         "queued": sum(queue.queued for queue in queues),
         "running": sum(queue.running for queue in queues),
-        "dead_letters": len(letters),
+        "dead_letters": len(dead_letters),
         "stored": storage.total,
         "free": storage.free,
     }
@@ -47,7 +47,7 @@ def show_status(json: AsJson = False) -> None:
         return
     print_line(f"workers       {online} online, {figures['workers_offline']} offline")
     print_line(f"jobs          {figures['running']} running, {figures['queued']} queued")
-    print_line(f"dead letters  {len(letters)}")
+    print_line(f"dead letters  {len(dead_letters)}")
     free = f", {format_size(storage.free)} free" if storage.free is not None else ""
     print_line(f"storage       {format_size(storage.total)}{free}")
     for queue in queues:
@@ -105,20 +105,25 @@ def list_queues(json: AsJson = False) -> None:
 
 
 @admin.command("letters")
-def list_letters(json: AsJson = False) -> None:
+def list_dead_letters(json: AsJson = False) -> None:
     """List dead letters: records that no consumer could decode or handle."""
     with Client() as client:
         listed = list(client.admin.dead_letters())
     rows = (
-        (letter.id, letter.topic, letter.event_type, letter.reason.splitlines()[0][:200])
-        for letter in listed
+        (
+            dead_letter.id,
+            dead_letter.topic,
+            dead_letter.event_type,
+            dead_letter.reason.splitlines()[0][:200],
+        )
+        for dead_letter in listed
     )
     columns = ("ID", "TOPIC", "EVENT", "REASON")
     _print(listed, columns, rows, empty="There are no dead letters.", json=json)
 
 
 @admin.command("replay")
-def replay_letters(
+def replay_dead_letters(
     ids: Annotated[list[str], typer.Argument(help="Ids of dead letters.")], json: AsJson = False
 ) -> None:
     """Send dead letters back to their topics, once their cause is removed."""
@@ -127,8 +132,8 @@ def replay_letters(
     if json:
         print_json(replayed)
     else:
-        for letter in replayed:
-            print_line(f"{letter.id}  sent to {letter.topic}")
+        for dead_letter in replayed:
+            print_line(f"{dead_letter.id}  sent to {dead_letter.topic}")
 
 
 @admin.command("storage")
@@ -192,10 +197,11 @@ def change_account(
     ] = None,
     administrator: Annotated[
         bool | None,
-        typer.Option("--administrator/--no-administrator", help="Whether it is one."),
+        typer.Option("--administrator/--no-administrator", help="Whether it is an administrator."),
     ] = None,
     quota: Annotated[
-        str | None, typer.Option(help="What it may store, such as 50GB; `default` for no own one.")
+        str | None,
+        typer.Option(help="What it may store, such as 50GB, or `default`."),
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -208,15 +214,18 @@ def change_account(
     if quota is not None:
         changes["quota"] = _parse_quota(quota)
     with Client() as client:
-        found = _find(client, account)
+        shown = _find(client, account)
         if changes:
-            found = client.admin.change_account(found.id, **changes)
-    _print_one(found, json=json)
+            shown = client.admin.change_account(shown.id, **changes)
+    if json:
+        print_json(shown)
+    else:
+        print_table(_ACCOUNT_COLUMNS, [_account_row(shown)])
 
 
 @admin.command("link")
 def make_link(account: Account, json: AsJson = False) -> None:
-    """Create a link that signs in to an account once, to set its password anew."""
+    """Create a link that signs in to an account once, to set a new password."""
     with Client() as client:
         link = client.admin.one_time_link(_find(client, account).id)
     if json:
@@ -275,9 +284,9 @@ def _find(client: Client, account: str) -> types.AdminAccount:
     """Return an account by its e-mail address or id."""
     if "@" not in account:
         return client.admin.account(account)
-    for found in client.admin.accounts(page_size=200):
-        if found.email == account.casefold():
-            return found
+    for listed in client.admin.accounts(page_size=200):
+        if listed.email == account.casefold():
+            return listed
     raise LookupFailedError(f"No account has the address {account}. List them: admin accounts")
 
 
@@ -306,10 +315,3 @@ def _print(
         print_table(columns, rows)
     elif empty:
         print_note(empty)
-
-
-def _print_one(account: types.AdminAccount, *, json: bool) -> None:
-    if json:
-        print_json(account)
-    else:
-        print_table(_ACCOUNT_COLUMNS, [_account_row(account)])

@@ -122,7 +122,7 @@ class AccountChanges(TypedDict, total=False):
 
 
 class OneTimeLink(Answer):
-    """A link that signs in to an account once, after which its password can be set anew."""
+    """A link that signs in to an account once, after which a new password can be set."""
 
     link: str
     expires: datetime

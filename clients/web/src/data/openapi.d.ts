@@ -183,7 +183,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/admin/dead-letters/{letter}/replay": {
+    "/v1/admin/dead-letters/{dead_letter}/replay": {
         parameters: {
             query?: never;
             header?: never;
@@ -198,7 +198,7 @@ export interface paths {
          *
          *     Remove the cause first, or the record becomes a dead letter again.
          */
-        post: operations["post_admin_dead_letters_by_letter_replay"];
+        post: operations["post_admin_dead_letters_by_dead_letter_replay"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3057,7 +3057,7 @@ export interface components {
         };
         /**
          * OneTimeLink
-         * @description A link that signs in to an account once, after which its password can be set anew.
+         * @description A link that signs in to an account once, after which a new password can be set.
          */
         OneTimeLink: {
             /**
@@ -4874,12 +4874,12 @@ export interface operations {
             503: components["responses"]["Refused503"];
         };
     };
-    post_admin_dead_letters_by_letter_replay: {
+    post_admin_dead_letters_by_dead_letter_replay: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                letter: string;
+                dead_letter: string;
             };
             cookie?: never;
         };

@@ -23,6 +23,12 @@ const FRAME_KEYS: readonly KeyEntry[] = [
   { command: "go-admin", chords: ["G W"], label: "Go to Administration", place: "everywhere" },
   { command: "add", chords: ["U"], label: "Add files", place: "everywhere" },
   { command: "export", chords: ["Ctrl+E"], label: "Export", place: "everywhere" },
+  {
+    command: "fit",
+    chords: ["Shift+F"],
+    label: "Fit sounds to a tempo and key, on or off",
+    place: "everywhere",
+  },
   { command: "undo", chords: ["Ctrl+Z"], label: "Undo", place: "everywhere" },
   { command: "redo", chords: ["Ctrl+Shift+Z"], label: "Redo", place: "everywhere" },
 ];
