@@ -25,7 +25,10 @@ class ItemAdded(Message):
 
 
 class ItemChanged(Message):
-    """An item's name, metadata, kind, state, tags, rating or favourite mark changed."""
+    """An item's name, metadata, kind, state, tags, rating or favourite mark changed.
+
+    Also if tagging found out the class of a sample.
+    """
 
     item: ItemId
     state: ItemState

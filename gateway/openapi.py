@@ -18,6 +18,7 @@ _REFUSED = {
     "404": "Not found.",
     "405": "This path does not support this method.",
     "409": "Conflict with the current state.",
+    "412": "The resource changed: it has another ETag than the one in If-Match.",
     "413": "The body is too large.",
     "422": "A field of the request is missing, malformed or out of range.",
     "429": "Too many requests; retry after the seconds in Retry-After.",

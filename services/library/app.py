@@ -18,7 +18,7 @@ from kit.http.app import create_app, guarded
 from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
-from services.library.catalogue.changes import ITEM_CHANGED
+from services.library.catalogue.changes import ITEM_CHANGED, LICENCE_CHANGED
 from services.library.catalogue.hiding import VISIBILITY_CHANGED
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
@@ -56,6 +56,7 @@ from services.library.saved_searches.listeners import match_members_again
 from services.library.saved_searches.matching import SavedSearchMatcher
 from services.library.saved_searches.repository import saved_queries
 from services.library.search.indexing import index_changes, index_results, next_revisions
+from services.library.search.licences import inherit_licences
 from services.library.search.pending import queue_results
 from services.library.search.rebuild import MissingDocuments
 from services.library.search.searching import Searches
@@ -221,6 +222,7 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(JOB_FINISHED, index_results)
     database.hooks.register(JOB_FINISHED, queue_results)
     database.hooks.register(ITEM_CHANGED, index_changes)
+    database.hooks.register(LICENCE_CHANGED, inherit_licences)
     database.hooks.register(VISIBILITY_CHANGED, next_revisions)
     database.hooks.register(COLLECTION_CHANGED, match_members_again)
 

@@ -11,7 +11,7 @@ from services.library.idempotency import IdempotencyRow
 from tests.library.catalogue import Catalogue, User, sha256
 
 STEPS = [{"name": "m", "task": "midi"}]
-MAKING = ("/uploads", "/pipelines", "/jobs", "/runs", "/collections")
+MAKING = ("/uploads", "/pipelines", "/jobs", "/runs", "/collections", "/saved-searches")
 """POSTs with a body that make something."""
 AGAIN = (
     "/uploads/{upload}/complete",
@@ -25,8 +25,10 @@ REPEATABLE = (
     "/collections/{collection}/items",
     "/collections/{collection}/items/move",
     "/collections/{collection}/items/remove",
+    "/saved-searches/{search}/seen",
+    "/items/{item}/restore",
 )
-"""POSTs with a body that change nothing when they are repeated, with or without a key."""
+"""POSTs that change nothing when they are repeated, with or without a key."""
 
 
 async def bodies(user: User, path: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -39,6 +41,8 @@ async def bodies(user: User, path: str) -> tuple[dict[str, Any], dict[str, Any]]
             return {"name": "one", "steps": STEPS}, {"name": "two", "steps": STEPS}
         case "/collections":
             return {"name": "one"}, {"name": "two"}
+        case "/saved-searches":
+            return {"name": "one", "q": "kick"}, {"name": "two", "q": "kick"}
     item = await user.track()
     match path:
         case "/jobs":

@@ -19,6 +19,7 @@ from kit.database.engine import database_of
 from kit.http.errors import ProblemError, not_found
 from services.library.access import Action
 from services.library.catalogue.artifacts import search_text
+from services.library.catalogue.changes import labels_changed
 from services.library.catalogue.events import emit_items_changed
 from services.library.catalogue.hiding import hide_items
 from services.library.catalogue.items import set_stem
@@ -201,7 +202,8 @@ async def _write(
             item.rating = edit.rating
         if "stem" in edit.model_fields_set:
             stems.setdefault(edit.stem, []).append(item)
-        item.labels = change.metadata
+        before, item.labels = item.labels, change.metadata
+        labels_changed(session, item, before)
         item.search = search_text(item.name, item.labels)
         item.favourite = change.favourite
         item.updated = now

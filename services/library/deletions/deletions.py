@@ -20,12 +20,14 @@ from contracts.ids import ItemId, OwnerId
 from contracts.music import Seconds
 from kit.database.base import DatabaseUnavailable
 from kit.database.engine import Database
+from kit.http.etags import ALWAYS, Precondition
 from services.library.access import Action
 from services.library.background import until
 from services.library.catalogue import items
 from services.library.catalogue.hiding import UNFINISHED, hide_items
 from services.library.catalogue.repository import Repository
 from services.library.catalogue.tables import DeletionRow
+from services.library.catalogue.views import item_to_api
 from services.library.deletions import item_trees, owners
 from services.library.jobs.locks import hold_owner
 from services.library.similarity.sound_vectors import SoundVectors
@@ -48,7 +50,9 @@ class Deletions:
         self._vectors = vectors
         self._patience = patience
 
-    async def delete_item(self, principal: Principal, item: ItemId) -> None:
+    async def delete_item(
+        self, principal: Principal, item: ItemId, precondition: Precondition = ALWAYS
+    ) -> None:
         """Delete an item, hidden or not, for good: the items cut from it, their files and jobs.
 
         Raises
@@ -56,10 +60,17 @@ class Deletions:
         ProblemError
         """
         async with self._database.transaction() as session:
-            row = await items.mark_deleted(Repository(session, principal), item)
+            repository = Repository(session, principal)
+            if precondition:
+                await hold_owner(session, principal.owner)
+                shown = await repository.item(item, Action.WRITE, hold=True)
+                precondition.check(item_to_api(shown))
+            row = await items.mark_deleted(repository, item)
         await self._begin(row)
 
-    async def hide_item(self, principal: Principal, item: ItemId) -> None:
+    async def hide_item(
+        self, principal: Principal, item: ItemId, precondition: Precondition = ALWAYS
+    ) -> None:
         """Hide an item and the items cut from it, and cancel what works on them.
 
         Raises
@@ -70,6 +81,7 @@ class Deletions:
             repository = Repository(session, principal)
             await hold_owner(session, principal.owner)
             row = await repository.item(item, Action.WRITE, hold=True)
+            precondition.check(item_to_api(row))
             (deletion,) = await hide_items(session, (row,))
         await self._begin(deletion)
 

@@ -10,6 +10,7 @@ from contracts.items import Artifact, HiddenItem, Item, ItemEdit, ItemKind, Item
 from contracts.problems import ProblemCode
 from kit.database.base import StatementTooSlow
 from kit.http.errors import ProblemError
+from kit.http.etags import READABLE, WRITABLE, IfMatch
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
@@ -75,29 +76,35 @@ def item_routes(server: Context) -> APIRouter:
             ) from None
         return Page(items=tuple(map(item_to_api, rows)), next=following)
 
-    @router.get("/{item}")
+    @router.get("/{item}", responses=READABLE)
     async def get(principal: Reader, item: ItemId) -> Item:
         """Return an item."""
         async with server.database.session() as session:
             return item_to_api(await Repository(session, principal).item(item, Action.READ))
 
-    @router.patch("/{item}")
+    @router.patch("/{item}", responses=WRITABLE)
     async def edit(
         principal: Writer,
         item: ItemId,
         changes: Annotated[ItemEdit, Body(openapi_examples=_EXAMPLE)],
+        precondition: IfMatch,
     ) -> Item:
         """Change name, kind, stem, tempo or metadata, or read garbled tags in another encoding.
 
         Absent fields stay as they are.
         """
         async with server.database.transaction() as session:
-            return item_to_api(await edit_item(Repository(session, principal), item, changes))
+            repository = Repository(session, principal)
+            if precondition:
+                row = await repository.item(item, Action.WRITE, hold=True)
+                precondition.check(item_to_api(row))
+            return item_to_api(await edit_item(repository, item, changes))
 
-    @router.delete("/{item}", status_code=204)
+    @router.delete("/{item}", status_code=204, responses=WRITABLE)
     async def delete(
         principal: Writer,
         item: ItemId,
+        precondition: IfMatch,
         permanently: Annotated[
             bool, Query(description="Delete it at once, so that it cannot be restored.")
         ] = False,
@@ -107,9 +114,9 @@ def item_routes(server: Context) -> APIRouter:
         For 30 days it is only hidden, and `POST /v1/items/{item}/restore` brings it back.
         """
         if permanently:
-            await server.deletions.delete_item(principal, item)
+            await server.deletions.delete_item(principal, item, precondition)
         else:
-            await server.deletions.hide_item(principal, item)
+            await server.deletions.hide_item(principal, item, precondition)
 
     @router.post("/{item}/restore")
     async def restore(principal: Writer, item: ItemId, key: Key = None) -> Item:

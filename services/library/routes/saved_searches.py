@@ -8,10 +8,12 @@ from contracts.identity import Principal
 from contracts.ids import SavedSearchId
 from contracts.saved_searches import SavedSearch, SavedSearchCreate, SavedSearchEdit
 from contracts.search import SearchQuery
+from kit.http.etags import READABLE, WRITABLE, IfMatch, Precondition
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.idempotency import Key, once
+from services.library.jobs.locks import hold_owner
 from services.library.repository import page
 from services.library.routes.context import REFUSED, Context, Reader, Writer
 from services.library.saved_searches.repository import SavedSearches
@@ -46,6 +48,15 @@ def saved_search_routes(server: Context) -> APIRouter:
             check(query)
             return None
         return await server.searches.all_matching(principal.owner, query)
+
+    async def check_precondition(
+        repository: SavedSearches, search: SavedSearchId, precondition: Precondition
+    ) -> None:
+        """Check, if it has one, the condition of a write to a search, which stays locked."""
+        if precondition:
+            await hold_owner(repository.session, repository.owner)
+            row = await repository.get(search, Action.WRITE, hold=True)
+            precondition.check(saved_search_to_api(row))
 
     @router.get("")
     async def list_(principal: Reader, paging: Paging) -> Page[SavedSearch]:
@@ -86,7 +97,7 @@ def saved_search_routes(server: Context) -> APIRouter:
             )  # fmt: skip
             return saved_search_to_api(await repository.get(id_, Action.WRITE))
 
-    @router.get("/{search}")
+    @router.get("/{search}", responses=READABLE)
     async def get(principal: Reader, search: SavedSearchId) -> SavedSearch:
         """Return a saved search."""
         async with server.database.session() as session:
@@ -94,11 +105,12 @@ def saved_search_routes(server: Context) -> APIRouter:
                 await SavedSearches(session, principal).get(search, Action.READ)
             )
 
-    @router.patch("/{search}")
+    @router.patch("/{search}", responses=WRITABLE)
     async def edit(
         principal: Writer,
         search: SavedSearchId,
         request: Annotated[SavedSearchEdit, Body(openapi_examples=_EDIT)],
+        precondition: IfMatch,
     ) -> SavedSearch:
         """Change name, query or notification; absent fields stay as they are.
 
@@ -110,15 +122,18 @@ def saved_search_routes(server: Context) -> APIRouter:
             current = await find(principal, query)
         async with server.database.transaction() as session:
             repository = SavedSearches(session, principal)
+            await check_precondition(repository, search, precondition)
             return saved_search_to_api(
                 await edit_saved_search(repository, search, request, query, current)
             )
 
-    @router.delete("/{search}", status_code=204)
-    async def delete(principal: Writer, search: SavedSearchId) -> None:
+    @router.delete("/{search}", status_code=204, responses=WRITABLE)
+    async def delete(principal: Writer, search: SavedSearchId, precondition: IfMatch) -> None:
         """Delete a saved search; items stay."""
         async with server.database.transaction() as session:
-            await delete_saved_search(SavedSearches(session, principal), search)
+            repository = SavedSearches(session, principal)
+            await check_precondition(repository, search, precondition)
+            await delete_saved_search(repository, search)
 
     @router.post("/{search}/seen")
     async def seen(principal: Writer, search: SavedSearchId, key: Key = None) -> SavedSearch:

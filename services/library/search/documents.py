@@ -185,6 +185,11 @@ async def _tags_of(session: AsyncSession, ids: Collection[int]) -> Mapping[int, 
     return tags
 
 
+def licence_key(licence: tuple[str, Ancestor] | None) -> str | None:
+    """Return a licence, with the item that states it, as licences are compared."""
+    return (name_key(licence[0]) or None) if licence else None
+
+
 def _user_tags(item: ItemRow) -> list[str]:
     return list(dict.fromkeys(filter(None, (name_key(tag["name"]) for tag in item.tags))))
 
@@ -210,7 +215,7 @@ def _document(
         "loudness": findings.loudness,
         "favourite": item.favourite,
         "rating": item.rating,
-        "licence": (name_key(licence[0]) or None) if licence else None,
+        "licence": licence_key(licence),
         "created": item.created,
         "updated": item.updated,
     }

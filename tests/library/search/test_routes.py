@@ -56,6 +56,27 @@ async def test_documents_follow_uploads_results_edits_and_deletions(catalogue: C
         assert all(row.removed for row in await session.scalars(select(SearchDocumentRow)))
 
 
+async def test_a_changed_licence_reaches_what_was_cut_from_it(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    song = await user.track(name="Night.wav", metadata={"licence": "CC0"})
+    await user.post("/jobs", {"item": song, "task": "separation"})
+    claim = await catalogue.claim(TaskName.SEPARATION)
+    await catalogue.finish(claim, separated(), stems(Stem.BASS, Stem.DRUMS))
+    cut = (await user.get("/items", parent=song))["items"]
+    bass = next(item["id"] for item in cut if item["name"] == "song – bass")
+    await user.http.patch(f"/v1/items/{bass}", json={"metadata": {"licence": "Own"}})
+    await user.http.patch(f"/v1/items/{song}", json={"metadata": {"licence": "CC-BY-4.0"}})
+    assert await names(user, "licence:cc-by-4.0") == {"Night.wav", "song – drums"}
+    assert await names(user, "licence:own") == {"song – bass"}
+    edit = {"items": [song], "set_metadata": {"licence": None}}
+    await user.post("/items/edit", {"edits": [edit]})
+    assert await names(user, "licence:cc-by-4.0") == set()
+    # One that gives up its own licence inherits again.
+    await user.http.patch(f"/v1/items/{song}", json={"metadata": {"licence": "CC0"}})
+    await user.http.patch(f"/v1/items/{bass}", json={"metadata": {}})
+    assert await names(user, "licence:cc0") == {"Night.wav", "song – drums", "song – bass"}
+
+
 async def test_parameters_make_the_same_search_as_the_language(catalogue: Catalogue) -> None:
     user = catalogue.user()
     query = {
