@@ -80,9 +80,9 @@ export function auditQuery(action: AuditAction | null) {
 /** Hand a dead letter to its consumers again. */
 export async function replay(letter: DeadLetter): Promise<void> {
   try {
-    const params = { path: { letter: letter.id } };
+    const params = { path: { dead_letter: letter.id } };
     await data(
-      api.POST("/v1/admin/dead-letters/{letter}/replay", { params, headers: idempotent() }),
+      api.POST("/v1/admin/dead-letters/{dead_letter}/replay", { params, headers: idempotent() }),
     );
     showToast(`${letter.event_type || "The record"} was handed over again.`);
   } catch (error) {

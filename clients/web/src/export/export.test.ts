@@ -33,7 +33,9 @@ test("only options of the preset are sent", () => {
     names: "{name}",
     everyBeat: true,
     stepsPerBeat: 3,
-    format: "flac",
+    format: "mp3",
+    bpm: 124,
+    trim: true,
     kitSource: "keys",
     without: ["vocals"],
     click: true,
@@ -54,7 +56,8 @@ test("only options of the preset are sent", () => {
   expect(exportParams("samples", options, false)).toEqual({
     preset: "samples",
     names: "{name}",
-    samples: { format: "flac" },
+    samples: { format: "mp3" },
+    processing: { bpm: 124, trim: true },
   });
   expect(exportParams("sfz", options, false)).toEqual({
     preset: "sfz",

@@ -2,8 +2,10 @@
 import { Segmented } from "../parts/segmented";
 import {
   kitSources,
+  MAX_BPM,
   MAX_COUNT_IN_BARS,
   MAX_PADS,
+  MIN_BPM,
   namesProblem,
   optionsOf,
   type ExportOptions,
@@ -46,8 +48,32 @@ export function OptionsForm({
           options={[
             { value: "wav", label: "WAV" },
             { value: "flac", label: "FLAC" },
+            { value: "mp3", label: "MP3" },
           ]}
           onChange={(format) => onChange({ format })}
+        />
+      )}
+      {shown.has("bpm") && (
+        <label className="export-field">
+          <span>Fit loops to BPM</span>
+          <input
+            className="field"
+            type="number"
+            min={MIN_BPM}
+            max={MAX_BPM}
+            placeholder="as is"
+            value={options.bpm ?? ""}
+            onChange={(event) =>
+              onChange({ bpm: event.target.value === "" ? null : Number(event.target.value) })
+            }
+          />
+        </label>
+      )}
+      {shown.has("trim") && (
+        <Check
+          label="Cut off silence at both ends"
+          checked={options.trim}
+          onChange={(trim) => onChange({ trim })}
         />
       )}
       {shown.has("kitSource") && sources.length > 1 && (

@@ -8,7 +8,11 @@ export interface ExportOptions {
   readonly everyBeat: boolean;
   /** Steps of a beat to which quantised notes are moved. */
   readonly stepsPerBeat: number;
-  readonly format: "wav" | "flac";
+  readonly format: "wav" | "flac" | "mp3";
+  /** Tempo that loops are fitted to; null leaves it. */
+  readonly bpm: number | null;
+  /** Whether silence at both ends is cut off. */
+  readonly trim: boolean;
   readonly kitSource: "hits" | "keys" | "loop";
   readonly pads: number;
   readonly without: readonly string[];
@@ -23,6 +27,8 @@ export const DEFAULT_OPTIONS: ExportOptions = {
   everyBeat: false,
   stepsPerBeat: 4,
   format: "wav",
+  bpm: null,
+  trim: false,
   kitSource: "hits",
   pads: 16,
   without: [],
@@ -33,6 +39,8 @@ export const DEFAULT_OPTIONS: ExportOptions = {
 };
 
 export const MAX_PADS = 92;
+export const MIN_BPM = 20;
+export const MAX_BPM = 400;
 export const MAX_COUNT_IN_BARS = 4;
 
 const NAME_TEMPLATE = /^([A-Za-z0-9 ._()-]|\{(bpm|class|name|key|number)\}){1,100}$/;
@@ -50,8 +58,8 @@ export function optionsOf(preset: Preset): ReadonlySet<keyof ExportOptions> {
   if (preset === "midi") return new Set(["names", "everyBeat", "stepsPerBeat"]);
   if (preset === "mixdown")
     return new Set(["names", "without", "matchLoudness", "countInBars", "click"]);
-  if (preset === "samples") return new Set(["names", "format"]);
-  if (preset === "loops") return new Set(["names", "aiff"]);
+  if (preset === "samples") return new Set(["names", "format", "bpm", "trim"]);
+  if (preset === "loops") return new Set(["names", "bpm", "aiff"]);
   if (KITS.has(preset)) return new Set(["names", "kitSource", "pads"]);
   return new Set(["names"]);
 }
@@ -90,6 +98,10 @@ export function exportParams(
     ...(changed("countInBars") && { count_in_bars: options.countInBars }),
     ...(changed("click") && { click: true }),
   };
+  const processing = {
+    ...(changed("bpm") && { bpm: options.bpm }),
+    ...(changed("trim") && { trim: true }),
+  };
   return {
     preset,
     ...(changed("names") && { names: options.names }),
@@ -97,6 +109,7 @@ export function exportParams(
     ...(changed("stepsPerBeat") && { quantise: { steps_per_beat: options.stepsPerBeat } }),
     ...(changed("format") && { samples: { format: options.format } }),
     ...(changed("aiff") && { loops: { aiff: true } }),
+    ...(Object.keys(processing).length > 0 && { processing }),
     ...(Object.keys(kit).length > 0 && { kit }),
     ...(Object.keys(mixdown).length > 0 && { mixdown }),
   };

@@ -100,8 +100,8 @@ export const PRESET_GROUPS: readonly PresetGroup[] = [
     presets: [
       {
         preset: "samples",
-        label: "Samples, WAV or FLAC",
-        content: "Tagged files in folders by class.",
+        label: "Samples",
+        content: "Tagged WAV, FLAC or MP3 files in folders by class.",
         opens: "Any sampler, DAW or browser of samples.",
       },
       {
