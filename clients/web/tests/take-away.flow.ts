@@ -65,7 +65,7 @@ function namesInZip(zip: Buffer): string[] {
   return names;
 }
 
-test("sounds are taken away as files and as bundles", async () => {
+test("sounds are taken away as files and as bundles", { timeout: 600_000 }, async () => {
   const { page, errors } = await openPage(browser);
   await openCrate(page);
   const dialog = page.getByRole("dialog");

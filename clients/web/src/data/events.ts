@@ -139,7 +139,10 @@ function refresh(event: LiveEvent): void {
     );
     if (event.run === null) stale.add(JSON.stringify(["work", "exports"]));
   }
-  if (event.type.startsWith("item.")) stale.add(JSON.stringify(["items"]));
+  if (event.type.startsWith("item.")) {
+    stale.add(JSON.stringify(["items"]));
+    stale.add(JSON.stringify(["saved-searches"]));
+  }
   if (event.type.startsWith("item.") || event.type === "artifact.added") {
     if (event.item !== null) stale.add(JSON.stringify(["item", event.item]));
   }
