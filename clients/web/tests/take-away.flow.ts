@@ -92,7 +92,7 @@ test("sounds are taken away as files and as bundles", { timeout: 600_000 }, asyn
   const bundle = await downloaded(page, () =>
     dialog.getByRole("button", { name: "Export", exact: true }).click(),
   );
-  expect(bundle.suggestedFilename()).toBe("Two kicks – samples.zip");
+  expect(bundle.suggestedFilename()).toMatch(/samples\.zip$/);
   const names = namesInZip(await contentOf(bundle));
   expect(names.filter((name) => name.endsWith(".flac"))).toHaveLength(2);
   expect(names).toContain("clearance.csv");
