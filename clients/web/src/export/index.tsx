@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { problemText } from "../data/problems";
+import { useKeys } from "../keys/commands";
 import { Dialog } from "../parts/dialog";
 import { baseName, plural } from "../parts/format";
 import { Icon } from "../parts/icon";
@@ -29,6 +30,8 @@ export function Export({ subject }: { subject: ExportSubject }) {
   const [problem, setProblem] = useState("");
   const task = useQuery(exportTaskQuery);
   const preset = choice === "files" ? null : choice;
+  // Escape closes it also when the focus is on nothing, as after a button that was disabled.
+  useKeys({ close });
   useEffect(() => localStorage.setItem(LAST_CHOICE, choice), [choice]);
   const start = async (): Promise<void> => {
     if (preset === null) return;
