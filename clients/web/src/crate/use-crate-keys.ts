@@ -4,6 +4,7 @@ import { useState } from "react";
 import { player } from "../audio/player";
 import { showToast } from "../data/toasts";
 import { useKeys, type Handlers } from "../keys/commands";
+import { exportItems } from "../export/open";
 import { audition } from "./audition";
 import { saveSound } from "./saving";
 import { addRange, NONE } from "./selection";
@@ -51,6 +52,8 @@ export function useCrateKeys(crate: Crate, actions: CrateActions): void {
       if (last >= 0) crate.select(addRange(NONE, 0, last));
     },
     "crate-save": () => hit && void saveSound(hit),
+    export: () => void crate.targets().then((hits) => exportItems(hits.map((each) => each.item))),
+    "crate-hide": () => void crate.hide(),
     "crate-auto-play": () => {
       localStorage.setItem(AUTO_PLAY, isAutoPlay ? "1" : "0");
       setIsAutoPlay(!isAutoPlay);

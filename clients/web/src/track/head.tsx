@@ -1,7 +1,7 @@
 /** The head of a track: its name, what the machine found, and what is heard. */
 import { useCallback, useState } from "react";
 import { player } from "../audio/player";
-import { useKeyLabel } from "../keys/commands";
+import { runCommand, useKeyLabel, useTooltip } from "../keys/commands";
 import { baseName, formatClock } from "../parts/format";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
@@ -24,6 +24,7 @@ export function TrackHead({
   setRenaming: (renaming: boolean) => void;
 }) {
   const { item } = song;
+  const exportTip = useTooltip("export");
   const artist = item.metadata?.["artist"];
   return (
     <header className="track-head">
@@ -45,6 +46,10 @@ export function TrackHead({
       <Facts song={song} />
       <span className="grow not-phone" />
       {track.stems.length > 0 && song.files.canonical && <Hear track={track} />}
+      <button type="button" className="btn" title={exportTip} onClick={() => runCommand("export")}>
+        <Icon name="download" />
+        Export
+      </button>
     </header>
   );
 }
