@@ -55,6 +55,7 @@ LIBRARY_EVENTS = Topic(
         "collection.changed": events.CollectionChanged,
         "tag.proposed": events.TagProposed,
         "import.changed": events.ImportChanged,
+        "map.changed": events.MapChanged,
         "artifact.added": events.ArtifactAdded,
         "job.queued": events.JobQueued,
         "job.running": events.JobRunning,

@@ -22,6 +22,7 @@ from kit.service import Background, HttpApp
 from services.library.catalogue.changes import ITEM_CHANGED
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
+from services.library.collections.events import MEMBERS_CHANGED
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
@@ -36,6 +37,10 @@ from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.transitions import JOB_FINISHED
 from services.library.maintenance.cleanup import Cleanup
+from services.library.maps.computing import MapLayouts
+from services.library.maps.layout_process import LayoutProcess
+from services.library.maps.placing import Placer
+from services.library.maps.staleness import mark_maps_of_collections, mark_maps_of_owners
 from services.library.routes.admin import admin_routes
 from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
@@ -46,6 +51,7 @@ from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import item_routes
 from services.library.routes.jobs import job_routes
+from services.library.routes.maps import map_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.search import search_routes
@@ -63,6 +69,7 @@ from services.library.search.rebuild import MissingDocuments
 from services.library.search.searching import Searches
 from services.library.search.tag_files import TagFiles
 from services.library.settings import LibrarySettings
+from services.library.similarity.changes import SOUNDS_DESCRIBED
 from services.library.similarity.duplicates import DuplicateFinder
 from services.library.similarity.sound_vectors import SoundVectors, open_sound_vectors
 from services.library.teaching.applying import TagApplier
@@ -91,6 +98,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     search_routes,
     similarity_routes,
     teaching_routes,
+    map_routes,
     waveform_routes,
     admin_routes,
 )
@@ -191,6 +199,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     tag_files = TagFiles(database, platform.objects, vectors)
     duplicates = DuplicateFinder(database, vectors)
     tag_applier = TagApplier(database, vectors)
+    maps = MapLayouts(
+        database,
+        vectors,
+        LayoutProcess(threads=settings.map_threads).compute,
+        max_points=settings.map_points,
+        placer=Placer(database, vectors, max_points=settings.map_points),
+    )
     importer = Importer(
         database,
         platform.objects,
@@ -235,6 +250,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             duplicates.run,
             tag_applier.run,
             importer.run,
+            maps.run,
         ),
         database=database,
         vectors=vectors,
@@ -251,6 +267,8 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(JOB_FINISHED, index_results)
     database.hooks.register(JOB_FINISHED, queue_results)
     database.hooks.register(ITEM_CHANGED, index_changes)
+    database.hooks.register(SOUNDS_DESCRIBED, mark_maps_of_owners)
+    database.hooks.register(MEMBERS_CHANGED, mark_maps_of_collections)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

@@ -31,7 +31,7 @@ GRAPHS = ("onnx", "kit.weights.graph", "kit.weights.checkpoints")
 WRITERS = ("mido", "csv", "zlib")
 LIBRARY_PACKAGES = {
     *("routes", "completion", "maintenance", "deletions", "pipelines"),
-    *("imports", "collections", "search", "similarity", "tags", "teaching"),
+    *("imports", "maps", "collections", "search", "similarity", "tags", "teaching"),
     *("catalogue", "jobs", "events", "administration", "estimates"),
 }
 """Their order is a contract of import-linter."""
@@ -99,7 +99,7 @@ def test_the_library_is_divided_into_packages() -> None:
     packages = {path.parent.name for path in library.glob("*/__init__.py")}
     assert packages == LIBRARY_PACKAGES
     keeping = {"catalogue", "collections", "tags", "search", "similarity", "pipelines", "jobs"}
-    keeping |= {"events", "estimates"}
+    keeping |= {"events", "estimates", "maps"}
     for package in LIBRARY_PACKAGES & keeping:
         assert (library / package / "tables.py").is_file()
 

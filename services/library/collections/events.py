@@ -7,8 +7,12 @@ from contracts.events import CollectionChanged
 from contracts.ids import CollectionId, OwnerId, SubjectId
 from contracts.subjects import Subject, SubjectKind
 from contracts.topics import LIBRARY_EVENTS
+from kit.database.hooks import Hook, report
 from services.library.collections.tables import CollectionRow
 from services.library.events.outbox import About, record
+
+MEMBERS_CHANGED = Hook[str]("members of a collection changed")
+"""Reported with the collection's id in the transaction that adds, moves or removes its items."""
 
 
 async def emit_collection_changed(
@@ -22,4 +26,6 @@ async def emit_collection_changed(
         owner=OwnerId(row.owner),
         subject=Subject(kind=SubjectKind.COLLECTION, id=SubjectId(row.id)),
     )
+    if change is CollectionChange.ITEMS:
+        report(session, MEMBERS_CHANGED, row.id)
     await record(session, LIBRARY_EVENTS, "collection.changed", data, about=about)

@@ -20,6 +20,7 @@ from cratedig.cli import (
     downloads,
     exporting,
     importing,
+    maps,
     marking,
     processing,
     searching,
@@ -93,6 +94,7 @@ def options(
 app.add_typer(importing.pack, name="pack")
 app.add_typer(teaching.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
+app.add_typer(maps.maps, name="map")
 app.add_typer(processing.pipelines, name="pipelines")
 app.add_typer(accounts.account, name="account")
 app.add_typer(access.keys, name="keys")

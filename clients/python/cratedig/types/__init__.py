@@ -60,6 +60,7 @@ from cratedig.types.imports import (
     ImportProvider,
     ImportState,
 )
+from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
 from cratedig.types.search import (
     FacetCount,
     Facets,
@@ -160,6 +161,10 @@ __all__ = [
     "KeyScope",
     "Lineage",
     "LinearModel",
+    "Map",
+    "MapLabel",
+    "MapPoints",
+    "MapState",
     "Model",
     "OldestJob",
     "OneTimeLink",
