@@ -18,6 +18,7 @@ export function ListBar({
   onFilters,
   onTag,
   onCollect,
+  onTeach,
 }: {
   crate: Crate;
   chips: readonly FilterChip[];
@@ -27,6 +28,7 @@ export function ListBar({
   onFilters: () => void;
   onTag: () => void;
   onCollect: () => void;
+  onTeach: () => void;
 }) {
   const count = countRows(crate.selected);
   return (
@@ -37,7 +39,7 @@ export function ListBar({
         {chips.length > 0 && chips.length}
       </button>
       {count > 1 ? (
-        <Selection crate={crate} count={count} onTag={onTag} onCollect={onCollect} />
+        <Selection {...{ crate, count, onTag, onCollect, onTeach }} />
       ) : (
         <Filtered crate={crate} chips={chips} hasNews={hasNews} />
       )}
@@ -95,15 +97,18 @@ function Selection({
   count,
   onTag,
   onCollect,
+  onTeach,
 }: {
   crate: Crate;
   count: number;
   onTag: () => void;
   onCollect: () => void;
+  onTeach: () => void;
 }) {
   const favouriteTip = useTooltip("crate-favourite");
   const tagTip = useTooltip("crate-tag");
   const collectTip = useTooltip("crate-collect");
+  const teachTip = useTooltip("crate-teach");
   const isTooMany = count > crate.targetCount;
   return (
     <>
@@ -124,6 +129,9 @@ function Selection({
       </button>
       <button type="button" className="btn small" title={collectTip} onClick={onCollect}>
         Collect
+      </button>
+      <button type="button" className="btn small" title={teachTip} onClick={onTeach}>
+        Teach
       </button>
       {isTooMany && (
         <span className="fg2 t12">Edits change the first {countText(crate.targetCount)}.</span>

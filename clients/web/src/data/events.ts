@@ -19,6 +19,8 @@ const TYPES = [
   "job.cancelled",
   "job.progressed",
   "run.finished",
+  "map.changed",
+  "tag.proposed",
 ] as const;
 
 /** Progress of running jobs by job id, newer than what the job's own answer says. */
@@ -139,6 +141,8 @@ function refresh(event: LiveEvent): void {
     if (event.item !== null) stale.add(JSON.stringify(["item", event.item]));
   }
   if (event.type.startsWith("collection.")) stale.add(JSON.stringify(["collections"]));
+  if (event.type === "map.changed") stale.add(JSON.stringify(["maps"]));
+  if (event.type === "tag.proposed") stale.add(JSON.stringify(["taught"]));
   timer ??= setTimeout(() => {
     timer = null;
     const keys = [...stale];
