@@ -1,11 +1,14 @@
 """Events of changes that the library has applied, for subscribers, the feed and live streams."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from contracts.base import Message
 from contracts.collections import CollectionChange
-from contracts.ids import ArtifactId, CollectionId, EventId, ItemId, JobId, RunId
+from contracts.corrections import CorrectionField
+from contracts.ids import ArtifactId, CollectionId, EventId, ItemId, JobId, RunId, UserId
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Reason, TaskName
 from contracts.pipelines import RunState
@@ -27,6 +30,18 @@ class ItemChanged(Message):
 
     item: ItemId
     state: ItemState
+
+
+class ItemCorrected(Message):
+    """A value that a machine found out about an item was corrected, or a correction taken back."""
+
+    item: ItemId
+    field: CorrectionField
+    version: Annotated[int, Field(ge=1)]
+    """The version of the correction that this made."""
+    taken_back: bool = False
+    """Whether the machine's value counts again."""
+    by: UserId
 
 
 class ItemDeleted(Message):

@@ -34,6 +34,7 @@ from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
+from services.library.routes.corrections import correction_routes
 from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import item_routes
@@ -62,6 +63,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     upload_routes,
     item_edit_routes,
     item_routes,
+    correction_routes,
     artifact_routes,
     tag_routes,
     collection_routes,

@@ -2,6 +2,7 @@
 
 from services.library.catalogue import tables as catalogue
 from services.library.collections import tables as collections
+from services.library.corrections import tables as corrections
 from services.library.events import tables as events
 from services.library.idempotency import IdempotencyRow
 from services.library.jobs import tables as jobs
@@ -18,6 +19,7 @@ __all__ = [
     "UsageRow",
     "catalogue",
     "collections",
+    "corrections",
     "events",
     "jobs",
     "pipelines",

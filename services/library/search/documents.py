@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -21,7 +21,7 @@ from services.library.search.findings import Findings, findings_of
 from services.library.search.fulltext import delete_words, write_words
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow, SearchTagRow
 from services.library.search.text import words_of
-from services.library.search.values import name_key
+from services.library.search.values import camelot_of, name_key
 
 AT_ONCE = 500
 """Documents that are written with one statement."""
@@ -157,8 +157,21 @@ def _upsert(database: Database) -> Any:
     # What was measured of a sample stays.
     known = col(SearchDocumentRow.loudness)
     values["loudness"] = func.coalesce(known, new.excluded["loudness"])
+    values |= _class_values(new.excluded["sound_class"])
     new = new.on_conflict_do_update(index_elements=["item"], set_=values)
     return new.returning(col(SearchDocumentRow.id), col(SearchDocumentRow.item))
+
+
+def _class_values(corrected: ColumnElement[str | None]) -> dict[str, Any]:
+    """Return the class of a known document: the user's, or else the machine's."""
+    machine = col(SearchDocumentRow.machine_class)
+    by_machine = case((machine.is_not(None), ClassSource.MACHINE.value))
+    confidence = col(SearchDocumentRow.machine_confidence)
+    return {
+        "sound_class": func.coalesce(corrected, machine),
+        "class_source": case((corrected.is_not(None), ClassSource.USER.value), else_=by_machine),
+        "class_confidence": case((corrected.is_(None), confidence)),
+    }
 
 
 async def _delete_entries(session: AsyncSession, ids: Sequence[int]) -> None:
@@ -189,6 +202,11 @@ def _document(
     item: ItemRow, revision: int, findings: Findings, lineage: Sequence[Ancestor]
 ) -> dict[str, Any]:
     licence = nearest(lineage, LICENCE)
+    key, camelot = findings.key, findings.camelot
+    if "key" in item.corrected:
+        key = item.corrected["key"]
+        camelot = camelot_of(key)
+    sound_class = item.corrected.get("class")
     return {
         "item": item.id,
         "owner": item.owner,
@@ -196,12 +214,14 @@ def _document(
         "removed": False,
         "name_key": name_key(item.name)[:NAME_LENGTH],
         "kind": item.kind,
+        "sound_class": sound_class,
+        "class_source": ClassSource.USER.value if sound_class else None,
         "stem": item.stem,
         "song": lineage[-1].id if item.parent is not None else None,
         "parent": item.parent,
         "bpm": item.bpm,
-        "key": findings.key,
-        "camelot": findings.camelot,
+        "key": key,
+        "camelot": camelot,
         "duration": item.audio["duration"] if item.audio else None,
         "loudness": findings.loudness,
         "favourite": item.favourite,

@@ -171,7 +171,7 @@ def read_key(text: str) -> KeyFilter | None:
         if kind not in (KeyMatch.COMPATIBLE, KeyMatch.RELATIVE):
             return None
         match = KeyMatch(kind)
-    camelot = _camelot(name.strip())
+    camelot = camelot_of(name.strip())
     return KeyFilter(camelot=camelot, match=match) if camelot else None
 
 
@@ -212,7 +212,8 @@ def key_name(camelot: CamelotCode) -> str:
     return f"{_NAMES[pitch_class]} {'minor' if minor else 'major'}"
 
 
-def _camelot(text: str) -> CamelotCode | None:
+def camelot_of(text: str) -> CamelotCode | None:
+    """Return the Camelot code of a key: `Am`, `F#m`, `Bb`, `C minor`, `A:min` or `8A`."""
     if code := _CAMELOT.fullmatch(text):
         return f"{code[1]}{code[2].upper()}"
     if (match := _KEY.fullmatch(text)) is None:
