@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from contracts.analysis import Beat, ChordSegment, Section
-from contracts.base import Message
+from contracts.base import Message, StrictModel
 from contracts.ids import JobId, UserId
 from contracts.midi import Note
 from contracts.music import Confidence, Stem
@@ -63,6 +63,13 @@ NOTES_OF: Mapping[CorrectionField, Stem | None] = MappingProxyType(
 """The stem of each lane of notes; `None` for the item itself."""
 SMALL_FIELDS = frozenset({CorrectionField.CLASS, CorrectionField.TEMPO, CorrectionField.KEY})
 """Fields that hold one value; all others are lanes."""
+
+
+class CorrectionPut(StrictModel):
+    """Request body to correct a field."""
+
+    value: Any
+    """What `CorrectionField` says of the field; a lane as a list of all its entries."""
 
 
 class OlderResult(Message):

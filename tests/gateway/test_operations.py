@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from contracts import collections, identity
+from contracts.corrections import CorrectionPut
 from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
@@ -32,6 +33,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("post", "/v1/uploads"): UploadCreate,
     ("patch", "/v1/items/{item}"): ItemEdit,
     ("post", "/v1/items/edit"): BulkEdit,
+    ("put", "/v1/items/{item}/corrections/{field}"): CorrectionPut,
     ("post", "/v1/collections"): collections.CollectionCreate,
     ("patch", "/v1/collections/{collection}"): collections.CollectionEdit,
     ("post", "/v1/collections/{collection}/items"): collections.CollectionAdd,

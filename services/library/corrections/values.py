@@ -22,6 +22,7 @@ from contracts.corrections import (
     NOTES_OF,
     CorrectedLanes,
     CorrectionField,
+    CorrectionPut,
 )
 from contracts.midi import Note
 from contracts.music import KeyLabel, Seconds
@@ -95,9 +96,10 @@ def read_value(
         request = from_json(body, allow_inf_nan=False, cache_strings="none")
     except ValueError as error:
         raise _refused(f"the body cannot be read as JSON in UTF-8: {error}"[:200]) from None
-    if not isinstance(request, dict) or set(request) != {"value"}:
-        raise _refused('send a JSON object with one entry, such as {"value": 124}')
-    value = request["value"]
+    try:
+        value = CorrectionPut.model_validate(request).value
+    except ValidationError:
+        raise _refused('send a JSON object with one entry, such as {"value": 124}') from None
     entries: int | None = None
     if field is CorrectionField.TEMPO:
         value = _read_tempo(value, machine_tempo)

@@ -10,6 +10,7 @@ from contracts.corrections import (
     SMALL_FIELDS,
     Correction,
     CorrectionField,
+    CorrectionPut,
     Corrections,
     CorrectionVersions,
 )
@@ -49,19 +50,7 @@ _BODY: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {
-                    "title": "CorrectionPut",
-                    "type": "object",
-                    "description": "Request body to correct a field.",
-                    "properties": {
-                        "value": {
-                            "title": "Value",
-                            "description": "What `CorrectionField` says of the field.",
-                        }
-                    },
-                    "required": ["value"],
-                    "additionalProperties": False,
-                },
+                "schema": CorrectionPut.model_json_schema(),
                 "examples": {
                     "A tempo": {"value": {"value": 124}},
                     "Twice the machine's tempo": {"value": {"value": "double"}},

@@ -10,6 +10,7 @@ from cratedig._async.account import AsyncAccount
 from cratedig._async.artifacts import AsyncArtifacts
 from cratedig._async.collections import AsyncCollections
 from cratedig._async.connection import AsyncConnection
+from cratedig._async.corrections import AsyncCorrections
 from cratedig._async.events import AsyncEvents
 from cratedig._async.feed import AsyncFeed
 from cratedig._async.invitations import AsyncInvitations
@@ -56,6 +57,7 @@ class AsyncClient:
         self.account = AsyncAccount(self._connection)
         self.artifacts = AsyncArtifacts(self._connection)
         self.collections = AsyncCollections(self._connection)
+        self.corrections = AsyncCorrections(self._connection)
         self.events = AsyncEvents(self._connection)
         self.feed = AsyncFeed(self._connection)
         self.invitations = AsyncInvitations(self._connection)

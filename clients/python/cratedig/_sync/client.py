@@ -11,6 +11,7 @@ from cratedig._sync.account import Account
 from cratedig._sync.artifacts import Artifacts
 from cratedig._sync.collections import Collections
 from cratedig._sync.connection import Connection
+from cratedig._sync.corrections import Corrections
 from cratedig._sync.events import Events
 from cratedig._sync.feed import Feed
 from cratedig._sync.invitations import Invitations
@@ -57,6 +58,7 @@ class Client:
         self.account = Account(self._connection)
         self.artifacts = Artifacts(self._connection)
         self.collections = Collections(self._connection)
+        self.corrections = Corrections(self._connection)
         self.events = Events(self._connection)
         self.feed = Feed(self._connection)
         self.invitations = Invitations(self._connection)

@@ -38,6 +38,14 @@ from cratedig.types.collections import (
     Tray,
     TrayPlace,
 )
+from cratedig.types.corrections import (
+    Correction,
+    CorrectionField,
+    Corrections,
+    CorrectionVersion,
+    CorrectionVersions,
+    OlderResult,
+)
 from cratedig.types.events import Event, Feed, FeedEntry, Ticket
 from cratedig.types.search import (
     FacetCount,
@@ -86,6 +94,11 @@ __all__ = [
     "CollectionItem",
     "CollectionLink",
     "CollectionShare",
+    "Correction",
+    "CorrectionField",
+    "CorrectionVersion",
+    "CorrectionVersions",
+    "Corrections",
     "Download",
     "DuplicateGroup",
     "DuplicateItem",
@@ -109,6 +122,7 @@ __all__ = [
     "JobState",
     "KeyScope",
     "Lineage",
+    "OlderResult",
     "Page",
     "Pipeline",
     "PipelineSpec",

@@ -15,6 +15,7 @@ export const CRATE_KEYS: readonly KeyEntry[] = [
   act("crate-to-tray", ["Enter"], "Add to the tray"),
   act("crate-favourite", ["F"], "Favourite"),
   act("crate-tag", ["T"], "Tag"),
+  act("crate-correct", ["E"], "Correct the class"),
   act("crate-collect", ["C"], "Add to a collection"),
   act("crate-like", ["."], "Sounds like this"),
   act("crate-rating-1", ["Alt+1"], "Rate 1"),

@@ -5,6 +5,7 @@ import { player } from "../audio/player";
 import { showToast } from "../data/toasts";
 import { useKeys, type Handlers } from "../keys/commands";
 import { audition } from "./audition";
+import { focusClass } from "./correcting";
 import { saveSound } from "./saving";
 import { addRange, NONE } from "./selection";
 import type { Crate } from "./use-crate";
@@ -47,6 +48,7 @@ export function useCrateKeys(crate: Crate, actions: CrateActions): void {
       ),
     "crate-tag": actions.onTag,
     "crate-collect": actions.onCollect,
+    "crate-correct": focusClass,
     "crate-select-all": () => {
       if (last >= 0) crate.select(addRange(NONE, 0, last));
     },
