@@ -97,7 +97,7 @@ async function signIn(page: Page): Promise<Api> {
 
 /** Change a value where it stands: `by` double-click, or E while it has focus. */
 async function change(page: Page, label: string, text: string, by: "pointer" | "key" = "key") {
-  const value = page.getByRole("button", { name: new RegExp(`^${label}: .*Change$`) }).first();
+  const value = page.getByTitle(`${label}: double-click or E to change`).first();
   if (by === "pointer") await value.dblclick();
   else {
     await value.focus();
@@ -147,7 +147,7 @@ test("a track and a sound are corrected where they stand", { timeout: 900_000 },
   await expect
     .poll(async () => ((await api.value(song, "sections")) as { label: string }[])[0]?.label)
     .toBe("Verse");
-  await page.getByRole("button", { name: "Words: nite. Change" }).dblclick();
+  await page.getByRole("button", { name: "nite", exact: true }).dblclick();
   await page.getByRole("textbox", { name: "Words", exact: true }).fill("night");
   await page.keyboard.press("Enter");
   const words = async () => (await api.value(song, "words")) as (typeof LINE)[];
@@ -176,7 +176,7 @@ test("a track and a sound are corrected where they stand", { timeout: 900_000 },
 
   // After a reload all of it is there.
   await page.reload();
-  await page.getByRole("button", { name: "Section: Verse. Change" }).waitFor();
+  await page.getByRole("button", { name: "Verse", exact: true }).first().waitFor();
   await page.getByText("F♯ minor").first().waitFor();
 
   // In the Crate: class, key and tempo of a sound.
@@ -192,7 +192,7 @@ test("a track and a sound are corrected where they stand", { timeout: 900_000 },
   await expect.poll(() => api.value(hit, "tempo")).toBe(120);
   await change(page, "Key", "Am");
   await expect.poll(() => api.value(hit, "key")).toBe("A:min");
-  await page.locator(".crate-row.current").getByText("Snare").waitFor();
+  await page.locator(".crate-row.current").getByText("Snare", { exact: true }).waitFor();
   await page.screenshot({ path: "test-results/corrections-crate.png" });
   expect(await seriousFindings(page)).toEqual([]);
   expect(errors).toEqual([]);

@@ -5,34 +5,26 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic_core import from_json
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from contracts.analysis import AnalysisResult
 from contracts.corrections import NOTES_OF, CorrectionField, OlderResult
 from contracts.ids import JobId
 from contracts.items import ArtifactKind
 from contracts.jobs import JobState, TaskName
 from contracts.objects import Bucket
+from contracts.tasks import TASKS
 from kit.objects.base import ObjectCorrupt, ObjectMissing, ObjectStore
 from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.corrections.tables import CorrectionRow
 from services.library.jobs.tables import JobRow
-from services.library.search.findings import findings_of
+from services.library.search.findings import Findings, findings_of
 from services.library.search.tables import SearchDocumentRow
 
 MAX_BYTES = 1 << 24
 """A larger file of results is not read."""
-_FROM_TEMPO = frozenset({TaskName.SLICING, TaskName.MIDI, TaskName.EXPORT})
-_READS = {
-    CorrectionField.CLASS: frozenset({TaskName.MIDI, TaskName.EXPORT}),
-    CorrectionField.TEMPO: _FROM_TEMPO,
-    CorrectionField.BEATS: _FROM_TEMPO,
-}
-"""Tasks whose results depend on a field, besides exports, which depend on each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,39 +60,15 @@ async def machine_values(session: AsyncSession, item: ItemRow) -> MachineValues:
         )
     ).one_or_none()
     sound_class, confidence = document if document is not None else (None, None)
-    analysis = await _analysis(session, item.id)
+    findings = (await findings_of(session, [item.id])).get(item.id, Findings())
     tempo = item.uncorrected_bpm if "tempo" in item.corrected else item.bpm
-    if analysis is not None and analysis.tempo is not None:
-        tempo = analysis.tempo.bpm
-    findings = (await findings_of(session, [item.id])).get(item.id)
     return MachineValues(
         sound_class=sound_class,
         class_confidence=confidence,
-        tempo=tempo,
-        key=findings.key if findings is not None else None,
-        key_confidence=(
-            analysis.key.best.confidence if analysis is not None and analysis.key else None
-        ),
+        tempo=tempo if findings.tempo is None else findings.tempo,
+        key=findings.key,
+        key_confidence=findings.key_confidence,
     )
-
-
-async def _analysis(session: AsyncSession, item: str) -> AnalysisResult | None:
-    query = (
-        select(col(JobRow.result))
-        .where(
-            col(JobRow.item) == item,
-            col(JobRow.task) == TaskName.ANALYSIS,
-            col(JobRow.state) == JobState.SUCCEEDED,
-        )
-        .order_by(col(JobRow.finished).desc(), col(JobRow.id).desc())
-        .limit(1)
-    )
-    result = await session.scalar(query)
-    try:
-        return AnalysisResult.model_validate(result) if result is not None else None
-    except ValidationError:
-        # A result of an earlier version; a new analysis finds its values again.
-        return None
 
 
 async def older_results(
@@ -115,7 +83,7 @@ async def older_results(
         .where(
             col(JobRow.item) == item,
             col(JobRow.state) == JobState.SUCCEEDED,
-            col(JobRow.task).in_(_FROM_TEMPO),
+            col(JobRow.task).in_([name for name, task in TASKS.items() if task.based_on]),
         )
         .order_by(col(JobRow.finished), col(JobRow.id))
     )
@@ -123,11 +91,11 @@ async def older_results(
     newest = {task: (job, finished) for task, job, finished in rows if finished is not None}
     older: dict[str, tuple[OlderResult, ...]] = {}
     for row in corrections:
-        tasks = _READS.get(CorrectionField(row.field), frozenset({TaskName.EXPORT}))
+        field = CorrectionField(row.field)
         older[row.field] = tuple(
             OlderResult(task=task, job=JobId(job), finished=finished)
             for task, (job, finished) in sorted(newest.items())
-            if task in tasks and finished < row.created
+            if finished < row.created and field in TASKS[TaskName(task)].based_on
         )
     return older
 

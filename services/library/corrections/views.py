@@ -24,7 +24,7 @@ from services.library.corrections.machine import MachineValues, machine_values, 
 from services.library.corrections.tables import CorrectionRow
 from services.library.corrections.values import read_lanes, unpack_value
 
-Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 
 
 class LaneThreads:
@@ -33,7 +33,7 @@ class LaneThreads:
     def __init__(self, at_once: int = 2) -> None:
         self._turns = asyncio.Semaphore(at_once)
 
-    async def run(self, call: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
+    async def run(self, call: Callable[..., Returned], *args: Any, **kwargs: Any) -> Returned:
         """Return what a call returns."""
         async with self._turns:
             return await asyncio.to_thread(call, *args, **kwargs)

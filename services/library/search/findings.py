@@ -26,6 +26,9 @@ class Findings:
     """Integrated, LUFS."""
     key: str | None = None
     camelot: str | None = None
+    key_confidence: float | None = None
+    tempo: float | None = None
+    """Beats per minute."""
 
 
 async def findings_of(session: AsyncSession, items: Collection[str]) -> Mapping[str, Findings]:
@@ -54,9 +57,13 @@ def _from_ingest(findings: Findings, result: Any) -> None:
 
 
 def _from_analysis(findings: Findings, result: Any) -> None:
-    estimate = AnalysisResult.model_validate(result).key
-    if estimate is not None:
-        findings.key, findings.camelot = estimate.best.key, estimate.best.camelot
+    analysis = AnalysisResult.model_validate(result)
+    if analysis.key is not None:
+        best = analysis.key.best
+        findings.key, findings.camelot = best.key, best.camelot
+        findings.key_confidence = best.confidence
+    if analysis.tempo is not None:
+        findings.tempo = analysis.tempo.bpm
 
 
 _READERS: Mapping[str, Callable[[Findings, Any], None]] = {

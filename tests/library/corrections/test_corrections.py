@@ -105,8 +105,8 @@ async def test_a_corrected_tempo_and_key_win_and_survive_a_new_analysis(
     assert (shown["bpm"], shown["corrected"]) == (62.0, {})
     hit = (await hits(user, "key:8B"))["Evening.wav"]
     assert (hit["bpm"], hit["key"]) == (62.0, "C:maj")
-    told = await events(user, "item.corrected")
-    assert [(e["field"], e["version"], e["taken_back"]) for e in told] == [
+    corrected = await events(user, "item.corrected")
+    assert [(e["field"], e["version"], e["taken_back"]) for e in corrected] == [
         ("tempo", 1, False), ("key", 1, False), ("tempo", 2, True), ("key", 2, True)
     ]  # fmt: skip
 

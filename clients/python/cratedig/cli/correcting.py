@@ -76,19 +76,19 @@ def _read(value: str) -> Any:
         return value
 
 
-def _print(found: types.Corrections, *, json: bool) -> None:
+def _print(listed: types.Corrections, *, json: bool) -> None:
     if json:
-        print_json(found)
+        print_json(listed)
         return
-    if not found.items:
+    if not listed.items:
         print_note("Nothing is corrected. Correct a value: cratedig correct ITEM bpm=124 key=Am")
         return
     rows = [
         (c.field, _short(c.value), _short(c.machine), f"{c.at:%Y-%m-%d %H:%M}", str(c.version))
-        for c in found.items
+        for c in listed.items
     ]
     print_table(("FIELD", "VALUE", "MACHINE", "CORRECTED", "VERSION"), rows)
-    older = sorted({result.task for c in found.items for result in c.older_results})
+    older = sorted({result.task for c in listed.items for result in c.older_results})
     if older:
         print_line(f"Older than a correction, run again to use it: {', '.join(older)}")
 

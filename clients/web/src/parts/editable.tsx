@@ -39,8 +39,8 @@ export function Editable({
         className={`editable ${className}`}
         role="button"
         tabIndex={0}
-        aria-label={`${label}: ${value || "none"}. Change`}
-        title={title ?? `Change ${label.toLowerCase()}: double-click, or E`}
+        aria-label={value === "" ? `No ${label.toLowerCase()}` : undefined}
+        title={title ?? `${label}: double-click or E to change`}
         onDoubleClick={edit}
         onKeyDown={(event) => {
           if (event.ctrlKey || event.metaKey || event.altKey) return;

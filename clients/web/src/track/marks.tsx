@@ -37,8 +37,7 @@ function Yours({ song, field }: { song: SongData; field: CorrectionField }) {
     <button
       type="button"
       className="link lane-yours"
-      title="Yours. Click for what Cratedig found"
-      aria-label={`Take back your ${field}`}
+      title={`Your ${field}. Click for what Cratedig found`}
       onClick={() => takeBack(song, field)}
     >
       yours

@@ -41,7 +41,7 @@ function Yours({
   onTakeBack: () => void;
 }) {
   return (
-    <div className="candidate best">
+    <div className="candidate best yours">
       <span>{name}</span>
       {says !== null && (
         <button type="button" className="link yours-note" onClick={onTakeBack}>
