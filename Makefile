@@ -168,7 +168,7 @@ test-cluster: setup weights ## Run the same suites on real Kafka, S3 and Postgre
 	$(BIN)/python -m deploy.servers down; exit $$status
 
 .PHONY: test-daw
-test-daw: setup ## Play exported kits in the programs that open them; needs Debian's polyphone, fluidsynth and hydrogen
+test-daw: setup ## Open exported bundles in other programs; needs Debian's polyphone, fluidsynth, hydrogen and lmms
 	$(BIN)/python -m pytest -m daw tests/export $(ARGS)
 
 .PHONY: test-kills

@@ -83,6 +83,8 @@ KITS = frozenset(
 """Presets that write a kit."""
 KEYED = frozenset({Preset.SFZ, Preset.DECENT_SAMPLER, Preset.MULTISAMPLE})
 """Kits whose samples can be mapped to ranges of keys."""
+PROCESSED = frozenset({Preset.SAMPLES, Preset.LOOPS})
+"""Presets whose sounds can be processed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +182,26 @@ class MixdownOptions(StrictModel):
     """Scale the mix to this peak; if null, it is not scaled."""
 
 
+class ProcessingOptions(StrictModel):
+    """How the sound of `samples` and `loops` is changed; by default it is not."""
+
+    bpm: Annotated[float, Field(ge=20, le=400, allow_inf_nan=False)] | None = None
+    """Fit loops to this tempo, in beats per minute, at the same pitch; at most to half or double
+    their own. One-shots keep their speed."""
+    key: KeyLabel | None = None
+    """Transpose loops and pitched sounds to this key, or to its relative key if their mode differs,
+    by at most 6 semitones at the same length. Drums keep their pitch."""
+    trim: bool = False
+    """Only for `samples`: cut off what is more than 60 dB below the peak at both ends."""
+    peak_dbfs: Annotated[float, Field(ge=-60, le=0, allow_inf_nan=False)] | None = None
+    """Scale each sound to this peak."""
+
+    @property
+    def requested(self) -> bool:
+        """Whether any change is asked for."""
+        return self != ProcessingOptions()
+
+
 class SampleFormat(StrEnum):
     """The file format of exported samples."""
 
@@ -187,6 +209,8 @@ class SampleFormat(StrEnum):
     """24 bits, with tags in `LIST INFO`."""
     FLAC = "flac"
     """The stored audio, with Vorbis comments: title, artist, tempo, key, licence and more."""
+    MP3 = "mp3"
+    """Variable bit rate near 245 kbit/s in stereo, with the same tags in ID3v2.4."""
 
 
 class SampleOptions(StrictModel):
@@ -239,6 +263,8 @@ class ExportParams(StrictModel):
     """Only for kits: `drumrack`, `sfz`, `decent`, `multisample`, `hydrogen`."""
     loops: LoopOptions = LoopOptions()
     """Only for `loops`."""
+    processing: ProcessingOptions = ProcessingOptions()
+    """Only for `samples` and `loops`."""
 
     @model_validator(mode="after")
     def _format_has_ranges(self) -> Self:
@@ -247,6 +273,17 @@ class ExportParams(StrictModel):
                 f"{self.preset.value} has no ranges of keys; write one of "
                 f"{', '.join(sorted(KEYED))}, or take the kit's source from hits"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _sounds_can_be_processed(self) -> Self:
+        if self.processing.requested and self.preset not in PROCESSED:
+            raise ValueError(
+                f"{self.preset.value} does not process sounds; leave out `processing`, or export "
+                f"one of {', '.join(sorted(PROCESSED))}"
+            )
+        if self.processing.trim and self.preset is Preset.LOOPS:
+            raise ValueError("a loop that is trimmed no longer lasts whole bars; leave out `trim`")
         return self
 
 

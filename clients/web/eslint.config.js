@@ -22,7 +22,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["*.config.ts"],
+    files: ["*.config.ts", "src/*.d.ts"],
     rules: { "no-restricted-syntax": "off" },
   },
   {

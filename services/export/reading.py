@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from contracts.analysis import Analysis
 from contracts.base import Message
 from contracts.corrections import CorrectedLanes
-from contracts.export import ExportFacts, ExportItem, ExportParams
+from contracts.export import ExportFacts, ExportItem, ExportParams, ProcessingOptions
 from contracts.items import ArtifactKind, AudioFacts
 from contracts.midi import Notes
 from contracts.music import SCORE_ORDER, Stem
@@ -22,6 +22,7 @@ from kit.worker.outcomes import Rejected
 from services.export.bundle import FileSource, Song, StemTrack
 from services.export.corrected import song_grid, song_key, song_notes
 from services.export.names import NamePool, fill_template, key_name, tempo_name
+from services.export.processing import fit_of
 
 _PROGRAMS = {Stem.BASS: 33, Stem.VOCALS: 52, Stem.GUITAR: 25}
 """General MIDI programs, from 0, of notes whose file names none."""
@@ -44,11 +45,12 @@ class FileNaming:
 
     template: str
     sharps: str
+    processing: ProcessingOptions
 
     @classmethod
     def of(cls, params: ExportParams) -> "FileNaming":
         """Return the naming that parameters ask for."""
-        return cls(params.names, params.sharps)
+        return cls(params.names, params.sharps, params.processing)
 
     def text(
         self,
@@ -59,7 +61,12 @@ class FileNaming:
         key: str | None = None,
         number: int | None = None,
     ) -> str:
-        """Fill in the template; the result may be illegal or not unique as a file name."""
+        """Fill in the template; the result may be illegal or not unique as a file name.
+
+        `bpm` and `key` are those of the stored sound; the name has those after processing.
+        """
+        fit = fit_of(bpm, key, self.processing, sound=sound)
+        bpm, key = fit.bpm, fit.key
         values = {
             "name": name,
             "class": sound,

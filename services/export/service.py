@@ -7,7 +7,7 @@ from services.export.settings import Settings
 
 SERVICE = WorkerService(
     word=TaskName.EXPORT,
-    version="1",
+    version="2",
     params=ExportParams,
     result=ExportResult,
     settings=Settings,

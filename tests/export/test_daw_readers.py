@@ -1,9 +1,10 @@
-"""Kits in the programs that play them: `make test-daw` runs this with Debian's packages.
+"""Bundles in the programs that open them: `make test-daw` runs this with Debian's packages.
 
 polyphone turns SFZ into a SoundFont, which fluidsynth renders; Hydrogen renders its own drumkits.
-What comes out is compared with the samples.
+What comes out is compared with the samples. LMMS imports MIDI files, and music21 reads their notes.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,17 +16,41 @@ import numpy as np
 import pytest
 from lxml import etree
 
+from benchmarks.environments import reference_python
 from kit.arrays import Mono
 from kit.audio.decode import read
 from services.export.bundle import Kit
 from services.export.formats.hydrogen import drumkit_xml, write_hydrogen
 from services.export.formats.sfz import sfz_text
+from tests.export.jobs import export, song_files
 from tests.support.kits import RATE, drum_kit, instrument, write_wav
 from tests.support.signals import note_frequency
 
 pytestmark = [pytest.mark.daw, pytest.mark.timeout(600)]
 
 HYDROGEN_SCHEMA = Path("/usr/share/hydrogen/data/xsd/drumkit.xsd")
+LMMS_SETTINGS = """<?xml version="1.0"?>
+<!DOCTYPE lmms-config-file>
+<lmms version="1.2.2" configversion="2">
+ <app configured="1" language="en"/>
+ <mixer audiodev="Dummy (no sound output)" mididev="Dummy (no MIDI support)"/>
+ <paths workingdir="{home}/lmms/" defaultsf2="/usr/share/sounds/sf2/TimGM6mb.sf2"/>
+</lmms>
+"""
+"""Without a sound card and a SoundFont, LMMS would wait for an answer on the screen."""
+READ_WITH_MUSIC21 = """
+import json, sys
+from music21 import converter, tempo
+score = converter.parse(sys.argv[1])
+notes = []
+for n in score.flatten().notes:
+    # Percussion has no pitch but an instrument with a place in the percussion map.
+    pitches = [p.midi for p in n.pitches] or [n.storedInstrument.percMapPitch]
+    at = round(float(n.getOffsetInHierarchy(score)), 2)
+    notes += [(at, pitch, n.volume.velocity) for pitch in pitches]
+tempos = {mark.number for mark in score.flatten().getElementsByClass(tempo.MetronomeMark)}
+print(json.dumps({"notes": sorted(notes), "tempos": sorted(tempos), "parts": len(score.parts)}))
+"""
 STEP = 1.0
 """Seconds from one note to the next."""
 
@@ -205,3 +230,51 @@ def test_hydrogen_accepts_a_drumkit_and_plays_every_pad(tmp_path: Path) -> None:
     for pad, sound in zip(kit.pads, cut(out, len(kit.pads)), strict=True):
         sample = read(pad.layers[-1].sample.path, mono=True)[0]
         assert similarity(sound, sample) > 0.98, pad.name
+
+
+@pytest.fixture(scope="module")
+def song_midi(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the MIDI file of a song with a bass and drums, as the preset `midi` writes it."""
+    folder = tmp_path_factory.mktemp("midi")
+    path = folder / "song.mid"
+    bundle = export(song_files(folder / "in").job(folder / "out"), "midi")
+    path.write_bytes(bundle.files["quantised/song.mid"])
+    return path
+
+
+def test_music21_reads_tempo_and_notes(song_midi: Path, tmp_path: Path) -> None:
+    python = reference_python("daw")
+    done = run(str(python), "-c", READ_WITH_MUSIC21, song_midi, home=tmp_path)
+    read_ = json.loads(done.splitlines()[-1])
+    assert read_ == {
+        "notes": [[0.0, 33, 100], [0.0, 36, 100], [1.0, 38, 90], [2.0, 36, 80]],
+        "tempos": [120],
+        "parts": 2,
+    }
+
+
+def lmms_imports(path: Path, home: Path) -> bool:
+    """Return whether LMMS imports a file; one that it refuses leaves it waiting for an answer."""
+    (home / ".lmmsrc.xml").write_text(LMMS_SETTINGS.format(home=home))
+    (home / "lmms").mkdir(exist_ok=True)
+    environment = os.environ | {"HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
+    program = shutil.which("lmms")
+    assert program is not None, "lmms is missing: see `make test-daw`"
+    try:
+        done = subprocess.run(
+            [program, "--allowroot", "--import", path, "-e"],
+            capture_output=True,
+            env=environment,
+            timeout=60,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def test_lmms_imports_the_song(song_midi: Path, tmp_path: Path) -> None:
+    assert lmms_imports(song_midi, tmp_path)
+    damaged = tmp_path / "damaged.mid"
+    damaged.write_bytes(b"no MIDI file" * 8)
+    assert not lmms_imports(damaged, tmp_path)

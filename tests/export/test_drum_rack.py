@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from ableton_device_creator.drum_racks import DrumRackModifier
 
 from services.export.bundle import Kit
 from services.export.formats.drum_rack import PackagedTemplate, write_drum_rack
@@ -40,6 +41,13 @@ def test_sixteen_pads_with_names_notes_and_samples(tmp_path: Path) -> None:
     assert samples == [f"Samples/{pad.name}.wav" for pad in kit.pads]
     lengths = [int(value(pad, ".//SampleRef/DefaultDuration")) for pad in pads]
     assert lengths == [pad.layers[-1].sample.audio.samples for pad in kit.pads]
+
+
+def test_another_reader_finds_the_pads(tmp_path: Path) -> None:
+    kit = drum_kit(tmp_path)
+    rack(tmp_path, kit)
+    notes = DrumRackModifier(tmp_path / "kit.adg").get_note_mappings()
+    assert [128 - notes[pad] for pad in range(len(notes))] == [pad.note for pad in kit.pads]
 
 
 def test_hats_choke_each_other(tmp_path: Path) -> None:

@@ -67,6 +67,25 @@ def test_flac_keeps_its_audio_and_gets_tags(tmp_path: Path) -> None:
     assert tags.other["license"] == ["CC-BY-4.0"]
 
 
+def test_mp3_has_tags(tmp_path: Path) -> None:
+    job = collection_files(tmp_path, {"Böom": (tone(1.0, 220.0), RATE)}, bpm=93.5)
+    bundle = export(job, "samples", samples={"format": "mp3"})
+    name = "other/93.5_Böom.mp3"
+    audio, rate = bundle.audio(name)
+    assert rate == RATE
+    # The stored audio, later by the delay of the encoder.
+    stored, decoded = read(job.inputs[0].path)[0], audio[0]
+    products = np.correlate(decoded[: RATE + 2000], stored[:RATE], "valid")
+    scale = np.sqrt(np.sum(stored**2) * np.sum(decoded**2))
+    assert products.max() / scale > 0.99
+    path = tmp_path / "read.mp3"
+    path.write_bytes(bundle.files[name])
+    tags = TinyTag.get(path)
+    assert (tags.title, tags.artist) == ("Böom", "Somebody")
+    assert tags.other["bpm"] == ["94"]
+    assert tags.other["license"] == ["CC-BY-4.0"]
+
+
 def test_a_file_that_is_no_flac_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros(100), RATE)

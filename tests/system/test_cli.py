@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -433,3 +434,7 @@ def test_metadata_is_changed_by_its_name_and_the_rest_stays(shell: Shell) -> Non
     item = shell.tone("tagged.wav", frequency=810.0, metadata={"artist": "Ann", "album": "One"})
     changed = shell.json("edit", item, "-m", "artist=", "-m", "year=1999")
     assert changed["metadata"] == {"album": "One", "year": "1999"}
+
+
+def test_the_version_is_that_of_the_package(shell: Shell) -> None:
+    assert shell("--version").stdout.strip() == version("cratedig")

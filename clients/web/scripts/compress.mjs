@@ -8,7 +8,10 @@ import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 
 const DIST = new URL("../dist/", import.meta.url).pathname;
-const COMPRESSIBLE = new Set([".css", ".html", ".js", ".json", ".map", ".svg", ".txt", ".wasm"]);
+const COMPRESSIBLE = new Set([
+  ...[".css", ".html", ".js", ".json", ".map", ".mjs"],
+  ...[".svg", ".txt", ".wasm"],
+]);
 /** A smaller file fits in one packet either way. */
 const MIN_BYTES = 1000;
 

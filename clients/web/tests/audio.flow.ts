@@ -191,3 +191,25 @@ function rendererMemory(): number {
     });
   return Math.round(Math.max(...sizes) / 1024);
 }
+
+test("a fitted sound has the exact length, its pitch within 5 cents and its hits in time", async () => {
+  const page = await openBench();
+  for (const [rate, semitones] of [
+    [1.1, 0],
+    [0.8, 0],
+    [1, 3],
+    [1.2, -5],
+  ] as const) {
+    const [length, hertz, late] = await page.evaluate(
+      (change) => (window as unknown as WithBench).bench.fit(441.7, ...change),
+      [rate, semitones] as const,
+    );
+    const cents = 1200 * Math.log2(hertz / (HERTZ * 2 ** (semitones / 12)));
+    print(
+      `fitted ${rate} × speed, ${semitones} semitones: ${cents.toFixed(1)} cents, hits ${late.map((ms) => ms.toFixed(1)).join(", ")} ms`,
+    );
+    expect(length).toBe(Math.round((2 * 44_100) / rate));
+    expect(Math.abs(cents)).toBeLessThan(5);
+    expect(Math.max(...late.map(Math.abs))).toBeLessThan(6);
+  }
+});

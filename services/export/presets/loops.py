@@ -1,6 +1,7 @@
 """Loops as WAV files with tempo, key and hits in their chunks, and the groove of each as MIDI."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kit.audio.decode import read_blocks
 from kit.worker.outcomes import Rejected
@@ -12,6 +13,7 @@ from services.export.formats.groove import groove_clip
 from services.export.grooves import replay_kit
 from services.export.presets.readme import loops_readme
 from services.export.presets.stems import MIDI
+from services.export.processing import process_file
 from services.export.samples import read_items, read_recordings
 
 AIFF = "audio/aiff"
@@ -40,8 +42,11 @@ def write_loops(context: ExportContext) -> None:
         )
     samples = sum(sample.audio.samples for sample, _ in loops)
     context.expect(samples * (2 if context.params.loops.aiff else 1))
-    without = []
+    without, written = [], []
     for sample, kit in loops:
+        if context.params.processing.requested:
+            sample, kit = _processed(context, sample, kit)
+        written.append(sample)
         context.write_wav(
             f"{sample.name}.wav",
             read_blocks(sample.path),
@@ -64,7 +69,7 @@ def write_loops(context: ExportContext) -> None:
         context.left_out.append(
             f"MIDI of {len(without)} loops, whose hits were not stored: {', '.join(without)[:200]}"
         )
-    context.archive.add("README.txt", loops_readme([sample for sample, _ in loops]), "text/plain")
+    context.archive.add("README.txt", loops_readme(written), "text/plain")
 
 
 def _loops(context: ExportContext) -> Iterator[tuple[Sample, Kit | None]]:
@@ -84,6 +89,38 @@ def _loops(context: ExportContext) -> Iterator[tuple[Sample, Kit | None]]:
                 beats_per_bar=recording.beats_per_bar,
             )
             yield sample, kit
+
+
+def _processed(
+    context: ExportContext, sample: Sample, kit: Kit | None
+) -> tuple[Sample, Kit | None]:
+    """Return a loop after processing, in a file that the next one replaces, and its kit."""
+    file = process_file(
+        sample.path,
+        context.job.scratch / "processed.wav",
+        context.params.processing,
+        bpm=sample.bpm,
+        key=sample.key,
+    )
+    if file.done:
+        context.remarks.append(f"{sample.name}: {', '.join(file.done)}.")
+    factor = file.fit.factor
+    changed = replace(
+        sample,
+        path=file.path,
+        audio=file.audio,
+        bpm=file.fit.bpm,
+        key=file.fit.key,
+        loop=None if sample.loop is None else (0, file.audio.samples),
+        cues=tuple(round(cue / factor) for cue in sample.cues),
+    )
+    if kit is None:
+        return changed, None
+    groove = tuple(
+        note.model_copy(update={"start": note.start / factor, "end": note.end / factor})
+        for note in kit.groove
+    )
+    return changed, replace(kit, bpm=file.fit.bpm, groove=groove)
 
 
 def _write_aiff(context: ExportContext, sample: Sample) -> None:

@@ -1,24 +1,30 @@
 """Samples as tagged files in folders by class: a sample pack."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
 
 from contracts.export import ExportItem, SampleFormat
 from contracts.items import ArtifactKind, AudioFacts
 from contracts.music import Stem
 from contracts.tagging import SoundClass, Tags
 from contracts.tasks import SOUND
+from kit.audio.decode import read_blocks, resample_stream
+from kit.audio.encode import AudioForm, Encoder, nearest_rate
 from kit.audio.probe import probe
 from kit.worker.job import JobInput
 from kit.worker.outcomes import Skipped
 from services.export.bundle import FileSource
 from services.export.context import ExportContext
 from services.export.formats.flac_tags import NotFlac, tagged_flac
+from services.export.formats.id3_tags import id3_tag
 from services.export.formats.wav import info_chunks
 from services.export.names import NamePool, key_name, legal_name, tempo_name
+from services.export.processing import process_file
 from services.export.reading import FileNaming, read_document, source_of
 
-FLAC = "audio/flac"
+FLAC, MP3 = "audio/flac", "audio/mpeg"
 _CUT = (ArtifactKind.SAMPLE, ArtifactKind.LOOP)
 
 
@@ -26,16 +32,13 @@ _CUT = (ArtifactKind.SAMPLE, ArtifactKind.LOOP)
 class _Sound:
     """A sound to write."""
 
-    file: JobInput
+    path: Path
+    source: FileSource
     item: ExportItem
     name: str
     sound: str
     bpm: float | None
     key: str | None
-
-    @property
-    def source(self) -> FileSource:
-        return source_of(self.file)
 
 
 def write_samples(context: ExportContext) -> None:
@@ -58,21 +61,38 @@ def write_samples(context: ExportContext) -> None:
             "collection.",
         )
     naming = FileNaming.of(context.params)
-    facts = [probe(sound.file.path) for sound in sounds]
-    context.expect(sum(audio.samples for audio in facts))
+    context.expect(sum(probe(sound.path).samples for sound in sounds))
     pools: dict[str, NamePool] = {}
-    for number, (sound, audio) in enumerate(zip(sounds, facts, strict=True), start=1):
+    write = _WRITERS[context.params.samples.format]
+    for number, sound in enumerate(sounds, start=1):
         folder = legal_name(sound.sound or "other")
         text = naming.text(
             sound.name, sound=sound.sound, bpm=sound.bpm, key=sound.key, number=number
         )
         name = f"{folder}/{pools.setdefault(folder, NamePool()).take(text)}"
-        if context.params.samples.format is SampleFormat.FLAC:
-            _write_flac(context, name, sound, audio)
-        else:
-            _write_wav(context, name, sound, audio)
-    if context.params.samples.format is SampleFormat.WAV:
+        if context.params.processing.requested:
+            sound = _processed(context, name, sound)
+        write(context, name, sound, probe(sound.path))
+    if context.params.samples.format is not SampleFormat.FLAC:
         context.require_sound()
+
+
+def _processed(context: ExportContext, name: str, sound: _Sound) -> _Sound:
+    """Return a sound after processing, in a file that the next one replaces."""
+    flac = context.params.samples.format is SampleFormat.FLAC
+    form = AudioForm.FLAC_24 if flac else AudioForm.WAV_FLOAT
+    file = process_file(
+        sound.path,
+        context.job.scratch / f"processed{form.suffix}",
+        context.params.processing,
+        bpm=sound.bpm,
+        key=sound.key,
+        sound=sound.sound,
+        form=form,
+    )
+    if file.done:
+        context.remarks.append(f"{name}: {', '.join(file.done)}.")
+    return replace(sound, path=file.path, bpm=file.fit.bpm, key=file.fit.key)
 
 
 def _sounds(context: ExportContext) -> Iterator[_Sound]:
@@ -87,7 +107,7 @@ def _sounds(context: ExportContext) -> Iterator[_Sound]:
             sound = classes.get((file.name, file.stem))
             if file.kind is ArtifactKind.LOOP:
                 sound = SoundClass.LOOP
-            yield _Sound(file, item, f"{item.name} {base}", _class_name(sound), item.bpm, item.key)
+            yield _sound(file, item, f"{item.name} {base}", _class_name(sound))
         if not cut:
             whole = [file for file in inputs if file.kind is ArtifactKind.CANONICAL]
             for file in whole if item.kind == "sample" else ():
@@ -101,7 +121,13 @@ def _sounds(context: ExportContext) -> Iterator[_Sound]:
 
 def _of_item(file: JobInput, item: ExportItem) -> _Sound:
     sound = _class_name(item.sound_class) or (item.stem.value if item.stem else "")
-    return _Sound(file, item, item.name, sound, item.bpm, item.key)
+    return _sound(file, item, item.name, sound)
+
+
+def _sound(file: JobInput, item: ExportItem, name: str, sound: str) -> _Sound:
+    # A drum has no key, even if its song has one.
+    key = None if Stem.DRUMS in (file.stem, item.stem) else item.key
+    return _Sound(file.path, source_of(file), item, name, sound, item.bpm, key)
 
 
 def _class_name(sound: SoundClass | None) -> str:
@@ -138,7 +164,7 @@ def _tags(sound: _Sound) -> list[tuple[str, str]]:
 
 def _write_flac(context: ExportContext, name: str, sound: _Sound, audio: AudioFacts) -> None:
     try:
-        size, pieces = tagged_flac(sound.file.path, _tags(sound))
+        size, pieces = tagged_flac(sound.path, _tags(sound))
     except NotFlac:
         _write_wav(context, name, sound, audio)
         context.remarks.append(f"{name} is a WAV file, because it was not stored as FLAC.")
@@ -149,6 +175,18 @@ def _write_flac(context: ExportContext, name: str, sound: _Sound, audio: AudioFa
             member.write(piece)
     context.duration = max(context.duration, audio.duration)
     context.advance(audio.samples, path)
+
+
+def _write_mp3(context: ExportContext, name: str, sound: _Sound, audio: AudioFacts) -> None:
+    path, stored = f"{name}.mp3", context.job.scratch / "sample.mp3"
+    rate = nearest_rate(AudioForm.MP3, audio.sample_rate)
+    blocks = context.measured(read_blocks(sound.path), path)
+    with Encoder(stored, rate, channels=audio.channels, form=AudioForm.MP3) as encoder:
+        for block in resample_stream(blocks, audio.sample_rate, rate):
+            encoder.write(block)
+    content = id3_tag(_tags(sound)) + stored.read_bytes()
+    context.archive.add(path, content, MP3, sources=[sound.source])
+    context.duration = max(context.duration, audio.duration)
 
 
 def _write_wav(context: ExportContext, name: str, sound: _Sound, audio: AudioFacts) -> None:
@@ -167,7 +205,7 @@ def _write_wav(context: ExportContext, name: str, sound: _Sound, audio: AudioFac
     context.write_wav(
         f"{name}.wav",
         context.read(
-            sound.file.path,
+            sound.path,
             sample_rate=audio.sample_rate,
             channels=audio.channels,
             samples=audio.samples,
@@ -178,3 +216,14 @@ def _write_wav(context: ExportContext, name: str, sound: _Sound, audio: AudioFac
         chunks=info_chunks(info),
         sources=[sound.source],
     )
+
+
+_WRITERS: Mapping[SampleFormat, Callable[[ExportContext, str, _Sound, AudioFacts], None]] = (
+    MappingProxyType(
+        {
+            SampleFormat.WAV: _write_wav,
+            SampleFormat.FLAC: _write_flac,
+            SampleFormat.MP3: _write_mp3,
+        }
+    )
+)

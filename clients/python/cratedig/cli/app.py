@@ -6,6 +6,8 @@ object on standard error. `cratedig.cli.errors` lists the exit codes.
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -64,6 +66,26 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command()(command)
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        print(version("cratedig"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take songs apart: stems, samples, tags, MIDI, lyrics and analysis."""
+
+
 app.add_typer(marking.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
 app.add_typer(processing.pipelines, name="pipelines")

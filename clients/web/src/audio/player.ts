@@ -1,5 +1,7 @@
 /** The single player that the transport shows. Exactly one sound plays at a time. */
 import { createStore, type Store } from "../data/store";
+import { FittedSounds } from "./fitted-sounds";
+import { changeOf, type Change, type Fit } from "./fitting";
 import { Output } from "./output";
 import { MAX_SAMPLE_SECONDS, SamplePlayer } from "./samples";
 import { StreamPlayer, type StreamFiles } from "./stream";
@@ -26,6 +28,8 @@ export interface Sound {
   peaks?(): Promise<Peaks | null>;
   /** Page of the sound, for the link in the transport. */
   readonly href?: string;
+  /** Its tempo and key; without them it is never fitted. */
+  readonly music?: Fit;
 }
 
 export interface PlayerState {
@@ -40,6 +44,10 @@ export interface PlayerState {
   readonly blocked: boolean;
   /** Why the sound cannot be played, in words; `null` if it can. */
   readonly problem: string | null;
+  /** What short sounds are fitted to; `null` if they play as they are. */
+  readonly fit: Fit | null;
+  /** How the sound that is loaded was changed; `null` if it was not. */
+  readonly change: Change | null;
 }
 
 /** Sounds before and after the current one, for the transport's buttons. */
@@ -85,6 +93,8 @@ export interface Player {
   /** Limit the loop to a range; `null` loops the whole sound. */
   setLoopRange(range: Range | null): void;
   setVolume(volume: number): void;
+  /** Fit short sounds to a tempo and a key, or play them as they are. */
+  setFit(fit: Fit | null): void;
   /** Stop and forget the sound. */
   clear(): void;
 }
@@ -102,6 +112,8 @@ class EnginePlayer implements Player {
     volume: storedVolume(),
     blocked: false,
     problem: null,
+    fit: null,
+    change: null,
   });
   readonly neighbours = createStore<Neighbours>({});
   readonly mix: MixControls = {
@@ -117,6 +129,7 @@ class EnginePlayer implements Player {
     () => this.#patch({ playing: false }),
     () => this.#patch({ playing: false, problem: BROKEN }),
   );
+  readonly #fitted = new FittedSounds();
   #engine: SamplePlayer | StreamPlayer | null = null;
   #range: Range | null = null;
   /** Somebody pressed play while the sound was still being opened. */
@@ -135,7 +148,7 @@ class EnginePlayer implements Player {
   }
 
   async prepare(sound: Sound): Promise<void> {
-    if (isShort(sound)) await this.#sample.prepare(sound.key, () => sound.address());
+    if (isShort(sound)) await this.#buffer(sound, this.#changeOf(sound));
   }
 
   async load(sound: Sound, options: { play?: boolean; at?: number } = {}): Promise<void> {
@@ -143,7 +156,8 @@ class EnginePlayer implements Player {
     this.#range = null;
     this.#startsWhenOpen = options.play ?? true;
     const duration = sound.duration ?? 0;
-    this.#patch({ sound, playing: false, duration, problem: null });
+    const change = isShort(sound) ? this.#changeOf(sound) : null;
+    this.#patch({ sound, playing: false, duration, problem: null, change });
     try {
       const loaded = await this.#open(sound, options.at ?? 0);
       if (this.state.get().sound !== sound) return;
@@ -201,6 +215,16 @@ class EnginePlayer implements Player {
     this.#patch({ volume });
   }
 
+  setFit(fit: Fit | null): void {
+    const { sound, playing, change } = this.state.get();
+    this.#patch({ fit });
+    if (!sound || !isShort(sound)) return;
+    const next = this.#changeOf(sound);
+    if (next?.rate === change?.rate && next?.semitones === change?.semitones) return;
+    const at = (this.position() * (change?.rate ?? 1)) / (next?.rate ?? 1);
+    void this.load(sound, { play: playing, at });
+  }
+
   clear(): void {
     this.#stopEngine();
     this.#patch({ sound: null, playing: false, duration: 0, problem: null });
@@ -219,9 +243,20 @@ class EnginePlayer implements Player {
         if (sound.files || this.state.get().sound !== sound) throw error;
       }
     }
-    const buffer = await this.#sample.prepare(sound.key, () => sound.address());
+    const buffer = await this.#buffer(sound, this.state.get().change);
     if (this.state.get().sound !== sound) throw new Error("another sound was loaded");
     return { engine: this.#sample, duration: this.#sample.use(buffer, at) };
+  }
+
+  /** Return a decoded sound, fitted where it is to be. */
+  async #buffer(sound: Sound, change: Change | null): Promise<AudioBuffer> {
+    const buffer = await this.#sample.prepare(sound.key, () => sound.address());
+    return change ? this.#fitted.get(sound.key, buffer, change) : buffer;
+  }
+
+  #changeOf({ music }: Sound): Change | null {
+    const { fit } = this.state.get();
+    return fit && music ? changeOf(music, fit) : null;
   }
 
   #stopEngine(): void {

@@ -2,6 +2,7 @@
 
 import { player, type Sound } from "../audio/player";
 import { baseName } from "../parts/format";
+import { KEYS } from "./musical-keys";
 import { songNames } from "./song-names";
 import { soundFile } from "./sounds";
 import { className } from "./texts";
@@ -30,7 +31,15 @@ export function toSound(item: Item, song: string | null, stem: string | null, ab
 export function soundOf(hit: SearchHit): Sound {
   const stem = hit.item.stem ?? hit.item.lineage?.stem ?? null;
   const about = hit.sound_class ? className(hit.sound_class) : "";
-  return toSound(hit.item, hit.song ?? null, stem, about);
+  const key = hit.camelot ? (KEYS.get(hit.camelot) ?? null) : null;
+  // One-shots have no tempo of their own, and drums no key.
+  const isWhole = ["loop", "unknown", null].includes(hit.sound_class ?? null);
+  const isPitched = ["bass", "vocal", "synth"].includes(hit.sound_class ?? "");
+  const music = {
+    bpm: isWhole ? (hit.bpm ?? null) : null,
+    key: isWhole || isPitched ? key : null,
+  };
+  return { ...toSound(hit.item, hit.song ?? null, stem, about), music };
 }
 
 /** Play a row from its start. */

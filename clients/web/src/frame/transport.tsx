@@ -9,6 +9,8 @@ import { Link } from "../parts/link";
 import { keepToOneTab, togglePlayback } from "../parts/playback";
 import { drawLine, drawWave, themeColor } from "../parts/waveform";
 import { theme } from "../theme";
+import { changeText } from "./fit-texts";
+import { FitControl } from "./fit-control";
 
 export function Transport() {
   const state = useStore(player.state);
@@ -70,6 +72,7 @@ export function Transport() {
         >
           <Icon name="loop" />
         </button>
+        <FitControl />
         <Icon name="volume" className="fg1" />
         <input
           className="slider"
@@ -90,9 +93,10 @@ export function Transport() {
 }
 
 function SecondLine() {
-  const { sound, blocked, problem } = useStore(player.state);
+  const { sound, blocked, problem, change } = useStore(player.state);
   if (problem !== null) return <span className="t12 danger">{problem}</span>;
   if (blocked) return <span className="t12 accent">Press Space to start sound</span>;
+  if (change) return <span className="t12 fg2">{changeText(change)}</span>;
   return <span className="t12 fg2">{sound ? sound.subtitle : "Space plays what is selected"}</span>;
 }
 

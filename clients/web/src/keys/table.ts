@@ -21,6 +21,12 @@ const FRAME_KEYS: readonly KeyEntry[] = [
   { command: "activity", chords: ["G A"], label: "Open Activity", place: "everywhere" },
   { command: "go-settings", chords: ["G ,"], label: "Go to Settings", place: "everywhere" },
   { command: "add", chords: ["U"], label: "Add files", place: "everywhere" },
+  {
+    command: "fit",
+    chords: ["Shift+F"],
+    label: "Fit sounds to a tempo and key, on or off",
+    place: "everywhere",
+  },
   { command: "undo", chords: ["Ctrl+Z"], label: "Undo", place: "everywhere" },
   { command: "redo", chords: ["Ctrl+Shift+Z"], label: "Redo", place: "everywhere" },
 ];

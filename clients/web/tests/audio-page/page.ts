@@ -1,4 +1,5 @@
 /** The page of the tests of the audio engine: the real worker and worklet, and a tap behind them. */
+import { stretch } from "../../src/audio/fitted-sounds";
 import { Output } from "../../src/audio/output";
 import { StreamPlayer, type StreamFile } from "../../src/audio/stream";
 import { BLOCK_SIZE, frameSum } from "../support/virtual-flac";
@@ -17,6 +18,11 @@ export interface Bench {
   jump(position: number, seeds: readonly number[]): Promise<number>;
   /** Peak and largest step beyond that of a sine in dBFS, over some seconds of a loop. */
   loop(start: number, end: number, seconds: number, hertz: number): Promise<[number, number]>;
+  /**
+   * Fit a sine with a click on each half second; returns its length in samples, its frequency in
+   * hertz, and by how many milliseconds the clicks are off.
+   */
+  fit(hertz: number, rate: number, semitones: number): Promise<[number, number, number[]]>;
   stop(): void;
 }
 
@@ -100,6 +106,33 @@ async function landed(position: number, seeds: readonly number[]): Promise<numbe
   }
 }
 
+function toneBuffer(hertz: number): AudioBuffer {
+  const buffer = new AudioBuffer({ length: 2 * RATE, sampleRate: RATE });
+  const samples = buffer.getChannelData(0);
+  samples.forEach((_, at) => (samples[at] = 0.5 * Math.sin((2 * Math.PI * hertz * at) / RATE)));
+  return buffer;
+}
+
+function clickBuffer(): AudioBuffer {
+  const buffer = new AudioBuffer({ length: 2 * RATE, sampleRate: RATE });
+  const samples = buffer.getChannelData(0);
+  for (let at = 0; at < samples.length; at += RATE / 2)
+    for (let index = 0; index < 400; index += 1)
+      samples[at + index] = Math.exp(-index / 60) * Math.sin(index * 0.2);
+  return buffer;
+}
+
+/** Frequency of a sine in hertz, by the times of its first and last upward zero crossing. */
+function frequencyOf(samples: Float32Array): number {
+  const crossings: number[] = [];
+  for (let at = 1; at < samples.length; at += 1) {
+    const [before, after] = [samples[at - 1] ?? 0, samples[at] ?? 0];
+    if (before < 0 && after >= 0) crossings.push(at - after / (after - before));
+  }
+  const [first, last] = [crossings[0] ?? 0, crossings.at(-1) ?? 0];
+  return ((crossings.length - 1) * RATE) / (last - first);
+}
+
 const bench: Bench = {
   async open(addresses, original) {
     const file = (address: string): StreamFile => ({
@@ -150,6 +183,21 @@ const bench: Bench = {
       step = Math.max(step, Math.abs(sample - next));
     }
     return [decibels(peak), decibels(step)];
+  },
+  async fit(hertz, rate, semitones) {
+    const [sine, clicks] = [toneBuffer(hertz), clickBuffer()];
+    const fitted = (await stretch(sine, { rate, semitones })).getChannelData(0);
+    const clicked = (await stretch(clicks, { rate, semitones: 0 })).getChannelData(0);
+    const late = [0, 0.5, 1, 1.5].map((second) => {
+      const first = Math.max(0, Math.round((second / rate) * RATE) - 2000);
+      const part = clicked.subarray(first, first + 4000);
+      const loudest = part.reduce(
+        (top, x, at) => (Math.abs(x) > Math.abs(part[top] ?? 0) ? at : top),
+        0,
+      );
+      return ((first + loudest) / RATE - second / rate) * 1000;
+    });
+    return [fitted.length, frequencyOf(fitted.subarray(RATE / 4, -RATE / 4)), late];
   },
   stop: () => player.stop(),
 };
