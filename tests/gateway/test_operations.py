@@ -67,6 +67,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def filled(path: str) -> str:
+    path = path.replace("{field}", "tempo").replace("{version}", "1")
     return re.sub(r"\{name\}", "nothing", re.sub(r"\{(?!name)\w+\}", UNKNOWN, path))
 
 

@@ -181,6 +181,12 @@ test("a track and a sound are corrected where they stand", { timeout: 900_000 },
 
   // In the Crate: class, key and tempo of a sound.
   const hit = await api.upload("Dusty.wav", wavFile(hitSamples(0.3, 90)), "sample");
+  interface Found {
+    readonly items: readonly { readonly sound_class?: string | null }[];
+  }
+  const soundClass = () =>
+    api.send<Found>("GET", "/search?kind=sample").then(({ items }) => items[0]?.sound_class ?? "");
+  await expect.poll(soundClass, ANALYSED_WITHIN).not.toBe("");
   await page.goto(`${server.url}/crate`);
   await page.locator(".crate-row.current").waitFor();
   await page.keyboard.press("e");
@@ -192,7 +198,8 @@ test("a track and a sound are corrected where they stand", { timeout: 900_000 },
   await expect.poll(() => api.value(hit, "tempo")).toBe(120);
   await change(page, "Key", "Am");
   await expect.poll(() => api.value(hit, "key")).toBe("A:min");
-  await page.locator(".crate-row.current").getByText("Snare", { exact: true }).waitFor();
+  const row = page.locator(".crate-row.current");
+  for (const text of ["Snare", "Am", "120"]) await row.getByText(text, { exact: true }).waitFor();
   await page.screenshot({ path: "test-results/corrections-crate.png" });
   expect(await seriousFindings(page)).toEqual([]);
   expect(errors).toEqual([]);

@@ -77,6 +77,8 @@ async function send({ item, field, onShown }: CorrectionEdit, value: unknown): P
     onShown?.(mine?.value ?? null);
     throw error;
   }
+  // A list that was read meanwhile shows the value before.
+  onShown?.(value);
   void queries.invalidateQueries({ queryKey: itemKey, exact: true });
   void queries.invalidateQueries({ queryKey: ["items"] });
 }
