@@ -32,6 +32,7 @@ ORDER = (
     "oneshots",
     "sound_words",
     "similarity",
+    "teaching",
     "analysis",
     "separation",
     "presence",

@@ -8,7 +8,17 @@ from pydantic import Field
 from contracts.base import Message
 from contracts.collections import CollectionChange
 from contracts.corrections import CorrectionField
-from contracts.ids import ArtifactId, CollectionId, EventId, ItemId, JobId, RunId, UserId
+from contracts.ids import (
+    ArtifactId,
+    CollectionId,
+    EventId,
+    ImportId,
+    ItemId,
+    JobId,
+    RunId,
+    UserId,
+)
+from contracts.imports import ImportState
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Reason, TaskName
 from contracts.pipelines import RunState
@@ -55,6 +65,28 @@ class CollectionChanged(Message):
 
     collection: CollectionId
     change: CollectionChange
+
+
+class TagProposed(Message):
+    """A taught tag proposes other items than before: it learnt, or sounds arrived."""
+
+    tag: str
+    """The name of the tag."""
+    count: Annotated[int, Field(ge=0)]
+    """Items that it proposes now."""
+    new: Annotated[int, Field(ge=0)]
+    """How many of them arrived since the last event; 0 after an answer."""
+
+
+class ImportChanged(Message):
+    """An import was created, got further or ended."""
+
+    import_id: ImportId
+    state: ImportState
+    total: int
+    """Number of its files, as far as it is known."""
+    waiting: int
+    """Number of files that have no outcome yet."""
 
 
 class ArtifactAdded(Message):

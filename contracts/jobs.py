@@ -21,6 +21,7 @@ from contracts.items import (
 from contracts.music import Bpm, Samples, Seconds, Stem
 from contracts.subjects import Subject
 from contracts.waveforms import WaveformData
+from contracts.weights import ModelWeights
 
 Params = dict[str, Any]
 """A task's parameters as JSON, already validated by the task's own model."""
@@ -168,12 +169,23 @@ MAX_CLAIMS = 64
 """Maximum number of jobs per claim."""
 
 
+class WorkerInfo(StrictModel):
+    """What administrators see of a worker, besides its producer."""
+
+    host: Annotated[str, StringConstraints(max_length=100)]
+    device: Annotated[str, StringConstraints(max_length=20)]
+    slots: Annotated[int, Field(ge=1, le=10_000)]
+    models: Annotated[tuple[ModelWeights, ...], Field(max_length=50)] = ()
+
+
 class ClaimRequest(StrictModel):
     """A worker's request for the next jobs of its task."""
 
     task: TaskName
     worker: WorkerId
     producer: Producer
+    about: WorkerInfo | None = None
+    """Sent with the first claim and about once a minute."""
     max_jobs: int = Field(default=1, ge=1, le=MAX_CLAIMS)
     """The number of free slots."""
     max_long_jobs: int = Field(default=MAX_CLAIMS, ge=0, le=MAX_CLAIMS)
@@ -400,6 +412,27 @@ class QueueState(Message):
     waiting_for: WaitReason
     message: str
     """`waiting_for` as a sentence."""
+    expected_start_s: Annotated[float, Field(ge=0)] | None = None
+    """Seconds until the job starts, estimated from the run times of the task's latest jobs and the
+    slots of its workers; null if no worker is online or no such job has succeeded yet."""
+    expected_end_s: Annotated[float, Field(ge=0)] | None = None
+    """Seconds until the job ends, estimated likewise from the length of its audio."""
+
+
+class RetryWith(Message):
+    """A way to submit a failed job again that may succeed."""
+
+    parameters: Params
+    """Parameters to change; empty to leave them as they are."""
+    why: str
+    """Why that may help, as a sentence."""
+
+
+class JobRetry(StrictModel):
+    """Request body to submit a finished job again."""
+
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """Parameters to change, such as those of one entry of `retry_with`."""
 
 
 class Job(Message):
@@ -416,9 +449,12 @@ class Job(Message):
     """The artifacts that it reads; empty if it reads its item's own audio."""
     progress: Progress
     queue: QueueState | None = None
-    """Set while the job is queued, in the response to `GET /v1/jobs/{id}` only."""
+    """Set while the job is queued, in the responses to `GET /v1/jobs` and `GET /v1/jobs/{id}`."""
     result: ResultData | None = None
     reason: Reason | None = None
+    retry_with: tuple[RetryWith, ...] = ()
+    """Ways to retry a failed job, the most promising first; send the parameters of one to
+    `POST /v1/jobs/{id}/retry`. Empty if the same file would fail again."""
     producer: Producer | None = None
     attempt: int = 0
     run: RunId | None = None

@@ -54,6 +54,8 @@ LIBRARY_EVENTS = Topic(
         "item.corrected": events.ItemCorrected,
         "item.deleted": events.ItemDeleted,
         "collection.changed": events.CollectionChanged,
+        "tag.proposed": events.TagProposed,
+        "import.changed": events.ImportChanged,
         "artifact.added": events.ArtifactAdded,
         "job.queued": events.JobQueued,
         "job.running": events.JobRunning,

@@ -17,8 +17,12 @@ from kit.process import StartRefused
 from kit.settings import read
 
 
-async def make_code(settings: EmbeddedSettings, email: str | None = None) -> str | None:
+async def make_code(
+    settings: EmbeddedSettings, email: str | None = None, *, administrator: bool = False
+) -> str | None:
     """Return a one-time code of an account, by default that of the machine's own user.
+
+    With `administrator` a named account becomes an administrator.
 
     `None` if there is no such account, or no server has used the data folder yet.
     """
@@ -29,7 +33,9 @@ async def make_code(settings: EmbeddedSettings, email: str | None = None) -> str
     database = Database(f"sqlite+aiosqlite:///{path}", clock=clock, pool=1)
     try:
         codes = SignInCodes(database, clock=clock)
-        return await codes.make(email) if email else await codes.make_for_owner()
+        if email:
+            return await codes.make(email, administrator=administrator)
+        return await codes.make_for_owner()
     finally:
         await database.close()
 
@@ -50,13 +56,17 @@ def main() -> None:
     """Print a sign-in link."""
     parser = argparse.ArgumentParser(prog="python -m embedded.sign_in", description=__doc__)
     parser.add_argument("email", nargs="?", help="e-mail address of the account")
-    email = parser.parse_args().email
+    parser.add_argument(
+        "--administrator", action="store_true", help="make the named account an administrator"
+    )
+    arguments = parser.parse_args()
+    email = arguments.email
     try:
         settings = read(EmbeddedSettings)
         address = page_address(settings)
     except StartRefused as error:
         sys.exit(f"cratedig: {error}")
-    code = asyncio.run(make_code(settings, email))
+    code = asyncio.run(make_code(settings, email, administrator=arguments.administrator))
     if code is None:
         sys.exit(
             f"cratedig: no account has the address {email}"

@@ -11,6 +11,7 @@ import httpx
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from contracts.admin import AuditAction
 from contracts.identity import (
     Account,
     AccountCreate,
@@ -24,13 +25,14 @@ from contracts.identity import (
 from contracts.ids import OwnerId, UserId
 from contracts.problems import FieldProblem, ProblemCode
 from gateway import repository
+from gateway.audit import AuditLog
 from gateway.authenticator import KEY_SCOPES, Authenticator, digest, session_ended
 from gateway.failed_lookups import FailedLookups
 from gateway.invitations import Invitations
 from gateway.limits import Limits
 from gateway.settings import GatewaySettings
 from gateway.signing_keys import SigningKeys
-from gateway.tables import AccountRow, RefreshRow, SessionRow
+from gateway.tables import AccountRow, AuditRow, RefreshRow, SessionRow
 from kit.auth import tokens
 from kit.auth.passwords import Passwords
 from kit.auth.tokens import BadToken, Expired
@@ -62,6 +64,7 @@ class Accounts:
         limits: Limits,
         lookups: FailedLookups,
         invitations: Invitations,
+        audit: AuditLog,
         passwords: Passwords,
         library: httpx.AsyncClient,
         secret: str,
@@ -74,6 +77,7 @@ class Accounts:
         self._limits = limits
         self._lookups = lookups
         self._invitations = invitations
+        self._audit = audit
         self._passwords = passwords
         self._library = library
         self._secret = secret
@@ -111,6 +115,8 @@ class Accounts:
                 if not row.admin:
                     await self._invitations.use(session, body.invitation)
                 session.add(row)
+                action, id_ = AuditAction.ACCOUNT_CREATED, row.id
+                session.add(self._audit.entry(action, actor=id_, account=id_))
                 shown = _shown(row)
         except IntegrityError:
             log.warning("security: a known address signed up", extra={"event": "account.known"})
@@ -131,8 +137,13 @@ class Accounts:
             )
         if row is None or not right:
             self._limits.failed(address, email)
+            failed = AuditAction.SIGN_IN_FAILED
+            await self._audit.record(failed, account=row.id if row is not None and known else None)
             raise _wrong_credentials()
         self._limits.succeeded(address, email)
+        if row.disabled_at is not None:
+            await self._audit.record(AuditAction.SIGN_IN_FAILED, account=row.id)
+            raise _disabled()
         rehashed = None
         if self._passwords.outdated(row.password):
             rehashed = await self._passwords.hash(body.password)
@@ -141,6 +152,8 @@ class Accounts:
             if locked is None or locked.password != row.password:
                 # The password changed after the check, or the account was deleted.
                 raise _wrong_credentials()
+            if locked.disabled_at is not None:
+                raise _disabled()
             if rehashed is not None:
                 locked.password = rehashed
             pair = await self._start_session(session, locked)
@@ -167,9 +180,20 @@ class Accounts:
         async with self._database.transaction() as session:
             # The account is locked first, as by everything that revokes its codes.
             row = await repository.lock_account(session, account_id)
-            if row is None or not await repository.take_code(session, sha256, now):
+            if row is None:
                 raise _code_refused()
+            if row.disabled_at is not None:
+                raise _disabled()
+            clears = await repository.take_code(session, sha256, now)
+            if clears is None:
+                raise _code_refused()
+            if clears:
+                row.password = ""
+                await repository.end_sessions(session, row.id, now)
+                session.add(self._audit.entry(AuditAction.PASSWORD_CLEARED, account=row.id))
             pair = await self._start_session(session, row)
+        if clears:
+            self._authenticator.invalidate(account_id)
         log.info("security: login with a code", extra={"event": "login.code", "user": account_id})
         return pair
 
@@ -198,6 +222,7 @@ class Accounts:
                 session.add(_refresh_row(following, held, now))
             elif now - row.used > REUSE_GRACE:
                 held.revoked_at = now
+                session.add(self._audit.entry(AuditAction.TOKEN_REUSED, account=account.id))
                 stolen = True
         if stolen:
             self._authenticator.invalidate(account.id)
@@ -214,6 +239,7 @@ class Accounts:
         async with self._database.transaction() as session:
             await repository.lock_account(session, principal.user)
             await repository.end_sessions(session, principal.user, self._clock.now())
+            session.add(self._own_entry(AuditAction.SIGN_OUT, principal))
         self._authenticator.invalidate(principal.user)
         log.info("security: logout", extra={"event": "logout", "user": principal.user})
 
@@ -245,6 +271,7 @@ class Accounts:
             await repository.end_sessions(session, principal.user, self._clock.now())
             if not body.keep_keys:
                 await repository.delete_keys(session, principal.user)
+            session.add(self._own_entry(AuditAction.PASSWORD_CHANGED, principal))
         self._authenticator.invalidate(principal.user)
         log.info("security: password changed", extra={"event": "password", "user": principal.user})
 
@@ -260,6 +287,7 @@ class Accounts:
             row.name, row.password = "", ""
             await repository.end_sessions(session, principal.user, self._clock.now())
             await repository.delete_keys(session, principal.user)
+            session.add(self._own_entry(AuditAction.ACCOUNT_DELETED, principal))
         self._authenticator.invalidate(principal.user)
         self._forget_now.set()
         log.info("security: account deleted", extra={"event": "deleted", "user": principal.user})
@@ -309,6 +337,9 @@ class Accounts:
             raise _wrong_password(field)
         return row.password
 
+    def _own_entry(self, action: AuditAction, principal: Principal) -> AuditRow:
+        return self._audit.entry(action, actor=principal.user, account=principal.user)
+
     def _refuse_common(self, password: str, field: str) -> None:
         if self._passwords.common(password):
             raise ProblemError(
@@ -325,6 +356,8 @@ class Accounts:
     async def _start_session(self, session: AsyncSession, row: AccountRow) -> TokenPair:
         """Add a session of an account, which the caller has locked, and return its tokens."""
         now = self._clock.now()
+        row.last_sign_in = now
+        session.add(self._audit.entry(AuditAction.SIGN_IN, actor=row.id, account=row.id))
         opened = SessionRow(id=new_id(), account=row.id, created=now, expires=now + REFRESH_LIFE)
         refresh = secrets.token_urlsafe(32)
         session.add(opened)
@@ -365,12 +398,20 @@ def _wrong_credentials() -> ProblemError:
     )
 
 
+def _disabled() -> ProblemError:
+    log.warning("security: login to a disabled account", extra={"event": "login.disabled"})
+    return ProblemError(
+        ProblemCode.FORBIDDEN,
+        "This account is disabled. Ask an administrator of this server to enable it.",
+    )
+
+
 def _code_refused() -> ProblemError:
     log.warning("security: login with a code failed", extra={"event": "login.code.failed"})
     return ProblemError(
         ProblemCode.WRONG_CREDENTIALS,
-        "This sign-in link is not valid: it works once, for 10 minutes. Log in with your password, "
-        "or ask the server for another link.",
+        "This sign-in link is not valid: it works once, for a short time. Log in with your "
+        "password, or ask whoever gave it to you for another link.",
     )
 
 

@@ -4,13 +4,15 @@ import logging
 import secrets
 from datetime import timedelta
 
+from contracts.admin import AuditAction
 from contracts.identity import ApiKey, KeyCreate, NewApiKey, Principal, Scope, StreamTicket
 from contracts.ids import OwnerId, UserId
 from contracts.problems import FieldProblem, ProblemCode
 from gateway import repository
+from gateway.audit import AuditLog
 from gateway.authenticator import KEY_PREFIX, KEY_SCOPES, Authenticator, digest, session_ended
 from gateway.failed_lookups import FailedLookups
-from gateway.tables import ApiKeyRow, TicketRow
+from gateway.tables import ApiKeyRow, AuditRow, TicketRow
 from kit.auth.tokens import BadToken
 from kit.clock import Clock, new_id
 from kit.database.engine import Database
@@ -32,11 +34,13 @@ class ApiKeys:
         clock: Clock,
         authenticator: Authenticator,
         lookups: FailedLookups,
+        audit: AuditLog,
     ) -> None:
         self._database = database
         self._clock = clock
         self._authenticator = authenticator
         self._lookups = lookups
+        self._audit = audit
 
     async def make(self, principal: Principal, body: KeyCreate) -> NewApiKey:
         """Create an API key; only the response contains its secret."""
@@ -69,6 +73,7 @@ class ApiKeys:
                     f"An account can have {MAX_KEYS} API keys; delete one first.",
                 )
             session.add(row)
+            session.add(self._entry(AuditAction.KEY_CREATED, principal, row.id))
             shown = _shown(row)
         log.info("security: key made", extra={"event": "key.made", "user": principal.user})
         return NewApiKey(**shown.model_dump(), key=secret)
@@ -84,8 +89,13 @@ class ApiKeys:
         async with self._database.transaction() as session:
             if not await repository.delete_key(session, principal.user, key_id):
                 raise not_found()
+            session.add(self._entry(AuditAction.KEY_DELETED, principal, key_id))
         self._authenticator.invalidate(principal.user)
         log.info("security: key removed", extra={"event": "key.removed", "user": principal.user})
+
+    def _entry(self, action: AuditAction, principal: Principal, key_id: str) -> AuditRow:
+        user = principal.user
+        return self._audit.entry(action, actor=user, account=user, target=key_id)
 
     async def make_ticket(self, principal: Principal) -> StreamTicket:
         """Create a single-use ticket for a live stream, for browsers."""

@@ -13,7 +13,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from gateway.accounts import Accounts
+from gateway.administration import Administration
 from gateway.api_keys import ApiKeys
+from gateway.audit import AuditLog
 from gateway.authenticator import Authenticator
 from gateway.failed_lookups import FailedLookups
 from gateway.invitations import Invitations
@@ -22,6 +24,7 @@ from gateway.live import Live
 from gateway.openapi import merged_openapi
 from gateway.page_sessions import PageSessions
 from gateway.routes.accounts import account_routes
+from gateway.routes.admin import admin_routes
 from gateway.routes.events import event_routes
 from gateway.routes.invitations import invitation_routes
 from gateway.routes.keys import key_routes
@@ -81,8 +84,9 @@ class Gateway:
         self.authenticator = authenticator = Authenticator(
             database, clock=clock, signing_keys=signing_keys, limits=limits, lookups=lookups
         )
-        invitations = Invitations(database, settings=settings, clock=clock)
-        self.upstream = Upstream(self._library, self._clients[0], authenticator)
+        self.audit = audit = AuditLog(database, settings=settings, clock=clock)
+        invitations = Invitations(database, settings=settings, clock=clock, audit=audit)
+        self.upstream = Upstream(self._library, self._clients[0], authenticator, audit)
         accounts = Accounts(
             database,
             settings=settings,
@@ -92,11 +96,22 @@ class Gateway:
             limits=limits,
             lookups=lookups,
             invitations=invitations,
+            audit=audit,
             passwords=self._passwords,
             library=self._clients[1],
             secret=kit.internal_secret.get_secret_value(),
         )
-        keys = ApiKeys(database, clock=clock, authenticator=authenticator, lookups=lookups)
+        administration = Administration(
+            database,
+            clock=clock,
+            authenticator=authenticator,
+            audit=audit,
+            library=self._clients[1],
+            secret=kit.internal_secret.get_secret_value(),
+        )
+        keys = ApiKeys(
+            database, clock=clock, authenticator=authenticator, lookups=lookups, audit=audit
+        )
         self.live = live = Live(
             platform.bus,
             upstream=self.upstream,
@@ -116,6 +131,7 @@ class Gateway:
         routes.include_router(key_routes(keys))
         routes.include_router(invitation_routes(invitations))
         routes.include_router(event_routes(live, keys))
+        routes.include_router(admin_routes(administration, audit, settings.public_url))
         app.include_router(routes)
         app.include_router(server_routes(signing_keys, self._describe))
         app.router.routes.extend(health_routes(self.ready, with_metrics=False))
@@ -131,6 +147,7 @@ class Gateway:
             signing_keys.run,
             live.run,
             accounts.forget_deleted,
+            audit.run,
         )
 
     async def ready(self) -> dict[str, bool]:

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from contracts.admin import AuditAction
 from contracts.identity import Invitation, InvitationCreate, NewInvitation, Principal
 from contracts.problems import FieldProblem, ProblemCode
 from gateway import repository
+from gateway.audit import AuditLog
 from gateway.authenticator import digest
 from gateway.settings import GatewaySettings, SignUp
 from gateway.tables import InvitationRow
@@ -26,8 +28,11 @@ MAX_OPEN = 1_000
 class Invitations:
     """Use cases of invitations."""
 
-    def __init__(self, database: Database, *, settings: GatewaySettings, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, *, settings: GatewaySettings, clock: Clock, audit: AuditLog
+    ) -> None:
         self._database = database
+        self._audit = audit
         self._signup = settings.signup
         self._clock = clock
 
@@ -55,6 +60,8 @@ class Invitations:
                     f"There are {MAX_OPEN} unused invitations, the maximum; revoke some first.",
                 )
             session.add(row)
+            created = AuditAction.INVITATION_CREATED
+            session.add(self._audit.entry(created, actor=principal.user, target=row.id))
             shown = _shown(row)
         log.info(
             "security: invitation made",
@@ -72,6 +79,8 @@ class Invitations:
         async with self._database.transaction() as session:
             if not await repository.delete_invitation(session, invitation_id):
                 raise not_found()
+            revoked = AuditAction.INVITATION_REVOKED
+            session.add(self._audit.entry(revoked, actor=principal.user, target=invitation_id))
         log.info(
             "security: invitation revoked",
             extra={

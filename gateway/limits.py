@@ -194,6 +194,11 @@ class Limits:
             self._known.popitem(last=False)
 
 
+def caller_address() -> str:
+    """Return the address of the current request's caller; empty outside of requests."""
+    return _caller.get("")
+
+
 class CallerAddressMiddleware:
     """Records the caller's address of each request, for the limits per address."""
 

@@ -1,8 +1,9 @@
 """Database queries of the gateway."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, delete, exists, func, select, update
+from sqlalchemy import Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -44,6 +45,22 @@ def _account(account_id: str) -> Select[AccountRow]:
     return select(AccountRow).where(
         col(AccountRow.id) == account_id, col(AccountRow.deleted).is_(False)
     )
+
+
+async def accounts(
+    session: AsyncSession, *, limit: int, after: tuple[datetime, str] | None
+) -> list[AccountRow]:
+    """Return accounts that are not being deleted, newest first."""
+    created, id_ = col(AccountRow.created), col(AccountRow.id)
+    query = (
+        select(AccountRow)
+        .where(col(AccountRow.deleted).is_(False))
+        .order_by(created.desc(), id_.desc())
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(or_(created < after[0], and_(created == after[0], id_ < after[1])))
+    return list(await session.scalars(query))
 
 
 async def any_account(session: AsyncSession) -> bool:
@@ -126,6 +143,16 @@ async def count_keys(session: AsyncSession, account_id: str) -> int:
     return (await session.execute(query)).scalar_one()
 
 
+async def count_keys_of(session: AsyncSession, accounts: Sequence[str]) -> dict[str, int]:
+    """Return how many API keys accounts have; one without keys is left out."""
+    query = (
+        select(col(ApiKeyRow.account), func.count())
+        .where(col(ApiKeyRow.account).in_(accounts))
+        .group_by(col(ApiKeyRow.account))
+    )
+    return dict((await session.execute(query)).all())
+
+
 async def delete_key(session: AsyncSession, account_id: str, key_id: str) -> bool:
     """Delete an account's API key; return whether it existed."""
     deleted = await session.execute(
@@ -179,14 +206,22 @@ async def account_of_code(session: AsyncSession, sha256: str, now: datetime) -> 
     return (await session.scalars(query)).one_or_none()
 
 
-async def take_code(session: AsyncSession, sha256: str, now: datetime) -> bool:
-    """Delete a sign-in code; return whether it was valid. The caller has locked its account."""
+async def take_code(session: AsyncSession, sha256: str, now: datetime) -> bool | None:
+    """Delete a sign-in code; return whether its use clears the password, `None` if it is invalid.
+
+    The caller has locked its account.
+    """
     taken = await session.execute(
         delete(SignInCodeRow)
         .where(col(SignInCodeRow.sha256) == sha256, col(SignInCodeRow.expires) > now)
-        .returning(col(SignInCodeRow.sha256))
+        .returning(col(SignInCodeRow.reset))
     )
-    return taken.scalar_one_or_none() is not None
+    return taken.scalar_one_or_none()
+
+
+async def delete_codes(session: AsyncSession, account_id: str) -> None:
+    """Delete the sign-in codes of an account, which the caller has locked."""
+    await session.execute(delete(SignInCodeRow).where(col(SignInCodeRow.account) == account_id))
 
 
 async def invitations(session: AsyncSession) -> list[InvitationRow]:

@@ -61,5 +61,9 @@ class GatewaySettings(HttpSettings):
     """Maximum open live streams per account."""
     heartbeat: Period = 15.0
     """Seconds between the keep-alive comments of an idle live stream."""
+    audit_days: Annotated[int, Field(ge=1, le=3_650)] = 90
+    """Days for which the audit log keeps entries."""
+    audit_entries: Annotated[int, Field(ge=100, le=10_000_000)] = 20_000
+    """Maximum entries of each action in the audit log; the oldest are deleted first."""
     forget_every: Period = 5.0
     """Seconds between attempts to delete the data of deleted accounts."""

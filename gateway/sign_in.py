@@ -1,7 +1,8 @@
 """One-time sign-in codes: the operator makes one, and a page exchanges it for a session.
 
 `python -m gateway.sign_in EMAIL` prints an address that opens the web client signed in to an
-account, for somebody who lost the password. It reads the gateway's settings.
+account, for somebody who lost the password. With `--administrator` it also makes the account an
+administrator. It reads the gateway's settings.
 """
 
 import argparse
@@ -11,10 +12,11 @@ import sys
 from datetime import timedelta
 from urllib.parse import quote
 
+from contracts.admin import AuditAction
 from gateway import repository
 from gateway.authenticator import digest
 from gateway.settings import GatewaySettings
-from gateway.tables import AccountRow, SignInCodeRow
+from gateway.tables import AccountRow, AuditRow, SignInCodeRow
 from kit.clock import Clock, SystemClock, new_id
 from kit.database.engine import Database
 from kit.process import StartRefused
@@ -33,12 +35,28 @@ class SignInCodes:
         self._database = database
         self._clock = clock
 
-    async def make(self, email: str) -> str | None:
-        """Return a new code for an account; `None` if there is no such account."""
+    async def make(self, email: str, *, administrator: bool = False) -> str | None:
+        """Return a new code for an account; `None` if there is no such account.
+
+        With `administrator` the account becomes an administrator of the server.
+        """
         async with self._database.transaction() as session:
             row = await repository.account_by_email(session, email.casefold())
             if row is None or row.deleted:
                 return None
+            if administrator and not row.admin:
+                row.admin = True
+                session.add(
+                    AuditRow(
+                        id=new_id(),
+                        at=self._clock.now(),
+                        action=AuditAction.ADMIN_GRANTED.value,
+                        account=row.id,
+                        address="",
+                        target="",
+                        detail="",
+                    )
+                )
             code = secrets.token_urlsafe(32)
             session.add(
                 SignInCodeRow(sha256=digest(code), account=row.id, expires=self._clock.now() + LIFE)
@@ -76,23 +94,27 @@ def main() -> None:
     """Print a sign-in link for an account."""
     parser = argparse.ArgumentParser(prog="python -m gateway.sign_in", description=__doc__)
     parser.add_argument("email", help="e-mail address of the account")
-    email = parser.parse_args().email
+    parser.add_argument(
+        "--administrator", action="store_true", help="make the account an administrator"
+    )
+    arguments = parser.parse_args()
+    email = arguments.email
     try:
         settings = read(GatewaySettings)
     except StartRefused as error:
         sys.exit(f"cratedig: {error}")
     url = settings.public_url or f"http://{settings.host}:{settings.port or 8080}"
-    code = asyncio.run(_make(settings, email))
+    code = asyncio.run(_make(settings, email, administrator=arguments.administrator))
     if code is None:
         sys.exit(f"cratedig: no account has the address {email}")
     print(f"Works once, for 10 minutes: {sign_in_link(url, code)}")
 
 
-async def _make(settings: GatewaySettings, email: str) -> str | None:
+async def _make(settings: GatewaySettings, email: str, *, administrator: bool) -> str | None:
     clock = SystemClock()
     database = Database(settings.database_url.get_secret_value(), clock=clock, pool=1)
     try:
-        return await SignInCodes(database, clock=clock).make(email)
+        return await SignInCodes(database, clock=clock).make(email, administrator=administrator)
     finally:
         await database.close()
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import MetaData, false
+from sqlalchemy import Index, MetaData, false
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -35,6 +35,9 @@ class AccountRow(Table, table=True):
     """The Argon2id hash in PHC format."""
     admin: bool
     deleted: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    disabled_at: datetime | None = Field(default=None, sa_type=Utc)
+    """Since when nobody can sign in to it."""
+    last_sign_in: datetime | None = Field(default=None, sa_type=Utc)
     created: datetime = Field(sa_type=Utc)
 
 
@@ -112,6 +115,29 @@ class SignInCodeRow(Table, table=True):
     sha256: str = Field(primary_key=True)
     account: str = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
     expires: datetime = Field(sa_type=Utc)
+    reset: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether its use clears the password."""
+
+
+class AuditRow(Table, table=True):
+    """An entry of the audit log; it outlives the accounts that it names."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_action", "action", "id"),
+        Index("ix_audit_actor", "actor", "id"),
+        Index("ix_audit_account", "account", "id"),
+    )
+
+    id: str = Field(primary_key=True)
+    """Grows with time."""
+    at: datetime = Field(sa_type=Utc)
+    action: str
+    actor: str | None = None
+    account: str | None = None
+    address: str
+    target: str
+    detail: str
 
 
 class InvitationRow(Table, table=True):

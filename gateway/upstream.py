@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.events import Feed
 from contracts.identity import Principal
 from contracts.problems import Problem, ProblemCode
+from gateway.audit import AuditLog
 from gateway.authenticator import Authenticator
 from kit.auth.dependencies import authenticated
 from kit.database.base import DatabaseUnavailable
@@ -25,6 +26,8 @@ OWN = frozenset(
     {"accounts", "account", "sessions", "keys", "invitations", "events", "openapi.json"}
 )
 """First parts of the paths below `/v1` that the gateway answers itself; the rest is forwarded."""
+OWN_ADMIN = frozenset({"accounts", "audit"})
+"""The same for paths below `/v1/admin`."""
 _FORWARDED = frozenset(
     {
         b"accept",
@@ -69,22 +72,32 @@ class UpstreamRouter:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http":
-            parts = scope["path"].split("/", 3)
-            if len(parts) > 2 and parts[1] == "v1" and parts[2] not in OWN:
+            parts = scope["path"].split("/", 4)
+            if len(parts) > 2 and parts[1] == "v1" and not _is_own(parts[2:]):
                 await self._upstream(scope, receive, send)
                 return
         await self._own(scope, receive, send)
+
+
+def _is_own(parts: list[str]) -> bool:
+    """Return whether the gateway answers a path itself; `parts` are those below `/v1`."""
+    return parts[0] in OWN or (parts[0] == "admin" and len(parts) > 1 and parts[1] in OWN_ADMIN)
 
 
 class Upstream:
     """Forwards requests to the library."""
 
     def __init__(
-        self, library: Remote, client: httpx.AsyncClient, authenticator: Authenticator
+        self,
+        library: Remote,
+        client: httpx.AsyncClient,
+        authenticator: Authenticator,
+        audit: AuditLog,
     ) -> None:
         self._library = library
         self._client = client
         self._authenticator = authenticator
+        self._audit = audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward a request and send the library's response."""
@@ -95,6 +108,8 @@ class Upstream:
             await self._library(request, receive, passing)
             if passing.refusal is not None:
                 raise passing.refusal
+            if passing.succeeded:
+                await self._audit.record_forwarded(who, scope["method"], scope["path"])
         except UpstreamUnavailable as error:
             if passing.begun:
                 # Headers are sent already, so only a reset can signal that the body is incomplete.
@@ -202,6 +217,7 @@ class _Passing:
         self._send = send
         self._path = path
         self.begun = False
+        self.succeeded = False
         self.refusal: ProblemError | None = None
 
     async def __call__(self, message: Message) -> None:
@@ -209,6 +225,7 @@ class _Passing:
             head = [(k, v) for k, v in message["headers"] if k not in _DROPPED]
             kind = next((v for k, v in head if k == b"content-type"), b"")
             self.refusal = _refusal_of(message["status"], kind, self._path)
+            self.succeeded = message["status"] < 400
             message = {**message, "headers": head}
         if self.refusal is None:
             self.begun = True

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from contracts.envelope import Event
 from contracts.topics import Topic
+from kit.bus.records import DeadLetterRecord, Record
 
 AnyEvent = Event[Any]
 Handler = Callable[[AnyEvent], Awaitable[None]]
@@ -80,6 +81,23 @@ class Bus(Protocol):
             The bus did not acknowledge in time. It may have stored the event: publish it again
             with the same id, and consumers drop the duplicate.
         """
+        ...
+
+    async def send(self, name: str, record: Record) -> None:
+        """Append a record unchanged to a topic, as a replay of a dead letter does.
+
+        Raises
+        ------
+        BusError
+        """
+        ...
+
+    async def latest_dead_letters(self, limit: int) -> tuple[DeadLetterRecord, ...]:
+        """Return the last `limit` stored dead letters of each partition. Raises `BusError`."""
+        ...
+
+    async def dead_letter(self, id_: str) -> DeadLetterRecord | None:
+        """Return a stored dead letter by its id; `None` if it does not exist. Raises `BusError`."""
         ...
 
     def consumer(self, topic: Topic, *, group: str, handler: Handler) -> Consumer:

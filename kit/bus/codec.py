@@ -5,7 +5,6 @@ See the Kafka protocol binding of CloudEvents 1.0.2: every attribute is a `ce_â€
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from contracts.envelope import SCHEMA_ROOT, Event
 from contracts.topics import Topic
 from kit.bus.base import AnyEvent, BusError, DecodeError
+from kit.bus.records import Record
 
 PREFIX = "ce_"
 CONTENT_TYPE = "content-type"
@@ -21,17 +21,6 @@ MAJOR = 1
 """The only major version of event types that `decode` accepts."""
 RECORD_LIMIT = 256 * 1024 - 4096
 """Maximum bytes of a record's value and headers: the topics' limit less Kafka's framing."""
-
-Headers = tuple[tuple[str, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A Kafka record: key, headers and value."""
-
-    key: bytes
-    headers: Headers
-    value: bytes
 
 
 def encode(topic: Topic, event: AnyEvent, *, key: str) -> Record:

@@ -1,12 +1,14 @@
 """Dead letters: records that a consumer could not decode or handle, stored with the reason."""
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Protocol
 
 from contracts.topics import DEAD_LETTERS
 from kit.bus.base import DecodeError
-from kit.bus.codec import PREFIX, Headers, Record, decode
+from kit.bus.codec import PREFIX, decode
+from kit.bus.records import DeadLetterRecord, Headers, Record
 
 MARK = "dead_"
 """Prefix of the headers that `pack` adds to a record."""
@@ -14,19 +16,7 @@ REASON_LIMIT = 2000
 """Maximum characters of a reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A record that a group gave up, and the place it came from."""
-
-    topic: str
-    partition: int
-    offset: int
-    group: str
-    reason: str
-    record: Record
-
-
-def pack(dead_letter: DeadLetter) -> Record:
+def pack(dead_letter: DeadLetterRecord) -> Record:
     """Encode a dead letter as a record: the original one with added headers."""
     marks = {
         "reason": dead_letter.reason[:REASON_LIMIT],
@@ -43,7 +33,7 @@ def pack(dead_letter: DeadLetter) -> Record:
 
 def unpack(
     key: bytes | None, headers: Iterable[tuple[str, bytes | None]], value: bytes | None
-) -> DeadLetter | None:
+) -> DeadLetterRecord | None:
     """Decode a dead letter that `pack` encoded; `None` for any other record."""
     all_headers = tuple((name, raw or b"") for name, raw in headers)
     marks = {
@@ -53,7 +43,7 @@ def unpack(
     }
     kept = tuple((name, raw) for name, raw in all_headers if not name.startswith(MARK))
     try:
-        return DeadLetter(
+        return DeadLetterRecord(
             topic=marks["topic"],
             partition=int(marks["partition"]),
             offset=int(marks["offset"]),
@@ -63,6 +53,12 @@ def unpack(
         )
     except (KeyError, ValueError):
         return None
+
+
+def parse_id(id_: str) -> tuple[int, int] | None:
+    """Return partition and offset of a stored dead letter; `None` if this is no id of one."""
+    match = re.fullmatch(r"([0-9]{1,6})-([0-9]{1,18})", id_)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 class ConsumedRecord(Protocol):
@@ -76,16 +72,28 @@ class ConsumedRecord(Protocol):
     value: bytes | None
 
 
-def parse_dead_letter(stored: ConsumedRecord) -> DeadLetter | None:
+def parse_dead_letter(stored: ConsumedRecord) -> DeadLetterRecord | None:
     """Decode any record of the dead-letter topic; `None` if it is neither kind that we write."""
     headers = tuple((name, raw or b"") for name, raw in stored.headers)
     record = Record(stored.key or b"", headers, stored.value or b"")
-    return unpack(record.key, headers, record.value) or operator_event(
+    return parse_record(
         record, topic=stored.topic, partition=stored.partition, offset=stored.offset
     )
 
 
-def operator_event(record: Record, *, topic: str, partition: int, offset: int) -> DeadLetter | None:
+def parse_record(
+    record: Record, *, topic: str, partition: int, offset: int
+) -> DeadLetterRecord | None:
+    """Decode a record by its place on the dead-letter topic; `None` if it is neither kind."""
+    dead_letter = unpack(record.key, record.headers, record.value) or operator_event(
+        record, topic=topic, partition=partition, offset=offset
+    )
+    return dead_letter and replace(dead_letter, id=f"{partition}-{offset}")
+
+
+def operator_event(
+    record: Record, *, topic: str, partition: int, offset: int
+) -> DeadLetterRecord | None:
     """Wrap an operator-only event, such as `job.quarantined`, as a dead letter for display.
 
     Its `topic` is the dead-letter topic itself, which marks it as not replayable.
@@ -95,7 +103,7 @@ def operator_event(record: Record, *, topic: str, partition: int, offset: int) -
     except DecodeError:
         return None
     reason = f"{event.type}: {event.data.model_dump_json()}"
-    return DeadLetter(topic, partition, offset, "", reason[:REASON_LIMIT], record)
+    return DeadLetterRecord(topic, partition, offset, "", reason[:REASON_LIMIT], record)
 
 
 def _trace_id(headers: Headers) -> str:

@@ -6,7 +6,8 @@ import logging
 from contracts.music import Seconds
 from contracts.topics import Topic
 from kit.bus.base import DecodeError, Handler, RetryLater
-from kit.bus.codec import Record, decode
+from kit.bus.codec import decode
+from kit.bus.records import Record
 from kit.observability.tracing import continue_trace
 
 log = logging.getLogger(__name__)

@@ -64,6 +64,14 @@ class PartFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskSpace:
+    """Bytes of the disk that a store is on."""
+
+    free: int
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
 class UploadFacts:
     """An open multipart upload."""
 
@@ -91,6 +99,10 @@ class ObjectStore(Protocol):
 
     async def ready(self) -> bool:
         """Return whether the store is reachable and accepts objects."""
+        ...
+
+    async def disk_space(self) -> DiskSpace | None:
+        """Return the space of the store's disk; `None` if the store has a server of its own."""
         ...
 
     async def put_file(self, bucket: Bucket, key: str, path: Path, *, media_type: str) -> None:

@@ -24,6 +24,7 @@ from contracts.objects import Bucket
 from kit.clock import Clock, SystemClock, new_id
 from kit.durable import DISK, Disk, make_folders, publish
 from kit.objects.base import (
+    DiskSpace,
     ObjectCorrupt,
     ObjectError,
     ObjectFacts,
@@ -101,6 +102,11 @@ class FileStore:
             return there and shutil.disk_usage(self.root).free >= self._reserve
 
         return await self._do(look)
+
+    async def disk_space(self) -> DiskSpace | None:
+        """Return the space of the disk that the folder is on."""
+        usage = await self._do(lambda: shutil.disk_usage(self.root))
+        return DiskSpace(free=usage.free, capacity=usage.total)
 
     async def put_file(self, bucket: Bucket, key: str, path: Path, *, media_type: str) -> None:
         """Store a file atomically: readers see all of it or nothing."""

@@ -26,6 +26,7 @@ from minio.error import MinioException, S3Error
 
 from contracts.objects import Bucket
 from kit.objects.base import (
+    DiskSpace,
     ObjectCorrupt,
     ObjectError,
     ObjectFacts,
@@ -137,6 +138,10 @@ class MinioStore:
         except (ObjectError, TimeoutError):
             return False
         return True
+
+    async def disk_space(self) -> DiskSpace | None:
+        """Return nothing: S3 tells no sizes of disks."""
+        return None
 
     async def put_file(self, bucket: Bucket, key: str, path: Path, *, media_type: str) -> None:
         """Store a file atomically: readers see all of it or nothing."""

@@ -23,6 +23,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import platform as machine
 import random
 import shutil
 import tempfile
@@ -30,8 +31,9 @@ from pathlib import Path
 from typing import cast
 
 from contracts.ids import WorkerId
-from contracts.jobs import MAX_CLAIMS, Claim, ClaimRequest, Producer
+from contracts.jobs import MAX_CLAIMS, Claim, ClaimRequest, Producer, WorkerInfo
 from contracts.topics import commands
+from contracts.weights import ModelWeights
 from kit.clock import new_id
 from kit.inference.devices import available_device
 from kit.observability.logging import bind
@@ -55,6 +57,8 @@ DEVICE_FAILURES = 3
 """Consecutive failures of a device after which the worker pauses claiming."""
 DEVICE_PAUSE = 300.0
 """Seconds of that pause, after which one more job is tried."""
+REPORT_EVERY = 60.0
+"""Seconds between two claims that describe the worker to administrators."""
 
 
 class WorkerRuntime:
@@ -86,6 +90,9 @@ class WorkerRuntime:
         self.library = library
         self.worker = WorkerId(new_id())
         self.producer: Producer | None = None
+        self._info: WorkerInfo | None = None
+        self._reported = -REPORT_EVERY
+        """When a claim last described the worker."""
         self._unprepared = "The engine is being loaded."
         self._wakeup = asyncio.Event()
         self._wakeup.set()
@@ -249,6 +256,7 @@ class WorkerRuntime:
         while True:
             try:
                 setup, fingerprint = await asyncio.to_thread(self._setup)
+                models = await asyncio.to_thread(self._models)
                 for slot in self._slots:
                     slot.setup = setup
                     await slot.warm()
@@ -258,25 +266,37 @@ class WorkerRuntime:
                 await self.platform.clock.sleep(RETRY_LOAD)
                 continue
             self.producer = self._producer_of(self._slots[0].engine, setup, fingerprint)
+            self._info = WorkerInfo(
+                host=machine.node()[:100],
+                device=setup.device,
+                slots=len(self._slots),
+                models=models,
+            )
             self._unprepared = ""
             log.info("%s is ready: %s on %s", self.service.word, self.producer.engine, setup.device)
             return
 
     async def _request_claims(self, max_jobs: int) -> tuple[Claim, ...]:
         """Claim up to `max_jobs` jobs; none if the library is unavailable."""
+        now = self.platform.clock.monotonic()
+        due = now - self._reported >= REPORT_EVERY
         request = ClaimRequest(
             task=self.service.word,
             worker=self.worker,
             producer=cast(Producer, self.producer),
+            about=self._info if due else None,
             max_jobs=max_jobs,
             max_long_jobs=min(max_jobs, max(0, self.settings.long_slots - self._long_jobs)),
         )
         self._claim_in_flight = True
         try:
-            return await self.library.claim(request)
+            claims = await self.library.claim(request)
         except LibraryUnavailable as error:
             log.warning("claiming failed: %s", error)
             return ()
+        else:
+            self._reported = now if due else self._reported
+            return claims
         finally:
             self._claim_in_flight = False
 
@@ -320,13 +340,30 @@ class WorkerRuntime:
         self._device_failures = self._device_failures + 1 if failed else 0
         self._free.put_nowait(slot)
 
+    def _manifest(self) -> WeightsManifest:
+        if self.service.weights:
+            return read_manifest(self.service.weights)
+        return WeightsManifest(word=self.service.word, weights=())
+
+    def _models(self) -> tuple[ModelWeights, ...]:
+        """Return the weights of the service as administrators see them."""
+        store = open_store(self.platform.settings)
+        return tuple(
+            ModelWeights(
+                name=entry.name,
+                version=entry.version,
+                licence=entry.licence[:200],
+                source=str(entry.parts[0].sources[0])[:500],
+                bytes=entry.bytes,
+                default=entry.default,
+                installed=store.present(entry),
+            )
+            for entry in self._manifest().weights[:50]
+        )
+
     def _setup(self) -> tuple[EngineSetup, str]:
         """Verify the weights; return the engines' setup, and the version and weights as text."""
-        manifest = (
-            read_manifest(self.service.weights)
-            if self.service.weights
-            else WeightsManifest(word=self.service.word, weights=())
-        )
+        manifest = self._manifest()
         weights = open_store(self.platform.settings).verified(manifest)
         slots = max(1, self.settings.slots)
         threads = self.settings.threads or max(1, (os.cpu_count() or 1) // slots)

@@ -39,6 +39,11 @@ class LibrarySettings(HttpSettings):
     """Collections that one owner may have, besides the built-in ones."""
     collection_items: Annotated[int, Field(ge=16, le=1_000_000)] = 10_000
     """Items that one collection may hold."""
+    pack_bytes: Count = 4 * _GIB
+    """The largest ZIP archive that is imported; it is unpacked from the temporary folder."""
+    import_any_address: bool = False
+    """Whether imports may use `http://`, every port, and addresses of private networks. Only for
+    servers whose users may reach all that the server can reach."""
     max_duration: Annotated[Seconds, Field(gt=0, le=86_400)] = 4 * 3600.0
     """The max_duration recording that is taken, in seconds."""
     feed_retention_days: Annotated[int, Field(ge=1, le=3650)] = 7

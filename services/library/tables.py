@@ -3,14 +3,17 @@
 from services.library.catalogue import tables as catalogue
 from services.library.collections import tables as collections
 from services.library.corrections import tables as corrections
+from services.library.estimates import tables as estimates
 from services.library.events import tables as events
 from services.library.idempotency import IdempotencyRow
+from services.library.imports import tables as imports
 from services.library.jobs import tables as jobs
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
 from services.library.search import tables as search
 from services.library.similarity import tables as similarity
 from services.library.tags import tables as tags
+from services.library.teaching import tables as teaching
 from services.library.usage import UsageRow
 
 __all__ = [
@@ -20,10 +23,13 @@ __all__ = [
     "catalogue",
     "collections",
     "corrections",
+    "estimates",
     "events",
+    "imports",
     "jobs",
     "pipelines",
     "search",
     "similarity",
     "tags",
+    "teaching",
 ]

@@ -54,6 +54,8 @@ class UsageRow(Table, table=True):
     results: int = Field(default=0, sa_type=BigInteger)
     uploads: int = Field(default=0, sa_type=BigInteger)
     """Announced, and not complete yet."""
+    quota: int | None = Field(default=None, sa_type=BigInteger)
+    """What the owner may store, if an administrator set it; otherwise the server's default."""
 
 
 _SERVER = "stored bytes of the server"
@@ -107,11 +109,12 @@ async def reserve(
         "more_results": results,
         "max_total": limits.owner_bytes,
     }
-    # The guard of the statement speaks only of a row that is there.
-    fits = needed <= limits.owner_bytes
+    # The guard of the statement speaks only of a row that is there, as that of an owner with a
+    # quota always is.
+    fits = needed <= limits.owner_bytes or (await stored_by(session, owner)).quota is not None
     if not fits or (await session.execute(statement, binds)).scalar_one_or_none() is None:
-        stored = (await stored_by(session, owner)).total
-        return Shortage(needed=needed, stored=stored, limit=limits.owner_bytes)
+        stored = await stored_by(session, owner)
+        return Shortage(needed=needed, stored=stored.total, limit=stored.limit(limits))
     if limits.server_bytes is not None:
         await database.lock(session, _SERVER)
         total = await _stored_by_all(session)
@@ -141,16 +144,27 @@ def stored_total(owner: ColumnElement[str] | Mapped[str]) -> ScalarSelect[int]:
     return select(_TOTAL).where(col(UsageRow.owner) == owner).scalar_subquery()
 
 
+def quota_of(owner: ColumnElement[str] | Mapped[str]) -> ScalarSelect[int | None]:
+    """Return an owner's own limit, if there is one, as a part of a query that is made anyway."""
+    return select(col(UsageRow.quota)).where(col(UsageRow.owner) == owner).scalar_subquery()
+
+
 async def lacking(
-    session: AsyncSession, stored: int, needed: int = 0, *, limits: StorageLimits
+    session: AsyncSession,
+    stored: int,
+    needed: int = 0,
+    *,
+    limits: StorageLimits,
+    quota: int | None,
 ) -> Shortage | None:
     """Return why there is no room for bytes as things stand, or for none at all; count nothing.
 
-    `stored` is what their owner stores.
+    `stored` is what their owner stores, `quota` the owner's own limit.
     """
     more = needed or 1
-    if stored + more > limits.owner_bytes:
-        return Shortage(needed=needed, stored=stored, limit=limits.owner_bytes)
+    limit = limits.owner_bytes if quota is None else quota
+    if stored + more > limit:
+        return Shortage(needed=needed, stored=stored, limit=limit)
     if limits.server_bytes is not None:
         total, limit = await _stored_by_all(session), limits.server_bytes
         if total + more > limit:
@@ -165,11 +179,17 @@ class Stored:
     originals: int = 0
     results: int = 0
     uploads: int = 0
+    quota: int | None = None
+    """The owner's own limit, if there is one."""
 
     @property
     def total(self) -> int:
         """All of it."""
         return self.originals + self.results + self.uploads
+
+    def limit(self, limits: StorageLimits) -> int:
+        """Return what the owner may store."""
+        return limits.owner_bytes if self.quota is None else self.quota
 
 
 async def stored_by(session: AsyncSession, owner: str) -> Stored:
@@ -186,7 +206,20 @@ def show(stored: Stored, *, limits: StorageLimits) -> Usage:
         results=stored.results,
         uploads=stored.uploads,
         total=stored.total,
-        limit=limits.owner_bytes,
+        limit=stored.limit(limits),
+    )
+
+
+async def set_quota(session: AsyncSession, owner: str, quota: int | None) -> None:
+    """Set what an owner may store, in bytes; `None` for the server's default.
+
+    What is stored already stays, also beyond a smaller quota.
+    """
+    statement = insert_into(database_of(session), UsageRow.metadata.tables["usage"]).values(
+        owner=owner, originals=0, results=0, uploads=0, quota=quota
+    )
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["owner"], set_={"quota": quota})
     )
 
 
@@ -196,9 +229,9 @@ async def _stored_by_all(session: AsyncSession) -> int:
 
 
 def _reading() -> Executable:
-    return select(col(UsageRow.originals), col(UsageRow.results), col(UsageRow.uploads)).where(
-        col(UsageRow.owner) == _OWNER
-    )
+    return select(
+        col(UsageRow.originals), col(UsageRow.results), col(UsageRow.uploads), col(UsageRow.quota)
+    ).where(col(UsageRow.owner) == _OWNER)
 
 
 def _changing() -> Executable:
@@ -231,7 +264,8 @@ def _reserving(database: Database) -> Executable:
             "results": col(UsageRow.results) + new.excluded.results,
             "uploads": col(UsageRow.uploads) + new.excluded.uploads,
         },
-        where=_TOTAL + more <= bindparam("max_total", type_=BigInteger),
+        where=_TOTAL + more
+        <= func.coalesce(col(UsageRow.quota), bindparam("max_total", type_=BigInteger)),
     ).returning(col(UsageRow.owner))
 
 

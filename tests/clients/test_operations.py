@@ -24,7 +24,13 @@ BY_THE_CLIENT = frozenset({"cursor", "last-event-id", "Idempotency-Key", "format
 FOR_BROWSERS = frozenset({"ticket", "X-Cratedig-Client"})
 RENAMED = {"limit": "page_size"}
 FROM_CREDENTIALS = frozenset({"refresh_token"})
-FREE_FORM = frozenset({("POST", "/v1/pipelines"), ("PUT", "/v1/pipelines/{name}")})
+FREE_FORM = frozenset(
+    {
+        ("POST", "/v1/pipelines"),
+        ("PUT", "/v1/pipelines/{name}"),
+        ("POST", "/v1/taught-tags/import"),
+    }
+)
 """Their body is what the user gives, whole."""
 SHARED = frozenset({"__init__", "client", "connection", "polling", "resource"})
 """Modules that are no resource."""

@@ -9,12 +9,15 @@ import pytest
 from pydantic import BaseModel
 
 from contracts import collections, identity
+from contracts.admin import AccountChange
 from contracts.corrections import CorrectionPut
+from contracts.imports import ImportCreate
 from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
 from contracts.pipelines import PipelineSpec, RunCreate
 from contracts.similarity import SimilaritySearch
+from contracts.teaching import ProposalsConfirm, TagAnswers, TaughtTagEdit, TaughtTagFile
 from contracts.uploads import UploadCreate
 from contracts.waveforms import WaveformRequest
 from gateway.openapi import EXAMPLES, METHODS, merged_openapi
@@ -30,6 +33,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("delete", "/v1/account"): identity.AccountDelete,
     ("post", "/v1/keys"): identity.KeyCreate,
     ("post", "/v1/invitations"): identity.InvitationCreate,
+    ("patch", "/v1/admin/accounts/{account}"): AccountChange,
     ("post", "/v1/uploads"): UploadCreate,
     ("patch", "/v1/items/{item}"): ItemEdit,
     ("post", "/v1/items/edit"): BulkEdit,
@@ -42,9 +46,14 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("put", "/v1/collections/{collection}/shares/{account}"): collections.CollectionShareEdit,
     ("post", "/v1/collections/{collection}/links"): collections.CollectionLinkCreate,
     ("post", "/v1/shared"): collections.LinkOpen,
+    ("post", "/v1/imports"): ImportCreate,
     ("put", "/v1/tray/{place}"): collections.TrayPlaceEdit,
     ("post", "/v1/waveforms"): WaveformRequest,
     ("post", "/v1/search/similar"): SimilaritySearch,
+    ("patch", "/v1/taught-tags/{tag}"): TaughtTagEdit,
+    ("post", "/v1/taught-tags/{tag}/answers"): TagAnswers,
+    ("post", "/v1/taught-tags/{tag}/proposals/confirm"): ProposalsConfirm,
+    ("post", "/v1/taught-tags/import"): TaughtTagFile,
     ("post", "/v1/jobs"): JobCreate,
     ("post", "/v1/runs"): RunCreate,
     ("post", "/v1/pipelines"): PipelineSpec,

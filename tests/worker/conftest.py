@@ -23,6 +23,7 @@ from contracts.jobs import (
     JobRequested,
     LeaseStatus,
     TaskName,
+    WorkerInfo,
 )
 from contracts.objects import Bucket
 from contracts.subjects import Subject
@@ -52,9 +53,11 @@ class FakeLibrary:
         self.cancelled: set[JobId] = set()
         self.beats: list[Heartbeat] = []
         self.claim_requests = 0
+        self.abouts: list[WorkerInfo | None] = []
 
     async def claim(self, request: ClaimRequest) -> tuple[Claim, ...]:
         self.claim_requests += 1
+        self.abouts.append(request.about)
         claims: list[Claim] = []
         for claim in tuple(self.waiting):
             room = not claim.long or sum(claimed.long for claimed in claims) < request.max_long_jobs

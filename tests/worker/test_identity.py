@@ -17,6 +17,19 @@ async def test_a_worker_uses_the_id_of_its_start(harness: WorkerHarness) -> None
     assert {beat.worker for beat in harness.library.beats} == {harness.runtime.worker}
 
 
+async def test_a_worker_describes_itself_with_its_first_claim_only(
+    harness: WorkerHarness,
+) -> None:
+    await harness.outcome(await harness.offer(do="work", seconds=0.0))
+    await harness.outcome(await harness.offer(do="work", seconds=0.0))
+    first, *later = harness.library.abouts
+    assert first is not None
+    assert (first.device, first.slots) == ("cpu", len(harness.runtime._slots))
+    assert first.host
+    assert later
+    assert set(later) == {None}
+
+
 async def test_each_start_has_its_own_id(harness: WorkerHarness) -> None:
     ids = {
         WorkerRuntime(

@@ -6,7 +6,7 @@ replaced by a new one; readers are replaced likewise.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -15,11 +15,12 @@ from aiokafka.errors import KafkaError
 
 from contracts.topics import DEAD_LETTERS, Topic
 from kit.bus.base import AnyEvent, BusError, DecodeError, Handler
-from kit.bus.codec import Record, decode, encode
-from kit.bus.dead_letters import DeadLetter, parse_dead_letter
+from kit.bus.codec import decode, encode
+from kit.bus.dead_letters import parse_dead_letter, parse_id
 from kit.bus.delivery import pause
 from kit.bus.kafka.clients import milliseconds, start_client, stop_client
 from kit.bus.kafka.consumer import KafkaConsumer
+from kit.bus.records import DeadLetterRecord, Record
 from kit.bus.watchdog import KafkaTimes, Stalled, Watch
 
 log = logging.getLogger(__name__)
@@ -155,18 +156,32 @@ class KafkaBus:
             finally:
                 await stop_client(reader, 5.0)
 
-    async def dead_letters(self) -> AsyncIterator[DeadLetter]:
-        """Yield the stored dead letters, oldest first within each partition. Raises `BusError`."""
+    async def dead_letters(
+        self, ranges: Callable[[int, int, int], range] | None = None
+    ) -> AsyncIterator[DeadLetterRecord]:
+        """Yield the stored dead letters, oldest first within each partition. Raises `BusError`.
+
+        Parameters
+        ----------
+        ranges
+            Returns the offsets to read of a partition, by its number, first offset and end; by
+            default all of them.
+        """
         reader = AIOKafkaConsumer(**self.connection())
         try:
             await start_client(reader, self.times.request)
             places = await self.places(DEAD_LETTERS)
             reader.assign(places)
             async with asyncio.timeout(self.times.request):
-                await reader.seek_to_beginning(*places)
+                firsts = await reader.beginning_offsets(places)
                 ends = await reader.end_offsets(places)
-            for place, end in ends.items():
-                while await reader.position(place) < end:
+            for place in places:
+                stored = range(firsts[place], ends[place])
+                chosen = ranges(place.partition, stored.start, stored.stop) if ranges else stored
+                if not chosen:
+                    continue
+                reader.seek(place, chosen.start)
+                while await reader.position(place) < chosen.stop:
                     async with asyncio.timeout(self.times.request):
                         record = await reader.getone(place)
                     if dead_letter := parse_dead_letter(record):
@@ -175,6 +190,23 @@ class KafkaBus:
             raise BusError(f"the dead letters cannot be read: {error!r}") from error
         finally:
             await stop_client(reader, 5.0)
+
+    async def latest_dead_letters(self, limit: int) -> tuple[DeadLetterRecord, ...]:
+        """Return the last `limit` stored dead letters of each partition. Raises `BusError`."""
+        last = self.dead_letters(lambda _, first, end: range(max(first, end - limit), end))
+        return tuple([dead_letter async for dead_letter in last])
+
+    async def dead_letter(self, id_: str) -> DeadLetterRecord | None:
+        """Return a stored dead letter by its id. Raises `BusError`."""
+        if (place := parse_id(id_)) is None:
+            return None
+        partition, offset = place
+
+        def only(number: int, first: int, end: int) -> range:
+            stored = number == partition and first <= offset < end
+            return range(offset, offset + 1) if stored else range(0)
+
+        return next(iter([dead_letter async for dead_letter in self.dead_letters(only)]), None)
 
     async def _place(
         self, reader: AIOKafkaConsumer, topic: Topic, positions: dict[int, int], *, fresh: bool

@@ -18,16 +18,16 @@ from services.library.jobs.policy import Policy
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow
 from services.library.jobs.transitions import finish_attempt
-from services.library.usage import Shortage, lacking, stored_total
+from services.library.usage import Shortage, lacking, quota_of, stored_total
 
 MANIFEST_LIMIT: Seconds = 30.0
 """How long a store may take to give a manifest: less than a handler of events may take in all."""
 
 
-_STORED = select(stored_total(col(JobRow.owner))).where(
+_STORED = select(stored_total(col(JobRow.owner)), quota_of(col(JobRow.owner))).where(
     col(JobRow.id) == bindparam("of_job", type_=String)
 )
-"""What the owner of a job stores."""
+"""What the owner of a job stores, and its own limit."""
 
 
 class NoManifest(Exception):
@@ -98,5 +98,6 @@ async def apply(session: AsyncSession, manifest: Manifest, *, policy: Policy) ->
 
 async def _shortage(session: AsyncSession, job: str, size: int, policy: Policy) -> Shortage | None:
     """Return why there is no room for so many bytes of a job's owner."""
-    stored = (await session.execute(_STORED, {"of_job": job})).scalar_one_or_none()
-    return await lacking(session, stored or 0, size, limits=policy)
+    row = (await session.execute(_STORED, {"of_job": job})).one_or_none()
+    stored, quota = row if row is not None else (None, None)
+    return await lacking(session, stored or 0, size, limits=policy, quota=quota)

@@ -65,7 +65,7 @@ async def machine_values(session: AsyncSession, item: ItemRow) -> MachineValues:
     return MachineValues(
         sound_class=sound_class,
         class_confidence=confidence,
-        tempo=tempo if findings.tempo is None else findings.tempo,
+        tempo=tempo if findings.measured_bpm is None else findings.measured_bpm,
         key=findings.key,
         key_confidence=findings.key_confidence,
     )

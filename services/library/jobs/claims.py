@@ -24,6 +24,7 @@ from contracts.jobs import (
     JobState,
     LeaseStatus,
     TaskName,
+    WorkerInfo,
 )
 from kit.database.engine import Database, database_of
 from kit.database.upsert import insert_into
@@ -31,7 +32,7 @@ from services.library.jobs.policy import Policy
 from services.library.jobs.scheduling import NextJob, any_waiting, next_job
 from services.library.jobs.subject_facts import DescribeInputs, SubjectFacts
 from services.library.jobs.subjects import subject_of
-from services.library.jobs.tables import JobRow, ProducerRow
+from services.library.jobs.tables import JobRow, ProducerRow, WorkerRow
 from services.library.jobs.transitions import start_attempt
 
 SEEN_EVERY = timedelta(minutes=1)
@@ -68,6 +69,8 @@ async def claim(
             # Nothing is written before the job's row is locked: the order of transactions is then
             # also the order of each job's events, on which readers with a cursor rely (R6).
             await _note_producer(session, request)
+            if request.about is not None:
+                await _note_worker(session, request, request.about)
         if job is None or (row := await _start(session, request, job, policy)) is None:
             break
         export = await describe(session, row) if describe is not None else None
@@ -176,6 +179,27 @@ async def _note_producer(session: AsyncSession, request: ClaimRequest) -> None:
         statement.on_conflict_do_update(
             index_elements=["task", "fingerprint"],
             set_={"last_seen": statement.excluded.last_seen},
+        )
+    )
+
+
+async def _note_worker(session: AsyncSession, request: ClaimRequest, about: WorkerInfo) -> None:
+    """Write what a worker says of itself, which it does about once a minute."""
+    database = database_of(session)
+    statement = insert_into(database, WorkerRow).values(
+        id=request.worker,
+        task=request.task.value,
+        producer=request.producer.model_dump(mode="json"),
+        about=about.model_dump(mode="json"),
+        slots=about.slots,
+        first_seen=database.now(),
+        last_seen=database.now(),
+    )
+    changing = ("producer", "about", "slots", "last_seen")
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["id"],
+            set_={name: getattr(statement.excluded, name) for name in changing},
         )
     )
 

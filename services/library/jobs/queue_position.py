@@ -1,6 +1,8 @@
 """The position of a queued job in the queue of its task, and what it waits for."""
 
-from sqlalchemy import ScalarSelect, Select, String, and_, bindparam, func, or_, select
+from collections.abc import Sequence
+
+from sqlalchemy import ScalarSelect, Select, String, and_, bindparam, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -40,6 +42,48 @@ async def queue_state(session: AsyncSession, row: JobRow, *, policy: Policy) -> 
     ahead, running, offered, paused = counted
     reason, message = _reason(row, ahead, running, policy, offered=offered, paused=paused)
     return QueueState(position=ahead + 1, ahead=ahead, waiting_for=reason, message=message)
+
+
+async def queue_states(
+    session: AsyncSession, rows: Sequence[JobRow], *, policy: Policy
+) -> dict[str, QueueState]:
+    """Return the positions of those jobs of one owner that are queued, by id.
+
+    One pass over the queues of their tasks, however many jobs of them are asked for.
+    """
+    queued = {row.id: row for row in rows if row.state == JobState.QUEUED}
+    if not queued:
+        return {}
+    database = database_of(session)
+    tasks = {row.task for row in queued.values()}
+    order = (
+        case((col(JobRow.priority) == Priority.INTERACTIVE, 0), else_=1),
+        col(JobRow.queued),
+        col(JobRow.id),
+    )
+    number = func.row_number().over(partition_by=col(JobRow.task), order_by=order)
+    lines = (
+        select(col(JobRow.id).label("id"), number.label("number"))
+        .where(in_state(JobState.QUEUED), col(JobRow.task).in_(tasks))
+        .subquery()
+    )
+    places = select(lines.c.id, lines.c.number).where(lines.c.id.in_(list(queued)))
+    seen = database.now(offset=-policy.offered)
+    offered = select(col(ProducerRow.task)).where(col(ProducerRow.last_seen) > seen)
+    owner = next(iter(queued.values())).owner
+    running = select(_running(policy)).params(of_owner=owner)
+    offers = set(await session.scalars(offered))
+    mine = (await session.execute(running)).scalar_one()
+    now = await database.time(session)
+    states = {}
+    for id_, place in await session.execute(places):
+        row, ahead = queued[id_], min(place - 1, COUNTED)
+        is_offered, paused = row.task in offers, row.not_before > now
+        reason, message = _reason(row, ahead, mine, policy, offered=is_offered, paused=paused)
+        states[id_] = QueueState(
+            position=ahead + 1, ahead=ahead, waiting_for=reason, message=message
+        )
+    return states
 
 
 def _queue_query(

@@ -40,10 +40,14 @@ from kit.observability.tracing import current_traceparent
 from services.library.jobs.claims import offered
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.policy import Policy
+from services.library.jobs.retry_advice import is_advised
 from services.library.jobs.subjects import subject_columns, subject_of
 from services.library.jobs.tables import JobRow, in_state
 from services.library.jobs.transitions import emit_queued, finish
-from services.library.usage import lacking, stored_total
+from services.library.usage import lacking, quota_of, stored_total
+
+MAX_CRASHED = 50
+"""Crashed jobs of one input that decide whether a lighter variant may run."""
 
 
 class NotAdmitted(Exception):
@@ -124,7 +128,7 @@ async def create(
     )
     admission = await _read_admission(session, owner, new, inputs_sha256, policy)
     if admission.quarantined is not None:
-        await _refuse(session, admission.quarantined)
+        await _check_quarantine(session, owner, new, inputs_sha256)
     task = TASKS.get(new.task)
     # Users may change the tempo of an item, and an analysis may set it. Only tasks that read it
     # lose their cached results then.
@@ -144,7 +148,9 @@ async def create(
             return reused, False
     if not new.admitted:
         _admit(admission, new.priority, policy)
-        if shortage := await lacking(session, admission.stored, limits=policy):
+        if shortage := await lacking(
+            session, admission.stored, limits=policy, quota=admission.quota
+        ):
             raise StorageFull(
                 f"There is no room for the results of a job. {shortage.message}",
                 retry_after=timedelta(),
@@ -184,14 +190,17 @@ async def create_again(
     owner: OwnerId,
     row: JobRow,
     *,
+    params: Params,
     tempo: float | None,
     facts_sha256: str | None,
     policy: Policy,
 ) -> JobRow:
-    """Return a new job with the input and parameters of a finished one.
+    """Return a new job with the input of a finished one.
 
     Parameters
     ----------
+    params
+        Validated parameters of the new job.
     tempo
         Of the subject, as it is now.
     facts_sha256
@@ -204,7 +213,7 @@ async def create_again(
     new = NewJob(
         subject=subject_of(row),
         task=TaskName(row.task),
-        params=row.params,
+        params=params,
         inputs=tuple(InputRef.model_validate(i) for i in row.inputs),
         start_to_close_timeout=row.start_to_close_timeout,
         tempo=tempo,
@@ -260,6 +269,8 @@ class _Admission:
     """Waiting jobs of everybody, counted up to twice the limit."""
     stored: int
     """Bytes that the owner stores."""
+    quota: int | None
+    """The owner's own limit, if there is one."""
 
 
 async def _read_admission(
@@ -272,13 +283,13 @@ async def _read_admission(
         "task": new.task.value,
         "inputs": inputs_sha256,
     }
-    quarantined, mine, everybodys, stored = (await session.execute(query, binds)).one()
-    return _Admission(quarantined, mine, everybodys, stored or 0)
+    quarantined, mine, everybodys, stored, quota = (await session.execute(query, binds)).one()
+    return _Admission(quarantined, mine, everybodys, stored or 0, quota)
 
 
 def _admission_query(
     database: Database, policy: Policy
-) -> Select[str | None, int, int, int | None]:
+) -> Select[str | None, int, int, int | None, int | None]:
     waiting = in_state(JobState.QUEUED)
     owner = bindparam("owner", type_=String)
 
@@ -303,12 +314,29 @@ def _admission_query(
     )
     mine = count(policy.owner_queued, col(JobRow.owner) == owner)
     everybodys = count(2 * policy.server_queued)
-    return select(crashed, mine, everybodys, stored_total(owner))
+    return select(crashed, mine, everybodys, stored_total(owner), quota_of(owner))
 
 
-async def _refuse(session: AsyncSession, quarantined: str) -> None:
-    row = (await session.scalars(select(JobRow).where(col(JobRow.id) == quarantined))).one()
-    raise Quarantined(Reason.model_validate(row.reason), JobId(row.id))
+async def _check_quarantine(
+    session: AsyncSession, owner: OwnerId, new: NewJob, inputs_sha256: str
+) -> None:
+    """Refuse a job of quarantined input, unless its parameters are an advised lighter variant.
+
+    Each crash advises a few variants, none of them twice, so a file takes down few children more.
+    """
+    crashed = select(JobRow).where(
+        col(JobRow.owner) == owner,
+        col(JobRow.task) == new.task.value,
+        col(JobRow.inputs_sha256) == inputs_sha256,
+        col(JobRow.state) == JobState.FAILED,
+        col(JobRow.reason_code) == literal_column(f"'{ReasonCode.CRASH}'"),
+    )
+    newest = crashed.order_by(col(JobRow.finished).desc()).limit(MAX_CRASHED)
+    rows = list(await session.scalars(newest))
+    tried = any(row.params == new.params for row in rows)
+    if not tried and any(is_advised(row, new.params) for row in rows):
+        return
+    raise Quarantined(Reason.model_validate(rows[0].reason), JobId(rows[0].id))
 
 
 async def _reusable(

@@ -158,6 +158,22 @@ class ProducerRow(Table, table=True):
     last_seen: datetime = Field(sa_type=Utc)
 
 
+class WorkerRow(Table, table=True):
+    """A worker process, as its claims describe it."""
+
+    __tablename__ = "workers"
+    __table_args__ = (Index("ix_workers_seen", "last_seen"),)
+
+    id: str = Field(primary_key=True)
+    task: str
+    producer: dict[str, Any] = Field(sa_type=Json)
+    about: dict[str, Any] = Field(sa_type=Json)
+    """A `WorkerInfo`."""
+    slots: int
+    first_seen: datetime = Field(sa_type=Utc)
+    last_seen: datetime = Field(sa_type=Utc)
+
+
 class GarbageRow(Table, table=True):
     """Objects to be removed: written with what made them useless, done by the reaper."""
 

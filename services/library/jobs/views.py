@@ -10,6 +10,7 @@ from contracts.jobs import (
     Reason,
     TaskName,
 )
+from services.library.jobs.retry_advice import retry_advice
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow
 
@@ -28,6 +29,7 @@ def job_to_api(row: JobRow) -> Job:
         progress=Progress.model_validate(row.progress),
         result=row.result,
         reason=Reason.model_validate(row.reason) if row.reason else None,
+        retry_with=retry_advice(row),
         producer=Producer.model_validate(row.producer) if row.producer else None,
         attempt=row.attempt,
         run=RunId(row.run) if row.run else None,

@@ -13,10 +13,11 @@ from kit.clock import Clock
 from kit.database.engine import Database
 from kit.objects.base import ObjectError, ObjectStore
 from services.library.background import repeat, until
+from services.library.estimates.run_times import measure_run_times
 from services.library.events.tables import EventRow, InboxRow
 from services.library.idempotency import IdempotencyRow
 from services.library.jobs.policy import Policy
-from services.library.jobs.tables import GarbageRow
+from services.library.jobs.tables import GarbageRow, WorkerRow
 from services.library.jobs.transitions import discard
 from services.library.maintenance.counters import CounterCheck
 from services.library.maintenance.gauges import ORPHANS, Gauges
@@ -39,6 +40,8 @@ ORPHANS_EVERY = timedelta(days=1)
 INBOX_KEPT = timedelta(days=15)
 """Longer than `jobs.events` keeps what could be delivered again."""
 IDEMPOTENCY_KEPT = timedelta(hours=24)
+WORKERS_KEPT = timedelta(days=1)
+"""How long a worker that is gone is shown."""
 AT_ONCE = 1000
 """Rows removed by one statement."""
 
@@ -81,6 +84,7 @@ class Cleanup:
         await give_up_late(self._database)
         await self._forget()
         await delete_removed(self._database)
+        await measure_run_times(self._database)
         await self._counters.compare()
 
     async def check_uploads(self) -> None:
@@ -130,10 +134,12 @@ class Cleanup:
         events = and_(col(EventRow.time) < now(offset=-self._feed_retention), published)
         inbox = col(InboxRow.received) < now(offset=-INBOX_KEPT)
         answers = col(IdempotencyRow.created) < now(offset=-IDEMPOTENCY_KEPT)
+        workers = col(WorkerRow.last_seen) < now(offset=-WORKERS_KEPT)
         old: tuple[tuple[type[Table], Any, ColumnElement[bool]], ...] = (
             (EventRow, col(EventRow.seq), events),
             (InboxRow, col(InboxRow.event), inbox),
             (IdempotencyRow, col(IdempotencyRow.key), answers),
+            (WorkerRow, col(WorkerRow.id), workers),
         )
         for table, key, past in old:
             some = select(key).where(past).limit(AT_ONCE)

@@ -92,8 +92,10 @@ async def submit_job(
         raise _refusal(error) from None
 
 
-async def retry_job(repository: Repository, row: JobRow, *, policy: Policy) -> JobRow:
-    """Submit a failed, skipped or cancelled job again, as a new job.
+async def retry_job(
+    repository: Repository, row: JobRow, changes: Params, *, policy: Policy
+) -> JobRow:
+    """Submit a failed, skipped or cancelled job again, as a new job with changed parameters.
 
     Retrying the ingest of a rejected item makes the item wait for its ingest again.
 
@@ -108,6 +110,11 @@ async def retry_job(repository: Repository, row: JobRow, *, policy: Policy) -> J
             "retried. To run a finished job again, POST /v1/jobs with `force`.",
         )
     session = repository.session
+    task = TASKS.get(TaskName(row.task))
+    params = row.params
+    if changes and task is not None:
+        params = validate_params(task, {**params, **changes}, field="body.parameters")
+        await check_weights(session, TaskName(row.task), params, field="body.parameters")
     await hold_owner(session, repository.owner)
     item = await repository.item(row.item, Action.RUN, hold=True) if row.item else None
     if row.task == UPLOAD_TASK and item is not None:
@@ -116,7 +123,6 @@ async def retry_job(repository: Repository, row: JobRow, *, policy: Policy) -> J
         item.state, item.rejection = ItemState.INGESTING.value, None
         await session.flush()
         await emit_item_changed(session, item)
-    task = TASKS.get(TaskName(row.task))
     inputs = [InputRef.model_validate(ref) for ref in row.inputs]
     facts = await facts_digest(session, task, subject_of(row), inputs) if task else None
     try:
@@ -124,6 +130,7 @@ async def retry_job(repository: Repository, row: JobRow, *, policy: Policy) -> J
             session,
             repository.owner,
             row,
+            params=params,
             tempo=item.bpm if item is not None else None,
             facts_sha256=facts,
             policy=policy,

@@ -5,16 +5,19 @@ from typing import Annotated
 
 from contracts.identity import Principal, Scope
 from kit.auth.dependencies import require
+from kit.bus.base import Bus
 from kit.database.engine import Database
 from kit.http.app import REFUSALS
 from kit.objects.base import ObjectStore
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
 from services.library.deletions.deletions import Deletions
+from services.library.imports.lookups import Lookups
 from services.library.jobs.policy import Policy
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
+from services.library.teaching.teaching import Teaching
 
 Reader = Annotated[Principal, require(Scope.READ)]
 """A caller who may look."""
@@ -22,6 +25,8 @@ Writer = Annotated[Principal, require(Scope.WRITE)]
 """A caller who may add, change and delete."""
 Runner = Annotated[Principal, require(Scope.JOBS)]
 """A caller who may have work done."""
+Admin = Annotated[Principal, require(Scope.ADMIN)]
+"""A caller with an administrator's session."""
 
 REFUSED = REFUSALS | {
     409: {
@@ -43,13 +48,16 @@ class Context:
     """What is shared by all routes."""
 
     database: Database
+    bus: Bus
     objects: ObjectStore
     policy: Policy
     settings: LibrarySettings
     uploads: Uploads
     deletions: Deletions
     searches: Searches
+    lookups: Lookups
     item_searches: Turns
     """Turns of `GET /items` with words to search for: at most half of the connections, as every
     other request uses the rest."""
     vectors: SoundVectors
+    teaching: Teaching

@@ -9,7 +9,7 @@ from sqlmodel import col
 from contracts.identity import Principal, Scope
 from contracts.ids import JobId, RunId
 from contracts.items import Artifact
-from contracts.jobs import Job, JobCreate, JobState, Progress, TaskName
+from contracts.jobs import Job, JobCreate, JobRetry, JobState, Progress, TaskName
 from contracts.objects import Bucket
 from contracts.uploads import Download
 from kit.http.errors import not_found
@@ -21,10 +21,10 @@ from services.library.catalogue.repository import Repository, item_is_kept
 from services.library.catalogue.tables import ArtifactRow
 from services.library.catalogue.uploads import SIGNED
 from services.library.catalogue.views import artifact_to_api
+from services.library.estimates.queue_times import job_queue, job_queues
 from services.library.idempotency import Key, once
 from services.library.jobs import submission
 from services.library.jobs.locks import hold_owner
-from services.library.jobs.queue_position import queue_state
 from services.library.jobs.repository import JobRepository
 from services.library.jobs.tables import JobRow
 from services.library.jobs.transitions import previews_of
@@ -107,14 +107,16 @@ def job_routes(server: Context) -> APIRouter:
                 if value is not None:
                     query = query.where(col(column) == value)
             rows, following = await page(jobs.jobs, query, paging)
-        return Page(items=tuple(map(job_to_api, rows)), next=following)
+            queues = await job_queues(session, rows, policy=server.policy)
+        shown = (job_to_api(row).model_copy(update={"queue": queues.get(row.id)}) for row in rows)
+        return Page(items=tuple(shown), next=following)
 
     @router.get("/{job}")
     async def get(principal: Reader, job: JobId) -> Job:
         """Return a job; while it is queued, also its position and what it waits for."""
         async with server.database.session() as session:
             row = await _jobs(session, principal).job(job, Action.READ)
-            queue = await queue_state(session, row, policy=server.policy)
+            queue = await job_queue(session, row, policy=server.policy)
         return job_to_api(row).model_copy(update={"queue": queue})
 
     @router.get("/{job}/artifacts")
@@ -165,18 +167,27 @@ def job_routes(server: Context) -> APIRouter:
             return _readable(principal, row)
 
     @router.post("/{job}/retry", status_code=202)
-    async def retry(principal: Runner, job: JobId, key: Key = None) -> Job:
-        """Submit a failed, skipped or cancelled job again, as a new job."""
+    async def retry(
+        principal: Runner, job: JobId, request: JobRetry | None = None, key: Key = None
+    ) -> Job:
+        """Submit a failed, skipped or cancelled job again, as a new job.
+
+        `parameters` changes some of its parameters: `retry_with` of a failed job lists changes
+        with which it may succeed.
+        """
+        changes = request.parameters if request is not None else {}
         async with server.database.transaction() as session:
             jobs = _jobs(session, principal)
 
             async def act() -> tuple[str, int]:
                 row = await jobs.job(job, Action.RUN)
                 catalogue = Repository(session, principal)
-                return (await retry_job(catalogue, row, policy=server.policy)).id, 202
+                return (await retry_job(catalogue, row, changes, policy=server.policy)).id, 202
 
             route = f"POST /jobs/{job}/retry"
-            id_, _ = await once(session, act, owner=principal.owner, route=route, key=key)
+            id_, _ = await once(
+                session, act, owner=principal.owner, route=route, key=key, body=request
+            )
             return job_to_api(await jobs.job(id_, Action.RUN))
 
     return router

@@ -1,7 +1,7 @@
 """Searches: the full-text index and the columns in memory, joined into one answer."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from contracts.problems import FieldProblem, ProblemCode
 from contracts.search import (
     MAX_TERMS,
     Facets,
+    SearchHit,
     SearchQuery,
     SearchResult,
     SortField,
@@ -28,7 +29,7 @@ from services.library.catalogue.search_limits import Turns
 from services.library.search.cache import ColumnCache
 from services.library.search.columns import Columns, refresh
 from services.library.search.cursors import SearchCursor, decode_cursor, encode_cursor
-from services.library.search.filters import Matches, TextMatches
+from services.library.search.filters import Matches, ProposedItems, TextMatches
 from services.library.search.fulltext import DocumentIds, find_all, rank
 from services.library.search.language import format_query
 from services.library.search.ranking import (
@@ -57,6 +58,7 @@ from services.library.search.values import is_id
 from services.library.search.views import hit_to_api, similar_to_api
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.similarity.tables import SoundRow
+from services.library.teaching.proposals import Proposals
 
 MAX_NEAR = MAX_LIMIT - MAX_EXAMPLES
 """Results of a search for what sounds like an item."""
@@ -135,6 +137,8 @@ class Searches:
         Searches that may run at a time; an owner has one.
     vectors
         The vectors of items.
+    proposals
+        What taught tags propose.
     """
 
     def __init__(
@@ -145,9 +149,11 @@ class Searches:
         max_bytes: int,
         at_once: int,
         vectors: SoundVectors,
+        proposals: Proposals,
     ) -> None:
         self._database = database
         self._vectors = vectors
+        self._proposals = proposals
         self._columns = ColumnCache(clock, max_bytes=max_bytes)
         self._snapshots = Snapshots(clock)
         self._turns = Turns(at_once)
@@ -173,16 +179,17 @@ class Searches:
         else:
             async with self._turns.of(owner):
                 # Before the session, so that a search never waits for a second connection.
-                near = await self._near_item(owner, request.query)
+                proposed = await self._proposed_items(owner, request.query)
+                near = await self._near_item(owner, request.query, proposed)
                 async with self._database.session() as session:
-                    answer = await self._find(session, owner, request, near)
+                    answer = await self._find(session, owner, request, near, proposed)
                     results, offset, facets = answer.ranking.ids, answer.offset, answer.facets
                     page = _page(results, offset, request.limit)
                     rows = await documents_of(session, owner, page)
             snapshot = self._snapshots.add(owner, text, results)
             following = answer.cursor_after(offset + request.limit, rows)
         return SearchResult(
-            items=tuple(hit_to_api(*row) for row in rows),
+            items=await self._hits(owner, rows),
             total=len(results),
             offset=offset,
             next=following,
@@ -222,35 +229,65 @@ class Searches:
             )
         pairs = [(sounds[item], weight) for item, weight in weights.items() if item in sounds]
         async with self._turns.of(owner):
-            near = await self._near(owner, query, pairs, limit)
+            proposed = await self._proposed_items(owner, query)
+            near = await self._near(owner, query, pairs, limit, proposed)
             async with self._database.session() as session:
                 rows = await documents_of(session, owner, near.ids)
                 reference = max(weights, key=lambda item: weights[item])
                 compared = await documents_of_items(session, owner, [reference])
         distances = dict(zip(near.ids.tolist(), near.distances.tolist(), strict=True))
+        hits = await self._hits(owner, rows)
         return SimilarSounds(
             items=tuple(
-                similar_to_api(row, distances[int(row[0].id or 0)], compared) for row in rows
+                similar_to_api(hit, row[0], distances[int(row[0].id or 0)], compared)
+                for hit, row in zip(hits, rows, strict=True)
             ),
             missing=tuple(ItemId(item) for item in weights if item not in sounds),
         )
 
-    async def _near_item(self, owner: str, query: SearchQuery) -> Near | None:
+    async def hits(self, principal: Principal, items: Collection[str]) -> dict[str, SearchHit]:
+        """Return what the search knows of items of the caller; those of others are left out."""
+        owner = principal.owner
+        async with self._database.session() as session:
+            documents = await documents_of_items(session, owner, items)
+            ids = np.array([document.id for document in documents], np.int64)
+            rows = await documents_of(session, owner, ids)
+        hits = await self._hits(owner, rows)
+        return {hit.item.id: hit for hit in hits}
+
+    async def _hits(self, owner: str, rows: Sequence[FoundRow]) -> tuple[SearchHit, ...]:
+        """Return results with the tags that are proposed for them; no session is open."""
+        proposed = await self._proposals.of_items(owner, [item.id for _, item, _ in rows])
+        return tuple(hit_to_api(*row, proposed=proposed.get(row[1].id, ())) for row in rows)
+
+    async def _proposed_items(self, owner: str, query: SearchQuery) -> ProposedItems:
+        """Return the items for which the tags of a query are proposed; no session is open."""
+        names = dict.fromkeys((*query.proposed, *query.not_proposed))
+        return {name: await self._proposals.items_of(owner, name) for name in names}
+
+    async def _near_item(
+        self, owner: str, query: SearchQuery, proposed: ProposedItems
+    ) -> Near | None:
         """Return what sounds like the item that a query names, if it names one."""
         if query.like is None:
             return None
         sounds = await self._vectors.sounds_of(owner, [query.like])
         pairs = [(row, 1.0) for row in sounds.values()]
-        return await self._near(owner, query, pairs, MAX_NEAR)
+        return await self._near(owner, query, pairs, MAX_NEAR, proposed)
 
     async def _near(
-        self, owner: str, query: SearchQuery, weights: Sequence[tuple[SoundRow, float]], limit: int
+        self,
+        owner: str,
+        query: SearchQuery,
+        weights: Sequence[tuple[SoundRow, float]],
+        limit: int,
+        proposed: ProposedItems,
     ) -> Near:
         """Return the documents that match a query and are nearest to some sounds."""
         if not weights:
             return Near(np.empty(0, np.int64), np.empty(0))
         async with self._database.session() as session:
-            columns, matches = await self._match(session, owner, query)
+            columns, matches = await self._match(session, owner, query, proposed)
         # Those of all documents need not be named, unless some of them are being deleted.
         everything = bool(np.array_equal(matches.mask, columns.live))
         allowed = None if everything else await asyncio.to_thread(columns.items_of, matches.mask)
@@ -268,20 +305,25 @@ class Searches:
         return Near(columns.ids[places[known]], distances[known])
 
     async def _match(
-        self, session: AsyncSession, owner: str, query: SearchQuery
+        self, session: AsyncSession, owner: str, query: SearchQuery, proposed: ProposedItems
     ) -> tuple[Columns, Matches]:
         """Return an owner's columns as they are now, and which documents match a query."""
         columns = self._columns.get(owner)
         await refresh(session, owner, columns)
         self._columns.shrink()
-        texts = await _find_texts(session, owner, query)
+        texts = await _find_texts(session, owner, query, proposed)
         return columns, await asyncio.to_thread(Matches, columns, query, texts)
 
     async def _find(
-        self, session: AsyncSession, owner: str, request: SearchRequest, near: Near | None
+        self,
+        session: AsyncSession,
+        owner: str,
+        request: SearchRequest,
+        near: Near | None,
+        proposed: ProposedItems,
     ) -> _Answer:
         query = request.query
-        columns, matches = await self._match(session, owner, query)
+        columns, matches = await self._match(session, owner, query, proposed)
         if near is not None:
             matches.restrict(near.ids)
         sort = default_sort(query)
@@ -323,7 +365,9 @@ def _refusal(field: str, detail: str) -> ProblemError:
     )
 
 
-async def _find_texts(session: AsyncSession, owner: str, query: SearchQuery) -> TextMatches:
+async def _find_texts(
+    session: AsyncSession, owner: str, query: SearchQuery, proposed: ProposedItems
+) -> TextMatches:
     """Return what the full-text index finds for a query."""
     plain = [t for t in query.terms if not (t.negated or t.classes or t.sound_word)]
     others = [term for term in query.terms if term not in plain]
@@ -343,6 +387,7 @@ async def _find_texts(session: AsyncSession, owner: str, query: SearchQuery) -> 
         if query.collections
         else None,
         deleting=await deleting_documents(session, owner),
+        proposed=proposed,
     )
 
 

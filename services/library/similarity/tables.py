@@ -3,7 +3,7 @@
 The vectors themselves are in the tables of `kit.vectors`.
 """
 
-from sqlalchemy import Index, LargeBinary, false, text
+from sqlalchemy import Index, LargeBinary, false, text, true
 from sqlmodel import Field
 
 from services.library.metadata import Table
@@ -22,6 +22,12 @@ class SoundRow(Table, table=True):
             postgresql_where=text("NOT compared"),
             sqlite_where=text("NOT compared"),
         ),
+        Index(
+            "ix_sounds_unproposed",
+            "item",
+            postgresql_where=text("NOT proposed"),
+            sqlite_where=text("NOT proposed"),
+        ),
     )
 
     item: str = Field(primary_key=True, foreign_key="items.id", ondelete="CASCADE")
@@ -36,3 +42,5 @@ class SoundRow(Table, table=True):
     """The group of duplicates that it is in: the smallest id of an item that was ever in it."""
     compared: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """Whether it was compared with the owner's other sounds since it was described."""
+    proposed: bool = Field(default=False, sa_column_kwargs={"server_default": true()})
+    """Whether taught tags were applied to it since it was described."""

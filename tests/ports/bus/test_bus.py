@@ -7,6 +7,7 @@ import pytest
 
 from contracts.topics import LIBRARY_EVENTS, Topic
 from kit.bus.base import AnyEvent, BusError, RetryLater
+from kit.bus.records import DeadLetterRecord
 from kit.clock import new_id
 from tests.ports.bus.harness import (
     Harness,
@@ -156,6 +157,34 @@ async def test_after_three_tries_it_goes_to_the_dead_letters(
     assert letter.offset == 0
     assert letter.record.key == b"same"
     assert dict(letter.record.headers)["ce_id"].decode() == bad.id
+
+
+async def test_a_dead_letter_is_found_by_its_id_and_sent_back(
+    harness: Harness, topic: Topic
+) -> None:
+    mended = False
+
+    async def fail(event: AnyEvent) -> None:
+        if not mended:
+            raise RuntimeError("a bug")
+
+    seen = Seen(fail)
+    await harness.bus.publish(topic, released(1), key="same")
+    async with member(harness.bus, topic, seen):
+        await eventually(lambda: seen.numbers == [1, 1, 1])
+        async with asyncio.timeout(HANG_TIMEOUT):
+            latest: list[DeadLetterRecord] = []
+            while not latest:
+                stored = await harness.bus.latest_dead_letters(1_000)
+                latest = [letter for letter in stored if letter.topic == topic.name]
+        (letter,) = latest
+        assert letter.replayable
+        assert await harness.bus.dead_letter(letter.id) == letter
+        mended = True
+        await harness.bus.send(letter.topic, letter.record)
+        await eventually(lambda: seen.numbers == [1, 1, 1, 1])
+    for unknown in ("0-999999999", "999-0", "", "0", "a-b"):
+        assert await harness.bus.dead_letter(unknown) is None
 
 
 async def test_what_cannot_be_read_goes_to_the_dead_letters_and_blocks_nobody(

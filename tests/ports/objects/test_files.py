@@ -311,6 +311,9 @@ async def test_a_store_without_room_is_not_ready(tmp_path: Path) -> None:
         store = FileStore(tmp_path, signer=Signer(SECRET), reserve=reserve)
         await store.ensure()
         assert await store.ready() is ready
+        space = await store.disk_space()
+        assert space is not None
+        assert 0 < space.free <= space.capacity
         await store.close()
     assert KitSettings().objects_reserve_mib > 0
 

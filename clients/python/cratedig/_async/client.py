@@ -7,12 +7,14 @@ import httpx
 
 from cratedig import credentials as stored
 from cratedig._async.account import AsyncAccount
+from cratedig._async.admin import AsyncAdmin
 from cratedig._async.artifacts import AsyncArtifacts
 from cratedig._async.collections import AsyncCollections
 from cratedig._async.connection import AsyncConnection
 from cratedig._async.corrections import AsyncCorrections
 from cratedig._async.events import AsyncEvents
 from cratedig._async.feed import AsyncFeed
+from cratedig._async.imports import AsyncImports
 from cratedig._async.invitations import AsyncInvitations
 from cratedig._async.items import AsyncItems
 from cratedig._async.jobs import AsyncJobs
@@ -24,6 +26,7 @@ from cratedig._async.sessions import AsyncSessions
 from cratedig._async.similarity import AsyncSimilarity
 from cratedig._async.tags import AsyncTags
 from cratedig._async.tasks import AsyncTasks
+from cratedig._async.taught_tags import AsyncTaughtTags
 from cratedig._async.tray import AsyncTray
 from cratedig._async.uploads import AsyncUploads
 from cratedig._async.usage import AsyncUsage
@@ -55,11 +58,13 @@ class AsyncClient:
         save = save or (stored.save if credentials is None else stored.discard)
         self._connection = AsyncConnection(credentials or stored.load(), save, transport)
         self.account = AsyncAccount(self._connection)
+        self.admin = AsyncAdmin(self._connection)
         self.artifacts = AsyncArtifacts(self._connection)
         self.collections = AsyncCollections(self._connection)
         self.corrections = AsyncCorrections(self._connection)
         self.events = AsyncEvents(self._connection)
         self.feed = AsyncFeed(self._connection)
+        self.imports = AsyncImports(self._connection)
         self.invitations = AsyncInvitations(self._connection)
         self.items = AsyncItems(self._connection)
         self.jobs = AsyncJobs(self._connection)
@@ -71,6 +76,7 @@ class AsyncClient:
         self.sessions = AsyncSessions(self._connection)
         self.tags = AsyncTags(self._connection)
         self.tasks = AsyncTasks(self._connection)
+        self.taught_tags = AsyncTaughtTags(self._connection)
         self.tray = AsyncTray(self._connection)
         self.uploads = AsyncUploads(self._connection)
         self.usage = AsyncUsage(self._connection)

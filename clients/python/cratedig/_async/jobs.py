@@ -147,11 +147,22 @@ class AsyncJobs(AsyncResource):
             )
         )
 
-    async def retry(self, job: str) -> types.Job:
-        """Submit a job that failed or was cancelled again; return the new job."""
+    async def retry(self, job: str, *, parameters: Mapping[str, Any] | None = None) -> types.Job:
+        """Submit a job that failed or was cancelled again; return the new job.
+
+        Parameters
+        ----------
+        parameters
+            Parameters to change, such as those of an entry of the job's `retry_with`.
+        """
         return await self._connection.send(
             Operation(
-                "POST", "/v1/jobs/{job}/retry", types.Job, {"job": job}, headers=idempotency_key()
+                "POST",
+                "/v1/jobs/{job}/retry",
+                types.Job,
+                {"job": job},
+                body={"parameters": dict(parameters or {})},
+                headers=idempotency_key(),
             )
         )
 

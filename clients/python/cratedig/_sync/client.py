@@ -8,12 +8,14 @@ import httpx
 
 from cratedig import credentials as stored
 from cratedig._sync.account import Account
+from cratedig._sync.admin import Admin
 from cratedig._sync.artifacts import Artifacts
 from cratedig._sync.collections import Collections
 from cratedig._sync.connection import Connection
 from cratedig._sync.corrections import Corrections
 from cratedig._sync.events import Events
 from cratedig._sync.feed import Feed
+from cratedig._sync.imports import Imports
 from cratedig._sync.invitations import Invitations
 from cratedig._sync.items import Items
 from cratedig._sync.jobs import Jobs
@@ -25,6 +27,7 @@ from cratedig._sync.sessions import Sessions
 from cratedig._sync.similarity import Similarity
 from cratedig._sync.tags import Tags
 from cratedig._sync.tasks import Tasks
+from cratedig._sync.taught_tags import TaughtTags
 from cratedig._sync.tray import Tray
 from cratedig._sync.uploads import Uploads
 from cratedig._sync.usage import Usage
@@ -56,11 +59,13 @@ class Client:
         save = save or (stored.save if credentials is None else stored.discard)
         self._connection = Connection(credentials or stored.load(), save, transport)
         self.account = Account(self._connection)
+        self.admin = Admin(self._connection)
         self.artifacts = Artifacts(self._connection)
         self.collections = Collections(self._connection)
         self.corrections = Corrections(self._connection)
         self.events = Events(self._connection)
         self.feed = Feed(self._connection)
+        self.imports = Imports(self._connection)
         self.invitations = Invitations(self._connection)
         self.items = Items(self._connection)
         self.jobs = Jobs(self._connection)
@@ -72,6 +77,7 @@ class Client:
         self.sessions = Sessions(self._connection)
         self.tags = Tags(self._connection)
         self.tasks = Tasks(self._connection)
+        self.taught_tags = TaughtTags(self._connection)
         self.tray = Tray(self._connection)
         self.uploads = Uploads(self._connection)
         self.usage = Usage(self._connection)

@@ -14,15 +14,19 @@ import typer
 from cratedig.cli import (
     access,
     accounts,
+    admin,
     catalogue,
     collections,
     correcting,
     downloads,
     exporting,
+    importing,
     marking,
     processing,
     searching,
     similarity,
+    syncing,
+    teaching,
     uploading,
     work,
 )
@@ -51,6 +55,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     catalogue.edit,
     downloads.get,
     exporting.export,
+    importing.imports,
+    syncing.sync,
     catalogue.rm,
     marking.favourite,
     marking.rate,
@@ -66,6 +72,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command()(command)
+app.command("import")(importing.import_from)
 
 
 def _print_version(requested: bool) -> None:
@@ -86,12 +93,14 @@ def options(
     """Take songs apart: stems, samples, tags, MIDI, lyrics and analysis."""
 
 
-app.add_typer(marking.tag, name="tag")
+app.add_typer(importing.pack, name="pack")
+app.add_typer(teaching.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
 app.add_typer(processing.pipelines, name="pipelines")
 app.add_typer(accounts.account, name="account")
 app.add_typer(access.keys, name="keys")
 app.add_typer(access.invitations, name="invitations")
+app.add_typer(admin.admin, name="admin")
 
 
 def main() -> None:

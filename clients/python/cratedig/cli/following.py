@@ -8,7 +8,9 @@ from cratedig.cli.tags import summary
 def describe(job: types.Job) -> str:
     """Return the state of a job in a line: why it waits, its progress, or its outcome."""
     if job.queue:
-        return f"{job.queue.position}. in the queue: {job.queue.message}"
+        start = job.queue.expected_start_s
+        expected = f"; it starts in about {start:.0f} s" if start else ""
+        return f"{job.queue.position}. in the queue: {job.queue.message}{expected}"
     if job.state == "running":
         return f"{job.progress.fraction:.0%} {job.progress.message}".strip()
     if job.reason:

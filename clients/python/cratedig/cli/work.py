@@ -171,6 +171,10 @@ def cancel(
 def retry(
     ids: Annotated[list[str], typer.Argument(help="Ids of jobs that failed or were cancelled.")],
     wait: Annotated[bool, typer.Option(help="Wait for the result.")] = True,
+    lighter: Annotated[
+        bool,
+        typer.Option("--lighter", help="With the parameters that the server advises, if any."),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Run jobs again that failed or were cancelled."""
@@ -182,7 +186,9 @@ def retry(
                 raise LookupFailedError(
                     f"{id_} is a run. Retry its jobs: cratedig jobs --run {id_} --state failed"
                 )
-            job = client.jobs.retry(id_)
+            advised = [advice for advice in work.retry_with if advice.parameters]
+            parameters = advised[0].parameters if lighter and advised else None
+            job = client.jobs.retry(id_, parameters=parameters)
             retried.append(follow_job(client, job.id, job.task) if wait else job)
             if not json:
                 print_work(retried[-1])

@@ -48,6 +48,9 @@ class Queue(Answer):
     ahead: int
     waiting_for: str
     message: str
+    expected_start_s: float | None = None
+    """Seconds until it starts, estimated; `None` if that is not known."""
+    expected_end_s: float | None = None
 
 
 class Reason(Answer):
@@ -55,6 +58,13 @@ class Reason(Answer):
 
     code: str
     message: str
+
+
+class RetryWith(Answer):
+    """A way to retry a failed job that may succeed: `parameters` to change, and why."""
+
+    parameters: dict[str, Any]
+    why: str
 
 
 class Producer(Answer):
@@ -67,7 +77,10 @@ class Producer(Answer):
 
 
 class Job(Answer):
-    """One task for one subject. `queue` is set while it is queued, in the result of `jobs.get`."""
+    """One task for one subject.
+
+    `queue` is set while it is queued, `retry_with` once it has failed.
+    """
 
     id: str
     subject: Subject
@@ -80,6 +93,7 @@ class Job(Answer):
     queue: Queue | None = None
     result: dict[str, Any] | None = None
     reason: Reason | None = None
+    retry_with: tuple[RetryWith, ...] = ()
     producer: Producer | None = None
     attempt: int = 0
     cancel_requested: bool = False

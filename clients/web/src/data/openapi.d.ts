@@ -71,6 +71,222 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Accounts
+         * @description List accounts, newest first, with what they store and may store.
+         */
+        get: operations["get_admin_accounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/accounts/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Account
+         * @description Return an account, with what it stores and may store.
+         */
+        get: operations["get_admin_accounts_by_account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Account
+         * @description Disable or enable an account, set its quota, grant or end administration.
+         *
+         *     Disabling ends the sessions, API keys and live streams of the account at once; its items
+         *     stay. A quota below what is stored deletes nothing.
+         */
+        patch: operations["patch_admin_accounts_by_account"];
+        trace?: never;
+    };
+    "/v1/admin/accounts/{account}/one-time-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Link
+         * @description Create a link that signs in to an account once within a day, and replaces older links.
+         *
+         *     When it is used, the account's sessions end and its password is cleared, so that a new one
+         *     can be set. Only this response contains the link.
+         */
+        post: operations["post_admin_accounts_by_account_one_time_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Audit
+         * @description List the audit log, newest first: who did what, when and from where.
+         *
+         *     The server keeps entries for 90 days, or as it is set.
+         */
+        get: operations["get_admin_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Dead Letters
+         * @description List the latest 200 dead letters: records that no consumer could decode or handle.
+         */
+        get: operations["get_admin_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/dead-letters/{dead_letter}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replay
+         * @description Send a dead letter back to its topic; a second replay does no harm.
+         *
+         *     Remove the cause first, or the record becomes a dead letter again.
+         */
+        post: operations["post_admin_dead_letters_by_dead_letter_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Models
+         * @description List the weights of networks in the manifests of the last day's workers.
+         *
+         *     `installed` is true if a worker has the files.
+         */
+        get: operations["get_admin_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Queues
+         * @description List the queue of every task, with its oldest job and why that job waits.
+         */
+        get: operations["get_admin_queues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Storage
+         * @description Return the stored bytes by kind and by account, and the free space of the disk.
+         */
+        get: operations["get_admin_storage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Workers
+         * @description List the workers of the last day, at most 500, those online first.
+         */
+        get: operations["get_admin_workers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/artifacts/{artifact}": {
         parameters: {
             query?: never;
@@ -466,6 +682,116 @@ export interface paths {
          * @description Return events, oldest first; the server keeps them for seven days, or as it is set.
          */
         get: operations["get_feed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description List your imports, newest first; those that ended are remembered up to 200.
+         */
+        get: operations["get_imports"];
+        put?: never;
+        /**
+         * Create
+         * @description Import sounds; each file becomes an item of its own.
+         *
+         *     `pack` reads a ZIP archive: create an upload, send its parts, and name its id here instead
+         *     of completing it. Other providers look at once which files the reference means, and
+         *     downloads follow in the background.
+         */
+        post: operations["post_imports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Providers
+         * @description List the providers of this server, besides `pack`.
+         */
+        get: operations["get_imports_providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return an import and how far it is.
+         */
+        get: operations["get_imports_by_import_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/{import_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Cancel an import: files that wait are not imported; items that it made stay.
+         *
+         *     A repeated request changes nothing.
+         */
+        post: operations["post_imports_by_import_id_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports/{import_id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Files
+         * @description List the files of an import with what became of each, in their order.
+         */
+        get: operations["get_imports_by_import_id_files"];
         put?: never;
         post?: never;
         delete?: never;
@@ -898,6 +1224,9 @@ export interface paths {
         /**
          * Retry
          * @description Submit a failed, skipped or cancelled job again, as a new job.
+         *
+         *     `parameters` changes some of its parameters: `retry_with` of a failed job lists changes
+         *     with which it may succeed.
          */
         post: operations["post_jobs_by_job_retry"];
         delete?: never;
@@ -1247,6 +1576,194 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/taught-tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description List your taught tags in alphabetical order, without histograms.
+         */
+        get: operations["get_taught_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import
+         * @description Create a taught tag from a file that was shared, or let one that exists learn from it.
+         *
+         *     A tag that exists keeps its answers: its model starts from that of the file. A repeated
+         *     request changes nothing.
+         */
+        post: operations["post_taught_tags_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return a taught tag with its versions and the histogram of confidences.
+         */
+        get: operations["get_taught_tags_by_tag"];
+        /**
+         * Create
+         * @description Create a taught tag, or return it; items that have the custom tag count as yes-answers.
+         *
+         *     Case, accents and width of the name do not matter.
+         */
+        put: operations["put_taught_tags_by_tag"];
+        post?: never;
+        /**
+         * Delete
+         * @description Forget the model, answers and proposals of a taught tag; the tag stays on its items.
+         */
+        delete: operations["delete_taught_tags_by_tag"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit
+         * @description Choose the threshold, go back to a version, or exclude sounds that arrive later.
+         */
+        patch: operations["patch_taught_tags_by_tag"];
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Answers
+         * @description List the answers of a taught tag, the newest first.
+         */
+        get: operations["get_taught_tags_by_tag_answers"];
+        put?: never;
+        /**
+         * Answer
+         * @description Answer whether items have the tag; the tag has learnt from it when this returns.
+         *
+         *     Yes puts the tag on the item. After a no the item is not proposed again. A repeated request
+         *     changes nothing.
+         */
+        post: operations["post_taught_tags_by_tag_answers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * File
+         * @description Return the model of the version in use as a file to share; it names no items.
+         */
+        get: operations["get_taught_tags_by_tag_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proposals
+         * @description List the items that the tag proposes, the surest first.
+         *
+         *     A page that was read after an answer is one of the new proposals.
+         */
+        get: operations["get_taught_tags_by_tag_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/proposals/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm
+         * @description Put the tag on items that it proposes; a repeated request finds none of them proposed.
+         */
+        post: operations["post_taught_tags_by_tag_proposals_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/taught-tags/{tag}/questions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Questions
+         * @description Return the items of which the model knows least whether they have the tag, varied.
+         *
+         *     There are none before the first version.
+         */
+        get: operations["get_taught_tags_by_tag_questions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tray": {
         parameters: {
             query?: never;
@@ -1428,6 +1945,27 @@ export interface components {
             name: string;
         };
         /**
+         * AccountChange
+         * @description Request body to change an account; a field that is absent stays as it is.
+         */
+        AccountChange: {
+            /**
+             * Admin
+             * @description Whether it is an administrator; false ends its sessions.
+             */
+            admin?: boolean | null;
+            /**
+             * Disabled
+             * @description True ends every session, API key and live stream of the account at once.
+             */
+            disabled?: boolean | null;
+            /**
+             * Quota
+             * @description Bytes that the account may store. Null returns it to the server's default.
+             */
+            quota?: number | null;
+        };
+        /**
          * AccountCreate
          * @description Request body to create an account. The first account of a server is its administrator.
          */
@@ -1455,6 +1993,96 @@ export interface components {
         AccountDelete: {
             /** Password */
             password: string;
+        };
+        /**
+         * AccountStorage
+         * @description Bytes that one account stores.
+         */
+        AccountStorage: {
+            /** Account */
+            account: string;
+            /**
+             * Limit
+             * @description What the account may store: its quota, or the server's default.
+             */
+            limit: number;
+            /** Originals */
+            originals: number;
+            /** Results */
+            results: number;
+            /** Total */
+            total: number;
+            /**
+             * Uploads
+             * @description Open uploads, by their announced size.
+             */
+            uploads: number;
+        };
+        /**
+         * AdminAccount
+         * @description An account as administrators see it.
+         */
+        AdminAccount: {
+            /** Admin */
+            admin: boolean;
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /**
+             * Disabled At
+             * @description Since when it is disabled; null if it is not.
+             */
+            disabled_at?: string | null;
+            /** Email */
+            email: string;
+            /**
+             * Has Password
+             * @description False for an account that was created on the server's own machine: its owner logs in with
+             *     one-time codes until a password is set, with `current` empty.
+             * @default true
+             */
+            has_password?: boolean;
+            /** Id */
+            id: string;
+            /**
+             * Keys
+             * @description Number of its API keys.
+             */
+            keys: number;
+            /** Last Sign In */
+            last_sign_in?: string | null;
+            /**
+             * Limit
+             * @description What it may store; null while the library is unavailable.
+             */
+            limit?: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Quota
+             * @description Its own limit; null if the server's default applies.
+             */
+            quota?: number | null;
+            /**
+             * Stored
+             * @description Bytes that it stores; null while the library is unavailable.
+             */
+            stored?: number | null;
+        };
+        /**
+         * AnsweredItem
+         * @description An item with the owner's answer.
+         */
+        AnsweredItem: {
+            answer: components["schemas"]["TagAnswer"];
+            /**
+             * Answered At
+             * Format: date-time
+             */
+            answered_at: string;
+            hit: components["schemas"]["SearchHit"];
         };
         /**
          * ApiKey
@@ -1543,6 +2171,61 @@ export interface components {
             samples: number;
         };
         /**
+         * AuditAction
+         * @description What an entry of the audit log records.
+         * @enum {string}
+         */
+        AuditAction: "account.created" | "account.deleted" | "account.disabled" | "account.enabled" | "admin.granted" | "admin.revoked" | "admin.read" | "dead_letter.replayed" | "invitation.created" | "invitation.revoked" | "item.deleted" | "key.created" | "key.deleted" | "one_time_link.created" | "password.changed" | "password.cleared" | "quota.changed" | "sign_in.succeeded" | "sign_in.failed" | "sign_out" | "token.reused";
+        /**
+         * AuditEntry
+         * @description One entry of the audit log: who did what, when and from where; it never holds a secret.
+         */
+        AuditEntry: {
+            /**
+             * Account
+             * @description The account that it was done to.
+             */
+            account?: string | null;
+            /** Account Email */
+            account_email?: string | null;
+            action: components["schemas"]["AuditAction"];
+            /**
+             * Actor
+             * @description The account that did it; null if nobody was signed in, or on the server's own machine.
+             */
+            actor?: string | null;
+            /**
+             * Actor Email
+             * @description Its address now; null if it was deleted since.
+             */
+            actor_email?: string | null;
+            /**
+             * Address
+             * @description The caller's IP address, or the /64 network of an IPv6 address; empty on the server's own
+             *     machine.
+             */
+            address: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Detail
+             * @description The new value, such as a quota in bytes.
+             * @default
+             */
+            detail?: string;
+            /** Id */
+            id: string;
+            /**
+             * Target
+             * @description The id of the object that it was done to: a key, an item, a dead letter or a list.
+             * @default
+             */
+            target?: string;
+        };
+        /**
          * BulkEdit
          * @description Request body to edit many items: at most 500 in all, each named once.
          */
@@ -1552,7 +2235,7 @@ export interface components {
         };
         /**
          * ClassSource
-         * @description Who said which class or tag an item has.
+         * @description Who said which class, tag, tempo or key an item has.
          * @enum {string}
          */
         ClassSource: "machine" | "user" | "file";
@@ -1919,6 +2602,42 @@ export interface components {
          */
         CustomTagSource: "user";
         /**
+         * DeadLetter
+         * @description A record that no consumer could decode or handle, or a note to operators.
+         */
+        DeadLetter: {
+            /** Event Id */
+            event_id: string;
+            /**
+             * Event Type
+             * @description Type of the event in the record; empty if it cannot be read.
+             */
+            event_type: string;
+            /**
+             * Group
+             * @description The group of consumers that gave it up; empty for a note to operators.
+             */
+            group: string;
+            /** Id */
+            id: string;
+            /** Offset */
+            offset: number;
+            /** Partition */
+            partition: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Replayable
+             * @description False for a note to operators, such as `job.quarantined`: no consumer handles it.
+             */
+            replayable: boolean;
+            /**
+             * Topic
+             * @description The topic that the record comes from.
+             */
+            topic: string;
+        };
+        /**
          * Download
          * @description A signed URL that returns an artifact's bytes.
          */
@@ -2144,6 +2863,176 @@ export interface components {
             step: string;
         };
         /**
+         * Import
+         * @description An import and how far it is.
+         */
+        Import: {
+            /**
+             * Collection
+             * @description Where its items are collected.
+             */
+            collection?: string | null;
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /**
+             * Failure
+             * @description Why the import failed, as text for a person.
+             */
+            failure?: string | null;
+            files: components["schemas"]["ImportCounts"];
+            /** Id */
+            id: string;
+            /** Provider */
+            provider: string;
+            /** Reference */
+            reference: string;
+            state: components["schemas"]["ImportState"];
+            /**
+             * Title
+             * @description Name of the pack, podcast or album.
+             */
+            title: string;
+            /**
+             * Updated
+             * Format: date-time
+             */
+            updated: string;
+        };
+        /**
+         * ImportCounts
+         * @description Number of files by state.
+         */
+        ImportCounts: {
+            /**
+             * Added
+             * @default 0
+             */
+            added?: number;
+            /**
+             * Duplicate
+             * @default 0
+             */
+            duplicate?: number;
+            /**
+             * Refused
+             * @default 0
+             */
+            refused?: number;
+            /**
+             * Skipped
+             * @default 0
+             */
+            skipped?: number;
+            /**
+             * Total
+             * @default 0
+             */
+            total?: number;
+            /**
+             * Waiting
+             * @default 0
+             */
+            waiting?: number;
+        };
+        /**
+         * ImportCreate
+         * @description Request body to import sounds.
+         */
+        ImportCreate: {
+            /**
+             * Collection
+             * @description Your collection to add the items to. Without it a pack, and any import of several files, gets
+             *     a collection of its own.
+             */
+            collection?: string | null;
+            /**
+             * Key
+             * @description Your API key of the provider, if it needs one. It is used for this request and not stored.
+             */
+            key?: string | null;
+            /** @description The kind of the items; without it each file's length decides. */
+            kind?: components["schemas"]["ItemKind"] | null;
+            /**
+             * Max Files
+             * @description At most so many files of a podcast or another list, the provider's first ones; a pack is
+             *     imported whole.
+             * @default 50
+             */
+            max_files?: number;
+            /**
+             * Provider
+             * @description `pack`, `http`, `podcast`, `archive`, `freesound`, or another one of this server.
+             */
+            provider: string;
+            /**
+             * Reference
+             * @description What to import: of `pack` the id of an upload whose parts were sent, else an address or an id
+             *     that the provider knows.
+             */
+            reference: string;
+            /**
+             * Tags
+             * @description Tags for every new item.
+             * @default []
+             */
+            tags?: string[];
+        };
+        /**
+         * ImportFile
+         * @description One file of an import.
+         */
+        ImportFile: {
+            /** Item */
+            item?: string | null;
+            /**
+             * Name
+             * @description Its name, in a pack with its folders.
+             */
+            name: string;
+            /** Position */
+            position: number;
+            /**
+             * Reason
+             * @description Why it was refused or skipped, as text for a person.
+             */
+            reason?: string | null;
+            state: components["schemas"]["ImportFileState"];
+        };
+        /**
+         * ImportFileState
+         * @description What became of one file of an import.
+         * @enum {string}
+         */
+        ImportFileState: "waiting" | "added" | "duplicate" | "refused" | "skipped";
+        /**
+         * ImportProvider
+         * @description A provider that this server has.
+         */
+        ImportProvider: {
+            /** Name */
+            name: string;
+            /**
+             * Needs Key
+             * @description Whether it needs your API key.
+             * @default false
+             */
+            needs_key?: boolean;
+            /**
+             * Title
+             * @description What it imports, as text for a person.
+             */
+            title: string;
+        };
+        /**
+         * ImportState
+         * @description The state of an import.
+         * @enum {string}
+         */
+        ImportState: "queued" | "running" | "finished" | "failed" | "cancelled";
+        /**
          * Invitation
          * @description An invitation without its secret, which only the response that creates it contains.
          */
@@ -2260,6 +3149,16 @@ export interface components {
              * Format: date-time
              */
             updated: string;
+        };
+        /**
+         * ItemAnswer
+         * @description The answer to whether an item has a tag.
+         */
+        ItemAnswer: {
+            /** @description Null takes an earlier answer back. */
+            answer: components["schemas"]["TagAnswer"] | null;
+            /** Item */
+            item: string;
         };
         /**
          * ItemEdit
@@ -2389,7 +3288,7 @@ export interface components {
             priority: components["schemas"]["Priority"];
             producer?: components["schemas"]["Producer"] | null;
             progress: components["schemas"]["Progress"];
-            /** @description Set while the job is queued, in the response to `GET /v1/jobs/{id}` only. */
+            /** @description Set while the job is queued, in the responses to `GET /v1/jobs` and `GET /v1/jobs/{id}`. */
             queue?: components["schemas"]["QueueState"] | null;
             reason?: components["schemas"]["Reason"] | null;
             /** Result */
@@ -2398,6 +3297,13 @@ export interface components {
             } | null;
             /** Retry Of */
             retry_of?: string | null;
+            /**
+             * Retry With
+             * @description Ways to retry a failed job, the most promising first; send the parameters of one to
+             *     `POST /v1/jobs/{id}/retry`. Empty if the same file would fail again.
+             * @default []
+             */
+            retry_with?: components["schemas"]["RetryWith"][];
             /** Run */
             run?: string | null;
             /** Started */
@@ -2440,6 +3346,19 @@ export interface components {
             /** @default interactive */
             priority?: components["schemas"]["Priority"];
             task: components["schemas"]["TaskName"];
+        };
+        /**
+         * JobRetry
+         * @description Request body to submit a finished job again.
+         */
+        JobRetry: {
+            /**
+             * Parameters
+             * @description Parameters to change, such as those of one entry of `retry_with`.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
         };
         /**
          * JobState
@@ -2494,12 +3413,70 @@ export interface components {
             stem?: components["schemas"]["Stem"] | null;
         };
         /**
+         * LinearModel
+         * @description A logistic regression over the vectors of one space: confidence = σ(weights · x + bias).
+         */
+        LinearModel: {
+            /** Bias */
+            bias: number;
+            /** Space */
+            space: string;
+            /** Space Version */
+            space_version: string;
+            /**
+             * Weights
+             * @description `[components]`, for vectors of unit length.
+             */
+            weights: number[];
+        };
+        /**
          * LinkOpen
          * @description Request body to open a link: the caller's account becomes a viewer of the collection.
          */
         LinkOpen: {
             /** Secret */
             secret: string;
+        };
+        /**
+         * Model
+         * @description Weights of one network, and the workers that have them.
+         */
+        Model: {
+            /**
+             * Bytes
+             * @description Size of all files before a conversion.
+             */
+            bytes: number;
+            /**
+             * Default
+             * @description Whether the service needs them to be ready.
+             */
+            default: boolean;
+            /**
+             * Installed
+             * @description Whether the worker has them.
+             */
+            installed: boolean;
+            /**
+             * Licence
+             * @description An SPDX expression.
+             */
+            licence: string;
+            /** Name */
+            name: string;
+            /**
+             * Source
+             * @description Where the first file is fetched from.
+             */
+            source: string;
+            task: components["schemas"]["TaskName"];
+            /** Version */
+            version: string;
+            /**
+             * Workers
+             * @description Workers of the last day that have these weights, at most 100.
+             */
+            workers: string[];
         };
         /**
          * NewApiKey
@@ -2594,10 +3571,67 @@ export interface components {
              */
             task: string;
         };
+        /**
+         * OldestJob
+         * @description The job of a queue that has waited longest.
+         */
+        OldestJob: {
+            /** Age */
+            age: number;
+            /** Job */
+            job: string;
+            /**
+             * Message
+             * @description `waiting_for` as a sentence.
+             */
+            message: string;
+            /** Owner */
+            owner: string;
+            /**
+             * Queued
+             * Format: date-time
+             */
+            queued: string;
+            waiting_for: components["schemas"]["WaitReason"];
+        };
+        /**
+         * OneTimeLink
+         * @description A link that signs in to an account once, after which a new password can be set.
+         */
+        OneTimeLink: {
+            /**
+             * Expires
+             * Format: date-time
+             */
+            expires: string;
+            /** Link */
+            link: string;
+        };
+        /** Page[AdminAccount] */
+        Page_AdminAccount_: {
+            /** Items */
+            items: components["schemas"]["AdminAccount"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[AnsweredItem] */
+        Page_AnsweredItem_: {
+            /** Items */
+            items: components["schemas"]["AnsweredItem"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[Artifact] */
         Page_Artifact_: {
             /** Items */
             items: components["schemas"]["Artifact"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[AuditEntry] */
+        Page_AuditEntry_: {
+            /** Items */
+            items: components["schemas"]["AuditEntry"][];
             /** Next */
             next?: string | null;
         };
@@ -2636,10 +3670,38 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[DeadLetter] */
+        Page_DeadLetter_: {
+            /** Items */
+            items: components["schemas"]["DeadLetter"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[DuplicateGroup] */
         Page_DuplicateGroup_: {
             /** Items */
             items: components["schemas"]["DuplicateGroup"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[ImportFile] */
+        Page_ImportFile_: {
+            /** Items */
+            items: components["schemas"]["ImportFile"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[ImportProvider] */
+        Page_ImportProvider_: {
+            /** Items */
+            items: components["schemas"]["ImportProvider"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[Import] */
+        Page_Import_: {
+            /** Items */
+            items: components["schemas"]["Import"][];
             /** Next */
             next?: string | null;
         };
@@ -2654,6 +3716,13 @@ export interface components {
         Page_Job_: {
             /** Items */
             items: components["schemas"]["Job"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[Model] */
+        Page_Model_: {
+            /** Items */
+            items: components["schemas"]["Model"][];
             /** Next */
             next?: string | null;
         };
@@ -2682,6 +3751,20 @@ export interface components {
         Page_TaskInfo_: {
             /** Items */
             items: components["schemas"]["TaskInfo"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[TaskQueue] */
+        Page_TaskQueue_: {
+            /** Items */
+            items: components["schemas"]["TaskQueue"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[Worker] */
+        Page_Worker_: {
+            /** Items */
+            items: components["schemas"]["Worker"][];
             /** Next */
             next?: string | null;
         };
@@ -2832,6 +3915,36 @@ export interface components {
             previews?: string[];
         };
         /**
+         * ProposalsConfirm
+         * @description Request body to confirm proposals: named ones, or all.
+         */
+        ProposalsConfirm: {
+            /**
+             * All
+             * @description Put the tag on the surest proposals, at most 2000 with one request. As nobody has listened
+             *     to each of them, the model does not learn from these.
+             */
+            all?: true | null;
+            /**
+             * Items
+             * @description Items that are not proposed are ignored; the others count as answered with yes.
+             */
+            items?: string[] | null;
+        };
+        /**
+         * ProposalsConfirmed
+         * @description How many proposals were confirmed.
+         */
+        ProposalsConfirmed: {
+            /** Confirmed */
+            confirmed: number;
+            /**
+             * Remaining
+             * @description Proposals that are left, by the model that was in use before.
+             */
+            remaining: number;
+        };
+        /**
          * QueueState
          * @description The position of a queued job in the queue of its task.
          */
@@ -2843,6 +3956,17 @@ export interface components {
              *     estimate.
              */
             ahead: number;
+            /**
+             * Expected End S
+             * @description Seconds until the job ends, estimated likewise from the length of its audio.
+             */
+            expected_end_s?: number | null;
+            /**
+             * Expected Start S
+             * @description Seconds until the job starts, estimated from the run times of the task's latest jobs and the
+             *     slots of its workers; null if no worker is online or no such job has succeeded yet.
+             */
+            expected_start_s?: number | null;
             /**
              * Message
              * @description `waiting_for` as a sentence.
@@ -2871,6 +3995,24 @@ export interface components {
              * @description Text for a person: what was wrong and what to do.
              */
             message: string;
+        };
+        /**
+         * RetryWith
+         * @description A way to submit a failed job again that may succeed.
+         */
+        RetryWith: {
+            /**
+             * Parameters
+             * @description Parameters to change; empty to leave them as they are.
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /**
+             * Why
+             * @description Why that may help, as a sentence.
+             */
+            why: string;
         };
         /**
          * Run
@@ -2941,6 +4083,8 @@ export interface components {
             attack?: number | null;
             /** Bpm */
             bpm?: number | null;
+            /** @description `file` for a tempo that the uploaded file states. Null if it is not recorded. */
+            bpm_source?: components["schemas"]["ClassSource"] | null;
             /** Brightness */
             brightness?: number | null;
             /** Camelot */
@@ -2956,6 +4100,7 @@ export interface components {
             item: components["schemas"]["Item"];
             /** Key */
             key?: string | null;
+            key_source?: components["schemas"]["ClassSource"] | null;
             /** Licence */
             licence?: string | null;
             /** Loudness */
@@ -3022,13 +4167,19 @@ export interface components {
         };
         /**
          * SearchTag
-         * @description A tag of an item.
+         * @description A tag of an item, or one that a taught tag proposes for it.
          */
         SearchTag: {
             /** Confidence */
             confidence?: number | null;
             /** Name */
             name: string;
+            /**
+             * Proposed
+             * @description Whether it is a proposal of a taught tag that nobody has confirmed.
+             * @default false
+             */
+            proposed?: boolean;
             source: components["schemas"]["ClassSource"];
         };
         /**
@@ -3239,6 +4390,40 @@ export interface components {
             task: components["schemas"]["TaskName"];
         };
         /**
+         * StorageReport
+         * @description Bytes that the server stores.
+         */
+        StorageReport: {
+            /**
+             * Accounts
+             * @description The accounts that store most, at most 200, largest first.
+             */
+            accounts: components["schemas"]["AccountStorage"][];
+            /**
+             * Capacity
+             * @description Size of that disk.
+             */
+            capacity?: number | null;
+            /**
+             * Free
+             * @description Free bytes of the disk, if the object store is a folder.
+             */
+            free?: number | null;
+            /**
+             * Limit
+             * @description What all accounts may store together (`LIBRARY_SERVER_BYTES`); null without a limit.
+             */
+            limit?: number | null;
+            /** Originals */
+            originals: number;
+            /** Results */
+            results: number;
+            /** Total */
+            total: number;
+            /** Uploads */
+            uploads: number;
+        };
+        /**
          * StreamTicket
          * @description A single-use ticket that opens one live stream within its lifetime.
          */
@@ -3267,6 +4452,20 @@ export interface components {
          */
         SubjectKind: "owner" | "item" | "collection" | "corpus" | "composition";
         /**
+         * TagAnswer
+         * @description Whether an item has a tag.
+         * @enum {string}
+         */
+        TagAnswer: "yes" | "no" | "skip";
+        /**
+         * TagAnswers
+         * @description Request body to answer whether items have a tag.
+         */
+        TagAnswers: {
+            /** Answers */
+            answers: components["schemas"]["ItemAnswer"][];
+        };
+        /**
          * TagCount
          * @description A custom tag and how many items have it.
          */
@@ -3285,6 +4484,73 @@ export interface components {
          * @enum {string}
          */
         TagEncoding: "cp1252" | "utf-8" | "cp1251" | "koi8-r" | "cp932" | "gb18030" | "cp950" | "cp949" | "cp1250" | "cp1253" | "cp1254" | "cp1255" | "cp1256" | "cp874";
+        /**
+         * TagProposal
+         * @description An item that a taught tag proposes, until its owner confirms it or says no.
+         */
+        TagProposal: {
+            /** Confidence */
+            confidence: number;
+            hit: components["schemas"]["SearchHit"];
+        };
+        /**
+         * TagProposals
+         * @description A page of proposals, the surest first.
+         */
+        TagProposals: {
+            /** Items */
+            items: components["schemas"]["TagProposal"][];
+            /**
+             * Next
+             * @description The `cursor` of the following page.
+             */
+            next?: string | null;
+            /**
+             * Total
+             * @description Number of proposals.
+             */
+            total: number;
+        };
+        /**
+         * TagQuestion
+         * @description An item of which the model knows least whether it has the tag.
+         */
+        TagQuestion: {
+            /** Confidence */
+            confidence: number;
+            hit: components["schemas"]["SearchHit"];
+        };
+        /**
+         * TagQuestions
+         * @description The most doubtful items, varied, the most doubtful first.
+         */
+        TagQuestions: {
+            /** Items */
+            items: components["schemas"]["TagQuestion"][];
+        };
+        /**
+         * TagScore
+         * @description How well a version predicts answers that it was not taught, by cross-validation.
+         *
+         *     The answers are split into five parts; each is predicted by a model taught with the other four.
+         */
+        TagScore: {
+            /**
+             * F1
+             * @description Harmonic mean of precision and recall.
+             */
+            f1: number;
+            /**
+             * Precision
+             * @description Share of the items predicted to have the tag whose answer is yes.
+             */
+            precision: number;
+            /**
+             * Recall
+             * @description Share of the items with the answer yes that are predicted to have the tag.
+             */
+            recall: number;
+        };
         /**
          * TaskInfo
          * @description A task that the server knows.
@@ -3344,6 +4610,183 @@ export interface components {
          * @enum {string}
          */
         TaskName: "ingest" | "separation" | "slicing" | "tagging" | "midi" | "transcribe" | "analysis" | "export";
+        /**
+         * TaskQueue
+         * @description The jobs of one task.
+         */
+        TaskQueue: {
+            /**
+             * Median Run
+             * @description Median run time of the task's latest jobs; null until one has succeeded.
+             */
+            median_run?: number | null;
+            oldest?: components["schemas"]["OldestJob"] | null;
+            /** Queued */
+            queued: number;
+            /** Running */
+            running: number;
+            /**
+             * Slots
+             * @description Jobs that these workers can run at once.
+             */
+            slots: number;
+            task: components["schemas"]["TaskName"];
+            /**
+             * Workers
+             * @description Workers of the task that are online.
+             */
+            workers: number;
+        };
+        /**
+         * TaughtTag
+         * @description A custom tag whose model learns from its owner's answers.
+         */
+        TaughtTag: {
+            /**
+             * Applies To New
+             * @description Whether sounds that arrive later are proposed.
+             * @default true
+             */
+            applies_to_new?: boolean;
+            /**
+             * Histogram
+             * @description How many of the owner's items have a confidence in each of 50 bins from 0 to 1; null before
+             *     the first version, and in lists of taught tags.
+             */
+            histogram?: number[] | null;
+            /** Name */
+            name: string;
+            /**
+             * Needed
+             * @description Yes-answers for items with a vector that are still missing of five.
+             */
+            needed: number;
+            /** No */
+            no: number;
+            /**
+             * Proposed
+             * @description Items at or above the threshold that have neither an answer nor the tag.
+             * @default 0
+             */
+            proposed?: number;
+            state: components["schemas"]["TaughtTagState"];
+            /**
+             * Threshold
+             * @description Items with at least this confidence are proposed; null before the first version.
+             */
+            threshold?: number | null;
+            /**
+             * Threshold Chosen
+             * @description Whether the owner chose the threshold; otherwise it is that of the version.
+             * @default false
+             */
+            threshold_chosen?: boolean;
+            /**
+             * Version
+             * @description The number of the version in use.
+             */
+            version?: number | null;
+            /**
+             * Versions
+             * @description The newest 50 versions, the newest first.
+             * @default []
+             */
+            versions?: components["schemas"]["TaughtTagVersion"][];
+            /** Yes */
+            yes: number;
+        };
+        /**
+         * TaughtTagEdit
+         * @description Request body to change a taught tag; absent fields stay as they are.
+         */
+        TaughtTagEdit: {
+            /** Applies To New */
+            applies_to_new?: boolean | null;
+            /**
+             * Threshold
+             * @description Null for the threshold of the version.
+             */
+            threshold?: number | null;
+            /**
+             * Version
+             * @description The number of a version to go back to. Answers and tags stay; the next answer makes a new
+             *     version of all of them.
+             */
+            version?: number | null;
+        };
+        /**
+         * TaughtTagFile
+         * @description A taught tag to share: its model, without items and answers.
+         */
+        TaughtTagFile: {
+            /**
+             * Format
+             * @default cratedig-taught-tag
+             * @constant
+             */
+            format?: "cratedig-taught-tag";
+            /**
+             * Format Version
+             * @default 1
+             * @constant
+             */
+            format_version?: 1;
+            /** Models */
+            models: components["schemas"]["LinearModel"][];
+            /** Name */
+            name: string;
+            /** Threshold */
+            threshold: number;
+            /**
+             * Version
+             * @description The number of the version that was shared.
+             */
+            version: number;
+        };
+        /**
+         * TaughtTagState
+         * @description Whether a taught tag has learnt enough to propose items.
+         * @enum {string}
+         */
+        TaughtTagState: "needs_examples" | "ready";
+        /**
+         * TaughtTagVersion
+         * @description The state of a taught tag's model after some answers.
+         */
+        TaughtTagVersion: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * No
+             * @description No-answers that it learnt from.
+             */
+            no: number;
+            /** Number */
+            number: number;
+            /** @description Null with fewer than five answers of either kind. */
+            score?: components["schemas"]["TagScore"] | null;
+            /**
+             * Threshold
+             * @description The threshold with the highest expected F1 over the owner's items.
+             */
+            threshold: number;
+            /**
+             * Yes
+             * @description Yes-answers that it learnt from.
+             */
+            yes: number;
+        };
+        /**
+         * TaughtTags
+         * @description An owner's taught tags in alphabetical order.
+         */
+        TaughtTags: {
+            /** Items */
+            items: components["schemas"]["TaughtTag"][];
+        };
         /**
          * TokenPair
          * @description The tokens of a session: a short-lived access token and a single-use refresh token.
@@ -3614,6 +5057,65 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /**
+         * Worker
+         * @description A worker process that has claimed jobs within the last day.
+         */
+        Worker: {
+            /**
+             * Device
+             * @description `cpu` or `cuda`.
+             */
+            device: string;
+            /** Engine */
+            engine: string;
+            /**
+             * First Seen
+             * Format: date-time
+             */
+            first_seen: string;
+            /** Host */
+            host: string;
+            /**
+             * Id
+             * @description A new one at every start of the process.
+             */
+            id: string;
+            /**
+             * Last Seen
+             * Format: date-time
+             * @description Its last claim or heartbeat, exact to a minute.
+             */
+            last_seen: string;
+            /**
+             * Name
+             * @description Its task and its host, such as `midi@studio`.
+             */
+            name: string;
+            /**
+             * Online
+             * @description Whether it has claimed a job or sent a heartbeat within the last 10 minutes.
+             */
+            online: boolean;
+            /** Running */
+            running: number;
+            /**
+             * Slots
+             * @description Jobs that it can run at once.
+             */
+            slots: number;
+            task: components["schemas"]["TaskName"];
+            /**
+             * Version
+             * @description Version of its service; results of another version are not reused.
+             */
+            version: string;
+            /**
+             * Weights
+             * @description Names and versions of the weights in use.
+             */
+            weights: string;
+        };
     };
     responses: {
         /** @description Bad request. */
@@ -3870,6 +5372,389 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_accounts: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AdminAccount_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_accounts_by_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminAccount"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    patch_admin_accounts_by_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "disabled": false,
+                 *       "quota": 50000000000
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminAccount"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_admin_accounts_by_account_one_time_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneTimeLink"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_audit: {
+        parameters: {
+            query?: {
+                action?: components["schemas"]["AuditAction"] | null;
+                /** @description Who did it, or to whom it was done. */
+                account?: string | null;
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DeadLetter_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_admin_dead_letters_by_dead_letter_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dead_letter: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Model_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_queues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TaskQueue_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_storage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageReport"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_admin_workers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Worker_"];
                 };
             };
             400: components["responses"]["Refused400"];
@@ -4811,6 +6696,231 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Feed"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_imports: {
+        parameters: {
+            query?: {
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Import_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_imports: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "provider": "archive",
+                 *       "reference": "gd1973-06-10",
+                 *       "tags": [
+                 *         "field recording"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ImportCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_imports_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ImportProvider_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_imports_by_import_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_imports_by_import_id_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_imports_by_import_id_files: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["ImportFileState"] | null;
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ImportFile_"];
                 };
             };
             400: components["responses"]["Refused400"];
@@ -5833,7 +7943,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["JobRetry"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             202: {
@@ -6791,6 +8905,511 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_TaskInfo_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTags"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_taught_tags_import: {
+        parameters: {
+            query?: {
+                /** @description The name of the tag; that in the file by default. */
+                name?: string | null;
+            };
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "format": "cratedig-taught-tag",
+                 *       "format_version": 1,
+                 *       "models": [
+                 *         {
+                 *           "bias": -0.5,
+                 *           "space": "sample",
+                 *           "space_version": "kits-1",
+                 *           "weights": [
+                 *             2.5,
+                 *             -1.25
+                 *           ]
+                 *         }
+                 *       ],
+                 *       "name": "dusty",
+                 *       "threshold": 0.6,
+                 *       "version": 3
+                 *     }
+                 */
+                "application/json": components["schemas"]["TaughtTagFile"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    put_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    patch_taught_tags_by_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "applies_to_new": false,
+                 *       "threshold": 0.8
+                 *     }
+                 */
+                "application/json": components["schemas"]["TaughtTagEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_answers: {
+        parameters: {
+            query?: {
+                answer?: components["schemas"]["TagAnswer"] | null;
+                /** @description Maximum rows of a page. */
+                limit?: number;
+                /** @description `next` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AnsweredItem_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_taught_tags_by_tag_answers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "answers": [
+                 *         {
+                 *           "answer": "yes",
+                 *           "item": "01920000-0000-7000-8000-000000000001"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["TagAnswers"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTag"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaughtTagFile"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_proposals: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagProposals"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_taught_tags_by_tag_proposals_confirm: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the same request with the same key is done once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         "01920000-0000-7000-8000-000000000001"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ProposalsConfirm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalsConfirmed"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_taught_tags_by_tag_questions: {
+        parameters: {
+            query?: {
+                /** @description Questions. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagQuestions"];
                 };
             };
             400: components["responses"]["Refused400"];

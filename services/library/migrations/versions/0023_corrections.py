@@ -5,8 +5,8 @@ from alembic import op
 
 from kit.database.base import Json, Utc
 
-revision = "0019"
-down_revision = "0015"
+revision = "0023"
+down_revision = "0022"
 
 
 def upgrade() -> None:
