@@ -32,6 +32,7 @@ from kit.database.engine import Database
 from kit.vectors.factory import open_vectors
 from services.library.app import MIGRATIONS
 from services.library.catalogue.tables import ItemRow, WaveformRow
+from services.library.saved_searches.repository import saved_queries
 from services.library.search.fulltext import find_all, write_words
 from services.library.search.language import parse_query
 from services.library.search.searching import Searches, SearchRequest
@@ -128,6 +129,7 @@ async def _searches(database: Database, owner: str, items: int, rounds: int) -> 
         at_once=4,
         vectors=vectors,
         proposals=Proposals(database, vectors),
+        saved=saved_queries,
     )
     principal = Principal(
         user=UserId(owner),

@@ -16,6 +16,7 @@ from contracts.ids import (
     ItemId,
     JobId,
     RunId,
+    SavedSearchId,
     UserId,
 )
 from contracts.imports import ImportState
@@ -36,7 +37,10 @@ class ItemAdded(Message):
 
 
 class ItemChanged(Message):
-    """An item's name, metadata, kind, state, tags, rating or favourite mark changed."""
+    """An item's name, metadata, kind, state, tags, rating or favourite mark changed.
+
+    Also if tagging found out the class of a sample.
+    """
 
     item: ItemId
     state: ItemState
@@ -55,7 +59,19 @@ class ItemCorrected(Message):
 
 
 class ItemDeleted(Message):
-    """An item was deleted, with everything derived from it."""
+    """An item was deleted for good; one event for each item derived from it."""
+
+    item: ItemId
+
+
+class ItemHidden(Message):
+    """An item was deleted with everything derived from it, and can be restored."""
+
+    item: ItemId
+
+
+class ItemRestored(Message):
+    """A hidden item was restored with everything that was hidden with it."""
 
     item: ItemId
 
@@ -76,6 +92,19 @@ class TagProposed(Message):
     """Items that it proposes now."""
     new: Annotated[int, Field(ge=0)]
     """How many of them arrived since the last event; 0 after an answer."""
+
+
+class SearchMatched(Message):
+    """A saved search that notifies found items that it did not find before."""
+
+    search: SavedSearchId
+    name: str
+    added: Annotated[int, Field(ge=1)]
+    """How many items it newly found."""
+    new: Annotated[int, Field(ge=1)]
+    """How many it newly found since it was last opened."""
+    items: Annotated[tuple[ItemId, ...], Field(max_length=20)]
+    """The first 20 of the items that were added."""
 
 
 class ImportChanged(Message):

@@ -33,6 +33,8 @@ ImportId = NewType("ImportId", Annotated[str, _UUID])
 """An import of a pack, or from a provider."""
 LinkId = NewType("LinkId", Annotated[str, _UUID])
 """A link that shares a collection; not its secret."""
+SavedSearchId = NewType("SavedSearchId", Annotated[str, _UUID])
+"""A saved search."""
 EventId = NewType("EventId", Annotated[str, _UUID])
 """An event; consumers drop a second one with the same id."""
 WorkerId = NewType("WorkerId", Annotated[str, _UUID])

@@ -37,6 +37,8 @@ class ItemsEdit(StrictModel):
     set_metadata: MetadataChanges = Field(default_factory=dict)
     collections: Annotated[tuple[CollectionRef, ...], Field(max_length=20)] = ()
     """Collections to add the items to, at their end."""
+    hide: bool = False
+    """Whether to delete the items, after the other changes; for 30 days they can be restored."""
 
 
 class BulkEdit(StrictModel):

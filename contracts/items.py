@@ -211,6 +211,15 @@ class Item(Message):
     updated: datetime
 
 
+class HiddenItem(Message):
+    """An item that its owner deleted, which can be restored with everything cut from it."""
+
+    item: Item
+    hidden_at: datetime
+    deleted_for_good_at: datetime
+    """From then on it cannot be restored; its bytes count as stored until then."""
+
+
 class ItemEdit(StrictModel):
     """Request body to change an item; absent fields stay as they are."""
 

@@ -46,6 +46,7 @@ class ProblemCode(StrEnum):
     IN_FLIGHT = "in_flight"
     ALREADY_EXISTS = "already_exists"
     WRONG_STATE = "wrong_state"
+    PRECONDITION_FAILED = "precondition_failed"
     GONE = "gone"
     TOO_SLOW = "too_slow"
     TOO_LARGE = "too_large"
@@ -83,6 +84,7 @@ TITLES = {
     ProblemCode.IN_FLIGHT: "First request still in progress",
     ProblemCode.ALREADY_EXISTS: "Already exists",
     ProblemCode.WRONG_STATE: "Not possible in this state",
+    ProblemCode.PRECONDITION_FAILED: "Precondition failed",
     ProblemCode.GONE: "Gone",
     ProblemCode.TOO_SLOW: "Request timed out",
     ProblemCode.TOO_LARGE: "Too large",
@@ -110,6 +112,7 @@ _STATUS = {
     ProblemCode.IN_FLIGHT: 409,
     ProblemCode.ALREADY_EXISTS: 409,
     ProblemCode.WRONG_STATE: 409,
+    ProblemCode.PRECONDITION_FAILED: 412,
     ProblemCode.GONE: 410,
     ProblemCode.TOO_SLOW: 408,
     ProblemCode.TOO_LARGE: 413,

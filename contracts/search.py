@@ -216,6 +216,12 @@ class SearchQuery(StrictModel):
     """Ids of items, or words of songs' names: only what was cut from these."""
     collections: tuple[CollectionId, ...] = ()
     """The owner's collections: only items that one of these holds."""
+    not_collections: tuple[CollectionId, ...] = ()
+    """The owner's collections: only items that none of these holds."""
+    saved: tuple[str, ...] = ()
+    """Names or ids of the owner's saved searches: only items that one of these finds."""
+    not_saved: tuple[str, ...] = ()
+    """Names or ids of the owner's saved searches: only items that none of these finds."""
     favourite: bool | None = None
     min_rating: Stars | None = None
     in_doubt: bool | None = None
@@ -317,6 +323,28 @@ class Facets(Message):
     in_doubt: Annotated[int, Field(ge=0)] = 0
 
 
+class HistogramField(StrEnum):
+    """A measured value whose distribution a search can count."""
+
+    BPM = MeasuredField.BPM.value
+    """Tempo in beats per minute, in intervals of equal width."""
+    DURATION = MeasuredField.DURATION.value
+    """Length in seconds, in intervals that grow with the length: 1, 1.5, 2, 3, 5, 7, 10 …"""
+
+
+class Histogram(Message):
+    """How many results have a value in each interval.
+
+    The edges depend on all items of the owner and not on the search, so they stay while filters
+    change. The counts ignore the query's own filter of the field. Without any value both are empty.
+    """
+
+    edges: tuple[float, ...]
+    """Limits of the intervals, ascending, `[intervals + 1]`; at most 81."""
+    counts: tuple[Annotated[int, Field(ge=0)], ...]
+    """`[intervals]`. An interval includes its lower edge, and the last one also its upper edge."""
+
+
 class SearchResult(Message):
     """Rows of a search. The order is kept for a few minutes as a snapshot, by offset."""
 
@@ -336,3 +364,5 @@ class SearchResult(Message):
     """What each part of `q` was understood as."""
     facets: Facets | None = None
     """Present if `counts` was requested."""
+    histograms: dict[HistogramField, Histogram] | None = None
+    """Present if `histograms` was requested."""

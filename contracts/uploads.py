@@ -78,6 +78,14 @@ class Upload(Message):
     expires: datetime
 
 
+class HiddenUsage(Message):
+    """Bytes of hidden items, which their owner can restore."""
+
+    originals: int
+    results: int
+    total: int
+
+
 class Usage(Message):
     """Bytes that an account stores."""
 
@@ -87,6 +95,9 @@ class Usage(Message):
     """Bytes of files that jobs stored."""
     uploads: int
     """Announced bytes of open uploads."""
+    hidden: HiddenUsage
+    """How much of `originals` and `results` belongs to hidden items; delete them for good with
+    `DELETE /v1/items/{item}?permanently=true` to free it at once."""
     total: int
     limit: int
     """Maximum of `total`, in bytes."""

@@ -181,7 +181,10 @@ class Gateway:
                 app,
                 allow_origins=settings.origins,
                 allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
-                allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "Range"),
+                allow_headers=(
+                    *("Authorization", "Content-Type", "Idempotency-Key", "Range"),
+                    *("If-Match", "If-None-Match"),
+                ),
                 expose_headers=("Content-Range", "ETag", "Location", "Retry-After"),
                 max_age=3600,
             )

@@ -18,6 +18,7 @@ _REFUSED = {
     "404": "Not found.",
     "405": "This path does not support this method.",
     "409": "Conflict with the current state.",
+    "412": "The resource changed: it has another ETag than the one in If-Match.",
     "413": "The body is too large.",
     "422": "A field of the request is missing, malformed or out of range.",
     "429": "Too many requests; retry after the seconds in Retry-After.",
@@ -84,6 +85,8 @@ EXAMPLES: dict[tuple[str, str], Document] = {
         "tags": ["field recording"],
     },
     ("put", "/v1/tray/{place}"): {"item": _ITEM, "locked": True},
+    ("post", "/v1/saved-searches"): {"name": "Short kicks", "q": "class:kick len:<0.3"},
+    ("patch", "/v1/saved-searches/{search}"): {"notify": True},
     ("post", "/v1/waveforms"): {"items": [_ITEM]},
     ("post", "/v1/search/similar"): {
         "items": [{"item": _ITEM, "weight": 1.0}],

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from kit.http.bodies import MAX_BODY, MAX_VALUES, BoundedRequest
 from kit.http.errors import ProblemError
+from kit.http.etags import tagged
 
 _MARK = "is_guard"
 Guard = TypeVar("Guard", bound=Callable[..., Awaitable[Any]])
@@ -32,6 +33,7 @@ class GuardedRoute(APIRoute):
         """Return FastAPI's handler, preceded by the guards and with limits on the body."""
         handler = super().get_route_handler()
         guards = tuple(_guards(self.dependant))
+        has_tag = bool({304, 412} & set(self.responses))
 
         async def guarded(request: Request) -> Response:
             bounded = BoundedRequest(request.scope, request.receive)
@@ -40,12 +42,13 @@ class GuardedRoute(APIRoute):
             if guards:
                 bounded.max_bytes, bounded.max_values = MAX_BODY, MAX_VALUES
             try:
-                return await handler(bounded)
+                response = await handler(bounded)
             except HTTPException as error:
                 # FastAPI replaces every error while parsing a body by its own: restore ours.
                 if isinstance(error.__cause__, ProblemError):
                     raise error.__cause__ from None
                 raise
+            return tagged(request, response) if has_tag else response
 
         return guarded
 

@@ -19,9 +19,11 @@ from kit.http.app import create_app, guarded
 from kit.http.health import Ready, health_routes
 from kit.platform import ServicePlatform
 from kit.service import Background, HttpApp
-from services.library.catalogue.changes import ITEM_CHANGED
+from services.library.catalogue.changes import ITEM_CHANGED, LICENCE_CHANGED
+from services.library.catalogue.hiding import VISIBILITY_CHANGED
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
+from services.library.collections.events import COLLECTION_CHANGED
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
@@ -45,10 +47,11 @@ from services.library.routes.corrections import correction_routes
 from services.library.routes.imports import import_routes
 from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
-from services.library.routes.items import item_routes
+from services.library.routes.items import hidden_routes, item_routes
 from services.library.routes.jobs import job_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
+from services.library.routes.saved_searches import saved_search_routes
 from services.library.routes.search import search_routes
 from services.library.routes.sharing import sharing_routes
 from services.library.routes.similarity import similarity_routes
@@ -58,7 +61,11 @@ from services.library.routes.teaching import teaching_routes
 from services.library.routes.uploads import upload_routes
 from services.library.routes.usage import usage_routes
 from services.library.routes.waveforms import waveform_routes
-from services.library.search.indexing import index_changes, index_results
+from services.library.saved_searches.listeners import match_members_again
+from services.library.saved_searches.matching import SavedSearchMatcher
+from services.library.saved_searches.repository import saved_queries
+from services.library.search.indexing import index_changes, index_results, next_revisions
+from services.library.search.licences import inherit_licences
 from services.library.search.pending import queue_results
 from services.library.search.rebuild import MissingDocuments
 from services.library.search.searching import Searches
@@ -79,6 +86,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     import_routes,
     item_routes,
     correction_routes,
+    hidden_routes,
     artifact_routes,
     tag_routes,
     collection_routes,
@@ -91,6 +99,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     task_routes,
     usage_routes,
     search_routes,
+    saved_search_routes,
     similarity_routes,
     teaching_routes,
     waveform_routes,
@@ -167,6 +176,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             at_once=max(1, settings.database_pool // 2),
             vectors=vectors,
             proposals=Proposals(database, vectors),
+            saved=saved_queries,
         ),
         item_searches=Turns(max(1, settings.database_pool // 2)),
         vectors=vectors,
@@ -193,6 +203,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     tag_files = TagFiles(database, platform.objects, vectors)
     duplicates = DuplicateFinder(database, vectors)
     tag_applier = TagApplier(database, vectors)
+    saved_searches = SavedSearchMatcher(database, server.searches)
     importer = Importer(
         database,
         platform.objects,
@@ -236,6 +247,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             tag_files.run,
             duplicates.run,
             tag_applier.run,
+            saved_searches.run,
             importer.run,
         ),
         database=database,
@@ -253,6 +265,9 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(JOB_FINISHED, index_results)
     database.hooks.register(JOB_FINISHED, queue_results)
     database.hooks.register(ITEM_CHANGED, index_changes)
+    database.hooks.register(LICENCE_CHANGED, inherit_licences)
+    database.hooks.register(VISIBILITY_CHANGED, next_revisions)
+    database.hooks.register(COLLECTION_CHANGED, match_members_again)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

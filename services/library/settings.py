@@ -39,6 +39,8 @@ class LibrarySettings(HttpSettings):
     """Collections that one owner may have, besides the built-in ones."""
     collection_items: Annotated[int, Field(ge=16, le=1_000_000)] = 10_000
     """Items that one collection may hold."""
+    owner_saved_searches: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Saved searches that one owner may have."""
     pack_bytes: Count = 4 * _GIB
     """The largest ZIP archive that is imported; it is unpacked from the temporary folder."""
     import_any_address: bool = False

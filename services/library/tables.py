@@ -10,6 +10,7 @@ from services.library.imports import tables as imports
 from services.library.jobs import tables as jobs
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
+from services.library.saved_searches import tables as saved_searches
 from services.library.search import tables as search
 from services.library.similarity import tables as similarity
 from services.library.tags import tables as tags
@@ -28,6 +29,7 @@ __all__ = [
     "imports",
     "jobs",
     "pipelines",
+    "saved_searches",
     "search",
     "similarity",
     "tags",

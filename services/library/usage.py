@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped
 from sqlmodel import Field, col
 
-from contracts.uploads import Usage
+from contracts.uploads import HiddenUsage, Usage
 from kit.database.engine import Database, database_of
 from kit.database.upsert import insert_into
 from services.library.metadata import Table
@@ -199,12 +199,13 @@ async def stored_by(session: AsyncSession, owner: str) -> Stored:
     return Stored(*row) if row else Stored()
 
 
-def show(stored: Stored, *, limits: StorageLimits) -> Usage:
+def show(stored: Stored, hidden: HiddenUsage, *, limits: StorageLimits) -> Usage:
     """Return what an owner stores as the API shows it."""
     return Usage(
         originals=stored.originals,
         results=stored.results,
         uploads=stored.uploads,
+        hidden=hidden,
         total=stored.total,
         limit=stored.limit(limits),
     )

@@ -16,6 +16,7 @@ from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
 from contracts.pipelines import PipelineSpec, RunCreate
+from contracts.saved_searches import SavedSearchCreate, SavedSearchEdit
 from contracts.similarity import SimilaritySearch
 from contracts.teaching import ProposalsConfirm, TagAnswers, TaughtTagEdit, TaughtTagFile
 from contracts.uploads import UploadCreate
@@ -48,6 +49,8 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("post", "/v1/shared"): collections.LinkOpen,
     ("post", "/v1/imports"): ImportCreate,
     ("put", "/v1/tray/{place}"): collections.TrayPlaceEdit,
+    ("post", "/v1/saved-searches"): SavedSearchCreate,
+    ("patch", "/v1/saved-searches/{search}"): SavedSearchEdit,
     ("post", "/v1/waveforms"): WaveformRequest,
     ("post", "/v1/search/similar"): SimilaritySearch,
     ("patch", "/v1/taught-tags/{tag}"): TaughtTagEdit,

@@ -62,6 +62,7 @@ from services.library.jobs import claims
 from services.library.maintenance.cleanup import Cleanup
 from services.library.pipelines.exports import describe_job
 from services.library.routes.context import Context
+from services.library.saved_searches.repository import saved_queries
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import open_sound_vectors
@@ -434,6 +435,7 @@ async def open_catalogue(
             at_once=2,
             vectors=vectors,
             proposals=Proposals(database, vectors),
+            saved=saved_queries,
         ),
         lookups=Lookups(database, uploads, web, find_providers(), max_pack=settings.pack_bytes),
         item_searches=Turns(max(1, settings.database_pool // 2)),

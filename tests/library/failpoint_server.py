@@ -58,6 +58,7 @@ from services.library.jobs.subjects import subject_columns
 from services.library.jobs.tables import JobRow
 from services.library.routes.context import Context
 from services.library.routes.internal import internal_routes
+from services.library.saved_searches.repository import saved_queries
 from services.library.search.searching import Searches
 from services.library.settings import LibrarySettings
 from services.library.similarity.sound_vectors import SoundVectors
@@ -211,6 +212,7 @@ class FailpointServer:
                 at_once=1,
                 vectors=vectors,
                 proposals=Proposals(self.database, vectors),
+                saved=saved_queries,
             ),
             lookups=Lookups(self.database, uploads, Web(ThreadPoolExecutor(1)), {}, max_pack=1),
             item_searches=Turns(1),

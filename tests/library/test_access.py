@@ -40,6 +40,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/collections/{collection}/items/remove"): {"items": [UNKNOWN]},
     ("post", "/v1/collections/{collection}/links"): {"days": 1},
     ("put", "/v1/collections/{collection}/shares/{account}"): {"role": "editor"},
+    ("post", "/v1/saved-searches"): {"name": "another", "q": "kick"},
+    ("patch", "/v1/saved-searches/{search}"): {"name": "mine now"},
     ("post", "/v1/shared"): {"secret": "unknown " * 4},
     ("put", "/v1/tray/{place}"): {"item": None},
     ("post", "/v1/search/similar"): {"items": [{"item": UNKNOWN}]},
@@ -74,7 +76,7 @@ FORGED = [
 ]
 NOT_OF_ONE = {
     *("/v1/uploads", "/v1/pipelines", "/v1/items", "/v1/jobs", "/v1/runs", "/v1/tags"),
-    *("/v1/duplicates", "/v1/taught-tags"),
+    *("/v1/duplicates", "/v1/taught-tags", "/v1/saved-searches", "/v1/hidden"),
 }
 OWN_PUTS = {"/v1/pipelines/{name}", "/v1/tray/{place}", "/v1/taught-tags/{tag}"}
 """PUTs whose path names nothing that another owner could have."""
@@ -110,6 +112,7 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
     collection = (await user.post("/collections", {"name": "mine"}))["id"]
     await user.post(f"/collections/{collection}/items", {"items": [item]})
     link = await user.post(f"/collections/{collection}/links", {})
+    search = (await user.post("/saved-searches", {"name": "mine", "q": "kick"}))["id"]
     return user.owner, {
         "upload": upload["id"],
         "item": item,
@@ -119,6 +122,7 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
         "name": "mine",
         "tag": "dusty",
         "collection": collection,
+        "search": search,
         "link": link["id"],
         "account": user.owner,
         "place": "1",

@@ -170,7 +170,7 @@ async def test_a_deletion_that_was_cut_off_is_finished_in_the_background(
         await deletions.delete_item(_principal(catalogue), ItemId(song))
         assert (await user.http.get(f"/v1/items/{song}")).status_code == 404
         assert song not in {i["id"] for i in (await user.get("/items", state="ready"))["items"]}
-        assert (await user.http.delete(f"/v1/items/{song}")).status_code == 404
+        assert (await user.http.delete(f"/v1/items/{song}?permanently=true")).status_code == 404
         assert await row_counts(catalogue, user) != {}
         # The same bytes are welcome again, as a new item.
         assert (await user.upload(data))["item"] != song
@@ -219,7 +219,7 @@ async def test_nobody_finds_what_belongs_to_an_item_that_is_marked(catalogue: Ca
     assert (await user.get("/items", parent=song))["items"] == []
     body = {"item": drums, "task": "midi"}
     assert (await user.http.post("/v1/jobs", json=body)).status_code == 404
-    assert (await user.http.delete(f"/v1/items/{drums}")).status_code == 404
+    assert (await user.http.delete(f"/v1/items/{drums}?permanently=true")).status_code == 404
     assert (await user.http.patch(f"/v1/items/{drums}", json={"name": "n"})).status_code == 404
     job, run, file = (ids[kind][0] for kind in ("jobs", "runs", "artifacts"))
     assert (await user.http.post(f"/v1/jobs/{job}/cancel")).status_code == 404

@@ -207,7 +207,7 @@ async def test_deleting_takes_children_files_jobs_and_says_so(catalogue: Catalog
     running = await catalogue.claim(TaskName.MIDI)
     files = (await user.get(f"/items/{song}/artifacts"))["items"]
 
-    assert (await user.http.delete(f"/v1/items/{song}")).status_code == 204
+    assert (await user.http.delete(f"/v1/items/{song}?permanently=true")).status_code == 204
 
     for path in (
         f"/items/{song}", f"/items/{drums['id']}", f"/items/{sample['id']}",
@@ -251,7 +251,7 @@ async def test_deleting_a_stem_leaves_its_song(catalogue: Catalogue) -> None:
     await catalogue.finish(claim, separated(), stems(Stem.DRUMS, Stem.VOCALS))
     children = (await user.get("/items", parent=song))["items"]
     drums = next(c for c in children if c["lineage"]["stem"] == "drums")
-    assert (await user.http.delete(f"/v1/items/{drums['id']}")).status_code == 204
+    assert (await user.http.delete(f"/v1/items/{drums['id']}?permanently=true")).status_code == 204
     left = {a["name"] for a in (await user.get(f"/items/{song}/artifacts"))["items"]}
     assert "vocals.flac" in left
     assert "drums.flac" not in left

@@ -38,7 +38,8 @@ async def test_a_repeated_job_request_and_its_items_deletion_do_not_deadlock(
         job = await user.post("/jobs", {"item": song, "task": "midi"})
         await user.post(f"/jobs/{job['id']}/cancel")
         again, gone = await asyncio.gather(
-            user.http.post(f"/v1/jobs/{job['id']}/retry"), user.http.delete(f"/v1/items/{song}")
+            user.http.post(f"/v1/jobs/{job['id']}/retry"),
+            user.http.delete(f"/v1/items/{song}?permanently=true"),
         )
         assert again.status_code in (202, 404)
         assert gone.status_code == 204

@@ -124,7 +124,7 @@ async def test_concurrent_outcomes_cancellations_and_deletions_agree(catalogue: 
             *(end(claim) for claim in claims),
             ask("POST", f"/runs/{run['id']}/cancel"),
             ask("POST", f"/jobs/{claims[0].job}/cancel"),
-            ask("DELETE", f"/items/{song}"),
+            ask("DELETE", f"/items/{song}?permanently=true"),
         )
         async with catalogue.database.session() as session:
             for table in (ItemRow, ArtifactRow, JobRow, RunRow):

@@ -209,14 +209,14 @@ async def test_a_job_over_a_collection_runs_from_its_claim_to_the_end_of_its_own
     assert short["items"] == long["items"] != []
 
     # Without the item it made, its file is gone as well, as it is with a stem and its song.
-    assert (await user.http.delete(f"/v1/items/{sample['id']}")).status_code == 204
+    assert (await user.http.delete(f"/v1/items/{sample['id']}?permanently=true")).status_code == 204
     assert (await user.http.get(f"/v1/artifacts/{file.id}")).status_code == 404
     assert (await user.get("/usage"))["results"] == stored_before
     assert await CounterCheck(catalogue.database).compare() == []
 
     # Items do not take it with them; its owner does.
     for song in songs:
-        assert (await user.http.delete(f"/v1/items/{song}")).status_code == 204
+        assert (await user.http.delete(f"/v1/items/{song}?permanently=true")).status_code == 204
     assert (await user.get(f"/jobs/{job}"))["state"] == "succeeded"
     await ask(catalogue, user, collection)
     await Deletions(catalogue.database, catalogue.server.vectors).delete_owner(OwnerId(user.owner))
@@ -322,7 +322,7 @@ async def test_files_under_earlier_keys_are_read_counted_and_removed(catalogue: 
     assert await catalogue.cleanup(clock=LaterClock()).clear_orphans() == 0
 
     drums = next(child for child in children if child["stem"] == "drums")
-    assert (await user.http.delete(f"/v1/items/{drums['id']}")).status_code == 204
+    assert (await user.http.delete(f"/v1/items/{drums['id']}?permanently=true")).status_code == 204
     assert await CounterCheck(catalogue.database).compare() == []
     await catalogue.cleanup().tidy()
     left = await derived(catalogue)
@@ -330,7 +330,7 @@ async def test_files_under_earlier_keys_are_read_counted_and_removed(catalogue: 
         key for key in before if key.endswith("/drums.flac")
     ]
 
-    assert (await user.http.delete(f"/v1/items/{song}")).status_code == 204
+    assert (await user.http.delete(f"/v1/items/{song}?permanently=true")).status_code == 204
     assert (await user.get("/usage"))["total"] == 0
     await catalogue.cleanup().tidy()
     # What no row names is found a day later.

@@ -83,12 +83,12 @@ async def test_usage_follows_everything_that_is_stored(catalogue: Catalogue) -> 
     assert with_stems == stored - 3000, "a stem that is an item too is one file"
     first, second = (await user.get("/items", kind="stem"))["items"]
     await catalogue.finish(await claim_midi(user, first["id"]), MIDI, MIDI_FILES)
-    assert (await user.http.delete(f"/v1/items/{first['id']}")).status_code == 204
+    assert (await user.http.delete(f"/v1/items/{first['id']}?permanently=true")).status_code == 204
     _, one_stem, _ = await usage(user)
     stored = sum(a["size"] for a in (await user.get(f"/items/{item}/artifacts"))["items"])
     assert one_stem == stored - 3000 < with_stems
     await catalogue.finish(await claim_midi(user, second["id"]), MIDI, MIDI_FILES)
-    assert (await user.http.delete(f"/v1/items/{item}")).status_code == 204
+    assert (await user.http.delete(f"/v1/items/{item}?permanently=true")).status_code == 204
     assert await usage(user) == (0, 0, 0)
 
 

@@ -83,7 +83,7 @@ async def test_songs_stems_and_slices_have_the_waveform_that_their_worker_measur
         bass: waveform(2),
         first: waveform(3),
     }
-    assert (await user.http.delete(f"/v1/items/{song}")).status_code == 204
+    assert (await user.http.delete(f"/v1/items/{song}?permanently=true")).status_code == 204
     assert await shown(user, song, bass, first) == {}
     async with catalogue.database.session() as session:
         assert (await session.scalars(select(WaveformRow))).all() == []

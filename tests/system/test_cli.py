@@ -143,7 +143,8 @@ GOOD: dict[str, Words] = {
     "pipelines delete": lambda w: [_saved_pipeline(w)],
     "upload": lambda w: ["tone.wav", "--run", "midi", "-p", "onset_threshold=0.4"],
     "ls": lambda w: [],
-    "search": lambda w: ["tone len:1..2 -loop", "--kind", "track", "--sort", "-name"],
+    "search": lambda w: ["tone len:1..2 -loop", "--kind", "track", "--save", "Tones"],
+    "searches": lambda w: ["--seen", _search(w)],
     "similar": lambda w: [w.item, "class:kick", "--limit", "5"],
     "duplicates": lambda w: ["--limit", "5"],
     "show": lambda w: [w.item],
@@ -156,6 +157,8 @@ GOOD: dict[str, Words] = {
     "imports": lambda w: [],
     "sync": lambda w: ["mirror", "--once"],
     "rm": lambda w: [w.shell.tone("doomed.wav", frequency=307.0), "--yes"],
+    "hidden": lambda w: [],
+    "restore": lambda w: [_hidden(w)],
     "run": lambda w: ["midi", w.item, "-p", "midi.onset_threshold=0.6"],
     "jobs": lambda w: [w.item],
     "watch": lambda w: [w.run, "--after", "start"],
@@ -220,6 +223,7 @@ BAD: dict[str, tuple[list[str], int]] = {
     "upload": (["missing.wav"], 2),
     "ls": (["--kind", "bogus"], 5),
     "search": (["tone", "--bpm", "fast"], 5),
+    "searches": (["--delete", "nosuch"], 4),
     "similar": (["nosuch"], 4),
     "duplicates": (["--limit", "none"], 2),
     "show": (["nosuch"], 4),
@@ -232,6 +236,8 @@ BAD: dict[str, tuple[list[str], int]] = {
     "imports": (["--bogus"], 2),
     "sync": (["tone.wav"], 2),
     "rm": ([UNKNOWN, "--yes"], 4),
+    "hidden": (["--bogus"], 2),
+    "restore": (["nosuch"], 4),
     "run": (["nosuch", "tone"], 4),
     "jobs": (["--state", "bogus"], 2),
     "watch": (["nosuch"], 4),
@@ -311,6 +317,16 @@ def _taught_tag_file(w: CliHarness) -> str:
 
 def _collection(w: CliHarness) -> str:
     return w.shell.user.collections.create("Kicks").id
+
+
+def _hidden(w: CliHarness) -> str:
+    item = w.shell.tone("undone.wav", frequency=311.0)
+    w.shell.user.items.delete(item)
+    return item
+
+
+def _search(w: CliHarness) -> str:
+    return w.shell.user.saved_searches.create("Kicks", "class:kick").name
 
 
 def _full_collection(w: CliHarness) -> str:

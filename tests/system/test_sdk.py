@@ -79,6 +79,14 @@ class SdkHarness:
         self.user.collections.add(collection, [self.item])
         return collection
 
+    def hidden_item(self) -> str:
+        item = self.new_item()
+        self.user.items.delete(item)
+        return item
+
+    def new_search(self) -> str:
+        return self.user.saved_searches.create(secrets.token_hex(6), "class:kick").id
+
     def pack(self) -> Path:
         path = self.file.with_name(f"{secrets.token_hex(4)}.zip")
         with zipfile.ZipFile(path, "w") as archive:
@@ -256,6 +264,8 @@ CASES: dict[str, Case] = {
     "invitations.create": lambda c, w: c.invitations.create("a friend", days=1),
     "invitations.list": lambda c, w: (w.new_invitation(), c.invitations.list())[1],
     "invitations.revoke": lambda c, w: c.invitations.revoke(w.new_invitation()),
+    "items.hidden": lambda c, w: (w.hidden_item(), c.items.hidden(page_size=1))[1],
+    "items.restore": lambda c, w: c.items.restore(w.hidden_item()),
     "items.delete": lambda c, w: c.items.delete(w.new_item()),
     "items.edit": lambda c, w: c.items.edit([{"items": [w.item], "rating": 3}]),
     "items.favourite": lambda c, w: c.items.favourite(w.item),
@@ -285,8 +295,16 @@ CASES: dict[str, Case] = {
     "runs.get": lambda c, w: c.runs.get(w.run),
     "runs.list": lambda c, w: c.runs.list(state="succeeded", page_size=1),
     "runs.wait": lambda c, w: c.runs.wait(w.run, timeout=60),
+    "saved_searches.create": lambda c, w: c.saved_searches.create(
+        email(), "class:kick", notify=True
+    ),
+    "saved_searches.delete": lambda c, w: c.saved_searches.delete(w.new_search()),
+    "saved_searches.get": lambda c, w: c.saved_searches.get(w.new_search()),
+    "saved_searches.list": lambda c, w: (w.new_search(), c.saved_searches.list(page_size=1))[1],
+    "saved_searches.seen": lambda c, w: c.saved_searches.seen(w.new_search()),
+    "saved_searches.update": lambda c, w: c.saved_searches.update(w.new_search(), q="tone"),
     "search.find": lambda c, w: c.search.find(
-        "tone", stem=["bass"], duration="1.5..2.5", counts=True, page_size=1
+        "tone", stem=["bass"], duration="1.5..2.5", counts=True, histograms="bpm", page_size=1
     ),
     "search.list": lambda c, w: c.search.list("kind:stem sort:name", page_size=1),
     "sessions.create_with_code": lambda c, w: c.sessions.create_with_code(w.sign_in_code()),

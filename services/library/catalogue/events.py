@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from contracts.events import ArtifactAdded, ItemAdded, ItemChanged
 from contracts.ids import ArtifactId, ItemId, JobId, OwnerId
@@ -42,6 +44,17 @@ async def emit_items_changed(session: AsyncSession, rows: Sequence[ItemRow]) -> 
     """Emit `item.changed` for items with one statement, and report them to `ITEM_CHANGED`."""
     for row in rows:
         item_changed(session, row)
+    if rows:
+        await record_all(session, [_changed(row) for row in rows])
+
+
+async def emit_items_described(session: AsyncSession, items: Sequence[str]) -> None:
+    """Emit `item.changed` for items of which something was found out that their rows do not hold.
+
+    They are not reported to `ITEM_CHANGED`.
+    """
+    query = select(ItemRow).where(col(ItemRow.id).in_(items)).order_by(col(ItemRow.id))
+    rows = list(await session.scalars(query))
     if rows:
         await record_all(session, [_changed(row) for row in rows])
 

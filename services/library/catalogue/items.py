@@ -19,6 +19,7 @@ from kit.http.errors import ProblemError
 from kit.http.pagination import PageQuery
 from services.library.access import Action
 from services.library.catalogue.artifacts import NAME_BYTES, fit_name, search_text
+from services.library.catalogue.changes import labels_changed
 from services.library.catalogue.events import emit_item_changed
 from services.library.catalogue.repository import Repository
 from services.library.catalogue.search_limits import words_of
@@ -73,6 +74,7 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
     ProblemError
     """
     item = await repository.item(id_, Action.WRITE, hold=True)
+    labels = dict(item.labels)
     fields = edit.model_fields_set
     if edit.name is not None:
         if len(edit.name.encode()) > NAME_BYTES:
@@ -97,6 +99,7 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
     item.search = search_text(item.name, item.labels)
     item.updated = await database_of(repository.session).time(repository.session)
     await repository.session.flush()
+    labels_changed(repository.session, item, labels)
     await emit_item_changed(repository.session, item)
     return item
 
@@ -158,9 +161,9 @@ async def _read_tags_again(
 
 
 async def mark_deleted(repository: Repository, id_: str) -> DeletionRow:
-    """Write that an item is deleted, and what was cut from it: from now on nobody finds them.
+    """Write that an item, which may be hidden, is deleted for good, and what was cut from it.
 
-    Its bytes may come again.
+    From now on nobody finds them. Its bytes may come again.
 
     Raises
     ------
@@ -169,9 +172,14 @@ async def mark_deleted(repository: Repository, id_: str) -> DeletionRow:
     session = repository.session
     database = database_of(session)
     await hold_owner(session, repository.owner)
+    now = await database.time(session)
+    hidden = await session.get(DeletionRow, id_)
+    if hidden is not None and hidden.hidden:
+        row = repository.allowed(hidden, Action.WRITE)
+        row.hidden, row.created = False, now
+        return row
     item = await repository.item(id_, Action.WRITE, hold=True)
     item.sha256 = None
-    now = await database.time(session)
     row = DeletionRow(id=item.id, owner=item.owner, item=item.id, created=now)
     session.add(row)
     return row

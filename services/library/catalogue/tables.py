@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Index,
     UniqueConstraint,
+    false,
 )
 from sqlmodel import Field
 
@@ -137,13 +138,18 @@ class UploadRow(Table, table=True):
 
 
 class DeletionRow(Table, table=True):
-    """A deletion under way: of an item with all that was cut from it, or of an owner.
+    """A deletion: of an item with all that was cut from it, or of an owner.
 
-    As long as it stands, nobody finds the items, nor their files, jobs and runs.
+    As long as it stands, nobody finds the items, nor their files, jobs and runs. That of a hidden
+    item begins when it is due, and until then it can be undone.
     """
 
     __tablename__ = "deletions"
-    __table_args__ = (Index("ix_deletions_created", "created"),)
+    __table_args__ = (
+        Index("ix_deletions_created", "created"),
+        Index("ix_deletions_page", "owner", "hidden", "created", "id"),
+        Index("ix_deletions_due", "due"),
+    )
 
     id: str = Field(primary_key=True)
     """That of the item, or of the owner."""
@@ -151,3 +157,11 @@ class DeletionRow(Table, table=True):
     item: str | None = None
     """Absent where all of the owner goes."""
     created: datetime = Field(sa_type=Utc)
+    hidden: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether the item is only hidden so far."""
+    has_work: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether jobs over the hidden item may still be under way, which are to be cancelled."""
+    due: datetime | None = Field(default=None, sa_type=Utc)
+    """When the hidden item is deleted for good."""
+    sha256: str | None = None
+    """That of the hidden item."""

@@ -19,7 +19,9 @@ from kit.database.engine import database_of
 from kit.http.errors import ProblemError, not_found
 from services.library.access import Action
 from services.library.catalogue.artifacts import search_text
+from services.library.catalogue.changes import labels_changed
 from services.library.catalogue.events import emit_items_changed
+from services.library.catalogue.hiding import hide_items
 from services.library.catalogue.items import set_stem
 from services.library.catalogue.tables import ItemRow
 from services.library.collections.members import (
@@ -200,7 +202,8 @@ async def _write(
             item.rating = edit.rating
         if "stem" in edit.model_fields_set:
             stems.setdefault(edit.stem, []).append(item)
-        item.labels = change.metadata
+        before, item.labels = item.labels, change.metadata
+        labels_changed(session, item, before)
         item.search = search_text(item.name, item.labels)
         item.favourite = change.favourite
         item.updated = now
@@ -217,6 +220,7 @@ async def _write(
             gone = [change.item.id for change in changes if not change.favourite]
             await delete_items(collections, target.collection, gone)
     await emit_items_changed(session, [change.item for change in changed])
+    await hide_items(session, [change.item for change in changes if change.edit.hide])
 
 
 def _each(targets: Mapping[str, _Target | ProblemError]) -> Iterable[_Target]:

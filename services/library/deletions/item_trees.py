@@ -21,6 +21,7 @@ from contracts.jobs import JobState
 from contracts.objects import Bucket, parse_derived, subject_prefix
 from contracts.pipelines import RunState
 from contracts.subjects import Subject
+from contracts.tasks import UPLOAD_TASK
 from contracts.topics import LIBRARY_EVENTS
 from kit.database.engine import Database, database_of
 from services.library.catalogue.tables import ArtifactRow, DeletionRow, ItemRow
@@ -79,6 +80,34 @@ async def delete_piece(
         else:
             await _remove(session, vectors, owner, root, _fitting(items, counts))
     return True
+
+
+async def end_work(database: Database, owner: OwnerId, root: ItemId) -> bool:
+    """End some of the runs and jobs over a hidden item; return whether something may be left.
+
+    Ingest goes on: without it the item could not be used once it is restored.
+    """
+    of_tree = select(_tree(root).c.id)
+    async with database.session() as session:
+        runs = await _some(session, select(col(RunRow.id)).where(
+            col(RunRow.item).in_(of_tree), col(RunRow.state) == RunState.RUNNING
+        ))  # fmt: skip
+        jobs = await _some(session, select(col(JobRow.id)).where(
+            col(JobRow.item).in_(of_tree), _live(), col(JobRow.task) != UPLOAD_TASK
+        ))  # fmt: skip
+    async with database.transaction() as session:
+        await hold_owner(session, owner)
+        row = await session.get(DeletionRow, root)
+        if row is None or not row.hidden:
+            # It was restored meanwhile, or is deleted for good.
+            return False
+        if runs:
+            await _end_runs(session, runs)
+        elif jobs:
+            await _end_jobs(session, jobs)
+        else:
+            row.has_work = False
+        return row.has_work
 
 
 def _tree(root: str) -> CTE:

@@ -24,6 +24,7 @@ from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
 from services.library.pipelines.tables import PipelineRow, RunRow
+from services.library.saved_searches.tables import SavedSearchRevisionRow, SavedSearchRow
 from services.library.search.documents import delete_documents
 from services.library.search.tables import SearchDocumentRow, SearchRevisionRow
 from services.library.similarity.sound_vectors import SoundVectors
@@ -81,7 +82,7 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
         for table in (
             *(JobRow, RunRow, ArtifactRow, ItemRow),
             *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
-            SearchRevisionRow,
+            *(SearchRevisionRow, SavedSearchRow, SavedSearchRevisionRow),
             *(ItemTagRow, CollectionRow, ImportRow, TaughtTagRow),
         )
     }
@@ -116,6 +117,12 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
         (EventRow, col(EventRow.seq), (of_it[EventRow],)),
         (GarbageRow, col(GarbageRow.id), (objects,)),
         (UsageRow, col(UsageRow.owner), (of_it[UsageRow],)),
+        (SavedSearchRow, col(SavedSearchRow.id), (of_it[SavedSearchRow],)),
+        (
+            SavedSearchRevisionRow,
+            col(SavedSearchRevisionRow.owner),
+            (of_it[SavedSearchRevisionRow],),
+        ),
         (SearchRevisionRow, col(SearchRevisionRow.owner), (of_it[SearchRevisionRow],)),
         (
             DeletionRow,

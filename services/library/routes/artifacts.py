@@ -9,6 +9,7 @@ from contracts.ids import ArtifactId
 from contracts.items import Artifact, ArtifactKind
 from contracts.objects import Bucket
 from contracts.uploads import Download
+from kit.http.etags import READABLE
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
 from services.library.catalogue.artifacts import split_name
@@ -30,7 +31,7 @@ def artifact_routes(server: Context) -> APIRouter:
         route_class=GuardedRoute, prefix="/artifacts", tags=["artifacts"], responses=REFUSED
     )
 
-    @router.get("/{artifact}")
+    @router.get("/{artifact}", responses=READABLE)
     async def get(principal: Reader, artifact: ArtifactId) -> Artifact:
         """Return a file's name, size, digest and media type."""
         async with server.database.session() as session:

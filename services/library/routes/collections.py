@@ -21,6 +21,7 @@ from contracts.collections import (
 )
 from contracts.identity import Principal
 from contracts.ids import CollectionId, ItemId
+from kit.http.etags import READABLE, WRITABLE, IfMatch
 from kit.http.list_cursor import ListPaging
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
@@ -109,29 +110,38 @@ def collection_routes(server: Context) -> APIRouter:
             )  # fmt: skip
             return await collection_to_api(session, await collections.get(id_, Action.WRITE))
 
-    @router.get("/{collection}")
+    @router.get("/{collection}", responses=READABLE)
     async def get(principal: Reader, collection: CollectionRef) -> Collection:
         """Return a collection of yours, or one that is shared with you."""
         async with server.database.session() as session:
             collections = Collections(session, principal)
             return await collection_to_api(session, await collections.get(collection, Action.READ))
 
-    @router.patch("/{collection}")
+    @router.patch("/{collection}", responses=WRITABLE)
     async def edit(
         principal: Writer,
         collection: CollectionRef,
         request: Annotated[CollectionEdit, Body(openapi_examples=_EDIT)],
+        precondition: IfMatch,
     ) -> Collection:
         """Change name, note, cover or parent; absent fields stay as they are."""
         async with server.database.transaction() as session:
-            edited = await edit_collection(Collections(session, principal), collection, request)
+            collections = Collections(session, principal)
+            if precondition:
+                held = await collections.get(collection, Action.WRITE, hold=True)
+                precondition.check(await collection_to_api(session, held))
+            edited = await edit_collection(collections, collection, request)
             return await collection_to_api(session, edited)
 
-    @router.delete("/{collection}", status_code=204)
-    async def delete(principal: Writer, collection: CollectionRef) -> None:
+    @router.delete("/{collection}", status_code=204, responses=WRITABLE)
+    async def delete(principal: Writer, collection: CollectionRef, precondition: IfMatch) -> None:
         """Delete a collection. Its items stay; collections nested in it move up to its parent."""
         async with server.database.transaction() as session:
-            await delete_collection(Collections(session, principal), collection)
+            collections = Collections(session, principal)
+            if precondition:
+                held = await collections.get(collection, Action.WRITE, hold=True)
+                precondition.check(await collection_to_api(session, held))
+            await delete_collection(collections, collection)
 
     @router.get("/{collection}/items")
     async def items(

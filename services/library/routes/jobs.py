@@ -13,6 +13,7 @@ from contracts.jobs import Job, JobCreate, JobRetry, JobState, Progress, TaskNam
 from contracts.objects import Bucket
 from contracts.uploads import Download
 from kit.http.errors import not_found
+from kit.http.etags import READABLE
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from kit.http.subjects import SubjectFilter
@@ -111,7 +112,7 @@ def job_routes(server: Context) -> APIRouter:
         shown = (job_to_api(row).model_copy(update={"queue": queues.get(row.id)}) for row in rows)
         return Page(items=tuple(shown), next=following)
 
-    @router.get("/{job}")
+    @router.get("/{job}", responses=READABLE)
     async def get(principal: Reader, job: JobId) -> Job:
         """Return a job; while it is queued, also its position and what it waits for."""
         async with server.database.session() as session:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 
 from contracts.pipelines import Pipeline, PipelineName, PipelineSpec
+from kit.http.etags import READABLE, WRITABLE, IfMatch
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
@@ -74,7 +75,7 @@ def pipeline_routes(server: Context) -> APIRouter:
             )
             return pipeline_to_api(row or await repository.pipeline(name, Action.RUN))
 
-    @router.get("/{name}")
+    @router.get("/{name}", responses=READABLE)
     async def get(principal: Reader, name: PipelineName) -> Pipeline:
         """Return a pipeline."""
         if builtin := builtin_pipelines().get(name):
@@ -84,17 +85,26 @@ def pipeline_routes(server: Context) -> APIRouter:
                 await PipelineRepository(session, principal).pipeline(name, Action.READ)
             )
 
-    @router.put("/{name}")
-    async def replace(principal: Runner, name: PipelineName, spec: SpecBody) -> Pipeline:
+    @router.put("/{name}", responses=WRITABLE)
+    async def replace(
+        principal: Runner, name: PipelineName, spec: SpecBody, precondition: IfMatch
+    ) -> Pipeline:
         """Replace a stored pipeline; runs in progress keep the version that they started with."""
         async with server.database.transaction() as session:
             repository = PipelineRepository(session, principal)
+            if precondition:
+                row = await repository.pipeline(name, Action.RUN, hold=True)
+                precondition.check(pipeline_to_api(row))
             return pipeline_to_api(await store.replace(repository, name, spec))
 
-    @router.delete("/{name}", status_code=204)
-    async def delete(principal: Runner, name: PipelineName) -> None:
+    @router.delete("/{name}", status_code=204, responses=WRITABLE)
+    async def delete(principal: Runner, name: PipelineName, precondition: IfMatch) -> None:
         """Delete a stored pipeline; its runs and their results stay."""
         async with server.database.transaction() as session:
-            await store.remove(PipelineRepository(session, principal), name)
+            repository = PipelineRepository(session, principal)
+            if precondition:
+                row = await repository.pipeline(name, Action.RUN, hold=True)
+                precondition.check(pipeline_to_api(row))
+            await store.remove(repository, name)
 
     return router

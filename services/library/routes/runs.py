@@ -7,6 +7,7 @@ from sqlmodel import col
 
 from contracts.ids import ItemId, RunId
 from contracts.pipelines import Run, RunCreate, RunState
+from kit.http.etags import READABLE
 from kit.http.pagination import Page, Paging
 from kit.http.routes import GuardedRoute
 from services.library.access import Action
@@ -79,7 +80,7 @@ def run_routes(server: Context) -> APIRouter:
             shown = [await _show(repository, row) for row in rows]
         return Page(items=tuple(shown), next=following)
 
-    @router.get("/{run}")
+    @router.get("/{run}", responses=READABLE)
     async def get(principal: Reader, run: RunId) -> Run:
         """Return a run with its steps and its overall progress."""
         async with server.database.session() as session:

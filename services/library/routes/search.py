@@ -13,6 +13,7 @@ from contracts.music import Stem
 from contracts.problems import FieldProblem, ProblemCode
 from contracts.search import (
     MAX_QUERY_LENGTH,
+    HistogramField,
     KeyFilter,
     MeasuredField,
     SearchQuery,
@@ -97,6 +98,18 @@ class SearchParams(StrictModel):
         tuple[CollectionId, ...],
         Field(max_length=_MAX_VALUES, description="Ids of your collections: what one holds."),
     ] = ()
+    not_collection: Annotated[
+        tuple[CollectionId, ...],
+        Field(max_length=_MAX_VALUES, description="Ids of your collections: what none holds."),
+    ] = ()
+    saved: Annotated[
+        TextValues,
+        Field(description="Names or ids of your saved searches: what one of them finds."),
+    ] = ()
+    not_saved: Annotated[
+        TextValues,
+        Field(description="Names or ids of your saved searches: what none of them finds."),
+    ] = ()
     favourite: bool | None = None
     min_rating: Stars | None = None
     in_doubt: Annotated[
@@ -118,6 +131,14 @@ class SearchParams(StrictModel):
         ),
     ] = None
     counts: Annotated[bool, Field(description="Whether to count facets.")] = False
+    histograms: Annotated[
+        str | None,
+        Field(
+            pattern=r"^(bpm|duration)(,(bpm|duration))?$",
+            description="Count how many results have a tempo or length in each interval: `bpm`, "
+            "`duration` or `bpm,duration`.",
+        ),
+    ] = None
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Rows of a page.")] = 50
     offset: Annotated[int, Field(ge=0, le=1 << 40, description="Position of the first row.")] = 0
     cursor: Annotated[
@@ -155,6 +176,9 @@ class SearchParams(StrictModel):
             "keys": tuple(map(_key, self.key)),
             "sources": _sources(self.source),
             "collections": self.collection,
+            "not_collections": self.not_collection,
+            "saved": _names(self.saved),
+            "not_saved": _names(self.not_saved),
             "bpm_fold": self.bpm_fold or None,
             "favourite": self.favourite,
             "min_rating": self.min_rating,
@@ -187,6 +211,9 @@ def search_routes(server: Context) -> APIRouter:
             query=merge_queries(query, params.to_query()),
             understood=understood,
             counts=params.counts,
+            histograms=tuple(map(HistogramField, (params.histograms or "").split(",")))
+            if params.histograms
+            else (),
             limit=params.limit,
             offset=params.offset,
             cursor=params.cursor,

@@ -285,6 +285,34 @@ async def refresh(session: AsyncSession, owner: str, columns: Columns) -> None:
         await asyncio.to_thread(columns.merge, parts)
 
 
+async def changes_since(
+    session: AsyncSession, owner: str, revision: int
+) -> tuple[Columns, int | None]:
+    """Return the documents that changed after a revision, a bounded number of them.
+
+    Returns
+    -------
+    columns
+        The changed documents alone, removed ones included.
+    revision
+        Up to which all changes are in the columns; `None` if these are the latest ones.
+    """
+    columns = Columns()
+    position = {"owner": owner, "revision": revision, "id": _LAST_ID}
+    rows: Sequence[Any] = (await session.execute(_CHANGED, position)).all()
+    reached = None
+    if len(rows) == _CHUNK:
+        # A transaction writes fewer documents with one revision, so an earlier one is complete.
+        last = rows[-1][1]
+        rows = [row for row in rows if row[1] < last]
+        reached = int(rows[-1][1])
+    if rows:
+        tags = await _tags_of(session, [row[0] for row in rows])
+        part = await asyncio.to_thread(columns.parse, rows, tags)
+        await asyncio.to_thread(columns.merge, (part,))
+    return columns, reached
+
+
 async def _tags_of(session: AsyncSession, ids: list[int]) -> Sequence[Any]:
     """Return `(document, tag)` of documents, whoever put the tag there."""
     if database_of(session).sqlite:

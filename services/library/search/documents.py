@@ -15,6 +15,7 @@ from contracts.items import ItemKind
 from contracts.keys import read_camelot
 from contracts.search import ClassSource
 from kit.database.engine import Database, database_of
+from kit.database.notifications import notify_on_commit
 from kit.database.upsert import insert_into
 from services.library.catalogue.artifacts import SEARCHED
 from services.library.catalogue.rights import LICENCE, Ancestor, lineages, nearest
@@ -31,6 +32,8 @@ NAME_LENGTH = 200
 """Characters of a name that decide its place in the order of names."""
 KEPT_REMOVED = timedelta(days=1)
 """How long the document of a removed item stays."""
+DOCUMENTS_CHANGED = "search documents changed"
+"""`Database.listen` gives the event of changed documents."""
 _DERIVED = (
     *("owner", "revision", "removed", "name_key", "kind", "stem", "song", "parent", "bpm"),
     *("bpm_source", "key", "key_source", "camelot", "duration", "favourite", "rating", "licence"),
@@ -140,6 +143,7 @@ async def delete_removed(database: Database) -> int:
 async def next_revision(session: AsyncSession, owner: str) -> int:
     """Return the owner's next revision and hold it until the transaction ends."""
     database = database_of(session)
+    notify_on_commit(session, DOCUMENTS_CHANGED)
     statement = database.prepared("search revision", lambda: _counting(database))
     revision: int = (
         await session.execute(statement, [{"owner": owner, "revision": 1}])
@@ -195,6 +199,11 @@ async def _tags_of(session: AsyncSession, ids: Collection[int]) -> Mapping[int, 
     for document, tag in (await session.execute(query.order_by(col(SearchTagRow.tag)))).all():
         tags.setdefault(document, []).append(tag)
     return tags
+
+
+def licence_key(licence: tuple[str, Ancestor] | None) -> str | None:
+    """Return a licence, with the item that states it, as licences are compared."""
+    return (name_key(licence[0]) or None) if licence else None
 
 
 def _user_tags(item: ItemRow) -> list[str]:
@@ -262,7 +271,7 @@ def _document(
         "loudness": findings.loudness,
         "favourite": item.favourite,
         "rating": item.rating,
-        "licence": (name_key(licence[0]) or None) if licence else None,
+        "licence": licence_key(licence),
         "created": item.created,
         "updated": item.updated,
     }

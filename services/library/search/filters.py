@@ -11,6 +11,8 @@ from contracts.search import (
     SOUND_WORDS,
     FacetCount,
     Facets,
+    Histogram,
+    HistogramField,
     MeasuredField,
     SearchQuery,
     Term,
@@ -19,6 +21,7 @@ from contracts.search import (
 )
 from services.library.search.columns import Columns, Mask, microseconds
 from services.library.search.fulltext import DocumentIds
+from services.library.search.histograms import count_values
 from services.library.search.values import accepted_keys
 
 MAX_FACET_VALUES = 50
@@ -40,8 +43,10 @@ class TextMatches:
     """The other terms, which are negated or have another meaning too, each with its documents."""
     songs: Collection[str]
     """Items with the ids or names in `sources` of the query."""
-    collections: DocumentIds | None
-    """Documents that the collections of the query hold; `None` if it names none."""
+    within: Sequence[DocumentIds]
+    """Sets of documents, such as those that collections hold; a result is in all of them."""
+    without: Sequence[DocumentIds]
+    """Sets of documents; a result is in none of them."""
     deleting: DocumentIds
     """Documents of items that are being deleted."""
     proposed: ProposedItems
@@ -95,6 +100,13 @@ class Matches:
             in_doubt=int(np.count_nonzero(_in_doubt(columns) & self._without("in_doubt"))),
         )
 
+    def histograms(self, fields: Iterable[HistogramField]) -> dict[HistogramField, Histogram]:
+        """Return the counts of measured values; each ignores the filter of its own field."""
+        return {
+            field: count_values(self._columns, field, self._without(field.value))
+            for field in fields
+        }
+
     def _tag_counts(self) -> tuple[FacetCount, ...]:
         columns = self._columns
         mask = self._without("tags")
@@ -138,16 +150,15 @@ def _masks(
     for term, ids in texts.terms:
         mask = _term_mask(columns, term, ids)
         others &= ~mask if term.negated else mask
-    for measure in MeasuredField:
-        if (limits := query.limits(measure)) is not None:
-            others &= _measure_mask(columns, measure, limits, folds=query.bpm_fold)
     if query.created is not None:
         others &= _created_mask(columns, query.created)
     if query.sources:
         songs = texts.songs
         others &= _coded_mask(columns, "song", songs) | _coded_mask(columns, "parent", songs)
-    if texts.collections is not None:
-        others &= columns.mask(texts.collections)
+    for ids in texts.within:
+        others &= columns.mask(ids)
+    for ids in texts.without:
+        others &= ~columns.mask(ids)
     for name in query.proposed:
         others &= _item_mask(columns, texts.proposed[name])
     for name in query.not_proposed:
@@ -157,6 +168,13 @@ def _masks(
     def restrict(name: str, mask: Mask) -> None:
         facets[name] = facets[name] & mask if name in facets else mask
 
+    for measure in MeasuredField:
+        if (limits := query.limits(measure)) is not None:
+            mask = _measure_mask(columns, measure, limits, folds=query.bpm_fold)
+            if measure.value in set(HistogramField):
+                restrict(measure.value, mask)
+            else:
+                others &= mask
     for name, column in (
         ("kinds", "kind"),
         ("classes", "sound_class"),

@@ -46,6 +46,16 @@ _FIND_POSTGRES = text(
     "SELECT string_agg(int8send(document), '') FROM search_index"
     " WHERE words @@ CAST(:expression AS tsquery)"
 )
+# FTS5 skips to a range of row ids, so little is read where the documents are the newest.
+_FIND_AMONG_SQLITE = text(
+    "SELECT group_concat(rowid) FROM search_index WHERE search_index MATCH :expression"
+    " AND rowid BETWEEN :low AND :high AND +rowid IN (SELECT value FROM json_each(:ids))"
+)
+_FIND_AMONG_POSTGRES = text(
+    "SELECT string_agg(int8send(document), '') FROM search_index"
+    " WHERE document = ANY(CAST(:ids AS bigint[]))"
+    " AND words @@ CAST(:expression AS tsquery)"
+)
 # The plus sign keeps SQLite from searching once for each id.
 _RANK_SQLITE = text(
     "SELECT rowid, -rank FROM search_index WHERE search_index MATCH :expression"
@@ -86,17 +96,31 @@ async def delete_words(session: AsyncSession, ids: Collection[int]) -> None:
         await session.execute(_DELETE_POSTGRES, {"ids": list(ids)})
 
 
-async def find_all(session: AsyncSession, owner: str, terms: Sequence[Term]) -> DocumentIds:
+async def find_all(
+    session: AsyncSession, owner: str, terms: Sequence[Term], *, among: DocumentIds | None = None
+) -> DocumentIds:
     """Return the ids of an owner's documents that match every term, in no order.
 
     Whether a term is negated is left to the caller.
+
+    Parameters
+    ----------
+    among
+        Only these documents, at most a few thousand; by default all.
     """
     sqlite = database_of(session).sqlite
     expression = _expression(owner, terms, joined_by=" AND " if sqlite else " & ", sqlite=sqlite)
-    answer = await session.scalar(
-        _FIND_SQLITE if sqlite else _FIND_POSTGRES, {"expression": expression}
-    )
-    return await decode_ids(answer)
+    if among is None:
+        statement = _FIND_SQLITE if sqlite else _FIND_POSTGRES
+        return await decode_ids(await session.scalar(statement, {"expression": expression}))
+    if not len(among):
+        return among
+    listed: Any = among.tolist()
+    parameters = {"expression": expression, "ids": json.dumps(listed) if sqlite else listed}
+    if sqlite:
+        parameters |= {"low": min(listed), "high": max(listed)}
+    statement = _FIND_AMONG_SQLITE if sqlite else _FIND_AMONG_POSTGRES
+    return await decode_ids(await session.scalar(statement, parameters))
 
 
 async def decode_ids(joined: str | bytes | None) -> DocumentIds:

@@ -10,7 +10,7 @@ from contracts.jobs import JobState
 from services.library.catalogue.changes import item_changed
 from services.library.catalogue.tables import ItemRow
 from services.library.jobs.transitions import FinishedJob
-from services.library.search.documents import index_items
+from services.library.search.documents import index_items, next_revision
 from services.library.search.findings import TASKS_WITH_FINDINGS
 
 
@@ -22,6 +22,15 @@ async def index_changes(session: AsyncSession, items: Sequence[ItemRow]) -> None
     # In one order, as two transactions may change items of the same owners.
     for owner in sorted(by_owner):
         await index_items(session, owner, sorted(by_owner[owner]))
+
+
+async def next_revisions(session: AsyncSession, owners: Sequence[str]) -> None:
+    """Increment the revisions of owners who hid or restored items; listens to that hook.
+
+    Their documents stay as they are, but other ones can be found.
+    """
+    for owner in sorted(set(owners)):
+        await next_revision(session, owner)
 
 
 async def index_results(session: AsyncSession, finished: Sequence[FinishedJob]) -> None:

@@ -290,10 +290,19 @@ def _read_sources(values: list[str], negated: bool) -> _Meaning | None:
 
 
 def _read_collections(values: list[str], negated: bool) -> _Meaning | None:
-    if negated or not all(map(is_id, values)):
+    if not all(map(is_id, values)):
         return None
     collections = tuple(map(CollectionId, values))
-    return _Meaning("collections", collections, f"in the collection {' or '.join(values)}")
+    words = f"in the collection {' or '.join(values)}"
+    return _Meaning(*_negatable("collections", collections, words, negated=negated))
+
+
+def _read_saved(values: list[str], negated: bool) -> _Meaning | None:
+    names = tuple(dict.fromkeys(filter(None, map(name_key, values))))
+    if not names:
+        return None
+    words = f"found by the saved search {' or '.join(names)}"
+    return _Meaning(*_negatable("saved", names, words, negated=negated))
 
 
 _LISTS: Mapping[str, Callable[[list[str], bool], _Meaning | None]] = {
@@ -306,6 +315,7 @@ _LISTS: Mapping[str, Callable[[list[str], bool], _Meaning | None]] = {
     "key": _read_keys,
     "from": _read_sources,
     "in": _read_collections,
+    "search": _read_saved,
 }
 
 
@@ -379,8 +389,14 @@ def _parts(query: SearchQuery) -> Iterator[str]:
             yield f"{measure}:{value}{mark}"
     if query.sources:
         yield f"from:{','.join(map(quoted, query.sources))}"
-    if query.collections:
-        yield f"in:{','.join(query.collections)}"
+    for name, sets in (
+        ("in", query.collections),
+        ("-in", query.not_collections),
+        ("search", query.saved),
+        ("-search", query.not_saved),
+    ):
+        if sets:
+            yield f"{name}:{','.join(map(quoted, sets))}"
     for flag, text in ((query.favourite, "is:favourite"), (query.in_doubt, "is:doubtful")):
         if flag is not None:
             yield text if flag else f"-{text}"

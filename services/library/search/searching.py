@@ -9,29 +9,28 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.identity import Principal
 from contracts.ids import ItemId
-from contracts.problems import FieldProblem, ProblemCode
 from contracts.search import (
-    MAX_TERMS,
     Facets,
+    Histogram,
+    HistogramField,
     SearchHit,
     SearchQuery,
     SearchResult,
     SortField,
-    Term,
     Understood,
 )
 from contracts.similarity import MAX_EXAMPLES, SimilarSounds
 from kit.clock import Clock
 from kit.database.engine import Database
-from kit.http.errors import ProblemError
 from kit.vectors.base import MAX_LIMIT
 from services.library.catalogue.search_limits import Turns
 from services.library.search.cache import ColumnCache
 from services.library.search.columns import Columns, refresh
 from services.library.search.cursors import SearchCursor, decode_cursor, encode_cursor
-from services.library.search.filters import Matches, ProposedItems, TextMatches
-from services.library.search.fulltext import DocumentIds, find_all, rank
+from services.library.search.filters import Matches, ProposedItems
+from services.library.search.fulltext import DocumentIds, rank
 from services.library.search.language import format_query
+from services.library.search.matching import Matcher, SavedQueries, check, refusal
 from services.library.search.ranking import (
     MAX_RANKED,
     Near,
@@ -44,17 +43,12 @@ from services.library.search.ranking import (
 )
 from services.library.search.repository import (
     FoundRow,
-    deleting_documents,
-    documents_in,
     documents_of,
     documents_of_items,
     ids_by_name,
     next_by_name,
-    songs_named,
 )
 from services.library.search.snapshots import Snapshots
-from services.library.search.text import words_of
-from services.library.search.values import is_id
 from services.library.search.views import hit_to_api, similar_to_api
 from services.library.similarity.sound_vectors import SoundVectors
 from services.library.similarity.tables import SoundRow
@@ -76,6 +70,8 @@ class SearchRequest:
         What the parts of the query's text mean.
     counts
         Whether to count facets.
+    histograms
+        Measured values whose distribution to count.
     limit
         Number of rows.
     offset
@@ -89,6 +85,7 @@ class SearchRequest:
     query: SearchQuery
     understood: tuple[Understood, ...] = ()
     counts: bool = False
+    histograms: tuple[HistogramField, ...] = ()
     limit: int = 50
     offset: int = 0
     cursor: str | None = None
@@ -101,6 +98,7 @@ class _Answer:
 
     ranking: Ranking
     facets: Facets | None
+    histograms: dict[HistogramField, Histogram] | None
     offset: int
 
     def cursor_after(self, place: int, rows: Sequence[FoundRow]) -> str | None:
@@ -139,6 +137,8 @@ class Searches:
         The vectors of items.
     proposals
         What taught tags propose.
+    saved
+        The queries of saved searches.
     """
 
     def __init__(
@@ -150,10 +150,12 @@ class Searches:
         at_once: int,
         vectors: SoundVectors,
         proposals: Proposals,
+        saved: SavedQueries,
     ) -> None:
         self._database = database
         self._vectors = vectors
         self._proposals = proposals
+        self._saved = saved
         self._columns = ColumnCache(clock, max_bytes=max_bytes)
         self._snapshots = Snapshots(clock)
         self._turns = Turns(at_once)
@@ -166,11 +168,12 @@ class Searches:
         ProblemError
             The query has too many words, or the cursor is of another search.
         """
-        _check(request.query)
+        check(request.query)
         text = format_query(request.query)
         owner = principal.owner
-        results, facets, following = None, None, None
-        if request.snapshot is not None and not request.counts and request.cursor is None:
+        results, facets, histograms, following = None, None, None, None
+        counted = request.counts or request.histograms
+        if request.snapshot is not None and not counted and request.cursor is None:
             results = self._snapshots.get(request.snapshot, owner, text)
         if results is not None:
             snapshot, offset = str(request.snapshot), request.offset
@@ -183,7 +186,8 @@ class Searches:
                 near = await self._near_item(owner, request.query, proposed)
                 async with self._database.session() as session:
                     answer = await self._find(session, owner, request, near, proposed)
-                    results, offset, facets = answer.ranking.ids, answer.offset, answer.facets
+                    results, offset = answer.ranking.ids, answer.offset
+                    facets, histograms = answer.facets, answer.histograms
                     page = _page(results, offset, request.limit)
                     rows = await documents_of(session, owner, page)
             snapshot = self._snapshots.add(owner, text, results)
@@ -197,7 +201,23 @@ class Searches:
             query=text,
             understood=request.understood,
             facets=facets,
+            histograms=histograms,
         )
+
+    async def all_matching(self, owner: str, query: SearchQuery) -> tuple[DocumentIds, int]:
+        """Return all documents that match a query without `like:`, ascending, and their revision.
+
+        Raises
+        ------
+        ProblemError
+            The query has too many words, or uses too many saved searches.
+        """
+        check(query)
+        async with self._turns.of(owner):
+            proposed = await self._proposed_items(owner, query)
+            async with self._database.session() as session:
+                columns, matches = await self._match(session, owner, query, proposed)
+                return columns.ids[matches.mask], columns.revision
 
     async def similar(
         self, principal: Principal, query: SearchQuery, weights: Mapping[str, float], limit: int
@@ -218,11 +238,11 @@ class Searches:
         ProblemError
             The items cannot be compared with each other, or cancel out.
         """
-        _check(query)
+        check(query)
         owner = principal.owner
         sounds = await self._vectors.sounds_of(owner, weights)
         if len({(row.space, row.version) for row in sounds.values()}) > 1:
-            raise _refusal(
+            raise refusal(
                 "body.items",
                 "These items cannot be compared with each other: songs and samples have different "
                 "vectors, and so have items that different versions of tagging described.",
@@ -294,7 +314,7 @@ class Searches:
         try:
             neighbours = await self._vectors.nearest(owner, weights, limit=limit, allowed=allowed)
         except ValueError:
-            raise _refusal(
+            raise refusal(
                 "body.items",
                 "The weights of these items cancel out, so nothing can be like them. Change a "
                 "weight.",
@@ -311,8 +331,8 @@ class Searches:
         columns = self._columns.get(owner)
         await refresh(session, owner, columns)
         self._columns.shrink()
-        texts = await _find_texts(session, owner, query, proposed)
-        return columns, await asyncio.to_thread(Matches, columns, query, texts)
+        matcher = Matcher(session, owner, columns, self._saved, proposed=proposed)
+        return columns, await matcher.match(query)
 
     async def _find(
         self,
@@ -343,52 +363,14 @@ class Searches:
         if cursor is not None and sort.field is not SortField.NAME:
             offset = ranking.place_after(cursor)
         facets = await asyncio.to_thread(matches.facets) if request.counts else None
-        return _Answer(ranking, facets, offset)
+        histograms = None
+        if request.histograms:
+            histograms = await asyncio.to_thread(matches.histograms, request.histograms)
+        return _Answer(ranking, facets, histograms, offset)
 
 
 def _page(ids: DocumentIds, offset: int, limit: int) -> DocumentIds:
     return ids[offset : offset + limit]
-
-
-def _check(query: SearchQuery) -> None:
-    if len(query.terms) > MAX_TERMS:
-        raise _refusal(
-            "query.q",
-            f"A search takes at most {MAX_TERMS} words and phrases; this one has "
-            f"{len(query.terms)}. Leave some out.",
-        )
-
-
-def _refusal(field: str, detail: str) -> ProblemError:
-    return ProblemError(
-        ProblemCode.INVALID_REQUEST, detail, fields=(FieldProblem(field=field, message=detail),)
-    )
-
-
-async def _find_texts(
-    session: AsyncSession, owner: str, query: SearchQuery, proposed: ProposedItems
-) -> TextMatches:
-    """Return what the full-text index finds for a query."""
-    plain = [t for t in query.terms if not (t.negated or t.classes or t.sound_word)]
-    others = [term for term in query.terms if term not in plain]
-    songs: list[str] = []
-    for source in query.sources:
-        if is_id(source):
-            songs.append(source)
-        else:
-            term = Term(text=" ".join(words_of(source)))
-            named = await find_all(session, owner, (term,))
-            songs += await songs_named(session, named)
-    return TextMatches(
-        words=await find_all(session, owner, plain) if plain else None,
-        terms=[(term, await find_all(session, owner, (term,))) for term in others],
-        songs=songs,
-        collections=await documents_in(session, owner, query.collections)
-        if query.collections
-        else None,
-        deleting=await deleting_documents(session, owner),
-        proposed=proposed,
-    )
 
 
 async def _by_relevance(

@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from contracts.search import ClassSource
 from contracts.tagging import SampleTags, SoundFacts, Tag
+from services.library.catalogue.events import emit_items_described
 from services.library.catalogue.tables import ItemRow
 from services.library.metadata import METADATA
 from services.library.search.documents import index_items, next_revision
@@ -28,6 +29,7 @@ async def describe_sounds(
     if not sounds:
         return
     await _index_missing(session, owner, list(sounds))
+    before = await _classes_of(session, list(sounds))
     revision = await next_revision(session, owner)
     for is_measured in (True, False):
         rows = [
@@ -37,6 +39,8 @@ async def describe_sounds(
         ]
         if rows:
             await session.execute(_UPDATES[is_measured], rows)
+    after = await _classes_of(session, list(sounds))
+    await emit_items_described(session, sorted(i for i in after if after[i] != before.get(i)))
 
 
 async def describe_song(session: AsyncSession, owner: str, item: str, tags: Sequence[Tag]) -> None:
@@ -71,6 +75,15 @@ async def describe_song(session: AsyncSession, owner: str, item: str, tags: Sequ
         await session.execute(insert(SearchTagRow), rows)
     # The words of tags are searched with those of the item.
     await index_items(session, owner, [item])
+
+
+async def _classes_of(session: AsyncSession, items: Sequence[str]) -> dict[str, str | None]:
+    """Return the class of each item that has a document."""
+    document = SearchDocumentRow
+    query = select(col(document.item), col(document.sound_class)).where(
+        col(document.item).in_(items), ~col(document.removed)
+    )
+    return dict((await session.execute(query)).all())
 
 
 async def _index_missing(session: AsyncSession, owner: str, items: Sequence[str]) -> None:

@@ -126,5 +126,5 @@ async def test_500_items_take_as_many_statements_as_five(catalogue: Catalogue) -
 async def test_items_that_are_being_deleted_are_not_found(catalogue: Catalogue) -> None:
     user = catalogue.user()
     item, stays = await samples(catalogue, user, 2)
-    await user.http.delete(f"/v1/items/{item}")
+    await user.http.delete(f"/v1/items/{item}?permanently=true")
     assert await edit(user, {"items": [item, stays], "rating": 1}) == ["not_found", None]

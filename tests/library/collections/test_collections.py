@@ -164,7 +164,7 @@ async def test_items_that_are_deleted_leave(catalogue: Catalogue) -> None:
     id_ = await create(user, cover={"item": song})
     await user.post(f"/collections/{id_}/items", {"items": [*cuts, song]})
     await user.http.put(f"/v1/items/{cuts[0]}/favourite")
-    await user.http.delete(f"/v1/items/{song}")
+    await user.http.delete(f"/v1/items/{song}?permanently=true")
     assert await order(user, id_) == []
     assert await order(user, "favourites") == []
     shown = await user.get(f"/collections/{id_}")

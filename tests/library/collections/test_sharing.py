@@ -133,7 +133,7 @@ async def test_an_editor_arranges_and_adds_own_items(catalogue: Catalogue) -> No
     # What an editor added is changed by the editor alone.
     answer = await owner.http.patch(f"/v1/items/{own[0]}", json={"name": "x"})
     assert answer.status_code == 404
-    await editor.http.delete(f"/v1/items/{own[0]}")
+    await editor.http.delete(f"/v1/items/{own[0]}?permanently=true")
     assert await order(owner, id_) == [item, own[1]]
     changes = [event["change"] for event in await events(owner, "collection.changed")]
     assert changes == ["created", "items", "items", "items", "items", "items"]

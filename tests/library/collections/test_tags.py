@@ -53,7 +53,7 @@ async def test_tags_are_counted_in_alphabetical_order_by_page(catalogue: Catalog
     assert rest["next"] is None
     assert [tag["name"] for tag in (await user.get("/tags", q="ar"))["items"]] == ["Ärger"]
     # Tags of an item go with it.
-    await user.http.delete(f"/v1/items/{items[0]}")
+    await user.http.delete(f"/v1/items/{items[0]}?permanently=true")
     assert [tag["name"] for tag in (await user.get("/tags"))["items"]] == ["808", "Ärger"]
 
 

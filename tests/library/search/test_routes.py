@@ -51,10 +51,31 @@ async def test_documents_follow_uploads_results_edits_and_deletions(catalogue: C
     assert await names(user, "drive") == set()
     assert await names(user, "walk bpm:90-94") == {"Day Walk"}
     assert await names(stranger, "") == set()
-    await user.http.delete(f"/v1/items/{song}")
+    await user.http.delete(f"/v1/items/{song}?permanently=true")
     assert await names(user, "") == set()
     async with catalogue.database.session() as session:
         assert all(row.removed for row in await session.scalars(select(SearchDocumentRow)))
+
+
+async def test_a_changed_licence_reaches_what_was_cut_from_it(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    song = await user.track(name="Night.wav", metadata={"licence": "CC0"})
+    await user.post("/jobs", {"item": song, "task": "separation"})
+    claim = await catalogue.claim(TaskName.SEPARATION)
+    await catalogue.finish(claim, separated(), stems(Stem.BASS, Stem.DRUMS))
+    cut = (await user.get("/items", parent=song))["items"]
+    bass = next(item["id"] for item in cut if item["name"] == "song – bass")
+    await user.http.patch(f"/v1/items/{bass}", json={"metadata": {"licence": "Own"}})
+    await user.http.patch(f"/v1/items/{song}", json={"metadata": {"licence": "CC-BY-4.0"}})
+    assert await names(user, "licence:cc-by-4.0") == {"Night.wav", "song – drums"}
+    assert await names(user, "licence:own") == {"song – bass"}
+    edit = {"items": [song], "set_metadata": {"licence": None}}
+    await user.post("/items/edit", {"edits": [edit]})
+    assert await names(user, "licence:cc-by-4.0") == set()
+    # One that gives up its own licence inherits again.
+    await user.http.patch(f"/v1/items/{song}", json={"metadata": {"licence": "CC0"}})
+    await user.http.patch(f"/v1/items/{bass}", json={"metadata": {}})
+    assert await names(user, "licence:cc0") == {"Night.wav", "song – drums", "song – bass"}
 
 
 async def test_parameters_make_the_same_search_as_the_language(catalogue: Catalogue) -> None:
@@ -146,7 +167,7 @@ async def test_documents_go_with_their_owner_and_a_day_after_their_item(
     user, other = catalogue.user(), catalogue.user()
     await user.track(b"mine" * 100)
     kept = await other.track(b"other" * 100)
-    await other.http.delete(f"/v1/items/{kept}")
+    await other.http.delete(f"/v1/items/{kept}?permanently=true")
     database = catalogue.database
     assert await delete_removed(database) == 0
     async with database.transaction() as session:

@@ -30,6 +30,7 @@ from services.library.search.rebuild import MissingDocuments, rebuild
 from services.library.search.tables import SearchDocumentRow, SearchPendingRow
 from services.library.search.tag_files import TagFiles
 from tests.library.catalogue import Catalogue, User, WorkerFile, open_catalogue
+from tests.library.collections.crate import events
 from tests.library.test_runs import SLICING
 from tests.support.timeouts import HANG_TIMEOUT
 
@@ -209,6 +210,17 @@ async def test_a_class_that_a_user_chose_stays(catalogue: Catalogue) -> None:
 
 def damaged() -> float:
     return REGISTRY.get_sample_value("library_damaged_tag_files_total") or 0.0
+
+
+async def test_a_class_that_arrives_is_an_event(catalogue: Catalogue) -> None:
+    user = catalogue.user()
+    item = await one_shot(user, catalogue)
+    changed = len(await events(user, "item.changed"))
+    for label, number in ((SoundClass.TOM, 1), (SoundClass.TOM, 1), (SoundClass.SNARE, 2)):
+        await tag(user, catalogue, item, Tags(samples=(sample("canonical.flac", label),)))
+        await read_all(catalogue)
+        assert len(await events(user, "item.changed")) == changed + number, label
+    assert (await events(user, "item.changed"))[-1]["item"] == item
 
 
 async def test_a_damaged_file_is_given_up_and_the_next_one_read(

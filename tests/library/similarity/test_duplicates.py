@@ -66,7 +66,9 @@ async def test_exact_and_near_duplicates_are_grouped(catalogue: Catalogue) -> No
     assert len(pages["items"]) == len(following["items"]) == 1
     # Nothing is deleted by itself; what its owner deletes leaves its group.
     assert (await user.get("/items"))["items"]
-    assert (await user.http.delete(f"/v1/items/{items['kick']}")).status_code == 204
+    assert (
+        await user.http.delete(f"/v1/items/{items['kick']}?permanently=true")
+    ).status_code == 204
     assert await groups(user) == [(True, ["hat", "hat-copy"])]
 
 

@@ -161,7 +161,7 @@ async def test_another_version_takes_the_place_of_an_earlier_one(catalogue: Cata
 async def test_a_vector_goes_with_its_item_and_its_owner(catalogue: Catalogue) -> None:
     user = catalogue.user()
     items = await crate(user, catalogue)
-    assert (await user.http.delete(f"/v1/items/{items['tom']}")).status_code == 204
+    assert (await user.http.delete(f"/v1/items/{items['tom']}?permanently=true")).status_code == 204
     path = f"/items/{items['kick']}/similar"
     assert names(await user.get(path)) == ["snare", "clap", "hat"]
     vectors = catalogue.server.vectors

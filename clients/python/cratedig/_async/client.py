@@ -21,6 +21,7 @@ from cratedig._async.jobs import AsyncJobs
 from cratedig._async.keys import AsyncKeys
 from cratedig._async.pipelines import AsyncPipelines
 from cratedig._async.runs import AsyncRuns
+from cratedig._async.saved_searches import AsyncSavedSearches
 from cratedig._async.search import AsyncSearch
 from cratedig._async.sessions import AsyncSessions
 from cratedig._async.similarity import AsyncSimilarity
@@ -71,6 +72,7 @@ class AsyncClient:
         self.keys = AsyncKeys(self._connection)
         self.pipelines = AsyncPipelines(self._connection)
         self.runs = AsyncRuns(self._connection)
+        self.saved_searches = AsyncSavedSearches(self._connection)
         self.search = AsyncSearch(self._connection)
         self.similarity = AsyncSimilarity(self._connection)
         self.sessions = AsyncSessions(self._connection)

@@ -57,10 +57,48 @@ class AsyncItems(AsyncResource):
             Operation("PATCH", "/v1/items/{item}", types.Item, {"item": item}, body=dict(changes))
         )
 
-    async def delete(self, item: str) -> None:
-        """Delete an item with its files, its jobs and everything that was cut from it."""
+    async def delete(self, item: str, *, permanently: bool | None = None) -> None:
+        """Delete an item with its files, its jobs and everything that was cut from it.
+
+        For 30 days it is only hidden, and `restore` brings it back.
+
+        Parameters
+        ----------
+        permanently
+            Whether to delete it at once, so that it cannot be restored.
+        """
         await self._connection.send(
-            Operation("DELETE", "/v1/items/{item}", NoneType, {"item": item})
+            Operation(
+                "DELETE",
+                "/v1/items/{item}",
+                NoneType,
+                {"item": item},
+                query={"permanently": permanently},
+            )
+        )
+
+    async def restore(self, item: str) -> types.Item:
+        """Restore a deleted item with everything that was hidden with it."""
+        return await self._connection.send(
+            Operation(
+                "POST",
+                "/v1/items/{item}/restore",
+                types.Item,
+                {"item": item},
+                headers=idempotency_key(),
+            )
+        )
+
+    def hidden(self, *, page_size: int | None = None) -> AsyncIterator[types.HiddenItem]:
+        """Yield the deleted items that can be restored, those deleted last first.
+
+        Parameters
+        ----------
+        page_size
+            How many are fetched at a time, at most 200.
+        """
+        return self._connection.pages(
+            Operation("GET", "/v1/hidden", types.Page[types.HiddenItem], query={"limit": page_size})
         )
 
     async def favourite(self, item: str) -> types.Item:

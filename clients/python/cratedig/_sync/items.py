@@ -58,9 +58,49 @@ class Items(Resource):
             Operation("PATCH", "/v1/items/{item}", types.Item, {"item": item}, body=dict(changes))
         )
 
-    def delete(self, item: str) -> None:
-        """Delete an item with its files, its jobs and everything that was cut from it."""
-        self._connection.send(Operation("DELETE", "/v1/items/{item}", NoneType, {"item": item}))
+    def delete(self, item: str, *, permanently: bool | None = None) -> None:
+        """Delete an item with its files, its jobs and everything that was cut from it.
+
+        For 30 days it is only hidden, and `restore` brings it back.
+
+        Parameters
+        ----------
+        permanently
+            Whether to delete it at once, so that it cannot be restored.
+        """
+        self._connection.send(
+            Operation(
+                "DELETE",
+                "/v1/items/{item}",
+                NoneType,
+                {"item": item},
+                query={"permanently": permanently},
+            )
+        )
+
+    def restore(self, item: str) -> types.Item:
+        """Restore a deleted item with everything that was hidden with it."""
+        return self._connection.send(
+            Operation(
+                "POST",
+                "/v1/items/{item}/restore",
+                types.Item,
+                {"item": item},
+                headers=idempotency_key(),
+            )
+        )
+
+    def hidden(self, *, page_size: int | None = None) -> Iterator[types.HiddenItem]:
+        """Yield the deleted items that can be restored, those deleted last first.
+
+        Parameters
+        ----------
+        page_size
+            How many are fetched at a time, at most 200.
+        """
+        return self._connection.pages(
+            Operation("GET", "/v1/hidden", types.Page[types.HiddenItem], query={"limit": page_size})
+        )
 
     def favourite(self, item: str) -> types.Item:
         """Set the favourite mark of an item."""

@@ -36,6 +36,9 @@ class Search(Resource):
         pitch: str | None = None,
         source: Sequence[str] = (),
         collection: Sequence[str] = (),
+        not_collection: Sequence[str] = (),
+        saved: Sequence[str] = (),
+        not_saved: Sequence[str] = (),
         favourite: bool | None = None,
         min_rating: int | None = None,
         in_doubt: bool | None = None,
@@ -43,6 +46,7 @@ class Search(Resource):
         like: str | None = None,
         sort: str | None = None,
         counts: bool | None = None,
+        histograms: str | None = None,
         page_size: int | None = None,
         offset: int | None = None,
         cursor: str | None = None,
@@ -65,8 +69,10 @@ class Search(Resource):
             Whether half and double the tempo match too.
         source
             Ids of items, or words of songs' names: what was cut from these.
-        collection
-            Ids of your collections: what one of them holds.
+        collection, not_collection
+            Ids of your collections: what one of them holds, or none.
+        saved, not_saved
+            Names or ids of your saved searches: what one of them finds, or none.
         in_doubt
             Whether the confidence of the class is low.
         like
@@ -78,6 +84,8 @@ class Search(Resource):
             front, descending.
         counts
             Whether to count the values of facets.
+        histograms
+            `bpm`, `duration` or `bpm,duration`: count results by tempo or length.
         page_size
             Rows of the page, at most 200.
         offset, snapshot
@@ -91,10 +99,11 @@ class Search(Resource):
             "not_tag": not_tag, "licence": licence, "not_licence": not_licence, "key": key,
             "bpm": bpm, "bpm_fold": bpm_fold, "duration": duration, "loudness": loudness,
             "brightness": brightness, "noisiness": noisiness, "attack": attack, "pitch": pitch,
-            "source": source, "collection": collection, "favourite": favourite,
+            "source": source, "collection": collection, "not_collection": not_collection,
+            "saved": saved, "not_saved": not_saved, "favourite": favourite,
             "min_rating": min_rating, "in_doubt": in_doubt, "created": created, "like": like,
-            "sort": sort, "counts": counts, "limit": page_size, "offset": offset,
-            "cursor": cursor, "snapshot": snapshot,
+            "sort": sort, "counts": counts, "histograms": histograms, "limit": page_size,
+            "offset": offset, "cursor": cursor, "snapshot": snapshot,
         }  # fmt: skip
         return self._connection.send(
             Operation("GET", "/v1/search", types.SearchResult, query=query)

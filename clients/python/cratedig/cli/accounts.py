@@ -151,3 +151,7 @@ def show_usage(json: AsJson = False) -> None:
             ("open uploads", used.uploads),
         ):
             print_line(f"  {name:<12} {format_size(count):>9}")
+        if used.hidden.total:
+            print_line(
+                f"{format_size(used.hidden.total)} of it belongs to deleted items: cratedig hidden"
+            )

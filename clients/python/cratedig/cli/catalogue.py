@@ -1,4 +1,4 @@
-"""`ls`, `show`, `edit`, `rm`."""
+"""`ls`, `show`, `edit`."""
 
 from itertools import islice
 from pathlib import Path
@@ -214,23 +214,3 @@ def _parse_metadata(text: str) -> tuple[str, str]:
     if not equals:
         raise typer.BadParameter(f"{text!r} has no '='. Write NAME=VALUE.", param_hint="--metadata")
     return name, value
-
-
-def rm(
-    ids: Annotated[list[str], typer.Argument(help="Ids, or names of items.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    json: AsJson = False,
-) -> None:
-    """Delete items with their results and everything that was cut from them."""
-    with Client() as client:
-        items = [find_item(client, name) for name in ids]
-        names = ", ".join(item.name for item in items)
-        question = f"Delete {names}, with all results and everything that was cut from it?"
-        if not yes and not typer.confirm(question, err=True):
-            raise typer.Abort
-        for item in items:
-            client.items.delete(item.id)
-    if json:
-        print_json(items)
-    else:
-        print_line(f"Deleted {names}.")

@@ -1,4 +1,4 @@
-"""`search`."""
+"""`search` and `searches`."""
 
 from typing import Annotated, cast
 
@@ -6,6 +6,7 @@ import typer
 
 from cratedig import Client, types
 from cratedig.cli.catalogue import KINDS, STEMS
+from cratedig.cli.errors import LookupFailedError
 from cratedig.cli.output import (
     AsJson,
     check_choice,
@@ -44,12 +45,20 @@ def search(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
     offset: Annotated[int, typer.Option(min=0, help="Leave out the first ones.")] = 0,
+    save: Annotated[
+        str | None, typer.Option(help="Save the search under this name; `searches` lists them.")
+    ] = None,
+    notify: Annotated[
+        bool, typer.Option(help="With --save: report new matches as events, as `watch` shows them.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Search items by words, sound and metadata. docs/search.md describes the filters."""
     for chosen, choices, option in ((kind, KINDS, "--kind"), (stem, STEMS, "--stem")):
         for value in chosen or ():
             check_choice(value, choices, option)
+    if notify and save is None:
+        raise typer.BadParameter("--notify goes with --save NAME.")
     with Client() as client:
         result = client.search.find(
             text,
@@ -66,6 +75,9 @@ def search(
             page_size=limit,
             offset=offset,
         )
+        if save is not None:
+            saved = client.saved_searches.create(save, result.query, notify=notify)
+            print_note(f"Saved as {saved.name}. Search it again: cratedig search '{_use(saved)}'")
     if json:
         print_json(result)
         return
@@ -79,6 +91,53 @@ def search(
         _print_counts(result.facets)
     else:
         print_note("No items match." if not offset else f"Only {result.total} items match.")
+
+
+def searches(
+    seen: Annotated[
+        str | None, typer.Option(help="Note that you looked at this one, by name or id.")
+    ] = None,
+    delete: Annotated[str | None, typer.Option(help="Delete this one, by name or id.")] = None,
+    json: AsJson = False,
+) -> None:
+    """List saved searches with how many new items each found. `search --save` saves one."""
+    with Client() as client:
+        if seen is not None:
+            client.saved_searches.seen(_find(client, seen).id)
+        if delete is not None:
+            client.saved_searches.delete(_find(client, delete).id)
+        listed = list(client.saved_searches.list())
+    if json:
+        print_json(listed)
+    elif listed:
+        rows = [
+            (
+                search.name,
+                f"{search.new} new",
+                "" if search.total is None else f"{search.total} in total",
+                "notifies" if search.notify else "",
+                search.q,
+            )
+            for search in listed
+        ]
+        print_table(("NAME", "NEW", "TOTAL", "", "SEARCH"), rows)
+    else:
+        print_note("No saved searches yet. Save one: cratedig search TEXT --save NAME")
+
+
+def _find(client: Client, name: str) -> types.SavedSearch:
+    """Return the saved search with an id or a name. Raises `LookupFailedError`."""
+    for search in client.saved_searches.list():
+        if name == search.id or name.casefold() == search.name.casefold():
+            return search
+    raise LookupFailedError(
+        f"No saved search has the name {name!r}. `cratedig searches` lists them."
+    )
+
+
+def _use(search: types.SavedSearch) -> str:
+    """Return the part of a query that finds what a saved search finds."""
+    return f'search:"{search.name}"'
 
 
 def _row(hit: types.SearchHit) -> tuple[str, ...]:

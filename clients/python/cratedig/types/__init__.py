@@ -1,6 +1,14 @@
 """Types of the API's responses."""
 
-from cratedig.types.accounts import Account, ApiKey, Invitation, KeyScope, Session, Usage
+from cratedig.types.accounts import (
+    Account,
+    ApiKey,
+    HiddenUsage,
+    Invitation,
+    KeyScope,
+    Session,
+    Usage,
+)
 from cratedig.types.admin import (
     AccountChanges,
     AccountStorage,
@@ -20,6 +28,7 @@ from cratedig.types.catalogue import (
     ArtifactKind,
     Audio,
     Download,
+    HiddenItem,
     Item,
     ItemChanges,
     ItemKind,
@@ -71,6 +80,9 @@ from cratedig.types.imports import (
 from cratedig.types.search import (
     FacetCount,
     Facets,
+    Histogram,
+    SavedSearch,
+    SavedSearchChanges,
     SearchHit,
     SearchResult,
     SearchTag,
@@ -155,6 +167,9 @@ __all__ = [
     "Feed",
     "FeedEntry",
     "FieldProblem",
+    "HiddenItem",
+    "HiddenUsage",
+    "Histogram",
     "Import",
     "ImportCounts",
     "ImportFile",
@@ -189,6 +204,8 @@ __all__ = [
     "RetryWith",
     "Run",
     "RunState",
+    "SavedSearch",
+    "SavedSearchChanges",
     "SearchHit",
     "SearchResult",
     "SearchTag",

@@ -58,11 +58,20 @@ class Invitation(Answer):
     invitation: str | None = None
 
 
+class HiddenUsage(Answer):
+    """Bytes of hidden items, which can be restored."""
+
+    originals: int
+    results: int
+    total: int
+
+
 class Usage(Answer):
-    """Bytes that an account stores."""
+    """Bytes that an account stores; those of hidden items count in `originals` and `results`."""
 
     originals: int
     results: int
     uploads: int
+    hidden: HiddenUsage
     total: int
     limit: int

@@ -81,6 +81,14 @@ class Item(Answer):
     updated: datetime
 
 
+class HiddenItem(Answer):
+    """A deleted item, which can be restored until `deleted_for_good_at`."""
+
+    item: Item
+    hidden_at: datetime
+    deleted_for_good_at: datetime
+
+
 class ItemChanges(TypedDict, total=False):
     """Changes of an item. Absent keys stay as they are; `None` clears a value."""
 

@@ -122,6 +122,8 @@ class ItemsEdit(TypedDict, total=False):
     """Values to set by name; all other metadata stays."""
     collections: Sequence[str]
     """Ids of collections to add the items to."""
+    hide: bool
+    """Delete the items; for 30 days they can be restored."""
 
 
 class FieldProblem(Answer):

@@ -1,6 +1,7 @@
 """Results of a search."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Literal, TypedDict
 
 from cratedig.types.base import Answer
 from cratedig.types.catalogue import Item
@@ -96,6 +97,13 @@ class Understood(Answer):
     meaning: str
 
 
+class Histogram(Answer):
+    """How many results have a value in each interval between two `edges`."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
 class SearchResult(Answer):
     """Rows of a search; `total` counts all results, `query` is the search as text.
 
@@ -111,3 +119,29 @@ class SearchResult(Answer):
     query: str
     understood: tuple[Understood, ...] = ()
     facets: Facets | None = None
+    histograms: dict[str, Histogram] | None = None
+
+
+class SavedSearch(Answer):
+    """A saved search: `new` of the `total` items that it finds came since it was last opened.
+
+    `total` is `None` for a search with `like:`, whose results are not counted.
+    """
+
+    id: str
+    name: str
+    q: str
+    notify: bool
+    created: datetime
+    updated: datetime
+    seen: datetime
+    new: int
+    total: int | None = None
+
+
+class SavedSearchChanges(TypedDict, total=False):
+    """Changes of a saved search. Absent keys stay as they are."""
+
+    name: str
+    q: str
+    notify: bool

@@ -51,7 +51,9 @@ export function stopRun(run: Run): Promise<void> {
 /** Delete an item that could not be read; nothing of it is worth keeping. */
 export function forgetItem(item: string): Promise<void> {
   return act(async () => {
-    await data(api.DELETE("/v1/items/{item}", { params: { path: { item } } }));
+    await data(
+      api.DELETE("/v1/items/{item}", { params: { path: { item }, query: { permanently: true } } }),
+    );
     await queries.invalidateQueries({ queryKey: ["items"] });
   });
 }

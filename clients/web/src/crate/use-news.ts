@@ -21,7 +21,8 @@ export function useNews(crate: Crate, isAtTop: () => boolean): boolean {
   useEffect(() => {
     let timer = 0;
     const stop = onLiveEvent((event) => {
-      if (event.type === "collection.changed") {
+      // Collections and the tray hold hidden items, and do not show them.
+      if (["collection.changed", "item.hidden", "item.restored"].includes(event.type)) {
         void queries.invalidateQueries({ queryKey: ["collections"] });
         void queries.invalidateQueries({ queryKey: ["tray"] });
       }
@@ -47,5 +48,6 @@ function changesList({ type, item, data }: LiveEvent, pages: ResultPages): boole
   if (type === "item.added") return data["kind"] !== "track";
   // An upload is found once it is ready; a change of a row that is shown is shown already.
   if (type === "item.changed") return item !== null && pages.positionOf(item) === undefined;
+  if (type === "item.hidden" || type === "item.restored") return true;
   return type === "item.deleted" || (type === "job.succeeded" && data["task"] === "tagging");
 }

@@ -1,0 +1,1 @@
+"""Saved searches: queries with a name, matched as items change."""
