@@ -33,6 +33,7 @@ ORDER = (
     "sound_words",
     "similarity",
     "teaching",
+    "map",
     "analysis",
     "separation",
     "presence",

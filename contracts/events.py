@@ -22,6 +22,7 @@ from contracts.ids import (
 from contracts.imports import ImportState
 from contracts.items import ArtifactKind, ItemKind, ItemState
 from contracts.jobs import Reason, TaskName
+from contracts.maps import MapChange, MapName, MapState
 from contracts.pipelines import RunState
 from contracts.subjects import Subject
 
@@ -116,6 +117,14 @@ class ImportChanged(Message):
     """Number of its files, as far as it is known."""
     waiting: int
     """Number of files that have no outcome yet."""
+
+
+class MapChanged(Message):
+    """A map was requested, computed or deleted, or new sounds were placed on it."""
+
+    name: MapName
+    change: MapChange
+    state: MapState
 
 
 class ArtifactAdded(Message):

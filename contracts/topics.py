@@ -59,6 +59,7 @@ LIBRARY_EVENTS = Topic(
         "tag.proposed": events.TagProposed,
         "search.matched": events.SearchMatched,
         "import.changed": events.ImportChanged,
+        "map.changed": events.MapChanged,
         "artifact.added": events.ArtifactAdded,
         "job.queued": events.JobQueued,
         "job.running": events.JobRunning,

@@ -106,6 +106,7 @@ EXAMPLES: dict[tuple[str, str], Document] = {
             {"space": "sample", "space_version": "kits-1", "weights": [2.5, -1.25], "bias": -0.5}
         ],
     },
+    ("put", "/v1/maps/{name}"): {"collection": None, "seed": 7},
     ("post", "/v1/jobs"): {"item": _ITEM, "task": "midi", "params": {"onset_threshold": 0.5}},
     ("post", "/v1/pipelines"): _PIPELINE,
     ("put", "/v1/pipelines/{name}"): _PIPELINE,

@@ -23,7 +23,7 @@ from services.library.catalogue.changes import ITEM_CHANGED, LICENCE_CHANGED
 from services.library.catalogue.hiding import VISIBILITY_CHANGED
 from services.library.catalogue.search_limits import Turns
 from services.library.catalogue.uploads import Uploads
-from services.library.collections.events import COLLECTION_CHANGED
+from services.library.collections.events import COLLECTION_CHANGED, MEMBERS_CHANGED
 from services.library.completion.effects import Effects
 from services.library.completion.reaper import Reaper
 from services.library.completion.worker_events import JobEvents
@@ -38,6 +38,10 @@ from services.library.jobs.policy import Policy
 from services.library.jobs.progress import ProgressFeed
 from services.library.jobs.transitions import JOB_FINISHED
 from services.library.maintenance.cleanup import Cleanup
+from services.library.maps.computing import MapLayouts
+from services.library.maps.layout_process import LayoutProcess
+from services.library.maps.placing import Placer
+from services.library.maps.staleness import mark_maps_of_collections, mark_maps_of_owners
 from services.library.routes.admin import admin_routes
 from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
@@ -49,6 +53,7 @@ from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
 from services.library.routes.items import hidden_routes, item_routes
 from services.library.routes.jobs import job_routes
+from services.library.routes.maps import map_routes
 from services.library.routes.pipelines import pipeline_routes
 from services.library.routes.runs import run_routes
 from services.library.routes.saved_searches import saved_search_routes
@@ -71,6 +76,7 @@ from services.library.search.rebuild import MissingDocuments
 from services.library.search.searching import Searches
 from services.library.search.tag_files import TagFiles
 from services.library.settings import LibrarySettings
+from services.library.similarity.changes import SOUNDS_DESCRIBED
 from services.library.similarity.duplicates import DuplicateFinder
 from services.library.similarity.sound_vectors import SoundVectors, open_sound_vectors
 from services.library.teaching.applying import TagApplier
@@ -102,6 +108,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     saved_search_routes,
     similarity_routes,
     teaching_routes,
+    map_routes,
     waveform_routes,
     admin_routes,
 )
@@ -204,6 +211,13 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
     duplicates = DuplicateFinder(database, vectors)
     tag_applier = TagApplier(database, vectors)
     saved_searches = SavedSearchMatcher(database, server.searches)
+    maps = MapLayouts(
+        database,
+        vectors,
+        LayoutProcess(threads=settings.map_threads).compute,
+        max_points=settings.map_points,
+        placer=Placer(database, vectors, max_points=settings.map_points),
+    )
     importer = Importer(
         database,
         platform.objects,
@@ -249,6 +263,7 @@ async def build(platform: ServicePlatform, settings: LibrarySettings) -> HttpApp
             tag_applier.run,
             saved_searches.run,
             importer.run,
+            maps.run,
         ),
         database=database,
         vectors=vectors,
@@ -268,6 +283,8 @@ def register_hooks(database: Database, policy: Policy) -> None:
     database.hooks.register(LICENCE_CHANGED, inherit_licences)
     database.hooks.register(VISIBILITY_CHANGED, next_revisions)
     database.hooks.register(COLLECTION_CHANGED, match_members_again)
+    database.hooks.register(SOUNDS_DESCRIBED, mark_maps_of_owners)
+    database.hooks.register(MEMBERS_CHANGED, mark_maps_of_collections)
 
 
 def catalogue(server: Context, *, authenticate: Authenticate, ready: Ready) -> FastAPI:

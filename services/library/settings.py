@@ -58,6 +58,11 @@ class LibrarySettings(HttpSettings):
     """Waiting jobs of all owners from which on batch work is refused."""
     search_bytes: Count = 512 << 20
     """Memory for what searches hold of the owners who searched last: 1 MiB for 10,000 items."""
+    map_points: Annotated[int, Field(ge=100, le=1_000_000)] = 200_000
+    """Sounds that a map may show."""
+    map_threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processors that the layout of a map may use; with one, the same sounds and seed give the
+    same map."""
 
     @property
     def feed_retention(self) -> timedelta:

@@ -8,6 +8,7 @@ from services.library.events import tables as events
 from services.library.idempotency import IdempotencyRow
 from services.library.imports import tables as imports
 from services.library.jobs import tables as jobs
+from services.library.maps import tables as maps
 from services.library.metadata import METADATA
 from services.library.pipelines import tables as pipelines
 from services.library.saved_searches import tables as saved_searches
@@ -28,6 +29,7 @@ __all__ = [
     "events",
     "imports",
     "jobs",
+    "maps",
     "pipelines",
     "saved_searches",
     "search",

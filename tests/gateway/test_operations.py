@@ -15,6 +15,7 @@ from contracts.imports import ImportCreate
 from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
 from contracts.jobs import JobCreate
+from contracts.maps import MapEdit
 from contracts.pipelines import PipelineSpec, RunCreate
 from contracts.saved_searches import SavedSearchCreate, SavedSearchEdit
 from contracts.similarity import SimilaritySearch
@@ -57,6 +58,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("post", "/v1/taught-tags/{tag}/answers"): TagAnswers,
     ("post", "/v1/taught-tags/{tag}/proposals/confirm"): ProposalsConfirm,
     ("post", "/v1/taught-tags/import"): TaughtTagFile,
+    ("put", "/v1/maps/{name}"): MapEdit,
     ("post", "/v1/jobs"): JobCreate,
     ("post", "/v1/runs"): RunCreate,
     ("post", "/v1/pipelines"): PipelineSpec,

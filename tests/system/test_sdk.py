@@ -99,6 +99,9 @@ class SdkHarness:
     def ended_import(self) -> str:
         return self.user.imports.wait(self.new_import()).id
 
+    def new_map(self) -> str:
+        return self.user.maps.put("All samples").name
+
     def new_share(self) -> str:
         """Share a collection of the user with the administrator."""
         collection = self.new_collection()
@@ -285,6 +288,11 @@ CASES: dict[str, Case] = {
     "keys.create": lambda c, w: c.keys.create("another", SCOPES, days=1),
     "keys.list": lambda c, w: (w.new_key(), c.keys.list())[1],
     "keys.revoke": lambda c, w: c.keys.revoke(w.new_key()),
+    "maps.delete": lambda c, w: c.maps.delete(w.new_map()),
+    "maps.get": lambda c, w: c.maps.get(w.new_map()),
+    "maps.list": lambda c, w: (w.new_map(), c.maps.list())[1],
+    "maps.points": lambda c, w: c.maps.points(w.new_map()),
+    "maps.put": lambda c, w: c.maps.put(w.new_map(), collection=w.new_collection(), seed=7),
     "pipelines.create": lambda c, w: c.pipelines.create(pipeline()),
     "pipelines.delete": lambda c, w: c.pipelines.delete(w.new_pipeline()),
     "pipelines.get": lambda c, w: c.pipelines.get("midi"),

@@ -21,7 +21,7 @@ export const TAB_PLACES: readonly Place[] = [
 export type Route =
   | { readonly kind: "crate" | "tracks" | "activity" | "unknown" }
   | { readonly kind: "track"; readonly item: string }
-  | { readonly kind: "settings"; readonly section: string };
+  | { readonly kind: "settings" | "admin"; readonly section: string };
 
 /** Return what a path shows. */
 export function routeOf(path: string): Route {
@@ -29,6 +29,7 @@ export function routeOf(path: string): Route {
   if (rest.length > 0) return { kind: "unknown" };
   if (place === "tracks" && detail) return { kind: "track", item: detail };
   if (place === "settings") return { kind: "settings", section: detail || "account" };
+  if (place === "admin") return { kind: "admin", section: detail || "workers" };
   if (detail) return { kind: "unknown" };
   if (place === "") return { kind: "crate" };
   if (place === "crate" || place === "tracks" || place === "activity") return { kind: place };

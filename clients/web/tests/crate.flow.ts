@@ -195,8 +195,28 @@ test("by pointer", async () => {
   // The file is saved under the sound's name.
   await row("Table keys").click();
   const download = page.waitForEvent("download");
-  await page.getByRole("button", { name: "Save" }).click();
-  expect((await download).suggestedFilename()).toMatch(/^Table keys.*\.flac$/);
+  await page.getByRole("button", { name: "WAV" }).click();
+  expect((await download).suggestedFilename()).toBe("Table keys.wav");
+
+  // A sound is hidden, and undo brings it back.
+  await page.keyboard.press("d");
+  await page.locator(`.crate-viewport[aria-rowcount="${NAMES.length}"]`).waitFor();
+  await page.getByText("Table keys hidden.").waitFor();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.locator(`.crate-viewport[aria-rowcount="${NAMES.length + 1}"]`).waitFor();
+
+  // A search is saved under a name, opened from its row, and deleted.
+  await page.getByLabel("Length to, s").fill("0.3");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Save search" }).click();
+  await page.getByLabel("Name of Up to 0.3 s").fill("Short ones");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Remove Up to 0.3 s" }).click();
+  await page.getByRole("button", { name: "Short ones 3" }).click();
+  await page.locator('.crate-viewport[aria-rowcount="4"]').waitFor();
+  await page.getByRole("button", { name: "Delete Short ones" }).click();
+  await page.getByText("Short ones deleted.").waitFor();
+  await page.getByRole("button", { name: "Remove Up to 0.3 s" }).click();
 
   expect(await seriousFindings(page)).toEqual([]);
   await page.setViewportSize({ width: 390, height: 844 });

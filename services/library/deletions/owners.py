@@ -23,6 +23,7 @@ from services.library.imports.tables import ImportFileRow, ImportRow
 from services.library.jobs.locks import hold_owner
 from services.library.jobs.tables import GarbageRow, JobRow
 from services.library.jobs.transitions import ATTEMPT_GARBAGE_AFTER, discard_all
+from services.library.maps.tables import MapPartRow, MapRow
 from services.library.pipelines.tables import PipelineRow, RunRow
 from services.library.saved_searches.tables import SavedSearchRevisionRow, SavedSearchRow
 from services.library.search.documents import delete_documents
@@ -83,10 +84,11 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             *(JobRow, RunRow, ArtifactRow, ItemRow),
             *(UploadRow, PipelineRow, IdempotencyRow, EventRow, DeletionRow, UsageRow),
             *(SearchRevisionRow, SavedSearchRow, SavedSearchRevisionRow),
-            *(ItemTagRow, CollectionRow, ImportRow, TaughtTagRow),
+            *(ItemTagRow, CollectionRow, ImportRow, TaughtTagRow, MapRow),
         )
     }
     of_tags = select(col(TaughtTagRow.id)).where(of_it[TaughtTagRow])
+    of_maps = select(col(MapRow.id)).where(of_it[MapRow])
     of_collections = select(col(CollectionRow.id)).where(of_it[CollectionRow])
     return (
         (JobRow, col(JobRow.id), (of_it[JobRow],)),
@@ -96,6 +98,8 @@ def _left(owner: OwnerId) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
             col(CollectionItemRow.item),
             (col(CollectionItemRow.collection).in_(of_collections),),
         ),
+        (MapPartRow, col(MapPartRow.map), (col(MapPartRow.map).in_(of_maps),)),
+        (MapRow, col(MapRow.id), (of_it[MapRow],)),
         (CollectionRow, col(CollectionRow.id), (of_it[CollectionRow],)),
         # What others share with the account.
         (

@@ -25,6 +25,7 @@ from kit.database.engine import Database
 from kit.vectors.base import MAX_LIMIT
 from services.library.catalogue.search_limits import Turns
 from services.library.search.cache import ColumnCache
+from services.library.search.classes import ItemClasses, item_classes
 from services.library.search.columns import Columns, refresh
 from services.library.search.cursors import SearchCursor, decode_cursor, encode_cursor
 from services.library.search.filters import Matches, ProposedItems
@@ -43,6 +44,7 @@ from services.library.search.ranking import (
 )
 from services.library.search.repository import (
     FoundRow,
+    deleting_documents,
     documents_of,
     documents_of_items,
     ids_by_name,
@@ -265,6 +267,13 @@ class Searches:
             missing=tuple(ItemId(item) for item in weights if item not in sounds),
         )
 
+    async def classes(self, owner: str) -> ItemClasses:
+        """Return the items of an owner that are not being deleted, with their classes."""
+        async with self._turns.of(owner), self._database.session() as session:
+            columns = await self._refreshed(session, owner)
+            deleting = await deleting_documents(session, owner)
+            return await asyncio.to_thread(item_classes, columns, deleting)
+
     async def hits(self, principal: Principal, items: Collection[str]) -> dict[str, SearchHit]:
         """Return what the search knows of items of the caller; those of others are left out."""
         owner = principal.owner
@@ -328,11 +337,16 @@ class Searches:
         self, session: AsyncSession, owner: str, query: SearchQuery, proposed: ProposedItems
     ) -> tuple[Columns, Matches]:
         """Return an owner's columns as they are now, and which documents match a query."""
+        columns = await self._refreshed(session, owner)
+        matcher = Matcher(session, owner, columns, self._saved, proposed=proposed)
+        return columns, await matcher.match(query)
+
+    async def _refreshed(self, session: AsyncSession, owner: str) -> Columns:
+        """Return an owner's columns as they are now."""
         columns = self._columns.get(owner)
         await refresh(session, owner, columns)
         self._columns.shrink()
-        matcher = Matcher(session, owner, columns, self._saved, proposed=proposed)
-        return columns, await matcher.match(query)
+        return columns
 
     async def _find(
         self,

@@ -17,6 +17,7 @@ from contracts.items import ArtifactKind
 from contracts.tagging import SoundVector
 from kit.arrays import F32
 from kit.database.engine import Database, database_of
+from kit.database.hooks import report
 from kit.database.notifications import notify_on_commit
 from kit.database.upsert import insert_into
 from kit.vectors.base import (
@@ -30,6 +31,7 @@ from kit.vectors.base import (
 )
 from kit.vectors.factory import open_vectors
 from services.library.catalogue.tables import ArtifactRow
+from services.library.similarity.changes import SOUNDS_DESCRIBED
 from services.library.similarity.fingerprints import SIZE
 from services.library.similarity.tables import SoundRow
 
@@ -159,6 +161,7 @@ class SoundVectors:
         )
         notify_on_commit(session, UNCOMPARED)
         notify_on_commit(session, UNPROPOSED)
+        report(session, SOUNDS_DESCRIBED, owner)
 
     async def remove(self, session: AsyncSession, owner: str, items: Collection[str]) -> None:
         """Remove the sounds of items; the caller holds the owner's lock."""
@@ -196,6 +199,13 @@ class SoundVectors:
                 if len(vectors.ids):
                     owned[space] = vectors
         return owned
+
+    async def vectors_in(self, owner: str, space: Space, items: Collection[str]) -> dict[str, F32]:
+        """Return the unit vectors of those of an owner's items that have one in a space."""
+        try:
+            return await self._store.get(space, owner, items)
+        except UnknownSpace:
+            return {}
 
     async def nearest(
         self,

@@ -16,6 +16,8 @@ class SoundRow(Table, table=True):
     __table_args__ = (
         Index("ix_sounds_audio", "owner", "audio_sha256"),
         Index("ix_sounds_group", "owner", "duplicates", "item"),
+        # The sounds of an owner in one space, page by page.
+        Index("ix_sounds_space", "owner", "space", "version", "item"),
         Index(
             "ix_sounds_uncompared",
             "item",

@@ -19,6 +19,7 @@ from cratedig._async.invitations import AsyncInvitations
 from cratedig._async.items import AsyncItems
 from cratedig._async.jobs import AsyncJobs
 from cratedig._async.keys import AsyncKeys
+from cratedig._async.maps import AsyncMaps
 from cratedig._async.pipelines import AsyncPipelines
 from cratedig._async.runs import AsyncRuns
 from cratedig._async.saved_searches import AsyncSavedSearches
@@ -70,6 +71,7 @@ class AsyncClient:
         self.items = AsyncItems(self._connection)
         self.jobs = AsyncJobs(self._connection)
         self.keys = AsyncKeys(self._connection)
+        self.maps = AsyncMaps(self._connection)
         self.pipelines = AsyncPipelines(self._connection)
         self.runs = AsyncRuns(self._connection)
         self.saved_searches = AsyncSavedSearches(self._connection)

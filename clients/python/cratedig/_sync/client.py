@@ -20,6 +20,7 @@ from cratedig._sync.invitations import Invitations
 from cratedig._sync.items import Items
 from cratedig._sync.jobs import Jobs
 from cratedig._sync.keys import Keys
+from cratedig._sync.maps import Maps
 from cratedig._sync.pipelines import Pipelines
 from cratedig._sync.runs import Runs
 from cratedig._sync.saved_searches import SavedSearches
@@ -71,6 +72,7 @@ class Client:
         self.items = Items(self._connection)
         self.jobs = Jobs(self._connection)
         self.keys = Keys(self._connection)
+        self.maps = Maps(self._connection)
         self.pipelines = Pipelines(self._connection)
         self.runs = Runs(self._connection)
         self.saved_searches = SavedSearches(self._connection)

@@ -22,6 +22,7 @@ from cratedig.cli import (
     exporting,
     hiding,
     importing,
+    maps,
     marking,
     processing,
     searching,
@@ -100,6 +101,7 @@ def options(
 app.add_typer(importing.pack, name="pack")
 app.add_typer(teaching.tag, name="tag")
 app.add_typer(collections.collection, name="collection")
+app.add_typer(maps.maps, name="map")
 app.add_typer(processing.pipelines, name="pipelines")
 app.add_typer(accounts.account, name="account")
 app.add_typer(access.keys, name="keys")

@@ -77,6 +77,7 @@ from cratedig.types.imports import (
     ImportProvider,
     ImportState,
 )
+from cratedig.types.maps import Map, MapLabel, MapPoints, MapState
 from cratedig.types.search import (
     FacetCount,
     Facets,
@@ -188,6 +189,10 @@ __all__ = [
     "KeyScope",
     "Lineage",
     "LinearModel",
+    "Map",
+    "MapLabel",
+    "MapPoints",
+    "MapState",
     "Model",
     "OlderResult",
     "OldestJob",

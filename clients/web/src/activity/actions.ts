@@ -3,6 +3,7 @@ import { api, data, idempotent, type Schemas } from "../data/api";
 import { queries } from "../data/cache";
 import { problemText } from "../data/problems";
 import { showToast } from "../data/toasts";
+import type { Parameters, StepParams } from "./retrying";
 
 type Run = Schemas["Run"];
 type Job = Schemas["Job"];
@@ -16,23 +17,28 @@ async function act(step: () => Promise<unknown>): Promise<void> {
   await queries.invalidateQueries({ queryKey: ["work"] });
 }
 
-/** Run a pipeline again: what succeeded is reused, so only failed stages and their followers run. */
-export function retryRun(run: Run): Promise<void> {
+/**
+ * Run a pipeline again: what succeeded is reused, so only failed stages and their followers run.
+ * @param params changes parameters of steps, by their names.
+ */
+export function retryRun(run: Run, params: StepParams = {}): Promise<void> {
   return act(() =>
     data(
       api.POST("/v1/runs", {
         params: { header: idempotent() },
-        body: { item: run.subject.id, pipeline: run.pipeline.name },
+        body: { item: run.subject.id, pipeline: run.pipeline.name, params },
       }),
     ),
   );
 }
 
-export function retryJob(job: Job): Promise<void> {
+/** Submit a job without a run again, with some of its parameters changed. */
+export function retryJob(job: Job, parameters: Parameters = {}): Promise<void> {
   return act(() =>
     data(
       api.POST("/v1/jobs/{job}/retry", {
         params: { path: { job: job.id }, header: idempotent() },
+        body: { parameters },
       }),
     ),
   );

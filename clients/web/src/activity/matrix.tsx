@@ -8,6 +8,7 @@ import { Link } from "../parts/link";
 import { forgetItem, retryJob, retryRun, stopRun } from "./actions";
 import { AddAgain } from "./add-again";
 import { noteOf } from "./notes";
+import { retriesOf, stepParams } from "./retrying";
 import { STAGES, type Cell } from "./stages";
 import type { WorkRow } from "./rows";
 import { rowFraction, stateLine } from "./summary";
@@ -228,6 +229,22 @@ function Note({ row, now }: { row: WorkRow; now: number }) {
           {...(note.kind === "failed" ? { className: "danger" } : {})}
         />
         <span className="grow">{note.text}</span>
+        {note.action === "retry" &&
+          retriesOf(note.jobs).map((retry) => (
+            <button
+              key={retry.label}
+              type="button"
+              className="btn small"
+              title={retry.why}
+              onClick={() =>
+                void (run
+                  ? retryRun(run, stepParams(run, retry))
+                  : retryJob(retry.job, retry.parameters))
+              }
+            >
+              {retry.label}
+            </button>
+          ))}
         {note.action === "retry" && run && (
           <button type="button" className="btn small" onClick={() => void retryRun(run)}>
             Retry

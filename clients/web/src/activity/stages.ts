@@ -42,6 +42,8 @@ export type Cell =
 
 /** Progress below which no remaining time is stated. */
 const MIN_FRACTION = 0.05;
+/** Waits shorter than this, in seconds, are not stated. */
+const MIN_EXPECTED_S = 5;
 
 export interface StageInput {
   readonly task: TaskName;
@@ -113,8 +115,19 @@ export function secondsLeft(job: Job, now: number): number | null {
 }
 
 function waitingCell(job: Job): Cell {
-  const position = job.queue?.position;
-  return { kind: "waits", text: position === undefined ? "waits" : ordinal(position), job };
+  const { queue } = job;
+  if (!queue) return { kind: "waits", text: "waits", job };
+  const start = queue.expected_start_s;
+  // A worker that is free starts it at once; what that takes is not worth a number.
+  const when = start == null || start < MIN_EXPECTED_S ? "" : `, in ${roughTime(start)}`;
+  return { kind: "waits", text: `${ordinal(queue.position)}${when}`, job };
+}
+
+/** Return an expected time: `40 s`, `3 min`, `2 h`. */
+export function roughTime(seconds: number): string {
+  if (seconds < 90) return `${Math.max(10, Math.round(seconds / 10) * 10)}\u2009s`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)}\u2009min`;
+  return `${Math.round(seconds / 3600)}\u2009h`;
 }
 
 /** `1st`, `2nd`, `11th`; positions are counted up to 1000. */

@@ -1,6 +1,6 @@
 /** The Crate's requests. */
 
-import { api, data } from "../data/api";
+import { api, data, type Schemas } from "../data/api";
 import { EditQueue, waitForNetwork } from "./edit-queue";
 import type { Filters } from "./filters";
 import type { PageReader } from "./result-pages";
@@ -16,11 +16,21 @@ export function rowsOf(filters: Filters): PageReader {
     search({ ...parameters, offset, limit, ...(snapshot !== null && { snapshot }) }, signal);
 }
 
-/** Return the counts of the facets of a search. */
-export async function readFacets(filters: Filters, signal: AbortSignal): Promise<Facets> {
-  const parameters = { ...searchParameters(filters), counts: true, limit: 1 };
-  const { facets } = await search(parameters, signal);
-  return facets ?? {};
+export interface FacetCounts {
+  readonly facets: Facets;
+  readonly histograms: Readonly<Record<string, Schemas["Histogram"] | undefined>>;
+}
+
+/** Return the counts of the facets of a search, and how its tempos and lengths are distributed. */
+export async function readFacets(filters: Filters, signal: AbortSignal): Promise<FacetCounts> {
+  const parameters = {
+    ...searchParameters(filters),
+    counts: true,
+    histograms: "bpm,duration",
+    limit: 1,
+  };
+  const { facets, histograms } = await search(parameters, signal);
+  return { facets: facets ?? {}, histograms: histograms ?? {} };
 }
 
 /** Return how many sounds a search finds. */

@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Icon } from "../parts/icon";
+import { exportCollection } from "../export/open";
 import { collect, collectionsQuery, createCollection, renameCollection } from "./collections-data";
 import { useDropTarget } from "./drop-target";
 import { FacetGroup } from "./facet-parts";
@@ -77,6 +78,7 @@ function OwnCollection({ crate, collection }: { crate: Crate; collection: Collec
       isOpen={isOpen}
       onOpen={() => setFilters({ collection: isOpen ? null : collection.id })}
       onRename={() => setIsNaming(true)}
+      onExport={() => exportCollection(collection)}
       onSounds={(hits) => void collect(collection, hits)}
     />
   );
@@ -88,6 +90,7 @@ function CollectionRow({
   isOpen,
   onOpen,
   onRename,
+  onExport,
   onSounds,
 }: {
   label: string;
@@ -95,6 +98,7 @@ function CollectionRow({
   isOpen: boolean;
   onOpen: () => void;
   onRename?: () => void;
+  onExport?: () => void;
   onSounds?: (hits: SearchHit[]) => void;
 }) {
   const target = useDropTarget((hits) => onSounds?.(hits));
@@ -110,6 +114,17 @@ function CollectionRow({
         <span className="ellipsis">{label}</span>
         <span className="facet-count">{count === undefined ? "" : countText(count)}</span>
       </button>
+      {isOpen && onExport && (
+        <button
+          type="button"
+          className="icon-btn small"
+          aria-label={`Export ${label}`}
+          title="Export"
+          onClick={onExport}
+        >
+          <Icon name="download" />
+        </button>
+      )}
       {isOpen && onRename && (
         <button
           type="button"

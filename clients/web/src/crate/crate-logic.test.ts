@@ -3,7 +3,7 @@ import { filterChips } from "./filter-chips";
 import { NO_FILTERS } from "./filters";
 import { padOf } from "./midi-pads";
 import { camelotNamed, compatible, KEYS, keyText, keyWords, noteOf } from "./musical-keys";
-import { stepOf, valueOf } from "./range-facet";
+import { stepOf, valueOf } from "./range-scale";
 import { nameWithoutSong } from "./texts";
 import { amplitudeOf, Waveforms } from "./waveforms";
 

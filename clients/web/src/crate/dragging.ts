@@ -3,7 +3,7 @@
 import { createStore } from "../data/store";
 import { baseName, plural } from "../parts/format";
 import { readyFile } from "./sounds";
-import type { SearchHit } from "./types";
+import type { Item, SearchHit } from "./types";
 
 export interface DraggedSounds {
   readonly hit: SearchHit;
@@ -26,11 +26,7 @@ export function beginDrag(event: globalThis.DragEvent, sounds: DraggedSounds): v
   dragged.set(sounds);
   transfer.effectAllowed = "copy";
   transfer.setData(DRAG_TYPE, hit.item.id);
-  const file = readyFile(hit.item.id);
-  if (file && count === 1) {
-    const address = new URL(file.address, location.href).href;
-    transfer.setData("DownloadURL", `${file.mediaType}:${fileName(hit, file.name)}:${address}`);
-  }
+  if (count === 1) setFile(transfer, hit.item);
   const ghost = document.createElement("div");
   ghost.className = "crate-ghost";
   ghost.textContent = count === 1 ? baseName(hit.item.name) : plural(count, "sound");
@@ -39,13 +35,30 @@ export function beginDrag(event: globalThis.DragEvent, sounds: DraggedSounds): v
   setTimeout(() => ghost.remove());
 }
 
+/** Whether the browser saves the file of what is dragged out of it, as Chromium does. */
+export const CAN_DRAG_OUT = / Chrome\//.test(navigator.userAgent);
+
+/** Begin to drag the file of a pad out of the browser. */
+export function beginFileDrag(transfer: DataTransfer, item: Item): void {
+  transfer.effectAllowed = "copy";
+  setFile(transfer, item);
+}
+
+/** Let a sound be dropped outside as its file, if its address has come before. */
+function setFile(transfer: DataTransfer, item: Item): void {
+  const file = readyFile(item.id);
+  if (!file) return;
+  const address = new URL(file.address, location.href).href;
+  transfer.setData("DownloadURL", `${file.mediaType}:${fileName(item, file.name)}:${address}`);
+}
+
 /** Forget what was dragged. */
 export function endDrag(): void {
   dragged.set(null);
 }
 
 /** Return the name to save a sound's file as. */
-export function fileName(hit: SearchHit, stored: string): string {
+export function fileName(item: Item, stored: string): string {
   const suffix = stored.slice(stored.lastIndexOf("."));
-  return baseName(hit.item.name).replace(/[/\\:*?"<>|]/g, "_") + suffix;
+  return baseName(item.name).replace(/[/\\:*?"<>|]/g, "_") + suffix;
 }

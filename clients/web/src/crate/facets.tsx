@@ -7,7 +7,9 @@ import { CollectionsFacet } from "./collections-facet";
 import { CheckRow, Choices, FacetGroup, toggled } from "./facet-parts";
 import { formatFilters, type Filters, type Limits } from "./filters";
 import { KeyFacet } from "./key-facet";
-import { RangeFacet, type RangeScale } from "./range-facet";
+import { RangeFacet } from "./range-facet";
+import type { RangeScale } from "./range-scale";
+import { SavedSearchesFacet } from "./saved-searches-facet";
 import { CLASSES, className, limitsText } from "./texts";
 import type { Facets as Counts } from "./types";
 import type { Crate } from "./use-crate";
@@ -30,7 +32,8 @@ function useFacets(filters: Filters) {
 export function Facets({ crate }: { crate: Crate }) {
   const { filters, setFilters } = crate;
   const facets = useFacets(crate.searched);
-  const counts = facets.data;
+  const counts = facets.data?.facets;
+  const histograms = facets.data?.histograms;
   return (
     <>
       {facets.isError && (
@@ -51,6 +54,7 @@ export function Facets({ crate }: { crate: Crate }) {
         />
       </section>
       <CollectionsFacet crate={crate} favourites={counts?.favourites} />
+      <SavedSearchesFacet crate={crate} />
       {filters.shape !== "loops" && <ClassFacet crate={crate} counts={counts} />}
       <KeyFacet
         chosen={filters.key}
@@ -62,6 +66,7 @@ export function Facets({ crate }: { crate: Crate }) {
           label="Tempo"
           scale={TEMPO}
           limits={filters.tempo}
+          counts={histograms?.["bpm"]}
           onChange={(tempo) => setFilters({ tempo, ...(tempo === null && { fold: false }) })}
         />
         <CheckRow
@@ -76,6 +81,7 @@ export function Facets({ crate }: { crate: Crate }) {
           label="Length"
           scale={LENGTH}
           limits={filters.length}
+          counts={histograms?.["duration"]}
           onChange={(length) => setFilters({ length })}
         />
       </FacetGroup>

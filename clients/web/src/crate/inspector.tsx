@@ -1,6 +1,8 @@
 /** The inspector: one sound, what is known of it, and what can be done with it. */
 
 import { useQuery } from "@tanstack/react-query";
+import { exportItems } from "../export/open";
+import { canBeWav } from "../export/saving";
 import { useTooltip } from "../keys/commands";
 import { baseName, formatLength } from "../parts/format";
 import { Icon } from "../parts/icon";
@@ -35,6 +37,7 @@ export function Inspector({
 }) {
   const { hit } = crate;
   const trayTip = useTooltip("crate-to-tray");
+  const exportTip = useTooltip("export");
   const saveTip = useTooltip("crate-save");
   const collectTip = useTooltip("crate-collect");
   const collections = useQuery(collectionsQuery);
@@ -63,6 +66,15 @@ export function Inspector({
           >
             <Icon name="star" {...(hit.favourite && { className: "filled" })} />
           </button>
+          <button
+            type="button"
+            className="icon-btn small"
+            aria-label="Export"
+            title={exportTip}
+            onClick={() => exportItems([hit.item])}
+          >
+            <Icon name="expand" />
+          </button>
         </div>
         <InspectorWave hit={hit} />
         <div className="row inspector-ends t11 fg2">
@@ -77,7 +89,7 @@ export function Inspector({
           </button>
           <button type="button" className="btn" title={saveTip} onClick={() => void saveSound(hit)}>
             <Icon name="download" />
-            Save
+            {canBeWav(hit.item) ? "WAV" : "FLAC"}
           </button>
           <button type="button" className="btn" title={collectTip} onClick={onCollect}>
             Collect

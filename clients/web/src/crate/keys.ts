@@ -17,6 +17,7 @@ export const CRATE_KEYS: readonly KeyEntry[] = [
   act("crate-tag", ["T"], "Tag"),
   act("crate-correct", ["E"], "Correct the class"),
   act("crate-collect", ["C"], "Add to a collection"),
+  act("crate-hide", ["D"], "Hide"),
   act("crate-like", ["."], "Sounds like this"),
   act("crate-rating-1", ["Alt+1"], "Rate 1"),
   act("crate-rating-2", ["Alt+2"], "Rate 2"),

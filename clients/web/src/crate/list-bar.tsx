@@ -1,11 +1,13 @@
 /** The bar above the list: how many sounds, which filters, the order; or what is selected. */
 
 import { useQuery } from "@tanstack/react-query";
-import { useTooltip } from "../keys/commands";
+import { runCommand, useTooltip } from "../keys/commands";
 import { Icon } from "../parts/icon";
 import { countAll } from "./client";
 import { type FilterChip } from "./filter-chips";
-import { isFiltered } from "./filters";
+import { formatFilters, isFiltered } from "./filters";
+import { filtersOfQuery, queryOfFilters, searchName } from "./saved-query";
+import { saveSearch, savedSearchesQuery } from "./saved-searches-data";
 import { countRows, NONE } from "./selection";
 import { SortMenu } from "./sorting";
 import { countText } from "./texts";
@@ -56,6 +58,11 @@ function Filtered({
 }) {
   const all = useQuery({ queryKey: ["crate", "all"], queryFn: ({ signal }) => countAll(signal) });
   const { total } = crate.pages;
+  const searches = useQuery(savedSearchesQuery);
+  const saved = formatFilters(crate.filters).toString();
+  const isSaved = (searches.data ?? []).some(
+    ({ q }) => formatFilters(filtersOfQuery(q)).toString() === saved,
+  );
   const isNarrowed = isFiltered(crate.filters) || crate.filters.collection !== null;
   return (
     <>
@@ -86,6 +93,24 @@ function Filtered({
         </button>
       )}
       <SortMenu crate={crate} />
+      {isFiltered(crate.filters) && !isSaved && (
+        <button
+          type="button"
+          className="btn small quiet not-phone"
+          onClick={() =>
+            void saveSearch(
+              searchName(
+                crate.filters,
+                chips.map(({ text }) => text),
+              ),
+              queryOfFilters(crate.filters),
+            )
+          }
+        >
+          <Icon name="star" />
+          Save search
+        </button>
+      )}
     </>
   );
 }
@@ -104,6 +129,8 @@ function Selection({
   const favouriteTip = useTooltip("crate-favourite");
   const tagTip = useTooltip("crate-tag");
   const collectTip = useTooltip("crate-collect");
+  const hideTip = useTooltip("crate-hide");
+  const exportTip = useTooltip("export");
   const isTooMany = count > crate.targetCount;
   return (
     <>
@@ -124,6 +151,18 @@ function Selection({
       </button>
       <button type="button" className="btn small" title={collectTip} onClick={onCollect}>
         Collect
+      </button>
+      <button type="button" className="btn small" title={hideTip} onClick={() => void crate.hide()}>
+        Hide
+      </button>
+      <button
+        type="button"
+        className="btn small"
+        title={exportTip}
+        onClick={() => runCommand("export")}
+      >
+        <Icon name="download" />
+        Export
       </button>
       {isTooMany && (
         <span className="fg2 t12">Edits change the first {countText(crate.targetCount)}.</span>

@@ -2,34 +2,26 @@
 
 import { useState } from "react";
 import type { Limits } from "./filters";
-
-export interface RangeScale {
-  /** The ends of the rail; a thumb at an end leaves it open. */
-  readonly min: number;
-  readonly max: number;
-  /** Whether equal steps are equal ratios. */
-  readonly logarithmic: boolean;
-  /** Digits after the point. */
-  readonly decimals: number;
-  readonly unit: string;
-}
-
-const STEPS = 200;
+import { Histogram, type Counts } from "./histogram";
+import { STEPS, stepOf, valueOf, type RangeScale } from "./range-scale";
 
 export function RangeFacet({
   label,
   scale,
   limits,
+  counts,
   onChange,
 }: {
   label: string;
   scale: RangeScale;
   limits: Limits | null;
+  counts: Counts | undefined;
   onChange: (limits: Limits | null) => void;
 }) {
   const [min, max] = [limits?.min ?? null, limits?.max ?? null];
   return (
     <>
+      <Histogram counts={counts} scale={scale} limits={limits} />
       <RangeRail
         key={`${min} ${max}`}
         label={label}
@@ -150,22 +142,4 @@ function joined(min: number | null, max: number | null): Limits | null {
   if (min === null && max === null) return null;
   if (min !== null && max !== null && min > max) return { min: max, max: min };
   return { min, max };
-}
-
-/** Return the value at a step of the rail. */
-export function valueOf(scale: RangeScale, step: number): number {
-  const share = step / STEPS;
-  const { min, max, logarithmic, decimals } = scale;
-  const value = logarithmic ? min * (max / min) ** share : min + (max - min) * share;
-  return Number(value.toFixed(decimals));
-}
-
-/** Return the step of the rail nearest to a value. */
-export function stepOf(scale: RangeScale, value: number): number {
-  const { min, max, logarithmic } = scale;
-  const held = Math.min(Math.max(value, min), max);
-  const share = logarithmic
-    ? Math.log(held / min) / Math.log(max / min)
-    : (held - min) / (max - min);
-  return Math.round(share * STEPS);
 }

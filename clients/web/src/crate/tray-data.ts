@@ -25,6 +25,16 @@ export const trayQuery = queryOptions({
     (await data(api.GET("/v1/tray", { signal }))).places,
 });
 
+/** The id of the tray as a collection. */
+export const trayIdQuery = queryOptions({
+  queryKey: ["tray-id"],
+  staleTime: Infinity,
+  queryFn: async ({ signal }): Promise<string> => {
+    const params = { path: { collection: "tray" } };
+    return (await data(api.GET("/v1/collections/{collection}", { params, signal }))).id;
+  },
+});
+
 /** Put items into the first free places; say so if there is no room. */
 export async function addToTray(items: readonly Item[]): Promise<void> {
   const places = await queries.ensureQueryData(trayQuery);

@@ -8,17 +8,29 @@ import { takesText, useKeys, useTooltip } from "../keys/commands";
 import { baseName, plural } from "../parts/format";
 import { Icon } from "../parts/icon";
 import { auditionItem, itemSound, prepareSounds } from "./audition";
+import { exportCollection } from "../export/open";
+import { beginFileDrag, CAN_DRAG_OUT } from "./dragging";
 import { useDropTarget } from "./drop-target";
 import { listenToMidi } from "./midi-pads";
 import "./tray.css";
 import { SmallWave } from "./small-wave";
-import { emptyPad, lockPad, PAD_CAPS, PAD_CODES, putOnPad, trayQuery } from "./tray-data";
+import { soundFile } from "./sounds";
+import {
+  emptyPad,
+  lockPad,
+  PAD_CAPS,
+  PAD_CODES,
+  putOnPad,
+  trayIdQuery,
+  trayQuery,
+} from "./tray-data";
 import type { TrayPlace } from "./types";
 
 const FOLDED = "cratedig.tray-folded";
 
 export function Tray() {
   const tray = useQuery(trayQuery);
+  const trayId = useQuery(trayIdQuery);
   const [isPlayed, setIsPlayed] = useState(false);
   const [isFolded, setIsFolded] = useState(() => localStorage.getItem(FOLDED) === "1");
   const padsTip = useTooltip("pads");
@@ -63,6 +75,17 @@ export function Tray() {
           <div className="bold ellipsis">Tray</div>
           <div className="t11 fg2 ellipsis tray-note">{plural(filled, "pad")} of 16</div>
         </div>
+        {filled > 0 && trayId.data !== undefined && (
+          <button
+            type="button"
+            className="icon-btn small tray-export"
+            aria-label="Export the tray"
+            title="Export the tray"
+            onClick={() => exportCollection({ id: trayId.data, name: "Tray" })}
+          >
+            <Icon name="download" />
+          </button>
+        )}
         <button
           type="button"
           className={isPlayed ? "btn small on" : "btn small"}
@@ -127,6 +150,10 @@ function Pad({ place, index }: { place: TrayPlace; index: number }) {
       className={names.filter(Boolean).join(" ")}
       title={item ? `${baseName(item.name)}. Delete empties the pad, L locks it.` : undefined}
       onClick={() => item && auditionItem(item)}
+      draggable={item != null && CAN_DRAG_OUT}
+      // A drag needs the file's address at once, so it is asked for before.
+      onPointerEnter={() => item && CAN_DRAG_OUT && void soundFile(item.id).catch(() => undefined)}
+      onDragStart={(event) => item && beginFileDrag(event.dataTransfer, item)}
       onKeyDown={(event) => {
         if (event.key === "Delete" || event.key === "Backspace") {
           if (item && !place.locked) void emptyPad(place);

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { player } from "../audio/player";
 import { showToast } from "../data/toasts";
 import { useKeys, type Handlers } from "../keys/commands";
+import { exportItems } from "../export/open";
 import { audition } from "./audition";
 import { focusClass } from "./correcting";
 import { saveSound } from "./saving";
@@ -53,6 +54,8 @@ export function useCrateKeys(crate: Crate, actions: CrateActions): void {
       if (last >= 0) crate.select(addRange(NONE, 0, last));
     },
     "crate-save": () => hit && void saveSound(hit),
+    export: () => void crate.targets().then((hits) => exportItems(hits.map((each) => each.item))),
+    "crate-hide": () => void crate.hide(),
     "crate-auto-play": () => {
       localStorage.setItem(AUTO_PLAY, isAutoPlay ? "1" : "0");
       setIsAutoPlay(!isAutoPlay);

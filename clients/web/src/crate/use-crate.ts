@@ -12,6 +12,7 @@ import {
   type CrateAddress,
   type Filters,
 } from "./filters";
+import { hideSounds } from "./hiding";
 import type { ItemChange } from "./item-changes";
 import type { ResultPages } from "./result-pages";
 import { addRange, countRows, cutTo, NONE, rowsOf, toggleRow } from "./selection";
@@ -58,6 +59,8 @@ export interface Crate {
   /** Number of sounds that `targets` returns. */
   readonly targetCount: number;
   edit(change: ItemChange | ((hits: readonly SearchHit[]) => ItemChange), label: string): void;
+  /** Hide the selected sounds, or else the current one. */
+  hide(): Promise<void>;
   reload(): void;
 }
 
@@ -161,6 +164,11 @@ export function useCrate(): Crate {
     targets,
     targetCount: Math.min(MAX_EDITED, countRows(selected) || 1),
     edit,
+    hide: async () => {
+      const hits = await targets();
+      setPlace((now) => ({ ...now, item: null, selected: NONE }));
+      await hideSounds(hits, () => reload(latest.current.place.row));
+    },
     reload: () => reload(latest.current.place.row),
   };
 }

@@ -22,6 +22,7 @@ const TYPES = [
   "job.cancelled",
   "job.progressed",
   "run.finished",
+  "search.matched",
 ] as const;
 
 /** Progress of running jobs by job id, newer than what the job's own answer says. */
@@ -136,12 +137,17 @@ function refresh(event: LiveEvent): void {
     stale.add(
       JSON.stringify(event.run === null ? ["work", "arrivals"] : ["work", "jobs", event.run]),
     );
+    if (event.run === null) stale.add(JSON.stringify(["work", "exports"]));
   }
-  if (event.type.startsWith("item.")) stale.add(JSON.stringify(["items"]));
+  if (event.type.startsWith("item.")) {
+    stale.add(JSON.stringify(["items"]));
+    stale.add(JSON.stringify(["saved-searches"]));
+  }
   if (event.type.startsWith("item.") || event.type === "artifact.added") {
     if (event.item !== null) stale.add(JSON.stringify(["item", event.item]));
   }
   if (event.type.startsWith("collection.")) stale.add(JSON.stringify(["collections"]));
+  if (event.type === "search.matched") stale.add(JSON.stringify(["saved-searches"]));
   timer ??= setTimeout(() => {
     timer = null;
     const keys = [...stale];

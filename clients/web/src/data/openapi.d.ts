@@ -1323,6 +1323,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/maps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description List your maps by name, at most 100.
+         */
+        get: operations["get_maps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/maps/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return a map: its state, its quality and the labels of its regions.
+         */
+        get: operations["get_maps_by_name"];
+        /**
+         * Put
+         * @description Create a map of your samples or of a collection of yours, or change what it shows.
+         *
+         *     The server computes its layout in the background and emits `map.changed`. A repeated
+         *     request changes nothing, unless `again` is set.
+         */
+        put: operations["put_maps_by_name"];
+        post?: never;
+        /**
+         * Delete
+         * @description Delete a map; its sounds stay.
+         */
+        delete: operations["delete_maps_by_name"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/maps/{name}/points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Points
+         * @description Return all points of a map in one answer: ids, places and classes of its sounds.
+         */
+        get: operations["get_maps_by_name_points"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pipelines": {
         parameters: {
             query?: never;
@@ -3621,6 +3692,113 @@ export interface components {
             secret: string;
         };
         /**
+         * Map
+         * @description A map of sounds.
+         *
+         *     While a layout is computed again, the points of the one before stay.
+         */
+        Map: {
+            /**
+             * Classes
+             * @description The classes by their number in the points.
+             * @default [
+             *       "kick",
+             *       "snare",
+             *       "clap",
+             *       "rim",
+             *       "closed_hat",
+             *       "open_hat",
+             *       "crash",
+             *       "ride",
+             *       "tom",
+             *       "percussion",
+             *       "bass",
+             *       "vocal",
+             *       "synth",
+             *       "loop",
+             *       "unknown"
+             *     ]
+             */
+            classes?: components["schemas"]["SoundClass"][];
+            /**
+             * Collection
+             * @description The collection whose samples it shows; null for all samples.
+             */
+            collection?: string | null;
+            /** Computed At */
+            computed_at?: string | null;
+            /**
+             * Labels
+             * @description At most 40, those with the most sounds first.
+             * @default []
+             */
+            labels?: components["schemas"]["MapLabel"][];
+            /** Name */
+            name: string;
+            /**
+             * Points
+             * @description Sounds that have a place; those that were deleted since count until it is computed again.
+             * @default 0
+             */
+            points?: number;
+            /**
+             * Reason
+             * @description Why it could not be computed, and what to do; or why it has no points.
+             */
+            reason?: string | null;
+            /** Seed */
+            seed: number;
+            state: components["schemas"]["MapState"];
+            /**
+             * Trustworthiness
+             * @description How far neighbours on the map are neighbours by sound, when it was computed: 1 if all are,
+             *     about 0.5 for places at random (Venna and Kaski, 2001; 15 neighbours).
+             */
+            trustworthiness?: number | null;
+        };
+        /**
+         * MapEdit
+         * @description Request body to create a map or to change what it shows.
+         */
+        MapEdit: {
+            /**
+             * Collection
+             * @description One of your collections; null for all your samples.
+             */
+            collection?: string | null;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed?: number;
+        };
+        /**
+         * MapLabel
+         * @description The name of a region: the class that most of its sounds have.
+         */
+        MapLabel: {
+            /**
+             * Count
+             * @description How many sounds of this class are in the region.
+             */
+            count: number;
+            /**
+             * Text
+             * @description A sound class.
+             */
+            text: string;
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+        };
+        /**
+         * MapState
+         * @description Whether a map can be shown, and what is being done to it.
+         * @enum {string}
+         */
+        MapState: "waiting" | "computing" | "ready" | "failed";
+        /**
          * Model
          * @description Weights of one network, and the workers that have them.
          */
@@ -3906,6 +4084,13 @@ export interface components {
         Page_Job_: {
             /** Items */
             items: components["schemas"]["Job"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[Map] */
+        Page_Map_: {
+            /** Items */
+            items: components["schemas"]["Map"][];
             /** Next */
             next?: string | null;
         };
@@ -8538,6 +8723,209 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_maps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Map_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_maps_by_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Map"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    put_maps_by_name: {
+        parameters: {
+            query?: {
+                /** @description Whether to compute a layout again that was computed, or failed. */
+                again?: boolean;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "collection": null,
+                 *       "seed": 7
+                 *     }
+                 */
+                "application/json": components["schemas"]["MapEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Map"];
+                };
+            };
+            /** @description The map is new. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Map"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_maps_by_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_maps_by_name_points: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of points that you have. */
+                "if-none-match"?: string | null;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The points; `docs/maps.md` describes the bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Not modified: the points still have the ETag of the request. */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -23,6 +23,8 @@ export const PROBLEM_TEXTS: Readonly<Record<ProblemCode, string>> = {
   too_large: "This is too large. {detail}",
   quota_exceeded: "Your storage is full. Delete what you do not need, then try again.",
   range_not_satisfiable: "The file is shorter than expected. Reload the page.",
+  precondition_failed:
+    "Something else changed this since it was shown. Look again, then repeat it.",
   key_reused: "This change was mixed up with another. Make it again.",
   quarantined: "This file stopped the program that reads it three times. It is not read again.",
   too_many_requests: "Too many attempts. Wait a minute, then try again.",

@@ -14,6 +14,8 @@ import { Link } from "../parts/link";
 import { Icon } from "../parts/icon";
 import { TAB_PLACES, routeOf, type Route } from "../places";
 import { SessionDialog } from "../sign-in/session-dialog";
+import { saveFinishedExports } from "../export/jobs";
+import { exportSubject, type ExportSubject } from "../export/open";
 import { DropZone } from "../uploads/drop-zone";
 import { processReadyItems } from "../uploads/processing";
 import { restoreUploads } from "../uploads/queue";
@@ -29,7 +31,10 @@ const Tray = lazy(() => import("../crate/tray").then((module) => ({ default: mod
 const Track = lazy(() => import("../track").then((module) => ({ default: module.Track })));
 const Tracks = lazy(() => import("../tracks").then((module) => ({ default: module.Tracks })));
 const Activity = lazy(() => import("../activity").then((module) => ({ default: module.Activity })));
+const Admin = lazy(() => import("../admin").then((module) => ({ default: module.Admin })));
 const Settings = lazy(() => import("../settings").then((module) => ({ default: module.Settings })));
+
+const Export = lazy(() => import("../export").then((module) => ({ default: module.Export })));
 
 const ActivityDrawer = lazy(() =>
   import("../activity/drawer").then((module) => ({ default: module.ActivityDrawer })),
@@ -44,7 +49,9 @@ export function Shell() {
   const { path } = useAddress();
   const state = useStore(session);
   const [overlay, setOverlay] = useState<Overlay>("none");
+  const exported = useStore(exportSubject);
   const account = "account" in state ? state.account.id : "";
+  const isAdmin = "account" in state && state.account.admin;
   useEffect(() => {
     restoreUploads();
     void processReadyItems();
@@ -52,8 +59,10 @@ export function Shell() {
       if (event.type === "item.changed" || event.type === "job.succeeded") void processReadyItems();
     });
     const stopToasts = toastFinishedRuns();
+    const stopExports = saveFinishedExports();
     const stopEvents = startEvents();
     return () => {
+      stopExports();
       stopListening();
       stopToasts();
       stopEvents();
@@ -65,6 +74,7 @@ export function Shell() {
     "go-crate": () => navigate("/crate"),
     "go-tracks": () => navigate("/tracks"),
     "go-settings": () => navigate("/settings/account"),
+    ...(isAdmin && { "go-admin": () => navigate("/admin/workers") }),
     activity: () => {
       if (path === "/activity") return;
       if (window.innerWidth < MIN_DRAWER_PAGE) navigate("/activity");
@@ -80,7 +90,7 @@ export function Shell() {
         <Strips />
         <div className="place">
           <Suspense fallback={<main aria-busy="true" aria-label="Loading" />}>
-            <PlaceOf route={routeOf(path)} />
+            <PlaceOf route={routeOf(path)} isAdmin={isAdmin} />
           </Suspense>
         </div>
         <div className="tray-slot">
@@ -108,12 +118,22 @@ export function Shell() {
             <ActivityDrawer onClose={() => setOverlay("none")} />
           </Suspense>
         )}
+        {exported !== null && (
+          <Suspense fallback={null}>
+            <Export key={exportKey(exported)} subject={exported} />
+          </Suspense>
+        )}
         {overlay === "palette" && <Palette onClose={() => setOverlay("none")} />}
         {overlay === "keys" && <KeysSheet onClose={() => setOverlay("none")} />}
         {state.kind === "expired" && <SessionDialog email={state.account.email} />}
       </div>
     </WorkProvider>
   );
+}
+
+/** A selection that becomes a collection stays the same dialog, so that its choices stay. */
+function exportKey(subject: ExportSubject): string {
+  return subject.kind === "item" ? subject.id : "sounds";
 }
 
 async function step(direction: "undo" | "redo"): Promise<void> {
@@ -126,7 +146,9 @@ async function step(direction: "undo" | "redo"): Promise<void> {
   }
 }
 
-function PlaceOf({ route }: { route: Route }) {
+function PlaceOf({ route: asked, isAdmin }: { route: Route; isAdmin: boolean }) {
+  // What only administrators may see is, for others, an address that nothing has.
+  const route: Route = asked.kind === "admin" && !isAdmin ? { kind: "unknown" } : asked;
   switch (route.kind) {
     case "crate":
       return <CratePlace />;
@@ -138,6 +160,8 @@ function PlaceOf({ route }: { route: Route }) {
       return <Activity />;
     case "settings":
       return <Settings section={route.section} />;
+    case "admin":
+      return <Admin section={route.section} />;
     case "unknown":
       return (
         <main className="plain-page">

@@ -20,7 +20,9 @@ const FRAME_KEYS: readonly KeyEntry[] = [
   { command: "go-tracks", chords: ["G T"], label: "Go to Tracks", place: "everywhere" },
   { command: "activity", chords: ["G A"], label: "Open Activity", place: "everywhere" },
   { command: "go-settings", chords: ["G ,"], label: "Go to Settings", place: "everywhere" },
+  { command: "go-admin", chords: ["G W"], label: "Go to Administration", place: "everywhere" },
   { command: "add", chords: ["U"], label: "Add files", place: "everywhere" },
+  { command: "export", chords: ["Ctrl+E"], label: "Export", place: "everywhere" },
   {
     command: "fit",
     chords: ["Shift+F"],

@@ -1,4 +1,6 @@
 /** Settings: account, password, keys, appearance, shortcuts. */
+import { session } from "../data/session";
+import { useStore } from "../data/store";
 import { Link } from "../parts/link";
 import "../styles/settings.css";
 import { AccountSettings } from "./account";
@@ -16,6 +18,8 @@ const SECTIONS = [
 ] as const;
 
 export function Settings({ section }: { section: string }) {
+  const state = useStore(session);
+  const isAdmin = "account" in state && state.account.admin;
   const current = SECTIONS.find(({ id }) => id === section) ?? SECTIONS[0];
   return (
     <div className="settings">
@@ -29,6 +33,7 @@ export function Settings({ section }: { section: string }) {
             {label}
           </Link>
         ))}
+        {isAdmin && <Link href="/admin/workers">Administration</Link>}
       </nav>
       <main>
         <h1 className="page-title">{current.label}</h1>

@@ -2,7 +2,7 @@
 import { useCallback, useState } from "react";
 import { player } from "../audio/player";
 import { showToast } from "../data/toasts";
-import { useKeyLabel } from "../keys/commands";
+import { runCommand, useKeyLabel, useTooltip } from "../keys/commands";
 import { Editable } from "../parts/editable";
 import { baseName, formatClock } from "../parts/format";
 import { Icon } from "../parts/icon";
@@ -29,6 +29,7 @@ export function TrackHead({
   saveTempo: (bpm: number | null) => void;
 }) {
   const { item } = song;
+  const exportTip = useTooltip("export");
   const artist = item.metadata?.["artist"];
   return (
     <header className="track-head">
@@ -50,6 +51,10 @@ export function TrackHead({
       <Facts song={song} saveTempo={saveTempo} />
       <span className="grow not-phone" />
       {track.stems.length > 0 && song.files.canonical && <Hear track={track} />}
+      <button type="button" className="btn" title={exportTip} onClick={() => runCommand("export")}>
+        <Icon name="download" />
+        Export
+      </button>
     </header>
   );
 }

@@ -1,5 +1,6 @@
 /** The page of a loaded track. */
 import { useState } from "react";
+import { exportItems } from "../export/open";
 import { useKeys } from "../keys/commands";
 import { player } from "../audio/player";
 import { useTrack } from "./controller";
@@ -51,6 +52,7 @@ export function TrackPage({ song }: { song: SongData }) {
     "track-zoom-in": () => track.setView((view) => zoom(view, 1.5, here(), duration)),
     "track-zoom-out": () => track.setView((view) => zoom(view, 1 / 1.5, here(), duration)),
     "track-fit": () => track.setView(() => ({ start: 0, end: duration })),
+    export: () => exportItems([song.item]),
     "track-mixer": () => setMixerOpen((open) => !open),
     "track-rename": () => setRenaming(true),
     "track-tap": tap,
