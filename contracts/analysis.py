@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.base import Message, StrictModel
+from contracts.base import Message, StrictModel, pattern_string
 from contracts.items import ArtifactName
 from contracts.music import Bpm, CamelotCode, ChordLabel, Confidence, KeyLabel, Seconds, Stem
 
@@ -122,12 +122,22 @@ class ChordSegment(Message):
     confidence: Confidence
 
 
+SectionLabel = Annotated[
+    str,
+    pattern_string(
+        r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,38}[^\s\x00-\x1f\x7f])?$",
+        "name a section with 1 to 40 characters, such as A or Chorus",
+    ),
+]
+"""The name of a section: analysis uses the letters A, B, …; users also write words."""
+
+
 class Section(Message):
     """A section of the form; sections with the same label sound alike."""
 
     start: Seconds
     end: Seconds
-    label: Annotated[str, Field(pattern=r"^[A-Z]{1,2}$")]
+    label: SectionLabel
     confidence: Confidence
     """How much the sound changes at its start."""
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from contracts.base import Message
 from contracts.collections import CollectionChange
+from contracts.corrections import CorrectionField
 from contracts.ids import (
     ArtifactId,
     CollectionId,
@@ -16,6 +17,7 @@ from contracts.ids import (
     JobId,
     RunId,
     SavedSearchId,
+    UserId,
 )
 from contracts.imports import ImportState
 from contracts.items import ArtifactKind, ItemKind, ItemState
@@ -43,6 +45,18 @@ class ItemChanged(Message):
 
     item: ItemId
     state: ItemState
+
+
+class ItemCorrected(Message):
+    """A value that a machine found out about an item was corrected, or a correction taken back."""
+
+    item: ItemId
+    field: CorrectionField
+    version: Annotated[int, Field(ge=1)]
+    """The version of the correction that this made."""
+    taken_back: bool = False
+    """Whether the machine's value counts again."""
+    by: UserId
 
 
 class ItemDeleted(Message):

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from contracts.base import Message, StrictModel, pattern_string
 from contracts.collections import Clearance
+from contracts.corrections import CorrectedLanes, CorrectionField
 from contracts.ids import ArtifactId, ItemId, JobId
 from contracts.items import ArtifactKind, ArtifactName, AudioFacts, ItemKind
 from contracts.music import Bpm, Hertz, KeyLabel, Samples, Seconds, Stem
@@ -327,6 +328,8 @@ class ExportItem(Message):
     """Custom tags."""
     sound_class: SoundClass | None = None
     key: KeyLabel | None = None
+    corrected: tuple[CorrectionField, ...] = ()
+    """What its user corrected: these values count instead of those in files of results."""
     pitch: Hertz | None = None
     clearance: Clearance
     """Licence and source, read through the lineage."""
@@ -339,6 +342,8 @@ class ExportFacts(Message):
     """The name of the item or of the collection."""
     items: tuple[ExportItem, ...]
     """Each item of the subject, in the collection's order."""
+    lanes: CorrectedLanes = CorrectedLanes()
+    """The lanes that a user corrected, if the subject is an item."""
     producers: tuple[ExportProducer, ...] = ()
 
 

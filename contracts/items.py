@@ -200,6 +200,10 @@ class Item(Message):
     """Custom tags, in the order in which the user added them."""
     audio: AudioFacts | None = None
     bpm: Bpm | None = None
+    """The tempo: the user's, if it is corrected."""
+    corrected: dict[str, str | float | bool] = Field(default_factory=dict)
+    """What its user corrected, by field of `/corrections`: the value of `class`, `tempo` and `key`,
+    true for others."""
     lineage: Lineage | None = None
     rejection: str | None = None
     """Why ingest rejected the file, as text for a person; only in state `rejected`."""

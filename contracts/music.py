@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from contracts.base import pattern_string
+
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """A position or a length in seconds."""
 Samples = Annotated[int, Field(ge=0)]
@@ -27,7 +29,14 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A share, 0 to 1."""
 KeyLabel = Annotated[str, StringConstraints(pattern=r"^[A-G][#b]?:(maj|min)$")]
 """A key, such as `C:maj` or `F#:min`."""
-ChordLabel = Annotated[str, StringConstraints(pattern=r"^(N|X|[A-G][#b]?:[a-z0-9#b]+)$")]
+ChordLabel = Annotated[
+    str,
+    pattern_string(
+        r"^(N|X|[A-G][#b]?:[a-z0-9#b]+)$",
+        "write a chord in Harte's notation, such as A:min or C:maj7, or N for none",
+        max_length=20,
+    ),
+]
 """A chord in Harte's notation: `A:min`, `E:maj`; `N` is no chord, `X` an unknown one."""
 CamelotCode = Annotated[str, StringConstraints(pattern=r"^(1[0-2]|[1-9])[AB]$")]
 """A key on the Camelot wheel, such as `8A`."""

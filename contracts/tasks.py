@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from contracts.analysis import AnalysisParams, AnalysisResult
 from contracts.base import Message
+from contracts.corrections import CorrectionField
 from contracts.export import ExportParams, ExportResult, kinds_of
 from contracts.ingest import IngestParams, IngestResult
 from contracts.items import ArtifactKind
@@ -48,6 +49,9 @@ class Task:
     """Whether a user may submit it; only an upload starts ingest."""
     depends_on_tempo: bool = False
     """Whether its result depends on the tempo of its item."""
+    based_on: frozenset[CorrectionField] = frozenset()
+    """Values of an item that its result is based on: once a user corrects one, older results are
+    out of date."""
     subjects: frozenset[SubjectKind] = frozenset({SubjectKind.ITEM})
     """Kinds of subject that it works on."""
     kinds_of: Callable[..., frozenset[ArtifactKind]] | None = None
@@ -96,6 +100,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             timeout_min=600.0,
         ),
         TaskName.SLICING: Task(
+            based_on=frozenset({CorrectionField.TEMPO, CorrectionField.BEATS}),
             params=SlicingParams,
             result=SlicingResult,
             # The song's level decides whether one of its stems counts as silent.
@@ -124,6 +129,9 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             ),
             collects=frozenset({ArtifactKind.NOTES}),
             depends_on_tempo=True,
+            based_on=frozenset(
+                {CorrectionField.CLASS, CorrectionField.TEMPO, CorrectionField.BEATS}
+            ),
         ),
         TaskName.ANALYSIS: Task(
             params=AnalysisParams,
@@ -157,6 +165,7 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType(
             subjects=frozenset({SubjectKind.ITEM, SubjectKind.COLLECTION}),
             kinds_of=kinds_of,
             describes_items=True,
+            based_on=frozenset(CorrectionField),
             timeout_base=300.0,
         ),
     }

@@ -51,6 +51,7 @@ LIBRARY_EVENTS = Topic(
     {
         "item.added": events.ItemAdded,
         "item.changed": events.ItemChanged,
+        "item.corrected": events.ItemCorrected,
         "item.deleted": events.ItemDeleted,
         "item.hidden": events.ItemHidden,
         "item.restored": events.ItemRestored,

@@ -59,6 +59,28 @@ class RemovedText(Message):
     reason: RemovalReason
 
 
+class LyricWord(Message):
+    """A sung word, as `lyrics.json` holds it."""
+
+    text: str
+    start: Seconds
+    end: Seconds
+    space_before: bool = True
+    """Whether a space separates it from the word before."""
+    confidence: Confidence = 1.0
+
+
+class LyricLine(Message):
+    """A sung line, as `lyrics.json` holds it."""
+
+    text: str
+    start: Seconds
+    end: Seconds
+    words: tuple[LyricWord, ...] = ()
+    confidence: Confidence = 1.0
+    """Mean confidence of the words."""
+
+
 class TranscribeResult(Message):
     """A summary of the lyrics; the artifacts hold the words themselves."""
 

@@ -70,6 +70,7 @@ EXAMPLES: dict[tuple[str, str], Document] = {
     ("post", "/v1/items/edit"): {
         "edits": [{"items": [_ITEM], "add_tags": ["dusty"], "favourite": True, "rating": 4}]
     },
+    ("put", "/v1/items/{item}/corrections/{field}"): {"value": 124},
     ("post", "/v1/collections"): {"name": "Kicks", "note": "Nothing above 130 BPM."},
     ("patch", "/v1/collections/{collection}"): {"name": "Kicks", "cover": {"item": _ITEM}},
     ("post", "/v1/collections/{collection}/items"): {"items": [_ITEM]},

@@ -12,6 +12,7 @@ from contracts.items import AudioFacts
 from contracts.midi import Note
 from contracts.music import Stem
 from contracts.tagging import SoundClass
+from contracts.transcribe import LyricLine
 from kit.signal.tempo_grid import Grid
 
 COLOURS = {
@@ -143,26 +144,6 @@ class Kit:
         """Each sample of the kit once, in the order of the pads."""
         layers = (layer for pad in self.pads for layer in pad.layers)
         return tuple({layer.sample.name: layer.sample for layer in layers}.values())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LyricWord:
-    """A sung word with its times in the song."""
-
-    start: float
-    end: float
-    text: str
-    space_before: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LyricLine:
-    """A sung line with its times in the song."""
-
-    start: float
-    end: float
-    text: str
-    words: tuple[LyricWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

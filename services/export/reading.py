@@ -2,22 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from contracts.analysis import Analysis
 from contracts.base import Message
+from contracts.corrections import CorrectedLanes
 from contracts.export import ExportFacts, ExportItem, ExportParams, ProcessingOptions
 from contracts.items import ArtifactKind, AudioFacts
 from contracts.midi import Notes
-from contracts.music import SCORE_ORDER, Seconds, Stem
+from contracts.music import SCORE_ORDER, Stem
 from contracts.tasks import SOUND
+from contracts.transcribe import LyricLine
 from kit.audio.probe import probe
-from kit.signal.tempo_grid import DEFAULT_TEMPO, even, grid_of
+from kit.signal.tempo_grid import DEFAULT_TEMPO, even
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
-from services.export.bundle import FileSource, LyricLine, LyricWord, Song, StemTrack
+from services.export.bundle import FileSource, Song, StemTrack
+from services.export.corrected import song_grid, song_key, song_notes
 from services.export.names import NamePool, fill_template, key_name, tempo_name
 from services.export.processing import fit_of
 
@@ -25,20 +28,7 @@ _PROGRAMS = {Stem.BASS: 33, Stem.VOCALS: 52, Stem.GUITAR: 25}
 """General MIDI programs, from 0, of notes whose file names none."""
 
 Content = TypeVar("Content", bound=BaseModel)
-
-
-class _LyricsWord(Message):
-    text: str
-    start: Seconds
-    end: Seconds
-    space_before: bool = True
-
-
-class _LyricsLine(Message):
-    text: str
-    start: Seconds
-    end: Seconds
-    words: tuple[_LyricsWord, ...] = ()
+Lane = TypeVar("Lane", bound=tuple[Any, ...])
 
 
 class _LyricsFile(Message):
@@ -46,7 +36,7 @@ class _LyricsFile(Message):
 
     format: Literal["cratedig-lyrics"]
     language: str = ""
-    lines: tuple[_LyricsLine, ...]
+    lines: tuple[LyricLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +104,15 @@ def read_song(params: ExportParams, job: Job) -> Song:
     facts = facts_of(job)
     if job.subject.item is None:
         return _collection(params, job, facts)
-    return _song(params, job, facts.items[0])
+    return _song(params, job, facts.items[0], facts.lanes)
 
 
-def _song(params: ExportParams, job: Job, item: ExportItem) -> Song:
+def _song(params: ExportParams, job: Job, item: ExportItem, lanes: CorrectedLanes) -> Song:
     analysis = first_document(Analysis, job, ArtifactKind.ANALYSIS, "analysis.json")
-    grid = grid_of(analysis, every_beat=params.every_beat)
+    grid, beats = song_grid(analysis, item, lanes, every_beat=params.every_beat)
     tempo_known = grid is not None or item.bpm is not None
     grid = grid or even(item.bpm or DEFAULT_TEMPO)
-    key = analysis.key.best.key if analysis is not None and analysis.key is not None else item.key
+    key = song_key(analysis, item)
     lyrics = first_document(_LyricsFile, job, ArtifactKind.LYRICS, "lyrics.json")
     mix = next((file for file in job.inputs if file.kind is ArtifactKind.CANONICAL), None)
     naming = FileNaming.of(params)
@@ -130,7 +120,10 @@ def _song(params: ExportParams, job: Job, item: ExportItem) -> Song:
     bpm = grid.tempo if tempo_known else None
     stems = [file for file in job.inputs if file.kind is ArtifactKind.STEM]
     sounds = sorted(stems or ([mix] if mix is not None else []), key=_place)
-    notes = list(_notes(job.inputs))
+    notes = [
+        _NotesFile(content, stem)
+        for stem, content in song_notes([(f.stem, f.notes) for f in _notes(job.inputs)], lanes)
+    ]
     tracks: list[StemTrack] = []
     titles = NamePool()
     for sound in sounds:
@@ -172,11 +165,11 @@ def _song(params: ExportParams, job: Job, item: ExportItem) -> Song:
         mix=mix.path if mix is not None else None,
         source=source_of(mix) if mix is not None else None,
         tracks=tuple(tracks),
-        beats=tuple(beat.time for beat in analysis.beats) if analysis is not None else (),
+        beats=beats,
         key=key,
-        chords=analysis.chords if analysis is not None else (),
-        sections=analysis.sections if analysis is not None else (),
-        lyrics=_lines(lyrics),
+        chords=_first_of(lanes.chords, analysis.chords if analysis is not None else ()),
+        sections=_first_of(lanes.sections, analysis.sections if analysis is not None else ()),
+        lyrics=_lines(_first_of(lanes.words, lyrics.lines if lyrics is not None else ())),
         language=lyrics.language if lyrics is not None else "",
     )
 
@@ -266,23 +259,13 @@ def _with_notes(track: StemTrack, notes: Notes) -> StemTrack:
     )
 
 
-def _lines(lyrics: _LyricsFile | None) -> tuple[LyricLine, ...]:
-    if lyrics is None:
-        return ()
-    return tuple(
-        LyricLine(
-            start=line.start,
-            end=line.end,
-            text=" ".join(line.text.split()),
-            words=tuple(
-                LyricWord(
-                    start=word.start, end=word.end, text=word.text, space_before=word.space_before
-                )
-                for word in line.words
-            ),
-        )
-        for line in lyrics.lines
-    )
+def _lines(lines: Iterable[LyricLine]) -> tuple[LyricLine, ...]:
+    """Return lyrics with single spaces between the words of each line."""
+    return tuple(line.model_copy(update={"text": " ".join(line.text.split())}) for line in lines)
+
+
+def _first_of(corrected: Lane | None, measured: Lane) -> Lane:
+    return measured if corrected is None else corrected
 
 
 def _place(sound: JobInput) -> tuple[int, str]:

@@ -14,6 +14,7 @@ from kit.audio.probe import probe
 from kit.worker.job import Job, JobInput
 from kit.worker.outcomes import Rejected
 from services.export.bundle import Kit, Pad, Sample
+from services.export.corrected import song_key
 from services.export.grooves import hits_in, replay_kit
 from services.export.names import NamePool
 from services.export.pads import MAX_PADS, best_hits, in_order, key_map
@@ -59,7 +60,7 @@ def read_recordings(params: ExportParams, job: Job) -> list[Recording]:
     """
     item = facts_of(job).items[0]
     analysis = first_document(Analysis, job, ArtifactKind.ANALYSIS, "analysis.json")
-    key = analysis.key.best.key if analysis is not None and analysis.key is not None else item.key
+    key = song_key(analysis, item)
     beats = analysis.tempo.beats_per_bar if analysis is not None and analysis.tempo else 4
     tags = _tags(job.inputs)
     naming, pool = FileNaming.of(params), NamePool()

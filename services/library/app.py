@@ -47,6 +47,7 @@ from services.library.routes.artifacts import artifact_routes
 from services.library.routes.clearance import clearance_routes
 from services.library.routes.collections import collection_routes, tray_routes
 from services.library.routes.context import Context
+from services.library.routes.corrections import correction_routes
 from services.library.routes.imports import import_routes
 from services.library.routes.internal import internal_routes
 from services.library.routes.item_edits import item_edit_routes
@@ -90,6 +91,7 @@ _ROUTES: tuple[Callable[[Context], APIRouter], ...] = (
     item_edit_routes,
     import_routes,
     item_routes,
+    correction_routes,
     hidden_routes,
     artifact_routes,
     tag_routes,

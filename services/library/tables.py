@@ -2,6 +2,7 @@
 
 from services.library.catalogue import tables as catalogue
 from services.library.collections import tables as collections
+from services.library.corrections import tables as corrections
 from services.library.estimates import tables as estimates
 from services.library.events import tables as events
 from services.library.idempotency import IdempotencyRow
@@ -23,6 +24,7 @@ __all__ = [
     "UsageRow",
     "catalogue",
     "collections",
+    "corrections",
     "estimates",
     "events",
     "imports",

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from contracts import collections, identity
 from contracts.admin import AccountChange
+from contracts.corrections import CorrectionPut
 from contracts.imports import ImportCreate
 from contracts.item_edits import BulkEdit
 from contracts.items import ItemEdit
@@ -38,6 +39,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("post", "/v1/uploads"): UploadCreate,
     ("patch", "/v1/items/{item}"): ItemEdit,
     ("post", "/v1/items/edit"): BulkEdit,
+    ("put", "/v1/items/{item}/corrections/{field}"): CorrectionPut,
     ("post", "/v1/collections"): collections.CollectionCreate,
     ("patch", "/v1/collections/{collection}"): collections.CollectionEdit,
     ("post", "/v1/collections/{collection}/items"): collections.CollectionAdd,
@@ -79,6 +81,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def filled(path: str) -> str:
+    path = path.replace("{field}", "tempo").replace("{version}", "1")
     return re.sub(r"\{name\}", "nothing", re.sub(r"\{(?!name)\w+\}", UNKNOWN, path))
 
 

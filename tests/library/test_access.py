@@ -33,6 +33,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/pipelines"): {"name": "another", "steps": [{"name": "m", "task": "midi"}]},
     ("post", "/v1/items/edit"): {"edits": [{"items": [UNKNOWN], "rating": 1}]},
     ("post", "/v1/collections"): {"name": "another"},
+    ("put", "/v1/items/{item}/corrections/{field}"): {"value": 124},
     ("patch", "/v1/collections/{collection}"): {"name": "mine now"},
     ("post", "/v1/collections/{collection}/items"): {"items": [UNKNOWN]},
     ("post", "/v1/collections/{collection}/items/move"): {"items": [UNKNOWN]},
@@ -125,6 +126,8 @@ async def everything(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
         "link": link["id"],
         "account": user.owner,
         "place": "1",
+        "field": "tempo",
+        "version": "1",
         "dead_letter": "0-0",
     }
 
@@ -166,6 +169,7 @@ async def test_another_owners_data_is_treated_like_missing_data(catalogue: Catal
     owner, ids = await everything(catalogue)
     stranger = catalogue.user()
     nothing = dict.fromkeys(ids, UNKNOWN) | {"name": "unknown"}
+    nothing |= {"field": "tempo", "version": "1"}
     tried = 0
     for method, path, _ in operations(catalogue.app):
         if "{" not in path and (method, path) not in (("post", "/v1/jobs"), ("post", "/v1/runs")):

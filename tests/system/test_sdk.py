@@ -143,6 +143,10 @@ class SdkHarness:
             )
         return next(self.user.similarity.duplicates()).items[0].item.id
 
+    def correction(self) -> types.CorrectionField:
+        self.user.corrections.put(self.item, "tempo", 124)
+        return "tempo"
+
     def taught(self, name: str = "taught") -> str:
         return self.user.taught_tags.create(name).name
 
@@ -229,6 +233,12 @@ CASES: dict[str, Case] = {
     "collections.shares": lambda c, w: c.collections.shares(w.new_share()),
     "collections.unshare": lambda c, w: c.collections.unshare(w.new_share(), w.friend),
     "collections.update": lambda c, w: c.collections.update(w.new_collection(), note="dusty"),
+    "corrections.delete": lambda c, w: c.corrections.delete(w.item, w.correction()),
+    "corrections.get": lambda c, w: c.corrections.get(w.item, w.correction()),
+    "corrections.list": lambda c, w: (w.correction(), c.corrections.list(w.item))[1],
+    "corrections.put": lambda c, w: c.corrections.put(w.item, "key", "Am"),
+    "corrections.restore": lambda c, w: c.corrections.restore(w.item, w.correction(), 1),
+    "corrections.versions": lambda c, w: c.corrections.versions(w.item, w.correction()),
     "events.stream": lambda c, w: c.events.stream(item=w.item, after="start"),
     "events.ticket": lambda c, w: c.events.ticket(),
     "feed.get": lambda c, w: c.feed.get(after="start", page_size=1),

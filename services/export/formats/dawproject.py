@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as Xml
 
+from contracts.transcribe import LyricLine
 from kit.signal.tempo_grid import TICKS_PER_BEAT, Grid
-from services.export.bundle import LyricLine, Song, StemTrack
+from services.export.bundle import Song, StemTrack
 from services.export.formats.markers import Marker
 
 MEDIA_TYPE = "application/zip"

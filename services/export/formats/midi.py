@@ -8,8 +8,9 @@ from typing import Literal
 import mido
 
 from contracts.midi import Note
+from contracts.transcribe import LyricLine
 from kit.signal.tempo_grid import TICKS_PER_BEAT, Grid
-from services.export.bundle import LyricLine, StemTrack
+from services.export.bundle import StemTrack
 
 DRUM_CHANNEL = 9
 """MIDI channel 10, counted from 0."""

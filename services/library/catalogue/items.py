@@ -92,8 +92,8 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
         await set_stem(repository.session, (item,), edit.stem)
     if edit.tag_encoding is not None:
         item.labels = await _read_tags_again(repository.session, item, edit.tag_encoding)
-    if "bpm" in fields:
-        item.bpm = edit.bpm
+    if "bpm" in fields and edit.bpm != item.bpm:
+        _set_bpm(item, edit.bpm)
     if "rating" in fields:
         item.rating = edit.rating
     item.search = search_text(item.name, item.labels)
@@ -102,6 +102,16 @@ async def edit_item(repository: Repository, id_: str, edit: ItemEdit) -> ItemRow
     labels_changed(repository.session, item, labels)
     await emit_item_changed(repository.session, item)
     return item
+
+
+def _set_bpm(item: ItemRow, bpm: float | None) -> None:
+    if "tempo" in item.corrected:
+        raise ProblemError(
+            ProblemCode.WRONG_STATE,
+            f"The tempo of this item is corrected to {item.bpm:g}. Change the correction with "
+            "PUT /v1/items/{item}/corrections/tempo, or take it back with DELETE.",
+        )
+    item.bpm = bpm
 
 
 async def set_stem(session: AsyncSession, items: Sequence[ItemRow], stem: Stem | None) -> None:

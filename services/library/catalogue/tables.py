@@ -54,6 +54,10 @@ class ItemRow(Table, table=True):
     rating: int | None = None
     tags: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json, nullable=False)
     """Custom tags as the API shows them; `item_tags` is their index."""
+    corrected: dict[str, Any] = Field(default_factory=dict, sa_type=Json, nullable=False)
+    """What the user corrected, as the API shows it; `corrections` holds the values of lanes."""
+    uncorrected_bpm: float | None = None
+    """While `bpm` is a correction: the tempo that counts again once it is taken back."""
 
 
 class ArtifactRow(Table, table=True):

@@ -32,6 +32,7 @@ def item_to_api(row: ItemRow) -> Item:
         tags=tuple(map(ItemTag.model_validate, row.tags)),
         audio=AudioFacts.model_validate(row.audio) if row.audio else None,
         bpm=row.bpm,
+        corrected=row.corrected,
         lineage=lineage,
         rejection=row.rejection,
         created=row.created,

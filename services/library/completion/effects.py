@@ -147,7 +147,12 @@ async def _reject(session: AsyncSession, item: ItemRow, job: JobRow, policy: Pol
 async def _set_tempo(session: AsyncSession, item: ItemRow, job: JobRow, policy: Policy) -> None:
     """Give an item the tempo that an analysis measured, unless it has one."""
     tempo = AnalysisResult.model_validate(job.result).tempo
-    if item.bpm is None and tempo is not None and tempo.steadiness >= MIN_STEADINESS:
+    if tempo is None or tempo.steadiness < MIN_STEADINESS:
+        return
+    if "tempo" in item.corrected:
+        if item.uncorrected_bpm is None:
+            item.uncorrected_bpm = tempo.bpm
+    elif item.bpm is None:
         item.bpm = tempo.bpm
         await _save(session, item, job)
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from contracts.collections import ShareRole
+from contracts.corrections import SMALL_FIELDS, CorrectedLanes, CorrectionField
 from contracts.export import ExportFacts, ExportItem, ExportProducer
 from contracts.ids import ArtifactId, ItemId, JobId
 from contracts.items import ArtifactKind, AudioFacts, ItemKind, ItemState
@@ -28,6 +29,7 @@ from services.library.catalogue.tables import ArtifactRow, ItemRow
 from services.library.collections.clearance import clearance_of
 from services.library.collections.repository import Collections, OpenCollection
 from services.library.collections.tables import CollectionItemRow, CollectionRow
+from services.library.corrections.views import corrected_lanes
 from services.library.jobs.subjects import subject_of
 from services.library.jobs.tables import JobRow
 from services.library.search.tables import SearchDocumentRow
@@ -170,6 +172,7 @@ async def describe_inputs(
                     SoundClass(document.sound_class) if document and document.sound_class else None
                 ),
                 key=document.key if document else None,
+                corrected=tuple(map(CorrectionField, sorted(row.corrected))),
                 pitch=document.pitch if document else None,
                 clearance=clearance_of(row, rights[item]),
             )
@@ -177,8 +180,15 @@ async def describe_inputs(
     return ExportFacts(
         title=await _title(session, subject, rows),
         items=tuple(described),
+        lanes=await _lanes(session, rows.get(subject.id)),
         producers=await _producers(session, inputs),
     )
+
+
+async def _lanes(session: AsyncSession, item: ItemRow | None) -> CorrectedLanes:
+    if item is None or all(field in SMALL_FIELDS for field in item.corrected):
+        return CorrectedLanes()
+    return await corrected_lanes(session, item.id)
 
 
 async def _title(session: AsyncSession, subject: Subject, items: dict[str, ItemRow]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -164,8 +164,21 @@ def _upsert(database: Database) -> Any:
     # What was measured of a sample stays.
     known = col(SearchDocumentRow.loudness)
     values["loudness"] = func.coalesce(known, new.excluded["loudness"])
+    values |= _class_values(new.excluded["sound_class"])
     new = new.on_conflict_do_update(index_elements=["item"], set_=values)
     return new.returning(col(SearchDocumentRow.id), col(SearchDocumentRow.item))
+
+
+def _class_values(corrected: ColumnElement[str | None]) -> dict[str, Any]:
+    """Return the class of a known document: the user's, or else the machine's."""
+    machine = col(SearchDocumentRow.machine_class)
+    by_machine = case((machine.is_not(None), ClassSource.MACHINE.value))
+    confidence = col(SearchDocumentRow.machine_confidence)
+    return {
+        "sound_class": func.coalesce(corrected, machine),
+        "class_source": case((corrected.is_not(None), ClassSource.USER.value), else_=by_machine),
+        "class_confidence": case((corrected.is_(None), confidence)),
+    }
 
 
 async def _delete_entries(session: AsyncSession, ids: Sequence[int]) -> None:
@@ -204,6 +217,8 @@ def _tempo_source(item: ItemRow, findings: Findings) -> str | None:
     """
     if item.bpm is None:
         return None
+    if "tempo" in item.corrected:
+        return ClassSource.USER.value
     if item.bpm == findings.stated_bpm:
         return ClassSource.FILE.value
     if item.bpm == findings.measured_bpm:
@@ -218,6 +233,9 @@ def _key_of(item: ItemRow, findings: Findings) -> tuple[str | None, str | None, 
     short sound has few notes to measure. Of a song the analysis counts more: tags of songs are
     mostly estimates of other programs.
     """
+    corrected: str | None = item.corrected.get("key")
+    if corrected is not None:
+        return corrected, read_camelot(corrected), ClassSource.USER.value
     stated = findings.stated_key
     if stated is not None and (item.kind == ItemKind.SAMPLE or findings.key is None):
         return stated, read_camelot(stated), ClassSource.FILE.value
@@ -231,6 +249,7 @@ def _document(
 ) -> dict[str, Any]:
     licence = nearest(lineage, LICENCE)
     key, camelot, key_source = _key_of(item, findings)
+    sound_class = item.corrected.get("class")
     return {
         "item": item.id,
         "owner": item.owner,
@@ -238,6 +257,8 @@ def _document(
         "removed": False,
         "name_key": name_key(item.name)[:NAME_LENGTH],
         "kind": item.kind,
+        "sound_class": sound_class,
+        "class_source": ClassSource.USER.value if sound_class else None,
         "stem": item.stem,
         "song": lineage[-1].id if item.parent is not None else None,
         "parent": item.parent,

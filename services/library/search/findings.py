@@ -30,6 +30,7 @@ class Findings:
     """As the item's file states it."""
     stated_key: str | None = None
     measured_bpm: float | None = None
+    key_confidence: float | None = None
 
 
 async def findings_of(session: AsyncSession, items: Collection[str]) -> Mapping[str, Findings]:
@@ -66,6 +67,7 @@ def _from_analysis(findings: Findings, result: Any) -> None:
         findings.measured_bpm = analysed.tempo.bpm
     if estimate is not None:
         findings.key, findings.camelot = estimate.best.key, estimate.best.camelot
+        findings.key_confidence = estimate.best.confidence
 
 
 _READERS: Mapping[str, Callable[[Findings, Any], None]] = {

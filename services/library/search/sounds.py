@@ -118,6 +118,10 @@ def _update(*, is_measured: bool) -> Any:
     values: dict[str, Any] = {
         name: case((by_user, column[name]), else_=value) for name, value in chosen.items()
     }
+    values |= {
+        "machine_class": bindparam("to_class"),
+        "machine_confidence": bindparam("to_confidence"),
+    }
     if is_measured:
         values |= {name: bindparam(f"to_{name}", type_=column[name].type) for name in _MEASURED}
     return (

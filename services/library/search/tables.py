@@ -80,6 +80,9 @@ class SearchDocumentRow(Table, table=True):
     updated: datetime = Field(sa_type=Utc)
     bpm_source: str | None = None
     key_source: str | None = None
+    machine_class: str | None = None
+    """The class that tagging found, also while the user's counts."""
+    machine_confidence: float | None = Field(default=None, sa_type=Float)
 
 
 class SearchTagRow(Table, table=True):

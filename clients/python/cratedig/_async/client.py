@@ -11,6 +11,7 @@ from cratedig._async.admin import AsyncAdmin
 from cratedig._async.artifacts import AsyncArtifacts
 from cratedig._async.collections import AsyncCollections
 from cratedig._async.connection import AsyncConnection
+from cratedig._async.corrections import AsyncCorrections
 from cratedig._async.events import AsyncEvents
 from cratedig._async.feed import AsyncFeed
 from cratedig._async.imports import AsyncImports
@@ -62,6 +63,7 @@ class AsyncClient:
         self.admin = AsyncAdmin(self._connection)
         self.artifacts = AsyncArtifacts(self._connection)
         self.collections = AsyncCollections(self._connection)
+        self.corrections = AsyncCorrections(self._connection)
         self.events = AsyncEvents(self._connection)
         self.feed = AsyncFeed(self._connection)
         self.imports = AsyncImports(self._connection)

@@ -12,6 +12,7 @@ from cratedig._sync.admin import Admin
 from cratedig._sync.artifacts import Artifacts
 from cratedig._sync.collections import Collections
 from cratedig._sync.connection import Connection
+from cratedig._sync.corrections import Corrections
 from cratedig._sync.events import Events
 from cratedig._sync.feed import Feed
 from cratedig._sync.imports import Imports
@@ -63,6 +64,7 @@ class Client:
         self.admin = Admin(self._connection)
         self.artifacts = Artifacts(self._connection)
         self.collections = Collections(self._connection)
+        self.corrections = Corrections(self._connection)
         self.events = Events(self._connection)
         self.feed = Feed(self._connection)
         self.imports = Imports(self._connection)

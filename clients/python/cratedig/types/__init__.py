@@ -60,6 +60,14 @@ from cratedig.types.collections import (
     Tray,
     TrayPlace,
 )
+from cratedig.types.corrections import (
+    Correction,
+    CorrectionField,
+    Corrections,
+    CorrectionVersion,
+    CorrectionVersions,
+    OlderResult,
+)
 from cratedig.types.events import Event, Feed, FeedEntry, Ticket
 from cratedig.types.imports import (
     Import,
@@ -142,6 +150,11 @@ __all__ = [
     "CollectionItem",
     "CollectionLink",
     "CollectionShare",
+    "Correction",
+    "CorrectionField",
+    "CorrectionVersion",
+    "CorrectionVersions",
+    "Corrections",
     "DeadLetter",
     "Download",
     "DuplicateGroup",
@@ -181,6 +194,7 @@ __all__ = [
     "MapPoints",
     "MapState",
     "Model",
+    "OlderResult",
     "OldestJob",
     "OneTimeLink",
     "Page",

@@ -73,6 +73,8 @@ class Item(Answer):
     tags: tuple[ItemTag, ...] = ()
     audio: Audio | None = None
     bpm: float | None = None
+    corrected: dict[str, str | float | bool] = Field(default_factory=dict)
+    """What the user corrected, by field; true for a lane."""
     lineage: Lineage | None = None
     rejection: str | None = None
     created: datetime

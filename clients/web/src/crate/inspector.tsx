@@ -9,17 +9,18 @@ import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
 import { collectionsQuery, uncollect } from "./collections-data";
 import { InspectorWave } from "./inspector-wave";
-import { keyWords, noteOf } from "./musical-keys";
+import { noteOf } from "./musical-keys";
 import { saveSound } from "./saving";
 import { Similar } from "./similar";
 import { Stars } from "./stars";
 import { SoundTags } from "./sound-tags";
-import { className, confidenceText, isConfirmed, isDoubtful, levelText } from "./texts";
+import { levelText } from "./texts";
 import type { SearchHit } from "./types";
 import type { Crate } from "./use-crate";
 import { useSongName } from "./use-song-name";
 import { giveAnswers } from "../teach/answers";
-import { editSounds } from "./editing";
+import { CorrectableFacts } from "./correcting";
+import { editSounds, type Patch } from "./editing";
 import { answered, type ItemChange } from "./item-changes";
 
 export function Inspector({
@@ -115,7 +116,7 @@ export function Inspector({
           </button>
         )}
       </section>
-      <Facts hit={hit} />
+      <Facts hit={hit} patch={(items, change) => crate.pages.patch(items, change)} />
       <section>
         <h3>
           Tags
@@ -131,7 +132,7 @@ export function Inspector({
   );
 }
 
-function Facts({ hit }: { hit: SearchHit }) {
+function Facts({ hit, patch }: { hit: SearchHit; patch: Patch }) {
   const song = useSongName(hit.song ?? null);
   const stem = hit.item.stem ?? hit.item.lineage?.stem;
   const start = hit.item.lineage?.start;
@@ -139,13 +140,7 @@ function Facts({ hit }: { hit: SearchHit }) {
   return (
     <section>
       <dl>
-        {hit.sound_class && <ClassFact hit={hit} />}
-        {hit.camelot && (
-          <Fact name="Key">
-            {keyWords(hit.camelot)} <span className="fg2">{hit.camelot}</span>
-          </Fact>
-        )}
-        {hit.bpm != null && <Fact name="Tempo">{Math.round(hit.bpm * 10) / 10} BPM</Fact>}
+        <CorrectableFacts hit={hit} patch={patch} />
         {hit.pitch != null && (
           <Fact name="Pitch">
             {noteOf(hit.pitch)}, {Math.round(hit.pitch)} Hz
@@ -174,35 +169,6 @@ function Facts({ hit }: { hit: SearchHit }) {
         {hit.licence && <Fact name="Licence">{hit.licence}</Fact>}
       </dl>
     </section>
-  );
-}
-
-function ClassFact({ hit }: { hit: SearchHit }) {
-  const confidence = hit.class_confidence;
-  const isYours = isConfirmed(hit);
-  return (
-    <div className="fact-row">
-      <dt>Class</dt>
-      <dd className="cell-class">
-        <i className={isYours ? "dot" : "dot proposal"} />
-        <span className={isDoubtful(hit) ? "doubtful" : ""}>
-          {className(hit.sound_class ?? "")}
-        </span>
-      </dd>
-      {!isYours && confidence != null ? (
-        <dd
-          className="confidence"
-          tabIndex={0}
-          aria-label={`Confidence ${confidenceText(confidence)}, calibrated`}
-          title="Calibrated: of ten at .8, eight are right"
-        >
-          <i style={{ "--value": `${confidence * 100}%` } as React.CSSProperties} />
-          {confidenceText(confidence)}
-        </dd>
-      ) : (
-        <dd className="fg2 t12">{isYours ? "yours" : ""}</dd>
-      )}
-    </div>
   );
 }
 

@@ -15,6 +15,7 @@ export const CRATE_KEYS: readonly KeyEntry[] = [
   act("crate-to-tray", ["Enter"], "Add to the tray"),
   act("crate-favourite", ["F"], "Favourite"),
   act("crate-tag", ["T"], "Tag"),
+  act("crate-correct", ["E"], "Correct the class"),
   act("crate-collect", ["C"], "Add to a collection"),
   act("crate-hide", ["D"], "Hide"),
   act("crate-teach", ["Shift+T"], "Teach a tag with these examples"),

@@ -6,6 +6,7 @@ import { showToast } from "../data/toasts";
 import { useKeys, type Handlers } from "../keys/commands";
 import { exportItems } from "../export/open";
 import { audition } from "./audition";
+import { focusClass } from "./correcting";
 import { saveSound } from "./saving";
 import { addRange, NONE } from "./selection";
 import type { Crate } from "./use-crate";
@@ -50,6 +51,7 @@ export function useCrateKeys(crate: Crate, actions: CrateActions): void {
     "crate-tag": actions.onTag,
     "crate-collect": actions.onCollect,
     "crate-teach": actions.onTeach,
+    "crate-correct": focusClass,
     "crate-select-all": () => {
       if (last >= 0) crate.select(addRange(NONE, 0, last));
     },

@@ -962,6 +962,97 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/items/{item}/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description List the corrections of an item. The machine's lanes are left out.
+         */
+        get: operations["get_items_by_item_corrections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/items/{item}/corrections/{field}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description Return a correction with the machine's value, also of a lane.
+         */
+        get: operations["get_items_by_item_corrections_by_field"];
+        /**
+         * Put
+         * @description Correct a value: from now on it counts instead of the machine's, also after a new job.
+         *
+         *     Each value makes a version; a value that the field has already makes none. Results that were
+         *     computed from the value before stay; the answer names them.
+         */
+        put: operations["put_items_by_item_corrections_by_field"];
+        post?: never;
+        /**
+         * Delete
+         * @description Take a correction back: the machine's value counts again. Its versions stay.
+         */
+        delete: operations["delete_items_by_item_corrections_by_field"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/items/{item}/corrections/{field}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions
+         * @description List the versions of a correction, the newest first.
+         */
+        get: operations["get_items_by_item_corrections_by_field_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/items/{item}/corrections/{field}/versions/{version}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore
+         * @description Correct a field to the value of an earlier version, which makes a new version.
+         */
+        post: operations["post_items_by_item_corrections_by_field_versions_by_version_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/items/{item}/favourite": {
         parameters: {
             query?: never;
@@ -2604,6 +2695,100 @@ export interface components {
             role: components["schemas"]["ShareRole"];
         };
         /**
+         * Correction
+         * @description A corrected value and what it replaces.
+         */
+        Correction: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * By
+             * @description Who corrected it.
+             */
+            by: string;
+            field: components["schemas"]["CorrectionField"];
+            /**
+             * Machine
+             * @description The machine's value, null if there is none. `GET /v1/items/{item}/corrections/{field}` also
+             *     returns that of a lane; lists leave it out, as it may be large.
+             */
+            machine?: unknown;
+            /**
+             * Machine Confidence
+             * @description Confidence of the machine's value, for a class and a key.
+             */
+            machine_confidence?: number | null;
+            /**
+             * Older Results
+             * @description Results that were computed from the value before; nothing is computed again by itself.
+             * @default []
+             */
+            older_results?: components["schemas"]["OlderResult"][];
+            /**
+             * Value
+             * @description The user's value, which counts everywhere.
+             */
+            value: unknown;
+            /** Version */
+            version: number;
+        };
+        /**
+         * CorrectionField
+         * @description What can be corrected. A lane is replaced as a whole.
+         * @enum {string}
+         */
+        CorrectionField: "class" | "tempo" | "key" | "chords" | "sections" | "beats" | "words" | "notes" | "notes-drums" | "notes-bass" | "notes-other" | "notes-vocals" | "notes-guitar" | "notes-piano" | "notes-accompaniment";
+        /**
+         * CorrectionVersion
+         * @description One version of a correction; the newest counts.
+         */
+        CorrectionVersion: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /**
+             * Entries
+             * @description Entries of a lane.
+             */
+            entries?: number | null;
+            /**
+             * Taken Back
+             * @description Whether it took the correction back, so that the machine's value counted again.
+             * @default false
+             */
+            taken_back?: boolean;
+            /**
+             * Value
+             * @description The value; null for a lane, and for a version that took the correction back.
+             */
+            value?: unknown;
+            /** Version */
+            version: number;
+        };
+        /**
+         * CorrectionVersions
+         * @description The versions of a field, the newest first: at most 20.
+         */
+        CorrectionVersions: {
+            /** Items */
+            items: components["schemas"]["CorrectionVersion"][];
+        };
+        /**
+         * Corrections
+         * @description All corrections of an item, in the order of `CorrectionField`.
+         */
+        Corrections: {
+            /** Items */
+            items: components["schemas"]["Correction"][];
+        };
+        /**
          * CustomTagSource
          * @description Who put a tag on an item.
          * @enum {string}
@@ -3154,8 +3339,19 @@ export interface components {
          */
         Item: {
             audio?: components["schemas"]["AudioFacts"] | null;
-            /** Bpm */
+            /**
+             * Bpm
+             * @description The tempo: the user's, if it is corrected.
+             */
             bpm?: number | null;
+            /**
+             * Corrected
+             * @description What its user corrected, by field of `/corrections`: the value of `class`, `tempo` and `key`,
+             *     true for others.
+             */
+            corrected?: {
+                [key: string]: string | number | boolean;
+            };
             /**
              * Created
              * Format: date-time
@@ -3717,6 +3913,24 @@ export interface components {
              * @description When an account was created with it; an invitation works once.
              */
             used?: string | null;
+        };
+        /**
+         * OlderResult
+         * @description A result that was computed before a correction, from the value that it replaced.
+         */
+        OlderResult: {
+            /**
+             * Finished
+             * Format: date-time
+             */
+            finished: string;
+            /** Job */
+            job: string;
+            /**
+             * Task
+             * @description The task, such as `slicing`; run it again to compute the result from the correction.
+             */
+            task: string;
         };
         /**
          * OldestJob
@@ -7654,6 +7868,236 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Artifact_"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_items_by_item_corrections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Corrections"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_items_by_item_corrections_by_field: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
+                field: components["schemas"]["CorrectionField"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Correction"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    put_items_by_item_corrections_by_field: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
+                field: components["schemas"]["CorrectionField"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "value": 124
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * Value
+                     * @description What `CorrectionField` says of the field; a lane as a list of all its entries.
+                     */
+                    value: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Correction"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    delete_items_by_item_corrections_by_field: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
+                field: components["schemas"]["CorrectionField"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    get_items_by_item_corrections_by_field_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
+                field: components["schemas"]["CorrectionField"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CorrectionVersions"];
+                };
+            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            405: components["responses"]["Refused405"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            502: components["responses"]["Refused502"];
+            503: components["responses"]["Refused503"];
+        };
+    };
+    post_items_by_item_corrections_by_field_versions_by_version_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
+                field: components["schemas"]["CorrectionField"];
+                /** @description The number of a version. */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Correction"];
                 };
             };
             400: components["responses"]["Refused400"];

@@ -1,7 +1,15 @@
 /** Queries of a track: its item, files and jobs, and what the files say. */
 import { queryOptions, useQueries, useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { api, data, type Schemas } from "../data/api";
+import { correctionsQuery } from "../data/corrections";
+import {
+  correctedAnalysis,
+  correctedLyrics,
+  correctedNotes,
+  correctionsByField,
+  type Corrections,
+} from "./corrected";
 import { HEADER_BYTES, Waveform, parsePeaksHeader } from "./peaks";
 import {
   cutsOf,
@@ -80,8 +88,12 @@ function fileQuery<T>(artifact: Artifact | null) {
 export interface SongData {
   readonly item: Item;
   readonly files: SongFiles;
+  /** What counts: with the user's corrections. */
   readonly analysis: Analysis | null;
   readonly lyrics: Lyrics | null;
+  /** What the machine found. */
+  readonly measured: Analysis | null;
+  readonly corrections: Corrections;
   /** Notes by stem. */
   readonly notes: ReadonlyMap<string, Notes>;
   /** Results of the newest finished jobs by task. */
@@ -101,6 +113,17 @@ export function useSong(item: string): SongState {
   const files = artifacts.data ? filesOf(artifacts.data) : null;
   const analysis = useQuery(fileQuery<Analysis>(files?.analysis ?? null));
   const lyrics = useQuery(fileQuery<Lyrics>(files?.lyrics ?? null));
+  const isCorrected = Object.keys(facts.data?.corrected ?? {}).length > 0;
+  const corrections = useQuery({ ...correctionsQuery(item), enabled: isCorrected });
+  const byField = useMemo(() => correctionsByField(corrections.data ?? []), [corrections.data]);
+  const duration = facts.data?.audio?.duration ?? 0;
+  const counting = useMemo(
+    () => ({
+      analysis: correctedAnalysis(analysis.data ?? null, byField, duration),
+      lyrics: correctedLyrics(lyrics.data ?? null, byField),
+    }),
+    [analysis.data, lyrics.data, byField, duration],
+  );
   const withNotes = files?.stems.filter((stem) => stem.notes) ?? [];
   const notes = useQueries({ queries: withNotes.map((stem) => fileQuery<Notes>(stem.notes)) });
   const error = facts.error ?? artifacts.error;
@@ -112,7 +135,8 @@ export function useSong(item: string): SongState {
     return { kind: "failed", error, retry };
   }
   // The grid of bars places everything, so that it comes first.
-  if (!facts.data || !files || analysis.isLoading) return { kind: "loading" };
+  if (!facts.data || !files || analysis.isLoading || corrections.isLoading)
+    return { kind: "loading" };
   const found = new Map<string, Notes>();
   withNotes.forEach((stem, index) => {
     const content = notes[index]?.data;
@@ -123,9 +147,10 @@ export function useSong(item: string): SongState {
     song: {
       item: facts.data,
       files,
-      analysis: analysis.data ?? null,
-      lyrics: lyrics.data ?? null,
-      notes: found,
+      ...counting,
+      measured: analysis.data ?? null,
+      corrections: byField,
+      notes: correctedNotes(found, byField),
       results: resultsOf(jobs.data ?? []),
       cuts: cutsOf(artifacts.data ?? []),
     },

@@ -5,10 +5,16 @@ import { queries } from "../data/cache";
 import { problemText } from "../data/problems";
 import { showToast } from "../data/toasts";
 import { undoQueue } from "../data/undo";
+import { correct, type CorrectionField } from "../data/corrections";
 import { formatTempo } from "../parts/format";
-import { itemQuery, type Item } from "./data";
+import { MAX_TEMPO, MIN_TEMPO, chordText, parseChord, parseKey } from "./corrected";
+import { itemQuery, type Item, type SongData } from "./data";
+import { inOrder, retext } from "./lyric-text";
+import { keyName, type Chord, type LyricLine, type Section } from "./song";
 
 type ItemEdit = Schemas["ItemEdit"];
+
+const TAKEN_BACK = "What Cratedig found counts again";
 
 /** Change an item at once on the page, then on the server; undo changes it back. */
 async function edit(item: Item, label: string, change: ItemEdit, before: ItemEdit): Promise<void> {
@@ -40,15 +46,88 @@ export async function rename(item: Item, name: string): Promise<void> {
   await edit(item, `Renamed to ${next}`, { name: next }, { name: item.name });
 }
 
-export function useTempoEdit(item: Item): (bpm: number | null) => void {
+/** Save a tempo as the user's; `null`, and the machine's own, take the correction back. */
+export function useTempoEdit(song: SongData): (bpm: number | null) => void {
+  const { item, measured, corrections } = song;
   return useCallback(
     (bpm) => {
+      const found = measured?.tempo?.bpm;
       const value = bpm === null ? null : Math.round(bpm * 100) / 100;
-      const label = value === null ? "Tempo removed" : `Tempo is ${formatTempo(value)}`;
-      void edit(item, label, { bpm: value }, { bpm: item.bpm ?? null });
+      if (value === null || (found !== undefined && Math.abs(value - found) < 0.005)) {
+        if (corrections.has("tempo"))
+          void correct({ item: item.id, field: "tempo", value: null, label: TAKEN_BACK });
+      } else if (value < MIN_TEMPO || value > MAX_TEMPO) {
+        showToast(`A tempo is ${MIN_TEMPO} to ${MAX_TEMPO} BPM.`);
+      } else {
+        const label = `Tempo is ${formatTempo(value)}`;
+        void correct({ item: item.id, field: "tempo", value, label });
+      }
     },
-    [item],
+    [item.id, measured, corrections],
   );
+}
+
+/** Save a key as it is typed; the machine's own takes the correction back. */
+export function saveKey({ item, measured, corrections }: SongData, text: string): void {
+  const key = parseKey(text);
+  if (key === null) showToast("Name a key, such as Am, F♯m or B♭.");
+  else if (key === measured?.key?.best.key) {
+    if (corrections.has("key"))
+      void correct({ item: item.id, field: "key", value: null, label: TAKEN_BACK });
+  } else void correct({ item: item.id, field: "key", value: key, label: `Key is ${keyName(key)}` });
+}
+
+/** Take a correction back. */
+export function takeBack({ item }: SongData, field: CorrectionField): void {
+  void correct({ item: item.id, field, value: null, label: TAKEN_BACK });
+}
+
+/** Replace one chord of the song; an empty text is no chord. */
+export function saveChord({ item, analysis }: SongData, chord: Chord, text: string): void {
+  const named = parseChord(text);
+  if (named === null) {
+    showToast("Write a chord such as Am7, C or F♯dim, or nothing for none.");
+    return;
+  }
+  const value = (analysis?.chords ?? []).map((one) =>
+    one === chord ? { ...one, chord: named, confidence: 1 } : one,
+  );
+  const label = named === "N" ? "No chord" : `Chord is ${chordText(named)}`;
+  void correct({ item: item.id, field: "chords", value, label });
+}
+
+const SECTION_NAME = 40;
+
+/** Rename one section of the song. */
+export function saveSection({ item, analysis }: SongData, section: Section, text: string): void {
+  const name = text.trim().slice(0, SECTION_NAME);
+  if (name === "") return;
+  const value = (analysis?.sections ?? []).map((one) =>
+    one === section ? { ...one, label: name, confidence: 1 } : one,
+  );
+  void correct({ item: item.id, field: "sections", value, label: `Section is ${name}` });
+}
+
+/** Replace the words of the song. */
+export function saveLines(song: SongData, lines: readonly LyricLine[], label: string): void {
+  const value = inOrder(lines, song.item.audio?.duration ?? Infinity);
+  void correct({ item: song.item.id, field: "words", value, label });
+}
+
+/** Change words of one line: one word by its place, or the whole line. */
+export function saveWords(
+  song: SongData,
+  line: LyricLine,
+  { text, place }: { text: string; place: number | null },
+): void {
+  const words = line.words.map((word) => word.text.trim());
+  const whole =
+    place === null ? text : words.map((word, at) => (at === place ? text : word)).join(" ");
+  const changed = retext(line, whole);
+  const lines = (song.lyrics?.lines ?? []).flatMap((one) =>
+    one === line ? (changed ? [changed] : []) : [one],
+  );
+  saveLines(song, lines, text ? `Words are ${text}` : "Words removed");
 }
 
 /** Taps further apart than this begin a new tempo. */

@@ -1,14 +1,17 @@
 /** The head of a track: its name, what the machine found, and what is heard. */
 import { useCallback, useState } from "react";
 import { player } from "../audio/player";
+import { showToast } from "../data/toasts";
 import { runCommand, useKeyLabel, useTooltip } from "../keys/commands";
+import { Editable } from "../parts/editable";
 import { baseName, formatClock } from "../parts/format";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
 import { Segmented } from "../parts/segmented";
 import type { TrackController } from "./controller";
 import type { SongData } from "./data";
-import { rename } from "./edits";
+import { MAX_TEMPO, MIN_TEMPO, chordText, parseTempo } from "./corrected";
+import { rename, saveKey, takeBack } from "./edits";
 import { useAtPlayhead } from "./now";
 import { formText, keyName, shareText } from "./song";
 
@@ -17,11 +20,13 @@ export function TrackHead({
   track,
   isRenaming,
   setRenaming,
+  saveTempo,
 }: {
   song: SongData;
   track: TrackController;
   isRenaming: boolean;
   setRenaming: (renaming: boolean) => void;
+  saveTempo: (bpm: number | null) => void;
 }) {
   const { item } = song;
   const exportTip = useTooltip("export");
@@ -43,7 +48,7 @@ export function TrackHead({
           {[artist, formatClock(track.duration)].filter(Boolean).join(", ")}
         </div>
       </div>
-      <Facts song={song} />
+      <Facts song={song} saveTempo={saveTempo} />
       <span className="grow not-phone" />
       {track.stems.length > 0 && song.files.canonical && <Hear track={track} />}
       <button type="button" className="btn" title={exportTip} onClick={() => runCommand("export")}>
@@ -79,34 +84,45 @@ function NameField({ song, onDone }: { song: SongData; onDone: () => void }) {
   );
 }
 
-function Facts({ song: { item, analysis, results } }: { song: SongData }) {
+function Facts({ song, saveTempo }: { song: SongData; saveTempo: (bpm: number | null) => void }) {
+  const { item, analysis, results, corrections } = song;
   const tempo = analysis?.tempo;
   const bpm = item.bpm ?? tempo?.bpm;
-  const isOurs = bpm !== undefined && Math.abs(bpm - (tempo?.bpm ?? 0)) > 0.05;
   const key = analysis?.key;
+  const ownKey = corrections.get("key")?.value as string | undefined;
   const levels = results.get("ingest")?.["levels"] as { integrated_lufs?: number } | undefined;
   const loudness = levels?.integrated_lufs;
   const sections = analysis?.sections ?? [];
+  const isOurs = corrections.has("tempo");
+  const typeTempo = (text: string): void => {
+    const typed = parseTempo(text);
+    if (typed === null) showToast(`A tempo is ${MIN_TEMPO} to ${MAX_TEMPO} BPM.`);
+    else saveTempo(typed);
+  };
   return (
     <div className="facts">
       {bpm !== undefined && (
         <Fact
           label="Tempo"
           value={bpm.toFixed(1)}
+          text={bpm.toFixed(1)}
+          onSave={typeTempo}
           detail={isOurs || !tempo ? "" : shareText(tempo.confidence)}
-          title={
-            isOurs && tempo
-              ? `Cratedig says ${tempo.bpm.toFixed(1)}`
-              : tempo && `Steady: ${Math.round(tempo.steadiness * 100)} % of beats`
-          }
+          says={isOurs && tempo ? tempo.bpm.toFixed(1) : null}
+          onTakeBack={() => takeBack(song, "tempo")}
+          title={tempo && `Steady: ${Math.round(tempo.steadiness * 100)} % of beats`}
         />
       )}
-      {key && (
+      {(key ?? ownKey) && (
         <Fact
           label="Key"
-          value={keyName(key.best.key)}
-          detail={`${key.best.camelot} ${shareText(key.best.confidence)}`}
-          title={`Second: ${keyName(key.second.key)}, ${shareText(key.second.confidence)}`}
+          value={keyName(ownKey ?? key?.best.key ?? "")}
+          text={chordText(ownKey ?? key?.best.key ?? "")}
+          onSave={(text) => saveKey(song, text)}
+          detail={ownKey || !key ? "" : `${key.best.camelot} ${shareText(key.best.confidence)}`}
+          says={ownKey && key ? keyName(key.best.key) : null}
+          onTakeBack={() => takeBack(song, "key")}
+          title={key && `Second: ${keyName(key.second.key)}, ${shareText(key.second.confidence)}`}
         />
       )}
       {loudness !== undefined && (
@@ -122,21 +138,42 @@ function Facts({ song: { item, analysis, results } }: { song: SongData }) {
 function Fact({
   label,
   value,
+  text = "",
+  onSave,
   detail,
+  says = null,
+  onTakeBack,
   title,
   wide,
 }: {
   label: string;
   value: string;
+  /** The value as it is typed. */
+  text?: string;
+  onSave?: (text: string) => void;
   detail: string;
+  /** The machine's value, while the user's counts. */
+  says?: string | null;
+  onTakeBack?: () => void;
   title?: string | null | undefined;
   wide?: boolean;
 }) {
   return (
     <div className={wide ? "fact not-phone" : "fact"} title={title ?? undefined}>
       <span>{label}</span>
-      <b>{value}</b>
+      {onSave ? (
+        <Editable label={label} value={text} onSave={onSave}>
+          <b>{value}</b>
+        </Editable>
+      ) : (
+        <b>{value}</b>
+      )}
       {detail && <span className="fact-detail">{detail}</span>}
+      {says !== null && (
+        <button type="button" className="link fact-detail not-phone" onClick={onTakeBack}>
+          Cratedig says {says}
+        </button>
+      )}
     </div>
   );
 }

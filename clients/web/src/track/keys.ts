@@ -36,5 +36,6 @@ export const TRACK_KEYS: readonly KeyEntry[] = [
   track("zoom-out", "Zoom out", "-"),
   track("fit", "Whole song", "0"),
   track("tap", "Tap the tempo", "T"),
-  track("rename", "Rename", "E"),
+  track("rename", "Rename; change the value that has focus", "E"),
+  track("lyrics", "Edit the words", "W"),
 ];

@@ -41,10 +41,10 @@ export function Lanes({ song, track, focused, setFocused }: LanesProps) {
         <Overview song={song} track={track} />
         <Ruler track={track} />
         {analysis && analysis.sections.length > 0 && (
-          <SectionLane sections={analysis.sections} track={track} />
+          <SectionLane song={song} sections={analysis.sections} track={track} />
         )}
         {analysis && analysis.chords.length > 0 && (
-          <ChordLane chords={analysis.chords} track={track} />
+          <ChordLane song={song} chords={analysis.chords} track={track} />
         )}
         {stems.map((stem, index) => (
           <StemLane
@@ -58,7 +58,7 @@ export function Lanes({ song, track, focused, setFocused }: LanesProps) {
           />
         ))}
         {stems.length === 0 && <WholeLane song={song} track={track} />}
-        {lyrics && <LyricsLane lyrics={lyrics} track={track} item={song.item.id} />}
+        {lyrics && <LyricsLane song={song} lyrics={lyrics} track={track} />}
         {notes.size > 0 && <RollLane song={song} track={track} />}
         <LoopZone track={track} />
         <Playhead item={song.item.id} track={track} />

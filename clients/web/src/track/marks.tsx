@@ -1,6 +1,11 @@
 /** Lanes of what has a time and a name: sections, chords and words. */
 import { useCallback, useMemo } from "react";
+import type { CorrectionField } from "../data/corrections";
+import { Editable } from "../parts/editable";
 import type { TrackController } from "./controller";
+import { chordText } from "./corrected";
+import type { SongData } from "./data";
+import { saveChord, saveSection, saveWords, takeBack } from "./edits";
 import { useAtPlayhead } from "./now";
 import { useSeekOnClick } from "./pointer";
 import { chordLabel, type Chord, type Lyrics, type Section } from "./song";
@@ -25,10 +30,27 @@ function inView<T extends { start: number; end: number }>(marks: readonly T[], v
   return marks.filter(({ start, end }) => end > view.start && start < view.end);
 }
 
+/** Says that the lane is the user's; a click shows what the machine found again. */
+function Yours({ song, field }: { song: SongData; field: CorrectionField }) {
+  if (!song.corrections.has(field)) return null;
+  return (
+    <button
+      type="button"
+      className="link lane-yours"
+      title={`Your ${field}. Click for what Cratedig found`}
+      onClick={() => takeBack(song, field)}
+    >
+      yours
+    </button>
+  );
+}
+
 export function SectionLane({
+  song,
   sections,
   track,
 }: {
+  song: SongData;
   sections: readonly Section[];
   track: TrackController;
 }) {
@@ -37,6 +59,7 @@ export function SectionLane({
     <>
       <div className="lane-head not-phone" style={{ height: 24 }}>
         Sections
+        <Yours song={song} field="sections" />
       </div>
       <ol className="lane not-phone" style={{ height: 24 }} aria-label="Sections" {...seek}>
         {inView(sections, track.view).map((section) => (
@@ -45,7 +68,13 @@ export function SectionLane({
             className={sections.indexOf(section) % 2 ? "section alternate" : "section"}
             style={place(track.view, section.start, section.end)}
           >
-            <b>{section.label}</b>
+            <Editable
+              label="Section"
+              value={section.label}
+              onSave={(text) => saveSection(song, section, text)}
+            >
+              <b>{section.label}</b>
+            </Editable>
           </li>
         ))}
       </ol>
@@ -53,7 +82,15 @@ export function SectionLane({
   );
 }
 
-export function ChordLane({ chords, track }: { chords: readonly Chord[]; track: TrackController }) {
+export function ChordLane({
+  song,
+  chords,
+  track,
+}: {
+  song: SongData;
+  chords: readonly Chord[];
+  track: TrackController;
+}) {
   const { view } = track;
   const seek = useSeekOnClick(track);
   const isNamed = view.end - view.start <= MAX_NAMED;
@@ -61,6 +98,7 @@ export function ChordLane({ chords, track }: { chords: readonly Chord[]; track: 
     <>
       <div className="lane-head not-phone" style={{ height: 26 }}>
         Chords
+        <Yours song={song} field="chords" />
       </div>
       <ol className="lane" style={{ height: 26 }} aria-label="Chords" {...seek}>
         {inView(chords, view).map((chord) => {
@@ -73,8 +111,16 @@ export function ChordLane({ chords, track }: { chords: readonly Chord[]; track: 
               className={chord.confidence < DOUBTFUL ? "chord doubtful" : "chord"}
               style={place(view, chord.start, chord.end)}
             >
-              {label?.root}
-              {label?.suffix && <sub>{label.suffix}</sub>}
+              {isNamed && hasRoom && (
+                <Editable
+                  label="Chord"
+                  value={chordText(chord.chord)}
+                  onSave={(text) => saveChord(song, chord, text)}
+                >
+                  {label?.root}
+                  {label?.suffix && <sub>{label.suffix}</sub>}
+                </Editable>
+              )}
             </li>
           );
         })}
@@ -84,15 +130,16 @@ export function ChordLane({ chords, track }: { chords: readonly Chord[]; track: 
 }
 
 export function LyricsLane({
+  song,
   lyrics,
   track,
-  item,
 }: {
+  song: SongData;
   lyrics: Lyrics;
   track: TrackController;
-  item: string;
 }) {
   const { view } = track;
+  const item = song.item.id;
   const words = useMemo(() => lyrics.lines.flatMap((line) => line.words), [lyrics]);
   const current = useAtPlayhead(
     item,
@@ -114,6 +161,17 @@ export function LyricsLane({
     ),
   );
   const removed = lyrics.removed.length;
+  const save = (shown: readonly number[], text: string): void => {
+    let first = 0;
+    for (const line of lyrics.lines) {
+      const place = (shown[0] ?? -1) - first;
+      if (place >= 0 && place < line.words.length) {
+        saveWords(song, line, { text, place: shown.length > 1 ? null : place });
+        return;
+      }
+      first += line.words.length;
+    }
+  };
   return (
     <>
       <div className="lane-head not-phone" style={{ height: 40 }}>
@@ -121,6 +179,7 @@ export function LyricsLane({
         <span className="fg2 language" title={removed > 0 ? `${removed} texts removed` : undefined}>
           {lyrics.language}
         </span>
+        <Yours song={song} field="words" />
       </div>
       <ol
         className="lane lyrics-lane"
@@ -144,9 +203,15 @@ export function LyricsLane({
               key={shown[0]}
               className={states.filter(Boolean).join(" ")}
               style={{ left, maxWidth: width ?? undefined }}
-              title={width === null ? undefined : text}
             >
-              {text}
+              <Editable
+                label="Words"
+                value={text}
+                title={width === null ? undefined : text}
+                onSave={(changed) => save(shown, changed)}
+              >
+                {text}
+              </Editable>
             </li>
           );
         })}

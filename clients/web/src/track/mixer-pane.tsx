@@ -2,14 +2,14 @@
 import { useCallback, useRef } from "react";
 import { player } from "../audio/player";
 import { useStore } from "../data/store";
-import { useTooltip } from "../keys/commands";
 import { Link } from "../parts/link";
 import type { TrackController } from "./controller";
 import type { SongData } from "./data";
 import { LevelSlider, PanKnob } from "./level";
 import { levelLabel, stemOf } from "./mix";
 import { useFrames } from "./now";
-import { keyName, shareText, stemColor, stemLabel, type Analysis } from "./song";
+import { KeyReadings, LyricsFacts, TempoReadings } from "./readings";
+import { stemColor, stemLabel } from "./song";
 import { MuteSolo } from "./stem-head";
 
 interface PaneProps {
@@ -17,19 +17,18 @@ interface PaneProps {
   readonly track: TrackController;
   readonly isOpen: boolean;
   onTap(): void;
+  onLyrics(): void;
   saveTempo(bpm: number | null): void;
 }
 
-export function MixerPane({ song, track, isOpen, onTap, saveTempo }: PaneProps) {
-  const { analysis } = song;
+export function MixerPane({ song, track, isOpen, onTap, onLyrics, saveTempo }: PaneProps) {
   return (
     <aside className={isOpen ? "mixer open" : "mixer"} aria-label="Mixer">
       {track.stems.length > 0 && <Strips track={track} />}
       <div className="facts-pane">
-        {analysis?.tempo && (
-          <Tempo song={song} tempo={analysis.tempo} onTap={onTap} saveTempo={saveTempo} />
-        )}
-        {analysis?.key && <Key song={analysis} />}
+        <TempoReadings song={song} onTap={onTap} saveTempo={saveTempo} />
+        <KeyReadings song={song} />
+        <LyricsFacts song={song} onEdit={onLyrics} />
         <Cuts song={song} />
         <Making song={song} />
       </div>
@@ -128,107 +127,6 @@ function MainStrip() {
       </span>
       <span className="fg2 strip-sides">LR</span>
     </div>
-  );
-}
-
-function Candidate({
-  name,
-  share,
-  isBest,
-  onChoose,
-}: {
-  name: string;
-  share: number;
-  isBest: boolean;
-  onChoose?: () => void;
-}) {
-  const content = (
-    <>
-      <span>{name}</span>
-      <i style={{ "--share": `${share * 100}%` } as React.CSSProperties} />
-      <span className="num">{shareText(share)}</span>
-    </>
-  );
-  const className = isBest ? "candidate best" : "candidate";
-  if (!onChoose) return <div className={className}>{content}</div>;
-  return (
-    <button type="button" className={className} onClick={onChoose}>
-      {content}
-    </button>
-  );
-}
-
-function Tempo({
-  song,
-  tempo,
-  onTap,
-  saveTempo,
-}: {
-  song: SongData;
-  tempo: NonNullable<Analysis["tempo"]>;
-  onTap: () => void;
-  saveTempo: (bpm: number | null) => void;
-}) {
-  const tapTip = useTooltip("track-tap");
-  const bpm = song.item.bpm ?? tempo.bpm;
-  const isOurs = Math.abs(bpm - tempo.bpm) > 0.05;
-  return (
-    <section>
-      <h3>
-        Tempo <span>BPM</span>
-      </h3>
-      {isOurs && <Yours name={bpm.toFixed(1)} machine={tempo.bpm.toFixed(1)} />}
-      {tempo.candidates.slice(0, 3).map((candidate, index) => (
-        <Candidate
-          key={candidate.bpm}
-          name={candidate.bpm.toFixed(1)}
-          share={candidate.weight}
-          isBest={!isOurs && index === 0}
-          onChoose={() => saveTempo(candidate.bpm)}
-        />
-      ))}
-      <div className="tempo-buttons">
-        <button type="button" className="btn small" onClick={() => saveTempo(bpm * 2)}>
-          ×2
-        </button>
-        <button type="button" className="btn small" onClick={() => saveTempo(bpm / 2)}>
-          ÷2
-        </button>
-        <button type="button" className="btn small" title={tapTip} onClick={onTap}>
-          Tap
-        </button>
-      </div>
-    </section>
-  );
-}
-
-/** A value that a person set; the machine's stays one look away. */
-function Yours({ name, machine }: { name: string; machine: string }) {
-  return (
-    <div className="candidate best">
-      <span>{name}</span>
-      <span className="fg2 yours-note">Cratedig says {machine}</span>
-    </div>
-  );
-}
-
-function Key({ song }: { song: Analysis }) {
-  if (!song.key) return null;
-  const { best, second } = song.key;
-  return (
-    <section>
-      <h3>
-        Key <span>runner-up shown</span>
-      </h3>
-      {[best, second].map((reading, index) => (
-        <Candidate
-          key={reading.key}
-          name={`${keyName(reading.key)}, ${reading.camelot}`}
-          share={reading.confidence}
-          isBest={index === 0}
-        />
-      ))}
-    </section>
   );
 }
 

@@ -8,6 +8,7 @@ import type { SongData } from "./data";
 import { TrackHead } from "./head";
 import { useTap, useTempoEdit } from "./edits";
 import { Lanes } from "./lanes";
+import { LyricsEditor } from "./lyrics-editor";
 import { changeStem, clearSolos, solo, stemOf } from "./mix";
 import { MixerPane } from "./mixer-pane";
 import { playhead } from "./now";
@@ -18,7 +19,8 @@ export function TrackPage({ song }: { song: SongData }) {
   const [focused, setFocused] = useState(0);
   const [isMixerOpen, setMixerOpen] = useState(false);
   const [isRenaming, setRenaming] = useState(false);
-  const saveTempo = useTempoEdit(song.item);
+  const [isEditingLyrics, setEditingLyrics] = useState(false);
+  const saveTempo = useTempoEdit(song);
   const tap = useTap(saveTempo);
   const { grid, duration, stems, mix } = track;
   const stem = stems[Math.min(focused, stems.length - 1)];
@@ -54,6 +56,7 @@ export function TrackPage({ song }: { song: SongData }) {
     "track-mixer": () => setMixerOpen((open) => !open),
     "track-rename": () => setRenaming(true),
     "track-tap": tap,
+    "track-lyrics": () => setEditingLyrics(true),
     ...(stem !== undefined && {
       "track-stem-previous": () => setFocused(Math.max(0, focused - 1)),
       "track-stem-next": () => setFocused(Math.min(stems.length - 1, focused + 1)),
@@ -71,14 +74,22 @@ export function TrackPage({ song }: { song: SongData }) {
   });
   return (
     <main className="track" aria-label={song.item.name}>
-      <TrackHead song={song} track={track} isRenaming={isRenaming} setRenaming={setRenaming} />
+      <TrackHead
+        song={song}
+        track={track}
+        isRenaming={isRenaming}
+        setRenaming={setRenaming}
+        saveTempo={saveTempo}
+      />
       <div className="track-body">
         <Lanes song={song} track={track} focused={focused} setFocused={setFocused} />
+        {isEditingLyrics && <LyricsEditor song={song} onClose={() => setEditingLyrics(false)} />}
         <MixerPane
           song={song}
           track={track}
           isOpen={isMixerOpen}
           onTap={tap}
+          onLyrics={() => setEditingLyrics(true)}
           saveTempo={saveTempo}
         />
       </div>

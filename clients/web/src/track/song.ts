@@ -57,11 +57,20 @@ export interface Word {
   readonly start: number;
   readonly end: number;
   readonly confidence: number;
+  readonly space_before?: boolean;
+}
+
+export interface LyricLine {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly confidence: number;
+  readonly words: readonly Word[];
 }
 
 export interface Lyrics {
   readonly language: string;
-  readonly lines: readonly { readonly words: readonly Word[] }[];
+  readonly lines: readonly LyricLine[];
   readonly removed: readonly unknown[];
 }
 

@@ -1,5 +1,5 @@
 /** Where the words of the lyrics stand in their lane. */
-import type { Lyrics } from "./song";
+import type { LyricLine } from "./song";
 import { shareOf, type View } from "./view";
 
 /** Pixels of a letter, about. */
@@ -26,7 +26,11 @@ export interface PlacedWords {
  * No word is left out: if a line does not fit before the next one begins, it becomes one text,
  * which the lane cuts with an ellipsis.
  */
-export function placeWords(lines: Lyrics["lines"], view: View, width: number): PlacedWords[] {
+export function placeWords(
+  lines: readonly Pick<LyricLine, "words">[],
+  view: View,
+  width: number,
+): PlacedWords[] {
   const placed: PlacedWords[] = [];
   const at = (seconds: number) => shareOf(view, seconds) * width;
   const sung = lines.filter(({ words }) => words.length > 0);

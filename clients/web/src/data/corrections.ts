@@ -1,0 +1,103 @@
+/** Corrections of what machines found: shown at once, then sent; undo brings back what was before. */
+import { queryOptions } from "@tanstack/react-query";
+import { api, data, type Schemas } from "./api";
+import { queries } from "./cache";
+import { problemText } from "./problems";
+import { showToast } from "./toasts";
+import { undoQueue } from "./undo";
+
+export type Correction = Schemas["Correction"];
+export type CorrectionField = Schemas["CorrectionField"];
+type Item = Schemas["Item"];
+
+export function correctionsQuery(item: string) {
+  return queryOptions({
+    queryKey: ["item", item, "corrections"],
+    queryFn: async (): Promise<readonly Correction[]> => {
+      const path = { item };
+      return (await data(api.GET("/v1/items/{item}/corrections", { params: { path } }))).items;
+    },
+  });
+}
+
+export interface CorrectionEdit {
+  readonly item: string;
+  readonly field: CorrectionField;
+  /** `null` takes the correction back, so that the machine's value counts again. */
+  readonly value: unknown;
+  /** What was done, such as `Tempo is 124.0`. */
+  readonly label: string;
+  /** Called with each value that counts from then on, also by undo; `null` is the machine's. */
+  onShown?(value: unknown): void;
+}
+
+/** Correct a value, or take a correction back, and make that undoable. */
+export async function correct(edit: CorrectionEdit): Promise<void> {
+  const { item, field, label } = edit;
+  try {
+    const known = await queries.ensureQueryData(correctionsQuery(item));
+    const before = known.find((one) => one.field === field)?.value ?? null;
+    await undoQueue.run({
+      label,
+      apply: () => send(edit, edit.value),
+      revert: () => send(edit, before),
+    });
+    showToast(label, { label: "Undo", run: () => void undoQueue.undo() });
+  } catch (error) {
+    showToast(problemText(error));
+  }
+}
+
+async function send({ item, field, onShown }: CorrectionEdit, value: unknown): Promise<void> {
+  const { queryKey } = correctionsQuery(item);
+  const itemKey = ["item", item];
+  const [corrections, facts] = [
+    queries.getQueryData(queryKey),
+    queries.getQueryData<Item>(itemKey),
+  ];
+  const others = (corrections ?? []).filter((one) => one.field !== field);
+  const mine = corrections?.find((one) => one.field === field);
+  queries.setQueryData(queryKey, value === null ? others : [...others, shown(field, value, mine)]);
+  if (facts) queries.setQueryData<Item>(itemKey, shownItem(facts, field, value, mine));
+  onShown?.(value);
+  const path = { item, field };
+  try {
+    if (value === null) {
+      await data(api.DELETE("/v1/items/{item}/corrections/{field}", { params: { path } }));
+    } else {
+      const put = api.PUT("/v1/items/{item}/corrections/{field}", {
+        params: { path },
+        body: { value },
+      });
+      queries.setQueryData(queryKey, [...others, await data(put)]);
+    }
+  } catch (error) {
+    queries.setQueryData(queryKey, corrections);
+    if (facts) queries.setQueryData(itemKey, facts);
+    onShown?.(mine?.value ?? null);
+    throw error;
+  }
+  // A list that was read meanwhile shows the value before.
+  onShown?.(value);
+  void queries.invalidateQueries({ queryKey: itemKey, exact: true });
+  void queries.invalidateQueries({ queryKey: ["items"] });
+}
+
+/** A correction as it is shown until the server has answered. */
+function shown(field: CorrectionField, value: unknown, before: Correction | undefined): Correction {
+  const unknown = { machine: null, machine_confidence: null, by: "", version: 1 };
+  return { ...unknown, older_results: [], at: "", ...before, field, value };
+}
+
+function shownItem(
+  item: Item,
+  field: CorrectionField,
+  value: unknown,
+  before: Correction | undefined,
+): Item {
+  const others = Object.entries(item.corrected ?? {}).filter(([name]) => name !== field);
+  const mine = Array.isArray(value) ? true : (value as string | number);
+  const corrected = Object.fromEntries(value === null ? others : [...others, [field, mine]]);
+  if (field !== "tempo") return { ...item, corrected };
+  return { ...item, corrected, bpm: (value ?? before?.machine ?? item.bpm) as number | null };
+}
